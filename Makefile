@@ -1,0 +1,62 @@
+# Everything a person or CI does here, by name. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix lint types layers hunt bench golden samples reference lock clean
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+ARGS   ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv and install everything; the command is then .venv/bin/importer
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with: make PYTHON=python3.11 …") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup ## Check, plan and apply the community sample against the sandbox
+	$(BIN)/python -m importer.cli.demo
+
+test: setup ## Run the tests
+	$(BIN)/pytest -n auto $(ARGS)
+
+check: lint types layers test ## Style, types, layers and tests: what CI runs
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+layers: setup
+	$(BIN)/lint-imports
+
+fix: setup ## Format and apply safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+hunt: setup ## The long searches for faults (ARGS narrows them)
+	$(BIN)/pytest -m hunt $(ARGS)
+
+bench: setup ## Measure, as ratios in one run (ARGS picks a part)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+golden: setup ## Rewrite the golden files; read the diff before keeping it
+	$(BIN)/pytest -q tests/golden --update-golden $(ARGS) || true
+	git diff --stat -- tests/golden
+
+samples: setup ## Make the sample rosters again
+	$(BIN)/python samples/make_samples.py
+
+lock: ## Resolve the libraries again (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

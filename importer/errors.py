@@ -1,0 +1,146 @@
+"""What stops a run. Bad data never does: it is a `Problem`, collected to the last row.
+
+ImporterError                    exit
+├── UsageError                    2   wrong usage
+│   └── MappingError              2   the mapping is wrong; carries every finding
+├── RosterError                   4   the roster could not be read, or was refused whole
+├── StalePlanError                5   the plan was made for another roster, mapping or institution
+├── BrakeError                    7   a brake stopped `apply`
+├── LedgerError                   8   the run folder cannot be written, or another operator holds it
+└── AlmaError                         what Alma's answer means for us (contract section 2.4)
+    ├── RefusedError              6   Alma refuses this one record; the run goes on
+    ├── ThrottledError            8   too fast; was not processed, may be sent again
+    ├── UnavailableError          8   nothing was processed: no connection, maintenance
+    ├── DailyLimitError           8   the institution's calls are used up until midnight GMT
+    ├── UnknownOutcomeError       8   a write that may or may not have happened
+    └── AccessError               9   the key is missing, wrong or lacks a right
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes that scripts may rely on."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    ROWS_HELD = 3
+    ROSTER = 4
+    STALE = 5
+    REFUSED = 6
+    BRAKE = 7
+    STOPPED = 8
+    ACCESS = 9
+    INTERRUPTED = 130
+
+    @classmethod
+    def worst(cls, codes: set[Exit]) -> Exit:
+        """The one to leave with where several hold."""
+        order = (
+            cls.BUG,
+            cls.USAGE,
+            cls.ROSTER,
+            cls.ACCESS,
+            cls.STOPPED,
+            cls.INTERRUPTED,
+            cls.BRAKE,
+            cls.STALE,
+            cls.REFUSED,
+            cls.ROWS_HELD,
+        )
+        return next((code for code in order if code in codes), cls.DONE)
+
+
+class ImporterError(Exception):
+    """A broken run. Its text is one sentence for a librarian, or a few lines of them."""
+
+    exit: Exit = Exit.BUG
+
+
+class UsageError(ImporterError):
+    """A flag, a setting or an argument is wrong."""
+
+    exit = Exit.USAGE
+
+
+class MappingError(UsageError):
+    """The mapping is wrong. `findings` holds every one of them, each with its place."""
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        """Join the findings, a line each."""
+        super().__init__("\n".join(findings))
+        self.findings = findings
+
+
+class RosterError(ImporterError):
+    """The roster cannot be read, or is refused whole."""
+
+    exit = Exit.ROSTER
+
+
+class StalePlanError(ImporterError):
+    """The plan does not belong to what is there now."""
+
+    exit = Exit.STALE
+
+
+class BrakeError(ImporterError):
+    """The plan does more than a usual load would; a person must say that it is meant."""
+
+    exit = Exit.BRAKE
+
+
+class LedgerError(ImporterError):
+    """The run's ledger cannot be opened or written; nothing is sent without it."""
+
+    exit = Exit.STOPPED
+
+
+class AlmaError(ImporterError):
+    """Alma's answer, understood. `code` and `tracking_id` are Alma's own, blank if it gave none."""
+
+    exit = Exit.STOPPED
+
+    def __init__(self, message: str, *, code: str = "", tracking_id: str = "") -> None:
+        """Keep Alma's code and tracking id beside the sentence."""
+        super().__init__(message)
+        self.code = code
+        self.tracking_id = tracking_id
+
+
+class RefusedError(AlmaError):
+    """Alma refuses one record and did not store it. Caught in the executor, per row."""
+
+    exit = Exit.REFUSED
+
+
+class ThrottledError(AlmaError):
+    """More calls a second than Alma takes; this one was not processed."""
+
+    def __init__(
+        self, message: str, *, code: str = "", tracking_id: str = "", wait: float = 0
+    ) -> None:
+        """`wait` is what the server asked for, in seconds; 0 if it did not say."""
+        super().__init__(message, code=code, tracking_id=tracking_id)
+        self.wait = wait
+
+
+class UnavailableError(AlmaError):
+    """Alma cannot be reached or is not serving; nothing was processed."""
+
+
+class DailyLimitError(AlmaError):
+    """The institution's calls of the day are used up, or down to the reserve."""
+
+
+class UnknownOutcomeError(AlmaError):
+    """A write was sent and its answer is lost or makes no sense: ask Alma before saying anything."""
+
+
+class AccessError(AlmaError):
+    """The key is missing, wrong, or may not do this."""
+
+    exit = Exit.ACCESS

@@ -1,0 +1,89 @@
+"""Problems: what is wrong, or worth knowing, about a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from importer.model.catalogue import CATALOGUE, Code, Severity
+
+VALUE = "{value}"
+"""Stands in a message where the cell's own text goes, so that it can be masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a row stands, as the spreadsheet program shows it. Row 0 is the whole roster."""
+
+    file: str
+    sheet: str
+    row: int
+
+    def __str__(self) -> str:
+        """For a message: `autumn.xlsx[Staff]:4`."""
+        sheet = f"[{self.sheet}]" if self.sheet else ""
+        return f"{self.file}{sheet}:{self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A column of the roster: its letter and its heading, as the spreadsheet program shows them."""
+
+    letter: str
+    heading: str
+
+    def __str__(self) -> str:
+        """For a message: `C "EMPL ID"`."""
+        return f'{self.letter} "{self.heading}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about one row.
+
+    `message` says what is wrong and may hold `{value}`, where `value`, the cell's text, goes;
+    no other private text may stand in it. `advice` says what to do. Problems with equal code,
+    place, field and advice have one cause. `places` are the columns concerned, possibly none.
+    """
+
+    code: Code
+    origin: Origin
+    severity: Severity
+    message: str
+    advice: str
+    field: str = ""
+    places: tuple[Place, ...] = ()
+    value: str = ""
+
+    def sentence(self, shown: str | None = None) -> str:
+        """What is wrong, with the cell's text, or `shown` in its stead."""
+        return self.message.replace(VALUE, self.value if shown is None else shown)
+
+    @classmethod
+    def of(
+        cls,
+        code: Code,
+        origin: Origin,
+        message: str,
+        *places: Place,
+        field: str = "",
+        value: str = "",
+        advice: str = "",
+        severity: Severity | None = None,
+    ) -> Problem:
+        """A problem with the catalogue's severity and advice, where none are given."""
+        kind = CATALOGUE[code]
+        return cls(
+            code,
+            origin,
+            severity or kind.severity,
+            message,
+            advice or kind.advice,
+            field,
+            places,
+            value,
+        )
+
+    @property
+    def title(self) -> str:
+        """The catalogue's few words for it."""
+        return CATALOGUE[self.code].title
