@@ -137,7 +137,7 @@ class DailyLimitError(AlmaError):
 
 
 class UnknownOutcomeError(AlmaError):
-    """A write was sent and its answer is lost or makes no sense: ask Alma before saying anything."""
+    """A write was sent and its answer is lost or makes no sense: ask Alma what became of it."""
 
 
 class AccessError(AlmaError):

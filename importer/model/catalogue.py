@@ -130,7 +130,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.ROW_TOO_SHORT: Kind(
         Severity.REJECT,
         "Row too short",
-        "The row has fewer cells than there are headings, so its values may stand in wrong columns.",
+        "The row has fewer cells than there are headings, so its values may be in wrong columns.",
         "Look for a missing separator or a broken line, and complete the row.",
     ),
     Code.CELL_TOO_LONG: Kind(
@@ -172,7 +172,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.ZEROS_RESTORED: Kind(
         Severity.REPAIRED,
         "Leading zeros restored",
-        "Leading zeros that the file had lost, or that only its number format showed, were put back.",
+        "Zeros that the file had lost, or that only its number format showed, were put back.",
         "Nothing to do, if the result is right.",
     ),
     Code.MISSING_VALUE: Kind(
@@ -356,7 +356,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.NOT_LOOKED_UP: Kind(
         Severity.REVIEW,
         "Could not be looked up",
-        "Alma gave no clear answer when asked for this patron, so it is not known whether it exists.",
+        "Alma gave no clear answer about this patron, so it is not known whether it exists.",
         "Plan again.",
     ),
     Code.CHANGED_IN_ALMA: Kind(

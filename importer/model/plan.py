@@ -1,0 +1,120 @@
+"""The plan: for each row that is ready, what is to be done in Alma; and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from importer.model.problem import Problem
+from importer.model.user import User
+
+
+class Fate(StrEnum):
+    """What becomes of a row before Alma is asked to write anything."""
+
+    READY = "ready"
+    REJECTED = "rejected"
+    REVIEW = "review"
+    BLANK = "blank"
+    SKIPPED = "skipped"
+
+
+class Act(StrEnum):
+    """What a plan says of a ready row."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    LEFT_ALONE = "left_alone"
+
+
+class Result(StrEnum):
+    """What became of a create or an update."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    REFUSED = "refused"  # by Alma
+    HELD = "held"  # for review: somebody changed the record since the plan
+    UNKNOWN = "unknown"  # the answer is lost; Alma is asked at the next start
+    NOT_SENT = "not_sent"
+
+
+class ChangeKind(StrEnum):
+    """How a field differs, worst first."""
+
+    REMOVE = "remove"
+    REPLACE = "replace"
+    ADD = "add"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between Alma's record and ours: the field's path, old and new as text.
+
+    For a list's entry the path is the list's with its type (`contact_info.email[work]`) and the
+    texts are the entry's main value.
+    """
+
+    kind: ChangeKind
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A user to be created. `user` is the body to post, without its password."""
+
+    row: int
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A user to be changed.
+
+    `before` is Alma's record as it was read, `after` what is to be put; `override` names the
+    sticky fields that are replaced all the same.
+    """
+
+    row: int
+    primary_id: str
+    before: User
+    after: User
+    changes: tuple[Change, ...]
+    override: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A user that is already as the roster says; nothing is sent."""
+
+    row: int
+    primary_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A row that the mapping's `match` passes over: new ones skipped, or known ones."""
+
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row that the comparison with Alma rejects or holds for review; its problems say why."""
+
+    row: int
+    problems: tuple[Problem, ...]
+
+
+Step = Create | Update | Unchanged | LeftAlone | Held
+"""What the planner says of one ready row. Warnings travel beside it, in `Planned`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A step and what is worth knowing about it."""
+
+    step: Step
+    warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,292 @@
+"""Alma's user record (contract section 1), by Alma's own names, in Alma's own JSON shape.
+
+Every key that Alma sends is kept, also those that a newer Alma may add, and only what was set is
+sent back: reading a record and writing it again loses nothing. What Alma's own screens and lists
+say of a field (its length, its code table) stands beside the field as `Facts`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+class Reach(Enum):
+    """Who may set a field."""
+
+    SETTABLE = "settable"
+    INTERNAL_ONLY = "internal only"
+    OUTPUT = "output"  # Alma says it and ignores it on input
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What Alma holds about a field. Lengths are in characters; 0 is unbounded.
+
+    `table` is the code table's name in Alma, blank where values are free. `sticky`: an External
+    user's value that was edited by hand in Alma is kept unless overridden. `sis`: taken from the
+    student system's load. `required`: an entry without it is not an entry.
+    """
+
+    length: int = 255
+    table: str = ""
+    sticky: bool = False
+    sis: bool = True
+    required: bool = False
+    reach: Reach = Reach.SETTABLE
+
+
+API_ONLY = Facts(sis=False)
+OUTPUT = Facts(reach=Reach.OUTPUT)
+
+
+def _day(value: object) -> object:
+    """Alma prints dates as 1990-03-01Z and an unset one, in old records, as blank."""
+    if isinstance(value, str):
+        return value.removesuffix("Z") or None
+    return value
+
+
+def _almas_day(value: date | None) -> str | None:
+    return None if value is None else f"{value.isoformat()}Z"
+
+
+Day = Annotated[date | None, BeforeValidator(_day), PlainSerializer(_almas_day)]
+"""A date without a time, in Alma's notation."""
+
+
+class Part(BaseModel):
+    """A part of the record: frozen, and open for what a newer Alma adds."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Coded(Part):
+    """A code and Alma's description of it; the description is ignored on input."""
+
+    value: str | None = None
+    desc: str | None = None
+
+
+class Amount(Part):
+    """A count or a sum that Alma reports, with a link to what it counts; older Almas quote it."""
+
+    value: int | float | str | None = None
+    link: str | None = None
+
+
+class Segment(Part):
+    """An entry of a list: owned by the library (Internal) or the student system (External)."""
+
+    segment_type: Annotated[str | None, Facts(10, sis=False)] = None
+
+
+class Address(Segment):
+    """A postal address."""
+
+    preferred: Annotated[bool | None, Facts(0)] = None
+    line1: Annotated[str | None, Facts(0, required=True)] = None
+    line2: Annotated[str | None, Facts()] = None
+    line3: Annotated[str | None, Facts()] = None
+    line4: Annotated[str | None, Facts()] = None
+    line5: Annotated[str | None, Facts()] = None
+    city: Annotated[str | None, Facts()] = None
+    state_province: Annotated[str | None, Facts()] = None
+    postal_code: Annotated[str | None, Facts()] = None
+    country: Annotated[Coded | None, Facts(table="CountryCodes")] = None
+    address_note: Annotated[str | None, Facts(1000)] = None
+    start_date: Annotated[Day, Facts(0)] = None
+    end_date: Annotated[Day, Facts(0)] = None
+    address_type: Annotated[
+        tuple[Coded, ...] | None, Facts(table="UserAddressTypes", required=True)
+    ] = None
+
+
+class Email(Segment):
+    """An e-mail address."""
+
+    preferred: Annotated[bool | None, Facts(0)] = None
+    email_address: Annotated[str | None, Facts(required=True)] = None
+    description: Annotated[str | None, Facts()] = None
+    email_type: Annotated[
+        tuple[Coded, ...] | None, Facts(table="UserEmailTypes", required=True)
+    ] = None
+
+
+class Phone(Segment):
+    """A phone number."""
+
+    preferred: Annotated[bool | None, Facts(0)] = None
+    preferred_sms: Annotated[bool | None, Facts(0)] = None
+    phone_number: Annotated[str | None, Facts(required=True)] = None
+    phone_type: Annotated[
+        tuple[Coded, ...] | None, Facts(table="UserPhoneTypes", required=True)
+    ] = None
+
+
+class ContactInfo(Part):
+    """How to reach the user. The order of the three lists is that of Alma's schema."""
+
+    address: tuple[Address, ...] | None = None
+    email: tuple[Email, ...] | None = None
+    phone: tuple[Phone, ...] | None = None
+
+
+class UserIdentifier(Segment):
+    """An identifier beside the primary one. All share one space of values (contract 3.2)."""
+
+    id_type: Annotated[Coded | None, Facts(table="UserIdentifierTypes", required=True)] = None
+    value: Annotated[str | None, Facts(required=True)] = None
+    note: Annotated[str | None, Facts(2000)] = None
+    status: Annotated[str | None, Facts()] = None
+
+
+class UserNote(Segment):
+    """A note on the user."""
+
+    note_type: Annotated[Coded | None, Facts(table="NoteTypes", required=True)] = None
+    note_text: Annotated[str | None, Facts(2000, required=True)] = None
+    user_viewable: Annotated[bool | None, Facts(0)] = None
+    popup_note: Annotated[bool | None, Facts(0)] = None
+    created_by: Annotated[str | None, OUTPUT] = None
+    created_date: Annotated[str | None, OUTPUT] = None
+
+
+class UserBlock(Segment):
+    """A block that keeps the user from borrowing."""
+
+    block_type: Annotated[Coded | None, Facts(table="UserBlockTypes")] = None
+    block_description: Annotated[
+        Coded | None, Facts(table="UserBlockDescription", required=True)
+    ] = None
+    block_status: Annotated[str | None, Facts()] = None
+    block_note: Annotated[str | None, Facts(2000)] = None
+    created_by: Annotated[str | None, OUTPUT] = None
+    created_date: Annotated[str | None, OUTPUT] = None
+    expiry_date: Annotated[str | None, OUTPUT] = None
+    item_loan_id: Annotated[str | None, OUTPUT] = None
+
+
+class UserStatistic(Segment):
+    """A statistical category that the user counts in."""
+
+    statistic_category: Annotated[
+        Coded | None, Facts(table="UserStatCategories", required=True)
+    ] = None
+    category_type: Annotated[
+        Coded | None, Facts(table="UserStatisticalTypes", reach=Reach.OUTPUT)
+    ] = None
+    statistic_note: Annotated[str | None, Facts(2000)] = None
+
+
+class RoleParameter(Part):
+    """A detail of a role."""
+
+    type: Coded | None = None
+    scope: Coded | None = None
+    value: Coded | None = None
+
+
+class UserRole(Part):
+    """A role. The importer reads roles and never writes them (contract 3.1)."""
+
+    status: Coded | None = None
+    scope: Coded | None = None
+    role_type: Coded | None = None
+    expiry_date: Day = None
+    parameter: tuple[RoleParameter, ...] | None = None
+
+
+class RsLibrary(Part):
+    """A resource-sharing library."""
+
+    code: Annotated[Coded | None, Facts(50, required=True)] = None
+
+
+class LibraryNotice(Part):
+    """A notice that the user takes or does not take."""
+
+    code: Annotated[Coded | None, Facts(table="LibraryNoticesOptInDisplay", required=True)] = None
+    value: Annotated[bool | None, Facts(0, required=True)] = None
+
+
+class ProxyForUser(Part):
+    """A user for whom this one may act."""
+
+    primary_id: str | None = None
+    full_name: str | None = None
+    link: str | None = None
+
+
+class User(Part):
+    """The whole user. Fields that Alma only reports are ignored by Alma on input."""
+
+    record_type: Annotated[Coded | None, Facts(table="AddNewUserOptions", sis=False)] = None
+    primary_id: Annotated[str | None, Facts()] = None
+    first_name: Annotated[str | None, Facts()] = None
+    middle_name: Annotated[str | None, Facts()] = None
+    last_name: Annotated[str | None, Facts()] = None
+    full_name: Annotated[str | None, Facts(600, reach=Reach.OUTPUT)] = None
+    pref_first_name: Annotated[str | None, Facts(sticky=True)] = None
+    pref_middle_name: Annotated[str | None, Facts(sticky=True)] = None
+    pref_last_name: Annotated[str | None, Facts(sticky=True)] = None
+    pref_name_suffix: Annotated[str | None, Facts()] = None
+    pin_number: Annotated[str | None, Facts(sticky=True)] = None
+    user_title: Annotated[Coded | None, Facts(table="UserTitles", sticky=True)] = None
+    job_category: Annotated[Coded | None, Facts(table="JobTitles", sticky=True)] = None
+    job_description: Annotated[str | None, Facts()] = None
+    gender: Annotated[Coded | None, Facts(table="Genders")] = None
+    user_group: Annotated[Coded | None, Facts(table="UserGroups", sticky=True)] = None
+    campus_code: Annotated[Coded | None, Facts(50, table="Campuses", sticky=True)] = None
+    web_site_url: Annotated[str | None, Facts()] = None
+    cataloger_level: Annotated[Coded | None, Facts(sticky=True)] = None
+    preferred_language: Annotated[
+        Coded | None, Facts(table="UserPreferredLanguage", sticky=True)
+    ] = None
+    birth_date: Annotated[Day, Facts(0)] = None
+    expiry_date: Annotated[Day, Facts(0)] = None
+    purge_date: Annotated[Day, Facts(0)] = None
+    account_type: Annotated[Coded | None, Facts(table="UserUserType", sis=False)] = None
+    external_id: Annotated[str | None, API_ONLY] = None
+    password: Annotated[str | None, Facts(sis=False, reach=Reach.INTERNAL_ONLY)] = Field(
+        default=None, repr=False
+    )
+    force_password_change: Annotated[str | None, Facts(4, sis=False, reach=Reach.INTERNAL_ONLY)] = (
+        None
+    )
+    status: Annotated[Coded | None, Facts(table="ContentStructureStatus")] = None
+    status_date: Annotated[Day, OUTPUT] = None
+    last_patron_activity_date: Annotated[Day, OUTPUT] = None
+    requests: Annotated[Amount | None, OUTPUT] = None
+    loans: Annotated[Amount | None, OUTPUT] = None
+    fees: Annotated[Amount | None, OUTPUT] = None
+    contact_info: ContactInfo | None = None
+    user_identifier: tuple[UserIdentifier, ...] | None = None
+    user_role: tuple[UserRole, ...] | None = None
+    user_block: tuple[UserBlock, ...] | None = None
+    user_note: tuple[UserNote, ...] | None = None
+    user_statistic: tuple[UserStatistic, ...] | None = None
+    proxy_for_user: tuple[ProxyForUser, ...] | None = None
+    rs_library: Annotated[tuple[RsLibrary, ...] | None, Facts(sticky=True)] = None
+    library_notice: Annotated[tuple[LibraryNotice, ...] | None, Facts(sticky=True)] = None
+    source_link_id: Annotated[str | None, OUTPUT] = None
+    source_institution_code: Annotated[str | None, OUTPUT] = None
+    linking_id: Annotated[str | None, OUTPUT] = None
+    is_researcher: Annotated[bool | None, OUTPUT] = None
+    link: Annotated[str | None, OUTPUT] = None
+
+    def to_json(self) -> str:
+        """The body as Alma takes it: what was set, nothing else."""
+        return self.model_dump_json(exclude_unset=True)
+
+    @classmethod
+    def from_json(cls, body: str | bytes) -> User:
+        """The user of a body that Alma sent.
+
+        Raises pydantic's ValidationError where it is not a user; the client translates that.
+        """
+        return cls.model_validate_json(body)
