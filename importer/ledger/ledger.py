@@ -1,0 +1,277 @@
+"""One run's ledger: written while checking and planning, read by whatever tells people of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self, assert_never
+
+from pydantic import TypeAdapter
+
+from importer.errors import UsageError
+from importer.ledger import schema
+from importer.model.catalogue import Code, Severity
+from importer.model.plan import (
+    Act,
+    Change,
+    ChangeKind,
+    Create,
+    Fate,
+    Held,
+    LeftAlone,
+    Result,
+    Step,
+    Unchanged,
+    Update,
+)
+from importer.model.problem import Origin, Place, Problem
+from importer.model.run import ColumnUse, RowLife, RunFacts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+PAIRS: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(tuple[tuple[str, str], ...])
+QUADS: TypeAdapter[tuple[tuple[str, str, str, str], ...]] = TypeAdapter(
+    tuple[tuple[str, str, str, str], ...]
+)
+
+
+class State(StrEnum):
+    """How far a planned create or update has come.
+
+    planned → intent → applied | refused | held | unknown; unknown → applied | planned | held
+    """
+
+    PLANNED = "planned"
+    INTENT = "intent"  # durable before a byte is sent
+    APPLIED = "applied"
+    REFUSED = "refused"
+    HELD = "held"
+    UNKNOWN = "unknown"
+
+
+RESULTS: dict[tuple[Act, State], Result] = {
+    (act, state): result
+    for act, applied in ((Act.CREATE, Result.CREATED), (Act.UPDATE, Result.UPDATED))
+    for state, result in (
+        (State.PLANNED, Result.NOT_SENT),
+        (State.INTENT, Result.UNKNOWN),
+        (State.APPLIED, applied),
+        (State.REFUSED, Result.REFUSED),
+        (State.HELD, Result.HELD),
+        (State.UNKNOWN, Result.UNKNOWN),
+    )
+}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class Ledger:
+    """The ledger of one run, in its folder."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        """Use `create` or `open` instead."""
+        self.folder = folder
+        self.connection = connection
+
+    @classmethod
+    def create(cls, folder: Path) -> Ledger:
+        """A new, empty ledger. Raises LedgerError where the folder cannot be written."""
+        return cls(folder, schema.create(folder))
+
+    @classmethod
+    def open(cls, folder: Path) -> Ledger:
+        """The ledger of an earlier run.
+
+        Raises UsageError where there is none, or where it was not finished.
+        """
+        ledger = cls(folder, schema.open_existing(folder))
+        if ledger._value("finished") is None:
+            ledger.close()
+            msg = f"The run {folder} was stopped before it was complete. Plan again."
+            raise UsageError(msg)
+        return ledger
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, on the disk when the block ends. Raises LedgerError if it cannot be."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise schema.unwritable(self.folder, error) from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    # written by check and plan, inside one transaction
+
+    def add_columns(self, columns: Iterable[ColumnUse]) -> None:
+        """The roster's columns, in order."""
+        self.connection.executemany(
+            "INSERT INTO columns VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (n, use.letter, use.heading, _json(use.labels), use.how, _json(use.samples))
+                for n, use in enumerate(columns)
+            ),
+        )
+
+    def add_rows(self, fates: Iterable[tuple[int, Fate]]) -> None:
+        """What became of each row."""
+        self.connection.executemany("INSERT INTO rows VALUES (?, ?)", fates)
+
+    def add_cells(self, cells: Iterable[tuple[int, tuple[str, ...]]]) -> None:
+        """Rows as they came, by number."""
+        self.connection.executemany(
+            "INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells)
+        )
+
+    def add_problems(self, problems: Iterable[Problem]) -> None:
+        """What is wrong, or worth knowing."""
+        self.connection.executemany(
+            "INSERT INTO problems (row, code, severity, field, places, value, message, advice)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    problem.origin.row,
+                    problem.code,
+                    problem.severity,
+                    problem.field,
+                    _json([(place.letter, place.heading) for place in problem.places]),
+                    problem.value,
+                    problem.message,
+                    problem.advice,
+                )
+                for problem in problems
+            ),
+        )
+
+    def add_step(self, step: Step) -> None:
+        """What is planned for one ready row; a held one is only known by its problems."""
+        match step:
+            case Create(row, user):
+                values = (row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]")
+            case Update(row, primary_id, before, after, changes, override):
+                quads = [(c.kind, c.path, c.old, c.new) for c in changes]
+                values = (
+                    row, Act.UPDATE, primary_id, before.to_json(), after.to_json(),
+                    _json(quads), _json(override),
+                )  # fmt: skip
+            case Unchanged(row, primary_id):
+                values = (row, Act.UNCHANGED, primary_id, "", "", "[]", "[]")
+            case LeftAlone(row):
+                values = (row, Act.LEFT_ALONE, "", "", "", "[]", "[]")
+            case Held():
+                return
+        self.connection.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')", values)
+
+    def finish(self, facts: RunFacts) -> None:
+        """Say that the run is complete, and everything about it that is not about a row."""
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO run VALUES (?, ?)",
+            (("facts", facts.model_dump_json()), ("finished", facts.started.isoformat())),
+        )
+
+    # read by reports
+
+    def _value(self, name: str) -> str | None:
+        found = self.connection.execute("SELECT value FROM run WHERE name = ?", (name,)).fetchone()
+        return None if found is None else str(found[0])
+
+    @property
+    def facts(self) -> RunFacts:
+        """Everything about the run that is not about a row."""
+        return RunFacts.model_validate_json(self._value("facts") or "")
+
+    @property
+    def was_applied(self) -> bool:
+        """Has `apply` been run at all?"""
+        return self._value("applied") is not None
+
+    def columns(self) -> tuple[ColumnUse, ...]:
+        """The roster's columns, in order."""
+        return tuple(
+            ColumnUse(
+                letter, heading, TEXTS.validate_json(labels), how, TEXTS.validate_json(samples)
+            )
+            for letter, heading, labels, how, samples in self.connection.execute(
+                "SELECT letter, heading, labels, how, samples FROM columns ORDER BY position"
+            )
+        )
+
+    def problems(self, row: int | None = None) -> Iterator[Problem]:
+        """The problems by row, in the order found; those of the whole roster first."""
+        roster = self.facts.roster
+        file = roster.path.replace("\\", "/").rpartition("/")[2]
+        for (
+            number,
+            code,
+            severity,
+            field,
+            places,
+            value,
+            message,
+            advice,
+        ) in self.connection.execute(
+            "SELECT row, code, severity, field, places, value, message, advice FROM problems"
+            " WHERE ?1 IS NULL OR row = ?1 ORDER BY row, id",
+            (row,),
+        ):
+            yield Problem(
+                Code(code), Origin(file, roster.sheet, number), Severity(severity), message,
+                advice, field, tuple(Place(*pair) for pair in PAIRS.validate_json(places)), value,
+            )  # fmt: skip
+
+    def lives(self, row: int | None = None) -> Iterator[RowLife]:
+        """Each row with what was planned for it and what became of it, in row order."""
+        for number, fate, cells, act, primary_id, changes, state in self.connection.execute(
+            "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"
+            " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
+            " WHERE ?1 IS NULL OR rows.row = ?1 ORDER BY rows.row",
+            (row,),
+        ):
+            planned = None if act is None else Act(act)
+            yield RowLife(
+                number,
+                Fate(fate),
+                planned,
+                primary_id or "",
+                tuple(
+                    Change(ChangeKind(kind), path, old, new)
+                    for kind, path, old, new in QUADS.validate_json(changes or "[]")
+                ),
+                RESULTS.get((planned, State(state))) if planned and self.was_applied else None,
+                TEXTS.validate_json(cells or "[]"),
+            )
+
+    def count(self, table: str, column: str) -> dict[str, int]:
+        """How often each value stands in a column of a table of the ledger."""
+        return dict(
+            self.connection.execute(
+                f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"  # noqa: S608
+            )
+        )

@@ -1,0 +1,55 @@
+"""A run's counts, taken from its ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from importer.errors import Exit
+from importer.model.catalogue import Severity
+from importer.model.plan import Act, Fate, Result
+from importer.model.run import Calls, Summary
+
+if TYPE_CHECKING:
+    from importer.ledger.ledger import Ledger
+
+
+def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary:
+    """Count a run by fate, by act, by result and by problem code.
+
+    `stopped` are the reasons for which an `apply` ended early; they take part in the exit code.
+    """
+    facts = ledger.facts
+    fates = ledger.count("rows", "fate")
+    severities = ledger.count("problems", "severity")
+    counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
+    codes = set(stopped)
+    if counts[Fate.REJECTED] or counts[Fate.REVIEW]:
+        codes.add(Exit.ROWS_HELD)
+    calls = None
+    if facts.command != "check":
+        acts = ledger.count("steps", "act")
+        counts |= {act.value: acts.get(act, 0) for act in Act}
+        # an update is read once more before it is written
+        sent = counts[Act.CREATE] + 2 * counts[Act.UPDATE]
+        calls = Calls(count=sent, seconds=round(sent / facts.rate) if facts.rate else 0)
+    if ledger.was_applied:
+        results = Counter(life.result for life in ledger.lives() if life.result)
+        counts |= {result.value: results.get(result, 0) for result in Result}
+        if results.get(Result.REFUSED):
+            codes.add(Exit.REFUSED)
+        if results.get(Result.HELD):
+            codes.add(Exit.ROWS_HELD)
+        if results.get(Result.UNKNOWN):
+            codes.add(Exit.STOPPED)
+    return Summary(
+        rows=sum(fates.values()),
+        warnings=severities.get(Severity.WARNING, 0),
+        repaired=severities.get(Severity.REPAIRED, 0),
+        problems=ledger.count("problems", "code"),
+        calls=calls,
+        brakes=None if facts.command == "check" else tuple(b.brake for b in facts.brakes),
+        run=str(ledger.folder),
+        exit=Exit.worst(codes),
+        **counts,
+    )

@@ -1,0 +1,167 @@
+"""A run as it is kept and told: what it was made from, what it counted, what came of each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from importer.model.plan import Act, Change, Fate, Result
+from importer.model.policy import AccountType, Brake
+
+
+class Kept(BaseModel):
+    """A frozen value that is written down as JSON and read back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RosterFacts(Kept):
+    """Which roster a run was made from, and how it was read."""
+
+    path: str
+    sha256: str
+    kind: str
+    sheet: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    header: tuple[int, ...] = ()
+
+
+class MappingFacts(Kept):
+    """Which mapping a run was made with."""
+
+    path: str
+    sha256: str
+    name: str
+    title: str = ""
+    account_type: AccountType
+
+
+class AlmaFacts(Kept):
+    """Which Alma a plan was compared with."""
+
+    base_url: str
+    institution: str
+    name: str = ""
+    environment: str = ""
+
+
+class BrakeFinding(Kept):
+    """A brake that holds: how many of the matched users it concerns, in one sentence."""
+
+    brake: Brake
+    concerned: int
+    matched: int
+    sentence: str
+
+
+class RunFacts(Kept):
+    """Everything about a run that is not about a row."""
+
+    command: Literal["check", "plan", "undo"]
+    version: str
+    started: datetime
+    today: date
+    operator: str
+    roster: RosterFacts
+    mapping: MappingFacts
+    alma: AlmaFacts | None = None
+    codes_fetched: date | None = None
+    rate: float = 0
+    brakes: tuple[BrakeFinding, ...] = ()
+    undoes: str = ""
+
+
+class Calls(Kept):
+    """How many calls to Alma applying a plan takes, and for how many seconds at the set rate."""
+
+    count: int
+    seconds: int
+
+
+class Summary(Kept):
+    """`summary.json`: counts by fate and by problem code.
+
+    `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
+    unchanged + left_alone`; after an apply `create + update = created + updated + refused + held
+    + unknown + not_sent`. `warnings` and `repaired` count problems of these severities.
+    """
+
+    schema_version: Literal[1] = 1
+    rows: int
+    ready: int
+    rejected: int
+    review: int
+    blank: int
+    skipped: int
+    warnings: int
+    repaired: int
+    problems: dict[str, int] = Field(default_factory=dict)
+    create: int | None = None
+    update: int | None = None
+    unchanged: int | None = None
+    left_alone: int | None = None
+    calls: Calls | None = None
+    brakes: tuple[Brake, ...] | None = None
+    created: int | None = None
+    updated: int | None = None
+    refused: int | None = None
+    held: int | None = None
+    unknown: int | None = None
+    not_sent: int | None = None
+    run: str
+    exit: int
+
+    def adds_up(self) -> bool:
+        """Is every row in exactly one place?"""
+        parts = (self.ready, self.rejected, self.review, self.blank, self.skipped)
+        sums = sum(parts) == self.rows
+        acts = (self.create, self.update, self.unchanged, self.left_alone)
+        if self.create is not None:
+            sums &= sum(count or 0 for count in acts) == self.ready
+        results = (
+            self.created, self.updated, self.refused, self.held, self.unknown, self.not_sent,
+        )  # fmt: skip
+        if self.created is not None:
+            sent = (self.create or 0) + (self.update or 0)
+            sums &= sum(count or 0 for count in results) == sent
+        return sums
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """A column of the roster, the fields that it feeds, how it was matched, and some values."""
+
+    letter: str
+    heading: str
+    labels: tuple[str, ...]
+    how: str
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowLife:
+    """A row, what was planned for it, and what became of it.
+
+    `cells` are as they came, by position of the heading; they are kept for every row that comes
+    back or that is to be sent. `reason` is Alma's, where Alma refused.
+    """
+
+    row: int
+    fate: Fate
+    act: Act | None = None
+    primary_id: str = ""
+    changes: tuple[Change, ...] = ()
+    result: Result | None = None
+    cells: tuple[str, ...] = ()
+
+    @property
+    def comes_back(self) -> bool:
+        """Does the row go into the rejects, to be corrected or decided?"""
+        return self.fate in {Fate.REJECTED, Fate.REVIEW} or self.result in {
+            Result.REFUSED,
+            Result.HELD,
+        }
