@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self, assert_never
+from typing import TYPE_CHECKING, Self
 
 from pydantic import TypeAdapter
 
@@ -70,6 +70,22 @@ RESULTS: dict[tuple[Act, State], Result] = {
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _columns_of(
+    step: Create | Update | Unchanged | LeftAlone,
+) -> tuple[int, str, str, str, str, str, str]:
+    match step:
+        case Create(row, user):
+            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
+        case Update(row, primary_id, before, after, changes, override):
+            quads = _json([(c.kind, c.path, c.old, c.new) for c in changes])
+            images = before.to_json(), after.to_json()
+            return row, Act.UPDATE, primary_id, *images, quads, _json(override)
+        case Unchanged(row, primary_id):
+            return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
+        case LeftAlone(row):
+            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
 
 
 class Ledger:
@@ -170,24 +186,12 @@ class Ledger:
             ),
         )
 
-    def add_step(self, step: Step) -> None:
-        """What is planned for one ready row; a held one is only known by its problems."""
-        match step:
-            case Create(row, user):
-                values = (row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]")
-            case Update(row, primary_id, before, after, changes, override):
-                quads = [(c.kind, c.path, c.old, c.new) for c in changes]
-                values = (
-                    row, Act.UPDATE, primary_id, before.to_json(), after.to_json(),
-                    _json(quads), _json(override),
-                )  # fmt: skip
-            case Unchanged(row, primary_id):
-                values = (row, Act.UNCHANGED, primary_id, "", "", "[]", "[]")
-            case LeftAlone(row):
-                values = (row, Act.LEFT_ALONE, "", "", "", "[]", "[]")
-            case Held():
-                return
-        self.connection.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')", values)
+    def add_steps(self, steps: Iterable[Step]) -> None:
+        """What is planned for ready rows; a held one is only known by its problems."""
+        self.connection.executemany(
+            "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
+            (_columns_of(step) for step in steps if not isinstance(step, Held)),
+        )
 
     def finish(self, facts: RunFacts) -> None:
         """Say that the run is complete, and everything about it that is not about a row."""
