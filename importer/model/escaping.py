@@ -1,4 +1,4 @@
-"""The apostrophe that keeps a CSV cell from becoming a formula, put on and taken off without loss."""
+"""The mark that keeps a CSV cell from becoming a formula, put on and taken off without loss."""
 
 from __future__ import annotations
 
