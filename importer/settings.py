@@ -1,0 +1,54 @@
+"""Settings, from the environment and from a `.env` file in the folder where one works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from importer.errors import AccessError, UsageError
+
+KEY = "ALMA_API_KEY"
+
+
+class Settings(BaseSettings):
+    """What is true of the place where the importer runs, not of a roster.
+
+    `alma_rate` is in calls a second, `alma_reserve` in calls of the day that are left to others,
+    `alma_settle` in seconds before an unknown outcome is looked up.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    alma_api_key: SecretStr | None = None
+    alma_region: str = ""
+    alma_base_url: str = ""
+    alma_rate: float = Field(default=8, gt=0, le=50)
+    alma_reserve: int = Field(default=0, ge=0)
+    alma_settle: float = Field(default=90, ge=0)
+    alma_ca_bundle: Path | None = None
+
+    @classmethod
+    def read(cls) -> Settings:
+        """The settings as they are now. Raises UsageError naming the ones that are wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            names = ", ".join(str(item["loc"][0]).upper() for item in error.errors())
+            msg = (
+                f"These settings cannot be used: {names}. ALMA_RATE is a number of calls a second "
+                "(up to 50), ALMA_RESERVE a whole number of calls, ALMA_SETTLE a number of seconds."
+            )
+            raise UsageError(msg) from None
+
+    @property
+    def key(self) -> SecretStr:
+        """The API key. Raises AccessError where there is none."""
+        if self.alma_api_key is None or not self.alma_api_key.get_secret_value().strip():
+            msg = (
+                f"There is no API key. Put {KEY}=… into the file .env in this folder, "
+                "or into the environment."
+            )
+            raise AccessError(msg)
+        return self.alma_api_key
