@@ -24,6 +24,7 @@ class Code(StrEnum):
     FORMULA_ERROR = "formula-error"
     WHITESPACE_REMOVED = "whitespace-removed"
     DIGITS_NORMALISED = "digits-normalised"
+    TEXT_MARK_REMOVED = "text-mark-removed"
     ZEROS_RESTORED = "zeros-restored"
     # values
     MISSING_VALUE = "missing-value"
@@ -167,6 +168,13 @@ CATALOGUE: dict[Code, Kind] = {
         Severity.REPAIRED,
         "Digits replaced",
         "Digits of another script or width were replaced by 0 to 9.",
+        "Nothing to do, if the result is right.",
+    ),
+    Code.TEXT_MARK_REMOVED: Kind(
+        Severity.REPAIRED,
+        "Mark for text removed",
+        "The mark that keeps digits as text in a spreadsheet program, an apostrophe in front or "
+        'an equals sign and quotation marks around, as in ="00123", was taken off.',
         "Nothing to do, if the result is right.",
     ),
     Code.ZEROS_RESTORED: Kind(

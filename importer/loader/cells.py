@@ -1,0 +1,153 @@
+"""Cleaning that is the same for every column: what a cell says, without what nobody can see.
+
+Trimming, folding of blanks and NFC are not worth a word. What changes the text otherwise, or
+cannot be right, is a `Finding` (hazards: text). A column whose cells are all plain, as nearly
+every column is, costs one pass over its joined text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from importer.model.catalogue import Code, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LONGEST = 131_072
+"""Characters of a cell beyond which something is wrong with the file."""
+
+_JOIN = "|"  # any plain character that is no blank
+_BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
+# C0 and C1 controls, halves of surrogate pairs, the two overrides of writing direction, noncharacters
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e\ufdd0-\ufdef\ufffe\uffff]"
+)
+_JOINERS = "\u200c\u200d"
+# Scripts whose words are spelled with ZWJ or ZWNJ
+_JOINING = ("ARABIC", "SYRIAC", "MONGOLIAN", "NKO", "DEVANAGARI", "BENGALI", "GURMUKHI")
+_JOINING += ("GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "MYANMAR")
+_JOINING += ("KHMER", "TIBETAN")
+_FULL_WIDTH = {ord("０") + digit: str(digit) for digit in range(10)}
+
+# What UTF-8's following bytes 80 to BF look like when read as Windows-1252
+_FOLLOW = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\xa0-\xbf"
+_FOLLOW_UNQUOTED = _FOLLOW.replace("‘’“”", "")
+_MOJIBAKE = re.compile(
+    f"[ÂÃ][{_FOLLOW}]|[Ä-ß][{_FOLLOW_UNQUOTED}]|[à-ï][{_FOLLOW}]{{2}}|[ð-ô][{_FOLLOW}]{{3}}"
+)
+_SUSPECT = re.compile(f"[０-９\ufffd]|{_MOJIBAKE.pattern}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about the text of a cell; `value` is what to show of it."""
+
+    code: Code
+    severity: Severity
+    message: str
+    value: str
+
+
+def clean_column(texts: Sequence[str]) -> tuple[Sequence[str], Mapping[str, tuple[Finding, ...]]]:
+    """The column with every cell cleaned, and the findings by the text as it came."""
+    distinct = set(texts)
+    if _plain(_JOIN.join(distinct)):
+        return texts, {}
+    cleaned: dict[str, str] = {}
+    findings: dict[str, tuple[Finding, ...]] = {}
+    for text in distinct:
+        if text.isascii() and _plain(text):
+            cleaned[text] = text
+            continue
+        cleaned[text], found = clean(text)
+        if found:
+            findings[text] = found
+    return [cleaned[text] for text in texts], findings
+
+
+def _plain(text: str) -> bool:
+    """Visible ASCII with single blanks inside, cell by cell where cells are joined?"""
+    return (
+        text.isascii()
+        and text.isprintable()
+        and "  " not in text
+        and f" {_JOIN}" not in text
+        and f"{_JOIN} " not in text
+        and text[:1] != " "
+        and text[-1:] != " "
+        and len(text) <= LONGEST
+    )
+
+
+def clean(text: str) -> tuple[str, tuple[Finding, ...]]:
+    """One cell, cleaned, and what there is to say about it."""
+    if len(text) > LONGEST:
+        message = f"has {len(text):,} characters, more than the {LONGEST:,} that a cell may have"
+        return text, (Finding(Code.CELL_TOO_LONG, Severity.REJECT, message, ""),)
+    found: list[Finding] = []
+    if not text.isprintable():
+        text = _BREAKS.sub(" ", text)
+        if bad := _FORBIDDEN.search(text):
+            message = f"{{value}} holds the control character U+{ord(bad[0]):04X}"
+            found.append(Finding(Code.CONTROL_CHARACTER, Severity.REJECT, message, text))
+            return text.strip(), tuple(found)
+        visible = _without_invisible(text)
+        if visible != text:
+            message = "an invisible character was removed from {value}"
+            found.append(Finding(Code.WHITESPACE_REMOVED, Severity.REPAIRED, message, visible))
+            text = visible
+    text = unicodedata.normalize("NFC", " ".join(text.split()))
+    if not text.isascii() and _SUSPECT.search(text):
+        ascii_digits = text.translate(_FULL_WIDTH)
+        if ascii_digits != text:
+            message = "{value} was written with full-width digits"
+            found.append(
+                Finding(Code.DIGITS_NORMALISED, Severity.REPAIRED, message, ascii_digits)
+            )
+            text = ascii_digits
+        found.extend(_mojibake(text))
+    return text, tuple(found)
+
+
+def _without_invisible(text: str) -> str:
+    """The text without format characters (Cf), save joiners that spell a word."""
+    return "".join(
+        char
+        for position, char in enumerate(text)
+        if unicodedata.category(char) != "Cf" or _spells(text, position)
+    )
+
+
+def _spells(text: str, position: int) -> bool:
+    """Is this a joiner between two letters of a script that needs it?"""
+    if text[position] not in _JOINERS or not 0 < position < len(text) - 1:
+        return False
+    beside = (text[position - 1], text[position + 1])
+    return all(unicodedata.name(char, "").startswith(_JOINING) for char in beside)
+
+
+def _mojibake(text: str) -> tuple[Finding, ...]:
+    """Letters that were lost, or read in a wrong encoding, before the file came here."""
+    if "\ufffd" in text:
+        message = "letters of {value} were lost before the file came here"
+        return (Finding(Code.MOJIBAKE, Severity.WARNING, message, text),)
+    repaired = text
+    for _ in range(3):  # some files went through a wrong encoding more than once
+        repaired, changes = _MOJIBAKE.subn(_read_right, repaired)
+        if not changes:
+            break
+    if repaired == text:
+        return ()
+    message = "accented letters look damaged: {value}"
+    return (Finding(Code.MOJIBAKE, Severity.WARNING, message, f"{text} → {repaired}"),)
+
+
+def _read_right(match: re.Match[str]) -> str:
+    try:
+        return match[0].encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return match[0]
