@@ -100,15 +100,21 @@ class LedgerError(ImporterError):
 
 
 class AlmaError(ImporterError):
-    """Alma's answer, understood. `code` and `tracking_id` are Alma's own, blank if it gave none."""
+    """Alma's answer, understood. `code` and `tracking_id` are Alma's own, blank if it gave none.
+
+    `said` is Alma's own text. It may name a person, so it goes to the ledger, never to a log.
+    """
 
     exit = Exit.STOPPED
 
-    def __init__(self, message: str, *, code: str = "", tracking_id: str = "") -> None:
-        """Keep Alma's code and tracking id beside the sentence."""
+    def __init__(
+        self, message: str, *, code: str = "", tracking_id: str = "", said: str = ""
+    ) -> None:
+        """Keep Alma's code, tracking id and text beside the sentence."""
         super().__init__(message)
         self.code = code
         self.tracking_id = tracking_id
+        self.said = said
 
 
 class RefusedError(AlmaError):
@@ -121,10 +127,16 @@ class ThrottledError(AlmaError):
     """More calls a second than Alma takes; this one was not processed."""
 
     def __init__(
-        self, message: str, *, code: str = "", tracking_id: str = "", wait: float = 0
+        self,
+        message: str,
+        *,
+        code: str = "",
+        tracking_id: str = "",
+        said: str = "",
+        wait: float = 0,
     ) -> None:
         """`wait` is what the server asked for, in seconds; 0 if it did not say."""
-        super().__init__(message, code=code, tracking_id=tracking_id)
+        super().__init__(message, code=code, tracking_id=tracking_id, said=said)
         self.wait = wait
 
 
