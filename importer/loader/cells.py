@@ -105,9 +105,7 @@ def clean(text: str) -> tuple[str, tuple[Finding, ...]]:
         ascii_digits = text.translate(_FULL_WIDTH)
         if ascii_digits != text:
             message = "{value} was written with full-width digits"
-            found.append(
-                Finding(Code.DIGITS_NORMALISED, Severity.REPAIRED, message, ascii_digits)
-            )
+            found.append(Finding(Code.DIGITS_NORMALISED, Severity.REPAIRED, message, ascii_digits))
             text = ascii_digits
         found.extend(_mojibake(text))
     return text, tuple(found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from importer.errors import RosterError
 from importer.loader import heading, table
 from importer.loader.cells import LONGEST
-from importer.loader.sniff import digest
+from importer.loader.sniff import changed, digest
 from importer.loader.table import Numbering, Rows, Shape, Spot
 from importer.model.catalogue import Code, Severity
 from importer.model.escaping import unescape
@@ -286,11 +286,7 @@ class CsvRoster:
             message = f"{empty:,} empty rows at the end were left alone"
             self.late.append(Problem.of(Code.READ_WITH_NOTICE, self.source.origin(), message))
         if digest(self.source.path) != self.source.sha256:
-            msg = (
-                f"{self.source.path.name} was changed while it was read. "
-                "Close it in the other program and start again."
-            )
-            raise RosterError(msg)
+            raise changed(self.source.path)
 
     def _rows(self, batch: list[list[str]], before: int, *, first: bool, last: bool) -> Rows:
         spots: list[Spot] = []
@@ -347,9 +343,7 @@ def _unwrapped(texts: Sequence[str], position: int, spots: list[Spot]) -> list[s
     return bare
 
 
-def _swallowed(
-    texts: Sequence[str], position: int, delimiter: str, width: int
-) -> Iterator[Spot]:
+def _swallowed(texts: Sequence[str], position: int, delimiter: str, width: int) -> Iterator[Spot]:
     """Cells that look as if a quotation mark had swallowed rows."""
     for row, text in enumerate(texts):
         if "\n" not in text:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importer.errors import RosterError
-from importer.loader.sniff import Kind, digest, identify
+from importer.loader.sniff import Kind, changed, damaged, digest, identify
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from importer.model.roster import Layout, Roster
+    from importer.model.roster import Layout, LoadedRoster, Roster
 
 
 def read(path: Path, layout: Layout) -> Roster:
@@ -22,8 +21,29 @@ def read(path: Path, layout: Layout) -> Roster:
     """
     kind = identify(path)
     sha256 = digest(path)
-    if kind is Kind.CSV:
-        from importer.loader.csvfile import read_csv
+    match kind:
+        case Kind.CSV:
+            from importer.loader.csvfile import read_csv
 
-        return read_csv(path, layout, sha256)
-    raise RosterError(path.name)
+            roster: Roster = read_csv(path, layout, sha256)
+        case Kind.XLSX | Kind.XLSM:
+            roster = _excel(path, layout, sha256, kind)
+        case Kind.XLS | Kind.ODS:
+            raise RosterError(path.name)
+    if digest(path) != sha256:
+        raise changed(path)
+    return roster
+
+
+def _excel(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRoster:
+    from importer.loader.archive import Archive
+    from importer.loader.content import SheetError
+    from importer.loader.spreadsheet import read_book
+    from importer.loader.workbook import Workbook
+
+    try:
+        with Archive(path) as archive:
+            roster = read_book(Workbook(archive), path, layout, sha256, kind)
+    except SheetError:
+        raise damaged(path) from None
+    return roster

@@ -173,3 +173,11 @@ def damaged(path: Path) -> RosterError:
         f"{path.name} is damaged or was not copied to its end. "
         "Open it in the spreadsheet program, save it anew, and load that."
     )
+
+
+def changed(path: Path) -> RosterError:
+    """The one sentence for a file that is not the same at the end of reading."""
+    return RosterError(
+        f"{path.name} was changed while it was read. "
+        "Close it in the other program, or copy it to this computer, and start again."
+    )

@@ -221,9 +221,7 @@ def _problem(shape: Shape, number: int, spot: Spot) -> Problem:
     )
 
 
-def _frame(
-    columns: Columns, numbers: Sequence[int], kept: Sequence[int], end: int
-) -> pd.DataFrame:
+def _frame(columns: Columns, numbers: Sequence[int], kept: Sequence[int], end: int) -> pd.DataFrame:
     """One block of Python strings (dtype object): lists of distinct values come from it at once."""
     block = np.empty((len(columns), len(kept)), dtype=object)
     for position, column in enumerate(columns):
@@ -231,7 +229,5 @@ def _frame(
             block[position] = column
         else:
             block[position] = [column[row] for row in kept]
-    index = pd.Index(
-        numbers if len(kept) == end else [numbers[row] for row in kept], dtype="int64"
-    )
+    index = pd.Index(numbers if len(kept) == end else [numbers[row] for row in kept], dtype="int64")
     return pd.DataFrame(block.T, index=index, columns=range(len(columns)), copy=False)

@@ -1,0 +1,155 @@
+"""What a sheet holds, whichever reader read it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from importer.loader.heading import Span
+from importer.model.catalogue import Code
+
+if TYPE_CHECKING:
+    from importer.loader.formats import Shown, Styles
+
+ROWS, COLUMNS = 1_048_576, 16_384
+"""What a sheet can have; a reference beyond is damage."""
+
+_REFERENCE = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})", re.ASCII)
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+class SheetError(Exception):
+    """The sheet is not what a workbook's sheet is: damaged, or made to harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """A cell that is not simply what it shows."""
+
+    row: int  # as the spreadsheet program counts
+    column: int  # from 0
+    code: Code
+    text: str
+
+
+@dataclass(slots=True)
+class Content:
+    """The cells of a sheet that hold text, side by side: row, column and text of each.
+
+    Rows are as the spreadsheet program counts, columns from 0, in the order of the file.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    oddities: list[Oddity] = field(default_factory=list)
+    formulas: set[int] = field(default_factory=set)  # columns
+    merged: list[Span] = field(default_factory=list)
+    hidden_rows: list[int] = field(default_factory=list)
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)  # first and last
+    filtered: bool = False
+    last_row: int = 0  # with or without text
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell as the file holds it; `text` is blank where nothing is stored."""
+
+    row: int
+    column: int
+    kind: str  # n, s, str, inlineStr, b, e, d
+    style: int
+    text: str
+    formula: bool
+
+
+def place(content: Content, cell: Cell, strings: list[str], styles: Styles) -> None:
+    """Put what the cell shows into the content.
+
+    Raises SheetError where the cell points to what the workbook does not have.
+    """
+    text, code = _shown(cell, strings, styles)
+    if cell.formula:
+        content.formulas.add(cell.column)
+    if code is not None:
+        content.oddities.append(Oddity(cell.row, cell.column, code, text))
+    if text:
+        content.rows.append(cell.row)
+        content.columns.append(cell.column)
+        content.texts.append(text)
+
+
+def _shown(cell: Cell, strings: list[str], styles: Styles) -> tuple[str, Code | None]:
+    match cell.kind:
+        case "s":
+            if not cell.text.strip():
+                return "", None
+            try:
+                return strings[_position(cell.text)], None
+            except IndexError:
+                raise SheetError from None
+        case "str" | "inlineStr":
+            return unescaped(cell.text), None
+        case "b":
+            return {"1": "TRUE", "0": "FALSE"}.get(cell.text.strip(), cell.text), None
+        case "e":
+            return cell.text or "#N/A", Code.FORMULA_ERROR
+        case "d":
+            return iso_date(cell.text), None
+        case _:
+            if not cell.text.strip():
+                return "", Code.FORMULA_ERROR if cell.formula else None
+            shown = number(cell.text, cell.style, styles)
+            return shown.text, shown.code
+
+
+def _position(text: str) -> int:
+    try:
+        position = int(text)
+    except ValueError:
+        raise SheetError from None
+    if position < 0:
+        raise SheetError
+    return position
+
+
+def number(raw: str, style: int, styles: Styles) -> Shown:
+    """A number as a person sees it. Raises SheetError where it is none."""
+    try:
+        return styles.show(raw, style)
+    except ValueError:
+        raise SheetError from None
+
+
+def iso_date(text: str) -> str:
+    """A date that is stored in ISO form, without a midnight that nobody typed."""
+    return re.sub(r"T00:00:00(\.0+)?Z?$", "", text).replace("T", " ")
+
+
+def unescaped(text: str) -> str:
+    """The text with `_x000D_` and the like read as the characters that they stand for."""
+    if "_x" not in text:
+        return text
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def reference(text: str) -> tuple[int, int]:
+    """`C7` as row 7, column 2. Raises SheetError where it is no cell of a sheet."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise SheetError
+    column = 0
+    for char in match[1]:
+        column = column * 26 + ord(char) - 64
+    row = int(match[2])
+    if row > ROWS or column > COLUMNS:
+        raise SheetError
+    return row, column - 1
+
+
+def span(text: str) -> Span:
+    """`B1:C2` as merged cells."""
+    first, _, last = text.partition(":")
+    (top, left), (bottom, right) = reference(first), reference(last or first)
+    return Span(top, bottom, left, right)

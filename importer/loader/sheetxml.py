@@ -1,0 +1,161 @@
+"""The faithful reader of a sheet: every element of its XML is looked at (ECMA-376 part 1, 18.3).
+
+It streams, believes no `<dimension>`, and refuses document types, by which entities could grow
+without bound or reach for other files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+from importer.loader.content import Cell, Content, SheetError, place, reference, span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from importer.loader.formats import Styles
+
+MERGES = 100_000
+"""Merged ranges beyond which the sheet is no roster."""
+
+
+class _Enough(Exception):  # noqa: N818  no error: the rows that were asked for are read
+    """The last wanted row was passed."""
+
+
+def read_sheet(
+    blocks: Iterable[bytes], strings: list[str], styles: Styles, until: int = 0
+) -> Content:
+    """What the sheet holds, up to row `until` where that is not 0.
+
+    Raises SheetError where the XML is damaged or hostile.
+    """
+    reader = _Reader(strings, styles, until)
+    parser = parser_for(reader.start, reader.end)
+    parser.CharacterDataHandler = reader.data
+    with contextlib.suppress(_Enough):
+        feed(parser, blocks)
+    return reader.content
+
+
+def parser_for(start: object, end: object) -> expat.XMLParserType:
+    """A parser that refuses document types and joins neighbouring text."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    return parser
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise SheetError
+
+
+def feed(parser: expat.XMLParserType, blocks: Iterable[bytes]) -> None:
+    """Parse all blocks. Raises SheetError where they are not well-formed XML."""
+    try:
+        for block in blocks:
+            parser.Parse(block, False)  # noqa: FBT003  expat takes it by position only
+        parser.Parse(b"", True)  # noqa: FBT003
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise SheetError from error
+
+
+def local(name: str) -> str:
+    """The name of an element without its prefix."""
+    return name.rpartition(":")[2]
+
+
+class _Reader:
+    def __init__(self, strings: list[str], styles: Styles, until: int) -> None:
+        self.content = Content()
+        self._strings = strings
+        self._styles = styles
+        self._until = until
+        self._row = 0
+        self._column = -1
+        self._hidden = False
+        self._in_cell = False
+        self._cell: dict[str, str] = {}
+        self._formula = False
+        self._text: list[str] = []
+        self._collecting = False
+        self._phonetic = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        name = local(name)
+        if name == "c":
+            self._cell = attributes
+            self._formula = self._phonetic = False
+            self._text = []
+            self._in_cell = True
+        elif name in {"v", "t"}:
+            self._collecting = self._in_cell and not self._phonetic
+        elif name == "f":
+            self._formula = self._in_cell
+        elif name == "rPh":
+            self._phonetic = True
+        elif name == "row":
+            self._start_row(attributes)
+        elif not self._in_cell:
+            self._around(name, attributes)
+
+    def end(self, name: str) -> None:
+        name = local(name)
+        if name in {"v", "t"}:
+            self._collecting = False
+        elif name == "rPh":
+            self._phonetic = False
+        elif name == "c" and self._in_cell:
+            self._end_cell()
+
+    def data(self, text: str) -> None:
+        if self._collecting:
+            self._text.append(text)
+
+    def _start_row(self, attributes: dict[str, str]) -> None:
+        given = attributes.get("r", "")
+        row = reference(f"A{given}")[0] if given else self._row + 1
+        if row <= self._row:
+            raise SheetError  # rows out of order or twice: which is which?
+        if self._until and row > self._until:
+            raise _Enough
+        self._row = row
+        self._column = -1
+        self.content.last_row = row
+        if attributes.get("hidden") in {"1", "true"}:
+            self.content.hidden_rows.append(row)
+
+    def _end_cell(self) -> None:
+        self._in_cell = False
+        given = self._cell.get("r", "")
+        row, column = reference(given) if given else (self._row, self._column + 1)
+        if row != self._row or column <= self._column:
+            raise SheetError
+        self._column = column
+        style = self._cell.get("s", "0")
+        cell = Cell(
+            row,
+            column,
+            self._cell.get("t", "n"),
+            int(style) if style.isdecimal() else 0,
+            "".join(self._text),
+            self._formula,
+        )
+        place(self.content, cell, self._strings, self._styles)
+
+    def _around(self, name: str, attributes: dict[str, str]) -> None:
+        """What stands before and behind the rows."""
+        if name == "mergeCell":
+            if len(self.content.merged) >= MERGES:
+                raise SheetError
+            self.content.merged.append(span(attributes.get("ref", "")))
+        elif name == "autoFilter":
+            self.content.filtered = True
+        elif name == "col" and attributes.get("hidden") in {"1", "true"}:
+            first, last = attributes.get("min", ""), attributes.get("max", "")
+            if first.isdecimal() and last.isdecimal():
+                self.content.hidden_columns.append((int(first) - 1, int(last) - 1))

@@ -1,0 +1,217 @@
+"""Workbook → LoadedRoster: which sheet, which headings, and everything below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from importer.errors import RosterError
+from importer.loader import heading, table
+from importer.loader.table import Numbering, Rows, Spot
+from importer.model.catalogue import Code
+from importer.model.problem import Problem
+from importer.model.roster import Layout, LoadedRoster, Source, letter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from importer.loader.content import Content
+    from importer.loader.heading import Headings
+    from importer.loader.table import Shape
+
+WIDEST = 1_000
+"""Columns with text beyond which a sheet is no roster."""
+
+LARGEST = 40_000_000
+"""Cells, empty ones included, that a roster may span."""
+
+_MESSAGES = {
+    Code.ZEROS_RESTORED: "{value} is stored without the zeros that its number format shows",
+    Code.ID_LOST_DIGITS: "{value} is a number of more than 15 digits, and a workbook keeps only 15",
+}
+
+
+class Book(Protocol):
+    """A workbook of whichever format."""
+
+    @property
+    def starts_1904(self) -> bool:
+        """Are its days counted from 1904?"""
+
+    @property
+    def sheets(self) -> Sequence[tuple[str, bool]]:
+        """The sheets that can hold rows, in order: the name, and whether people see it."""
+
+    def read(self, name: str, until: int = 0) -> Content:
+        """What the sheet holds, up to row `until` where that is not 0. Raises SheetError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The sheet that is the roster, and what is to say about the choice."""
+
+    name: str
+    notices: tuple[str, ...] = ()
+
+
+def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) -> LoadedRoster:
+    """The workbook's roster. Raises RosterError, and SheetError where the file is damaged."""
+    chosen = _choose(book, path, layout)
+    content = book.read(chosen.name)
+    headings = heading.find(_top(content, layout), layout, content.merged)
+    if headings is None:
+        msg = f'The sheet "{chosen.name}" of {path.name} is empty. Name another in the mapping.'
+        raise RosterError(msg)
+    source = Source(path, sha256, kind, sheet=chosen.name, header=headings.rows)
+    notices = [*chosen.notices]
+    if book.starts_1904:
+        notices.append("the workbook counts its days from 1904; its dates were read so")
+    shape, rows, last = _below(content, headings, source)
+    numbering = None if shape.row_column is None else Numbering.over(rows.columns[shape.row_column])
+    chunk, blank_tail = table.make(shape, rows, numbering)
+    empty = blank_tail + max(content.last_row, last) - last
+    if empty:
+        notices.append(f"{empty:,} empty rows at the end, formatted but without text, were ignored")
+    formulas = [letter(column) for column in shape.kept if column in content.formulas]
+    if formulas:
+        notices.append(f"columns {', '.join(formulas)} hold formulas; their last results were read")
+    problems = [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in notices]
+    problems += _hidden(content, source, shape, last)
+    return LoadedRoster(source, shape.places, chunk, (*problems, *shape.notices()))
+
+
+def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:
+    """The sheet that the mapping names, else the only visible one that can be meant."""
+    visible = [name for name, seen in book.sheets if seen]
+    hidden = [name for name, seen in book.sheets if not seen]
+    if layout.sheet:
+        wanted = heading.fold(layout.sheet)
+        named = next((name for name, _ in book.sheets if heading.fold(name) == wanted), "")
+        if not named:
+            raise RosterError(_which(path, visible, f'There is no sheet "{layout.sheet}"'))
+        if named in hidden:
+            return _Chosen(named, (f'the sheet "{named}" is hidden; the mapping names it',))
+        return _Chosen(named)
+    if not visible:
+        msg = f"{path.name} has no visible sheet. Unhide the one with the roster, and save it."
+        raise RosterError(msg)
+    if len(visible) == 1 and not hidden:
+        return _Chosen(visible[0])
+    heads = {name: _top(book.read(name, heading.SEARCHED), layout) for name, _ in book.sheets}
+    found = {
+        name: max((heading.matches(row.cells, layout.expected) for row in top), default=0)
+        for name, top in heads.items()
+    }
+    enough = max(1, len(layout.expected) // 2)
+    fitting = [name for name in visible if found[name] >= enough]
+    filled = [name for name in visible if heads[name]]
+    if len(fitting) != 1:
+        fitting = fitting or filled
+    if len(fitting) != 1:
+        what = "More than one sheet may be the roster" if fitting else "No visible sheet holds text"
+        raise RosterError(_which(path, visible, what))
+    notices = []
+    others = [name for name in filled if name != fitting[0]]
+    if others:
+        notices.append(f'the sheet "{fitting[0]}" was read; not read: {_quoted(others)}')
+    alike = [name for name in hidden if found[name] >= enough]
+    if alike:
+        notices.append(
+            f"hidden sheets have the headings as well and were not read: {_quoted(alike)}"
+        )
+    return _Chosen(fitting[0], tuple(notices))
+
+
+def _which(path: Path, visible: Sequence[str], what: str) -> str:
+    return (
+        f"{what} in {path.name}. Its visible sheets are: {_quoted(visible)}. "
+        "Say which one in the mapping, under `roster:`, with `sheet:`."
+    )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    shown = ", ".join(f'"{name}"' for name in names[:20])
+    return shown + (", …" if len(names) > 20 else "")
+
+
+def _top(content: Content, layout: Layout) -> list[heading.TopRow]:
+    """The first rows that hold text."""
+    searched = max(layout.header, default=heading.SEARCHED)
+    cells: dict[int, dict[int, str]] = {}
+    for row, column, text in zip(content.rows, content.columns, content.texts, strict=True):
+        if row > searched:
+            break
+        if text.strip():
+            cells.setdefault(row, {})[column] = text
+    return [
+        heading.TopRow(row, [by_column.get(column, "") for column in range(max(by_column) + 1)])
+        for row, by_column in cells.items()
+    ]
+
+
+def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape, Rows, int]:
+    """The rows from the headings to the last text, and the number of the last one."""
+    top = headings.rows[-1]
+    rows = np.asarray(content.rows, dtype=np.int64)
+    columns = np.asarray(content.columns, dtype=np.int64)
+    below = np.flatnonzero(rows > top)
+    rows, columns = rows[below], columns[below]
+    filled = np.unique(columns)
+    shape = table.shape(source, headings, filled.tolist())
+    last = int(rows.max()) if len(rows) else top
+    if len(shape.kept) > WIDEST or len(shape.kept) * (last - top) > LARGEST:
+        msg = (
+            f'The sheet "{source.sheet}" holds text in {len(shape.kept):,} columns and down to row '
+            f"{last:,}, which no roster does. Copy the rows of people into a new workbook."
+        )
+        raise RosterError(msg)
+    positions = np.full(max(shape.kept, default=0) + 1, -1)
+    positions[list(shape.kept)] = range(len(shape.kept))
+    block = np.full((len(shape.kept), last - top), "", dtype=object)
+    texts = np.empty(len(content.texts), dtype=object)
+    texts[:] = content.texts
+    block[positions[columns], rows - top - 1] = texts[below]
+    spots = [
+        Spot(
+            oddity.row - top - 1,
+            int(positions[oddity.column]),
+            oddity.code,
+            _message(oddity.code, oddity.text),
+            oddity.text,
+        )
+        for oddity in content.oddities
+        if top < oddity.row <= last and oddity.column < len(positions)
+        # the columns that a rejects file adds are nobody's cells
+        if 0 <= positions[oddity.column] < len(shape.places)
+    ]
+    return shape, Rows(range(top + 1, last + 1), block.tolist(), spots), last
+
+
+def _message(code: Code, text: str) -> str:
+    if code is Code.FORMULA_ERROR:
+        return (
+            "holds {value}, the error of a formula" if text else "holds a formula without a value"
+        )
+    return _MESSAGES[code]
+
+
+def _hidden(content: Content, source: Source, shape: Shape, last: int) -> list[Problem]:
+    """A notice for rows and columns that people do not see, with their counts."""
+    filled = set(content.rows)
+    rows = [row for row in content.hidden_rows if source.header[-1] < row <= last]
+    rows = [row for row in rows if row in filled]
+    columns = [
+        str(place)
+        for place, column in zip(shape.places, shape.kept, strict=False)
+        if any(first <= column <= end for first, end in content.hidden_columns)
+    ]
+    by = "by a filter" if content.filtered else "by hand"
+    messages = []
+    if rows:
+        messages.append(f"{len(rows):,} rows are hidden {by} and are included")
+    if columns:
+        messages.append(f"hidden columns are included: {', '.join(columns)}")
+    return [Problem.of(Code.HIDDEN_ROWS, source.origin(), message) for message in messages]
