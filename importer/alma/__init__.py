@@ -1,0 +1,1 @@
+"""Alma's API as Python verbs: the only room that speaks HTTP."""

@@ -1,0 +1,186 @@
+"""The institution's code tables: fetched from Alma, kept in a file that people can edit and share.
+
+{
+"fetched": "2026-08-20",
+"institution": "01EX_INST",
+"tables": {
+"Campuses": {"MAIN": "Main campus"},
+"UserGroups": {"COMM": "Community", "OLD": {"description": "Old", "enabled": false}}
+}
+}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from importer.alma.spread import spread
+from importer.errors import UsageError
+from importer.model.codes import CodeRow, CodeTables
+from importer.model.fields import FIELDS
+
+if TYPE_CHECKING:
+    from importer.alma.client import Alma
+
+CAMPUSES = "Campuses"
+"""Not a code table: Alma has no call for its campuses (contract 0.3), so people write them down."""
+
+LIBRARIES = "Libraries"
+"""Alma's libraries, by a call of their own."""
+
+TABLES: tuple[str, ...] = tuple(
+    sorted(({field.facts.table for field in FIELDS.values()} | {LIBRARIES}) - {"", CAMPUSES})
+)
+"""The tables that the record's fields refer to, as far as Alma gives them."""
+
+
+async def fetch(alma: Alma, tables: Iterable[str], today: date) -> CodeTables:
+    """The tables as Alma has them, a call each; one that Alma does not have is left out.
+
+    Raises AlmaError.
+    """
+    institution = await alma.general()
+
+    async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
+        if name == LIBRARIES:
+            return name, await alma.libraries()
+        return name, await alma.code_table(name)
+
+    found = {name: rows async for name, rows in spread(alma.governor, sorted(set(tables)), one)}
+    return CodeTables(
+        {name: rows for name, rows in sorted(found.items()) if rows is not None},
+        institution.code,
+        today,
+    )
+
+
+def read(path: Path) -> CodeTables:
+    """The tables of a file. Raises UsageError, with the line where that can be told."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        msg = f"{path}: there are no code tables here; get them with `importer codes fetch`."
+        raise UsageError(msg) from None
+    except (OSError, UnicodeDecodeError):
+        msg = f"{path}: the code tables cannot be read; it is not a file of plain text."
+        raise UsageError(msg) from None
+    try:
+        content: object = json.loads(text, object_pairs_hook=_no_twins)
+    except json.JSONDecodeError as error:
+        msg = (
+            f"{path}: line {error.lineno}: the code tables cannot be read from here on; "
+            "look for a missing comma, quotation mark or bracket."
+        )
+        raise UsageError(msg) from None
+    except _TwinError as twin:
+        msg = f"{path}: {twin.args[0]!r} stands twice; delete one of the two."
+        raise UsageError(msg) from None
+    return _tables(path, content)
+
+
+def write(path: Path, tables: CodeTables) -> None:
+    """Save the tables; the file is whole at every moment.
+
+    Campuses that were written down by hand are kept where `tables` has none, unless the file is
+    another institution's. Raises UsageError where an existing file cannot be read, so that
+    nothing written by hand is lost, and where nothing can be written.
+    """
+    kept = dict(tables.tables)
+    if path.exists():
+        old = read(path)
+        same = not old.institution or old.institution == tables.institution
+        if same and CAMPUSES in old.tables:
+            kept.setdefault(CAMPUSES, old.tables[CAMPUSES])
+    content = {
+        "fetched": tables.fetched.isoformat() if tables.fetched else None,
+        "institution": tables.institution,
+        "tables": {name: dict(sorted(map(_entry, rows))) for name, rows in sorted(kept.items())},
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    try:
+        _replace(path, text)
+    except OSError:
+        msg = f"{path}: the code tables cannot be saved here."
+        raise UsageError(msg) from None
+
+
+def _entry(row: CodeRow) -> tuple[str, str | dict[str, str | bool]]:
+    if row.enabled:
+        return row.code, row.description
+    return row.code, {"description": row.description, "enabled": False}
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the file, then move into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(0o644)  # no secret, and meant to be shared
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
+class _TwinError(Exception):
+    """A key stands twice; its only argument is the key."""
+
+
+def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwinError(key)
+        found[key] = value
+    return found
+
+
+def _tables(path: Path, content: object) -> CodeTables:
+    if not isinstance(content, dict) or not isinstance(content.get("tables"), dict):
+        msg = f'{path}: the code tables must stand under "tables"; see `importer codes fetch`.'
+        raise UsageError(msg)
+    if strange := sorted(content.keys() - {"tables", "institution", "fetched"}):
+        msg = f"{path}: {strange[0]!r} is not known here; the tables stand under 'tables'."
+        raise UsageError(msg)
+    institution, fetched = content.get("institution") or "", content.get("fetched")
+    if not isinstance(institution, str):
+        msg = f"{path}: institution: put the code in quotation marks."
+        raise UsageError(msg)
+    try:
+        day = date.fromisoformat(fetched) if fetched is not None else None
+    except (TypeError, ValueError):
+        msg = f"{path}: fetched: write the day as 2026-08-20."
+        raise UsageError(msg) from None
+    tables = {name: _rows(path, name, rows) for name, rows in content["tables"].items()}
+    return CodeTables(tables, institution, day)
+
+
+def _rows(path: Path, name: str, rows: object) -> tuple[CodeRow, ...]:
+    if not isinstance(rows, Mapping):
+        msg = f'{path}: {name}: write the codes as "CODE": "description".'
+        raise UsageError(msg)
+    return tuple(_row(path, name, code, entry) for code, entry in rows.items())
+
+
+def _row(path: Path, name: str, code: str, entry: object) -> CodeRow:
+    match entry:
+        case str():
+            return CodeRow(code, entry)
+        case {"description": str(description), "enabled": bool(enabled), **rest} if not rest:
+            return CodeRow(code, description, enabled)
+        case _:
+            msg = f"{path}: {name}: {code}: write the description in quotation marks."
+            raise UsageError(msg)

@@ -1,0 +1,208 @@
+"""Alma's error codes (contract 2.4), each with what it means for us.
+
+Every code is in exactly one of the tables. What a code says in Alma's words stays beside it in
+the error; here it is said in ours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from importer.errors import RefusedError
+from importer.model.catalogue import Code
+from importer.model.fields import FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why Alma refuses a record, as a row's report says it.
+
+    `field` is the path of the field concerned, blank where that cannot be told.
+    """
+
+    problem: Code
+    field: str
+    sentence: str
+    advice: str
+
+
+def _refusal(
+    sentence: str, advice: str, field: str = "", problem: Code = Code.REFUSED_BY_ALMA
+) -> Refusal:
+    return Refusal(problem, field, sentence, advice)
+
+
+_SUPPORT = "Try this row again later; if it stays, give Alma's tracking id to Ex Libris' support."
+_NETWORK = _refusal(
+    "Alma could not link the user to the fulfilment network.",
+    "Check the source institution and the user there.",
+)
+_GONE = _refusal(
+    "Alma has no user with this identifier.",
+    "Plan again; the user may have been deleted or have another identifier now.",
+    problem=Code.NOT_IN_ALMA,
+)
+
+NOT_FOUND: frozenset[str] = frozenset({"401861", "401890", "4019990", "4019998"})
+"""The only codes that mean that a user is not there; no status means it (contract 2.4)."""
+
+NO_SUCH_TABLE = "40166411"
+
+REFUSALS: dict[str, Refusal] = {
+    **dict.fromkeys(sorted(NOT_FOUND), _GONE),
+    "401676": _refusal("Alma could not read the record.", _SUPPORT),
+    "401664": _refusal(
+        "Alma misses a value that every record needs here.",
+        "Fill in the cell, or let the mapping set the value.",
+        problem=Code.MISSING_VALUE,
+    ),
+    "401851": _refusal(
+        "Alma already has a user with one of these identifiers.",
+        "Look the identifier up in Alma; correct the roster, or let the mapping update the user.",
+        "primary_id",
+        Code.EXISTS_IN_ALMA,
+    ),
+    "4018994": _refusal(
+        "The record holds the same identifier twice, and Alma takes each value once.",
+        "Correct or clear one of the two columns.",
+        "user_identifier.value",
+        Code.DUPLICATE_IDENTIFIER,
+    ),
+    "401852": _refusal(
+        "Alma does not take this user group, or not for this kind of record.",
+        "Use a user group that Alma has for the record type of the mapping.",
+        "user_group",
+        Code.UNKNOWN_CODE,
+    ),
+    "401853": _refusal(
+        "An Internal patron has no owning system, but the record names one.",
+        "Remove `external_id` from the mapping, or load the patron as External.",
+        "external_id",
+    ),
+    "401854": _refusal(
+        "An External patron needs an owning system, and the record names none.",
+        "Set `external_id` in the mapping to the code of the student system's profile.",
+        "external_id",
+        Code.MISSING_VALUE,
+    ),
+    "401855": _refusal(
+        "Alma does not support this account type.",
+        "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
+        "account_type",
+        Code.UNKNOWN_CODE,
+    ),
+    "401857": _refusal(
+        "The account type is neither Internal nor External.",
+        "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
+        "account_type",
+        Code.UNKNOWN_CODE,
+    ),
+    "401858": _refusal(
+        "Alma's record belongs to another owning system, which cannot be changed.",
+        "Find out which system owns this patron.",
+        "external_id",
+        Code.OWNING_SYSTEM_DIFFERS,
+    ),
+    "401859": _refusal(
+        "Alma does not make this change; an External patron, for one, cannot become Internal.",
+        "Find out who manages this patron: the library or the student system.",
+        "account_type",
+        Code.ACCOUNT_TYPE_DIFFERS,
+    ),
+    "401860": _refusal("Alma could not update the user.", _SUPPORT),
+    "401658": _refusal("Alma could not create the user.", _SUPPORT),
+    "401652": _refusal("Alma failed while it updated the user.", _SUPPORT),
+    "401863": _refusal(
+        "Alma has this code, but not for this kind of record.",
+        "Use a code that Alma allows for the record type of the mapping.",
+        problem=Code.UNKNOWN_CODE,
+    ),
+    "401864": _refusal(
+        "Alma does not have this code.",
+        "Use a code of Alma's table, or add the value to the mapping's lookup.",
+        problem=Code.UNKNOWN_CODE,
+    ),
+    "40166404": _refusal(
+        "Alma does not take the value of a field.",
+        "Correct the value; Alma's own words name the field.",
+        problem=Code.UNKNOWN_CODE,
+    ),
+    NO_SUCH_TABLE: _refusal("Alma has no code table of this name.", "Check the table's name."),
+    "500038": _refusal(
+        "Alma does not take the password: it is too short, too common, or holds the user's name.",
+        "Choose a password of at least 8 characters, or clear the cell.",
+        "password",
+        Code.BAD_PASSWORD,
+    ),
+    "401850": _refusal(
+        "Alma could not delete the user, who may have loans, requests or fees.",
+        "Settle them in Alma first.",
+    ),
+    "401866": _refusal("Alma does not accept the user's password.", "Set a new password."),
+    "401651": _NETWORK,
+    **{str(number): _NETWORK for number in range(60224, 60233)},
+    "60105": _refusal("Alma does not serve this in the notation that was asked for.", _SUPPORT),
+}
+"""Alma understood the call and says no to this one record."""
+
+ACCESS: dict[str, str] = {
+    "UNAUTHORIZED": "Alma does not know the API key, or the key may not do this.",
+    "INVALID_REQUEST": "Alma does not accept the API key.",
+    "FORBIDDEN": "Alma does not accept calls from this computer's address with this API key.",
+}
+"""The gateway says no to the key."""
+
+DAILY = "DAILY_THRESHOLD"
+PER_SECOND = "PER_SECOND_THRESHOLD"
+
+TROUBLE: frozenset[str] = frozenset({"GENERAL_ERROR", "ROUTING_ERROR", "402119", "60101"})
+"""Alma is out of order for the moment: nothing is said about what was asked."""
+
+_LISTS = {
+    "address": "contact_info.address.address_type",
+    "email": "contact_info.email.email_type",
+    "phone": "contact_info.phone.phone_type",
+    "identifier": "user_identifier.id_type",
+    "note": "user_note.note_type",
+    "block": "user_block.block_type",
+    "statistic": "user_statistic.statistic_category",
+    "statistical": "user_statistic.statistic_category",
+    "title": "user_title",
+    "job": "job_category",
+    "campus": "campus_code",
+    "language": "preferred_language",
+}
+_NAMED = (
+    re.compile(r"Mandatory field is missing:\s*(?P<field>[\w. ]+)"),
+    re.compile(r"Given field\s+(?P<field>[\w. ]+?)\s+has invalid value"),
+    re.compile(r"Given\s+(?P<field>[\w. ]+?)\s+type\s+\("),
+    re.compile(r"Given\s+(?P<field>[\w. ]+?)\s+\("),
+)
+
+
+def refusal(error: RefusedError) -> Refusal:
+    """What a refusal means, with the field that Alma's own text names where it names one."""
+    known = REFUSALS.get(error.code)
+    if known is None:
+        advice = "Read Alma's own words and correct the row." if error.said else _SUPPORT
+        return _refusal(str(error), advice)
+    if error.code == "401851" and "of type" in error.said:
+        mine = re.search(r"of type\s+primary.id\b", error.said, re.IGNORECASE)
+        field = "primary_id" if mine else "user_identifier.value"
+        return Refusal(known.problem, field, known.sentence, known.advice)
+    if known.field:
+        return known
+    return Refusal(known.problem, _named(error.said), known.sentence, known.advice)
+
+
+def _named(said: str) -> str:
+    """The path of the field that Alma's text speaks of, or blank."""
+    for pattern in _NAMED:
+        if match := pattern.search(said):
+            name = "_".join(match["field"].strip().lower().split())
+            endings = [path for path in FIELDS if path == name or path.endswith(f".{name}")]
+            if len(endings) == 1 or name in endings:
+                return name if name in endings else endings[0]
+            return _LISTS.get(name.split("_")[0], "")
+    return ""
