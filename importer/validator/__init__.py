@@ -1,0 +1,1 @@
+"""Candidates to problems: the checks within rows, and the twins across them."""

@@ -1,0 +1,119 @@
+"""The candidates as a check sees them: column by column, each distinct value once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from importer.model.candidates import Candidates, Target
+from importer.model.catalogue import Code, Severity
+from importer.model.codes import CodeTables
+from importer.model.problem import Problem
+
+SECRET = frozenset({"password", "pin_number"})
+"""Fields whose value stands in no problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a value, before it is known in which rows the value stands.
+
+    `advice` and `severity` are the catalogue's where they are not given.
+    """
+
+    code: Code
+    message: str
+    advice: str = ""
+    severity: Severity | None = None
+
+
+Judge = Callable[[str], Finding | None]
+"""Says what is wrong with one value that is not blank, or nothing."""
+
+
+class Column:
+    """One column of the candidates."""
+
+    def __init__(self, candidates: Candidates, target: Target) -> None:
+        """Nothing is read before it is asked for."""
+        self._candidates = candidates
+        self.target = target
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Every row's value, in order."""
+        values: list[str] = self._candidates.frame[self.target.label].tolist()
+        return values
+
+    @cached_property
+    def distinct(self) -> tuple[str, ...]:
+        """Each value that is not blank, once, in order of its first row."""
+        return tuple(filter(None, dict.fromkeys(self.texts)))
+
+    def judged(self, judge: Judge, values: Iterable[str] | None = None) -> Iterator[Problem]:
+        """The problems of every row whose value the judge finds fault with.
+
+        `values` are the distinct values that a quicker test has not settled; else all.
+        """
+        suspects = self.distinct if values is None else values
+        found = {text: finding for text in suspects if (finding := judge(text))}
+        return self.flagged(found)
+
+    def flagged(self, found: Mapping[str, Finding]) -> Iterator[Problem]:
+        """The problems of every row that has one of these values."""
+        if not found:
+            return
+        for row, text in zip(self._candidates.frame.index.tolist(), self.texts, strict=True):
+            finding = found.get(text)
+            if finding is not None:
+                yield self.problem(row, text, finding)
+
+    def problem(self, row: int, text: str, finding: Finding, *beside: Column) -> Problem:
+        """The problem of one row; `beside` are other columns that it concerns."""
+        places = [place for column in (self, *beside) for place in column.target.places]
+        return Problem.of(
+            finding.code,
+            self._candidates.origin(row),
+            finding.message,
+            *dict.fromkeys(places),
+            field=self.target.label,
+            value="" if self.target.field.path in SECRET else text,
+            advice=finding.advice,
+            severity=finding.severity,
+        )
+
+
+class Table:
+    """Some candidates beside what they are checked against."""
+
+    def __init__(self, candidates: Candidates, codes: CodeTables, today: date) -> None:
+        """`today` decides what is past and what is still to come."""
+        self.candidates = candidates
+        self.codes = codes
+        self.today = today
+        self._columns = {
+            label: Column(candidates, target)
+            for label, target in candidates.scheme.targets.items()
+            if label in candidates.frame.columns
+        }
+
+    @property
+    def columns(self) -> Iterator[Column]:
+        """Every column, in the mapping's order."""
+        return iter(self._columns.values())
+
+    @property
+    def rows(self) -> list[int]:
+        """The row numbers, in order."""
+        numbers: list[int] = self.candidates.frame.index.tolist()
+        return numbers
+
+    def of(self, path: str) -> Iterator[Column]:
+        """The columns of a field: one outside lists, in a list one for each entry."""
+        return (column for column in self.columns if column.target.field.path == path)
+
+    def labelled(self, label: str) -> Column | None:
+        """The column with a label, if it is mapped."""
+        return self._columns.get(label)
