@@ -41,7 +41,7 @@ class Entry:
     """One entry of a list as the mapping writes it, with the labels of its columns.
 
     A row has the entry when any of these columns is not blank. `constants` are labels whose value
-    is the same text in every row that has the entry. `volatile`: it holds a run variable, so it
+    is the same text in every row that has the entry, with that text. `volatile`: it holds a run variable, so it
     never makes a row differ by itself.
     """
 
@@ -49,6 +49,7 @@ class Entry:
     labels: tuple[str, ...]
     on_update: OnUpdate = OnUpdate.REPLACE
     volatile: bool = False
+    constants: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What we know of Alma's existing users without asking again."""

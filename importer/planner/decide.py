@@ -1,0 +1,194 @@
+"""What is to be done about one row, given whom it matches in Alma."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.model.catalogue import Code, Severity
+from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
+from importer.model.policy import AccountType
+from importer.model.problem import Problem
+from importer.planner.create import new_user
+from importer.planner.merge import merge
+from importer.planner.values import current
+
+if TYPE_CHECKING:
+    from importer.directory.found import Found, Matched
+    from importer.model.policy import Match
+    from importer.model.user import User
+    from importer.planner.drafts import Draft
+
+
+def decide(draft: Draft, found: Found, match: Match) -> Planned:
+    """One step for one row, with the warnings that belong to it.
+
+    Nothing is planned for a row that could not be looked up, that matches two users, or one of
+    whose identifiers belongs to somebody else. Whatever a person must look at is reported at
+    once, not one after the other.
+    """
+    if found.failed:
+        return _held(
+            draft,
+            _problem(draft, Code.NOT_LOOKED_UP, f"could not be looked up in Alma: {found.failed}"),
+        )
+    known = [matched for matched in found.users if set(matched.by) & set(match.by)]
+    if len(known) > 1:
+        return _held(draft, _matches_two(draft, known))
+    if known and match.known == "skip":
+        return Planned(LeftAlone(draft.row))
+    others = [matched for matched in found.users if matched not in known]
+    problems = [_taken(draft, key, other.user) for other in others for key in other.by]
+    if known:
+        problems += _known(draft, known[0], match)
+        return _held(draft, *problems) if problems else Planned(update(draft, known[0].user))
+    return _held(draft, *problems) if problems else _new(draft, found, match)
+
+
+def create(draft: Draft) -> Create:
+    """The step that creates the row's user, whatever Alma may hold."""
+    return Create(draft.row, new_user(draft))
+
+
+def update(draft: Draft, live: User) -> Update | Unchanged:
+    """The step that brings a user to what the row says, whoever that user is."""
+    merged = merge(draft, live)
+    primary_id = current(live, "primary_id")
+    if not merged.changes:
+        return Unchanged(draft.row, primary_id)
+    return Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
+
+
+def _held(draft: Draft, *problems: Problem) -> Planned:
+    return Planned(Held(draft.row, problems))
+
+
+def _problem(
+    draft: Draft,
+    code: Code,
+    message: str,
+    label: str = "",
+    value: str = "",
+    severity: Severity | None = None,
+    advice: str = "",
+) -> Problem:
+    return Problem.of(
+        code,
+        draft.origin,
+        message,
+        *draft.scheme.places(label),
+        field=label,
+        value=value,
+        severity=severity,
+        advice=advice,
+    )
+
+
+def _label(draft: Draft, key: str) -> str:
+    """The label of the column that gives an identifier."""
+    if key == "primary_id":
+        return key
+    for item in draft.items("user_identifier"):
+        if item.type == key and "value" in item.targets:
+            return item.targets["value"].label
+    return ""
+
+
+def _kind(user: User) -> str:
+    """Internal or External, as people say it."""
+    return current(user, "account_type").capitalize()
+
+
+def _taken(draft: Draft, key: str, user: User) -> Problem:
+    """An identifier of the row that is another user's; nothing is said about that user."""
+    return _problem(
+        draft,
+        Code.EXISTS_IN_ALMA,
+        f"{{value}} belongs to another user in Alma ({_kind(user)})".replace(" ()", ""),
+        _label(draft, key),
+        draft.identifiers.get(key, ""),
+        advice="Find out whose identifier it is, and correct the row or the user in Alma.",
+    )
+
+
+def _matches_two(draft: Draft, known: list[Matched]) -> Problem:
+    """The problem of identifiers that lead to different people, at the first of them."""
+    keys = [key for matched in known for key in matched.by]
+    return _problem(
+        draft,
+        Code.MATCHES_TWO_USERS,
+        f"the identifiers {', '.join(dict.fromkeys(keys))} belong to {len(known)} users",
+        _label(draft, keys[0]),
+        draft.identifiers.get(keys[0], ""),
+    )
+
+
+def _known(draft: Draft, matched: Matched, match: Match) -> list[Problem]:
+    """What keeps a known user from being updated."""
+    live, scheme = matched.user, draft.scheme
+    if match.known == "reject":
+        key = next(key for key in matched.by if key in match.by)
+        said = f"{{value}} is in Alma already ({_kind(live)})".replace(" ()", "")
+        return [
+            _problem(
+                draft,
+                Code.EXISTS_IN_ALMA,
+                said,
+                _label(draft, key),
+                draft.identifiers.get(key, ""),
+            )
+        ]
+    problems = []
+    theirs = current(live, "primary_id")
+    if draft.primary_id and draft.primary_id.casefold() != theirs.casefold():
+        problems.append(
+            _problem(
+                draft,
+                Code.PRIMARY_ID_DIFFERS,
+                "the user has the primary identifier {value} in Alma",
+                "primary_id",
+                theirs,
+            )
+        )
+    account = current(live, "account_type")
+    if account != scheme.account_type.value:
+        ours = scheme.account_type.value.capitalize()
+        said = f"the user is {_kind(live) or 'of no account type'} in Alma; the mapping says {ours}"
+        problems.append(_problem(draft, Code.ACCOUNT_TYPE_DIFFERS, said, "account_type"))
+    elif scheme.account_type is AccountType.EXTERNAL:
+        system, owning = draft.values.get("external_id", ""), current(live, "external_id")
+        if system and system != owning:
+            said = f"the user belongs to {owning or 'no system'} in Alma; the mapping says {system}"
+            problems.append(_problem(draft, Code.OWNING_SYSTEM_DIFFERS, said, "external_id"))
+    return problems
+
+
+def _new(draft: Draft, found: Found, match: Match) -> Planned:
+    match match.new:
+        case "skip":
+            return Planned(LeftAlone(draft.row))
+        case "reject":
+            problem = _problem(
+                draft, Code.NOT_IN_ALMA, "{value} is not in Alma", "primary_id", draft.primary_id
+            )
+            return _held(draft, problem)
+        case "create":
+            alike = () if match.look_alike == "ignore" else found.look_alikes
+            severity = Severity.REVIEW if match.look_alike == "review" else Severity.WARNING
+            problems = tuple(_look_alike(draft, user, severity) for user in alike)
+            if problems and severity.holds:
+                return _held(draft, *problems)
+            return Planned(create(draft), problems)
+
+
+def _look_alike(draft: Draft, user: User, severity: Severity) -> Problem:
+    """The other user by primary identifier, which the person who decides needs."""
+    born = draft.birth_date and draft.birth_date == current(user, "birth_date")
+    shared = "birth date" if born else "e-mail"
+    return _problem(
+        draft,
+        Code.LOOK_ALIKE_IN_ALMA,
+        f"Alma has a user of this name and {shared}: {{value}}",
+        "primary_id",
+        current(user, "primary_id"),
+        severity,
+    )

@@ -1,0 +1,184 @@
+"""Drafts: one row of the candidates at a time, as far as the record needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from importer.model.fields import FIELDS, TYPE_FIELD
+from importer.model.policy import OnUpdate
+
+if TYPE_CHECKING:
+    from importer.model.candidates import Candidates, Entry, Scheme, Target
+    from importer.model.problem import Origin
+
+_REQUIRED: dict[str, tuple[str, ...]] = {
+    parent: tuple(
+        field.name for field in FIELDS.values() if field.parent == parent and field.facts.required
+    )
+    for parent in TYPE_FIELD
+}
+"""By list: the fields without which an entry is not an entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of a list as a row has it: text by the field's own name, blanks too."""
+
+    entry: Entry
+    values: Mapping[str, str]
+    targets: Mapping[str, Target]
+
+    @property
+    def parent(self) -> str:
+        """The path of the list."""
+        return self.entry.parent
+
+    @property
+    def type(self) -> str:
+        """The code by which the entry is told from its neighbours; blank if it has none."""
+        return self.values.get(TYPE_FIELD[self.entry.parent], "")
+
+    @property
+    def segment(self) -> str:
+        """The segment that the mapping asks for; blank if it leaves that to us."""
+        return self.values.get("segment_type", "").capitalize()
+
+    def says(self, flag: str) -> bool:
+        """Whether the row sets a flag, such as `preferred`."""
+        return self.values.get(flag) == "true"
+
+    @property
+    def override(self) -> bool:
+        """Whether the mapping replaces the list even where Alma protects it."""
+        return any(target.override for target in self.targets.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One row: the texts that it gives, by label, "" where it is blank.
+
+    `unspoken` are the labels of which the row does not speak; they are not in `values`.
+    """
+
+    row: int
+    origin: Origin
+    scheme: Scheme
+    values: Mapping[str, str]
+    unspoken: frozenset[str] = frozenset()
+
+    @property
+    def primary_id(self) -> str:
+        """The row's primary identifier."""
+        return self.values.get("primary_id", "")
+
+    @property
+    def every_identifier(self) -> tuple[tuple[str, str], ...]:
+        """All identifiers of the row: `primary_id` or the type's code, and the value."""
+        primary = [("primary_id", self.primary_id)] if self.primary_id else []
+        others = [(item.type, item.values["value"]) for item in self.items("user_identifier")]
+        return (*primary, *others)
+
+    @property
+    def identifiers(self) -> Mapping[str, str]:
+        """By match key (`primary_id` or a type's code), the first value that the row has of it."""
+        return dict(reversed(self.every_identifier))
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """First and last name."""
+        return self.values.get("first_name", ""), self.values.get("last_name", "")
+
+    @property
+    def birth_date(self) -> str:
+        """The birth date, ISO."""
+        return self.values.get("birth_date", "")
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """The e-mail addresses, in the mapping's order."""
+        return tuple(item.values["email_address"] for item in self.items("contact_info.email"))
+
+    @property
+    def user_group(self) -> str:
+        """The code of the user group."""
+        return self.values.get("user_group", "")
+
+    def items(self, parent: str) -> tuple[Item, ...]:
+        """The entries of a list that the row has: those with every required part."""
+        return tuple(
+            item
+            for item in self._all_items(parent)
+            if all(item.values.get(name) for name in _REQUIRED[parent])
+        )
+
+    def erased(self, parent: str) -> tuple[Item, ...]:
+        """The entries that the row speaks of and leaves blank, where the mapping says `erase`.
+
+        Only those whose type is known all the same, from a column or as a constant.
+        """
+        kind = TYPE_FIELD[parent]
+        return tuple(
+            replace(item, values={**item.values, kind: code})
+            for item in self._all_items(parent)
+            if self._speaks(item.entry)
+            and (code := item.type or _constant(item.entry, kind, item.targets))
+            and any(
+                not item.values.get(name)
+                and OnUpdate.ERASE in {item.entry.on_update, item.targets[name].on_update}
+                for name in _REQUIRED[parent]
+                if name in item.targets
+            )
+        )
+
+    def owns(self, parent: str) -> bool:
+        """Whether the row speaks for the whole list (`on_update: replace_all`)."""
+        owners = [
+            entry
+            for entry in self.scheme.entries
+            if entry.parent == parent and entry.on_update is OnUpdate.REPLACE_ALL
+        ]
+        return bool(owners) and all(self._speaks(entry) for entry in owners)
+
+    def _speaks(self, entry: Entry) -> bool:
+        names = _REQUIRED[entry.parent]
+        return not any(
+            label in self.unspoken and self.scheme.targets[label].field.name in names
+            for label in entry.labels
+        )
+
+    def _all_items(self, parent: str) -> Iterator[Item]:
+        targets = self.scheme.targets
+        for entry in self.scheme.entries:
+            if entry.parent == parent:
+                named = {
+                    targets[label].field.name: label
+                    for label in entry.labels
+                    if label not in self.unspoken
+                }
+                yield Item(
+                    entry,
+                    {name: self.values.get(label, "") for name, label in named.items()},
+                    {name: targets[label] for name, label in named.items()},
+                )
+
+
+def _constant(entry: Entry, name: str, targets: Mapping[str, Target]) -> str:
+    target = targets.get(name)
+    return entry.constants.get(target.label, "") if target else ""
+
+
+def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[Draft]:
+    """The drafts of some rows, in the roster's order; a row that the frame lacks has none."""
+    frame = candidates.frame[candidates.frame.index.isin(list(rows))]
+    labels = tuple(frame.columns)
+    columns = (frame[label].tolist() for label in labels)
+    for row, *cells in zip(frame.index.tolist(), *columns, strict=True):
+        unspoken = frozenset(
+            label for label, silent in candidates.unspoken.items() if row in silent
+        )
+        values = dict(zip(labels, cells, strict=True))
+        for label in unspoken:
+            values.pop(label, None)
+        yield Draft(row, candidates.origin(row), candidates.scheme, values, unspoken)

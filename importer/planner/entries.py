@@ -1,0 +1,145 @@
+"""What tells one entry of a list from another, and how a row's entry becomes one of the record's.
+
+Two entries are equal when they have the same type and the same core: the e-mail address, the
+lines of the postal address, the note's text. Everything else (a description, an end date, a
+flag) is said about the entry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.model.fields import LISTS, TYPE_FIELD
+from importer.model.policy import AccountType
+from importer.model.user import Coded, ContactInfo, Part, Segment, User, UserNote
+from importer.planner.values import alike, current, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from importer.planner.drafts import Item
+
+CONTACT = "contact_info."
+
+CORE: dict[str, tuple[str, ...]] = {
+    "contact_info.address": (
+        *("line1", "line2", "line3", "line4", "line5"),
+        *("city", "state_province", "postal_code", "country"),
+    ),
+    "contact_info.email": ("email_address",),
+    "contact_info.phone": ("phone_number",),
+    "user_identifier": ("value",),
+    "user_note": ("note_text",),
+    "user_block": ("block_description", "block_note"),
+    "user_statistic": ("statistic_note",),
+    "rs_library": (),
+    "library_notice": (),
+}
+"""By list: what an entry is about, beside its type; the first is what a difference shows."""
+
+ONLY_ADDED = frozenset({"user_note", "user_block", "user_statistic"})
+"""Lists whose entries an update never replaces (mapping.md, Lists)."""
+
+
+def entries(user: User, parent: str) -> tuple[Part, ...]:
+    """The entries of one list of a user, none if the list is absent."""
+    owner: Part | None = user
+    if parent.startswith(CONTACT):
+        owner = user.contact_info
+    found: tuple[Part, ...] | None = (
+        getattr(owner, parent.removeprefix(CONTACT)) if owner is not None else None
+    )
+    return found or ()
+
+
+def with_entries(user: User, lists: dict[str, tuple[Part, ...]]) -> User:
+    """The user with some lists replaced, by path; all else as it is."""
+    contact = {
+        parent.removeprefix(CONTACT): parts
+        for parent, parts in lists.items()
+        if parent.startswith(CONTACT)
+    }
+    update: dict[str, object] = {
+        parent: parts for parent, parts in lists.items() if not parent.startswith(CONTACT)
+    }
+    if contact:
+        update["contact_info"] = (user.contact_info or ContactInfo()).model_copy(update=contact)
+    return user.model_copy(update=update) if update else user
+
+
+def types(parent: str, part: Part) -> tuple[str, ...]:
+    """The codes of an entry's types; an address may have several."""
+    held = getattr(part, TYPE_FIELD[parent])
+    coded: Iterable[Coded] = held if isinstance(held, tuple) else () if held is None else (held,)
+    return tuple(code.value for code in coded if code.value)
+
+
+def main_value(parent: str, part: Part) -> str:
+    """The text by which people know an entry."""
+    if parent == "library_notice":
+        return current(part, "value")
+    core = CORE[parent]
+    shown = current(part, core[0]) if core else ""
+    return shown or "+".join(types(parent, part))
+
+
+def path(parent: str, part: Part) -> str:
+    """An entry's place in a list of changes: `contact_info.email[work]`."""
+    return f"{parent}[{'+'.join(types(parent, part))}]"
+
+
+def equal(parent: str, one: Part, other: Part) -> bool:
+    """Whether two entries of the record say the same."""
+    return set(types(parent, one)) == set(types(parent, other)) and all(
+        alike(name, current(one, name), current(other, name)) for name in CORE[parent]
+    )
+
+
+def says(item: Item, part: Part) -> bool:
+    """Whether an entry of the record says what the row's entry does, perhaps more."""
+    if item.type and item.type not in types(item.parent, part):
+        return False
+    return all(
+        alike(name, value, current(part, name))
+        for name in CORE[item.parent]
+        if (value := item.values.get(name))
+    )
+
+
+def segment(part: Part, account: AccountType) -> str:
+    """Whose an entry is, Internal or External; "" in lists that have no segments.
+
+    Everything in an Internal user is Internal; what is not Internal in an External user counts
+    as External (contract 3.1).
+    """
+    if not isinstance(part, Segment):
+        return ""
+    if account is AccountType.INTERNAL or part.segment_type == "Internal":
+        return "Internal"
+    return "External"
+
+
+def owner(parent: str, account: AccountType, asked: str = "") -> str:
+    """Whose an entry of ours is: what the mapping asked for, else the account type's segment."""
+    if not issubclass(LISTS[parent], Segment):
+        return ""
+    return (account is AccountType.EXTERNAL and asked) or account.segment
+
+
+def build(item: Item, account: AccountType) -> Part:
+    """A new entry as the record holds it, without its blank fields.
+
+    A note always says whether the patron sees it and whether it pops up (contract 1.3), an
+    address, e-mail or phone whether it is the preferred one.
+    """
+    kind = LISTS[item.parent]
+    held = {
+        name: typed(item.targets[name].field, value) for name, value in item.values.items() if value
+    }
+    if issubclass(kind, Segment):
+        held["segment_type"] = owner(item.parent, account, item.segment)
+    if kind is UserNote:
+        held = {"user_viewable": False, "popup_note": False} | held
+    elif item.parent.startswith(CONTACT):
+        held = {"preferred": False} | held
+    return kind.model_validate(held)

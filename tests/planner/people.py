@@ -1,0 +1,116 @@
+"""Invented rosters and live users for the planner's tests, without any file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from importer.model.candidates import Candidates, Entry, Scheme, Target
+from importer.model.fields import FIELDS
+from importer.model.policy import AccountType, OnUpdate
+from importer.model.problem import Place
+from importer.model.roster import Source
+from importer.model.user import User
+from importer.planner.drafts import Draft, drafts
+
+SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
+FIRST = 2  # the row under the heading
+
+Policies = Mapping[str, OnUpdate]
+
+
+def target(label: str, on_update: OnUpdate = OnUpdate.REPLACE, *, override: bool = False) -> Target:
+    """A target under its label; every one stands in a column of its own name."""
+    path = label.replace("]", "").replace("[", ".")
+    path = ".".join(part for part in path.split(".") if not part.isdigit())
+    return Target(label, FIELDS[path], (Place("A", label),), on_update, override)
+
+
+def scheme(
+    labels: Sequence[str],
+    account: AccountType = AccountType.INTERNAL,
+    *,
+    policies: Policies | None = None,
+    lists: Policies | None = None,
+    volatile: frozenset[str] = frozenset(),
+    override: frozenset[str] = frozenset(),
+    constants: Mapping[str, str] | None = None,
+) -> Scheme:
+    """A scheme of some labels; entries are those of the labels, `a.b[0]` being an entry's name."""
+    policies, lists, constants = policies or {}, lists or {}, constants or {}
+    targets = {
+        label: target(label, policies.get(label, OnUpdate.REPLACE), override=label in override)
+        for label in labels
+    }
+    grouped: dict[str, list[str]] = {}
+    for label in labels:
+        if "]" in label:
+            grouped.setdefault(label[: label.index("]") + 1], []).append(label)
+    entries = tuple(
+        Entry(
+            name[: name.index("[")],
+            tuple(members),
+            lists.get(name, OnUpdate.REPLACE),
+            name in volatile,
+            {label: constants[label] for label in members if label in constants},
+        )
+        for name, members in grouped.items()
+    )
+    return Scheme(account, "PUBLIC", targets, entries)
+
+
+def candidates(
+    plan: Scheme,
+    rows: Sequence[Mapping[str, str]],
+    unspoken: Mapping[str, frozenset[int]] | None = None,
+) -> Candidates:
+    """Candidates of some rows, numbered from the row under the heading."""
+    frame = pd.DataFrame(
+        {label: [row.get(label, "") for row in rows] for label in plan.targets},
+        index=range(FIRST, FIRST + len(rows)),
+        dtype=str,
+    )
+    return Candidates(SOURCE, plan, frame, unspoken or {})
+
+
+def draft(
+    row: Mapping[str, str],
+    account: AccountType = AccountType.INTERNAL,
+    *,
+    unspoken: frozenset[str] = frozenset(),
+    plan: Scheme | None = None,
+) -> Draft:
+    """The draft of one row; without a scheme, the one of the row's own labels."""
+    made = candidates(
+        plan or scheme(list(row), account),
+        [row],
+        {label: frozenset({FIRST}) for label in unspoken},
+    )
+    return next(drafts(made, [FIRST]))
+
+
+def user(**fields: object) -> User:
+    """A user as Alma's JSON has it, Internal unless said otherwise."""
+    return User.model_validate(
+        {"primary_id": "21234", "account_type": {"value": "INTERNAL", "desc": "Internal"}} | fields
+    )
+
+
+def email(address: str, kind: str = "personal", **more: object) -> dict[str, object]:
+    """An e-mail address as Alma's JSON has it."""
+    held = {"email_address": address, "email_type": [{"value": kind, "desc": kind.title()}]}
+    return {"segment_type": "Internal", "preferred": False} | held | more
+
+
+def identifier(kind: str, value: str, **more: object) -> dict[str, object]:
+    """An identifier as Alma's JSON has it."""
+    held = {"id_type": {"value": kind, "desc": kind.title()}, "value": value}
+    return {"segment_type": "Internal"} | held | more
+
+
+def address(line: str, kind: str = "home", **more: object) -> dict[str, object]:
+    """A postal address as Alma's JSON has it."""
+    held = {"line1": line, "address_type": [{"value": kind, "desc": kind.title()}]}
+    return {"segment_type": "Internal", "preferred": False} | held | more
