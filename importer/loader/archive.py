@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from importer.errors import RosterError
@@ -20,7 +22,18 @@ _SMALL = 1024 * 1024
 MEMBERS = 2_000
 _NESTED = (".zip", ".7z", ".rar", ".gz", ".xlsx", ".xlsm", ".xlsb", ".docx", ".ods")
 _BLOCK = 1024 * 1024
-_PART = 16 * 1024 * 1024  # bytes of a part that is read whole; none of a roster's comes near
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile and its unpackers raise on damaged bytes."""
 
 
 class Archive:
@@ -37,7 +50,13 @@ class Archive:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise damaged(path) from error
-        self._refuse_hostile()
+        if why := self._hostile():
+            self._zip.close()
+            msg = (
+                f"{path.name} is refused for safety: {why}. Copy the rows into a new workbook, "
+                "save it, and load that."
+            )
+            raise RosterError(msg)
 
     def __enter__(self) -> Archive:
         """Give the archive itself."""
@@ -53,11 +72,7 @@ class Archive:
 
     def part(self, name: str) -> bytes:
         """A small member, whole; nothing where there is none."""
-        if name not in self:
-            return b""
-        if self._zip.getinfo(name).file_size > _PART:
-            raise self._refusal("a part of it that describes the workbook is far too large")
-        return b"".join(self.blocks(name))
+        return b"".join(self.blocks(name)) if name in self else b""
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """A member in blocks of a megabyte. Raises RosterError where its bytes are damaged."""
@@ -65,42 +80,36 @@ class Archive:
             with self._zip.open(name) as member:
                 while block := member.read(_BLOCK):
                     yield block
-        except (KeyError, EOFError, OSError, RuntimeError, ValueError) as error:
-            raise damaged(self._path) from error
-        except (zipfile.BadZipFile, NotImplementedError, *_codec_errors()) as error:
+        except _DAMAGE as error:
             raise damaged(self._path) from error
 
-    def _refuse_hostile(self) -> None:
+    def _hostile(self) -> str:
+        """Why the archive is refused, blank if it is not."""
         members = self._zip.infolist()
-        names = [member.filename for member in members]
-        if len(members) > MEMBERS:
-            raise self._refusal(f"it has {len(members):,} parts, and {MEMBERS:,} are allowed")
-        if len(set(names)) < len(names):
-            raise self._refusal("it has two parts of the same name")
-        if any(member.flag_bits & 1 for member in members):
-            raise self._refusal("parts of it are protected by a password")
-        if any(name.lower().endswith(_NESTED) for name in names):
-            raise self._refusal("another archive or workbook is packed into it")
+        names = {member.filename for member in members}
         total = sum(member.file_size for member in members)
-        if total > INFLATED:
-            raise self._refusal(
-                f"unpacked it would have {total // 2**20:,} MB, and {INFLATED // 2**20} MB are "
-                "allowed; a roster of that size is better saved as CSV UTF-8"
-            )
-        for member in members:
-            if member.file_size > max(_SMALL, RATIO * member.compress_size):
-                raise self._refusal("a part of it is packed far more tightly than rosters are")
-
-    def _refusal(self, why: str) -> RosterError:
-        return RosterError(
-            f"{self._path.name} is refused for safety: {why}. Copy the rows into a new workbook, "
-            "save it, and load that."
+        tight = any(
+            member.file_size > max(_SMALL, RATIO * member.compress_size) for member in members
         )
-
-
-def _codec_errors() -> tuple[type[Exception], ...]:
-    """What the unpackers raise on damaged bytes."""
-    import lzma
-    import zlib
-
-    return zlib.error, lzma.LZMAError
+        reasons = (
+            (
+                len(members) > MEMBERS,
+                f"it has {len(members):,} parts, and {MEMBERS:,} are allowed",
+            ),
+            (len(names) < len(members), "it has two parts of the same name"),
+            (
+                any(member.flag_bits & 1 for member in members),
+                "parts of it are protected by a password",
+            ),
+            (
+                any(name.lower().endswith(_NESTED) for name in names),
+                "another archive or workbook is packed into it",
+            ),
+            (
+                total > INFLATED,
+                f"unpacked it has {total // 2**20:,} MB, and {INFLATED // 2**20} MB are allowed "
+                "(a roster of that size can be saved as CSV UTF-8)",
+            ),
+            (tight, "a part of it is packed far more tightly than the rows of a roster are"),
+        )
+        return next((reason for holds, reason in reasons if holds), "")

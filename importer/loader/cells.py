@@ -22,15 +22,16 @@ LONGEST = 131_072
 
 _JOIN = "|"  # any plain character that is no blank
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
-# C0 and C1 controls, halves of surrogate pairs, the two overrides of writing direction, noncharacters
+# Controls, halves of surrogate pairs, the two overrides of writing direction, noncharacters
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e\ufdd0-\ufdef\ufffe\uffff]"
 )
 _JOINERS = "\u200c\u200d"
 # Scripts whose words are spelled with ZWJ or ZWNJ
-_JOINING = ("ARABIC", "SYRIAC", "MONGOLIAN", "NKO", "DEVANAGARI", "BENGALI", "GURMUKHI")
-_JOINING += ("GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "MYANMAR")
-_JOINING += ("KHMER", "TIBETAN")
+_SPELLED = (
+    *("ARABIC", "BENGALI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "KANNADA", "KHMER", "MALAYALAM"),
+    *("MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU", "TIBETAN"),
+)
 _FULL_WIDTH = {ord("０") + digit: str(digit) for digit in range(10)}
 
 # What UTF-8's following bytes 80 to BF look like when read as Windows-1252
@@ -125,7 +126,7 @@ def _spells(text: str, position: int) -> bool:
     if text[position] not in _JOINERS or not 0 < position < len(text) - 1:
         return False
     beside = (text[position - 1], text[position + 1])
-    return all(unicodedata.name(char, "").startswith(_JOINING) for char in beside)
+    return all(unicodedata.name(char, "").startswith(_SPELLED) for char in beside)
 
 
 def _mojibake(text: str) -> tuple[Finding, ...]:

@@ -81,35 +81,31 @@ def place(content: Content, cell: Cell, strings: list[str], styles: Styles) -> N
 
 
 def _shown(cell: Cell, strings: list[str], styles: Styles) -> tuple[str, Code | None]:
+    text: str = cell.text
+    code: Code | None = None
     match cell.kind:
         case "s":
-            if not cell.text.strip():
-                return "", None
-            try:
-                return strings[_position(cell.text)], None
-            except IndexError:
-                raise SheetError from None
+            text = strings[_position(text, len(strings))] if text.strip() else ""
         case "str" | "inlineStr":
-            return unescaped(cell.text), None
+            text = unescaped(text)
         case "b":
-            return {"1": "TRUE", "0": "FALSE"}.get(cell.text.strip(), cell.text), None
+            text = {"1": "TRUE", "0": "FALSE"}.get(text.strip(), text)
         case "e":
-            return cell.text or "#N/A", Code.FORMULA_ERROR
+            code = Code.FORMULA_ERROR
         case "d":
-            return iso_date(cell.text), None
+            text = iso_date(text)
+        case _ if text.strip():
+            shown = number(text, cell.style, styles)
+            text, code = shown.text, shown.code
         case _:
-            if not cell.text.strip():
-                return "", Code.FORMULA_ERROR if cell.formula else None
-            shown = number(cell.text, cell.style, styles)
-            return shown.text, shown.code
+            text = ""
+            code = Code.FORMULA_ERROR if cell.formula else None
+    return text, code
 
 
-def _position(text: str) -> int:
-    try:
-        position = int(text)
-    except ValueError:
-        raise SheetError from None
-    if position < 0:
+def _position(text: str, length: int) -> int:
+    position = int(text) if text.strip().isdecimal() else length
+    if position >= length:
         raise SheetError
     return position
 

@@ -42,7 +42,7 @@ _KEEP_BYTE = "importer-keep-byte"
 
 
 def _keep_byte(error: UnicodeError) -> tuple[str, int]:
-    """The five bytes that Windows-1252 leaves open become control characters, which are rejected."""
+    """The five bytes that Windows-1252 leaves open become controls, for which rows are rejected."""
     if isinstance(error, UnicodeDecodeError):
         return error.object[error.start : error.end].decode("latin-1"), error.end
     raise error

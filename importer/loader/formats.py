@@ -6,10 +6,9 @@ fixed characters to a whole number (`00000000`, `000-00-0000`), or that it does 
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _TOKEN = re.compile(r'"([^"]*)"|\\(.)|_(.)|\*(.)|(.)', re.DOTALL)
 _DATE_LETTERS = re.compile(r"[dmyhs]", re.IGNORECASE)
 _FIXED = frozenset("-()/+: ")
-_MIDNIGHT_FORMAT = "%Y-%m-%d"
+_DAYS = 2_958_466  # up to the end of the year 9999 in the 1900 system
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +139,9 @@ def _show(raw: str, chosen: Format, *, starts_1904: bool) -> Shown:
     if not value.is_finite() or abs(value.adjusted()) > 400:
         raise ValueError(raw)
     if isinstance(chosen, Dated):
-        date = _date(float(value), starts_1904=starts_1904)
-        if date:
-            return Shown(date)
+        moment = _moment(float(value), starts_1904=starts_1904)
+        if moment:
+            return Shown(moment)
     text = _plain(value)
     if abs(value) >= Decimal(10) ** DIGITS:
         return Shown(text, Code.ID_LOST_DIGITS)
@@ -180,23 +179,21 @@ def _in_places(digits: str, chosen: Padded) -> str:
     return "".join(reversed(out))
 
 
-def _date(serial: float, *, starts_1904: bool) -> str:
+def _moment(serial: float, *, starts_1904: bool) -> str:
     """A day count as an ISO date, with the time if it is not midnight; blank where it is none.
 
     Day 60 of the 1900 system is the 29 February 1900 that never was; programs show it, so it is
     given, and no date check will take it.
     """
-    if serial < 0 or not math.isfinite(serial) or serial >= 2_958_466:
+    if not 0 <= serial < _DAYS:
         return ""
     days, seconds = divmod(round(serial * 86_400), 86_400)
-    moment = timedelta(seconds=seconds)
-    if days == 0 and not starts_1904:
-        return str((datetime.min + moment).time())
-    clock = str((datetime.min + moment).time())
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    if not days and seconds:
+        return clock
     if starts_1904:
-        day = datetime(1904, 1, 1) + timedelta(days=days)
-    elif days == 60:
-        return "1900-02-29" + (f" {clock}" if seconds else "")
+        day = date(1904, 1, 1) + timedelta(days)
     else:
-        day = datetime(1899, 12, 31 if days < 60 else 30) + timedelta(days=days)
-    return day.strftime(_MIDNIGHT_FORMAT) + (f" {clock}" if seconds else "")
+        day = date(1899, 12, 31 if days < 60 else 30) + timedelta(days)
+    text = "1900-02-29" if days == 60 and not starts_1904 else day.isoformat()
+    return f"{text} {clock}" if seconds else text

@@ -21,11 +21,12 @@ def read(path: Path, layout: Layout) -> Roster:
     """
     kind = identify(path)
     sha256 = digest(path)
+    roster: Roster
     match kind:
         case Kind.CSV:
             from importer.loader.csvfile import read_csv
 
-            roster: Roster = read_csv(path, layout, sha256)
+            roster = read_csv(path, layout, sha256)
         case Kind.XLSX | Kind.XLSM:
             roster = _excel(path, layout, sha256, kind)
         case Kind.XLS | Kind.ODS:

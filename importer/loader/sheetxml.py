@@ -13,7 +13,7 @@ from xml.parsers import expat
 from importer.loader.content import Cell, Content, SheetError, place, reference, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from importer.loader.formats import Styles
 
@@ -40,7 +40,9 @@ def read_sheet(
     return reader.content
 
 
-def parser_for(start: object, end: object) -> expat.XMLParserType:
+def parser_for(
+    start: Callable[[str, dict[str, str]], None], end: Callable[[str], None]
+) -> expat.XMLParserType:
     """A parser that refuses document types and joins neighbouring text."""
     parser = expat.ParserCreate()
     parser.buffer_text = True

@@ -146,7 +146,7 @@ def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> tuple[
         if spot.row < end and spot.row not in absent
     ]
     chunk = Chunk(
-        _frame(columns, numbers, kept, end),
+        _frame(columns, numbers, kept),
         tuple(numbers[position] for position in blank),
         tuple(numbers[position] for position in left_out),
         tuple(problems),
@@ -221,7 +221,7 @@ def _problem(shape: Shape, number: int, spot: Spot) -> Problem:
     )
 
 
-def _frame(columns: Columns, numbers: Sequence[int], kept: Sequence[int], end: int) -> pd.DataFrame:
+def _frame(columns: Columns, numbers: Sequence[int], kept: Sequence[int]) -> pd.DataFrame:
     """One block of Python strings (dtype object): lists of distinct values come from it at once."""
     block = np.empty((len(columns), len(kept)), dtype=object)
     for position, column in enumerate(columns):
@@ -229,5 +229,5 @@ def _frame(columns: Columns, numbers: Sequence[int], kept: Sequence[int], end: i
             block[position] = column
         else:
             block[position] = [column[row] for row in kept]
-    index = pd.Index(numbers if len(kept) == end else [numbers[row] for row in kept], dtype="int64")
+    index = np.fromiter((numbers[row] for row in kept), dtype=np.int64, count=len(kept))
     return pd.DataFrame(block.T, index=index, columns=range(len(columns)), copy=False)

@@ -7,26 +7,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
-
 from importer.loader.content import Content, SheetError, unescaped
 from importer.loader.formats import Styles, styles
 from importer.loader.sheetxml import feed, local, parser_for, read_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from xml.etree.ElementTree import Element
+    from collections.abc import Iterable
 
     from importer.loader.archive import Archive
 
 _WORKBOOK = "xl/workbook.xml"
+_MOST = 500_000  # elements of a part that describes the workbook
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));")
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class _Sheet:
     """A sheet of a workbook: its name, whether people see it, and where it is."""
 
     name: str
@@ -40,22 +37,21 @@ class Workbook:
     def __init__(self, archive: Archive) -> None:
         """Read what describes the workbook, but no sheet yet."""
         self._archive = archive
-        root = _tree(archive.part(_WORKBOOK))
+        elements = _elements(archive.part(_WORKBOOK))
         self.starts_1904 = any(
-            _attribute(element, "date1904") in {"1", "true"} for element in _all(root, "workbookPr")
+            element.attributes.get("date1904") in {"1", "true"}
+            for element in elements
+            if element.name == "workbookPr"
         )
         self._members = _members(archive)
-        found = (
-            Sheet(
-                _attribute(element, "name"),
-                _attribute(element, "state") not in {"hidden", "veryHidden"},
-                self._members.get(_attribute(element, "id"), ("", ""))[1],
-            )
-            for element in _all(root, "sheet")
+        self._sheets: dict[str, _Sheet] = {}
+        for element in elements:
+            kind, member = self._members.get(element.attributes.get("id", ""), ("", ""))
             # chart sheets and macro sheets hold no rows
-            if self._members.get(_attribute(element, "id"), ("", ""))[0] == "worksheet"
-        )
-        self._sheets = {sheet.name: sheet for sheet in found}
+            if element.name == "sheet" and kind == "worksheet":
+                name = element.attributes.get("name", "")
+                visible = element.attributes.get("state") not in {"hidden", "veryHidden"}
+                self._sheets[name] = _Sheet(name, visible, member)
         self._styles: Styles | None = None
         self._strings: list[str] | None = None
 
@@ -75,7 +71,7 @@ class Workbook:
     def _all_styles(self) -> Styles:
         if self._styles is None:
             part = self._archive.part(self._member("styles"))
-            self._styles = _styles(_tree(part) if part else None, starts_1904=self.starts_1904)
+            self._styles = _styles(part, starts_1904=self.starts_1904)
         return self._styles
 
     def _all_strings(self) -> list[str]:
@@ -90,51 +86,56 @@ class Workbook:
         return next((member for member in members if member in self._archive), "")
 
 
-def _tree(part: bytes) -> Element:
-    try:
-        return ElementTree.fromstring(part, forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise SheetError from error
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """An element of a small part: its parent's name, its own, and its attributes by local name."""
+
+    parent: str
+    name: str
+    attributes: dict[str, str]
 
 
-def _all(root: Element, name: str) -> Iterator[Element]:
-    """Every element of that name, in whichever namespace (transitional and strict differ)."""
-    return (element for element in root.iter() if element.tag.rpartition("}")[2] == name)
+def _elements(part: bytes) -> list[_Element]:
+    """The elements of a part in their order, in whichever namespace (Excel's two forms differ)."""
+    found: list[_Element] = []
+    path = [""]
 
+    def start(name: str, attributes: dict[str, str]) -> None:
+        by_local = {local(key): text for key, text in attributes.items()}
+        if len(found) >= _MOST:
+            raise SheetError
+        found.append(_Element(path[-1], local(name), by_local))
+        path.append(local(name))
 
-def _attribute(element: Element, name: str) -> str:
-    """An attribute by its local name; blank where there is none."""
-    found = (text for key, text in element.attrib.items() if key.rpartition("}")[2] == name)
-    return next(found, "")
+    def end(_: str) -> None:
+        path.pop()
+
+    if part:
+        feed(parser_for(start, end), [part])
+    return found
 
 
 def _members(archive: Archive) -> dict[str, tuple[str, str]]:
     """The parts that the workbook refers to, by relationship id: their kind and their name."""
-    part = archive.part("xl/_rels/workbook.xml.rels")
-    if not part:
-        raise SheetError
     members = {}
-    for element in _all(_tree(part), "Relationship"):
-        target = _attribute(element, "Target")
+    for element in _elements(archive.part("xl/_rels/workbook.xml.rels")):
+        target = element.attributes.get("Target", "")
         member = target.lstrip("/") if target.startswith("/") else posixpath.join("xl", target)
-        kind = posixpath.basename(_attribute(element, "Type"))
-        members[_attribute(element, "Id")] = (kind, posixpath.normpath(member))
+        kind = posixpath.basename(element.attributes.get("Type", ""))
+        members[element.attributes.get("Id", "")] = (kind, posixpath.normpath(member))
     return members
 
 
-def _styles(root: Element | None, *, starts_1904: bool) -> Styles:
-    if root is None:
-        return Styles(starts_1904=starts_1904)
-    codes = {
-        int(_attribute(element, "numFmtId")): _attribute(element, "formatCode")
-        for element in _all(root, "numFmt")
-        if _attribute(element, "numFmtId").isdecimal()
-    }
-    chosen = [
-        int(identifier) if (identifier := _attribute(element, "numFmtId")).isdecimal() else 0
-        for group in _all(root, "cellXfs")
-        for element in group
-    ]
+def _styles(part: bytes, *, starts_1904: bool) -> Styles:
+    codes: dict[int, str] = {}
+    chosen: list[int] = []
+    for element in _elements(part):
+        given = element.attributes.get("numFmtId", "")
+        identifier = int(given) if given.isdecimal() else 0
+        if element.name == "numFmt":
+            codes[identifier] = element.attributes.get("formatCode", "")
+        elif element.name == "xf" and element.parent == "cellXfs":
+            chosen.append(identifier)
     return styles(chosen, codes, starts_1904=starts_1904)
 
 
@@ -152,30 +153,36 @@ def shared_strings(blocks: Iterable[bytes]) -> list[str]:
 
 
 def _simple_strings(whole: bytes) -> list[str] | None:
-    """The texts where every tag is accounted for, else None."""
+    """The texts where every tag and every entity is accounted for, else None."""
     start, end = whole.find(b"<si>"), whole.rfind(b"</si>")
-    head = whole[: max(start, 0)]
-    if start < 0 or b"<!" in whole or (b"encoding" in head and b"utf-8" not in head.lower()):
-        return None
-    if whole[end:].strip() != b"</si></sst>" or not head.rstrip().endswith(b">"):
+    head, tail = whole[: max(start, 0)], whole[end:]
+    if start < 0 or not is_utf8(head) or b"".join(tail.split()) != b"</si></sst>":
         return None
     try:
-        body = whole[start + 4 : end].decode("utf-8").replace(' xml:space="preserve"', "")
+        body = whole[start + 4 : end].decode("utf-8")
     except UnicodeDecodeError:
         return None
-    body = body.replace("<t/>", "<t></t>")
-    if not body.startswith("<t>") or not body.endswith("</t>"):
-        return None
+    body = body.replace(' xml:space="preserve"', "").replace("<t/>", "<t></t>")
     texts = body[3:-4].split("</t></si><si><t>")
-    if body.count("<") != 4 * len(texts) - 2 or body.count(">") != body.count("<"):
+    tags = 4 * len(texts) - 2
+    entities = len(_ENTITY.findall(body)) if "&" in body else 0
+    if (
+        not (body.startswith("<t>") and body.endswith("</t>"))
+        or (body.count("<"), body.count(">")) != (tags, tags)
+        or entities != body.count("&")
+    ):
         return None
     if "\r" in body:
         texts = [text.replace("\r\n", "\n").replace("\r", "\n") for text in texts]
-    if "&" in body:
-        if len(_ENTITY.findall(body)) != body.count("&"):
-            return None
+    if entities:
         texts = [_ENTITY.sub(_character, text) if "&" in text else text for text in texts]
     return [unescaped(text) for text in texts] if "_x" in body else texts
+
+
+def is_utf8(head: bytes) -> bool:
+    """Does XML that begins so declare no other encoding, and no document type?"""
+    declared = re.search(rb"""encoding=["']([^"']*)""", head)
+    return b"<!" not in head and (declared is None or declared[1].lower() == b"utf-8")
 
 
 def _character(match: re.Match[str]) -> str:
