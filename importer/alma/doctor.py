@@ -1,0 +1,116 @@
+"""What stands between us and Alma, asked in a handful of calls, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from importer.errors import AlmaError
+from importer.model.codes import CodeTables
+
+if TYPE_CHECKING:
+    from importer.alma.client import Alma
+
+CLOCK_TOLERANCE = 300
+"""Seconds by which the two clocks may differ."""
+
+CODES_TOLERANCE = 30
+"""Days after which saved code tables count as old."""
+
+
+class State(StrEnum):
+    """How a finding is to be taken."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: how it is, and what to do, blank where there is nothing."""
+
+    name: str
+    state: State
+    sentence: str
+    advice: str = ""
+
+
+async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Finding, ...]:
+    """Every finding about the key, its rights, the institution, the clock and the code tables.
+
+    `alma` is None where no key is set. Never raises AlmaError: that is a finding.
+    """
+    if alma is None:
+        missing = Finding(
+            "key",
+            State.BAD,
+            "No API key is set; `check` and `convert` work without one.",
+            "Make a key at developers.exlibrisgroup.com and put it into ALMA_API_KEY.",
+        )
+        return missing, _codes(codes, "", today)
+    institution, code = await _institution(alma)
+    return (
+        Finding("key", State.OK, "An API key is set."),
+        await _right("read users", alma.may_read),
+        await _right("write users", alma.may_write),
+        institution,
+        _clock(alma.clock_offset),
+        _codes(codes, code, today),
+    )
+
+
+async def _right(name: str, ask: Callable[[], Awaitable[None]]) -> Finding:
+    try:
+        await ask()
+    except AlmaError as error:
+        advice = f"Give the key the right to {name} in the area Users, or wait if Alma is down."
+        return Finding(name, State.BAD, str(error), advice)
+    return Finding(name, State.OK, f"The key may {name}.")
+
+
+async def _institution(alma: Alma) -> tuple[Finding, str]:
+    try:
+        general = await alma.general()
+    except AlmaError as error:
+        advice = "Give the key the right to read in the area Configuration."
+        return Finding("institution", State.BAD, str(error), advice), ""
+    name = general.name or general.code
+    sentence = f"{name} ({general.code}), {general.environment or 'environment not told'}."
+    if general.environment == "production":
+        advice = "This is the real Alma: what is applied here is seen by patrons."
+        return Finding("institution", State.OK, sentence, advice), general.code
+    return Finding("institution", State.OK, sentence), general.code
+
+
+def _clock(offset: float | None) -> Finding:
+    if offset is None:
+        return Finding("clock", State.WARN, "Alma did not tell its time.")
+    if abs(offset) > CLOCK_TOLERANCE:
+        way = "behind" if offset > 0 else "ahead of"
+        minutes = round(abs(offset) / 60)
+        sentence = f"This computer's clock is {minutes} minutes {way} Alma's."
+        return Finding("clock", State.WARN, sentence, "Set the computer's clock.")
+    return Finding("clock", State.OK, "This computer's clock agrees with Alma's.")
+
+
+def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
+    advice = "Run `importer codes fetch`."
+    if not codes.tables:
+        sentence = "No code tables are saved, so `check` cannot tell wrong codes."
+        return Finding("code tables", State.WARN, sentence, advice)
+    if institution and codes.institution and institution != codes.institution:
+        sentence = f"The saved code tables are those of {codes.institution}, not {institution}."
+        return Finding("code tables", State.BAD, sentence, advice)
+    if codes.fetched is None:
+        sentence = "The saved code tables were written by hand."
+        return Finding("code tables", State.OK, sentence)
+    age = (today - codes.fetched).days
+    days = "today" if age == 0 else f"{age} day{'' if age == 1 else 's'} ago"
+    sentence = f"The saved code tables were fetched {days}."
+    if age > CODES_TOLERANCE:
+        return Finding("code tables", State.WARN, sentence, advice)
+    return Finding("code tables", State.OK, sentence)
