@@ -1,0 +1,150 @@
+"""Stand-ins at the seams: a fake Alma behind the transport, a server on loopback, virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import selectors
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import SecretStr
+
+from importer.alma.client import Alma
+from importer.alma.governor import Governor
+from importer.alma.wire import Timeouts
+
+T = TypeVar("T")
+
+BASE = "https://api-na.hosted.exlibrisgroup.com/almaws/v1"
+KEY = "l8xxCANARYkeyCANARY0123456789"
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def alma(
+    handler: Handler,
+    *,
+    rate: float = 1000.0,
+    reserve: int = 0,
+    rests: list[float] | None = None,
+) -> Alma:
+    """A client whose Alma is a function; its rests are noted, not slept."""
+
+    async def sleep(seconds: float) -> None:
+        if rests is not None:
+            rests.append(seconds)
+
+    ticks = iter(range(0, 1_000_000_000, 10))
+    governor = Governor(rate, reserve, clock=lambda: float(next(ticks)), sleep=sleep)
+    return Alma(BASE, SecretStr(KEY), governor, httpx.MockTransport(handler))
+
+
+def envelope(
+    code: str, message: str = "A reason.", tracking_id: str = "E01-0101000000-ABCDE-AWAE1"
+) -> bytes:
+    """An error as Alma sends it in JSON (contract 2.3)."""
+    error = {"errorCode": code, "errorMessage": message, "trackingId": tracking_id}
+    return json.dumps(
+        {"errorsExist": True, "errorList": {"error": [error]}, "result": None}
+    ).encode()
+
+
+def xml_envelope(code: str, message: str = "A reason.") -> bytes:
+    """An error as Alma sends it in XML, also to a JSON request."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+        '<web_service_result xmlns="http://com/exlibris/urm/general/xmlbeans">'
+        "<errorsExist>true</errorsExist><errorList><error>"
+        f"<errorCode>{code}</errorCode><errorMessage>{message}</errorMessage>"
+        "<trackingId>unknown</trackingId></error></errorList></web_service_result>"
+    ).encode()
+
+
+def refuses(code: str, message: str = "A reason.") -> httpx.Response:
+    """Alma's answer of status 400 with a code."""
+    return httpx.Response(400, content=envelope(code, message))
+
+
+def record(primary_id: str = "20001234567890", **more: object) -> dict[str, object]:
+    """A small user as Alma gives it."""
+    return {
+        "primary_id": primary_id,
+        "first_name": "Ana",
+        "last_name": "Núñez",
+        "user_group": {"value": "COMM", "desc": "Community"},
+        "user_role": [{"role_type": {"value": "200", "desc": "Patron"}}],
+        **more,
+    }
+
+
+class _Skipping(selectors.SelectSelector):
+    """A selector that does not wait: where the loop would, its clock jumps."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if not events and timeout:
+            self.now += timeout
+        return events
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.skipping = _Skipping()
+        super().__init__(self.skipping)
+
+    def time(self) -> float:
+        return self.skipping.now
+
+
+def in_virtual_time(work: Callable[[Callable[[], float]], Coroutine[Any, Any, T]]) -> T:
+    """Run work in a loop whose sleeps take no time; work gets the loop's clock."""
+    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+        return runner.run(work(runner.get_loop().time))
+
+
+Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def listening(talk: Conversation) -> AsyncIterator[str]:
+    """A server on loopback that talks as it is told; gives the API's address."""
+
+    async def whole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            await talk(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(whole, "127.0.0.1", 0)
+    try:
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/almaws/v1"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def nothing(_: float) -> None:
+    """Sleep not at all."""
+
+
+def client(base_url: str, timeouts: Timeouts | None = None) -> Alma:
+    """A client of a real address that never rests between its attempts."""
+    return Alma(base_url, SecretStr(KEY), Governor(1000, sleep=nothing), timeouts=timeouts)
+
+
+def everything_said(error: BaseException | None) -> Iterator[str]:
+    """Each text that an error and those behind it could show."""
+    while error is not None:
+        yield str(error)
+        yield repr(error)
+        yield repr(vars(error))
+        yield repr(error.args)
+        if error.__cause__ is not None:
+            yield from everything_said(error.__cause__)
+        error = error.__context__

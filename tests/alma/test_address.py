@@ -1,0 +1,93 @@
+"""Where the key may go, and where not."""
+
+from __future__ import annotations
+
+import pytest
+
+from importer.alma.address import REGIONS, is_loopback, resolve
+from importer.errors import UsageError
+
+
+@pytest.mark.parametrize("region", sorted(REGIONS))
+def test_a_region_is_its_documented_host(region: str) -> None:
+    """Each region has an https address on a host of Ex Libris (contract 2.1)."""
+    address = resolve(region.upper())
+    assert address.startswith(f"https://api-{region}.hosted.exlibrisgroup.com")
+    assert address.endswith("/almaws/v1")
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://api-eu.hosted.exlibrisgroup.com", None),
+        ("https://api-eu.hosted.exlibrisgroup.com/", None),
+        ("https://API-EU.hosted.exlibrisgroup.com/almaws/v1", None),
+        ("https://api-eu.hosted.exlibrisgroup.com:443/almaws/v1/", "https://api-eu.hosted.exlibrisgroup.com:443/almaws/v1"),
+        (" http://127.0.0.1:8080 ", "http://127.0.0.1:8080/almaws/v1"),
+        ("http://127.9.9.9", "http://127.9.9.9/almaws/v1"),
+        ("http://[::1]:8080", "http://[::1]:8080/almaws/v1"),
+        ("http://localhost:1234/almaws/v1", "http://localhost:1234/almaws/v1"),
+        ("https://gateway.example.org/alma", "https://gateway.example.org/alma/almaws/v1"),
+    ],
+)  # fmt: skip
+def test_the_api_path_is_added_once(given: str, address: str | None) -> None:
+    """A base URL is scheme and host; the API's path is added unless it is there."""
+    expected = address or "https://api-eu.hosted.exlibrisgroup.com/almaws/v1"
+    assert resolve("", given) == expected
+    assert resolve("na", given) == expected
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "api-na.hosted.exlibrisgroup.com",
+        "ftp://api-na.hosted.exlibrisgroup.com",
+        "https://",
+        "http://api-na.hosted.exlibrisgroup.com",
+        "http://gateway.example.org",
+        "http://169.254.169.254",
+        "https://169.254.169.254",
+        "http://0.0.0.0:80",
+        "http://127.0.0.1@gateway.example.org",
+        "https://me:CANARY@api-na.hosted.exlibrisgroup.com",
+        "https://api-na.hosted.exlibrisgroup.com@gateway.example.org",
+        "https://api-na.hosted.exlibrisgroup.com:8443",
+        "https://api-na.hosted.exlibrisgroup.com:99999",
+        "https://api-nа.hosted.exlibrisgroup.com",  # a Cyrillic а
+        "https://xn--api-n-8cd.hosted.example.org",
+        "https://api-na.hosted.exlibrisgroup.com.gateway.example.org",
+        "https://myinstitution.alma.exlibrisgroup.com",
+        "https://api-na.hosted.exlibrisgroup.com.",
+        "https://api-na.hosted.exlibrisgroup.com/..",
+        "https://api-na.hosted.exlibrisgroup.com/%2e%2e/x",
+        "https://api-na.hosted.exlibrisgroup.com//x",
+        "https://api-na.hosted.exlibrisgroup.com?apikey=CANARY",
+        "https://api-na.hosted.exlibrisgroup.com#x",
+        "https://api-na.hosted.exlibrisgroup.com\\@gateway.example.org",
+        "https://api-na.hosted.exlibrisgroup.com\nx",
+        "https://[::1",
+        "https://127.0.0.1%00.example.org",
+        "http://localhost.example.org",
+    ],
+)
+def test_an_address_that_could_mislead_the_key_is_refused(given: str) -> None:
+    """Whatever is not plainly Alma, https or this computer is refused in one sentence."""
+    with pytest.raises(UsageError) as caught:
+        resolve("", given)
+    sentence = str(caught.value)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert "CANARY" not in sentence
+
+
+def test_a_region_that_does_not_exist_is_refused() -> None:
+    """The sentence names the regions that there are."""
+    with pytest.raises(UsageError, match="na, eu, ap, aps, ca or cn"):
+        resolve("us")
+
+
+@pytest.mark.parametrize("host", ["127.1", "10.0.0.1", "::2", "localhost.", "example.org"])
+def test_other_hosts_are_not_loopback(host: str) -> None:
+    """Only 127.0.0.0/8, ::1 and localhost are this computer."""
+    assert not is_loopback(host)

@@ -1,0 +1,244 @@
+"""Everything that can come back falls in exactly one class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from importer.alma.answers import (
+    Answer,
+    Lost,
+    NotFoundError,
+    NotSent,
+    complaint,
+    judge,
+    worth_repeating,
+)
+from importer.alma.refusals import (
+    ACCESS,
+    DAILY,
+    NOT_FOUND,
+    PER_SECOND,
+    REFUSALS,
+    TROUBLE,
+    refusal,
+)
+from importer.errors import (
+    AccessError,
+    AlmaError,
+    DailyLimitError,
+    RefusedError,
+    ThrottledError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from importer.model.catalogue import Code
+from importer.model.fields import FIELDS
+from tests.alma.fakes import envelope, xml_envelope
+
+_REFUSED = """
+401676 401664 401851 4018994 401852 401853 401854 401855 401857 401858 401859 401860 401658 401652
+401863 401864 40166404 500038 401850 401866 401651 60105 40166411
+60224 60225 60226 60227 60228 60229 60230 60231 60232
+"""
+CONTRACT: dict[str, type[AlmaError]] = {
+    # every code of contract 2.4, and what it is for a write
+    **dict.fromkeys(_REFUSED.split(), RefusedError),
+    **dict.fromkeys(("401861", "401890", "4019990", "4019998"), NotFoundError),
+    **dict.fromkeys(("402119", "60101", "GENERAL_ERROR", "ROUTING_ERROR"), UnknownOutcomeError),
+    **dict.fromkeys(("UNAUTHORIZED", "INVALID_REQUEST", "FORBIDDEN"), AccessError),
+    "PER_SECOND_THRESHOLD": ThrottledError,
+    "DAILY_THRESHOLD": DailyLimitError,
+}
+
+
+@pytest.mark.parametrize("code", CONTRACT)
+@pytest.mark.parametrize("body", [envelope, xml_envelope])
+def test_every_code_of_the_contract_has_its_class(code: str, body: Callable[[str], bytes]) -> None:
+    """A code means the same in JSON and in XML, and for a read no outcome is unknown."""
+    answer = Answer(400, body(code))
+    expected = CONTRACT[code]
+    written = judge(answer, writes=True)
+    assert type(written) is expected
+    assert written is not None
+    assert written.code == code
+    assert written.said == "A reason."
+    read = judge(answer, writes=False)
+    assert type(read) is (UnavailableError if expected is UnknownOutcomeError else expected)
+
+
+def test_the_tables_hold_each_code_once_and_no_other() -> None:
+    """The tables of codes are the contract's, without overlap."""
+    tables = [set(REFUSALS), set(ACCESS), set(TROUBLE), {DAILY, PER_SECOND}]
+    assert set.union(*tables) == set(CONTRACT)
+    assert sum(map(len, tables)) == len(CONTRACT)
+    assert set(REFUSALS) >= NOT_FOUND
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_every_refusal_speaks_to_a_librarian(code: str) -> None:
+    """A refusal has a sentence, an advice, a problem code and, if any, a field that exists."""
+    known = REFUSALS[code]
+    assert known.sentence.endswith(".")
+    assert known.advice.endswith(".")
+    assert known.field in {"", "account_type", *FIELDS}
+    for word in ("400", "JSON", "XML", "exception", "null"):
+        assert word not in known.sentence + known.advice
+
+
+STATUSES = [
+    # status, body, for a write, for a read
+    (200, b'{"primary_id": "1"}', None, None),
+    (204, b"", None, None),
+    (200, envelope("401852"), RefusedError, RefusedError),
+    (301, b"", UnavailableError, UnavailableError),
+    (302, b"<html>", UnavailableError, UnavailableError),
+    (308, b"", UnavailableError, UnavailableError),
+    (400, envelope("999999"), RefusedError, RefusedError),
+    (400, b"", UnknownOutcomeError, UnavailableError),
+    (400, b"<html><body>Bad</body></html>", UnknownOutcomeError, UnavailableError),
+    (400, b'{"errorsExist": true, "errorList": {"err', UnknownOutcomeError, UnavailableError),
+    (400, b'{"errorsExist": true, "errorList": {}}', UnknownOutcomeError, UnavailableError),
+    (400, b"Invalid API Key", AccessError, AccessError),
+    (401, b"<html>Unauthorized</html>", AccessError, AccessError),
+    (403, b"", AccessError, AccessError),
+    (404, b"<html>not here</html>", UnknownOutcomeError, UnavailableError),
+    (404, envelope("999999"), RefusedError, RefusedError),
+    (404, envelope("401861"), NotFoundError, NotFoundError),
+    (409, envelope("999999"), RefusedError, RefusedError),
+    (415, b"", UnknownOutcomeError, UnavailableError),
+    (429, b"", ThrottledError, ThrottledError),
+    (429, b"<html>slow down</html>", ThrottledError, ThrottledError),
+    (429, xml_envelope("DAILY_THRESHOLD"), DailyLimitError, DailyLimitError),
+    (503, xml_envelope("DAILY_THRESHOLD"), DailyLimitError, DailyLimitError),
+    (403, xml_envelope("DAILY_THRESHOLD"), DailyLimitError, DailyLimitError),
+    (403, xml_envelope("INVALID_REQUEST"), AccessError, AccessError),
+    (500, b"", UnknownOutcomeError, UnavailableError),
+    (500, xml_envelope("GENERAL_ERROR"), UnknownOutcomeError, UnavailableError),
+    (502, b"<html>", UnknownOutcomeError, UnavailableError),
+    (503, b"", UnknownOutcomeError, UnavailableError),
+    (504, b"", UnknownOutcomeError, UnavailableError),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "write", "read"), STATUSES)
+def test_a_status_without_a_known_code_has_its_class(
+    status: int, body: bytes, write: type[AlmaError] | None, read: type[AlmaError] | None
+) -> None:
+    """What is not clear is unknown for a write and unavailable for a read; absence needs a code."""
+    answer = Answer(status, body)
+    for writes, expected in ((True, write), (False, read)):
+        error = judge(answer, writes=writes)
+        assert (None if error is None else type(error)) is expected
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_no_status_falls_through(*, writes: bool) -> None:
+    """Every status is success or one of the errors."""
+    for status in range(100, 600):
+        error = judge(Answer(status, b""), writes=writes)
+        assert (error is None) == (200 <= status < 300), status
+
+
+def test_what_was_not_sent_is_unavailable_and_may_be_sent_again() -> None:
+    """A write that never left did not happen."""
+    outcome = NotSent("no connection")
+    assert type(judge(outcome, writes=True)) is UnavailableError
+    assert worth_repeating(outcome, writes=True)
+
+
+def test_a_lost_answer_to_a_write_is_unknown_and_never_sent_again() -> None:
+    """A write whose answer is lost may have happened."""
+    assert type(judge(Lost("gone"), writes=True)) is UnknownOutcomeError
+    assert not worth_repeating(Lost("gone"), writes=True)
+    assert type(judge(Lost("gone"), writes=False)) is UnavailableError
+    assert worth_repeating(Lost("gone"), writes=False)
+
+
+ODD_ENVELOPES = [
+    b'{"errorsExist": "true", "errorList": {"error": '
+    b'{"errorCode": 401664, "errorMessage": "M", "trackingId": "T"}}}',
+    b'{"web_service_result": {"errorsExist": true, "errorList": {"error": '
+    b'[{"errorCode": "401664", "errorMessage": "M", "trackingId": "T"}]}}}',
+    b'{"errorsExist": true, "errorList": {"error": '
+    b'[{"errorCode": "401664", "errorMessage": "M\\n(Tracking ID: T)"}]}}',
+    b'  {"errorList": {"error": [{"errorCode": "401664", "errorMessage": "M Tracking ID: T"}]}}',
+    b"<web_service_result><errorList><error><errorCode>401664</errorCode>"
+    b"<errorMessage>M</errorMessage><trackingId>T</trackingId></error>",
+]
+
+
+@pytest.mark.parametrize("body", ODD_ENVELOPES)
+def test_every_form_of_the_envelope_is_read(body: bytes) -> None:
+    """One object for a list, a wrapper, numbers for text, an id inside the text, torn XML."""
+    found = complaint(Answer(400, body))
+    assert found is not None
+    assert (found.code, found.said, found.tracking_id) == ("401664", "M", "T")
+
+
+def test_an_envelope_without_tracking_id_is_read() -> None:
+    """Gateway errors carry none."""
+    found = complaint(Answer(429, b"<errorCode>PER_SECOND_THRESHOLD</errorCode>"))
+    assert found is not None
+    assert (found.code, found.tracking_id) == ("PER_SECOND_THRESHOLD", "")
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "date", "wait"),
+    [
+        ("", "", 0),
+        ("4", "", 4),
+        ("86400", "", 600),
+        ("-1", "", 0),
+        ("soon", "", 0),
+        ("Thu, 20 Aug 2026 09:30:07 GMT", "Thu, 20 Aug 2026 09:30:00 GMT", 7),
+        ("Thu, 20 Aug 2026 09:30:00 GMT", "Thu, 20 Aug 2026 09:30:07 GMT", 0),
+        ("Thu, 20 Aug 2026 09:30:07 GMT", "", 0),
+    ],
+)
+def test_the_wish_to_wait_is_understood(retry_after: str, date: str, wait: float) -> None:
+    """Retry-After is seconds or a time by the server's own clock; absurd ones are capped."""
+    error = judge(Answer(429, b"", retry_after=retry_after, date=date), writes=True)
+    assert isinstance(error, ThrottledError)
+    assert error.wait == wait
+
+
+def test_a_redirect_names_the_host_and_not_the_path() -> None:
+    """Who redirects is said; the path may hold an identifier and is not."""
+    answer = Answer(302, b"", location="https://login.example.org/x?id=CANARY")
+    error = judge(answer, writes=False)
+    assert "login.example.org" in str(error)
+    assert "CANARY" not in str(error)
+
+
+PRIMARY, OTHER, EMAIL = "primary_id", "user_identifier.value", "contact_info.email"
+UNKNOWN, EXISTS, MISSING = Code.UNKNOWN_CODE, Code.EXISTS_IN_ALMA, Code.MISSING_VALUE
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "problem", "field"),
+    [
+        ("401852", "Given user group is not legal.", UNKNOWN, "user_group"),
+        ("401851", "User with identifier X of type Primary id already exists.", EXISTS, PRIMARY),
+        ("401851", "User with identifier X of type BARCODE already exists.", EXISTS, OTHER),
+        ("4018994", "", Code.DUPLICATE_IDENTIFIER, OTHER),
+        ("500038", "New password must be …", Code.BAD_PASSWORD, "password"),
+        ("401664", "Mandatory field is missing: last_name", MISSING, "last_name"),
+        ("401664", "Mandatory field is missing: email address", MISSING, f"{EMAIL}.email_address"),
+        ("401664", "Mandatory field is missing: library", MISSING, ""),
+        ("401863", "Given email type (x) is not supported for …", UNKNOWN, f"{EMAIL}.email_type"),
+        ("401864", "Given identifier type (ZZ) is invalid.", UNKNOWN, "user_identifier.id_type"),
+        ("40166404", "Given field campus_code has invalid value Y, …", UNKNOWN, "campus_code"),
+        ("401858", "", Code.OWNING_SYSTEM_DIFFERS, "external_id"),
+        ("401861", "User with identifier X was not found.", Code.NOT_IN_ALMA, ""),
+        ("999999", "Something new.", Code.REFUSED_BY_ALMA, ""),
+        ("", "", Code.REFUSED_BY_ALMA, ""),
+    ],
+)
+def test_a_refusal_names_problem_and_field(code: str, said: str, problem: Code, field: str) -> None:
+    """A row's report speaks of our problem and Alma's field, taken from Alma's text if need be."""
+    found = refusal(RefusedError("Alma does not take it.", code=code, said=said))
+    assert (found.problem, found.field) == (problem, field)
+    assert found.sentence
+    assert found.advice
