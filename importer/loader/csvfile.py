@@ -304,7 +304,7 @@ class CsvRoster:
                     if ours
                     else _unwrapped(texts, position, spots)
                 )
-            if joined.count("\n") >= len(texts):
+            if joined.count("\n") >= len(texts) or "\r" in joined:
                 spots += _swallowed(texts, position, self.text.delimiter, width)
         numbers = range(before + 1, before + len(batch) + 1)
         return Rows(numbers, columns, spots, first, last)
@@ -344,14 +344,12 @@ def _unwrapped(texts: Sequence[str], position: int, spots: list[Spot]) -> list[s
 
 
 def _swallowed(texts: Sequence[str], position: int, delimiter: str, width: int) -> Iterator[Spot]:
-    """Cells that look as if a quotation mark had swallowed rows."""
+    """Cells that look as if a quotation mark had swallowed the end of one row and the next."""
     for row, text in enumerate(texts):
-        if "\n" not in text:
-            continue
-        lines = text.splitlines()
-        if width > 1 and any(line.count(delimiter) >= width - 2 for line in lines[1:]):
+        lines = text.count("\n") + 1 if "\n" in text else text.count("\r") + 1
+        if lines > 1 and text.count(delimiter) >= max(1, width - 1):
             message = "holds what looks like whole rows: a quotation mark may not be closed"
             yield Spot(row, position, Code.CELL_TOO_LONG, message)
-        elif len(lines) > 4:
-            message = f"holds {len(lines)} lines: a quotation mark may not be closed"
+        elif lines > 4:
+            message = f"holds {lines} lines: a quotation mark may not be closed"
             yield Spot(row, position, Code.CELL_TOO_LONG, message, severity=Severity.WARNING)

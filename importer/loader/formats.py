@@ -121,7 +121,7 @@ class Styles:
         key = (raw, style)
         if key not in self._seen:
             chosen = self.formats[style] if 0 <= style < len(self.formats) else PLAIN
-            self._seen[key] = _show(raw, chosen, starts_1904=self.starts_1904)
+            self._seen[key] = show(raw, chosen, starts_1904=self.starts_1904)
         return self._seen[key]
 
 
@@ -131,7 +131,8 @@ def styles(cell_formats: Sequence[int], codes: Mapping[int, str], *, starts_1904
     return Styles([known[number] for number in cell_formats], starts_1904)
 
 
-def _show(raw: str, chosen: Format, *, starts_1904: bool) -> Shown:
+def show(raw: str, chosen: Format, *, starts_1904: bool = False) -> Shown:
+    """The number as that format shows it. Raises ValueError where `raw` is no number."""
     try:
         value = Decimal(raw.strip())
     except InvalidOperation:

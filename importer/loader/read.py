@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from importer.errors import RosterError
 from importer.loader.sniff import Kind, changed, damaged, digest, identify
+from importer.model.catalogue import Code
+from importer.model.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from importer.model.roster import Layout, LoadedRoster, Roster
+    from importer.model.roster import Layout, LoadedRoster, Roster, Source
+
+_NOUNS = {
+    Kind.CSV: "a CSV file",
+    Kind.XLSX: "an Excel workbook",
+    Kind.XLSM: "an Excel workbook with macros",
+    Kind.XLS: "a workbook of an old Excel",
+    Kind.ODS: "an OpenDocument spreadsheet",
+}
 
 
 def read(path: Path, layout: Layout) -> Roster:
@@ -21,30 +31,55 @@ def read(path: Path, layout: Layout) -> Roster:
     """
     kind = identify(path)
     sha256 = digest(path)
-    roster: Roster
-    match kind:
-        case Kind.CSV:
-            from importer.loader.csvfile import read_csv
+    notices = _about_the_name(path, kind)
+    if kind is Kind.CSV:
+        from importer.loader.csvfile import read_csv
 
-            roster = read_csv(path, layout, sha256)
-        case Kind.XLSX | Kind.XLSM:
-            roster = _excel(path, layout, sha256, kind)
-        case Kind.XLS | Kind.ODS:
-            raise RosterError(path.name)
+        roster = read_csv(path, layout, sha256)
+        roster.known[:0] = _problems(notices, roster.source)
+        return roster
+    workbook = _workbook(path, layout, sha256, kind)
     if digest(path) != sha256:
         raise changed(path)
-    return roster
+    return replace(workbook, notices=(*_problems(notices, workbook.source), *workbook.notices))
 
 
-def _excel(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRoster:
+def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRoster:
     from importer.loader.archive import Archive
     from importer.loader.content import SheetError
+    from importer.loader.otherbook import OtherBook
     from importer.loader.spreadsheet import read_book
     from importer.loader.workbook import Workbook
 
     try:
-        with Archive(path) as archive:
-            roster = read_book(Workbook(archive), path, layout, sha256, kind)
+        match kind:
+            case Kind.XLS:
+                return read_book(OtherBook(path), path, layout, sha256, kind)
+            case Kind.ODS:
+                with Archive(path):  # looked through before the other process opens it
+                    return read_book(OtherBook(path), path, layout, sha256, kind)
+            case _:
+                with Archive(path) as archive:
+                    return read_book(Workbook(archive), path, layout, sha256, kind)
     except SheetError:
         raise damaged(path) from None
-    return roster
+
+
+def _about_the_name(path: Path, kind: Kind) -> list[str]:
+    """What a person should know about this kind of file, and where its name says another."""
+    suffix = path.suffix.lower().lstrip(".")
+    notices = []
+    if suffix != kind and not (kind is Kind.CSV and suffix not in set(Kind)):
+        notices.append(f"the file is named .{suffix}, but it is {_NOUNS[kind]} and was read as one")
+    if kind in {Kind.XLS, Kind.ODS}:
+        notices.append(
+            "zeros that only a number format shows, and errors of formulas, are not seen in "
+            f"{_NOUNS[kind]}: where that matters, save it as .xlsx and load that"
+        )
+    if kind is Kind.XLSM:
+        notices.append("the workbook holds macros; they were not run")
+    return notices
+
+
+def _problems(notices: list[str], source: Source) -> list[Problem]:
+    return [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in notices]

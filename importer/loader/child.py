@@ -1,0 +1,118 @@
+"""The process of its own that reads .xls and .ods files: `python -m importer.loader.child FILE`.
+
+The library that reads them can abort on hostile files, or ask for hundreds of gigabytes; here it
+may, within limits. What it read goes to standard output as JSON, a list of sheets. The exit code
+is 0, `TOO_LARGE`, or anything else for a file that it could not read. No pandas is loaded here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, TypedDict
+
+from importer.loader.formats import PLAIN, show
+from importer.model.catalogue import Code
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
+
+MEMORY = 1 << 30
+"""Bytes that the process may ask for."""
+
+SECONDS = 60
+"""Processor time that it may use."""
+
+CELLS = 5_000_000
+"""Cells with text that it gives at most."""
+
+TOO_LARGE = 3
+"""The exit code where a file has more cells."""
+
+
+class ReadSheet(TypedDict):
+    """A sheet as it goes through the pipe: rows from 1, columns from 0, and `lost` by row."""
+
+    name: str
+    visible: bool
+    rows: list[int]
+    columns: list[int]
+    texts: list[str]
+    lost: list[tuple[int, int, str]]  # row, column, text of numbers with more than 15 digits
+    merged: list[tuple[int, int, int, int]]  # first row, last row, first column, last column
+
+
+def main(path: str) -> int:
+    """Read the file and write its sheets; the exit code."""
+    _limit()
+    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+    workbook = CalamineWorkbook.from_path(path)
+    sheets: list[ReadSheet] = []
+    cells = 0
+    for about in workbook.sheets_metadata:
+        if about.typ is SheetTypeEnum.WorkSheet:
+            visible = about.visible is SheetVisibleEnum.Visible
+            sheets.append(_read(workbook.get_sheet_by_name(about.name), visible=visible))
+            cells += len(sheets[-1]["texts"])
+            if cells > CELLS:
+                return TOO_LARGE
+    json.dump(sheets, sys.stdout)
+    return 0
+
+
+def _limit() -> None:
+    """Bound memory and time, where the system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+
+
+def _read(sheet: CalamineSheet, *, visible: bool) -> ReadSheet:
+    read = ReadSheet(
+        name=sheet.name, visible=visible, rows=[], columns=[], texts=[], lost=[], merged=[]
+    )
+    if sheet.start is not None:
+        # iter_rows begins with the first row of the sheet and the first column that has text
+        left = sheet.start[1]
+        for row, cells in enumerate(sheet.iter_rows(), start=1):
+            for column, value in enumerate(cells, start=left):
+                text, lost = _text(value)
+                if text:
+                    read["rows"].append(row)
+                    read["columns"].append(column)
+                    read["texts"].append(text)
+                if lost:
+                    read["lost"].append((row, column, text))
+    read["merged"] = [
+        (top + 1, bottom + 1, first, last)
+        for (top, first), (bottom, last) in sheet.merged_cell_ranges or ()
+    ]
+    return read
+
+
+def _text(value: float | str | date | time | timedelta) -> tuple[str, bool]:
+    """A cell as text, and whether it lost digits."""
+    match value:
+        case str():
+            return value, False
+        case bool():
+            return str(value).upper(), False
+        case datetime():
+            day = value.isoformat(" ", "seconds")
+            return day.removesuffix(" 00:00:00"), False
+        case int() | float():
+            shown = show(repr(value), PLAIN)
+            return shown.text, shown.code is Code.ID_LOST_DIGITS
+        case time():
+            return value.isoformat("seconds"), False
+        case _:
+            return str(value), False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

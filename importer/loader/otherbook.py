@@ -1,0 +1,64 @@
+"""Workbooks of other programs (.xls, .ods), read in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess  # the parser that may abort runs apart
+import sys
+from typing import TYPE_CHECKING
+
+from importer.errors import RosterError
+from importer.loader.child import TOO_LARGE, ReadSheet
+from importer.loader.content import Content, Oddity
+from importer.loader.heading import Span
+from importer.loader.sniff import damaged
+from importer.model.catalogue import Code
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE = 90
+"""Seconds after which the process is stopped."""
+
+
+class OtherBook:
+    """The sheets of an .xls or .ods file, all in memory."""
+
+    starts_1904 = False  # the reader honours it by itself
+
+    def __init__(self, path: Path) -> None:
+        """Read the file. Raises RosterError where it is damaged or far too large."""
+        # -P keeps a folder full of rosters from being searched for Python modules
+        command = [sys.executable, "-P", "-m", "importer.loader.child", str(path.absolute())]
+        try:
+            done = subprocess.run(  # noqa: S603  our own module, and a path that is one argument
+                command, capture_output=True, timeout=PATIENCE, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise damaged(path) from None
+        if done.returncode == TOO_LARGE:
+            msg = f"{path.name} holds far more cells than a roster. Save its rows as CSV UTF-8."
+            raise RosterError(msg)
+        if done.returncode:
+            raise damaged(path)
+        read: list[ReadSheet] = json.loads(done.stdout)
+        self._sheets = {sheet["name"]: sheet for sheet in read}
+
+    @property
+    def sheets(self) -> tuple[tuple[str, bool], ...]:
+        """The sheets in order: the name, and whether people see it."""
+        return tuple((sheet["name"], sheet["visible"]) for sheet in self._sheets.values())
+
+    def read(self, name: str, until: int = 0) -> Content:  # noqa: ARG002  all of it is there
+        """What the sheet holds."""
+        sheet = self._sheets[name]
+        return Content(
+            rows=sheet["rows"],
+            columns=sheet["columns"],
+            texts=sheet["texts"],
+            oddities=[
+                Oddity(row, column, Code.ID_LOST_DIGITS, text)
+                for row, column, text in sheet["lost"]
+            ],
+            merged=[Span(*edges) for edges in sheet["merged"]],
+        )
