@@ -1,0 +1,1 @@
+"""Reports: what people get to read of a run, made from its ledger and nothing else."""

@@ -1,0 +1,66 @@
+"""The files that a run leaves for people and scripts."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from importer.report.placing import Write, edited, generations, place, remove
+from importer.report.returned import returned
+
+if TYPE_CHECKING:
+    from importer.ledger.ledger import Ledger
+    from importer.model.run import Summary
+
+SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE = (
+    "summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.html",
+)  # fmt: skip
+
+
+def write_all(ledger: Ledger, summary: Summary, *, show_values: bool = False) -> tuple[Path, ...]:
+    """Write every report of a run into its folder; gives the files.
+
+    `rejects.*` are there only where rows come back; those of an earlier invocation are removed,
+    unless somebody has edited them. A file that another program holds open, or that was edited,
+    stays as it is, and the new one gets a free name beside it. Values are masked in `report.html`
+    unless `show_values`; `problems.csv` and `rejects.*` always hold them. Raises LedgerError
+    where the folder cannot be written.
+    """
+    from importer.report.page import render
+    from importer.report.tables import write_problems, write_rejects
+    from importer.report.workbook import write_workbook
+
+    folder = ledger.folder
+    counts = summary.model_dump_json(exclude_none=True, indent=2) + "\n"
+    paths = [
+        place(folder / SUMMARY, partial(_write_text, counts)),
+        place(folder / PROBLEMS, partial(write_problems, ledger)),
+        *_rejects(ledger, folder / WORKBOOK, partial(write_workbook, ledger)),
+        *_rejects(ledger, folder / REJECTS, partial(write_rejects, ledger)),
+    ]
+    names = tuple(path.name for path in paths)
+    page = render(ledger, summary, names, show_values=show_values)
+    return *paths, place(folder / PAGE, partial(_write_text, page))
+
+
+def present(folder: Path) -> tuple[Path, ...]:
+    """The reports that a run's folder holds."""
+    names = (SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE)
+    return tuple(path for name in names for path in generations(folder / name))
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _rejects(ledger: Ledger, wanted: Path, write: Write) -> tuple[Path, ...]:
+    """Write the rows that come back, if there are any, and remove what an earlier one left."""
+    started = ledger.facts.started
+    stale = [path for path in generations(wanted) if not edited(path, started)]
+    back = any(True for _ in returned(ledger))
+    placed = (place(wanted, write, started),) if back else ()
+    for path in stale:
+        if path not in placed:
+            remove(path)
+    return placed

@@ -1,0 +1,114 @@
+"""What the page tells of a run, in the page's order: everything in words, masked and capped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from importer.model.catalogue import Severity
+from importer.model.plan import Act
+from importer.report.causes import Cause, causes
+from importer.report.changes import Changes, Differences
+from importer.report.facts import Fact, told_facts
+from importer.report.masking import mask_all
+from importer.report.outcomes import Outcome, Outcomes
+from importer.report.wording import NextStep, Tally, effort, headline, next_step, tallies
+
+if TYPE_CHECKING:
+    from importer.ledger.ledger import Ledger
+    from importer.model.run import BrakeFinding, ColumnUse, Summary
+
+MOST_CAUSES = 60
+"""Of one severity. The page says how many are left, and where they are."""
+
+_SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The causes of one severity, and how many are left out."""
+
+    severity: Severity
+    causes: tuple[Cause, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the roster, where it goes, how it was matched, and what it looks like."""
+
+    letter: str
+    heading: str
+    labels: tuple[str, ...]
+    how: str
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The whole page."""
+
+    title: str
+    headline: str
+    rows: int
+    tallies: tuple[Tally, ...]
+    next: NextStep
+    effort: str
+    brakes: tuple[BrakeFinding, ...]
+    grades: tuple[Grade, ...]
+    outcomes: tuple[Outcome, ...]
+    creates: tuple[int, ...]
+    differences: tuple[Differences, ...]
+    columns: tuple[Column, ...]
+    files: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    show_values: bool
+
+
+def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_values: bool) -> Story:
+    """The story of a run, from its ledger. `files` are the names of the reports beside the page."""
+    facts = ledger.facts
+    creates: list[int] = []
+    changes, outcomes = Changes(show_values), Outcomes(show_values)
+    for life in ledger.lives():
+        outcomes.add(life)
+        changes.add(life.row, life.changes)
+        if life.act is Act.CREATE:
+            creates.append(life.row)
+    workbook = next((name for name in files if name.endswith(".xlsx")), "")
+    return Story(
+        title="Applied" if ledger.was_applied else facts.command.capitalize(),
+        headline=headline(summary),
+        rows=summary.rows,
+        tallies=tallies(summary),
+        next=next_step(summary, facts, workbook),
+        effort=effort(summary.calls) if summary.calls else "",
+        brakes=facts.brakes,
+        grades=tuple(_grades(causes(ledger.problems()))),
+        outcomes=outcomes.told(ledger.problems()) if ledger.was_applied else (),
+        creates=tuple(creates),
+        differences=changes.told(),
+        columns=tuple(_columns(ledger.columns(), show_values=show_values)),
+        files=files,
+        facts=told_facts(facts),
+        show_values=show_values,
+    )
+
+
+def _grades(found: tuple[Cause, ...]) -> Iterator[Grade]:
+    for severity in Severity:
+        of_it = tuple(cause for cause in found if cause.severity is severity)
+        if of_it:
+            listed = of_it[:MOST_CAUSES]
+            yield Grade(severity, listed, len(of_it) - len(listed))
+
+
+def _columns(uses: Iterable[ColumnUse], *, show_values: bool) -> Iterator[Column]:
+    for use in uses:
+        samples = tuple(
+            mask_all(use.labels, text, show_values=show_values)
+            for text in islice(use.samples, _SAMPLES)
+        )
+        yield Column(use.letter, use.heading, use.labels, use.how, samples)

@@ -1,0 +1,117 @@
+"""A run on one screen: how it stands, what is wrong, which files tell more, what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from importer.model.catalogue import Severity
+from importer.report.causes import Cause, causes
+from importer.report.files import WORKBOOK, present
+from importer.report.visible import visible
+from importer.report.wording import (
+    SEVERITIES,
+    Tone,
+    effort,
+    headline,
+    next_step,
+    number,
+    row_numbers,
+    rows,
+    tallies,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from importer.ledger.ledger import Ledger
+    from importer.model.run import RunFacts, Summary
+
+MOST_CAUSES = 8
+"""More than these do not fit on a screen; the report has them all."""
+
+_COLOURS: dict[Tone, str] = {"good": "green", "quiet": "dim", "decide": "yellow", "bad": "red"}
+
+_SEVERITIES: dict[Severity, str] = {
+    Severity.REJECT: "red",
+    Severity.REVIEW: "yellow",
+    Severity.WARNING: "cyan",
+    Severity.REPAIRED: "dim",
+}
+
+
+def show(ledger: Ledger, summary: Summary, console: Console, *, show_values: bool = False) -> None:
+    """Print a run's result, masked unless values are asked for; fits the console's width."""
+    facts = ledger.facts
+    files = present(ledger.folder)
+    console.print(_text(headline(summary), "bold"))
+    console.print(_counts(summary))
+    console.print()
+    for part in _plan(summary, facts):
+        console.print(part)
+    found = causes(ledger.problems())
+    for cause in found[:MOST_CAUSES]:
+        console.print(_cause(cause, show_values=show_values))
+    if len(found) > MOST_CAUSES:
+        more = f"… and {number(len(found) - MOST_CAUSES)} more; see the report."
+        console.print(_text(more, "dim"))
+    if found:
+        console.print()
+    for path in files:
+        console.print(_text(str(path)), soft_wrap=True)
+    workbooks = [path.name for path in files if path.name.endswith(".xlsx")]
+    step = next_step(summary, facts, workbooks[-1] if workbooks else WORKBOOK)
+    console.print()
+    console.print(_text(step.why, "bold"))
+    if step.command:
+        # not wrapped, so that it can be copied whole
+        console.print(_text(f"  {step.command}", "bold green"), soft_wrap=True)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Text from outside: no markup is read in it and no control character leaves with it."""
+    return Text(visible(text), style=style)
+
+
+def _counts(summary: Summary) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column()
+    for tally in tallies(summary):
+        style = _COLOURS[tally.tone]
+        table.add_row(_text(number(tally.count), f"bold {style}"), _text(tally.words, style))
+    return Padding(table, (1, 0, 0, 2))
+
+
+def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
+    """What applying takes, and which brakes hold."""
+    parts: list[RenderableType] = []
+    if facts.alma:
+        alma = " · ".join(filter(None, (facts.alma.name or facts.alma.institution,
+                                        facts.alma.environment)))  # fmt: skip
+        parts.append(_text(f"Alma: {alma}"))
+    if summary.calls and summary.created is None:
+        parts.append(_text(f"To apply it takes {effort(summary.calls)}."))
+    parts += [
+        _text(f"Brake {finding.brake.value}: {finding.sentence}", "bold yellow")
+        for finding in facts.brakes
+    ]
+    return [*parts, Text()] if parts else []
+
+
+def _cause(cause: Cause, *, show_values: bool) -> RenderableType:
+    head = Text()
+    head.append(SEVERITIES[cause.severity], f"bold {_SEVERITIES[cause.severity]}")
+    head.append_text(_text(f" · {cause.title}", "bold"))
+    if cause.count:
+        head.append_text(_text(f" · {rows(cause.count)} ({row_numbers(cause.rows, most=4)})"))
+    example = "" if cause.alike else "For example: "
+    told = [
+        _text(example + cause.sentence(show_values=show_values)),
+        _text(f"→ {cause.to_do}", "italic"),
+    ]
+    return Group(head, Padding(Group(*told), (0, 0, 0, 2)))

@@ -1,0 +1,32 @@
+"""Ledgers to report on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.report.building import Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from importer.ledger.ledger import Ledger
+
+Keep = Callable[[Run], "Ledger"]
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Iterator[Keep]:
+    """Writes a run's ledger into a folder of its own, closed after the test."""
+    kept: list[Ledger] = []
+
+    def write(run: Run) -> Ledger:
+        ledger = run.ledger(tmp_path / f"run-{len(kept)}")
+        kept.append(ledger)
+        return ledger
+
+    yield write
+    for ledger in kept:
+        ledger.close()

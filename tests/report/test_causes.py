@@ -1,0 +1,104 @@
+"""What one change would repair stands together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.model.catalogue import Code, Severity
+from importer.model.problem import Place, Problem
+from importer.report.causes import causes
+from tests.report.building import BARCODE, LAST, at
+
+CODES = (Code.MALFORMED_ID, Code.DUPLICATE_PERSON, Code.EXPIRY_PAST, Code.ZEROS_RESTORED)
+
+
+def problem(
+    row: int, code: Code = Code.MALFORMED_ID, place: Place = BARCODE, advice: str = ""
+) -> Problem:
+    """A problem with a value of its own."""
+    message = 'has the wrong number of digits: "{value}"'
+    value = f"99900{row:07}"
+    return Problem.of(code, at(row), message, place, field="primary_id", value=value, advice=advice)
+
+
+def test_equal_code_place_field_and_advice_are_one_cause() -> None:
+    """Whatever the values are, problems that one change repairs are one cause."""
+    (cause,) = causes(problem(row) for row in (31, 22, 32, 22))
+    assert cause.rows == (22, 31, 32)
+    assert cause.count == 3
+
+
+def test_another_place_field_code_or_advice_is_another_cause() -> None:
+    """A difference in any of the four makes two causes."""
+    first = problem(2)
+    others = [
+        problem(3, code=Code.DUPLICATE_ID, advice=first.advice),
+        problem(3, place=LAST),
+        problem(3, advice="Ask the office."),
+        replace(problem(3), field="last_name"),
+    ]
+    for other in others:
+        assert len(causes([first, other])) == 2
+
+
+def test_the_worst_and_the_most_frequent_come_first() -> None:
+    """Causes are sorted by severity, then by the number of their rows."""
+    found = causes(
+        [
+            problem(2, Code.ZEROS_RESTORED),
+            problem(3, Code.EXPIRY_PAST),
+            problem(4, Code.MALFORMED_ID),
+            problem(5, Code.UNKNOWN_CODE),
+            problem(6, Code.UNKNOWN_CODE),
+            problem(7, Code.DUPLICATE_PERSON),
+        ]
+    )
+    assert [cause.code for cause in found] == [
+        Code.UNKNOWN_CODE,
+        Code.MALFORMED_ID,
+        Code.DUPLICATE_PERSON,
+        Code.EXPIRY_PAST,
+        Code.ZEROS_RESTORED,
+    ]
+
+
+def test_a_cause_is_as_bad_as_its_worst_problem() -> None:
+    """Where a mapping makes single findings milder, the worst one counts."""
+    milder = replace(problem(2), severity=Severity.WARNING)
+    (cause,) = causes([milder, problem(3)])
+    assert cause.severity is Severity.REJECT
+
+
+def test_the_sentence_is_masked() -> None:
+    """The sentence of the first problem shows no identifier whole unless it is asked for."""
+    (cause,) = causes([problem(2)])
+    assert "999000000002" not in cause.sentence()
+    assert "999000000002" in cause.sentence(show_values=True)
+
+
+def test_one_change_is_promised_only_where_it_can_be() -> None:
+    """A change of the mapping may repair all rows; a change of cells repairs one."""
+    pad = 'If a zero is lost, set "pad: true" in the mapping.'
+    (cause,) = causes(problem(row, advice=pad) for row in (2, 3))
+    assert cause.one_change
+    (cause,) = causes([problem(2, advice=pad)])
+    assert not cause.one_change
+    (cause,) = causes(problem(row, advice="Correct the cell.") for row in (2, 3))
+    assert not cause.one_change
+
+
+def test_a_problem_of_the_whole_roster_concerns_no_row() -> None:
+    """Row 0 is not counted as a row."""
+    (cause,) = causes([problem(0)])
+    assert cause.count == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(CODES))))
+def test_no_row_is_lost_in_the_causes(pairs: list[tuple[int, Code]]) -> None:
+    """Every row of every problem is in the one cause of its code."""
+    found = causes(problem(row, code) for row, code in pairs)
+    assert {(row, cause.code) for cause in found for row in cause.rows} == set(pairs)
+    assert sum(cause.count for cause in found) == len(set(pairs))

@@ -1,0 +1,94 @@
+"""What of a private value may be shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.model.fields import FIELDS, Shape
+from importer.report.masking import CUT, mask, mask_all, shown
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "seen"),
+    [
+        ("primary_id", "1234567", "…4567"),
+        ("primary_id", "12345", "…"),
+        ("primary_id", "1987-06-05", "…"),
+        ("primary_id", "Quillfeather", "…"),
+        ("user_identifier[0].value", "20001234567890", "…7890"),
+        ("user_identifier[BARCODE]", "20001234567890", "…7890"),
+        ("first_name", "Jane van Dyck", "J… v… D…"),
+        ("last_name", "-", "…"),
+        ("pref_last_name", "Ångström", "Å…"),
+        ("birth_date", "1987-06-05", "1987…"),
+        ("birth_date", "6/5/1987", "…1987"),
+        ("birth_date", "6/5/87", "…"),
+        ("birth_date", "19870605", "…"),
+        ("contact_info.email[0].email_address", "jane@example.org", "j…@…"),
+        ("contact_info.email[work]", "jane@example.org", "j…@…"),
+        ("contact_info.email.email_address", "jane", "…"),
+        ("contact_info.phone[mobile]", "+1 605 555-0123", "…23"),
+        ("contact_info.phone.phone_number", "0123", "…"),
+        ("contact_info.address[home]", "12 Elm Street", "…"),
+        ("contact_info.address[0].city", "Brookings", "…"),
+        ("user_note[LIBRARY]", "knows the dean", "…"),
+        ("user_group", "COMM", "COMM"),
+        ("user_group", "Friends of the Library", "Friends of the Library"),
+        ("user_group", "jane@example.org", "…"),
+        ("user_group", "20001234567890", "…"),
+        ("user_statistic", "COMMUNITY", "COMMUNITY"),
+        ("gender", "FEMALE", "…"),
+        ("expiry_date", "2027-05-15", "2027-05-15"),
+        ("expiry_date", "123-45-6789", "…"),
+        ("contact_info.phone[0].preferred_sms", "true", "true"),
+        ("contact_info.phone[0].preferred_sms", "Jane", "…"),
+        ("password", "correct horse", "…"),
+        ("pin_number", "0123", "…"),
+        ("", "Jane", "…"),
+        ("nothing.of.ours", "Jane", "…"),
+        ("primary_id", "", ""),
+    ],
+)
+def test_a_value_is_masked_by_its_field(field: str, text: str, seen: str) -> None:
+    """Each kind of field shows what helps to find the row, and no more."""
+    assert mask(field, text) == seen
+
+
+PRIVATE = [
+    path
+    for path, field in FIELDS.items()
+    if field.shape is Shape.TEXT or path in {"birth_date", "gender"}
+]
+
+
+@given(
+    st.sampled_from([*PRIVATE, ""]),
+    st.text("abcdefghijklmnopqrstuvwxyzÄéñ0123456789@.- ", min_size=8, max_size=60),
+)
+def test_a_private_value_never_shows_whole(field: str, text: str) -> None:
+    """No free text leaves as it is, and at most four neighbouring characters of it are seen."""
+    seen = mask(field, text)
+    assert seen != text
+    assert CUT in seen
+    assert all(len(part.strip()) <= 4 for part in seen.split(CUT))
+
+
+def test_a_column_of_several_fields_shows_the_least() -> None:
+    """A column that feeds the name and the identifier is masked as the stricter of them."""
+    fields = ("first_name", "primary_id")
+    assert mask_all(fields, "Jane Dyck", show_values=False) == CUT
+    assert mask_all((), "Jane Dyck", show_values=False) == CUT
+
+
+@pytest.mark.parametrize("field", ["password", "pin_number"])
+def test_a_secret_is_never_shown(field: str) -> None:
+    """Passwords and PINs stay masked also where values are asked for."""
+    assert shown(field, "correct horse", show_values=True) == CUT
+    assert mask_all((field, "first_name"), "correct horse", show_values=True) == CUT
+
+
+def test_values_are_shown_where_they_are_asked_for() -> None:
+    """Everything else is shown as it is."""
+    assert shown("birth_date", "1987-06-05", show_values=True) == "1987-06-05"

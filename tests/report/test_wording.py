@@ -1,0 +1,166 @@
+"""The words in which a run is told."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.ledger.summary import summarise
+from importer.model.plan import Act, Fate, Result
+from importer.model.run import Summary
+from importer.report.wording import (
+    ACTS,
+    FATES,
+    RESULTS,
+    duration,
+    headline,
+    next_step,
+    row_numbers,
+    tallies,
+)
+from tests.report import building
+from tests.report.conftest import Keep
+
+
+def summary(**counts: int) -> Summary:
+    """A check's summary; what is not given is 0."""
+    names = ("rows", "ready", "rejected", "review", "blank", "skipped", "warnings", "repaired")
+    return Summary.model_validate({**dict.fromkeys(names, 0), "run": "runs/x", "exit": 0, **counts})
+
+
+def test_headline_says_what_is_ready_and_what_is_not() -> None:
+    """A check's headline is the design's own sentence."""
+    told = headline(summary(rows=120, ready=97, rejected=15, review=5, blank=3))
+    assert told == (
+        "97 of 120 rows are ready. 15 must be corrected, 5 need your decision. 3 are blank."
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({}, "The roster has no rows."),
+        ({"rows": 1, "ready": 1}, "The one row is ready."),
+        ({"rows": 12_000, "ready": 12_000}, "All 12,000 rows are ready."),
+        (
+            {"rows": 2, "rejected": 1, "review": 1},
+            "None of 2 rows is ready. 1 must be corrected, 1 needs your decision.",
+        ),
+        (
+            {"rows": 3, "ready": 3, "create": 2, "update": 0, "unchanged": 1, "left_alone": 0},
+            "All 3 rows are ready: 2 to create, 1 unchanged.",
+        ),
+    ],
+)
+def test_headline_is_right_at_the_edges(counts: dict[str, int], told: str) -> None:
+    """None, one and all are said as people say them."""
+    assert headline(summary(**counts)) == told
+
+
+def test_headline_of_an_apply_says_what_was_written(keep: Keep) -> None:
+    """After an apply the headline counts what is in Alma and what is not."""
+    told = headline(summarise(keep(building.applied())))
+    assert told.startswith("3 of 19 rows were written to Alma: 1 created, 2 updated. ")
+
+
+@pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])
+def test_every_row_is_in_one_tally(keep: Keep, run: type[building.Run]) -> None:
+    """The tallies of a check, of a plan and of an apply each add up to the rows."""
+    counted = summarise(keep(run()))
+    assert sum(tally.count for tally in tallies(counted)) == counted.rows
+
+
+def test_every_end_has_its_words() -> None:
+    """Each fate, act and result is told in words, none like another."""
+    assert set(FATES) == set(Fate)
+    assert set(ACTS) == set(Act)
+    assert set(RESULTS) == set(Result)
+    words = [*FATES.values(), *ACTS.values(), *RESULTS.values()]
+    assert len(set(words)) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ((22,), "22"),
+        ((0,), "the whole roster"),
+        ((22, 31, 32, 33, 34, 35), "22, 31–35"),
+        ((1, 3, 5, 7, 8, 9, 20), "1, 3 and 5 more"),
+    ],
+)
+def test_row_numbers_are_told_as_ranges(rows: tuple[int, ...], told: str) -> None:
+    """Neighbours are joined, and a long list is cut with what is left."""
+    assert row_numbers(rows, most=2) == told
+
+
+@given(st.sets(st.integers(1, 60), min_size=1), st.integers(1, 8))
+def test_no_row_is_left_out_of_the_numbers(rows: set[int], most: int) -> None:
+    """What is spelled out and what is left add up to all rows."""
+    told = row_numbers(sorted(rows), most)
+    listed, _, left = told.partition(" and ")
+    spelled: set[int] = set()
+    for span in listed.split(", "):
+        first, _, last = span.partition("–")
+        spelled.update(range(int(first), int(last or first) + 1))
+    assert spelled <= rows
+    assert len(spelled) + int(left.removesuffix(" more") or 0) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 seconds"), (1, "1 second"), (61, "1 minute 1 second"), (7_261, "2 hours 1 minute")],
+)
+def test_a_duration_is_told_in_two_parts(seconds: int, told: str) -> None:
+    """Hours need no seconds."""
+    assert duration(seconds) == told
+
+
+def test_a_clean_check_goes_on_to_the_plan() -> None:
+    """With every row ready the next command plans the same roster with the same mapping."""
+    step = next_step(summary(rows=2, ready=2), building.FACTS)
+    assert step.command == "importer plan rosters/community.xlsx -m mappings/community.yaml"
+
+
+def test_a_check_with_rejects_goes_back_to_them() -> None:
+    """Where rows come back, the next command takes the rejects' workbook."""
+    step = next_step(summary(rows=2, rejected=2), building.FACTS)
+    assert step.command == "importer check runs/x/rejects.xlsx -m mappings/community.yaml"
+
+
+def test_a_plan_goes_on_to_its_apply(keep: Keep) -> None:
+    """A plan is carried out by `apply`; a brake that holds has to be named."""
+    run = building.planned()
+    ledger = keep(run)
+    command = next_step(summarise(ledger), ledger.facts).command
+    assert shlex.split(command) == ["importer", "apply", str(ledger.folder), "--allow", "removals"]
+    run.facts = run.facts.model_copy(update={"brakes": ()})
+    ledger = keep(run)
+    command = next_step(summarise(ledger), ledger.facts).command
+    assert shlex.split(command) == ["importer", "apply", str(ledger.folder)]
+
+
+def test_an_unfinished_apply_is_run_again(keep: Keep) -> None:
+    """While a row is not sent or not known, the next command is the same apply."""
+    ledger = keep(building.applied())
+    command = next_step(summarise(ledger), ledger.facts).command
+    assert shlex.split(command) == ["importer", "apply", str(ledger.folder)]
+
+
+def test_a_finished_apply_offers_the_way_back() -> None:
+    """With nothing left, the way back is named."""
+    done = summary(
+        rows=1, ready=1, create=1, update=0, unchanged=0, left_alone=0,
+        created=1, updated=0, refused=0, held=0, unknown=0, not_sent=0,
+    )  # fmt: skip
+    assert next_step(done, building.FACTS).command == "importer undo runs/x"
+
+
+def test_a_command_is_quoted_for_the_shell() -> None:
+    """A name with blanks or a shell's own signs arrives as one argument."""
+    roster = building.FACTS.roster.model_copy(update={"path": "my rosters/$(id) 'x'.csv"})
+    facts = building.FACTS.model_copy(update={"roster": roster})
+    command = next_step(summary(rows=1, ready=1), facts).command
+    assert shlex.split(command)[2] == "my rosters/$(id) 'x'.csv"
