@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from importer.alma.governor import Governor
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 async def spread(
     governor: Governor, items: Iterable[Item], worker: Callable[[Item], Awaitable[Result]]
-) -> AsyncIterator[Result]:
+) -> AsyncGenerator[Result]:
     """Give the worker's result for each item, as they finish, not in their order.
 
     An item is taken only when there is room for it, so a caller stops by giving no more. What a
