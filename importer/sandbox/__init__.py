@@ -1,0 +1,1 @@
+"""A small Alma on loopback: to practise on, to break, and to test against."""

@@ -1,0 +1,37 @@
+"""Who may call what: keys and their areas (contract 2.1).
+
+`--key K` makes four keys: K may do all, K-read-only may only read, K-users knows the users area
+only, K-conf the configuration area only.
+"""
+
+from __future__ import annotations
+
+from importer.sandbox.call import Call
+from importer.sandbox.refusal import Said
+
+
+def refuse_stranger(call: Call, key: str) -> None:
+    """Refuse a key that is missing or lacks a right (400) or is wrong (403)."""
+    given = _key_of(call)
+    areas = {
+        key: {"users", "conf"},
+        f"{key}-read-only": {"users", "conf"},
+        f"{key}-users": {"users"},
+        f"{key}-conf": {"conf"},
+    }
+    if given and given not in areas:
+        raise Said.STRANGER.refuse()
+    reads_only = given.endswith("-read-only") and given != key
+    if (
+        not given
+        or call.segments[0] not in areas[given] | {""}
+        or (reads_only and call.method != "GET")
+    ):
+        raise Said.NO_RIGHT.refuse()
+
+
+def _key_of(call: Call) -> str:
+    scheme, _, given = call.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() == "apikey" and given.strip():
+        return given.strip()
+    return call.query.get("apikey", "")

@@ -1,0 +1,199 @@
+"""The SIS load job: a zip of XML files, every record created, updated or rejected (contract 5)."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from lxml import etree
+
+from importer.errors import UsageError
+from importer.sandbox import identifiers, rules, xml_wire
+from importer.sandbox.codes import INSTITUTION
+from importer.sandbox.institution import Institution
+from importer.sandbox.json_wire import Json
+from importer.sandbox.merge import Stamp, created, loaded
+from importer.sandbox.record import EXTERNAL, INTERNAL, Record, entries, text
+from importer.sandbox.refusal import RefusalError, Said
+from importer.sandbox.store import Stored
+from importer.sandbox.values import stamp
+
+PRIMARY = "primary_id"
+_MOST_FILES = 50
+_MOST_BYTES = 4 * 1024**3
+# The schema's root, and two that load all the same.
+_ROOTS = frozenset({"users", "Users", "userRecords"})
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The integration profile. `match` is `primary_id` or an identifier type."""
+
+    synchronise: bool = True
+    match: str = PRIMARY
+    external_id: str = "SIS"
+    record_type: str = "PUBLIC"
+
+
+@dataclass(slots=True)
+class _Tally:
+    created: int = 0
+    updated: int = 0
+    skipped: int = 0
+    rejected: list[Json] = field(default_factory=list)
+
+
+def read_profile(query: Mapping[str, str]) -> Profile:
+    """A profile from the query: mode, match, external_id, record_type."""
+    mode = query.get("mode", "synchronise")
+    if mode not in {"import", "synchronise"}:
+        msg = f"mode: {mode!r} is neither import nor synchronise"
+        raise UsageError(msg)
+    return Profile(
+        synchronise=mode == "synchronise",
+        match=query.get("match", PRIMARY),
+        external_id=query.get("external_id", "SIS"),
+        record_type=query.get("record_type", "PUBLIC"),
+    )
+
+
+def run_load(institution: Institution, body: bytes, profile: Profile) -> Json:
+    """Load a zip: how many were created, updated, skipped, and the rejected with their reasons."""
+    tally = _Tally()
+    claimed: set[str] = set()
+    for element in _users(body):
+        shown = element.findtext("primary_id") or ""
+        try:
+            _load_one(institution, element, profile, claimed, tally)
+        except RefusalError as refusal:
+            tally.rejected.append({"primary_id": shown, "reason": refusal.message})
+    return {
+        "created": tally.created,
+        "updated": tally.updated,
+        "skipped": tally.skipped,
+        "rejected": tally.rejected,
+    }
+
+
+def _users(body: bytes) -> Iterator[etree._Element]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            members = [info for info in archive.infolist() if info.filename.endswith(".xml")]
+            size = sum(info.file_size for info in members)
+            if not members or len(members) > _MOST_FILES or size > _MOST_BYTES:
+                msg = "Could not parse file: a zip holds 1 to 50 XML files and 4 GB at most"
+                raise UsageError(msg)
+            documents = [archive.read(info) for info in members]
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        msg = "Could not parse file: it is not a zip"
+        raise UsageError(msg) from error
+    for document in documents:
+        yield from _elements(document)
+
+
+def _elements(document: bytes) -> list[etree._Element]:
+    if document.startswith(b"\xef\xbb\xbf"):
+        msg = "Could not parse file: content is not allowed in prolog"
+        raise UsageError(msg)
+    try:
+        root = xml_wire.parse(document, huge=True)
+    except RefusalError as refusal:
+        msg = "Could not parse file: it is not XML"
+        raise UsageError(msg) from refusal
+    if root.tag not in _ROOTS:
+        msg = f"Could not parse file: its root is {root.tag}, not users"
+        raise UsageError(msg)
+    return list(root)
+
+
+def _load_one(
+    institution: Institution,
+    element: etree._Element,
+    profile: Profile,
+    claimed: set[str],
+    tally: _Tally,
+) -> None:
+    given = xml_wire.read_user(element, lax=True)
+    body: Record = {
+        **given,
+        "record_type": profile.record_type,
+        "account_type": EXTERNAL,
+        "external_id": profile.external_id,
+    }
+    body.pop("password", None)
+    body["user_role"] = []
+    old = _matched(institution, body, profile)
+    if old is not None:
+        if text(old.record, "account_type") == INTERNAL:
+            raise Said.SIS_INTERNAL.refuse()
+        body["record_type"] = text(old.record, "record_type")
+        body["external_id"] = text(old.record, "external_id")
+        body.setdefault("primary_id", text(old.record, "primary_id"))
+    elif not text(body, "primary_id"):
+        body["primary_id"] = _generated_id(institution, body)
+    _claim(institution, body, claimed)
+    if old is not None and not profile.synchronise:
+        tally.skipped += 1
+        return
+    if old is None and profile.synchronise and institution.switches["sis-unmatched"] == "skip":
+        tally.skipped += 1
+        return
+    rules.check(body, institution.tables, institution.switches)
+    when = Stamp(institution.now(), "SIS")
+    if old is None:
+        record = loaded(None, body, frozenset(), institution.switches, when)
+        record = created(record, INSTITUTION[0], when)
+        rules.check_whole(record, institution.tables, institution.switches)
+        institution.add(Stored(0, record, stamp(institution.now())))
+        tally.created += 1
+        return
+    record = loaded(old.record, body, old.edited, institution.switches, when)
+    rules.check_whole(record, institution.tables, institution.switches)
+    institution.replace(replace(old, record=record))
+    tally.updated += 1
+
+
+def _matched(institution: Institution, body: Record, profile: Profile) -> Stored | None:
+    """The user that the profile's match identifier finds; refused if the record has none."""
+    if profile.match == PRIMARY:
+        wanted = text(body, "primary_id")
+        if not wanted:
+            return None
+    else:
+        values = [
+            text(entry, "value")
+            for entry in entries(body, "user_identifier")
+            if text(entry, "id_type") == profile.match
+        ]
+        if not values:
+            raise Said.SIS_UNMATCHABLE.refuse(kind=profile.match)
+        wanted = values[0]
+    kind = "" if profile.match == PRIMARY else profile.match
+    try:
+        return identifiers.resolve(wanted, kind, institution.store, institution.switches)
+    except RefusalError:
+        return None
+
+
+def _claim(institution: Institution, body: Record, claimed: set[str]) -> None:
+    """In one feed the first to have an identifier wins; later ones are rejected."""
+    wanted = identifiers.claims(body, institution.switches)
+    for claim in wanted:
+        if claim.key in claimed:
+            kind = claim.type or "Primary id"
+            raise Said.SIS_TAKEN.refuse(kind=kind, value=claim.value)
+    claimed.update(claim.key for claim in wanted)
+
+
+def _generated_id(institution: Institution, body: Record) -> str:
+    """Alma's default for a new user without one: first and last name."""
+    names = [text(body, name) for name in ("first_name", "last_name")]
+    stem = ".".join(name for name in names if name) or "user"
+    number, candidate = 1, stem
+    while institution.store.find(candidate.casefold()):
+        number += 1
+        candidate = f"{stem}{number}"
+    return candidate

@@ -1,0 +1,211 @@
+"""The sandbox's users in SQLite: one row each, an index of all identifiers, an index of words.
+
+The single identifier index is Alma's uniqueness space: primary and additional identifiers share it
+(contract 3.2). Changes are committed by `commit`, which the server calls several times a second and
+when it stops: this is a practice ground, not a ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from importer.errors import UsageError
+from importer.sandbox.record import Record, text
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE users (
+    number INTEGER PRIMARY KEY,
+    primary_id TEXT NOT NULL,
+    first_name TEXT NOT NULL,
+    last_name TEXT NOT NULL,
+    modified TEXT NOT NULL,
+    record TEXT NOT NULL,
+    edited TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    loans INTEGER NOT NULL
+);
+CREATE INDEX by_name ON users (last_name, first_name, primary_id);
+CREATE INDEX by_first_name ON users (first_name, primary_id);
+CREATE INDEX by_primary_id ON users (primary_id);
+CREATE TABLE identifiers (
+    key TEXT PRIMARY KEY,
+    type TEXT NOT NULL,
+    value TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    number INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX by_number ON identifiers (number);
+CREATE VIRTUAL TABLE words USING fts5 ({columns});
+CREATE TABLE added_codes (
+    code_table TEXT NOT NULL, code TEXT NOT NULL, words TEXT NOT NULL,
+    PRIMARY KEY (code_table, code)
+);
+PRAGMA user_version = {version};
+"""
+_SELECT = "SELECT number, record, modified, edited, secret, loans FROM users"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A user as it lies in the store. `edited`: sticky fields that staff changed in Alma itself."""
+
+    number: int
+    record: Record
+    modified: str
+    edited: frozenset[str] = frozenset()
+    secret: str = ""
+    loans: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An identifier that a user has. `type` is blank for the primary one."""
+
+    key: str
+    type: str
+    value: str
+    active: bool = True
+
+
+class Store:
+    """Users, their identifiers and words. Used by one thread."""
+
+    def __init__(self, path: Path | None, columns: tuple[str, ...]) -> None:
+        """Open the file, or memory if there is none; UsageError if it is no sandbox file."""
+        self._columns = columns
+        try:
+            self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            if version == 0:
+                self._db.executescript(_SCHEMA.format(columns=", ".join(columns), version=_VERSION))
+        except sqlite3.Error as error:
+            msg = f"{path}: cannot be used as the sandbox's file ({error}); name another one"
+            raise UsageError(msg) from error
+        if version not in {0, _VERSION}:
+            msg = f"{path}: was made by another version of the sandbox; name a new file"
+            raise UsageError(msg)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._db.execute("BEGIN")
+
+    def commit(self) -> None:
+        """Make everything so far durable."""
+        self._db.execute("COMMIT")
+        self._begin()
+
+    def close(self) -> None:
+        """Commit and let go of the file."""
+        self._db.execute("COMMIT")
+        self._db.close()
+
+    def find(self, key: str) -> tuple[Claim, int] | None:
+        """The claim under this key and the number of the user who has it."""
+        row = self._db.execute(
+            "SELECT key, type, value, active, number FROM identifiers WHERE key = ?", (key,)
+        ).fetchone()
+        return None if row is None else (Claim(row[0], row[1], row[2], bool(row[3])), row[4])
+
+    def get(self, number: int) -> Stored:
+        """The user with this number."""
+        row = self._db.execute(
+            f"{_SELECT} WHERE number = ?",
+            (number,),
+        ).fetchone()
+        return _stored(row)
+
+    def add(self, user: Stored, claims: Iterable[Claim], words: tuple[str, ...]) -> Stored:
+        """Keep a new user; its number is chosen here."""
+        row = _row(user)
+        with closing(
+            self._db.execute(
+                "INSERT INTO users (primary_id, first_name, last_name, modified, record, edited,"
+                " secret, loans) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        ) as cursor:
+            number = cursor.lastrowid or 0
+        self._index(number, claims, words)
+        return replace(user, number=number)
+
+    def replace(self, user: Stored, claims: Iterable[Claim], words: tuple[str, ...]) -> None:
+        """Keep a changed user in the place of the old one."""
+        self._db.execute(
+            "UPDATE users SET primary_id = ?, first_name = ?, last_name = ?, modified = ?,"
+            " record = ?, edited = ?, secret = ?, loans = ? WHERE number = ?",
+            (*_row(user), user.number),
+        )
+        self._forget(user.number)
+        self._index(user.number, claims, words)
+
+    def remove(self, number: int) -> None:
+        """Forget a user."""
+        self._db.execute("DELETE FROM users WHERE number = ?", (number,))
+        self._forget(number)
+
+    def _index(self, number: int, claims: Iterable[Claim], words: tuple[str, ...]) -> None:
+        self._db.executemany(
+            "INSERT INTO identifiers (key, type, value, active, number) VALUES (?, ?, ?, ?, ?)",
+            ((claim.key, claim.type, claim.value, claim.active, number) for claim in claims),
+        )
+        marks = ", ".join("?" for _ in words)
+        self._db.execute(
+            f"INSERT INTO words (rowid, {', '.join(self._columns)}) VALUES (?, {marks})",  # noqa: S608  our own column names
+            (number, *words),
+        )
+
+    def _forget(self, number: int) -> None:
+        self._db.execute("DELETE FROM identifiers WHERE number = ?", (number,))
+        self._db.execute("DELETE FROM words WHERE rowid = ?", (number,))
+
+    def page(
+        self, where: str, values: tuple[str, ...], order: str, limit: int, offset: int
+    ) -> list[Stored]:
+        """Users that fulfil an SQL condition of ours, in an order of ours."""
+        rows = self._db.execute(
+            "SELECT number, record, modified, edited, secret, loans FROM users"
+            f" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        ).fetchall()
+        return [_stored(row) for row in rows]
+
+    def count(self, where: str = "1", values: tuple[str, ...] = ()) -> int:
+        """How many users fulfil an SQL condition of ours."""
+        row = self._db.execute(f"SELECT count(*) FROM users WHERE {where}", values).fetchone()  # noqa: S608
+        return int(row[0])
+
+    def added_codes(self) -> list[tuple[str, str, str]]:
+        """The institution's own rows: table, code, words."""
+        return self._db.execute("SELECT code_table, code, words FROM added_codes").fetchall()
+
+    def add_code(self, table: str, code: str, words: str) -> None:
+        """Keep a row of the institution's own."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO added_codes VALUES (?, ?, ?)", (table, code, words)
+        )
+
+
+def _row(user: Stored) -> tuple[str, str, str, str, str, str, str, int]:
+    return (
+        text(user.record, "primary_id"),
+        text(user.record, "first_name"),
+        text(user.record, "last_name"),
+        user.modified,
+        json.dumps(user.record, ensure_ascii=False),
+        " ".join(sorted(user.edited)),
+        user.secret,
+        user.loans,
+    )
+
+
+def _stored(row: tuple[int, str, str, str, str, int]) -> Stored:
+    number, record, modified, edited, secret, loans = row
+    return Stored(number, json.loads(record), modified, frozenset(edited.split()), secret, loans)
