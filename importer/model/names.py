@@ -37,7 +37,6 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
-def same_name(first: str, last: str) -> tuple[str, str]:
-    """The key of a whole name, whichever of its two parts stands first."""
-    one, two = folded(first), folded(last)
-    return (one, two) if one <= two else (two, one)
+def name_key(first: str, last: str) -> tuple[str, str]:
+    """The key of a whole name from its folded parts, whichever of the two stands first."""
+    return (first, last) if first <= last else (last, first)
