@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -41,11 +41,11 @@ class Answer:
     """What a server sent. Header values are blank where it sent none."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     content_type: str = ""
     retry_after: str = ""
     date: str = ""
-    location: str = ""
+    location: str = field(default="", repr=False)
     remaining: str = ""
 
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -42,12 +42,15 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call: its method, its path under the API's address, already quoted, and what goes along."""
+    """A call: its method, its path under the API's address, already quoted, and what goes along.
+
+    `harmless` marks a POST that changes nothing. What may name a person is kept out of the repr.
+    """
 
     method: str
-    path: str
-    params: Mapping[str, str]
-    body: str | None = None
+    path: str = field(repr=False)
+    params: Mapping[str, str] = field(repr=False)
+    body: str | None = field(default=None, repr=False)
     largest: int = ONE_RECORD
     harmless: bool = False
 

@@ -31,14 +31,19 @@ def alma(
     reserve: int = 0,
     rests: list[float] | None = None,
 ) -> Alma:
-    """A client whose Alma is a function; its rests are noted, not slept."""
+    """A client whose Alma is a function and whose time passes only while it sleeps.
+
+    Its rests are noted in `rests`, the short waits of its pace are not.
+    """
+    now = 0.0
 
     async def sleep(seconds: float) -> None:
-        if rests is not None:
+        nonlocal now
+        now += seconds
+        if rests is not None and seconds > 0.1:
             rests.append(seconds)
 
-    ticks = iter(range(0, 1_000_000_000, 10))
-    governor = Governor(rate, reserve, clock=lambda: float(next(ticks)), sleep=sleep)
+    governor = Governor(rate, reserve, clock=lambda: now, sleep=sleep)
     return Alma(BASE, SecretStr(KEY), governor, httpx.MockTransport(handler))
 
 
@@ -107,26 +112,36 @@ def in_virtual_time(work: Callable[[Callable[[], float]], Coroutine[Any, Any, T]
         return runner.run(work(runner.get_loop().time))
 
 
-Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Conversation = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+"""What a server says, after the head of one request has come."""
 
 
 @contextlib.asynccontextmanager
 async def listening(talk: Conversation) -> AsyncIterator[str]:
     """A server on loopback that talks as it is told; gives the API's address."""
+    talks: set[asyncio.Task[None]] = set()
 
     async def whole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            await reader.readuntil(b"\r\n\r\n")
-            await talk(reader, writer)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await talk(await reader.readuntil(b"\r\n\r\n"), writer)
         writer.close()
 
-    server = await asyncio.start_server(whole, "127.0.0.1", 0)
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(whole(reader, writer))
+        talks.add(task)
+        task.add_done_callback(lambda _: writer.close())
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
     try:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}/almaws/v1"
     finally:
         server.close()
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
         await server.wait_closed()
+        await asyncio.sleep(0)  # so that closed transports are gone
 
 
 async def nothing(_: float) -> None:

@@ -1,0 +1,200 @@
+"""What networks and computers do to us, over real sockets on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from importer.alma.client import Alma
+from importer.alma.governor import Governor
+from importer.alma.wire import ONE_RECORD, Timeouts
+from importer.errors import (
+    AlmaError,
+    UnavailableError,
+    UnknownOutcomeError,
+    UsageError,
+)
+from importer.model.user import User
+from tests.alma.fakes import KEY, Conversation, client, everything_said, listening
+
+USER = b'{"primary_id": "CANARYid"}'
+QUICK = Timeouts(connect=0.3, read=0.3, write=1, total=1)
+
+
+def says(*pieces: bytes, pause: float = 0) -> Conversation:
+    """Send these pieces, with a pause between them, and close."""
+
+    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    return talk
+
+
+def reply(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    """An HTTP answer."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+async def _read(talk: Conversation, timeouts: Timeouts | None = None) -> User | None:
+    async with listening(talk) as address, client(address, timeouts) as alma:
+        return await alma.get_user("CANARYid")
+
+
+async def _write(talk: Conversation, timeouts: Timeouts | None = None) -> User:
+    async with listening(talk) as address, client(address, timeouts) as alma:
+        return await alma.update_user("CANARYid", User(primary_id="CANARYid"))
+
+
+BROKEN = {
+    "closed at once": says(),
+    "closed within the head": says(b"HTTP/1.1 200 OK\r\nContent-"),
+    "closed within the body": says(reply(USER)[:-5]),
+    "not HTTP": says(b"hello\r\n\r\n"),
+    "not gzip": says(reply(b"\x00\x01", "200 OK", "Content-Encoding: gzip")),
+    "silent": says(b"", pause=5),
+    "a slow drip": says(b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 100, pause=0.05),
+    "far too large": says(reply(b" " * (ONE_RECORD + 1))),
+    "a bomb": says(reply(b"", "200 OK", "Content-Length: 99999999999")),
+}
+
+
+@pytest.mark.parametrize("talk", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_conversation_is_unknown_for_a_write(talk: Conversation) -> None:
+    """It was sent and no whole answer came. No error holds the key or the identifier."""
+    with pytest.raises(UnknownOutcomeError) as caught:
+        asyncio.run(_write(talk, QUICK))
+    for text in everything_said(caught.value):
+        assert KEY not in text
+        assert "CANARYid" not in text
+
+
+@pytest.mark.parametrize("talk", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_conversation_is_unavailable_for_a_read(talk: Conversation) -> None:
+    """After a few attempts the read gives up; never is it "no such user"."""
+    with pytest.raises(UnavailableError):
+        asyncio.run(_read(talk, Timeouts(connect=1, read=0.1, write=1, total=0.2)))
+
+
+def test_a_refused_connection_is_unavailable() -> None:
+    """Nothing listens: nothing was sent, so nothing happened."""
+
+    async def work() -> None:
+        async with listening(says()) as address:
+            pass
+        async with client(address) as alma:
+            await alma.create_user(User(primary_id="CANARYid"))
+
+    with pytest.raises(UnavailableError) as caught:
+        asyncio.run(work())
+    assert all(KEY not in text for text in everything_said(caught.value))
+
+
+def test_an_unknown_name_says_what_to_check() -> None:
+    """A name that does not resolve is a matter of settings or of the network."""
+
+    async def work() -> None:
+        async with client("https://api.invalid/almaws/v1") as alma:
+            await alma.get_user("1")
+
+    with pytest.raises(UnavailableError, match="network"):
+        asyncio.run(work())
+
+
+def test_a_server_without_tls_is_unavailable() -> None:
+    """Https to a plain server fails before anything is sent."""
+
+    async def work() -> None:
+        async with listening(says(reply(USER))) as address:
+            secure = address.replace("http://", "https://")
+            async with client(secure, QUICK) as alma:
+                await alma.create_user(User(primary_id="CANARYid"))
+
+    with pytest.raises(UnavailableError):
+        asyncio.run(work())
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 T", "308 P"])
+def test_a_redirect_is_never_followed(status: str) -> None:
+    """The key goes to no other place, and a write never turns into a read."""
+    followed: list[str] = []
+
+    async def elsewhere(_: bytes, writer: asyncio.StreamWriter) -> None:
+        followed.append("here")
+        writer.write(reply(USER))
+
+    async def work() -> None:
+        async with listening(elsewhere) as other:
+            answer = reply(b"", status, f"Location: {other}/users/CANARYid")
+            await _write(says(answer))
+
+    with pytest.raises(UnavailableError, match=r"redirects the calls to 127\.0\.0\.1"):
+        asyncio.run(work())
+    assert not followed
+
+
+def test_environment_and_netrc_have_no_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A proxy in the environment gets nothing, and .netrc does not replace the key."""
+    heads: list[bytes] = []
+
+    async def alma(head: bytes, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        writer.write(reply(USER))
+
+    async def proxy(_: bytes, writer: asyncio.StreamWriter) -> None:
+        heads.append(b"a proxy was asked")
+        writer.write(reply(USER))
+
+    async def work() -> None:
+        async with listening(proxy) as other:
+            for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+                monkeypatch.setenv(name, other.removesuffix("/almaws/v1"))
+            await _read(alma)
+
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login CANARY password CANARY\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    asyncio.run(work())
+    (head,) = heads
+    assert f"Authorization: apikey {KEY}\r\n".encode() in head
+    assert b"Basic" not in head
+
+
+def test_nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """With every logger open, no record holds the key or an identifier."""
+    caplog.set_level(logging.INFO)
+    asyncio.run(_read(says(reply(USER))))
+    assert KEY not in caplog.text
+    assert "CANARYid" not in caplog.text
+
+
+def test_a_bundle_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
+    """A file without certificates is said so, by name."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text("nothing")
+    with pytest.raises(UsageError, match=r"bundle\.pem"):
+        Alma("https://x.example.org", SecretStr(KEY), Governor(1), ca_bundle=bundle)
+
+
+def test_a_whole_conversation_gives_the_user() -> None:
+    """Over a real socket, in many small pieces, the user arrives."""
+    answer = reply(USER)
+    pieces = [answer[at : at + 7] for at in range(0, len(answer), 7)]
+    user = asyncio.run(_read(says(*pieces, pause=0.001)))
+    assert user is not None
+    assert user.primary_id == "CANARYid"
+
+
+def test_every_error_is_an_alma_error() -> None:
+    """No library's own exception reaches the caller."""
+    for talk in BROKEN.values():
+        with pytest.raises(AlmaError):
+            asyncio.run(_write(talk, Timeouts(connect=1, read=0.1, write=1, total=0.2)))
