@@ -49,6 +49,11 @@ class Outcome:
         return self.total - len(self.lines)
 
     @property
+    def comes_back(self) -> bool:
+        """Are its rows in the rejects?"""
+        return self.result in {Result.REFUSED, Result.HELD}
+
+    @property
     def written(self) -> bool:
         """Is it what was planned?"""
         return self.result in {Result.CREATED, Result.UPDATED}

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from importer.model.plan import Result
 from importer.report.story import tell
 from importer.report.visible import visible
+from importer.report.wording import CHANGES, RESULTS, SEVERITIES, number, row_numbers, rows
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
     from importer.model.run import Summary
+
+_ABOUT = {
+    "summary.json": "the counts, for scripts",
+    "problems.csv": "every problem with its row and column; holds personal data",
+    "rejects.xlsx": "the rows to correct, marked; holds personal data",
+    "rejects.csv": "the same rows as plain text; holds personal data",
+}
+"""What each report is for."""
+
+_WHYS = {
+    Result.REFUSED: "Alma did not take the record.",
+    Result.HELD: "The record was changed in Alma since the plan.",
+    Result.UNKNOWN: "Alma's answer was lost. It is asked again when you run apply once more.",
+    Result.NOT_SENT: "Not reached yet. Run apply once more to go on.",
+}
+"""What to say of a row where no problem says more."""
 
 
 def render(
@@ -25,7 +44,7 @@ def render(
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("importer.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -34,8 +53,32 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {
+        "capitalize_first": _capitalised,
+        "kind": _kind,
+        "number": number,
+        "row_numbers": row_numbers,
+        "rows": rows,
+    }
+    environment.globals |= {
+        "about": _ABOUT,
+        "changes": CHANGES,
+        "results": RESULTS,
+        "severities": SEVERITIES,
+        "whys": _WHYS,
+    }
+    return environment
 
 
 def _shown(value: object) -> object:
     """Every text on the page passes here, whether it came from a roster or from us."""
-    return visible(value) if type(value) is str else value
+    return value if hasattr(value, "__html__") else visible(str(value))
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _kind(file: str) -> str:
+    """`rejects-2.xlsx` is of the kind `rejects.xlsx`."""
+    return re.sub(r"-\d+(?=\.)", "", file)

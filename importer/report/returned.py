@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from importer.model.problem import Problem
 from importer.report.sentences import sentence
+from importer.report.visible import visible
 from importer.report.wording import result_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Returned:
         holding = [problem for problem in self.problems if problem.severity.holds]
         why = dict.fromkeys(sentence(problem, show_values=True) for problem in holding)
         to_do = dict.fromkeys(problem.advice for problem in holding)
-        return str(self.row), self.result, " ".join(why), " ".join(to_do)
+        return str(self.row), self.result, visible(" ".join(why)), visible(" ".join(to_do))
 
 
 def returned(ledger: Ledger) -> Iterator[Returned]:

@@ -51,6 +51,8 @@ class Story:
     """The whole page."""
 
     title: str
+    roster: str
+    run: str
     headline: str
     rows: int
     tallies: tuple[Tally, ...]
@@ -80,6 +82,8 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
     workbook = next((name for name in files if name.endswith(".xlsx")), "")
     return Story(
         title="Applied" if ledger.was_applied else facts.command.capitalize(),
+        roster=facts.roster.path,
+        run=summary.run,
         headline=headline(summary),
         rows=summary.rows,
         tallies=tallies(summary),

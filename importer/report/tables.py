@@ -9,6 +9,7 @@ from importer.model.escaping import escape
 from importer.model.rejects import ADDED
 from importer.report.returned import returned
 from importer.report.sentences import what
+from importer.report.visible import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def write_problems(ledger: Ledger, path: Path) -> None:
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
             message = f"{what(problem, show_values=True)} {problem.advice}".strip()
             texts = (columns, problem.field, problem.code, problem.severity, message)
-            lines.writerow((problem.origin.row, *map(escape, texts)))
+            lines.writerow((problem.origin.row, *map(escape, map(visible, texts))))
 
 
 def write_rejects(ledger: Ledger, path: Path) -> None:

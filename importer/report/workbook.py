@@ -224,11 +224,11 @@ def _marks(row: Returned, positions: dict[str, int]) -> dict[int, tuple[Severity
             worst, before = marks.get(position, (problem.severity, ""))
             severity = min(worst, problem.severity, key=order.index)
             told = f"{before}\n{text}" if before else text[:1].upper() + text[1:]
-            marks[position] = severity, visible_lines(told)[:LONGEST_COMMENT]
+            marks[position] = severity, _visible_lines(told)[:LONGEST_COMMENT]
     return marks
 
 
-def visible_lines(text: str) -> str:
+def _visible_lines(text: str) -> str:
     """Text of several lines, each made safe to show."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
@@ -249,7 +249,7 @@ def _write_causes(worksheet: Worksheet, found: tuple[Cause, ...], formats: _Form
             places(cause.places),
             cause.title,
             what(cause.first, show_values=True),
-            cause.advice,
+            cause.to_do,
         )
         for position, text in enumerate(texts):
             sheet.write(line, position, text, formats.wrapped)
