@@ -1,0 +1,125 @@
+"""A rule as a chain of steps over whole columns: the one way in which values come about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from importer.mapper.reading import Convert, Finding, convert_all
+
+if TYPE_CHECKING:
+    from importer.mapper.batch import Batch
+
+Fill = Callable[["Batch"], tuple[list[str], list[bool]]]
+"""Gives a template's texts, and for each whether a cell behind it held anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. `selects`: it may leave the text out on purpose, so that nothing is missing."""
+
+    convert: Convert
+    selects: bool = False
+
+
+@dataclass(slots=True)
+class Values:
+    """What a chain gives: one text per row, and by position what is known beside it.
+
+    `content`: did the roster say anything here? `found`: findings with the cell's text.
+    `unspoken`: positions for which the rule's `when` does not hold.
+    """
+
+    texts: list[str]
+    content: list[bool]
+    found: list[tuple[int, Finding, str]] = field(default_factory=list)
+    unspoken: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A rule, ready to run.
+
+    `when`: by column the texts, in comparison form, of which the cell must be one. `fills` are
+    tried in turn until one is not blank.
+    """
+
+    fills: tuple[Fill, ...]
+    steps: tuple[Step, ...] = ()
+    when: tuple[tuple[int, frozenset[str]], ...] = ()
+    default: Chain | None = None
+
+    def run(self, batch: Batch) -> Values:
+        """The values for every row of a batch."""
+        if not self.when:
+            return self._spoken(batch)
+        holds = self._holds(batch)
+        inner = self._spoken(batch.taken(holds))
+        values = _spread(inner, holds, len(batch))
+        values.unspoken = frozenset(range(len(batch))) - frozenset(holds)
+        return values
+
+    def source(self, batch: Batch) -> list[str]:
+        """The texts as they stand before the last step (for dates: what is to be read)."""
+        rows = batch.taken(self._holds(batch)) if self.when else batch
+        texts, _ = self._filled(rows)
+        for step in self.steps[:-1]:
+            texts, _ = convert_all(texts, step.convert)
+        return texts
+
+    def _holds(self, batch: Batch) -> list[int]:
+        holds: Sequence[int] = range(len(batch))
+        for position, texts in self.when:
+            cells = batch.cells(position)
+            wanted = {text for text in set(cells) if " ".join(text.split()).casefold() in texts}
+            holds = [at for at in holds if cells[at] in wanted]
+        return list(holds)
+
+    def _filled(self, batch: Batch) -> tuple[list[str], list[bool]]:
+        texts, content = self.fills[0](batch)
+        for fill in self.fills[1:]:
+            if all(texts):
+                break
+            more, held = fill(batch)
+            texts = [text or other for text, other in zip(texts, more, strict=True)]
+            content = [first or other for first, other in zip(content, held, strict=True)]
+        return texts, content
+
+    def _spoken(self, batch: Batch) -> Values:
+        source, content = self._filled(batch)
+        values = Values(source, content)
+        for step in self.steps:
+            values.texts, found = convert_all(values.texts, step.convert)
+            values.found.extend((at, finding, source[at]) for at, finding in found.items())
+            if step.selects:
+                values.content = [
+                    held and bool(text)
+                    for held, text in zip(values.content, values.texts, strict=True)
+                ]
+        if self.default is not None:
+            self._fill_blanks(values, batch)
+        return values
+
+    def _fill_blanks(self, values: Values, batch: Batch) -> None:
+        """The default, where everything before is blank and nothing went wrong."""
+        failed = {at for at, _, _ in values.found}
+        blank = [at for at, text in enumerate(values.texts) if not text and at not in failed]
+        if self.default is None or not blank:
+            return
+        instead = self.default.run(batch.taken(blank))
+        values.texts, values.content = list(values.texts), list(values.content)
+        for at, text, held in zip(blank, instead.texts, instead.content, strict=True):
+            values.texts[at] = text
+            values.content[at] = values.content[at] or held
+        values.found.extend((blank[at], finding, text) for at, finding, text in instead.found)
+
+
+def _spread(inner: Values, at: list[int], length: int) -> Values:
+    """Values of some rows as values of all, blank elsewhere."""
+    spread = Values([""] * length, [False] * length)
+    for position, text, held in zip(at, inner.texts, inner.content, strict=True):
+        spread.texts[position] = text
+        spread.content[position] = held
+    spread.found = [(at[position], finding, text) for position, finding, text in inner.found]
+    return spread

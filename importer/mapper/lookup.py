@@ -1,0 +1,122 @@
+"""Lookups: tables from a roster's words to codes, written in the mapping or in a CSV beside it."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from importer.mapper.reading import Finding, Reading
+from importer.mapper.template import heading_key
+from importer.model.catalogue import Code
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from importer.mapper.grammar import LookupFile
+
+OTHERWISE = "*"
+SIZE_LIMIT = 4 * 1024 * 1024
+"""Bytes of a lookup's CSV file."""
+
+
+class UnusableLookupError(ValueError):
+    """A lookup that cannot be used; its text is the reason, for a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A table. Keys are compared without case and doubled blanks; `written` is how they stand.
+
+    `otherwise` is the code for every other text that is not blank, None if there is none.
+    """
+
+    codes: Mapping[str, str]
+    written: Mapping[str, str]
+    otherwise: str | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, str]]) -> Lookup:
+        """The table of these rows. Raises UnusableLookupError where a key has two codes."""
+        codes: dict[str, str] = {}
+        written: dict[str, str] = {}
+        otherwise: str | None = None
+        for key, code in rows:
+            if key.strip() == OTHERWISE:
+                otherwise = code
+                continue
+            plain = heading_key(key)
+            if codes.setdefault(plain, code) != code:
+                msg = f"`{key}` has two codes, `{codes[plain]}` and `{code}`"
+                raise UnusableLookupError(msg)
+            written.setdefault(plain, key)
+        return cls(codes, written, otherwise)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Every code that it can give."""
+        rest = () if self.otherwise is None else (self.otherwise,)
+        return frozenset((*self.codes.values(), *rest))
+
+    def convert(self, text: str) -> Reading:
+        """The code of a text, or a finding with the nearest keys."""
+        key = heading_key(text)
+        code = self.codes.get(key, self.otherwise)
+        if code is not None:
+            return code, None
+        return "", Finding(
+            Code.UNKNOWN_CODE, "`{value}` is not in the mapping's lookup", self._advice(key)
+        )
+
+    def _advice(self, key: str) -> str:
+        near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)
+        if not near:
+            return ""
+        words = " or ".join(f"{self.written[name]} ({self.codes[name]})" for name in near)
+        return f"Did you mean {words}? Correct the cell, or add the value to the lookup."
+
+
+def read_file(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
+    """The table of a CSV file beside the mapping, and the file's bytes.
+
+    Raises UnusableLookupError where the file is not there, is not UTF-8 or lacks a named column.
+    """
+    path = folder / spec.file
+    try:
+        content = path.read_bytes()
+    except OSError:
+        msg = f"`{spec.file}` is not beside the mapping, or cannot be read"
+        raise UnusableLookupError(msg) from None
+    if len(content) > SIZE_LIMIT:
+        msg = f"`{spec.file}` is larger than {SIZE_LIMIT // 1024 // 1024} MB"
+        raise UnusableLookupError(msg)
+    try:
+        text = content.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except UnicodeDecodeError:
+        msg = f"`{spec.file}` is not UTF-8; save it as CSV UTF-8"
+        raise UnusableLookupError(msg) from None
+    except csv.Error:
+        msg = f"`{spec.file}` is not a CSV file that can be read; look for a quotation mark"
+        raise UnusableLookupError(msg) from None
+    headings = [heading_key(heading) for heading in rows[0]] if rows else []
+    columns = [_column(spec, headings, name) for name in (spec.key, spec.value)]
+    taken = (
+        (row[columns[0]].strip(), row[columns[1]].strip())
+        for row in rows[1:]
+        if len(row) > max(columns) and row[columns[0]].strip()
+    )
+    return Lookup.of(taken), content
+
+
+def _column(spec: LookupFile, headings: list[str], name: str) -> int:
+    key = heading_key(name)
+    if headings.count(key) == 1:
+        return headings.index(key)
+    there = ", ".join(f"`{heading}`" for heading in headings if heading)
+    wrong = "has the heading twice:" if key in headings else "has no heading"
+    msg = f"`{spec.file}` {wrong} `{name}`; it has {there or 'none'}"
+    raise UnusableLookupError(msg)
