@@ -171,8 +171,7 @@ class Store:
     ) -> list[Stored]:
         """Users that fulfil an SQL condition of ours, in an order of ours."""
         rows = self._db.execute(
-            "SELECT number, record, modified, edited, secret, loans FROM users"
-            f" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+            f"{_SELECT} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         ).fetchall()
         return [_stored(row) for row in rows]

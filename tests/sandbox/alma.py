@@ -1,0 +1,131 @@
+"""Words for the tests: a client of the sandbox and an invented person."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from lxml import etree
+
+ROOT = "/almaws/v1"
+JSON = "application/json"
+XML = "application/xml"
+_NAMESPACE = "{http://com/exlibris/urm/general/xmlbeans}"
+
+
+@dataclass(frozen=True)
+class Alma:
+    """Calls to one sandbox."""
+
+    client: httpx.Client
+    url: str
+    key: str = "sandbox"
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        accept: str = JSON,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """A call to Alma's API; a body that is bytes goes as XML, any other as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.request(
+            method,
+            f"{self.url}{ROOT}{path}",
+            content=None if body is None else content,
+            headers={
+                "Authorization": f"apikey {self.key}",
+                "Accept": accept,
+                "Content-Type": XML if isinstance(body, bytes) else JSON,
+                **(headers or {}),
+            },
+        )
+
+    def user(self, identifier: str) -> dict[str, Any]:
+        """One user, whole."""
+        answer = self.call("GET", f"/users/{identifier}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def create(self, **changes: object) -> dict[str, Any]:
+        """A person who is in Alma afterwards."""
+        answer = self.call("POST", "/users", person(**changes))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def update(self, identifier: str, body: object, query: str = "") -> dict[str, Any]:
+        """The user after a PUT that Alma takes."""
+        answer = self.call("PUT", f"/users/{identifier}{query}", body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def backstage(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """A call to the back door."""
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        return self.client.request(
+            method, f"{self.url}/_sandbox{path}", content=b"" if body is None else content
+        )
+
+    def set(self, **settings: object) -> None:
+        """Settings or, under `switches`, positions of switches."""
+        answer = self.backstage("POST", "/settings", settings)
+        assert answer.status_code == 204, answer.text
+
+    def log(self) -> list[dict[str, Any]]:
+        """The calls so far."""
+        return [json.loads(line) for line in self.backstage("GET", "/log").text.splitlines()]
+
+
+def code_of(answer: httpx.Response) -> str:
+    """Alma's error code, from either envelope."""
+    if JSON in answer.headers["Content-Type"]:
+        return str(answer.json()["errorList"]["error"][0]["errorCode"])
+    found = etree.fromstring(answer.content).findtext(f".//{_NAMESPACE}errorCode")
+    assert found is not None
+    return found
+
+
+def coded(value: str) -> dict[str, str]:
+    """A coded field as it is sent."""
+    return {"value": value}
+
+
+def person(**changes: object) -> dict[str, Any]:
+    """An Internal community member, with the given fields in place; None takes one away."""
+    body: dict[str, Any] = {
+        "record_type": coded("PUBLIC"),
+        "account_type": coded("INTERNAL"),
+        "primary_id": "P1",
+        "first_name": "Ada",
+        "last_name": "Almeida",
+        "user_group": coded("COMM"),
+    }
+    body.update(copy.deepcopy(changes))
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def student(**changes: object) -> dict[str, Any]:
+    """An External student."""
+    kind = {"account_type": coded("EXTERNAL"), "external_id": "SIS", "user_group": coded("UGRD")}
+    return person(**{"primary_id": "1000001", **kind, **changes})
+
+
+def email(address: str, segment: str = "", *, preferred: bool = False) -> dict[str, Any]:
+    """An e-mail entry."""
+    return {
+        "email_address": address,
+        "email_type": [coded("personal")],
+        "preferred": preferred,
+        "segment_type": segment,
+    }
+
+
+def barcode(value: str, **changes: object) -> dict[str, Any]:
+    """A barcode entry."""
+    return {"id_type": coded("BARCODE"), "value": value, **changes}
