@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import zipfile
 import zlib
@@ -47,24 +48,16 @@ class Archive:
         """Look the directory through. Raises RosterError where it is hostile or damaged."""
         self._path = path
         try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            # a copy of our own: whoever changes the file meanwhile does not change what is read
+            self._zip = zipfile.ZipFile(io.BytesIO(path.read_bytes()))
+        except _DAMAGE as error:
             raise damaged(path) from error
         if why := self._hostile():
-            self._zip.close()
             msg = (
                 f"{path.name} is refused for safety: {why}. Copy the rows into a new workbook, "
                 "save it, and load that."
             )
             raise RosterError(msg)
-
-    def __enter__(self) -> Archive:
-        """Give the archive itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        self._zip.close()
 
     def __contains__(self, name: str) -> bool:
         """Is there a member of this exact name?"""

@@ -56,11 +56,10 @@ def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRost
             case Kind.XLS:
                 return read_book(OtherBook(path), path, layout, sha256, kind)
             case Kind.ODS:
-                with Archive(path):  # looked through before the other process opens it
-                    return read_book(OtherBook(path), path, layout, sha256, kind)
+                Archive(path)  # looked through before the other process opens it
+                return read_book(OtherBook(path), path, layout, sha256, kind)
             case _:
-                with Archive(path) as archive:
-                    return read_book(Workbook(archive), path, layout, sha256, kind)
+                return read_book(Workbook(Archive(path)), path, layout, sha256, kind)
     except SheetError:
         raise damaged(path) from None
 

@@ -1,0 +1,59 @@
+"""Every specimen of the zoo is read, or refused in one sentence, as it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from importer.errors import RosterError
+from importer.loader.read import read
+from tests.zoo.books import BOOKS
+from tests.zoo.strangers import STRANGERS
+from tests.zoo.texts import TEXTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.zoo.specimen import Specimen
+
+ZOO = [*TEXTS, *BOOKS, *STRANGERS]
+READ = [specimen for specimen in ZOO if not specimen.refusal]
+REFUSED = [specimen for specimen in ZOO if specimen.refusal]
+
+
+@pytest.mark.parametrize("specimen", READ, ids=str)
+def test_specimen_is_read(specimen: Specimen, tmp_path: Path) -> None:
+    """Rows, problems and notices are those of the specimen, and every row is there once."""
+    path = tmp_path / specimen.name
+    specimen.build(path)
+    roster = read(path, specimen.layout)
+    chunks = list(roster.chunks())
+    rows = {
+        int(str(number)): tuple(cells)
+        for chunk in chunks
+        for number, cells in zip(chunk.frame.index, chunk.frame.to_numpy(), strict=True)
+    }
+    problems = {
+        (problem.origin.row, problem.places[0].letter if problem.places else "", problem.code.value)
+        for chunk in chunks
+        for problem in chunk.problems
+    }
+    blank = tuple(row for chunk in chunks for row in chunk.blank)
+    left_out = tuple(row for chunk in chunks for row in chunk.left_out)
+    assert rows == specimen.rows
+    assert problems == specimen.problems
+    assert tuple(notice.code.value for notice in roster.notices) == specimen.notices
+    assert (blank, left_out) == (specimen.blank, specimen.left_out)
+    everything = [*rows, *blank, *left_out]
+    assert len(everything) == len(set(everything))
+
+
+@pytest.mark.parametrize("specimen", REFUSED, ids=str)
+def test_specimen_is_refused(specimen: Specimen, tmp_path: Path) -> None:
+    """The file is refused whole, in a sentence that names it."""
+    path = tmp_path / specimen.name
+    specimen.build(path)
+    with pytest.raises(RosterError) as refusal:
+        list(read(path, specimen.layout).chunks())
+    assert specimen.refusal in str(refusal.value)

@@ -1,0 +1,439 @@
+"""Workbooks: number formats, dates, formulas, sheets, merged and hidden cells, ghosts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING
+
+import openpyxl
+
+from importer.model.roster import Layout, letter
+from tests.zoo.specimen import Specimen
+from tests.zoo.xlsx import MAIN, sheet_xml, styles_xml, text_rows, write_xlsx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from openpyxl.worksheet.worksheet import Worksheet
+
+EXPECTED = Layout(expected=frozenset({"ID", "Name"}))
+NOTICE = "read-with-notice"
+
+
+def sheets(xml: Mapping[str, str], **parts: object) -> Callable[[Path], None]:
+    """Build a workbook of these worksheet parts."""
+    return lambda path: write_xlsx(path, xml, **parts)  # type: ignore[arg-type]
+
+
+def one(rows: str, *, before: str = "", after: str = "", **parts: object) -> Callable[[Path], None]:
+    """Build a workbook of one sheet with these `<row>` elements."""
+    return sheets({"Roster": sheet_xml(rows, before=before, after=after)}, **parts)
+
+
+def made(fill: Callable[[Worksheet], None]) -> Callable[[Path], None]:
+    """Build a workbook with openpyxl, of one sheet that `fill` fills."""
+
+    def build(path: Path) -> None:
+        book = openpyxl.Workbook()
+        sheet = book.worksheets[0]
+        fill(sheet)
+        book.save(path)
+
+    return build
+
+
+def appended(*rows: Sequence[object]) -> Callable[[Path], None]:
+    """Build a workbook of one sheet with these values."""
+
+    def fill(sheet: Worksheet) -> None:
+        for row in rows:
+            sheet.append(list(row))
+
+    return made(fill)
+
+
+def _number(reference: str, value: str, style: int = 0) -> str:
+    return f'<c r="{reference}" s="{style}"><v>{value}</v></c>'
+
+
+def _formats(sheet: Worksheet) -> None:
+    sheet.append(["ID", "Name", "SSN", "Prefixed", "Zero"])
+    sheet.append([1234567, 7, 12345678, 42, 0])
+    for column, code in zip(
+        "ABCDE", ["00000000", "0000", "000-00-0000", '"B"00000', "000"], strict=True
+    ):
+        sheet[f"{column}2"].number_format = code
+
+
+def _hidden(sheet: Worksheet) -> None:
+    for row in (["ID", "Name"], ["1", "A"], ["2", "B"], ["3", "C"]):
+        sheet.append(row)
+    sheet.auto_filter.ref = "A1:B4"
+    sheet.row_dimensions[3].hidden = True
+    sheet.column_dimensions["B"].hidden = True
+
+
+def _merged(sheet: Worksheet) -> None:
+    for row in (
+        ["ID", "Contact", None],
+        [None, "Email", "Phone"],
+        ["1", "a@example.org", "555-0100"],
+    ):
+        sheet.append(row)
+    sheet.merge_cells("B1:C1")
+    sheet.merge_cells("A1:A2")
+
+
+def _title(sheet: Worksheet) -> None:
+    for row in (["Autumn roster"], ["ID", "Name", "Email"], ["1", "A", "a@example.org"]):
+        sheet.append(row)
+    sheet.merge_cells("A1:C1")
+
+
+def _gap(sheet: Worksheet) -> None:
+    sheet.append(["ID", "Name"])
+    sheet["A2"], sheet["B2"], sheet["A603"], sheet["B603"] = "1", "A", "2", "B"
+
+
+def _ghosts(sheet: Worksheet) -> None:
+    sheet.append(["ID", "Name"])
+    sheet.append(["1", "A"])
+    for row in range(3, 378):
+        sheet.cell(row, 1).number_format = "@"
+    sheet.cell(2, 16_384).number_format = "@"
+
+
+HEAD = text_rows(("ID", "Name"))
+TWO = HEAD + text_rows(("1", "A"), first=2)
+BOOKS = [
+    Specimen(
+        "a.xlsx",
+        "what a person sees",
+        appended(
+            ["ID", "Name", "Value"],
+            ["07030", "NA", True],
+            [12345678, "None", 0.25],
+            [20001234567890, "nan", 1e-7],
+            [123.0, "#N/A?", 123456789.125],
+        ),
+        EXPECTED,
+        rows={
+            2: ("07030", "NA", "TRUE"),
+            3: ("12345678", "None", "0.25"),
+            4: ("20001234567890", "nan", "0.0000001"),
+            5: ("123", "#N/A?", "123456789.125"),
+        },
+    ),
+    Specimen(
+        "a.xlsx",
+        "zeros and fixed characters of number formats",
+        made(_formats),
+        EXPECTED,
+        rows={2: ("01234567", "0007", "012-34-5678", "B00042", "000")},
+        problems=frozenset((2, column, "zeros-restored") for column in "ABCDE"),
+    ),
+    Specimen(
+        "a.xlsx",
+        "exponents and long numbers",
+        one(
+            HEAD
+            + f'<row r="2">{_number("A2", "2.0001234567890E13")}{_number("B2", "1.2E2")}</row>'
+            + f'<row r="3">{_number("A3", "9912140633506421")}'
+            + f"{_number('B3', '0.1000000000000001')}</row>"
+            + f'<row r="4">{_number("A4", "1E15")}{_number("B4", "999999999999999")}</row>'
+        ),
+        EXPECTED,
+        rows={
+            2: ("20001234567890", "120"),
+            3: ("9912140633506421", "0.1"),
+            4: ("1000000000000000", "999999999999999"),
+        },
+        problems=frozenset({(3, "A", "id-lost-digits"), (4, "A", "id-lost-digits")}),
+    ),
+    Specimen(
+        "a.xlsx",
+        "dates and times",
+        appended(
+            ["ID", "Name"],
+            ["1", date(2001, 2, 3)],
+            ["2", datetime(2001, 2, 3, 0, 0)],  # noqa: DTZ001  a cell has no zone
+            ["3", datetime(2001, 2, 3, 8, 30)],  # noqa: DTZ001
+            ["4", time(8, 30)],
+        ),
+        EXPECTED,
+        rows={
+            2: ("1", "2001-02-03"),
+            3: ("2", "2001-02-03"),
+            4: ("3", "2001-02-03 08:30:00"),
+            5: ("4", "08:30:00"),
+        },
+    ),
+    Specimen(
+        "a.xlsx",
+        "serial numbers at the edges",
+        one(
+            HEAD
+            + "".join(
+                f'<row r="{row}">{_number(f"A{row}", serial, 1)}</row>'
+                for row, serial in enumerate(
+                    ("1", "59", "60", "61", "-5", "2958466", "45000.999999"), 2
+                )
+            ),
+            styles=styles_xml("mm/dd/yyyy"),
+        ),
+        Layout(expected=frozenset({"ID"})),
+        rows={
+            2: ("1900-01-01", ""),
+            3: ("1900-02-28", ""),
+            4: ("1900-02-29", ""),
+            5: ("1900-03-01", ""),
+            6: ("-5", ""),
+            7: ("2958466", ""),
+            8: ("2023-03-16", ""),
+        },
+    ),
+    Specimen(
+        "a.xlsx",
+        "days counted from 1904",
+        one(
+            HEAD + f'<row r="2">{_number("A2", "0", 1)}{_number("B2", "36924", 1)}</row>',
+            styles=styles_xml("yyyy\\-mm\\-dd"),
+            starts_1904=True,
+        ),
+        EXPECTED,
+        rows={2: ("1904-01-01", "2005-02-03")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.xlsx",
+        "errors and formulas",
+        one(
+            HEAD
+            + '<row r="2"><c r="A2" t="e"><v>#N/A</v></c><c r="B2"><f>1+1</f></c></row>'
+            + '<row r="3"><c r="A3"><f>1+1</f><v>2</v></c>'
+            + '<c r="B3" t="str"><f>"A"</f><v>A</v></c></row>'
+            + '<row r="4"><c r="A4" t="e"><f>1/0</f><v>#DIV/0!</v></c>'
+            + '<c r="B4" t="str"><f>""</f><v></v></c></row>'
+            + '<row r="5"><c r="A5"><f>B5</f><v></v></c></row>'
+        ),
+        EXPECTED,
+        rows={2: ("#N/A", ""), 3: ("2", "A"), 4: ("#DIV/0!", "")},
+        problems=frozenset(
+            {(2, "A", "formula-error"), (2, "B", "formula-error"), (4, "A", "formula-error")}
+        ),
+        notices=(NOTICE, NOTICE),
+    ),
+    Specimen(
+        "a.xlsx",
+        "stored ISO dates and booleans",
+        one(
+            HEAD
+            + '<row r="2"><c r="A2" t="d"><v>2001-02-03T00:00:00</v></c>'
+            + '<c r="B2" t="b"><v>0</v></c></row>'
+        ),
+        EXPECTED,
+        rows={2: ("2001-02-03", "FALSE")},
+    ),
+    Specimen(
+        "a.xlsx",
+        "rich text, phonetic hints and escapes",
+        one(
+            HEAD
+            + '<row r="2"><c r="A2" t="s"><v>0</v></c><c r="B2" t="s"><v>1</v></c></row>'
+            + '<row r="3"><c r="A3" t="s"><v>2</v></c><c r="B3" t="s"><v>3</v></c></row>',
+            strings=(
+                f'<sst xmlns="{MAIN}"><si><r><t>Ana </t></r><r><t>Silva</t></r></si>'
+                "<si><t>東京</t><rPh><t>トウキョウ</t></rPh></si>"
+                "<si><t>a_x000D_b &amp; c</t></si><si><t/></si></sst>"
+            ),
+        ),
+        EXPECTED,
+        rows={2: ("Ana Silva", "東京"), 3: ("a b & c", "")},
+    ),
+    *(
+        Specimen(
+            "a.xlsx",
+            f"wrong dimension {reference or 'missing'}",
+            one(
+                TWO + text_rows(("2", "B"), first=3),
+                before=f'<dimension ref="{reference}"/>' if reference else "",
+            ),
+            EXPECTED,
+            rows={2: ("1", "A"), 3: ("2", "B")},
+        )
+        for reference in ("A1", "A1:B2", "A1:XFD1048576", "")
+    ),
+    Specimen(
+        "a.xlsx",
+        "cells and rows without references",
+        one(
+            '<row><c t="inlineStr"><is><t>ID</t></is></c>'
+            '<c t="inlineStr"><is><t>Name</t></is></c></row>'
+            "<row><c><v>1</v></c></row>"
+        ),
+        EXPECTED,
+        rows={2: ("1", "")},
+    ),
+    Specimen(
+        "a.xlsx",
+        "prefixes and single quotes",
+        sheets(
+            {
+                "Roster": f"<x:worksheet xmlns:x='{MAIN}'><x:sheetData><x:row r='1'>"
+                "<x:c r='A1' t='inlineStr'><x:is><x:t>ID</x:t></x:is></x:c></x:row>"
+                "<x:row r='2'><x:c r='A2'><!-- a --><x:v>1<![CDATA[2]]></x:v></x:c></x:row>"
+                "</x:sheetData></x:worksheet>"
+            }
+        ),
+        rows={2: ("12",)},
+    ),
+    Specimen(
+        "a.xlsx",
+        "data behind a gap",
+        made(_gap),
+        EXPECTED,
+        rows={2: ("1", "A"), 603: ("2", "B")},
+        blank=tuple(range(3, 603)),
+    ),
+    Specimen(
+        "a.xlsx",
+        "formatted ghosts",
+        made(_ghosts),
+        EXPECTED,
+        rows={2: ("1", "A")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.xlsx",
+        "a value in the very last cell",
+        one(TWO + '<row r="1048576"><c r="XFD1048576"><v>5</v></c></row>'),
+        EXPECTED,
+        rows={2: ("1", "A", "")},
+        blank=tuple(range(3, 1_048_576)),
+        left_out=(1_048_576,),
+        problems=frozenset({(1_048_576, "", "row-left-out")}),
+        notices=("column-without-heading",),
+    ),
+    Specimen(
+        "a.xlsx",
+        "text in too many columns",
+        one(
+            HEAD
+            + '<row r="2">'
+            + "".join(f'<c r="{letter(column - 1)}2"><v>1</v></c>' for column in range(1, 1_200))
+            + "</row>"
+        ),
+        EXPECTED,
+        refusal="which no roster does",
+    ),
+    Specimen(
+        "a.xlsx",
+        "hidden rows and columns",
+        made(_hidden),
+        EXPECTED,
+        rows={2: ("1", "A"), 3: ("2", "B"), 4: ("3", "C")},
+        notices=("hidden-rows", "hidden-rows"),
+    ),
+    Specimen("a.xlsx", "two heading rows", made(_merged), EXPECTED, refusal="`header: [1, 2]`"),
+    Specimen(
+        "a.xlsx",
+        "two declared heading rows",
+        made(_merged),
+        Layout(header=(1, 2), expected=frozenset({"ID", "Contact Email", "Contact Phone"})),
+        rows={3: ("1", "a@example.org", "555-0100")},
+    ),
+    Specimen(
+        "a.xlsx",
+        "merged title above the headings",
+        made(_title),
+        rows={3: ("1", "A", "a@example.org")},
+    ),
+    Specimen(
+        "a.xlsx",
+        "the one sheet with the headings",
+        sheets({"Notes": sheet_xml(text_rows(("Read me",))), "Roster": sheet_xml(TWO)}),
+        EXPECTED,
+        rows={2: ("1", "A")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.xlsx",
+        "the one sheet with text",
+        sheets({"Empty": sheet_xml(""), "Roster": sheet_xml(TWO)}),
+        rows={2: ("1", "A")},
+    ),
+    Specimen(
+        "a.xlsx",
+        "two sheets with the headings",
+        sheets({"Fall": sheet_xml(TWO), "Spring": sheet_xml(TWO)}),
+        EXPECTED,
+        refusal='"Fall", "Spring"',
+    ),
+    Specimen(
+        "a.xlsx",
+        "the sheet that the mapping names",
+        sheets({"Fall": sheet_xml(TWO), "Spring": sheet_xml(TWO)}),
+        Layout(sheet=" SPRING"),
+        rows={2: ("1", "A")},
+    ),
+    Specimen(
+        "a.xlsx",
+        "a sheet that is not there",
+        sheets({"Fall": sheet_xml(TWO)}),
+        Layout(sheet="Spring"),
+        refusal='no sheet "Spring"',
+    ),
+    Specimen(
+        "a.xlsx",
+        "hidden sheets are not read",
+        sheets(
+            {"Old": sheet_xml(TWO), "Lists": sheet_xml(text_rows(("x",))), "New": sheet_xml(TWO)},
+            states={"Old": "hidden", "Lists": "veryHidden"},
+        ),
+        EXPECTED,
+        rows={2: ("1", "A")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.xlsx",
+        "a hidden sheet that the mapping names",
+        sheets({"Old": sheet_xml(TWO), "New": sheet_xml(TWO)}, states={"Old": "hidden"}),
+        Layout(sheet="Old"),
+        rows={2: ("1", "A")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.xlsx",
+        "no visible sheet",
+        sheets({"Old": sheet_xml(TWO)}, states={"Old": "veryHidden"}),
+        refusal="no visible sheet",
+    ),
+    Specimen("a.xlsx", "an empty sheet", one(""), refusal="is empty"),
+    Specimen(
+        "a.xlsm",
+        "macros",
+        one(TWO, members={"xl/vbaProject.bin": b"macro"}),
+        EXPECTED,
+        rows={2: ("1", "A")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.csv",
+        "workbook named as CSV",
+        one(TWO),
+        EXPECTED,
+        rows={2: ("1", "A")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "rejects.xlsx",
+        "a rejects workbook fed back",
+        appended(
+            ["ID", "Name", "Row", "Result", "Why", "What to do"],
+            ["'007", "A", 12, "rejected", "w", "d"],
+            ["1", "B", None, None, None, None],
+        ),
+        rows={12: ("'007", "A"), 13: ("1", "B")},
+    ),
+]

@@ -1,0 +1,134 @@
+"""Small .xls and .ods files, and the old container that .xls and encrypted files share."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+SECTOR = 512
+_FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+
+
+def ole(name: str, stream: bytes) -> Callable[[Path], None]:
+    """Build an old Office container with one stream ([MS-CFB])."""
+
+    def build(path: Path) -> None:
+        content = stream.ljust(4_096, b"\0")  # smaller streams would live elsewhere
+        content += b"\0" * (-len(content) % SECTOR)
+        sectors = len(content) // SECTOR
+        table = [_FAT, _END, *range(3, 2 + sectors), _END]
+        table += [_FREE] * (SECTOR // 4 - len(table))
+        header = struct.pack(
+            "<8s16xHHHHH6xIIIIIIIII",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            0x3E,
+            3,
+            0xFFFE,
+            9,
+            6,
+            0,
+            1,
+            1,
+            0,
+            4_096,
+            _END,
+            0,
+            _END,
+            0,
+        )
+        header += struct.pack("<109I", 0, *[_FREE] * 108)
+        directory = _entry("Root Entry", 5, 1, _END, 0) + _entry(name, 2, _FREE, 2, len(content))
+        path.write_bytes(
+            header + struct.pack("<128I", *table) + directory.ljust(SECTOR, b"\0") + content
+        )
+
+    return build
+
+
+def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+    encoded = name.encode("utf-16-le")
+    return struct.pack(
+        "<64sHBBIII36xIQ",
+        encoded,
+        len(encoded) + 2,
+        kind,
+        1,
+        _FREE,
+        _FREE,
+        child,
+        start,
+        size,
+    )
+
+
+def xls(rows: Sequence[Sequence[str | float]]) -> Callable[[Path], None]:
+    """Build a workbook of Excel 97 with one sheet ([MS-XLS])."""
+    cells = b""
+    for row, values in enumerate(rows):
+        for column, value in enumerate(values):
+            place = struct.pack("<HHH", row, column, 0)
+            if isinstance(value, str):
+                text = value.encode("utf-16-le")
+                cells += _record(0x204, place + struct.pack("<HB", len(value), 1) + text)
+            else:
+                cells += _record(0x203, place + struct.pack("<d", value))
+    begin = struct.pack("<HHHHII", 0x600, 5, 0, 0, 0, 0)
+    name = b"Roster"
+    sheet = struct.pack("<IHBB", 0, 0, len(name), 0) + name
+    head = len(_record(0x809, begin) + _record(0x85, sheet) + _record(0x0A, b""))
+    sheet = struct.pack("<IHBB", head, 0, len(name), 0) + name
+    begin_sheet = struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0)
+    stream = _record(0x809, begin) + _record(0x85, sheet) + _record(0x0A, b"")
+    stream += _record(0x809, begin_sheet) + cells + _record(0x0A, b"")
+    return ole("Workbook", stream)
+
+
+def _record(kind: int, content: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+def ods(
+    rows: Sequence[Sequence[str | float]], repeat: tuple[int, int] = (0, 0)
+) -> Callable[[Path], None]:
+    """Build an OpenDocument spreadsheet, at its end a value repeated over rows and columns."""
+    body = ""
+    for values in rows:
+        cells = "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{value}</text:p>'
+            "</table:table-cell>"
+            if isinstance(value, str)
+            else f'<table:table-cell office:value-type="float" office:value="{value!r}"/>'
+            for value in values
+        )
+        body += f"<table:table-row>{cells}</table:table-row>"
+    if repeat[0]:
+        body += (
+            f'<table:table-row table:number-rows-repeated="{repeat[0]}">'
+            f'<table:table-cell table:number-columns-repeated="{repeat[1]}" '
+            'office:value-type="string"><text:p>x</text:p></table:table-cell></table:table-row>'
+        )
+    spaces = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    content = (
+        f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+        f'<table:table table:name="Roster">{body}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+
+    def build(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            archive.writestr("content.xml", content, zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                "META-INF/manifest.xml",
+                '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+            )
+
+    return build

@@ -1,0 +1,203 @@
+"""What is no roster, whatever its name says, and what was made to harm."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from typing import TYPE_CHECKING
+
+from importer.model.roster import Layout
+from tests.zoo.books import EXPECTED, HEAD, NOTICE, TWO, one, sheets
+from tests.zoo.other import ods, ole, xls
+from tests.zoo.specimen import Specimen
+from tests.zoo.texts import raw
+from tests.zoo.xlsx import MAIN, sheet_xml, write_xlsx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def zipped(**members: bytes) -> Callable[[Path], None]:
+    """Build a zip archive of these members; `__` in a name stands for a slash."""
+
+    def build(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
+
+    return build
+
+
+def cut(share: float) -> Callable[[Path], None]:
+    """Build a workbook of which only this share was copied."""
+
+    def build(path: Path) -> None:
+        write_xlsx(path, {"Roster": sheet_xml(TWO)})
+        whole = path.read_bytes()
+        path.write_bytes(whole[: int(len(whole) * share)])
+
+    return build
+
+
+def encrypted(path: Path) -> None:
+    """Build a workbook whose members are marked as encrypted."""
+    write_xlsx(path, {"Roster": sheet_xml(TWO)})
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\x01\x02")
+    while at >= 0:
+        content[at + 8] |= 1
+        at = content.find(b"PK\x01\x02", at + 4)
+    path.write_bytes(content)
+
+
+def doubled(path: Path) -> None:
+    """Build a workbook with two members of one name, which readers choose between as they like."""
+    buffer = io.BytesIO()
+    write_xlsx(path, {"Roster": sheet_xml(TWO), "Rosters": sheet_xml(TWO)})
+    buffer.write(path.read_bytes().replace(b"sheet2.xml", b"sheet1.xml"))
+    path.write_bytes(buffer.getvalue())
+
+
+def lying(path: Path) -> None:
+    """Build a workbook whose directory says that a sheet is smaller than it is."""
+    write_xlsx(path, {"Roster": sheet_xml(TWO)})
+    content = bytearray(path.read_bytes())
+    at = content.rfind(b"PK\x01\x02", 0, content.rfind(b"xl/worksheets/sheet1.xml"))
+    struct.pack_into("<I", content, at + 24, 40)
+    path.write_bytes(content)
+
+
+LAUGHS = (
+    '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
+    '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">]>'
+)
+REACHES = '<!DOCTYPE x [<!ENTITY d SYSTEM "file:///etc/hostname">]>'
+ENTITY_ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>&d;</t></is></c></row>'
+DAMAGED = "is damaged or was not copied"
+UNSAFE = "is refused for safety"
+
+
+def _refused(name: str, hazard: str, build: Callable[[Path], None], words: str) -> Specimen:
+    return Specimen(name, hazard, build, EXPECTED, refusal=words)
+
+
+STRANGERS = [
+    _refused("a.csv", "empty file", raw(b""), "is empty"),
+    _refused("a.xlsx", "only blanks", raw(b"\n  \r\n"), "is empty"),
+    _refused("~$a.xlsx", "lock file", raw(b"\x05Office"), "load a.xlsx itself"),
+    _refused("a.xlsx", "PDF", raw(b"%PDF-1.7\n"), "a PDF document"),
+    _refused("a.csv", "PNG", raw(b"\x89PNG\r\n\x1a\n"), "an image"),
+    _refused("a.csv", "JPEG", raw(b"\xff\xd8\xff\xe0\x00"), "an image"),
+    _refused("a.csv", "gzip", raw(b"\x1f\x8b\x08\x00"), "a compressed file"),
+    _refused("a.doc", "RTF", raw(b"{\\rtf1 x}"), "a Word document"),
+    _refused("a.docx", "Word", zipped(word__document_xml=b"<x/>"), "a Word document"),
+    _refused("a.doc", "old Word", ole("WordDocument", b"x"), "a Word document"),
+    _refused("a.zip", "plain zip", zipped(roster_xml=b"<x/>"), "Unpack it"),
+    _refused("a.xlsx", "half a workbook", zipped(xl__styles_xml=b"<x/>"), DAMAGED),
+    _refused("a.xlsb", "binary workbook", zipped(**{"xl__workbook.bin": b"x"}), "binary Excel"),
+    _refused("a.xls", "web page", raw(b"<html><table><tr><td>ID</td></tr></table>"), "a web page"),
+    _refused(
+        "a.xls", "web page with a mark", raw(b"\xef\xbb\xbf\r\n<TABLE><tr></tr>"), "a web page"
+    ),
+    _refused("a.xml", "XML", raw(b"<?xml version='1.0'?><users/>"), "an XML file"),
+    _refused(
+        "a.xls",
+        "XML spreadsheet",
+        raw(
+            b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>'
+        ),
+        "an XML export of an old Excel",
+    ),
+    _refused("a.xlsx", "password", ole("EncryptedPackage", b"x"), "protected by a password"),
+    _refused("a.xls", "Office file without workbook", ole("Contents", b"x"), "without a workbook"),
+    _refused("a.xls", "damaged old workbook", ole("Workbook", b"\xff" * 5000), DAMAGED),
+    *(_refused("a.xlsx", f"cut at {share}", cut(share), DAMAGED) for share in (0.1, 0.5, 0.99)),
+    _refused("a.xlsx", "encrypted members", encrypted, UNSAFE),
+    _refused("a.xlsx", "two members of one name", doubled, UNSAFE),
+    _refused("a.xlsx", "directory that lies", lying, DAMAGED),
+    _refused("a.xlsx", "archive in the archive", one(TWO, members={"xl/a.zip": b"PK"}), UNSAFE),
+    _refused(
+        "a.xlsx",
+        "too many members",
+        one(TWO, members={f"xl/media/{at}": b"" for at in range(2_001)}),
+        UNSAFE,
+    ),
+    _refused("a.xlsx", "zip bomb in the sheet", one(TWO + " " * 50_000_000), UNSAFE),
+    _refused(
+        "a.xlsx", "zip bomb beside the sheets", one(TWO, members={"x": bytes(30_000_000)}), UNSAFE
+    ),
+    *(
+        _refused(
+            "a.xlsx",
+            f"{name} in the sheet",
+            sheets({"R": sheet_xml(HEAD + ENTITY_ROW, doctype=doctype)}),
+            DAMAGED,
+        )
+        for name, doctype in (("entity bomb", LAUGHS), ("entity that reaches out", REACHES))
+    ),
+    _refused(
+        "a.xlsx",
+        "entity bomb in the strings",
+        one(TWO, strings=f'{LAUGHS}<sst xmlns="{MAIN}"><si><t>&d;</t></si></sst>'),
+        DAMAGED,
+    ),
+    *(
+        _refused(
+            "a.xlsx",
+            f"entity bomb in {part}",
+            one(TWO, members={part: f"{LAUGHS}<x/>".encode()}),
+            DAMAGED,
+        )
+        for part in ("xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
+    ),
+    _refused(
+        "a.xlsx",
+        "string that is not there",
+        one(HEAD + '<row r="2"><c r="A2" t="s"><v>7</v></c></row>'),
+        DAMAGED,
+    ),
+    _refused(
+        "a.xlsx", "rows out of order", one(TWO + '<row r="1"><c r="A1"><v>1</v></c></row>'), DAMAGED
+    ),
+    _refused(
+        "a.xlsx",
+        "cells out of order",
+        one(HEAD + '<row r="2"><c r="B2"><v>1</v></c><c r="A2"><v>1</v></c></row>'),
+        DAMAGED,
+    ),
+    _refused(
+        "a.xlsx",
+        "cell beyond the sheet",
+        one(HEAD + '<row r="2"><c r="XFE2"><v>1</v></c></row>'),
+        DAMAGED,
+    ),
+    _refused("a.xlsx", "cut XML", sheets({"R": sheet_xml(TWO)[:-30]}), DAMAGED),
+    Specimen(
+        "a.xlsx",
+        "members that climb out",
+        one(TWO, members={"../../x": b"x", "/etc/x": b"x"}),
+        EXPECTED,
+        rows={2: ("1", "A")},
+    ),
+    Specimen(
+        "a.xls",
+        "old Excel",
+        xls([["ID", "Name"], ["0012345", "Müller"], [12345678, 0.5]]),
+        EXPECTED,
+        rows={2: ("0012345", "Müller"), 3: ("12345678", "0.5")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.ods",
+        "OpenDocument",
+        ods([["ID", "Name"], ["0012345", "NA"], [12345678, "B"], [1e15, "C"]]),
+        EXPECTED,
+        rows={2: ("0012345", "NA"), 3: ("12345678", "B"), 4: ("1000000000000000", "C")},
+        problems=frozenset({(4, "A", "id-lost-digits")}),
+        notices=(NOTICE,),
+    ),
+    _refused("a.ods", "repeated cells", ods([["ID", "Name"]], repeat=(1_048_576, 16_384)), DAMAGED),
+    Specimen("a.xlsx", "headings but nothing else", one(HEAD), Layout()),
+]
