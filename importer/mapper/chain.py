@@ -102,17 +102,22 @@ class Chain:
         return values
 
     def _fill_blanks(self, values: Values, batch: Batch) -> None:
-        """The default, where everything before is blank and nothing went wrong."""
+        """The default, where everything before is blank and nothing went wrong.
+
+        Where a default's own `when` does not hold, the default behind it is next.
+        """
         failed = {at for at, _, _ in values.found}
         blank = [at for at, text in enumerate(values.texts) if not text and at not in failed]
-        if self.default is None or not blank:
-            return
-        instead = self.default.run(batch.taken(blank))
         values.texts, values.content = list(values.texts), list(values.content)
-        for at, text, held in zip(blank, instead.texts, instead.content, strict=True):
-            values.texts[at] = text
-            values.content[at] = values.content[at] or held
-        values.found.extend((blank[at], finding, text) for at, finding, text in instead.found)
+        step = self.default
+        while step is not None and blank:
+            instead = step.run(batch.taken(blank))
+            for at, text, held in zip(blank, instead.texts, instead.content, strict=True):
+                values.texts[at] = text
+                values.content[at] = values.content[at] or held
+            values.found.extend((blank[at], finding, text) for at, finding, text in instead.found)
+            blank = [blank[at] for at in sorted(instead.unspoken)]
+            step = step.default
 
 
 def _spread(inner: Values, at: list[int], length: int) -> Values:

@@ -10,9 +10,10 @@ from importer.errors import MappingError
 from importer.mapper import clean, links, record
 from importer.mapper.batch import RunVariables
 from importer.mapper.chain import Chain, Step
-from importer.mapper.compiled import Compiled, Group, IdColumn, Line, Undeclared, Use
+from importer.mapper.compiled import Compiled, Undeclared, Use
 from importer.mapper.dates import ORDER_WORDS, Order, Style
 from importer.mapper.headings import Column, HeadingError, Headings
+from importer.mapper.lines import Group, IdColumn, Line
 from importer.mapper.template import Cell, Template, heading_key
 from importer.model.candidates import Entry, Scheme, Target
 from importer.model.catalogue import Code
@@ -126,7 +127,12 @@ class _Compiler:
             for step in record.chain(rule.rule)
             for template in step.templates
         )
-        whole = Entry(entry.parent, labels, entry.on_update, entry.volatile)
+        constants = {
+            line.target.label: text
+            for line, rule in zip(lines, entry.fields, strict=True)
+            if (text := rule.rule.constant) is not None
+        }
+        whole = Entry(entry.parent, labels, entry.on_update, entry.volatile, constants)
         return Group(whole, lines, asks, needed)
 
     def _line(self, rule: FieldRule, label: str, bound: Mapping[str, str]) -> Line:

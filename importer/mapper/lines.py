@@ -1,0 +1,49 @@
+"""What a compiled mapping is made of: lines, the groups of an entry, and repaired columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from importer.mapper.chain import Chain
+from importer.mapper.reading import Convert
+from importer.model.candidates import Entry, Target
+from importer.model.problem import Place
+
+Required = Literal["true", "warn", "false"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A target, its chain, and whether it may be blank.
+
+    `from_cells`: its text stands in the roster as it is, so blanks inside a code are a slip.
+    """
+
+    target: Target
+    chain: Chain
+    required: Required = "false"
+    from_cells: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An entry's lines. `asks`: something of the roster or the record is filled in somewhere.
+
+    `needed` are the labels without which it is no entry.
+    """
+
+    entry: Entry
+    lines: tuple[Line, ...]
+    asks: bool
+    needed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdColumn:
+    """A column with an `ids:` rule: its position and what is done to its cells."""
+
+    position: int
+    place: Place
+    label: str
+    steps: tuple[Convert, ...]

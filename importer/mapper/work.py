@@ -1,0 +1,138 @@
+"""One chunk on its way to candidates: values, and the problems met on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.mapper.reading import Finding, convert_all
+from importer.model.catalogue import Code, Severity
+from importer.model.policy import AccountType
+from importer.model.problem import Place, Problem
+
+if TYPE_CHECKING:
+    from importer.mapper.batch import Batch
+    from importer.mapper.chain import Values
+    from importer.mapper.coding import Coder
+    from importer.mapper.lines import Group, IdColumn, Line
+    from importer.model.candidates import Target
+    from importer.model.roster import Source
+
+
+class Work:
+    """One chunk on its way to candidates."""
+
+    def __init__(
+        self, account_type: AccountType, batch: Batch, source: Source, coder: Coder
+    ) -> None:
+        """Start with the rows that are taken, and the institution's codes."""
+        self.account_type = account_type
+        self.batch = batch
+        self.source = source
+        self.coder = coder
+        self.texts: dict[str, list[str]] = {}
+        self.unspoken: dict[str, frozenset[int]] = {}
+        self.problems: list[Problem] = []
+
+    def repair(self, ids: tuple[IdColumn, ...]) -> None:
+        """Apply the `ids:` rules to their columns."""
+        for column in ids:
+            cells = texts = self.batch.cells(column.position)
+            for step in column.steps:
+                texts, found = convert_all(texts, step)
+                for at, finding in found.items():
+                    self.report(at, finding, column.label, (column.place,), cells[at])
+            self.batch.set_cells(column.position, texts)
+
+    def run(self, line: Line) -> Values:
+        """A line's values; their findings become problems."""
+        values = line.chain.run(self.batch)
+        target = line.target
+        for at, finding, text in values.found:
+            self.report(at, finding, target.label, target.places, text)
+        step = self.coder.step(target.field, from_cells=line.from_cells)
+        if step is not None:
+            before = values.texts
+            values.texts, found = convert_all(before, step)
+            for at, finding in found.items():
+                self.report(at, finding, target.label, target.places, before[at])
+                values.found.append((at, finding, before[at]))
+        self.texts[target.label] = values.texts
+        if values.unspoken:
+            self.unspoken[target.label] = frozenset(self.batch.rows[at] for at in values.unspoken)
+        return values
+
+    def require(self, line: Line, values: Values) -> None:
+        """A problem for each row that leaves a required field blank."""
+        if line.required == "false" or all(values.texts):
+            return
+        told = {at for at, _, _ in values.found} | values.unspoken
+        severity = Severity.WARNING if line.required == "warn" else None
+        for at, text in enumerate(values.texts):
+            if not text and at not in told:
+                self._missing(at, line.target, severity)
+
+    def _missing(self, at: int, target: Target, severity: Severity | None) -> None:
+        external = self.account_type is AccountType.EXTERNAL
+        no_empl_id = external and target.label == "primary_id"
+        self.problems.append(
+            Problem.of(
+                Code.MISSING_EMPL_ID if no_empl_id else Code.MISSING_VALUE,
+                self.source.origin(self.batch.rows[at]),
+                "is blank, and this person is External" if no_empl_id else "is blank",
+                *target.places,
+                field=target.label,
+                severity=severity,
+            )
+        )
+
+    def enter(self, group: Group) -> None:
+        """An entry: left out of the rows that have nothing for it, whole in the others."""
+        lines = {line.target.label: line for line in group.lines}
+        values = {label: self.run(line) for label, line in lines.items()}
+        for label, line in lines.items():
+            self.require(line, values[label])
+        unspoken = {at for label in group.needed for at in values[label].unspoken}
+        columns = [found.content for found in values.values()]
+        rows = zip(*columns, strict=True) if group.asks else ([True] for _ in self.batch.rows)
+        there = [at not in unspoken and any(row) for at, row in enumerate(rows)]
+        for label, found in values.items():
+            if label in group.needed and lines[label].required == "false":
+                told = {at for at, _, _ in found.found}
+                for at, text in enumerate(found.texts):
+                    if there[at] and not text and at not in told:
+                        self._incomplete(at, lines[label].target, group)
+            if not all(there):
+                texts = [
+                    text if here else "" for text, here in zip(found.texts, there, strict=True)
+                ]
+                self.texts[label] = texts
+
+    def _incomplete(self, at: int, target: Target, group: Group) -> None:
+        places = target.places or tuple(p for line in group.lines for p in line.target.places)
+        self.problems.append(
+            Problem.of(
+                Code.MISSING_VALUE,
+                self.source.origin(self.batch.rows[at]),
+                f"`{target.field.name}` is blank, but other parts of the same entry are not",
+                *places,
+                field=target.label,
+                advice="Fill in the cell, or clear the other cells of this entry.",
+            )
+        )
+
+    def report(
+        self, at: int, finding: Finding, label: str, places: tuple[Place, ...], text: str
+    ) -> None:
+        """A finding of a step becomes a problem of a row."""
+        private = label == "password"
+        self.problems.append(
+            Problem.of(
+                finding.code,
+                self.source.origin(self.batch.rows[at]),
+                finding.message,
+                *places,
+                field=label,
+                value="" if private else text,
+                advice=finding.advice,
+            )
+        )
