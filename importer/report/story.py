@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from importer.ledger.journal import history
 from importer.model.catalogue import Severity
 from importer.model.plan import Act
 from importer.report.causes import Cause, causes
@@ -14,7 +15,8 @@ from importer.report.changes import Changes, Differences
 from importer.report.facts import Fact, told_facts
 from importer.report.masking import mask_all
 from importer.report.outcomes import Outcome, Outcomes
-from importer.report.wording import NextStep, Tally, effort, headline, next_step, tallies
+from importer.report.wording import NextStep, Tally, effort, next_step, sentences_of, tallies
+from importer.report.writing import told_writing
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
@@ -53,11 +55,12 @@ class Story:
     title: str
     roster: str
     run: str
-    headline: str
+    headline: tuple[str, ...]
     rows: int
     tallies: tuple[Tally, ...]
     next: NextStep
     effort: str
+    writing: str
     brakes: tuple[BrakeFinding, ...]
     grades: tuple[Grade, ...]
     outcomes: tuple[Outcome, ...]
@@ -84,11 +87,12 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
         title="Applied" if ledger.was_applied else facts.command.capitalize(),
         roster=facts.roster.path,
         run=summary.run,
-        headline=headline(summary),
+        headline=sentences_of(summary),
         rows=summary.rows,
         tallies=tallies(summary),
         next=next_step(summary, facts, workbook),
-        effort=effort(summary.calls) if summary.calls else "",
+        effort=effort(summary.calls) if summary.calls and not ledger.was_applied else "",
+        writing=told_writing(history(ledger)),
         brakes=facts.brakes,
         grades=tuple(_grades(causes(ledger.problems()))),
         outcomes=outcomes.told(ledger.problems()) if ledger.was_applied else (),

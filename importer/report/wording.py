@@ -165,8 +165,13 @@ def tallies(summary: Summary) -> tuple[Tally, ...]:
 
 def headline(summary: Summary) -> str:
     """The run in a few sentences: `97 of 120 rows are ready. 15 must be corrected, …`."""
+    return " ".join(sentences_of(summary))
+
+
+def sentences_of(summary: Summary) -> tuple[str, ...]:
+    """The sentences of the headline, the weightiest first."""
     if not summary.rows:
-        return "The roster has no rows."
+        return ("The roster has no rows.",)
     held = _listed(
         (summary.rejected, "must be corrected"),
         (summary.review, "needs your decision" if summary.review == 1 else "need your decision"),
@@ -179,7 +184,7 @@ def headline(summary: Summary) -> str:
             (summary.skipped, "not selected by the mapping"),
         )
         parts = (_ready(summary), held, aside)
-    return " ".join(f"{part}." for part in parts if part)
+    return tuple(f"{part}." for part in parts if part)
 
 
 def _listed(*parts: tuple[int, str]) -> str:
