@@ -41,8 +41,8 @@ class Entry:
     """One entry of a list as the mapping writes it, with the labels of its columns.
 
     A row has the entry when any of these columns is not blank. `constants` are labels whose value
-    is the same text in every row that has the entry, with that text. `volatile`: it holds a run variable, so it
-    never makes a row differ by itself.
+    is the same text in every row that has the entry, with that text. `volatile`: it holds a run
+    variable, so it never makes a row differ by itself.
     """
 
     parent: str

@@ -8,7 +8,7 @@ from importer.model.fields import TYPE_FIELD
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.user import Coded, Part, User
 from importer.planner.entries import build, equal, with_entries
-from importer.planner.preferred import FLAGS, elect
+from importer.planner.preferred import FLAGS, elect, wishes
 from importer.planner.values import typed
 
 if TYPE_CHECKING:
@@ -60,17 +60,19 @@ def add_password(user: User, draft: Draft, *, known: bool = False) -> User:
 
 
 def _new_entries(draft: Draft, parent: str) -> tuple[Part, ...]:
+    """The row's entries of one list, each said once, with one preferred."""
     account = draft.scheme.account_type
-    made: list[tuple[Item, Part]] = []
+    parts: list[Part] = []
+    placed: list[tuple[Item, int]] = []
     for item in draft.items(parent):
         part = build(item, account)
-        if not any(equal(parent, part, other) for _, other in made):
-            made.append((item, part))
-    parts = tuple(part for _, part in made)
-    for flag in FLAGS.get(parent, ()):
-        wished = next((place for place, (item, _) in enumerate(made) if item.says(flag)), None)
-        first = next(
-            (place for place, (item, _) in enumerate(made) if item.values.get(flag) != "false"), 0
+        twin = next(
+            (place for place, other in enumerate(parts) if equal(parent, part, other)), None
         )
-        parts = elect(parts, flag, account, wished, first)
-    return parts
+        placed.append((item, len(parts) if twin is None else twin))
+        if twin is None:
+            parts.append(part)
+    elected = tuple(parts)
+    for flag in FLAGS.get(parent, ()):
+        elected = elect(elected, flag, account, *wishes(placed, flag))
+    return elected

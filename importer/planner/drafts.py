@@ -21,6 +21,8 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 }
 """By list: the fields without which an entry is not an entry."""
 
+_ADDED_ONCE = frozenset({OnUpdate.ADD, OnUpdate.KEEP, OnUpdate.NEVER})
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -48,6 +50,11 @@ class Item:
     def says(self, flag: str) -> bool:
         """Whether the row sets a flag, such as `preferred`."""
         return self.values.get(flag) == "true"
+
+    @property
+    def enforced(self) -> bool:
+        """Whether every update sees to it, and not only the one that adds it."""
+        return not self.entry.volatile and self.entry.on_update not in _ADDED_ONCE
 
     @property
     def override(self) -> bool:
@@ -106,12 +113,17 @@ class Draft:
         return self.values.get("user_group", "")
 
     def items(self, parent: str) -> tuple[Item, ...]:
-        """The entries of a list that the row has: those with every required part."""
-        return tuple(
+        """The entries of a list that the row has: those with every required part.
+
+        In the mapping's order, but those that every update sees to come first, so that where two
+        entries contradict one another a later update does not undo what creating the user did.
+        """
+        there = (
             item
             for item in self._all_items(parent)
             if all(item.values.get(name) for name in _REQUIRED[parent])
         )
+        return tuple(sorted(there, key=lambda item: not item.enforced))
 
     def erased(self, parent: str) -> tuple[Item, ...]:
         """The entries that the row speaks of and leaves blank, where the mapping says `erase`.

@@ -25,7 +25,7 @@ from importer.planner.entries import (
     segment,
     types,
 )
-from importer.planner.preferred import FLAGS, elect
+from importer.planner.preferred import FLAGS, elect, wishes
 from importer.planner.values import alike, blanked, current, settled, typed
 
 if TYPE_CHECKING:
@@ -274,9 +274,8 @@ def _elected(work: _Work) -> Sequence[Part]:
     seats = {place: seat for seat, place in enumerate(there)}
     landed = [(item, seats[place]) for item, place in work.landed if place in seats]
     for flag in FLAGS.get(parent, ()):
-        wished = next((seat for item, seat in landed if item.says(flag)), None)
-        first = next((seat for item, seat in landed if item.values.get(flag) != "false"), None)
-        elected = elect([work.parts[place] for place in there], flag, work.account, wished, first)
+        rivals = [work.parts[place] for place in there]
+        elected = elect(rivals, flag, work.account, *wishes(landed, flag))
         for place, part in zip(there, elected, strict=True):
             work.parts[place] = part
             if place < len(work.live) and getattr(part, flag) != getattr(work.live[place], flag):

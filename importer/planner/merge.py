@@ -100,14 +100,20 @@ def _scalars(draft: Draft, live: User) -> tuple[User, list[Change], list[str]]:
 
 
 def _wanted(draft: Draft, parent: str, *, volatile: bool) -> Wanted:
-    """What the row wants of a list: lasting entries first, those of the run only if asked for."""
-    speaking = [item for item in draft.items(parent) if item.entry.on_update is not OnUpdate.NEVER]
-    passing = [item for item in speaking if item.entry.volatile]
-    lasting = [item for item in speaking if not item.entry.volatile]
+    """What the row wants of a list; entries that hold a run variable only if asked for.
+
+    Entries that this update passes over are no reason to remove what they once wrote.
+    """
+    there = draft.items(parent)
+    items = tuple(
+        item
+        for item in there
+        if item.entry.on_update is not OnUpdate.NEVER and (volatile or not item.entry.volatile)
+    )
     return Wanted(
         parent,
-        (*lasting, *passing) if volatile else tuple(lasting),
+        items,
         draft.erased(parent),
         draft.owns(parent),
-        frozenset() if volatile else frozenset(item.type for item in passing),
+        frozenset(item.type for item in there if item not in items),
     )

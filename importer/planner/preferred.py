@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from importer.model.policy import AccountType
     from importer.model.user import Part
+    from importer.planner.drafts import Item
 
 FLAGS: dict[str, tuple[str, ...]] = {
     "contact_info.address": ("preferred",),
@@ -18,6 +19,15 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "contact_info.phone": ("preferred", "preferred_sms"),
 }
 """By list: the flags that at most one entry has. `preferred` is one that some entry must have."""
+
+
+def wishes(items: Sequence[tuple[Item, int]], flag: str) -> tuple[int | None, int | None]:
+    """The entry that the row sets a flag in, and the first where it does not refuse it.
+
+    Given are the row's entries, in their order, with their places.
+    """
+    wished = next((place for item, place in items if item.says(flag)), None)
+    return wished, next((place for item, place in items if item.values.get(flag) != "false"), None)
 
 
 def elect(

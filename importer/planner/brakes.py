@@ -1,0 +1,92 @@
+"""Brakes: what a plan does to users whom Alma has already, beyond a usual load.
+
+They look at matched users only; creating users is what a load is for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from importer.model.plan import ChangeKind, Create, Unchanged, Update
+from importer.model.policy import Brake
+from importer.planner.values import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from importer.model.plan import Step
+    from importer.model.policy import BrakeLimit, Brakes
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeFinding:
+    """A brake that holds: how many of the matched users it concerns, and a sentence for people."""
+
+    brake: Brake
+    concerned: int
+    of: int
+    sentence: str
+
+
+def brakes(
+    steps: Iterable[Step], limits: Brakes, groups: frozenset[str] = frozenset()
+) -> tuple[BrakeFinding, ...]:
+    """The brakes that hold for a plan; the steps are read once.
+
+    `groups` are the user groups that the mapping can give. Where it is empty, they are taken from
+    the records that the plan would leave behind. A user who stays as he is concerns no brake.
+    """
+    changed = matched = 0
+    removals = renames = 0
+    before: Counter[str] = Counter()
+    given = set(groups)
+    for step in steps:
+        match step:
+            case Update():
+                changed += 1
+                removals += _removes(step)
+                renames += any(
+                    change.path == "last_name" and change.kind is not ChangeKind.ADD
+                    for change in step.changes
+                )
+                before[current(step.before, "user_group")] += 1
+                if not groups:
+                    given.add(current(step.after, "user_group"))
+            case Unchanged():
+                matched += 1
+            case Create() if not groups:
+                given.add(current(step.user, "user_group"))
+            case _:
+                pass
+    matched += changed
+    foreign = sum(count for group, count in before.items() if group and group not in given)
+    found = (
+        _finding(Brake.MANY_CHANGES, limits.many_changes, changed, matched, "would change"),
+        _finding(Brake.REMOVALS, limits.removals, removals, matched, "would lose a list entry"),
+        _finding(Brake.RENAMES, limits.renames, renames, matched, "would get another last name"),
+        _finding(
+            Brake.FOREIGN_GROUP,
+            limits.foreign_group,
+            foreign,
+            matched,
+            "are in a user group that the mapping does not give",
+        ),
+    )
+    return tuple(finding for finding in found if finding is not None)
+
+
+def _removes(step: Update) -> bool:
+    """Whether an entry of one of Alma's lists goes; a field that is cleared is no entry."""
+    return any(
+        change.kind is ChangeKind.REMOVE and change.path.endswith("]") for change in step.changes
+    )
+
+
+def _finding(
+    brake: Brake, limit: BrakeLimit, concerned: int, of: int, what: str
+) -> BrakeFinding | None:
+    if concerned <= limit.count or concerned * 100 <= limit.percent * of:
+        return None
+    return BrakeFinding(brake, concerned, of, f"{concerned} of {of} known users {what}")
