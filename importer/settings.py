@@ -16,7 +16,8 @@ class Settings(BaseSettings):
     """What is true of the place where the importer runs, not of a roster.
 
     `alma_rate` is in calls a second, `alma_reserve` in calls of the day that are left to others,
-    `alma_settle` in seconds before an unknown outcome is looked up.
+    `alma_settle` in seconds before an unknown outcome is looked up; `alma_plan_days` is how old a
+    plan may be when it is begun.
     """
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
@@ -27,6 +28,7 @@ class Settings(BaseSettings):
     alma_rate: float = Field(default=8, gt=0, le=50)
     alma_reserve: int = Field(default=0, ge=0)
     alma_settle: float = Field(default=90, ge=0)
+    alma_plan_days: int = Field(default=7, ge=1)
     alma_ca_bundle: Path | None = None
 
     @classmethod

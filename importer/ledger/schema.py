@@ -22,7 +22,7 @@ CREATE TABLE columns (
   labels TEXT NOT NULL, how TEXT NOT NULL, samples TEXT NOT NULL
 ) STRICT;
 CREATE TABLE rows (row INTEGER PRIMARY KEY, fate TEXT NOT NULL) STRICT;
-CREATE TABLE cells (row INTEGER PRIMARY KEY REFERENCES rows, cells TEXT NOT NULL) STRICT;
+CREATE TABLE cells (row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, cells TEXT NOT NULL) STRICT;
 CREATE TABLE problems (
   id INTEGER PRIMARY KEY, row INTEGER NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL,
   field TEXT NOT NULL, places TEXT NOT NULL, value TEXT NOT NULL, message TEXT NOT NULL,
@@ -32,14 +32,14 @@ CREATE INDEX problems_by_row ON problems (row);
 -- What is planned for a ready row, and how far it has come:
 -- planned -> intent -> applied | refused | held | unknown; unknown -> applied | planned | held
 CREATE TABLE steps (
-  row INTEGER PRIMARY KEY REFERENCES rows, act TEXT NOT NULL, primary_id TEXT NOT NULL,
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, act TEXT NOT NULL, primary_id TEXT NOT NULL,
   before TEXT NOT NULL, after TEXT NOT NULL, changes TEXT NOT NULL, override TEXT NOT NULL,
   state TEXT NOT NULL
 ) STRICT;
 CREATE INDEX steps_by_state ON steps (state);
 -- What was in Alma just before a write, and what Alma answered: the ground for an undo.
 CREATE TABLE images (
-  row INTEGER PRIMARY KEY REFERENCES rows, before TEXT NOT NULL, sent TEXT NOT NULL,
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, before TEXT NOT NULL, sent TEXT NOT NULL,
   answered TEXT NOT NULL
 ) STRICT;
 -- Append-only; each hash covers the one before, so that an edit shows.

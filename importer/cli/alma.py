@@ -1,0 +1,88 @@
+"""The way from the settings to a client that speaks to the institution's Alma."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from importer.cli.output import say
+
+if TYPE_CHECKING:
+    from importer.alma.client import Alma
+    from importer.model.codes import CodeTables
+    from importer.settings import Settings
+
+CODES = Path("codes.json")
+"""Where an institution's code tables are kept, unless another file is named."""
+
+T = TypeVar("T")
+
+
+def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
+    """What a use of Alma gives. Raises UsageError, AccessError, AlmaError."""
+    from importer.alma.address import resolve
+    from importer.alma.client import Alma
+    from importer.alma.governor import Governor
+
+    base_url = resolve(settings.alma_region, settings.alma_base_url)
+    key = settings.key
+
+    async def main() -> T:
+        governor = Governor(settings.alma_rate, settings.alma_reserve)
+        async with Alma(base_url, key, governor, ca_bundle=settings.alma_ca_bundle) as alma:
+            return await use(alma)
+
+    return asyncio.run(main())
+
+
+def saved_codes(path: Path | None) -> CodeTables:
+    """The code tables of a file, or of `codes.json` if that is here, or none.
+
+    Raises UsageError where a file that was named is not there, or a file is wrong.
+    """
+    from importer.alma.codes import read
+    from importer.model.codes import NO_CODES
+
+    if path is None and not CODES.is_file():
+        return NO_CODES
+    return read(path or CODES)
+
+
+class Stopping:
+    """Has the operator asked to stop? The second time it stops at once."""
+
+    def __init__(self) -> None:
+        """Nobody has asked."""
+        self.asked = False
+
+    def __call__(self) -> bool:
+        """Whether to begin nothing new."""
+        return self.asked
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear Ctrl-C and the system's wish to end."""
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+
+        def hear(*_: object) -> None:
+            if self.asked and task is not None:
+                task.cancel()
+                return
+            self.asked = True
+            say("Stopping: what is under way is finished and saved. Once more stops at once.")
+
+        kinds = [signal.SIGINT, signal.SIGTERM]
+        kinds += [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+        before = {
+            kind: signal.signal(kind, lambda *_: loop.call_soon_threadsafe(hear)) for kind in kinds
+        }
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)

@@ -1,0 +1,70 @@
+"""`make demo`: the whole way with the community sample, against the sandbox.
+
+It types the commands that a librarian would type, and shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from importer.cli.output import say
+from importer.errors import Exit
+
+ROSTER = Path("samples/community-patrons.xlsx")
+MAPPING = Path("mappings/community.yaml")
+
+GOOD = frozenset({Exit.DONE, Exit.ROWS_HELD})
+"""The sample has rows to be corrected on purpose."""
+
+
+def main() -> int:
+    """Fetch codes, check, plan, apply; then name the files to open."""
+    from importer.sandbox.server import Options, running
+
+    with running(Options()) as base_url:
+        host = base_url.removesuffix("/almaws/v1")
+        say(f"A sandbox, a small Alma on this computer, listens at {host}.")
+        env = {**os.environ, "ALMA_BASE_URL": host, "ALMA_API_KEY": "sandbox"}
+        env["ALMA_RATE"] = "20"
+        codes = Path("runs/demo-codes.json")
+        codes.parent.mkdir(exist_ok=True)
+        steps = [("codes", "fetch", "-f", str(codes))]
+        front = (str(ROSTER), "-m", str(MAPPING), "--codes", str(codes))
+        _run(env, *steps[0])
+        _run(env, "check", *front)
+        run = _plan(env, *front)
+        _run(env, "apply", run)
+        _run(env, "runs")
+    say()
+    say("The records are in the sandbox, which has ended now. Open these files:")
+    for name in ("report.html", "rejects.xlsx", "problems.csv"):
+        say(f"  {Path(run, name)}")
+    return Exit.DONE
+
+
+def _run(env: dict[str, str], *arguments: str) -> None:
+    say(f"\n$ importer {' '.join(arguments)}")
+    done = subprocess.run([sys.executable, "-m", "importer", *arguments], env=env, check=False)  # noqa: S603
+    if done.returncode not in GOOD:
+        sys.exit(done.returncode)
+
+
+def _plan(env: dict[str, str], *front: str) -> str:
+    """Make the plan for machines to learn its name, then show it to people."""
+    say(f"\n$ importer plan {' '.join(front)}")
+    command = [sys.executable, "-m", "importer", "plan", *front, "--json"]
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode not in GOOD:
+        sys.stderr.write(done.stderr)
+        sys.exit(done.returncode)
+    run = str(json.loads(done.stdout)["run"])
+    subprocess.run([sys.executable, "-m", "importer", "report", run], env=env, check=False)  # noqa: S603
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The commands that carry a roster into Alma: check, plan, apply, convert."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from importer.cli.output import Json, ShowValues, conclude, now, operator, say
+from importer.model.policy import Brake
+
+if TYPE_CHECKING:
+    from importer.ledger.ledger import Ledger
+    from importer.pipeline.order import Order
+
+Roster = Annotated[Path, typer.Argument(help="The spreadsheet: CSV or Excel.", show_default=False)]
+MappingFile = Annotated[
+    Path, typer.Option("-m", "--mapping", help="The mapping (YAML).", show_default=False)
+]
+Folder = Annotated[
+    Path | None, typer.Option("-o", "--output", help="The run's folder; default: under runs/.")
+]
+Codes = Annotated[
+    Path | None, typer.Option(help="Saved code tables; default: codes.json, if it is here.")
+]
+Run = Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(check)
+    app.command()(plan)
+    app.command()(apply)
+    app.command()(convert)
+
+
+def check(
+    roster: Roster,
+    mapping: MappingFile,
+    output: Folder = None,
+    codes: Codes = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Dry run, offline: read, map and check every row; write a report and the rejects."""
+    from importer.ledger.summary import summarise
+    from importer.pipeline.checking import check as check_roster
+
+    with check_roster(_order(roster, mapping, output, codes)) as ledger:
+        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+
+
+def plan(
+    roster: Roster,
+    mapping: MappingFile,
+    output: Folder = None,
+    codes: Codes = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Check, then compare with Alma (reading only): what would be created and changed."""
+    from importer.alma.client import Alma
+    from importer.cli.alma import with_alma
+    from importer.cli.progress import progress
+    from importer.ledger.summary import summarise
+    from importer.pipeline.planning import plan as plan_roster
+    from importer.settings import Settings
+
+    settings = Settings.read()
+
+    async def use(alma: Alma) -> Ledger:
+        order = _order(roster, mapping, output, codes)
+        with progress("Comparing with Alma") as advance:
+            return await plan_roster(
+                order,
+                alma,
+                settings.alma_rate,
+                lambda done, of: advance(done, of, alma.governor.notice),
+            )
+
+    with with_alma(settings, use) as ledger:
+        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+
+
+def apply(
+    run: Run,
+    limit: Annotated[int | None, typer.Option(min=0, help="Send so many rows at most.")] = None,
+    allow: Annotated[list[Brake], typer.Option(help="Let a brake pass.")] = [],  # noqa: B006
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Carry a saved plan out; run it again to go on where it stopped."""
+    from importer.cli.applying import apply_run
+    from importer.ledger.ledger import Ledger
+    from importer.ledger.lock import held
+    from importer.ledger.summary import summarise
+    from importer.pipeline.folders import find_folder
+
+    folder = find_folder(run)
+    with Ledger.open(folder) as ledger, held(folder, operator(), now()):
+        stopped = apply_run(ledger, limit, frozenset(allow), yes=yes)
+        summary = summarise(ledger, stopped)
+        return conclude(ledger, summary, as_json=as_json, show_values=show_values)
+
+
+def convert(
+    roster: Roster,
+    mapping: MappingFile,
+    to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The records' form.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    codes: Codes = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Write the ready rows' records to a file: as they would be posted, or the SIS load's zip."""
+    import tempfile
+
+    from importer.ledger.summary import summarise
+    from importer.pipeline import converting
+    from importer.pipeline.checking import check_into
+    from importer.pipeline.front import prepare
+    from importer.pipeline.runs import new_run
+
+    with tempfile.TemporaryDirectory(prefix="importer-") as nobodys:
+        order = _order(roster, mapping, Path(nobodys), codes)
+        material = prepare(order.roster, order.mapping, order.codes, order.now.date())
+        clears = converting.sis_clears(material) if to == "sis-xml" else ()
+        with new_run(order) as ledger:
+            fates = check_into(ledger, material, order)
+        with ledger:
+            files = converting.convert(material, fates, to, output)
+            summary = summarise(ledger).model_copy(update={"run": ""})
+            code = conclude(ledger, summary, as_json=as_json, show_values=show_values, files=False)
+    say(f"{summary.ready:,} records in {', '.join(map(str, files))}")
+    if clears:
+        say("A load of this file clears, in Alma, what the mapping does not speak of:")
+        say(f"  {', '.join(clears)}")
+    return code
+
+
+def _order(roster: Path, mapping: Path, output: Path | None, codes: Path | None) -> Order:
+    from importer.cli.alma import saved_codes
+    from importer.pipeline.order import Order
+
+    return Order(
+        roster=roster,
+        mapping=mapping,
+        codes=saved_codes(codes),
+        folder=output,
+        now=now(),
+        operator=operator(),
+        version=version("alma-roster-importer"),
+    )

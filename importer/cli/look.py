@@ -1,0 +1,170 @@
+"""The commands that look back: report, runs, show, purge."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from importer.cli.load import Run
+from importer.cli.output import Json, ShowValues, conclude, now, operator, printable, say
+from importer.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from importer.ledger.ledger import Ledger
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(report)
+    app.command()(runs)
+    app.command()(show)
+    app.command()(purge)
+
+
+def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
+    """Make the reports of a run again from its ledger."""
+    from importer.ledger.ledger import Ledger
+    from importer.ledger.summary import summarise
+    from importer.pipeline.folders import find_folder
+
+    with Ledger.open(find_folder(run)) as ledger:
+        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+
+
+def runs(as_json: Json = False) -> int:
+    """List the runs under runs/: who loaded what, when, and what came of it."""
+    from importer.ledger.journal import first_broken
+    from importer.ledger.summary import summarise
+
+    listed = []
+    for ledger in _ledgers():
+        with ledger:
+            facts, summary = ledger.facts, summarise(ledger)
+            listed.append(
+                {
+                    "run": str(ledger.folder),
+                    "command": facts.command,
+                    "applied": ledger.was_applied,
+                    "started": facts.started.isoformat(timespec="seconds"),
+                    "operator": facts.operator,
+                    "roster": Path(facts.roster.path).name,
+                    "sha256": facts.roster.sha256,
+                    "mapping": facts.mapping.name,
+                    "institution": facts.alma.institution if facts.alma else "",
+                    "summary": summary.model_dump(mode="json", exclude_none=True),
+                    "history_intact": first_broken(ledger) is None,
+                }
+            )
+    if as_json:
+        sys.stdout.write(json.dumps(listed) + "\n")
+        return Exit.DONE
+    if not listed:
+        say("There are no runs under runs/ yet.")
+    for one in listed:
+        _line(one)
+    return Exit.DONE
+
+
+def _line(one: dict[str, object]) -> None:
+    state = "applied" if one["applied"] else str(one["command"])
+    broken = "" if one["history_intact"] else "  HISTORY CHANGED BY HAND"
+    text = (
+        f"{one['run']}  {state}  {one['started']}  {one['operator']}  "
+        f"{one['roster']} with {one['mapping']}{broken}"
+    )
+    sys.stdout.write(printable(text) + "\n")
+
+
+def show(
+    run: Run,
+    row: Annotated[int, typer.Argument(help="The row, as the spreadsheet program counts.")],
+    show_values: ShowValues = False,
+) -> int:
+    """The life of one row: its problems, what was planned, what was sent, what came of it."""
+    from importer.ledger.journal import history
+    from importer.ledger.ledger import Ledger
+    from importer.pipeline.folders import find_folder
+    from importer.report.masking import shown
+
+    with Ledger.open(find_folder(run)) as ledger:
+        life = next(ledger.lives(row), None)
+        if life is None:
+            msg = f"The roster of this run has no row {row}."
+            raise UsageError(msg)
+        lines = [f"Row {row}: {life.fate}"]
+        if life.act:
+            lines.append(f"Planned: {life.act}")
+        for change in life.changes:
+            old, new = (
+                shown(change.path, text, show_values=show_values) or "(blank)"
+                for text in (change.old, change.new)
+            )
+            lines.append(f"  {change.path}: {old} -> {new}")
+        if life.result:
+            lines.append(f"Result: {life.result}")
+        for problem in ledger.problems(row):
+            where = ", ".join(map(str, problem.places))
+            sentence = problem.sentence(
+                shown(problem.field, problem.value, show_values=show_values)
+            )
+            lines.append(
+                f"{problem.severity}: {where} {sentence} {problem.advice} [{problem.code}]"
+            )
+        for entry in history(ledger, row):
+            time = entry.time.isoformat(timespec="seconds")
+            lines.append(f"{time}  {entry.operator}  {entry.event}  {entry.detail[:80]}")
+    for line in lines:
+        sys.stdout.write(printable(line) + "\n")
+    return Exit.DONE
+
+
+def purge(
+    older_than: Annotated[str, typer.Option(help="An age in days, such as 30d.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; otherwise only list.")] = False,
+) -> int:
+    """Remove old runs, which hold personal data. Without --yes it only says which."""
+    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
+    if found is None:
+        msg = f"{older_than} is no age in days; write it like 30d."
+        raise UsageError(msg)
+    limit = now() - timedelta(days=int(found[1]))
+    old = []
+    for ledger in _ledgers():
+        with ledger:
+            if ledger.facts.started < limit:
+                old.append(ledger.folder)
+    for folder in old:
+        if yes:
+            _remove(folder)
+        sys.stdout.write(f"{folder}\n")
+    what = "removed" if yes else "would be removed; say --yes to remove them"
+    say(f"{len(old)} runs {what}.")
+    return Exit.DONE
+
+
+def _remove(folder: Path) -> None:
+    from importer.ledger.lock import held
+
+    with held(folder, operator(), now()):
+        shutil.rmtree(folder)
+
+
+def _ledgers() -> Iterator[Ledger]:
+    """The finished runs under runs/, oldest first; what is no run is passed over."""
+    from importer.ledger.ledger import Ledger
+    from importer.pipeline.folders import RUNS
+
+    for folder in sorted(RUNS.iterdir()) if RUNS.is_dir() else ():
+        try:
+            yield Ledger.open(folder)
+        except UsageError:
+            continue

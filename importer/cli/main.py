@@ -1,0 +1,81 @@
+"""The command `importer`: its commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import typer
+
+from importer.cli import load, look, mappings, places, practice
+from importer.cli.output import printable
+from importer.errors import Exit, ImporterError
+
+app = typer.Typer(
+    name="importer",
+    help="Load library patrons into Alma from spreadsheets: check, show, then write.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for part in (load, look, mappings, places, practice):
+    part.register(app)
+
+
+def run(arguments: list[str]) -> int:
+    """Carry out a command line; the exit code. No error leaves as a traceback."""
+    os.umask(0o077)  # whatever is written may hold personal data
+    try:
+        code = app(arguments, standalone_mode=False)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Exit.DONE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  what is private is not printed
+        sentence, wrong = _understood(error)
+        if sentence:
+            sys.stderr.write(f"importer: {printable(sentence)}\n")
+            if "--json" in arguments:
+                told = json.dumps({"error": printable(sentence), "exit": wrong})
+                sys.stdout.write(f"{told}\n")
+        return wrong
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _understood(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    match error:
+        case ImporterError():
+            return str(error), error.exit
+        case KeyboardInterrupt():
+            return "Stopped.", Exit.INTERRUPTED
+        case typer.Exit():
+            return "", error.exit_code
+    usage = _usage(error)
+    return (_defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
+
+
+def _usage(error: BaseException) -> str | None:
+    """What the command-line library says of wrong flags, without its frame."""
+    message = getattr(error, "format_message", None)
+    if message is None or not hasattr(error, "exit_code"):
+        return None
+    context = getattr(error, "ctx", None)
+    hint = f" See: {context.command_path} --help" if context is not None else ""
+    return f"{message()}{hint}"
+
+
+def _defect(error: BaseException) -> str:
+    """Where it happened, without any text of an exception: that may hold a patron's data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]
+    place = "an unknown place"
+    if ours:
+        place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    return (
+        f"This is a defect of the importer ({type(error).__name__} in {place}); nothing is wrong "
+        "with what you did. Please report this line; it holds no patron's data."
+    )

@@ -1,0 +1,71 @@
+"""What the commands share: where output goes, and when and by whom a command is given."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from importer.ledger.ledger import Ledger
+    from importer.model.run import Summary
+
+Json = Annotated[bool, typer.Option("--json", help="Print the summary on stdout, for machines.")]
+ShowValues = Annotated[
+    bool, typer.Option("--show-values", help="Do not mask patrons' data in the page and here.")
+]
+
+
+def printable(text: str) -> str:
+    """The text without what could drive a terminal, line breaks aside."""
+    return re.sub(
+        r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
+    )
+
+
+def say(text: str = "") -> None:
+    """Prose goes to stderr: stdout is for what a machine may read."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def now() -> datetime:
+    """The time, with this computer's zone."""
+    return datetime.now(UTC).astimezone()
+
+
+def operator() -> str:
+    """Who gives the command, on which computer."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "somebody"
+    return f"{name}@{socket.gethostname()}"
+
+
+def conclude(
+    ledger: Ledger, summary: Summary, *, as_json: bool, show_values: bool, files: bool = True
+) -> int:
+    """Write the reports, show the result, and give the exit code.
+
+    Raises an AssertionError, which is a defect, where the rows do not add up.
+    """
+    from rich.console import Console
+
+    from importer.report.files import write_all
+    from importer.report.terminal import show
+
+    if not summary.adds_up():
+        msg = "the rows of this run do not add up"
+        raise AssertionError(msg)
+    if files:
+        write_all(ledger, summary, show_values=show_values)
+    if as_json:
+        sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
+    else:
+        show(ledger, summary, Console(stderr=True), show_values=show_values)
+    return summary.exit

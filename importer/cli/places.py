@@ -1,0 +1,150 @@
+"""The commands about the institution's Alma: codes, doctor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from importer.cli.output import Json, now, printable, say
+from importer.errors import Exit, ImporterError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from importer.alma.client import Alma
+    from importer.alma.doctor import Finding
+    from importer.model.codes import CodeTables
+
+codes = typer.Typer(help="The institution's code tables, saved for checking offline.",
+                    no_args_is_help=True)  # fmt: skip
+
+File = Annotated[
+    Path | None, typer.Option("-f", "--file", help="The file; default: codes.json here.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(codes, name="codes")
+    app.command()(doctor)
+
+
+@codes.command()
+def fetch(file: File = None) -> int:
+    """Read the tables from Alma into a file that can be shared and edited by hand."""
+    from importer.alma.codes import TABLES, write
+    from importer.alma.codes import fetch as fetch_tables
+    from importer.cli.alma import CODES, with_alma
+    from importer.settings import Settings
+
+    today = now().date()
+
+    async def use(alma: Alma) -> CodeTables:
+        return await fetch_tables(alma, TABLES, today)
+
+    tables = with_alma(Settings.read(), use)
+    path = file or CODES
+    write(path, tables)
+    count = sum(len(rows) for rows in tables.tables.values())
+    say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
+    return Exit.DONE
+
+
+@codes.command("show")
+def show_codes(
+    table: Annotated[str, typer.Argument(help="A table's name; default: list them.")] = "",
+    file: File = None,
+) -> int:
+    """Show the saved tables, or one of them."""
+    from importer.cli.alma import saved_codes
+
+    tables = saved_codes(file)
+    if not tables.tables:
+        msg = "No code tables are saved here. `importer codes fetch` reads them from Alma."
+        raise UsageError(msg)
+    if not table:
+        day = f", read on {tables.fetched}" if tables.fetched else ""
+        say(f"{tables.institution or 'Code tables'}{day}")
+        for name, rows in tables.tables.items():
+            sys.stdout.write(f"{name}: {len(rows)}\n")
+        return Exit.DONE
+    known = tables.known(table)
+    if known is None:
+        msg = f"There is no table {table}; there are {', '.join(tables.tables)}."
+        raise UsageError(msg)
+    for row in known.values():
+        disabled = "" if row.enabled else "  (disabled)"
+        sys.stdout.write(printable(f"{row.code}  {row.description}{disabled}") + "\n")
+    return Exit.DONE
+
+
+def doctor(as_json: Json = False) -> int:
+    """Look at key, rights, institution, clock, folders and code tables; say what to do."""
+    from importer.alma.doctor import State
+    from importer.alma.doctor import examine as examine_alma
+    from importer.cli.alma import saved_codes, with_alma
+    from importer.settings import Settings
+
+    findings: list[Finding] = list(_here())
+    code = Exit.DONE
+    tables = saved_codes(None)
+    today = now().date()
+
+    async def use(alma: Alma) -> tuple[Finding, ...]:
+        return await examine_alma(alma, tables, today)
+
+    try:
+        findings += with_alma(Settings.read(), use)
+    except ImporterError as error:
+        from importer.alma.doctor import Finding as Found
+
+        findings.append(Found("Alma", State.BAD, str(error)))
+        code = error.exit
+    if code is Exit.DONE and any(finding.state is State.BAD for finding in findings):
+        code = Exit.ACCESS
+    if as_json:
+        import json
+
+        rows = [
+            {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
+            for f in findings
+        ]
+        sys.stdout.write(json.dumps({"findings": rows, "exit": int(code)}) + "\n")
+        return code
+    for finding in findings:
+        advice = f" {finding.advice}" if finding.advice else ""
+        text = f"{finding.state.upper():4}  {finding.name}: {finding.sentence}{advice}"
+        sys.stdout.write(printable(text) + "\n")
+    return code
+
+
+def _here() -> Iterator[Finding]:
+    """How this folder and this computer are."""
+    from importer.alma.doctor import Finding, State
+
+    here = Path()
+    if os.access(here, os.W_OK):
+        yield Finding("Folder", State.OK, "Runs can be written here, under runs/.")
+    else:
+        yield Finding(
+            "Folder", State.BAD, "Nothing can be written in this folder.",
+            "Work in a folder of your own.",
+        )  # fmt: skip
+    free = shutil.disk_usage(here).free // 2**20
+    if free < 200:
+        yield Finding(
+            "Disk", State.WARN, f"Only {free:,} MB are free.", "Make room before a large load."
+        )
+    else:
+        yield Finding("Disk", State.OK, f"{free:,} MB are free.")
+    env = Path(".env")
+    if os.name == "posix" and env.is_file() and env.stat().st_mode & 0o077:
+        yield Finding(
+            "Key file", State.WARN, "Others on this computer can read .env, which holds the key.",
+            "Type: chmod 600 .env",
+        )  # fmt: skip

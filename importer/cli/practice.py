@@ -1,0 +1,80 @@
+"""`sandbox`: a small Alma on this computer, to practise on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from importer.cli.output import say
+from importer.errors import Exit, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command()(sandbox)
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8421,
+    db: Annotated[Path | None, typer.Option(help="Keep what is loaded in this file.")] = None,
+    key: Annotated[str, typer.Option(help="The key that it takes.")] = "sandbox",
+    rate: Annotated[float, typer.Option(min=0, help="Calls a second; 0: no limit.")] = 25,
+    daily: Annotated[int, typer.Option(min=0, help="Calls a day.")] = 100_000,
+    faults: Annotated[Path | None, typer.Option(help="A file of faults to play.")] = None,
+    seed_users: Annotated[int, typer.Option(min=0, help="Begin with so many patrons.")] = 0,
+    latency: Annotated[str, typer.Option(help="Seconds an answer takes, like 0.3-2.")] = "",
+    switch: Annotated[list[str], typer.Option(help="NAME=VALUE; `list` lists them.")] = [],  # noqa: B006
+) -> int:
+    """Run a small Alma on this computer until Ctrl-C."""
+    from importer.sandbox.server import Options, serve
+    from importer.sandbox.switches import SWITCHES
+
+    if switch == ["list"]:
+        for one in SWITCHES.values():
+            say(str(one))
+        return Exit.DONE
+    options = Options(
+        port=port,
+        db=db,
+        key=key,
+        rate=rate or None,
+        daily=daily,
+        faults=faults,
+        seed_users=seed_users,
+        latency=_latency(latency),
+        switches=dict(_switch(text) for text in switch),
+    )
+
+    def ready(base_url: str) -> None:
+        host = base_url.removesuffix("/almaws/v1")
+        say(f"The sandbox listens at {host}; Ctrl-C ends it. In another window:")
+        say(f"  export ALMA_BASE_URL={host} ALMA_API_KEY={key}")
+
+    serve(options, ready)
+    return Exit.DONE
+
+
+def _latency(text: str) -> tuple[float, float] | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9.]+)(?:-([0-9.]+))?", text)
+    try:
+        low = float(found[1]) if found else -1.0
+        high = float(found[2] or found[1]) if found else -1.0
+    except ValueError:
+        low = high = -1.0
+    if not 0 <= low <= high:
+        msg = f"--latency {text} is no span of seconds; write it like 0.3-2."
+        raise UsageError(msg)
+    return low, high
+
+
+def _switch(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        msg = f"--switch {text}: write it like NAME=VALUE."
+        raise UsageError(msg)
+    return name, value

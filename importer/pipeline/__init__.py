@@ -1,0 +1,1 @@
+"""Check, plan, apply, undo: the stages in reading order, without rules of their own."""

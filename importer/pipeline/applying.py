@@ -1,0 +1,195 @@
+"""`apply`: carry one saved plan out, from wherever it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from importer.errors import BrakeError, MappingError, StalePlanError, UsageError
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import State
+from importer.model.policy import Brake
+from importer.model.problem import Origin
+from importer.planner.compare import same_as_sent
+from importer.planner.threeway import Conflict, three_way
+from importer.writer.executor import Executor, Told
+
+if TYPE_CHECKING:
+    from importer.alma.client import Alma
+    from importer.errors import Exit
+    from importer.ledger.ledger import Ledger
+    from importer.model.run import RunFacts
+    from importer.model.user import User
+
+OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
+"""The states of steps that an apply still has to do with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What the operator allows: how many rows, which brakes to let pass, and until when to go on.
+
+    `stopping` is asked before each row. `plan_days` is how old a plan may be when it is begun.
+    """
+
+    operator: str
+    now: Callable[[], datetime]
+    stopping: Callable[[], bool]
+    tell: Callable[[Told], None]
+    settle: float
+    plan_days: int
+    limit: int | None = None
+    allowed: frozenset[Brake] = frozenset()
+
+
+class PlannersRules:
+    """How the planner compares records, for the executor."""
+
+    def reconcile(self, before: User, after: User, now: User) -> User | None:
+        """The planned changes on the record as it is now; None where somebody was there first."""
+        merged = three_way(before, after, now)
+        return None if isinstance(merged, Conflict) else merged
+
+    def kept(self, before: User | None, sent: User, answered: User) -> tuple[str, ...]:
+        """What Alma holds otherwise than it was sent."""
+        return same_as_sent(sent, answered, before)
+
+
+def left_to_do(ledger: Ledger) -> int:
+    """How many rows an apply of this run would still have to do with."""
+    marks = ", ".join("?" * len(OPEN))
+    found = ledger.connection.execute(
+        f"SELECT count(*) FROM steps WHERE act IN ('create', 'update') AND state IN ({marks})",  # noqa: S608
+        OPEN,
+    ).fetchone()
+    return int(found[0])
+
+
+def check_is_plan(ledger: Ledger) -> None:
+    """Raises UsageError where the run is a check, which has nothing to carry out."""
+    if ledger.facts.command == "check":
+        msg = f"{ledger.folder} is a check, not a plan. Make a plan with `importer plan`."
+        raise UsageError(msg)
+
+
+def check_fresh(ledger: Ledger, leave: Leave) -> None:
+    """Raises StalePlanError where the plan is too old, or for another roster or mapping."""
+    facts = ledger.facts
+    age = leave.now() - facts.started
+    if not ledger.was_applied and age > timedelta(days=leave.plan_days):
+        msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
+        raise StalePlanError(msg)
+    _check_roster(facts)
+    _check_mapping(facts)
+
+
+def check_brakes(ledger: Ledger, journal: Journal, allowed: frozenset[Brake]) -> None:
+    """Raises BrakeError for the brakes that hold and were not let pass, now or before."""
+    for brake in sorted(allowed):
+        journal.note("allowed", brake)
+    passed = {
+        str(detail)
+        for (detail,) in ledger.connection.execute(
+            "SELECT detail FROM entries WHERE event = 'allowed'"
+        )
+    }
+    holding = [finding for finding in ledger.facts.brakes if finding.brake not in passed]
+    if holding:
+        lines = [f"{finding.sentence} [{finding.brake}]" for finding in holding]
+        flags = " ".join(f"--allow {finding.brake}" for finding in holding)
+        msg = (
+            "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
+            f"Nothing was sent. Look at the report; if it is meant, run again with {flags}"
+        )
+        raise BrakeError(msg)
+
+
+async def check_institution(facts: RunFacts, alma: Alma) -> None:
+    """Raises StalePlanError where the key belongs to another Alma than the plan."""
+    planned = facts.alma
+    now = await alma.general()
+    if planned is None or (now.code, now.environment) != (planned.institution, planned.environment):
+        was = f"{planned.institution} ({planned.environment})" if planned else "no Alma"
+        msg = (
+            f"The plan was made for {was}, and this key belongs to {now.code} "
+            f"({now.environment}). Nothing was sent. Use the other key, or plan again."
+        )
+        raise StalePlanError(msg)
+
+
+async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) -> frozenset[Exit]:
+    """Do what is left of the plan; the reasons for stopping early, if any."""
+    facts = ledger.facts
+    file = Path(facts.roster.path).name
+
+    def origin(row: int) -> Origin:
+        return Origin(file, facts.roster.sheet, row)
+
+    journal.start(f"limit {leave.limit}" if leave.limit is not None else "")
+    executor = Executor(
+        alma=alma,
+        governor=alma.governor,
+        journal=journal,
+        comparing=PlannersRules(),
+        origin=origin,
+        settle=leave.settle,
+        sleep=asyncio.sleep,
+        now=leave.now,
+        passwords=passwords(facts),
+        stopping=leave.stopping,
+        tell=leave.tell,
+    )
+    stopped = await executor.run(leave.limit)
+    journal.note("paused" if left_to_do(ledger) else "finished", "")
+    return stopped
+
+
+def passwords(facts: RunFacts) -> dict[int, str]:
+    """The passwords of the roster, by row: they are kept nowhere else."""
+    from importer.mapper.document import load
+
+    if facts.command == "undo" or not load(Path(facts.mapping.path)).maps_password:
+        return {}
+    from importer.model.codes import NO_CODES
+    from importer.pipeline.front import prepare
+
+    material = prepare(Path(facts.roster.path), Path(facts.mapping.path), NO_CODES, facts.today)
+    return {
+        row: text
+        for _, candidates in material.chunks()
+        for row, text in zip(
+            candidates.frame.index.tolist(), candidates.frame["password"].tolist(), strict=True
+        )
+        if text
+    }
+
+
+def _check_roster(facts: RunFacts) -> None:
+    path = Path(facts.roster.path)
+    try:
+        same = hashlib.sha256(path.read_bytes()).hexdigest() == facts.roster.sha256
+    except OSError as error:
+        msg = f"The plan's roster {path} is not there. Put it back, or plan again."
+        raise StalePlanError(msg) from error
+    if not same:
+        msg = f"The roster {path.name} was changed since the plan was made. Plan again."
+        raise StalePlanError(msg)
+
+
+def _check_mapping(facts: RunFacts) -> None:
+    from importer.mapper.document import load
+
+    path = Path(facts.mapping.path)
+    try:
+        same = load(path).sha256 == facts.mapping.sha256
+    except MappingError as error:
+        msg = f"The plan's mapping {path} is not there, or is wrong now. Plan again."
+        raise StalePlanError(msg) from error
+    if not same:
+        msg = f"The mapping {path.name} was changed since the plan was made. Plan again."
+        raise StalePlanError(msg)

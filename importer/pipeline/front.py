@@ -1,0 +1,142 @@
+"""The front half: a roster and a mapping become candidates, problems and fates. Offline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from importer.model.catalogue import Severity
+from importer.model.plan import Fate
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import date
+    from pathlib import Path
+
+    from importer.ledger.ledger import Ledger
+    from importer.mapper.compiled import Compiled
+    from importer.mapper.document import Mapping
+    from importer.model.candidates import Candidates
+    from importer.model.codes import CodeTables
+    from importer.model.problem import Problem
+    from importer.model.roster import Chunk, Roster
+    from importer.model.run import ColumnUse
+
+SAMPLES = 3
+"""How many values of a column are shown beside what it was matched with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A roster and the mapping that was compiled for its headings."""
+
+    mapping: Mapping
+    roster: Roster
+    compiled: Compiled
+    codes: CodeTables
+    today: date
+
+    def chunks(self) -> Iterator[tuple[Chunk, Candidates]]:
+        """The roster's rows, mapped, from the first to the last, as often as asked for."""
+        for chunk in self.roster.chunks():
+            yield chunk, self.compiled.map(chunk, self.roster.source, self.codes)
+
+
+def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Material:
+    """Read the mapping, open the roster, and bring the two together.
+
+    Raises MappingError or RosterError, with everything that is wrong.
+    """
+    from importer.loader.read import read
+    from importer.mapper.batch import RunVariables
+    from importer.mapper.compile import compile_mapping
+    from importer.mapper.document import load
+
+    document = load(mapping)
+    opened = read(roster, document.layout())
+    run = RunVariables(today, opened.source.path.name, opened.source.sheet)
+    compiled = compile_mapping(document, opened.places, run).settle(opened)
+    return Material(document, opened, compiled, codes, today)
+
+
+def examine(material: Material, ledger: Ledger) -> dict[int, Fate]:
+    """Check every row; the problems go into the ledger, the fates come back in row order."""
+    from importer.validator.check import check
+    from importer.validator.twins import Twins
+
+    fates: dict[int, Fate] = {}
+    tally = Tally(ledger)
+    twins = Twins(material.mapping.duplicates)
+    samples: tuple[tuple[str, ...], ...] | None = None
+    tally.add(material.compiled.notices)
+    for chunk, candidates in material.chunks():
+        fates |= dict.fromkeys(candidates.frame.index.tolist(), Fate.READY)
+        fates |= dict.fromkeys((*candidates.skipped, *chunk.left_out), Fate.SKIPPED)
+        fates |= dict.fromkeys(chunk.blank, Fate.BLANK)
+        found = check(candidates, material.codes, material.today)
+        tally.add(chain(chunk.problems, candidates.problems, found))
+        twins.add(candidates)
+        samples = samples or _samples(chunk)
+    tally.add(twins.problems())
+    tally.add(material.roster.notices)
+    for row, fate in tally.held.items():
+        if fates.get(row) is Fate.READY:
+            fates[row] = fate
+    ledger.add_columns(_uses(material, samples or ()))
+    return dict(sorted(fates.items()))
+
+
+class Tally:
+    """Writes problems down and remembers which rows they hold back."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Begin with no row held back."""
+        self._ledger = ledger
+        self.held: dict[int, Fate] = {}
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Write problems down; a rejecting one outweighs one for review."""
+        self._ledger.add_problems(map(self._weigh, problems))
+
+    def _weigh(self, problem: Problem) -> Problem:
+        if problem.severity is Severity.REJECT:
+            self.held[problem.origin.row] = Fate.REJECTED
+        elif problem.severity is Severity.REVIEW:
+            self.held.setdefault(problem.origin.row, Fate.REVIEW)
+        return problem
+
+
+def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> None:
+    """Put these rows into the ledger as they came."""
+    if not rows:
+        return
+    for chunk in material.roster.chunks():
+        frame = chunk.frame[chunk.frame.index.isin(list(rows))]
+        ledger.add_cells(
+            zip(
+                frame.index.tolist(),
+                zip(*(frame[name].tolist() for name in frame), strict=True),
+                strict=True,
+            )
+        )
+
+
+def _samples(chunk: Chunk) -> tuple[tuple[str, ...], ...]:
+    """By column, its first different values."""
+    head = chunk.frame.head(200)
+    return tuple(
+        tuple(dict.fromkeys(text for text in head[name].tolist() if text))[:SAMPLES]
+        for name in head
+    )
+
+
+def _uses(material: Material, samples: tuple[tuple[str, ...], ...]) -> Iterator[ColumnUse]:
+    from importer.model.run import ColumnUse
+
+    used = {use.place: use for use in material.compiled.uses}
+    for position, place in enumerate(material.roster.places):
+        use = used.get(place)
+        values = samples[position] if position < len(samples) else ()
+        labels, how = (use.labels, use.how) if use else ((), "")
+        yield ColumnUse(place.letter, place.heading, labels, how, values)

@@ -1,0 +1,29 @@
+"""What somebody wants done with a roster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from importer.model.codes import CodeTables
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A roster, the mapping for it, and where the run goes.
+
+    `now` has its zone; `folder` is None for a new one under `runs/`; `operator` is who asks, on
+    which computer; `version` is the importer's.
+    """
+
+    roster: Path
+    mapping: Path
+    codes: CodeTables
+    folder: Path | None
+    now: datetime
+    operator: str
+    version: str

@@ -1,0 +1,115 @@
+"""`plan`: check, then compare each ready row with Alma. Nothing but GET is sent."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from importer.alma.spread import spread
+from importer.directory.asking import Sought, ask
+from importer.errors import UnavailableError
+from importer.model.plan import Create, Fate, Held, Update
+from importer.model.run import AlmaFacts, RunFacts
+from importer.pipeline.front import Tally, examine, keep_cells, prepare
+from importer.pipeline.runs import mapping_facts, new_run, roster_facts
+from importer.planner.brakes import brakes
+from importer.planner.decide import decide
+from importer.planner.drafts import drafts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+
+    from importer.alma.client import Alma
+    from importer.ledger.ledger import Ledger
+    from importer.model.plan import Planned, Step
+    from importer.pipeline.front import Material
+    from importer.pipeline.order import Order
+    from importer.planner.drafts import Draft
+
+FAILURES_IN_A_ROW = 5
+"""After so many rows that Alma did not answer for, the plan is given up."""
+
+
+async def plan(order: Order, alma: Alma, rate: float, tell: Callable[[int, int], None]) -> Ledger:
+    """The ledger of a plan; `tell` hears how many rows of how many were compared.
+
+    Raises RosterError, MappingError, LedgerError, AlmaError.
+    """
+    material = prepare(order.roster, order.mapping, order.codes, order.now.date())
+    with new_run(order) as ledger:
+        fates = examine(material, ledger)
+        institution = await alma.general()
+        ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
+        tally = Tally(ledger)
+        steps: list[Step] = []
+        tell(0, len(ready))
+        async with aclosing(_compare(material, ready, alma)) as planned:
+            async for one in planned:
+                steps.append(one.step)
+                tally.add(one.warnings)
+                if isinstance(one.step, Held):
+                    tally.add(one.step.problems)
+                tell(len(steps), len(ready))
+        steps.sort(key=lambda step: step.row)
+        ledger.add_steps(steps)
+        fates |= {row: fate for row, fate in tally.held.items() if row in ready}
+        ledger.add_rows(fates.items())
+        keep_cells(material, ledger, _kept(fates, steps))
+        ledger.finish(
+            RunFacts(
+                command="plan",
+                version=order.version,
+                started=order.now,
+                today=order.now.date(),
+                operator=order.operator,
+                roster=roster_facts(material),
+                mapping=mapping_facts(material),
+                alma=AlmaFacts(
+                    base_url=alma.base_url,
+                    institution=institution.code,
+                    name=institution.name,
+                    environment=institution.environment,
+                ),
+                codes_fetched=order.codes.fetched,
+                rate=rate,
+                brakes=brakes(steps, material.mapping.brakes),
+            )
+        )
+    return ledger
+
+
+async def _compare(
+    material: Material, ready: frozenset[int], alma: Alma
+) -> AsyncGenerator[Planned]:
+    """What is to be done about each ready row, as the answers come."""
+    match = material.mapping.match
+    creates = match.new == "create" and match.look_alike != "ignore"
+    failures = 0
+
+    async def one(draft: Draft) -> Planned:
+        nonlocal failures
+        found = await ask(alma, _sought(draft, by_name=creates))
+        failures = failures + 1 if found.failed else 0
+        if failures >= FAILURES_IN_A_ROW:
+            raise UnavailableError(found.failed)
+        return decide(draft, found, match)
+
+    async with aclosing(spread(alma.governor, _drafts(material, ready), one)) as answers:
+        async for planned in answers:
+            yield planned
+
+
+def _drafts(material: Material, ready: frozenset[int]) -> Iterator[Draft]:
+    for _, candidates in material.chunks():
+        yield from drafts(candidates, ready)
+
+
+def _sought(draft: Draft, *, by_name: bool) -> Sought:
+    first, last = draft.name
+    return Sought(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)
+
+
+def _kept(fates: dict[int, Fate], steps: list[Step]) -> set[int]:
+    """The rows whose cells may be needed: those that come back, now or if Alma refuses them."""
+    back = {row for row, fate in fates.items() if fate in {Fate.REJECTED, Fate.REVIEW}}
+    return back | {step.row for step in steps if isinstance(step, Create | Update)}

@@ -1,0 +1,62 @@
+"""A new run's folder and ledger, which exist whole or not at all."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from importer.ledger.ledger import Ledger
+from importer.model.run import MappingFacts, RosterFacts
+from importer.pipeline.folders import new_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from importer.pipeline.front import Material
+    from importer.pipeline.order import Order
+
+
+@contextmanager
+def new_run(order: Order) -> Iterator[Ledger]:
+    """The ledger of a new run, open for writing; removed again where the run does not end well.
+
+    Raises UsageError where its folder cannot be used, LedgerError where it cannot be written.
+    """
+    folder = new_folder(order.roster, order.now, order.folder)
+    ledger = Ledger.create(folder)
+    try:
+        with ledger.transaction():
+            yield ledger
+    except BaseException:
+        ledger.close()
+        for path in folder.glob("ledger.sqlite*"):
+            path.unlink()
+        if order.folder is None:
+            folder.rmdir()
+        raise
+
+
+def roster_facts(material: Material) -> RosterFacts:
+    """Which roster, and how it was read."""
+    source = material.roster.source
+    return RosterFacts(
+        path=str(source.path.resolve()),
+        sha256=source.sha256,
+        kind=source.kind,
+        sheet=source.sheet,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        header=source.header,
+    )
+
+
+def mapping_facts(material: Material) -> MappingFacts:
+    """Which mapping."""
+    mapping = material.mapping
+    return MappingFacts(
+        path=str(mapping.path.resolve()),
+        sha256=mapping.sha256,
+        name=mapping.name,
+        title=mapping.title,
+        account_type=mapping.account_type,
+    )

@@ -1,0 +1,62 @@
+"""What Alma's answers mean for a row, as problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.alma.refusals import refusal
+from importer.model.catalogue import Code
+from importer.model.problem import Origin, Problem
+
+if TYPE_CHECKING:
+    from importer.errors import RefusedError
+
+TAKEN = frozenset({"401851", "4018994"})
+"""Alma's codes for an identifier that somebody has already (contract 2.4)."""
+
+
+def refused(origin: Origin, error: RefusedError) -> Problem:
+    """Alma refuses the record: its reason in our words, and in its own as the value."""
+    known = refusal(error)
+    own = [f"Alma says: {error.said}"] if error.said else []
+    tracking = [f"Tracking id {error.tracking_id}."] if error.tracking_id else []
+    return Problem.of(
+        Code.REFUSED_BY_ALMA,
+        origin,
+        known.sentence,
+        field=known.field,
+        value=" ".join((f"[{error.code}]" if error.code else "", *own, *tracking)).strip(),
+        advice=known.advice,
+    )
+
+
+def vanished(origin: Origin) -> Problem:
+    """The user was there when the plan was made and is not now."""
+    return Problem.of(
+        Code.CHANGED_IN_ALMA, origin, "This user was deleted in Alma since the plan was made."
+    )
+
+
+def changed(origin: Origin) -> Problem:
+    """Somebody changed what we would change."""
+    return Problem.of(
+        Code.CHANGED_IN_ALMA,
+        origin,
+        "Someone changed in Alma, since the plan was made, what this update would change.",
+    )
+
+
+def exists_otherwise(origin: Origin) -> Problem:
+    """A create whose answer was lost, and Alma now holds something else under the identifier."""
+    return Problem.of(
+        Code.CHANGED_IN_ALMA,
+        origin,
+        "Alma has a user with this identifier now, with other values than those that were sent.",
+    )
+
+
+def kept(origin: Origin, path: str) -> Problem:
+    """Alma took the record and kept its own value of one field."""
+    return Problem.of(
+        Code.KEPT_BY_ALMA, origin, f"Alma saved the record but kept its own {path}.", field=path
+    )
