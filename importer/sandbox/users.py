@@ -111,8 +111,6 @@ def _from_source(institution: Institution, call: Call) -> Stored:
 
 
 def _kind(call: Call) -> str:
-    if not call.segments[1]:
-        raise Said.NOT_FOUND.refuse(value="")
     return call.query.get("user_id_type") or ALL_UNIQUE
 
 

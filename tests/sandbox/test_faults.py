@@ -1,0 +1,194 @@
+"""Faults on demand: what the caller sees, and what became of the call all the same."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from importer.errors import UsageError
+from importer.sandbox.faults import read_faults
+from importer.sandbox.server import Options, running
+from tests.sandbox.alma import Alma, code_of, person
+
+
+def _break(alma: Alma, rule: str) -> None:
+    answer = alma.backstage("POST", "/faults", f"rules: [{rule}]")
+    assert answer.status_code == 204, answer.text
+
+
+def _stored(alma: Alma) -> list[str]:
+    users: list[dict[str, Any]] = alma.backstage("GET", "/state").json()["users"]
+    return [str(user["primary_id"]) for user in users]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code", "applied"),
+    [
+        ("429", 429, "PER_SECOND_THRESHOLD", False),
+        ("429_daily", 429, "DAILY_THRESHOLD", False),
+        ("503", 503, "GENERAL_ERROR", False),
+        ("500_before", 500, "GENERAL_ERROR", False),
+        ("500_after", 500, "GENERAL_ERROR", True),
+        ("unauthorized", 400, "UNAUTHORIZED", False),
+        ("refuse, code: 401860", 400, "401860", False),
+    ],
+)
+def test_faults_that_answer(
+    alma: Alma, kind: str, status: int, code: str, *, applied: bool
+) -> None:
+    """The answer is an error; whether it was applied is in the log and in the state."""
+    _break(alma, f"{{on: POST, do: {kind}}}")
+    answer = alma.call("POST", "/users", person())
+    assert (answer.status_code, code_of(answer)) == (status, code)
+    assert _stored(alma) == (["P1"] if applied else [])
+    entry = alma.log()[0]
+    assert (entry["status"], entry["applied"]) == (status, applied)
+
+
+@pytest.mark.parametrize(
+    ("kind", "applied"), [("drop_before", False), ("drop_after", True), ("truncated", True)]
+)
+def test_faults_that_lose_the_answer(alma: Alma, kind: str, *, applied: bool) -> None:
+    """The connection is cut before a whole answer came; the next call works."""
+    _break(alma, f"{{on: POST, do: {kind}}}")
+    with pytest.raises(httpx.TransportError):
+        alma.call("POST", "/users", person())
+    assert _stored(alma) == (["P1"] if applied else [])
+    entry = alma.log()[0]
+    assert (entry["status"], entry["applied"]) == (0, applied)
+    assert alma.call("GET", "/users").status_code == 200
+
+
+def test_late_applies_after_the_answer_is_lost(alma: Alma) -> None:
+    """At first the user is not there; after the delay it is, and the log knows."""
+    _break(alma, "{on: POST, do: late, delay: 0.3}")
+    with pytest.raises(httpx.TransportError):
+        alma.call("POST", "/users", person())
+    assert _stored(alma) == []
+    assert alma.log()[0]["applied"] is False
+    deadline = time.monotonic() + 5
+    while not _stored(alma) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert _stored(alma) == ["P1"]
+    entry = alma.log()[0]
+    assert (entry["status"], entry["applied"]) == (0, True)
+
+
+def test_what_is_late_is_applied_when_the_sandbox_stops(tmp_path: Path) -> None:
+    """A late change is not forgotten by a restart."""
+    options = Options(db=tmp_path / "alma.db")
+    with running(options) as url, httpx.Client() as client:
+        alma = Alma(client, url)
+        _break(alma, "{on: POST, do: late, delay: 3000}")
+        with pytest.raises(httpx.TransportError):
+            alma.call("POST", "/users", person())
+    with running(options) as url, httpx.Client() as client:
+        assert _stored(Alma(client, url)) == ["P1"]
+
+
+def test_slow_answers_after_the_delay(alma: Alma) -> None:
+    """The call is applied at once and answered late; who does not wait has lost the answer."""
+    _break(alma, "{on: POST, do: slow, delay: 0.2}")
+    begun = time.monotonic()
+    assert alma.call("POST", "/users", person()).status_code == 200
+    assert time.monotonic() - begun >= 0.2
+    _break(alma, "{on: POST, do: slow, delay: 3}")
+    with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.2) as hasty:
+        Alma(hasty, alma.url).call("POST", "/users", person(primary_id="P2"))
+    assert _stored(alma) == ["P1", "P2"]
+
+
+def test_html_is_a_maintenance_page_with_200(alma: Alma) -> None:
+    """200, but a page and nothing applied."""
+    _break(alma, "{do: html}")
+    answer = alma.call("POST", "/users", person())
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert _stored(alma) == []
+
+
+def test_the_first_rule_that_fires_wins(alma: Alma) -> None:
+    """Method, path and number decide; what no rule is about works."""
+    rules = "{on: POST, path: /users, nth: 2, do: '503'}, {on: GET, path: /users/*, do: '429'}"
+    _break(alma, rules)
+    posted = [
+        alma.call("POST", "/users", person(primary_id=str(number))).status_code
+        for number in range(4)
+    ]
+    assert posted == [200, 503, 200, 200]
+    assert alma.call("GET", "/users/0").status_code == 429
+    assert alma.call("GET", "/users").status_code == 200
+    assert alma.backstage("POST", "/faults").status_code == 204
+    assert alma.call("GET", "/users/0").status_code == 200
+
+
+def test_chances_are_the_same_for_the_same_seed() -> None:
+    """A rate is a chance per call, drawn from the seed."""
+
+    def struck(seed: int) -> list[bool]:
+        faults = read_faults(f"seed: {seed}\nrules:\n  - {{rate: 0.3, do: 503}}\n", "f")
+        return [faults.strike("GET", "/users") is not None for _ in range(1000)]
+
+    assert struck(7) == struck(7)
+    assert struck(7) != struck(8)
+    assert 230 < sum(struck(7)) < 370
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("rules:\n  - {do: explode}", 2),
+        ("rules:\n  - {do: 503}\n  - {on: FETCH, do: 503}", 3),
+        ("rules:\n  - do: 503\n    rat: 0.5", 2),
+        ("rules:\n  - {do: 503, rate: 1.5}", 2),
+        ("rules:\n  - {do: 503, rate: often}", 2),
+        ("rules:\n  - {do: 503, nth: 0}", 2),
+        ("rules:\n  - {do: 503, nth: 1.5}", 2),
+        ("rules:\n  - {do: 503, nth: 1, rate: 0.5}", 2),
+        ("rules:\n  - {do: late, delay: -1}", 2),
+        ("rules:\n  - {do: refuse}", 2),
+        ("rules:\n  - {do: 503, code: 401860}", 2),
+        ("rules:\n  - {do: 503, path: 7}", 2),
+        ("rules:\n  - {rate: 0.5}", 2),
+        ("rules:\n  - drop_after", 2),
+        ("rules: {do: 503}", 1),
+        ("seed: 7\nrulez: []", 2),
+        ("seed: x", 1),
+        ("- {do: 503}", 1),
+        ("rules:\n  - {do: 503", 2),
+        ("seed: 1\nseed: 2", 2),
+        ("rules: []\n\tx: 1", 2),
+        ("a: \x00", 1),
+    ],
+)
+def test_a_wrong_faults_file_is_one_sentence_with_its_line(
+    tmp_path: Path, source: str, line: int
+) -> None:
+    """The sandbox does not start; the sentence has the file and the line."""
+    path = tmp_path / "faults.yaml"
+    path.write_text(source, "utf-8")
+    with pytest.raises(UsageError) as caught, running(Options(faults=path)):
+        pass
+    shown = str(caught.value)
+    assert shown.startswith(f"{path}: line {line}: ")
+    assert "\n" not in shown
+
+
+def test_a_missing_faults_file_is_a_sentence(tmp_path: Path) -> None:
+    """A file that is not there, or no text, is named."""
+    for path in (tmp_path / "absent.yaml", tmp_path):
+        with pytest.raises(UsageError, match="cannot be read"), running(Options(faults=path)):
+            pass
+
+
+def test_the_faults_file_is_used(tmp_path: Path) -> None:
+    """An empty file is no rule; a file with rules strikes from the first call."""
+    path = tmp_path / "faults.yaml"
+    for source, status in (("", 200), ("rules: [{do: 503}]", 503)):
+        path.write_text(source, "utf-8")
+        with running(Options(faults=path)) as url, httpx.Client() as client:
+            assert Alma(client, url).call("GET", "/users").status_code == status

@@ -1,0 +1,183 @@
+"""Keys, limits, headers and the log: what stands before Alma (contract 2.1, 2.5)."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from importer.sandbox.limits import Limits
+from importer.sandbox.refusal import RefusalError
+from importer.sandbox.server import Options, running
+from tests.sandbox.alma import Alma, code_of, person
+
+_NOON = datetime(2026, 8, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Authorization": "apikey wrong"}, 403, "INVALID_REQUEST"),
+        ({"Authorization": ""}, 400, "UNAUTHORIZED"),
+        ({"Authorization": "Bearer sandbox"}, 400, "UNAUTHORIZED"),
+        ({"Authorization": "apikey sandbox-conf"}, 400, "UNAUTHORIZED"),
+    ],
+)
+def test_keys_without_a_right_get_xml(
+    alma: Alma, headers: dict[str, str], status: int, code: str
+) -> None:
+    """A wrong, a missing and a foreign key are told apart; always XML, without a tracking id."""
+    answer = alma.call("GET", "/users", headers=headers)
+    assert (answer.status_code, code_of(answer)) == (status, code)
+    assert answer.headers["Content-Type"].startswith("application/xml")
+    assert "trackingId" not in answer.text
+
+
+def test_a_key_reaches_its_area_only(alma: Alma) -> None:
+    """The read-only key cannot write; the users key does not know the configuration."""
+    reader = replace(alma, key="sandbox-read-only")
+    assert reader.call("GET", "/users").status_code == 200
+    assert reader.call("GET", "/conf/general").status_code == 200
+    assert reader.call("GET", "/users/operation/test").status_code == 200
+    assert code_of(reader.call("POST", "/users/operation/test")) == "UNAUTHORIZED"
+    assert code_of(reader.call("POST", "/users", person())) == "UNAUTHORIZED"
+    users = replace(alma, key="sandbox-users")
+    assert users.call("POST", "/users", person()).status_code == 200
+    assert code_of(users.call("GET", "/conf/general")) == "UNAUTHORIZED"
+
+
+def test_the_key_may_be_in_the_query(alma: Alma) -> None:
+    """`?apikey=` works as well."""
+    answer = alma.client.get(f"{alma.url}/almaws/v1/users?apikey=sandbox&format=json")
+    assert answer.json() == {"total_record_count": 0}
+
+
+def test_every_answer_has_the_headers_of_the_gateway(alma: Alma) -> None:
+    """Calls left today, a request id, the gateway's name."""
+    first, second = (alma.call("GET", "/users") for _ in range(2))
+    left = [int(answer.headers["X-Exl-Api-Remaining"]) for answer in (first, second)]
+    assert left == [99_999, 99_998]
+    assert re.fullmatch(r"[0-9a-f-]{36}", first.headers["X-Request-ID"])
+    assert first.headers["X-Request-ID"] != second.headers["X-Request-ID"]
+    assert first.headers["Server"] == "Layer7-API-Gateway"
+
+
+def test_the_day_ends_when_its_calls_are_used_up(alma: Alma) -> None:
+    """After the last call of the day all are refused with 429, and nothing is applied."""
+    alma.set(remaining=1)
+    assert alma.call("POST", "/users", person()).headers["X-Exl-Api-Remaining"] == "0"
+    refused = alma.call("POST", "/users", person(primary_id="P2"))
+    assert (refused.status_code, code_of(refused)) == (429, "DAILY_THRESHOLD")
+    assert [entry["applied"] for entry in alma.log()] == [True, False]
+
+
+def test_more_than_the_rate_is_refused_unprocessed(alma: Alma) -> None:
+    """Of a burst as many calls are taken as the rate allows; the rest is 429."""
+    alma.set(rate=5)
+    answers = [alma.call("GET", "/users") for _ in range(15)]
+    taken = [answer.status_code for answer in answers]
+    assert taken[:5] == [200] * 5
+    assert taken.count(429) >= 5
+    assert code_of(answers[taken.index(429)]) == "PER_SECOND_THRESHOLD"
+
+
+def test_the_bucket_refills_with_time_and_the_day_turns_at_midnight() -> None:
+    """In a clock of its own: 10 a second means one more each tenth of a second."""
+    limits = Limits(rate=10, daily=1000)
+
+    def takes(seconds: float) -> bool:
+        try:
+            limits.take(seconds, _NOON)
+        except RefusalError:
+            return False
+        return True
+
+    assert [takes(0) for _ in range(11)] == [True] * 10 + [False]
+    assert [takes(0.25) for _ in range(3)] == [True, True, False]
+    assert sum(takes(100) for _ in range(50)) == 10
+    assert limits.remaining == 1000 - 22
+    limits.take(200, _NOON.replace(day=21))
+    assert limits.remaining == 999
+
+
+def test_all_clients_share_one_bucket(alma: Alma) -> None:
+    """Limits are the institution's, not a key's or a connection's."""
+    alma.set(rate=3)
+    with httpx.Client() as client:
+        other = Alma(client, alma.url, "sandbox-read-only")
+        taken = [side.call("GET", "/users").status_code for side in (alma, other) * 4]
+    assert taken[:3] == [200] * 3
+    assert 429 in taken[3:]
+
+
+def test_the_log_says_what_was_asked_as_it_was_sent(alma: Alma) -> None:
+    """Method, path with query, status, applied; the back door is not in it."""
+    alma.call("GET", "/users?limit=5&q=last_name~A%20B")
+    alma.call("POST", "/users", person(primary_id="a/b"))
+    alma.call("GET", "/users/a%2Fb?user_id_type=all_unique")
+    shown = [(e["method"], e["path"], e["status"], e["applied"]) for e in alma.log()]
+    assert shown == [
+        ("GET", "/almaws/v1/users?limit=5&q=last_name~A%20B", 200, False),
+        ("POST", "/almaws/v1/users", 200, True),
+        ("GET", "/almaws/v1/users/a%2Fb?user_id_type=all_unique", 200, False),
+    ]
+    alma.backstage("DELETE", "/log")
+    assert alma.log() == []
+
+
+def test_latency_delays_every_answer(alma: Alma) -> None:
+    """An answer takes at least the least latency; None takes the latency away."""
+    alma.set(latency=[0.05, 0.06])
+    begun = time.monotonic()
+    alma.call("GET", "/users")
+    assert time.monotonic() - begun >= 0.05
+    alma.set(latency=None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/nowhere", None),
+        ("POST", "/settings", {"speed": 3}),
+        ("POST", "/settings", {"rate": "fast"}),
+        ("POST", "/settings", {"switches": {"zero-hits": "sometimes"}}),
+        ("POST", "/settings", {"switches": {"no-such-switch": "on"}}),
+        ("POST", "/settings", ["rate"]),
+        ("POST", "/users/P1/edited", ["shoe_size"]),
+        ("POST", "/users/P1/edited", {"user_group": True}),
+        ("POST", "/users/nobody/edited", ["user_group"]),
+        ("POST", "/users/P1/loans", {"loans": "many"}),
+        ("PATCH", "/users/P1", ["last_name"]),
+        ("POST", "/codes/NoSuch", {"A": "B"}),
+        ("POST", "/codes/UserGroups", ["A"]),
+        ("POST", "/faults", "rules: [{do: nothing}]"),
+        ("POST", "/sis?mode=guess", "x"),
+        ("POST", "/sis", "x"),
+    ],
+)
+def test_the_back_door_refuses_with_a_sentence(
+    alma: Alma, method: str, path: str, body: object
+) -> None:
+    """A wrong request at the back door is 400 or 404 and says why."""
+    alma.create()
+    answer = alma.backstage(method, path, body)
+    assert answer.status_code in {400, 404}
+    assert len(answer.json()["error"]) > 20
+
+
+def test_other_paths_are_not_there(alma: Alma) -> None:
+    """What Alma does not have is a routing error."""
+    for path in ("/almaws/v1/bibs", "/almaws/v1", "/", "/almaws/v2/users"):
+        answer = alma.client.get(f"{alma.url}{path}", headers={"Authorization": "apikey sandbox"})
+        assert answer.status_code in {400, 404}, path
+    assert alma.call("PATCH", "/users/P1", {}).status_code == 404
+
+
+def test_the_port_is_on_loopback_only() -> None:
+    """The base URL names 127.0.0.1."""
+    with running(Options()) as url:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)

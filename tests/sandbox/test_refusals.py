@@ -1,0 +1,258 @@
+"""Every error code of contract 2.4 that a call can provoke."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person, student
+
+_TWO_PREFERRED = [email("a@example.org", preferred=True), email("b@example.org", preferred=True)]
+_HOME = {"line1": "1 Elm Street", "address_type": [coded("home")]}
+_LOST_ROLE = {"role_type": coded("214"), "scope": coded("MAIN_LIB")}
+
+REFUSED_BODIES: list[tuple[str, dict[str, Any]]] = [
+    ("401664", person(record_type=None)),
+    ("401664", person(account_type=None)),
+    ("401664", person(last_name="")),
+    ("401664", person(contact_info={"address": [{**_HOME, "line1": ""}]})),
+    ("401664", person(contact_info={"address": [{**_HOME, "address_type": []}]})),
+    ("401664", person(contact_info={"email": [{**email("a@example.org"), "email_type": []}]})),
+    ("401664", person(contact_info={"email": [email("")]})),
+    ("401664", person(contact_info={"phone": [{"phone_number": "701-555-0100"}]})),
+    ("401664", person(user_identifier=[{"value": "B1"}])),
+    ("401664", person(user_identifier=[{"id_type": coded("BARCODE")}])),
+    ("401664", person(user_note=[{"note_type": coded("OTHER")}])),
+    ("401664", person(user_note=[{"note_text": "hello"}])),
+    ("401664", person(user_block=[{"block_note": "hello"}])),
+    ("401664", person(user_statistic=[{"statistic_note": "hello"}])),
+    ("401664", person(user_role=[_LOST_ROLE])),
+    ("401852", person(user_group=coded("comm"))),
+    ("401852", person(user_group=None)),
+    ("401853", person(external_id="SIS")),
+    ("401854", student(external_id="")),
+    ("401855", person(account_type=coded("INTEXTAUTH"))),
+    ("401857", person(account_type=coded("internal"))),
+    ("401863", person(contact_info={"address": [{**_HOME, "address_type": [coded("claim")]}]})),
+    ("401863", person(record_type=coded("CONTACT"), user_identifier=[barcode("B1")])),
+    ("401864", person(contact_info={"address": [{**_HOME, "address_type": [coded("Home")]}]})),
+    ("401864", person(user_identifier=[barcode("B1", id_type=coded("NO_SUCH"))])),
+    ("401864", person(user_note=[{"note_type": coded("X"), "note_text": "hello"}])),
+    ("401864", person(user_block=[{"block_description": coded("X")}])),
+    ("401864", person(user_statistic=[{"statistic_category": coded("X")}])),
+    ("40166404", person(record_type=coded("PATRON"))),
+    ("40166404", person(gender=coded("X"))),
+    ("40166404", person(preferred_language=coded("xx"))),
+    ("40166404", person(user_title=coded("mr"))),
+    ("40166404", person(campus_code=coded("MOON"))),
+    ("40166404", person(contact_info={"address": [{**_HOME, "country": coded("US")}]})),
+    ("40166404", person(rs_library=[{"code": coded("NOWHERE")}])),
+    ("40166404", person(user_role=[{"role_type": coded("Patron")}])),
+    ("40166404", person(contact_info={"email": _TWO_PREFERRED})),
+    ("4018994", person(primary_id="B1", user_identifier=[barcode("b1")])),
+    ("4018994", person(primary_id="B1", user_identifier=[barcode("B1", status="INACTIVE")])),
+    ("4018994", person(user_identifier=[barcode("x"), barcode("X", id_type=coded("01"))])),
+    ("500038", person(password="short")),
+    ("500038", person(password="password")),
+    ("500038", person(primary_id="ada", password="my-ADA-secret")),
+    ("401676", person(first_name="x" * 256)),
+    ("401676", person(birth_date="05/15/2026")),
+    ("401676", person(birth_date="2026-02-30")),
+    ("401676", person(birth_date="")),
+    ("401676", person(force_password_change="FALSE")),
+    ("401676", person(last_name="a\x0bb")),
+    ("401676", person(last_name=["Almeida"])),
+    ("401676", person(user_group="COMM")),
+    ("401676", person(contact_info=[])),
+]
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED_BODIES)))
+def test_post_and_put_refuse(alma: Alma, number: int) -> None:
+    """A body that breaks a rule is 400 with the rule's code, and nothing is stored or changed."""
+    code, body = REFUSED_BODIES[number]
+    posted = alma.call("POST", "/users", body)
+    assert (posted.status_code, code_of(posted)) == (400, code)
+    assert alma.call("GET", "/users").json()["total_record_count"] == 0
+    kind = {"account_type", "external_id"} & set(body)
+    before = alma.create(**({"primary_id": body["primary_id"]} if not kind else {}))
+    put = alma.call("PUT", f"/users/{before['primary_id']}", body)
+    assert (put.status_code, code_of(put)) == (400, code)
+    assert alma.user(before["primary_id"]) == before
+    assert [entry["applied"] for entry in alma.log() if entry["method"] == "PUT"] == [False]
+
+
+def test_taken_identifiers(alma: Alma) -> None:
+    """An identifier that another user has is 401851, whatever its kind and case."""
+    alma.create(primary_id="Ada", user_identifier=[barcode("B1")])
+    for body in (
+        person(primary_id="ADA"),
+        person(primary_id="b1"),
+        person(primary_id="P2", user_identifier=[barcode("ada")]),
+        person(primary_id="P2", user_identifier=[barcode("b1", id_type=coded("01"))]),
+    ):
+        answer = alma.call("POST", "/users", body)
+        assert (answer.status_code, code_of(answer)) == (400, "401851")
+    alma.create(primary_id="P2")
+    put = alma.call("PUT", "/users/P2", person(primary_id="P2", user_identifier=[barcode("B1")]))
+    assert code_of(put) == "401851"
+    message = put.json()["errorList"]["error"][0]["errorMessage"]
+    assert message == "User with identifier B1 of type BARCODE already exists."
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/users/nobody", "401861"),
+        ("PUT", "/users/nobody", "401861"),
+        ("DELETE", "/users/nobody", "401861"),
+        ("POST", "/users/nobody?op=auth&password=x", "401861"),
+        ("GET", "/users/P1?user_id_type=BARCODE", "401890"),
+        ("PUT", "/users/nobody?user_id_type=BARCODE", "401890"),
+        ("DELETE", "/users/nobody?user_id_type=BARCODE", "401890"),
+        ("GET", "/users/nobody?user_id_type=linking_id", "4019998"),
+        ("GET", "/users/nobody?source_institution_code=01X", "4019990"),
+        ("POST", "/users/P1?op=auth&password=wrong", "401866"),
+        ("POST", "/users/P1", "402119"),
+        ("DELETE", "/users/P1", "401850"),
+        ("GET", "/conf/code-tables/NoSuch", "40166411"),
+        ("GET", "/conf/mapping-tables/NoSuch", "40166411"),
+    ],
+)
+def test_calls_that_find_nothing(alma: Alma, method: str, path: str, code: str) -> None:
+    """Not found has a code by how it was asked for; a user with loans cannot be deleted."""
+    alma.create()
+    alma.backstage("POST", "/users/P1/loans", {"loans": 1})
+    answer = alma.call(method, path, person() if method == "PUT" else None)
+    assert (answer.status_code, code_of(answer)) == (400, code)
+
+
+def test_kind_and_owner_of_an_external_user_are_fixed(alma: Alma) -> None:
+    """External never becomes Internal (401859) nor changes its owner (401858)."""
+    alma.create(**student())
+    internal = person(primary_id="1000001")
+    assert code_of(alma.call("PUT", "/users/1000001", internal)) == "401859"
+    other = student(external_id="OTHER")
+    assert code_of(alma.call("PUT", "/users/1000001", other)) == "401858"
+    assert code_of(alma.call("PUT", "/users/1000001", student(external_id=""))) == "401854"
+
+
+def test_put_without_primary_id(alma: Alma) -> None:
+    """PUT needs the primary id; POST generates one, unless the switch says no."""
+    alma.create()
+    assert code_of(alma.call("PUT", "/users/P1", person(primary_id=None))) == "401664"
+    made = alma.create(primary_id=None)["primary_id"]
+    assert alma.user(made)["last_name"] == "Almeida"
+    alma.set(switches={"generate-primary-id": "off"})
+    assert code_of(alma.call("POST", "/users", person(primary_id=None))) == "401664"
+
+
+def test_the_error_envelope(alma: Alma) -> None:
+    """Errors have Alma's envelope in both formats, with a tracking id in Alma's pattern."""
+    answer = alma.call("GET", "/users/nobody").json()
+    assert answer["errorsExist"] is True
+    error = answer["errorList"]["error"][0]
+    assert error["errorMessage"] == "User with identifier nobody was not found."
+    pattern = r"E\d\d-\d{10}-[A-Z0-9]{5}-AWAE\d+"
+    assert re.fullmatch(pattern, error["trackingId"])
+    shown = alma.call("GET", "/users/nobody", accept=XML).text
+    assert 'xmlns="http://com/exlibris/urm/general/xmlbeans"' in shown
+    assert re.search(f"<trackingId>{pattern}</trackingId>", shown)
+
+
+@pytest.mark.parametrize("shape", ["single", "wrapped", "text-flag", "older", "bare"])
+def test_the_envelope_has_variants(alma: Alma, shape: str) -> None:
+    """The variants that clients met in the wild can be switched on."""
+    alma.set(switches={"error-shape": shape})
+    answer = alma.call("GET", "/users/nobody").json()
+    envelope = answer.get("web_service_result", answer)
+    errors = envelope["errorList"]["error"]
+    error = errors if isinstance(errors, dict) else errors[0]
+    assert error["errorCode"] == "401861"
+    assert ("trackingId" in error) is (shape not in {"older", "bare"})
+    assert ("Tracking ID" in error["errorMessage"]) is (shape == "older")
+    assert envelope["errorsExist"] == ("true" if shape == "text-flag" else True)
+    assert ("web_service_result" in answer) is (shape == "wrapped")
+
+
+_HEAD = "<record_type>PUBLIC</record_type><account_type>INTERNAL</account_type>"
+_REST = "<primary_id>X</primary_id><last_name>Y</last_name><user_group>COMM</user_group>"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<shoe_size>43</shoe_size>",
+        "<last_name>Z</last_name>",
+        "<birth_date/>",
+        "<birth_date>05/15/2026</birth_date>",
+        "<is_researcher>maybe</is_researcher>",
+        "<gender><value>MALE</value></gender>",
+        "<gender value='MALE'/>",
+        "<contact_info><emails/><addresses/></contact_info>",
+        "<contact_info><faxes/></contact_info>",
+        "<user_notes><note/></user_notes>",
+        "<user_notes>loose text</user_notes>",
+        "loose text",
+        "<x:gender xmlns:x='urn:x'>MALE</x:gender>",
+        f"<first_name>{'x' * 256}</first_name>",
+    ],
+)
+def test_xml_that_the_schema_refuses(alma: Alma, inside: str) -> None:
+    """Unknown, repeated, misplaced and malformed elements are 401676."""
+    fine = f"<user>{_HEAD}{_REST}</user>".encode()
+    assert alma.call("POST", "/users", fine).status_code == 200
+    broken = f"<user>{_HEAD}{_REST}{inside}</user>".encode()
+    answer = alma.call("POST", "/users", broken, accept=XML)
+    assert (answer.status_code, code_of(answer)) == (400, "401676")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<user>",
+        b"{}",
+        b"<users/>",
+        b"\xff\xfe",
+        b'<!DOCTYPE user [<!ENTITY a "b">]><user>&a;</user>',
+        b'<!DOCTYPE user SYSTEM "file:///etc/passwd"><user/>',
+    ],
+)
+def test_bodies_that_are_no_xml(alma: Alma, body: bytes) -> None:
+    """What is not XML, or brings a DTD, is 401676."""
+    answer = alma.call("POST", "/users", body)
+    assert (answer.status_code, code_of(answer)) == (400, "401676")
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "body", "code"),
+    [
+        ("external-id-check", "on", student(external_id="OTHER"), "40166404"),
+        ("external-password", "refuse", student(password="long enough"), "401664"),
+        ("mandatory-email", "on", person(), "401664"),
+        ("empty-user-group", "accept", person(user_group=None), None),
+        ("unlisted-codes", "accept", person(gender=coded("X")), None),
+        ("several-preferred", "first", person(contact_info={"email": _TWO_PREFERRED}), None),
+        ("identifier-case", "sensitive", person(user_identifier=[barcode("p1")]), "4018994"),
+        (
+            "identifier-case",
+            "sensitive",
+            person(user_identifier=[barcode("x"), barcode("X")]),
+            None,
+        ),
+    ],
+)
+def test_switches_decide_what_is_uncertain(
+    alma: Alma, name: str, position: str, body: dict[str, Any], code: str | None
+) -> None:
+    """Each uncertain rule can be turned."""
+    usual = alma.call("POST", "/users", body).status_code
+    assert (usual == 200) is (code is not None and name != "identifier-case")
+    if usual == 200:
+        alma.call("DELETE", f"/users/{body['primary_id']}")
+    alma.set(switches={name: position})
+    answer = alma.call("POST", "/users", body)
+    assert (None if answer.status_code == 200 else code_of(answer)) == code

@@ -1,0 +1,227 @@
+"""PUT is swap-all, but for what Alma keeps (contract 3.1)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from importer.sandbox.merge import STICKY, Stamp, created, updated
+from importer.sandbox.record import Record
+from importer.sandbox.store import Stored
+from importer.sandbox.switches import set_switches
+from tests.sandbox.alma import Alma, barcode, code_of, coded, email, person, student
+
+_VALUES: dict[str, Any] = {
+    "user_group": coded("GRAD"),
+    "job_category": coded("Librarian"),
+    "pin_number": "1234",
+    "preferred_language": coded("fr"),
+    "campus_code": coded("MAIN"),
+    "rs_libraries": [{"code": coded("RES_SHARE")}],
+    "user_title": coded("DR"),
+    "library_notices": [{"code": coded("FulOverdueNotificationLetter"), "value": True}],
+    "pref_first_name": "Adi",
+    "pref_middle_name": "M",
+    "pref_last_name": "Al",
+    "cataloger_level": coded("10"),
+}
+_OTHERS: dict[str, Any] = {
+    "user_group": coded("FACULTY"),
+    "job_category": coded("Cataloger"),
+    "pin_number": "9999",
+    "preferred_language": coded("de"),
+    "campus_code": coded("DOWNTOWN"),
+    "rs_libraries": [{"code": coded("LAW")}],
+    "user_title": coded("PROF"),
+    "library_notices": [{"code": coded("FulUserBorrowingActivityLetter"), "value": True}],
+    "pref_first_name": "Odi",
+    "pref_middle_name": "N",
+    "pref_last_name": "Ol",
+    "cataloger_level": coded("20"),
+}
+
+
+def _plain(value: Any) -> Any:
+    """A value without descriptions."""
+    if isinstance(value, list):
+        return [{key: _plain(inner) for key, inner in entry.items()} for entry in value]
+    return value["value"] if isinstance(value, dict) else value
+
+
+def test_a_field_that_is_not_sent_is_cleared(alma: Alma) -> None:
+    """Missing means empty: scalars and lists of an Internal user go."""
+    alma.create(
+        middle_name="B", birth_date="1990-03-01", pin_number="1234", user_identifier=[barcode("B1")]
+    )
+    after = alma.update("P1", person())
+    assert (after["middle_name"], after["pin_number"], after["user_identifier"]) == ("", "", [])
+    assert "birth_date" not in after
+    alma.create(primary_id="B1")
+
+
+def test_the_primary_id_is_changed_by_put(alma: Alma) -> None:
+    """The new id in the body, the old one in the path; then the old one is free."""
+    alma.create(user_identifier=[barcode("B1")])
+    assert alma.update("B1", person(primary_id="P2"))["primary_id"] == "P2"
+    assert code_of(alma.call("GET", "/users/P1")) == "401861"
+    alma.create()
+
+
+def test_roles_stay_when_none_are_sent(alma: Alma) -> None:
+    """No roles in the body: the old ones stay; roles in the body: they replace."""
+    role = {"role_type": coded("204"), "scope": coded("MAIN_LIB"), "status": coded("nonsense")}
+    user = alma.create(user_role=[role])
+    assert user["user_role"][0]["status"]["value"] == "INACTIVE"
+    assert alma.update("P1", person())["user_role"] == user["user_role"]
+    fresh = {"role_type": coded("200"), "status": coded("")}
+    after = alma.update("P1", person(user_role=[fresh]))
+    shown = [(role["role_type"]["value"], role["status"]["value"]) for role in after["user_role"]]
+    assert shown == [("200", "ACTIVE")]
+
+
+def test_the_password_is_never_shown_and_kept_when_empty(alma: Alma) -> None:
+    """op=auth knows the password; an empty one in a PUT keeps it."""
+
+    def authenticated(password: str) -> bool:
+        headers = {"Exl-User-Pw": password}
+        return alma.call("POST", "/users/P1?op=auth", headers=headers).status_code == 204
+
+    assert alma.create(password="correct horse", force_password_change="TRUE")["password"] == ""
+    assert alma.user("P1")["force_password_change"] == "TRUE"
+    assert authenticated("correct%20horse")
+    assert not authenticated("wrong")
+    alma.update("P1", person(password=""))
+    assert authenticated("correct%20horse")
+    alma.update("P1", person(password="another secret"))
+    assert authenticated("another%20secret")
+    assert alma.call("POST", "/users/P1?op=auth&password=another+secret").status_code == 204
+    assert "another secret" not in alma.backstage("GET", "/state").text
+
+
+@pytest.mark.parametrize("name", sorted(STICKY))
+def test_sticky_fields_of_external_users(alma: Alma, name: str) -> None:
+    """Kept when edited in Alma or empty in the body, unless named in `override`."""
+    field = STICKY[name]
+    mine, other = {field: _VALUES[name]}, {field: _OTHERS[name]}
+    alma.create(**student(**mine))
+
+    def shown() -> Any:
+        return _plain(alma.user("1000001")[field])
+
+    alma.update("1000001", student(**{field: None}))
+    assert shown() == _plain(_VALUES[name]), "empty in the body"
+    alma.update("1000001", student(**other))
+    assert shown() == _plain(_OTHERS[name]), "not edited"
+    assert alma.backstage("POST", "/users/1000001/edited", [name]).status_code == 204
+    alma.update("1000001", student(**mine))
+    assert shown() == _plain(_OTHERS[name]), "edited in Alma"
+    alma.update("1000001", student(**mine), f"?override=pin_number,{name}")
+    assert shown() == _plain(_VALUES[name]), "edited, but overridden"
+
+
+def test_sticky_fields_of_internal_users_are_not_sticky(alma: Alma) -> None:
+    """Stickiness is for External users only."""
+    alma.create(pin_number="1234", preferred_language=coded("fr"))
+    alma.backstage("POST", "/users/P1/edited", ["pin_number", "preferred_language"])
+    after = alma.update("P1", person())
+    assert (after["pin_number"], after["preferred_language"]["value"]) == ("", "en")
+
+
+def test_the_group_may_be_kept_always(alma: Alma) -> None:
+    """A switch keeps an External user's group unless it is overridden."""
+    alma.create(**student())
+    alma.set(switches={"external-group": "kept"})
+    moved = student(user_group=coded("GRAD"))
+    assert alma.update("1000001", moved)["user_group"]["value"] == "UGRD"
+    assert alma.update("1000001", moved, "?override=user_group")["user_group"]["value"] == "GRAD"
+
+
+def test_staff_edits_make_fields_sticky(alma: Alma) -> None:
+    """A change at the back door counts as staff's: no call is logged, the field becomes edited."""
+    alma.create(**student(pin_number="1111", user_identifier=[barcode("B1")]))
+    calls = len(alma.log())
+    edited = alma.backstage("PATCH", "/users/1000001", {"pin_number": "2222", "middle_name": "Q"})
+    assert edited.status_code == 200
+    assert len(alma.log()) == calls
+    state = alma.backstage("GET", "/state").json()["users"][0]
+    assert (state["edited"], state["middle_name"]) == (["pin_number"], "Q")
+    assert state["user_identifier"][0]["value"] == "B1"
+    assert alma.update("1000001", student(pin_number="3333"))["pin_number"] == "2222"
+    whole = student(pin_number="4444")
+    assert alma.backstage("PUT", "/users/1000001", whole).json()["pin_number"] == "4444"
+
+
+def _emails(user: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (entry["email_address"], entry["segment_type"]) for entry in user["contact_info"]["email"]
+    ]
+
+
+def test_segments_by_account_type(alma: Alma) -> None:
+    """An Internal user's entries are Internal; an External user's say so, or are External."""
+    sent = {"email": [email("a@example.org", "External"), email("b@example.org", "nonsense")]}
+    internal = alma.create(contact_info=sent)
+    assert {segment for _, segment in _emails(internal)} == {"Internal"}
+    sent["email"].append(email("c@example.org", "Internal"))
+    external = alma.create(**student(contact_info=sent))
+    assert [segment for _, segment in _emails(external)] == ["External", "External", "Internal"]
+
+
+@pytest.mark.parametrize(
+    ("position", "expected"),
+    [
+        ("delete", [("new@example.org", "External")]),
+        ("keep", [("new@example.org", "External"), ("desk@example.org", "Internal")]),
+    ],
+)
+def test_unsent_segments_are_a_switch(
+    alma: Alma, position: str, expected: list[tuple[str, str]]
+) -> None:
+    """Sending only External entries deletes the Internal ones, or keeps them, by the switch."""
+    alma.set(switches={"unsent-segments": position})
+    before = [email("old@example.org", "External"), email("desk@example.org", "Internal")]
+    alma.create(**student(contact_info={"email": before}))
+    new = student(contact_info={"email": [email("new@example.org", preferred=True)]})
+    assert _emails(alma.update("1000001", new)) == expected
+    assert _emails(alma.update("1000001", student())) == []
+
+
+def test_internal_may_become_external(alma: Alma) -> None:
+    """PUT may turn an Internal user into an External one, with an owner."""
+    alma.create()
+    after = alma.update("P1", student(primary_id="P1", password="ignored"))
+    assert (after["account_type"]["value"], after["external_id"]) == ("EXTERNAL", "SIS")
+
+
+@pytest.mark.parametrize(("status", "day"), [("ACTIVE", "2026-08-20"), ("INACTIVE", "2026-09-01")])
+def test_status_date_follows_the_status(status: str, day: str) -> None:
+    """The status date is Alma's own and changes with the status only."""
+    body: Record = {"account_type": "INTERNAL", "status_date": "1999-01-01"}
+    first = created(body, "INST", Stamp(datetime(2026, 8, 20, tzinfo=UTC)))
+    sent: Record = {**body, "status": status}
+    when = Stamp(datetime(2026, 9, 1, tzinfo=UTC))
+    after, _ = updated(Stored(1, first, ""), sent, frozenset(), set_switches({}), when)
+    assert after["status_date"] == day
+
+
+def test_identifiers_resolve_in_any_case(alma: Alma) -> None:
+    """Any identifier finds its user, whatever the case; an inactive one by switch."""
+    alma.create(primary_id="Ada", user_identifier=[barcode("Xy7", status="INACTIVE")])
+    assert [alma.user(name)["primary_id"] for name in ("ADA", "xY7")] == ["Ada", "Ada"]
+    assert alma.user("xy7?user_id_type=BARCODE")["primary_id"] == "Ada"
+    alma.set(switches={"inactive-identifiers": "hide"})
+    assert code_of(alma.call("GET", "/users/xy7")) == "401861"
+
+
+def test_identifiers_may_be_case_sensitive(alma: Alma) -> None:
+    """With the switch, additional identifiers are told apart by case; primary ids never are."""
+    alma.set(switches={"identifier-case": "sensitive"})
+    alma.create(primary_id="Ada", user_identifier=[barcode("xy7")])
+    alma.create(primary_id="Ben", user_identifier=[barcode("XY7")])
+    assert alma.user("XY7")["primary_id"] == "Ben"
+    assert alma.user("xy7")["primary_id"] == "Ada"
+    assert alma.user("ADA")["primary_id"] == "Ada"
+    assert code_of(alma.call("GET", "/users/Xy7")) == "401861"
+    assert code_of(alma.call("POST", "/users", person(primary_id="XY7"))) == "401851"
