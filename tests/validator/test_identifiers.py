@@ -1,0 +1,145 @@
+"""Identifiers within rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from importer.errors import MappingError
+from importer.model.catalogue import Code, Severity
+from importer.model.codes import NO_CODES
+from importer.model.policy import AccountType, IdRule
+from importer.validator.check import check
+from importer.validator.identifiers import has_check_digit
+from tests.validator.building import (
+    BARCODE,
+    TODAY,
+    candidates,
+    checked,
+    found,
+    with_values,
+)
+
+FOURTEEN = {"primary_id": IdRule(digits=14)}
+SEVEN = {"primary_id": IdRule(digits=7)}
+
+
+@pytest.mark.parametrize("text", ["123456", "12345678", "12345a7", "１２３４５６７", "123-456"])
+def test_digits_of_the_column(text: str) -> None:
+    """An identifier has exactly the digits that its column asks for."""
+    problems = checked(with_values(id=text), account_type=AccountType.EXTERNAL, rules=SEVEN)
+    assert found(problems) == [("malformed-id", 2, "primary_id")]
+    assert problems[0].severity is Severity.REJECT
+    assert problems[0].value == text
+
+
+def test_pattern_of_the_column() -> None:
+    """An identifier matches its column's pattern as a whole."""
+    rules = {"primary_id": IdRule(pattern="2[0-9]{13}")}
+    assert checked(with_values(id=BARCODE), rules=rules) == []
+    assert found(checked(with_values(id=BARCODE + "0"), rules=rules)) == [
+        ("malformed-id", 2, "primary_id")
+    ]
+
+
+def test_a_pattern_without_end_stops_the_run() -> None:
+    """A pattern that takes too long is the mapping's fault, said by its column and no value."""
+    rules = {"primary_id": IdRule(pattern="(a|aa)+$")}
+    with pytest.raises(MappingError, match="primary_id") as stop:
+        checked(with_values(id="a" * 60 + "b"), rules=rules)
+    assert "aaa" not in str(stop.value)
+
+
+def test_check_digit() -> None:
+    """The last digit of a barcode agrees with the others, by modulus 10."""
+    rules = {"primary_id": IdRule(digits=14, check_digit="mod10")}
+    assert checked(with_values(id=BARCODE), rules=rules) == []
+    assert found(checked(with_values(id=BARCODE[:-1] + "0"), rules=rules)) == [
+        ("malformed-id", 2, "primary_id")
+    ]
+
+
+@pytest.mark.parametrize("text", ["79927398713", "4111111111111111", "20001234567893", "0"])
+def test_known_check_digits(text: str) -> None:
+    """Numbers known to be right are right, and wrong with any other last digit."""
+    wrong = [digit for digit in "0123456789" if digit != text[-1]]
+    assert has_check_digit(text)
+    assert not any(has_check_digit(text[:-1] + digit) for digit in wrong)
+
+
+@pytest.mark.parametrize("text", ["000000000", "99999999", "N/A", "tbd", "None", "0"])
+def test_placeholders(text: str) -> None:
+    """What stands where an identifier is not known is none."""
+    for name in ("id", "barcode"):
+        problems = checked(with_values(**{name: text}))
+        assert [problem.code for problem in problems] == [Code.MALFORMED_ID]
+
+
+@pytest.mark.parametrize("text", ["1.23457E+12", "2E+13", "2.00012e+13", "1,23457E+12"])
+def test_rounded_numbers(text: str) -> None:
+    """What the spreadsheet program rounded has lost its digits, whatever its column asks for."""
+    problems = checked(with_values(id=text), rules=FOURTEEN)
+    assert found(problems) == [("id-lost-digits", 2, "primary_id")]
+
+
+@pytest.mark.parametrize("text", ["1E5", "73928e05", "A1E+X", "E10"])
+def test_not_every_e_is_an_exponent(text: str) -> None:
+    """Identifiers may hold the letter E."""
+    assert checked(with_values(id=text)) == []
+
+
+@pytest.mark.parametrize("text", ["١٢٣", "12²", "१२३४"])
+def test_other_digits(text: str) -> None:
+    """Digits of another script are no digits for Alma."""
+    assert found(checked(with_values(id=text))) == [("malformed-id", 2, "primary_id")]
+
+
+@pytest.mark.parametrize("text", [" AB1", "AB1 ", "A\tB", "A\u200bB", "A‑B", "A’B", ".", ".."])
+def test_impossible_characters(text: str) -> None:
+    """No identifier has blanks around it, unseen characters or typographic signs, or is dots."""
+    problems = checked(with_values(id=text))
+    assert found(problems) == [("malformed-id", 2, "primary_id")]
+    assert problems[0].severity is Severity.REJECT
+
+
+@pytest.mark.parametrize("mark", list(r"/\%?#;"))
+def test_awkward_characters(mark: str) -> None:
+    """Characters that Alma's addresses stumble over are a warning."""
+    problems = checked(with_values(id=f"AB{mark}17"))
+    assert found(problems) == [("malformed-id", 2, "primary_id")]
+    assert problems[0].severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("text", ["1234567", "12345678", "123456789"])
+def test_an_internal_patron_with_an_empl_id(text: str) -> None:
+    """Seven to nine digits in an Internal mapping look like an EMPL ID."""
+    problems = checked(with_values(id=text))
+    assert found(problems) == [("looks-like-empl-id", 2, "primary_id")]
+    assert problems[0].severity is Severity.WARNING
+
+
+def test_an_empl_id_where_it_belongs() -> None:
+    """In an External mapping, or by the column's own rule, such an identifier is right."""
+    external = AccountType.EXTERNAL
+    assert checked(with_values(id="1234567"), account_type=external) == []
+    assert checked(with_values(id="1234567"), rules=SEVEN) == []
+    assert checked(with_values(barcode="1234567")) == []
+
+
+def test_swapped_columns() -> None:
+    """Where most values of two columns fit each other's rule, the roster as a whole says so."""
+    rules = {"primary_id": IdRule(digits=14), "user_identifier[0].value": IdRule(digits=7)}
+    people = [with_values(id=f"100000{row}", barcode=f"2000123456789{row}") for row in range(5)]
+    people.append(with_values(id=BARCODE, barcode="1234567"))
+    problems = list(check(candidates(*people, rules=rules), NO_CODES, TODAY))
+    whole = [problem for problem in problems if problem.origin.row == 0]
+    assert found(whole) == [("malformed-id", 0, "primary_id")]
+    assert {problem.origin.row for problem in problems} == {0, 2, 3, 4, 5, 6}
+
+
+def test_columns_in_their_place_are_not_swapped() -> None:
+    """A few wrong identifiers do not make a swapped column."""
+    rules = {"primary_id": IdRule(digits=14), "user_identifier[0].value": IdRule(digits=7)}
+    people = [with_values(id=f"2000123456789{row}", barcode=f"100000{row}") for row in range(5)]
+    people.append(with_values(id="1234567", barcode=BARCODE))
+    problems = list(check(candidates(*people, rules=rules), NO_CODES, TODAY))
+    assert {problem.origin.row for problem in problems} == {7}

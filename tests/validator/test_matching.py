@@ -1,0 +1,34 @@
+"""How well twins are told, on labelled pairs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.validator.matching import KINDS, PAGE, Pair, judged, page
+
+EXACT = ("same id", "same identifier", "same person")
+
+
+@pytest.fixture(scope="module")
+def results() -> list[tuple[Pair, str]]:
+    """Every labelled pair with what it was told to be."""
+    return judged()
+
+
+def test_there_are_enough_pairs(results: list[tuple[Pair, str]]) -> None:
+    """Each kind has pairs, and together they are enough to measure."""
+    assert len(results) >= 300
+    assert {pair.expected for pair, _ in results} == set(KINDS)
+
+
+def test_exact_kinds_miss_none(results: list[tuple[Pair, str]]) -> None:
+    """Identifiers and persons that are the same are always told, and nothing else is."""
+    for kind in EXACT:
+        meant = [pair for pair, _ in results if pair.expected == kind]
+        told = [pair for pair, answer in results if answer == kind]
+        assert told == meant
+
+
+def test_the_page_has_the_measured_figures(results: list[tuple[Pair, str]]) -> None:
+    """docs/reference/matching.md is what `python -m tests.validator.matching` writes."""
+    assert PAGE.read_text("utf-8") == page(results)

@@ -1,0 +1,334 @@
+"""The checks across rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.model.catalogue import Code, Severity
+from importer.model.policy import Duplicates
+from importer.model.problem import Problem
+from importer.validator.twins import Twins
+from tests.validator.building import SHORT, candidates, found, twins
+
+
+def person(number: int, **values: str) -> dict[str, str]:
+    """A person of whom nothing agrees with another one's."""
+    names = ["Ada North", "Bert South", "Cora East", "Dirk West", "Elsa Hill", "Finn Dale"]
+    first, last = names[number % len(names)].split()
+    plain = {
+        "id": f"2000000000{number:04}",
+        "first": first,
+        "last": last,
+        "birth": f"19{60 + number % 40}-0{1 + number % 9}-1{number % 9}",
+        "email": f"person{number}@example.org",
+        "phone": f"605-555-01{number % 100:02}",
+        "street": f"{number} Elm St",
+        "zip": "57069",
+        "barcode": f"OB{number:04}",
+    }
+    row = {label: (plain | values).get(name, "") for name, label in SHORT.items()}
+    return row | {"user_group": values.get("user_group", "COMM")}
+
+
+def sentences(problems: Sequence[Problem]) -> list[str]:
+    """What the problems say."""
+    return [problem.message for problem in problems]
+
+
+def test_different_people_are_no_twins() -> None:
+    """A roster of different people has no twins."""
+    assert twins(*map(person, range(6))) == []
+
+
+def test_no_rows_have_no_twins() -> None:
+    """Without a row there is nothing to compare."""
+    assert list(Twins(Duplicates()).problems()) == []
+    assert twins(person(1)) == []
+
+
+def test_same_id() -> None:
+    """Every row of one primary identifier is rejected, capitals or not, and names the others."""
+    problems = twins(person(0, id="ab1"), person(1), person(2, id="AB1"), person(3, id="Ab1"))
+    assert found(problems) == [
+        ("duplicate-id", 2, "primary_id"),
+        ("duplicate-id", 4, "primary_id"),
+        ("duplicate-id", 5, "primary_id"),
+    ]
+    assert {problem.severity for problem in problems} == {Severity.REJECT}
+    assert [problem.value for problem in problems] == ["ab1", "AB1", "Ab1"]
+    assert "rows 4 and 5" in problems[0].message
+    assert "rows 2 and 5" in problems[1].message
+
+
+def test_blank_ids_are_not_the_same() -> None:
+    """A missing identifier is another problem."""
+    assert twins(person(0, id="", barcode=""), person(1, id="", barcode="")) == []
+
+
+def test_many_rows_are_counted() -> None:
+    """Five rows are named, the others counted."""
+    problems = twins(*(person(number, id="AB1") for number in range(6)), person(7, id="AB1"))
+    assert "rows 3, 4, 5, 6, 7 and 1 more" in problems[0].message
+    assert "rows 2, 3, 4, 5, 6 and 1 more" in problems[6].message
+
+
+def test_keep_first() -> None:
+    """By policy the first row is kept, not flagged, and the twin of nobody else."""
+    policy = Duplicates(same_id="keep first")
+    problems = twins(person(0), person(1), person(0), person(0), policy=policy)
+    assert found(problems) == [("duplicate-id", 4, "primary_id"), ("duplicate-id", 5, "primary_id")]
+    assert {problem.severity for problem in problems} == {Severity.REJECT}
+    assert all("row 2" in problem.advice for problem in problems)
+
+
+def test_keep_heaviest() -> None:
+    """By policy the row whose group weighs most is kept; among equals, the first."""
+    policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
+    rows = [person(0, user_group=group) for group in ("UNLISTED", "COMM", "FAC", "FAC")]
+    problems = twins(*rows, policy=policy)
+    assert [problem.origin.row for problem in problems] == [2, 3, 5]
+    assert all("row 4" in problem.advice for problem in problems)
+
+
+@pytest.mark.parametrize("change", [{"last": "Other"}, {"birth": "1999-09-09"}])
+@pytest.mark.parametrize("same_id", ["keep first", "keep heaviest"])
+def test_differing_duplicates_are_never_settled(
+    change: dict[str, str], same_id: Literal["keep first", "keep heaviest"]
+) -> None:
+    """Where rows of one identifier are not of one person, all of them go to review."""
+    rows = [person(0), person(0, barcode="", **change)]
+    problems = twins(*rows, policy=Duplicates(same_id=same_id, similar_person="off"))
+    ids = [problem for problem in problems if problem.code is Code.DUPLICATE_ID]
+    assert [(problem.origin.row, problem.severity) for problem in ids] == [
+        (2, Severity.REVIEW),
+        (3, Severity.REVIEW),
+    ]
+
+
+def test_same_identifier_in_two_rows() -> None:
+    """An identifier stands in one row only, capitals or not."""
+    problems = twins(person(0, barcode="x9"), person(1), person(2, barcode="X9"))
+    label = SHORT["barcode"]
+    assert found(problems) == [
+        ("duplicate-identifier", 2, label),
+        ("duplicate-identifier", 4, label),
+    ]
+    assert "row 4" in problems[0].message
+
+
+def test_same_identifier_across_columns() -> None:
+    """One row's barcode is not another row's primary identifier."""
+    problems = twins(person(0, id="K77"), person(1, barcode="k77"))
+    assert found(problems) == [
+        ("duplicate-identifier", 2, "primary_id"),
+        ("duplicate-identifier", 3, SHORT["barcode"]),
+    ]
+
+
+def test_same_identifier_within_a_row() -> None:
+    """Alma refuses a record that holds one value twice; both columns are named."""
+    (problem,) = twins(person(0, id="K77", barcode="K77"))
+    assert (problem.code, problem.field) == (Code.DUPLICATE_IDENTIFIER, "primary_id")
+    assert {place.heading for place in problem.places} == {"primary_id", SHORT["barcode"]}
+    assert "row" not in problem.message.replace("in this row", "")
+
+
+@pytest.mark.parametrize("shared", ["birth", "email"])
+def test_same_person(shared: str) -> None:
+    """One name and one birth date or e-mail under two identifiers is held for review."""
+    one = person(0, first="José", last="O’Neil-Ruiz")
+    two = person(1, first="jose", last="ONeil Ruiz", **{shared: one[SHORT[shared]]})
+    problems = twins(one, person(2), two)
+    assert found(problems) == [
+        ("duplicate-person", 2, "last_name"),
+        ("duplicate-person", 4, "last_name"),
+    ]
+    assert {problem.severity for problem in problems} == {Severity.REVIEW}
+    assert SHORT[shared] in {place.heading for place in problems[0].places}
+    assert "row 4" in problems[0].message
+    assert "row 2" in problems[1].message
+
+
+def test_same_person_with_swapped_names() -> None:
+    """It counts as one name whichever part stands first."""
+    birth = "1990-01-01"
+    rows = person(0, first="Wei", last="Zhang", birth=birth), person(1, first="Zhang", last="Wei")
+    rows[1][SHORT["birth"]] = birth
+    assert {problem.code for problem in twins(*rows)} == {Code.DUPLICATE_PERSON}
+
+
+def test_same_person_names_every_member() -> None:
+    """Who agrees with one by birth date and with another by e-mail is of one group with both."""
+    rows = [
+        person(0, first="Ida", last="Blum", birth="1990-01-01", email="x@example.org"),
+        person(1, first="Ida", last="Blum", birth="1990-01-01", email="y@example.org"),
+        person(2, first="Ida", last="Blum", birth="1985-05-05", email="Y@example.org"),
+    ]
+    problems = twins(*rows)
+    assert [problem.origin.row for problem in problems] == [2, 3, 4]
+    assert "rows 3 and 4" in problems[0].message
+
+
+def test_one_identifier_is_one_person() -> None:
+    """Rows of the same primary identifier are told as such, and not as one person twice."""
+    assert {problem.code for problem in twins(person(0), person(0, barcode=""))} == {
+        Code.DUPLICATE_ID
+    }
+
+
+def test_a_family_may_share_an_email() -> None:
+    """An e-mail alone makes nobody the same person."""
+    assert twins(person(0, email="a@example.org"), person(1, email="a@example.org")) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "severity"),
+    [("review", Severity.REVIEW), ("reject", Severity.REJECT), ("warn", Severity.WARNING)],
+)
+def test_same_person_by_policy(
+    policy: Literal["review", "reject", "warn"], severity: Severity
+) -> None:
+    """The mapping says how bad it is."""
+    rows = person(0), person(0, id="Z1", barcode="Z2")
+    problems = twins(*rows, policy=Duplicates(same_person=policy))
+    assert [problem.severity for problem in problems] == [severity, severity]
+
+
+def test_switches() -> None:
+    """Both comparisons of persons can be turned off."""
+    same = person(0), person(0, id="Z1", barcode="Z2")
+    near = person(0), person(0, id="Z1", barcode="Z2", last="Nort")
+    assert twins(*same, policy=Duplicates(same_person="off")) == []
+    assert twins(*near, policy=Duplicates(similar_person="off")) == []
+    assert {problem.code for problem in twins(*near)} == {Code.SIMILAR_PERSON}
+
+
+@pytest.mark.parametrize("shared", ["birth", "email", "phone", "street"])
+def test_similar_person(shared: str) -> None:
+    """A near name and one agreement more is a warning."""
+    one = person(0, first="Jennifer", last="Anderson")
+    two = person(1, first="Jenifer", last="Andersen", **{shared: one[SHORT[shared]]})
+    if shared != "birth":
+        two[SHORT["birth"]] = ""
+    problems = twins(one, person(2), two)
+    assert found(problems) == [
+        ("similar-person", 2, "last_name"),
+        ("similar-person", 4, "last_name"),
+    ]
+    assert {problem.severity for problem in problems} == {Severity.WARNING}
+    assert "row 4" in problems[0].message
+
+
+def test_twins_are_two_people() -> None:
+    """One birth date, last name and address with different first names is not similar."""
+    one = person(0, first="Emma", last="Larson")
+    two = one | {"first_name": "Olivia", "primary_id": "Z1", SHORT["barcode"]: "Z2"}
+    assert twins(one, two) == []
+
+
+def test_parent_and_child_of_one_name() -> None:
+    """One name and address with birth dates of two generations is never more than a warning."""
+    one = person(0, birth="1955-02-03")
+    two = one | {"birth_date": "1985-11-12", "primary_id": "Z1", SHORT["barcode"]: "Z2"}
+    two[SHORT["email"]] = "other@example.org"
+    assert {problem.severity for problem in twins(one, two)} == {Severity.WARNING}
+
+
+def test_an_office_phone_makes_nobody_similar() -> None:
+    """A number and an address of very many rows are not taken for a person's own."""
+    rows = [
+        person(number, first="Jon", last="Lee", phone="605-555-0100", street="1 Hall", birth="")
+        for number in range(300)
+    ]
+    assert twins(*rows) == []
+    assert len(twins(*rows[:150])) == 150
+
+
+def test_a_crowded_birth_date_is_compared_along_the_names() -> None:
+    """Near names of one birth date are told, however many rows have that date."""
+    rows = [
+        person(number, first=f"{chr(97 + number % 26)}qx{number}", last=f"{number}zw")
+        for number in range(400)
+    ]
+    rows.append(person(500, first="Jennifer", last="Anderson"))
+    rows.append(person(501, first="Jenifer", last="Anderson"))
+    for row in rows:
+        row["birth_date"] = "2000-01-01"
+    assert {401 + 1, 402 + 1} <= {problem.origin.row for problem in twins(*rows)}
+
+
+FEW = {
+    "id": ["A1", "a1", "B2", "C3", "D4", ""],
+    "first": ["Ana", "ána", "Anna", "Peter", ""],
+    "last": ["Ruiz", "ruiz", "Ruis", "Holm"],
+    "birth": ["1990-03-01", "1990-01-03", "1961-07-08", ""],
+    "email": ["x@example.org", "X@example.org", ""],
+    "phone": ["605-555-0100", "+1 605 555 0100", ""],
+    "street": ["1 Elm St", "1 elm st.", ""],
+    "zip": ["57069", ""],
+    "barcode": ["A1", "B9", ""],
+}
+"""Few values, so that rows collide in every way."""
+
+PEOPLE = st.lists(
+    st.tuples(*map(st.sampled_from, FEW.values())).map(
+        lambda values: {SHORT[name]: text for name, text in zip(FEW, values, strict=True)}
+    ),
+    max_size=12,
+)
+POLICIES = st.builds(
+    Duplicates,
+    same_id=st.sampled_from(["reject", "keep first", "keep heaviest"]),
+    same_person=st.sampled_from(["review", "warn", "off"]),
+)
+
+
+def told(people: Sequence[dict[str, str]], order: Sequence[int], cuts: Sequence[int],
+         policy: Duplicates) -> list[Problem]:  # fmt: skip
+    """The twins of rows that come in some order and in some chunks, with their own numbers."""
+    collector = Twins(policy)
+    bounds = [0, *sorted(cut % (len(order) + 1) for cut in cuts), len(order)]
+    empty = dict.fromkeys((SHORT[name] for name in FEW), "")
+    for start, end in pairwise(bounds):
+        some = order[start:end]
+        chunk = candidates(*([people[place] for place in some] or [empty]),
+                           rows=[place + 2 for place in some] or [1000 + start])  # fmt: skip
+        collector.add(chunk)
+    return list(collector.problems())
+
+
+@given(PEOPLE, POLICIES, st.data())
+def test_order_and_chunks_make_no_difference(
+    people: list[dict[str, str]], policy: Duplicates, data: st.DataObject
+) -> None:
+    """The same rows have the same twins, in whatever order and chunks they come."""
+    places = list(range(len(people)))
+    order = data.draw(st.permutations(places))
+    cuts = data.draw(st.lists(st.integers(0, 12), max_size=3))
+    assert told(people, order, cuts, policy) == told(people, places, [], policy)
+
+
+@given(PEOPLE)
+def test_twins_are_mutual(people: list[dict[str, str]]) -> None:
+    """If a row names another as its twin, that one is flagged for the same and names it back."""
+    named: dict[Code, set[tuple[int, int]]] = {}
+    counted: set[tuple[Code, int]] = set()
+    for problem in told(people, range(len(people)), [], Duplicates()):
+        own = problem.origin.row
+        text, unnamed = re.subn(r" and [0-9]+ more", "", problem.message)
+        if unnamed:
+            counted.add((problem.code, own))
+        found_rows = re.search(r"rows? ([0-9][0-9, and]*)", text)
+        for other in re.findall(r"[0-9]+", found_rows[1] if found_rows else ""):
+            named.setdefault(problem.code, set()).add((own, int(other)))
+    for code, pairs in named.items():
+        for one, two in pairs:
+            assert one != two
+            assert (two, one) in pairs or (code, two) in counted
