@@ -17,7 +17,7 @@ def what(problem: Problem, *, show_values: bool) -> str:
     """What is wrong, as a sentence that begins with its subject, without the column."""
     value = shown(problem.field, problem.value, show_values=show_values)
     text = problem.sentence(value).strip()
-    return text + "." if text and text[-1] not in ".?!:" else text
+    return text + "." if text and text[-1] not in ".?!:…" else text
 
 
 def sentence(problem: Problem, *, show_values: bool) -> str:

@@ -17,16 +17,13 @@ _UNSEEN = re.compile(
 )
 
 
-def _picture(found: re.Match[str]) -> str:
-    number = ord(found.group())
-    if number < 0x20:
-        return chr(0x2400 + number)
-    return "␡" if number == 0x7F else f"⟨U+{number:04X}⟩"
+def _number(found: re.Match[str]) -> str:
+    return f"⟨U+{ord(found.group()):04X}⟩"
 
 
 def visible(text: str) -> str:
-    """The text on one line, with a picture for each character that nobody could see.
+    """The text on one line, with its number in place of each character that cannot be seen.
 
     Joiners between letters stay: scripts need them.
     """
-    return _UNSEEN.sub(_picture, _BLANKS.sub(" ", text))
+    return _UNSEEN.sub(_number, _BLANKS.sub(" ", text))

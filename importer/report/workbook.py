@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -15,111 +13,52 @@ from importer.model.rejects import ADDED
 from importer.report.causes import causes
 from importer.report.returned import Returned, returned
 from importer.report.sentences import places, what
+from importer.report.sheets import (
+    COLOURS,
+    LAST_ROW,
+    WIDEST_REASON,
+    Formats,
+    Sheet,
+    formats_of,
+    free_name,
+    sheet_name,
+)
 from importer.report.visible import visible
-from importer.report.wording import SEVERITIES, number, row_numbers, rows
+from importer.report.wording import SEVERITIES, command, number, row_numbers, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
     from importer.ledger.ledger import Ledger
+    from importer.model.run import RunFacts
     from importer.report.causes import Cause
-
-LONGEST_CELL = 32_767
-"""Characters in a cell, by Excel's file format."""
-
-LAST_ROW = 1_048_575
-"""Counted from 0, by Excel's file format."""
 
 MOST_COMMENTS = 10_000
 """Excel opens a sheet with more comments than this very slowly, and with 65,530 not at all."""
 
 LONGEST_COMMENT = 1_000
-NARROWEST, WIDEST, WIDEST_REASON = 9, 40, 60
-
-ROWS, PROBLEMS, HOW_TO = "Rejected rows", "Problems", "How to send it back"
-
-_COLOURS = {
-    Severity.REJECT: "#F8C9C4",
-    Severity.REVIEW: "#FFE3A3",
-    Severity.WARNING: "#FFF7D1",
-}
-
-_NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\]")
-
-_STEPS = (
-    "Correct the coloured cells on the first sheet. Point at a cell to read what is wrong with it; "
-    "the columns Why and What to do say the same.",
-    "Red must be corrected. Amber needs a decision. Pale yellow is worth a look, and does not hold "
-    "the row back.",
-    "Do not change the headings. The last four columns may stay: they are known and not loaded.",
-    "Delete the rows that are not to be loaded at all.",
-    "Save the file, and run the same command with this file in place of the roster. Only the rows "
-    "in this file are looked at again.",
-    "Every cell is formatted as text, so that identifiers keep their zeros. Keep it so.",
-    "This file holds personal data. Do not send it by unprotected e-mail; delete it when done.",
-)
 
 
-def sheet_name(name: str) -> str:
-    """A name that Excel takes for a sheet: the roster's, if it had one."""
-    cleaned = _NOT_IN_SHEET_NAMES.sub(" ", visible(name))[:31].strip().strip("'")
-    return ROWS if not cleaned or cleaned.casefold() == "history" else cleaned
+PROBLEMS, HOW_TO = "Problems", "How to send it back"
 
 
-def _other(name: str, taken: set[str]) -> str:
-    free = name if name.casefold() not in taken else f"{name} (2)"
-    taken.add(free.casefold())
-    return free
-
-
-@dataclass(slots=True)
-class _Sheet:
-    """A sheet that is written row by row, every cell as text, and that knows its widths."""
-
-    sheet: Worksheet
-    text: Format
-    cut: int = 0
-    widths: dict[int, int] = field(default_factory=dict)
-
-    def write(self, row: int, column: int, text: str, style: Format | None = None) -> None:
-        """Put text into a cell, whatever it looks like."""
-        if len(text) > LONGEST_CELL:
-            self.cut += 1
-            text = text[: LONGEST_CELL - 1] + "…"
-        if text or style is not None:
-            self.sheet.write_string(row, column, text, style or self.text)
-        longest = max(map(len, text.split("\n")))
-        self.widths[column] = max(self.widths.get(column, NARROWEST), longest + 2)
-
-    def fit(self, widest: dict[int, int]) -> None:
-        """Give each column its width, and the format of text also where it is empty."""
-        for column, width in self.widths.items():
-            limit = widest.get(column, WIDEST)
-            self.sheet.set_column(column, column, min(width, limit), self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Formats:
-    text: Format
-    wrapped: Format
-    heading: Format
-    added: Format
-    marked: dict[Severity, Format]
-
-
-def _formats(book: xlsxwriter.Workbook) -> _Formats:
-    text = {"num_format": "@", "valign": "top"}
-    heading = {**text, "bold": True, "bottom": 1, "text_wrap": True}
-    return _Formats(
-        book.add_format(text),
-        book.add_format({**text, "text_wrap": True}),
-        book.add_format({**heading, "bg_color": "#E7ECF2"}),
-        book.add_format({**heading, "bg_color": "#D5DDE7"}),
-        {severity: book.add_format({**text, "bg_color": c}) for severity, c in _COLOURS.items()},
-    )
+def _steps(facts: RunFacts) -> list[str]:
+    verb = "check" if facts.command == "check" else "plan"
+    again = visible(command(verb, "THIS-FILE", "-m", facts.mapping.path))
+    return [
+        "Correct the coloured cells on the first sheet. Point at a cell to read what is wrong with "
+        "it; the columns Why and What to do say the same.",
+        "Red must be corrected. Amber needs a decision. Pale yellow is worth a look, and does not "
+        "hold the row back.",
+        "Do not change the headings. The last four columns may stay: they are known and not "
+        "loaded.",
+        "Delete the rows that are not to be loaded at all.",
+        f"Save the file, and run the same command with it in place of the roster: {again}",
+        "Every cell is formatted as text, so that identifiers keep their zeros. Keep it so.",
+        "This file holds personal data. Do not send it by unprotected e-mail; delete it when done.",
+    ]
 
 
 def write_workbook(ledger: Ledger, path: Path) -> None:
@@ -152,14 +91,14 @@ def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
             "created": facts.started.astimezone(UTC).replace(tzinfo=None),
         }
     )
-    formats = _formats(book)
+    formats = formats_of(book)
     name = sheet_name(facts.roster.sheet)
     taken = {name.casefold()}
-    first = _Sheet(book.add_worksheet(name), formats.text)
+    first = Sheet(book.add_worksheet(name), formats.text)
     comments, left = _write_rows(first, ledger, formats)
     found = causes(ledger.problems())
-    _write_causes(book.add_worksheet(_other(PROBLEMS, taken)), found, formats)
-    notes = list(_STEPS)
+    _write_causes(book.add_worksheet(free_name(PROBLEMS, taken)), found, formats)
+    notes = _steps(facts)
     if first.cut:
         notes.append(
             f"{number(first.cut)} cells are longer than Excel allows and end in …; the file "
@@ -172,10 +111,10 @@ def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
         )
     if left:
         notes.append(f"{rows(left)} did not fit into this sheet; rejects.csv holds them all.")
-    _write_notes(book.add_worksheet(_other(HOW_TO, taken)), notes, formats)
+    _write_notes(book.add_worksheet(free_name(HOW_TO, taken)), notes, formats)
 
 
-def _write_rows(sheet: _Sheet, ledger: Ledger, formats: _Formats) -> tuple[int, int]:
+def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats) -> tuple[int, int]:
     """The first sheet. Gives the marked cells' number, and how many rows did not fit."""
     columns = ledger.columns()
     positions = {use.letter: position for position, use in enumerate(columns)}
@@ -212,9 +151,9 @@ def _write_rows(sheet: _Sheet, ledger: Ledger, formats: _Formats) -> tuple[int, 
 def _marks(row: Returned, positions: dict[str, int]) -> dict[int, tuple[Severity, str]]:
     """By position: how bad the cell is, and the comment that says why and what to do."""
     marks: dict[int, tuple[Severity, str]] = {}
-    order = tuple(_COLOURS)
+    order = tuple(COLOURS)
     for problem in row.problems:
-        if problem.severity not in _COLOURS:
+        if problem.severity not in COLOURS:
             continue
         text = f"{what(problem, show_values=True)} {problem.advice}".strip()
         for place in problem.places:
@@ -233,8 +172,8 @@ def _visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def _write_causes(worksheet: Worksheet, found: tuple[Cause, ...], formats: _Formats) -> None:
-    sheet = _Sheet(worksheet, formats.text)
+def _write_causes(worksheet: Worksheet, found: tuple[Cause, ...], formats: Formats) -> None:
+    sheet = Sheet(worksheet, formats.text)
     headings = (
         "How bad", "Rows concerned", "Which rows", "Column", "What is wrong", "For example",
         "What to do",
@@ -258,8 +197,8 @@ def _write_causes(worksheet: Worksheet, found: tuple[Cause, ...], formats: _Form
     sheet.fit(dict.fromkeys((5, 6), WIDEST_REASON))
 
 
-def _write_notes(worksheet: Worksheet, notes: list[str], formats: _Formats) -> None:
-    sheet = _Sheet(worksheet, formats.text)
+def _write_notes(worksheet: Worksheet, notes: list[str], formats: Formats) -> None:
+    sheet = Sheet(worksheet, formats.text)
     sheet.write(0, 0, HOW_TO, formats.heading)
     for line, note in enumerate(notes, start=1):
         sheet.write(line, 0, f"{line}. {note}", formats.wrapped)
