@@ -189,7 +189,7 @@ def _plural(name: str) -> str:
 
 
 def _read_part(element: etree._Element, part: type[Part]) -> dict[str, object]:
-    found: dict[str, object] = {str(key): str(value) for key, value in element.attrib.items()}
+    found: dict[str, object] = {**_attributes(element)}
     kinds = _kinds(part)
     for child in element.iterchildren(etree.Element):
         tag = _name(child)
@@ -222,7 +222,8 @@ def _read(element: etree._Element, kind: type | None) -> object:
 
 
 def _attributes(element: etree._Element) -> dict[str, str]:
-    return {str(key): str(value) for key, value in element.attrib.items()}
+    """An element's attributes that say something."""
+    return {str(key): str(value) for key, value in element.attrib.items() if value}
 
 
 def _number(text: str) -> int | float | str:
