@@ -18,7 +18,8 @@ from importer.model.policy import AccountType, OnUpdate
 from importer.model.user import Reach
 
 if TYPE_CHECKING:
-    from importer.mapper.grammar import LookupFile, MappingFile
+    from importer.mapper.clauses import LookupFile
+    from importer.mapper.grammar import MappingFile
     from importer.mapper.lookup import Lookup
     from importer.mapper.record import EntryRules, FieldRule
 

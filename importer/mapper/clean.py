@@ -14,7 +14,7 @@ from importer.model.catalogue import Code
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from importer.mapper.grammar import CleanStep, Replace, Split
+    from importer.mapper.clauses import CleanStep, Replace, Split
 
 REGEX_SECONDS = 0.5
 """How long a pattern of the mapping may take on one text."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from importer.errors import MappingError
 from importer.mapper import checks, record
+from importer.mapper.clauses import LookupFile
 from importer.mapper.extending import read_extended
-from importer.mapper.grammar import KeepHeaviest, LookupFile, MappingFile, is_form
+from importer.mapper.grammar import KeepHeaviest, MappingFile
 from importer.mapper.lookup import Lookup, UnusableLookupError, read_file
-from importer.mapper.tree import Block, Plain, locate, plain
-from importer.mapper.wording import known_keys, sentence
+from importer.mapper.tree import Block
+from importer.mapper.validating import checked, in_order, place
 from importer.model.policy import AccountType, Brakes, Duplicates, Match
 from importer.model.roster import Layout
 
@@ -123,104 +124,26 @@ class Mapping:
         return place(self.tree, steps)
 
 
-def place(tree: Block, steps: tuple[str | int, ...]) -> str:
-    """The file, line and key that the steps lead to, as far as they lead."""
-    mark, walked = locate(tree, steps)
-    key = ""
-    for step in walked or steps[:1]:
-        key += f"[{step}]" if isinstance(step, int) else f".{step}" if key else step
-    return f"{mark}: {key}"
-
-
 def load(path: Path) -> Mapping:
     """The mapping of a file. Raises MappingError with every finding, each with its line and key."""
     if not path.is_file():
         msg = f"{path.name}: there is no such file; name a mapping file, such as community.yaml"
         raise MappingError((msg,))
     extended = read_extended(path)
-    tree, found = extended.tree, []
-    file, wrong = _validated(plain(tree))
-    if wrong:
-        found = _lacking(tree, wrong)
-        file, _ = _validated(_pruned(plain(tree), [found.steps for found in wrong]))
+    tree = extended.tree
+    file, wrong = checked(tree)
     if file is None:
-        raise MappingError(_in_order(tree, found))
+        raise MappingError(in_order(tree, wrong))
     scalars, entries = record.scalars(file), record.entries(file)
     rules = (*scalars, *(rule for entry in entries for rule in entry.fields))
     tables, contents, faults = _tables(file, path.parent, rules)
     missed = checks.findings(file, scalars, entries, tables)
-    found += [*faults, *(miss for miss in missed if not (wrong and miss.lacking))]
+    found = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
     if found:
-        raise MappingError(_in_order(tree, found))
+        raise MappingError(in_order(tree, found))
     return Mapping(
         path, _hash((*extended.contents, *contents)), file, tables, scalars, entries, tree
     )
-
-
-def _in_order(tree: Block, findings: list[checks.Found]) -> tuple[str, ...]:
-    """The findings with their places, by file and line."""
-    marked = {}
-    for found in findings:
-        mark, _ = locate(tree, found.steps)
-        marked[f"{place(tree, found.steps)}: {found.wrong}"] = (mark.file, mark.line)
-    return tuple(sorted(marked, key=lambda text: marked[text]))
-
-
-def _validated(tree: Plain) -> tuple[MappingFile | None, list[checks.Found]]:
-    """The tree by the grammar, or what the grammar has against it."""
-    from pydantic import ValidationError
-
-    try:
-        return MappingFile.model_validate(tree), []
-    except ValidationError as error:
-        return None, [
-            checks.Found(steps, sentence(detail, known_keys(steps)))
-            for detail in error.errors()
-            if not (detail["type"] == "too_short" and detail["input"])  # its parts are at fault
-            for steps in [tuple(step for step in detail["loc"] if not is_form(step))]
-        ]
-
-
-def _pruned(tree: Plain, wrong: list[tuple[str | int, ...]]) -> Plain:
-    """The tree without the keys that are wrong, so that the others can be checked as well.
-
-    What every mapping needs is put in their stead.
-    """
-    for steps in wrong:
-        node: Plain = tree
-        holder: dict[str, Plain] | None = None
-        key = ""
-        for step in steps:
-            if isinstance(node, dict) and isinstance(step, str) and step in node:
-                holder, key, node = node, step, node[step]
-            elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-                node = node[step]
-            else:
-                break
-        if holder is not None:
-            holder.pop(key, None)
-    if isinstance(tree, dict):
-        owned = "owning_system" in tree
-        usual: dict[str, Plain] = {
-            "version": "1",
-            "account_type": AccountType.EXTERNAL if owned else AccountType.INTERNAL,
-            "record": {},
-        }
-        return {**usual, **tree}
-    return tree
-
-
-def _lacking(tree: Block, findings: list[checks.Found]) -> list[checks.Found]:
-    """The findings; a missing key is named at the part that lacks it."""
-    told = []
-    for found in findings:
-        _, walked = locate(tree, found.steps)
-        lacking = found.steps[len(walked) :]
-        if found.wrong == "is missing" and lacking:
-            told.append(checks.Found(walked, f"`{lacking[0]}` is missing"))
-        else:
-            told.append(found)
-    return told
 
 
 def _tables(

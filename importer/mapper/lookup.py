@@ -16,7 +16,7 @@ from importer.model.catalogue import Code
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from importer.mapper.grammar import LookupFile
+    from importer.mapper.clauses import LookupFile
 
 OTHERWISE = "*"
 SIZE_LIMIT = 4 * 1024 * 1024

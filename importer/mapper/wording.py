@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from importer.mapper.grammar import (
-    ENTRY_MODELS,
+from importer.mapper.clauses import (
     STEPS,
     Dates,
-    DuplicatesPart,
     LookupFile,
-    MappingFile,
     Phone,
-    Record,
     Replace,
+    Split,
+)
+from importer.mapper.grammar import (
+    ENTRY_MODELS,
+    DuplicatesPart,
+    MappingFile,
+    Record,
     RosterPart,
     Rule,
-    Split,
     Term,
 )
 from importer.model.fields import FIELDS, LISTS
