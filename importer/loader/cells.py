@@ -56,18 +56,19 @@ class Finding:
 def clean_column(texts: Sequence[str]) -> tuple[Sequence[str], Mapping[str, tuple[Finding, ...]]]:
     """The column with every cell cleaned, and the findings by the text as it came."""
     distinct = set(texts)
-    if _plain(_JOIN.join(distinct)):
-        return texts, {}
-    cleaned: dict[str, str] = {}
+    unusual = [text for text in distinct if not text.isascii()]
+    usual = distinct.difference(unusual) if unusual else distinct
+    if not _plain(_JOIN.join(usual)) or max(map(len, usual), default=0) > LONGEST:
+        unusual += [text for text in usual if not _plain(text) or len(text) > LONGEST]
+    changed: dict[str, str] = {}
     findings: dict[str, tuple[Finding, ...]] = {}
-    for text in distinct:
-        if text.isascii() and _plain(text):
-            cleaned[text] = text
-            continue
-        cleaned[text], found = clean(text)
+    for text in unusual:
+        cleaned, found = clean(text)
         if found:
             findings[text] = found
-    return [cleaned[text] for text in texts], findings
+        if cleaned != text:
+            changed[text] = cleaned
+    return [changed.get(text, text) for text in texts] if changed else texts, findings
 
 
 def _plain(text: str) -> bool:
@@ -80,7 +81,6 @@ def _plain(text: str) -> bool:
         and f"{_JOIN} " not in text
         and text[:1] != " "
         and text[-1:] != " "
-        and len(text) <= LONGEST
     )
 
 

@@ -6,11 +6,20 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from importer.loader.heading import Span
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
     from importer.loader.formats import Shown, Styles
+
+    Ints = npt.NDArray[np.int64]
+    Texts = npt.NDArray[np.object_]
 
 ROWS, COLUMNS = 1_048_576, 16_384
 """What a sheet can have; a reference beyond is damage."""
@@ -40,9 +49,9 @@ class Content:
     Rows are as the spreadsheet program counts, columns from 0, in the order of the file.
     """
 
-    rows: list[int] = field(default_factory=list)
-    columns: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    rows: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    columns: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    texts: Texts = field(default_factory=lambda: np.empty(0, dtype=object))
     oddities: list[Oddity] = field(default_factory=list)
     formulas: set[int] = field(default_factory=set)  # columns
     merged: list[Span] = field(default_factory=list)
@@ -50,6 +59,13 @@ class Content:
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)  # first and last
     filtered: bool = False
     last_row: int = 0  # with or without text
+
+
+def texts(values: Sequence[str]) -> Texts:
+    """Texts side by side, as `Content` holds them."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +80,11 @@ class Cell:
     formula: bool
 
 
-def place(content: Content, cell: Cell, strings: list[str], styles: Styles) -> None:
-    """Put what the cell shows into the content.
+def shown(cell: Cell, strings: list[str], styles: Styles) -> tuple[str, Code | None]:
+    """What a person sees of the cell, and what there is to say about it.
 
     Raises SheetError where the cell points to what the workbook does not have.
     """
-    text, code = _shown(cell, strings, styles)
-    if cell.formula:
-        content.formulas.add(cell.column)
-    if code is not None:
-        content.oddities.append(Oddity(cell.row, cell.column, code, text))
-    if text:
-        content.rows.append(cell.row)
-        content.columns.append(cell.column)
-        content.texts.append(text)
-
-
-def _shown(cell: Cell, strings: list[str], styles: Styles) -> tuple[str, Code | None]:
     text: str = cell.text
     code: Code | None = None
     match cell.kind:
@@ -95,8 +99,8 @@ def _shown(cell: Cell, strings: list[str], styles: Styles) -> tuple[str, Code | 
         case "d":
             text = iso_date(text)
         case _ if text.strip():
-            shown = number(text, cell.style, styles)
-            text, code = shown.text, shown.code
+            seen = number(text, cell.style, styles)
+            text, code = seen.text, seen.code
         case _:
             text = ""
             code = Code.FORMULA_ERROR if cell.formula else None

@@ -125,7 +125,9 @@ class Styles:
         return self._seen[key]
 
 
-def styles(cell_formats: Sequence[int], codes: Mapping[int, str], *, starts_1904: bool) -> Styles:
+def read_styles(
+    cell_formats: Sequence[int], codes: Mapping[int, str], *, starts_1904: bool
+) -> Styles:
     """The styles of a workbook: a number format's id for each, and the codes by id."""
     known = {number: read_format(number, codes.get(number, "")) for number in set(cell_formats)}
     return Styles([known[number] for number in cell_formats], starts_1904)

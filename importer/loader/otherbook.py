@@ -7,9 +7,11 @@ import subprocess  # the parser that may abort runs apart
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from importer.errors import RosterError
 from importer.loader.child import TOO_LARGE, ReadSheet
-from importer.loader.content import Content, Oddity
+from importer.loader.content import Content, Oddity, texts
 from importer.loader.heading import Span
 from importer.loader.sniff import damaged
 from importer.model.catalogue import Code
@@ -53,9 +55,9 @@ class OtherBook:
         """What the sheet holds."""
         sheet = self._sheets[name]
         return Content(
-            rows=sheet["rows"],
-            columns=sheet["columns"],
-            texts=sheet["texts"],
+            rows=np.array(sheet["rows"], dtype=np.int64),
+            columns=np.array(sheet["columns"], dtype=np.int64),
+            texts=texts(sheet["texts"]),
             oddities=[
                 Oddity(row, column, Code.ID_LOST_DIGITS, text)
                 for row, column, text in sheet["lost"]

@@ -10,7 +10,18 @@ import contextlib
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from importer.loader.content import Cell, Content, SheetError, place, reference, span
+import numpy as np
+
+from importer.loader.content import (
+    Cell,
+    Content,
+    Oddity,
+    SheetError,
+    reference,
+    shown,
+    span,
+    texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +48,7 @@ def read_sheet(
     parser.CharacterDataHandler = reader.data
     with contextlib.suppress(_Enough):
         feed(parser, blocks)
-    return reader.content
+    return reader.done()
 
 
 def parser_for(
@@ -74,6 +85,9 @@ def local(name: str) -> str:
 class _Reader:
     def __init__(self, strings: list[str], styles: Styles, until: int) -> None:
         self.content = Content()
+        self._rows: list[int] = []
+        self._columns: list[int] = []
+        self._texts: list[str] = []
         self._strings = strings
         self._styles = styles
         self._until = until
@@ -86,6 +100,12 @@ class _Reader:
         self._text: list[str] = []
         self._collecting = False
         self._phonetic = False
+
+    def done(self) -> Content:
+        self.content.rows = np.array(self._rows, dtype=np.int64)
+        self.content.columns = np.array(self._columns, dtype=np.int64)
+        self.content.texts = texts(self._texts)
+        return self.content
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         name = local(name)
@@ -147,7 +167,15 @@ class _Reader:
             "".join(self._text),
             self._formula,
         )
-        place(self.content, cell, self._strings, self._styles)
+        text, code = shown(cell, self._strings, self._styles)
+        if self._formula:
+            self.content.formulas.add(column)
+        if code is not None:
+            self.content.oddities.append(Oddity(row, column, code, text))
+        if text:
+            self._rows.append(self._row)
+            self._columns.append(column)
+            self._texts.append(text)
 
     def _around(self, name: str, attributes: dict[str, str]) -> None:
         """What stands before and behind the rows."""

@@ -141,9 +141,13 @@ def _top(content: Content, layout: Layout) -> list[heading.TopRow]:
     """The first rows that hold text."""
     searched = max(layout.header, default=heading.SEARCHED)
     cells: dict[int, dict[int, str]] = {}
-    for row, column, text in zip(content.rows, content.columns, content.texts, strict=True):
-        if row > searched:
-            break
+    near = int(np.searchsorted(content.rows, searched, side="right"))
+    for row, column, text in zip(
+        content.rows[:near].tolist(),
+        content.columns[:near].tolist(),
+        content.texts[:near],
+        strict=True,
+    ):
         if text.strip():
             cells.setdefault(row, {})[column] = text
     return [
@@ -155,10 +159,8 @@ def _top(content: Content, layout: Layout) -> list[heading.TopRow]:
 def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape, Rows, int]:
     """The rows from the headings to the last text, and the number of the last one."""
     top = headings.rows[-1]
-    rows = np.asarray(content.rows, dtype=np.int64)
-    columns = np.asarray(content.columns, dtype=np.int64)
-    below = np.flatnonzero(rows > top)
-    rows, columns = rows[below], columns[below]
+    below = content.rows > top
+    rows, columns = content.rows[below], content.columns[below]
     filled = np.unique(columns)
     shape = table.shape(source, headings, filled.tolist())
     last = int(rows.max()) if len(rows) else top
@@ -171,9 +173,7 @@ def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape,
     positions = np.full(max(shape.kept, default=0) + 1, -1)
     positions[list(shape.kept)] = range(len(shape.kept))
     block = np.full((len(shape.kept), last - top), "", dtype=object)
-    texts = np.empty(len(content.texts), dtype=object)
-    texts[:] = content.texts
-    block[positions[columns], rows - top - 1] = texts[below]
+    block[positions[columns], rows - top - 1] = content.texts[below]
     spots = [
         Spot(
             oddity.row - top - 1,
@@ -200,9 +200,8 @@ def _message(code: Code, text: str) -> str:
 
 def _hidden(content: Content, source: Source, shape: Shape, last: int) -> list[Problem]:
     """A notice for rows and columns that people do not see, with their counts."""
-    filled = set(content.rows)
-    rows = [row for row in content.hidden_rows if source.header[-1] < row <= last]
-    rows = [row for row in rows if row in filled]
+    hidden = np.intersect1d(content.hidden_rows, content.rows)
+    rows = hidden[(hidden > source.header[-1]) & (hidden <= last)]
     columns = [
         str(place)
         for place, column in zip(shape.places, shape.kept, strict=False)
@@ -210,7 +209,7 @@ def _hidden(content: Content, source: Source, shape: Shape, last: int) -> list[P
     ]
     by = "by a filter" if content.filtered else "by hand"
     messages = []
-    if rows:
+    if len(rows):
         messages.append(f"{len(rows):,} rows are hidden {by} and are included")
     if columns:
         messages.append(f"hidden columns are included: {', '.join(columns)}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.loader.content import Content, SheetError, unescaped
-from importer.loader.formats import Styles, styles
+from importer.loader.fastsheet import read_plain_sheet
+from importer.loader.formats import Styles, read_styles
 from importer.loader.sheetxml import feed, local, parser_for, read_sheet
+from importer.loader.xmltext import is_utf8, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 _WORKBOOK = "xl/workbook.xml"
 _MOST = 500_000  # elements of a part that describes the workbook
-_ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
-_ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,12 @@ class Workbook:
         member = self._sheets[name].member
         if member not in self._archive:
             raise SheetError
-        blocks = self._archive.blocks(member)
-        return read_sheet(blocks, self._all_strings(), self._all_styles(), until)
+        strings, styles = self._all_strings(), self._all_styles()
+        if until:
+            return read_sheet(self._archive.blocks(member), strings, styles, until)
+        whole = self._archive.part(member)
+        content = read_plain_sheet(whole, strings, styles)
+        return read_sheet([whole], strings, styles) if content is None else content
 
     def _all_styles(self) -> Styles:
         if self._styles is None:
@@ -136,7 +139,7 @@ def _styles(part: bytes, *, starts_1904: bool) -> Styles:
             codes[identifier] = element.attributes.get("formatCode", "")
         elif element.name == "xf" and element.parent == "cellXfs":
             chosen.append(identifier)
-    return styles(chosen, codes, starts_1904=starts_1904)
+    return read_styles(chosen, codes, starts_1904=starts_1904)
 
 
 def shared_strings(blocks: Iterable[bytes]) -> list[str]:
@@ -165,33 +168,13 @@ def _simple_strings(whole: bytes) -> list[str] | None:
     body = body.replace(' xml:space="preserve"', "").replace("<t/>", "<t></t>")
     texts = body[3:-4].split("</t></si><si><t>")
     tags = 4 * len(texts) - 2
-    entities = len(_ENTITY.findall(body)) if "&" in body else 0
-    if (
-        not (body.startswith("<t>") and body.endswith("</t>"))
-        or (body.count("<"), body.count(">")) != (tags, tags)
-        or entities != body.count("&")
-    ):
+    if (body[:3], body[-4:], body.count("<"), body.count(">")) != ("<t>", "</t>", tags, tags):
         return None
-    if "\r" in body:
-        texts = [text.replace("\r\n", "\n").replace("\r", "\n") for text in texts]
-    if entities:
-        texts = [_ENTITY.sub(_character, text) if "&" in text else text for text in texts]
-    return [unescaped(text) for text in texts] if "_x" in body else texts
-
-
-def is_utf8(head: bytes) -> bool:
-    """Does XML that begins so declare no other encoding, and no document type?"""
-    declared = re.search(rb"""encoding=["']([^"']*)""", head)
-    return b"<!" not in head and (declared is None or declared[1].lower() == b"utf-8")
-
-
-def _character(match: re.Match[str]) -> str:
-    if match[1]:
-        return _ENTITIES[match[1]]
-    code = int(match[2]) if match[2] else int(match[3], 16)
-    if code > 0x10FFFF:
-        raise SheetError
-    return chr(code)
+    if not any(awkward in body for awkward in ("\r", "&", "_x")):
+        return texts
+    read = [read_text(text) for text in texts]
+    known = [text for text in read if text is not None]
+    return known if len(known) == len(read) else None
 
 
 def _parsed_strings(whole: bytes) -> list[str]:

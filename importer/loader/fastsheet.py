@@ -1,0 +1,224 @@
+"""The fast reader of a sheet, for the plain XML that spreadsheet programs and exporters write.
+
+It looks at all tags of a piece at once, as arrays of their positions. Every tag, every attribute
+of a cell and every byte between tags must be what a small grammar allows; where anything else
+turns up, the answer is None, and the faithful reader (`sheetxml`) reads the sheet. It never
+guesses, so the two agree wherever this one answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from importer.loader import tags
+from importer.loader.content import COLUMNS, Cell, Content, Oddity, SheetError, shown
+from importer.loader.formats import Plain
+from importer.loader.sheetxml import read_sheet
+from importer.loader.tags import Tags
+from importer.loader.xmltext import is_utf8, read_text
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from importer.loader.formats import Styles
+    from importer.loader.tags import Ints
+
+PIECE = 4 * 1024 * 1024
+"""Bytes that are looked at together."""
+
+_BEGIN, _END = b"<sheetData>", b"</sheetData>"
+_TYPES = ("n", "s", "b", "e", "d", "str", "inlineStr")
+_SHARED, _INLINE = _TYPES.index("s"), _TYPES.index("inlineStr")
+_UNKNOWN = 255
+_TYPE_OF = np.full(65_536, _UNKNOWN, dtype=np.uint8)
+for _at, _name in enumerate(_TYPES):
+    _two = (_name + '"').encode()
+    _TYPE_OF[_two[0] * 256 + _two[1]] = _at
+_TYPE_LENGTHS = np.array([len(name) for name in _TYPES])
+
+
+def read_plain_sheet(whole: bytes, strings: list[str], styles: Styles) -> Content | None:
+    """What the sheet of this XML holds, or None where it is not plain."""
+    start, end = whole.find(_BEGIN) + len(_BEGIN), whole.rfind(_END)
+    if start < len(_BEGIN) or end < start or not is_utf8(whole[:start]):
+        return None
+    try:
+        # what stands around the rows, without the rows
+        rows = _Rows(read_sheet([whole[:start], whole[end:]], strings, styles), strings, styles)
+        while start < end:
+            cut = end if end - start <= PIECE else whole.rfind(b"<row", start + 1, start + PIECE)
+            if cut < 0 or not rows.add(whole[start:cut]):
+                return None
+            start = cut
+    except (SheetError, UnicodeDecodeError):
+        return None  # the faithful reader says what is wrong
+    return rows.content()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Cells of a piece, side by side: where they stand, their style and type."""
+
+    rows: Ints
+    columns: Ints
+    styles: Ints
+    types: Ints
+
+
+class _Rows:
+    """The rows of a sheet, piece by piece."""
+
+    def __init__(self, around: Content, strings: list[str], styles: Styles) -> None:
+        self._content = around
+        self._table = np.array([*strings, None], dtype=object)[:-1]
+        self._strings = strings
+        self._styles = styles
+        self._plain = [isinstance(one, Plain) for one in styles.formats]
+        self._rows: list[Ints] = []
+        self._columns: list[Ints] = []
+        self._texts: list[npt.NDArray[np.object_]] = []
+
+    def content(self) -> Content:
+        """All that was read."""
+        if self._rows:
+            self._content.rows = np.concatenate(self._rows)
+            self._content.columns = np.concatenate(self._columns)
+            self._content.texts = np.concatenate(self._texts)
+        return self._content
+
+    def add(self, piece: bytes) -> bool:
+        """Read whole rows; False where they are not plain."""
+        found = tags.find(piece)
+        if found is None:
+            return False
+        row_at, cell_at = found.rows(), found.cells()
+        numbers = _row_numbers(found, row_at)
+        if numbers is None or numbers[0] <= self._content.last_row:
+            return False
+        self._content.last_row = int(numbers[-1])
+        if b"hidden" in piece:
+            self._content.hidden_rows += [
+                int(number)
+                for number, at in zip(numbers, row_at, strict=True)
+                if b' hidden="1"' in (tag := found.tag(at)) or b' hidden="true"' in tag
+            ]
+        cells = _cells(found, cell_at, numbers[np.searchsorted(row_at, cell_at) - 1])
+        return cells is not None and self._values(found, cell_at, cells)
+
+    def _values(self, found: Tags, cell_at: Ints, cells: _Cells) -> bool:
+        """Read the text of every cell that has one."""
+        full = found.holds_more(cell_at)
+        cell_at = cell_at[full]
+        cells = _Cells(cells.rows[full], cells.columns[full], cells.styles[full], cells.types[full])
+        inline = cells.types == _INLINE
+        if (found.is_inline(cell_at + 1) != inline).any():
+            return False
+        text_at = cell_at + 1 + inline
+        begin, end = found.ends[text_at] + 1, found.starts[text_at + 1]
+        texts = np.full(len(cell_at), "", dtype=object)
+        shared = np.flatnonzero(cells.types == _SHARED)
+        position, stop = tags.number(found.data, begin[shared])
+        if not (
+            (stop == end[shared]) & (stop > begin[shared]) & (position < len(self._table))
+        ).all():
+            return False
+        texts[shared] = self._table[position]
+        for at in np.flatnonzero(inline).tolist():
+            text = read_text(found.piece[begin[at] : end[at]].decode())
+            if text is None:
+                return False
+            texts[at] = text
+        rest = np.flatnonzero((cells.types != _SHARED) & ~inline)
+        if not self._others(found.piece, rest, cells, begin, end, texts):
+            return False
+        filled = texts != ""
+        self._rows.append(cells.rows[filled])
+        self._columns.append(cells.columns[filled])
+        self._texts.append(texts[filled])
+        return True
+
+    def _others(
+        self,
+        piece: bytes,
+        rest: Ints,
+        cells: _Cells,
+        begin: Ints,
+        end: Ints,
+        texts: npt.NDArray[np.object_],
+    ) -> bool:
+        """Numbers, dates, booleans and errors, of which a roster has few kinds."""
+        for at, style, kind, start, stop in zip(
+            rest.tolist(),
+            cells.styles[rest].tolist(),
+            cells.types[rest].tolist(),
+            begin[rest].tolist(),
+            end[rest].tolist(),
+            strict=True,
+        ):
+            raw = read_text(piece[start:stop].decode())
+            if raw is None:
+                return False
+            if (
+                not kind
+                and _is_short_whole(raw)
+                and (style >= len(self._plain) or self._plain[style])
+            ):
+                texts[at] = raw
+                continue
+            row, column = int(cells.rows[at]), int(cells.columns[at])
+            cell = Cell(row, column, _TYPES[kind], style, raw, formula=False)
+            texts[at], code = shown(cell, self._strings, self._styles)
+            if code is not None:
+                self._content.oddities.append(Oddity(row, column, code, texts[at]))
+        return True
+
+
+def _is_short_whole(raw: str) -> bool:
+    """A whole number whose digits are what a person sees."""
+    return raw.isdecimal() and raw.isascii() and len(raw) <= 15 and raw[0] != "0"
+
+
+def _row_numbers(found: Tags, row_at: Ints) -> Ints | None:
+    """The numbers of the rows, if each has one as its first attribute and they only grow."""
+    begin = found.starts[row_at]
+    if not tags.reads(found.data, begin, b'<row r="').all():
+        return None
+    numbers, stop = tags.number(found.data, begin + 8)
+    good = (found.data[stop] == ord('"')) & (found.data[begin + 8] != ord("0")) & (stop > begin + 8)
+    return numbers if good.all() and (np.diff(numbers) > 0).all() else None
+
+
+def _cells(found: Tags, cell_at: Ints, rows: Ints) -> _Cells | None:
+    """Place, style and type of the cells, if they have these attributes, in this order, only."""
+    data, begin, end = found.data, found.starts[cell_at], found.ends[cell_at]
+    good = tags.reads(data, begin, b'<c r="')
+    columns, at = tags.column(data, begin + 6)
+    good &= (data[at] != ord("0")) & (columns < COLUMNS)
+    numbers, at = tags.number(data, at)
+    good &= (numbers == rows) & (data[at] == ord('"')) & (columns >= 0)
+    at += 1
+    styles = np.zeros(len(at), dtype=np.int64)
+    styled = np.flatnonzero(tags.reads(data, at, b' s="'))
+    styles[styled], stop = tags.number(data, at[styled] + 4)
+    good[styled] &= (data[stop] == ord('"')) & (stop > at[styled] + 4)
+    at[styled] = stop + 1
+    types = np.zeros(len(at), dtype=np.int64)
+    typed = np.flatnonzero(tags.reads(data, at, b' t="'))
+    begins = at[typed] + 4
+    kind = _TYPE_OF[data[begins].astype(np.int64) * 256 + data[begins + 1]].astype(np.int64)
+    if (kind == _UNKNOWN).any():
+        return None
+    types[typed] = kind
+    stop = begins + _TYPE_LENGTHS[kind]
+    good[typed] &= data[stop] == ord('"')
+    at[typed] = stop + 1
+    good &= (
+        (at == end)
+        | (tags.reads(data, at, b"/>") & (at + 1 == end))
+        | (tags.reads(data, at, b" />") & (at + 2 == end))
+    )
+    in_order = (np.diff(columns) > 0) | (np.diff(rows) > 0)
+    return _Cells(rows, columns, styles, types) if good.all() and in_order.all() else None
