@@ -187,7 +187,7 @@ def test_real_loads_round_trip() -> None:
 
 
 def _records(path: Path) -> list[etree._Element]:
-    """The users of a file, without the empty elements that Alma forgives and its schema does not."""
+    """The users of a file, without the empty elements that Alma itself forgives."""
     try:
         tree = etree.parse(path)
     except etree.XMLSyntaxError:

@@ -1,0 +1,165 @@
+"""The saved code tables: a file that people can read, edit and share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from importer.alma.codes import CAMPUSES, LIBRARIES, TABLES, fetch, read, write
+from importer.errors import UnavailableError, UsageError
+from importer.model.codes import CodeRow, CodeTables
+from importer.model.fields import FIELDS
+from tests.alma.fakes import alma, refuses
+
+TODAY = date(2026, 8, 20)
+GROUPS = (CodeRow("01", "One"), CodeRow("COMM", "Community"), CodeRow("OLD", "Alt", enabled=False))
+SAVED = CodeTables({"UserGroups": GROUPS}, "01EX_INST", TODAY)
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+rows = st.lists(
+    st.builds(CodeRow, names, names, st.booleans()), max_size=5, unique_by=lambda row: row.code
+)
+
+
+def test_the_tables_are_those_of_the_record() -> None:
+    """Each table that a field refers to is fetched, campuses excepted, and the libraries."""
+    named = {field.facts.table for field in FIELDS.values() if field.facts.table}
+    assert set(TABLES) == (named - {CAMPUSES}) | {LIBRARIES}
+    assert "UserGroups" in TABLES
+
+
+def _handler(request: httpx.Request) -> httpx.Response:
+    match request.url.path.removeprefix("/almaws/v1/conf/"):
+        case "general":
+            return httpx.Response(200, json={"institution": {"value": "01EX_INST"}})
+        case "libraries":
+            library = {"code": "MAIN", "name": "Main Library"}
+            return httpx.Response(200, json={"library": [library], "total_record_count": 1})
+        case "code-tables/UserGroups":
+            row = {"code": "COMM", "description": "Community", "enabled": True}
+            return httpx.Response(200, json={"name": "UserGroups", "row": [row]})
+        case _:
+            return refuses("40166411")
+
+
+def test_tables_are_fetched_with_institution_and_day() -> None:
+    """What Alma does not have is left out, so that nothing is said about it."""
+
+    async def work() -> CodeTables:
+        async with alma(_handler) as client:
+            return await fetch(client, ["UserGroups", LIBRARIES, "NoSuch"], TODAY)
+
+    tables = asyncio.run(work())
+    library, group = CodeRow("MAIN", "Main Library"), CodeRow("COMM", "Community")
+    found = {LIBRARIES: (library,), "UserGroups": (group,)}
+    assert tables == CodeTables(found, "01EX_INST", TODAY)
+    assert tables.known("NoSuch") is None
+
+
+def test_a_fetch_that_fails_gives_no_half_table() -> None:
+    """If Alma is down there are no new tables at all."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(503) if "UserGroups" in str(request.url) else _handler(request)
+
+    async def work() -> CodeTables:
+        async with alma(handler) as client:
+            return await fetch(client, ["UserGroups", LIBRARIES], TODAY)
+
+    with pytest.raises(UnavailableError):
+        asyncio.run(work())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(names, rows, max_size=4), names)
+def test_what_is_written_is_read(
+    tmp_path: Path, tables: dict[str, list[CodeRow]], institution: str
+) -> None:
+    """Every table comes back, its rows in the order of their codes."""
+    path = tmp_path / "codes.json"
+    path.unlink(missing_ok=True)
+    written = {name: tuple(sorted(rows, key=lambda row: row.code)) for name, rows in tables.items()}
+    write(path, CodeTables(written, institution, TODAY))
+    assert read(path) == CodeTables(written, institution, TODAY)
+
+
+def test_the_file_is_made_for_people(tmp_path: Path) -> None:
+    """Indented, sorted, codes as text, a line per code, no value escaped."""
+    path = tmp_path / "new" / "codes.json"
+    write(path, SAVED)
+    lines = path.read_text("utf-8").splitlines()
+    assert '      "01": "One",' in lines
+    assert path.read_bytes().endswith(b"}\n")
+    assert [entry.name for entry in path.parent.iterdir()] == ["codes.json"]
+
+
+def test_campuses_written_by_hand_are_kept(tmp_path: Path) -> None:
+    """Alma has no call for them, so a fetch must not lose them; another institution's go."""
+    path = tmp_path / "codes.json"
+    path.write_text(json.dumps({"tables": {CAMPUSES: {"MAIN": "Main"}, "Gone": {"A": "B"}}}))
+    write(path, SAVED)
+    kept = read(path)
+    assert kept.tables == {CAMPUSES: (CodeRow("MAIN", "Main"),), "UserGroups": GROUPS}
+    write(path, CodeTables({CAMPUSES: ()}, "01EX_INST", TODAY))
+    assert read(path).tables[CAMPUSES] == ()
+    write(path, kept)
+    write(path, CodeTables({}, "02OTHER", TODAY))
+    assert CAMPUSES not in read(path).tables
+
+
+def test_a_file_that_cannot_be_read_is_not_overwritten(tmp_path: Path) -> None:
+    """What was written by hand is not lost to a missing comma."""
+    path = tmp_path / "codes.json"
+    path.write_text("{")
+    with pytest.raises(UsageError):
+        write(path, SAVED)
+    assert path.read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("", "line 1"),
+        ('{\n"tables": {\n"UserGroups": {"A": "B" "C": "D"}}}', "line 3"),
+        ("[]", "tables"),
+        ('{"tables": []}', "tables"),
+        ('{"tables": {}, "table": {}}', "table"),
+        ('{"tables": {"UserGroups": ["COMM"]}}', "UserGroups"),
+        ('{"tables": {"UserGroups": {"COMM": 1}}}', "UserGroups: COMM"),
+        ('{"tables": {"UserGroups": {"COMM": {"description": "x"}}}}', "UserGroups: COMM"),
+        ('{"tables": {"UserGroups": {"COMM": "a", "COMM": "b"}}}', "COMM"),
+        ('{"tables": {}, "institution": 1}', "institution"),
+        ('{"tables": {}, "fetched": "20 August"}', "fetched"),
+        ('{"tables": {}, "fetched": 20260820}', "fetched"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence_with_its_place(tmp_path: Path, text: str, where: str) -> None:
+    """The file, the place in it, and what to do."""
+    path = tmp_path / "codes.json"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert where in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file_and_no_text_are_said(tmp_path: Path) -> None:
+    """A missing file says how to get one; a folder or a picture is not a file of text."""
+    with pytest.raises(UsageError, match="codes fetch"):
+        read(tmp_path / "none.json")
+    with pytest.raises(UsageError):
+        read(tmp_path)
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"\x89PNG\xff")
+    with pytest.raises(UsageError):
+        read(picture)
+    with pytest.raises(UsageError):
+        write(picture / "codes.json", SAVED)

@@ -1,0 +1,119 @@
+"""The probes: each thing that can be wrong is one finding, with what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from importer.alma.client import Alma
+from importer.alma.doctor import State, examine
+from importer.alma.governor import Governor
+from importer.model.codes import NO_CODES, CodeRow, CodeTables
+from tests.alma.fakes import BASE, KEY, nothing, xml_envelope
+
+TODAY = date(2026, 8, 20)
+NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
+TABLES = {"UserGroups": (CodeRow("COMM"),)}
+FRESH = CodeTables(TABLES, "01EX_INST", TODAY)
+
+
+def answers(
+    *, read: int = 200, write: int = 200, general: int = 200, date: str = "09:30:30"
+) -> httpx.MockTransport:
+    """An Alma whose answers have these statuses and this time of day."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        headers = {"Date": f"Thu, 20 Aug 2026 {date} GMT"} if date else {}
+        if request.url.path.endswith("/general"):
+            status = general
+        else:
+            status = write if request.method == "POST" else read
+        if status != 200:
+            body = xml_envelope("UNAUTHORIZED") if status == 400 else b""
+            return httpx.Response(status, content=body, headers=headers)
+        body = b'{"institution": {"value": "01EX_INST"}, "environment_type": "SANDBOX"}'
+        return httpx.Response(200, content=body, headers=headers)
+
+    return httpx.MockTransport(handler)
+
+
+def states(transport: httpx.MockTransport, codes: CodeTables = FRESH) -> dict[str, State]:
+    """How each finding is."""
+
+    async def work() -> dict[str, State]:
+        governor = Governor(1000, sleep=nothing)
+        async with Alma(BASE, SecretStr(KEY), governor, transport, now=lambda: NOW) as alma:
+            findings = await examine(alma, codes, TODAY)
+        for finding in findings:
+            assert finding.sentence.endswith(".")
+            assert finding.state is not State.BAD or finding.advice
+            assert KEY not in repr(finding)
+        return {finding.name: finding.state for finding in findings}
+
+    return asyncio.run(work())
+
+
+def test_all_is_well() -> None:
+    """A good key, its rights, its institution, the clock, fresh code tables."""
+    found = states(answers())
+    assert list(found) == [
+        "key", "read users", "write users", "institution", "clock", "code tables",
+    ]  # fmt: skip
+    assert set(found.values()) == {State.OK}
+
+
+@pytest.mark.parametrize(
+    ("transport", "bad"),
+    [
+        (answers(write=400), {"write users"}),
+        (answers(read=403, write=403, general=403), {"read users", "write users", "institution"}),
+        (answers(general=400), {"institution"}),
+        (answers(read=503), {"read users"}),
+        (answers(write=503), {"write users"}),
+    ],
+)
+def test_what_is_missing_is_bad(transport: httpx.MockTransport, bad: set[str]) -> None:
+    """Each right is found by itself, and an Alma that is down is a finding, no error."""
+    found = states(transport)
+    assert {name for name, state in found.items() if state is State.BAD} == bad
+
+
+@pytest.mark.parametrize(
+    ("time", "state"),
+    [
+        ("09:34:59", State.OK),
+        ("09:25:01", State.OK),
+        ("09:35:01", State.WARN),
+        ("09:24:59", State.WARN),
+        ("", State.WARN),
+    ],
+)
+def test_the_clock_may_differ_by_five_minutes(time: str, state: State) -> None:
+    """More, or not knowing, is a warning."""
+    assert states(answers(date=time))["clock"] is state
+
+
+@pytest.mark.parametrize(
+    ("codes", "state"),
+    [
+        (NO_CODES, State.WARN),
+        (CodeTables(TABLES, "01EX_INST", date(2026, 7, 21)), State.OK),
+        (CodeTables(TABLES, "01EX_INST", date(2026, 7, 20)), State.WARN),
+        (CodeTables(TABLES, "02OTHER", TODAY), State.BAD),
+        (CodeTables(TABLES), State.OK),
+    ],
+)
+def test_code_tables_are_this_institutions_and_not_old(codes: CodeTables, state: State) -> None:
+    """Missing and old is a warning, another institution's is bad."""
+    assert states(answers(), codes)["code tables"] is state
+
+
+def test_no_key_is_a_finding() -> None:
+    """Without a key nothing is asked of Alma."""
+    key, codes = asyncio.run(examine(None, FRESH, TODAY))
+    assert (key.name, key.state) == ("key", State.BAD)
+    assert (codes.name, codes.state) == ("code tables", State.OK)
