@@ -15,7 +15,6 @@ import numpy as np
 
 from importer.loader import tags
 from importer.loader.content import COLUMNS, Cell, Content, Oddity, SheetError, shown
-from importer.loader.formats import Plain
 from importer.loader.sheetxml import read_sheet
 from importer.loader.tags import Tags
 from importer.loader.xmltext import is_utf8, read_text
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from importer.loader.formats import Styles
     from importer.loader.tags import Ints
+    from importer.model.catalogue import Code
 
 PIECE = 4 * 1024 * 1024
 """Bytes that are looked at together."""
@@ -76,7 +76,7 @@ class _Rows:
         self._table = np.array([*strings, None], dtype=object)[:-1]
         self._strings = strings
         self._styles = styles
-        self._plain = [isinstance(one, Plain) for one in styles.formats]
+        self._seen: dict[tuple[bytes, int, int], tuple[str, Code | None]] = {}
         self._rows: list[Ints] = []
         self._columns: list[Ints] = []
         self._texts: list[npt.NDArray[np.object_]] = []
@@ -126,59 +126,57 @@ class _Rows:
         ).all():
             return False
         texts[shared] = self._table[position]
-        for at in np.flatnonzero(inline).tolist():
-            text = read_text(found.piece[begin[at] : end[at]].decode())
-            if text is None:
-                return False
-            texts[at] = text
-        rest = np.flatnonzero((cells.types != _SHARED) & ~inline)
-        if not self._others(found.piece, rest, cells, begin, end, texts):
+        inlined = self._inlined(found.piece, begin[inline], end[inline])
+        if inlined is None:
             return False
+        texts[inline] = inlined
+        rest = np.flatnonzero((cells.types != _SHARED) & ~inline)
+        texts[rest] = self._others(found.piece, rest, cells, begin[rest], end[rest])
         filled = texts != ""
         self._rows.append(cells.rows[filled])
         self._columns.append(cells.columns[filled])
         self._texts.append(texts[filled])
         return True
 
-    def _others(
-        self,
-        piece: bytes,
-        rest: Ints,
-        cells: _Cells,
-        begin: Ints,
-        end: Ints,
-        texts: npt.NDArray[np.object_],
-    ) -> bool:
-        """Numbers, dates, booleans and errors, of which a roster has few kinds."""
-        for at, style, kind, start, stop in zip(
-            rest.tolist(),
-            cells.styles[rest].tolist(),
-            cells.types[rest].tolist(),
-            begin[rest].tolist(),
-            end[rest].tolist(),
+    def _inlined(self, piece: bytes, begin: Ints, end: Ints) -> list[str] | None:
+        """Text that stands in the cells themselves; None where an entity is not XML's own."""
+        spans = zip(begin.tolist(), end.tolist(), strict=True)
+        plain = not any(awkward in piece for awkward in (b"&", b"_x", b"\r"))
+        if plain and piece.isascii():
+            decoded = piece.decode()
+            return [decoded[start:stop] for start, stop in spans]
+        raw = [piece[start:stop].decode() for start, stop in spans]
+        if plain:
+            return raw
+        read = [text for one in raw if (text := read_text(one)) is not None]
+        return read if len(read) == len(raw) else None
+
+    def _others(self, piece: bytes, at: Ints, cells: _Cells, begin: Ints, end: Ints) -> list[str]:
+        """Numbers, dates, booleans and errors: what they show, found once for each value."""
+        texts: list[str] = []
+        seen = self._seen
+        spans = zip(
+            begin.tolist(),
+            end.tolist(),
+            cells.styles[at].tolist(),
+            cells.types[at].tolist(),
             strict=True,
-        ):
-            raw = read_text(piece[start:stop].decode())
-            if raw is None:
-                return False
-            if (
-                not kind
-                and _is_short_whole(raw)
-                and (style >= len(self._plain) or self._plain[style])
-            ):
-                texts[at] = raw
-                continue
-            row, column = int(cells.rows[at]), int(cells.columns[at])
-            cell = Cell(row, column, _TYPES[kind], style, raw, formula=False)
-            texts[at], code = shown(cell, self._strings, self._styles)
+        )
+        for position, (start, stop, style, kind) in enumerate(spans):
+            key = (piece[start:stop], style, kind)
+            text, code = seen.get(key) or seen.setdefault(key, self._shown(*key))
+            texts.append(text)
             if code is not None:
-                self._content.oddities.append(Oddity(row, column, code, texts[at]))
-        return True
+                row, column = int(cells.rows[at[position]]), int(cells.columns[at[position]])
+                self._content.oddities.append(Oddity(row, column, code, text))
+        return texts
 
-
-def _is_short_whole(raw: str) -> bool:
-    """A whole number whose digits are what a person sees."""
-    return raw.isdecimal() and raw.isascii() and len(raw) <= 15 and raw[0] != "0"
+    def _shown(self, raw: bytes, style: int, kind: int) -> tuple[str, Code | None]:
+        text = read_text(raw.decode())
+        if text is None:
+            raise SheetError
+        cell = Cell(0, 0, _TYPES[kind], style, text, formula=False)
+        return shown(cell, self._strings, self._styles)
 
 
 def _row_numbers(found: Tags, row_at: Ints) -> Ints | None:

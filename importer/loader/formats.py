@@ -7,10 +7,10 @@ fixed characters to a whole number (`00000000`, `000-00-0000`), or that it does 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from importer.model.catalogue import Code
 
@@ -97,32 +97,27 @@ def _padded(section: str) -> Format:
     return Padded(tuple(tokens), zeros)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """A number as text, and what there is to say about it: a code, or nothing."""
 
     text: str
     code: Code | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Styles:
     """The formats of a workbook's cells, by style number."""
 
     formats: Sequence[Format] = ()
     starts_1904: bool = False
-    _seen: dict[tuple[str, int], Shown] = field(default_factory=dict)
 
     def show(self, raw: str, style: int) -> Shown:
         """The number that the file holds as `raw`, as a person sees it.
 
         Raises ValueError where `raw` is no number.
         """
-        key = (raw, style)
-        if key not in self._seen:
-            chosen = self.formats[style] if 0 <= style < len(self.formats) else PLAIN
-            self._seen[key] = show(raw, chosen, starts_1904=self.starts_1904)
-        return self._seen[key]
+        chosen = self.formats[style] if style < len(self.formats) else PLAIN
+        return show(raw, chosen, starts_1904=self.starts_1904)
 
 
 def read_styles(
@@ -135,6 +130,8 @@ def read_styles(
 
 def show(raw: str, chosen: Format, *, starts_1904: bool = False) -> Shown:
     """The number as that format shows it. Raises ValueError where `raw` is no number."""
+    if _is_short_whole(raw) and not isinstance(chosen, Dated):
+        return _whole(raw, chosen)
     try:
         value = Decimal(raw.strip())
     except InvalidOperation:
@@ -148,10 +145,20 @@ def show(raw: str, chosen: Format, *, starts_1904: bool = False) -> Shown:
     text = _plain(value)
     if abs(value) >= Decimal(10) ** DIGITS:
         return Shown(text, Code.ID_LOST_DIGITS)
-    if isinstance(chosen, Padded) and text.isdigit():
-        code = Code.ZEROS_RESTORED if len(text) < chosen.zeros else None
-        return Shown(_in_places(text, chosen), code)
-    return Shown(text)
+    return _whole(text, chosen) if text.isdecimal() else Shown(text)
+
+
+def _is_short_whole(raw: str) -> bool:
+    return raw.isdecimal() and raw.isascii() and len(raw) <= DIGITS and raw[0] != "0"
+
+
+def _whole(digits: str, chosen: Format) -> Shown:
+    if not isinstance(chosen, Padded):
+        return Shown(digits)
+    code = Code.ZEROS_RESTORED if len(digits) < chosen.zeros else None
+    if len(chosen.tokens) == chosen.zeros:
+        return Shown(digits.zfill(chosen.zeros), code)
+    return Shown(_in_places(digits, chosen), code)
 
 
 def _plain(value: Decimal) -> str:
