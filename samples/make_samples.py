@@ -56,7 +56,7 @@ STREETS = ("Maple St", "Prairie Ave", "2nd St NE", "Dakota Rd", "College Blvd", 
 
 @dataclass(frozen=True)
 class Sample:
-    """One roster: its headings, its rows, and the cells of rows that a workbook holds as numbers."""
+    """One roster: its headings and its rows, all text."""
 
     headings: tuple[str, ...]
     rows: tuple[Row, ...]

@@ -54,8 +54,9 @@ def _understood(error: BaseException) -> tuple[str, int]:
             return "Stopped.", Exit.INTERRUPTED
         case typer.Exit():
             return "", error.exit_code
-    usage = _usage(error)
-    return (_defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
+        case _:
+            usage = _usage(error)
+            return (_defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
 
 
 def _usage(error: BaseException) -> str | None:

@@ -1,0 +1,79 @@
+"""A folder to work in, a command line to type into, and a sandbox to speak to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from importer.cli.main import run
+from importer.sandbox.server import Options, running
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a command line gave: exit code, stdout, stderr."""
+
+    exit: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """The JSON on stdout."""
+        loaded: dict[str, object] = json.loads(self.out)
+        return loaded
+
+
+Type = Callable[..., Typed]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder where the command line works, without any setting."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("API_KEY", "REGION", "BASE_URL", "RATE", "RESERVE", "SETTLE"):
+        monkeypatch.delenv(f"ALMA_{name}", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def typed(folder: Path, capfd: pytest.CaptureFixture[str]) -> Type:
+    """Type a command line in that folder."""
+
+    def type_in(*arguments: str | Path) -> Typed:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return Typed(code, out, err)
+
+    return type_in
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A sandbox that the settings name."""
+
+    host: str
+
+    def log(self) -> list[dict[str, object]]:
+        """The calls that it got."""
+        with urlopen(f"{self.host}/_sandbox/log") as answer:
+            return [json.loads(line) for line in answer.read().decode().splitlines()]
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Sandbox]:
+    """An empty sandbox, reached by the settings."""
+    with running(Options(rate=None)) as base_url:
+        host = base_url.removesuffix("/almaws/v1")
+        monkeypatch.setenv("ALMA_BASE_URL", host)
+        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
+        monkeypatch.setenv("ALMA_RATE", "50")
+        monkeypatch.setenv("ALMA_SETTLE", "0.2")
+        yield Sandbox(host)

@@ -1,0 +1,69 @@
+"""The rejects, sent back: unchanged they give the same problems, corrected they are all ready."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests.cli.conftest import Type
+from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
+
+CORRECTIONS = {
+    "community-patrons.xlsx": {
+        8: {"Barcode": "20001123459005"},
+        10: {"Barcode": "20001123459013"},
+        12: {"Barcode": "20001123459021"},
+        14: {"Barcode": "20001123459039"},
+        18: {"Last Name": "Restored"},
+        20: {"Patron Type": "Community"},
+        22: {"Email": "hugo@example.org"},
+        23: {"DOB": "12/05/1980"},
+        24: {"DOB": "05/01/1991"},
+        30: {"Street": "12 Elm Ct"},
+        37: {"City": "Northfield"},
+        40: {"First Name": "Someone", "Last Name": "Else"},
+    },
+}
+
+
+def problems(folder: Path) -> list[tuple[str, str]]:
+    """Row and code of the problems that hold rows back."""
+    with (folder / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
+        return sorted(
+            (line["row"], line["code"])
+            for line in csv.DictReader(file)
+            if line["severity"] in {"reject", "review"}
+        )
+
+
+@pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)
+@pytest.mark.parametrize("twin", ["rejects.xlsx", "rejects.csv"])
+def test_unchanged_rejects_give_the_same_problems(
+    name: str, twin: str, folder: Path, typed: Type
+) -> None:
+    """Fed back as they are, the same rows have the same problems, by their first row numbers."""
+    mapping = MAPPING_OF_SAMPLE[name]
+    first = typed("check", SAMPLES / name, "-m", mapping, "-o", "first", "--json").summary
+    again = typed("check", f"first/{twin}", "-m", mapping, "-o", "again", "--json").summary
+    assert problems(folder / "again") == problems(folder / "first")
+    assert (again["ready"], again["rows"]) == (0, first["rejected"] + first["review"])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_corrected_rejects_are_all_ready(name: str, folder: Path, typed: Type) -> None:
+    """With the marked cells corrected, every row that came back is ready."""
+    mapping = MAPPING_OF_SAMPLE[name]
+    first = typed("check", SAMPLES / name, "-m", mapping, "-o", "first", "--json").summary
+    book = openpyxl.load_workbook(folder / "first" / "rejects.xlsx")
+    sheet = book.worksheets[0]
+    headings = [cell.value for cell in sheet[1]]
+    for line in sheet.iter_rows(min_row=2):
+        row = int(str(line[headings.index("Row")].value))
+        for heading, text in CORRECTIONS[name].get(row, {}).items():
+            line[headings.index(heading)].value = text
+    book.save(folder / "corrected.xlsx")
+    again = typed("check", "corrected.xlsx", "-m", mapping, "-o", "again", "--json").summary
+    assert again["ready"] == again["rows"] == first["rejected"] + first["review"]  # type: ignore[operator]

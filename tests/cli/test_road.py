@@ -1,0 +1,110 @@
+"""The whole road over a real socket: check, plan, apply, apply again, correct, load the rest."""
+
+from __future__ import annotations
+
+import json
+import stat
+import time
+from pathlib import Path
+from subprocess import run as run_process
+from sys import executable
+from zipfile import ZipFile
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, ROOT, SAMPLES
+
+SCHEMA = ROOT.parent / "shared" / "alma" / "xsd" / "rest_users.xsd"
+
+
+def test_help_is_quick() -> None:
+    """The help needs none of the heavy libraries."""
+    script = (
+        "import sys; from importer.cli.main import run; run(['--help']); "
+        "sys.exit(any(name in sys.modules for name in "
+        "('pandas', 'openpyxl', 'httpx', 'lxml', 'aiohttp', 'jinja2', 'pydantic_settings')))"
+    )
+    assert run_process([executable, "-c", script], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)
+def test_the_whole_road(name: str, folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Check and plan only read; apply writes each row once; applied again it sends nothing."""
+    roster, mapping = SAMPLES / name, MAPPING_OF_SAMPLE[name]
+    checked = typed("check", roster, "-m", mapping, "--json")
+    assert sandbox.log() == []
+    planned = typed("plan", roster, "-m", mapping, "-o", "run", "--json")
+    assert {call["method"] for call in sandbox.log()} == {"GET"}
+    ready = checked.summary["ready"]
+    assert planned.summary["create"] == ready
+    applied = typed("apply", "run", "--json")
+    assert applied.summary["created"] == ready
+    assert applied.exit == Exit.ROWS_HELD
+    writes = [call for call in sandbox.log() if call["method"] != "GET"]
+    assert len(writes) == ready
+    before = len(sandbox.log())
+    again = typed("apply", "run", "--json")
+    assert again.summary == applied.summary
+    assert len(sandbox.log()) == before
+    replanned = typed("plan", roster, "-m", mapping, "--json")
+    assert replanned.summary["unchanged"] == ready
+
+
+def test_a_run_is_for_its_owner_only(folder: Path, typed: Type) -> None:
+    """The folder is 0700 and its files 0600: they hold personal data."""
+    typed(
+        "check", SAMPLES / "community-patrons.csv", "-m", MAPPINGS / "community.yaml", "-o", "run"
+    )
+    assert stat.S_IMODE((folder / "run").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder / "run").iterdir()} == {0o600}
+
+
+def test_limit_then_the_rest(typed: Type, sandbox: Sandbox) -> None:
+    """`--limit` sends a first slice; applied again, the rest is sent, nothing twice."""
+    roster, mapping = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
+    create = typed("plan", roster, "-m", mapping, "-o", "run", "--json").summary["create"]
+    first = typed("apply", "run", "--limit", "3", "--json").summary
+    assert first["created"] == 3
+    assert first["not_sent"] == int(str(create)) - 3
+    assert typed("apply", "run", "--json").summary["created"] == create
+    assert len([call for call in sandbox.log() if call["method"] == "POST"]) == create
+
+
+def test_records_as_lines(folder: Path, typed: Type) -> None:
+    """`convert --to jsonl` gives a body a line, as many as rows are ready."""
+    roster, mapping = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
+    got = typed("convert", roster, "-m", mapping, "--to", "jsonl", "-o", "out.jsonl", "--json")
+    bodies = [json.loads(line) for line in (folder / "out.jsonl").read_text("utf-8").splitlines()]
+    assert len(bodies) == got.summary["ready"]
+    assert all(body["account_type"]["value"] == "INTERNAL" for body in bodies)
+
+
+def test_a_load_for_the_student_system(folder: Path, typed: Type) -> None:
+    """`convert --to sis-xml` gives a zip that is valid against Alma's own schema."""
+    if not SCHEMA.exists():
+        pytest.skip("Alma's schema is not here")
+    from lxml import etree
+
+    name = "students-and-staff.xlsx"
+    roster, mapping = SAMPLES / name, MAPPING_OF_SAMPLE[name]
+    got = typed("convert", roster, "-m", mapping, "--to", "sis-xml", "-o", "load.zip")
+    assert "gender" in got.err  # a field that the load would clear
+    schema = etree.XMLSchema(etree.parse(str(SCHEMA)))
+    users = 0
+    with ZipFile(folder / "load.zip") as archive:
+        for member in archive.namelist():
+            document = etree.fromstring(archive.read(member))
+            schema.assertValid(document)
+            users += len(document)
+    ready = typed("check", roster, "-m", mapping, "--json").summary["ready"]
+    assert users == ready
+
+
+def test_the_row_numbers_survive_a_slow_clock(typed: Type) -> None:
+    """Two runs within one minute get folders of their own."""
+    roster, mapping = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
+    runs = {str(typed("check", roster, "-m", mapping, "--json").summary["run"]) for _ in range(2)}
+    assert len(runs) == 2
+    assert time.strftime("%Y-%m") in next(iter(runs))

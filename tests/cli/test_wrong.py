@@ -1,0 +1,158 @@
+"""What can go wrong before anything is done: one clear sentence, its exit code, nothing left."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.pipeline.runs import MAPPINGS, SAMPLES
+
+COMMUNITY = MAPPINGS / "community.yaml"
+PATRONS = SAMPLES / "community-patrons.csv"
+
+NOT_ROSTERS = {
+    "image.csv": b"\x89PNG\r\n\x1a\n" + bytes(64),
+    "page.xlsx": b"%PDF-1.7\n" + bytes(64),
+    "empty.csv": b"",
+    "broken.xlsx": b"PK\x03\x04" + bytes(64),
+}
+
+
+def nothing_left(folder: Path) -> bool:
+    """Is there no run, not even half of one?"""
+    return not [path for path in (folder / "runs").glob("*") if path.is_dir()]
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_roster_that_is_not_there(
+    folder: Path, typed: Type, sandbox: Sandbox, command: str
+) -> None:
+    """A roster that is not there: exit 4, and nothing is left."""
+    got = typed(command, "nowhere.csv", "-m", COMMUNITY)
+    assert got.exit == Exit.ROSTER
+    assert "nowhere.csv" in got.err
+    assert nothing_left(folder)
+
+
+@pytest.mark.parametrize("name", NOT_ROSTERS)
+def test_a_file_that_is_no_roster(folder: Path, typed: Type, name: str) -> None:
+    """An empty file, an image, a PDF or a damaged workbook is refused whole: exit 4."""
+    (folder / name).write_bytes(NOT_ROSTERS[name])
+    got = typed("check", name, "-m", COMMUNITY)
+    assert got.exit == Exit.ROSTER
+    assert name in got.err
+    assert nothing_left(folder)
+
+
+def test_a_roster_that_lacks_a_mapped_column(folder: Path, typed: Type) -> None:
+    """A heading that the mapping names and the roster lacks is told with those that are there."""
+    (folder / "short.csv").write_text("Barcode,First Name\n20001123450011,Ana\n", "utf-8")
+    got = typed("check", "short.csv", "-m", COMMUNITY)
+    assert got.exit == Exit.USAGE
+    assert "Last Name" in got.err
+    assert "First Name" in got.err
+    assert nothing_left(folder)
+
+
+def test_a_mapping_with_a_typing_error(folder: Path, typed: Type) -> None:
+    """An unknown key is told with its line and the nearest known one: exit 2."""
+    wrong = folder / "wrong.yaml"
+    wrong.write_text(COMMUNITY.read_text("utf-8").replace("  last_name:", "  lst_name:"), "utf-8")
+    got = typed("check", PATRONS, "-m", wrong)
+    assert got.exit == Exit.USAGE
+    assert "wrong.yaml:" in got.err
+    assert "last_name" in got.err
+    assert nothing_left(folder)
+
+
+def test_no_key(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key nothing is sent: exit 9."""
+    monkeypatch.delenv("ALMA_API_KEY")
+    got = typed("plan", PATRONS, "-m", COMMUNITY)
+    assert got.exit == Exit.ACCESS
+    assert sandbox.log() == []
+    assert nothing_left(folder)
+
+
+def test_wrong_key(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that Alma does not know: exit 9, and the key is not told."""
+    monkeypatch.setenv("ALMA_API_KEY", "canary-key")
+    got = typed("plan", PATRONS, "-m", COMMUNITY)
+    assert got.exit == Exit.ACCESS
+    assert "canary-key" not in got.out + got.err
+    assert nothing_left(folder)
+
+
+def test_no_answer(folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Alma that does not answer: exit 8, and nothing is left."""
+    monkeypatch.setenv("ALMA_API_KEY", "sandbox")
+    monkeypatch.setenv("ALMA_BASE_URL", "http://127.0.0.1:9")
+    got = typed("plan", PATRONS, "-m", COMMUNITY)
+    assert got.exit == Exit.STOPPED
+    assert nothing_left(folder)
+
+
+def test_no_alma_named(folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither region nor address: exit 2."""
+    monkeypatch.setenv("ALMA_API_KEY", "sandbox")
+    got = typed("plan", PATRONS, "-m", COMMUNITY)
+    assert got.exit == Exit.USAGE
+    assert "ALMA_REGION" in got.err
+
+
+def test_errors_for_machines(typed: Type) -> None:
+    """With --json the sentence and the exit code are on stdout as well."""
+    got = typed("check", "nowhere.csv", "-m", COMMUNITY, "--json")
+    assert got.summary["exit"] == got.exit == Exit.ROSTER
+
+
+@pytest.mark.parametrize(
+    "arguments", [("chek",), ("check",), ("check", "--what"), ("apply", "none")]
+)
+def test_wrong_usage(typed: Type, arguments: tuple[str, ...]) -> None:
+    """A command line that cannot be understood: exit 2."""
+    assert typed(*arguments).exit == Exit.USAGE
+
+
+def test_a_folder_that_is_in_use(folder: Path, typed: Type) -> None:
+    """A run never writes over what is in a folder already."""
+    (folder / "mine").mkdir()
+    (folder / "mine" / "letter.txt").write_text("dear", "utf-8")
+    assert typed("check", PATRONS, "-m", COMMUNITY, "-o", "mine").exit == Exit.USAGE
+    assert [path.name for path in (folder / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_an_internal_mapping_makes_no_sis_file(folder: Path, typed: Type) -> None:
+    """The student system's load never touches Internal users: exit 2, no file."""
+    got = typed("convert", PATRONS, "-m", COMMUNITY, "--to", "sis-xml", "-o", "load.zip")
+    assert got.exit == Exit.USAGE
+    assert not (folder / "load.zip").exists()
+
+
+@pytest.mark.parametrize("what", ["roster", "mapping"])
+def test_a_stale_plan(folder: Path, typed: Type, sandbox: Sandbox, what: str) -> None:
+    """A plan whose roster or mapping was changed since is not carried out: exit 5."""
+    files = {"roster": folder / "patrons.csv", "mapping": folder / "community.yaml"}
+    shutil.copy(PATRONS, files["roster"])
+    shutil.copy(COMMUNITY, files["mapping"])
+    typed("plan", files["roster"], "-m", files["mapping"], "-o", "run")
+    with files[what].open("a", encoding="utf-8") as file:
+        file.write("\n# one line more\n" if what == "mapping" else "1,A,,B\n")
+    before = len(sandbox.log())
+    got = typed("apply", "run")
+    assert got.exit == Exit.STALE
+    assert len(sandbox.log()) == before
+
+
+def test_a_check_cannot_be_applied(typed: Type, sandbox: Sandbox) -> None:
+    """A check is not a plan: exit 2."""
+    typed("check", PATRONS, "-m", COMMUNITY, "-o", "run")
+    assert typed("apply", "run").exit == Exit.USAGE

@@ -1,0 +1,34 @@
+"""Helpers for tests that run the pipeline: orders with a fixed day, and the samples."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from importer.model.codes import NO_CODES, CodeTables
+from importer.pipeline.order import Order
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples"
+MAPPINGS = ROOT / "mappings"
+
+MAPPING_OF_SAMPLE = {
+    "community-patrons.csv": MAPPINGS / "community.yaml",
+    "community-patrons.xlsx": MAPPINGS / "community.yaml",
+    "students-and-staff.xlsx": MAPPINGS / "students-and-staff.yaml",
+}
+
+NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
+
+
+def order(roster: Path, mapping: Path, folder: Path, codes: CodeTables = NO_CODES) -> Order:
+    """An order given on a fixed day by a fixed operator."""
+    return Order(
+        roster=roster,
+        mapping=mapping,
+        codes=codes,
+        folder=folder,
+        now=NOW,
+        operator="librarian@desk",
+        version="0",
+    )
