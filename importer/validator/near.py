@@ -1,10 +1,12 @@
-"""When two names are near: typing errors, other spellings, initials, short and double names."""
+"""When two names are near: typing errors, other spellings, short forms and double names."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from importer.validator.nicknames import NICKNAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 _LIKENESS = 0.88
 """Jaro-Winkler, of 1; chosen with the labelled pairs of docs/reference/matching.md."""
 _SHORTEST_PART = 3
+_TELLING_CONSONANTS = 4
+_VOWELS = str.maketrans("", "", "aeiouy")
 
 
 class Names:
@@ -62,13 +66,37 @@ def _near(one: list[str], two: list[str]) -> Mask:
     if not one:
         return np.zeros(0, np.bool_)
     likeness = process.cpdist(one, two, scorer=JaroWinkler.similarity, dtype=np.float32, workers=1)
-    parts = np.fromiter(map(_is_part, one, two), np.bool_, len(one))
-    return np.asarray((likeness >= _LIKENESS) | parts)
+    forms = np.fromiter(map(_are_forms, one, two), np.bool_, len(one))
+    return np.asarray((likeness >= _LIKENESS) | forms)
+
+
+def _are_forms(one: str, two: str) -> bool:
+    """Is one a part of the other, or its nickname, or the same with other vowels?"""
+    return (
+        _is_part(one, two)
+        or one in NICKNAMES.get(two, ())
+        or two in NICKNAMES.get(one, ())
+        or _sound_alike(one, two)
+    )
 
 
 def _is_part(one: str, two: str) -> bool:
-    """Is one the initial or the beginning of the other, or one half of a double name?"""
+    """Is one the initial, the beginning or the end of the other?"""
     short, long = (one, two) if len(one) <= len(two) else (two, one)
     if len(short) < _SHORTEST_PART:
         return len(short) == 1 and long.startswith(short)
     return long.startswith(short) or long.endswith(short)
+
+
+def _sound_alike(one: str, two: str) -> bool:
+    """Have they the same consonants, as Muhammad and Mohamed have? Short names tell too little."""
+    if one[:1] != two[:1]:
+        return False
+    left, right = _consonants(one), _consonants(two)
+    return len(left) >= _TELLING_CONSONANTS and left == right
+
+
+def _consonants(name: str) -> str:
+    """The name without vowels and doubled letters."""
+    bare = name.translate(_VOWELS)
+    return "".join(letter for place, letter in enumerate(bare) if letter != bare[place - 1 : place])

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.model.catalogue import Code, Severity
@@ -226,6 +226,32 @@ def test_similar_person(shared: str) -> None:
     assert "row 4" in problems[0].message
 
 
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Robert Hansen", "Bob Hansen"), ("Joseph Bryant", "J. Bryant"),
+        ("Dan Foster", "Daniel Foster"), ("Mohammed Hassan", "Muhammad Hasan"), ("Emily Carter", "Emily Carter-Hayes"),
+        ("Anne-Marie Leclerc", "Marie Leclerc"), ("Zhang Weiming", "Weimin Zhang"),
+    ],
+)  # fmt: skip
+def test_forms_of_one_name(one: str, two: str) -> None:
+    """Initials, nicknames, short and double names, and other vowels are near."""
+    (first, last), (other_first, other_last) = one.split(), two.split()
+    rows = [person(0, first=first, last=last), person(1, first=other_first, last=other_last)]
+    rows[1]["birth_date"] = rows[0]["birth_date"]
+    assert {problem.code for problem in twins(*rows)} == {Code.SIMILAR_PERSON}
+
+
+@pytest.mark.parametrize("share", ["email", "phone", "street"])
+def test_a_new_last_name(share: str) -> None:
+    """One first name and birth date and one thing more under another last name is similar."""
+    one = person(0, first="Megan", last="Porter")
+    two = person(1, first="Megan", last="Lindgren", birth=one["birth_date"])
+    assert twins(one, two) == []
+    two[SHORT[share]] = one[SHORT[share]]
+    assert {problem.code for problem in twins(one, two)} == {Code.SIMILAR_PERSON}
+
+
 def test_twins_are_two_people() -> None:
     """One birth date, last name and address with different first names is not similar."""
     one = person(0, first="Emma", last="Larson")
@@ -332,3 +358,10 @@ def test_twins_are_mutual(people: list[dict[str, str]]) -> None:
         for one, two in pairs:
             assert one != two
             assert (two, one) in pairs or (code, two) in counted
+
+
+@pytest.mark.hunt
+def test_hunt_for_rows_that_differ_by_order() -> None:
+    """The two properties above, on many more rosters."""
+    for property_test in (test_order_and_chunks_make_no_difference, test_twins_are_mutual):
+        settings(max_examples=5000, deadline=None)(property_test)()

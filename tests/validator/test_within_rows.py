@@ -162,7 +162,7 @@ def test_purged_before_expiry() -> None:
     [
         "ana", "ana@", "@example.org", "ana@@example.org", "ana@example", "ana ruiz@example.org",
         "a@example.org; b@example.org", "ana@example,org", "ana.@example.org", "ana@-example.org",
-        "ana@exa mple.org", "<ana@example.org>",
+        "ana@exa mple.org", "<ana@example.org>", "ana@printer.local",
     ],
 )  # fmt: skip
 def test_bad_emails(text: str) -> None:
