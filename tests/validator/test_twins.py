@@ -230,7 +230,8 @@ def test_similar_person(shared: str) -> None:
     ("one", "two"),
     [
         ("Robert Hansen", "Bob Hansen"), ("Joseph Bryant", "J. Bryant"),
-        ("Dan Foster", "Daniel Foster"), ("Mohammed Hassan", "Muhammad Hasan"), ("Emily Carter", "Emily Carter-Hayes"),
+        ("Dan Foster", "Daniel Foster"), ("Mohammed Hassan", "Muhammad Hasan"),
+        ("Emily Carter", "Emily Carter-Hayes"),
         ("Anne-Marie Leclerc", "Marie Leclerc"), ("Zhang Weiming", "Weimin Zhang"),
     ],
 )  # fmt: skip
