@@ -75,7 +75,7 @@ def padded(text: str, width: int) -> Reading:
     """The text with leading zeros, if it is digits and nothing else."""
     if len(text) >= width or not (text.isascii() and text.isdigit()):
         return text, None
-    message = f"`{{value}}` has fewer than {width} digits; zeros were put in front"
+    message = f"{{value}} has fewer than {width} digits; zeros were put in front"
     return text.zfill(width), Finding(Code.ZEROS_RESTORED, message)
 
 
@@ -99,7 +99,7 @@ def _zip(text: str) -> Reading:
     if five == match[1]:
         return whole, None
     return whole, Finding(
-        Code.ZEROS_RESTORED, "`{value}` is a ZIP code without its leading zeros; they were put back"
+        Code.ZEROS_RESTORED, "{value} is a ZIP code without its leading zeros; they were put back"
     )
 
 
@@ -133,7 +133,7 @@ def _replacer(replace: Replace) -> Convert:
 
     def change(text: str) -> Reading:
         if len(text) > REGEX_CHARACTERS:
-            message = "`{value}` is too long to be searched by the mapping's pattern"
+            message = "{value} is too long to be searched by the mapping's pattern"
             return text, Finding(Code.CELL_TOO_LONG, message)
         try:
             return " ".join(pattern.sub(replace.text, text, timeout=REGEX_SECONDS).split()), None

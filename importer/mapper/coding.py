@@ -39,7 +39,7 @@ class Coder:
             other = enabled.get(whole.casefold(), []) or enabled.get(text.casefold(), [])
             if len(other) != 1:
                 return whole, finding
-            message = f"`{{value}}` was written as Alma has it: {other[0]}"
+            message = f"{{value}} was written as Alma has it: {other[0]}"
             return other[0], Finding(Code.WRONG_CASE_CODE, message)
 
         return convert

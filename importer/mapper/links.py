@@ -27,7 +27,7 @@ def tidy(text: str) -> Reading:
     whole = UNSEEN.sub("", text)
     if whole == text:
         return text, None
-    message = "`{value}` held blanks or invisible characters; they were removed"
+    message = "{value} held blanks or invisible characters; they were removed"
     return whole, Finding(Code.WHITESPACE_REMOVED, message)
 
 
@@ -39,7 +39,7 @@ def id_steps(rule: IdRule) -> tuple[Convert, ...]:
         whole = text.translate(unwanted)
         if whole == text:
             return text, None
-        message = "`{value}` held characters that the mapping strips from identifiers"
+        message = "{value} held characters that the mapping strips from identifiers"
         return whole, Finding(Code.WHITESPACE_REMOVED, message)
 
     found: list[Convert] = [tidy]
@@ -66,7 +66,7 @@ def date_step(style: Style, plus: str | None, terms: tuple[periods.TermEnd, ...]
 
 def _unread(why: Unread, style: Style) -> Finding:
     sentence, advice = why.value
-    message = f"`{{value}}` {sentence}"
+    message = f"{{value}} {sentence}"
     if why is Unread.TWO_WAYS:
         return Finding(Code.AMBIGUOUS_DATE, message, advice)
     if why is Unread.NO_SUCH_DAY and style.order in ORDER_WORDS:

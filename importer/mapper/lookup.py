@@ -68,7 +68,7 @@ class Lookup:
         if code is not None:
             return code, None
         return "", Finding(
-            Code.UNKNOWN_CODE, "`{value}` is not in the mapping's lookup", self._advice(key)
+            Code.UNKNOWN_CODE, "{value} is not in the mapping's lookup", self._advice(key)
         )
 
     def _advice(self, key: str) -> str:

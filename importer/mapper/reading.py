@@ -10,7 +10,7 @@ from importer.model.catalogue import Code
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a step has to say about a text; `message` holds `{value}` where the text goes."""
+    """What a step has to say about a text; `message` holds {value} where the text goes."""
 
     code: Code
     message: str

@@ -9,7 +9,6 @@ from importer.mapper.tree import Block, Plain, locate, plain
 from importer.mapper.wording import known_keys, sentence
 from importer.model.policy import AccountType
 
-
 _PRUNINGS = 5
 """What is left of a part that was wrong may be wrong again, so often at most."""
 
@@ -68,19 +67,8 @@ def _pruned(tree: Plain, wrong: list[tuple[str | int, ...]]) -> Plain:
 
     What every mapping needs is put in their stead.
     """
-    for steps in wrong:
-        node: Plain = tree
-        holder: dict[str, Plain] | None = None
-        key = ""
-        for step in steps:
-            if isinstance(node, dict) and isinstance(step, str) and step in node:
-                holder, key, node = node, step, node[step]
-            elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-                node = node[step]
-            else:
-                break
-        if holder is not None:
-            holder.pop(key, None)
+    for holder, key in [_holder(tree, steps) for steps in wrong]:
+        holder.pop(key, None)
     if isinstance(tree, dict):
         owned = "owning_system" in tree
         usual: dict[str, Plain] = {
@@ -90,6 +78,21 @@ def _pruned(tree: Plain, wrong: list[tuple[str | int, ...]]) -> Plain:
         }
         return {**usual, **tree}
     return tree
+
+
+def _holder(tree: Plain, steps: tuple[str | int, ...]) -> tuple[dict[str, Plain], str]:
+    """The last key that the steps lead to, and what holds it."""
+    node: Plain = tree
+    found: tuple[dict[str, Plain], str] = ({}, "")
+    for step in steps:
+        if isinstance(node, dict) and isinstance(step, str) and step in node:
+            found = (node, step)
+            node = node[step]
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        else:
+            break
+    return found
 
 
 def _lacking(tree: Block, findings: list[Found]) -> list[Found]:
