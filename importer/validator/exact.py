@@ -210,7 +210,8 @@ def duplicate_persons(
 
 
 def _what(labels: list[str]) -> str:
-    parts = ["birth date"] if "birth_date" in labels else []
-    if any(label != "birth_date" for label in labels):
-        parts.append("e-mail")
-    return f"the same name and {' and '.join(parts)}"
+    """What a row has in common with its twins, for a message."""
+    birth = "birth_date" in labels
+    if birth and len(labels) > 1:
+        return "the same name, birth date and e-mail"
+    return f"the same name and {'birth date' if birth else 'e-mail'}"

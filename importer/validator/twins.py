@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importer.validator.exact import (
@@ -61,8 +62,6 @@ class Twins:
 
 def _emptied(candidates: Candidates) -> Candidates:
     """The same source and scheme without the rows, so that no frame is kept."""
-    from dataclasses import replace
-
     return replace(
         candidates, frame=candidates.frame.iloc[:0], unspoken={}, skipped=(), problems=()
     )
