@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from importer.errors import RosterError
 from importer.loader import heading, table
 from importer.loader.cells import LONGEST
+from importer.loader.collector import paused
 from importer.loader.sniff import changed, digest
 from importer.loader.table import Numbering, Rows, Shape, Spot
 from importer.model.catalogue import Code, Severity
@@ -251,25 +252,21 @@ class CsvRoster:
         number = self.source.header[-1]
         records = islice(self.text.records(), number, None)
         held: list[list[str]] = []
-        first = True
-        while True:
-            batch = held + list(islice(records, CHUNK))
-            last = len(batch) - len(held) < CHUNK
-            # Rows with next to nothing in them may belong to the file's end: they wait for it.
-            cut = len(batch)
-            while not last and cut and sum(map(bool, batch[cut - 1])) <= 2:
-                cut -= 1
-            held = batch[cut:]
-            del batch[cut:]
-            rows = self._rows(batch, number, first=first, last=last)
-            chunk, empty = table.make(self.shape, rows, numbering)
-            number += len(batch)
-            first = False
+        first, last = True, False
+        while not last:
+            with paused():
+                batch = held + list(islice(records, CHUNK))
+                last = len(batch) - len(held) < CHUNK
+                cut = len(batch) if last else _end_of_people(batch)
+                held = batch[cut:]
+                del batch[cut:]
+                rows = self._rows(batch, number, first=first, last=last)
+                chunk, empty = table.make(self.shape, rows, numbering)
             if last:
                 self._finish(batch[len(batch) - empty :])
-                yield chunk
-                return
-            if batch:
+            number += len(batch)
+            first = first and not batch
+            if batch or last:
                 yield chunk
 
     def _numbering(self) -> Numbering | None:
@@ -308,6 +305,14 @@ class CsvRoster:
                 spots += _swallowed(texts, position, self.text.delimiter, width)
         numbers = range(before + 1, before + len(batch) + 1)
         return Rows(numbers, columns, spots, first, last)
+
+
+def _end_of_people(batch: list[list[str]]) -> int:
+    """Where the rows with next to nothing in them begin: they may belong to the file's end."""
+    cut = len(batch)
+    while cut and sum(map(bool, batch[cut - 1])) <= 2:
+        cut -= 1
+    return cut
 
 
 def _even_out(batch: list[list[str]], width: int, spots: list[Spot]) -> None:

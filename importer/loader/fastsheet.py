@@ -15,6 +15,7 @@ import numpy as np
 
 from importer.loader import tags
 from importer.loader.content import COLUMNS, Cell, Content, Oddity, SheetError, shown
+from importer.loader.formats import DIGITS, PLAIN
 from importer.loader.sheetxml import read_sheet
 from importer.loader.tags import Tags
 from importer.loader.xmltext import is_utf8, read_text
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
     from importer.loader.tags import Ints
     from importer.model.catalogue import Code
 
-PIECE = 4 * 1024 * 1024
+PIECE = 512 * 1024
 """Bytes that are looked at together."""
 
 _BEGIN, _END = b"<sheetData>", b"</sheetData>"
 _TYPES = ("n", "s", "b", "e", "d", "str", "inlineStr")
 _SHARED, _INLINE = _TYPES.index("s"), _TYPES.index("inlineStr")
 _UNKNOWN = 255
+_ZERO = ord("0")
 _TYPE_OF = np.full(65_536, _UNKNOWN, dtype=np.uint8)
 for _at, _name in enumerate(_TYPES):
     _two = (_name + '"').encode()
@@ -76,6 +78,10 @@ class _Rows:
         self._table = np.array([*strings, None], dtype=object)[:-1]
         self._strings = strings
         self._styles = styles
+        # style 0 is General, also in a workbook without styles
+        self._plain = {0, *(at for at, one in enumerate(styles.formats) if one == PLAIN)}
+        if styles.formats and styles.formats[0] != PLAIN:
+            self._plain.remove(0)
         self._seen: dict[tuple[bytes, int, int], tuple[str, Code | None]] = {}
         self._rows: list[Ints] = []
         self._columns: list[Ints] = []
@@ -154,7 +160,8 @@ class _Rows:
     def _others(self, piece: bytes, at: Ints, cells: _Cells, begin: Ints, end: Ints) -> list[str]:
         """Numbers, dates, booleans and errors: what they show, found once for each value."""
         texts: list[str] = []
-        seen = self._seen
+        odd: list[tuple[int, Code, str]] = []
+        seen, plain = self._seen, self._plain
         spans = zip(
             begin.tolist(),
             end.tolist(),
@@ -162,13 +169,21 @@ class _Rows:
             cells.types[at].tolist(),
             strict=True,
         )
-        for position, (start, stop, style, kind) in enumerate(spans):
-            key = (piece[start:stop], style, kind)
+        for start, stop, style, kind in spans:
+            raw = piece[start:stop]
+            if not kind and style in plain and raw.isdigit() and stop - start <= DIGITS:
+                # a whole number that shows its digits, as nearly all do
+                texts.append(raw.decode() if raw[0] != _ZERO else str(int(raw)))
+                continue
+            key = (raw, style, kind)
             text, code = seen.get(key) or seen.setdefault(key, self._shown(*key))
-            texts.append(text)
             if code is not None:
-                row, column = int(cells.rows[at[position]]), int(cells.columns[at[position]])
-                self._content.oddities.append(Oddity(row, column, code, text))
+                odd.append((len(texts), code, text))
+            texts.append(text)
+        rows, columns = cells.rows[at].tolist(), cells.columns[at].tolist()
+        self._content.oddities += [
+            Oddity(rows[position], columns[position], code, text) for position, code, text in odd
+        ]
         return texts
 
     def _shown(self, raw: bytes, style: int, kind: int) -> tuple[str, Code | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from importer.loader.collector import paused
 from importer.loader.sniff import Kind, changed, damaged, digest, identify
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
@@ -38,7 +39,8 @@ def read(path: Path, layout: Layout) -> Roster:
         roster = read_csv(path, layout, sha256)
         roster.known[:0] = _problems(notices, roster.source)
         return roster
-    workbook = _workbook(path, layout, sha256, kind)
+    with paused():
+        workbook = _workbook(path, layout, sha256, kind)
     if digest(path) != sha256:
         raise changed(path)
     return replace(workbook, notices=(*_problems(notices, workbook.source), *workbook.notices))

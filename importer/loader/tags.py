@@ -98,7 +98,7 @@ def find(piece: bytes) -> Tags | None:
     between = starts[1:] - ends[:-1] - 1
     if (ends < starts).any() or (between < 0).any():
         return None
-    kinds = _BY_START[data[starts + 1].astype(np.int64) * 256 + data[starts + 2]]
+    kinds = _BY_START[data[starts + 1].astype(np.uint16) * 256 + data[starts + 2]]
     alone = data[ends - 1] == ord("/")
     kinds[alone & (kinds != _ROW) & (kinds != _C)] = _OTHER
     kinds[alone & (kinds == _ROW)] = _ROW_ALONE
