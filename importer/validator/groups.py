@@ -61,6 +61,10 @@ def others(rows: Iterable[int], count: int) -> str:
     named = [f"{row}" for row in islice(rows, _NAMED)]
     if count > _NAMED:
         named.append(f"{count - _NAMED} more")
-    if len(named) == 1:
-        return f"row {named[0]}"
-    return f"rows {', '.join(named[:-1])} and {named[-1]}"
+    return f"{'row' if len(named) == 1 else 'rows'} {listed(named)}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """For a message: `a`, `a and b`, `a, b and c`. There is at least one part."""
+    *front, last = parts
+    return f"{', '.join(front)} and {last}" if front else last

@@ -16,7 +16,7 @@ import numpy as np
 
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
-from importer.validator.groups import others
+from importer.validator.groups import listed, others
 from importer.validator.keys import hashed
 from importer.validator.near import Names
 
@@ -64,7 +64,7 @@ def similar_persons(standing: Standing, left: Mask) -> Iterator[Problem]:
     for position in sorted(near):
         kinds = [kind for kind in _SAID if kind in shared[position]]
         rows = sorted(map(standing.row, near[position]))
-        said = " and ".join(_SAID[kind] for kind in kinds)
+        said = listed([_SAID[kind] for kind in kinds])
         labels = [label for kind in kinds for label in standing.labels_of(_PATHS[kind])]
         yield standing.problem(
             Code.SIMILAR_PERSON,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from importer.model.policy import Duplicates
     from importer.model.problem import Problem
 
-_LIGHTEST = -1
+_LIGHTEST = -(2**62)
 """A user group without a weight of its own gives way to any that has one."""
 
 
