@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -67,7 +68,7 @@ def test_headline_of_an_apply_says_what_was_written(keep: Keep) -> None:
 
 
 @pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])
-def test_every_row_is_in_one_tally(keep: Keep, run: type[building.Run]) -> None:
+def test_every_row_is_in_one_tally(keep: Keep, run: Callable[[], building.Run]) -> None:
     """The tallies of a check, of a plan and of an apply each add up to the rows."""
     counted = summarise(keep(run()))
     assert sum(tally.count for tally in tallies(counted)) == counted.rows

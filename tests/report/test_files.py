@@ -1,0 +1,176 @@
+"""The files of a run are put in place whole, private, and never over somebody's work."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from xlsxwriter.exceptions import FileCreateError
+
+from importer.errors import LedgerError
+from importer.ledger.summary import summarise
+from importer.model.plan import Fate
+from importer.model.run import Summary
+from importer.report.files import present, write_all
+from importer.report.placing import place
+from importer.report.tables import PROBLEMS
+from tests.report import building
+from tests.report.building import Run
+from tests.report.conftest import Keep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from importer.ledger.ledger import Ledger
+
+ALL = ["summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.html"]
+
+
+def write(ledger: Ledger) -> list[str]:
+    """Write the reports of a ledger; gives their names."""
+    return [path.name for path in write_all(ledger, summarise(ledger))]
+
+
+def clean() -> Run:
+    """A run in which no row comes back."""
+    run = Run()
+    run.row(2, Fate.READY)
+    return run
+
+
+def test_every_file_is_there_and_private(keep: Keep) -> None:
+    """All five files are written, and nobody else may read them, whatever the umask says."""
+    ledger = keep(building.checked())
+    before = os.umask(0)
+    try:
+        assert write(ledger) == ALL
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in present(ledger.folder)}
+    assert modes == {0o600}
+    assert not [path for path in ledger.folder.iterdir() if path.name.startswith(".")]
+
+
+def test_rejects_are_only_there_where_rows_come_back(keep: Keep) -> None:
+    """A clean run has no rejects."""
+    assert write(keep(clean())) == ["summary.json", "problems.csv", "report.html"]
+
+
+def test_stale_rejects_are_removed(keep: Keep) -> None:
+    """Rejects of an earlier invocation do not outlive the rows that they held."""
+    ledger = keep(building.checked())
+    write(ledger)
+    ledger.connection.execute("UPDATE rows SET fate = 'ready'")
+    assert write(ledger) == ["summary.json", "problems.csv", "report.html"]
+    assert [path.name for path in present(ledger.folder)] == [
+        "summary.json", "problems.csv", "report.html",
+    ]  # fmt: skip
+
+
+def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:
+    """A rejects file that was edited is neither replaced nor removed; the new one stands beside."""
+    ledger = keep(building.checked())
+    write(ledger)
+    corrected = ledger.folder / "rejects.xlsx"
+    corrected.write_bytes(b"corrected by hand")
+    assert "rejects-2.xlsx" in write(ledger)
+    assert "rejects-2.xlsx" in write(ledger)  # ours again, so it may be replaced
+    assert corrected.read_bytes() == b"corrected by hand"
+    ledger.connection.execute("UPDATE rows SET fate = 'ready'")
+    write(ledger)
+    assert corrected.exists()
+    assert not (ledger.folder / "rejects-2.xlsx").exists()
+
+
+def test_rejects_written_again_take_their_own_name(keep: Keep) -> None:
+    """Nothing piles up when reports are made again."""
+    ledger = keep(building.checked())
+    assert write(ledger) == write(ledger) == ALL
+
+
+@pytest.mark.parametrize("lock", ["~$rejects.xlsx", ".~lock.rejects.xlsx#"])
+def test_a_file_that_is_open_elsewhere_stays(keep: Keep, lock: str) -> None:
+    """While Excel or LibreOffice has the workbook open, the new one gets a free name."""
+    ledger = keep(building.checked())
+    write(ledger)
+    before = (ledger.folder / "rejects.xlsx").stat().st_ino
+    (ledger.folder / lock).touch()
+    assert write(ledger)[2] == "rejects-2.xlsx"
+    assert (ledger.folder / "rejects.xlsx").stat().st_ino == before
+
+
+def test_a_name_that_cannot_be_taken_is_passed_over(tmp_path: Path) -> None:
+    """Where something else has the name, the file stands beside it."""
+    wanted = tmp_path / "report.html"
+    wanted.mkdir()
+    placed = place(wanted, lambda path: _fill(path, "new"))
+    assert placed.name == "report-2.html"
+    assert placed.read_text("utf-8") == "new"
+
+
+def _fill(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
+    """A full disk leaves the earlier file whole and no fragment, and says what to do."""
+    wanted = tmp_path / "report.html"
+    _fill(wanted, "old")
+
+    def fail(path: Path) -> None:
+        _fill(path, "half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(LedgerError, match=r"No space left.*importer report"):
+        place(wanted, fail)
+    assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    """A folder that cannot be written stops with a sentence, not with a traceback."""
+    with pytest.raises(LedgerError, match="The run itself is safe"):
+        place(tmp_path / "gone" / "report.html", lambda path: _fill(path, "x"))
+
+
+def test_the_workbooks_failure_is_said_too(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the workbook's library makes of a full disk is told in the same words."""
+    from importer.report import workbook
+
+    ledger = keep(building.checked())
+
+    def full(*_: object) -> None:
+        raise FileCreateError(OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(workbook, "_fill", full)
+    with pytest.raises(LedgerError, match="No space left"):
+        write(ledger)
+    assert not (ledger.folder / "rejects.xlsx").exists()
+
+
+def test_summary_json_is_the_summary(keep: Keep) -> None:
+    """What is written reads back as the same counts; what does not apply is not in it."""
+    ledger = keep(building.checked())
+    summary = summarise(ledger)
+    write_all(ledger, summary)
+    text = (ledger.folder / "summary.json").read_text("utf-8")
+    assert Summary.model_validate_json(text) == summary
+    assert "create" not in json.loads(text)
+    assert text.endswith("}\n")
+
+
+def test_problems_csv_has_a_line_per_problem(keep: Keep) -> None:
+    """Its headings are fixed, its rows whole numbers in order, whatever the severity."""
+    ledger = keep(building.checked())
+    write(ledger)
+    text = (ledger.folder / "problems.csv").read_text("utf-8")
+    heading, *lines = text.splitlines()
+    assert tuple(heading.split(",")) == PROBLEMS
+    rows = [int(line.split(",")[0]) for line in lines]
+    assert rows == sorted(rows)
+    assert len(rows) == len(list(ledger.problems()))
+    assert rows[0] == 0
+    assert "15,D Patron Type,user_group,unknown-code,reject," in text
+    assert "18,B First Name; C Last Name,,duplicate-person,review," in text

@@ -1,0 +1,298 @@
+"""The rows that come back: as they came, marked, and fit to be loaded again."""
+
+from __future__ import annotations
+
+import csv
+import re
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from importer.ledger.summary import summarise
+from importer.model.catalogue import Code
+from importer.model.escaping import unescape
+from importer.model.plan import Fate
+from importer.model.problem import Place, Problem
+from importer.model.rejects import ADDED
+from importer.model.run import ColumnUse
+from importer.report import workbook as workbook_room
+from importer.report.files import write_all
+from importer.report.sheets import LONGEST_CELL, sheet_name
+from importer.report.tables import write_rejects
+from importer.report.workbook import write_workbook
+from tests.report import building
+from tests.report.building import Run, at
+from tests.report.conftest import Keep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from openpyxl.workbook import Workbook
+
+    from importer.ledger.ledger import Ledger
+
+Table = list[list[str]]
+
+
+def book_of(ledger: Ledger) -> Workbook:
+    """The rejects' workbook of a ledger."""
+    path = ledger.folder / "rejects.xlsx"
+    write_workbook(ledger, path)
+    return openpyxl.load_workbook(path)
+
+
+def excels(text: object) -> str:
+    """A cell's text as Excel reads it: `_x001F_` stands for a character that XML cannot hold."""
+    return re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), str(text or ""))
+
+
+def table_of(book: Workbook) -> Table:
+    """The texts of the first sheet."""
+    return [[excels(cell) for cell in row] for row in book.worksheets[0].values]
+
+
+def csv_of(ledger: Ledger) -> Table:
+    """The texts of rejects.csv."""
+    path = ledger.folder / "rejects.csv"
+    write_rejects(ledger, path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [[unescape(text) for text in line] for line in csv.reader(file)]
+
+
+@pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])
+def test_exactly_the_rows_that_come_back_are_in(keep: Keep, run: Callable[[], Run]) -> None:
+    """Rejected, held for review and refused rows are in, every other row is not."""
+    ledger = keep(run())
+    rows = [int(line[-4]) for line in table_of(book_of(ledger))[1:]]
+    assert rows == [life.row for life in ledger.lives() if life.comes_back]
+
+
+def test_the_two_files_say_the_same(keep: Keep) -> None:
+    """The workbook's first sheet and the CSV file are twins."""
+    ledger = keep(building.applied())
+    assert csv_of(ledger) == table_of(book_of(ledger))
+
+
+def test_the_rows_are_as_they_came(keep: Keep) -> None:
+    """Columns, order, headings and texts are the roster's; four columns are added at the end."""
+    ledger = keep(building.checked())
+    heading, *lines = table_of(book_of(ledger))
+    assert heading == [use.heading for use in building.COLUMNS] + list(ADDED)
+    lives = {life.row: life.cells for life in ledger.lives()}
+    assert all(tuple(line[:-4]) == lives[int(line[-4])] for line in lines)
+
+
+def test_each_row_says_its_result(keep: Keep) -> None:
+    """Result tells what became of the row, in one of four words."""
+    results = {int(line[-4]): line[-3] for line in csv_of(keep(building.applied()))[1:]}
+    assert results == {
+        3: "refused by Alma", 7: "held", 18: "review", 19: "review",
+        **dict.fromkeys((12, 13, 14, 15, 17), "rejected"),
+    }  # fmt: skip
+
+
+def test_each_row_says_why_and_what_to_do(keep: Keep) -> None:
+    """Every reason that holds a row stands beside it, with its column, its value and advice."""
+    lines = {int(line[-4]): line for line in csv_of(keep(building.checked()))[1:]}
+    why, to_do = lines[15][-2:]
+    assert 'D "Patron Type": "Comunity" is not in the lookup groups.' in why
+    assert 'E "DOB": "5 June 87" is not a date.' in why
+    assert "Did you mean Community?" in to_do
+
+
+def test_only_the_offending_cells_are_marked(keep: Keep) -> None:
+    """A cell that a problem names has a colour and a comment, any other has neither."""
+    sheet = book_of(keep(building.checked())).worksheets[0]
+    marked, coloured = set(), set()
+    for line in sheet.iter_rows(min_row=2):
+        for letter, cell in zip("ABCDEFGHIJKL", line, strict=True):
+            if cell.comment:
+                marked.add((line[8].value, letter))
+            if cell.fill.patternType == "solid":
+                coloured.add((line[8].value, letter))
+    assert marked == coloured
+    assert marked == {
+        ("12", "A"), ("13", "A"), ("14", "A"), ("17", "A"), ("15", "D"), ("15", "E"),
+        ("18", "B"), ("18", "C"), ("19", "B"), ("19", "C"),
+    }  # fmt: skip
+
+
+def test_a_comment_says_why_and_what_to_do(keep: Keep) -> None:
+    """Pointing at a cell is enough to correct it."""
+    sheet = book_of(keep(building.checked())).worksheets[0]
+    comments = [cell.comment.text for line in sheet.iter_rows() for cell in line if cell.comment]
+    assert any("Comunity" in text and "Did you mean Community?" in text for text in comments)
+
+
+DANGEROUS = (
+    "00123456", "20001234567890", "1E5", "=1+1", '=HYPERLINK("http://x")', "+1 605 555-0100", "-7",
+    "@SUM(A1)", "'Akamu", "'t Hooft", "'=x", "TRUE", "2027-05-15", "http://example.org", "_x0041_",
+    "  two ", "José", "宫本", "#N/A",
+)  # fmt: skip
+
+
+def test_every_cell_is_text(keep: Keep) -> None:
+    """Nothing is taken for a number, a date, a link or a formula, and every format is text."""
+    run = Run(columns=(building.COLUMNS[0],))
+    for row, text in enumerate(DANGEROUS, start=2):
+        run.reject(row, (text,))
+    ledger = keep(run)
+    book = book_of(ledger)
+    assert [line[0] for line in table_of(book)[1:]] == list(DANGEROUS)
+    assert [line[0] for line in csv_of(ledger)[1:]] == list(DANGEROUS)
+    for sheet in book:
+        for line in sheet.iter_rows():
+            for cell in line:
+                assert cell.data_type in {"s", "inlineStr", "n"}
+                assert cell.data_type != "n" or cell.value is None
+                assert cell.number_format == "@"
+                assert cell.hyperlink is None
+
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12
+) | st.sampled_from(DANGEROUS)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(texts, texts), min_size=1, max_size=4))
+def test_any_text_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]]
+) -> None:
+    """Whatever a cell holds, both files give it back unchanged."""
+    run = Run(columns=building.COLUMNS[:2])
+    for row, pair in enumerate(cells, start=2):
+        run.reject(row, pair)
+    with run.ledger(tmp_path_factory.mktemp("run")) as ledger:
+        from_book = [tuple(line[:2]) for line in table_of(book_of(ledger))[1:]]
+        from_csv = [tuple(line[:2]) for line in csv_of(ledger)[1:]]
+    assert from_csv == cells
+    assert from_book == cells
+
+
+def test_causes_are_on_the_second_sheet(keep: Keep) -> None:
+    """Causes with their rows, those of the whole roster as well, stand on a sheet of their own."""
+    sheet = book_of(keep(building.checked()))["Problems"]
+    lines = list(sheet.iter_rows(min_row=2, values_only=True))
+    assert [(line[1], line[2]) for line in lines if line[3] == 'A "Barcode"'] == [
+        ("4", "12–14, 17")
+    ]
+    assert [line[2] for line in lines if line[3] == 'H "Comments"'] == ["the whole roster"]
+
+
+def test_the_third_sheet_explains_how_to_send_it_back(keep: Keep) -> None:
+    """The command with the run's own mapping is on it."""
+    sheet = book_of(keep(building.checked()))["How to send it back"]
+    text = " ".join(str(line[0]) for line in sheet.values)
+    assert "importer check THIS-FILE -m mappings/community.yaml" in text
+
+
+def test_the_first_sheet_is_named_as_the_rosters(keep: Keep) -> None:
+    """A mapping that names the sheet finds it; a CSV roster's rows get a name of their own."""
+    run = building.checked()
+    assert book_of(keep(run)).sheetnames[0] == "Patrons"
+    roster = run.facts.roster.model_copy(update={"sheet": ""})
+    run.facts = run.facts.model_copy(update={"roster": roster})
+    assert book_of(keep(run)).sheetnames[0] == "Rejected rows"
+
+
+@pytest.mark.parametrize("name", ["Problems", "problems", "How to send it back"])
+def test_a_roster_may_have_a_sheet_of_our_name(keep: Keep, name: str) -> None:
+    """The roster's sheet keeps its name, ours takes another."""
+    run = building.checked()
+    roster = run.facts.roster.model_copy(update={"sheet": name})
+    run.facts = run.facts.model_copy(update={"roster": roster})
+    names = book_of(keep(run)).sheetnames
+    assert names[0] == name
+    assert len({each.casefold() for each in names}) == 3
+
+
+@given(st.text(max_size=50))
+def test_any_sheet_name_becomes_one_that_excel_takes(name: str) -> None:
+    """At most 31 characters, none of the forbidden ones, not blank, no apostrophe at an end."""
+    made = sheet_name(name)
+    assert 0 < len(made) <= 31
+    assert not set(made) & set("[]:*?/\\")
+    assert not made.startswith("'")
+    assert not made.endswith("'")
+
+
+def test_the_headings_are_frozen_and_filtered(keep: Keep) -> None:
+    """The headings stay in sight, and a column can be filtered at once."""
+    sheet = book_of(keep(building.checked())).worksheets[0]
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == "A1:L8"
+
+
+def test_a_very_long_cell_is_cut_in_the_workbook_only(keep: Keep) -> None:
+    """Excel takes 32,767 characters; rejects.csv has the rest, and the third sheet says so."""
+    run = Run(columns=(building.COLUMNS[0],))
+    run.reject(2, ("x" * (LONGEST_CELL + 5),))
+    ledger = keep(run)
+    book = book_of(ledger)
+    assert len(table_of(book)[1][0]) == LONGEST_CELL
+    assert len(csv_of(ledger)[1][0]) == LONGEST_CELL + 5
+    assert any("rejects.csv" in str(line[0]) for line in book["How to send it back"].values)
+
+
+def test_comments_stop_where_excel_would(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the most comments the cells are still coloured, and the third sheet says so."""
+    monkeypatch.setattr(workbook_room, "MOST_COMMENTS", 3)
+    book = book_of(keep(building.checked()))
+    cells = [cell for line in book.worksheets[0].iter_rows(min_row=2) for cell in line]
+    assert sum(cell.comment is not None for cell in cells) == 3
+    assert sum(cell.fill.patternType == "solid" for cell in cells) == 10
+    assert any("Comments are on" in str(line[0]) for line in book["How to send it back"].values)
+
+
+def test_a_short_row_keeps_its_columns(keep: Keep) -> None:
+    """A row with fewer cells than headings still has Row and Result under their headings."""
+    run = Run()
+    run.row(2, Fate.REJECTED, Problem.of(Code.ROW_TOO_SHORT, at(2), "has 2 cells of 8"))
+    run.cells[2] = ("1", "2")
+    ledger = keep(run)
+    assert csv_of(ledger)[1][:9] == ["1", "2", "", "", "", "", "", "", "2"]
+    assert table_of(book_of(ledger))[1][:9] == ["1", "2", "", "", "", "", "", "", "2"]
+
+
+def test_a_problem_of_a_column_that_is_not_there_is_no_mark(keep: Keep) -> None:
+    """A place outside the roster's columns does not stop the workbook."""
+    run = Run()
+    run.reject(2)
+    run.problems = [replace(run.problems[0], places=(Place("ZZ", "Gone"),))]
+    assert table_of(book_of(keep(run)))[1][-3] == "rejected"
+
+
+def test_a_missing_value_is_marked(keep: Keep) -> None:
+    """An empty cell that should hold something is coloured too."""
+    run = Run(columns=(ColumnUse("A", "Barcode", ("primary_id",), "exact"),))
+    run.reject(2, ("",))
+    sheet = book_of(keep(run)).worksheets[0]
+    assert sheet["A2"].comment is not None
+    assert sheet["A2"].fill.patternType == "solid"
+
+
+def test_the_same_ledger_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Nothing but the run itself is in the files: no clock, no random names."""
+    made = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        with building.applied().ledger(folder) as ledger:
+            summary = summarise(ledger).model_copy(update={"run": "runs/x"})
+            made.append({path.name: path.read_bytes() for path in write_all(ledger, summary)})
+    assert made[0] == made[1]
+
+
+def test_the_parts_of_the_workbook_are_private_while_they_are_written(keep: Keep) -> None:
+    """What is not finished lies in the run's own folder, and nothing of it stays."""
+    ledger = keep(building.checked())
+    before = set(ledger.folder.iterdir())
+    write_workbook(ledger, ledger.folder / "rejects.xlsx")
+    assert set(ledger.folder.iterdir()) - before == {ledger.folder / "rejects.xlsx"}
+    assert zipfile.is_zipfile(ledger.folder / "rejects.xlsx")

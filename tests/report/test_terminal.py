@@ -1,0 +1,106 @@
+"""What a run looks like on a terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from importer.ledger.ledger import Ledger
+from importer.ledger.summary import summarise
+from importer.model.plan import Fate
+from importer.report.files import write_all
+from importer.report.terminal import MOST_CAUSES, show
+from importer.report.wording import headline, next_step
+from tests.report import building
+from tests.report.building import Run
+from tests.report.conftest import Keep
+
+RUNS = [building.checked, building.planned, building.applied]
+
+
+def screen(ledger: Ledger, *, width: int = 100, colour: bool = False, values: bool = False) -> str:
+    """What is printed."""
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else "auto",
+    )
+    show(ledger, summarise(ledger), console, show_values=values)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callable[[], Run]) -> None:
+    """Headline, files and the next command are on it; the command is on one line."""
+    ledger = keep(run())
+    summary = summarise(ledger)
+    files = write_all(ledger, summary)
+    told = screen(ledger, width=400)
+    lines = told.splitlines()
+    assert headline(summary) in told
+    assert all(str(path) in lines for path in files)
+    assert f"  {next_step(summary, ledger.facts).command}" in lines
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_narrow_terminal_is_enough(keep: Keep, run: Callable[[], Run]) -> None:
+    """At 40 columns nothing but paths and the command, which must stay whole, is wider."""
+    ledger = keep(run())
+    told = screen(ledger, width=40)
+    wide = [line for line in told.splitlines() if cell_len(line) > 40]
+    assert wide == [f"  {next_step(summarise(ledger), ledger.facts).command}"]
+
+
+def test_colour_is_only_for_terminals(keep: Keep) -> None:
+    """A file or a pipe gets plain text."""
+    ledger = keep(building.checked())
+    assert "\x1b" not in screen(ledger)
+    assert "\x1b[" in screen(ledger, colour=True)
+
+
+def test_values_are_masked_on_the_screen(keep: Keep) -> None:
+    """Names, identifiers, birth dates and addresses show only where they are asked for."""
+    ledger = keep(building.checked())
+    for private in ("reader 4@example.org", "5 June 87", '"2012"'):
+        assert private not in screen(ledger)
+        assert private in screen(ledger, values=True)
+
+
+def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
+    """The screen shows the worst causes and says how many more there are."""
+    run = Run()
+    for row in range(2, 2 + MOST_CAUSES + 3):
+        run.reject(row)
+    run.problems = [
+        problem.__class__.of(
+            problem.code, problem.origin, problem.message, advice=f"Ask office {number}."
+        )
+        for number, problem in enumerate(run.problems)
+    ]
+    told = screen(keep(run))
+    assert told.count("Ask office") == MOST_CAUSES
+    assert "and 3 more" in told
+
+
+def test_markup_and_terminal_codes_are_only_text(keep: Keep) -> None:
+    """Nothing from a roster colours the screen, clears it or turns the direction of writing."""
+    hostile = "[red]x[/red]\x1b[2J\x9b2J\u202e\x07[link=http://x]"
+    ledger = keep(building.hostile(hostile))
+    told = screen(ledger, width=300)
+    assert "[red]x[/red]" in told
+    assert not set(told) & set("\x1b\x9b\x07\u202e")
+
+
+def test_a_roster_without_problems_is_short(keep: Keep) -> None:
+    """Where all is well there is little to read."""
+    run = Run()
+    run.row(2, Fate.READY)
+    told = screen(keep(run))
+    assert "The one row is ready." in told
+    assert len(told.splitlines()) < 10
