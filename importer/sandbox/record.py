@@ -40,6 +40,6 @@ def entries(record: Record, name: str) -> list[Record]:
 
 
 def full_name(record: Record) -> str:
-    """First, middle and last name, with single blanks."""
+    """First, middle and last name; Alma shows 600 characters of it at most."""
     names = (text(record, name) for name in ("first_name", "middle_name", "last_name"))
-    return " ".join(name for name in names if name)
+    return " ".join(name for name in names if name)[:600]

@@ -106,10 +106,10 @@ def running(options: Options | None = None) -> Iterator[str]:
 
 
 async def _run(options: Options, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    institution = _institution(options)
-    limits = Limits(options.rate or 0, options.daily)
     faults = load_faults(options.faults) if options.faults else Faults()
+    limits = Limits(options.rate or 0, options.daily)
     gateway = Gateway(limits, faults, options.latency, Log())
+    institution = _institution(options)
     front = Front(institution, gateway, options.key, _now)
     runner = web.ServerRunner(web.Server(front.handle, access_log=None), shutdown_timeout=_PATIENCE)
     await runner.setup()

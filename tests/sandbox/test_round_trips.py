@@ -1,0 +1,144 @@
+"""What goes in comes back the same, in JSON and in XML, and real bodies are taken."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from lxml import etree
+
+from importer.sandbox.server import Options, running
+from tests.sandbox.alma import XML, Alma
+from tests.sandbox.people import as_xml, same, users
+
+_REFERENCE = Path(__file__).parents[2].parent / "shared" / "alma"
+_SAMPLES = sorted((_REFERENCE / "samples").glob("user_[gs]*.json"))
+_needs_reference = pytest.mark.skipif(
+    not _REFERENCE.is_dir(), reason="Alma's schema and samples are not beside the repository"
+)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Alma]:
+    """One sandbox for many people, who leave again."""
+    with running(Options(rate=None, daily=10**9)) as url, httpx.Client(timeout=20) as client:
+        yield Alma(client, url)
+
+
+@pytest.fixture(scope="module")
+def schema() -> etree.XMLSchema | None:
+    """Alma's own schema, where it is at hand."""
+    if not _REFERENCE.is_dir():
+        return None
+    return etree.XMLSchema(etree.parse(_REFERENCE / "xsd" / "rest_user.xsd"))
+
+
+def _path(user: dict[str, Any]) -> str:
+    return f"/users/{quote(user['primary_id'], safe='')}"
+
+
+def _round_trip(alma: Alma, schema: etree.XMLSchema | None, body: dict[str, Any]) -> None:
+    sent = as_xml(body)
+    assert schema is None or schema.validate(sent), schema.error_log
+    posted = alma.call("POST", "/users", body)
+    assert posted.status_code == 200, posted.text
+    shown = posted.json()
+    assert same(body, shown)
+    assert alma.call("GET", _path(body)).json() == shown
+    as_shown = alma.call("GET", _path(body), accept=XML)
+    assert schema is None or schema.validate(etree.fromstring(as_shown.content)), schema.error_log
+    assert alma.call("PUT", _path(body), shown).json() == shown
+    assert alma.call("PUT", _path(body), as_shown.content).json() == shown
+    assert alma.call("DELETE", _path(body)).status_code == 204
+    posted = alma.call("POST", "/users", etree.tostring(sent))
+    assert posted.status_code == 200, posted.text
+    assert same(body, posted.json())
+    assert alma.call("DELETE", _path(body)).status_code == 204
+
+
+_SETTINGS = settings(
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@settings(_SETTINGS, max_examples=200)
+@given(body=users())
+def test_every_valid_user_comes_back_the_same(
+    shared: Alma, schema: etree.XMLSchema | None, body: dict[str, Any]
+) -> None:
+    """Sent as JSON or XML, shown as either, put back as shown: always the same user."""
+    _round_trip(shared, schema, body)
+
+
+@pytest.mark.hunt
+@settings(_SETTINGS, max_examples=1000)
+@given(body=users())
+def test_a_thousand_valid_users_come_back_the_same(
+    shared: Alma, schema: etree.XMLSchema | None, body: dict[str, Any]
+) -> None:
+    """The same with a thousand."""
+    _round_trip(shared, schema, body)
+
+
+def _know(alma: Alma, user: dict[str, Any]) -> None:
+    """Give the sandbox the codes of another institution."""
+    alma.set(switches={"unlisted-codes": "accept"})
+    found = {
+        "UserGroups": [user["user_group"]],
+        "UserIdentifierTypes": [entry["id_type"] for entry in user["user_identifier"]],
+        "UserStatCategories": [
+            entry["statistic_category"] for entry in user.get("user_statistic", [])
+        ],
+    }
+    for table, rows in found.items():
+        codes = {row["value"]: row["desc"] for row in rows}
+        assert alma.backstage("POST", f"/codes/{table}", codes).status_code == 204
+
+
+@_needs_reference
+@pytest.mark.parametrize("sample", _SAMPLES, ids=lambda path: path.stem)
+def test_real_users_are_taken_and_come_back(alma: Alma, sample: Path) -> None:
+    """Bodies of real institutions go in by POST and by PUT, and come back as they were."""
+    user = json.loads(sample.read_text("utf-8"))
+    _know(alma, user)
+    computed = {"full_name", "status_date", "loans"}
+    sent = {name: value for name, value in user.items() if name not in computed}
+    if user["account_type"]["value"] == "INTERNAL":
+        sent["user_identifier"] = [
+            {**entry, "segment_type": "Internal"} for entry in user["user_identifier"]
+        ]
+    posted = alma.call("POST", "/users", user)
+    assert posted.status_code == 200, posted.text
+    assert same(sent, posted.json())
+    assert same(sent, alma.update(user["primary_id"], user))
+
+
+@_needs_reference
+def test_a_real_sis_file_loads(alma: Alma) -> None:
+    """A file in production use, though not quite of the schema, is loaded."""
+    path = _REFERENCE / "samples" / "sis_student_patrons_mit.xml"
+    root = etree.parse(path).getroot()
+    groups = {element.text or "": "group" for element in root.iter("user_group")}
+    types = {element.text or "": "type" for element in root.iter("id_type")}
+    alma.set(switches={"unlisted-codes": "accept"})
+    alma.backstage("POST", "/codes/UserGroups", groups)
+    alma.backstage("POST", "/codes/UserIdentifierTypes", types)
+    statistics = {element.text or "": "s" for element in root.iter("statistic_category")}
+    alma.backstage("POST", "/codes/UserStatCategories", statistics)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.write(path, "students.xml")
+    answer = alma.client.post(f"{alma.url}/_sandbox/sis", content=buffer.getvalue()).json()
+    unnamed = [user.findtext("primary_id") for user in root if not user.findtext("last_name")]
+    assert [entry["primary_id"] for entry in answer["rejected"]] == unnamed
+    assert answer["created"] == len(root) - len(unnamed) > 0

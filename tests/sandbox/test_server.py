@@ -1,0 +1,108 @@
+"""Starting, stopping, keeping: the sandbox as a process."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from importer.errors import UsageError
+from importer.sandbox.seed import people
+from importer.sandbox.server import Options, running
+from importer.sandbox.switches import SWITCHES, set_switches
+from tests.sandbox.alma import Alma, barcode, code_of, person, student
+
+
+def test_state_survives_a_restart(tmp_path: Path) -> None:
+    """Users, passwords, edited fields, loans, identifiers, words and added codes are all kept."""
+    options = Options(db=tmp_path / "alma.db", rate=None)
+    with running(options) as url, httpx.Client() as client:
+        alma = Alma(client, url)
+        alma.create(password="correct horse", user_identifier=[barcode("B1")])
+        alma.create(**student())
+        alma.backstage("POST", "/users/1000001/edited", ["user_group"])
+        alma.backstage("POST", "/users/1000001/loans", {"loans": 1})
+        alma.backstage("POST", "/codes/UserGroups", {"77": "Swimmers"})
+        before = alma.backstage("GET", "/state").json()
+    with running(options) as url, httpx.Client() as client:
+        alma = Alma(client, url)
+        assert alma.backstage("GET", "/state").json() == before
+        login = alma.call("POST", "/users/b1?op=auth&password=correct%20horse")
+        assert login.status_code == 204
+        assert alma.call("GET", "/users?q=last_name~almeida").json()["total_record_count"] == 2
+        assert code_of(alma.call("POST", "/users", person(primary_id="b1"))) == "401851"
+        assert code_of(alma.call("DELETE", "/users/1000001")) == "401850"
+        alma.create(primary_id="P9", user_group={"value": "77"})
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from importer.sandbox.server import Options, serve
+serve(Options(db=Path(sys.argv[1])), lambda url: print(url, flush=True))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_stops_on_a_signal_and_loses_nothing(tmp_path: Path, number: int) -> None:
+    """The process leaves with 0, and what was answered last is in the file."""
+    path = tmp_path / "alma.db"
+    program = [sys.executable, "-c", _PROGRAM, str(path)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with httpx.Client() as client:
+            Alma(client, url).create()
+            process.send_signal(number)
+        assert process.wait(timeout=20) == 0
+    with running(Options(db=path)) as url, httpx.Client() as client:
+        assert Alma(client, url).user("P1")["last_name"] == "Almeida"
+
+
+def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
+    """The same number gives the same people: both kinds, example.org and 555-01xx only."""
+    assert list(people(50)) == list(people(50))
+    options = Options(seed_users=30, db=tmp_path / "alma.db", rate=None)
+    for _ in range(2):
+        with running(options) as url, httpx.Client() as client:
+            alma = Alma(client, url)
+            users = alma.backstage("GET", "/state").json()["users"]
+            assert len(users) == 30
+            assert {user["account_type"]["value"] for user in users} == {"INTERNAL", "EXTERNAL"}
+            for user in users:
+                contact = user["contact_info"]
+                assert contact["email"][0]["email_address"].endswith("@example.org")
+                assert "555-01" in contact["phone"][0]["phone_number"]
+                alma.update(user["primary_id"], user)
+
+
+def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+    """A wrong switch, a port in use and a file of another kind stop the sandbox at once."""
+    other = tmp_path / "roster.csv"
+    other.write_text("EMPL ID,Last name\n" * 100, "utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        wrong = [
+            Options(switches={"no-such-switch": "on"}),
+            Options(switches={"zero-hits": "sometimes"}),
+            Options(port=port),
+            Options(db=other),
+            Options(db=tmp_path / "absent" / "alma.db"),
+        ]
+        for options in wrong:
+            with pytest.raises(UsageError), running(options):
+                pass
+    assert not [thread for thread in threading.enumerate() if thread.name == "sandbox"]
+
+
+def test_every_switch_has_a_sentence_and_a_default() -> None:
+    """The first value of a switch is its default."""
+    assert all(switch.sentence.endswith(".") for switch in SWITCHES.values())
+    usual = set_switches({})
+    assert all(usual[name] == switch.values[0] for name, switch in SWITCHES.items())
