@@ -1,0 +1,105 @@
+"""A workbench for the mapper's tests: mapping text and rows in, candidates out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from importer.errors import MappingError
+from importer.mapper.compile import Compiled, RunVariables, compile_mapping
+from importer.mapper.document import Mapping, load
+from importer.model.candidates import Candidates
+from importer.model.catalogue import Code
+from importer.model.codes import NO_CODES, CodeTables
+from importer.model.problem import Place, Problem
+from importer.model.roster import Chunk, LoadedRoster, Source, letter
+
+TODAY = date(2026, 8, 20)
+SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
+RUN = RunVariables(TODAY, "autumn.csv")
+
+BASE = """\
+version: 1
+account_type: INTERNAL
+record:
+  primary_id: <ID>
+  first_name: <First>
+  last_name: <Last>
+  user_group: COMM
+"""
+"""The least that a mapping says; `mapping_text` adds to it."""
+HEADINGS = ("ID", "First", "Last")
+PERSON = ("2000", "Ann", "Lee")
+
+
+def mapping_text(record: str = "", top: str = "") -> str:
+    """The least mapping with more lines in `record:`, and more at the top."""
+    lines = "".join(f"  {line}\n" for line in record.splitlines())
+    return BASE + lines + (f"{top}\n" if top else "")
+
+
+def loaded(folder: Path, text: str, name: str = "m.yaml") -> Mapping:
+    """The mapping of a text."""
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return load(path)
+
+
+def findings(folder: Path, text: str) -> tuple[str, ...]:
+    """What is wrong with the mapping of a text."""
+    try:
+        loaded(folder, text)
+    except MappingError as error:
+        return error.findings
+    return ()
+
+
+def places(headings: Sequence[str]) -> tuple[Place, ...]:
+    """Columns with these headings."""
+    return tuple(Place(letter(at), heading) for at, heading in enumerate(headings))
+
+
+def chunk(rows: Sequence[Sequence[str]], first: int = 2) -> Chunk:
+    """Rows as the loader hands them on, numbered from `first`."""
+    width = len(rows[0]) if rows else 0
+    index = range(first, first + len(rows))
+    return Chunk(pd.DataFrame(list(rows), index=index, columns=range(width), dtype=object))
+
+
+def roster(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> LoadedRoster:
+    """A roster held in memory."""
+    return LoadedRoster(SOURCE, places(headings), chunk(rows))
+
+
+class Bench:
+    """Maps rows of some columns beside an identifier and a name."""
+
+    def __init__(self, folder: Path, record: str = "", top: str = "", columns: str = "") -> None:
+        """`columns` are more headings, separated by `|`."""
+        self.mapping = loaded(folder, mapping_text(record, top))
+        self.headings = (*HEADINGS, *(columns.split("|") if columns else ()))
+        self.compiled: Compiled = compile_mapping(self.mapping, places(self.headings), RUN)
+
+    def rows(self, *cells: Sequence[str]) -> list[tuple[str, ...]]:
+        """Whole rows, each of one person and these cells."""
+        return [(f"{2000 + at}", *PERSON[1:], *row) for at, row in enumerate(cells)]
+
+    def map(
+        self, *cells: Sequence[str], codes: CodeTables = NO_CODES, settle: bool = False
+    ) -> Candidates:
+        """The candidates of rows with these cells."""
+        rows = self.rows(*cells)
+        compiled = self.compiled.settle(roster(self.headings, rows)) if settle else self.compiled
+        return compiled.map(chunk(rows), SOURCE, codes)
+
+    def values(self, label: str, *cells: str) -> list[str]:
+        """What a label gets from these cells of the one more column."""
+        return list(self.map(*((cell,) for cell in cells)).frame[label])
+
+
+def told(problems: Sequence[Problem]) -> list[tuple[int, Code, str]]:
+    """Row, code and field of each problem."""
+    return [(problem.origin.row, problem.code, problem.field) for problem in problems]

@@ -1,0 +1,132 @@
+"""The steps of `clean`, the ids' own rules, and what is said about repairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import MappingError
+from importer.mapper.names import capitalise
+from importer.model.policy import IdRule
+from tests.mapper.bench import Bench, told
+
+
+@pytest.mark.parametrize(
+    ("step", "cell", "value"),
+    [
+        ("upper", "nd", "ND"),
+        ("lower", "Ann@X.Org", "ann@x.org"),
+        ("name", "MCKAY", "McKay"),
+        ("digits", "(701) 555-0123", "7015550123"),
+        ("phone", "(701) 555-0123", "+17015550123"),
+        ("phone", "701-555-0123 x12", "+17015550123 ext. 12"),
+        ("phone", "call me", "call me"),
+        ("{phone: {region: GB}}", "020 7946 0123", "+442079460123"),
+        ("email", "mailto:Ann@Example.ORG;", "Ann@example.org"),
+        ("zip", "7030", "07030"),
+        ("zip", "070301234", "07030-1234"),
+        ("zip", "K1A 0B1", "K1A 0B1"),
+        ("{pad: 7}", "123", "0000123"),
+        ("{pad: 7}", "1.23457E+12", "1.23457E+12"),
+        ("{first: 3}", "Freshman", "Fre"),
+        ("{last: 4}", "5550123", "0123"),
+        ('{split: {on: ",", take: 2}}', "Lee, Ann", "Ann"),
+        ('{split: {on: ",", take: 2}}', "Lee", ""),
+        (r'{replace: {find: "(\\w+) (\\w+)", with: "\\2 \\1"}}', "Ann Lee", "Lee Ann"),
+        ('{strip: "- "}', "12-34 5", "12345"),
+    ],
+)
+def test_a_step_makes_of_a_cell(tmp_path: Path, step: str, cell: str, value: str) -> None:
+    """Each step of `clean`, on one cell; a blank stays blank in every step."""
+    bench = Bench(tmp_path, f"job_description: {{from: <X>, clean: [{step}]}}", columns="X")
+    assert bench.values("job_description", cell, "") == [value, ""]
+
+
+def test_steps_apply_in_order(tmp_path: Path) -> None:
+    """The last four digits of a telephone number make a PIN."""
+    bench = Bench(tmp_path, "pin_number: {from: <X>, clean: [digits, {last: 4}]}", columns="X")
+    assert bench.values("pin_number", "(701) 555-0123", "12") == ["0123", "12"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("O'NEIL", "O'Neil"),
+        ("DE LA CRUZ", "de la Cruz"),
+        ("van der berg", "van der Berg"),
+        ("VAN", "Van"),
+        ("SMITH-JONES", "Smith-Jones"),
+        ("ÅNGSTRÖM", "Ångström"),
+        ("JOHN PAUL III", "John Paul III"),
+        ("ST. JOHN", "St. John"),
+        ("McKay", "McKay"),
+        ("van Gogh", "van Gogh"),
+        ("MACKEY", "Mackey"),
+        ("李", "李"),
+    ],
+)
+def test_names_get_capitals_as_people_write_them(typed: str, written: str) -> None:
+    """Only names that are all capitals or all small letters change."""
+    assert capitalise(typed) == written
+
+
+def test_padded_zeros_are_listed(tmp_path: Path) -> None:
+    """Each row whose identifier was padded is told, with its cell as it came."""
+    bench = Bench(
+        tmp_path,
+        "user_identifier: [{id_type: UNIV_ID, value: <EMPL ID>}]",
+        "ids: {empl id: {digits: 7, pad: true, strip: '-'}}",
+        "EMPL ID",
+    )
+    candidates = bench.map(("1234567",), ("123",), ("12-34567",), ("1.2E+12",))
+    assert list(candidates.frame["user_identifier[0].value"]) == [
+        "1234567",
+        "0000123",
+        "1234567",
+        "1.2E+12",
+    ]
+    label = "user_identifier[0].value"
+    assert told(candidates.problems) == [
+        (3, "zeros-restored", label),
+        (4, "whitespace-removed", label),
+    ]
+    assert candidates.problems[0].value == "123"
+    assert candidates.scheme.targets[label].id_rule == IdRule(digits=7, pad=True, strip="-")
+
+
+def test_blanks_inside_ids_emails_and_codes_are_removed_and_told(tmp_path: Path) -> None:
+    """Also invisible ones; a name keeps its blanks."""
+    bench = Bench(
+        tmp_path,
+        "campus_code: <C>\nmiddle_name: <M>\n"
+        "contact_info: {email: [{email_address: <E>, email_type: personal}]}\n"
+        "user_identifier: [{id_type: BARCODE, value: <B>}]",
+        columns="C|M|E|B",
+    )
+    candidates = bench.map(("MA IN", "Anna Maria", "a @x.org", "12\u200b34"))
+    row = candidates.frame.loc[2]
+    assert row["campus_code"] == "MAIN"
+    assert row["middle_name"] == "Anna Maria"
+    assert row["contact_info.email[0].email_address"] == "a@x.org"
+    assert row["user_identifier[0].value"] == "1234"
+    assert told(candidates.problems) == [
+        (2, "whitespace-removed", "campus_code"),
+        (2, "whitespace-removed", "contact_info.email[0].email_address"),
+        (2, "whitespace-removed", "user_identifier[0].value"),
+    ]
+
+
+def test_a_pattern_that_takes_too_long_stops_the_run(tmp_path: Path) -> None:
+    """Catastrophic backtracking is a fault of the mapping, not of the row."""
+    rule = 'job_description: {from: <X>, clean: [{replace: {find: "(a|aa)+$", with: ""}}]}'
+    bench = Bench(tmp_path, rule, columns="X")
+    with pytest.raises(MappingError, match="takes too long"):
+        bench.map(("a" * 60 + "b",))
+
+
+def test_a_very_long_text_is_not_searched(tmp_path: Path) -> None:
+    """It stays as it is, and the row is rejected."""
+    rule = 'job_description: {from: <X>, clean: [{replace: {find: "a", with: ""}}]}'
+    candidates = Bench(tmp_path, rule, columns="X").map(("a" * 5000,))
+    assert told(candidates.problems) == [(2, "cell-too-long", "job_description")]

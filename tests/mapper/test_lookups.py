@@ -1,0 +1,89 @@
+"""Lookups, codes as Alma has them, and flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from importer.model.codes import CodeRow, CodeTables
+from tests.mapper.bench import Bench, findings, mapping_text, told
+
+GROUPS = "lookups:\n  groups: {Community: COMM, Friends of  the Library: FRIEND}"
+RULE = "campus_code: {from: <T>, lookup: groups}"
+
+
+def test_keys_are_compared_without_case_and_doubled_blanks(tmp_path: Path) -> None:
+    """A blank passes a lookup as a blank."""
+    bench = Bench(tmp_path, RULE, GROUPS, "T")
+    assert bench.values("campus_code", "COMMUNITY", "friends of the library", "") == [
+        "COMM",
+        "FRIEND",
+        "",
+    ]
+
+
+def test_a_value_that_is_not_listed_rejects_the_row(tmp_path: Path) -> None:
+    """The advice has the nearest keys with their codes, and is equal for equal causes."""
+    candidates = Bench(tmp_path, RULE, GROUPS, "T").map(("Comunity",), ("Zebra",), ("comunity",))
+    assert told(candidates.problems) == [(row, "unknown-code", "campus_code") for row in (2, 3, 4)]
+    advices = [problem.advice for problem in candidates.problems]
+    assert advices[0] == advices[2] != advices[1]
+    assert "Community (COMM)" in advices[0]
+    assert "Community" not in advices[1]
+
+
+def test_otherwise_is_every_value_but_a_blank(tmp_path: Path) -> None:
+    """`"*"`."""
+    bench = Bench(tmp_path, RULE, 'lookups:\n  groups: {Community: COMM, "*": OTHER}', "T")
+    assert bench.values("campus_code", "x", "community", "") == ["OTHER", "COMM", ""]
+
+
+def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
+    """Its hash counts for the mapping's; a column that it lacks is told with those it has."""
+    table = tmp_path / "groups.csv"
+    table.write_text("\ufeffType,Code\nCommunity,COMM\n", "utf-8")
+    rule = "campus_code: {from: <T>, lookup: {file: groups.csv, key: type, value: Code}}"
+    bench = Bench(tmp_path, rule, columns="T")
+    assert bench.values("campus_code", "community") == ["COMM"]
+    table.write_text("Type,Code\nCommunity,OTHER\n", "utf-8")
+    assert Bench(tmp_path, rule, columns="T").mapping.sha256 != bench.mapping.sha256
+    table.write_text("Type,Kode\n", "utf-8")
+    (wrong,) = findings(tmp_path, mapping_text(rule))
+    assert wrong.startswith("m.yaml:8: record.campus_code.lookup: ")
+    assert "`kode`" in wrong
+
+
+def test_a_code_in_the_wrong_case_is_written_as_alma_has_it(tmp_path: Path) -> None:
+    """Only where one enabled code differs in nothing but case."""
+    rows = (CodeRow("MAIN"), CodeRow("Old", enabled=False), CodeRow("ab"), CodeRow("AB"))
+    codes = CodeTables({"Campuses": rows})
+    candidates = Bench(tmp_path, "campus_code: <C>", columns="C").map(
+        ("main",), ("MAIN",), ("OLD",), ("Ab",), ("ma in",), ("X",), codes=codes
+    )
+    assert list(candidates.frame["campus_code"]) == ["MAIN", "MAIN", "OLD", "Ab", "MAIN", "X"]
+    assert told(candidates.problems) == [
+        (2, "wrong-case-code", "campus_code"),
+        (6, "wrong-case-code", "campus_code"),
+    ]
+    assert candidates.problems[0].value == "main"
+
+
+def test_a_code_that_holds_a_blank_in_alma_keeps_it(tmp_path: Path) -> None:
+    """A known code is never tidied away."""
+    codes = CodeTables({"Campuses": (CodeRow("MAIN ST"),)})
+    candidates = Bench(tmp_path, "campus_code: <C>", columns="C").map(("MAIN ST",), codes=codes)
+    assert list(candidates.frame["campus_code"]) == ["MAIN ST"]
+    assert candidates.problems == ()
+
+
+def test_flags_are_written_small(tmp_path: Path) -> None:
+    """`TRUE` of a spreadsheet is `true`; what is no flag is left for the checks to tell."""
+    note = "user_note: [{note_type: OTHER, note_text: <N>, popup_note: <P>}]"
+    candidates = Bench(tmp_path, note, columns="N|P").map(("x", "TRUE"), ("x", "maybe"))
+    assert list(candidates.frame["user_note[0].popup_note"]) == ["true", "maybe"]
+
+
+def test_the_heaviest_row_is_known_by_the_weights_of_a_lookup(tmp_path: Path) -> None:
+    """`keep heaviest` resolves its lookup to numbers by group."""
+    top = "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {STAFF: 2, UGRD: 1}}"
+    duplicates = Bench(tmp_path, top=top).mapping.duplicates
+    assert (duplicates.same_id, duplicates.weights) == ("keep heaviest", {"STAFF": 2, "UGRD": 1})

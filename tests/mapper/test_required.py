@@ -1,0 +1,55 @@
+"""Which blanks are problems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from importer.mapper.compile import compile_mapping
+from importer.model.catalogue import Severity
+from importer.model.problem import Place
+from tests.mapper.bench import RUN, SOURCE, Bench, chunk, loaded, places, told
+
+EXTERNAL = """\
+version: 1
+account_type: EXTERNAL
+owning_system: {from: <System>, lookup: systems}
+record: {primary_id: <EMPL ID>, first_name: <F>, last_name: <L>, user_group: <G>}
+lookups:
+  systems: {Students: SIS, People: HR}
+"""
+
+
+def test_every_record_needs_its_four_fields(tmp_path: Path) -> None:
+    """Whether the mapping says `required` or not; the problem names the column."""
+    rows = [("", "Ann", "Lee"), ("2", "", ""), ("3", "Bo", "Ray")]
+    candidates = Bench(tmp_path).compiled.map(chunk(rows), SOURCE)
+    assert told(candidates.problems) == [
+        (2, "missing-value", "primary_id"),
+        (3, "missing-value", "first_name"),
+        (3, "missing-value", "last_name"),
+    ]
+    assert candidates.problems[0].places == (Place("A", "ID"),)
+
+
+def test_an_external_user_without_an_empl_id_is_told_apart(tmp_path: Path) -> None:
+    """The student system's load would never find the record."""
+    mapping = loaded(tmp_path, EXTERNAL)
+    compiled = compile_mapping(mapping, places(["System", "EMPL ID", "F", "L", "G"]), RUN)
+    rows = [("Students", "", "Ann", "Lee", "UGRD"), ("people", "1", "Bo", "Ray", "STAFF")]
+    candidates = compiled.map(chunk(rows), SOURCE)
+    assert told(candidates.problems) == [(2, "missing-empl-id", "primary_id")]
+    assert list(candidates.frame["external_id"]) == ["SIS", "HR"]
+
+
+def test_required_may_only_warn(tmp_path: Path) -> None:
+    """`required: warn` sends the row all the same."""
+    candidates = Bench(tmp_path, "job_description: {from: <J>, required: warn}", columns="J").map(
+        ("",)
+    )
+    assert [problem.severity for problem in candidates.problems] == [Severity.WARNING]
+
+
+def test_required_asks_after_the_default(tmp_path: Path) -> None:
+    """A default fills the blank before it is missed."""
+    rule = "job_description: {from: <J>, default: none, required: true}"
+    assert Bench(tmp_path, rule, columns="J").map(("",)).problems == ()
