@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from importer.model.fields import TYPE_FIELD
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.user import Coded, Part, User
-from importer.planner.entries import build, equal, with_entries
+from importer.planner.entries import build, says, with_entries
 from importer.planner.preferred import FLAGS, elect, wishes
 from importer.planner.values import typed
 
@@ -65,13 +65,10 @@ def _new_entries(draft: Draft, parent: str) -> tuple[Part, ...]:
     parts: list[Part] = []
     placed: list[tuple[Item, int]] = []
     for item in draft.items(parent):
-        part = build(item, account)
-        twin = next(
-            (place for place, other in enumerate(parts) if equal(parent, part, other)), None
-        )
+        twin = next((place for place, part in enumerate(parts) if says(item, part)), None)
         placed.append((item, len(parts) if twin is None else twin))
         if twin is None:
-            parts.append(part)
+            parts.append(build(item, account))
     elected = tuple(parts)
     for flag in FLAGS.get(parent, ()):
         elected = elect(elected, flag, account, *wishes(placed, flag))

@@ -17,7 +17,6 @@ from importer.planner.entries import (
     CORE,
     ONLY_ADDED,
     build,
-    equal,
     main_value,
     owner,
     path,
@@ -164,16 +163,27 @@ def _paired(work: _Work, item: Item) -> bool:
 def _place(work: _Work, item: Item) -> None:
     """Give a place to an entry that Alma does not have: another's, or a new one."""
     parent, policy = item.parent, item.entry.on_update
-    if policy is OnUpdate.KEEP and any(item.type in types(parent, part) for part in work.live):
+    if policy is OnUpdate.KEEP:
+        kept = {place for place, part in enumerate(work.live) if item.type in types(parent, part)}
+        if kept:
+            work.taken |= kept
+            return
+    place = next((place for place, part in enumerate(work.parts) if says(item, part)), None)
+    if place is not None:  # an earlier entry of the row says the same
+        work.landed.append((item, place))
         return
-    place = None
     if policy not in _NO_REPLACING and parent not in ONLY_ADDED:
         place = _replaced(work, item)
-    if place is None:
-        _add(work, item)
-    elif len(types(parent, work.live[place])) > 1:
+    if place is not None and len(types(parent, work.live[place])) > 1:
         _release_type(work, place, item)
-        _add(work, item)
+        place = None
+    if place is None:
+        part = build(item, work.account)
+        work.landed.append((item, len(work.parts)))
+        work.parts.append(part)
+        work.changes.append(
+            Change(ChangeKind.ADD, path(parent, part), "", main_value(parent, part))
+        )
     else:
         work.taken.add(place)
         work.landed.append((item, place))
@@ -212,19 +222,6 @@ def _release_type(work: _Work, place: int, item: Item) -> None:
             "+".join(types(parent, new)),
         )
     )
-
-
-def _add(work: _Work, item: Item) -> None:
-    parent = item.parent
-    part = build(item, work.account)
-    for place, other in enumerate(work.parts):
-        if place not in work.gone and equal(parent, part, other):
-            work.taken.add(place)
-            work.landed.append((item, place))
-            return
-    work.landed.append((item, len(work.parts)))
-    work.parts.append(part)
-    work.changes.append(Change(ChangeKind.ADD, path(parent, part), "", main_value(parent, part)))
 
 
 def _revise(work: _Work, place: int, item: Item) -> None:
@@ -272,7 +269,12 @@ def _elected(work: _Work) -> Sequence[Part]:
         return work.parts
     there = [place for place in range(len(work.parts)) if place not in work.gone]
     seats = {place: seat for seat, place in enumerate(there)}
-    landed = [(item, seats[place]) for item, place in work.landed if place in seats]
+    landed = [
+        (item, seats[place])
+        for item in work.wanted.items
+        for placed, place in work.landed
+        if placed is item and place in seats
+    ]
     for flag in FLAGS.get(parent, ()):
         rivals = [work.parts[place] for place in there]
         elected = elect(rivals, flag, work.account, *wishes(landed, flag))

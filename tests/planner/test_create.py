@@ -1,0 +1,197 @@
+"""The whole body of a new user."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from importer.model.policy import AccountType, OnUpdate
+from importer.planner.create import add_password, new_user
+from tests.planner.people import draft, scheme
+
+E0, E1 = "contact_info.email[0]", "contact_info.email[1]"
+
+
+def body(row: dict[str, str], account: AccountType = AccountType.INTERNAL) -> dict[str, object]:
+    """The body that would be posted for a row."""
+    made: dict[str, object] = json.loads(new_user(draft(row, account)).to_json())
+    return made
+
+
+def test_an_internal_user_in_full() -> None:
+    """Codes are wrapped, dates are Alma's, blanks are left out, the account type is said."""
+    assert body(
+        {
+            "primary_id": "21",
+            "last_name": "Doe",
+            "middle_name": "",
+            "user_group": "COMM",
+            "birth_date": "1990-03-01",
+            "force_password_change": "true",
+            "contact_info.address[0].line1": "1 Main St",
+            "contact_info.address[0].line2": "",
+            "contact_info.address[0].country": "USA",
+            "contact_info.address[0].address_type": "home",
+            "contact_info.phone[0].phone_number": "605-555-0101",
+            "contact_info.phone[0].phone_type": "mobile",
+            "contact_info.phone[0].preferred_sms": "true",
+            "user_identifier[0].id_type": "UNIV_ID",
+            "user_identifier[0].value": "31",
+            "user_note[0].note_type": "LIBRARY",
+            "user_note[0].note_text": "hello",
+            "user_statistic[0].statistic_category": "COMMUNITY",
+            "rs_library[0].code": "MAIN",
+            "library_notice[0].code": "LoanLetter",
+            "library_notice[0].value": "false",
+        }
+    ) == {
+        "record_type": {"value": "PUBLIC"},
+        "primary_id": "21",
+        "last_name": "Doe",
+        "user_group": {"value": "COMM"},
+        "birth_date": "1990-03-01Z",
+        "force_password_change": "TRUE",
+        "account_type": {"value": "INTERNAL"},
+        "contact_info": {
+            "address": [
+                {
+                    "segment_type": "Internal",
+                    "preferred": True,
+                    "line1": "1 Main St",
+                    "country": {"value": "USA"},
+                    "address_type": [{"value": "home"}],
+                }
+            ],
+            "phone": [
+                {
+                    "segment_type": "Internal",
+                    "preferred": True,
+                    "preferred_sms": True,
+                    "phone_number": "605-555-0101",
+                    "phone_type": [{"value": "mobile"}],
+                }
+            ],
+        },
+        "user_identifier": [
+            {"segment_type": "Internal", "id_type": {"value": "UNIV_ID"}, "value": "31"}
+        ],
+        "user_note": [
+            {
+                "segment_type": "Internal",
+                "note_type": {"value": "LIBRARY"},
+                "note_text": "hello",
+                "user_viewable": False,
+                "popup_note": False,
+            }
+        ],
+        "user_statistic": [
+            {"segment_type": "Internal", "statistic_category": {"value": "COMMUNITY"}}
+        ],
+        "rs_library": [{"code": {"value": "MAIN"}}],
+        "library_notice": [{"code": {"value": "LoanLetter"}, "value": False}],
+    }
+
+
+def test_an_external_user_names_its_owning_system() -> None:
+    """An External user has an external_id, and its entries are the student system's."""
+    made = body(
+        {
+            "primary_id": "1234567",
+            "external_id": "SIS",
+            f"{E0}.email_address": "a@example.org",
+            f"{E0}.email_type": "work",
+            f"{E1}.email_address": "b@example.org",
+            f"{E1}.email_type": "personal",
+            f"{E1}.segment_type": "internal",
+        },
+        AccountType.EXTERNAL,
+    )
+    assert (made["account_type"], made["external_id"]) == ({"value": "EXTERNAL"}, "SIS")
+    contact = made["contact_info"]
+    assert isinstance(contact, dict)
+    assert [part["segment_type"] for part in contact["email"]] == ["External", "Internal"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("", "", [True, False]),
+        ("false", "", [False, True]),
+        ("", "true", [False, True]),
+        ("true", "true", [True, False]),
+        ("false", "false", [True, False]),
+    ],
+)
+def test_one_entry_is_preferred(first: str, second: str, expected: list[bool]) -> None:
+    """The one that says so, else the first that does not refuse."""
+    made = new_user(
+        draft(
+            {
+                f"{E0}.email_address": "a@example.org",
+                f"{E0}.email_type": "work",
+                f"{E0}.preferred": first,
+                f"{E1}.email_address": "b@example.org",
+                f"{E1}.email_type": "work",
+                f"{E1}.preferred": second,
+            }
+        )
+    )
+    assert made.contact_info is not None
+    assert [part.preferred for part in made.contact_info.email or ()] == expected
+
+
+def test_the_first_that_is_there_is_preferred() -> None:
+    """A blank first column leaves no gap: the second entry keeps its own type, and is preferred."""
+    made = new_user(
+        draft(
+            {
+                f"{E0}.email_address": "",
+                f"{E0}.email_type": "",
+                f"{E1}.email_address": "b@example.org",
+                f"{E1}.email_type": "work",
+            }
+        )
+    )
+    assert made.contact_info is not None
+    emails = made.contact_info.email or ()
+    assert [(part.email_address, part.preferred) for part in emails] == [("b@example.org", True)]
+    assert [code.value for code in emails[0].email_type or ()] == ["work"]
+
+
+def test_equal_entries_are_said_once() -> None:
+    """Two columns with the same address make one e-mail."""
+    made = new_user(
+        draft(
+            {
+                f"{E0}.email_address": "a@example.org",
+                f"{E0}.email_type": "work",
+                f"{E1}.email_address": "A@example.org",
+                f"{E1}.email_type": "work",
+            }
+        )
+    )
+    assert made.contact_info is not None
+    assert len(made.contact_info.email or ()) == 1
+
+
+def test_a_password_is_added_only_when_asked_for() -> None:
+    """A plan holds no password; at the moment of sending it is there, for Internal users."""
+    row = {"primary_id": "21", "password": "correct horse"}
+    plan = scheme(list(row), policies={"password": OnUpdate.NEVER})
+    one = draft(row, plan=plan)
+    assert new_user(one).password is None
+    assert new_user(one, with_password=True).password == "correct horse"
+    external = draft(row, AccountType.EXTERNAL)
+    assert new_user(external, with_password=True).password is None
+
+
+def test_a_known_user_gets_a_password_only_where_the_mapping_says_so() -> None:
+    """`on_update: never` keeps the password of a known user; `replace` sets it."""
+    row = {"primary_id": "21", "password": "correct horse"}
+    kept = draft(row, plan=scheme(list(row), policies={"password": OnUpdate.NEVER}))
+    changed = draft(row)
+    user = new_user(kept)
+    assert add_password(user, kept, known=True) is user
+    assert add_password(user, changed, known=True).password == "correct horse"
+    assert add_password(user, draft({"primary_id": "21"})) is user
