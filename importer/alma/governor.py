@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from importer.errors import DailyLimitError, ThrottledError
 
-HEADROOM = 0.98
+HEADROOM = 0.96
 """We pace a little below the rate, so that jitter on the way does not make 26 calls of 25."""
 
 SLOWEST = 0.2

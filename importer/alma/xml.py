@@ -29,6 +29,8 @@ MUST_STAND = frozenset({"address_type", "email_type", "phone_type"})
 FLAGS = ("user_viewable", "popup_note")
 """What the schema requires of a note; false where it is not set."""
 
+STANDS_UNSET = MUST_STAND.union(FLAGS)
+
 
 def to_element(user: User) -> etree._Element:
     """The whole record as a `user` element.
@@ -94,6 +96,8 @@ def _part(tag: str, part: Part, path: str, *, sis: bool) -> etree._Element:
     """An element of a part's fields, in the model's order, which is that of the schema."""
     element = etree.Element(tag)
     for name, value in part:
+        if value is None and name not in STANDS_UNSET:
+            continue
         if sis and not _taken_by_sis(f"{path}{name}"):
             continue
         if name in MUST_STAND:

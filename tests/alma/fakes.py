@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import selectors
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -117,7 +118,7 @@ Conversation = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def listening(talk: Conversation) -> AsyncIterator[str]:
+async def listening(talk: Conversation, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A server on loopback that talks as it is told; gives the API's address."""
     talks: set[asyncio.Task[None]] = set()
 
@@ -131,10 +132,10 @@ async def listening(talk: Conversation) -> AsyncIterator[str]:
         talks.add(task)
         task.add_done_callback(lambda _: writer.close())
 
-    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, ssl=tls)
     try:
         port = server.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}/almaws/v1"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/almaws/v1"
     finally:
         server.close()
         for task in talks:

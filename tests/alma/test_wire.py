@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from importer.errors import (
     UsageError,
 )
 from importer.model.user import User
-from tests.alma.fakes import KEY, Conversation, client, everything_said, listening
+from tests.alma.fakes import KEY, Conversation, client, everything_said, listening, nothing
 
 USER = b'{"primary_id": "CANARYid"}'
 QUICK = Timeouts(connect=0.3, read=0.3, write=1, total=1)
@@ -121,6 +124,39 @@ def test_a_server_without_tls_is_unavailable() -> None:
         asyncio.run(work())
 
 
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
+def test_a_certificate_is_always_checked(tmp_path: Path) -> None:
+    """One that signs itself is refused in plain words, and taken only from a named bundle."""
+    certificate, key = _certificate(tmp_path)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate, key)
+
+    async def work(bundle: Path | None) -> None:
+        async with listening(says(reply(USER)), server) as address:
+            governor = Governor(1000, sleep=nothing)
+            async with Alma(address, SecretStr(KEY), governor, ca_bundle=bundle) as alma:
+                await alma.create_user(User(primary_id="CANARYid"))
+
+    with pytest.raises(UnavailableError, match="certificate cannot be trusted"):
+        asyncio.run(work(None))
+    asyncio.run(work(certificate))
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 T", "308 P"])
 def test_a_redirect_is_never_followed(status: str) -> None:
     """The key goes to no other place, and a write never turns into a read."""
@@ -170,7 +206,7 @@ def test_environment_and_netrc_have_no_say(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """With every logger open, no record holds the key or an identifier."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     asyncio.run(_read(says(reply(USER))))
     assert KEY not in caplog.text
     assert "CANARYid" not in caplog.text
