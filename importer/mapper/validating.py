@@ -6,9 +6,10 @@ from importer.mapper.checks import Found
 from importer.mapper.clauses import is_form
 from importer.mapper.grammar import MappingFile
 from importer.mapper.tree import Block, Plain, locate, plain
-from importer.mapper.wording import known_keys, sentence
+from importer.mapper.wording import WORDS, known_keys, sentence
 from importer.model.policy import AccountType
 
+_MISSING = WORDS["missing"]({})
 _PRUNINGS = 5
 """What is left of a part that was wrong may be wrong again, so often at most."""
 
@@ -96,13 +97,16 @@ def _holder(tree: Plain, steps: tuple[str | int, ...]) -> tuple[dict[str, Plain]
 
 
 def _lacking(tree: Block, findings: list[Found]) -> list[Found]:
-    """The findings; a missing key is named at the part that lacks it."""
+    """The findings; a missing key is named at the part that lacks it.
+
+    Beside an unknown key it is not named: the two are most likely one slip.
+    """
     told = []
+    beside = {found.steps[:-1] for found in findings if found.wrong != _MISSING}
     for found in findings:
-        _, walked = locate(tree, found.steps)
-        absent = found.steps[len(walked) :]
-        if found.wrong == "is missing" and absent:
-            told.append(Found(walked, f"`{absent[0]}` is missing"))
-        else:
+        if found.wrong != _MISSING or len(found.steps) == 1:
             told.append(found)
+        elif found.steps[:-1] not in beside:
+            _, walked = locate(tree, found.steps)
+            told.append(Found(walked, f"`{found.steps[-1]}` {_MISSING}"))
     return told

@@ -1,0 +1,194 @@
+"""Dates typed as text, and dates some time later."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.mapper.dates import Style, Unread, pattern_fault
+from importer.mapper.periods import LAST_DAY, Period, TermEnd, later, period
+from tests.mapper.bench import Bench, roster, told
+
+MAY_15 = date(2027, 5, 15)
+
+
+@pytest.mark.parametrize("order", ["", "mdy", "dmy", "ymd", "%d %b %Y"])
+@pytest.mark.parametrize("text", ["2027-05-15", "2027-05-15 00:00:00", "2027-05-15T00:00:00Z"])
+def test_iso_is_read_in_every_column(order: str, text: str) -> None:
+    """Whatever `dates` says; a date-time at midnight is its date."""
+    assert Style(order).read(text) == MAY_15
+
+
+@pytest.mark.parametrize(
+    ("order", "text", "read"),
+    [
+        ("mdy", "5/15/2027", MAY_15),
+        ("mdy", "05-15-2027", MAY_15),
+        ("mdy", "05152027", MAY_15),
+        ("mdy", "5/15/2027 12:00:00 AM", MAY_15),
+        ("mdy", "15/5/2027", Unread.NO_SUCH_DAY),
+        ("mdy", "02/29/2027", Unread.NO_SUCH_DAY),
+        ("dmy", "15.05.2027", MAY_15),
+        ("ymd", "2027/5/15", MAY_15),
+        ("ymd", "20270515", MAY_15),
+        ("mdy", "May 15, 2027", MAY_15),
+        ("dmy", "15 May 2027", MAY_15),
+        ("", "15-may-2027", MAY_15),
+        ("", "5/15/2027", MAY_15),
+        ("", "15/5/2027", MAY_15),
+        ("", "5/5/2027", date(2027, 5, 5)),
+        ("", "5/6/2027", Unread.TWO_WAYS),
+        ("", "05152027", Unread.UNKNOWN),
+        ("mdy", "5/15/27", Unread.SHORT_YEAR),
+        ("mdy", "15-May-27", Unread.SHORT_YEAR),
+        ("mdy", "38415", Unread.SERIAL),
+        ("mdy", "0000-00-00", Unread.NO_SUCH_DAY),
+        ("mdy", "11/31/2020", Unread.NO_SUCH_DAY),
+        ("mdy", "2027-05-15 10:00", Unread.UNKNOWN),
+        ("mdy", "soon", Unread.UNKNOWN),
+        ("mdy", "5/15-2027", Unread.UNKNOWN),
+        ("%d %b %Y", "15 May 2027", MAY_15),
+        ("%d %b %Y", "5/15/2027", Unread.UNKNOWN),
+    ],
+)
+def test_a_date_is_read_as_declared_or_not_at_all(
+    order: str, text: str, read: date | Unread
+) -> None:
+    """Nothing is guessed: what reads two ways, or lacks its century, is told."""
+    assert Style(order).read(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("1/2/29", date(2029, 1, 2)),
+        ("1/2/30", date(1930, 1, 2)),
+        ("2-Jan-99", date(1999, 1, 2)),
+        ("38415", date(2005, 3, 4)),
+        ("1", date(1900, 1, 1)),
+        ("60", Unread.UNKNOWN),
+        ("80001", Unread.UNKNOWN),
+    ],
+)
+def test_pivot_and_serials_are_consent(text: str, read: date | Unread) -> None:
+    """Two-digit years below the pivot are 20xx; day numbers count from 1900."""
+    assert Style("mdy", pivot=30, serials=True).read(text) == read
+
+
+@given(st.dates(date(1900, 1, 1), date(2199, 12, 31)), st.sampled_from(["mdy", "dmy", "ymd"]))
+def test_a_date_written_in_an_order_is_read_back(day: date, order: str) -> None:
+    """With and without leading zeros."""
+    parts = {"m": str(day.month), "d": f"{day.day:02}", "y": str(day.year)}
+    assert Style(order).read("/".join(parts[letter] for letter in order)) == day
+
+
+@given(st.text(max_size=20))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    """Every text is a date or a reason why not."""
+    for style in (Style(), Style("dmy", 30, serials=True), Style("%d.%m.%y", 30)):
+        assert isinstance(style.read(text), date | Unread)
+
+
+def test_a_pattern_is_checked_before_it_is_used() -> None:
+    """It needs day, month and year, each once, and nothing else."""
+    assert not pattern_fault("%d %b %Y")
+    assert all(
+        pattern_fault(text) for text in ("%d %m", "%d/%d/%m/%Y", "%H %d %m %Y", "%d %m %Y %")
+    )
+
+
+def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    """Each reason has its code, and its own advice where the catalogue's is not it."""
+    candidates = Bench(tmp_path, "birth_date: <B>", "roster: {dates: mdy}", "B").map(
+        ("soon",), ("1/2/05",), ("38415",), ("",), ("2/30/2000",)
+    )
+    assert told(candidates.problems) == [
+        (row, "unparsable-date", "birth_date") for row in (2, 3, 4, 6)
+    ]
+    assert len({problem.advice for problem in candidates.problems}) == 4
+
+
+def test_a_column_may_have_its_own_dates(tmp_path: Path) -> None:
+    """`dates` of a rule goes before the roster's; the roster's holds for what it leaves open."""
+    bench = Bench(
+        tmp_path,
+        "birth_date: {from: <B>, dates: dmy}\nexpiry_date: <B>",
+        "roster: {dates: {order: mdy, pivot: 50}}",
+        "B",
+    )
+    row = bench.map(("1/2/20",)).frame.loc[2]
+    assert (row["birth_date"], row["expiry_date"]) == ("2020-02-01", "2020-01-02")
+
+
+def test_without_evidence_every_ambiguous_date_is_a_problem(tmp_path: Path) -> None:
+    """Also after the whole column has been looked at."""
+    bench = Bench(tmp_path, "birth_date: <B>", columns="B")
+    for settle in (False, True):
+        candidates = bench.map(("1/2/2000",), ("3/3/2000",), ("2000-01-02",), settle=settle)
+        assert told(candidates.problems) == [(2, "ambiguous-date", "birth_date")]
+        assert list(candidates.frame["birth_date"]) == ["", "2000-03-03", "2000-01-02"]
+
+
+@pytest.mark.parametrize(
+    ("proof", "first"), [("1/13/2000", "2000-01-02"), ("13/1/2000", "2000-02-01")]
+)
+def test_a_column_is_decided_by_dates_that_fit_one_order(
+    tmp_path: Path, proof: str, first: str
+) -> None:
+    """The whole column is looked at, and the decision is told as a notice."""
+    bench = Bench(tmp_path, "birth_date: <B>", columns="B")
+    candidates = bench.map(("1/2/2000",), (proof,), settle=True)
+    assert candidates.frame.loc[2, "birth_date"] == first
+    assert candidates.problems == ()
+    settled = bench.compiled.settle(roster(bench.headings, bench.rows(("1/2/2000",), (proof,))))
+    assert told(settled.notices) == [(0, "read-with-notice", "birth_date")]
+
+
+def test_evidence_for_both_orders_decides_nothing(tmp_path: Path) -> None:
+    """The dates that fit one order only are read; the others are problems."""
+    candidates = Bench(tmp_path, "birth_date: <B>", columns="B").map(
+        ("1/13/2000",), ("13/1/2000",), ("1/2/2000",), settle=True
+    )
+    assert told(candidates.problems) == [(4, "ambiguous-date", "birth_date")]
+
+
+@pytest.mark.parametrize(
+    ("plus", "day", "then"),
+    [
+        ("1 year", date(2024, 2, 29), date(2025, 2, 28)),
+        ("4 years", date(2024, 2, 29), date(2028, 2, 29)),
+        ("6 months", date(2026, 8, 31), date(2027, 2, 28)),
+        ("14 days", date(2026, 12, 20), date(2027, 1, 3)),
+        ("2 weeks", date(2026, 12, 20), date(2027, 1, 3)),
+        ("end of month", date(2024, 2, 1), date(2024, 2, 29)),
+        ("end of term", date(2026, 5, 15), date(2026, 6, 14)),
+        ("end of term", date(2026, 5, 16), date(2026, 8, 24)),
+        ("end of term", date(2026, 12, 21), date(2027, 6, 14)),
+        ("9999 years", date(2026, 1, 1), LAST_DAY),
+    ],
+)
+def test_plus_gives_a_later_date(plus: str, day: date, then: date) -> None:
+    """A term's grace is added to its end; a day that does not exist becomes the last that does."""
+    terms = (
+        TermEnd(12, 20, Period(days=45)),
+        TermEnd(5, 15, Period(days=30)),
+        TermEnd(8, 10, Period(days=14)),
+    )
+    assert later(plus, terms)(day) == then
+
+
+@given(st.dates(date(1900, 1, 1), date(2100, 1, 1)), st.integers(0, 400), st.integers(0, 400))
+def test_plus_never_goes_back(day: date, months: int, days: int) -> None:
+    """Whatever the span."""
+    assert Period(months, days).after(day) >= day
+
+
+def test_a_span_of_time_is_a_number_and_a_unit() -> None:
+    """Anything else is none."""
+    assert period("1  Year") == Period(months=12)
+    assert period("year") is None
+    assert period("-1 day") is None

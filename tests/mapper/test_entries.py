@@ -1,0 +1,134 @@
+"""Lists: which rows have an entry, and what an entry must hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from importer.model.candidates import Entry
+from importer.model.policy import OnUpdate
+from tests.mapper.bench import Bench, told
+
+ADDRESS = """\
+contact_info:
+  address:
+    - line1: <Street>
+      city: <City>
+      country: {from: <Country>, default: USA}
+      address_type: home
+      preferred: true"""
+
+
+def test_an_entry_without_content_is_left_out_constants_and_all(tmp_path: Path) -> None:
+    """A default is no content: nobody gets an address that is only a country."""
+    frame = (
+        Bench(tmp_path, ADDRESS, columns="Street|City|Country")
+        .map(("1 Main", "Fargo", ""), ("", "", ""))
+        .frame
+    )
+    address = frame.filter(like="contact_info").to_numpy().tolist()
+    assert address == [["true", "1 Main", "Fargo", "USA", "home"], [""] * 5]
+
+
+def test_an_entry_with_content_but_without_its_required_part_is_a_problem(tmp_path: Path) -> None:
+    """It is never dropped in silence."""
+    candidates = Bench(tmp_path, ADDRESS, columns="Street|City|Country").map(("", "Fargo", ""))
+    assert told(candidates.problems) == [(2, "missing-value", "contact_info.address[0].line1")]
+
+
+def test_an_entry_without_placeholders_is_for_every_row(tmp_path: Path) -> None:
+    """A statistic for everyone, and a note that only the run fills in."""
+    record = (
+        "user_statistic: [{statistic_category: COMMUNITY}]\n"
+        'user_note: [{note_type: LIBRARY, note_text: "Load <@today>, row <@row>"}]'
+    )
+    candidates = Bench(tmp_path, record).map((), ())
+    assert list(candidates.frame["user_statistic[0].statistic_category"]) == ["COMMUNITY"] * 2
+    assert list(candidates.frame["user_note[0].note_text"]) == [
+        "Load 2026-08-20, row 2",
+        "Load 2026-08-20, row 3",
+    ]
+    note, statistic = candidates.scheme.entries
+    assert (note.volatile, statistic.volatile) == (True, False)
+
+
+def test_an_entry_may_hold_for_some_rows_only(tmp_path: Path) -> None:
+    """Where the rule of its required part does not hold, there is no entry."""
+    record = (
+        "user_statistic:\n  - statistic_category: {from: STUDENT, when: {Role: Student}}\n"
+        "    statistic_note: <Role>"
+    )
+    candidates = Bench(tmp_path, record, columns="Role").map(("Student",), ("Staff",))
+    assert list(candidates.frame["user_statistic[0].statistic_category"]) == ["STUDENT", ""]
+    assert list(candidates.frame["user_statistic[0].statistic_note"]) == ["Student", ""]
+    assert candidates.problems == ()
+
+
+def test_the_second_part_of_a_cell_that_has_one_is_no_gap(tmp_path: Path) -> None:
+    """`split` may leave an entry out; `digits` of a cell without digits may not."""
+    record = (
+        "contact_info:\n"
+        '  email: [{email_address: {from: <E>, clean: [{split: {on: ";", take: 2}}]}, '
+        "email_type: work}]\n"
+        "  phone: [{phone_number: {from: <P>, clean: [digits]}, phone_type: home}]"
+    )
+    candidates = Bench(tmp_path, record, columns="E|P").map(("a@x.org", ""), ("", "none"))
+    assert list(candidates.frame["contact_info.email[0].email_type"]) == ["", ""]
+    assert told(candidates.problems) == [(3, "missing-value", "contact_info.phone[0].phone_number")]
+
+
+def test_two_entries_never_shift(tmp_path: Path) -> None:
+    """An empty first e-mail leaves the second with its own type."""
+    record = (
+        "contact_info:\n  email:\n"
+        "    - {email_address: <A>, email_type: personal}\n"
+        "    - {email_address: <B>, email_type: work}"
+    )
+    row = Bench(tmp_path, record, columns="A|B").map(("", "b@x.org")).frame.loc[2]
+    assert row["contact_info.email[0].email_type"] == ""
+    assert row["contact_info.email[1].email_address"] == "b@x.org"
+    assert row["contact_info.email[1].email_type"] == "work"
+
+
+def test_an_entry_repeats_over_headings(tmp_path: Path) -> None:
+    """`<Email *>` makes one entry for each column of that name, in the roster's order."""
+    record = (
+        "contact_info:\n  email:\n    - {email_address: <Main>, email_type: work}\n"
+        "    - {email_address: <Email *>, email_type: personal}"
+    )
+    candidates = Bench(tmp_path, record, columns="Email 2|Main|Email 1|Emailed").map(
+        ("b@x.org", "", "a@x.org", "yes")
+    )
+    row = candidates.frame.loc[2]
+    assert row["contact_info.email[1].email_address"] == "b@x.org"
+    assert row["contact_info.email[2].email_address"] == "a@x.org"
+    assert [entry.parent for entry in candidates.scheme.entries] == ["contact_info.email"] * 3
+
+
+def test_an_entry_knows_its_policy_and_its_constants(tmp_path: Path) -> None:
+    """`on_update` and `segment_type` of an entry reach the planner."""
+    record = (
+        "user_identifier:\n"
+        "  - {id_type: BARCODE, value: <B>, segment_type: Internal, on_update: add}"
+    )
+    scheme = Bench(tmp_path, record, columns="B").compiled.scheme
+    label = "user_identifier[0]"
+    assert scheme.entries == (
+        Entry(
+            "user_identifier",
+            (f"{label}.segment_type", f"{label}.id_type", f"{label}.value"),
+            OnUpdate.ADD,
+            constants={f"{label}.segment_type": "Internal", f"{label}.id_type": "BARCODE"},
+        ),
+    )
+
+
+def test_a_required_part_that_is_asked_for_is_missed_also_without_the_entry(tmp_path: Path) -> None:
+    """`required: true` on an e-mail means that everybody needs one."""
+    record = (
+        "contact_info: {email: [{email_address: {from: <E>, required: true}, email_type: work}]}"
+    )
+    candidates = Bench(tmp_path, record, columns="E").map(("",))
+    assert told(candidates.problems) == [
+        (2, "missing-value", "contact_info.email[0].email_address")
+    ]
+    assert list(candidates.frame["contact_info.email[0].email_type"]) == [""]

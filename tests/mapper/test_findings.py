@@ -1,0 +1,204 @@
+"""What is wrong with a mapping is told with file, line, key, and the nearest known name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import MappingError
+from importer.mapper.document import load
+from tests.mapper.bench import BASE, findings, mapping_text
+
+EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: work\n"
+"""In `mapping_text` the address stands on line 10 of the file."""
+
+
+@pytest.mark.parametrize(
+    ("record", "top", "place", "words"),
+    [
+        ("middle_nmae: <M>", "", "8: record.middle_nmae", ("`middle_name`",)),
+        ("full_name: <N>", "", "8: record.full_name", ("first, middle and last",)),
+        ("account_type: INTERNAL", "", "8: record.account_type", ("top",)),
+        ("external_id: SIS", "", "8: record.external_id", ("owning_system",)),
+        ("loans: <N>", "", "8: record.loans", ("only reports",)),
+        ("user_role: [{role_type: 200}]", "", "8: record.user_role", ("never writes",)),
+        ("email_address: <E>", "", "8: record.email_address", ("`contact_info.email`",)),
+        ("birth_date: <B", "", "8: record.birth_date", ("not closed",)),
+        ("birth_date: <B #>", "", "8: record.birth_date", ("quotation marks",)),
+        ("birth_date: {from: <B>, datse: mdy}", "", "8: record.birth_date.datse", ("`dates`",)),
+        ("birth_date: {dates: mdy}", "", "8: record.birth_date", ("`from` is missing",)),
+        ("birth_date: {from: <B>, dates: myd}", "", "8: record.birth_date.dates", ("mdy, dmy",)),
+        ('birth_date: {from: <B>, dates: "%d %q"}', "", "8: record.birth_date.dates", ("%q",)),
+        ("birth_date: {from: <B>, plus: soon}", "", "8: record.birth_date.plus", ("`1 year`",)),
+        ("birth_date: {from: <B>, plus: end of term}", "", "8: record.birth_date.plus", ("terms",)),
+        ("birth_date: 5/1/2000", "", "8: record.birth_date", ("2027-05-15",)),
+        ("birth_date: ''", "", "8: record.birth_date", ("blank",)),
+        ("birth_date: [<A>, <B>]", "", "8: record.birth_date", ("not a list",)),
+        ("middle_name: {from: <M>, plus: 1 year}", "", "8: record.middle_name.plus", ("dates",)),
+        ("middle_name: {from: <M>, on_update: later}", "", "8: record.middle_name.on_update", ()),
+        ("middle_name: {from: <M>, on_update: add}", "", "8: record.middle_name.on_update", ()),
+        (
+            "middle_name: {from: <M>, clean: [uper]}",
+            "",
+            "8: record.middle_name.clean",
+            ("`upper`",),
+        ),
+        (
+            "middle_name: {from: <M>, clean: [{last: four}]}",
+            "",
+            "8: record.middle_name.clean[0].last",
+            ("whole number",),
+        ),
+        (
+            'middle_name: {from: <M>, clean: [{replace: {find: "(", with: ""}}]}',
+            "",
+            "8: record.middle_name.clean[0].replace.find",
+            ("pattern",),
+        ),
+        (
+            'middle_name: {from: <M>, clean: [{replace: {find: "a", with: "\\\\1"}}]}',
+            "",
+            "8: record.middle_name.clean[0].replace",
+            ("group",),
+        ),
+        (
+            "middle_name: {from: <M>, lookup: grups}",
+            "lookups: {groups: {a: b}}",
+            "8: record.middle_name.lookup",
+            ("`groups`",),
+        ),
+        (
+            "middle_name: {from: <M>, default: {from: x, required: true}}",
+            "",
+            "8: record.middle_name.default.required",
+            (),
+        ),
+        (
+            "middle_name: <@brith_date>\nbirth_date: <B>",
+            "",
+            "8: record.middle_name",
+            ("`birth_date`",),
+        ),
+        ("middle_name: <@middle_name>", "", "8: record.middle_name", ("its own",)),
+        (
+            "middle_name: {from: <City>, <State>}",
+            "",
+            "8: record.middle_name.<State>",
+            ("quotation",),
+        ),
+        ("middle_name: {Street}", "", "8: record.middle_name.Street", ("quotation",)),
+        (
+            EMAIL + "      emial_type: x",
+            "",
+            "12: record.contact_info.email[0].emial_type",
+            ("type",),
+        ),
+        (EMAIL + "      preferred: maybe", "", "12: record.contact_info.email[0].preferred", ()),
+        (EMAIL + "      on_update: erase", "", "12: record.contact_info.email[0].on_update", ()),
+        (
+            "user_identifier: [{id_type: BARCODE}]",
+            "",
+            "8: record.user_identifier[0]",
+            ("`value` is missing",),
+        ),
+        (
+            "user_identifier: [{id_type: A, value: <V>, segment_type: Mine}]",
+            "",
+            "8: record.user_identifier[0].segment_type",
+            ("`Internal`",),
+        ),
+        (
+            "user_identifier: [{id_type: <A *>, value: <B *>}]",
+            "",
+            "8: record.user_identifier[0]",
+            ("`<A *>` and `<B *>`",),
+        ),
+        ("", "mtach: {new: skip}", "8: mtach", ("`match`",)),
+        ("", "match: {new: ceate}", "8: match.new", ("`create`",)),
+        ("", "match: {nwe: skip}", "8: match.nwe", ("`new`",)),
+        ("", "roster: {header: one}", "8: roster.header", ("whole number",)),
+        ("", "roster: {sheets: A}", "8: roster.sheets", ("`sheet`",)),
+        ("", "ids: {ID: {pad: true}}", "8: ids.ID", ("`digits`",)),
+        ("", 'ids: {ID: {pattern: "["}}', "8: ids.ID", ("pattern",)),
+        ("", "ids: {ID: {digits: many}}", "8: ids.ID.digits", ("whole number",)),
+        ("", "terms: [{ends: 13-40}]", "8: terms[0].ends", ("`05-15`",)),
+        ("", "brakes: {renames: {percent: 200, count: 1}}", "8: brakes.renames.percent", ("100",)),
+        ("", "owning_system: SIS", "8: owning_system", ("INTERNAL",)),
+        ("", "lookups: {g: {A: X, a: Y}}", "8: lookups.g", ("two codes",)),
+        (
+            "",
+            "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {A: much}}",
+            "9: lookups.w",
+            ("`much`",),
+        ),
+        ("", "duplicates: {same_id: keep last}", "8: duplicates.same_id", ("`keep first`",)),
+        ("", "extends: other.yaml", "8: extends", ("`other.yaml`",)),
+    ],
+)
+def test_a_finding_names_line_and_key(
+    tmp_path: Path, record: str, top: str, place: str, words: tuple[str, ...]
+) -> None:
+    """Each kind of mistake, alone: one finding, at its place, with what helps."""
+    (found,) = findings(tmp_path, mapping_text(record, top))
+    assert found.startswith(f"m.yaml:{place}"), found
+    assert all(word in found for word in words), found
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "word"),
+    [
+        (BASE.replace("version: 1\n", ""), "1: version", "missing"),
+        (BASE.replace("version: 1", "version: 2"), "1: version", "`1`"),
+        (BASE.replace("INTERNAL", "INTERNL"), "2: account_type", "`INTERNAL`"),
+        (BASE.replace("INTERNAL", "EXTERNAL"), "2: account_type", "owning_system"),
+        (BASE.replace("  user_group: COMM\n", ""), "3: record", "`user_group`"),
+    ],
+)
+def test_what_every_mapping_needs_is_missed(
+    tmp_path: Path, text: str, place: str, word: str
+) -> None:
+    """Version, account type, owning system, and the four fields of every record."""
+    (found,) = findings(tmp_path, text)
+    assert found.startswith(f"m.yaml:{place}"), found
+    assert word in found
+
+
+def test_an_external_mapping_gives_no_passwords(tmp_path: Path) -> None:
+    """Alma keeps passwords of Internal users only."""
+    text = mapping_text("password: <P>", "owning_system: SIS").replace("INTERNAL", "EXTERNAL")
+    (found,) = findings(tmp_path, text)
+    assert found.startswith("m.yaml:8: record.password: ")
+
+
+def test_all_findings_come_in_one_go(tmp_path: Path) -> None:
+    """Those of the grammar and those between parts, in the order of their lines."""
+    record = (
+        "brith_date: <B>\nmiddle_name: {from: <M>, lookup: grups, reqired: true}\n"
+        "user_title: {from: <T>, clean: [uper, {pad: x}]}"
+    )
+    found = findings(tmp_path, mapping_text(record, "lookups: {groups: {a: b}}"))
+    lines = [int(finding.split(":")[1]) for finding in found]
+    assert lines == [8, 9, 9, 10, 10]
+
+
+def test_a_file_that_is_not_there_is_told() -> None:
+    """By its name."""
+    with pytest.raises(MappingError, match=r"nowhere\.yaml: there is no such file"):
+        load(Path("nowhere.yaml"))
+
+
+def test_findings_are_free_of_programmers_words(tmp_path: Path) -> None:
+    """Whatever stands where it should not, pydantic's own words do not come through."""
+    values = ("x", "[x]", "{x: y}", "''", "[[x]]")
+    keys = ("record", "roster", "ids", "match", "brakes", "terms", "lookups", "headings", "version")
+    for key in keys:
+        for value in values:
+            text = BASE if key in {"record", "version"} else f"{BASE}{key}: {value}\n"
+            if key == "version":
+                text = BASE.replace("version: 1", f"version: {value}")
+            if key == "record":
+                text = BASE[: BASE.index("record")] + f"record: {value}\n"
+            for found in findings(tmp_path, text):
+                assert "cannot be read" not in found, found
+                assert not any(word in found for word in ("Input", "dict", "tuple", "valid")), found
