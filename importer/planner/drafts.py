@@ -145,13 +145,15 @@ class Draft:
         )
 
     def owns(self, parent: str) -> bool:
-        """Whether the row speaks for the whole list (`on_update: replace_all`)."""
-        owners = [
-            entry
-            for entry in self.scheme.entries
-            if entry.parent == parent and entry.on_update is OnUpdate.REPLACE_ALL
-        ]
-        return bool(owners) and all(self._speaks(entry) for entry in owners)
+        """Whether the row speaks for the whole list.
+
+        Every entry of it says `on_update: replace_all`, and the row speaks of each of them; where
+        entries of one list differ, none of Alma's is removed.
+        """
+        entries = [entry for entry in self.scheme.entries if entry.parent == parent]
+        return bool(entries) and all(
+            entry.on_update is OnUpdate.REPLACE_ALL and self._speaks(entry) for entry in entries
+        )
 
     def _speaks(self, entry: Entry) -> bool:
         names = _REQUIRED[entry.parent]

@@ -165,6 +165,11 @@ def drafts(
             policies[name] = draw(st.sampled_from(scalars))
     for parent in parents:
         kinds = KINDS[parent]
+        choice = (
+            (OnUpdate.REPLACE_ALL,)
+            if OnUpdate.REPLACE_ALL in lists and draw(st.integers(0, 3)) == 0
+            else lists
+        )
         for number in range(draw(st.integers(0, 3))):
             entry = f"{parent}[{number}]"
             there = draw(st.integers(0, 3)) > 0
@@ -173,7 +178,7 @@ def drafts(
             } | {TYPE_FIELD[parent]: draw(st.sampled_from(kinds))}
             for name, value in held.items():
                 values[f"{entry}.{name}"] = value if there else ""
-            list_policies[entry] = draw(st.sampled_from(lists))
+            list_policies[entry] = draw(st.sampled_from(choice))
             if volatile and draw(st.integers(0, 5)) == 0:
                 passing.add(entry)
     silent = frozenset(

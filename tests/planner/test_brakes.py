@@ -1,0 +1,84 @@
+"""The brakes, at their edges."""
+
+from __future__ import annotations
+
+import pytest
+
+from importer.model.plan import Change, ChangeKind, Create, LeftAlone, Step, Unchanged, Update
+from importer.model.policy import Brake, BrakeLimit, Brakes
+from importer.planner.brakes import brakes
+from tests.planner.people import user
+
+OFF = BrakeLimit(percent=100, count=10**6)
+QUIET = Brakes(many_changes=OFF, removals=OFF, renames=OFF, foreign_group=OFF)
+COMM = frozenset({"COMM"})
+
+
+def update(*changes: Change, before: str = "COMM", after: str = "COMM") -> Update:
+    """An update with some changes, of a user who is and will be in a group."""
+    old, new = (user(user_group={"value": group}) for group in (before, after))
+    return Update(2, "21234", old, new, changes)
+
+
+def change(path: str, kind: ChangeKind = ChangeKind.REPLACE) -> Change:
+    """A change of one path."""
+    return Change(kind, path, "old", "new")
+
+
+@pytest.mark.parametrize(
+    ("changed", "same", "holds"), [(21, 20, True), (20, 0, False), (21, 21, False)]
+)
+def test_many_changes(changed: int, same: int, holds: bool) -> None:  # noqa: FBT001
+    """More than 50 % and more than 20 of the matched users would change; creates do not count."""
+    steps: list[Step] = [*[update(change("first_name"))] * changed, *[Unchanged(3, "9")] * same]
+    steps += [Create(4, user(user_group={"value": "COMM"}))] * 500 + [LeftAlone(5)] * 500
+    found = brakes(steps, Brakes(), COMM)
+    assert [(one.brake, one.concerned, one.of) for one in found] == (
+        [(Brake.MANY_CHANGES, changed, changed + same)] if holds else []
+    )
+
+
+def test_any_removal_of_an_entry_brakes() -> None:
+    """One list entry of Alma's that would go is enough; a field that is cleared is none."""
+    gone = update(change("contact_info.email[work]", ChangeKind.REMOVE))
+    cleared = update(
+        change("expiry_date", ChangeKind.REMOVE),
+        change("contact_info.address[home].line2"),
+    )
+    assert brakes([cleared], Brakes(), COMM) == ()
+    found = brakes([gone, cleared], Brakes(), COMM)
+    assert [(one.brake, one.concerned, one.of) for one in found] == [(Brake.REMOVALS, 1, 2)]
+    assert found[0].sentence == "1 of 2 known users would lose a list entry"
+
+
+@pytest.mark.parametrize(
+    ("renamed", "same", "holds"), [(6, 100, True), (5, 0, False), (6, 114, False)]
+)
+def test_renames(renamed: int, same: int, holds: bool) -> None:  # noqa: FBT001
+    """More than 5 % and more than 5 last names change: a column was sorted alone."""
+    limits = QUIET.model_copy(update={"renames": Brakes().renames})
+    steps: list[Step] = [*[update(change("last_name"))] * renamed, *[Unchanged(3, "9")] * same]
+    steps.append(update(change("last_name", ChangeKind.ADD)))
+    assert bool(brakes(steps, limits, COMM)) == holds
+
+
+def test_a_user_of_a_foreign_group_brakes() -> None:
+    """A matched user is in a group that the mapping does not give, such as staff among students."""
+    steps = [update(change("user_group"), before="STAFF"), update(change("last_name"))]
+    for groups in (COMM, frozenset[str]()):
+        found = brakes(steps, Brakes(), groups)
+        assert [(one.brake, one.concerned, one.of) for one in found] == [
+            (Brake.FOREIGN_GROUP, 1, 2)
+        ]
+    assert brakes(steps, Brakes(), frozenset({"COMM", "STAFF"})) == ()
+
+
+def test_a_mapping_that_gives_no_group_has_no_foreign_ones() -> None:
+    """Where groups stay as they are, each of them is one that the plan leaves behind."""
+    assert brakes([update(change("x"), before="STAFF", after="STAFF")], Brakes()) == ()
+
+
+def test_nothing_brakes_an_empty_plan() -> None:
+    """Without matched users there is nothing to brake for."""
+    assert brakes([], Brakes()) == ()
+    assert brakes([Create(2, user())] * 1000, Brakes()) == ()

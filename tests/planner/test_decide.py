@@ -1,0 +1,162 @@
+"""What is done about a row, by whom it matches in Alma."""
+
+from __future__ import annotations
+
+import pytest
+
+from importer.directory.found import NOBODY, Found, Matched
+from importer.model.catalogue import Code, Severity
+from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
+from importer.model.policy import AccountType, Match
+from importer.model.user import User
+from importer.planner.decide import decide
+from tests.planner.people import draft, identifier, user
+
+ROW = {
+    "primary_id": "21234",
+    "last_name": "Doe",
+    "birth_date": "1990-03-01",
+    "user_identifier[0].id_type": "BARCODE",
+    "user_identifier[0].value": "31",
+}
+BY_BOTH = Match(by=("primary_id", "BARCODE"))
+
+
+def known(live: User, *by: str) -> Found:
+    """One user, matched by some keys."""
+    return Found((Matched(live, by or ("primary_id",)),))
+
+
+def codes(planned: Planned) -> list[tuple[Code, Severity]]:
+    """Codes and severities of a row that is held."""
+    assert isinstance(planned.step, Held)
+    return [(problem.code, problem.severity) for problem in planned.step.problems]
+
+
+def test_a_new_row_is_created() -> None:
+    """Whom Alma does not have is created, with the whole body."""
+    planned = decide(draft(ROW), NOBODY, Match())
+    assert isinstance(planned.step, Create)
+    assert (planned.step.row, planned.step.user.primary_id) == (2, "21234")
+
+
+def test_a_known_row_is_updated_or_left_as_it_is() -> None:
+    """The step holds Alma's record, ours, and the difference; or says that there is none."""
+    live = user(last_name="Roe", birth_date="1990-03-01Z")
+    live = live.model_copy(
+        update={
+            "user_identifier": User.model_validate(
+                {"user_identifier": [identifier("BARCODE", "31")]}
+            ).user_identifier
+        }
+    )
+    step = decide(draft(ROW), known(live), Match()).step
+    assert isinstance(step, Update)
+    assert step.before is live
+    assert (step.primary_id, [change.path for change in step.changes]) == ("21234", ["last_name"])
+    assert decide(draft(ROW), known(step.after), Match()).step == Unchanged(2, "21234")
+
+
+def test_primary_identifiers_are_compared_without_case() -> None:
+    """Alma tells no capitals from small letters in them (contract 3.2)."""
+    one = draft({"primary_id": "AB1"})
+    assert isinstance(decide(one, known(user(primary_id="ab1")), Match()).step, Unchanged)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (Found(failed="no answer"), (Code.NOT_LOOKED_UP, Severity.REVIEW)),
+        (
+            Found((Matched(user(), ("primary_id",)), Matched(user(primary_id="9"), ("BARCODE",)))),
+            (Code.MATCHES_TWO_USERS, Severity.REVIEW),
+        ),
+        (known(user(primary_id="9"), "BARCODE"), (Code.PRIMARY_ID_DIFFERS, Severity.REVIEW)),
+        (
+            known(user(account_type={"value": "EXTERNAL"})),
+            (Code.ACCOUNT_TYPE_DIFFERS, Severity.REVIEW),
+        ),
+    ],
+)
+def test_doubts_are_for_a_person(found: Found, expected: tuple[Code, Severity]) -> None:
+    """Nothing is sent of a row whose user is not certain."""
+    assert codes(decide(draft(ROW), found, BY_BOTH)) == [expected]
+
+
+def test_all_doubts_are_said_at_once() -> None:
+    """A person who corrects one thing does not learn of the next only then."""
+    live = user(primary_id="9", account_type={"value": "EXTERNAL"})
+    found = Found((Matched(live, ("BARCODE",)),))
+    assert [code for code, _ in codes(decide(draft(ROW), found, BY_BOTH))] == [
+        Code.PRIMARY_ID_DIFFERS,
+        Code.ACCOUNT_TYPE_DIFFERS,
+    ]
+
+
+def test_a_user_of_another_system_is_for_a_person() -> None:
+    """An External user that another system owns is not taken over."""
+    one = draft({"primary_id": "21234", "external_id": "SIS"}, AccountType.EXTERNAL)
+    live = user(account_type={"value": "EXTERNAL"}, external_id="OTHER")
+    assert codes(decide(one, known(live), Match())) == [
+        (Code.OWNING_SYSTEM_DIFFERS, Severity.REVIEW)
+    ]
+    own = user(account_type={"value": "EXTERNAL"}, external_id="SIS")
+    assert isinstance(decide(one, known(own), Match()).step, Unchanged)
+
+
+def test_an_identifier_of_somebody_else_rejects_the_row() -> None:
+    """It names the kind of the other user, and nothing else of him."""
+    other = user(
+        primary_id="SECRET1", last_name="Secret2", account_type={"value": "EXTERNAL", "desc": ""}
+    )
+    for found in (
+        Found((Matched(other, ("BARCODE",)),)),
+        Found((Matched(user(), ("primary_id",)), Matched(other, ("BARCODE",)))),
+    ):
+        planned = decide(draft(ROW), found, Match())
+        assert codes(planned) == [(Code.EXISTS_IN_ALMA, Severity.REJECT)]
+        assert isinstance(planned.step, Held)
+        problem = planned.step.problems[0]
+        assert (problem.field, problem.value) == ("user_identifier[0].value", "31")
+        assert problem.places == draft(ROW).scheme.places("user_identifier[0].value")
+        assert "External" in problem.message
+        assert "SECRET" not in repr(problem).upper()
+
+
+def test_known_users_may_be_passed_over_or_rejected() -> None:
+    """`known: skip` leaves them alone, whatever differs; `known: reject` says that they exist."""
+    live = user(primary_id="21234", account_type={"value": "EXTERNAL"})
+    assert decide(draft(ROW), known(live), Match(known="skip")).step == LeftAlone(2)
+    rejected = decide(draft(ROW), known(user()), Match(known="reject"))
+    assert codes(rejected) == [(Code.EXISTS_IN_ALMA, Severity.REJECT)]
+
+
+def test_new_users_may_be_passed_over_or_rejected() -> None:
+    """`new: skip` leaves them out; `new: reject` says that they are not in Alma."""
+    assert decide(draft(ROW), NOBODY, Match(new="skip")).step == LeftAlone(2)
+    rejected = decide(draft(ROW), NOBODY, Match(new="reject"))
+    assert codes(rejected) == [(Code.NOT_IN_ALMA, Severity.REJECT)]
+
+
+def test_look_alikes_hold_a_create() -> None:
+    """By `look_alike`, a new row that looks like a user of Alma's is held, warned of, or sent."""
+    twin = user(primary_id="999", last_name="Doe", birth_date="1990-03-01Z")
+    found = Found(look_alikes=(twin,))
+    held = decide(draft(ROW), found, Match())
+    assert codes(held) == [(Code.LOOK_ALIKE_IN_ALMA, Severity.REVIEW)]
+    assert isinstance(held.step, Held)
+    assert held.step.problems[0].sentence() == "Alma has a user of this name and birth date: 999"
+    warned = decide(draft(ROW), found, Match(look_alike="warn"))
+    assert isinstance(warned.step, Create)
+    assert [(one.code, one.severity) for one in warned.warnings] == [
+        (Code.LOOK_ALIKE_IN_ALMA, Severity.WARNING)
+    ]
+    sent = decide(draft(ROW), found, Match(look_alike="ignore"))
+    assert isinstance(sent.step, Create)
+    assert sent.warnings == ()
+
+
+def test_look_alikes_of_a_known_user_do_not_matter() -> None:
+    """Who is found by identifier is that person, whoever else has the name."""
+    found = Found((Matched(user(), ("primary_id",)),), (user(primary_id="999"),))
+    assert isinstance(decide(draft(ROW), found, Match()).step, Update)

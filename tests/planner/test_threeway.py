@@ -1,0 +1,136 @@
+"""An update that meets a record which someone else has changed in between."""
+
+from __future__ import annotations
+
+import pytest
+
+from importer.model.user import User
+from importer.planner.entries import entries
+from importer.planner.threeway import Conflict, changed_since, three_way
+from importer.planner.values import current
+from tests.planner.people import email, identifier, user
+
+
+def people(*parts: dict[str, object], **fields: object) -> User:
+    """A user with some e-mails."""
+    return user(contact_info={"email": list(parts)}, **fields)
+
+
+A = email("a@example.org", preferred=True)
+NEW = email("new@example.org", preferred=True)
+WORK = email("w@example.org", "work")
+NOTE = {"note_type": {"value": "LIBRARY"}, "note_text": "ours", "segment_type": "Internal"}
+THEIRS = NOTE | {"note_text": "theirs", "created_by": "staff"}
+
+
+def joined(before: User, after: User, now: User) -> User:
+    """The merged record, where there is no conflict."""
+    made = three_way(before, after, now)
+    assert isinstance(made, User)
+    assert not changed_since(before, now, after)
+    return made
+
+
+def test_a_field_that_both_changed_the_same_way_is_settled() -> None:
+    """Someone already did by hand what the update would do."""
+    before, after = user(last_name="Roe"), user(last_name="Doe")
+    assert joined(before, after, after) == after
+
+
+def test_what_alma_writes_by_itself_is_no_change() -> None:
+    """Another activity date, another description or start date stands in nobody's way."""
+    before = people(A, last_name="Roe", user_group={"value": "COMM", "desc": "Community"})
+    after = before.model_copy(update={"last_name": "Doe"})
+    now = people(
+        A, last_name="Roe", user_group={"value": "COMM", "desc": "Friends"}, full_name="X Roe"
+    )
+    assert joined(before, after, now) == now.model_copy(update={"last_name": "Doe"})
+
+
+def test_an_erased_date_stays_absent() -> None:
+    """A date that the update clears is absent in what is sent, not null."""
+    before = user(expiry_date="2027-05-15Z", last_name="Roe")
+    after = user(last_name="Roe")
+    now = before.model_copy(update={"first_name": "Ann"})
+    assert "expiry_date" not in joined(before, after, now).to_json()
+
+
+def test_someones_note_and_ours_both_stand() -> None:
+    """Two people who add a note each do not disturb one another."""
+    before = user(user_note=[])
+    after = user(user_note=[NOTE])
+    made = joined(before, after, user(user_note=[THEIRS]))
+    assert [current(part, "note_text") for part in entries(made, "user_note")] == ["theirs", "ours"]
+    assert joined(before, after, user(user_note=[NOTE])) == after
+
+
+def test_another_entry_of_the_list_may_change() -> None:
+    """An e-mail that someone adds for work is kept while the personal one is replaced."""
+    before, after = people(A), people(NEW)
+    made = joined(before, after, people(A, WORK))
+    assert [current(part, "email_address") for part in entries(made, "contact_info.email")] == [
+        "new@example.org",
+        "w@example.org",
+    ]
+
+
+def test_another_field_of_the_same_entry_may_change() -> None:
+    """Someone describes the e-mail that the update replaces: both are kept."""
+    made = joined(people(A), people(NEW), people(A | {"description": "mine"}))
+    part = entries(made, "contact_info.email")[0]
+    assert (current(part, "email_address"), current(part, "description")) == (
+        "new@example.org",
+        "mine",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "path"),
+    [
+        (people(A), people(NEW), people(email("x@example.org")), "contact_info.email[personal]"),
+        (people(A), people(NEW), people(), "contact_info.email[personal]"),
+        (people(), people(NEW), people(A), "contact_info.email[personal]"),
+        (
+            people(A, WORK),
+            people(A),
+            people(A, WORK | {"email_address": "y@example.org"}),
+            "contact_info.email[work]",
+        ),
+        (
+            people(),
+            people(NEW),
+            people(WORK | {"preferred": True}),
+            "contact_info.email.preferred",
+        ),
+        (
+            user(user_identifier=[]),
+            user(user_identifier=[identifier("BARCODE", "1")]),
+            user(user_identifier=[identifier("BARCODE", "2")]),
+            "user_identifier[BARCODE]",
+        ),
+        (
+            user(library_notice=[]),
+            user(library_notice=[{"code": {"value": "Loan"}, "value": True}]),
+            user(library_notice=[{"code": {"value": "Loan"}, "value": False}]),
+            "library_notice[Loan]",
+        ),
+    ],
+)
+def test_the_same_entry_changed_twice_is_for_a_person(
+    before: User, after: User, now: User, path: str
+) -> None:
+    """An entry that both changed, or both added of one type, or two preferred, is a conflict."""
+    assert three_way(before, after, now) == Conflict((path,))
+    assert changed_since(before, now, after)
+
+
+def test_an_entry_that_is_gone_already_need_not_go() -> None:
+    """A removal that someone made by hand is settled."""
+    now = people(A, last_name="X")
+    assert joined(people(A, WORK), people(A), now) == now
+
+
+def test_a_note_that_was_edited_is_not_taken_for_gone() -> None:
+    """Another text of the same type may be the note that was to go: a person looks."""
+    before, after, now = (user(user_note=notes) for notes in ([NOTE], [], [THEIRS]))
+    assert three_way(before, after, now) == Conflict(("user_note[LIBRARY]",))
