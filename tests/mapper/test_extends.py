@@ -1,0 +1,59 @@
+"""A mapping that extends another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import MappingError
+from importer.mapper import record
+from tests.mapper.bench import BASE, findings, loaded
+
+BELOW = BASE + (
+    "  middle_name: <Middle>\n  campus_code: {from: <Campus>, lookup: campuses}\n"
+    "ids: {ID: {digits: 7, pad: true}}\nlookups: {campuses: {Main: MAIN, North: NORTH}}\n"
+    "match: {new: skip, known: update}\n"
+)
+
+
+def test_parts_are_overridden_and_the_rest_stays(tmp_path: Path) -> None:
+    """Lookups and settings key by key, rules whole; nothing behind a key takes it away."""
+    loaded(tmp_path, BELOW, "base.yaml")
+    mapping = loaded(
+        tmp_path,
+        "extends: base.yaml\nname: north\nrecord:\n  middle_name:\n  campus_code: <Campus>\n"
+        "  last_name: {from: <Last>, clean: [name]}\nids: {ID: {pattern: x}}\n"
+        "lookups: {campuses: {South: SOUTH}}\nmatch: {known: skip}\n",
+    )
+    rules = {rule.field.path: rule.rule for rule in record.scalars(mapping.file)}
+    assert "middle_name" not in rules
+    assert rules["campus_code"].lookup is None
+    assert len(rules["last_name"].clean) == 1
+    assert rules["first_name"].source == ("<First>",)
+    assert set(mapping.tables["campuses"].codes) == {"main", "north", "south"}
+    assert (mapping.match.new, mapping.match.known) == ("skip", "skip")
+    assert mapping.file.ids["ID"].pad is False
+    assert mapping.name == "north"
+
+
+def test_the_hash_is_over_both_files(tmp_path: Path) -> None:
+    """A change of the base is a change of the mapping."""
+    loaded(tmp_path, BELOW, "base.yaml")
+    before = loaded(tmp_path, "extends: base.yaml\n").sha256
+    loaded(tmp_path, BELOW.replace("NORTH", "UP"), "base.yaml")
+    assert loaded(tmp_path, "extends: base.yaml\n").sha256 != before
+
+
+def test_a_finding_names_the_file_that_it_is_in(tmp_path: Path) -> None:
+    """The base's line for what stands in the base."""
+    (tmp_path / "base.yaml").write_text(BELOW.replace("campuses}", "campus}"), "utf-8")
+    (found,) = findings(tmp_path, "extends: base.yaml\n")
+    assert found.startswith("base.yaml:9: record.campus_code.lookup: ")
+
+
+def test_a_circle_is_refused(tmp_path: Path) -> None:
+    """Two mappings that extend one another."""
+    (tmp_path / "a.yaml").write_text("extends: m.yaml\n", "utf-8")
+    with pytest.raises(MappingError, match="in turn"):
+        loaded(tmp_path, "extends: a.yaml\n")

@@ -1,0 +1,99 @@
+"""Which column a heading means, and what is told about the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import MappingError
+from importer.mapper.compile import compile_mapping
+from importer.mapper.headings import EXACT, SPELLING
+from importer.model.problem import Place
+from importer.model.rejects import ADDED
+from tests.mapper.bench import RUN, SOURCE, chunk, loaded, mapping_text, places, told
+
+
+def faults(folder: Path, text: str, *headings: str) -> tuple[str, ...]:
+    """What is wrong between a mapping and these headings."""
+    with pytest.raises(MappingError) as caught:
+        compile_mapping(loaded(folder, text), places(headings), RUN)
+    return caught.value.findings
+
+
+def test_a_heading_that_the_roster_lacks_is_told_with_the_nearest(tmp_path: Path) -> None:
+    """Each once, with its line; and at the end the full list of what is there."""
+    text = mapping_text("middle_name: <Midle>\npref_first_name: <First>")
+    found = faults(tmp_path, text, "ID", "Firts", "Last", "Middle")
+    assert [finding.split(": ")[0] for finding in found] == ["m.yaml:5", "m.yaml:8", "autumn.csv"]
+    assert "`Firts`" in found[0]
+    assert "`Middle`" in found[1]
+    assert 'D "Middle"' in found[2]
+
+
+def test_a_near_heading_is_never_taken(tmp_path: Path) -> None:
+    """`Email ID` is not `EMPL ID`, however near."""
+    text = mapping_text().replace("<ID>", "<EMPL ID>")
+    assert len(faults(tmp_path, text, "Email ID", "First", "Last")) == 2
+
+
+def test_a_used_heading_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """Which of the two is meant, nobody can know."""
+    (found, _) = faults(tmp_path, mapping_text(), "ID", "First", "Last", " id ")
+    assert 'A "ID" and D " id "' in found
+
+
+def test_other_spellings_are_those_of_the_mapping(tmp_path: Path) -> None:
+    """How a column was found is told; two spellings of one heading are two columns too many."""
+    text = mapping_text(top="headings: {ID: [Card, Card No]}")
+    compiled = compile_mapping(loaded(tmp_path, text), places(["card no", "First", "Last"]), RUN)
+    assert [(use.place.letter, use.labels, use.how) for use in compiled.uses] == [
+        ("A", ("primary_id",), SPELLING),
+        ("B", ("first_name",), EXACT),
+        ("C", ("last_name",), EXACT),
+    ]
+    assert len(faults(tmp_path, text, "Card", "ID", "First", "Last")) == 2
+
+
+def test_a_column_that_feeds_two_fields_is_one_use(tmp_path: Path) -> None:
+    """And a column that only decides is a use without a field."""
+    text = mapping_text("middle_name: {from: <First>, when: {Role: x}}")
+    headings = ["ID", "First", "Last", "Role"]
+    compiled = compile_mapping(loaded(tmp_path, text), places(headings), RUN)
+    assert [use.labels for use in compiled.uses][1::2] == [("first_name", "middle_name"), ()]
+
+
+def test_a_column_that_no_rule_uses_is_told_once(tmp_path: Path) -> None:
+    """Unless the mapping knows it, or it is one that a rejects file adds."""
+    text = mapping_text(top="roster: {unused: [comments]}")
+    headings = ["ID", "First", "Last", "Comments", "Fines", "", *ADDED]
+    compiled = compile_mapping(loaded(tmp_path, text), places(headings), RUN)
+    assert told(compiled.notices) == [(0, "unused-column", "")]
+    assert compiled.notices[0].places == (Place("E", "Fines"),)
+
+
+def test_an_unused_heading_may_stand_twice(tmp_path: Path) -> None:
+    """Only what is used must be clear."""
+    headings = ["X", "ID", "First", "Last", "X"]
+    compiled = compile_mapping(loaded(tmp_path, mapping_text()), places(headings), RUN)
+    candidates = compiled.map(chunk([("a", "1", "Ann", "Lee", "b")]), SOURCE)
+    assert candidates.frame.loc[2, "primary_id"] == "1"
+
+
+def test_a_repeated_heading_needs_a_column(tmp_path: Path) -> None:
+    """`<Email *>` without any is told."""
+    text = mapping_text("contact_info: {email: [{email_address: <Email *>, email_type: work}]}")
+    (found, _) = faults(tmp_path, text, "ID", "First", "Last")
+    assert "`Email *`" in found
+
+
+def test_a_roster_without_rows_gives_no_candidates(tmp_path: Path) -> None:
+    """But all its columns."""
+    compiled = compile_mapping(
+        loaded(tmp_path, mapping_text()), places(["ID", "First", "Last"]), RUN
+    )
+    empty = chunk([("1", "a", "b")])
+    empty = type(empty)(empty.frame.iloc[:0])
+    candidates = compiled.map(empty, SOURCE)
+    assert list(candidates.frame.columns) == list(compiled.scheme.targets)
+    assert len(candidates.frame) == 0

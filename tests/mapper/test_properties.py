@@ -1,0 +1,122 @@
+"""A row's values depend on that row alone, however the roster is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.mapper.compile import Compiled, compile_mapping
+from importer.model.candidates import Candidates
+from importer.model.roster import Chunk
+from tests.mapper.bench import RUN, SOURCE, chunk, loaded, places
+
+MAPPING = """\
+version: 1
+account_type: EXTERNAL
+owning_system: {from: <Role>, lookup: {file: systems.csv, key: role, value: code}}
+roster: {only: {Status: [A, B]}}
+ids: {ID: {digits: 5, pad: true, strip: "-"}}
+terms: [{ends: 05-15, grace: 3 days}]
+record:
+  primary_id: <ID>
+  first_name: {from: <Name>, clean: [{split: {on: ",", take: 2}}, name]}
+  last_name: {from: <Name>, clean: [{split: {on: ",", take: 1}}, name]}
+  user_group: {from: <Role>, lookup: groups, default: UGRD}
+  birth_date: <Date>
+  expiry_date:
+    from: <Expires>
+    dates: mdy
+    default: {when: {Role: [Student]}, from: <@today>, plus: end of term, default: <Date>}
+  purge_date: {from: <@expiry_date>, plus: 6 months}
+  pin_number: {from: <Phone>, clean: [digits, {last: 4}]}
+  job_description: {when: {Role: [Staff]}, from: "<Name> of <Role>, row <@row>", required: warn}
+  contact_info:
+    email:
+      - {email_address: <Email *>, email_type: work}
+    phone:
+      - {phone_number: {from: [<Phone>, <ID>], clean: [phone]}, phone_type: home}
+  user_statistic:
+    - {statistic_category: {from: <Role>, when: {Role: [Staff, Student]}}, statistic_note: <Name>}
+lookups:
+  groups: {Student: UGRD, Staff: STAFF}
+"""
+HEADINGS = ("ID", "Name", "Role", "Status", "Date", "Expires", "Phone", "Email 1", "Email 2")
+
+cells = st.sampled_from(
+    ["", "", "1", "12-3", "1 2", "LEE, ANN", "o'neil", "Student", "staff", "Dean", "A", "b", "C",
+     "1/2/2000", "13/2/2000", "2027-05-15", "(701) 555-0123", "a@x.org", "1E+12", "\u200bx"]
+)  # fmt: skip
+rows = st.lists(st.tuples(*[cells] * len(HEADINGS)), max_size=12)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """A mapping that uses every kind of step."""
+    folder = tmp_path_factory.mktemp("mapping")
+    (folder / "systems.csv").write_text("role,code\nstudent,SIS\nstaff,HR\n*,SIS\n", "utf-8")
+    return compile_mapping(loaded(folder, MAPPING), places(HEADINGS), RUN)
+
+
+def seen(candidates: Candidates) -> list[object]:
+    """All that is said about the rows, in a form that can be joined and compared."""
+    unspoken = {(label, row) for label, rows in candidates.unspoken.items() for row in rows}
+    return [
+        [(row, *values) for row, values in zip(
+            candidates.frame.index.tolist(), candidates.frame.to_numpy().tolist(), strict=True
+        )],
+        list(candidates.problems),
+        list(candidates.skipped),
+        sorted(unspoken, key=lambda item: (item[1], item[0])),
+    ]  # fmt: skip
+
+
+def joined(parts: Sequence[Candidates]) -> list[object]:
+    """What is said about several chunks, one after another."""
+    columns = [seen(part) for part in parts]
+    return [[item for part in column for item in part] for column in zip(*columns, strict=True)]
+
+
+@given(rows)
+def test_a_chunk_is_mapped_as_its_rows_are(
+    compiled: Compiled, roster: list[tuple[str, ...]]
+) -> None:
+    """Chunks of one give the same values, problems, skipped and unspoken rows."""
+    if not roster:
+        return
+    whole = compiled.map(chunk(roster), SOURCE)
+    single = [compiled.map(chunk([row], first), SOURCE) for first, row in enumerate(roster, 2)]
+    assert seen(whole) == joined(single)
+
+
+@given(rows, st.data())
+def test_no_value_moves_between_rows(
+    compiled: Compiled, roster: list[tuple[str, ...]], data: st.DataObject
+) -> None:
+    """Rows in another order keep their values, whatever stands above and below them."""
+    if not roster:
+        return
+    order = data.draw(st.permutations(range(len(roster))))
+    whole = chunk(roster).frame
+    moved = whole.iloc[list(order)]
+    before = compiled.map(Chunk(whole), SOURCE)
+    after = compiled.map(Chunk(moved), SOURCE)
+    assert after.frame.sort_index().equals(before.frame)
+    assert sorted(after.problems, key=repr) == sorted(before.problems, key=repr)
+
+
+@given(rows)
+def test_every_row_is_a_candidate_or_skipped(
+    compiled: Compiled, roster: list[tuple[str, ...]]
+) -> None:
+    """Once, in order, and every cell is text."""
+    if not roster:
+        return
+    candidates = compiled.map(chunk(roster), SOURCE)
+    taken = candidates.frame.index.tolist()
+    assert sorted((*taken, *candidates.skipped)) == list(range(2, 2 + len(roster)))
+    assert taken == sorted(taken)
+    assert all(isinstance(value, str) for row in candidates.frame.to_numpy() for value in row)
+    assert list(candidates.frame.columns) == list(candidates.scheme.targets)
