@@ -106,6 +106,9 @@ class Front:
             case Fault.SLOW:
                 reply = self._process(call, entry)
                 await asyncio.sleep(rule.delay)
+                if request.transport is None:  # nobody waited for it
+                    entry.status = 0
+                    return _cut(request)
             case Fault.ERROR_AFTER:
                 self._process(call, entry)
                 reply = gateway_reply(Said.BROKEN.refuse())

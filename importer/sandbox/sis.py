@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,12 +19,22 @@ from importer.sandbox.json_wire import Json
 from importer.sandbox.merge import Stamp, created, loaded
 from importer.sandbox.record import EXTERNAL, INTERNAL, Record, entries, text
 from importer.sandbox.refusal import RefusalError, Said
-from importer.sandbox.store import Stored
+from importer.sandbox.store import Claim, Stored
 from importer.sandbox.values import stamp
 
 PRIMARY = "primary_id"
 _MOST_FILES = 50
 _MOST_BYTES = 4 * 1024**3
+# What zipfile raises for damaged, encrypted and unknown archives.
+_NO_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 # The schema's root, and two that load all the same.
 _ROOTS = frozenset({"users", "Users", "userRecords"})
 
@@ -81,13 +92,13 @@ def run_load(institution: Institution, body: bytes, profile: Profile) -> Json:
 def _users(body: bytes) -> Iterator[etree._Element]:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            members = [info for info in archive.infolist() if info.filename.endswith(".xml")]
+            members = [info for info in archive.infolist() if not info.is_dir()]
             size = sum(info.file_size for info in members)
             if not members or len(members) > _MOST_FILES or size > _MOST_BYTES:
                 msg = "Could not parse file: a zip holds 1 to 50 XML files and 4 GB at most"
                 raise UsageError(msg)
             documents = [archive.read(info) for info in members]
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except _NO_ZIP as error:
         msg = "Could not parse file: it is not a zip"
         raise UsageError(msg) from error
     for document in documents:
@@ -134,11 +145,10 @@ def _load_one(
         body.setdefault("primary_id", text(old.record, "primary_id"))
     elif not text(body, "primary_id"):
         body["primary_id"] = _generated_id(institution, body)
-    _claim(institution, body, claimed)
-    if old is not None and not profile.synchronise:
-        tally.skipped += 1
-        return
-    if old is None and profile.synchronise and institution.switches["sis-unmatched"] == "skip":
+    claims = identifiers.claims(body, institution.switches)
+    _refuse_claimed(claims, claimed)
+    adds = profile.synchronise is False or institution.switches["sis-unmatched"] == "add"
+    if (old is not None and not profile.synchronise) or (old is None and not adds):
         tally.skipped += 1
         return
     rules.check(body, institution.tables, institution.switches)
@@ -149,11 +159,12 @@ def _load_one(
         rules.check_whole(record, institution.tables, institution.switches)
         institution.add(Stored(0, record, stamp(institution.now())))
         tally.created += 1
-        return
-    record = loaded(old.record, body, old.edited, institution.switches, when)
-    rules.check_whole(record, institution.tables, institution.switches)
-    institution.replace(replace(old, record=record))
-    tally.updated += 1
+    else:
+        record = loaded(old.record, body, old.edited, institution.switches, when)
+        rules.check_whole(record, institution.tables, institution.switches)
+        institution.replace(replace(old, record=record))
+        tally.updated += 1
+    claimed.update(claim.key for claim in claims)
 
 
 def _matched(institution: Institution, body: Record, profile: Profile) -> Stored | None:
@@ -178,14 +189,11 @@ def _matched(institution: Institution, body: Record, profile: Profile) -> Stored
         return None
 
 
-def _claim(institution: Institution, body: Record, claimed: set[str]) -> None:
+def _refuse_claimed(claims: list[Claim], claimed: set[str]) -> None:
     """In one feed the first to have an identifier wins; later ones are rejected."""
-    wanted = identifiers.claims(body, institution.switches)
-    for claim in wanted:
+    for claim in claims:
         if claim.key in claimed:
-            kind = claim.type or "Primary id"
-            raise Said.SIS_TAKEN.refuse(kind=kind, value=claim.value)
-    claimed.update(claim.key for claim in wanted)
+            raise Said.SIS_TAKEN.refuse(kind=claim.type or "Primary id", value=claim.value)
 
 
 def _generated_id(institution: Institution, body: Record) -> str:

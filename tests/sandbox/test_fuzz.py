@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from importer.sandbox.server import Options, running
 from tests.sandbox.alma import Alma, barcode, code_of, coded, email, person
 from tests.sandbox.people import as_xml
 
@@ -52,13 +51,6 @@ _WHOLE = person(
     rs_library=[{"code": coded("RES_SHARE")}],
     library_notice=[{"code": coded("FulOverdueNotificationLetter"), "value": True}],
 )
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Alma]:
-    """One sandbox for all of it."""
-    with running(Options(rate=None, daily=10**9)) as url, httpx.Client(timeout=20) as client:
-        yield Alma(client, url)
 
 
 def _places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

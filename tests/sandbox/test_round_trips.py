@@ -5,17 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from lxml import etree
 
-from importer.sandbox.server import Options, running
 from tests.sandbox.alma import XML, Alma
 from tests.sandbox.people import as_xml, same, users
 
@@ -24,13 +21,6 @@ _SAMPLES = sorted((_REFERENCE / "samples").glob("user_[gs]*.json"))
 _needs_reference = pytest.mark.skipif(
     not _REFERENCE.is_dir(), reason="Alma's schema and samples are not beside the repository"
 )
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Alma]:
-    """One sandbox for many people, who leave again."""
-    with running(Options(rate=None, daily=10**9)) as url, httpx.Client(timeout=20) as client:
-        yield Alma(client, url)
 
 
 @pytest.fixture(scope="module")
