@@ -88,6 +88,8 @@ def _flaws(text: str, parts: SplitResult, port: int | None) -> Iterator[str]:
         yield "names a port that Ex Libris' hosts do not serve"
     if "?" in text or "#" in text:
         yield "goes on after the host; give the scheme and the host only"
+    if "/almaws" in parts.path.rstrip("/").removesuffix(API_PATH):
+        yield f"goes on after {API_PATH}; give the scheme and the host only"
     steps = parts.path.split("/")
     if "%" in parts.path or "//" in parts.path or "." in steps or ".." in steps:
         yield "has a path that leads elsewhere; give the scheme and the host only"

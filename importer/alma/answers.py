@@ -234,7 +234,7 @@ def complaint(answer: Answer) -> Complaint | None:
 def _in_json(body: bytes) -> Complaint | None:
     try:
         envelope: object = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     envelope = _key(envelope, "web_service_result") or envelope
     errors = _key(_key(envelope, "errorList"), "error")

@@ -7,6 +7,7 @@ no connection, or a read that failed. A write that may have happened never is.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import SecretStr
+from pydantic_core import PydanticSerializationError
 
 from importer.alma.answers import Answer, NotFoundError, judge, nonsense, worth_repeating
 from importer.alma.governor import Governor, Slot
@@ -169,7 +171,7 @@ class Alma:
         a user without one is refused here. Raises AlmaError.
         """
         segment(user.primary_id or "")
-        return await self._ask(Request("POST", "/users", {}, body=user.to_json()), read_user)
+        return await self._ask(Request("POST", "/users", {}, body=_body(user)), read_user)
 
     async def update_user(
         self, primary_id: str, user: User, override: tuple[str, ...] = ()
@@ -179,9 +181,9 @@ class Alma:
         Roles are not sent, which keeps them (contract 3.1). `override` names the sticky fields
         that are replaced though they were edited by hand in Alma. Raises AlmaError.
         """
-        body = user.model_dump_json(exclude_unset=True, exclude={"user_role"})
         params = {"override": ",".join(override)} if override else {}
         path = f"/users/{segment(primary_id)}"
+        body = _body(user, leave_out={"user_role"})
         return await self._ask(Request("PUT", path, params, body=body), read_user)
 
     async def delete_user(self, primary_id: str) -> None:
@@ -258,6 +260,14 @@ class Alma:
             self.clock_offset = (server - self._now()).total_seconds()
         except (ValueError, TypeError):
             return
+
+
+def _body(user: User, leave_out: set[str] | None = None) -> str:
+    """The record as it is sent. Raises RefusedError where a text is no text, half a letter say."""
+    with contextlib.suppress(PydanticSerializationError):
+        return user.model_dump_json(exclude_unset=True, exclude=leave_out)
+    msg = "A value holds a character that cannot be sent; type the value anew."
+    raise RefusedError(msg)
 
 
 def _words(text: str) -> str:

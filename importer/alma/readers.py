@@ -70,12 +70,8 @@ def read_users(answer: Answer) -> UserPage | None:
             users.append(User.model_validate(entry))
         except ValidationError:
             unreadable.append(primary_id)
-    total = _text(page.get("total_record_count"))
-    return UserPage(
-        tuple(users),
-        int(total) if total.isascii() and total.isdigit() else len(users),
-        tuple(unreadable),
-    )
+    total = _count(page.get("total_record_count"))
+    return UserPage(tuple(users), len(users) if total is None else total, tuple(unreadable))
 
 
 def read_code_table(answer: Answer) -> tuple[CodeRow, ...] | None:
@@ -128,7 +124,7 @@ def read_nothing(answer: Answer) -> Literal[True] | None:
 def _object(answer: Answer) -> dict[str, object] | None:
     try:
         value: object = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -144,6 +140,11 @@ def _text(value: object) -> str:
     """A value as text, whether it stands alone or as a code with a description."""
     inner = value.get("value") if isinstance(value, dict) else value
     return str(inner) if isinstance(inner, str | int | float) else ""
+
+
+def _count(value: object) -> int | None:
+    text = _text(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _description(value: object) -> str:

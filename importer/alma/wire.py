@@ -135,7 +135,7 @@ class Wire:
             return NotSent(_why(error))
         except httpx.TimeoutException:
             return Lost("Alma took too long to answer")
-        except httpx.TransportError:
+        except (httpx.TransportError, OSError):
             return Lost("the connection broke before the answer was here")
         except httpx.DecodingError:
             return Lost("the answer was damaged on its way")

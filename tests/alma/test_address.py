@@ -66,6 +66,8 @@ def test_the_api_path_is_added_once(given: str, address: str | None) -> None:
         "https://api-na.hosted.exlibrisgroup.com#x",
         "https://api-na.hosted.exlibrisgroup.com\\@gateway.example.org",
         "https://api-na.hosted.exlibrisgroup.com\nx",
+        "https://api-na.hosted.exlibrisgroup.com/almaws/v1/users",
+        "https://api-na.hosted.exlibrisgroup.com/almaws",
         "https://[::1",
         "https://127.0.0.1%00.example.org",
         "http://localhost.example.org",

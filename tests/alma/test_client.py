@@ -153,6 +153,22 @@ def test_an_update_sends_no_roles_and_the_named_overrides() -> None:
     assert first.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_half_a_letter_is_refused_unsent(verb: str) -> None:
+    """A text that no encoding can carry is this one record's fault, and is not repeated."""
+    fake = Script(ok(record()))
+
+    async def work() -> None:
+        async with alma(fake) as client:
+            user = User(primary_id="1", first_name="Private\ud800")
+            await (client.create_user(user) if verb == "create" else client.update_user("1", user))
+
+    with pytest.raises(RefusedError) as caught:
+        asyncio.run(work())
+    assert not fake.seen
+    assert all("Private" not in text for text in everything_said(caught.value))
+
+
 def test_a_create_sends_what_was_set_and_nothing_else() -> None:
     """The body is the record as it was built."""
     fake = Script(ok(record()))

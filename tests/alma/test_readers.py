@@ -1,0 +1,83 @@
+"""Whatever a server sends, a reader gives its value or None; nothing is raised."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from importer.alma.answers import Answer, judge
+from importer.alma.readers import (
+    Reader,
+    read_code_table,
+    read_institution,
+    read_libraries,
+    read_nothing,
+    read_user,
+    read_users,
+)
+
+READERS: list[Reader[object]] = [
+    read_user,
+    read_users,
+    read_code_table,
+    read_libraries,
+    read_institution,
+    read_nothing,
+]
+KEYS = (
+    *("user", "total_record_count", "primary_id", "birth_date", "row", "name", "code", "enabled"),
+    *("description", "library", "institution", "value", "desc", "errorsExist", "errorList"),
+    *("error", "errorCode", "errorMessage", "trackingId", "web_service_result"),
+)
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+bodies = anything.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60)
+
+
+@example(body=b'{"total_record_count": "' + b"9" * 5000 + b'"}', status=200, writes=False)
+@example(body=b'{"user": ' + b"[" * 200_000, status=200, writes=False)
+@example(body=b'{"errorList": ' + b'{"error": ' * 200_000, status=400, writes=False)
+@given(
+    body=bodies,
+    status=st.sampled_from([200, 204, 302, 400, 404, 429, 500]),
+    writes=st.booleans(),
+)
+def test_no_body_raises(body: bytes, status: int, *, writes: bool) -> None:
+    """Odd shapes, wrong kinds and torn bytes are judged and read, never raised."""
+    answer = Answer(status, body)
+    error = judge(answer, writes=writes)
+    assert error is None or status != 200 or b"errorCode" in body or b"nvalid" in body
+    for read in READERS:
+        read(answer)
+
+
+@pytest.mark.parametrize("read", READERS[:-1])
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b"<html></html>", b'"x"', b"\xff"])
+def test_what_is_not_asked_for_is_none(read: Reader[object], body: bytes) -> None:
+    """An empty or foreign body is never taken for an empty result."""
+    assert read(Answer(200, body)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "fine"),
+    [
+        (b"", "", True),
+        (b"<test/>", "application/xml", True),
+        (b"<!DOCTYPE html><html>", "", False),
+        (b"  <HTML>", "", False),
+        (b"Welcome", "text/html; charset=utf-8", False),
+    ],
+)
+def test_a_page_is_no_answer(body: bytes, content_type: str, *, fine: bool) -> None:
+    """Where no body is expected, a web page is the sign of a network that wants a sign-in."""
+    assert (read_nothing(Answer(200, body, content_type)) is True) is fine
