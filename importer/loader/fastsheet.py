@@ -32,7 +32,7 @@ PIECE = 512 * 1024
 
 _BEGIN, _END = b"<sheetData>", b"</sheetData>"
 _TYPES = ("n", "s", "b", "e", "d", "str", "inlineStr")
-_SHARED, _INLINE = _TYPES.index("s"), _TYPES.index("inlineStr")
+_SHARED, _ERROR, _INLINE = (_TYPES.index(name) for name in ("s", "e", "inlineStr"))
 _UNKNOWN = 255
 _ZERO = ord("0")
 _TYPE_OF = np.full(65_536, _UNKNOWN, dtype=np.uint8)
@@ -117,6 +117,8 @@ class _Rows:
     def _values(self, found: Tags, cell_at: Ints, cells: _Cells) -> bool:
         """Read the text of every cell that has one."""
         full = found.holds_more(cell_at)
+        if (cells.types[~full] == _ERROR).any():
+            return False
         cell_at = cell_at[full]
         cells = _Cells(cells.rows[full], cells.columns[full], cells.styles[full], cells.types[full])
         inline = cells.types == _INLINE

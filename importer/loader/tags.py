@@ -45,7 +45,7 @@ for _kind, _next in (
     (_ROW, _CELL_OR_END),
     (_ROW_ALONE, _NEXT_ROW),
     (_ROW_END, _NEXT_ROW),
-    (_C, (_V, _IS)),
+    (_C, (_V, _IS, _C_END)),
     (_C_ALONE, _CELL_OR_END),
     (_C_END, _CELL_OR_END),
     (_V, (_V_END,)),
@@ -78,7 +78,7 @@ class Tags:
 
     def holds_more(self, at: Ints) -> Flags:
         """Which of these cells hold something."""
-        return np.equal(self.kinds[at], _C)
+        return np.equal(self.kinds[at], _C) & np.not_equal(self.kinds[at + 1], _C_END)
 
     def is_inline(self, at: Ints) -> Flags:
         """Which of these tags begin inline text."""

@@ -13,7 +13,7 @@ from importer.loader.sheetxml import feed, local, parser_for, read_sheet
 from importer.loader.xmltext import is_utf8, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from importer.loader.archive import Archive
 
@@ -61,23 +61,32 @@ class Workbook:
 
     def read(self, name: str, until: int = 0) -> Content:
         """What the sheet holds, up to row `until` where that is not 0."""
-        member = self._sheets[name].member
-        if member not in self._archive:
-            raise SheetError
-        strings, styles = self._all_strings(), self._all_styles()
+        strings, styles = self.strings(), self.styles()
         if until:
-            return read_sheet(self._archive.blocks(member), strings, styles, until)
-        whole = self._archive.part(member)
+            return read_sheet(self._blocks(name), strings, styles, until)
+        whole = self.xml(name)
         content = read_plain_sheet(whole, strings, styles)
         return read_sheet([whole], strings, styles) if content is None else content
 
-    def _all_styles(self) -> Styles:
+    def xml(self, name: str) -> bytes:
+        """The sheet as the file holds it."""
+        return b"".join(self._blocks(name))
+
+    def _blocks(self, name: str) -> Iterator[bytes]:
+        member = self._sheets[name].member
+        if member not in self._archive:
+            raise SheetError
+        return self._archive.blocks(member)
+
+    def styles(self) -> Styles:
+        """The formats of its cells."""
         if self._styles is None:
             part = self._archive.part(self._member("styles"))
             self._styles = _styles(part, starts_1904=self.starts_1904)
         return self._styles
 
-    def _all_strings(self) -> list[str]:
+    def strings(self) -> list[str]:
+        """The texts that its cells share."""
         if self._strings is None:
             member = self._member("sharedStrings")
             self._strings = shared_strings(self._archive.blocks(member) if member else ())

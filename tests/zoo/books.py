@@ -244,7 +244,7 @@ BOOKS = [
             + '<row r="3"><c r="A3" t="s"><v>2</v></c><c r="B3" t="s"><v>3</v></c></row>',
             strings=(
                 f'<sst xmlns="{MAIN}"><si><r><t>Ana </t></r><r><t>Silva</t></r></si>'
-                "<si><t>東京</t><rPh><t>トウキョウ</t></rPh></si>"
+                "<si><t>東京</t><rPh sb='0' eb='2'><t>トウキョウ</t></rPh></si>"
                 "<si><t>a_x000D_b &amp; c</t></si><si><t/></si></sst>"
             ),
         ),
