@@ -53,35 +53,42 @@ async def refused(governor: Governor, wait: float = 0) -> None:
         raise ThrottledError(msg, wait=wait)
 
 
-def drive(limit: float, rate: float, seconds: float, halve_at: float | None = None) -> Server:
-    """A run of so many seconds against a server, whose limit halves at a moment."""
+def drive(
+    limit: float, rate: float, seconds: float, *, halve_at: float | None = None, programs: int = 1
+) -> Server:
+    """Programs that call one server for so many seconds; its limit may halve at a moment."""
 
     async def work(clock: Clock) -> Server:
         server = Server(clock, limit)
-        governor = Governor(rate, clock=clock)
 
         async def halve(after: float) -> None:
             await asyncio.sleep(after)
             server.limit /= 2
 
-        async def call(_: int) -> None:
-            while True:
-                try:
-                    async with governor.call():
-                        await server.answer()
-                except ThrottledError:
-                    continue
-                return
+        async def program() -> None:
+            governor = Governor(rate, clock=clock)
 
-        def numbers() -> Iterator[int]:
-            while clock() < seconds:
-                yield 0
+            async def call(_: int) -> None:
+                while True:
+                    try:
+                        async with governor.call():
+                            await server.answer()
+                    except ThrottledError:
+                        continue
+                    return
 
-        task = asyncio.create_task(halve(halve_at)) if halve_at is not None else None
-        async for _ in spread(governor, numbers(), call):
-            pass
-        if task is not None:
-            await task
+            def numbers() -> Iterator[int]:
+                while clock() < seconds:
+                    yield 0
+
+            async for _ in spread(governor, numbers(), call):
+                pass
+
+        async with asyncio.TaskGroup() as group:
+            if halve_at is not None:
+                group.create_task(halve(halve_at))
+            for _ in range(programs):
+                group.create_task(program())
         return server
 
     return in_virtual_time(work)
@@ -115,6 +122,14 @@ def test_a_limit_that_halves_is_followed_within_seconds() -> None:
     later = [at for at in server.served if 40 <= at < 120]
     assert len(later) >= 0.75 * 12.5 * 80
     assert len(server.refused) <= 0.02 * len(server.served)
+
+
+def test_three_programs_share_one_limit() -> None:
+    """Others spend the same institution's calls: most of the limit is used, little is refused."""
+    server = drive(limit=25, rate=25, seconds=300, programs=3)
+    served = [at for at in server.served if 60 <= at < 300]
+    assert len(served) >= 0.75 * 25 * 240
+    assert len(server.refused) <= 0.05 * len(server.served)
 
 
 def test_several_refusals_of_one_moment_halve_once() -> None:
