@@ -55,6 +55,8 @@ class Finding:
 
 def clean_column(texts: Sequence[str]) -> tuple[Sequence[str], Mapping[str, tuple[Finding, ...]]]:
     """The column with every cell cleaned, and the findings by the text as it came."""
+    if _plain(_JOIN.join(texts)) and max(map(len, texts), default=0) <= LONGEST:
+        return texts, {}
     distinct = set(texts)
     unusual = [text for text in distinct if not text.isascii()]
     usual = distinct.difference(unusual) if unusual else distinct

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from importer.loader.formats import NoNumberError
 from importer.loader.heading import Span
 from importer.model.catalogue import Code
 
@@ -118,7 +119,7 @@ def number(raw: str, style: int, styles: Styles) -> Shown:
     """A number as a person sees it. Raises SheetError where it is none."""
     try:
         return styles.show(raw, style)
-    except ValueError:
+    except NoNumberError:
         raise SheetError from None
 
 

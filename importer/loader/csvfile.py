@@ -294,14 +294,12 @@ class CsvRoster:
         columns = [columns[column] for column in self.shape.kept]
         ours = self.shape.row_column is not None
         for position, texts in enumerate(columns):
-            joined = "\n".join(texts)
-            if "'" in joined or '="' in joined:
-                columns[position] = (
-                    [unescape(text) for text in texts]
-                    if ours
-                    else _unwrapped(texts, position, spots)
-                )
-            if joined.count("\n") >= len(texts) or "\r" in joined:
+            joined = "\n" + "\n".join(texts)
+            if ours:
+                columns[position] = [unescape(text) for text in texts]
+            elif "\n'" in joined or '\n="' in joined:
+                columns[position] = _unwrapped(texts, position, spots)
+            if joined.count("\n") > len(texts) or "\r" in joined:
                 spots += _swallowed(texts, position, self.text.delimiter, width)
         numbers = range(before + 1, before + len(batch) + 1)
         return Rows(numbers, columns, spots, first, last)

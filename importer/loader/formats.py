@@ -31,6 +31,10 @@ _FIXED = frozenset("-()/+: ")
 _DAYS = 2_958_466  # up to the end of the year 9999 in the 1900 system
 
 
+class NoNumberError(Exception):
+    """The file holds as a number what is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """Shows the number as it is."""
@@ -114,7 +118,7 @@ class Styles:
     def show(self, raw: str, style: int) -> Shown:
         """The number that the file holds as `raw`, as a person sees it.
 
-        Raises ValueError where `raw` is no number.
+        Raises NoNumberError where `raw` is no number.
         """
         chosen = self.formats[style] if style < len(self.formats) else PLAIN
         return show(raw, chosen, starts_1904=self.starts_1904)
@@ -129,15 +133,15 @@ def read_styles(
 
 
 def show(raw: str, chosen: Format, *, starts_1904: bool = False) -> Shown:
-    """The number as that format shows it. Raises ValueError where `raw` is no number."""
+    """The number as that format shows it. Raises NoNumberError where `raw` is no number."""
     if _is_short_whole(raw) and not isinstance(chosen, Dated):
         return _whole(raw, chosen)
     try:
         value = Decimal(raw.strip())
     except InvalidOperation:
-        raise ValueError(raw) from None
+        raise NoNumberError from None
     if not value.is_finite() or abs(value.adjusted()) > 400:
-        raise ValueError(raw)
+        raise NoNumberError
     if isinstance(chosen, Dated):
         moment = _moment(float(value), starts_1904=starts_1904)
         if moment:

@@ -1,0 +1,106 @@
+"""Cleaning takes away what nobody sees, keeps what people write, and says what it changed."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.loader.cells import LONGEST, clean, clean_column
+from importer.model.catalogue import Code, Severity
+
+REMOVED = ["\u200b", "\ufeff", "\u200e", "\u200f", "\u00ad", "\u2060", "\u2066", "\u202a", "\u200d"]
+BLANKS = [" ", "\u00a0", "\u3000", "\u202f", "\u2009", "\t", "\n", "\r\n", "\u2028"]
+FORBIDDEN = ["\0", "\x0b", "\x1f", "\x1b", "\x7f", "\x85", "\u202d", "\u202e", "\ufffe", "\ud800"]
+NAMES = [
+    "Ñandú", "Ângela", "João", "Müller", "Łukasz", "Nguyễn", "O’Brien", "Ægir", "Žižek", "Ånström",
+    "Đặng", "Château", "voilà", "São Tomé", "Çelik", "Éric", "Ümit", "李小龍", "Ольга", "محمد",
+]  # fmt: skip
+
+
+def _codes(text: str) -> list[Code]:
+    return [finding.code for finding in clean(text)[1]]
+
+
+@pytest.mark.parametrize("char", REMOVED, ids=ascii)
+@pytest.mark.parametrize("frame", ["{}ab", "a{}b", "ab{}"])
+def test_invisible_characters_are_removed_and_said(char: str, frame: str) -> None:
+    """Format characters go, wherever they stand, and the cell is marked as repaired."""
+    text, found = clean(frame.format(char))
+    assert text == "ab"
+    assert [(one.code, one.severity) for one in found] == [
+        (Code.WHITESPACE_REMOVED, Severity.REPAIRED)
+    ]
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
+def test_blanks_are_trimmed_and_folded_without_a_word(blank: str) -> None:
+    """Every kind of blank, line breaks included, is one plain blank inside and none outside."""
+    assert clean(f"{blank}a{blank} b{blank}") == ("a b", ())
+
+
+@pytest.mark.parametrize("char", FORBIDDEN, ids=ascii)
+def test_controls_reject_and_stay(char: str) -> None:
+    """Control characters and overrides of direction are never removed in silence."""
+    text, found = clean(f"a{char}b")
+    assert text == f"a{char}b"
+    assert [(one.code, one.severity) for one in found] == [
+        (Code.CONTROL_CHARACTER, Severity.REJECT)
+    ]
+
+
+@pytest.mark.parametrize("word", ["نامه\u200cای", "क्\u200dष", "ශ්\u200dරී"])
+def test_joiners_that_spell_a_word_stay(word: str) -> None:
+    """ZWJ and ZWNJ between letters of scripts that need them belong to the name."""
+    assert clean(word) == (unicodedata.normalize("NFC", word), ())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_any_script_are_left_alone(name: str) -> None:
+    """No false alarm, and no change but to NFC."""
+    assert clean(name) == (unicodedata.normalize("NFC", name), ())
+    assert clean(unicodedata.normalize("NFD", name)) == clean(name)
+
+
+@pytest.mark.parametrize("name", ["Muñoz", "Müller", "José", "Žofie", "O’Brien", "Ångström"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_damaged_letters_are_said_and_not_repaired(name: str, times: int) -> None:
+    """Text that went through a wrong encoding, once or twice, is warned of with what it may be."""
+    damaged = name
+    for _ in range(times):
+        damaged = damaged.encode("utf-8").decode("cp1252")
+    text, [finding] = clean(damaged)
+    assert text == damaged
+    assert (finding.code, finding.severity) == (Code.MOJIBAKE, Severity.WARNING)
+    assert finding.value == f"{damaged} → {name}"
+
+
+def test_lost_letters_are_said() -> None:
+    """A replacement character is a letter that is gone."""
+    assert _codes("Mu\ufffdoz") == [Code.MOJIBAKE]
+
+
+def test_full_width_digits_become_plain_ones() -> None:
+    """Digits of double width are replaced and said; those of other scripts stay."""
+    assert clean("１２３")[0] == "123"
+    assert _codes("１２３") == [Code.DIGITS_NORMALISED]
+    assert clean("١٢٣") == ("١٢٣", ())
+
+
+def test_a_cell_beyond_any_length_is_rejected() -> None:
+    """The limit is that of the hazard list, and it is a limit on one cell."""
+    assert _codes("x" * LONGEST) == []
+    assert _codes("x" * (LONGEST + 1)) == [Code.CELL_TOO_LONG]
+    assert clean_column(["x" * LONGEST, "y" * LONGEST])[1] == {}
+    assert "x" * (LONGEST + 1) in clean_column(["a", "x" * (LONGEST + 1)])[1]
+
+
+@given(st.lists(st.one_of(st.text(), st.text(alphabet=" |ab\u200bé１\n", max_size=6)), max_size=8))
+def test_a_column_is_cleaned_as_its_cells_are(texts: list[str]) -> None:
+    """The fast way over a column gives what cell by cell gives; cleaning twice changes nothing."""
+    cleaned, findings = clean_column(texts)
+    assert list(cleaned) == [clean(text)[0] for text in texts]
+    assert findings == {text: clean(text)[1] for text in texts if clean(text)[1]}
+    assert [clean(text)[0] for text in cleaned] == list(cleaned)

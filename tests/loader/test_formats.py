@@ -1,0 +1,119 @@
+"""A number is shown as a person sees it: all digits to 15, the zeros of its format, ISO dates."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.loader.formats import PLAIN, Dated, NoNumberError, Padded, read_format, show
+from importer.model.catalogue import Code
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("12345678", "12345678"),
+        ("12345678.0", "12345678"),
+        ("2.0001234567890E13", "20001234567890"),
+        ("007", "7"),
+        ("0", "0"),
+        ("-0", "0"),
+        ("-5", "-5"),
+        ("0.25", "0.25"),
+        ("1E-7", "0.0000001"),
+        ("0.1000000000000001", "0.1"),
+        ("123456789.12500001", "123456789.125"),
+        ("1.50", "1.5"),
+    ],
+)
+def test_plain_numbers_keep_their_digits(raw: str, text: str) -> None:
+    """Never an exponent, never .0, at most 15 digits that count."""
+    assert show(raw, PLAIN) == (text, None)
+
+
+@pytest.mark.parametrize("raw", ["1E15", "9912140633506421", "-1234567890123456", "1.2E+20"])
+def test_long_numbers_have_lost_digits(raw: str) -> None:
+    """A workbook keeps 15 digits; what is longer cannot be trusted."""
+    assert show(raw, PLAIN).code is Code.ID_LOST_DIGITS
+
+
+@pytest.mark.parametrize("raw", ["", "x", "NaN", "Infinity", "1E999999999", "1,5"])
+def test_what_is_no_number_is_an_error(raw: str) -> None:
+    """Nothing is made of it, and nothing grows without bound."""
+    with pytest.raises(NoNumberError):
+        show(raw, PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("code", "raw", "text", "restored"),
+    [
+        ("00000000", "1234567", "01234567", True),
+        ("00000000", "12345678", "12345678", False),
+        ("000000000000000", "7", "000000000000007", True),
+        ("000-00-0000", "12345678", "012-34-5678", True),
+        ('"B"00000', "42", "B00042", True),
+        ("00000\\-0000", "685881234", "68588-1234", False),
+        ("0000", "123456", "123456", False),
+        ("###-####", "5550100", "555-0100", False),
+        ("00;-00", "7", "07", True),
+        ("[Red]000", "7", "007", True),
+        ("0000", "7.5", "7.5", False),
+        ("0000", "-7", "-7", False),
+    ],
+)
+def test_zeros_of_a_format_are_put_back(code: str, raw: str, text: str, *, restored: bool) -> None:
+    """Zeros and fixed characters that only the format holds are part of what a person sees."""
+    assert show(raw, read_format(164, code)) == (text, Code.ZEROS_RESTORED if restored else None)
+
+
+@pytest.mark.parametrize(
+    "code", ["General", "0", "#", "0.00", "#,##0", "0%", "0.00E+00", "@", "[h]:mm", "$0000.00", ""]
+)
+def test_other_formats_leave_a_number_alone(code: str) -> None:
+    """Decimals, thousands, currency and elapsed time are decoration."""
+    assert read_format(164, code) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["mm/dd/yyyy", "d. mmm yy", "[$-409]mmmm d, yyyy;@", "h:mm AM/PM", 'yyyy"-"mm', "dd\\.mm"],
+)
+def test_date_formats_are_known(code: str) -> None:
+    """Letters of days, months, years, hours and seconds make a date, outside of quotes."""
+    assert read_format(164, code) == Dated()
+
+
+def test_built_in_formats_are_known_by_number() -> None:
+    """14 is a date, 1 is a number, and a quoted letter makes no date."""
+    assert read_format(14, "") == Dated()
+    assert read_format(1, "") == PLAIN
+    assert isinstance(read_format(164, '"day "000'), Padded)
+
+
+@pytest.mark.parametrize(
+    ("serial", "text"),
+    [
+        ("1", "1900-01-01"),
+        ("59", "1900-02-28"),
+        ("60", "1900-02-29"),
+        ("61", "1900-03-01"),
+        ("36925", "2001-02-03"),
+        ("36925.5", "2001-02-03 12:00:00"),
+        ("0.3541666667", "08:30:00"),
+        ("45000.9999999", "2023-03-16"),
+        ("2958465", "9999-12-31"),
+        ("2958466", "2958466"),
+        ("-5", "-5"),
+    ],
+)
+def test_days_are_counted_as_excel_does(serial: str, text: str) -> None:
+    """Day 60 never was, and stays recognisable; what is out of range stays a number."""
+    assert show(serial, Dated()).text == text
+
+
+@given(st.integers(0, 10**15 - 1), st.integers(2, 15))
+def test_padding_changes_no_digit(number: int, zeros: int) -> None:
+    """Whatever the format, the number that is seen is the number that is stored."""
+    text = show(str(number), read_format(164, "0" * zeros)).text
+    assert (int(text), len(text)) == (number, max(zeros, len(str(number))))

@@ -1,0 +1,136 @@
+"""Reading from a disk: what is not there, may not be read, or changes meanwhile; encodings."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from importer.errors import RosterError
+from importer.loader.read import read
+from importer.loader.spreadsheet import read_book
+from importer.model.catalogue import Code
+from importer.model.roster import Layout
+from tests.zoo.books import TWO
+from tests.zoo.xlsx import sheet_xml, write_xlsx
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAYOUT = Layout(expected=frozenset({"ID", "Name"}))
+NAMES = [
+    "Muñoz",
+    "Müller",
+    "José",
+    "Søren",
+    "Ångström",
+    "O’Brien",
+    "Çelik",
+    "Zoë",
+    "Bělá",
+    "李",
+    "Łoś",
+    "Ольга",
+]
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    """A wrong name is the commonest mistake."""
+    with pytest.raises(RosterError, match="is not there"):
+        read(tmp_path / "a.csv", LAYOUT)
+
+
+def test_a_folder_is_no_roster(tmp_path: Path) -> None:
+    """A folder has no rows."""
+    with pytest.raises(RosterError, match="is a folder"):
+        read(tmp_path, LAYOUT)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_of_someone_else_is_said(tmp_path: Path) -> None:
+    """No right to read is said as such."""
+    path = tmp_path / "a.csv"
+    path.write_text("ID\n1\n")
+    path.chmod(0)
+    with pytest.raises(RosterError, match="may not be read"):
+        read(path, LAYOUT)
+
+
+def test_a_csv_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    """What was read first and what was read last would be of two files."""
+    path = tmp_path / "a.csv"
+    path.write_text("ID,Name\n1,A\n")
+    roster = read(path, LAYOUT)
+    path.write_text("ID,Name\n1,B\n")
+    with pytest.raises(RosterError, match="was changed while it was read"):
+        list(roster.chunks())
+
+
+def test_a_workbook_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workbook is read from a copy, and is still refused if it is not the same at the end."""
+    path = tmp_path / "a.xlsx"
+    write_xlsx(path, {"R": sheet_xml(TWO)})
+
+    def meanwhile(*arguments: object) -> object:
+        write_xlsx(path, {"R": sheet_xml(TWO.replace("A<", "B<"))})
+        return read_book(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("importer.loader.spreadsheet.read_book", meanwhile)
+    with pytest.raises(RosterError, match="was changed while it was read"):
+        read(path, LAYOUT)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
+def test_names_survive_every_encoding(encoding: str, tmp_path: Path) -> None:
+    """UTF-8, UTF-16 by its mark, else Windows-1252: no name is changed."""
+    path = tmp_path / "a.csv"
+    names = [name for name in NAMES if encoding != "cp1252" or _fits(name, encoding)]
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    text = "ID,Name\n" + "".join(f"{at},{name}\n" for at, name in enumerate(names))
+    path.write_bytes(mark + text.encode(encoding))
+    [chunk] = read(path, LAYOUT).chunks()
+    assert chunk.frame[1].tolist() == names
+
+
+def _fits(name: str, encoding: str) -> bool:
+    try:
+        name.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def test_the_notice_about_an_encoding_names_rows_and_no_values(tmp_path: Path) -> None:
+    """A person can look at the rows; the notice itself may be shown anywhere."""
+    path = tmp_path / "a.csv"
+    path.write_bytes("ID,Name\n1,Silva\n2,Muñoz\n".encode("cp1252"))
+    [notice] = read(path, LAYOUT).notices
+    assert (notice.code, notice.origin.row) == (Code.READ_WITH_NOTICE, 0)
+    assert "rows 3" in notice.message
+    assert "Mu" not in notice.message
+
+
+@pytest.mark.parametrize("build", ["csv", "xlsx"])
+def test_the_frame_is_text_throughout(build: str, tmp_path: Path) -> None:
+    """Columns are labelled from 0, the index is whole numbers, and no cell is missing."""
+    path = tmp_path / f"a.{build}"
+    if build == "csv":
+        path.write_text("ID,Name\n1,\n,B\n")
+    else:
+        rows = TWO + '<row r="3"><c r="B3"><v>5</v></c></row>'
+        write_xlsx(path, {"R": sheet_xml(rows)})
+    [chunk] = read(path, LAYOUT).chunks()
+    assert [int(str(label)) for label in chunk.frame.columns] == [0, 1]
+    assert chunk.frame.index.dtype == "int64"
+    assert all(type(cell) is str for column in chunk.frame for cell in chunk.frame[column])
+
+
+def test_the_source_says_what_was_chosen(tmp_path: Path) -> None:
+    """The source says which sheet and heading rows were taken."""
+    path = tmp_path / "a.xlsx"
+    write_xlsx(path, {"Roster": sheet_xml(TWO)})
+    source = read(path, LAYOUT).source
+    assert (source.kind, source.sheet, source.header) == ("xlsx", "Roster", (1,))
