@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.model.fields import TYPE_FIELD
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.user import Coded, Part, User
 from importer.planner.entries import build, says, with_entries
@@ -36,7 +35,11 @@ def new_user(draft: Draft, *, with_password: bool = False) -> User:
         held["external_id"] = draft.values.get("external_id", "")
     user = with_entries(
         User.model_validate(held),
-        {parent: parts for parent in TYPE_FIELD if (parts := _new_entries(draft, parent))},
+        {
+            parent: parts
+            for parent in {entry.parent: None for entry in scheme.entries}
+            if (parts := _new_entries(draft, parent))
+        },
     )
     return add_password(user, draft) if with_password else user
 

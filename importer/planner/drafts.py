@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD
@@ -20,8 +20,6 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     for parent in TYPE_FIELD
 }
 """By list: the fields without which an entry is not an entry."""
-
-_ADDED_ONCE = frozenset({OnUpdate.ADD, OnUpdate.KEEP, OnUpdate.NEVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Item:
     @property
     def enforced(self) -> bool:
         """Whether every update sees to it, and not only the one that adds it."""
-        return not self.entry.volatile and self.entry.on_update not in _ADDED_ONCE
+        return not self.entry.volatile and self.entry.on_update is not OnUpdate.ADD
 
     @property
     def override(self) -> bool:
@@ -125,25 +123,6 @@ class Draft:
         )
         return tuple(sorted(there, key=lambda item: not item.enforced))
 
-    def erased(self, parent: str) -> tuple[Item, ...]:
-        """The entries that the row speaks of and leaves blank, where the mapping says `erase`.
-
-        Only those whose type is known all the same, from a column or as a constant.
-        """
-        kind = TYPE_FIELD[parent]
-        return tuple(
-            replace(item, values={**item.values, kind: code})
-            for item in self._all_items(parent)
-            if self._speaks(item.entry)
-            and (code := item.type or _constant(item.entry, kind, item.targets))
-            and any(
-                not item.values.get(name)
-                and OnUpdate.ERASE in {item.entry.on_update, item.targets[name].on_update}
-                for name in _REQUIRED[parent]
-                if name in item.targets
-            )
-        )
-
     def owns(self, parent: str) -> bool:
         """Whether the row speaks for the whole list.
 
@@ -176,11 +155,6 @@ class Draft:
                     {name: self.values.get(label, "") for name, label in named.items()},
                     {name: targets[label] for name, label in named.items()},
                 )
-
-
-def _constant(entry: Entry, name: str, targets: Mapping[str, Target]) -> str:
-    target = targets.get(name)
-    return entry.constants.get(target.label, "") if target else ""
 
 
 def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[Draft]:

@@ -38,7 +38,7 @@ CORE: dict[str, tuple[str, ...]] = {
 """By list: what an entry is about, beside its type; the first is what a difference shows."""
 
 ONLY_ADDED = frozenset({"user_note", "user_block", "user_statistic"})
-"""Lists whose entries an update never replaces (mapping.md, Lists)."""
+"""Lists whose entries an update never replaces."""
 
 
 def entries(user: User, parent: str) -> tuple[Part, ...]:

@@ -2,7 +2,7 @@
 
 An address, e-mail or phone replaces Alma's entry of the same type in the segment that is ours (the
 preferred one, if there are several), an identifier replaces the only one of its type, and what
-the mapping does not name stays: in the entry, and in the list (mapping.md, Lists).
+the mapping does not name stays: in the entry, and in the list.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from importer.planner.entries import (
     CORE,
     ONLY_ADDED,
     build,
+    equal,
     main_value,
     owner,
     path,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from importer.model.user import Part
     from importer.planner.drafts import Item
 
-_NO_REPLACING = frozenset({OnUpdate.ADD, OnUpdate.KEEP})
 _NOT_COMPARED = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
 """Set by other rules; Alma moves start dates by itself (contract 3.1)."""
 
@@ -43,13 +43,12 @@ _NOT_COMPARED = frozenset({"segment_type", "preferred", "preferred_sms", "start_
 class Wanted:
     """What a row wants of one list.
 
-    `items` are its entries, `erased` those that it blanks. `owned`: the row speaks for the whole
-    list of our segment, so that other entries go, but for the types in `spared`.
+    `items` are its entries. `owned`: the row speaks for the whole list of our segment, so that
+    other entries go, but for the types in `spared`.
     """
 
     parent: str
     items: tuple[Item, ...]
-    erased: tuple[Item, ...] = ()
     owned: bool = False
     spared: frozenset[str] = frozenset()
 
@@ -77,9 +76,9 @@ class _Work:
         """Places of Alma's entries of our segment and the row's type that no row's entry took."""
         return [
             place
-            for place, part in enumerate(self.live)
+            for place in range(len(self.live))
             if place not in self.taken
-            and item.type in types(item.parent, part)
+            and item.type in types(item.parent, self.parts[place])
             and self.ours(place, item)
         ]
 
@@ -96,7 +95,6 @@ def merge_list(
     unpaired = [item for item in wanted.items if not _paired(work, item)]
     for item in unpaired:
         _place(work, item)
-    _remove_erased(work)
     if wanted.owned:
         _remove_others(work)
     parts = _elected(work)
@@ -113,16 +111,6 @@ def _remove(work: _Work, place: int) -> None:
     work.gone.add(place)
     work.taken.add(place)
     work.changes.append(Change(ChangeKind.REMOVE, path(parent, part), main_value(parent, part), ""))
-
-
-def _remove_erased(work: _Work) -> None:
-    if work.wanted.parent not in ONLY_ADDED:
-        for item in work.wanted.erased:
-            for place in work.free(item):
-                if types(item.parent, work.live[place]) == (item.type,):
-                    _remove(work, place)
-                else:
-                    _release_type(work, place, item)
 
 
 def _remove_others(work: _Work) -> None:
@@ -152,7 +140,7 @@ def _paired(work: _Work, item: Item) -> bool:
     fits.sort(key=lambda place: not work.ours(place, item))
     place = fits[0]
     work.taken.add(place)
-    replaces = item.entry.on_update not in _NO_REPLACING
+    replaces = item.entry.on_update is not OnUpdate.ADD
     if replaces:
         work.landed.append((item, place))
     if replaces and work.ours(place, item) and item.parent not in ONLY_ADDED:
@@ -163,19 +151,13 @@ def _paired(work: _Work, item: Item) -> bool:
 def _place(work: _Work, item: Item) -> None:
     """Give a place to an entry that Alma does not have: another's, or a new one."""
     parent, policy = item.parent, item.entry.on_update
-    if policy is OnUpdate.KEEP:
-        kept = {place for place, part in enumerate(work.live) if item.type in types(parent, part)}
-        if kept:
-            work.taken |= kept
-            return
     place = next((place for place, part in enumerate(work.parts) if says(item, part)), None)
     if place is not None:  # an earlier entry of the row says the same
         work.landed.append((item, place))
         return
-    if policy not in _NO_REPLACING and parent not in ONLY_ADDED:
+    if policy is not OnUpdate.ADD and parent not in ONLY_ADDED:
         place = _replaced(work, item)
-    if place is not None and len(types(parent, work.live[place])) > 1:
-        _release_type(work, place, item)
+    if place is not None and not _given_up(work, place, item):
         place = None
     if place is None:
         part = build(item, work.account)
@@ -194,7 +176,7 @@ def _replaced(work: _Work, item: Item) -> int | None:
     """The place of the entry that a row's entry replaces, if there is one."""
     free = work.free(item)
     if work.wanted.owned:
-        free = [place for place in free if len(types(item.parent, work.live[place])) == 1]
+        free = [place for place in free if len(types(item.parent, work.parts[place])) == 1]
     if item.parent == "user_identifier" and item.entry.on_update is not OnUpdate.REPLACE_ALL:
         every = [
             place
@@ -202,26 +184,42 @@ def _replaced(work: _Work, item: Item) -> int | None:
             if item.type in types(item.parent, part) and work.ours(place, item)
         ]
         return free[0] if len(every) == 1 and free else None
-    free.sort(key=lambda place: not getattr(work.live[place], "preferred", False))
+    free.sort(
+        key=lambda place: (
+            len(types(item.parent, work.parts[place])) > 1,
+            not getattr(work.live[place], "preferred", False),
+        )
+    )
     return free[0] if free else None
 
 
-def _release_type(work: _Work, place: int, item: Item) -> None:
-    """Take one of several types from an entry: its other uses stay as they are."""
+def _given_up(work: _Work, place: int, item: Item) -> bool:
+    """Settle the types of an entry that is to be replaced; whether it is the row's to replace.
+
+    One that has other types too only loses this one, so that its other uses stay as they are;
+    unless another entry serves those already.
+    """
     parent = item.parent
     name = TYPE_FIELD[parent]
     old = work.parts[place]
-    left = tuple(code for code in getattr(old, name) if code.value != item.type)
-    new = old.model_copy(update={name: left})
+    held = types(parent, old)
+    if len(held) == 1:
+        return True
+    codes = getattr(old, name)
+    rest = old.model_copy(update={name: tuple(code for code in codes if code.value != item.type)})
+    served = any(equal(parent, rest, other) for other in work.parts)
+    own = old.model_copy(update={name: tuple(code for code in codes if code.value == item.type)})
+    new = own if served else rest
     work.parts[place] = new
     work.changes.append(
         Change(
             ChangeKind.REPLACE,
             f"{path(parent, old)}.{name}",
-            "+".join(types(parent, old)),
+            "+".join(held),
             "+".join(types(parent, new)),
         )
     )
+    return served
 
 
 def _revise(work: _Work, place: int, item: Item) -> None:

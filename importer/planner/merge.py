@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.plan import Change, ChangeKind
-from importer.model.policy import AccountType, OnUpdate
+from importer.model.policy import AccountType
 from importer.planner.entries import entries, with_entries
 from importer.planner.lists import Wanted, merge_list
 from importer.planner.values import blanked, current, settled, typed
@@ -105,15 +105,10 @@ def _wanted(draft: Draft, parent: str, *, volatile: bool) -> Wanted:
     Entries that this update passes over are no reason to remove what they once wrote.
     """
     there = draft.items(parent)
-    items = tuple(
-        item
-        for item in there
-        if item.entry.on_update is not OnUpdate.NEVER and (volatile or not item.entry.volatile)
-    )
+    items = tuple(item for item in there if volatile or not item.entry.volatile)
     return Wanted(
         parent,
         items,
-        draft.erased(parent),
         draft.owns(parent),
         frozenset(item.type for item in there if item not in items),
     )

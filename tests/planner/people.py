@@ -36,10 +36,9 @@ def scheme(
     lists: Policies | None = None,
     volatile: frozenset[str] = frozenset(),
     override: frozenset[str] = frozenset(),
-    constants: Mapping[str, str] | None = None,
 ) -> Scheme:
     """A scheme of some labels; entries are those of the labels, `a.b[0]` being an entry's name."""
-    policies, lists, constants = policies or {}, lists or {}, constants or {}
+    policies, lists = policies or {}, lists or {}
     targets = {
         label: target(label, policies.get(label, OnUpdate.REPLACE), override=label in override)
         for label in labels
@@ -54,7 +53,6 @@ def scheme(
             tuple(members),
             lists.get(name, OnUpdate.REPLACE),
             name in volatile,
-            {label: constants[label] for label in members if label in constants},
         )
         for name, members in grouped.items()
     )

@@ -137,8 +137,8 @@ def live_users(
 
 
 LISTED = st.lists(st.sampled_from(list(KINDS)), max_size=3, unique=True)
-LIST_POLICIES = (OnUpdate.REPLACE, OnUpdate.REPLACE, OnUpdate.ADD, OnUpdate.KEEP)
-EVERY_LIST_POLICY = (*LIST_POLICIES, OnUpdate.NEVER, OnUpdate.ERASE, OnUpdate.REPLACE_ALL)
+LIST_POLICIES = (OnUpdate.REPLACE, OnUpdate.REPLACE, OnUpdate.ADD)
+EVERY_LIST_POLICY = (*LIST_POLICIES, OnUpdate.REPLACE_ALL)
 
 
 @st.composite

@@ -34,7 +34,7 @@ def merged(
 ) -> Merged:
     """The row merged into the user, of the user's account type."""
     account = AccountType(current(live, "account_type"))
-    plan = scheme(list(row), account, policies=policies, lists=lists, **more)  # type: ignore[arg-type]
+    plan = scheme(list(row), account, policies=policies, lists=lists, **more)
     return merge(draft(row, plan=plan), live)
 
 
@@ -226,6 +226,39 @@ def test_an_entry_with_several_types_gives_up_one() -> None:
     ]
 
 
+def test_an_entry_whose_other_uses_are_served_is_replaced_whole() -> None:
+    """Where another entry says the same for work already, nothing is repeated."""
+    kinds = [{"value": "home"}, {"value": "work"}]
+    live = user(
+        contact_info={
+            "address": [address("1 Main St", address_type=kinds), address("1 Main St", "work")]
+        }
+    )
+    made = merged({f"{A0}.line1": "2 Oak Ave", f"{A0}.address_type": "home"}, live)
+    parts = entries(made.after, "contact_info.address")
+    assert [(current(part, "address_type"), current(part, "line1")) for part in parts] == [
+        ("home", "2 Oak Ave"),
+        ("work", "1 Main St"),
+    ]
+
+
+def test_a_type_is_given_up_once() -> None:
+    """Two work addresses of the row do not both take the entry that was for home and work."""
+    kinds = [{"value": "home"}, {"value": "work"}]
+    live = user(contact_info={"address": [address("1 Main St", address_type=kinds)]})
+    row = {
+        f"{entry}.{name}": value
+        for entry, line in ((A0, "2 Oak Ave"), ("contact_info.address[1]", "3 Elm Ct"))
+        for name, value in (("line1", line), ("address_type", "work"))
+    }
+    parts = entries(merged(row, live).after, "contact_info.address")
+    assert [(current(part, "address_type"), current(part, "line1")) for part in parts] == [
+        ("home", "1 Main St"),
+        ("work", "2 Oak Ave"),
+        ("work", "3 Elm Ct"),
+    ]
+
+
 def test_the_other_segment_is_not_ours() -> None:
     """A student load leaves what librarians entered, also where it is of the same type."""
     held = [email("lib@example.org", preferred=True)]
@@ -342,16 +375,15 @@ def test_coded_entries_are_found_by_code() -> None:
     assert merged(row | {"rs_library[0].code": "LAW"}, live).after.rs_library is not None
 
 
-def test_lists_with_other_policies() -> None:
-    """`add` only adds, `keep` fills a type that Alma lacks, `never` is for new users only."""
-    held = [email("old@example.org", preferred=True)]
-    live = user(contact_info={"email": held})
-    row = email_row("new@example.org")
-    assert len(emails(merged(row, live, lists={E0: OnUpdate.ADD}))) == 2
-    assert merged(row, live, lists={E0: OnUpdate.KEEP}).after is live
-    assert merged(row, live, lists={E0: OnUpdate.NEVER}).after is live
-    work = email_row("new@example.org", "work")
-    assert len(emails(merged(work, live, lists={E0: OnUpdate.KEEP}))) == 2
+def test_a_list_that_is_only_added_to() -> None:
+    """`on_update: add` takes nobody's place and repeats nothing."""
+    live = user(contact_info={"email": [email("old@example.org", preferred=True)]})
+    made = merged(email_row("new@example.org"), live, lists={E0: OnUpdate.ADD})
+    assert emails(made) == [
+        ("personal", "old@example.org", True),
+        ("personal", "new@example.org", False),
+    ]
+    assert merged(email_row("OLD@example.org"), live, lists={E0: OnUpdate.ADD}).after is live
 
 
 def test_replace_all_owns_our_segment_and_counts_removals_first() -> None:
@@ -377,24 +409,6 @@ def test_replace_all_of_a_row_that_does_not_speak_removes_nothing() -> None:
     assert emails(merge(draft(row, plan=plan), live)) == []
     silent = draft(row, plan=plan, unspoken=frozenset({f"{E0}.email_address"}))
     assert merge(silent, live).after is live
-
-
-def test_erase_clears_the_entry_of_its_type() -> None:
-    """A blank cell under `erase` removes ours of the type, which may be a constant."""
-    live = user(
-        contact_info={
-            "email": [email("a@example.org", preferred=True), email("w@example.org", "work")]
-        }
-    )
-    label = f"{E0}.email_address"
-    plan = scheme(
-        [label, f"{E0}.email_type"],
-        policies={label: OnUpdate.ERASE},
-        constants={f"{E0}.email_type": "personal"},
-    )
-    made = merge(draft(email_row("", ""), plan=plan), live)
-    assert emails(made) == [("work", "w@example.org", True)]
-    assert made.changes[0].kind is ChangeKind.REMOVE
 
 
 def test_entries_of_the_run_never_make_a_difference() -> None:

@@ -162,11 +162,7 @@ def test_exactly_one_entry_is_preferred(pair: Pair) -> None:
     draft, live = pair
     after = merge(draft, live).after
     for parent, flags in FLAGS.items():
-        items = [
-            item
-            for item in draft.items(parent)
-            if item.entry.on_update is not OnUpdate.NEVER and not item.entry.volatile
-        ]
+        items = [item for item in draft.items(parent) if not item.entry.volatile]
         parts = entries(after, parent)
         for flag in flags if items and parts else ():
             count = sum(bool(getattr(part, flag)) for part in parts)
