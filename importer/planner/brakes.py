@@ -6,11 +6,11 @@ They look at matched users only; creating users is what a load is for.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.plan import ChangeKind, Create, Unchanged, Update
 from importer.model.policy import Brake
+from importer.model.run import BrakeFinding
 from importer.planner.values import current
 
 if TYPE_CHECKING:
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 
     from importer.model.plan import Step
     from importer.model.policy import BrakeLimit, Brakes
-
-
-@dataclass(frozen=True, slots=True)
-class BrakeFinding:
-    """A brake that holds: how many of the matched users it concerns, and a sentence for people."""
-
-    brake: Brake
-    concerned: int
-    of: int
-    sentence: str
 
 
 def brakes(
@@ -85,8 +75,9 @@ def _removes(step: Update) -> bool:
 
 
 def _finding(
-    brake: Brake, limit: BrakeLimit, concerned: int, of: int, what: str
+    brake: Brake, limit: BrakeLimit, concerned: int, matched: int, what: str
 ) -> BrakeFinding | None:
-    if concerned <= limit.count or concerned * 100 <= limit.percent * of:
+    if concerned <= limit.count or concerned * 100 <= limit.percent * matched:
         return None
-    return BrakeFinding(brake, concerned, of, f"{concerned} of {of} known users {what}")
+    sentence = f"{concerned} of {matched} known users {what}"
+    return BrakeFinding(brake=brake, concerned=concerned, matched=matched, sentence=sentence)

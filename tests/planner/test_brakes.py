@@ -33,7 +33,7 @@ def test_many_changes(changed: int, same: int, holds: bool) -> None:  # noqa: FB
     steps: list[Step] = [*[update(change("first_name"))] * changed, *[Unchanged(3, "9")] * same]
     steps += [Create(4, user(user_group={"value": "COMM"}))] * 500 + [LeftAlone(5)] * 500
     found = brakes(steps, Brakes(), COMM)
-    assert [(one.brake, one.concerned, one.of) for one in found] == (
+    assert [(one.brake, one.concerned, one.matched) for one in found] == (
         [(Brake.MANY_CHANGES, changed, changed + same)] if holds else []
     )
 
@@ -47,7 +47,7 @@ def test_any_removal_of_an_entry_brakes() -> None:
     )
     assert brakes([cleared], Brakes(), COMM) == ()
     found = brakes([gone, cleared], Brakes(), COMM)
-    assert [(one.brake, one.concerned, one.of) for one in found] == [(Brake.REMOVALS, 1, 2)]
+    assert [(one.brake, one.concerned, one.matched) for one in found] == [(Brake.REMOVALS, 1, 2)]
     assert found[0].sentence == "1 of 2 known users would lose a list entry"
 
 
@@ -67,7 +67,7 @@ def test_a_user_of_a_foreign_group_brakes() -> None:
     steps = [update(change("user_group"), before="STAFF"), update(change("last_name"))]
     for groups in (COMM, frozenset[str]()):
         found = brakes(steps, Brakes(), groups)
-        assert [(one.brake, one.concerned, one.of) for one in found] == [
+        assert [(one.brake, one.concerned, one.matched) for one in found] == [
             (Brake.FOREIGN_GROUP, 1, 2)
         ]
     assert brakes(steps, Brakes(), frozenset({"COMM", "STAFF"})) == ()
