@@ -8,7 +8,7 @@ no connection, or a read that failed. A write that may have happened never is.
 from __future__ import annotations
 
 import contextlib
-import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -253,8 +253,9 @@ class Alma:
 
     def _note(self, slot: Slot, answer: Answer) -> None:
         """Learn from an answer's headers what is left of the day and what time it is in Alma."""
-        if answer.remaining.isascii() and answer.remaining.isdigit():
-            self.governor.saw(slot, int(answer.remaining))
+        left = answer.remaining
+        if left.isascii() and left.isdigit() and len(left) < 12:
+            self.governor.saw(slot, int(left))
         try:
             server = parsedate_to_datetime(answer.date)
             self.clock_offset = (server - self._now()).total_seconds()
@@ -272,4 +273,6 @@ def _body(user: User, leave_out: set[str] | None = None) -> str:
 
 def _words(text: str) -> str:
     """Words as a search takes them: joined by underscores, without what would break the query."""
-    return "_".join(re.sub(r"[^\w.@'+-]+|_", " ", text).split())
+    letters = unicodedata.normalize("NFC", text)
+    kept = (c if unicodedata.category(c)[0] in "LMN" or c in ".@'+-" else " " for c in letters)
+    return "_".join("".join(kept).split())

@@ -86,6 +86,31 @@ def record(primary_id: str = "20001234567890", **more: object) -> dict[str, obje
     }
 
 
+HTML = b"<!DOCTYPE html><html><body>Maintenance</body></html>"
+
+
+class Script:
+    """A fake Alma that gives its answers in turn, the last one for ever, and notes what it saw."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        """Begin with the first answer."""
+        self.answers = list(answers)
+        self.seen: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Note the request and give the next answer."""
+        self.seen.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def ok(body: object, **headers: str) -> httpx.Response:
+    """A success with a body."""
+    return httpx.Response(200, json=body, headers=headers)
+
+
 class _Skipping(selectors.SelectSelector):
     """A selector that does not wait: where the loop would, its clock jumps."""
 
