@@ -93,18 +93,27 @@ class Tally:
     def __init__(self, ledger: Ledger) -> None:
         """Begin with no row held back."""
         self._ledger = ledger
+        self._of_roster: set[Problem] = set()
         self.held: dict[int, Fate] = {}
 
     def add(self, problems: Iterable[Problem]) -> None:
-        """Write problems down; a rejecting one outweighs one for review."""
-        self._ledger.add_problems(map(self._weigh, problems))
+        """Write problems down; a rejecting one outweighs one for review.
 
-    def _weigh(self, problem: Problem) -> Problem:
+        What concerns the whole roster may come from every chunk, and is written once.
+        """
+        self._ledger.add_problems(filter(self._is_new, problems))
+
+    def _is_new(self, problem: Problem) -> bool:
+        row = problem.origin.row
+        if not row:
+            known = problem in self._of_roster
+            self._of_roster.add(problem)
+            return not known
         if problem.severity is Severity.REJECT:
-            self.held[problem.origin.row] = Fate.REJECTED
+            self.held[row] = Fate.REJECTED
         elif problem.severity is Severity.REVIEW:
-            self.held.setdefault(problem.origin.row, Fate.REVIEW)
-        return problem
+            self.held.setdefault(row, Fate.REVIEW)
+        return True
 
 
 def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> None:
