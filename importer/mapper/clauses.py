@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
     Tag,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from importer.mapper import periods
@@ -112,7 +113,7 @@ Named = Literal["upper", "lower", "name", "digits", "email", "zip"]
 class CleanStep(Part):
     """One step of `clean`: a name, or one of the keys with its setting."""
 
-    name: Named | None = Field(default=None, exclude=True)
+    name: SkipJsonSchema[Named | None] = Field(default=None, exclude=True)
     phone: Phone | None = None
     pad: Count | None = None
     first: Count | None = None

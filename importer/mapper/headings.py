@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.mapper.template import Cell, heading_key
+from importer.mapper.todo import TO_CHOOSE
 from importer.mapper.wording import nearest
 from importer.model.problem import Place
 
@@ -47,6 +48,9 @@ class Headings:
 
     def column(self, heading: str) -> Column:
         """The one column of a heading. Raises HeadingError where there is none, or two."""
+        if heading == TO_CHOOSE:
+            msg = f"the column is still to be chosen; write its heading instead of `{TO_CHOOSE}`"
+            raise HeadingError(msg)
         key = heading_key(heading)
         other = [at for name in self._spellings.get(key, ()) for at in self._found.get(name, ())]
         exact = self._found.get(key, [])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from importer.mapper.reading import Finding, Reading
 from importer.mapper.template import heading_key
+from importer.mapper.todo import TO_CHOOSE
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class Lookup:
         """The code of a text, or a finding with the nearest keys."""
         key = heading_key(text)
         code = self.codes.get(key, self.otherwise)
+        if code == TO_CHOOSE:
+            message = "{value} has no code yet in the mapping's lookup"
+            return "", Finding(Code.UNKNOWN_CODE, message, "Write Alma's code into the lookup.")
         if code is not None:
             return code, None
         return "", Finding(
