@@ -55,8 +55,12 @@ def _entries(sent: User, answered: User, before: User | None) -> list[str]:
         for part, shape in zip(ours, kept, strict=True):
             if not _take(shape, there, (*CORE[parent], *_FLAGS)):
                 missing.append(path(parent, part))
-        before_only = [part for part in old if _form(part) not in kept]
-        missing += [path(parent, part) for part in before_only if _form(part) in there]
+        for part in old:
+            shape = _form(part)
+            if shape in kept:
+                kept.remove(shape)
+            elif shape in there:  # what is left there is not ours
+                missing.append(path(parent, part))
     return list(dict.fromkeys(missing))
 
 

@@ -105,3 +105,10 @@ def test_an_entry_that_should_have_gone_is_named() -> None:
     after = user(contact_info={"email": [email("a@example.org")]})
     assert same_as_sent(after, before, before) == ("contact_info.email[work]",)
     assert same_as_sent(after, after, before) == ()
+
+
+def test_one_of_two_equal_entries_that_should_have_gone_is_named() -> None:
+    """Each entry counts once: a twin that Alma still holds is seen."""
+    twice = user(rs_library=[{"code": {"value": "MAIN"}}] * 2)
+    once = user(rs_library=[{"code": {"value": "MAIN"}}])
+    assert same_as_sent(once, twice, twice) == ("rs_library[MAIN]",)
