@@ -91,7 +91,8 @@ def _chosen(profiles: tuple[Profile, ...], name: str) -> Profile:
         if profile.name == name:
             return profile
     there = ", ".join(f"`{other}`" for other in names) or "none"
-    wrong = f"there is no profile `{name}`{nearest(name, names)}" if name else "which profile?"
+    guess = nearest(name, names) or "."
+    wrong = f"there is no profile `{name}`{guess}" if name else "which profile?"
     raise MappingError((f"{wrong} The file has {there}; name one with --profile",))
 
 
