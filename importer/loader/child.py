@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
 from importer.loader.formats import PLAIN, show
+from importer.loader.limits import CELLS
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -24,11 +25,8 @@ MEMORY = 1 << 30
 SECONDS = 60
 """Processor time that it may use."""
 
-CELLS = 5_000_000
-"""Cells with text that it gives at most."""
-
 TOO_LARGE = 3
-"""The exit code where a file has more cells."""
+"""The exit code where a file has more cells than a roster may have."""
 
 
 class ReadSheet(TypedDict):

@@ -10,6 +10,7 @@ import numpy as np
 
 from importer.loader.formats import NoNumberError
 from importer.loader.heading import Span
+from importer.loader.limits import COLUMNS, ROWS
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Texts = npt.NDArray[np.object_]
 
-ROWS, COLUMNS = 1_048_576, 16_384
-"""What a sheet can have; a reference beyond is damage."""
-
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})", re.ASCII)
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class SheetError(Exception):
     """The sheet is not what a workbook's sheet is: damaged, or made to harm."""
+
+
+class TooLargeError(Exception):
+    """The workbook holds far more than a roster does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,10 +306,19 @@ class CsvRoster:
 
 
 def _end_of_people(batch: list[list[str]]) -> int:
-    """Where the rows with next to nothing in them begin: they may belong to the file's end."""
-    cut = len(batch)
-    while cut and sum(map(bool, batch[cut - 1])) <= 2:
+    """Where rows with next to nothing in them begin: they may belong to the file's end, and wait.
+
+    More of them than totals and signatures are people; then only the empty rows behind them wait.
+    """
+    cut = empty = len(batch)
+    short = 0
+    while cut and (filled := sum(1 for cell in batch[cut - 1] if cell.strip())) <= 2:
+        short += filled > 0
+        if short > table.FOOTERS:
+            return empty
         cut -= 1
+        if not short:
+            empty = cut
     return cut
 
 

@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from importer.loader import tags
-from importer.loader.content import COLUMNS, Cell, Content, Oddity, SheetError, shown
+from importer.loader.content import (
+    Cell,
+    Content,
+    Oddity,
+    SheetError,
+    TooLargeError,
+    shown,
+)
 from importer.loader.formats import DIGITS, PLAIN
+from importer.loader.limits import CELLS, COLUMNS
 from importer.loader.sheetxml import read_sheet
 from importer.loader.tags import Tags
 from importer.loader.xmltext import is_utf8, read_text
@@ -83,6 +91,7 @@ class _Rows:
         if styles.formats and styles.formats[0] != PLAIN:
             self._plain.remove(0)
         self._seen: dict[tuple[bytes, int, int], tuple[str, Code | None]] = {}
+        self._count = 0
         self._rows: list[Ints] = []
         self._columns: list[Ints] = []
         self._texts: list[npt.NDArray[np.object_]] = []
@@ -144,6 +153,9 @@ class _Rows:
         self._rows.append(cells.rows[filled])
         self._columns.append(cells.columns[filled])
         self._texts.append(texts[filled])
+        self._count += int(filled.sum())
+        if self._count > CELLS:
+            raise TooLargeError
         return True
 
     def _inlined(self, piece: bytes, begin: Ints, end: Ints) -> list[str] | None:

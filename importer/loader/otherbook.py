@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from importer.errors import RosterError
 from importer.loader.child import TOO_LARGE, ReadSheet
-from importer.loader.content import Content, Oddity, texts
+from importer.loader.content import Content, Oddity, TooLargeError, texts
 from importer.loader.heading import Span
 from importer.loader.sniff import damaged
 from importer.model.catalogue import Code
@@ -29,7 +28,7 @@ class OtherBook:
     starts_1904 = False  # the reader honours it by itself
 
     def __init__(self, path: Path) -> None:
-        """Read the file. Raises RosterError where it is damaged or far too large."""
+        """Read the file. Raises RosterError where it is damaged, and TooLargeError."""
         # -P keeps a folder full of rosters from being searched for Python modules
         command = [sys.executable, "-P", "-m", "importer.loader.child", str(path.absolute())]
         try:
@@ -39,8 +38,7 @@ class OtherBook:
         except subprocess.TimeoutExpired:
             raise damaged(path) from None
         if done.returncode == TOO_LARGE:
-            msg = f"{path.name} holds far more cells than a roster. Save its rows as CSV UTF-8."
-            raise RosterError(msg)
+            raise TooLargeError
         if done.returncode:
             raise damaged(path)
         read: list[ReadSheet] = json.loads(done.stdout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from importer.errors import RosterError
 from importer.loader.collector import paused
 from importer.loader.sniff import Kind, changed, damaged, digest, identify
 from importer.model.catalogue import Code
@@ -48,7 +49,8 @@ def read(path: Path, layout: Layout) -> Roster:
 
 def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRoster:
     from importer.loader.archive import Archive
-    from importer.loader.content import SheetError
+    from importer.loader.content import SheetError, TooLargeError
+    from importer.loader.limits import CELLS
     from importer.loader.otherbook import OtherBook
     from importer.loader.spreadsheet import read_book
     from importer.loader.workbook import Workbook
@@ -64,6 +66,9 @@ def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRost
                 return read_book(Workbook(Archive(path)), path, layout, sha256, kind)
     except SheetError:
         raise damaged(path) from None
+    except TooLargeError:
+        msg = f"{path.name} holds more than {CELLS:,} cells. Save the rows of people as CSV UTF-8."
+        raise RosterError(msg) from None
 
 
 def _about_the_name(path: Path, kind: Kind) -> list[str]:

@@ -7,6 +7,7 @@ without bound or reach for other files.
 from __future__ import annotations
 
 import contextlib
+from array import array
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
@@ -17,11 +18,13 @@ from importer.loader.content import (
     Content,
     Oddity,
     SheetError,
+    TooLargeError,
     reference,
     shown,
     span,
     texts,
 )
+from importer.loader.limits import CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,7 +44,7 @@ def read_sheet(
 ) -> Content:
     """What the sheet holds, up to row `until` where that is not 0.
 
-    Raises SheetError where the XML is damaged or hostile.
+    Raises SheetError where the XML is damaged or hostile, TooLargeError where it never ends.
     """
     reader = _Reader(strings, styles, until)
     parser = parser_for(reader.start, reader.end)
@@ -85,8 +88,8 @@ def local(name: str) -> str:
 class _Reader:
     def __init__(self, strings: list[str], styles: Styles, until: int) -> None:
         self.content = Content()
-        self._rows: list[int] = []
-        self._columns: list[int] = []
+        self._rows = array("q")
+        self._columns = array("q")
         self._texts: list[str] = []
         self._strings = strings
         self._styles = styles
@@ -102,8 +105,8 @@ class _Reader:
         self._phonetic = False
 
     def done(self) -> Content:
-        self.content.rows = np.array(self._rows, dtype=np.int64)
-        self.content.columns = np.array(self._columns, dtype=np.int64)
+        self.content.rows = np.frombuffer(self._rows, dtype=np.int64)
+        self.content.columns = np.frombuffer(self._columns, dtype=np.int64)
         self.content.texts = texts(self._texts)
         return self.content
 
@@ -176,6 +179,8 @@ class _Reader:
             self._rows.append(self._row)
             self._columns.append(column)
             self._texts.append(text)
+            if len(self._texts) > CELLS:
+                raise TooLargeError
 
     def _around(self, name: str, attributes: dict[str, str]) -> None:
         """What stands before and behind the rows."""

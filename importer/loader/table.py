@@ -188,7 +188,8 @@ def _left_out(rows: Rows, columns: Columns, blank: set[int], end: int) -> dict[i
             out[0] = "is the example row of the template"
     footers: list[int] = []
     position = end - 1
-    while rows.last and position > 0 and position not in out and len(footers) <= FOOTERS:
+    top = 1 if rows.first else 0  # a file of one row is a person
+    while rows.last and position >= top and len(footers) <= FOOTERS:
         if position not in blank:
             if not _is_footer(list(_filled(columns, position)), len(columns)):
                 break

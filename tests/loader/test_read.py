@@ -83,6 +83,19 @@ def test_a_workbook_that_changes_while_it_is_read_is_refused(
         read(path, LAYOUT)
 
 
+@pytest.mark.parametrize("reader", ["fastsheet", "sheetxml"])
+def test_more_cells_than_a_roster_has_are_refused(
+    reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither reader of sheets takes more than the limit into memory."""
+    path = tmp_path / "a.xlsx"
+    plain = reader == "fastsheet"
+    write_xlsx(path, {"R": sheet_xml(TWO if plain else TWO.replace("<c ", "<c  "))})
+    monkeypatch.setattr(f"importer.loader.{reader}.CELLS", 3)
+    with pytest.raises(RosterError, match="holds more than"):
+        read(path, LAYOUT)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
 def test_names_survive_every_encoding(encoding: str, tmp_path: Path) -> None:
     """UTF-8, UTF-16 by its mark, else Windows-1252: no name is changed."""
