@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from importer.errors import MappingError
 from importer.mapper.todo import TO_CHOOSE
 from importer.mapper.wording import nearest
-from importer.mapper.yamltext import cell, constant, scalar
+from importer.mapper.yamltext import cell, constant, remark, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
 from importer.model.user import Reach
 
@@ -101,7 +101,7 @@ def _head(profile: Profile) -> Iterator[str]:
     yield f"# From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind})."
     for field in profile.fields:
         if reason := _left_out(profile, field):
-            yield f"# Not taken over: {field.name}: {reason}"
+            yield f"# Not taken over: {remark(field.name)}: {reason}"
     yield "version: 1"
     yield f"title: {scalar(profile.name)}"
     yield f"account_type: {profile.account_type}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from importer.mapper.guessing import BARCODE, EMPL_ID, Guess, date_order, guesses
 from importer.mapper.todo import TO_CHOOSE
-from importer.mapper.yamltext import cell, scalar
+from importer.mapper.yamltext import cell, remark, scalar
 
 if TYPE_CHECKING:
     from importer.model.roster import Roster
@@ -55,8 +55,9 @@ class _Draft:
     def _head(self) -> Iterator[str]:
         source = self.roster.source
         yield "# yaml-language-server: $schema=mapping.schema.json"
-        yield f"# A first mapping for {source.path.name}. Look at every line, above all at those"
-        yield "# that end in `guess`; write what is missing where a `?` stands."
+        yield f"# A first mapping for {remark(source.path.name)}."
+        yield "# Look at every line, above all at those that end in `guess`; write what is missing"
+        yield "# where a `?` stands."
         yield "version: 1"
         yield f"account_type: {'EXTERNAL' if self.external else 'INTERNAL'}{_GUESS}"
         if self.external:
@@ -99,7 +100,7 @@ class _Draft:
         yield "  # in every row:"
         for guess in self.guesses:
             if guess.identifies:
-                yield f"  #   {guess.place}{_lengths(guess)}"
+                yield f"  #   {remark(str(guess.place))}{_lengths(guess)}"
         yield f"  primary_id: {cell(TO_CHOOSE)}   # to do"
 
     def _fields(self) -> Iterator[str]:

@@ -13,7 +13,13 @@ def scalar(text: str) -> str:
     """The text as one YAML value or key, in quotation marks where it needs them."""
     if _PLAIN.fullmatch(text) or _PLAIN_CELL.fullmatch(text):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08X}" for char in quoted)
+
+
+def remark(text: str) -> str:
+    """The text for a comment: on one line, without what cannot be seen."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def cell(heading: str) -> str:

@@ -1,0 +1,121 @@
+"""The ready mappings: right in themselves, and made for the columns that the samples have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from importer.mapper.compile import compile_mapping
+from importer.mapper.document import load
+from importer.mapper.lint import lint
+from importer.mapper.schema import schema_text
+from importer.model.problem import Problem
+from tests.mapper.bench import RUN, SOURCE, chunk, places, told
+
+FOLDER = Path(__file__).parents[2] / "mappings"
+COMMUNITY = {
+    "Barcode": "2-0001-2345-67890",
+    "First Name": "Ann",
+    "Middle": "",
+    "Last Name": "Lee",
+    "Patron Type": "friends of the library",
+    "Email": "Ann@Example.org",
+    "Alternate Email": "",
+    "Phone": "(701) 555-0123",
+    "Street": "1 Main",
+    "Apt": "",
+    "City": "Fargo",
+    "State": "nd",
+    "ZIP": "7030",
+    "DOB": "5/6/2001",
+    "Expires": "",
+    "Comments": "nice",
+}
+STUDENTS = {
+    "EMPL ID": "12345",
+    "First Name": "ANN",
+    "Middle Name": "",
+    "Last Name": "MCKAY",
+    "Preferred First Name": "Annie",
+    "Role": "Undergraduate",
+    "Email": "",
+    "Campus Email": "ann@example.org",
+    "Phone": "",
+    "Address": "",
+    "City": "",
+    "State": "",
+    "ZIP": "",
+    "Birth Date": "2001-05-06",
+    "Card Barcode": "20001234567890",
+    "Campus": "Main",
+    "Expiration Date": "",
+}
+
+
+def mapped(name: str, row: Mapping[str, str]) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """The values that are not blank, and the problems, of one row."""
+    compiled = compile_mapping(load(FOLDER / name), places([*row]), RUN)
+    assert compiled.notices == ()
+    candidates = compiled.map(chunk([tuple(row.values())]), SOURCE)
+    values = zip(candidates.frame.columns, candidates.frame.to_numpy().tolist()[0], strict=True)
+    return {label: value for label, value in values if value}, candidates.problems
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
+def test_a_ready_mapping_leaves_nothing_to_do(path: Path) -> None:
+    """It loads, has nothing to be looked at twice, and tells editors its schema."""
+    assert lint(load(path)) == ()
+    assert path.read_text("utf-8").startswith(
+        "# yaml-language-server: $schema=mapping.schema.json\n"
+    )
+
+
+def test_the_schema_beside_the_mappings_is_the_present_one() -> None:
+    """`importer mapping schema` writes it."""
+    assert (FOLDER / "mapping.schema.json").read_text("utf-8") == schema_text()
+
+
+def test_a_community_patron() -> None:
+    """A year where no expiry is given, a PIN from the telephone number, a note about the load."""
+    values, problems = mapped("community.yaml", COMMUNITY)
+    assert values["primary_id"] == "20001234567890"
+    assert values["user_group"] == "FRIEND"
+    assert (values["expiry_date"], values["purge_date"]) == ("2027-08-20", "2029-08-20")
+    assert values["pin_number"] == "0123"
+    assert values["contact_info.email[0].email_address"] == "ann@example.org"
+    assert "contact_info.email[1].email_type" not in values
+    assert values["contact_info.address[0].postal_code"] == "07030"
+    assert values["user_note[0].note_text"] == "Roster load 2026-08-20, autumn.csv row 2"
+    assert told(problems) == [
+        (2, "whitespace-removed", "primary_id"),
+        (2, "zeros-restored", "contact_info.address[0].postal_code"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "group", "expiry"),
+    [("Undergraduate", "UGRD", "2027-02-03"), ("staff", "STAFF", "2027-08-20")],
+)
+def test_a_student_and_a_member_of_staff(role: str, group: str, expiry: str) -> None:
+    """Students expire with the term and its grace, everybody else in a year."""
+    values, problems = mapped("students-and-staff.yaml", STUDENTS | {"Role": role})
+    assert values["primary_id"] == "0012345"
+    assert values["external_id"] == "SIS"
+    assert (values["first_name"], values["last_name"]) == ("Ann", "McKay")
+    assert (values["user_group"], values["expiry_date"]) == (group, expiry)
+    assert values["user_identifier[0].id_type"] == "BARCODE"
+    assert not any(label.startswith("contact_info.address") for label in values)
+    assert told(problems) == [(2, "zeros-restored", "primary_id")]
+
+
+def test_heavier_groups_win_over_lighter_ones() -> None:
+    """Faculty before staff before students."""
+    weights = load(FOLDER / "students-and-staff.yaml").duplicates.weights
+    assert sorted(weights, key=lambda group: -weights[group]) == [
+        "FACULTY",
+        "STAFF",
+        "GRAD",
+        "UGRD",
+    ]

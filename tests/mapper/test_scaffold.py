@@ -1,0 +1,111 @@
+"""A first mapping for a roster."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.errors import MappingError
+from importer.mapper.compile import compile_mapping
+from importer.mapper.document import Mapping, load
+from importer.mapper.lint import lint
+from importer.mapper.scaffold import scaffold
+from importer.model.policy import AccountType
+from tests.mapper.bench import RUN, loaded, roster
+
+STUDENTS = ("EMPL ID", "First Name", "LAST_NAME", "Role", "Contact", "Barcode", "DOB", "Fines: due")
+ROWS = [
+    ("1234567", "Ann", "Lee", "Student", "a@example.org", "20001234567890", "5/13/2000", "1"),
+    ("2345678", "Bo", "Ray", "Staff: part", "b@example.org", "20001234567891", "1/2/2001", ""),
+    ("45678", "Cy", "Ito", "Student", "", "", "", ""),
+]
+
+
+def started(folder: Path, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Mapping:
+    """What `mapping new` makes of a roster, read back."""
+    return loaded(folder, scaffold(roster(headings, rows)))
+
+
+def test_known_headings_make_a_mapping_that_runs(tmp_path: Path) -> None:
+    """Only the groups' codes are left to a person; rows run, and wait for them."""
+    mapping = started(tmp_path, STUDENTS, ROWS)
+    assert mapping.account_type is AccountType.EXTERNAL
+    assert [finding.split(":")[2].strip() for finding in lint(mapping)] == [
+        "lookups.groups.Staff",
+        "lookups.groups.Student",
+    ]
+    compiled = compile_mapping(mapping, roster(STUDENTS, ROWS).places, RUN)
+    used = {use.place.heading: use.labels for use in compiled.uses}
+    assert used == {
+        "EMPL ID": ("primary_id",),
+        "First Name": ("first_name",),
+        "LAST_NAME": ("last_name",),
+        "Role": ("user_group",),
+        "Contact": ("contact_info.email[0].email_address",),
+        "Barcode": ("user_identifier[0].value",),
+        "DOB": ("birth_date",),
+    }
+    assert mapping.file.roster.dates.order == "mdy"
+    assert mapping.file.ids["EMPL ID"].digits == 7
+    assert mapping.file.ids["EMPL ID"].pad is False
+
+
+def test_an_identity_column_is_never_guessed(tmp_path: Path) -> None:
+    """Candidates stand in a comment; the mapping loads, says what is to do, and does not run."""
+    headings = ("Number", "Email ID", "First", "Last", "Group")
+    rows = [
+        ("10001", "a1@example.org", "A", "L", "UGRD"),
+        ("10002", "b2@example.org", "B", "M", ""),
+    ]
+    text = scaffold(roster(headings, rows))
+    assert '#   A "Number", 5 digits' in text
+    assert '"Email ID"' not in text.replace("<Email ID>", "")
+    mapping = loaded(tmp_path, text)
+    (to_do,) = lint(mapping)
+    assert "record.primary_id: to do" in to_do
+    findings: tuple[str, ...] = ()
+    try:
+        compile_mapping(mapping, roster(headings, rows).places, RUN)
+    except MappingError as error:
+        findings = error.findings
+    assert "still to be chosen" in findings[0]
+
+
+def test_values_that_are_codes_already_need_no_lookup(tmp_path: Path) -> None:
+    """A column of `UGRD` and `STAFF` is taken as it is."""
+    rows = [("1", "A", "L", "UGRD"), ("2", "B", "M", "STAFF")]
+    mapping = started(tmp_path, ("Barcode", "First", "Last", "Group"), rows)
+    assert lint(mapping) == ()
+    assert mapping.file.lookups == {}
+
+
+def test_what_was_guessed_says_so() -> None:
+    """Every line that rests on a heading's likeness or a column's looks."""
+    lines = scaffold(roster(STUDENTS, ROWS)).splitlines()
+    guessed = ("account_type", "dates", "first_name", "last_name", "birth_date", "email_address")
+    for word in guessed:
+        assert all("# guess" in line for line in lines if f" {word}:" in f" {line.strip('- ')}")
+    assert not any("# guess" in line for line in lines if "primary_id" in line)
+
+
+# fmt: off
+names = st.sampled_from([
+    "Barcode", "EMPL ID", "Email", "Email *", "Name, full", "Group", "a: b", "x #1", "<odd>",
+    "'q'", "ZIP", "DOB", "", "Ü", "- list", "{brace}", "@at", "null", "Phone",
+])
+# fmt: on
+texts = st.text(max_size=8).map(lambda text: " ".join(text.split()))
+
+
+@given(st.lists(names, min_size=1, max_size=8, unique=True), st.data())
+def test_what_is_started_can_always_be_read(headings: list[str], data: st.DataObject) -> None:
+    """Whatever the headings and cells, the text is a mapping that loads."""
+    rows = data.draw(st.lists(st.tuples(*[texts] * len(headings)), min_size=1, max_size=5))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.yaml"
+        path.write_text(scaffold(roster(headings, rows)), "utf-8")
+        assert load(path).name == "m"

@@ -1,0 +1,123 @@
+"""Schema, explanation, lint, and what a mapping wants of a roster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from importer.mapper.columns import Kind, wanted
+from importer.mapper.explain import explain
+from importer.mapper.lint import lint
+from importer.mapper.schema import schema_text
+from importer.model.fields import FIELDS
+from tests.mapper.bench import Bench, loaded, mapping_text
+
+
+def test_the_schema_knows_every_field_and_what_alma_says_of_it() -> None:
+    """Each field that may be mapped, in its place, with a description."""
+    definitions = json.loads(schema_text())["$defs"]
+    for field in FIELDS.values():
+        if field.path in {"account_type", "record_type", "external_id"}:
+            continue
+        last = field.parent.rpartition(".")[2]
+        name = "".join(word.title() for word in last.split("_")) + "Entry" if last else "Record"
+        assert definitions[name]["additionalProperties"] is False
+        assert definitions[name]["properties"][field.name]["description"]
+
+
+def test_the_schema_takes_scalars_as_editors_see_them() -> None:
+    """An editor takes `version: 1` and `pad: true` for a number and a flag."""
+    schema = json.loads(schema_text())
+    assert schema["properties"]["version"]["enum"] == ["1", 1]
+    rule = schema["$defs"]["Rule"]["properties"]
+    assert set(rule["required"]["enum"]) == {"true", "warn", "false", True, False}
+    assert "name" not in schema["$defs"]["CleanStep"]["properties"]
+    assert {"required": ["extends"]} in schema["anyOf"]
+
+
+def test_each_field_is_explained(tmp_path: Path) -> None:
+    """In the words of the mapping, with conditions, defaults and policies."""
+    record = (
+        "campus_code: {when: {Role: [A, B]}, from: [<C>, MAIN], clean: [{first: 3}], lookup: c, "
+        "override: true}\n"
+        "expiry_date: {from: <E>, dates: dmy, default: {from: <@today>, plus: 1 year}, "
+        "on_update: later}\n"
+        "contact_info: {email: [{email_address: <M>, email_type: work}]}"
+    )
+    mapping = loaded(tmp_path, mapping_text(record, 'lookups: {c: {x: X, "*": Y}}'))
+    told = {explanation.field: explanation.sentence for explanation in explain(mapping)}
+    assert told["user_group"] == "Always `COMM`; a blank rejects the row."
+    for word in ("Role is A or B", "<C> or else", "first 3", "`c`", "otherwise Y", "by hand"):
+        assert word in told["campus_code"]
+    for word in ("day/month/year", "blank: <@today>, plus 1 year", "never earlier"):
+        assert word in told["expiry_date"]
+    assert told["contact_info.email[1].email_address"] == "<M>."
+
+
+@pytest.mark.parametrize(
+    ("record", "top", "place"),
+    [
+        ("middle_name: {from: A, default: B}", "", "8: record.middle_name.default"),
+        ("middle_name: {from: [A, <B>]}", "", "8: record.middle_name.from"),
+        ("", "lookups: {g: {a: b}}", "8: lookups.g"),
+        ("", "ids: {Card: {digits: 3}}", "8: ids.Card"),
+        ("", "headings: {Card: [C]}", "8: headings.Card"),
+        ("", "roster: {unused: [id]}", "8: roster.unused[0]"),
+        ("", "terms: [{ends: 05-15}]", "8: terms"),
+        ("campus_code: {from: <C>, override: true}", "", "8: record.campus_code.override"),
+        ("", "match: {by: [primary_id, BARCODE]}", "8: match.by[1]"),
+        ("birth_date: <?>", "", "8: record.birth_date"),
+        ("campus_code: {from: <C>, lookup: g}", 'lookups: {g: {a: "?"}}', "9: lookups.g.a"),
+    ],
+)
+def test_what_has_no_effect_or_is_still_to_do_is_found(
+    tmp_path: Path, record: str, top: str, place: str
+) -> None:
+    """Each alone, at its line."""
+    (found,) = lint(loaded(tmp_path, mapping_text(record, top)))
+    assert found.startswith(f"m.yaml:{place}: "), found
+
+
+@pytest.mark.parametrize(
+    ("record", "top"),
+    [
+        ("middle_name: {from: <A>, default: B}", ""),
+        ("middle_name: {from: A, when: {X: y}, default: B}", ""),
+        ("campus_code: {from: <C>, lookup: g, default: X}", 'lookups: {g: {a: b, "*": c, d: e}}'),
+        ("user_identifier: [{id_type: BARCODE, value: <V>}]", "match: {by: [BARCODE]}"),
+        ("user_identifier: [{id_type: A, value: <V *>}]", "ids: {V 1: {digits: 3}}"),
+        ("", "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {COMM: 1}}"),
+    ],
+)
+def test_what_has_an_effect_is_not_found(tmp_path: Path, record: str, top: str) -> None:
+    """Nothing is said about a mapping that is as it should be."""
+    assert lint(loaded(tmp_path, mapping_text(record, top))) == ()
+
+
+def test_what_is_still_to_do_never_reaches_alma(tmp_path: Path) -> None:
+    """A value without a code rejects its row."""
+    bench = Bench(tmp_path, "campus_code: {from: <C>, lookup: g}", 'lookups: {g: {a: "?"}}', "C")
+    candidates = bench.map(("a",))
+    assert list(candidates.frame["campus_code"]) == [""]
+    assert [problem.code for problem in candidates.problems] == ["unknown-code"]
+
+
+def test_a_mapping_says_what_it_wants_of_a_roster(tmp_path: Path) -> None:
+    """Each column once: its kind, whether it may be blank, and the words that it may hold."""
+    record = (
+        "birth_date: {from: <B>, required: true}\ncampus_code: <C>\n"
+        "job_category: {from: <J>, lookup: j}\nmiddle_name: {from: [<M>, <First>]}\n"
+        "contact_info: {email: [{email_address: <Email *>, email_type: work}]}"
+    )
+    top = "lookups: {j: {Clerk: C, Cook: K}}\nids: {ID: {digits: 5}}\nroster: {only: {S: [New]}}"
+    found = {item.heading: item for item in wanted(loaded(tmp_path, mapping_text(record, top)))}
+    assert (found["ID"].kind, found["ID"].required) == (Kind.ID, True)
+    assert found["ID"].id_rule is not None
+    assert (found["B"].kind, found["B"].required) == (Kind.DATE, True)
+    assert (found["C"].kind, found["C"].table) == (Kind.CHOICE, "Campuses")
+    assert found["J"].choices == ("Clerk", "Cook")
+    assert found["S"].choices == ("New",)
+    assert found["First"].fields == ("first_name", "middle_name")
+    assert (found["M"].required, found["Email"].kind) == (False, Kind.TEXT)
