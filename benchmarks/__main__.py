@@ -1,0 +1,29 @@
+"""`make bench`: every benchmark, or the parts that are named. Figures are ratios in one run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PARTS = {
+    "check": "benchmarks.check",
+    "governor": "benchmarks.governor",
+    "sandbox": "benchmarks.sandbox_load",
+    "calls": "benchmarks.calls",
+    "throughput": "benchmarks.throughput",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the parts; what is no part's name goes to them as it is."""
+    names = [name for name in arguments if name in PARTS] or list(PARTS)
+    rest = [argument for argument in arguments if argument not in PARTS]
+    codes = [
+        subprocess.run([sys.executable, "-m", PARTS[name], *rest], check=False).returncode
+        for name in names
+    ]
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
