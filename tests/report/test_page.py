@@ -1,0 +1,252 @@
+"""The report page: complete, self-contained, masked, and harmless whatever the roster holds."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import State
+from importer.ledger.summary import summarise
+from importer.model.catalogue import Code
+from importer.model.plan import Change, ChangeKind, Fate, Update
+from importer.model.problem import Problem
+from importer.report.changes import MOST_LINES
+from importer.report.files import write_all
+from importer.report.page import render
+from importer.report.story import MOST_CAUSES
+from importer.report.wording import sentences_of
+from tests.report import building
+from tests.report.building import Run, at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from importer.ledger.ledger import Ledger
+    from tests.report.conftest import Keep
+
+RUNS = [building.checked, building.planned, building.applied]
+FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")
+
+
+def page(ledger: Ledger, *, values: bool = False) -> str:
+    """The page of a run."""
+    return render(ledger, summarise(ledger), FILES, show_values=values)
+
+
+class Outline(HTMLParser):
+    """What a page is made of: its tags, their attributes, its headings and its text."""
+
+    VOID = frozenset({"meta", "link", "br", "hr", "img", "input"})
+
+    def __init__(self, text: str) -> None:
+        """Read the page; every element has to be closed in order."""
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that it is the one that is open."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep what people read."""
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """What people read, with single blanks."""
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """The attributes of each element of a kind."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_page_tells_the_run(keep: Keep, run: Callable[[], Run]) -> None:
+    """Headline, causes, advice, columns and facts are on it."""
+    ledger = keep(run())
+    text = Outline(page(ledger)).text
+    assert all(sentence in text for sentence in sentences_of(summarise(ledger)))
+    for told in ("Identifier not well formed", "Did you mean Community?", "12–14, 17", "abababab"):
+        assert told in text
+    assert all(use.heading in text for use in building.COLUMNS)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_page_needs_nothing_but_itself(keep: Keep, run: Callable[[], Run]) -> None:
+    """No script, no picture, no style sheet and no address outside; its policy forbids them."""
+    outline = Outline(page(keep(run())))
+    assert not {"script", "img", "link", "iframe", "object", "form"} & {t for t, _ in outline.tags}
+    policy = outline.all("meta")[1]
+    assert policy["http-equiv"] == "Content-Security-Policy"
+    assert str(policy["content"]).startswith("default-src 'none'; style-src 'unsafe-inline'")
+    links = {str(link["href"]) for link in outline.all("a")}
+    assert {link for link in links if not link.startswith("#")} == set(FILES)
+    assert "url(" not in page(keep(run()))
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_page_can_be_read_aloud(keep: Keep, run: Callable[[], Run]) -> None:
+    """Headings come in order, tables have captions and scopes, references lead somewhere."""
+    outline = Outline(page(keep(run())))
+    levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert outline.all("html")[0]["lang"] == "en"
+    assert {"header", "nav", "main", "footer"} <= {tag for tag, _ in outline.tags}
+    assert len(outline.all("caption")) == len(outline.all("table"))
+    assert all(cell.get("scope") in {"col", "row"} for cell in outline.all("th"))
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    named = {attributes.get("aria-labelledby") for _, attributes in outline.tags} - {None}
+    anchors = {str(link["href"])[1:] for link in outline.all("a") if str(link["href"])[0] == "#"}
+    assert named | anchors <= set(ids)
+
+
+PRIVATE = (
+    "Wilhelmina", "Quillfeather", "José", "1987-06-05", "1987-06-04", "2001-02-03", "5 June 87",
+    "20001234567890", "20000000000006", "w.quillfeather@example.org", "reader 4@example.org",
+    "605-555-0142", "knows the dean",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_private_values_are_masked(keep: Keep, run: Callable[[], Run]) -> None:
+    """No name, identifier, address or birth date is on the page."""
+    text = page(keep(run()))
+    assert [value for value in PRIVATE if value in text] == []
+
+
+def test_values_are_shown_where_they_are_asked_for(keep: Keep) -> None:
+    """With `show_values` the page holds them, and says so."""
+    text = page(keep(building.applied()), values=True)
+    assert "w.quillfeather@example.org" in text
+    assert "holds personal data" in Outline(text).text.split("Files beside")[1]
+
+
+def test_removals_come_first(keep: Keep) -> None:
+    """What would go from Alma stands before what is replaced, and that before what is added."""
+    text = Outline(page(keep(building.planned()))).text
+    assert text.index("Removed from Alma") < text.index("Replaced") < text.index("Added")
+    assert "New patrons from rows 2–5." in text
+    assert "FRIEND COMM 3 rows 6–7, 9" in text
+
+
+def test_a_change_that_the_mask_hides_is_said(keep: Keep) -> None:
+    """Where old and new look alike, the page says that they differ all the same."""
+    assert "differs where it is masked" in Outline(page(keep(building.planned()))).text
+
+
+def test_every_row_of_an_apply_is_told(keep: Keep) -> None:
+    """Each row is listed under its result, with Alma's reason or what happens next."""
+    text = Outline(page(keep(building.applied()))).text
+    assert "Alma says: user group COMM is not enabled." in text
+    assert "It is asked again when you run apply once more." in text
+    for heading in ("Refused by Alma 1 row", "Held 1 row", "Outcome not known yet 2 rows",
+                    "Not sent 1 row", "Created 1 row", "Updated 2 rows"):  # fmt: skip
+        assert heading in text
+
+
+def test_the_page_says_how_the_apply_went(keep: Keep) -> None:
+    """Who applied it, when, in how many sittings and with how many writes."""
+    ledger = keep(building.planned())
+    times = [building.FACTS.started]
+    journal = Journal(ledger, "robin", lambda: times[-1])
+    for row, minute in ((2, 31), (3, 51)):
+        times.append(times[0].replace(minute=minute))
+        journal.start("")
+        times.append(times[0].replace(minute=minute + 2))
+        journal.intend(row, None, building.user(row))
+        journal.settle(row, State.APPLIED)
+    text = Outline(page(ledger)).text
+    assert "Applied by robin in 2 sittings, from 20 August 2026, 09:31:00" in text
+    assert "2 writes were sent to Alma, in 4 minutes of work." in text
+
+
+def test_long_lists_are_cut_and_said_to_be(keep: Keep) -> None:
+    """A run of 10,000 rows with 2,000 problems stays under 3 MB and names where the rest is."""
+    run = building.planned()
+    for row in range(100, 2_100):
+        run.reject(row)
+        run.problems[-1] = replace(run.problems[-1], advice=f"Ask office {row}.")
+    for row in range(2_100, 10_000):
+        run.row(row, Fate.READY)
+        change = Change(ChangeKind.REPLACE, f"user_note[{row}]", "a", "b")
+        user = building.user(row)
+        run.steps.append(Update(row, str(user.primary_id), user, user, (change,)))
+    text = page(keep(run), values=True)
+    assert len(text.encode()) < 3_000_000
+    outline = Outline(text)
+    assert text.count("Ask office") <= MOST_CAUSES
+    assert f"And {2_000 + 3 - MOST_CAUSES:,} more causes; problems.csv" in outline.text
+    assert f"And {7_900 + 2 - MOST_LINES:,} more differences" in outline.text
+
+
+HOSTILE = (
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style></title><b>",
+    "{{ 7*7 }}",
+    "=cmd|' /C calc'!A0", "\x1b[2J\x1b]0;x\x07", "\u202egnp.exe", "javascript:alert(1)", "]]>&lt;",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_only_text(keep: Keep, text: str) -> None:
+    """In headings, values, names of files and of sheets it makes no element and is still seen."""
+    plain = {tag for tag, _ in Outline(page(keep(building.hostile("x")), values=True)).tags}
+    made = page(keep(building.hostile(text)), values=True)
+    outline = Outline(made)
+    assert {tag for tag, _ in outline.tags} == plain
+    assert not any(name.startswith("on") for _, found in outline.tags for name in found)
+    assert not set(made) & set("\x1b\x07\u202e")
+    visible = re.sub("[\x1b\x07\u202e]", lambda hit: f"⟨U+{ord(hit.group()):04X}⟩", text)
+    assert visible in outline.text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stops_no_report(keep: Keep, text: str) -> None:
+    """Every file is written, whatever the roster's headings, cells and names hold."""
+    ledger = keep(building.hostile(text))
+    assert len(write_all(ledger, summarise(ledger))) == 5
+
+
+def test_a_hostile_code_in_a_problem_is_only_text(keep: Keep) -> None:
+    """What Alma answers is shown as text as well."""
+    run = building.applied()
+    run.problems.append(Problem.of(Code.REFUSED_BY_ALMA, at(3), "Alma says: <i>no</i>"))
+    assert "<i>" not in page(keep(run))
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep, tmp_path: Path) -> None:
+    """In a real browser the page is what it says, and the title is still ours."""
+    ledger = keep(building.hostile("<script>document.title='gone'</script><img src=x>"))
+    path = write_all(ledger, summarise(ledger))[-1]
+    command = [
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+        "--no-first-run", "--disable-background-networking", "--disable-component-update",
+        "--disable-sync", f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", path.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "<title>Check: The one row is not ready.</title>" in done.stdout
+    assert "<img" not in done.stdout
