@@ -1,0 +1,74 @@
+"""Records of a CSV file → columns: uneven rows, marks around digits, swallowed rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.loader import table
+from importer.loader.table import Spot
+from importer.model.catalogue import Code, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def end_of_people(batch: list[list[str]]) -> int:
+    """Where rows with next to nothing in them begin: they may belong to the file's end, and wait.
+
+    More of them than totals and signatures are people; then only the empty rows behind them wait.
+    """
+    cut = empty = len(batch)
+    short = 0
+    while cut and (filled := sum(1 for cell in batch[cut - 1] if cell.strip())) <= 2:
+        short += filled > 0
+        if short > table.FOOTERS:
+            return empty
+        cut -= 1
+        if not short:
+            empty = cut
+    return cut
+
+
+def even_out(batch: list[list[str]], width: int, spots: list[Spot]) -> None:
+    """Bring every record to the width of the headings; say where text is missing or over."""
+    for row, record in enumerate(batch):
+        cells = len(record)
+        if cells < width:
+            if any(cell.strip() for cell in record):
+                message = f"has {cells} cells, and there are {width} columns"
+                spots.append(Spot(row, -1, Code.ROW_TOO_SHORT, message))
+            batch[row] = record + [""] * (width - cells)
+        elif cells > width:
+            extra = [cell for cell in record[width:] if cell.strip()]
+            if extra:
+                message = f"has {cells} cells, and there are {width} columns; over are: {{value}}"
+                spots.append(Spot(row, -1, Code.ROW_TOO_LONG, message, " | ".join(extra)))
+            batch[row] = record[:width]
+
+
+def unwrapped(texts: Sequence[str], position: int, spots: list[Spot]) -> list[str]:
+    """Take off what keeps digits as text in a spreadsheet program: ="00123" and '00123."""
+    bare = []
+    for row, text in enumerate(texts):
+        inner = text
+        if text[:2] == '="' and text[-1] == '"' and len(text) > 3 and '"' not in text[2:-1]:
+            inner = text[2:-1]
+        elif text[:1] == "'" and text[1:].isascii() and text[1:].isdigit():
+            inner = text[1:]
+        if inner != text:
+            message = "the mark that keeps {value} as text was taken off"
+            spots.append(Spot(row, position, Code.TEXT_MARK_REMOVED, message, inner))
+        bare.append(inner)
+    return bare
+
+
+def swallowed(texts: Sequence[str], position: int, delimiter: str, width: int) -> Iterator[Spot]:
+    """Cells that look as if a quotation mark had swallowed the end of one row and the next."""
+    for row, text in enumerate(texts):
+        lines = text.count("\n") + 1 if "\n" in text else text.count("\r") + 1
+        if lines > 1 and text.count(delimiter) >= max(1, width - 1):
+            message = "holds what looks like whole rows: a quotation mark may not be closed"
+            yield Spot(row, position, Code.CELL_TOO_LONG, message)
+        elif lines > 4:
+            message = f"holds {lines} lines: a quotation mark may not be closed"
+            yield Spot(row, position, Code.CELL_TOO_LONG, message, severity=Severity.WARNING)
