@@ -121,19 +121,13 @@ class _Compiler:
         )
         labels = tuple(line.target.label for line in lines)
         needed = tuple(line.target.label for line in lines if line.target.field.facts.required)
-        asks = any(
-            template.cells or any(not part.of_run for part in template.variables)
-            for rule in entry.fields
-            for step in record.chain(rule.rule)
-            for template in step.templates
-        )
         constants = {
             line.target.label: text
             for line, rule in zip(lines, entry.fields, strict=True)
             if (text := rule.rule.constant) is not None
         }
         whole = Entry(entry.parent, labels, entry.on_update, entry.volatile, constants)
-        return Group(whole, lines, asks, needed)
+        return Group(whole, lines, tuple(_telling(lines, entry)), needed)
 
     def _line(self, rule: FieldRule, label: str, bound: Mapping[str, str]) -> Line:
         places = [
@@ -276,6 +270,25 @@ class _Compiler:
                     field=item.label,
                     advice=f"If it is right, declare it in the mapping: `dates: {order}`.",
                 )
+
+
+def _telling(lines: tuple[Line, ...], entry: EntryRules) -> Iterator[str]:
+    """The labels that tell whether a row has the entry: those that the roster's cells fill in.
+
+    A flag that may be left out tells nothing beside them, nor does what the record itself fills
+    in: an address is not there because its end is the expiry date.
+    """
+    of_roster: list[str] = []
+    of_flags: list[str] = []
+    of_record: list[str] = []
+    for line, rule in zip(lines, entry.fields, strict=True):
+        field = line.target.field
+        if rule.cells:
+            optional = field.shape is Shape.FLAG and not field.facts.required
+            (of_flags if optional else of_roster).append(line.target.label)
+        elif any(record.named(rule)):
+            of_record.append(line.target.label)
+    yield from of_roster or of_flags or of_record
 
 
 def _lone_cells(step: Rule) -> bool:

@@ -86,7 +86,6 @@ class Compiled:
         for line in self.scalars:
             values = work.run(line)
             batch.set_field(line.target.label, values.texts)
-            work.require(line, values)
         for group in self.groups:
             work.enter(group)
         ordered = {label: work.texts[label] for label in self.scheme.targets}

@@ -28,14 +28,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An entry's lines. `asks`: something of the roster or the record is filled in somewhere.
+    """An entry's lines.
 
-    `needed` are the labels without which it is no entry.
+    `telling` are the labels of which one at least must have content for a row to have the entry;
+    none: every row has it. `needed` are the labels without which it is no entry.
     """
 
     entry: Entry
     lines: tuple[Line, ...]
-    asks: bool
+    telling: tuple[str, ...]
     needed: tuple[str, ...]
 
 

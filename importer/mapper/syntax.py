@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+_SPECIAL = re.compile(r"\s*(?:- )?(?:[^\s:\"']+:\s+)?[*%@`&!]")
+"""A line whose key or value starts with a letter that means something to YAML."""
+
 
 def misreading(file: str, text: str, line: int) -> str:
     """A finding about the line, counted from 0, at which reading stopped."""
@@ -16,6 +21,11 @@ def misreading(file: str, text: str, line: int) -> str:
 def _wrong(line: str, above: str, text: str) -> str:
     if "\t" in line[: _indent(line)]:
         return "the line starts with a tab; indent with blanks"
+    if _SPECIAL.match(line):
+        return (
+            "the line cannot be read; put a value or a key that starts with `*`, `%`, `@`, `&`, "
+            '`!` or a backtick into quotation marks, as in "*"'
+        )
     if "<" in line and (line.count(":") > 1 or any(char in line for char in "{}[],#")):
         return (
             "the line cannot be read; put a heading with `#`, `:`, `,` or a brace into "

@@ -197,7 +197,8 @@ class _Builder:
         if anchor in self.open_anchors:
             self._stop(mark, f"`*{anchor}` stands inside itself")
         if anchor not in self.anchors:
-            self._stop(mark, f"`*{anchor}` is named nowhere above as `&{anchor}`")
+            wrong = f"`*{anchor}` is named nowhere above as `&{anchor}`"
+            self._stop(mark, f'{wrong}; a `*` that is meant stands in quotation marks, as in "*"')
         return self.anchors[anchor]
 
     def _sequence(self, mark: Mark, events: Iterator[Event], depth: int) -> Sequence:

@@ -10,6 +10,8 @@ from importer.model.policy import AccountType
 from importer.model.problem import Place, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from importer.mapper.batch import Batch
     from importer.mapper.chain import Values
     from importer.mapper.coding import Coder
@@ -44,8 +46,14 @@ class Work:
             self.batch.set_cells(column.position, texts)
 
     def run(self, line: Line) -> Values:
-        """A line's values; their findings become problems."""
+        """A scalar's values; what was found becomes problems."""
         values = line.chain.run(self.batch)
+        self._finish(line, values)
+        self.require(line, values)
+        return values
+
+    def _finish(self, line: Line, values: Values) -> None:
+        """Write codes as Alma has them, and report what was found."""
         target = line.target
         for at, finding, text in values.found:
             self.report(at, finding, target.label, target.places, text)
@@ -55,11 +63,9 @@ class Work:
             values.texts, found = convert_all(before, step)
             for at, finding in found.items():
                 self.report(at, finding, target.label, target.places, before[at])
-                values.found.append((at, finding, before[at]))
         self.texts[target.label] = values.texts
         if values.unspoken:
             self.unspoken[target.label] = frozenset(self.batch.rows[at] for at in values.unspoken)
-        return values
 
     def require(self, line: Line, values: Values) -> None:
         """A problem for each row that leaves a required field blank."""
@@ -88,24 +94,29 @@ class Work:
     def enter(self, group: Group) -> None:
         """An entry: left out of the rows that have nothing for it, whole in the others."""
         lines = {line.target.label: line for line in group.lines}
-        values = {label: self.run(line) for label, line in lines.items()}
+        values = {label: line.chain.run(self.batch) for label, line in lines.items()}
+        there = self._there(group, values)
         for label, line in lines.items():
-            self.require(line, values[label])
-        unspoken = {at for label in group.needed for at in values[label].unspoken}
-        columns = [found.content for found in values.values()]
-        rows = zip(*columns, strict=True) if group.asks else ([True] for _ in self.batch.rows)
-        there = [at not in unspoken and any(row) for at, row in enumerate(rows)]
-        for label, found in values.items():
-            if label in group.needed and lines[label].required == "false":
+            found = values[label]
+            self.require(line, found)
+            if not all(there):
+                texts = zip(found.texts, there, strict=True)
+                found.texts = [text if here else "" for text, here in texts]
+                found.found = [item for item in found.found if there[item[0]]]
+            if label in group.needed and line.required == "false":
                 told = {at for at, _, _ in found.found}
                 for at, text in enumerate(found.texts):
                     if there[at] and not text and at not in told:
-                        self._incomplete(at, lines[label].target, group)
-            if not all(there):
-                texts = [
-                    text if here else "" for text, here in zip(found.texts, there, strict=True)
-                ]
-                self.texts[label] = texts
+                        self._incomplete(at, line.target, group)
+            self._finish(line, found)
+
+    def _there(self, group: Group, values: Mapping[str, Values]) -> list[bool]:
+        """Which rows have the entry: something tells so, and its needed parts are spoken of."""
+        unspoken = {at for label in group.needed for at in values[label].unspoken}
+        if not group.telling:
+            return [at not in unspoken for at in range(len(self.batch))]
+        content = zip(*(values[label].content for label in group.telling), strict=True)
+        return [any(row) and at not in unspoken for at, row in enumerate(content)]
 
     def _incomplete(self, at: int, target: Target, group: Group) -> None:
         places = target.places or tuple(p for line in group.lines for p in line.target.places)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from importer.model.candidates import Entry
+from importer.model.codes import CodeRow, CodeTables
 from importer.model.policy import OnUpdate
 from tests.mapper.bench import Bench, told
 
@@ -132,3 +133,38 @@ def test_a_required_part_that_is_asked_for_is_missed_also_without_the_entry(tmp_
         (2, "missing-value", "contact_info.email[0].email_address")
     ]
     assert list(candidates.frame["contact_info.email[0].email_type"]) == [""]
+
+
+def test_flags_and_dates_of_the_record_make_no_entry(tmp_path: Path) -> None:
+    """An address does not exist because it ends with the account, nor a phone by a yes or no."""
+    record = (
+        "expiry_date: <X>\ncontact_info:\n"
+        "  address: [{line1: <Street>, end_date: <@expiry_date>, address_type: home}]\n"
+        "  phone: [{phone_number: <P>, preferred_sms: <Texts>, phone_type: home}]"
+    )
+    candidates = Bench(tmp_path, record, columns="X|Street|P|Texts").map(
+        ("2027-05-15", "", "", "true"), ("2027-05-15", "1 Main", "701", "false")
+    )
+    frame = candidates.frame.filter(like="contact_info")
+    assert frame.to_numpy().tolist() == [
+        ["", "", "", "", "", ""],
+        ["1 Main", "2027-05-15", "home", "false", "701", "home"],
+    ]
+    assert candidates.problems == ()
+
+
+def test_a_flag_alone_may_be_what_an_entry_asks_for(tmp_path: Path) -> None:
+    """A notice is taken or not taken by what the one column says."""
+    record = "library_notice: [{code: LOANS, value: <Mail>}]"
+    frame = Bench(tmp_path, record, columns="Mail").map(("TRUE",), ("",)).frame
+    assert frame.filter(like="library_notice").to_numpy().tolist() == [["LOANS", "true"], ["", ""]]
+
+
+def test_nothing_is_told_about_an_entry_that_a_row_does_not_have(tmp_path: Path) -> None:
+    """A constant's wrong case is repaired only where the entry is."""
+    record = "contact_info: {email: [{email_address: <E>, email_type: Work}]}"
+    codes = CodeTables({"UserEmailTypes": (CodeRow("work"),)})
+    candidates = Bench(tmp_path, record, columns="E").map(("",), ("a@x.org",), codes=codes)
+    label = "contact_info.email[0].email_type"
+    assert list(candidates.frame[label]) == ["", "work"]
+    assert told(candidates.problems) == [(3, "wrong-case-code", label)]
