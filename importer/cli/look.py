@@ -96,7 +96,7 @@ def show(
     from importer.report.masking import shown
 
     with Ledger.open(find_folder(run)) as ledger:
-        life = next(ledger.lives(row), None)
+        life = ledger.life(row)
         if life is None:
             msg = f"The roster of this run has no row {row}."
             raise UsageError(msg)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter
 
-from importer.errors import UsageError
 from importer.ledger import schema
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
@@ -105,13 +104,18 @@ class Ledger:
     def open(cls, folder: Path) -> Ledger:
         """The ledger of an earlier run.
 
-        Raises UsageError where there is none, or where it was not finished.
+        Raises UsageError where there is none, where it is damaged or was not finished, and
+        LedgerError where the disk or the folder does not let it be opened.
         """
         ledger = cls(folder, schema.open_existing(folder))
-        if ledger._value("finished") is None:
+        try:
+            finished = ledger._value("finished")
+        except BaseException:
             ledger.close()
-            msg = f"The run {folder} was stopped before it was complete. Plan again."
-            raise UsageError(msg)
+            raise
+        if finished is None:
+            ledger.close()
+            raise schema.unfinished(folder)
         return ledger
 
     def close(self) -> None:
@@ -135,14 +139,23 @@ class Ledger:
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            raise schema.unwritable(self.folder, error) from error
+            raise schema.unusable(self.folder, error) from error
         except BaseException:
             self._roll_back()
             raise
 
     def _roll_back(self) -> None:
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+        # SQLite may have rolled back by itself, or be unable to: the next to open it does then.
+        with suppress(sqlite3.Error):
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
+    def read(self, query: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, one by one. Raises LedgerError or UsageError as `open` does."""
+        try:
+            yield from self.connection.execute(query, parameters)
+        except sqlite3.Error as error:
+            raise schema.unusable(self.folder, error) from error
 
     # written by check and plan, inside one transaction
 
@@ -203,7 +216,7 @@ class Ledger:
     # read by reports
 
     def _value(self, name: str) -> str | None:
-        found = self.connection.execute("SELECT value FROM run WHERE name = ?", (name,)).fetchone()
+        found = next(self.read("SELECT value FROM run WHERE name = ?", (name,)), None)
         return None if found is None else str(found[0])
 
     @property
@@ -222,7 +235,7 @@ class Ledger:
             ColumnUse(
                 letter, heading, TEXTS.validate_json(labels), how, TEXTS.validate_json(samples)
             )
-            for letter, heading, labels, how, samples in self.connection.execute(
+            for letter, heading, labels, how, samples in self.read(
                 "SELECT letter, heading, labels, how, samples FROM columns ORDER BY position"
             )
         )
@@ -240,7 +253,7 @@ class Ledger:
             value,
             message,
             advice,
-        ) in self.connection.execute(
+        ) in self.read(
             "SELECT row, code, severity, field, places, value, message, advice FROM problems"
             " WHERE ?1 IS NULL OR row = ?1 ORDER BY row, id",
             (row,),
@@ -250,13 +263,28 @@ class Ledger:
                 advice, field, tuple(Place(*pair) for pair in PAIRS.validate_json(places)), value,
             )  # fmt: skip
 
-    def lives(self, row: int | None = None) -> Iterator[RowLife]:
-        """Each row with what was planned for it and what became of it, in row order."""
+    def life(self, row: int) -> RowLife | None:
+        """A row with what was planned for it and what became of it, or None if there is none."""
+        return next(self._lives("rows.row = ?", row), None)
+
+    def returning(self) -> Iterator[RowLife]:
+        """The rows that come back, to be corrected or decided, in row order."""
+        held = "fate IN ('rejected', 'review')"
+        if self.was_applied:
+            held += " OR (act IN ('create', 'update') AND state IN ('refused', 'held'))"
+        return self._lives(held)
+
+    def planned(self) -> Iterator[RowLife]:
+        """The rows for which something was planned, in row order."""
+        return self._lives("act IS NOT NULL")
+
+    def _lives(self, condition: str, *values: int) -> Iterator[RowLife]:
+        applied = self.was_applied
         for number, fate, cells, act, primary_id, changes, state in self.connection.execute(
-            "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"
+            "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
             " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
-            " WHERE ?1 IS NULL OR rows.row = ?1 ORDER BY rows.row",
-            (row,),
+            f" WHERE {condition} ORDER BY rows.row",
+            values,
         ):
             planned = None if act is None else Act(act)
             yield RowLife(
@@ -268,14 +296,30 @@ class Ledger:
                     Change(ChangeKind(kind), path, old, new)
                     for kind, path, old, new in QUADS.validate_json(changes or "[]")
                 ),
-                RESULTS.get((planned, State(state))) if planned and self.was_applied else None,
-                TEXTS.validate_json(cells or "[]"),
+                RESULTS.get((planned, State(state))) if planned and applied else None,
+                TEXTS.validate_json(cells) if cells else (),
             )
+
+    def results(self) -> dict[Result, int]:
+        """How many creates and updates came to which result."""
+        counts: dict[Result, int] = {}
+        for act, state, count in self.connection.execute(
+            "SELECT act, state, count(*) FROM steps GROUP BY act, state"
+        ):
+            result = RESULTS.get((Act(act), State(state)))
+            if result is not None:
+                counts[result] = counts.get(result, 0) + count
+        return counts
 
     def count(self, table: str, column: str) -> dict[str, int]:
         """How often each value stands in a column of a table of the ledger."""
-        return dict(
-            self.connection.execute(
-                f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"  # noqa: S608
-            )
+        query = f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"  # noqa: S608
+        return {str(value): int(count) for value, count in self.read(query)}
+
+    def progress(self) -> dict[State, int]:
+        """How many of the planned creates and updates have come to each state."""
+        query = (
+            "SELECT state, count(*) FROM steps WHERE act IN ('create', 'update')"
+            " GROUP BY state ORDER BY state"
         )
+        return {State(state): int(count) for state, count in self.read(query)}

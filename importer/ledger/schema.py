@@ -22,7 +22,9 @@ CREATE TABLE columns (
   labels TEXT NOT NULL, how TEXT NOT NULL, samples TEXT NOT NULL
 ) STRICT;
 CREATE TABLE rows (row INTEGER PRIMARY KEY, fate TEXT NOT NULL) STRICT;
-CREATE TABLE cells (row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, cells TEXT NOT NULL) STRICT;
+CREATE TABLE cells (
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, cells TEXT NOT NULL
+) STRICT;
 CREATE TABLE problems (
   id INTEGER PRIMARY KEY, row INTEGER NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL,
   field TEXT NOT NULL, places TEXT NOT NULL, value TEXT NOT NULL, message TEXT NOT NULL,
@@ -32,15 +34,15 @@ CREATE INDEX problems_by_row ON problems (row);
 -- What is planned for a ready row, and how far it has come:
 -- planned -> intent -> applied | refused | held | unknown; unknown -> applied | planned | held
 CREATE TABLE steps (
-  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, act TEXT NOT NULL, primary_id TEXT NOT NULL,
-  before TEXT NOT NULL, after TEXT NOT NULL, changes TEXT NOT NULL, override TEXT NOT NULL,
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, act TEXT NOT NULL,
+  primary_id TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, changes TEXT NOT NULL, override TEXT NOT NULL,
   state TEXT NOT NULL
 ) STRICT;
 CREATE INDEX steps_by_state ON steps (state);
 -- What was in Alma just before a write, and what Alma answered: the ground for an undo.
 CREATE TABLE images (
-  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, before TEXT NOT NULL, sent TEXT NOT NULL,
-  answered TEXT NOT NULL
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, before TEXT NOT NULL,
+  sent TEXT NOT NULL, answered TEXT NOT NULL
 ) STRICT;
 -- Append-only; each hash covers the one before, so that an edit shows.
 CREATE TABLE entries (
@@ -67,12 +69,16 @@ def create(folder: Path) -> sqlite3.Connection:
         connection.executescript(TABLES)
         connection.execute(f"PRAGMA user_version = {VERSION}")
     except sqlite3.Error as error:
-        raise unwritable(folder, error) from error
+        raise unusable(folder, error) from error
     return connection
 
 
 def open_existing(folder: Path) -> sqlite3.Connection:
-    """The ledger of a run. Raises UsageError where there is none, or one of another version."""
+    """The ledger of a run.
+
+    Raises UsageError where there is none, where it is damaged, unfinished or of another version,
+    and LedgerError where the disk or the folder does not let it be opened.
+    """
     path = folder / FILE
     if not path.is_file():
         msg = f"{folder} is not a run: it holds no {FILE}. `importer runs` lists the runs."
@@ -81,20 +87,42 @@ def open_existing(folder: Path) -> sqlite3.Connection:
         connection = connect(path)
         with closing(connection.execute("PRAGMA user_version")) as cursor:
             version = cursor.fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        msg = f"{path} is damaged and cannot be read. Plan again from the roster."
-        raise UsageError(msg) from error
-    if version != VERSION:
-        connection.close()
-        msg = f"{path} was made by another version of the importer. Plan again from the roster."
-        raise UsageError(msg)
-    return connection
+    except sqlite3.Error as error:
+        raise unusable(folder, error) from error
+    if version == VERSION:
+        return connection
+    connection.close()
+    if version == 0:  # it is set last
+        raise unfinished(folder)
+    msg = f"{path} was made by another version of the importer. Plan again from the roster."
+    raise UsageError(msg)
 
 
-def unwritable(folder: Path, error: sqlite3.Error) -> LedgerError:
-    """What to raise where SQLite cannot write; nothing is sent without the ledger."""
+def unfinished(folder: Path) -> UsageError:
+    """What to raise for a run that was killed while it was being made."""
+    msg = f"The run {folder} was stopped before it was complete. Plan again."
+    return UsageError(msg)
+
+
+def unusable(folder: Path, error: sqlite3.Error) -> LedgerError | UsageError:
+    """What to raise where SQLite cannot go on; nothing is sent without the ledger."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        msg = f"{folder / FILE} is damaged and cannot be read. Plan again from the roster."
+        return UsageError(msg)
+    said = str(error).lower()
+    why = next((words for sign, words in _WHY.items() if sign in said), "the disk reports an error")
     msg = (
-        f"The run folder {folder} cannot be written ({error}). Nothing more was sent. "
+        f"The run's folder {folder} cannot be used: {why}. Nothing more was sent. "
         "Make room on the disk or check the folder, then run the same command again."
     )
     return LedgerError(msg)
+
+
+_WHY = {
+    "full": "the disk is full",
+    "readonly": "it may only be read",
+    "unable to open": "its ledger cannot be opened",
+    "locked": "another program holds its ledger",
+}
+"""What SQLite says, by a word of it, as a librarian would."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from importer.errors import Exit
@@ -34,7 +33,7 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         sent = counts[Act.CREATE] + 2 * counts[Act.UPDATE]
         calls = Calls(count=sent, seconds=round(sent / facts.rate) if facts.rate else 0)
     if ledger.was_applied:
-        results = Counter(life.result for life in ledger.lives() if life.result)
+        results = ledger.results()
         counts |= {result.value: results.get(result, 0) for result in Result}
         if results.get(Result.REFUSED):
             codes.add(Exit.REFUSED)

@@ -147,7 +147,7 @@ class RowLife:
     """A row, what was planned for it, and what became of it.
 
     `cells` are as they came, by position of the heading; they are kept for every row that comes
-    back or that is to be sent. `reason` is Alma's, where Alma refused.
+    back or that is to be sent.
     """
 
     row: int
@@ -157,11 +157,3 @@ class RowLife:
     changes: tuple[Change, ...] = ()
     result: Result | None = None
     cells: tuple[str, ...] = ()
-
-    @property
-    def comes_back(self) -> bool:
-        """Does the row go into the rejects, to be corrected or decided?"""
-        return self.fate in {Fate.REJECTED, Fate.REVIEW} or self.result in {
-            Result.REFUSED,
-            Result.HELD,
-        }

@@ -38,10 +38,9 @@ def returned(ledger: Ledger) -> Iterator[Returned]:
     """The rows that come back, in order. Roster and problems are read side by side, once."""
     groups = groupby(ledger.problems(), key=lambda problem: problem.origin.row)
     row, problems = next(groups, (None, iter(())))
-    for life in ledger.lives():
+    for life in ledger.returning():
         while row is not None and row < life.row:
             row, problems = next(groups, (None, iter(())))
-        if life.comes_back:
-            found = tuple(problems) if row == life.row else ()
-            ordered = tuple(sorted(found, key=lambda problem: not problem.severity.holds))
-            yield Returned(life.row, result_of(life), life.cells, ordered)
+        found = tuple(problems) if row == life.row else ()
+        ordered = tuple(sorted(found, key=lambda problem: not problem.severity.holds))
+        yield Returned(life.row, result_of(life), life.cells, ordered)

@@ -77,7 +77,7 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
     facts = ledger.facts
     creates: list[int] = []
     changes, outcomes = Changes(show_values), Outcomes(show_values)
-    for life in ledger.lives():
+    for life in ledger.planned():
         outcomes.add(life)
         changes.add(life.row, life.changes)
         if life.act is Act.CREATE:

@@ -70,7 +70,7 @@ def test_exactly_the_rows_that_come_back_are_in(keep: Keep, run: Callable[[], Ru
     """Rejected, held for review and refused rows are in, every other row is not."""
     ledger = keep(run())
     rows = [int(line[-4]) for line in table_of(book_of(ledger))[1:]]
-    assert rows == [life.row for life in ledger.lives() if life.comes_back]
+    assert rows == [life.row for life in ledger.returning()]
 
 
 def test_the_two_files_say_the_same(keep: Keep) -> None:
@@ -84,7 +84,7 @@ def test_the_rows_are_as_they_came(keep: Keep) -> None:
     ledger = keep(building.checked())
     heading, *lines = table_of(book_of(ledger))
     assert heading == [use.heading for use in building.COLUMNS] + list(ADDED)
-    lives = {life.row: life.cells for life in ledger.lives()}
+    lives = {life.row: life.cells for life in ledger.returning()}
     assert all(tuple(line[:-4]) == lives[int(line[-4])] for line in lines)
 
 
