@@ -35,8 +35,8 @@ CREATE INDEX problems_by_row ON problems (row);
 -- planned -> intent -> applied | refused | held | unknown; unknown -> applied | planned | held
 CREATE TABLE steps (
   row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, act TEXT NOT NULL,
-  primary_id TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, changes TEXT NOT NULL, override TEXT NOT NULL,
-  state TEXT NOT NULL
+  primary_id TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+  changes TEXT NOT NULL, override TEXT NOT NULL, state TEXT NOT NULL
 ) STRICT;
 CREATE INDEX steps_by_state ON steps (state);
 -- What was in Alma just before a write, and what Alma answered: the ground for an undo.
