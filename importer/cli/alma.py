@@ -58,6 +58,7 @@ class Stopping:
     def __init__(self) -> None:
         """Nobody has asked."""
         self.asked = False
+        self.at_once = False
 
     def __call__(self) -> bool:
         """Whether to begin nothing new."""
@@ -71,6 +72,7 @@ class Stopping:
 
         def hear(*_: object) -> None:
             if self.asked and task is not None:
+                self.at_once = True
                 task.cancel()
                 return
             self.asked = True

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from importer.cli.alma import Stopping, with_alma
 from importer.cli.output import now, operator, say
-from importer.errors import Exit, UsageError
+from importer.cli.progress import progress
+from importer.errors import AlmaError, Exit, ImporterError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import State
 from importer.pipeline import applying
+from importer.report.wording import command, rows
+from importer.writer.news import News, Stop, Told, Waiting
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
+    from importer.cli.progress import Advance
     from importer.ledger.ledger import Ledger
     from importer.model.policy import Brake
     from importer.model.run import RunFacts
-    from importer.writer.executor import Told
 
 
 def apply_run(
     ledger: Ledger, limit: int | None, allowed: frozenset[Brake], *, yes: bool
-) -> frozenset[Exit]:
-    """Carry out what is left of a run; the reasons for stopping early.
+) -> Stop | None:
+    """Carry out what is left of a run; why it ended early, if it did.
 
     Where nothing is left, nothing is sent, not even a question. Raises ImporterError.
     """
     from importer.settings import Settings
 
+    applying.check_is_plan(ledger)
+    left = applying.left_to_do(ledger)
+    if not left:
+        say("Everything of this plan is done; nothing was sent.")
+        return None
     settings = Settings.read()
     stopping = Stopping()
-    fates: Counter[State] = Counter()
-    left = applying.left_to_do(ledger)
     of = left if limit is None else min(left, limit)
     leave = applying.Leave(
         operator=operator(),
@@ -45,35 +53,80 @@ def apply_run(
         limit=limit,
         allowed=allowed,
     )
-    applying.check_is_plan(ledger)
-    if not left:
-        say("Everything of this plan is done; nothing was sent.")
-        return frozenset()
     applying.check_fresh(ledger, leave)
+    applying.check_room(ledger)
     journal = Journal(ledger, leave.operator, now)
     applying.check_brakes(ledger, journal, allowed)
+    _confirm(ledger.facts, of, yes=yes)
 
-    async def use(alma: Alma) -> frozenset[Exit]:
-        from dataclasses import replace
-
-        from importer.cli.progress import progress
-
+    async def use(alma: Alma) -> Stop | None:
         await applying.check_institution(ledger.facts, alma)
-        _confirm(ledger.facts, of, yes=yes)
         with progress("Applying") as advance, stopping.listening():
+            telling = replace(leave, tell=_Telling(advance, of, alma))
+            try:
+                return await applying.carry_out(ledger, alma, journal, telling)
+            except asyncio.CancelledError:
+                if not stopping.at_once:
+                    raise
+                return Stop(Exit.INTERRUPTED, "Stopped at once, as you asked.")
 
-            def tell(news: Told) -> None:
-                fates[news.state] += 1
-                done = min(of, sum(fates.values()))
-                refused = f"{fates[State.REFUSED]} refused" if fates[State.REFUSED] else ""
-                advance(done, of, " ".join(filter(None, (refused, alma.governor.notice))))
-
-            return await applying.carry_out(ledger, alma, journal, replace(leave, tell=tell))
-
-    return with_alma(settings, use)
+    try:
+        return with_alma(settings, use)
+    except AlmaError as error:  # before anything was sent
+        return Stop.by(error)
 
 
-def _confirm(facts: RunFacts, rows: int, *, yes: bool) -> None:
+class _Telling:
+    """Passes an apply's news on to the progress that is shown."""
+
+    def __init__(self, advance: Advance, of: int, alma: Alma) -> None:
+        self._advance = advance
+        self._of = of
+        self._alma = alma
+        self._states: dict[int, State] = {}
+
+    def __call__(self, news: News) -> None:
+        match news:
+            case Told(row, state):
+                self._states[row] = state
+                states = list(self._states.values())
+                done = sum(state not in applying.OPEN for state in states)
+                refused = states.count(State.REFUSED)
+                notes = (f"{refused} refused" if refused else "", self._alma.governor.notice)
+                self._advance(min(done, self._of), self._of, " ".join(filter(None, notes)))
+            case Waiting(waiting, seconds):
+                say(
+                    f"No clear answer for {rows(waiting)}. Alma gets {seconds:,.0f} s to finish "
+                    "what it may be at; then it is asked."
+                )
+
+
+def told(ledger: Ledger, stop: Stop, run: str) -> str:
+    """Why an apply ended early; what is done, what is not known, what is left, how to go on."""
+    lines = [stop.why]
+    if stop.daily:
+        lines.append(f"Midnight GMT is {_midnight(now()):%H:%M on %d %B} here.")
+    try:
+        counts = ledger.progress()
+    except ImporterError:
+        counts = {}
+    if counts:
+        unknown = counts.get(State.INTENT, 0) + counts.get(State.UNKNOWN, 0)
+        left = counts.get(State.PLANNED, 0)
+        done = sum(counts.values()) - unknown - left
+        asked = " (looked up first when you go on)" if unknown else ""
+        lines.append(f"Done: {done:,}. Outcome not known yet: {unknown:,}{asked}. Left: {left:,}.")
+    lines.append(f"To go on:\n  {command('apply', run)}")
+    return "\n".join(lines)
+
+
+def _midnight(moment: datetime) -> datetime:
+    """The next midnight GMT, in the zone of this moment."""
+    tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)
+
+
+def _confirm(facts: RunFacts, count: int, *, yes: bool) -> None:
     """In production, have the institution's code typed. Raises UsageError if it is not."""
     if yes or facts.alma is None or facts.alma.environment.lower() != "production":
         return
@@ -83,7 +136,7 @@ def _confirm(facts: RunFacts, rows: int, *, yes: bool) -> None:
             f"This writes to the production Alma of {code}; say --yes to do so without being asked."
         )
         raise UsageError(msg)
-    say(f"This writes {rows:,} records to the production Alma of {facts.alma.name or code}.")
+    say(f"This writes {rows(count)} to the production Alma of {facts.alma.name or code}.")
     say(f"Type the institution's code ({code}) to go on:")
     if sys.stdin.readline().strip() != code:
         msg = "That is another code. Nothing was sent."

@@ -93,7 +93,7 @@ def apply(
     as_json: Json = False,
 ) -> int:
     """Carry a saved plan out; run it again to go on where it stopped."""
-    from importer.cli.applying import apply_run
+    from importer.cli.applying import apply_run, told
     from importer.ledger.ledger import Ledger
     from importer.ledger.lock import held
     from importer.ledger.summary import summarise
@@ -101,8 +101,10 @@ def apply(
 
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, held(folder, operator(), now()):
-        stopped = apply_run(ledger, limit, frozenset(allow), yes=yes)
-        summary = summarise(ledger, stopped)
+        stop = apply_run(ledger, limit, frozenset(allow), yes=yes)
+        if stop is not None:
+            say(told(ledger, stop, run))
+        summary = summarise(ledger, frozenset({stop.exit} if stop else ()))
         return conclude(ledger, summary, as_json=as_json, show_values=show_values)
 
 

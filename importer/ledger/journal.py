@@ -1,7 +1,8 @@
 """The writing side of an apply: what is meant before it is sent, what came of it before it counts.
 
 Every method is one transaction that is on the disk when it returns, and appends one entry whose
-hash covers the entry before it.
+hash covers the entry before it. The hash of the last one is kept beside them, so that entries cut
+off at the end are missed too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from importer.ledger.ledger import TEXTS, State
+from importer.ledger.ledger import SENT, TEXTS, State
 from importer.model.plan import Act
 from importer.model.user import User
 
@@ -21,13 +22,24 @@ if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
     from importer.model.problem import Problem
 
+INTENT, ALLOWED = "intent", "allowed"
+"""Events of entries that are read again; those of what came of a step are named by its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that was meant: Alma's record just before it (None for a create), and its body."""
+
+    before: User | None
+    body: User
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A create or an update that is not settled.
+    """A step that is sent, as it stands.
 
-    `before` is None for a create. `attempts` counts earlier intents; `intended` is when the last
-    of them was written down, and `sent` what it meant to send.
+    `before` is Alma's record as the plan knew it, None for a create; `after` what was planned.
+    `attempts` counts the intents so far, and `sent` is the last of them.
     """
 
     row: int
@@ -38,8 +50,7 @@ class Pending:
     override: tuple[str, ...]
     state: State
     attempts: int = 0
-    intended: datetime | None = None
-    sent: User | None = None
+    sent: Write | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,10 @@ class JournalEntry:
 
 
 class Journal:
-    """The journal of one run. There is one at a time: see `lock.held`."""
+    """The journal of one run. There is one at a time: see `lock.held`.
+
+    Every method raises LedgerError where it cannot be written or read.
+    """
 
     def __init__(self, ledger: Ledger, operator: str, now: Callable[[], datetime]) -> None:
         """`now` gives the time with its zone."""
@@ -65,35 +79,38 @@ class Journal:
     def start(self, detail: str) -> None:
         """Say that an apply began; from now on the run counts as applied."""
         with self._ledger.transaction():
-            self._ledger.connection.execute(
-                "INSERT OR REPLACE INTO run VALUES ('applied', ?)", (self._now().isoformat(),)
-            )
+            self._keep("applied", self._now().isoformat())
             self._append(0, "apply", detail)
 
-    def pending(self, *states: State) -> Iterator[Pending]:
-        """The steps in these states, in row order."""
+    def waiting(self, *states: State) -> tuple[int, ...]:
+        """The rows whose step is to be sent and in one of these states, in order."""
         marks = ", ".join("?" * len(states))
-        rows = self._ledger.connection.execute(
-            "SELECT steps.row, act, primary_id, steps.before, after, override, state, sent,"  # noqa: S608
-            " (SELECT count(*) FROM entries WHERE entries.row = steps.row AND event = 'intent'),"
-            " (SELECT max(time) FROM entries WHERE entries.row = steps.row AND event = 'intent')"
-            " FROM steps LEFT JOIN images USING (row)"
-            f" WHERE state IN ({marks}) AND act IN ('create', 'update') ORDER BY steps.row",
-            states,
-        ).fetchall()
-        for row, act, primary_id, before, after, override, state, sent, attempts, intended in rows:
-            yield Pending(
-                row,
-                Act(act),
-                primary_id,
-                User.from_json(before) if before else None,
-                User.from_json(after),
-                TEXTS.validate_json(override),
-                State(state),
-                attempts,
-                datetime.fromisoformat(intended) if intended else None,
-                User.from_json(sent) if sent else None,
-            )
+        query = (
+            f"SELECT row FROM steps WHERE state IN ({marks})"  # noqa: S608
+            f" AND {SENT} ORDER BY row"
+        )
+        return tuple(row for (row,) in self._ledger.read(query, states))
+
+    def step(self, row: int) -> Pending:
+        """The step of a row, as it stands."""
+        query = (
+            "SELECT act, primary_id, steps.before, after, override, state, images.before, sent,"
+            " (SELECT count(*) FROM entries WHERE entries.row = steps.row AND event = ?)"
+            " FROM steps LEFT JOIN images USING (row) WHERE row = ?"
+        )
+        (found,) = self._ledger.read(query, (INTENT, row))
+        act, primary_id, before, after, override, state, overwritten, sent, attempts = found
+        return Pending(
+            row,
+            Act(act),
+            primary_id,
+            _user(before),
+            User.from_json(after),
+            TEXTS.validate_json(override),
+            State(state),
+            attempts,
+            Write(_user(overwritten), User.from_json(sent)) if sent else None,
+        )
 
     def intend(self, row: int, before: User | None, sent: User) -> None:
         """Write down what is about to be sent, and what it will overwrite."""
@@ -104,7 +121,7 @@ class Journal:
                 "INSERT OR REPLACE INTO images VALUES (?, ?, ?, '')",
                 (row, before.to_json() if before else "", body),
             )
-            self._append(row, "intent", hashlib.sha256(body.encode()).hexdigest())
+            self._append(row, INTENT, hashlib.sha256(body.encode()).hexdigest())
 
     def settle(
         self,
@@ -133,25 +150,37 @@ class Journal:
     def _state(self, row: int, state: State) -> None:
         self._ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
 
+    def _keep(self, name: str, value: str) -> None:
+        self._ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
+
     def _append(self, row: int, event: str, detail: str) -> None:
-        connection = self._ledger.connection
-        last = connection.execute("SELECT hash FROM entries ORDER BY id DESC LIMIT 1").fetchone()
         entry = (self._now().isoformat(), self._operator, row, event, detail)
-        connection.execute(
+        chained = _chained(_head(self._ledger), entry)
+        self._ledger.connection.execute(
             "INSERT INTO entries (time, operator, row, event, detail, hash)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (*entry, _chained(last[0] if last else "", entry)),
+            (*entry, chained),
         )
+        self._keep("head", chained)
 
 
-def _chained(previous: str, entry: tuple[str, str, int, str, str]) -> str:
+def _user(text: str | None) -> User | None:
+    return User.from_json(text) if text else None
+
+
+def _head(ledger: Ledger) -> str:
+    """The hash of the last entry, blank where there is none yet."""
+    return str(next(ledger.read("SELECT value FROM run WHERE name = 'head'"), ("",))[0])
+
+
+def _chained(previous: str, entry: tuple[object, ...]) -> str:
     text = json.dumps([previous, *entry], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
     """The entries of a run, or of one row, oldest first."""
-    for time, operator, number, event, detail in ledger.connection.execute(
+    for time, operator, number, event, detail in ledger.read(
         "SELECT time, operator, row, event, detail FROM entries"
         " WHERE ?1 IS NULL OR row = ?1 ORDER BY id",
         (row,),
@@ -160,12 +189,12 @@ def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
 
 
 def first_broken(ledger: Ledger) -> int | None:
-    """The number of the first entry that was changed after it was written, if any was."""
-    previous = ""
-    for number, *entry, chained in ledger.connection.execute(
+    """The number of the first entry that is not as it was written, or missing; None if all are."""
+    previous, last = "", 0
+    for number, *entry, chained in ledger.read(
         "SELECT id, time, operator, row, event, detail, hash FROM entries ORDER BY id"
     ):
         if _chained(previous, tuple(entry)) != chained:
             return int(number)
-        previous = chained
-    return None
+        previous, last = chained, int(number)
+    return None if previous == _head(ledger) else last + 1

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shlex
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from importer.errors import BrakeError, MappingError, StalePlanError, UsageError
-from importer.ledger.journal import Journal
+from importer.errors import (
+    BrakeError,
+    LedgerError,
+    MappingError,
+    StalePlanError,
+    UsageError,
+)
+from importer.ledger.journal import ALLOWED, Journal, history
 from importer.ledger.ledger import State
 from importer.model.policy import Brake
 from importer.model.problem import Origin
 from importer.planner.compare import same_as_sent
 from importer.planner.threeway import Conflict, three_way
-from importer.writer.executor import Executor, Told
+from importer.writer.executor import Executor
+from importer.writer.news import News, Stop
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
-    from importer.errors import Exit
     from importer.ledger.ledger import Ledger
     from importer.model.run import RunFacts
     from importer.model.user import User
 
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
 """The states of steps that an apply still has to do with."""
+
+ROOM_PER_ROW = 30_000
+"""Bytes on the disk for a row: its images and entries, three times over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class Leave:
     operator: str
     now: Callable[[], datetime]
     stopping: Callable[[], bool]
-    tell: Callable[[Told], None]
+    tell: Callable[[News], None]
     settle: float
     plan_days: int
     limit: int | None = None
@@ -62,12 +74,20 @@ class PlannersRules:
 
 def left_to_do(ledger: Ledger) -> int:
     """How many rows an apply of this run would still have to do with."""
-    marks = ", ".join("?" * len(OPEN))
-    found = ledger.connection.execute(
-        f"SELECT count(*) FROM steps WHERE act IN ('create', 'update') AND state IN ({marks})",  # noqa: S608
-        OPEN,
-    ).fetchone()
-    return int(found[0])
+    counts = ledger.progress()
+    return sum(counts.get(state, 0) for state in OPEN)
+
+
+def check_room(ledger: Ledger) -> None:
+    """Raises LedgerError where the disk has no room for what is left to be written down."""
+    needed = ROOM_PER_ROW * left_to_do(ledger)
+    if shutil.disk_usage(ledger.folder).free < needed:
+        msg = (
+            f"The disk of {ledger.folder} has too little room: this run needs about "
+            f"{needed / 1_000_000:,.1f} MB. Nothing was sent. Make room, then run the same "
+            "command again."
+        )
+        raise LedgerError(msg)
 
 
 def check_is_plan(ledger: Ledger) -> None:
@@ -90,21 +110,18 @@ def check_fresh(ledger: Ledger, leave: Leave) -> None:
 
 def check_brakes(ledger: Ledger, journal: Journal, allowed: frozenset[Brake]) -> None:
     """Raises BrakeError for the brakes that hold and were not let pass, now or before."""
-    for brake in sorted(allowed):
-        journal.note("allowed", brake)
-    passed = {
-        str(detail)
-        for (detail,) in ledger.connection.execute(
-            "SELECT detail FROM entries WHERE event = 'allowed'"
-        )
-    }
+    passed = {entry.detail for entry in history(ledger, 0) if entry.event == ALLOWED}
+    for brake in sorted(allowed - passed):
+        journal.note(ALLOWED, brake)
+    passed |= allowed
     holding = [finding for finding in ledger.facts.brakes if finding.brake not in passed]
     if holding:
         lines = [f"{finding.sentence} [{finding.brake}]" for finding in holding]
         flags = " ".join(f"--allow {finding.brake}" for finding in holding)
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
-            f"Nothing was sent. Look at the report; if it is meant, run again with {flags}"
+            f"Nothing was sent. Look at the report; if it is meant:\n"
+            f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
         )
         raise BrakeError(msg)
 
@@ -122,15 +139,17 @@ async def check_institution(facts: RunFacts, alma: Alma) -> None:
         raise StalePlanError(msg)
 
 
-async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) -> frozenset[Exit]:
-    """Do what is left of the plan; the reasons for stopping early, if any."""
+async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) -> Stop | None:
+    """Do what is left of the plan; why it ended early, if it did.
+
+    A ledger that cannot be written any more is such a reason: nothing was sent after that.
+    """
     facts = ledger.facts
     file = Path(facts.roster.path).name
 
     def origin(row: int) -> Origin:
         return Origin(file, facts.roster.sheet, row)
 
-    journal.start(f"limit {leave.limit}" if leave.limit is not None else "")
     executor = Executor(
         alma=alma,
         governor=alma.governor,
@@ -139,14 +158,18 @@ async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) 
         origin=origin,
         settle=leave.settle,
         sleep=asyncio.sleep,
-        now=leave.now,
+        clock=time.monotonic,
         passwords=passwords(facts),
         stopping=leave.stopping,
         tell=leave.tell,
     )
-    stopped = await executor.run(leave.limit)
-    journal.note("paused" if left_to_do(ledger) else "finished", "")
-    return stopped
+    try:
+        journal.start(f"limit {leave.limit}" if leave.limit is not None else "")
+        stop = await executor.run(leave.limit)
+        journal.note("paused" if left_to_do(ledger) else "finished", "")
+    except LedgerError as error:
+        return Stop.by(error)
+    return stop
 
 
 def passwords(facts: RunFacts) -> dict[int, str]:

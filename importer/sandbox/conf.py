@@ -68,11 +68,11 @@ def libraries(institution: Institution, call: Call) -> Reply:
 
 
 def general(institution: Institution, call: Call) -> Reply:
-    """GET /conf/general: which institution this is, and that it is a sandbox."""
+    """GET /conf/general: which institution this is, and that it is a sandbox, if it is one."""
     shown: Json = {
         "institution": {"value": INSTITUTION[0], "desc": INSTITUTION[1]},
         "alma_url": f"http://{call.headers.get('Host', '127.0.0.1')}",
-        "environment_type": "SANDBOX",
+        "environment_type": institution.switches["environment"].upper(),
         "default_language": {"value": "en", "desc": "English"},
     }
     return _reply(institution, call, "general", shown)

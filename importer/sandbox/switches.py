@@ -72,6 +72,7 @@ SWITCHES: dict[str, Switch] = {
         ("standard", "single", "wrapped", "text-flag", "older", "bare"),
         "The variant of the JSON error envelope.",
     ),
+    "environment": Switch(("sandbox", "production"), "What /conf/general says that this Alma is."),
     "default-format": Switch(("xml", "json"), "The format of an answer when Accept names none."),
 }
 

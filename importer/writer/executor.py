@@ -8,11 +8,11 @@ which a late write may still arrive.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
+from importer.alma.answers import NotFoundError
 from importer.alma.spread import spread
 from importer.errors import (
     AccessError,
@@ -27,6 +27,16 @@ from importer.errors import (
 from importer.ledger.ledger import State
 from importer.model.plan import Act
 from importer.writer import findings
+from importer.writer.news import News, Stop, Told, Waiting
+from importer.writer.verdict import (
+    Absent,
+    Arrived,
+    Comparing,
+    Contested,
+    Vanished,
+    is_of,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
@@ -39,34 +49,21 @@ ATTEMPTS = 3
 """How often one row is sent, where Alma says each time that it did not arrive."""
 
 FAILURES_IN_A_ROW = 5
-"""After so many writes without a clear answer nothing more is sent: Alma is not well."""
+"""After so many calls without a clear answer nothing more is sent: Alma is not well."""
 
+GLANCE = 0.2
+"""Seconds between two looks at whether the operator wants to stop, while there is only waiting."""
 
-class Comparing(Protocol):
-    """How records are compared; the planner's own rules, handed in."""
-
-    def reconcile(self, before: User, after: User, now: User) -> User | None:
-        """The body to put, if the record is now another one than planned; None on a conflict."""
-
-    def kept(self, before: User | None, sent: User, answered: User) -> tuple[str, ...]:
-        """The fields that were sent and that Alma holds otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One row's news, for progress: its state after a step."""
-
-    row: int
-    act: Act
-    state: State
+DOUBTFUL = (State.INTENT, State.UNKNOWN)
+"""States of a write that may or may not have arrived."""
 
 
 @dataclass
 class Executor:
     """One invocation of `apply` over a run's journal.
 
-    `settle` is in seconds. `passwords` are read from the roster, by row, and never kept.
-    `stopping` says whether the operator wants to stop; rows under way are finished.
+    `settle` is in seconds, `clock` is monotonic. `passwords` are read from the roster, by row, and
+    never kept. `stopping` says whether the operator wants to stop; rows under way are finished.
     """
 
     alma: Alma
@@ -76,45 +73,59 @@ class Executor:
     origin: Callable[[int], Origin]
     settle: float
     sleep: Callable[[float], Awaitable[None]]
-    now: Callable[[], datetime]
+    clock: Callable[[], float]
     passwords: Mapping[int, str]
     stopping: Callable[[], bool]
-    tell: Callable[[Told], None]
+    tell: Callable[[News], None]
     _failures: int = field(default=0, init=False)
+    _trouble: str = field(default="", init=False)
+    _doubt: float = field(default=0, init=False)
 
-    async def run(self, limit: int | None = None) -> frozenset[Exit]:
-        """Carry out what is not settled, `limit` rows at most; the reasons for stopping early.
+    async def run(self, limit: int | None = None) -> Stop | None:
+        """Carry out what is not settled, `limit` rows at most; why it ended early, if it did.
 
         Raises LedgerError where the journal cannot be written; nothing is sent without it.
         """
+        # A write of an earlier invocation counts as sent just now: its own time was told by a
+        # clock that may have been set since.
+        self._doubt = self.clock()
         try:
-            await self._verify_all()
-            rows = [step.row for step in self.journal.pending(State.PLANNED)][:limit]
-            chosen = set(rows)
-            for _ in range(ATTEMPTS):
-                todo = [s for s in self.journal.pending(State.PLANNED) if s.row in chosen]
-                if not todo or self.stopping():
-                    break
-                await self._each(todo, self._send)
-                await self._verify_all()
-        except AccessError as error:
-            self.journal.note("stopped", str(error))
-            return frozenset({Exit.ACCESS})
+            stop = await self._run(limit)
         except AlmaError as error:
-            self.journal.note("stopped", str(error))
-            return frozenset({Exit.STOPPED})
-        if self.stopping():
-            return frozenset({Exit.INTERRUPTED})
-        left = any(step.row in chosen for step in self.journal.pending(State.PLANNED))
-        return frozenset({Exit.STOPPED} if left else ())
+            stop = Stop.by(error)
+        if stop is not None:
+            self.journal.note("stopped", stop.why)
+        return stop
+
+    async def _run(self, limit: int | None) -> Stop | None:
+        await self._verify_all()
+        chosen = self.journal.waiting(State.PLANNED)[:limit]
+        for _ in range(ATTEMPTS):
+            todo = self._left_of(chosen)
+            if not todo or self.stopping():
+                break
+            await self._each(todo, self._send)
+            await self._verify_all()
+        open_rows = len(self._left_of(chosen)) + len(self.journal.waiting(*DOUBTFUL))
+        if open_rows and not self.stopping():
+            return Stop(
+                Exit.STOPPED,
+                f"Alma gave no clear answer for {open_rows} rows, though each was tried several "
+                f"times. The last reason: {self._trouble}",
+            )
+        return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
+
+    def _left_of(self, chosen: tuple[int, ...]) -> tuple[int, ...]:
+        planned = set(self.journal.waiting(State.PLANNED))
+        return tuple(row for row in chosen if row in planned)
 
     async def _each(
-        self, steps: Iterable[Pending], worker: Callable[[Pending], Awaitable[State]]
+        self, rows: Iterable[int], worker: Callable[[Pending], Awaitable[State]]
     ) -> None:
-        async def one(step: Pending) -> None:
-            self.tell(Told(step.row, step.act, await worker(step)))
+        async def one(row: int) -> None:
+            self.tell(Told(row, await worker(self.journal.step(row))))
 
-        unstopped = (step for step in steps if not self.stopping())
+        unstopped = (row for row in rows if not self.stopping())
         async with aclosing(spread(self.governor, unstopped, one)) as running:
             async for _ in running:
                 pass
@@ -123,99 +134,148 @@ class Executor:
 
     async def _send(self, step: Pending) -> State:
         try:
-            match step.act:
-                case Act.CREATE:
-                    return await self._create(step)
-                case Act.UPDATE:
-                    return await self._update(step)
-                case Act.UNCHANGED | Act.LEFT_ALONE as idle:
-                    msg = f"a step to {idle} is never sent"
-                    raise AssertionError(msg)
-                case _ as never:
-                    assert_never(never)
+            return await self._attempt(step)
         except RefusedError as refusal:
             self._failures = 0
-            problems = [findings.refused(self.origin(step.row), refusal)]
-            detail = f"{refusal.code} {refusal.tracking_id}".strip()
-            return self._settle(step, State.REFUSED, detail, problems=problems)
-        except (ThrottledError, UnavailableError, DailyLimitError, AccessError) as error:
-            # Nothing was processed: the row is as it was before.
-            self._settle(step, State.PLANNED, str(error))
-            if isinstance(error, UnavailableError):
-                self._count_failure(error)
-                return State.PLANNED
-            raise
+            if not (step.act is Act.CREATE and step.attempts and refusal.code in findings.TAKEN):
+                return self._refuse(step, refusal)
+            taken = refusal
         except UnknownOutcomeError as error:
+            self._doubt = self.clock()
             self._settle(step, State.UNKNOWN, str(error))
             self._count_failure(error)
             return State.UNKNOWN
+        except UnavailableError as error:
+            self._settle(step, State.PLANNED, str(error))  # nothing was processed
+            self._count_failure(error)
+            return State.PLANNED
+        except (ThrottledError, DailyLimitError, AccessError) as error:
+            self._settle(step, State.PLANNED, str(error))  # nor here
+            raise
+        # It may be our own user, that arrived late: not a failure before Alma was asked.
+        return await self._verify(step, taken)
+
+    async def _attempt(self, step: Pending) -> State:
+        match step.act:
+            case Act.CREATE:
+                return await self._create(step)
+            case Act.UPDATE:
+                return await self._update(step)
+            case Act.DELETE:
+                return await self._delete(step)
+            case Act.UNCHANGED | Act.LEFT_ALONE as idle:
+                msg = f"a step to {idle} is never sent"
+                raise AssertionError(msg)
+            case _ as never:
+                assert_never(never)
 
     async def _create(self, step: Pending) -> State:
         self.journal.intend(step.row, None, step.after)
         body = step.after
         if password := self.passwords.get(step.row):
             body = body.model_copy(update={"password": password})
-        try:
-            answered = await self.alma.create_user(body)
-        except RefusedError as refusal:
-            if step.attempts and refusal.code in findings.TAKEN:
-                # It may be our own, that arrived late: not a failure before Alma was asked.
-                return await self._verify(step)
-            raise
+        answered = await self.alma.create_user(body)
         return self._done(step, None, step.after, answered)
 
     async def _update(self, step: Pending) -> State:
-        planned_before = step.before or step.after
         current = await self.alma.get_user(step.primary_id)
-        if current is None:
-            problem = findings.vanished(self.origin(step.row))
-            return self._settle(step, State.HELD, problem.message, problems=[problem])
-        body = self.comparing.reconcile(planned_before, step.after, current)
+        if current is None or not is_of(step, current):
+            return self._hold(step, findings.vanished(self.origin(step.row)))
+        body = self.comparing.reconcile(step.before or step.after, step.after, current)
         if body is None:
-            problem = findings.changed(self.origin(step.row))
-            return self._settle(step, State.HELD, problem.message, problems=[problem])
+            return self._hold(step, findings.changed(self.origin(step.row)))
         if body == current:
-            return self._settle(step, State.APPLIED, "was so already")
+            return self._settle(step, State.APPLIED, "was so already", answered=current)
         self.journal.intend(step.row, current, body)
-        answered = await self.alma.update_user(step.primary_id, body, step.override)
+        try:
+            answered = await self.alma.update_user(step.primary_id, body, step.override)
+        except NotFoundError:
+            self._failures = 0
+            return self._hold(step, findings.vanished(self.origin(step.row)))
         return self._done(step, current, body, answered)
 
-    def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
+    async def _delete(self, step: Pending) -> State:
+        current = await self.alma.get_user(step.primary_id)
+        if current is None or not is_of(step, current):
+            return self._settle(step, State.APPLIED, "was gone already")
+        planned = step.before or step.after
+        kept = self.comparing.kept
+        if kept(None, planned, current) or kept(None, current, planned):
+            return self._hold(step, findings.changed(self.origin(step.row)))
+        self.journal.intend(step.row, current, current)
+        with suppress(NotFoundError):  # somebody was faster
+            await self.alma.delete_user(step.primary_id)
         self._failures = 0
-        kept = self.comparing.kept(before, sent, answered)
-        problems = [findings.kept(self.origin(step.row), path) for path in kept]
-        return self._settle(step, State.APPLIED, answered=answered, problems=problems)
+        return self._settle(step, State.APPLIED)
+
+    def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
+        if not is_of(step, answered):
+            msg = "Alma answered with another user than the one that was sent"
+            raise UnknownOutcomeError(msg)
+        self._failures = 0
+        return self._apply(step, "", self.comparing.kept(before, sent, answered), answered)
 
     # asking what became of a write
 
     async def _verify_all(self) -> None:
         """Ask Alma about every write whose outcome is not known, once it has had its time."""
-        doubtful = tuple(self.journal.pending(State.INTENT, State.UNKNOWN))
-        if not doubtful or self.stopping():
+        doubtful = self.journal.waiting(*DOUBTFUL)
+        if not doubtful:
             return
-        newest = max(step.intended for step in doubtful if step.intended)
-        wait = self.settle - (self.now() - newest).total_seconds()
-        await self.sleep(max(0.0, min(wait, self.settle)))
+        until = self._doubt + self.settle
+        if until > self.clock():
+            self.tell(Waiting(len(doubtful), until - self.clock()))
+        while (left := until - self.clock()) > 0 and not self.stopping():
+            await self.sleep(min(left, GLANCE))
         await self._each(doubtful, self._verify)
 
-    async def _verify(self, step: Pending) -> State:
-        found = await self.alma.get_user(step.primary_id)
-        sent = step.sent or step.after
-        if step.act is Act.CREATE:
-            if found is None:
+    async def _verify(self, step: Pending, taken: RefusedError | None = None) -> State:
+        """Settle a doubtful write; `taken` is Alma's refusal of its repetition, if there was one.
+
+        Where Alma does not answer, the write stays doubtful.
+        """
+        try:
+            found = await self.alma.get_user(step.primary_id)
+        except AlmaError as error:
+            self._settle(step, State.UNKNOWN, str(error))
+            if isinstance(error, UnavailableError):
+                self._count_failure(error)
+            elif not isinstance(error, RefusedError):
+                raise
+            self._trouble = str(error)
+            return State.UNKNOWN
+        return self._judge(step, found, taken)
+
+    def _judge(self, step: Pending, found: User | None, taken: RefusedError | None) -> State:
+        origin = self.origin(step.row)
+        match verdict(step, found, self.comparing):
+            case Arrived(kept):
+                return self._apply(step, "is in Alma", kept, found)
+            case Absent() if taken is not None:
+                return self._refuse(step, taken)
+            case Absent():
                 return self._settle(step, State.PLANNED, "is not in Alma")
-            ours = (found.primary_id or "").casefold() == step.primary_id.casefold()
-            if ours and not self.comparing.kept(None, sent, found):
-                return self._settle(step, State.APPLIED, "is in Alma", answered=found)
-            problem = findings.exists_otherwise(self.origin(step.row))
-            return self._settle(step, State.HELD, problem.message, problems=[problem])
-        if found is not None:
-            before = step.before or sent
-            if not self.comparing.kept(before, sent, found):
-                return self._settle(step, State.APPLIED, "is in Alma", answered=found)
-            if self.comparing.reconcile(before, sent, found) is not None:
-                return self._settle(step, State.PLANNED, "is not in Alma")
-        problem = findings.changed(self.origin(step.row))
+            case Vanished():
+                return self._hold(step, findings.vanished(origin))
+            case Contested() if step.act is Act.CREATE:
+                return self._hold(step, findings.exists_otherwise(origin))
+            case Contested():
+                return self._hold(step, findings.changed_after(origin))
+
+    # writing down what came of a step
+
+    def _apply(
+        self, step: Pending, detail: str, kept: tuple[str, ...], answered: User | None
+    ) -> State:
+        problems = [findings.kept(self.origin(step.row), path) for path in kept]
+        return self._settle(step, State.APPLIED, detail, answered=answered, problems=problems)
+
+    def _refuse(self, step: Pending, refusal: RefusedError) -> State:
+        problems = [findings.refused(self.origin(step.row), refusal)]
+        detail = f"{refusal.code} {refusal.tracking_id}".strip()
+        return self._settle(step, State.REFUSED, detail, problems=problems)
+
+    def _hold(self, step: Pending, problem: Problem) -> State:
         return self._settle(step, State.HELD, problem.message, problems=[problem])
 
     def _settle(
@@ -232,5 +292,10 @@ class Executor:
 
     def _count_failure(self, error: AlmaError) -> None:
         self._failures += 1
+        self._trouble = str(error)
         if self._failures >= FAILURES_IN_A_ROW:
-            raise error
+            msg = (
+                f"Alma gave no clear answer {self._failures} times in a row, so nothing more was "
+                f"sent. The last reason: {error}"
+            )
+            raise UnavailableError(msg)

@@ -46,6 +46,16 @@ def changed(origin: Origin) -> Problem:
     )
 
 
+def changed_after(origin: Origin) -> Problem:
+    """The update's answer was lost, and the record is now neither as before nor as it was sent."""
+    return Problem.of(
+        Code.CHANGED_IN_ALMA,
+        origin,
+        "The answer to this update was lost, and someone changed the record in Alma since; "
+        "parts of the update may be there.",
+    )
+
+
 def exists_otherwise(origin: Origin) -> Problem:
     """A create whose answer was lost, and Alma now holds something else under the identifier."""
     return Problem.of(
