@@ -170,9 +170,10 @@ class _Compiler:
 
     def _steps(self, rule: FieldRule, step: Rule, key: str) -> Iterator[Step]:
         parts = [Step(clean.converter(part), clean.selects(part)) for part in step.clean]
-        if rule.field.path in _IDENTIFIERS and _lone_cells(step):
+        tidied = _TIDIED.get(rule.field.path)
+        if tidied is not None and _lone_cells(step):
             apart = any(part.split or part.replace for part in step.clean)
-            parts.insert(len(parts) if apart else 0, Step(links.tidy))
+            parts.insert(len(parts) if apart else 0, Step(tidied))
         yield from parts
         if step.lookup is not None:
             yield Step(self.mapping.tables[step.lookup].convert)

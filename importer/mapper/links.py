@@ -31,6 +31,11 @@ def tidy(text: str) -> Reading:
     return whole, Finding(Code.WHITESPACE_REMOVED, message)
 
 
+def tidy_email(text: str) -> Reading:
+    """The same for an e-mail address; what is not one address stays as it is, to be seen so."""
+    return tidy(text) if text.count("@") == 1 else (text, None)
+
+
 def id_steps(rule: IdRule) -> tuple[Convert, ...]:
     """What an `ids:` rule does to the cells of its column."""
     unwanted = str.maketrans("", "", rule.strip)

@@ -130,3 +130,14 @@ def test_a_very_long_text_is_not_searched(tmp_path: Path) -> None:
     rule = 'job_description: {from: <X>, clean: [{replace: {find: "a", with: ""}}]}'
     candidates = Bench(tmp_path, rule, columns="X").map(("a" * 5000,))
     assert told(candidates.problems) == [(2, "cell-too-long", "job_description")]
+
+
+def test_what_is_not_one_address_stays_as_it_was_typed(tmp_path: Path) -> None:
+    """Removing its blanks would only hide what is wrong with it."""
+    record = "contact_info: {email: [{email_address: <E>, email_type: work}]}"
+    bench = Bench(tmp_path, record, columns="E")
+    label = "contact_info.email[0].email_address"
+    assert bench.values(label, "hugo at x.org", "a@x.org b@x.org") == [
+        "hugo at x.org",
+        "a@x.org b@x.org",
+    ]
