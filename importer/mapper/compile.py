@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "RunVariables", "compile_mapping"]
 
-_IDENTIFIERS = frozenset(
-    {"primary_id", "user_identifier.value", "contact_info.email.email_address"}
-)
+_TIDIED = {
+    "primary_id": links.tidy,
+    "user_identifier.value": links.tidy,
+    "contact_info.email.email_address": links.tidy_email,
+}
 """Fields that hold no blanks."""
 
 
