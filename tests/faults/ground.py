@@ -1,0 +1,372 @@
+"""A plan to break, the Alma that it is for, and what must be true whatever breaks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from urllib.request import Request, urlopen
+
+from importer.errors import Exit
+from importer.ledger.journal import Journal, first_broken, history
+from importer.ledger.ledger import Ledger, State
+from importer.sandbox.server import Options, running
+from tests.faults.driver import Order
+from tests.pipeline.runs import MAPPINGS, ROOT
+
+HEADINGS = "Barcode,First Name,Middle,Last Name,Patron Type,Email,Alternate Email,Phone,Street,Apt,"
+HEADINGS += "City,State,ZIP,DOB,Expires,Comments"
+FIRST = ("Ana", "Boris", "Chloe", "Dmitri", "Esther", "Farid", "Greta", "Hugo", "Ingrid", "Jamal",
+         "Keiko", "Lars", "Mina", "Nadia", "Oskar", "Petra", "Quinn", "Rosa", "Silas", "Tuula",
+         "Ugo", "Vera", "Wanda", "Xavier", "Yara", "Zoltan", "Amara", "Bruno", "Celia",
+         "Dorian")  # fmt: skip
+LAST = ("Abernathy", "Bystrom", "Castellanos", "Dufresne", "Eriksen", "Fontaine", "Guzman",
+        "Hallberg", "Ishikawa", "Jankowski", "Kowalczyk", "Lindqvist", "Mbeki", "Novotny", "Okafor",
+        "Petrov", "Quintero", "Rasmussen", "Saavedra", "Thorvald", "Ulrich", "Vasquez", "Whitfield",
+        "Xiong", "Yamamoto", "Zielinski", "Achterberg", "Brandeis", "Crowfoot",
+        "Delacroix")  # fmt: skip
+
+ROWS = 30
+"""Half of them are in Alma already when the roster is planned."""
+
+VOLATILE = frozenset({"modified", "edited", "created_date", "created_by", "status_date", "link"})
+"""What Alma writes by itself, by the clock."""
+
+SETTLE = 0.3
+LATE = 0.1
+"""Seconds; a late write comes well within the time that it is given."""
+
+AGAIN = frozenset({Exit.STOPPED, Exit.INTERRUPTED})
+"""Exit codes after which the same command goes on."""
+
+Record = dict[str, Any]
+
+
+def barcode(number: int) -> str:
+    """The primary identifier of one of the invented people."""
+    return f"200011234{number:05}"
+
+
+def line(number: int, mail: str = "mail.example.org") -> str:
+    """A row of the roster about one of them."""
+    name = f"{FIRST[number % 30]},,{LAST[number % 30]}"
+    return (
+        f"{barcode(number)},{name},Community,patron{number}@{mail},,605-555-{100 + number:04},"
+        f"{number} Maple St,,Northfield,SD,57001,0{number % 9 + 1}/1{number % 9}/19{50 + number},"
+        "08/31/2035,"
+    )
+
+
+def roster(path: Path, lines: list[str]) -> Path:
+    """A roster of these rows."""
+    path.write_text("\n".join((HEADINGS, *lines)) + "\n", "utf-8")
+    return path
+
+
+def clean(value: object) -> object:
+    """A record without what Alma writes by the clock."""
+    if isinstance(value, Mapping):
+        return {
+            name: clean(part)
+            for name, part in value.items()
+            if name not in VOLATILE and part not in (None, [], "")
+        }
+    return [clean(part) for part in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class House:
+    """A sandbox, by its back door."""
+
+    host: str
+
+    def call(self, method: str, path: str, body: object = None) -> bytes:
+        """A call to the sandbox, to Alma's API with the key."""
+        sent = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        request = Request(  # noqa: S310  loopback
+            self.host + path,
+            data=None if body is None else sent,
+            method=method,
+            headers={"Authorization": "apikey sandbox", "Content-Type": "application/json"},
+        )
+        with urlopen(request) as answer:  # noqa: S310  loopback
+            return bytes(answer.read())
+
+    def state(self) -> dict[str, Record]:
+        """Every user, by primary identifier."""
+        users = json.loads(self.call("GET", "/_sandbox/state"))["users"]
+        return {user["primary_id"]: user for user in users}
+
+    def log(self) -> list[Record]:
+        """The calls to Alma so far."""
+        return [json.loads(text) for text in self.call("GET", "/_sandbox/log").splitlines()]
+
+    def writes(self) -> list[Record]:
+        """Those that changed something."""
+        return [call for call in self.log() if call["applied"] and call["method"] != "GET"]
+
+    def faults(self, rules: str = "") -> None:
+        """What goes wrong from now on."""
+        self.call("POST", "/_sandbox/faults", rules)
+
+    def edit(self, primary_id: str, **fields: object) -> None:
+        """Staff change fields of a user."""
+        self.call("PATCH", f"/_sandbox/users/{primary_id}", fields)
+
+    def forget_log(self) -> None:
+        """Begin the log anew."""
+        self.call("DELETE", "/_sandbox/log")
+
+
+class Driver:
+    """The process that carries orders out; see `driver`."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.driver"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def carry_out(self, order: Order) -> int:
+        """The exit code, or the signal as a negative number."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(order.model_dump_json() + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End it."""
+        with self._process:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+
+@dataclass
+class Trial:
+    """One life of the plan, in a folder and an Alma of its own."""
+
+    folder: Path
+    house: House
+    driver: Driver
+    run: str = "run"
+    environ: dict[str, str] = field(default_factory=dict)
+    exits: list[int] = field(default_factory=list)
+
+    def type(self, *arguments: str, **faults: Any) -> int:
+        """Type a command; the exit code, or the signal as a negative number."""
+        order = Order(
+            arguments=arguments,
+            folder=self.folder,
+            environ={
+                "ALMA_BASE_URL": self.house.host,
+                "ALMA_API_KEY": "sandbox",
+                "ALMA_SETTLE": str(SETTLE),
+                **self.environ,
+            },
+            **faults,
+        )
+        code = self.driver.carry_out(order)
+        self.exits.append(code)
+        assert code not in {Exit.BUG, 99}, self.err
+        assert "Traceback" not in self.err
+        return code
+
+    def apply(self, *flags: str, **faults: Any) -> int:
+        """Apply the run."""
+        return self.type("apply", self.run, *flags, **faults)
+
+    def finish(self, **faults: Any) -> int:
+        """Apply the run until it is done."""
+        for _ in range(30):
+            code = self.apply(**faults)
+            if code >= 0 and code not in AGAIN:
+                return code
+        raise AssertionError(self.err)
+
+    @property
+    def err(self) -> str:
+        """What the last command said."""
+        return (self.folder / "err.txt").read_text("utf-8")
+
+    @property
+    def out(self) -> str:
+        """What the last command printed for machines."""
+        return (self.folder / "out.txt").read_text("utf-8")
+
+    @property
+    def points(self) -> list[str]:
+        """The points that the last command came to."""
+        return (self.folder / "trail.txt").read_text("utf-8").splitlines()
+
+    def results(self) -> dict[int, str]:
+        """What became of each row, by the ledger."""
+        with Ledger.open(self.folder / self.run) as ledger:
+            return {life.row: str(life.result or "") for life in ledger.planned()}
+
+    def counts(self) -> Counter[str]:
+        """How often each."""
+        return Counter(self.results().values())
+
+    def progress(self) -> dict[State, int]:
+        """How far the run's steps have come."""
+        with Ledger.open(self.folder / self.run) as ledger:
+            return ledger.progress()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The plan before anything of it is done, and how it ends where nothing goes wrong."""
+
+    folder: Path
+    driver: Driver
+    planned: frozenset[str]
+    before: dict[str, Record]
+    results: dict[int, str]
+    after: dict[str, Record]
+
+    @contextmanager
+    def trial(self, folder: Path, **options: Any) -> Iterator[Trial]:
+        """A new life of the plan."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        with _house(folder, **options) as house:
+            yield Trial(folder, house, self.driver)
+
+    def violations(self, trial: Trial) -> list[str]:
+        """The invariants that a run which is done breaks, as sentences; none if all hold."""
+        return [*self._accounts(trial), *self._alma(trial), *_images(self, trial), *_still(trial)]
+
+    def _accounts(self, trial: Trial) -> Iterator[str]:
+        results = trial.results()
+        open_rows = [row for row, result in results.items() if result in {"unknown", "not_sent"}]
+        if open_rows:
+            yield f"I1: rows {open_rows} have no final state"
+        for row, expected in self.results.items():
+            if results.get(row) != expected:
+                yield f"I2, I3, I7: row {row} is {results.get(row)}, uninterrupted {expected}"
+        summary = json.loads((trial.folder / trial.run / "summary.json").read_text("utf-8"))
+        ends = ("created", "updated", "refused", "held", "unknown", "not_sent")
+        if sum(summary[end] for end in ends) != summary["create"] + summary["update"]:
+            yield "I1: the counts do not add up"
+        with Ledger.open(trial.folder / trial.run) as ledger:
+            if first_broken(ledger) is not None:
+                yield "the journal's chain is broken"
+
+    def _alma(self, trial: Trial) -> Iterator[str]:
+        state = trial.house.state()
+        if state.keys() != self.after.keys():
+            yield f"I2, I3, I6: other users in Alma: {sorted(state.keys() ^ self.after.keys())}"
+        for primary_id, record in state.items():
+            if clean(record) != clean(self.after.get(primary_id)):
+                yield f"I2, I4, I7: {primary_id} is not as in an uninterrupted run"
+        for primary_id, record in self.before.items():
+            if primary_id not in self.planned and state.get(primary_id) != record:
+                yield f"I6: {primary_id} is not in the plan and was written"
+        writes = Counter(_target(call) for call in trial.house.writes())
+        expected = Counter(self.results.values())
+        if writes.pop("POST", 0) != expected["created"]:
+            yield "I4: other creates than those that are reported"
+        if writes.total() != expected["updated"] or any(n > 1 for n in writes.values()):
+            yield f"I4, I6: other updates than those that are reported: {writes}"
+
+
+def _target(call: Record) -> str:
+    path = call["path"].partition("?")[0]
+    return "POST" if call["method"] == "POST" else unquote(path.rpartition("/")[2])
+
+
+def _images(ground: Ground, trial: Trial) -> Iterator[str]:
+    with Ledger.open(trial.folder / trial.run) as ledger:
+        journal = Journal(ledger, "", lambda: ledger.facts.started)
+        for row, result in ground.results.items():
+            if result != "updated":
+                continue
+            step = journal.step(row)
+            events = [entry.event for entry in history(ledger, row)]
+            image = step.sent.before if step.sent else None
+            if image is None or events.index("intent") > events.index("applied"):
+                yield f"I5: row {row} was written without a before-image"
+            elif clean(json.loads(image.to_json())) != clean(ground.before[step.primary_id]):
+                yield f"I5: the before-image of row {row} is not what was there"
+
+
+def _still(trial: Trial) -> Iterator[str]:
+    calls = len(trial.house.log())
+    trial.apply()
+    if len(trial.house.log()) != calls:
+        yield "I8: applied again, something was sent"
+
+
+@contextmanager
+def _house(folder: Path, **options: Any) -> Iterator[House]:
+    """A folder's Alma, running."""
+    with running(Options(rate=None, db=folder / "alma.db", **options)) as base_url:
+        yield House(base_url.removesuffix("/almaws/v1"))
+
+
+def lay(folder: Path, driver: Driver) -> Ground:
+    """Plan the roster, let staff change things, and carry it out once without any trouble.
+
+    One create is refused, as its identifier has become another user's barcode; of the updates one
+    is held because staff changed the same field, one because the user is gone, and one goes
+    around a note that staff have added.
+    """
+    template = folder / "template"
+    template.mkdir()
+    half = ROWS // 2
+    known = roster(template / "known.csv", [line(n) for n in range(half)])
+    whole = roster(
+        template / "roster.csv",
+        [line(n, "example.org" if n < half else "mail.example.org") for n in range(ROWS)],
+    )
+    mapping = str(MAPPINGS / "community.yaml")
+    with _house(template) as house:
+        trial = Trial(template, house, driver)
+        for number in (500, 501):
+            house.call("POST", "/almaws/v1/users", bystander(number))
+        assert trial.type("plan", str(known), "-m", mapping, "-o", "first") == 0, trial.err
+        assert trial.type("apply", "first") == 0, trial.err
+        assert trial.type("plan", str(whole), "-m", mapping, "-o", "run") == 0, trial.err
+        house.edit(barcode(1), contact_info=_other_mail(house, barcode(1)))
+        house.call("DELETE", f"/almaws/v1/users/{barcode(2)}")
+        note = {"note_type": {"value": "LIBRARY"}, "note_text": "Lent an umbrella"}
+        house.edit(barcode(3), user_note=[*house.state()[barcode(3)]["user_note"], note])
+        taken = {"id_type": {"value": "BARCODE"}, "value": barcode(half)}
+        house.edit(barcode(500), user_identifier=[taken])
+        house.forget_log()
+        before = house.state()
+    planned = frozenset(map(barcode, range(ROWS)))
+    first = Ground(template, driver, planned, before, {}, {})
+    with first.trial(folder / "reference") as trial:
+        trial.finish()
+        return Ground(template, driver, planned, before, trial.results(), trial.house.state())
+
+
+def bystander(number: int) -> Record:
+    """Somebody in Alma whom the roster does not name."""
+    return {
+        "record_type": {"value": "PUBLIC"},
+        "account_type": {"value": "INTERNAL"},
+        "primary_id": barcode(number),
+        "first_name": "Bystander",
+        "last_name": f"Number{number}",
+        "user_group": {"value": "COMM"},
+    }
+
+
+def _other_mail(house: House, primary_id: str) -> Record:
+    contact: Record = house.state()[primary_id]["contact_info"]
+    mail = {**contact["email"][0], "email_address": "changed.by.staff@example.org"}
+    return {**contact, "email": [mail, *contact["email"][1:]]}
