@@ -18,6 +18,7 @@ from importer.model.plan import (
     Change,
     ChangeKind,
     Create,
+    Delete,
     Fate,
     Held,
     LeftAlone,
@@ -40,7 +41,7 @@ QUADS: TypeAdapter[tuple[tuple[str, str, str, str], ...]] = TypeAdapter(
 
 
 class State(StrEnum):
-    """How far a planned create or update has come.
+    """How far a planned create, update or delete has come.
 
     planned → intent → applied | refused | held | unknown; unknown → applied | planned | held
     """
@@ -55,7 +56,11 @@ class State(StrEnum):
 
 RESULTS: dict[tuple[Act, State], Result] = {
     (act, state): result
-    for act, applied in ((Act.CREATE, Result.CREATED), (Act.UPDATE, Result.UPDATED))
+    for act, applied in (
+        (Act.CREATE, Result.CREATED),
+        (Act.UPDATE, Result.UPDATED),
+        (Act.DELETE, Result.DELETED),
+    )
     for state, result in (
         (State.PLANNED, Result.NOT_SENT),
         (State.INTENT, Result.UNKNOWN),
@@ -66,13 +71,16 @@ RESULTS: dict[tuple[Act, State], Result] = {
     )
 }
 
+SENT = "act IN ('create', 'update', 'delete')"
+"""In SQL: the steps that are sent to Alma."""
+
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _columns_of(
-    step: Create | Update | Unchanged | LeftAlone,
+    step: Create | Update | Delete | Unchanged | LeftAlone,
 ) -> tuple[int, str, str, str, str, str, str]:
     match step:
         case Create(row, user):
@@ -81,6 +89,9 @@ def _columns_of(
             quads = _json([(c.kind, c.path, c.old, c.new) for c in changes])
             images = before.to_json(), after.to_json()
             return row, Act.UPDATE, primary_id, *images, quads, _json(override)
+        case Delete(row, primary_id, before):
+            image = before.to_json()
+            return row, Act.DELETE, primary_id, image, image, "[]", "[]"
         case Unchanged(row, primary_id):
             return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
         case LeftAlone(row):
@@ -271,7 +282,7 @@ class Ledger:
         """The rows that come back, to be corrected or decided, in row order."""
         held = "fate IN ('rejected', 'review')"
         if self.was_applied:
-            held += " OR (act IN ('create', 'update') AND state IN ('refused', 'held'))"
+            held += f" OR ({SENT} AND state IN ('refused', 'held'))"
         return self._lives(held)
 
     def planned(self) -> Iterator[RowLife]:
@@ -301,9 +312,9 @@ class Ledger:
             )
 
     def results(self) -> dict[Result, int]:
-        """How many creates and updates came to which result."""
+        """How many of the steps that are sent came to which result."""
         counts: dict[Result, int] = {}
-        for act, state, count in self.connection.execute(
+        for act, state, count in self.read(
             "SELECT act, state, count(*) FROM steps GROUP BY act, state"
         ):
             result = RESULTS.get((Act(act), State(state)))
@@ -317,9 +328,9 @@ class Ledger:
         return {str(value): int(count) for value, count in self.read(query)}
 
     def progress(self) -> dict[State, int]:
-        """How many of the planned creates and updates have come to each state."""
+        """How many of the steps that are sent have come to each state."""
         query = (
-            "SELECT state, count(*) FROM steps WHERE act IN ('create', 'update')"
+            f"SELECT state, count(*) FROM steps WHERE {SENT}"  # noqa: S608
             " GROUP BY state ORDER BY state"
         )
         return {State(state): int(count) for state, count in self.read(query)}

@@ -19,6 +19,7 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     `stopped` are the reasons for which an `apply` ended early; they take part in the exit code.
     """
     facts = ledger.facts
+    undoes = facts.command == "undo"
     fates = ledger.count("rows", "fate")
     severities = ledger.count("problems", "severity")
     counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
@@ -28,13 +29,17 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     calls = None
     if facts.command != "check":
         acts = ledger.count("steps", "act")
-        counts |= {act.value: acts.get(act, 0) for act in Act}
-        # an update is read once more before it is written
-        sent = counts[Act.CREATE] + 2 * counts[Act.UPDATE]
+        counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
+        # an update or a delete reads the user once more before it writes
+        sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
         calls = Calls(count=sent, seconds=round(sent / facts.rate) if facts.rate else 0)
     if ledger.was_applied:
         results = ledger.results()
-        counts |= {result.value: results.get(result, 0) for result in Result}
+        counts |= {
+            result.value: results.get(result, 0)
+            for result in Result
+            if undoes or result is not Result.DELETED
+        }
         if results.get(Result.REFUSED):
             codes.add(Exit.REFUSED)
         if results.get(Result.HELD):

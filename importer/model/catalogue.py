@@ -60,6 +60,9 @@ class Code(StrEnum):
     OWNING_SYSTEM_DIFFERS = "owning-system-differs"
     NOT_LOOKED_UP = "not-looked-up"
     CHANGED_IN_ALMA = "changed-in-alma"
+    NOT_DELETED = "not-deleted"
+    NOT_UNDONE = "not-undone"
+    DECIDED = "decided"
     KEPT_BY_ALMA = "kept-by-alma"
     REFUSED_BY_ALMA = "refused-by-alma"
 
@@ -372,6 +375,24 @@ CATALOGUE: dict[Code, Kind] = {
         "Changed in Alma since the plan",
         "Someone changed in Alma what this update would change. The record was left as it is.",
         "Plan again and look at the difference.",
+    ),
+    Code.NOT_DELETED: Kind(
+        Severity.REVIEW,
+        "In use, not deleted",
+        "A user that the run created has loans, requests or fees by now, or Alma does not say.",
+        "Settle them in Alma and undo again, or leave the user as it is.",
+    ),
+    Code.NOT_UNDONE: Kind(
+        Severity.WARNING,
+        "Cannot be undone, or stays",
+        "The way back leaves something in Alma that the run did.",
+        "Look at what is said, and change it in Alma by hand if it is wrong.",
+    ),
+    Code.DECIDED: Kind(
+        Severity.WARNING,
+        "Decided by a person",
+        "A row that was held for review was settled with `importer decide`.",
+        "Nothing to do; it can be decided again until it is sent.",
     ),
     Code.KEPT_BY_ALMA: Kind(
         Severity.WARNING,

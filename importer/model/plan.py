@@ -24,15 +24,17 @@ class Act(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
+    DELETE = "delete"  # only on the way back from a run that created the user
     UNCHANGED = "unchanged"
     LEFT_ALONE = "left_alone"
 
 
 class Result(StrEnum):
-    """What became of a create or an update."""
+    """What became of a create, an update or a delete."""
 
     CREATED = "created"
     UPDATED = "updated"
+    DELETED = "deleted"
     REFUSED = "refused"  # by Alma
     HELD = "held"  # for review: somebody changed the record since the plan
     UNKNOWN = "unknown"  # the answer is lost; Alma is asked at the next start
@@ -86,6 +88,15 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """A user to be deleted for good, and Alma's record as it was read."""
+
+    row: int
+    primary_id: str
+    before: User
+
+
+@dataclass(frozen=True, slots=True)
 class Unchanged:
     """A user that is already as the roster says; nothing is sent."""
 
@@ -108,7 +119,7 @@ class Held:
     problems: tuple[Problem, ...]
 
 
-Step = Create | Update | Unchanged | LeftAlone | Held
+Step = Create | Update | Delete | Unchanged | LeftAlone | Held
 """What the planner says of one ready row. Warnings travel beside it, in `Planned`."""
 
 

@@ -87,7 +87,8 @@ class Summary(Kept):
 
     `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
     unchanged + left_alone`; after an apply `create + update = created + updated + refused + held
-    + unknown + not_sent`. `warnings` and `repaired` count problems of these severities.
+    + unknown + not_sent`. `delete` and `deleted` are counted with them, in an undo alone.
+    `warnings` and `repaired` count problems of these severities.
     """
 
     schema_version: Literal[1] = 1
@@ -102,12 +103,14 @@ class Summary(Kept):
     problems: dict[str, int] = Field(default_factory=dict)
     create: int | None = None
     update: int | None = None
+    delete: int | None = None
     unchanged: int | None = None
     left_alone: int | None = None
     calls: Calls | None = None
     brakes: tuple[Brake, ...] | None = None
     created: int | None = None
     updated: int | None = None
+    deleted: int | None = None
     refused: int | None = None
     held: int | None = None
     unknown: int | None = None
@@ -119,14 +122,14 @@ class Summary(Kept):
         """Is every row in exactly one place?"""
         parts = (self.ready, self.rejected, self.review, self.blank, self.skipped)
         sums = sum(parts) == self.rows
-        acts = (self.create, self.update, self.unchanged, self.left_alone)
+        acts = (self.create, self.update, self.delete, self.unchanged, self.left_alone)
         if self.create is not None:
             sums &= sum(count or 0 for count in acts) == self.ready
         results = (
-            self.created, self.updated, self.refused, self.held, self.unknown, self.not_sent,
+            self.created, self.updated, self.deleted, self.refused, self.held, self.unknown, self.not_sent,
         )  # fmt: skip
         if self.created is not None:
-            sent = (self.create or 0) + (self.update or 0)
+            sent = (self.create or 0) + (self.update or 0) + (self.delete or 0)
             sums &= sum(count or 0 for count in results) == sent
         return sums
 

@@ -21,6 +21,7 @@ MOST_ROWS = 200
 
 _ORDER = (
     Result.REFUSED, Result.HELD, Result.UNKNOWN, Result.NOT_SENT, Result.CREATED, Result.UPDATED,
+    Result.DELETED,
 )  # fmt: skip
 """What asks for attention comes first."""
 
@@ -56,7 +57,7 @@ class Outcome:
     @property
     def written(self) -> bool:
         """Is it what was planned?"""
-        return self.result in {Result.CREATED, Result.UPDATED}
+        return self.result in {Result.CREATED, Result.UPDATED, Result.DELETED}
 
 
 @dataclass(slots=True)

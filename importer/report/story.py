@@ -65,6 +65,7 @@ class Story:
     grades: tuple[Grade, ...]
     outcomes: tuple[Outcome, ...]
     creates: tuple[int, ...]
+    deletes: tuple[int, ...]
     differences: tuple[Differences, ...]
     columns: tuple[Column, ...]
     files: tuple[str, ...]
@@ -76,12 +77,15 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
     """The story of a run, from its ledger. `files` are the names of the reports beside the page."""
     facts = ledger.facts
     creates: list[int] = []
+    deletes: list[int] = []
     changes, outcomes = Changes(show_values), Outcomes(show_values)
     for life in ledger.planned():
         outcomes.add(life)
         changes.add(life.row, life.changes)
         if life.act is Act.CREATE:
             creates.append(life.row)
+        if life.act is Act.DELETE:
+            deletes.append(life.row)
     workbook = next((name for name in files if name.endswith(".xlsx")), "")
     return Story(
         title="Applied" if ledger.was_applied else facts.command.capitalize(),
@@ -97,6 +101,7 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
         grades=tuple(_grades(causes(ledger.problems()))),
         outcomes=outcomes.told(ledger.problems()) if ledger.was_applied else (),
         creates=tuple(creates),
+        deletes=tuple(deletes),
         differences=changes.told(),
         columns=tuple(_columns(ledger.columns(), show_values=show_values)),
         files=files,

@@ -23,6 +23,7 @@ FATES: dict[Fate, str] = {
 ACTS: dict[Act, str] = {
     Act.CREATE: "to create",
     Act.UPDATE: "to update",
+    Act.DELETE: "to delete",
     Act.UNCHANGED: "unchanged",
     Act.LEFT_ALONE: "left alone",
 }
@@ -30,6 +31,7 @@ ACTS: dict[Act, str] = {
 RESULTS: dict[Result, str] = {
     Result.CREATED: "created",
     Result.UPDATED: "updated",
+    Result.DELETED: "deleted",
     Result.REFUSED: "refused by Alma",
     Result.HELD: "held",
     Result.UNKNOWN: "outcome not known yet",
@@ -56,8 +58,10 @@ _TONES: dict[Fate | Act | Result, Tone] = {
     Fate.READY: "good",
     Act.CREATE: "good",
     Act.UPDATE: "good",
+    Act.DELETE: "bad",
     Result.CREATED: "good",
     Result.UPDATED: "good",
+    Result.DELETED: "good",
     Fate.REVIEW: "decide",
     Result.HELD: "decide",
     Result.UNKNOWN: "decide",
@@ -149,7 +153,7 @@ def tallies(summary: Summary) -> tuple[Tally, ...]:
     if applied:
         ends += RESULTS.items()
     elif planned:
-        ends += [(act, ACTS[act]) for act in (Act.CREATE, Act.UPDATE)]
+        ends += [(act, ACTS[act]) for act in (Act.CREATE, Act.UPDATE, Act.DELETE)]
     if planned:
         ends += [(act, ACTS[act]) for act in (Act.UNCHANGED, Act.LEFT_ALONE)]
     ends += [
@@ -204,9 +208,9 @@ def _ready(summary: Summary) -> str:
 
 
 def _applied(summary: Summary) -> tuple[str, ...]:
-    created, updated = summary.created or 0, summary.updated or 0
-    written = created + updated
-    done = _listed((created, "created"), (updated, "updated"))
+    created, updated, deleted = summary.created or 0, summary.updated or 0, summary.deleted or 0
+    written = created + updated + deleted
+    done = _listed((created, "created"), (updated, "updated"), (deleted, "deleted"))
     verb = "was" if written == 1 else "were"
     return (
         f"{number(written)} of {rows(summary.rows)} {verb} written to Alma: {done}"
@@ -228,7 +232,7 @@ def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") 
     comes_back = back > 0 and not facts.undoes
     if summary.unknown or summary.not_sent:
         step = NextStep("Some rows are not done yet. To go on:", command("apply", run))
-    elif summary.created is None and (summary.create or summary.update):
+    elif summary.created is None and (summary.create or summary.update or summary.delete):
         step = _apply(summary)
     elif comes_back:
         verb = "check" if facts.command == "check" else "plan"
