@@ -33,8 +33,8 @@ def sandbox(
     from importer.sandbox.switches import SWITCHES
 
     if switch == ["list"]:
-        for one in SWITCHES.values():
-            say(str(one))
+        for name, one in SWITCHES.items():
+            say(f"{name}={'|'.join(one.values)}\n    {one.sentence}")
         return Exit.DONE
     options = Options(
         port=port,
