@@ -1,4 +1,4 @@
-"""Ten mistakes that loaders make, each as a change to the importer, to see that the tests find it."""
+"""Ten mistakes that loaders make, as changes to the importer, to see that the tests find them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,11 @@ def first_twin_wins() -> None:
 
 def put_without_merge() -> None:
     """What was planned is put, whatever the record is now."""
-    _replace(PlannersRules, "reconcile", lambda _: lambda self, before, after, now: after)
+
+    def called(self: PlannersRules, before: User, after: User, now: User) -> User:
+        return after
+
+    _replace(PlannersRules, "reconcile", lambda _: called)
 
 
 def absent_on_any_error() -> None:
@@ -130,7 +134,10 @@ def before_image_missing() -> None:
     """What an update overwrites is not kept."""
 
     def made(intend: Any) -> Any:
-        return lambda self, row, before, sent: intend(self, row, None, sent)
+        def called(self: Journal, row: int, before: User | None, sent: User) -> None:
+            intend(self, row, None, sent)
+
+        return called
 
     _replace(Journal, "intend", made)
 

@@ -24,6 +24,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from importer.alma import client, governor, wire
+from importer.alma.answers import Outcome
 from importer.cli.main import run
 from importer.ledger.journal import Journal
 from importer.report import files, page, placing, workbook
@@ -106,7 +107,7 @@ class Points:
         self.wrap(placing, "_put", "report")
         send = wire.Wire.send
 
-        async def sent(itself: wire.Wire, request: wire.Request) -> wire.Outcome:
+        async def sent(itself: wire.Wire, request: wire.Request) -> Outcome:
             with self.around(request.method):
                 return await send(itself, request)
 

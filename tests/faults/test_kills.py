@@ -2,16 +2,140 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
 from pathlib import Path
 
-from tests.faults.ground import ROWS, Ground
+import pytest
+
+from tests.faults.ground import LATE, ROWS, Ground
+
+KILLS, SEEDS = 50, (1, 2, 3, 4)
+"""How many random kills the short form makes with each seed. The long form makes HUNT_KILLS."""
+
+WEATHER = f"""
+seed: %d
+rules:
+  - {{on: any, rate: 0.03, do: 429}}
+  - {{on: any, rate: 0.02, do: 500_before}}
+  - {{on: any, rate: 0.03, do: 500_after}}
+  - {{on: any, rate: 0.02, do: drop_before}}
+  - {{on: any, rate: 0.03, do: drop_after}}
+  - {{on: POST, rate: 0.04, do: late, delay: {LATE}}}
+  - {{on: PUT, rate: 0.04, do: late, delay: {LATE}}}
+  - {{on: any, rate: 0.02, do: truncated}}
+  - {{on: any, rate: 0.01, do: html}}
+"""
+"""Nine kinds of trouble, on about a fifth of the calls."""
 
 
 def test_the_uninterrupted_run(ground: Ground, tmp_path: Path) -> None:
     """The plan meets every end, and by itself breaks no invariant."""
     assert len(ground.results) == ROWS
-    counts = {end: list(ground.results.values()).count(end) for end in set(ground.results.values())}
-    assert counts == {"created": 14, "updated": 13, "refused": 1, "held": 2}
+    assert Counter(ground.results.values()) == {
+        "created": 14, "updated": 13, "refused": 1, "held": 2,
+    }  # fmt: skip
     with ground.trial(tmp_path) as trial:
         trial.finish()
+        assert ground.violations(trial) == []
+
+
+def _points(ground: Ground, folder: Path) -> list[str]:
+    with ground.trial(folder) as trial:
+        trial.apply("--json")
+        return trial.points
+
+
+def _killed_at(ground: Ground, folder: Path, point: int, in_flight: int = 4) -> None:
+    with ground.trial(folder) as trial:
+        code = trial.apply(kill_at=point, in_flight=in_flight)
+        label = trial.points[-1]
+        assert code == -signal.SIGKILL or len(trial.points) < point, label
+        trial.finish(in_flight=in_flight)
+        assert ground.violations(trial) == [], f"killed at point {point}, {label}"
+
+
+def test_killed_once_at_every_kind_of_point(ground: Ground, tmp_path: Path) -> None:
+    """Before and after each durable write, each call and each report; in the midst of the run."""
+    labels = _points(ground, tmp_path / "points")
+    kinds = set(labels)
+    assert {"before intend", "after intend", "before POST", "after POST", "after PUT", "after GET",
+            "after append, not committed", "before settle", "after settle", "before start",
+            "after note", "before report", "after report"} <= kinds  # fmt: skip
+    for kind in sorted(kinds):
+        at = [place for place, label in enumerate(labels, 1) if label == kind]
+        _killed_at(ground, tmp_path / kind.replace(" ", "-"), at[len(at) // 2])
+
+
+@pytest.mark.hunt
+@pytest.mark.parametrize("in_flight", [1, 16])
+def test_killed_at_every_point(ground: Ground, tmp_path: Path, in_flight: int) -> None:
+    """The n-th point, for every n, one call or many under way at once."""
+    count = len(_points(ground, tmp_path / "points"))
+    for point in range(1, count + 1):
+        _killed_at(ground, tmp_path / str(point), point, in_flight)
+    _tell("every point", kills=count, rows=count * ROWS)
+
+
+def _hunted(ground: Ground, folder: Path, dice: random.Random) -> int:
+    """One life under bad weather, killed again and again; how often."""
+    kills = 0
+    with ground.trial(folder) as trial:
+        trial.house.faults(WEATHER % dice.randrange(10**6))
+        for _ in range(dice.randint(3, 9)):
+            in_flight = dice.choice((1, 4, 16))
+            if dice.random() < 0.8:
+                code = trial.apply(kill_at=dice.randint(1, 120), in_flight=in_flight)
+            else:
+                code = trial.apply(kill_after=dice.uniform(0.05, 0.4), in_flight=in_flight)
+            kills += code == -signal.SIGKILL
+        trial.finish()
+        trial.house.faults()
+        assert ground.violations(trial) == [], trial.exits
+    return kills
+
+
+def _hunt(ground: Ground, folder: Path, seed: int, wanted: int) -> tuple[int, int]:
+    """At least so many kills; how many they were, and in how many lives."""
+    dice = random.Random(seed)  # noqa: S311  reproducible on purpose
+    kills = lives = 0
+    while kills < wanted:
+        kills += _hunted(ground, folder / str(lives), dice)
+        lives += 1
+    return kills, lives
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_at_random_in_bad_weather(ground: Ground, tmp_path: Path, seed: int) -> None:
+    """Wherever it is killed and whatever Alma does, the run ends as an uninterrupted one."""
+    kills, _ = _hunt(ground, tmp_path, seed, wanted=KILLS)
+    assert kills >= KILLS
+
+
+@pytest.mark.hunt
+def test_killed_at_random_all_night(ground: Ground, tmp_path: Path) -> None:
+    """The same, HUNT_KILLS times."""
+    seed = int(os.environ.get("HUNT_SEED") or time.time_ns() % 10**6)
+    wanted = int(os.environ.get("HUNT_KILLS") or 5000)
+    kills, lives = _hunt(ground, tmp_path, seed, wanted)
+    _tell("at random", kills=kills, lives=lives, rows=lives * ROWS, seed=seed)
+
+
+def _tell(what: str, **figures: int) -> None:
+    """Leave the figures of a long form where `docs/explanation/proof.md` says."""
+    with Path("hunt.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"hunt": what, **figures}) + "\n")
+
+
+def test_a_resume_waits_only_when_something_is_in_doubt(ground: Ground, tmp_path: Path) -> None:
+    """A first slice that went well leaves nothing to be asked; the rest follows at once."""
+    with ground.trial(tmp_path) as trial:
+        trial.environ["ALMA_SETTLE"] = "3600"
+        trial.apply("--limit", "7")
+        trial.apply("--limit", "7")
+        assert trial.apply() >= 0, "it waited until it was killed"
         assert ground.violations(trial) == []

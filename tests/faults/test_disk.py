@@ -1,0 +1,124 @@
+"""The disk is full or broken, at any write: nothing is lost, and a sentence says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from importer.errors import Exit
+from tests.faults.ground import Ground, Trial
+
+STRIDE = 9
+"""The short form lets every ninth write fail, the long form every one."""
+
+
+def _broken_at(ground: Ground, folder: Path, write: int, fails: Literal["full", "io"]) -> bool:
+    """Apply while a write fails, then again on a good disk; whether there was such a write."""
+    with ground.trial(folder) as trial:
+        code = trial.apply(fail_at=write, fail_with=fails, lasting=fails == "full")
+        if code not in {Exit.STOPPED, Exit.REFUSED}:
+            raise AssertionError((code, trial.err))
+        if code == Exit.STOPPED:
+            assert "folder" in trial.err or "report" in trial.err
+            assert "again" in trial.err or "importer report" in trial.err
+        trial.finish()
+        assert ground.violations(trial) == [], f"{fails} at write {write}"
+    return code == Exit.STOPPED
+
+
+def _loop(ground: Ground, folder: Path, fails: Literal["full", "io"], stride: int) -> int:
+    write = 1
+    while _broken_at(ground, folder / f"{fails}{write}", write, fails):
+        write += stride
+    return write
+
+
+@pytest.mark.parametrize("fails", ["full", "io"])
+def test_a_write_fails(ground: Ground, tmp_path: Path, fails: Literal["full", "io"]) -> None:
+    """From the first write of the ledger to the last report; the full disk stays full."""
+    assert _loop(ground, tmp_path, fails, STRIDE) > 100
+
+
+@pytest.mark.hunt
+@pytest.mark.parametrize("fails", ["full", "io"])
+def test_each_write_fails(ground: Ground, tmp_path: Path, fails: Literal["full", "io"]) -> None:
+    """The n-th write, for every n."""
+    assert _loop(ground, tmp_path, fails, 1) > 100
+
+
+def test_reports_that_cannot_be_written_are_made_again(ground: Ground, tmp_path: Path) -> None:
+    """Everything was sent; `importer report` makes the files from the ledger."""
+    with ground.trial(tmp_path) as trial:
+        shutil.rmtree(trial.folder / "run" / "report.html", ignore_errors=True)
+        trial.apply()
+        writes = trial.points.index("before report")
+        assert writes
+        for path in (trial.folder / "run").glob("r*.*"):
+            path.unlink()
+        assert trial.type("report", "run", fail_at=1) == Exit.STOPPED
+        assert "importer report" in trial.err
+        assert trial.type("report", "run") == Exit.REFUSED
+        assert (trial.folder / "run" / "report.html").exists()
+        assert ground.violations(trial) == []
+
+
+@pytest.mark.parametrize("room", [0, 3, 30])
+def test_no_file_may_grow(ground: Ground, tmp_path: Path, room: int) -> None:
+    """The system lets no file grow beyond a size, in kilobytes above what the ledger has."""
+    with ground.trial(tmp_path) as trial:
+        size = (trial.folder / "run" / "ledger.sqlite").stat().st_size
+        assert trial.apply(file_size=max(4096, room * 1024)) in {Exit.STOPPED, Exit.REFUSED}
+        assert size
+        trial.finish()
+        assert ground.violations(trial) == []
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with little room, where this may be made."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1500k,mode=700", "tmpfs", str(place)]
+    if os.name != "posix" or shutil.which("mount") is None:
+        pytest.skip("there is no mount here")
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_the_disk_is_full(ground: Ground, tmp_path: Path, small: Path) -> None:
+    """On a file system without room nothing is sent; with room again the run goes on."""
+    with ground.trial(tmp_path / "trial") as trial:
+        shutil.copytree(trial.folder / "run", small / "run")
+        trial.run = str(small / "run")
+        filler = small / "filler"
+        _fill(filler, leave=0)
+        assert trial.apply() == Exit.STOPPED
+        assert "room" in trial.err
+        assert trial.house.writes() == []
+        filler.unlink()
+        _until_done(trial, filler)
+        filler.unlink()
+        trial.finish()
+        assert ground.violations(trial) == []
+
+
+def _fill(path: Path, leave: int) -> None:
+    """Take all room but so many bytes."""
+    with path.open("wb") as file:
+        room = shutil.disk_usage(path.parent).free - leave
+        file.write(b"\0" * max(0, room))
+
+
+def _until_done(trial: Trial, filler: Path) -> None:
+    """Apply with too little room for all of it, past the look at the room that is left."""
+    _fill(filler, leave=20_000)
+    for _ in range(3):
+        assert trial.apply("--limit", "4") in {Exit.STOPPED, Exit.DONE, Exit.ROWS_HELD}

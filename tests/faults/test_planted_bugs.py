@@ -1,0 +1,92 @@
+"""Ten mistakes are planted, one at a time; the invariants find each, and nothing without it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.bugs import BUGS
+from tests.faults.ground import Ground, Trial, barcode, line, roster
+from tests.pipeline.runs import MAPPINGS
+
+Check = Callable[[Ground, Path, str], list[str]]
+
+
+def _scene(faults: str = "", kill: str = "", settle: str = "", **options: object) -> Check:
+    """Apply under faults, killed where a point first comes; then without either; what is broken."""
+
+    def check(ground: Ground, folder: Path, bug: str) -> list[str]:
+        at = _place(ground, folder / "points", kill, bug) if kill else 0
+        with ground.trial(folder / "trial", **options) as trial:
+            trial.house.faults(f"rules:\n{faults}" if faults else "")
+            if settle:
+                trial.environ["ALMA_SETTLE"] = settle
+            trial.apply(kill_at=at, bug=bug, in_flight=1)
+            _finish(trial, bug)
+            trial.house.faults()
+            time.sleep(float(settle or 0))  # whatever is late has come
+            return ground.violations(trial)
+
+    return check
+
+
+def _place(ground: Ground, folder: Path, label: str, bug: str) -> int:
+    with ground.trial(folder) as trial:
+        trial.apply(bug=bug, in_flight=1)
+        at = [place for place, point in enumerate(trial.points, 1) if point == label]
+        return at[3]
+
+
+def _finish(trial: Trial, bug: str) -> None:
+    for _ in range(5):
+        if trial.apply(bug=bug, in_flight=1) not in {8, 130}:
+            return
+
+
+def _twins(ground: Ground, folder: Path, bug: str) -> list[str]:
+    """Rows with one identifier and different people: nothing may be planned for either."""
+    with ground.trial(folder) as trial:
+        lines = [line(40), line(41).replace(barcode(41), barcode(40))]
+        rows = roster(folder / "twins.csv", lines)
+        mapping = str(MAPPINGS / "community.yaml")
+        trial.type("plan", str(rows), "-m", mapping, "-o", "twins", bug=bug)
+        trial.run = "twins"
+        return [f"I6: row {row} of two twins is planned" for row in trial.results()]
+
+
+CHECKS: dict[str, Check] = {
+    "blind_retry": _scene("  - {on: POST, nth: 2, do: drop_after}"),
+    "outcome_before_reply": _scene(kill="before POST"),
+    "counting_by_position": _scene("  - {on: PUT, nth: 2, do: drop_before}", kill="after PUT"),
+    # The late write comes between the question and the repetition: answers take 0.15 s.
+    "ignoring_a_late_apply": _scene(
+        "  - {on: POST, nth: 15, do: late, delay: 0.22}", settle="0", latency=(0.15, 0.15)
+    ),
+    "first_twin_wins": _twins,
+    "put_without_merge": _scene(),
+    "absent_on_any_error": _scene(
+        '  - {on: GET, path: "/users/*", nth: 7, do: refuse, code: "401652"}', kill="after PUT"
+    ),
+    "settle_skipped": _scene(
+        "  - {on: PUT, nth: 4, do: late, delay: 0.8}", kill="after PUT", settle="1"
+    ),
+    "intent_after_send": _scene(kill="after POST"),
+    "before_image_missing": _scene(),
+}
+"""The smallest scene in which each mistake does its harm."""
+
+
+def test_every_mistake_has_its_scene() -> None:
+    """None is planted that is not looked for."""
+    assert CHECKS.keys() == BUGS.keys()
+    assert len(BUGS) == 10
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_planted_mistake_is_found(ground: Ground, tmp_path: Path, name: str) -> None:
+    """With the mistake an invariant breaks; without it, in the same scene, all hold."""
+    assert CHECKS[name](ground, tmp_path / "with", name) != []
+    assert CHECKS[name](ground, tmp_path / "without", "") == []
