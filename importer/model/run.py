@@ -70,6 +70,7 @@ class RunFacts(Kept):
     mapping: MappingFacts
     alma: AlmaFacts | None = None
     codes_fetched: date | None = None
+    directory: datetime | None = None
     rate: float = 0
     brakes: tuple[BrakeFinding, ...] = ()
     undoes: str = ""
@@ -126,7 +127,8 @@ class Summary(Kept):
         if self.create is not None:
             sums &= sum(count or 0 for count in acts) == self.ready
         results = (
-            self.created, self.updated, self.deleted, self.refused, self.held, self.unknown, self.not_sent,
+            self.created, self.updated, self.deleted,
+            self.refused, self.held, self.unknown, self.not_sent,
         )  # fmt: skip
         if self.created is not None:
             sent = (self.create or 0) + (self.update or 0) + (self.delete or 0)

@@ -17,7 +17,8 @@ class Order:
     """A roster, the mapping for it, and where the run goes.
 
     `now` has its zone; `folder` is None for a new one under `runs/`; `operator` is who asks, on
-    which computer; `version` is the importer's.
+    which computer; `version` is the importer's. `mirrors` is the folder of the directory, None
+    where Alma is to be asked about each row; `refresh`: read first who changed since.
     """
 
     roster: Path
@@ -27,3 +28,5 @@ class Order:
     now: datetime
     operator: str
     version: str
+    mirrors: Path | None = None
+    refresh: bool = True

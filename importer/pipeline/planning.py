@@ -6,13 +6,15 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from importer.alma.spread import spread
-from importer.directory.asking import Sought, ask
+from importer.directory.found import Sought
 from importer.errors import UnavailableError
 from importer.model.plan import Create, Fate, Held, Update
 from importer.model.run import AlmaFacts, RunFacts
 from importer.pipeline.front import Tally, examine, keep_cells, prepare
+from importer.pipeline.looking import looking
 from importer.pipeline.runs import mapping_facts, new_run, roster_facts
 from importer.planner.brakes import brakes
+from importer.planner.collisions import hold_collisions
 from importer.planner.decide import decide
 from importer.planner.drafts import drafts
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from importer.alma.client import Alma
+    from importer.alma.governor import Governor
+    from importer.directory.lookup import Lookup
     from importer.ledger.ledger import Ledger
     from importer.model.plan import Planned, Step
     from importer.pipeline.front import Material
@@ -30,10 +34,21 @@ FAILURES_IN_A_ROW = 5
 """After so many rows that Alma did not answer for, the plan is given up."""
 
 
-async def plan(order: Order, alma: Alma, rate: float, tell: Callable[[int, int], None]) -> Ledger:
-    """The ledger of a plan; `tell` hears how many rows of how many were compared.
+def _unheard(_sentence: str) -> None:
+    """Nobody listens."""
 
-    Raises RosterError, MappingError, LedgerError, AlmaError.
+
+async def plan(
+    order: Order,
+    alma: Alma,
+    rate: float,
+    tell: Callable[[int, int], None],
+    note: Callable[[str], None] = _unheard,
+) -> Ledger:
+    """The ledger of a plan.
+
+    `tell` hears how many rows of how many were compared, `note` a sentence on the directory.
+    Raises RosterError, MappingError, LedgerError, AlmaError, UsageError for a damaged directory.
     """
     material = prepare(order.roster, order.mapping, order.codes, order.now.date())
     with new_run(order) as ledger:
@@ -42,15 +57,16 @@ async def plan(order: Order, alma: Alma, rate: float, tell: Callable[[int, int],
         ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
         tally = Tally(ledger)
         steps: list[Step] = []
-        tell(0, len(ready))
-        async with aclosing(_compare(material, ready, alma)) as planned:
-            async for one in planned:
-                steps.append(one.step)
-                tally.add(one.warnings)
-                if isinstance(one.step, Held):
-                    tally.add(one.step.problems)
-                tell(len(steps), len(ready))
+        async with looking(order, alma, institution, note) as lookup:
+            tell(0, len(ready))
+            async with aclosing(_compare(material, ready, alma.governor, lookup)) as planned:
+                async for one in planned:
+                    steps.append(one.step)
+                    tally.add(one.warnings)
+                    tell(len(steps), len(ready))
         steps.sort(key=lambda step: step.row)
+        steps = hold_collisions(steps, material.roster.source.origin)
+        tally.add(problem for step in steps if isinstance(step, Held) for problem in step.problems)
         ledger.add_steps(steps)
         fates |= {row: fate for row, fate in tally.held.items() if row in ready}
         ledger.add_rows(fates.items())
@@ -71,6 +87,7 @@ async def plan(order: Order, alma: Alma, rate: float, tell: Callable[[int, int],
                     environment=institution.environment,
                 ),
                 codes_fetched=order.codes.fetched,
+                directory=lookup.as_of,
                 rate=rate,
                 brakes=brakes(steps, material.mapping.brakes),
             )
@@ -79,7 +96,7 @@ async def plan(order: Order, alma: Alma, rate: float, tell: Callable[[int, int],
 
 
 async def _compare(
-    material: Material, ready: frozenset[int], alma: Alma
+    material: Material, ready: frozenset[int], governor: Governor, lookup: Lookup
 ) -> AsyncGenerator[Planned]:
     """What is to be done about each ready row, as the answers come."""
     match = material.mapping.match
@@ -88,13 +105,13 @@ async def _compare(
 
     async def one(draft: Draft) -> Planned:
         nonlocal failures
-        found = await ask(alma, _sought(draft, by_name=creates))
+        found = await lookup.find(_sought(draft, by_name=creates))
         failures = failures + 1 if found.failed else 0
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
         return decide(draft, found, match)
 
-    async with aclosing(spread(alma.governor, _drafts(material, ready), one)) as answers:
+    async with aclosing(spread(governor, _drafts(material, ready), one)) as answers:
         async for planned in answers:
             yield planned
 

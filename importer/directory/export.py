@@ -1,0 +1,148 @@
+"""An export of all users as CSV, from Analytics say, as the beginning of a mirror.
+
+It costs no call, and tells who there is; the record of a user is read when a row first means it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from importer.directory.found import Marks
+from importer.directory.mirror import Known
+from importer.errors import UsageError
+from importer.model.names import folded, name_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from importer.directory.mirror import Mirror
+
+PRIMARY_ID, FIRST, LAST, BORN, EMAIL, IDENTIFIER = (
+    "Primary Identifier", "First Name", "Last Name", "Birth Date", "Email", "Barcode",
+)  # fmt: skip
+
+HEADINGS: Mapping[str, str] = {
+    folded(heading): column
+    for column, headings in {
+        PRIMARY_ID: (PRIMARY_ID, "Primary ID", "User Primary Identifier", "User Primary ID"),
+        FIRST: (FIRST, "Given Name", "Forename", "User First Name"),
+        LAST: (LAST, "Surname", "Family Name", "User Last Name"),
+        BORN: (BORN, "Birthdate", "Date of Birth", "DOB", "User Birth Date"),
+        EMAIL: (EMAIL, "E-mail Address", "Email Address", "Preferred Email", "User Email"),
+        IDENTIFIER: (
+            IDENTIFIER, "Identifier 1", "Identifier 2", "Identifier 3", "Identifier 4",
+            "Additional Identifier", "Identifier Value", "Barcode Number", "University ID",
+        ),
+    }.items()
+    for heading in headings
+}  # fmt: skip
+"""Column by heading, folded: exports head their columns in several ways."""
+
+_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an export gave: its users, how many of them are new, and what was not understood.
+
+    `nameless` counts rows without a primary identifier, `dateless` users whose birth date is not
+    written as 1990-03-01.
+    """
+
+    users: int
+    new: int
+    nameless: int
+    dateless: int
+
+
+def import_export(mirror: Mirror, path: Path, as_of: datetime) -> Imported:
+    """Take over an export of all users that shows Alma at a time.
+
+    Raises UsageError where it cannot be read or has no column of primary identifiers.
+    """
+    rows = _rows(path)
+    columns = [HEADINGS.get(folded(heading), "") for heading in next(rows, [])]
+    if missing := [name for name in (PRIMARY_ID, FIRST, LAST) if name not in columns]:
+        msg = (
+            f"{path} has no column {', '.join(missing)}. An export has the headings {PRIMARY_ID}, "
+            f"{FIRST}, {LAST}, and also {BORN}, {EMAIL}, {IDENTIFIER} where there are such columns."
+        )
+        raise UsageError(msg)
+    users: dict[str, Known] = {}
+    undated: set[str] = set()
+    nameless = 0
+    for cells in rows:
+        known, dated = _known(columns, cells)
+        key = known.primary_id.casefold()
+        if not key:
+            nameless += any(cells)
+            continue
+        if not dated:
+            undated.add(key)
+        users[key] = _joined(users[key], known) if key in users else known
+    new = mirror.add_known(users.values(), as_of)
+    standing = mirror.standing
+    if standing.as_of is None:
+        mirror.stand(standing.model_copy(update={"as_of": as_of}))
+    return Imported(len(users), new, nameless, len(undated))
+
+
+def _known(columns: Sequence[str], cells: Sequence[str]) -> tuple[Known, bool]:
+    """A row's user, and whether its birth date, if any, could be read."""
+    texts: dict[str, list[str]] = {}
+    for column, cell in zip(columns, cells, strict=False):
+        if column and cell.strip():
+            texts.setdefault(column, []).append(cell.strip())
+    primary_id, first, last, born = (
+        next(iter(texts.get(column, ())), "") for column in (PRIMARY_ID, FIRST, LAST, BORN)
+    )
+    day = _day(born)
+    values = (primary_id, *texts.get(IDENTIFIER, ()))
+    marks = Marks(
+        tuple(dict.fromkeys(value.casefold() for value in values)),
+        name_key(folded(first), folded(last)),
+        day,
+        frozenset(address.casefold() for address in texts.get(EMAIL, ())),
+    )
+    return Known(primary_id, marks), bool(day) or not born
+
+
+def _joined(one: Known, more: Known) -> Known:
+    """A user who stands in several rows, one for each address or identifier."""
+    identifiers = tuple(dict.fromkeys((*one.marks.identifiers, *more.marks.identifiers)))
+    born = one.marks.birth_date or more.marks.birth_date
+    emails = one.marks.emails | more.marks.emails
+    return Known(one.primary_id, Marks(identifiers, one.marks.name, born, emails))
+
+
+def _day(text: str) -> str:
+    """An ISO day; blank for every other notation, which could be read in two ways."""
+    found = _ISO.fullmatch(text)
+    try:
+        return date.fromisoformat(found[1]).isoformat() if found else ""
+    except ValueError:
+        return ""
+
+
+def _rows(path: Path) -> Iterator[list[str]]:
+    """The rows as text: UTF-8, or UTF-16 as exports with tabs are."""
+    try:
+        with path.open("rb") as file:
+            encoding = "utf-16" if file.read(2) in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+        with path.open(encoding=encoding, newline="") as lines:
+            heading = lines.readline()
+            delimiter = max(",;\t", key=heading.count)
+            lines.seek(0)
+            yield from csv.reader(lines, delimiter=delimiter)
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}). Name the CSV file of the export."
+        raise UsageError(msg) from error
+    except (UnicodeError, csv.Error):
+        msg = f"{path} cannot be read as CSV text in UTF-8. Save the export as CSV again."
+        raise UsageError(msg) from None

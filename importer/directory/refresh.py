@@ -1,0 +1,171 @@
+"""Bringing the mirror up to date: a hundred users a call, several calls under way.
+
+A sweep reads every user; it is made first, and again when the last is old, because only a sweep
+shows who is gone. Each page is durable, so that a sweep that was broken off goes on where it was.
+After that, and always else, only those are read who changed since a day (contract 2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+from typing import TYPE_CHECKING
+
+from importer.alma.client import PAGE
+from importer.alma.spread import spread
+from importer.directory.schema import held
+
+if TYPE_CHECKING:
+    from importer.alma.client import Alma
+    from importer.alma.readers import UserPage
+    from importer.directory.mirror import Mirror, Standing
+
+SWEEP_EVERY = timedelta(days=30)
+"""After so long, everything is read again."""
+
+ZONES = timedelta(days=1)
+"""Alma counts days in its own zone; one day more than is needed is asked for."""
+
+SWEEPS = 2
+"""How often everything is read at most, where users were deleted while it was."""
+
+Clock = Callable[[], datetime]
+Tell = Callable[[int, int], None]
+"""Hears how many calls of how many are done."""
+
+
+def sweep_due(standing: Standing, now: datetime) -> bool:
+    """Whether the next refresh reads everything."""
+    if standing.as_of is None or standing.sweeping is not None:
+        return True
+    # Users of an export are as good as read: only those who are gone are missed.
+    return now - (standing.swept or standing.as_of) > SWEEP_EVERY
+
+
+async def refresh(mirror: Mirror, alma: Alma, now: Clock, tell: Tell, *, full: bool) -> None:
+    """Read what changed, or everything if that is due or asked for.
+
+    Raises UsageError where another command does so at this time; AlmaError, after which the same
+    command goes on where this one stopped.
+    """
+    with held(mirror.path):
+        if full or sweep_due(mirror.standing, now()):
+            await _sweep(mirror, alma, now, tell)
+        else:
+            await _catch_up(mirror, alma, now, tell)
+
+
+async def catch_up(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
+    """Read what changed only. Raises as `refresh` does."""
+    with held(mirror.path):
+        await _catch_up(mirror, alma, now, tell)
+
+
+async def _catch_up(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
+    standing = mirror.standing
+    if standing.as_of is None:
+        return
+    began = now()
+    await _changes(mirror, alma, standing.as_of, now, tell)
+    total = await _total(alma)
+    mirror.stand(mirror.standing.model_copy(update={"as_of": began, "total": total}))
+
+
+async def _sweep(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
+    for last in (False,) * (SWEEPS - 1) + (True,):
+        swept = _begin(mirror, now())
+        await _pages(mirror, alma, now, tell)
+        as_of = now()
+        await _changes(mirror, alma, swept, now, lambda _done, _of: None)
+        if _end(mirror, swept, as_of, await _total(alma), last=last):
+            return
+
+
+def _begin(mirror: Mirror, now: datetime) -> datetime:
+    """When the sweep began: now, unless one was broken off."""
+    standing = mirror.standing
+    if standing.sweeping is not None:
+        return standing.sweeping
+    with mirror.writing() as connection:
+        connection.execute("DELETE FROM pages")
+        mirror.stand(standing.model_copy(update={"sweeping": now, "sweep": standing.sweep + 1}))
+    return now
+
+
+def _end(mirror: Mirror, swept: datetime, as_of: datetime, total: int, *, last: bool) -> bool:
+    """Settle the sweep; whether everybody was met.
+
+    Who was deleted while it ran has moved the others up a place, so that some may have been passed
+    over. Then nobody counts as gone, and all is read once more, if this was not the last time.
+    """
+    standing = mirror.standing
+    others = int(str(mirror.read("SELECT coalesce(sum(others), 0) FROM pages")[0][0]))
+    whole = mirror.count("sweep = ?", (standing.sweep,)) + others >= total
+    with mirror.writing() as connection:
+        connection.execute("DELETE FROM pages")
+        if whole:
+            connection.execute("DELETE FROM users WHERE sweep < ?", (standing.sweep,))
+        update: dict[str, object] = {"sweeping": None, "total": total, "others": others}
+        if whole or last:
+            update |= {"as_of": as_of, "swept": swept}
+        mirror.stand(standing.model_copy(update=update))
+    return whole
+
+
+async def _pages(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
+    """The pages of the sweep that are not done."""
+    done = {int(str(first)) for (first,) in mirror.read("SELECT first FROM pages")}
+    total = await _total(alma)
+    of = ceil(total / PAGE)
+
+    async def one(first: int) -> None:
+        seen = now()
+        page = await alma.list_users(first)
+        # Contacts without a primary identifier, and records that make no sense.
+        others = max(0, min(PAGE, page.total - first) - len(page.users))
+        with mirror.writing() as connection:
+            mirror.put_within(page.users, seen)
+            connection.execute("INSERT OR REPLACE INTO pages VALUES (?, ?)", (first, others))
+
+    await _each(alma, [n for n in range(0, total, PAGE) if n not in done], one, tell, of)
+
+
+async def _changes(mirror: Mirror, alma: Alma, since: datetime, now: Clock, tell: Tell) -> None:
+    """Those who changed since a time."""
+    day = (since.astimezone(UTC) - ZONES).date()
+    page = await _changed(mirror, alma, day, 0, now)
+
+    async def one(first: int) -> None:
+        await _changed(mirror, alma, day, first, now)
+
+    await _each(alma, range(PAGE, page.total, PAGE), one, tell, max(1, ceil(page.total / PAGE)))
+
+
+async def _changed(mirror: Mirror, alma: Alma, day: date, first: int, now: Clock) -> UserPage:
+    seen = now()
+    page = await alma.list_users(first, modified_from=day)
+    mirror.put(page.users, seen)
+    return page
+
+
+async def _each(
+    alma: Alma,
+    todo: Iterable[int],
+    one: Callable[[int], Awaitable[None]],
+    tell: Tell,
+    of: int,
+) -> None:
+    left = list(todo)
+    done = of - len(left)
+    tell(done, of)
+    async with aclosing(spread(alma.governor, left, one)) as pages:
+        async for _ in pages:
+            done += 1
+            tell(done, of)
+
+
+async def _total(alma: Alma) -> int:
+    """The length of Alma's list of users."""
+    return (await alma.list_users(0, limit=1)).total
