@@ -71,7 +71,20 @@ def apply_run(
                 return Stop(Exit.INTERRUPTED, "Stopped at once, as you asked.")
 
     try:
-        return with_alma(settings, use)
+        stopped = with_alma(settings, use)
+    _take_over(ledger)
+    return stopped
+
+
+def _take_over(ledger: Ledger) -> None:
+    """Let the directory know what was written, if one is kept; the run is done all the same."""
+    from importer.cli.directory import FOLDER
+    from importer.directory.applied import take_over
+
+    try:
+        take_over(ledger, FOLDER)
+    except UsageError as error:
+        say(str(error))
     except AlmaError as error:  # before anything was sent
         return Stop.by(error)
 

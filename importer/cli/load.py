@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -57,12 +58,16 @@ def plan(
     mapping: MappingFile,
     output: Folder = None,
     codes: Codes = None,
+    no_refresh: Annotated[
+        bool, typer.Option("--no-refresh", help="Take the directory as it is.")
+    ] = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
     """Check, then compare with Alma (reading only): what would be created and changed."""
     from importer.alma.client import Alma
     from importer.cli.alma import with_alma
+    from importer.cli.directory import FOLDER
     from importer.cli.progress import progress
     from importer.ledger.summary import summarise
     from importer.pipeline.planning import plan as plan_roster
@@ -71,13 +76,16 @@ def plan(
     settings = Settings.read()
 
     async def use(alma: Alma) -> Ledger:
-        order = _order(roster, mapping, output, codes)
+        order = replace(
+            _order(roster, mapping, output, codes), mirrors=FOLDER, refresh=not no_refresh
+        )
         with progress("Comparing with Alma") as advance:
             return await plan_roster(
                 order,
                 alma,
                 settings.alma_rate,
                 lambda done, of: advance(done, of, alma.governor.notice),
+                say,
             )
 
     with with_alma(settings, use) as ledger:

@@ -134,6 +134,11 @@ class Mirror:
         with schema.guarded(self.path):
             self._connection.execute("UPDATE standing SET value = ?", (standing.model_dump_json(),))
 
+    @property
+    def pages_done(self) -> int:
+        """How many pages of the sweep under way are done."""
+        return int(str(self.read("SELECT count(*) FROM pages")[0][0]))
+
     def count(self, condition: str = "1", values: tuple[object, ...] = ()) -> int:
         """How many users it knows; those for whom an SQL condition of ours holds."""
         rows = self.read(f"SELECT count(*) FROM users WHERE {condition}", values)  # noqa: S608
