@@ -1,0 +1,129 @@
+"""Patrons' data and the key stay where they belong: canaries in every input."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+
+import pytest
+
+from importer.sandbox.server import Options, running
+from tests.cli.conftest import Type
+from tests.pipeline.runs import MAPPINGS
+
+COMMUNITY = MAPPINGS / "community.yaml"
+
+KEY = "canary-key-8c1f"
+
+SOUND = {
+    "Barcode": "29990001112223",
+    "First Name": "Quillonia",
+    "Middle": "Zebulonia",
+    "Last Name": "Vexworthy",
+    "Patron Type": "Community",
+    "Email": "quillonia.vexworthy@example.org",
+    "Alternate Email": "zebuloniaother@mail.example.org",
+    "Phone": "605-555-0173",
+    "Street": "4711 Canaryfeather Lane",
+    "Apt": "Apt 99817",
+    "City": "Featherbury",
+    "State": "SD",
+    "ZIP": "57893",
+    "DOB": "03/29/1957",
+    "Expires": "08/31/2035",
+    "Comments": "Privatissimum",
+}
+
+SPOILED: tuple[dict[str, str], ...] = (
+    {"Barcode": "2999000111"},
+    {"Barcode": "2.99900E+13"},
+    {"Email": "quillonia.vexworthy at example.org"},
+    {"DOB": "31/31/1957"},
+    {"DOB": "03/29/2957"},
+    {"Phone": "Vexworthyphone"},
+    {"Last Name": "VexworthyÃ±"},
+    {"First Name": "Quillonia\x07"},
+    {"Last Name": "Vexworthy" * 40},
+    {"ZIP": "Featherbury"},
+    {"State": "Featherbury"},
+    {"Patron Type": ""},
+    {},
+    {},
+)
+
+CANARIES = (
+    KEY, "Quillonia", "Zebulonia", "Vexworthy", "quillonia", "zebulonia", "vexworthy", "555-0173",
+    "5550173", "4711", "Canaryfeather", "99817", "Featherbury", "57893", "03/29", "1957-03-29",
+    "29990001112223", "2999000111", "Privatissimum",
+)  # fmt: skip
+
+
+def roster(path: Path) -> None:
+    """One sound row, and one for every way in which a row can be wrong; the last two are twins."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, SOUND)
+        writer.writeheader()
+        for number, changes in enumerate(({}, *SPOILED)):
+            other = {"Barcode": f"{29990001112223 + number}"} if number < len(SPOILED) else {}
+            writer.writerow({**SOUND, **other, **changes})
+
+
+FAULTS = """
+rules:
+  - {on: GET, nth: 9, do: html}
+  - {on: POST, nth: 1, do: drop_after}
+  - {on: POST, nth: 2, do: unauthorized}
+"""
+
+
+@pytest.mark.parametrize("faults", ["", FAULTS])
+def test_no_canary_leaves_but_in_the_files_for_values(
+    faults: str,
+    folder: Path,
+    typed: Type,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Terminal, logs, page, summary and messages of errors hold no value and no key."""
+    roster(folder / "patrons.csv")
+    (folder / "faults.yaml").write_text(faults or "rules: []\n", "utf-8")
+    options = Options(key=KEY, rate=None, faults=folder / "faults.yaml")
+    said: list[str] = []
+    with running(options) as base_url, caplog.at_level(logging.DEBUG):
+        monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
+        monkeypatch.setenv("ALMA_API_KEY", KEY)
+        monkeypatch.setenv("ALMA_RATE", "50")
+        monkeypatch.setenv("ALMA_SETTLE", "0.2")
+        for line in (
+            ("check", "patrons.csv", "-m", COMMUNITY, "-o", "checked"),
+            ("plan", "patrons.csv", "-m", COMMUNITY, "-o", "run"),
+            ("apply", "run"),
+            ("apply", "run"),
+            ("report", "run"),
+            ("show", "run", "2"),
+            ("show", "run", "3"),
+            ("plan", "patrons.csv", "-m", COMMUNITY, "-o", "again"),
+            ("runs",),
+            ("doctor",),
+            ("apply", "run", "--limit", "many"),
+        ):
+            got = typed(*line)
+            said += [got.out, got.err]
+    said += [record.getMessage() for record in caplog.records]
+    for run in ("checked", "run", "again"):
+        said += [
+            (folder / run / name).read_text("utf-8") for name in ("report.html", "summary.json")
+        ]
+    text = "\n".join(said)
+    assert [canary for canary in CANARIES if canary in text] == []
+
+
+def test_the_files_for_values_hold_them_and_never_the_key(folder: Path, typed: Type) -> None:
+    """The rejects hold what has to be corrected; asked for, the page shows values too."""
+    roster(folder / "patrons.csv")
+    typed("check", "patrons.csv", "-m", COMMUNITY, "-o", "run", "--show-values")
+    assert "Quillonia" in (folder / "run" / "rejects.csv").read_text("utf-8-sig")
+    assert "2999000111" in (folder / "run" / "report.html").read_text("utf-8")
+    everything = b"".join(path.read_bytes() for path in (folder / "run").iterdir())
+    assert KEY.encode() not in everything
