@@ -1,0 +1,257 @@
+"""Why an apply stops, what it says then, and that the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from importer.ledger.journal import history
+from importer.ledger.ledger import Ledger, State
+from tests.faults.ground import ROWS, Ground, Trial
+from tests.pipeline.runs import ROOT
+
+
+def _told(trial: Trial) -> tuple[int, int, int]:
+    """What the message says is done, not known, and left; its command is the one to type."""
+    counts = re.search(r"Done: (\d+)\. Outcome not known yet: (\d+).*Left: (\d+)\.", trial.err)
+    assert counts is not None, trial.err
+    assert f"To go on:\n  importer apply {trial.run}\n" in trial.err
+    done, unknown, left = map(int, counts.groups())
+    assert done + unknown + left == ROWS - 1  # one row of the roster needs a decision
+    return done, unknown, left
+
+
+def _goes_on(ground: Ground, trial: Trial) -> None:
+    trial.house.faults()
+    trial.finish()
+    assert ground.violations(trial) == []
+
+
+def test_the_days_calls_are_used_up(ground: Ground, tmp_path: Path) -> None:
+    """Exit 8; the message says when it is midnight GMT here, and what is left."""
+    with ground.trial(tmp_path) as trial:
+        trial.environ["TZ"] = "America/Chicago"
+        trial.house.call("POST", "/_sandbox/settings", {"remaining": 20})
+        assert trial.apply("--json") == Exit.STOPPED
+        assert re.search(r"Midnight GMT is 1[89]:00 on \d+ \w+ here", trial.err)
+        done, _, left = _told(trial)
+        assert done
+        assert left
+        summary = json.loads(trial.out)
+        assert summary["exit"] == Exit.STOPPED
+        assert summary["not_sent"] == left
+        trial.house.call("POST", "/_sandbox/settings", {"remaining": 10_000})
+        _goes_on(ground, trial)
+
+
+def test_the_reserve_is_left_to_others(ground: Ground, tmp_path: Path) -> None:
+    """Of 30 calls that are left with a reserve of 15, no more than 15 are taken."""
+    with ground.trial(tmp_path) as trial:
+        trial.environ["ALMA_RESERVE"] = "15"
+        trial.house.call("POST", "/_sandbox/settings", {"remaining": 30})
+        assert trial.apply(in_flight=1) == Exit.STOPPED
+        assert len(trial.house.log()) <= 15
+        assert "reserve of 15" in trial.err
+        trial.environ["ALMA_RESERVE"] = "0"
+        trial.house.call("POST", "/_sandbox/settings", {"remaining": 10_000})
+        _goes_on(ground, trial)
+
+
+def test_the_key_is_revoked(ground: Ground, tmp_path: Path) -> None:
+    """Exit 9 at once; with a key again the run goes on."""
+    with ground.trial(tmp_path) as trial:
+        trial.house.faults("rules:\n  - {on: POST, nth: 5, do: unauthorized}")
+        assert trial.apply() == Exit.ACCESS
+        assert "ALMA_API_KEY" in trial.err
+        done, _, left = _told(trial)
+        assert done
+        assert left
+        trial.environ["ALMA_API_KEY"] = "another"
+        calls = len(trial.house.writes())
+        assert trial.apply() == Exit.ACCESS
+        assert len(trial.house.writes()) == calls
+        trial.environ["ALMA_API_KEY"] = "sandbox"
+        _goes_on(ground, trial)
+
+
+@pytest.mark.parametrize("fault", ["503", "html", "drop_before"])
+def test_alma_is_out_of_order(ground: Ground, tmp_path: Path, fault: str) -> None:
+    """After five calls in a row without a clear answer nothing more is sent."""
+    with ground.trial(tmp_path) as trial:
+        trial.house.faults(f"rules:\n  - {{on: POST, do: {fault}}}\n  - {{on: PUT, do: {fault}}}")
+        assert trial.apply(in_flight=1) == Exit.STOPPED
+        assert "5 times in a row" in trial.err
+        assert _told(trial)[1] == 5
+        assert len([call for call in trial.house.log() if call["method"] != "GET"]) == 5
+        _goes_on(ground, trial)
+
+
+def test_one_row_that_cannot_be_read_does_not_stop_the_others(
+    ground: Ground, tmp_path: Path
+) -> None:
+    """Its update waits; all other rows are done, and the next apply does it."""
+    with ground.trial(tmp_path) as trial:
+        one = next(iter(sorted(ground.planned)))
+        trial.house.faults(f"rules:\n  - {{on: GET, path: /users/{one}, do: 500_before}}")
+        assert trial.apply() == Exit.STOPPED
+        assert _told(trial)[1:] == (0, 1)
+        _goes_on(ground, trial)
+
+
+def test_a_doubtful_row_that_cannot_be_read_stays_doubtful(ground: Ground, tmp_path: Path) -> None:
+    """Other rows are done all the same; the next apply asks again, before anything is sent."""
+    with ground.trial(tmp_path) as trial:
+        trial.house.faults(
+            "rules:\n  - {on: POST, nth: 3, do: drop_after}\n"
+            "  - {on: GET, path: '/users/20001123400017', do: 500_before}"
+        )
+        assert trial.apply(in_flight=1) == Exit.STOPPED
+        assert _told(trial)[1:] == (1, 0)
+        trial.house.forget_log()
+        trial.house.faults()
+        trial.apply()
+        assert [call["method"] for call in trial.house.log()] == ["GET", "GET"]
+
+
+def test_a_user_who_goes_between_reading_and_writing_is_held(
+    ground: Ground, tmp_path: Path
+) -> None:
+    """Alma's "no such user" to a PUT is a change since the plan, not a refusal."""
+    with ground.trial(tmp_path) as trial:
+        trial.house.faults('rules:\n  - {on: PUT, nth: 1, do: refuse, code: "401861"}')
+        trial.apply(in_flight=1)
+        assert trial.counts()["held"] == 3
+        assert trial.counts()["refused"] == 1
+
+
+def test_too_fast_for_too_long(ground: Ground, tmp_path: Path) -> None:
+    """Refused for speed again and again: exit 8, nothing in doubt."""
+    with ground.trial(tmp_path) as trial:
+        trial.house.faults("rules:\n  - {on: POST, do: 429}\n  - {on: PUT, do: 429}")
+        assert trial.apply(in_flight=1) == Exit.STOPPED
+        assert _told(trial)[1] == 0
+        _goes_on(ground, trial)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_stop(ground: Ground, tmp_path: Path, number: signal.Signals) -> None:
+    """What is under way is finished; exit 130, nothing is in doubt."""
+    with ground.trial(tmp_path, latency=(0.05, 0.05)) as trial:
+        assert trial.apply(signals={60: number}) == Exit.INTERRUPTED
+        done, unknown, left = _told(trial)
+        assert done
+        assert unknown == 0
+        assert left
+        _goes_on(ground, trial)
+
+
+def test_asked_to_stop_at_once(ground: Ground, tmp_path: Path) -> None:
+    """The second Ctrl-C leaves writes in doubt, which the next start asks about."""
+    with ground.trial(tmp_path, latency=(0.2, 0.2)) as trial:
+        signals = dict.fromkeys((62, 63, 64), signal.SIGINT)
+        assert trial.apply("--json", signals=signals) == Exit.INTERRUPTED
+        assert "at once" in trial.err
+        assert _told(trial)[1]
+        assert json.loads(trial.out)["unknown"] == _told(trial)[1]
+        _goes_on(ground, trial)
+
+
+def test_asked_to_stop_while_waiting(ground: Ground, tmp_path: Path) -> None:
+    """The wait for a late write does not keep the operator."""
+    with ground.trial(tmp_path) as trial:
+        trial.environ["ALMA_SETTLE"] = "3000"
+        trial.house.faults("rules:\n  - {on: PUT, nth: 1, do: drop_after}")
+        point = _place_of_last(ground, tmp_path / "points", "after POST")
+        assert trial.apply(signals={point: signal.SIGINT}) == Exit.INTERRUPTED
+        assert _told(trial)[1] == 1
+        trial.environ["ALMA_SETTLE"] = "0.25"
+        _goes_on(ground, trial)
+
+
+def _place_of_last(ground: Ground, folder: Path, label: str) -> int:
+    with ground.trial(folder) as trial:
+        trial.apply()
+        return len(trial.points) - trial.points[::-1].index(label)
+
+
+def test_two_operators(ground: Ground, tmp_path: Path) -> None:
+    """The second gets exit 8 and the first one's name, and sends nothing."""
+    with ground.trial(tmp_path) as trial:
+        script = (
+            "import sys, pathlib, datetime\n"
+            "from importer.ledger.lock import held\n"
+            "with held(pathlib.Path(sys.argv[1]), 'jo@desk', datetime.datetime.now()):\n"
+            "    print('held', flush=True); sys.stdin.read()"
+        )
+        command = [sys.executable, "-c", script, str(trial.folder / "run")]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            assert trial.apply() == Exit.STOPPED
+            assert "jo@desk, since" in trial.err
+            assert trial.house.log() == []
+            other.kill()
+        _goes_on(ground, trial)
+
+
+def test_slices(ground: Ground, tmp_path: Path) -> None:
+    """`--limit` twice, a row in doubt between them, then the rest: each row once."""
+    with ground.trial(tmp_path) as trial:
+        trial.house.faults("rules:\n  - {on: PUT, nth: 3, do: drop_after}")
+        for _ in range(2):
+            trial.apply("--limit", "10")
+        assert sum(trial.progress().values()) - trial.progress()[State.PLANNED] == 20
+        _goes_on(ground, trial)
+
+
+def test_a_slice_of_nothing_asks_only(ground: Ground, tmp_path: Path) -> None:
+    """`--limit 0` sends nothing."""
+    with ground.trial(tmp_path) as trial:
+        trial.apply("--limit", "0")
+        assert trial.house.writes() == []
+        _goes_on(ground, trial)
+
+
+def test_brakes(ground: Ground, tmp_path: Path) -> None:
+    """Exit 7 and nothing is sent; what was let pass is remembered by the resume."""
+    with ground.trial(tmp_path) as trial:
+        mapping = Path(ROOT / "mappings" / "community.yaml").read_text("utf-8")
+        braked = trial.folder / "braked.yaml"
+        braked.write_text(mapping + "\nbrakes:\n  many_changes: {percent: 1, count: 1}\n", "utf-8")
+        rows = str(ground.folder / "roster.csv")
+        trial.type("plan", rows, "-m", str(braked), "-o", "held-back")
+        trial.run = "held-back"
+        before = len(trial.house.log())
+        assert trial.apply() == Exit.BRAKE
+        assert "--allow many-changes" in trial.err
+        assert len(trial.house.log()) == before
+        trial.apply("--allow", "many-changes", "--limit", "3")
+        trial.finish()
+        assert trial.counts()["not_sent"] == 0
+        with Ledger.open(trial.folder / "held-back") as ledger:
+            allowed = [entry for entry in history(ledger, 0) if entry.event == "allowed"]
+        assert len(allowed) == 1
+
+
+def test_production_is_asked_for(ground: Ground, tmp_path: Path) -> None:
+    """Without a person at the keyboard `--yes` is needed before production is written to."""
+    with ground.trial(tmp_path, switches={"environment": "production"}) as trial:
+        assert trial.apply("--yes") == Exit.STALE  # the plan was made for a sandbox
+        assert trial.house.writes() == []
+        rows, mapping = str(ground.folder / "roster.csv"), str(ROOT / "mappings" / "community.yaml")
+        trial.type("plan", rows, "-m", mapping, "-o", "real")
+        trial.run = "real"
+        assert trial.apply() == Exit.USAGE
+        assert "--yes" in trial.err
+        assert trial.house.writes() == []
+        trial.apply("--yes")
+        assert trial.counts()["created"]
