@@ -72,6 +72,8 @@ def apply_run(
 
     try:
         stopped = with_alma(settings, use)
+    except AlmaError as error:  # before anything was sent
+        return Stop.by(error)
     _take_over(ledger)
     return stopped
 
@@ -85,8 +87,6 @@ def _take_over(ledger: Ledger) -> None:
         take_over(ledger, FOLDER)
     except UsageError as error:
         say(str(error))
-    except AlmaError as error:  # before anything was sent
-        return Stop.by(error)
 
 
 class _Telling:

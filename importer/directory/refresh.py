@@ -29,7 +29,7 @@ ZONES = timedelta(days=1)
 """Alma counts days in its own zone; one day more than is needed is asked for."""
 
 SWEEPS = 2
-"""How often everything is read at most, where users were deleted while it was."""
+"""How often everything is read at most, where users are deleted while it is."""
 
 Clock = Callable[[], datetime]
 Tell = Callable[[int, int], None]
@@ -97,39 +97,57 @@ def _begin(mirror: Mirror, now: datetime) -> datetime:
 def _end(mirror: Mirror, swept: datetime, as_of: datetime, total: int, *, last: bool) -> bool:
     """Settle the sweep; whether everybody was met.
 
-    Who was deleted while it ran has moved the others up a place, so that some may have been passed
-    over. Then nobody counts as gone, and all is read once more, if this was not the last time.
+    If not, nobody counts as gone, and all is read once more, if this was not the last time.
     """
     standing = mirror.standing
-    others = int(str(mirror.read("SELECT coalesce(sum(others), 0) FROM pages")[0][0]))
-    whole = mirror.count("sweep = ?", (standing.sweep,)) + others >= total
+    met = mirror.count("sweep = ?", (standing.sweep,))
+    whole = _joined(mirror)
     with mirror.writing() as connection:
         connection.execute("DELETE FROM pages")
         if whole:
             connection.execute("DELETE FROM users WHERE sweep < ?", (standing.sweep,))
-        update: dict[str, object] = {"sweeping": None, "total": total, "others": others}
+        update: dict[str, object] = {"sweeping": None, "total": total}
         if whole or last:
-            update |= {"as_of": as_of, "swept": swept}
+            update |= {"as_of": as_of, "swept": swept, "others": max(0, total - met)}
         mirror.stand(standing.model_copy(update=update))
     return whole
 
 
+def _joined(mirror: Mirror) -> bool:
+    """Whether each page began with somebody whom the one before it showed.
+
+    Who is deleted between the readings of two pages moves the others up a place, and some are
+    passed over; who is new moves them down, which does no harm. Where contacts stand, that have
+    no primary identifier, the join cannot be seen.
+    """
+    before: tuple[list[str], int] | None = None
+    for keys, others in mirror.read("SELECT keys, others FROM pages ORDER BY first"):
+        shown, strange = str(keys).split("\n"), int(str(others))
+        if before is not None and not (strange or before[1]) and shown[0] not in before[0]:
+            return False
+        before = shown, strange
+    return True
+
+
 async def _pages(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
-    """The pages of the sweep that are not done."""
+    """The pages of the sweep that are not done. Each shows the last user of the one before."""
     done = {int(str(first)) for (first,) in mirror.read("SELECT first FROM pages")}
     total = await _total(alma)
-    of = ceil(total / PAGE)
+    firsts = range(0, max(1, total - 1), PAGE - 1)
 
     async def one(first: int) -> None:
         seen = now()
         page = await alma.list_users(first)
         # Contacts without a primary identifier, and records that make no sense.
         others = max(0, min(PAGE, page.total - first) - len(page.users))
+        keys = "\n".join((user.primary_id or "").casefold() for user in page.users)
         with mirror.writing() as connection:
             mirror.put_within(page.users, seen)
-            connection.execute("INSERT OR REPLACE INTO pages VALUES (?, ?)", (first, others))
+            connection.execute(
+                "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (first, keys, others)
+            )
 
-    await _each(alma, [n for n in range(0, total, PAGE) if n not in done], one, tell, of)
+    await _each(alma, [first for first in firsts if first not in done], one, tell, len(firsts))
 
 
 async def _changes(mirror: Mirror, alma: Alma, since: datetime, now: Clock, tell: Tell) -> None:

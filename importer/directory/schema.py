@@ -34,8 +34,11 @@ CREATE TABLE emails (
   user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE, address TEXT NOT NULL,
   PRIMARY KEY (user, address)
 ) STRICT, WITHOUT ROWID;
--- The pages of the sweep under way that are done, and how many entries of each were no users.
-CREATE TABLE pages (first INTEGER PRIMARY KEY, others INTEGER NOT NULL) STRICT;
+-- The pages of the sweep under way that are done: whom they showed, a key a line, and how many of
+-- their entries were no users.
+CREATE TABLE pages (
+  first INTEGER PRIMARY KEY, keys TEXT NOT NULL, others INTEGER NOT NULL
+) STRICT;
 """
 
 
