@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 LONGEST = 131_072
 """Characters of a cell beyond which something is wrong with the file."""
 
+FORMULA_ERROR = "holds {value}, the error of a formula"
+"""The message about a cell that says so."""
+
 _JOIN = "|"  # any plain character that is no blank
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
 # Controls, halves of surrogate pairs, the two overrides of writing direction, noncharacters
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e\ufdd0-\ufdef\ufffe\uffff]"
 )
+_ERRORS = frozenset({
+    "#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
+    "#GETTING_DATA",
+})  # fmt: skip
 _JOINERS = "\u200c\u200d"
 # Scripts whose words are spelled with ZWJ or ZWNJ
 _SPELLED = (
@@ -74,15 +81,16 @@ def clean_column(texts: Sequence[str]) -> tuple[Sequence[str], Mapping[str, tupl
 
 
 def _plain(text: str) -> bool:
-    """Visible ASCII with single blanks inside, cell by cell where cells are joined?"""
+    """Visible ASCII with single blanks inside and no # first, by cell where cells are joined?"""
     return (
         text.isascii()
         and text.isprintable()
         and "  " not in text
         and f" {_JOIN}" not in text
         and f"{_JOIN} " not in text
-        and text[:1] != " "
+        and text[:1] not in {" ", "#"}
         and text[-1:] != " "
+        and f"{_JOIN}#" not in text
     )
 
 
@@ -104,6 +112,8 @@ def clean(text: str) -> tuple[str, tuple[Finding, ...]]:
             found.append(Finding(Code.WHITESPACE_REMOVED, Severity.REPAIRED, message, visible))
             text = visible
     text = unicodedata.normalize("NFC", " ".join(text.split()))
+    if is_error(text):
+        found.append(Finding(Code.FORMULA_ERROR, Severity.REJECT, FORMULA_ERROR, text))
     if not text.isascii() and _SUSPECT.search(text):
         ascii_digits = text.translate(_FULL_WIDTH)
         if ascii_digits != text:
@@ -112,6 +122,11 @@ def clean(text: str) -> tuple[str, tuple[Finding, ...]]:
             text = ascii_digits
         found.extend(_mojibake(text))
     return text, tuple(found)
+
+
+def is_error(text: str) -> bool:
+    """Is this what a spreadsheet program shows, and saves as CSV, for a formula that failed?"""
+    return text in _ERRORS
 
 
 def _without_invisible(text: str) -> str:

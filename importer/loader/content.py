@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from importer.loader.cells import is_error
 from importer.loader.formats import NoNumberError
 from importer.loader.heading import Span
 from importer.loader.limits import COLUMNS, ROWS
@@ -98,7 +99,8 @@ def shown(cell: Cell, strings: list[str], styles: Styles) -> tuple[str, Code | N
         case "b":
             text = {"1": "TRUE", "0": "FALSE"}.get(text.strip(), text)
         case "e":
-            code = Code.FORMULA_ERROR
+            # the errors that are known by their text are found in every kind of file alike
+            code = None if is_error(text) else Code.FORMULA_ERROR
         case "d":
             text = iso_date(text)
         case _ if text.strip():

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CHUNK = 50_000
 """Rows of a chunk."""
 
+SAMPLE = 1_000
+"""So many rows show how many cells a row of the file usually has."""
+
 
 def read_csv(path: Path, layout: Layout, sha256: str) -> CsvRoster:
     """The CSV file as a roster. Raises RosterError."""
@@ -57,7 +60,8 @@ def read_csv(path: Path, layout: Layout, sha256: str) -> CsvRoster:
     notices = shape.notices()
     if text.encoding == "cp1252" and layout.encoding == "auto":
         notices.append(_encoding_notice(text, source))
-    return CsvRoster(source, text, shape, notices)
+    sample = islice(text.records(), headings.rows[-1], headings.rows[-1] + SAMPLE)
+    return CsvRoster(source, text, shape, max(width, csvrows.usual_width(sample)), notices)
 
 
 def _filled(text: Text, headings: heading.Headings, width: int) -> list[int]:
@@ -95,6 +99,7 @@ class CsvRoster:
     source: Source
     text: Text
     shape: Shape
+    usual: int  # cells of a row, with those behind the headings by which all rows are padded
     known: list[Problem]
     late: list[Problem] = field(default_factory=list)
 
@@ -152,7 +157,7 @@ class CsvRoster:
         spots: list[Spot] = []
         width = max(self.shape.kept, default=-1) + 1
         if any(length != width for length in set(map(len, batch))):
-            csvrows.even_out(batch, width, spots)
+            csvrows.even_out(batch, width, self.usual, spots)
         columns: list[Sequence[str]] = list(zip(*batch, strict=True)) or [()] * width
         columns = [columns[column] for column in self.shape.kept]
         ours = self.shape.row_column is not None

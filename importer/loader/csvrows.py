@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from importer.loader import table
@@ -9,7 +10,7 @@ from importer.loader.table import Spot
 from importer.model.catalogue import Code, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 def end_of_people(batch: list[list[str]]) -> int:
@@ -29,8 +30,18 @@ def end_of_people(batch: list[list[str]]) -> int:
     return cut
 
 
-def even_out(batch: list[list[str]], width: int, spots: list[Spot]) -> None:
-    """Bring every record to the width of the headings; say where text is missing or over."""
+def usual_width(records: Iterable[list[str]]) -> int:
+    """How many cells most of the records that hold text have; 0 where none does."""
+    counts = Counter(len(record) for record in records if any(cell.strip() for cell in record))
+    return max(counts, key=lambda cells: (counts[cells], -cells), default=0)
+
+
+def even_out(batch: list[list[str]], width: int, usual: int, spots: list[Spot]) -> None:
+    """Bring every record to the width of the headings; say where text is missing or over.
+
+    Spreadsheet programs pad all rows alike, up to the `usual` width. A record that is longer than
+    that holds a delimiter too many, and what stands behind it is in the wrong columns.
+    """
     for row, record in enumerate(batch):
         cells = len(record)
         if cells < width:
@@ -40,8 +51,9 @@ def even_out(batch: list[list[str]], width: int, spots: list[Spot]) -> None:
             batch[row] = record + [""] * (width - cells)
         elif cells > width:
             extra = [cell for cell in record[width:] if cell.strip()]
-            if extra:
-                message = f"has {cells} cells, and there are {width} columns; over are: {{value}}"
+            if extra or cells > usual:
+                message = f"has {cells} cells, and there are {width} columns"
+                message += "; over are: {value}" if extra else ""
                 spots.append(Spot(row, -1, Code.ROW_TOO_LONG, message, " | ".join(extra)))
             batch[row] = record[:width]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from importer.errors import RosterError
 from importer.loader import heading, table
+from importer.loader.cells import FORMULA_ERROR
 from importer.loader.table import Numbering, Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
@@ -192,9 +193,7 @@ def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape,
 
 def _message(code: Code, text: str) -> str:
     if code is Code.FORMULA_ERROR:
-        return (
-            "holds {value}, the error of a formula" if text else "holds a formula without a value"
-        )
+        return FORMULA_ERROR if text else "holds a formula without a value"
     return _MESSAGES[code]
 
 

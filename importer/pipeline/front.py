@@ -42,6 +42,18 @@ class Material:
         for chunk in self.roster.chunks():
             yield chunk, self.compiled.map(chunk, self.roster.source, self.codes)
 
+    def concerned(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """Those of the problems with cells that are about whole rows or about cells that are used.
+
+        What stands in a column that no rule uses is not sent, so it holds nothing back.
+        """
+        used = {use.place for use in self.compiled.uses}
+        return (
+            problem
+            for problem in problems
+            if not problem.places or not used.isdisjoint(problem.places)
+        )
+
 
 def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Material:
     """Read the mapping, open the roster, and bring the two together.
@@ -75,7 +87,8 @@ def examine(material: Material, ledger: Ledger) -> dict[int, Fate]:
         fates |= dict.fromkeys((*candidates.skipped, *chunk.left_out), Fate.SKIPPED)
         fates |= dict.fromkeys(chunk.blank, Fate.BLANK)
         found = check(candidates, material.codes, material.today)
-        tally.add(chain(chunk.problems, candidates.problems, found))
+        came = material.concerned(chunk.problems)
+        tally.add(chain(came, candidates.problems, found))
         twins.add(candidates)
         samples = samples or _samples(chunk)
     tally.add(twins.problems())

@@ -149,10 +149,17 @@ TEXTS = [
     Specimen(
         "a.csv",
         "ragged rows",
-        csv(HEAD + "1,A\n2,B,b,extra\n3,C,c,\n" + ANA),
+        csv(HEAD + "1,A\n2,B,b,extra\n3,C,c,\n" + ANA * 3),
         EXPECTED,
-        rows={2: ("1", "A", ""), 3: ("2", "B", "b"), 4: ("3", "C", "c"), 5: ANA_CELLS},
-        problems=_problems((2, "", "row-too-short"), (3, "", "row-too-long")),
+        rows={
+            2: ("1", "A", ""),
+            3: ("2", "B", "b"),
+            4: ("3", "C", "c"),
+            **dict.fromkeys(range(5, 8), ANA_CELLS),
+        },
+        problems=_problems(
+            (2, "", "row-too-short"), (3, "", "row-too-long"), (4, "", "row-too-long")
+        ),
     ),
     Specimen(
         "a.csv",
@@ -161,6 +168,29 @@ TEXTS = [
         EXPECTED,
         rows={2: ("1", "A", "a"), 3: ("2", "B", "b")},
         problems=_problems((2, "", "row-too-long"), (3, "", "row-too-long")),
+    ),
+    Specimen(
+        "a.csv",
+        "every row padded alike",
+        csv(HEAD + "1,A,a,,\n2,B,b,,\n3,C,c,\n"),
+        EXPECTED,
+        rows={2: ("1", "A", "a"), 3: ("2", "B", "b"), 4: ("3", "C", "c")},
+    ),
+    Specimen(
+        "a.csv",
+        "a delimiter too many before a blank last cell",
+        csv(HEAD + "1,A,\n2,,B,\n3,C,\n"),
+        EXPECTED,
+        rows={2: ("1", "A", ""), 3: ("2", "", "B"), 4: ("3", "C", "")},
+        problems=_problems((3, "", "row-too-long")),
+    ),
+    Specimen(
+        "a.csv",
+        "errors of formulas saved as text",
+        csv(HEAD + "#N/A,A, #REF!\n2,#1 Silva,#n/a\n"),
+        EXPECTED,
+        rows={2: ("#N/A", "A", "#REF!"), 3: ("2", "#1 Silva", "#n/a")},
+        problems=_problems((2, "A", "formula-error"), (2, "C", "formula-error")),
     ),
     Specimen(
         "a.csv",

@@ -1,0 +1,45 @@
+"""What the front half makes of problems with cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.ledger.summary import summarise
+from importer.model.plan import Fate
+from importer.pipeline.checking import check
+from tests.pipeline.runs import order
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAPPING = """
+version: 1
+name: "Test"
+account_type: INTERNAL
+record:
+  primary_id: "<ID>"
+  first_name: "<First>"
+  last_name: "<Last>"
+  user_group: COMM
+"""
+
+
+def test_cells_that_are_not_used_hold_nothing_back(tmp_path: Path) -> None:
+    """An error in a column of comments is not sent, and is no problem; a row's own problem is."""
+    mapping, roster = tmp_path / "m.yaml", tmp_path / "r.csv"
+    mapping.write_text(MAPPING, "utf-8")
+    roster.write_text(
+        "ID,First,Last,Comments\n1001,Ana,Silva,#N/A\n1002,Bo,Berg,MuÃ±oz\n"
+        "1003,#N/A,Carr,\n1004,Di,Dorn,fine,more\n",
+        "utf-8",
+    )
+    with check(order(roster, mapping, tmp_path / "run")) as ledger:
+        told = {
+            (problem.origin.row, problem.code.value)
+            for problem in ledger.problems()
+            if problem.origin.row
+        }
+        assert told == {(4, "formula-error"), (5, "row-too-long")}
+        assert [life.row for life in ledger.returning()] == [4, 5]
+        assert [life.fate for life in ledger.returning()] == [Fate.REJECTED] * 2
+        assert summarise(ledger).ready == 2
