@@ -114,14 +114,15 @@ class Alma:
 
     # ---- users ----
 
-    async def get_user(self, user_id: str, id_type: str = "") -> User | None:
+    async def get_user(self, user_id: str, id_type: str = "", expand: str = "none") -> User | None:
         """The whole user with this identifier, or None if Alma says that there is none.
 
         Without `id_type` any unique identifier may match, another person's barcode too: compare
-        the primary identifier. Raises AlmaError.
+        the primary identifier. `expand` names what Alma counts besides, such as
+        `business.EVERYTHING`. Raises AlmaError.
         """
         path = f"/users/{segment(user_id)}"
-        params = {"view": "full", "expand": "none"}
+        params = {"view": "full", "expand": expand}
         if id_type:
             params["user_id_type"] = id_type
         try:

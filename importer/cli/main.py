@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from importer.cli import directory, load, look, mappings, places, practice
+from importer.cli import directory, load, look, mappings, places, practice, settling
 from importer.cli.output import printable
 from importer.errors import Exit, ImporterError
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (load, look, mappings, places, directory, practice):
+for part in (load, settling, look, mappings, places, directory, practice):
     part.register(app)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
     from importer.model.problem import Problem
 
-INTENT, ALLOWED = "intent", "allowed"
+INTENT, ALLOWED, PASSWORDS, DECIDED = "intent", "allowed", "passwords", "decided"
 """Events of entries that are read again; those of what came of a step are named by its state."""
 
 

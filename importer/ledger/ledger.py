@@ -274,6 +274,11 @@ class Ledger:
                 advice, field, tuple(Place(*pair) for pair in PAIRS.validate_json(places)), value,
             )  # fmt: skip
 
+    def fates(self) -> Iterator[tuple[int, Fate]]:
+        """What became of each row, in row order."""
+        for row, fate in self.read("SELECT row, fate FROM rows ORDER BY row"):
+            yield row, Fate(fate)
+
     def life(self, row: int) -> RowLife | None:
         """A row with what was planned for it and what became of it, or None if there is none."""
         return next(self._lives("rows.row = ?", row), None)

@@ -20,7 +20,7 @@ from importer.errors import (
     StalePlanError,
     UsageError,
 )
-from importer.ledger.journal import ALLOWED, Journal, history
+from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import State
 from importer.model.policy import Brake
 from importer.model.problem import Origin
@@ -98,12 +98,21 @@ def check_is_plan(ledger: Ledger) -> None:
 
 
 def check_fresh(ledger: Ledger, leave: Leave) -> None:
-    """Raises StalePlanError where the plan is too old, or for another roster or mapping."""
+    """Raises StalePlanError where the plan is too old, or for another roster or mapping.
+
+    The way back is made from the ledger alone, so that an undo needs neither.
+    """
     facts = ledger.facts
     age = leave.now() - facts.started
     if not ledger.was_applied and age > timedelta(days=leave.plan_days):
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
+    if facts.command != "undo":
+        check_sources(facts)
+
+
+def check_sources(facts: RunFacts) -> None:
+    """Raises StalePlanError where the roster or the mapping is not the one of the plan."""
     _check_roster(facts)
     _check_mapping(facts)
 
@@ -150,6 +159,7 @@ async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) 
     def origin(row: int) -> Origin:
         return Origin(file, facts.roster.sheet, row)
 
+    secrets = passwords(facts)
     executor = Executor(
         alma=alma,
         governor=alma.governor,
@@ -159,12 +169,14 @@ async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) 
         settle=leave.settle,
         sleep=asyncio.sleep,
         clock=time.monotonic,
-        passwords=passwords(facts),
+        passwords=secrets,
         stopping=leave.stopping,
         tell=leave.tell,
     )
     try:
         journal.start(f"limit {leave.limit}" if leave.limit is not None else "")
+        if secrets:
+            journal.note(PASSWORDS, f"of {len(secrets)} rows")
         stop = await executor.run(leave.limit)
         journal.note("paused" if left_to_do(ledger) else "finished", "")
     except LedgerError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from importer.alma.answers import NotFoundError
+from importer.alma.business import EVERYTHING, unfinished
 from importer.alma.spread import spread
 from importer.errors import (
     AccessError,
@@ -195,9 +196,11 @@ class Executor:
         return self._done(step, current, body, answered)
 
     async def _delete(self, step: Pending) -> State:
-        current = await self.alma.get_user(step.primary_id)
+        current = await self.alma.get_user(step.primary_id, expand=EVERYTHING)
         if current is None or not is_of(step, current):
             return self._settle(step, State.APPLIED, "was gone already")
+        if has := unfinished(current):
+            return self._hold(step, findings.in_use(self.origin(step.row), has))
         planned = step.before or step.after
         kept = self.comparing.kept
         if kept(None, planned, current) or kept(None, current, planned):

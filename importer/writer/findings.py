@@ -56,6 +56,11 @@ def changed_after(origin: Origin) -> Problem:
     )
 
 
+def in_use(origin: Origin, has: str) -> Problem:
+    """A user who was to be deleted has `has` by now."""
+    return Problem.of(Code.NOT_DELETED, origin, f"This user has {has}, and was not deleted.")
+
+
 def exists_otherwise(origin: Origin) -> Problem:
     """A create whose answer was lost, and Alma now holds something else under the identifier."""
     return Problem.of(

@@ -1,0 +1,260 @@
+"""`undo`: plan the way back of a run from its before-images. Nothing but GET is sent."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from importer.alma.business import EVERYTHING, unfinished
+from importer.alma.spread import spread
+from importer.errors import RefusedError, UnavailableError, UsageError
+from importer.ledger.images import Image, images
+from importer.ledger.journal import PASSWORDS, history
+from importer.ledger.ledger import State
+from importer.model.catalogue import Code
+from importer.model.codes import NO_CODES
+from importer.model.plan import (
+    Act,
+    Create,
+    Delete,
+    Fate,
+    Held,
+    LeftAlone,
+    Planned,
+    Unchanged,
+    Update,
+)
+from importer.model.problem import Origin, Problem
+from importer.model.run import RunFacts
+from importer.pipeline.applying import check_institution
+from importer.pipeline.order import Order
+from importer.pipeline.planning import FAILURES_IN_A_ROW
+from importer.pipeline.runs import new_run
+from importer.planner.threeway import Conflict
+from importer.planner.undo import Written, as_created, created_again, undo_update
+from importer.report.wording import command
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+
+    from importer.alma.client import Alma
+    from importer.ledger.ledger import Ledger
+    from importer.model.plan import Step
+    from importer.model.user import User
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """How a run is to be undone: where the plan goes, who asks, when, and how far it may go.
+
+    `folder` is None for a new one under `runs/`; `rate` is in calls a second.
+    """
+
+    folder: Path | None
+    now: datetime
+    operator: str
+    version: str
+    rate: float
+    delete_created: bool = False
+
+
+async def undo(first: Ledger, alma: Alma, way: WayBack, tell: Callable[[int, int], None]) -> Ledger:
+    """The ledger of a plan that takes a run's writes back, with the rows of that run.
+
+    Only rows that are in Alma by this run are looked at; those that Alma refused, that were held
+    or not sent are left alone. No brake holds: what is put back was there before. `tell` hears
+    how many rows of how many were compared. Raises UsageError where there is nothing to undo,
+    StalePlanError for another institution, LedgerError, AlmaError.
+    """
+    check_undoable(first)
+    await check_institution(first.facts, alma)
+    with new_run(_order(first.facts, way)) as ledger:
+        origin = _origins(first.facts)
+        wrote = sum(1 for _ in images(first))
+        steps: dict[int, Step] = {}
+        tell(0, wrote)
+        async with aclosing(_compare(first, alma, origin, way)) as planned:
+            async for one in planned:
+                steps[one.step.row] = one.step
+                tell(len(steps), wrote)
+        held = {row for row, step in steps.items() if isinstance(step, Held)}
+        fates = dict(_fates(first, held))
+        ledger.add_columns(first.columns())
+        ledger.add_rows(fates.items())
+        ledger.add_steps(
+            steps.get(row, LeftAlone(row)) for row, fate in fates.items() if fate is Fate.READY
+        )
+        ledger.add_problems(
+            problem for row in sorted(held) if isinstance(step := steps[row], Held)
+            for problem in step.problems
+        )  # fmt: skip
+        ledger.add_problems(_what_stays(first, steps, origin(0), way))
+        ledger.add_cells(
+            (life.row, life.cells)
+            for life in first.planned()
+            if life.cells and isinstance(steps.get(life.row), Create | Update | Delete | Held)
+        )
+        ledger.finish(_facts(first, way))
+    return ledger
+
+
+def check_undoable(first: Ledger) -> None:
+    """Raises UsageError where a run wrote nothing, or where what it wrote is not known yet."""
+    if not first.was_applied:
+        msg = f"{first.folder} was not applied, so there is nothing to undo."
+        raise UsageError(msg)
+    progress = first.progress()
+    if doubtful := progress.get(State.INTENT, 0) + progress.get(State.UNKNOWN, 0):
+        msg = (
+            f"Of {doubtful} rows of this run it is not known yet whether they are in Alma. Have "
+            "them looked up first; nothing new is sent:\n  "
+            + command("apply", str(first.folder), "--limit", "0")
+        )
+        raise UsageError(msg)
+
+
+def update_undone(
+    image: Image, live: User | None, origin: Origin, *, what_can_be: bool = False
+) -> Planned:
+    """What takes one update of a run back, given the record as it is now.
+
+    `what_can_be` leaves what somebody changed since, and puts back the rest.
+    """
+    if live is None or image.before is None or not _is_of(image, live):
+        sentence = "This user was deleted in Alma since the run, or has another identifier now."
+        return _held(origin, Code.CHANGED_IN_ALMA, sentence)
+    written = Written(image.before, image.sent, image.answered, image.override)
+    step = undo_update(image.row, written, live, what_can_be=what_can_be)
+    if isinstance(step, Conflict):
+        sentence = f"Someone changed in Alma what the run wrote: {', '.join(step.paths)}."
+        return _held(origin, Code.CHANGED_IN_ALMA, sentence)
+    return Planned(step)
+
+
+def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
+    """`live` was read with what the user has to do with the library."""
+    if live is None or not _is_of(image, live):
+        return Planned(Unchanged(image.row, image.primary_id))
+    if not as_created(image.sent, image.answered, live):
+        sentence = "Someone changed this user in Alma since the run created it."
+        return _held(origin, Code.CHANGED_IN_ALMA, sentence)
+    if has := unfinished(live):
+        return _held(origin, Code.NOT_DELETED, f"This user has {has}.")
+    return Planned(Delete(image.row, image.primary_id, live))
+
+
+def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
+    if live is None:
+        return Planned(Create(image.row, created_again(image.sent)))
+    if _is_of(image, live):
+        return Planned(Unchanged(image.row, image.primary_id))
+    sentence = "Another user holds the identifier of the one that was deleted."
+    return _held(origin, Code.CHANGED_IN_ALMA, sentence)
+
+
+def _is_of(image: Image, live: User) -> bool:
+    """Is this the user of the write? Another one may hold the identifier by now."""
+    return (live.primary_id or "").casefold() == image.primary_id.casefold()
+
+
+async def _compare(
+    first: Ledger, alma: Alma, origin: Callable[[int], Origin], way: WayBack
+) -> AsyncGenerator[Planned]:
+    """What is to be done about each row that the run wrote, as the answers come."""
+    failures = 0
+
+    async def one(image: Image) -> Planned:
+        nonlocal failures
+        if image.act is Act.CREATE and not way.delete_created:
+            return Planned(LeftAlone(image.row))
+        try:
+            expand = EVERYTHING if image.act is Act.CREATE else "none"
+            live = await alma.get_user(image.primary_id, expand=expand)
+        except (UnavailableError, RefusedError) as error:
+            failures += 1
+            if failures >= FAILURES_IN_A_ROW:
+                raise UnavailableError(str(error)) from error
+            sentence = f"could not be looked up in Alma: {error}"
+            return _held(origin(image.row), Code.NOT_LOOKED_UP, sentence)
+        failures = 0
+        undone = {Act.CREATE: _create_undone, Act.DELETE: _delete_undone}
+        return undone.get(image.act, update_undone)(image, live, origin(image.row))
+
+    async with aclosing(spread(alma.governor, images(first), one)) as answers:
+        async for planned in answers:
+            yield planned
+
+
+def _held(origin: Origin, code: Code, sentence: str) -> Planned:
+    return Planned(Held(origin.row, (Problem.of(code, origin, sentence),)))
+
+
+def _fates(first: Ledger, held: set[int]) -> Iterator[tuple[int, Fate]]:
+    """Every row of the run: what was no person then is none now, all others are ready or held."""
+    for row, fate in first.fates():
+        if fate in {Fate.BLANK, Fate.SKIPPED}:
+            yield row, fate
+        else:
+            yield row, Fate.REVIEW if row in held else Fate.READY
+
+
+def _what_stays(
+    first: Ledger, steps: dict[int, Step], origin: Origin, way: WayBack
+) -> Iterator[Problem]:
+    """What the way back does not undo."""
+    created = sum(image.act is Act.CREATE for image in images(first))
+    if created and not way.delete_created:
+        users = "1 user was" if created == 1 else f"{created:,} users were"
+        yield Problem.of(
+            Code.NOT_UNDONE,
+            origin,
+            f"{users} created by this run; they stay, unless you say --delete-created.",
+            advice="A deleted user cannot be brought back by Alma; say it only if that is meant.",
+        )
+    if any(entry.event == PASSWORDS for entry in history(first, 0)):
+        sentence = "The run sent passwords. What the passwords were before is not known."
+        yield Problem.of(Code.NOT_UNDONE, origin, sentence)
+    if any(isinstance(step, Create) for step in steps.values()):
+        yield Problem.of(
+            Code.NOT_UNDONE,
+            origin,
+            "Users that were deleted are created again with the roles of a new user and without "
+            "a password.",
+        )
+
+
+def _origins(facts: RunFacts) -> Callable[[int], Origin]:
+    file, sheet = Path(facts.roster.path).name, facts.roster.sheet
+    return lambda row: Origin(file, sheet, row)
+
+
+def _order(facts: RunFacts, way: WayBack) -> Order:
+    """A new run's order: its folder is named after the roster, as of an undo."""
+    stem = Path(facts.roster.path).stem
+    return Order(
+        roster=Path(stem if facts.command == "undo" else f"undo-{stem}"),
+        mapping=Path(facts.mapping.path),
+        codes=NO_CODES,
+        folder=way.folder,
+        now=way.now,
+        operator=way.operator,
+        version=way.version,
+    )
+
+
+def _facts(first: Ledger, way: WayBack) -> RunFacts:
+    return first.facts.model_copy(
+        update={
+            "command": "undo",
+            "version": way.version,
+            "started": way.now,
+            "today": way.now.date(),
+            "operator": way.operator,
+            "rate": way.rate,
+            "brakes": (),
+            "undoes": str(first.folder.resolve()),
+        }
+    )

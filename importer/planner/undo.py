@@ -1,0 +1,228 @@
+"""The way back of one write: the reverse of what it changed, on the record as it is now.
+
+Only what the write itself changed is put back, and only where Alma still holds it as it was
+written. What others changed since, or changed in between, is theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from importer.model.fields import FIELDS, LISTS
+from importer.model.plan import Change, ChangeKind, Unchanged, Update
+from importer.model.policy import AccountType
+from importer.model.user import User
+from importer.planner.entries import entries, main_value, path, with_entries
+from importer.planner.forms import compared, form
+from importer.planner.merge import OVERRIDE_NAMES
+from importer.planner.threeway import Conflict, three_way
+from importer.planner.values import current, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from importer.model.user import Part
+
+_STAFF_LISTS = ("user_role", "proxy_for_user")
+"""Lists that no load writes, and that tell that somebody has taken a user in hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One update that is in Alma: the record before it, what was put, and what Alma answered."""
+
+    before: User
+    sent: User
+    answered: User | None
+    override: tuple[str, ...] = ()
+
+
+def undo_update(
+    row: int, written: Written, live: User, *, what_can_be: bool = False
+) -> Update | Unchanged | Conflict:
+    """The step that puts back what an update changed; or what somebody changed since.
+
+    `what_can_be`: where somebody changed a part since, leave that part and put back the rest.
+    """
+    put = _as_kept(written)
+    target = written.before
+    merged = three_way(put, target, live)
+    while what_can_be and isinstance(merged, Conflict):
+        put = _without(put, target, merged)
+        merged = three_way(put, target, live)
+    if isinstance(merged, Conflict):
+        return merged
+    primary_id = current(live, "primary_id")
+    changes = tuple(_changes(live, merged))
+    if not changes:
+        return Unchanged(row, primary_id)
+    return Update(row, primary_id, live, merged, changes, _override(written, live, merged))
+
+
+def as_created(sent: User, answered: User | None, live: User) -> bool:
+    """Whether a user is still as it was created: nobody has changed or added anything."""
+    stored = answered or sent
+    kept = with_entries(stored, {p: _echo(p, sent, stored) for p in LISTS})
+    return (
+        form(kept) == form(live)
+        and all(_same(entries(kept, parent), entries(live, parent)) for parent in LISTS)
+        and all(
+            _same(getattr(kept, name) or (), getattr(live, name) or ()) for name in _STAFF_LISTS
+        )
+    )
+
+
+def created_again(before: User) -> User:
+    """The body that creates a deleted user again, without roles and password.
+
+    Roles are given by Alma's own rules to a new user (contract 3.1), and a password is kept
+    nowhere.
+    """
+    fields = {
+        name: value
+        for name in before.model_fields_set
+        if name in {*compared(User), *LISTS, "contact_info"}
+        and (value := getattr(before, name)) is not None
+    }
+    return User.model_construct(_fields_set=set(fields), **fields)
+
+
+def _as_kept(written: Written) -> User:
+    """The record from before with what the update changed in it, as Alma shows that."""
+    before, sent = written.before, written.sent
+    answered = written.answered or sent
+    was, will = form(before), form(sent)
+    scalars = {
+        name: getattr(answered, name) for name in compared(User) if was.get(name) != will.get(name)
+    }
+    lists = {
+        parent: _echo(parent, sent, answered)
+        for parent in LISTS
+        if not _same(entries(before, parent), entries(sent, parent))
+    }
+    return with_entries(before.model_copy(update=scalars), lists)
+
+
+def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
+    """Our entries of a list as Alma answered them: it fills in what was not said.
+
+    Entries of the answer that are not ours are left out: they are somebody else's.
+    """
+    ours, there = list(entries(sent, parent)), entries(answered, parent)
+    shapes = [form(part, fold_codes=True) for part in ours]
+    found = []
+    for part in there:
+        shape = form(part, fold_codes=True)
+        twin = next((place for place, own in enumerate(shapes) if own == shape), None)
+        if twin is None:
+            twin = next((n for n, own in enumerate(shapes) if own.items() <= shape.items()), None)
+        if twin is not None:
+            del shapes[twin], ours[twin]
+            found.append(part)
+    return (*found, *ours)
+
+
+def _same(ones: Sequence[Part], others: Sequence[Part]) -> bool:
+    """Whether two lists hold the same entries, in any order."""
+    left = [form(part) for part in others]
+    for part in ones:
+        shape = form(part)
+        if shape not in left:
+            return False
+        left.remove(shape)
+    return not left
+
+
+def _without(put: User, target: User, conflict: Conflict) -> User:
+    """What was put, less what the conflict is about: a whole field, or a whole list."""
+    for place in conflict.paths:
+        parent = next((p for p in LISTS if place.startswith((f"{p}[", f"{p}."))), "")
+        if parent:
+            put = with_entries(put, {parent: entries(target, parent)})
+        else:
+            put = put.model_copy(update={place: getattr(target, place)})
+    return put
+
+
+def _override(written: Written, live: User, after: User) -> tuple[str, ...]:
+    """The sticky fields to replace all the same.
+
+    Those that the update replaced so; and those that become blank, which Alma would not take
+    otherwise (contract 3.1). That we may is known: Alma holds what we wrote.
+    """
+    if current(live, "account_type") != AccountType.EXTERNAL:
+        return ()
+    changed = [
+        name for name in compared(User) if text(getattr(live, name)) != text(getattr(after, name))
+    ]
+    changed += [
+        parent
+        for parent in OVERRIDE_NAMES
+        if not _same(entries(live, parent), entries(after, parent))
+    ]
+    return tuple(
+        known
+        for name in changed
+        if (known := OVERRIDE_NAMES.get(name, name)) in written.override
+        or (_sticky(name) and not text(getattr(after, name)))
+    )
+
+
+def _sticky(name: str) -> bool:
+    return name in OVERRIDE_NAMES or (name in FIELDS and FIELDS[name].facts.sticky)
+
+
+def _changes(live: User, after: User) -> list[Change]:
+    """How two records differ; removals come first."""
+    changes = [
+        _change(name, old, new)
+        for name in compared(User)
+        if (old := current(live, name)) != (new := current(after, name))
+    ]
+    for parent in LISTS:
+        changes += _list_changes(parent, entries(live, parent), entries(after, parent))
+    return sorted(changes, key=lambda change: change.kind is not ChangeKind.REMOVE)
+
+
+def _list_changes(parent: str, old: tuple[Part, ...], new: tuple[Part, ...]) -> list[Change]:
+    gone, came = _alone(old, new), _alone(new, old)
+    changes = []
+    for part in gone:
+        heir = next((other for other in came if path(parent, other) == path(parent, part)), None)
+        if heir is None:
+            changes.append(_change(path(parent, part), main_value(parent, part), ""))
+        else:
+            came = [other for other in came if other is not heir]
+            changes += _differences(parent, part, heir)
+    return changes + [_change(path(parent, part), "", main_value(parent, part)) for part in came]
+
+
+def _differences(parent: str, old: Part, new: Part) -> list[Change]:
+    """What differs between an entry and its heir, by field, but for the one it is known by."""
+    where, ours, theirs = path(parent, old), form(old), form(new)
+    mains = main_value(parent, old), main_value(parent, new)
+    if mains[0] != mains[1]:
+        return [_change(where, *mains)]
+    return [
+        _change(f"{where}.{name}", ours.get(name, ""), theirs.get(name, ""))
+        for name in dict.fromkeys((*ours, *theirs))
+        if ours.get(name) != theirs.get(name)
+    ]
+
+
+def _alone(ones: tuple[Part, ...], others: tuple[Part, ...]) -> list[Part]:
+    left = [form(part) for part in others]
+    alone = []
+    for part in ones:
+        shape = form(part)
+        if shape in left:
+            left.remove(shape)
+        else:
+            alone.append(part)
+    return alone
+
+
+def _change(where: str, old: str, new: str) -> Change:
+    kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
+    return Change(kind, where, old, new)

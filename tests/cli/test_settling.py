@@ -1,0 +1,185 @@
+"""Undo over a real socket: the way back, its conflicts, and what it leaves alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+
+MAPPING = """version: 1
+name: small
+account_type: INTERNAL
+record_type: PUBLIC
+roster: {dates: ymd}
+match: {by: [primary_id], look_alike: review}
+brakes:
+  removals: {percent: 100, count: 100}
+  foreign_group: {percent: 100, count: 100}
+  renames: {percent: 100, count: 100}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: <Group>
+  birth_date: <Born>
+  contact_info:
+    email:
+      - email_address: <Email>
+        email_type: personal
+  user_note:
+    - note_type: LIBRARY
+      note_text: <Note>
+      user_viewable: false
+      popup_note: false
+"""
+
+HEAD = ("Id", "First", "Last", "Group", "Born", "Email", "Note")
+ANA = ("2001", "Ana", "Nunez", "COMM", "1990-01-02", "ana@example.org", "")
+BO = ("2002", "Bo", "Doe", "FRIEND", "1980-03-04", "bo@example.org", "")
+ANAS_CHANGE = ("2001", "Ana", "Novak", "FRIEND", "1990-01-02", "new@example.org", "came back")
+
+
+def write(folder: Path, *rows: tuple[str, ...], name: str = "people.csv") -> Path:
+    """A roster of these rows, and the mapping beside it."""
+    (folder / "small.yaml").write_text(MAPPING, "utf-8")
+    path = folder / name
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows((HEAD, *rows))
+    return path
+
+
+def load(typed: Type, roster: Path, run: str) -> dict[str, object]:
+    """Plan and apply a roster; the summary."""
+    planned = typed("plan", roster, "-m", "small.yaml", "-o", run)
+    assert planned.exit in {Exit.DONE, Exit.ROWS_HELD}, planned.err
+    applied = typed("apply", run, "--json", "--allow", "many-changes")
+    return applied.summary
+
+
+def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> object:
+    """Call the sandbox's back door."""
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(f"{sandbox.host}/_sandbox/{path}", data, method=method)
+    request.add_header("Content-Type", "application/json")
+    with urlopen(request) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def state(sandbox: Sandbox) -> dict[str, dict[str, object]]:
+    """Every user by primary identifier, without what Alma writes by itself."""
+    told = ask(sandbox, "GET", "state")
+    assert isinstance(told, dict)
+    users = {}
+    for user in told["users"]:
+        for name in ("modified", "edited", "status_date"):
+            user.pop(name)
+        for note in user["user_note"]:
+            note.pop("created_date")
+        users[user["primary_id"]] = user
+    return users
+
+
+def codes(folder: Path, run: str) -> list[tuple[str, str]]:
+    """Row and code of every problem of a run."""
+    with (folder / run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [(line["row"], line["code"]) for line in csv.DictReader(file)]
+
+
+def test_the_way_back_gives_the_state_before(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Fields, replaced entries and added ones are as before; roster and mapping may be gone."""
+    load(typed, write(folder, ANA, BO), "first")
+    before = state(sandbox)
+    roster = write(folder, ANAS_CHANGE, BO)
+    assert load(typed, roster, "second")["updated"] == 1
+    after = state(sandbox)
+    assert after != before
+    roster.unlink()
+    (folder / "small.yaml").unlink()
+    undone = typed("undo", "second", "-o", "back", "--json")
+    assert (undone.exit, undone.summary["update"], undone.summary["left_alone"]) == (0, 1, 1)
+    assert state(sandbox) == after
+    assert typed("apply", "back", "--json").summary["updated"] == 1
+    assert state(sandbox) == before
+    again = typed("undo", "second", "-o", "again", "--json")
+    assert (again.summary["update"], again.summary["unchanged"]) == (0, 1)
+    typed("undo", "back", "-o", "forth")
+    assert typed("apply", "forth", "--json").summary["updated"] == 1
+    assert state(sandbox) == after
+
+
+def test_what_staff_changed_since_is_theirs(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A field that the run wrote and somebody changed since holds the row for review."""
+    load(typed, write(folder, ANA, BO), "first")
+    load(typed, write(folder, ANAS_CHANGE, (*BO[:3], "COMM", *BO[4:])), "second")
+    ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
+    ask(sandbox, "PATCH", "users/2002", {"job_description": "Printer"})
+    undone = typed("undo", "second", "-o", "back", "--json")
+    assert undone.exit == Exit.ROWS_HELD
+    assert (undone.summary["review"], undone.summary["update"]) == (1, 1)
+    assert codes(folder, "back") == [("2", "changed-in-alma")]
+    typed("apply", "back")
+    users = state(sandbox)
+    assert users["2001"]["last_name"] == "Byhand"
+    assert users["2002"]["job_description"] == "Printer"
+    assert users["2002"]["user_group"]["value"] == "FRIEND"  # type: ignore[index]
+
+
+def test_created_users_stay_unless_asked(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Without the flag nothing is asked of Alma about them, and nothing is deleted."""
+    load(typed, write(folder, ANA, BO), "first")
+    undone = typed("undo", "first", "-o", "back", "--json").summary
+    assert (undone["delete"], undone["left_alone"]) == (0, 2)
+    assert codes(folder, "back") == [("0", "not-undone")]
+    assert set(state(sandbox)) == {"2001", "2002"}
+
+
+def test_created_users_are_deleted_when_asked(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """With the flag they go, and an undo of that creates them again."""
+    load(typed, write(folder, ANA, BO), "first")
+    before = state(sandbox)
+    typed("undo", "first", "--delete-created", "-o", "back")
+    deleted = typed("apply", "back", "--json").summary
+    assert (deleted["delete"], deleted["deleted"], deleted["exit"]) == (2, 2, 0)
+    assert state(sandbox) == {}
+    typed("undo", "back", "-o", "forth")
+    assert typed("apply", "forth", "--json").summary["created"] == 2
+    assert state(sandbox) == before
+
+
+@pytest.mark.parametrize("when", ["before the plan", "after the plan"])
+@pytest.mark.parametrize("what", ["loans", "a change"])
+def test_users_in_use_or_in_hand_are_not_deleted(
+    when: str, what: str, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Loans, or a change by staff, keep a user from being deleted, whenever they come."""
+
+    def happen() -> None:
+        if what == "loans":
+            ask(sandbox, "POST", "users/2001/loans", {"loans": 2})
+        else:
+            ask(sandbox, "PATCH", "users/2001", {"job_description": "Printer"})
+
+    load(typed, write(folder, ANA, BO), "first")
+    if when == "before the plan":
+        happen()
+    typed("undo", "first", "--delete-created", "-o", "back")
+    if when == "after the plan":
+        happen()
+    done = typed("apply", "back", "--json")
+    assert (done.exit, done.summary["deleted"]) == (Exit.ROWS_HELD, 1)
+    code = "not-deleted" if what == "loans" else "changed-in-alma"
+    assert codes(folder, "back") == [("2", code)]
+    assert set(state(sandbox)) == {"2001"}
+
+
+def test_nothing_to_undo(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A plan that was not applied has no way back."""
+    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "first")
+    assert typed("undo", "first").exit == Exit.USAGE
