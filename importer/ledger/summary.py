@@ -44,7 +44,7 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             codes.add(Exit.REFUSED)
         if results.get(Result.HELD):
             codes.add(Exit.ROWS_HELD)
-        if results.get(Result.UNKNOWN):
+        if results.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped:
             codes.add(Exit.STOPPED)
     return Summary(
         rows=sum(fates.values()),

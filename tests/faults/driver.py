@@ -173,6 +173,7 @@ def _hurry(order: Order) -> None:
 def _child(order: Order) -> int:
     os.chdir(order.folder)
     os.environ.update(order.environ)
+    time.tzset()
     for number, name in ((0, os.devnull), (1, "out.txt"), (2, "err.txt")):
         flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         os.dup2(os.open(name, flags, 0o600), number)
