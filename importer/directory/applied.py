@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def take_over(ledger: Ledger, folder: Path) -> int:
-    """Keep the records that Alma answered with; how many. Without a mirror, nothing is done.
+    """Keep the records that Alma answered with, forget whom it deleted; how many records.
+
+    Without a mirror, nothing is done.
 
     Raises UsageError where the mirror cannot be used.
     """
@@ -34,4 +36,8 @@ def take_over(ledger: Ledger, folder: Path) -> int:
         for answered, time in ledger.connection.execute(query):
             mirror.put_within([User.from_json(answered)], datetime.fromisoformat(time))
             taken += 1
+    query = "SELECT primary_id FROM steps WHERE act = 'delete' AND state = 'applied'"
+    with Mirror.open(path) as mirror:
+        for (primary_id,) in ledger.connection.execute(query):
+            mirror.remove(primary_id)
     return taken

@@ -1,0 +1,70 @@
+"""The directory on the command line, and what plan and apply make of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.pipeline.runs import MAPPINGS, SAMPLES
+
+ROSTER, MAPPING = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
+
+
+def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """With a directory a plan reads changes only, says the same, and apply keeps it current."""
+    without = typed("plan", ROSTER, "-m", MAPPING, "--json").summary
+    assert typed("directory", "refresh").exit == Exit.DONE
+    before = len(sandbox.log())
+    planned = typed("plan", ROSTER, "-m", MAPPING, "-o", "run", "--json")
+    assert "as of" in planned.err
+    assert planned.summary == without | {"run": "run"}
+    paths = [str(call["path"]) for call in sandbox.log()[before:]]
+    assert len(paths) == 3  # which institution, who changed, how many there are
+    created = typed("apply", "run", "--json").summary["created"]
+    before = len(sandbox.log())
+    again = typed("plan", ROSTER, "-m", MAPPING, "--no-refresh", "--json").summary
+    assert again["unchanged"] == created
+    assert len(sandbox.log()) == before + 1
+    status = typed("directory", "status", "--json").summary["directories"]
+    assert isinstance(status, list)
+    assert [one["users"] for one in status] == [created]
+
+
+def test_status_and_forget(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Status asks Alma nothing; forget removes the files, and only when told twice."""
+    assert typed("directory", "status", "--json").summary["directories"] == []
+    typed("directory", "refresh")
+    before = len(sandbox.log())
+    assert "0 users" in typed("directory", "status").err
+    assert typed("directory", "forget").exit == Exit.USAGE
+    assert list((folder / "directory").glob("*.sqlite"))
+    assert typed("directory", "forget", "--yes").exit == Exit.DONE
+    assert list((folder / "directory").iterdir()) == []
+    assert typed("directory", "forget", "--yes").exit == Exit.DONE
+    assert len(sandbox.log()) == before
+
+
+def test_import(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """An export is a directory as of the day before it was written, or the day that is named."""
+    export = folder / "users.csv"
+    export.write_text("Primary Identifier,First Name,Last Name\n1,Ada,Almeida\n", "utf-8")
+    os.utime(export, (1_787_000_000, 1_787_000_000))  # 2026-08-17
+    assert "1 users as of 2026-08-16" in typed("directory", "import", export).err
+    assert typed("directory", "import", "absent.csv").exit == Exit.USAGE
+    assert typed("directory", "import", export, "--as-of", "2026-08-01").exit == Exit.DONE
+    (one,) = typed("directory", "status", "--json").summary["directories"]  # type: ignore[misc]
+    assert (one["users"], one["unread"]) == (1, 1)
+
+
+def test_a_damaged_directory_stops_a_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """With a sentence that says what to do; and forget helps."""
+    typed("directory", "refresh")
+    (path,) = (folder / "directory").glob("*.sqlite")
+    path.write_bytes(b"no database" * 1000)
+    planned = typed("plan", ROSTER, "-m", MAPPING)
+    assert planned.exit == Exit.USAGE
+    assert "directory forget" in planned.err
+    typed("directory", "forget", "--yes")
+    assert typed("plan", ROSTER, "-m", MAPPING).exit == Exit.ROWS_HELD

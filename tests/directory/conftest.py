@@ -1,0 +1,86 @@
+"""A sandbox, a client that counts its calls, and a mirror in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from importer.alma.client import Alma
+from importer.alma.governor import Governor
+from importer.directory.mirror import Mirror
+from importer.directory.refresh import refresh
+from importer.directory.schema import mirror_path
+from importer.sandbox.server import Options, running
+
+T = TypeVar("T")
+Json = dict[str, object]
+
+
+def now() -> datetime:
+    """The time: the sandbox stamps its users with the computer's own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class World:
+    """A sandbox, its back door, and the file of its mirror."""
+
+    url: str
+    path: Path
+
+    def asked(self, work: Callable[[Alma], Awaitable[T]]) -> T:
+        """What some calls give."""
+
+        async def main() -> T:
+            key = SecretStr("sandbox")
+            async with Alma(f"{self.url}/almaws/v1", key, Governor(5000, 0)) as alma:
+                return await work(alma)
+
+        return asyncio.run(main())
+
+    def back(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """A call to the back door."""
+        content = b"" if body is None else json.dumps(body).encode()
+        answer = httpx.request(method, f"{self.url}/_sandbox{path}", content=content, timeout=30)
+        answer.raise_for_status()
+        return answer
+
+    def calls(self) -> list[str]:
+        """Method and path of the calls since this was last asked."""
+        lines = self.back("GET", "/log").text.splitlines()
+        self.back("DELETE", "/log")
+        return [f"{entry['method']} {entry['path']}" for entry in map(json.loads, lines)]
+
+    def delete(self, primary_id: str) -> None:
+        """Delete a user in Alma itself."""
+        self.asked(lambda alma: alma.delete_user(primary_id))
+        self.calls()
+
+    @contextmanager
+    def mirror(self) -> Iterator[Mirror]:
+        """The mirror, made where there is none."""
+        with Mirror.make(self.path, "INST", "sandbox") as mirror:
+            yield mirror
+
+    def refresh(self, mirror: Mirror, *, full: bool = False) -> list[str]:
+        """Refresh a mirror; the calls that it took."""
+        self.calls()
+        self.asked(lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, full=full))
+        return self.calls()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A sandbox with 250 invented patrons."""
+    with running(Options(rate=None, seed_users=250)) as url:
+        yield World(url, mirror_path(tmp_path / "directory", "INST", "sandbox"))

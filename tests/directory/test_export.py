@@ -1,0 +1,102 @@
+"""An export as the beginning of a mirror."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from importer.directory.export import import_export
+from importer.directory.found import Found, Sought
+from importer.directory.lookup import InMirror
+from importer.directory.mirror import Mirror, Unread
+from importer.errors import UsageError
+from tests.directory.conftest import World, now
+
+DAY = datetime(2026, 8, 20, tzinfo=UTC)
+TEXT = """\
+Primary Identifier,First Name,Last Name,Birth Date,Email,Barcode
+1000001,Ada,Almeida,1990-03-01,ada@example.org,22222000000001
+1000001,Ada,Almeida,1990-03-01,Other@example.org,EXTRA
+1000002,Zoë,Ivanova,3/1/1990,zoe@example.org,
+,No,Body,,,
+"""
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """An export of two users in four rows."""
+    path = tmp_path / "users.csv"
+    path.write_text(TEXT, "utf-8")
+    return path
+
+
+def by(value: str, kind: str = "primary_id") -> Sought:
+    """A row with one identifier."""
+    return Sought(((kind, value),), "Ada", "Almeida", "1990-03-01", (), by_name=True)
+
+
+def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path) -> None:
+    """Identifiers and names lead to them, whatever row they stood in."""
+    with world.mirror() as mirror:
+        got = import_export(mirror, export, DAY)
+        assert (got.users, got.new, got.nameless, got.dateless) == (2, 2, 1, 1)
+        assert mirror.standing.as_of == DAY
+        for value in ("1000001", "22222000000001", "extra"):
+            assert mirror.find(by(value)) == Unread(("1000001",))
+        assert mirror.find(by("9")) == Unread(("1000001",))  # by name and birth date
+        mail = Sought((), "Ivanova", "Zoe", "", ("ZOE@example.org",), by_name=True)
+        assert mirror.find(mail) == Unread(("1000002",))
+
+
+def test_a_match_costs_one_call_once(world: World, export: Path) -> None:
+    """The record is read when a row first means the user, and kept."""
+    with world.mirror() as mirror:
+        import_export(mirror, export, DAY)
+        for calls in (1, 0):
+            world.calls()
+            found = world.asked(lambda alma: InMirror(mirror, alma, DAY, now).find(by("1000001")))
+            assert [matched.user.primary_id for matched in found.users] == ["1000001"]
+            assert len(world.calls()) == calls
+        assert mirror.count("record = ''") == 1
+
+
+def test_an_export_never_hides_a_record(world: World, export: Path) -> None:
+    """Who was read stays read, and the mirror's time stays."""
+    with world.mirror() as mirror:
+        world.refresh(mirror)
+        as_of = mirror.standing.as_of
+        assert import_export(mirror, export, DAY).new == 0
+        assert mirror.count("record = ''") == 0
+        assert mirror.standing.as_of == as_of
+        assert isinstance(mirror.find(by("1000001")), Found)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"), [("utf-8-sig", ","), ("utf-8", ";"), ("utf-16", "\t")]
+)
+def test_exports_of_every_kind_are_read(
+    tmp_path: Path, export: Path, encoding: str, delimiter: str
+) -> None:
+    """Commas, semicolons and tabs; UTF-8 with or without a mark, UTF-16; other headings."""
+    text = TEXT.replace("Primary Identifier", "User Primary ID").replace("Last Name", "SURNAME")
+    export.write_text(text.replace(",", delimiter), encoding)
+    with Mirror.make(tmp_path / "m.sqlite", "I", "") as mirror:
+        assert import_export(mirror, export, DAY).users == 2
+        assert mirror.find(by("EXTRA")) == Unread(("1000001",))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Name,Barcode\n1,2\n", b"Primary Identifier\n1\n", b"\xff\xfea", b"\x80,a\n"]
+)
+def test_what_is_no_export_is_told(tmp_path: Path, export: Path, content: bytes) -> None:
+    """Without the columns that are needed, or not text: a sentence, and nothing is kept."""
+    export.write_bytes(content)
+    with Mirror.make(tmp_path / "m.sqlite", "I", "") as mirror:
+        with pytest.raises(UsageError):
+            import_export(mirror, export, DAY)
+        with pytest.raises(UsageError):
+            import_export(mirror, tmp_path / "absent.csv", DAY)
+        assert mirror.count() == 0
+        assert mirror.standing.as_of is None

@@ -1,0 +1,179 @@
+"""Finding people in the mirror: the same as asking Alma, and more where Alma's search is blind."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from importer.alma.client import Alma
+from importer.directory.asking import ask
+from importer.directory.found import Found, Sought
+from importer.directory.lookup import InMirror
+from importer.directory.mirror import Mirror, Unread
+from importer.model.user import User
+from importer.sandbox.server import Options, running
+from tests.directory.conftest import World, now
+
+FIRST = ("Ada", "Zoë", "José María", "Noor")
+LAST = ("Núñez", "Almeida", "Ivanova")
+BORN = ("1990-03-01", "2001-12-31")
+Person = tuple[str, tuple[str, ...], str, str, str, str]
+IDS = tuple(f"{letter}{number}" for letter in "aB" for number in range(6))
+
+
+@st.composite
+def person(draw: st.DrawFn) -> Person:
+    """Identifiers, name, birth date and e-mail, of few, so that people meet."""
+    ids = draw(st.lists(st.sampled_from(IDS), min_size=1, max_size=3, unique=True))
+    return (
+        ids[0],
+        tuple(ids[1:]),
+        draw(st.sampled_from(FIRST)),
+        draw(st.sampled_from(LAST)),
+        draw(st.sampled_from(BORN)),
+        draw(st.sampled_from(("one@example.org", "two@example.org"))),
+    )
+
+
+def body(who: Person) -> User:
+    """The person as Alma takes it."""
+    primary_id, others, first, last, born, email = who
+    entries = [
+        {"id_type": {"value": kind}, "value": value}
+        for kind, value in zip(("BARCODE", "UNIV_ID"), others, strict=False)
+    ]
+    mail = {"email_address": email, "email_type": [{"value": "personal"}], "preferred": True}
+    return User.model_validate(
+        {
+            "record_type": {"value": "PUBLIC"},
+            "account_type": {"value": "INTERNAL"},
+            "primary_id": primary_id,
+            "first_name": first,
+            "last_name": last,
+            "birth_date": f"{born}Z",
+            "user_group": {"value": "COMM"},
+            "user_identifier": entries,
+            "contact_info": {"email": [mail]},
+        }
+    )
+
+
+def row(who: Person, *, upper: bool) -> Sought:
+    """The person as a row of a roster, in small or large letters."""
+    primary_id, others, first, last, born, email = who
+    kinds = zip(("primary_id", "BARCODE", "UNIV_ID"), (primary_id, *others), strict=False)
+    return Sought(
+        tuple((kind, value.upper() if upper else value.lower()) for kind, value in kinds),
+        first.upper() if upper else first,
+        last,
+        born,
+        (email.upper() if upper else email,),
+        by_name=True,
+    )
+
+
+def said(found: Found) -> tuple[list[tuple[User, tuple[str, ...]]], list[str]]:
+    """What was found, comparable: the look-alikes have no order."""
+    alike = sorted(user.to_json() for user in found.look_alikes)
+    return [(matched.user, matched.by) for matched in found.users], alike
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One sandbox without users for all examples."""
+    with running(Options(rate=None, daily=10**9)) as url:
+        yield World(url, tmp_path_factory.mktemp("d") / "directory" / "m.sqlite")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(people=st.lists(person(), max_size=6), rows=st.lists(person(), min_size=1, max_size=6),
+       upper=st.booleans())  # fmt: skip
+def test_the_mirror_says_what_alma_says(
+    empty: World,
+    people: Sequence[Person],
+    rows: Sequence[Person],
+    upper: bool,  # noqa: FBT001
+) -> None:
+    """For every population and row: the same users, by the same identifiers, and look-alikes."""
+    sought = [row(who, upper=upper) for who in rows]
+    taken: set[str] = set()
+    added: list[User] = []
+    for who in people:
+        ids = {value.casefold() for value in (who[0], *who[1])}
+        if not ids & taken:
+            taken |= ids
+            added.append(body(who))
+
+    async def both(alma: Alma) -> list[Found]:
+        for user in added:
+            await alma.create_user(user)
+        return [await ask(alma, one) for one in sought]
+
+    asked = empty.asked(both)
+    empty.path.unlink(missing_ok=True)
+    try:
+        with empty.mirror() as mirror:
+            empty.refresh(mirror)
+            for one, answer in zip(sought, asked, strict=True):
+                found = mirror.find(one)
+                assert isinstance(found, Found)
+                assert said(found) == said(answer)
+    finally:
+        for user in added:
+            empty.delete(user.primary_id or "")
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("Nunez", "Jose"), ("José-María", "O’Leary"), ("JOSEMARIA", "OLeary")]
+)
+def test_names_are_found_however_they_are_written(tmp_path: Path, first: str, last: str) -> None:
+    """Exchanged, joined, without accent: the mirror sees what a search by words does not."""
+    people = {
+        "1": ("José", unicodedata.normalize("NFD", "Núñez")),
+        "2": ("Jose Maria", "O'Leary"),
+    }
+    with Mirror.make(tmp_path / "m.sqlite", "I", "") as mirror:
+        for key, (given_name, family) in people.items():
+            mirror.put([body((key, (), given_name, family, BORN[0], "one@example.org"))], now())
+        answer = mirror.find(Sought((("primary_id", "9"),), first, last, BORN[0], (), by_name=True))
+        assert isinstance(answer, Found)
+        assert len(answer.look_alikes) == 1
+        other = mirror.find(Sought((("primary_id", "9"),), first, last, BORN[1], (), by_name=True))
+        assert other == Found()
+
+
+def test_a_changed_primary_identifier_is_found_out(world: World) -> None:
+    """The user under the old identifier is read again, and forgotten when Alma has none."""
+    with world.mirror() as mirror:
+        world.refresh(mirror)
+        sandbox_id = "1000001"
+        world.back("PATCH", f"/users/{sandbox_id}", {"primary_id": "1999999"})
+        world.refresh(mirror)
+        barcode = Sought((("BARCODE", "22222000000001"),), "", "", "", (), by_name=False)
+        by_barcode = mirror.find(barcode)
+        assert isinstance(by_barcode, Found)
+        assert [found.user.primary_id for found in by_barcode.users] == ["1999999"]
+        old = Sought((("primary_id", sandbox_id),), "", "", "", (), by_name=False)
+        assert mirror.find(old) == Unread((sandbox_id,))
+        found = world.asked(lambda alma: InMirror(mirror, alma, None, now).find(old))
+        assert found == Found()
+        assert world.calls()[-1].startswith(f"GET /almaws/v1/users/{sandbox_id}")
+        assert mirror.find(old) == Found()
+
+
+def test_identifiers_that_differ_in_case_only_end(world: World) -> None:
+    """In an Alma that tells case apart two users may hold them; the lookup comes to an end."""
+    one = body(("P1", ("abc",), "Ada", "Almeida", BORN[0], "one@example.org"))
+    two = body(("P2", ("ABC",), "Zoë", "Ivanova", BORN[1], "two@example.org"))
+    with world.mirror() as mirror:
+        world.refresh(mirror)
+        mirror.put([one], now())
+        mirror.put([two], now())
+        both = Sought((("primary_id", "P1"), ("BARCODE", "abc")), "", "", "", (), by_name=False)
+        found = world.asked(lambda alma: InMirror(mirror, alma, None, now).find(both))
+        assert not found.failed
