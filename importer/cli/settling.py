@@ -1,14 +1,15 @@
-"""The commands that settle a run: undo."""
+"""The commands that settle what a run did or left open: undo, decide."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from importer.cli.load import Folder, Run
+from importer.cli.load import Codes, Folder, Run
 from importer.cli.output import Json, ShowValues, conclude, now, operator
+from importer.errors import UsageError
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(undo)
+    app.command()(decide)
 
 
 def undo(
@@ -64,3 +66,52 @@ def undo(
 
         with with_alma(settings, use) as ledger:
             return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+
+
+def decide(
+    run: Run,
+    row: Annotated[int, typer.Argument(help="The row, as the spreadsheet program counts.")],
+    how: Annotated[
+        Literal["create", "update", "reject"], typer.Option("--as", help="How to settle it.")
+    ],
+    user: Annotated[
+        str, typer.Argument(metavar="[ID]", help="With --as update: that user's identifier.")
+    ] = "",
+    codes: Codes = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Settle a row that is held for review; the next apply does it, and no plan asks again."""
+    from importer.cli.alma import saved_codes, with_alma
+    from importer.ledger.ledger import Ledger
+    from importer.ledger.lock import held
+    from importer.ledger.summary import summarise
+    from importer.pipeline import deciding
+    from importer.pipeline.folders import find_folder
+    from importer.settings import Settings
+
+    folder = find_folder(run)
+    with Ledger.open(folder) as ledger, held(folder, operator(), now()):
+        question = deciding.Question(ledger, row, operator(), now)
+        chosen = deciding.How(how)
+        _check_user(user, how, needed=ledger.facts.command != "undo")
+        deciding.check_open(question, chosen)
+        if chosen is deciding.How.REJECT:
+            deciding.reject(question)
+        else:
+
+            async def use(alma: Alma) -> None:
+                await deciding.settle(question, chosen, user, alma, saved_codes(codes))
+
+            with_alma(Settings.read(), use)
+        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+
+
+def _check_user(user: str, how: str, *, needed: bool) -> None:
+    """Raises UsageError where an update lacks its user, or anything else names one."""
+    if how == "update" and needed and not user.strip():
+        msg = "Say which user is to be updated: importer decide RUN ROW ID --as update"
+        raise UsageError(msg)
+    if how != "update" and user:
+        msg = f"An identifier is said with --as update only, not with --as {how}."
+        raise UsageError(msg)

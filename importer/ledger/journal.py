@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from importer.ledger.ledger import SENT, TEXTS, State
-from importer.model.plan import Act
+from importer.model.catalogue import Code, Severity
+from importer.model.plan import Act, Fate, Step
 from importer.model.user import User
 
 if TYPE_CHECKING:
@@ -141,6 +142,28 @@ class Journal:
                 )
             self._ledger.add_problems(problems)
             self._append(row, state, detail)
+
+    def decide(
+        self, row: int, fate: Fate, step: Step | None, problem: Problem, detail: str
+    ) -> None:
+        """Write down how a person settled a row: its new fate, its step, and who says so.
+
+        What held the row for review is a warning from now on; an earlier decision is forgotten.
+        """
+        connection = self._ledger.connection
+        with self._ledger.transaction():
+            connection.execute("UPDATE rows SET fate = ? WHERE row = ?", (fate, row))
+            connection.execute("DELETE FROM steps WHERE row = ?", (row,))
+            self._ledger.add_steps([step] if step else [])
+            connection.execute(
+                "UPDATE problems SET severity = ? WHERE row = ? AND severity = ?",
+                (Severity.WARNING, row, Severity.REVIEW),
+            )
+            connection.execute(
+                "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.DECIDED)
+            )
+            self._ledger.add_problems([problem])
+            self._append(row, DECIDED, detail)
 
     def note(self, event: str, detail: str, row: int = 0) -> None:
         """Write down something about the run as a whole, or a decision about a row."""

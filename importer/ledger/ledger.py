@@ -217,6 +217,14 @@ class Ledger:
             (_columns_of(step) for step in steps if not isinstance(step, Held)),
         )
 
+    def ease(self, row: int, code: Code, said: str) -> None:
+        """Let problems of a row that hold it for review be warnings, and say why behind them."""
+        self.connection.execute(
+            "UPDATE problems SET severity = ?, message = message || ?"
+            " WHERE row = ? AND code = ? AND severity = ?",
+            (Severity.WARNING, said, row, code, Severity.REVIEW),
+        )
+
     def finish(self, facts: RunFacts) -> None:
         """Say that the run is complete, and everything about it that is not about a row."""
         self.connection.executemany(
@@ -278,6 +286,16 @@ class Ledger:
         """What became of each row, in row order."""
         for row, fate in self.read("SELECT row, fate FROM rows ORDER BY row"):
             yield row, Fate(fate)
+
+    def rows_with(self, code: Code) -> tuple[int, ...]:
+        """The rows that have a problem of this code, in order."""
+        query = "SELECT DISTINCT row FROM problems WHERE code = ? ORDER BY row"
+        return tuple(row for (row,) in self.read(query, (code,)))
+
+    def holds(self, row: int) -> bool:
+        """Has the row a problem that keeps it from being sent?"""
+        query = "SELECT 1 FROM problems WHERE row = ? AND severity IN (?, ?)"
+        return any(self.read(query, (row, Severity.REJECT, Severity.REVIEW)))
 
     def life(self, row: int) -> RowLife | None:
         """A row with what was planned for it and what became of it, or None if there is none."""

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 
+DECISIONS = RUNS / "decisions.sqlite"
+"""What people decided about look-alikes, for all runs to come."""
+
 
 def new_folder(roster: Path, now: datetime, wanted: Path | None) -> Path:
     """A new, empty run folder (0700): the one that is wanted, or `runs/<date>T<time>-<roster>`.

@@ -12,6 +12,7 @@ from importer.model.plan import Create, Fate, Held, Update
 from importer.model.run import AlmaFacts, RunFacts
 from importer.pipeline.front import Tally, examine, keep_cells, prepare
 from importer.pipeline.looking import looking
+from importer.pipeline.remembering import Memory
 from importer.pipeline.runs import mapping_facts, new_run, roster_facts
 from importer.planner.brakes import brakes
 from importer.planner.collisions import hold_collisions
@@ -54,12 +55,16 @@ async def plan(
     with new_run(order) as ledger:
         fates = examine(material, ledger)
         institution = await alma.general()
+        memory = Memory.of(institution)
+        fates = memory.ease(material, ledger, fates)
         ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
         tally = Tally(ledger)
         steps: list[Step] = []
         async with looking(order, alma, institution, note) as lookup:
             tell(0, len(ready))
-            async with aclosing(_compare(material, ready, alma.governor, lookup)) as planned:
+            async with aclosing(
+                _compare(material, ready, alma.governor, lookup, memory)
+            ) as planned:
                 async for one in planned:
                     steps.append(one.step)
                     tally.add(one.warnings)
@@ -96,7 +101,7 @@ async def plan(
 
 
 async def _compare(
-    material: Material, ready: frozenset[int], governor: Governor, lookup: Lookup
+    material: Material, ready: frozenset[int], governor: Governor, lookup: Lookup, memory: Memory
 ) -> AsyncGenerator[Planned]:
     """What is to be done about each ready row, as the answers come."""
     match = material.mapping.match
@@ -109,7 +114,7 @@ async def _compare(
         failures = failures + 1 if found.failed else 0
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
-        return decide(draft, found, match)
+        return memory.recall(draft, found, decide(draft, found, match))
 
     async with aclosing(spread(governor, _drafts(material, ready), one)) as answers:
         async for planned in answers:

@@ -1,0 +1,132 @@
+"""Decisions of earlier runs: a person who was decided about is not asked about again.
+
+A decision holds as long as nobody comes into question who was not in question then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from importer.ledger.decisions import Decision, recall
+from importer.model.catalogue import Code, Severity
+from importer.model.names import folded, name_key
+from importer.model.plan import Fate, Held, Planned
+from importer.pipeline.folders import DECISIONS
+from importer.planner.decide import create, update
+from importer.planner.drafts import drafts
+from importer.planner.values import current
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from importer.alma.readers import Institution
+    from importer.directory.found import Found
+    from importer.ledger.ledger import Ledger
+    from importer.model.problem import Problem
+    from importer.model.run import AlmaFacts
+    from importer.model.user import User
+    from importer.pipeline.front import Material
+    from importer.planner.drafts import Draft
+
+WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS})
+"""Problems that ask who a row is; their value is the primary identifier of the user in question."""
+
+
+def institution_key(alma: Institution | AlmaFacts) -> str:
+    """Under which name an institution's decisions are kept; a sandbox is another Alma."""
+    code = alma.institution if hasattr(alma, "institution") else alma.code
+    return f"{code} {alma.environment}"
+
+
+class Memory:
+    """The decisions that concern one institution."""
+
+    def __init__(self, decisions: Mapping[str, Decision]) -> None:
+        """By the row's primary identifier, without case."""
+        self._decisions = decisions
+
+    @classmethod
+    def of(cls, institution: Institution) -> Memory:
+        """What was decided for this Alma. Raises LedgerError where the file is damaged."""
+        return cls(recall(DECISIONS, institution_key(institution)))
+
+    def ease(self, material: Material, ledger: Ledger, fates: dict[int, Fate]) -> dict[int, Fate]:
+        """The fates, where rows that were decided to be different people are ready.
+
+        Both rows of each pair must have been decided.
+        """
+        if not self._decisions:
+            return fates
+        eased = dict(fates)
+        for draft, others in alike_rows(material, ledger):
+            own = draft.primary_id.casefold()
+            if fates.get(draft.row) is not Fate.REVIEW or not self._apart(own, others):
+                continue
+            ledger.ease(draft.row, Code.DUPLICATE_PERSON, f"; {self._decisions[own].told}")
+            if not ledger.holds(draft.row):
+                eased[draft.row] = Fate.READY
+        return eased
+
+    def _apart(self, own: str, others: Collection[str]) -> bool:
+        ours = self._decisions.get(own)
+        return ours is not None and all(
+            other in ours.against
+            and (theirs := self._decisions.get(other)) is not None
+            and own in theirs.against
+            for other in others
+        )
+
+    def recall(self, draft: Draft, found: Found, planned: Planned) -> Planned:
+        """The step as it was decided before, with warnings instead of the same questions."""
+        decision = self._decisions.get(draft.primary_id.casefold())
+        if decision is None or not isinstance(planned.step, Held):
+            return planned
+        problems = planned.step.problems
+        if {problem.code for problem in problems} - WHO or in_question(problems) - decision.against:
+            return planned
+        warnings = tuple(
+            replace(
+                problem,
+                severity=Severity.WARNING,
+                message=f"{problem.message}; {decision.told}",
+            )
+            for problem in problems
+        )
+        if not decision.user:
+            return planned if found.users else Planned(create(draft), warnings)
+        live = next((u for u in _users(found) if _id(u) == decision.user), None)
+        if live is None or current(live, "account_type") != draft.scheme.account_type.value:
+            return planned
+        return Planned(update(draft, live), warnings)
+
+
+def in_question(problems: Iterable[Problem]) -> frozenset[str]:
+    """The primary identifiers, without case, of the users whom a row may be."""
+    return frozenset(p.value.casefold() for p in problems if p.code in WHO and p.value)
+
+
+def alike_rows(material: Material, ledger: Ledger) -> Iterator[tuple[Draft, frozenset[str]]]:
+    """The rows that may be one person, each with the other ones' primary identifiers.
+
+    Rows of one name that were found alike count as one group, which asks rather once too often.
+    """
+    flagged = frozenset(ledger.rows_with(Code.DUPLICATE_PERSON))
+    groups: defaultdict[tuple[str, str], list[Draft]] = defaultdict(list)
+    for _, candidates in material.chunks() if flagged else ():
+        for draft in drafts(candidates, flagged):
+            first, last = draft.name
+            groups[name_key(folded(first), folded(last))].append(draft)
+    for group in groups.values():
+        ids = {draft.primary_id.casefold() for draft in group}
+        for draft in group:
+            yield draft, frozenset(ids - {draft.primary_id.casefold()})
+
+
+def _users(found: Found) -> tuple[User, ...]:
+    return (*found.look_alikes, *(matched.user for matched in found.users))
+
+
+def _id(user: User) -> str:
+    return current(user, "primary_id").casefold()

@@ -1,0 +1,90 @@
+"""A small mapping, rosters for it, and the sandbox's back door."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+
+MAPPING = """version: 1
+name: small
+account_type: INTERNAL
+record_type: PUBLIC
+roster: {dates: ymd}
+match: {by: [primary_id], look_alike: review}
+brakes:
+  removals: {percent: 100, count: 100}
+  foreign_group: {percent: 100, count: 100}
+  renames: {percent: 100, count: 100}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: <Group>
+  birth_date: <Born>
+  contact_info:
+    email:
+      - email_address: <Email>
+        email_type: personal
+  user_note:
+    - note_type: LIBRARY
+      note_text: <Note>
+      user_viewable: false
+      popup_note: false
+"""
+
+HEAD = ("Id", "First", "Last", "Group", "Born", "Email", "Note")
+ANA = ("2001", "Ana", "Nunez", "COMM", "1990-01-02", "ana@example.org", "")
+BO = ("2002", "Bo", "Doe", "FRIEND", "1980-03-04", "bo@example.org", "")
+ANAS_CHANGE = ("2001", "Ana", "Novak", "FRIEND", "1990-01-02", "new@example.org", "came back")
+
+
+def write(folder: Path, *rows: tuple[str, ...], name: str = "people.csv") -> Path:
+    """A roster of these rows, and the mapping beside it."""
+    (folder / "small.yaml").write_text(MAPPING, "utf-8")
+    path = folder / name
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows((HEAD, *rows))
+    return path
+
+
+def load(typed: Type, roster: Path, run: str) -> dict[str, object]:
+    """Plan and apply a roster; the summary."""
+    planned = typed("plan", roster, "-m", "small.yaml", "-o", run)
+    assert planned.exit in {Exit.DONE, Exit.ROWS_HELD}, planned.err
+    applied = typed("apply", run, "--json", "--allow", "many-changes")
+    return applied.summary
+
+
+def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> object:
+    """Call the sandbox's back door."""
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(f"{sandbox.host}/_sandbox/{path}", data, method=method)
+    request.add_header("Content-Type", "application/json")
+    with urlopen(request) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def state(sandbox: Sandbox) -> dict[str, dict[str, object]]:
+    """Every user by primary identifier, without what Alma writes by itself."""
+    told = ask(sandbox, "GET", "state")
+    assert isinstance(told, dict)
+    users = {}
+    for user in told["users"]:
+        for name in ("modified", "edited", "status_date"):
+            user.pop(name)
+        for note in user["user_note"]:
+            note.pop("created_date")
+        users[user["primary_id"]] = user
+    return users
+
+
+def codes(folder: Path, run: str) -> list[tuple[str, str]]:
+    """Row and code of every problem of a run."""
+    with (folder / run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [(line["row"], line["code"]) for line in csv.DictReader(file)]

@@ -1,0 +1,187 @@
+"""Decide over a real socket: every way to settle a held row, and what is remembered of it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from importer.ledger.journal import first_broken
+from importer.ledger.ledger import Ledger
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
+
+ANAS_TWIN = ("2009", *ANA[1:])
+PLAN = ("-m", "small.yaml", "-o")
+
+
+@pytest.fixture
+def held(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+    """A plan whose row 2 looks like a user of Alma; row 3 is to be created. The roster."""
+    load(typed, write(folder, ANA), "first")
+    roster = write(folder, ANAS_TWIN, BO)
+    planned = typed("plan", roster, *PLAN, "run", "--json")
+    assert (planned.exit, planned.summary["review"]) == (Exit.ROWS_HELD, 1)
+    assert codes(folder, "run") == [("2", "look-alike-in-alma")]
+    return roster
+
+
+def intact(folder: Path) -> bool:
+    """Is the history as it was written?"""
+    with Ledger.open(folder / "run") as ledger:
+        return first_broken(ledger) is None
+
+
+def test_another_person_is_created(held: Path, folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """`--as create` sends the row, and the next plan warns instead of asking."""
+    decided = typed("decide", "run", "2", "--as", "create", "--json")
+    assert (decided.exit, decided.summary["create"], decided.summary["review"]) == (0, 2, 0)
+    assert "decided" in typed("show", "run", "2").out
+    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 0
+    assert codes(folder, "next") == [("2", "look-alike-in-alma")]
+    assert typed("apply", "run", "--json").summary["created"] == 2
+    assert set(state(sandbox)) == {"2001", "2002", "2009"}
+    assert intact(folder)
+    assert stat.S_IMODE((folder / "runs" / "decisions.sqlite").stat().st_mode) == 0o600
+
+
+def test_a_new_look_alike_is_asked_about(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """What was decided holds only against those who were in question then."""
+    typed("decide", "run", "2", "--as", "create")
+    load(typed, write(folder, ("2008", *ANA[1:-2], "other@example.org", "")), "second")
+    typed("decide", "second", "2", "--as", "create")
+    typed("apply", "second")
+    assert "2008" in state(sandbox)
+    roster = write(folder, ANAS_TWIN)
+    assert typed("plan", roster, *PLAN, "next", "--json").summary["review"] == 1
+
+
+def test_the_same_person_is_updated(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """`--as update ID` changes the user that is named; the next plan does so by itself."""
+    roster = write(folder, (*ANAS_TWIN[:3], "FRIEND", *ANAS_TWIN[4:]))
+    typed("plan", roster, *PLAN, "other")
+    decided = typed("decide", "other", "2", "2001", "--as", "update", "--json")
+    assert (decided.exit, decided.summary["update"]) == (0, 1)
+    typed("apply", "other", "--allow", "many-changes")
+    users = state(sandbox)
+    assert set(users) == {"2001"}
+    assert users["2001"]["user_group"]["value"] == "FRIEND"  # type: ignore[index]
+    assert typed("plan", roster, *PLAN, "next", "--json").summary["unchanged"] == 1
+
+
+def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: Type) -> None:
+    """`--as reject` keeps the row out; until it is sent it can be decided otherwise."""
+    rejected = typed("decide", "run", "2", "--as", "reject", "--json")
+    assert (rejected.exit, rejected.summary["rejected"]) == (Exit.ROWS_HELD, 1)
+    assert ("2", "decided") in codes(folder, "run")
+    assert typed("decide", "run", "2", "--as", "create", "--json").summary["create"] == 2
+    assert codes(folder, "run").count(("2", "decided")) == 1
+    assert typed("decide", "run", "2", "--as", "reject", "--json").summary["create"] == 1
+    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1  # forgotten
+    assert intact(folder)
+
+
+def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Twins of one roster are asked about until both were decided, then never again."""
+    roster = write(folder, ANA, ANAS_TWIN)
+    assert typed("plan", roster, *PLAN, "run", "--json").summary["review"] == 2
+    typed("decide", "run", "2", "--as", "create")
+    assert typed("plan", roster, *PLAN, "half", "--json").summary["review"] == 2
+    assert typed("decide", "run", "3", "--as", "create", "--json").exit == 0
+    again = typed("plan", roster, *PLAN, "next", "--json")
+    assert (again.exit, again.summary["create"], again.summary["warnings"]) == (0, 2, 2)
+    assert typed("apply", "run", "--json").summary["created"] == 2
+    third = ("2010", *ANA[1:])
+    roster = write(folder, ANA, ANAS_TWIN, third)
+    assert typed("plan", roster, *PLAN, "more", "--json").summary["review"] == 3
+
+
+def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """After a change by staff, `update` merges on the record as it is; `create` is refused."""
+    load(typed, write(folder, ANA), "first")
+    typed("plan", write(folder, ANAS_CHANGE), *PLAN, "run")
+    ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand", "job_description": "Printer"})
+    allow = ("--allow", "many-changes")
+    assert typed("apply", "run", *allow, "--json").summary["held"] == 1
+    assert typed("decide", "run", "2", "--as", "create").exit == Exit.USAGE
+    decided = typed("decide", "run", "2", "2001", "--as", "update", "--json")
+    assert (decided.exit, decided.summary["not_sent"]) == (0, 1)
+    assert typed("apply", "run", *allow, "--json").summary["updated"] == 1
+    user = state(sandbox)["2001"]
+    assert (user["last_name"], user["job_description"]) == ("Novak", "Printer")
+    assert typed("decide", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
+
+
+def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """In an undo, `update` puts back all but what somebody changed since."""
+    load(typed, write(folder, ANA), "first")
+    load(typed, write(folder, ANAS_CHANGE), "second")
+    ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
+    typed("undo", "second", "-o", "run")
+    assert typed("decide", "run", "2", "--as", "create").exit == Exit.USAGE
+    assert typed("decide", "run", "2", "--as", "update", "--json").summary["update"] == 1
+    typed("apply", "run")
+    user = state(sandbox)["2001"]
+    assert user["last_name"] == "Byhand"
+    assert user["user_group"]["value"] == "COMM"  # type: ignore[index]
+    assert user["user_note"] == []
+
+
+def test_what_cannot_be_decided(held: Path, folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A check, a row that is not held, a wrong one, no row, nobody, and words amiss."""
+    typed("check", held, *PLAN, "checked")
+    wrong = write(folder, ("", *ANA[1:]), name="wrong.csv")
+    typed("plan", wrong, *PLAN, "wrong")
+    for arguments in (
+        ("checked", "2", "--as", "reject"),
+        ("run", "3", "--as", "reject"),
+        ("wrong", "2", "--as", "create"),
+        ("run", "99", "--as", "reject"),
+        ("run", "2", "--as", "update"),
+        ("run", "2", "2001", "--as", "create"),
+        ("run", "2", "7777", "--as", "update"),
+        ("run", "2", "--as", "delete"),
+    ):
+        got = typed("decide", *arguments)
+        assert (got.exit, got.out) == (Exit.USAGE, ""), arguments
+        assert "7777" not in got.err
+
+
+def test_a_user_of_another_row_or_kind_is_not_taken(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """No user is updated from two rows, and no External record from an Internal mapping."""
+    load(typed, write(folder, ANA), "first")
+    typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
+    decided = typed("decide", "run", "2", "2001", "--as", "update", "--json")
+    assert decided.summary["unchanged"] == 1
+    assert typed("decide", "run", "3", "2001", "--as", "update").exit == Exit.USAGE
+    external = {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"}
+    ask(sandbox, "PATCH", "users/2001", external)
+    assert typed("decide", "run", "2", "2001", "--as", "update").exit == Exit.USAGE
+
+
+@pytest.mark.parametrize("what", ["people.csv", "small.yaml"])
+def test_another_roster_or_mapping_is_refused(
+    what: str, held: Path, folder: Path, typed: Type
+) -> None:
+    """A decision is about the roster and the mapping of the plan; a rejection needs neither."""
+    with (folder / what).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    for arguments in (("--as", "create"), ("2001", "--as", "update")):
+        assert typed("decide", "run", "2", *arguments).exit == Exit.STALE
+    assert typed("decide", "run", "2", "--as", "reject").exit == Exit.ROWS_HELD
+
+
+def test_somebody_took_the_identifier(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A row whose identifier is in Alma by now is not decided to be created."""
+    load(typed, write(folder, ("2009", "Else", *ANA[2:]), name="other.csv"), "other")
+    assert typed("decide", "run", "2", "--as", "create").exit == Exit.USAGE
