@@ -1,10 +1,25 @@
-"""The commands about a mapping."""
+"""The commands about a mapping: start one, check it, explain it, and what is made from it."""
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from importer.cli.load import Codes
+from importer.cli.output import Json, ShowValues, now, printable, say
+from importer.errors import Exit, RosterError, UsageError
+
+if TYPE_CHECKING:
+    from importer.mapper.document import Mapping
+    from importer.pipeline.trying import ColumnMatch, SampleRecord, Trial
+
 mapping = typer.Typer(help="Start, check and explain a mapping.", no_args_is_help=True)
+
+MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
@@ -12,6 +27,228 @@ def register(app: typer.Typer) -> None:
     app.add_typer(mapping, name="mapping")
 
 
-@mapping.callback()
-def _group() -> None:
-    """Start, check and explain a mapping."""
+@mapping.command()
+def new(
+    roster: Annotated[Path, typer.Argument(help="A roster to start from.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A new file; default: stdout.")
+    ] = None,
+    header: Annotated[str, typer.Option(help="The heading row or rows, as in 3 or 3,4.")] = "",
+    sheet: Annotated[str, typer.Option(help="The sheet of a workbook.")] = "",
+) -> int:
+    """Write a first mapping for a roster; guesses say so, and a `?` is yours to fill in."""
+    from importer.loader.read import read
+    from importer.mapper.scaffold import scaffold
+    from importer.model.roster import Layout
+
+    layout = Layout(sheet=sheet, header=_heading_rows(header))
+    try:
+        text = scaffold(read(roster, layout), layout)
+    except RosterError as error:
+        if header or sheet:
+            raise
+        msg = f"{error} (`mapping new` takes them as --sheet and --header, as in --header 3,4.)"
+        raise RosterError(msg if "`" in str(error) else str(error)) from error
+    if output is None:
+        sys.stdout.write(text)
+        return Exit.DONE
+    _write_new(output, text)
+    say(f"A first mapping is in {output}. Look it through, then type:")
+    say(f"  importer mapping check {output} {roster}")
+    return Exit.DONE
+
+
+@mapping.command()
+def check(
+    file: MappingFile,
+    roster: Annotated[
+        Path | None, typer.Argument(help="A roster to try it on.", show_default=False)
+    ] = None,
+    codes: Codes = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Say what is wrong with a mapping, what is to do, and what is worth a second look."""
+    from importer.mapper.document import load
+    from importer.mapper.lint import remarks, to_do
+
+    document = load(file)
+    left, worth = to_do(document), remarks(document)
+    if not as_json:
+        _tell_findings(document, left, worth)
+    trial: Trial | None = None
+    if roster is not None:
+        from importer.cli.alma import saved_codes
+        from importer.pipeline.trying import try_out
+
+        trial = try_out(file, roster, saved_codes(codes), now().date())
+    if as_json:
+        told: dict[str, object] = {"mapping": document.name, "to_do": left, "remarks": worth}
+        if trial is not None:
+            told |= _trial_for_machines(trial, show_values=show_values)
+        _write_json({**told, "exit": int(Exit.DONE)})
+    elif trial is not None:
+        _tell_trial(trial, show_values=show_values)
+    return Exit.DONE
+
+
+@mapping.command()
+def show(file: MappingFile, as_json: Json = False) -> int:
+    """Say in words what each field of the record gets."""
+    from importer.mapper.document import load
+    from importer.mapper.explain import about, explain
+
+    document = load(file)
+    fields = explain(document)
+    if as_json:
+        _write_json(
+            {
+                "mapping": document.name,
+                "title": document.title,
+                "account_type": document.account_type,
+                "record_type": document.record_type,
+                "about": about(document),
+                "fields": [{"field": one.field, "sentence": one.sentence} for one in fields],
+            }
+        )
+        return Exit.DONE
+    _write(document.title, *about(document), "")
+    width = max((len(one.field) for one in fields), default=0)
+    _write(*(f"{one.field:{width}}  {one.sentence}" for one in fields))
+    return Exit.DONE
+
+
+@mapping.command()
+def template(
+    file: MappingFile,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The new workbook (.xlsx).", show_default=False)
+    ],
+    codes: Codes = None,
+    as_json: Json = False,
+) -> int:
+    """Make a blank roster to be filled in, with drop-downs and what is required."""
+    from importer.cli.alma import saved_codes
+    from importer.mapper.document import load
+    from importer.pipeline.blank import write_blank
+
+    if output.suffix.lower() != ".xlsx":
+        msg = f"{output} is a workbook's name only with the ending .xlsx."
+        raise UsageError(msg)
+    blank = write_blank(load(file), saved_codes(codes), output)
+    if as_json:
+        columns = [{"heading": one.heading, "required": one.required} for one in blank.columns]
+        _write_json({"file": str(output), "version": blank.version, "columns": columns})
+    else:
+        say(f"A blank roster with {len(blank.columns)} columns is in {output}.")
+    return Exit.DONE
+
+
+@mapping.command()
+def schema() -> int:
+    """Print the JSON Schema of mappings, for editors that complete and check."""
+    from importer.mapper.schema import schema_text
+
+    sys.stdout.write(schema_text())
+    return Exit.DONE
+
+
+@mapping.command("import")
+def import_profile(
+    profile: Annotated[
+        Path, typer.Argument(help="What the CSV User Loader exports.", show_default=False)
+    ],
+    name: Annotated[
+        str, typer.Option("--profile", help="Which profile, where the file has several.")
+    ] = "",
+) -> int:
+    """Print a profile of Ex Libris' CSV User Loader as a mapping."""
+    from importer.mapper.profile import to_mapping
+
+    try:
+        content = profile.read_bytes()
+    except OSError:
+        msg = f"{profile} is not there, or cannot be read. Name the exported profile."
+        raise UsageError(msg) from None
+    sys.stdout.write(to_mapping(content, name))
+    return Exit.DONE
+
+
+def _heading_rows(text: str) -> tuple[int, ...]:
+    """`3` or `3,4`. Raises UsageError."""
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if len(parts) > 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        msg = f"--header takes one row or up to three, as in 3 or 3,4, not {text}."
+        raise UsageError(msg)
+    return tuple(sorted(map(int, parts)))
+
+
+def _write_new(path: Path, text: str) -> None:
+    """A new file; one that is there is never written over. Raises UsageError."""
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        msg = f"{path} is there already, and is not written over. Name a new file with -o."
+        raise UsageError(msg) from None
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror}."
+        raise UsageError(msg) from None
+
+
+def _write(*lines: str) -> None:
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def _write_json(told: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def _tell_findings(document: Mapping, left: tuple[str, ...], worth: tuple[str, ...]) -> None:
+    for title, findings in (("To do", left), ("Worth a second look", worth)):
+        if findings:
+            _write(f"{title}:", *(f"  {finding}" for finding in findings), "")
+    verdict = "is right, apart from what is to do" if left else "is right"
+    _write(f"{document.path.name} {verdict}.")
+
+
+def _tell_trial(trial: Trial, *, show_values: bool) -> None:
+    _write("", "Columns:")
+    _write(*(f"  {column.place} → {_use(column, trial)}" for column in trial.columns))
+    if trial.sample is None:
+        _write("", "The roster has no row that the mapping takes.")
+        return
+    _write("", f"Row {trial.sample.row} becomes:")
+    fields = _shown(trial.sample, show_values=show_values)
+    width = max((len(label) for label, _ in fields), default=0)
+    _write(*(f"  {label:{width}}  {text}" for label, text in fields))
+    if not show_values:
+        _write("", "Values are masked; --show-values shows them.")
+
+
+def _use(column: ColumnMatch, trial: Trial) -> str:
+    if column.how:
+        how = "" if column.how == "exact" else f" ({column.how})"
+        return f"{', '.join(column.labels) or 'tells which rows are meant'}{how}"
+    if any(column.place in notice.places for notice in trial.unused):
+        return "not used; map it, or name it under `unused`"
+    return "stays out" if column.place.heading.strip() else "has no heading"
+
+
+def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:
+    from importer.report.masking import shown
+
+    return [(label, shown(label, text, show_values=show_values)) for label, text in sample.fields]
+
+
+def _trial_for_machines(trial: Trial, *, show_values: bool) -> dict[str, object]:
+    columns = [
+        {"letter": c.place.letter, "heading": c.place.heading, "fields": c.labels, "how": c.how}
+        for c in trial.columns
+    ]
+    unused = [place.heading for notice in trial.unused for place in notice.places]
+    sample: dict[str, object] | None = None
+    if trial.sample is not None:
+        fields = dict(_shown(trial.sample, show_values=show_values))
+        sample = {"row": trial.sample.row, "fields": fields}
+    return {"columns": columns, "unused": unused, "sample": sample}

@@ -32,6 +32,7 @@ class Wanted:
 
     `required`: a blank rejects the row. `choices` are the words that the mapping's lookup knows,
     none where any are good; `table` is Alma's code table where the column holds codes itself.
+    `dates` is the order or pattern that the mapping declares for it, "" for none.
     """
 
     heading: str
@@ -40,6 +41,7 @@ class Wanted:
     required: bool = False
     choices: tuple[str, ...] = ()
     table: str = ""
+    dates: str = ""
     id_rule: IdRule | None = None
 
 
@@ -53,19 +55,33 @@ def wanted(mapping: Mapping) -> tuple[Wanted, ...]:
 
 def _wanted(mapping: Mapping) -> Iterator[Wanted]:
     rules = (*mapping.scalars, *(rule for entry in mapping.entries for rule in entry.fields))
-    for heading in mapping.headings:
-        feeding = [rule for rule in rules if heading in rule.cells]
+    for heading, written in _headings(mapping).items():
+        feeding = [rule for rule in rules if set(written) & set(rule.cells)]
         id_rule = mapping.file.id_rule(heading)
-        choices = _choices(mapping, heading, feeding)
+        choices = _choices(mapping, heading, written, feeding)
+        kind = _kind(feeding, id_rule, choices)
         yield Wanted(
-            heading.removesuffix(" *") if Cell(heading).repeats else heading,
-            tuple(rule.field.path for rule in feeding),
-            _kind(feeding, id_rule, choices),
+            heading,
+            tuple(dict.fromkeys(rule.field.path for rule in feeding)),
+            kind,
             any(_required(rule) for rule in feeding),
             choices,
             _table(feeding) if not choices else "",
+            _dates(mapping, feeding) if kind is Kind.DATE else "",
             id_rule,
         )
+
+
+def _headings(mapping: Mapping) -> dict[str, list[str]]:
+    """The columns' headings, each with the forms in which the mapping writes it.
+
+    Forms that differ by case or blanks are one column, and `<Email *>` wants at least `Email`.
+    """
+    forms: dict[str, list[str]] = {}
+    for name in mapping.headings:
+        plain = name.removesuffix("*").rstrip() if Cell(name).repeats else name
+        forms.setdefault(heading_key(plain), []).append(name)
+    return {names[0].removesuffix("*").rstrip(): names for names in forms.values()}
 
 
 def _kind(feeding: list[FieldRule], id_rule: IdRule | None, choices: tuple[str, ...]) -> Kind:
@@ -79,15 +95,28 @@ def _kind(feeding: list[FieldRule], id_rule: IdRule | None, choices: tuple[str, 
 def _required(rule: FieldRule) -> bool:
     """Would a blank in this one column reject the row?"""
     asked = rule.field.path in ALWAYS_REQUIRED or rule.rule.required == "true"
-    return asked and len(rule.cells) == 1 and rule.rule.default is None
+    alone = len(rule.cells) == 1 and rule.rule.default is None
+    return asked and alone and not rule.rule.when
 
 
-def _choices(mapping: Mapping, heading: str, feeding: list[FieldRule]) -> tuple[str, ...]:
+def _dates(mapping: Mapping, feeding: list[FieldRule]) -> str:
+    """The order or pattern that the mapping declares for the first date from the column."""
+    base = mapping.file.roster.dates.style
+    for rule in feeding:
+        if rule.field.shape is Shape.DATE:
+            return (rule.rule.dates.style.over(base) if rule.rule.dates else base).order
+    return ""
+
+
+def _choices(
+    mapping: Mapping, heading: str, written: list[str], feeding: list[FieldRule]
+) -> tuple[str, ...]:
     """The words of the lookup that the column goes through, or those that `only` takes."""
     for rule in feeding:
         for step in record.chain(rule.rule):
             lone = [template.parts for template in step.templates]
-            if step.lookup is not None and (Cell(heading),) in lone and not step.clean:
+            taken = any((Cell(name),) in lone for name in written)
+            if step.lookup is not None and taken and not step.clean:
                 table = mapping.tables[step.lookup]
                 return tuple(table.written.values()) if table.otherwise is None else ()
     for name, words in mapping.file.roster.only.items():

@@ -34,6 +34,25 @@ _ON_UPDATE = {
 }
 
 
+_NEW = {"create": "is created", "skip": "is left alone", "reject": "rejects its row"}
+_KNOWN = {"update": "is updated", "skip": "is left alone", "reject": "rejects its row"}
+
+
+def about(mapping: Mapping) -> tuple[str, ...]:
+    """What kind of records it makes and how users are matched, a sentence each."""
+    found = [f"Makes {mapping.account_type.title()} records of type {mapping.record_type}."]
+    match = mapping.match
+    found.append(
+        f"Looks for a user in Alma by {' or '.join(match.by)}; one that is new "
+        f"{_NEW[match.new]}, one that is known {_KNOWN[match.known]}."
+    )
+    only = mapping.file.roster.only
+    if only:
+        taken = " and ".join(f"{name} is {' or '.join(words)}" for name, words in only.items())
+        found.append(f"Takes only the rows where {taken}.")
+    return tuple(found)
+
+
 def explain(mapping: Mapping) -> tuple[Explanation, ...]:
     """Every mapped field and what it gets, in the record's order."""
     return tuple(_explanations(mapping))

@@ -1,18 +1,27 @@
 """What a roster's columns seem to be, by their headings and their values.
 
-An identifier is never guessed: only headings that say exactly what they are count.
+An identifier is never guessed: only headings that say exactly what they are count. A heading that
+its values do not bear out counts for nothing.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from importer.mapper.dates import Evidence, Order, Style, Unread
 from importer.mapper.template import heading_key
+from importer.mapper.vocabulary import (
+    FULL_NAME,
+    GIVEN,
+    IDENTITY,
+    about_somebody_else,
+    field_of,
+)
 
 if TYPE_CHECKING:
     from importer.model.problem import Place
@@ -23,71 +32,34 @@ ROWS = 20_000
 _ALIKE = 0.9
 """This part of a column's values must be of a kind for the column to be."""
 
-EMPL_ID, BARCODE = "empl id", "barcode"
-_IDENTITY = {
-    "empl id": EMPL_ID,
-    "emplid": EMPL_ID,
-    "barcode": BARCODE,
-    "card barcode": BARCODE,
-    "library barcode": BARCODE,
-}
-"""Headings that say exactly which identifier they are."""
-
-_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "first_name": ("first name", "first", "given name", "forename", "firstname"),
-    "middle_name": ("middle name", "middle", "middle initial", "mi"),
-    "last_name": ("last name", "last", "surname", "family name", "lastname"),
-    "pref_first_name": ("preferred first name", "preferred name", "nickname"),
-    "user_group": (
-        "user group",
-        "patron type",
-        "patron group",
-        "group",
-        "role",
-        "affiliation",
-        "borrower type",
-    ),
-    "campus_code": ("campus", "campus code"),
-    "birth_date": ("birth date", "date of birth", "dob", "birthdate", "birthday"),
-    "expiry_date": ("expires", "expiration date", "expiry date", "expiration", "expiry"),
-    "purge_date": ("purge date", "purge"),
-    "line1": ("street", "address", "address 1", "address line 1", "street address"),
-    "line2": ("apt", "address 2", "address line 2", "unit", "apartment"),
-    "city": ("city", "town"),
-    "state_province": ("state", "province", "state province"),
-    "postal_code": ("zip", "zip code", "postal code", "zipcode", "postcode"),
-    "email": (
-        "email",
-        "e mail",
-        "email address",
-        "alternate email",
-        "campus email",
-        "personal email",
-        "work email",
-        "school email",
-    ),
-    "phone": ("phone", "phone number", "mobile", "cell phone", "home phone", "telephone", "cell"),
-}
-_BY_HEADING = {name: field for field, names in _FIELDS.items() for name in names}
+LAST_FIRST = "last, first"
+"""Not a field: a column that holds a whole name, the last name and a comma in front."""
+DATES = ("birth_date", "expiry_date", "purge_date")
+"""Fields of days."""
+_SEVERAL = frozenset({"email", "phone", ""})
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
 _CODE = re.compile(r"[A-Z0-9_-]{1,12}")
 _DIGITS = re.compile(r"[0-9]+")
+_COUNTRY = re.compile(r"[A-Z]{3}")
 _GROUPS = 40
+_US_DIGITS = frozenset({7, 10, 11})
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A column: its place, the field that it seems to be for ("" if none), and its values.
+    """A column: its place, what it seems to be for ("" if nothing), and its values.
 
-    `sure`: the heading says so exactly. `counts`: how often each value stands there.
+    `field` is a field's last name, or one of the words of the vocabulary for what is no field.
+    `sure`: the heading says so, and the values do not speak against it. `counts`: how often each
+    value stands there.
     """
 
     place: Place
     field: str
-    sure: bool
     counts: Mapping[str, int]
+    sure: bool = False
 
     @property
     def values(self) -> int:
@@ -112,12 +84,34 @@ class Guess:
     @property
     def coded(self) -> bool:
         """Do its values look like codes already?"""
-        return all(map(_CODE.fullmatch, self.counts))
+        kind = _COUNTRY if self.field == "country" else _CODE
+        return all(map(kind.fullmatch, self.counts))
 
     @property
     def few(self) -> bool:
         """Are its values few enough to be listed?"""
         return 0 < len(self.counts) <= _GROUPS
+
+    @property
+    def shouted(self) -> bool:
+        """Are its words in capitals throughout, as old systems write names?"""
+        long = {text: count for text, count in self.counts.items() if len(text) > 1}
+        return bool(long) and _share(long, str.isupper) >= _ALIKE
+
+    @property
+    def american(self) -> bool:
+        """Do most of its numbers have as many digits as telephone numbers of the US?"""
+        return _share(self.counts, lambda text: _digits(text) in _US_DIGITS) > 1 / 2
+
+
+def _digits(text: str) -> int:
+    return sum(char in "0123456789" for char in text)
+
+
+def _share(counts: Mapping[str, int], fits: Callable[[str], bool]) -> float:
+    """Which part of the cells fits; all, where there are none."""
+    whole = sum(counts.values())
+    return sum(count for text, count in counts.items() if fits(text)) / whole if whole else 1.0
 
 
 def _identifier_like(text: str) -> bool:
@@ -142,30 +136,89 @@ def guesses(roster: Roster) -> tuple[Guess, ...]:
         rows += len(chunk.frame)
         if rows >= ROWS:
             break
-    return tuple(_guesses(roster.places, counts))
+    found = [
+        _guess(place, counter)
+        for place, counter in zip(roster.places, counts, strict=True)
+        if place.heading.strip() and not set("<>") & set(place.heading)
+    ]
+    return tuple(_each_once(_named(found)))
 
 
-def _guesses(places: tuple[Place, ...], counts: list[Counter[str]]) -> Iterator[Guess]:
+def _guess(place: Place, counter: Counter[str]) -> Guess:
+    field = IDENTITY.get(heading_key(place.heading), "")
+    if field:
+        return Guess(place, field, counter, sure=True)
+    field = field_of(place.heading)
+    if field and _share(counter, _BORNE_OUT.get(field, bool)) > 1 / 2:
+        return Guess(place, field, counter, sure=True)
+    if about_somebody_else(place.heading):
+        return Guess(place, "", counter)
+    return Guess(place, _by_values(counter), counter)
+
+
+def _is_date(text: str) -> bool:
+    read = [Style(order).read(text) for order in ("mdy", "dmy", "ymd")]
+    dated = {Unread.TWO_WAYS, Unread.SHORT_YEAR, Unread.SERIAL}
+    return any(isinstance(day, date) or day in dated for day in read)
+
+
+def _has_letters(text: str) -> bool:
+    return any(char.isalpha() for char in text)
+
+
+_BORNE_OUT: Mapping[str, Callable[[str], bool]] = {
+    "email": lambda text: _EMAIL.fullmatch(text) is not None,
+    "phone": lambda text: _digits(text) >= 7,
+    "postal_code": lambda text: _digits(text) >= 3 and len(text) <= 10,
+    "state_province": lambda text: _has_letters(text) and len(text) <= 30,
+    "city": _has_letters,
+    "first_name": _has_letters,
+    "last_name": _has_letters,
+    GIVEN: _has_letters,
+    FULL_NAME: _has_letters,
+    "line1": lambda text: "@" not in text,
+    **dict.fromkeys(DATES, _is_date),
+}
+"""Whether a value can be what the heading says."""
+
+
+def _named(found: list[Guess]) -> list[Guess]:
+    """What a column of names is for depends on the others: a `Name` beside `Surname` is first."""
+    fields = {guess.field for guess in found}
+    whole = {"first_name", "last_name"} <= fields
+    named = []
+    for guess in found:
+        field = guess.field
+        if field == GIVEN:
+            field = "first_name" if "last_name" in fields and not whole else FULL_NAME
+        if field == FULL_NAME:
+            commas = _share(guess.counts, lambda text: text.count(",") == 1)
+            parted = not whole and guess.counts and commas >= _ALIKE
+            parted = parted and not {"first_name", "last_name"} & fields
+            field = LAST_FIRST if parted else ""
+        named.append(replace(guess, field=field))
+    return named
+
+
+def _each_once(found: list[Guess]) -> Iterator[Guess]:
+    """Only e-mail addresses and telephone numbers may be several; of others the first counts."""
     taken: set[str] = set()
-    for place, counter in zip(places, counts, strict=True):
-        key = heading_key(re.sub(r"[_.#*:-]+", " ", place.heading))
-        field = _IDENTITY.get(heading_key(place.heading), "") or _BY_HEADING.get(key, "")
-        sure = bool(field)
-        if not field:
-            field = _by_values(counter)
-        if field in taken and field not in {"email", "phone"}:
-            field = ""
-        taken.add(field)
-        if place.heading.strip() and not set("<>") & set(place.heading):
-            yield Guess(place, field, sure, counter)
+    for guess in found:
+        twice = guess.field in taken and guess.field not in _SEVERAL
+        taken.add(guess.field)
+        yield replace(guess, field="") if twice else guess
 
 
 def _by_values(counter: Counter[str]) -> str:
     """E-mail addresses and telephone numbers are known by their looks, whatever their heading."""
     for field, kind in (("email", _EMAIL), ("phone", _PHONE)):
-        alike = sum(count for text, count in counter.items() if kind.fullmatch(text))
-        long = all(len(re.sub("[^0-9]", "", text)) in {7, 10, 11} for text in counter)
-        if counter and alike >= _ALIKE * sum(counter.values()) and (field == "email" or long):
+        long = all(_digits(text) in _US_DIGITS for text in counter)
+        apart = all(not _DIGITS.fullmatch(text) for text in counter)  # else it may identify
+        if (
+            counter
+            and _share(counter, lambda text, kind=kind: kind.fullmatch(text) is not None) >= _ALIKE  # type: ignore[misc]
+            and (field == "email" or (long and apart))
+        ):
             return field
     return ""
 
@@ -174,6 +227,6 @@ def date_order(found: tuple[Guess, ...]) -> Order | None:
     """The order of the roster's dates, if some of them fit one order only."""
     evidence = Evidence()
     for guess in found:
-        if guess.field in {"birth_date", "expiry_date", "purge_date"}:
+        if guess.field in DATES:
             evidence.add(set(guess.counts), Style())
     return evidence.order

@@ -1,7 +1,7 @@
 """A first mapping for a roster, as a commented text that a person finishes.
 
 What was guessed says so. What only a person can know is a `?`: the column of the identifier
-where no heading says exactly that it is one, and Alma's codes for the groups.
+where no heading says exactly that it is one, and Alma's codes for what the roster says in words.
 """
 
 from __future__ import annotations
@@ -9,30 +9,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from importer.mapper.guessing import BARCODE, EMPL_ID, Guess, date_order, guesses
+from importer.mapper.guessing import DATES, LAST_FIRST, Guess, date_order, guesses
+from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
+from importer.mapper.vocabulary import BARCODE, COUNTRIES, EMPL_ID, SECOND_LAST, type_of, words
 from importer.mapper.yamltext import cell, remark, scalar
 
 if TYPE_CHECKING:
-    from importer.model.roster import Roster
+    from importer.model.roster import Layout, Roster
 
 _GUESS = "   # guess"
+_BY_LOOKS = "   # guess, by its values"
+_TO_DO = "   # to do"
 _NAMES = ("first_name", "middle_name", "last_name", "pref_first_name")
-_DATES = ("birth_date", "expiry_date", "purge_date")
 _ADDRESS = ("line1", "line2", "city", "state_province", "postal_code")
 _STEPS = {"state_province": "upper", "postal_code": "zip"}
+_LOOKUPS = {"user_group": "groups", "campus_code": "campuses", "country": "countries"}
+"""Coded fields, with the lookup that is begun where the roster has words instead of codes."""
 
 
-def scaffold(roster: Roster) -> str:
-    """The text of a mapping for this roster. It can be read as it is; what is to do is marked."""
-    return "\n".join((*_Draft(roster).lines(), ""))
+def scaffold(roster: Roster, layout: Layout | None = None) -> str:
+    """The text of a mapping for this roster. It can be read as it is; what is to do is marked.
+
+    `layout` is how the roster was asked for: what was said there is said in the mapping too.
+    """
+    return "\n".join((*_Draft(roster, layout).lines(), ""))
 
 
 class _Draft:
     """The parts of the mapping, from what the columns seem to be."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, layout: Layout | None) -> None:
         self.roster = roster
+        self.said_header = bool(layout and layout.header)
         self.guesses = guesses(roster)
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
@@ -44,10 +53,11 @@ class _Draft:
         yield from self._ids()
         yield "record:"
         yield from self._identity()
+        yield from self._names()
         yield from self._fields()
         yield from self._contacts()
         yield from self._card()
-        yield from self._groups()
+        yield from self._lookups()
 
     def first(self, field: str) -> Guess | None:
         return next(iter(self.by_field.get(field, ())), None)
@@ -71,10 +81,18 @@ class _Draft:
             yield f"  dates: {order}{_GUESS}: some dates can be read in no other way"
         else:
             yield "  # dates: mdy   # say how dates are typed: mdy, dmy or ymd"
+        yield from self._unused()
+        rows = source.header
+        one = str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
+        yield f"  header: {one if self.said_header or len(rows) > 1 else 'auto'}"
+
+    def _unused(self) -> Iterator[str]:
         left = [guess.place.heading for guess in self.guesses if not guess.field]
-        yield "  # Columns that are meant to stay out of Alma; the others are told at each run."
+        if not left:
+            return
+        yield "  # Columns that no line below takes. Take the `#` away from the next line, without"
+        yield "  # those that are meant for Alma: what is not named here is told at each run."
         yield f"  # unused: [{', '.join(scalar(heading) for heading in left)}]"
-        yield "  header: auto"
 
     def _ids(self) -> Iterator[str]:
         """Identifiers' digits, as most of them have them; nothing is padded unasked."""
@@ -101,18 +119,44 @@ class _Draft:
         for guess in self.guesses:
             if guess.identifies:
                 yield f"  #   {remark(str(guess.place))}{_lengths(guess)}"
-        yield f"  primary_id: {cell(TO_CHOOSE)}   # to do"
+        yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
 
-    def _fields(self) -> Iterator[str]:
-        for field in (*_NAMES, "user_group", "campus_code", *_DATES):
+    def _names(self) -> Iterator[str]:
+        whole = self.first(LAST_FIRST)
+        if whole is not None:
+            for field, part in (("first_name", 2), ("last_name", 1)):
+                capitals = ", name" if whole.shouted else ""
+                step = f'{{split: {{on: ",", take: {part}}}}}{capitals}'
+                source = cell(whole.place.heading)
+                yield f"  {field}: {{from: {source}, clean: [{step}]}}{_mark(whole)}"
+        for field in _NAMES:
             guess = self.first(field)
             if guess is None:
-                if field in {"first_name", "last_name", "user_group"}:
-                    yield f"  {field}: {cell(TO_CHOOSE)}   # to do"
-            elif field == "user_group" and not guess.coded and guess.few:
-                yield f"  {field}: {{from: {cell(guess.place.heading)}, lookup: groups}}{_GUESS}"
-            else:
-                yield f"  {field}: {cell(guess.place.heading)}{_GUESS}"
+                if whole is None and field in {"first_name", "last_name"}:
+                    yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
+                continue
+            source = cell(guess.place.heading)
+            second = self.first(SECOND_LAST)
+            if field == "last_name" and second is not None:
+                source = scalar(f"<{guess.place.heading}> <{second.place.heading}>")
+            shouted = guess.shouted and field != "middle_name"
+            value = f"{{from: {source}, clean: [name]}}" if shouted else source
+            yield f"  {field}: {value}{_mark(guess)}"
+
+    def _fields(self) -> Iterator[str]:
+        for field in ("user_group", "campus_code", "job_description", *DATES):
+            guess = self.first(field)
+            if guess is not None:
+                yield f"  {field}: {self._value(field, guess)}{_mark(guess)}"
+            elif field == "user_group":
+                yield "  # A column with the group, or Alma's code where all are of one group:"
+                yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
+
+    def _value(self, field: str, guess: Guess) -> str:
+        source = cell(guess.place.heading)
+        if _begun(field, guess):
+            return f"{{from: {source}, lookup: {_LOOKUPS[field]}}}"
+        return f"{{from: {source}, clean: [{_STEPS[field]}]}}" if field in _STEPS else source
 
     def _contacts(self) -> Iterator[str]:
         address = [(name, guess) for name in _ADDRESS if (guess := self.first(name))]
@@ -123,14 +167,28 @@ class _Draft:
         if whole:
             yield "    address:"
             for at, (name, guess) in enumerate(address):
-                value = cell(guess.place.heading)
-                if name in _STEPS:
-                    value = f"{{from: {value}, clean: [{_STEPS[name]}]}}"
-                yield f"      {'- ' if at == 0 else '  '}{name}: {value}{_GUESS}"
-            yield "        country: USA"
+                dash = "- " if at == 0 else "  "
+                yield f"      {dash}{name}: {self._value(name, guess)}{_mark(guess)}"
+            country = self.first("country")
+            said = self._value("country", country) if country else "USA"
+            yield f"        country: {said}{_GUESS}"
             yield f"        address_type: home{_GUESS}"
-        yield from _entries("email", "email_address", "lower", "personal", emails)
-        yield from _entries("phone", "phone_number", "phone", "mobile", phones)
+        if emails:
+            yield "    email:"
+        for guess in emails:
+            source = cell(guess.place.heading)
+            yield f"      - email_address: {{from: {source}, clean: [lower]}}{_mark(guess)}"
+            yield f"        email_type: {type_of('email', guess.place.heading)}{_GUESS}"
+        if phones:
+            yield "    phone:"
+        for guess in phones:
+            source = cell(guess.place.heading)
+            if guess.american:
+                yield f"      - phone_number: {{from: {source}, clean: [phone]}}{_mark(guess)}"
+            else:
+                yield "      # not of the US; `clean: [{phone: {region: ES}}]` reads those of Spain"
+                yield f"      - phone_number: {source}{_mark(guess)}"
+            yield f"        phone_type: {type_of('phone', guess.place.heading)}{_GUESS}"
 
     def _card(self) -> Iterator[str]:
         card = self.first(BARCODE)
@@ -140,23 +198,37 @@ class _Draft:
             yield f"      value: {cell(card.place.heading)}"
             yield "      segment_type: Internal   # the student system's load does not touch it"
 
-    def _groups(self) -> Iterator[str]:
-        guess = self.first("user_group")
-        if guess is None or guess.coded or not guess.few:
-            return
-        yield "lookups:"
-        yield "  groups:   # what the roster says, and Alma's code for it"
-        for text, count in sorted(guess.counts.items()):
-            rows = "1 row" if count == 1 else f"{count} rows"
-            yield f"    {scalar(text)}: {scalar(TO_CHOOSE)}   # to do; {rows}"
+    def _lookups(self) -> Iterator[str]:
+        """The begun lookups: what the roster says, each word once, and Alma's code for it."""
+        used = {
+            field: guess
+            for field in _LOOKUPS
+            if (guess := self.first(field)) and _begun(field, guess)
+        }
+        if "line1" not in self.by_field:
+            used.pop("country", None)
+        if used:
+            yield "lookups:   # what the roster says, and Alma's code for it"
+        for field, guess in used.items():
+            yield f"  {_LOOKUPS[field]}:"
+            told: dict[str, list[tuple[str, int]]] = {}
+            for text, count in sorted(guess.counts.items()):
+                told.setdefault(heading_key(text), []).append((text, count))
+            for same in told.values():
+                text, count = same[0][0], sum(number for _, number in same)
+                rows = "1 row" if count == 1 else f"{count} rows"
+                code = COUNTRIES.get(" ".join(words(text)), "") if field == "country" else ""
+                mark = f"{_GUESS}; {rows}" if code else f"{_TO_DO}; {rows}"
+                yield f"    {scalar(text)}: {scalar(code or TO_CHOOSE)}{mark}"
 
 
-def _entries(kind: str, field: str, step: str, kind_of: str, found: list[Guess]) -> Iterator[str]:
-    if found:
-        yield f"    {kind}:"
-    for guess in found:
-        yield f"      - {field}: {{from: {cell(guess.place.heading)}, clean: [{step}]}}{_GUESS}"
-        yield f"        {kind}_type: {kind_of}{_GUESS}"
+def _begun(field: str, guess: Guess) -> bool:
+    """Does the column hold words, few enough for a lookup?"""
+    return field in _LOOKUPS and not guess.coded and guess.few
+
+
+def _mark(guess: Guess) -> str:
+    return _GUESS if guess.sure else _BY_LOOKS
 
 
 def _lengths(guess: Guess) -> str:
