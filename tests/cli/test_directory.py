@@ -54,7 +54,7 @@ def test_import(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     assert "1 users as of 2026-08-16" in typed("directory", "import", export).err
     assert typed("directory", "import", "absent.csv").exit == Exit.USAGE
     assert typed("directory", "import", export, "--as-of", "2026-08-01").exit == Exit.DONE
-    (one,) = typed("directory", "status", "--json").summary["directories"]  # type: ignore[misc]
+    one = typed("directory", "status", "--json").summary["directories"][0]  # type: ignore[index]
     assert (one["users"], one["unread"]) == (1, 1)
 
 
