@@ -1,0 +1,189 @@
+"""What is put into a ledger comes out as it was, and a ledger that cannot be used says why."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from importer.errors import LedgerError, UsageError
+from importer.ledger import schema
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import Ledger, State
+from importer.model.catalogue import CATALOGUE, Code
+from importer.model.plan import (
+    Act,
+    Change,
+    ChangeKind,
+    Create,
+    Fate,
+    LeftAlone,
+    Unchanged,
+    Update,
+)
+from importer.model.policy import AccountType
+from importer.model.problem import Origin, Place, Problem
+from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
+from importer.model.user import Coded, User
+
+NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
+
+FACTS = RunFacts(
+    command="plan",
+    version="0",
+    started=NOW,
+    today=date(2026, 8, 20),
+    operator="jo@desk",
+    roster=RosterFacts(path="/lists/autumn.csv", sha256="0", kind="csv"),
+    mapping=MappingFacts(path="m.yaml", sha256="1", name="m", account_type=AccountType.INTERNAL),
+)
+
+ANA = User(primary_id="20001234567890", first_name="Ana", last_name="Núñez")
+CHANGED = ANA.model_copy(update={"last_name": "Nuñez Vega"})
+
+STEPS = (
+    Create(2, ANA.model_copy(update={"user_group": Coded(value="COMM")})),
+    Update(
+        3,
+        "20001234567890",
+        ANA,
+        CHANGED,
+        (Change(ChangeKind.REPLACE, "last_name", "Núñez", "Nuñez Vega"),),
+        ("user_group",),
+    ),
+    Unchanged(4, "20001234567891"),
+    LeftAlone(5),
+)
+
+
+def made(folder: Path) -> Ledger:
+    """A finished plan of four steps."""
+    ledger = Ledger.create(folder)
+    with ledger.transaction():
+        ledger.add_columns([ColumnUse("A", "Barcode", ("primary_id",), "exactly", ("2000",))])
+        ledger.add_rows((step.row, Fate.READY) for step in STEPS)
+        ledger.add_steps(STEPS)
+        ledger.finish(FACTS)
+    return ledger
+
+
+def test_every_kind_of_step_comes_back(tmp_path: Path) -> None:
+    """A create and an update come back whole; the others as what they are."""
+    with made(tmp_path) as ledger:
+        journal = Journal(ledger, "jo", lambda: NOW)
+        create, update = STEPS[0], STEPS[1]
+        assert isinstance(create, Create)
+        assert isinstance(update, Update)
+        assert journal.waiting(State.PLANNED) == (2, 3)
+        assert journal.step(2).after == create.user
+        assert journal.step(2).before is None
+        found = journal.step(3)
+        assert (found.before, found.after, found.override) == (ANA, CHANGED, ("user_group",))
+        lives = {life.row: life for life in ledger.planned()}
+        assert [lives[row].act for row in (2, 3, 4, 5)] == [
+            Act.CREATE, Act.UPDATE, Act.UNCHANGED, Act.LEFT_ALONE,
+        ]  # fmt: skip
+        assert lives[3].changes == update.changes
+        assert ledger.progress() == {State.PLANNED: 2}
+
+
+def test_every_problem_comes_back(tmp_path: Path) -> None:
+    """Of every code, with its places and its value, in the order of rows."""
+    problems = [
+        Problem.of(
+            code,
+            Origin("autumn.csv", "", row),
+            "is {value}",
+            Place("B", 'Last "name"'),
+            field="last_name",
+            value="Núñez\n",
+        )
+        for row, code in enumerate(CATALOGUE, start=2)
+    ]
+    with Ledger.create(tmp_path) as ledger:
+        with ledger.transaction():
+            ledger.add_rows((problem.origin.row, Fate.REJECTED) for problem in problems)
+            ledger.add_problems(reversed(problems))
+            ledger.finish(FACTS)
+        assert list(ledger.problems()) == problems
+        assert list(ledger.problems(2)) == problems[:1]
+        assert len(problems) == len(Code)
+
+
+def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
+    """A write-ahead log, and a full flush with every commit."""
+    with made(tmp_path) as ledger:
+        (mode,) = next(ledger.read("PRAGMA journal_mode"))
+        (flush,) = next(ledger.read("PRAGMA synchronous"))
+    assert (mode, flush) == ("wal", 2)
+
+
+def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
+    """What fails half way leaves nothing."""
+    with made(tmp_path) as ledger:
+        journal = Journal(ledger, "jo", lambda: NOW)
+        impossible = Problem.of(Code.REFUSED_BY_ALMA, Origin("f", "", 3), "no", value="\ud800")
+        with pytest.raises(UnicodeEncodeError):
+            journal.settle(3, State.REFUSED, problems=[impossible])
+        assert journal.step(3).state is State.PLANNED
+        assert list(ledger.problems()) == []
+
+
+def test_a_run_that_was_killed_while_it_was_made(tmp_path: Path) -> None:
+    """Says so, whether the tables are there already or not."""
+    Ledger.create(tmp_path).close()
+    with pytest.raises(UsageError, match="stopped before it was complete"):
+        Ledger.open(tmp_path)
+    (tmp_path / schema.FILE).unlink()
+    with closing(sqlite3.connect(tmp_path / schema.FILE)) as bare:
+        bare.execute("CREATE TABLE run (name TEXT)")
+    with pytest.raises(UsageError, match="stopped before it was complete"):
+        Ledger.open(tmp_path)
+
+
+def test_no_run_at_all(tmp_path: Path) -> None:
+    """A folder without a ledger is no run."""
+    with pytest.raises(UsageError, match="is not a run"):
+        Ledger.open(tmp_path)
+
+
+def test_a_ledger_of_another_version(tmp_path: Path) -> None:
+    """Is not read by guessing."""
+    made(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / schema.FILE)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    with pytest.raises(UsageError, match="another version"):
+        Ledger.open(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 5000])
+def test_a_damaged_ledger(tmp_path: Path, kept: int) -> None:
+    """Overwritten from some byte on: a sentence, at the latest when it is read."""
+    made(tmp_path).close()
+    path = tmp_path / schema.FILE
+    whole = path.read_bytes()
+    path.write_bytes(whole[:kept] + b"\x5a" * (len(whole) - kept))
+    with pytest.raises(UsageError, match="damaged"), Ledger.open(tmp_path) as ledger:
+        list(ledger.planned())
+
+
+def test_a_folder_in_which_nothing_can_be_made(tmp_path: Path) -> None:
+    """The error names the folder and says what to do."""
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        Ledger.create(tmp_path / "nowhere")
+
+
+def test_each_way_of_failing_has_words(tmp_path: Path) -> None:
+    """SQLite's own words are never shown."""
+    for said, words in (
+        ("database or disk is full", "the disk is full"),
+        ("attempt to write a readonly database", "may only be read"),
+        ("database is locked", "another program"),
+        ("disk I/O error", "the disk reports an error"),
+    ):
+        error = schema.unusable(tmp_path, sqlite3.OperationalError(said))
+        assert words in str(error)
+        assert isinstance(error, LedgerError)
