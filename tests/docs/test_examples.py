@@ -1,0 +1,108 @@
+"""The examples of the mapping's reference are mappings, and do what stands under them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.mapper.clauses import STEPS
+from importer.mapper.document import load
+from importer.mapper.grammar import MappingFile, RosterPart, Rule
+from importer.model.catalogue import Severity
+from importer.model.codes import NO_CODES
+from importer.model.policy import Brakes, IdRule, Match, OnUpdate
+from importer.validator.check import check
+from tests.docs.pages import DOCS, Block, blocks
+from tests.mapper.bench import TODAY, Bench
+
+PAGE = DOCS / "reference" / "mapping.md"
+EXAMPLES = [block for block in blocks(PAGE) if block.language == "yaml"]
+TOP = {field.alias or key for key, field in MappingFile.model_fields.items()}
+
+
+def _parts(block: Block) -> tuple[str, str]:
+    """The lines that belong into `record:`, and those that stand at the top."""
+    record: list[str] = []
+    top: list[str] = []
+    into = record
+    for line in block.text.splitlines():
+        key = line.split(":")[0]
+        if line and not line.startswith((" ", "#")):
+            into = record if key == "record" or key not in TOP else top
+            if key == "record":
+                continue
+        nested = into is record and "record:" in block.text
+        into.append(line.removeprefix("  ") if nested else line)
+    return "\n".join(record), "\n".join(top)
+
+
+def _cells(line: str) -> list[str]:
+    texts = [cell.strip() for cell in line.strip().strip("|").split("|")]
+    return ["" if text == "–" else text for text in texts]
+
+
+def _does(block: Block) -> bool:
+    """Is the table under the example one of cells and what comes of them?"""
+    return bool(block.after) and "→" in block.after[0]
+
+
+def _id(block: Block) -> str:
+    return block.text.splitlines()[0]
+
+
+@pytest.mark.parametrize("block", EXAMPLES, ids=_id)
+def test_the_example_can_be_read(block: Block, tmp_path: Path) -> None:
+    """As it is, or put into the least mapping, the example is a mapping."""
+    if "version" in block.text:
+        path = tmp_path / "whole.yaml"
+        path.write_text(block.text, "utf-8")
+        assert load(path)
+        return
+    record, top = _parts(block)
+    assert Bench(tmp_path, record, top, _columns(block)).mapping
+
+
+def _columns(block: Block) -> str:
+    """The headings that the example needs, beside the least mapping's."""
+    if _does(block):
+        return "|".join(_cells(block.after[0])[:-1])
+    return "Barcode|Status"
+
+
+@pytest.mark.parametrize("block", [b for b in EXAMPLES if _does(b)], ids=_id)
+def test_the_example_does_what_it_says(block: Block, tmp_path: Path) -> None:
+    """Each line of the table under an example is what the mapping makes of these cells."""
+    record, top = _parts(block)
+    *_, target = _cells(block.after[0])
+    label = target.removeprefix("→ ")
+    bench = Bench(tmp_path, record, top, _columns(block))
+    for line in block.after[2:]:
+        *cells, wanted = _cells(line)
+        candidates = bench.map(cells)
+        problems = [*candidates.problems, *check(candidates, NO_CODES, TODAY)]
+        rejected = [p for p in problems if p.severity is Severity.REJECT and p.field == label]
+        if wanted == "rejected":
+            assert rejected
+        else:
+            assert not rejected
+            assert list(candidates.frame[label]) == [wanted]
+
+
+def test_every_key_has_its_words() -> None:
+    """Every key of a mapping, of its parts and of a rule, and every step, is on the page."""
+    text = PAGE.read_text("utf-8")
+    models = (MappingFile, Rule, RosterPart, Match, IdRule)
+    keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
+    missing = {key for key in keys if f"`{key}`" not in text and f"{key}:" not in text}
+    missing |= {word for word in OnUpdate if f"`{word}`" not in text and f": {word}`" not in text}
+    assert not missing
+    steps = {step for step in STEPS if f"`{step}`" not in text and f"{{{step}:" not in text}
+    assert not steps
+    assert all(f"{brake}: {{" in text for brake in Brakes.model_fields)
+
+
+def test_every_example_is_seen() -> None:
+    """The examples are found, most of them with what they do."""
+    assert len(EXAMPLES) > 20
+    assert sum(map(_does, EXAMPLES)) > 15

@@ -1,0 +1,76 @@
+"""The pages hang together: links lead somewhere, made pages are fresh, nobody is named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.tools.reference import FOLDER, text
+from docs.tools.reference import PAGES as MADE
+from importer.report.files import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
+from tests.docs.pages import DOCS, PAGES, ROOT, name
+
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LARGEST = 200_000
+"""Bytes of a picture."""
+
+
+@pytest.mark.parametrize("page", MADE)
+def test_made_pages_are_fresh(page: str) -> None:
+    """A reference page is what the code gives; `make reference` writes it."""
+    assert (FOLDER / page).read_text("utf-8") == text(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link and picture inside the repository exists, and so does the heading it names."""
+    for target in _LINK.findall(_CODE.sub("", page.read_text("utf-8"))):
+        if "://" in target:
+            continue
+        path, _, heading = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        if heading:
+            assert heading in _headings(file), target
+
+
+def _headings(page: Path) -> set[str]:
+    lines = page.read_text("utf-8").splitlines()
+    found = (line.lstrip("#").strip().lower() for line in lines if line.startswith("#"))
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_pages_name_nobody(page: Path) -> None:
+    """E-mail addresses are of example.org, and no telephone number is a real one."""
+    words = page.read_text("utf-8")
+    hosts = set(re.findall(r"[\w.-]+@([\w-]+(?:\.[\w-]+)+)", words))
+    assert hosts <= {"example.org"}
+    numbers = re.findall(r"\b\d{3}[ -](\d{3}[ -]\d{4})\b", words)
+    assert all(re.fullmatch(r"555[ -]01\d\d", number) for number in numbers)
+
+
+def test_pictures_are_small() -> None:
+    """A picture is quick to load, and stands on some page."""
+    words = "".join(page.read_text("utf-8") for page in PAGES)
+    pictures = list((DOCS / "pictures").glob("*"))
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size < LARGEST, picture.name
+        assert picture.name in words
+
+
+def test_the_menu_has_every_page() -> None:
+    """Every page of the guide is in the site's menu, and the menu names no other."""
+    menu = set(re.findall(r": ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M))
+    assert menu == {page.relative_to(DOCS).as_posix() for page in PAGES if DOCS in page.parents}
+
+
+def test_the_files_of_a_run_have_their_words() -> None:
+    """Every file that a run leaves is described."""
+    words = (DOCS / "reference" / "files.md").read_text("utf-8")
+    for file in (SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE, "ledger.sqlite"):
+        assert f"`{file}`" in words
