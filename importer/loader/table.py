@@ -11,8 +11,9 @@ import pandas as pd
 
 from importer.loader.cells import clean_column
 from importer.model.catalogue import Code, Severity
+from importer.model.escaping import unescape
 from importer.model.problem import Place, Problem
-from importer.model.rejects import ADDED, ROW
+from importer.model.rejects import ADDED, ROW, UNEVEN, UNEVEN_ADVICE, read_row
 from importer.model.roster import Chunk, Source, letter
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ FOOTERS = 10
 
 _EXAMPLE = "example:"
 _LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
-_WHOLE_NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 Columns = list["Sequence[str]"]
 
@@ -65,7 +65,10 @@ def shape(source: Source, headings: Headings, filled: Sequence[int]) -> Shape:
     if tuple(place.heading for place in places[-len(ADDED) :]) != ADDED:
         return Shape(source, places, kept)
     own = len(kept) - len(ADDED)
-    return Shape(source, places[:own], kept, own + ADDED.index(ROW))
+    ours = places[:own]
+    if source.kind == "csv":
+        ours = tuple(Place(place.letter, unescape(place.heading)) for place in ours)
+    return Shape(source, ours, kept, own + ADDED.index(ROW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Spot:
     message: str
     value: str = ""
     severity: Severity | None = None
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +108,13 @@ class Numbering:
     @classmethod
     def over(cls, texts: Sequence[str]) -> Numbering:
         """For a file whose column `Row` holds these texts."""
-        return cls(max((_whole(text) for text in texts), default=0))
+        return cls(max((read_row(text)[0] for text in texts), default=0))
 
     def apply(self, texts: Sequence[str]) -> list[int]:
         """A number for each row, none twice."""
         numbers = []
         for text in texts:
-            number = _whole(text)
+            number, _ = read_row(text)
             if number <= 1 or number in self.seen:
                 self.taken += 1
                 number = self.taken
@@ -119,8 +123,13 @@ class Numbering:
         return numbers
 
 
-def _whole(text: str) -> int:
-    return int(text) if _WHOLE_NUMBER.fullmatch(text.strip()) else 0
+def _still_uneven(texts: Sequence[str]) -> Iterator[Spot]:
+    """The rows of a rejects file whose cells nobody has put under their headings yet."""
+    for row, text in enumerate(texts):
+        _, code = read_row(text)
+        if code is not None:
+            message = f"was {UNEVEN[code]}, so its values may be under wrong headings"
+            yield Spot(row, -1, code, message, advice=UNEVEN_ADVICE)
 
 
 def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> tuple[Chunk, int]:
@@ -132,7 +141,9 @@ def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> tuple[
         end = blank.pop()
     numbers = rows.numbers[:end]
     if numbering is not None and shape.row_column is not None:
-        numbers = numbering.apply(rows.columns[shape.row_column][:end])
+        marks = rows.columns[shape.row_column][:end]
+        numbers = numbering.apply(marks)
+        spots += _still_uneven(marks)
     left_out = _left_out(rows, columns, set(blank), end)
     absent = left_out.keys() | set(blank)
     kept = [position for position in range(end) if position not in absent] if absent else range(end)
@@ -218,7 +229,13 @@ def _problem(shape: Shape, number: int, spot: Spot) -> Problem:
     places = (shape.places[spot.column],) if spot.column >= 0 else ()
     origin = shape.source.origin(number)
     return Problem.of(
-        spot.code, origin, spot.message, *places, value=spot.value, severity=spot.severity
+        spot.code,
+        origin,
+        spot.message,
+        *places,
+        value=spot.value,
+        severity=spot.severity,
+        advice=spot.advice,
     )
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from importer.model.problem import Problem
+from importer.model.rejects import UNEVEN, UNEVEN_ADVICE, row_text
 from importer.report.sentences import sentence
 from importer.report.visible import visible
 from importer.report.wording import result_of
@@ -31,7 +32,11 @@ class Returned:
         holding = [problem for problem in self.problems if problem.severity.holds]
         why = dict.fromkeys(sentence(problem, show_values=True) for problem in holding)
         to_do = dict.fromkeys(problem.advice for problem in holding)
-        return str(self.row), self.result, visible(" ".join(why)), visible(" ".join(to_do))
+        codes = {problem.code for problem in holding}
+        if not codes.isdisjoint(UNEVEN):
+            to_do |= {UNEVEN_ADVICE: None}
+        row = row_text(self.row, codes)
+        return row, self.result, visible(" ".join(why)), visible(" ".join(to_do))
 
 
 def returned(ledger: Ledger) -> Iterator[Returned]:

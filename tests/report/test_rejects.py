@@ -257,8 +257,8 @@ def test_a_short_row_keeps_its_columns(keep: Keep) -> None:
     run.row(2, Fate.REJECTED, Problem.of(Code.ROW_TOO_SHORT, at(2), "has 2 cells of 8"))
     run.cells[2] = ("1", "2")
     ledger = keep(run)
-    assert csv_of(ledger)[1][:9] == ["1", "2", "", "", "", "", "", "", "2"]
-    assert table_of(book_of(ledger))[1][:9] == ["1", "2", "", "", "", "", "", "", "2"]
+    assert csv_of(ledger)[1][:9] == ["1", "2", "", "", "", "", "", "", "2 too short"]
+    assert table_of(book_of(ledger))[1][:9] == ["1", "2", "", "", "", "", "", "", "2 too short"]
 
 
 def test_a_problem_of_a_column_that_is_not_there_is_no_mark(keep: Keep) -> None:
