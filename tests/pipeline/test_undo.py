@@ -1,0 +1,195 @@
+"""The way back over generated records and populations: after it, all is as before."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from importer.cli.main import run
+from importer.model.fields import LISTS
+from importer.model.plan import Unchanged, Update
+from importer.model.user import User
+from importer.planner.drafts import Draft
+from importer.planner.entries import entries
+from importer.planner.forms import form
+from importer.planner.merge import merge
+from importer.planner.threeway import Conflict
+from importer.planner.undo import Written, undo_update
+from importer.sandbox.server import Options, running
+from tests.planner.strategies import pairs
+from tests.sandbox.alma import Alma
+from tests.sandbox.people import users
+
+HEAD = ("Id", "Last", "Group", "Title", "Expires", "Email", "Note")
+MAPPING = """version: 1
+name: generated
+account_type: {kind}
+record_type: PUBLIC
+roster: {{dates: ymd}}
+match: {{by: [primary_id], look_alike: ignore}}
+duplicates: {{same_person: off, similar_person: off}}
+record:
+  primary_id: <Id>
+  first_name: Ann
+  last_name: <Last>
+  user_group: {{from: <Group>, override: {override}}}
+  user_title: {{from: <Title>, on_update: erase}}
+  expiry_date: <Expires>
+  contact_info:
+    email:
+      - email_address: <Email>
+        email_type: personal
+        preferred: true
+        on_update: {policy}
+  user_note:
+    - note_type: OTHER
+      note_text: <Note>
+      user_viewable: false
+      popup_note: false
+"""
+OWNER = {"INTERNAL": "", "EXTERNAL": "owning_system: SIS\n"}
+ALLOW = ("many-changes", "removals", "renames", "foreign-group")
+BY_ALMA = ("modified", "edited", "status_date")
+
+
+def shapes(user: User) -> tuple[Any, ...]:
+    """Everything about a user that counts."""
+    lists = {parent: [form(part) for part in entries(user, parent)] for parent in LISTS}
+    return form(user), lists
+
+
+@given(pairs())
+def test_the_reverse_gives_the_record_before(pair: tuple[Draft, User]) -> None:
+    """Whatever a row changed in whatever record: its reverse gives every field and entry back."""
+    draft, live = pair
+    merged = merge(draft, live)
+    assume(merged.changes)
+    back = undo_update(draft.row, Written(live, merged.after, merged.after), merged.after)
+    assume(not isinstance(back, Conflict))
+    if isinstance(back, Update):
+        assert shapes(back.after) == shapes(live)
+        forth = undo_update(draft.row, Written(merged.after, back.after, back.after), back.after)
+        assert isinstance(forth, Update)
+        assert shapes(forth.after) == shapes(merged.after)
+    else:
+        assert shapes(merged.after) == shapes(live)
+
+
+@given(pairs())
+def test_the_reverse_leaves_what_others_did(pair: tuple[Draft, User]) -> None:
+    """What staff changed elsewhere stays; undone already, there is nothing to do."""
+    draft, live = pair
+    merged = merge(draft, live)
+    assume(merged.changes)
+    written = Written(live, merged.after, merged.after)
+    edited = merged.after.model_copy(update={"job_description": "Printer"})
+    back = undo_update(draft.row, written, edited)
+    if isinstance(back, Update):
+        assert back.after.job_description == "Printer"
+    assert isinstance(undo_update(draft.row, written, live), Unchanged)
+
+
+@st.composite
+def populations(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], list[tuple[str, ...]]]:
+    """An account type, users of it, and a roster that changes some and creates others."""
+    kind = draw(st.sampled_from(["INTERNAL", "EXTERNAL"]))
+    several = st.lists(
+        users().filter(lambda body: body["account_type"]["value"] == kind), min_size=1, max_size=3
+    )
+    bodies = []
+    for number, body in enumerate(draw(several)):
+        own = [
+            {**entry, "value": f"{number}-{place}"}
+            for place, entry in enumerate(body["user_identifier"])
+        ]
+        bodies.append(body | {"primary_id": f"u{number}", "user_identifier": own})
+    rows = [
+        (
+            f"u{number}",
+            draw(st.sampled_from(["Doe", "O'Neil"])),
+            draw(st.sampled_from(["COMM", "STAFF"])),
+            draw(st.sampled_from(["", "MR", "DR"])),
+            draw(st.sampled_from(["", "2035-05-15"])),
+            draw(st.sampled_from(["", "a@example.org"])),
+            draw(st.sampled_from(["", "back"])),
+        )
+        for number in range(draw(st.integers(1, 4)))
+    ]
+    return kind, bodies, rows
+
+
+def state(alma: Alma) -> list[dict[str, Any]]:
+    """Every user, without what Alma writes by itself."""
+    found = []
+    for user in alma.backstage("GET", "/state").json()["users"]:
+        told = {name: value for name, value in user.items() if name not in BY_ALMA}
+        for name in ("user_note", "user_block"):
+            told[name] = [
+                {key: value for key, value in entry.items() if key != "created_date"}
+                for entry in told.get(name) or []
+            ]
+        found.append(told)
+    return sorted(found, key=lambda user: str(user["primary_id"]))
+
+
+@pytest.mark.parametrize("override", ["true", "false"])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    population=populations(),
+    policy=st.sampled_from(["replace", "add", "replace_all"]),
+    edited=st.sampled_from([[], ["user_group"], ["user_title"]]),
+)
+def test_applied_and_undone_all_is_as_before(
+    override: str,
+    population: tuple[str, list[dict[str, Any]], list[tuple[str, ...]]],
+    policy: str,
+    edited: list[str],
+) -> None:
+    """Plan, apply, undo, apply: every user, mapped fields or not, is as before; nobody is new."""
+    kind, bodies, rows = population
+    with (
+        running(Options(rate=None)) as base_url,
+        TemporaryDirectory() as name,
+        httpx.Client() as client,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        alma = Alma(client, base_url.removesuffix("/almaws/v1"))
+        for key, value in (
+            ("ALMA_BASE_URL", alma.url),
+            ("ALMA_API_KEY", "sandbox"),
+            ("ALMA_RATE", "50"),
+        ):
+            patch.setenv(key, value)
+        patch.chdir(name)
+        for body in bodies:
+            assert alma.call("POST", "/users", body).status_code == 200
+            alma.backstage("POST", f"/users/{body['primary_id']}/edited", edited)
+        mapping = MAPPING.format(kind=kind, policy=policy, override=override)
+        text = mapping.replace("record:\n", OWNER[kind] + "record:\n")
+        Path("m.yaml").write_text(text, "utf-8")
+        with Path("r.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows((HEAD, *rows))
+        before = state(alma)
+        assert run(["plan", "r.csv", "-m", "m.yaml", "-o", "first"]) == 0
+        allowed = [part for brake in ALLOW for part in ("--allow", brake)]
+        assert run(["apply", "first", *allowed]) == 0
+        after = state(alma)
+        assert run(["undo", "first", "--delete-created", "-o", "back"]) == 0
+        assert state(alma) == after
+        assert run(["apply", "back"]) == 0
+        assert state(alma) == before
+        assert run(["undo", "back", "-o", "forth"]) == 0
+        assert run(["apply", "forth"]) == 0
+        assert _without_roles(state(alma)) == _without_roles(after)
+
+
+def _without_roles(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Users who were created again have the roles of new ones."""
+    return [{name: v for name, v in user.items() if name != "user_role"} for user in found]
