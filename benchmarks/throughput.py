@@ -1,0 +1,128 @@
+"""How near `apply` comes to an institution's limit: 2,000 creates against the sandbox.
+
+The sandbox is a process of its own, takes 25 calls a second from everybody together, and 0.3 to
+2 s for an answer. Run it with `python -m benchmarks.throughput [ROWS]`. Measured are the creates a
+second, as a share of the limit, and the calls that were refused for speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.request import urlopen
+
+from pydantic import SecretStr
+
+from importer.alma.client import Alma
+from importer.alma.governor import Governor
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import Ledger
+from importer.model.plan import Create, Fate
+from importer.model.policy import AccountType
+from importer.model.problem import Origin
+from importer.model.run import MappingFacts, RosterFacts, RunFacts
+from importer.model.user import Coded, User
+from importer.pipeline.applying import PlannersRules
+from importer.writer.executor import Executor
+
+LIMIT = 25.0
+LATENCY = "0.3-2"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _plan(folder: Path, rows: int) -> Ledger:
+    """A plan of so many creates."""
+    ledger = Ledger.create(folder)
+    numbers = range(2, rows + 2)
+    with ledger.transaction():
+        ledger.add_rows((row, Fate.READY) for row in numbers)
+        ledger.add_steps(
+            Create(
+                row,
+                User(
+                    record_type=Coded(value="PUBLIC"),
+                    account_type=Coded(value="INTERNAL"),
+                    primary_id=f"2000123{row:07}",
+                    first_name="Ana",
+                    last_name=f"Number{row}",
+                    user_group=Coded(value="COMM"),
+                ),
+            )
+            for row in numbers
+        )
+        ledger.finish(
+            RunFacts(
+                command="plan",
+                version="0",
+                started=_now(),
+                today=date(2026, 8, 20),
+                operator="benchmark",
+                roster=RosterFacts(path="roster.csv", sha256="", kind="csv"),
+                mapping=MappingFacts(
+                    path="", sha256="", name="", account_type=AccountType.INTERNAL
+                ),
+            )
+        )
+    return ledger
+
+
+async def _apply(ledger: Ledger, base_url: str) -> None:
+    governor = Governor(LIMIT)
+    async with Alma(base_url, SecretStr("sandbox"), governor) as alma:
+        executor = Executor(
+            alma=alma,
+            governor=governor,
+            journal=Journal(ledger, "benchmark", _now),
+            comparing=PlannersRules(),
+            origin=lambda row: Origin("roster.csv", "", row),
+            settle=90,
+            sleep=asyncio.sleep,
+            clock=time.monotonic,
+            passwords={},
+            stopping=lambda: False,
+            tell=lambda _: None,
+        )
+        stop = await executor.run()
+        if stop is not None:
+            raise SystemExit(stop.why)
+
+
+def main(rows: int) -> None:
+    """Apply, and print what was measured."""
+    command = [sys.executable, "-m", "importer", "sandbox", "--port", "0", "--rate", str(LIMIT)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen([*command, "--latency", LATENCY], stderr=subprocess.PIPE, text=True) as at,
+        _plan(Path(folder), rows) as ledger,
+    ):
+        try:
+            assert at.stderr is not None  # noqa: S101  asked for just above
+            host = at.stderr.readline().split("listens at ")[1].split(";")[0]
+            began = time.monotonic()
+            asyncio.run(_apply(ledger, f"{host}/almaws/v1"))
+            seconds = time.monotonic() - began
+            with urlopen(f"{host}/_sandbox/log") as answer:  # noqa: S310  loopback
+                calls = [json.loads(line) for line in answer]
+        finally:
+            at.terminate()
+    statuses = Counter(call["status"] for call in calls)
+    first, last = (datetime.fromisoformat(calls[place]["time"]) for place in (0, -1))
+    pace = (len(calls) - 1) / (last - first).total_seconds()
+    print(f"{rows:,} creates in {seconds:.1f} s; statuses: {dict(statuses)}")
+    print(f"from the first call to the last: {pace:.2f} a second, {pace / LIMIT:.1%} of the limit")
+    print(f"with the wait for the last answers: {rows / seconds / LIMIT:.1%}")
+    print(f"{statuses[429]} calls were refused for speed")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)

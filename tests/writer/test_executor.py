@@ -1,0 +1,251 @@
+"""The executor over real sockets: what each answer of Alma makes of a row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.request import Request, urlopen
+
+import pytest
+from pydantic import SecretStr
+
+from importer.alma.client import Alma
+from importer.alma.governor import Governor
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import Ledger, State
+from importer.model.catalogue import Code
+from importer.model.plan import Create, Fate, Update
+from importer.model.problem import Origin
+from importer.model.user import Coded, User, UserIdentifier
+from importer.pipeline.applying import PlannersRules
+from importer.sandbox.server import Options, running
+from importer.writer.executor import Executor
+from importer.writer.news import News, Stop, Waiting
+from tests.ledger.test_ledger import FACTS, NOW
+
+Step = Create | Update
+
+T = TypeVar("T")
+
+
+def person(number: int, **fields: object) -> User:
+    """An Internal patron."""
+    user = User(
+        record_type=Coded(value="PUBLIC"),
+        account_type=Coded(value="INTERNAL"),
+        primary_id=f"2000123400{number:04}",
+        first_name="Ana",
+        last_name=f"Number{number}",
+        user_group=Coded(value="COMM"),
+    )
+    return user.model_copy(update=fields)
+
+
+def student(number: int, **fields: object) -> User:
+    """An External one."""
+    kind = {"account_type": Coded(value="EXTERNAL"), "external_id": "SIS"}
+    return person(number, user_group=Coded(value="UGRD"), **kind, **fields)
+
+
+@dataclass
+class Desk:
+    """A sandbox, and the run of a few steps that is applied to it; its clock moves by sleeping."""
+
+    folder: Path
+    url: str
+    time: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+    stop_when: Callable[[], bool] = lambda: False
+
+    def back(self, method: str, path: str, body: str) -> None:
+        """A call to the sandbox's back door."""
+        host = self.url.removesuffix("/almaws/v1")
+        with urlopen(Request(f"{host}/_sandbox{path}", body.encode(), method=method)):
+            pass
+
+    def put_in(self, *users: User) -> tuple[User, ...]:
+        """Users who are in Alma already, as it holds them."""
+
+        async def use(alma: Alma) -> tuple[User, ...]:
+            return tuple([await alma.create_user(user) for user in users])
+
+        return self._with(use)
+
+    def user(self, primary_id: str | None) -> User | None:
+        """A user as Alma has them now."""
+        return self._with(lambda alma: alma.get_user(primary_id or ""))
+
+    def plan(self, *steps: Step) -> None:
+        """The steps of the run."""
+        with Ledger.create(self.folder) as ledger, ledger.transaction():
+            ledger.add_rows((step.row, Fate.READY) for step in steps)
+            ledger.add_steps(steps)
+            ledger.finish(FACTS)
+
+    def apply(self, limit: int | None = None, settle: float = 90) -> Stop | None:
+        """Carry the run out."""
+
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+            self.time += seconds
+
+        with Ledger.open(self.folder) as ledger:
+            journal = Journal(ledger, "jo@desk", lambda: NOW)
+
+            async def use(alma: Alma) -> Stop | None:
+                executor = Executor(
+                    alma=alma,
+                    governor=alma.governor,
+                    journal=journal,
+                    comparing=PlannersRules(),
+                    origin=lambda row: Origin("autumn.csv", "", row),
+                    settle=settle,
+                    sleep=sleep,
+                    clock=lambda: self.time,
+                    passwords={2: "Correct-Horse-7"},
+                    stopping=self.stop_when,
+                    tell=self.news.append,
+                )
+                return await executor.run(limit)
+
+            return self._with(use)
+
+    def states(self) -> dict[int, State]:
+        """How far each row has come."""
+        with Ledger.open(self.folder) as ledger:
+            journal = Journal(ledger, "", lambda: NOW)
+            return {row: journal.step(row).state for row in journal.waiting(*State)}
+
+    def codes(self) -> list[tuple[int, Code, str]]:
+        """The problems: row, code and field."""
+        with Ledger.open(self.folder) as ledger:
+            return [(p.origin.row, p.code, p.field) for p in ledger.problems()]
+
+    def _with(self, use: Callable[[Alma], Awaitable[T]]) -> T:
+        async def main() -> T:
+            async with Alma(self.url, SecretStr("sandbox"), Governor(1000)) as alma:
+                return await use(alma)
+
+        return asyncio.run(main())
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk with an empty sandbox."""
+    with running(Options(rate=None)) as url:
+        yield Desk(tmp_path, f"{url}/almaws/v1")
+
+
+def _renamed(row: int, before: User, name: str = "Vega") -> Update:
+    after = before.model_copy(update={"last_name": name})
+    return Update(row, before.primary_id or "", before, after, ())
+
+
+def test_a_password_is_sent_and_not_kept(desk: Desk) -> None:
+    """It is in no file of the run."""
+    desk.plan(Create(2, person(1)))
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
+    assert all(b"Correct-Horse" not in path.read_bytes() for path in desk.folder.iterdir())
+
+
+def test_what_alma_keeps_is_told(desk: Desk) -> None:
+    """Its reply holds another value of a sticky field: saved, and a warning."""
+    (before,) = desk.put_in(student(1))
+    desk.back("POST", f"/users/{before.primary_id}/edited", '["user_group"]')
+    after = before.model_copy(update={"last_name": "Vega", "user_group": Coded(value="GRAD")})
+    desk.plan(Update(2, before.primary_id or "", before, after, ()))
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
+    assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "user_group")]
+
+
+def test_what_alma_keeps_is_told_when_the_answer_was_lost(desk: Desk) -> None:
+    """The same by looking, and the record is not put twice."""
+    (before,) = desk.put_in(student(1))
+    desk.back("POST", f"/users/{before.primary_id}/edited", '["user_group"]')
+    after = before.model_copy(update={"last_name": "Vega", "user_group": Coded(value="GRAD")})
+    desk.plan(Update(2, before.primary_id or "", before, after, ()))
+    desk.back("POST", "/faults", "rules: [{on: PUT, do: drop_after}]")
+    assert desk.apply() is None
+    assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "user_group")]
+
+
+def test_another_ones_barcode_is_not_the_user(desk: Desk) -> None:
+    """The user is gone, and their identifier has become another's barcode: nobody is written."""
+    gone = person(1)
+    barcode = UserIdentifier(id_type=Coded(value="BARCODE"), value=gone.primary_id)
+    (other,) = desk.put_in(person(2, user_identifier=(barcode,)))
+    desk.plan(_renamed(2, gone))
+    assert desk.apply() is None
+    assert desk.states() == {2: State.HELD}
+    assert desk.user(other.primary_id) == other
+
+
+def test_a_taken_identifier_is_refused_also_after_a_lost_answer(desk: Desk) -> None:
+    """Alma was asked; it holds nobody of ours, so its refusal stands."""
+    barcode = UserIdentifier(id_type=Coded(value="BARCODE"), value=person(1).primary_id)
+    desk.put_in(person(2, user_identifier=(barcode,)))
+    desk.plan(Create(2, person(1)))
+    desk.back("POST", "/faults", "rules: [{on: POST, nth: 1, do: 500_before}]")
+    assert desk.apply() is None
+    assert desk.states() == {2: State.REFUSED}
+    assert [code for _, code, _ in desk.codes()] == [Code.REFUSED_BY_ALMA]
+
+
+def test_a_late_write_has_its_time(desk: Desk) -> None:
+    """The wait counts from the lost answer, by a clock that nobody sets, and is told."""
+    desk.plan(Create(2, person(1)))
+    desk.back("POST", "/faults", "rules: [{on: POST, nth: 1, do: drop_after}]")
+    assert desk.apply(settle=90) is None
+    assert sum(desk.slept) == pytest.approx(90)
+    assert [news.seconds for news in desk.news if isinstance(news, Waiting)] == [90]
+
+
+@pytest.mark.parametrize("jump", [-86_400, 0, 86_400])
+def test_a_write_of_an_earlier_invocation_has_its_time(desk: Desk, jump: int) -> None:
+    """Whatever the clock was set to in between: the whole wait, and not more."""
+    desk.plan(Create(2, person(1)))
+    with Ledger.open(desk.folder) as ledger:
+        Journal(ledger, "jo", lambda: NOW).intend(2, None, person(1))
+    desk.time += jump
+    assert desk.apply(settle=90) is None
+    assert sum(desk.slept) == pytest.approx(90)
+    assert desk.states() == {2: State.APPLIED}
+
+
+def test_stopped_before_anything(desk: Desk) -> None:
+    """Nothing is sent, and everything can still be."""
+    desk.plan(Create(2, person(1)))
+    desk.stop_when = lambda: True
+    stop = desk.apply()
+    assert stop is not None
+    assert desk.states() == {2: State.PLANNED}
+    assert desk.user(person(1).primary_id) is None
+
+
+def test_an_update_that_is_there_already_is_not_sent(desk: Desk) -> None:
+    """Staff did by hand what the plan says."""
+    (before,) = desk.put_in(person(1))
+    desk.plan(_renamed(2, before))
+    desk.back("PATCH", f"/users/{before.primary_id}", '{"last_name": "Vega"}')
+    changed = desk.user(before.primary_id)
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
+    assert desk.user(before.primary_id) == changed
+
+
+def test_what_staff_changed_meanwhile_is_held(desk: Desk) -> None:
+    """And stays as they left it."""
+    (before,) = desk.put_in(person(1))
+    desk.plan(_renamed(2, before))
+    desk.back("PATCH", f"/users/{before.primary_id}", '{"last_name": "Other"}')
+    assert desk.apply() is None
+    assert desk.codes() == [(2, Code.CHANGED_IN_ALMA, "")]
+    found = desk.user(before.primary_id)
+    assert found is not None
+    assert found.last_name == "Other"
