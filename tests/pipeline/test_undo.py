@@ -110,7 +110,7 @@ def populations(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], list[tuple[
             for place, entry in enumerate(body["user_identifier"])
         ]
         bodies.append(body | {"primary_id": f"u{number}", "user_identifier": own})
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"u{number}",
             draw(st.sampled_from(["Doe", "O'Neil"])),
