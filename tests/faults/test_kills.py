@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.ground import LATE, ROWS, Ground
+from tests.pipeline.runs import ROOT
 
 KILLS, SEEDS = 50, (1, 2, 3, 4)
 """How many random kills the short form makes with each seed. The long form makes HUNT_KILLS."""
@@ -127,7 +128,9 @@ def test_killed_at_random_all_night(ground: Ground, tmp_path: Path) -> None:
 
 def _tell(what: str, **figures: int) -> None:
     """Leave the figures of a long form where `docs/explanation/proof.md` says."""
-    with Path("hunt.jsonl").open("a", encoding="utf-8") as file:
+    kept = ROOT / "build" / "hunt.jsonl"
+    kept.parent.mkdir(exist_ok=True)
+    with kept.open("a", encoding="utf-8") as file:
         file.write(json.dumps({"hunt": what, **figures}) + "\n")
 
 
