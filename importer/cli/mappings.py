@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -219,7 +220,8 @@ def _tell_trial(trial: Trial, *, show_values: bool) -> None:
         _write("", "The roster has no row that the mapping takes.")
         return
     _write("", f"Row {trial.sample.row} becomes:")
-    fields = _shown(trial.sample, show_values=show_values)
+    shown = _shown(trial.sample, show_values=show_values)
+    fields = [(_counted(label), text) for label, text in shown]
     width = max((len(label) for label, _ in fields), default=0)
     _write(*(f"  {label:{width}}  {text}" for label, text in fields))
     if not show_values:
@@ -229,10 +231,16 @@ def _tell_trial(trial: Trial, *, show_values: bool) -> None:
 def _use(column: ColumnMatch, trial: Trial) -> str:
     if column.how:
         how = "" if column.how == "exact" else f" ({column.how})"
-        return f"{', '.join(column.labels) or 'tells which rows are meant'}{how}"
+        labels = ", ".join(map(_counted, column.labels))
+        return f"{labels or 'tells which rows are meant'}{how}"
     if any(column.place in notice.places for notice in trial.unused):
         return "not used; map it, or name it under `unused`"
     return "stays out" if column.place.heading.strip() else "has no heading"
+
+
+def _counted(label: str) -> str:
+    """A label with its entry counted from 1, as `mapping show` has it."""
+    return re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", label)
 
 
 def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:

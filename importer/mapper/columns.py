@@ -30,9 +30,9 @@ class Kind(StrEnum):
 class Wanted:
     """A column that the mapping uses.
 
-    `required`: a blank rejects the row. `choices` are the words that the mapping's lookup knows,
-    none where any are good; `table` is Alma's code table where the column holds codes itself.
-    `dates` is the order or pattern that the mapping declares for it, "" for none.
+    `required`: a row that is blank here is not loaded. `choices` are the words that the mapping's
+    lookup knows, none where any are good; `table` is Alma's code table where the column holds
+    codes itself. `dates` is the order or pattern that the mapping declares for it, "" for none.
     """
 
     heading: str
@@ -64,7 +64,7 @@ def _wanted(mapping: Mapping) -> Iterator[Wanted]:
             heading,
             tuple(dict.fromkeys(rule.field.path for rule in feeding)),
             kind,
-            any(_required(rule) for rule in feeding),
+            any(map(_required, feeding)) or _selects(mapping, heading),
             choices,
             _table(feeding) if not choices else "",
             _dates(mapping, feeding) if kind is Kind.DATE else "",
@@ -90,6 +90,11 @@ def _kind(feeding: list[FieldRule], id_rule: IdRule | None, choices: tuple[str, 
     if any(rule.field.shape is Shape.DATE for rule in feeding):
         return Kind.DATE
     return Kind.CHOICE if choices or _table(feeding) else Kind.TEXT
+
+
+def _selects(mapping: Mapping, heading: str) -> bool:
+    """Does `only` take rows by this column?"""
+    return any(heading_key(name) == heading_key(heading) for name in mapping.file.roster.only)
 
 
 def _required(rule: FieldRule) -> bool:

@@ -1,0 +1,288 @@
+"""The commands about mappings, as they are typed: what they give, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from zipfile import ZipFile
+
+import openpyxl
+import pytest
+
+from importer.errors import Exit
+from importer.report.template import VERSION
+from tests.cli.conftest import Type
+from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
+
+COMMUNITY = MAPPINGS / "community.yaml"
+PATRONS = SAMPLES / "community-patrons.csv"
+
+MAPPING = """\
+version: 1
+account_type: EXTERNAL
+owning_system: SIS
+roster: {dates: "%d %b %Y", header: 3, sheet: Autumn, only: {Status: [Active, New]}}
+ids:
+  EMPL ID: {digits: 7}
+record:
+  primary_id: <EMPL ID>
+  first_name: <First>
+  last_name: <Last>
+  user_group: <Group>
+  campus_code: {from: <campus>, lookup: campuses}
+  birth_date: {from: <DOB>, dates: mdy}
+  expiry_date: <Until>
+  contact_info:
+    email:
+      - email_address: <Email *>
+        email_type: personal
+lookups:
+  campuses: {Main campus: MAIN, "North, far": NORTH}
+"""
+CODES = {
+    "tables": {
+        "UserGroups": {"COMM": "Community", "OLD": {"description": "Old", "enabled": False}},
+        "Campuses": {"MAIN": "Main", "NORTH": "North"},
+    }
+}
+
+
+def written(folder: Path, text: str = MAPPING, name: str = "m.yaml") -> Path:
+    """A mapping file."""
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["community", "students-and-staff"])
+def test_ready_mappings_have_nothing_to_do(typed: Type, name: str) -> None:
+    """They pass, without a to-do or a remark."""
+    got = typed("mapping", "check", MAPPINGS / f"{name}.yaml", "--json")
+    told = got.summary
+    assert (got.exit, told["to_do"], told["remarks"]) == (Exit.DONE, [], [])
+
+
+def test_check_with_a_roster_shows_one_masked_record(typed: Type) -> None:
+    """Columns with what they become, and a record without a value that names somebody."""
+    told = typed("mapping", "check", COMMUNITY, PATRONS, "--json").summary
+    sample = told["sample"]
+    assert isinstance(sample, dict)
+    assert sample["fields"]["user_group"]
+    assert sample["fields"]["primary_id"].startswith("…")
+    plain = typed("mapping", "check", COMMUNITY, PATRONS)
+    shown = typed("mapping", "check", COMMUNITY, PATRONS, "--show-values")
+    whole = {line.split()[-1] for line in shown.out.splitlines() if "email_address " in line}
+    assert whole
+    assert not any(address in plain.out for address in whole)
+    assert 'A "Barcode" → primary_id' in plain.out
+
+
+def test_check_names_unused_columns(folder: Path, typed: Type) -> None:
+    """A column that neither a rule nor `unused` names; one that `unused` names stays out."""
+    roster = folder / "r.csv"
+    roster.write_text("EMPL ID,First,Last,Fines,Note\n1,Ann,Lee,3,x\n", "utf-8")
+    text = (
+        "version: 1\naccount_type: INTERNAL\nroster: {unused: [Note]}\nrecord:\n"
+        "  primary_id: <EMPL ID>\n  first_name: <First>\n  last_name: <Last>\n  user_group: X\n"
+    )
+    told = typed("mapping", "check", written(folder, text), roster, "--json").summary
+    assert told["unused"] == ["Fines"]
+
+
+def test_a_wrong_mapping_is_wrong_usage(folder: Path, typed: Type) -> None:
+    """With its line and the nearest key: exit 2; so is one that does not fit the roster."""
+    wrong = written(folder, MAPPING.replace("  last_name:", "  lst_name:"))
+    got = typed("mapping", "check", wrong)
+    assert got.exit == Exit.USAGE
+    assert "m.yaml:10" in got.err
+    got = typed("mapping", "check", COMMUNITY, SAMPLES / "students-and-staff.xlsx")
+    assert got.exit in {Exit.USAGE, Exit.ROSTER}
+    assert typed("mapping", "check", COMMUNITY, "nowhere.csv").exit == Exit.ROSTER
+
+
+def test_to_dos_are_told_and_do_not_fail(folder: Path, typed: Type) -> None:
+    """What is still `?` is listed apart from what is worth a look: exit 0."""
+    text = MAPPING.replace("NORTH}", '"?"}').replace("<Group>", "<?>") + "  spare: {a: B}\n"
+    got = typed("mapping", "check", written(folder, text), "--json")
+    told = got.summary
+    assert got.exit == Exit.DONE
+    assert len(told["to_do"]) == 2  # type: ignore[arg-type]
+    assert "spare" in str(told["remarks"])
+
+
+def test_show_says_what_every_field_gets(folder: Path, typed: Type) -> None:
+    """A line for each field, in words; the same for machines."""
+    got = typed("mapping", "show", written(folder))
+    assert got.exit == Exit.DONE
+    assert "campus_code" in got.out
+    assert "Status is Active or New" in got.out
+    told = typed("mapping", "show", "m.yaml", "--json").summary
+    fields = told["fields"]
+    assert isinstance(fields, list)
+    assert [one["field"] for one in fields][:2] == ["primary_id", "first_name"]
+
+
+def test_schema_is_the_one_beside_the_ready_mappings(typed: Type) -> None:
+    """The file that their editors' comment names is what the command prints."""
+    got = typed("mapping", "schema")
+    assert got.out == (MAPPINGS / "mapping.schema.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)
+def test_new_gives_what_check_takes(folder: Path, typed: Type, name: str) -> None:
+    """To a new file, never over one that is there; with nothing but to-dos and remarks."""
+    got = typed("mapping", "new", SAMPLES / name, "-o", "first.yaml")
+    assert got.exit == Exit.DONE
+    assert got.out == ""
+    before = (folder / "first.yaml").read_bytes()
+    assert typed("mapping", "new", SAMPLES / name, "-o", "first.yaml").exit == Exit.USAGE
+    assert (folder / "first.yaml").read_bytes() == before
+    assert typed("mapping", "check", "first.yaml", SAMPLES / name).exit == Exit.DONE
+    assert typed("mapping", "new", SAMPLES / name).out == before.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("new", "nowhere.csv"), Exit.ROSTER),
+        (("new", PATRONS, "--header", "x"), Exit.USAGE),
+        (("new", PATRONS, "--header", "0"), Exit.USAGE),
+        (("new", PATRONS, "-o", "no/such/folder.yaml"), Exit.USAGE),
+        (("check", "nowhere.yaml"), Exit.USAGE),
+        (("show", "nowhere.yaml"), Exit.USAGE),
+        (("template", "nowhere.yaml", "-o", "t.xlsx"), Exit.USAGE),
+        (("template", COMMUNITY, "-o", "t.csv"), Exit.USAGE),
+        (("template", COMMUNITY, "-o", "no/such/t.xlsx"), Exit.USAGE),
+        (("template", COMMUNITY, "-o", "t.xlsx", "--codes", "nowhere.json"), Exit.USAGE),
+        (("import", "nowhere.json"), Exit.USAGE),
+        (("import", COMMUNITY), Exit.USAGE),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(
+    folder: Path, typed: Type, arguments: tuple[str | Path, ...], code: Exit
+) -> None:
+    """With its exit code; nothing is left and nothing is on stdout."""
+    got = typed("mapping", *arguments)
+    assert got.exit == code
+    assert len(got.err.strip().splitlines()) == 1
+    assert got.out == ""
+    assert list(folder.iterdir()) == []
+
+
+def test_headings_in_two_rows_are_asked_for(folder: Path, typed: Type) -> None:
+    """The message names the option of this command; with it, the mapping says the rows."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["Number", "Group", "Campus", "Contact", None])
+    sheet.append([None, None, None, "E-mail", "Phone"])
+    sheet.append(["1001", "UGRD", "MAIN", "ann@example.org", "605-555-0101"])
+    for cells in ("A1:A2", "B1:B2", "C1:C2", "D1:E1"):
+        sheet.merge_cells(cells)
+    book.save(folder / "two.xlsx")
+    got = typed("mapping", "new", "two.xlsx")
+    assert got.exit == Exit.ROSTER
+    assert "--header" in got.err
+    got = typed("mapping", "new", "two.xlsx", "--header", "1,2")
+    assert "header: [1, 2]" in got.out
+    assert "email_address: {from: <Contact E-mail>" in got.out
+
+
+def test_a_profile_is_printed_as_a_mapping(folder: Path, typed: Type) -> None:
+    """On stdout; with several in the file, one is to be named."""
+    fields = [{"header": "ID", "fieldName": "primary_id"}]
+    profiles = [
+        {"name": name, "accountType": "INTERNAL", "profileType": "ADD", "fields": fields}
+        for name in ("one", "two")
+    ]
+    (folder / "p.json").write_text(json.dumps(profiles), "utf-8")
+    got = typed("mapping", "import", "p.json")
+    assert (got.exit, got.out) == (Exit.USAGE, "")
+    got = typed("mapping", "import", "p.json", "--profile", "two")
+    assert "title: two" in got.out
+    assert typed("mapping", "check", written(folder, got.out)).exit == Exit.DONE
+
+
+def filled(path: Path, rows: list[list[str | date]], first: int) -> None:
+    """Fill a template in, as a person does: only cells below the example get values."""
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    for line, row in enumerate(rows, start=first):
+        for column, value in enumerate(row, start=1):
+            sheet.cell(line, column).value = value
+    book.save(path)
+
+
+def test_a_filled_in_template_has_no_error_of_form(folder: Path, typed: Type) -> None:
+    """Dates as dates or as text, identifiers with zeros, choices from the list; no example."""
+    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
+    typed("mapping", "template", written(folder), "-o", "t.xlsx")
+    day, until = date(2001, 4, 30), date(2035, 8, 31)
+    filled(
+        folder / "t.xlsx",
+        [
+            ["0012345", "Ann", "Lee", "COMM", "Main campus", day, until, "a@example.org", "Active"],
+            ["0012346", "Bo", "Ray", "COMM", "North, far", "04/30/2001", "31 Aug 2035", "", "New"],
+        ],
+        first=5,
+    )  # fmt: skip
+    got = typed("check", "t.xlsx", "-m", "m.yaml", "--json")
+    told = got.summary
+    assert (got.exit, told["ready"], told["skipped"], told["rejected"]) == (Exit.DONE, 2, 1, 0)
+    assert told["problems"] == {"row-left-out": 1}
+
+
+def test_the_ready_mapping_makes_a_template_that_passes(folder: Path, typed: Type) -> None:
+    """The community mapping, without any code table."""
+    told = typed("mapping", "template", COMMUNITY, "-o", "t.xlsx", "--json").summary
+    columns = told["columns"]
+    assert isinstance(columns, list)
+    assert [one["heading"] for one in columns if one["required"]] == [
+        "Barcode", "First Name", "Last Name", "Patron Type",
+    ]  # fmt: skip
+    row: list[str | date] = [
+        {"Barcode": "20001123450011", "Patron Type": "Community"}.get(one["heading"], "")
+        or ("Ann" if one["required"] else "")
+        for one in columns
+    ]
+    filled(folder / "t.xlsx", [row], first=3)
+    assert typed("check", "t.xlsx", "-m", COMMUNITY).exit == Exit.DONE
+
+
+def test_a_template_offers_what_there_is(folder: Path, typed: Type) -> None:
+    """Text for identifiers, dates in the declared form, lists with enabled codes, an example."""
+    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
+    typed("mapping", "template", written(folder), "-o", "t.xlsx")
+    again = typed("mapping", "template", "m.yaml", "-o", "again.xlsx", "--codes", "codes.json")
+    assert again.exit == Exit.DONE
+    assert (folder / "t.xlsx").read_bytes() == (folder / "again.xlsx").read_bytes()
+    book = openpyxl.load_workbook(folder / "t.xlsx")
+    assert [sheet.sheet_state for sheet in book.worksheets] == ["visible", "visible", "veryHidden"]
+    with ZipFile(folder / "t.xlsx") as whole:
+        assert VERSION in whole.read("docProps/custom.xml").decode()
+    sheet, lists = book.worksheets[0], book.worksheets[2]
+    assert sheet.title == "Autumn"
+    headings = [cell.value for cell in sheet[3]]
+    assert headings == ["EMPL ID", "First", "Last", "Group", "campus", "DOB", "Until", "Email",
+                        "Status"]  # fmt: skip
+    assert all(cell.comment is not None for cell in sheet[3])
+    bold = {cell.value for cell in sheet[3] if cell.font.bold}
+    assert bold == {"EMPL ID", "First", "Last", "Group", "Status"}
+    assert str(sheet["A4"].value).startswith("Example:")
+    assert sheet.column_dimensions["A"].width > 8
+    formats = [sheet[f"{column}4"].number_format.replace("\\", "") for column in "BFG"]
+    assert formats == ["@", "mm/dd/yyyy", "dd mmm yyyy"]
+    kinds = {str(rule.sqref)[0]: rule.type for rule in sheet.data_validations.dataValidation}
+    assert {kinds[column] for column in "DEI"} == {"list"}
+    assert {kinds[column] for column in "FG"} == {"date"}
+    offered = [[cell.value for cell in column if cell.value] for column in lists.iter_cols()]
+    assert offered[0][1:] == ["COMM"]
+    assert offered[1] == ["Community"]
+    assert offered[2][1:] == ["Main campus", "North, far"]
+
+
+def test_no_template_while_columns_are_to_be_chosen(folder: Path, typed: Type) -> None:
+    """A heading `?` would be nobody's column: exit 2, no file."""
+    path = written(folder, MAPPING.replace("<EMPL ID>", "<?>"))
+    assert typed("mapping", "template", path, "-o", "t.xlsx").exit == Exit.USAGE
+    assert not (folder / "t.xlsx").exists()
