@@ -5,8 +5,8 @@
 A sandbox in a process of its own holds 50,000 invented patrons, of whom 500 were changed by staff
 in the last day. A roster of 10,000 rows, of which 9,000 are in Alma as they are, 700 have a later
 expiry date and 300 are new, is planned and applied by the command line; the calls are counted from
-the sandbox's own log. The CSV User Loader asks for each row and then writes each that is known or
-new: its figure is computed from that, not measured.
+the sandbox's own log. The CSV User Loader (UPDATE) asks for each row and puts or posts it, changed
+or not: its figure is computed from that, not measured.
 """
 
 from __future__ import annotations
@@ -175,12 +175,10 @@ def _load(folder: Path, url: str) -> int:
     _told("apply", applied, applying)
     ours = (planned + applied).total()
     rows = UNCHANGED + CHANGED + NEW
-    theirs = rows + UNCHANGED + CHANGED
+    theirs = 2 * rows
     print(f"{'ours, plan and apply':<28} {ours:7,} calls")
     print(f"{'CSV User Loader (computed)':<28} {theirs:7,} calls: a GET for each of {rows:,} rows,")
-    print(
-        f"{'':<28} and a write for {UNCHANGED + CHANGED:,} of them; {theirs / ours:.1f} times ours"
-    )
+    print(f"{'':<28} and a PUT or POST for each; {theirs / ours:.1f} times ours")
     return 0 if ours <= MOST else 1
 
 
