@@ -190,6 +190,10 @@ class Ledger:
             "INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells)
         )
 
+    def rows_with_cells(self) -> set[int]:
+        """The rows that are there as they came."""
+        return {int(row) for (row,) in self.read("SELECT row FROM cells")}
+
     def add_problems(self, problems: Iterable[Problem]) -> None:
         """What is wrong, or worth knowing."""
         self.connection.executemany(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from importer.mapper.reading import Convert, Finding, convert_all
+from importer.mapper.reading import Convert, Finding, Idle, convert_all
 
 if TYPE_CHECKING:
     from importer.mapper.batch import Batch
@@ -17,10 +17,18 @@ Fill = Callable[["Batch"], tuple[list[str], list[bool]]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `selects`: it may leave the text out on purpose, so that nothing is missing."""
+    """One step, and how to see at a glance that it has nothing to do.
+
+    `selects`: it may leave the text out on purpose, so that nothing is missing.
+    """
 
     convert: Convert
     selects: bool = False
+    idle: Idle | None = None
+
+    def run(self, texts: list[str]) -> tuple[list[str], dict[int, Finding]]:
+        """The converted texts, and what was found by position."""
+        return convert_all(texts, self.convert, self.idle)
 
 
 @dataclass(slots=True)
@@ -65,7 +73,7 @@ class Chain:
         rows = batch.taken(self._holds(batch)) if self.when else batch
         texts, _ = self._filled(rows)
         for step in self.steps[:-1]:
-            texts, _ = convert_all(texts, step.convert)
+            texts, _ = step.run(texts)
         return texts
 
     def _holds(self, batch: Batch) -> list[int]:
@@ -90,7 +98,7 @@ class Chain:
         source, content = self._filled(batch)
         values = Values(source, content)
         for step in self.steps:
-            values.texts, found = convert_all(values.texts, step.convert)
+            values.texts, found = step.run(values.texts)
             values.found.extend((at, finding, source[at]) for at, finding in found.items())
             if step.selects:
                 values.content = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from importer.errors import MappingError
 from importer.mapper.names import capitalise
-from importer.mapper.reading import Convert, Finding, Reading, quietly
+from importer.mapper.reading import Convert, Finding, Idle, Reading, quietly
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ REGEX_CHARACTERS = 4_000
 """Texts longer than this are not searched with a pattern."""
 
 _ZIP = re.compile(r"([0-9]{3,5})(?:[- ]?([0-9]{4}))?")
+# As most are written in the United States: the library that reads all others is slow to load.
+PLAIN_PHONE = re.compile(
+    r"(?:\+?1[-. ]?)?\(?([2-9][0-9]{2})[-. )]? ?([2-9][0-9]{2})[-. ]?([0-9]{4})"
+)
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 
 
@@ -29,6 +33,11 @@ def selects(step: CleanStep) -> bool:
     """Is it meant to leave parts of the text out, possibly all of it?"""
     chosen = (step.first, step.last, step.split, step.replace, step.strip)
     return any(part is not None for part in chosen)
+
+
+def idle(step: CleanStep) -> Idle | None:
+    """How to see at a glance that the step has nothing to do, where that pays."""
+    return _are_plain_emails if step.name == "email" else None
 
 
 def converter(step: CleanStep) -> Convert:  # noqa: PLR0911  a step each
@@ -88,6 +97,15 @@ def _email(text: str) -> str:
     return f"{name}{at}{domain.lower()}" if at else inner
 
 
+def _are_plain_emails(joined: str) -> bool:
+    """In small letters, and nothing around them?"""
+    return (
+        not any(mark in joined for mark in "<>;, ")
+        and joined == joined.lower()
+        and "mailto:" not in joined
+    )
+
+
 def _zip(text: str) -> Reading:
     """A US ZIP code as 07030 or 07030-1234; whatever else it is stays as it is."""
     digits = "".join(text.split())
@@ -106,6 +124,8 @@ def _zip(text: str) -> Reading:
 @lru_cache(maxsize=65_536)
 def _phone(text: str, region: str) -> str:
     """The number as +17015550123, or the text as it is where that is not a number."""
+    if region == "US" and (plain := PLAIN_PHONE.fullmatch(text)):
+        return "+1" + "".join(plain.groups())
     import phonenumbers
 
     try:

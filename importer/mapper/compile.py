@@ -171,11 +171,14 @@ class _Compiler:
         return chain
 
     def _steps(self, rule: FieldRule, step: Rule, key: str) -> Iterator[Step]:
-        parts = [Step(clean.converter(part), clean.selects(part)) for part in step.clean]
+        parts = [
+            Step(clean.converter(part), clean.selects(part), clean.idle(part))
+            for part in step.clean
+        ]
         tidied = _TIDIED.get(rule.field.path)
         if tidied is not None and _lone_cells(step):
             apart = any(part.split or part.replace for part in step.clean)
-            parts.insert(len(parts) if apart else 0, Step(tidied))
+            parts.insert(len(parts) if apart else 0, Step(tidied, idle=links.is_tidy))
         yield from parts
         if step.lookup is not None:
             yield Step(self.mapping.tables[step.lookup].convert)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from importer.mapper.chain import Chain
-from importer.mapper.reading import Convert
+from importer.mapper.chain import Chain, Step
 from importer.model.candidates import Entry, Target
 from importer.model.problem import Place
 
@@ -47,4 +46,4 @@ class IdColumn:
     position: int
     place: Place
     label: str
-    steps: tuple[Convert, ...]
+    steps: tuple[Step, ...]

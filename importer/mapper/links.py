@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from importer.mapper import clean, periods
 from importer.mapper.chain import Fill, Step
 from importer.mapper.dates import ORDER_WORDS, Style, Unread
-from importer.mapper.reading import Convert, Finding, Reading
+from importer.mapper.reading import JOIN, Finding, Reading
 from importer.mapper.template import Cell, Template, Variable
 from importer.model.catalogue import Code
 
@@ -31,12 +31,20 @@ def tidy(text: str) -> Reading:
     return whole, Finding(Code.WHITESPACE_REMOVED, message)
 
 
+def is_tidy(joined: str) -> bool:
+    """Is there nothing to tidy in a whole column?"""
+    if joined.isascii():
+        # where all is ASCII, what is unseen is a blank
+        return not joined or joined.split(maxsplit=1) == [joined]
+    return UNSEEN.search(joined) is None
+
+
 def tidy_email(text: str) -> Reading:
     """The same for an e-mail address; what is not one address stays as it is, to be seen so."""
     return tidy(text) if text.count("@") == 1 else (text, None)
 
 
-def id_steps(rule: IdRule) -> tuple[Convert, ...]:
+def id_steps(rule: IdRule) -> tuple[Step, ...]:
     """What an `ids:` rule does to the cells of its column."""
     unwanted = str.maketrans("", "", rule.strip)
 
@@ -47,12 +55,14 @@ def id_steps(rule: IdRule) -> tuple[Convert, ...]:
         message = "{value} held characters that the mapping strips from identifiers"
         return whole, Finding(Code.WHITESPACE_REMOVED, message)
 
-    found: list[Convert] = [tidy]
+    found = [Step(tidy, idle=is_tidy)]
     if rule.strip:
-        found.append(strip)
+        found.append(
+            Step(strip, idle=lambda joined: not any(char in joined for char in rule.strip))
+        )
     if rule.pad and rule.digits:
         width = rule.digits
-        found.append(lambda text: clean.padded(text, width))
+        found.append(Step(lambda text: clean.padded(text, width)))
     return tuple(found)
 
 
@@ -94,9 +104,13 @@ def fill(template: Template, position: Callable[[str], int]) -> Fill:
 def _fill_cell(column: int) -> Fill:
     def one(batch: Batch) -> tuple[list[str], list[bool]]:
         texts = batch.cells(column)
-        return texts, [bool(text) for text in texts]
+        return texts, list(map(bool, texts))
 
     return one
+
+
+_BLANKS = ("  ", f" {JOIN}", f"{JOIN} ")
+"""Doubled ones, and those that end or begin a text; all others but the usual are not printable."""
 
 
 def _fill_parts(template: Template, position: Callable[[str], int]) -> Fill:
@@ -121,7 +135,10 @@ def _fill_parts(template: Template, position: Callable[[str], int]) -> Fill:
                         asked.append(columns[-1])
                 case str():
                     columns.append([part] * len(batch))
-        texts = [" ".join("".join(row).split()) for row in zip(*columns, strict=True)]
+        texts = list(map("".join, zip(*columns, strict=True)))
+        joined = f"{JOIN}{JOIN.join(texts)}{JOIN}"
+        if any(blanks in joined for blanks in _BLANKS) or not joined.isprintable():
+            texts = [" ".join(text.split()) for text in texts]
         if of_run_only:
             return texts, [False] * len(batch)
         content = [any(row) for row in zip(*asked, strict=True)]

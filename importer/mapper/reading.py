@@ -27,16 +27,33 @@ def quietly(change: Callable[[str], str]) -> Convert:
     return lambda text: (change(text), None)
 
 
-def convert_all(texts: list[str], convert: Convert) -> tuple[list[str], dict[int, Finding]]:
-    """The converted texts, and what was found by position. Each distinct text is read once."""
-    known: dict[str, str] = {"": ""}
+Idle = Callable[[str], bool]
+"""Says at a glance at a whole column, its texts joined by `JOIN`, that a step changes none of them
+and has nothing to say. It may be wrong in one direction only: then each text is looked at."""
+
+JOIN = "|"
+"""Stands between the texts of a column that is looked at as a whole; no step minds it."""
+
+
+def convert_all(
+    texts: list[str], convert: Convert, idle: Idle | None = None
+) -> tuple[list[str], dict[int, Finding]]:
+    """The converted texts, and what was found by position. Each distinct text is read once.
+
+    Gives the same list where no text changes: nobody changes the columns that steps are given.
+    """
+    if idle is not None and idle(JOIN.join(texts)):
+        return texts, {}
+    changed: dict[str, str] = {}
     found: dict[str, Finding] = {}
     for text in set(texts):
         if text:
-            known[text], finding = convert(text)
+            whole, finding = convert(text)
+            if whole != text:
+                changed[text] = whole
             if finding is not None:
                 found[text] = finding
-    converted = [known[text] for text in texts]
+    converted = list(map(changed.get, texts, texts)) if changed else texts
     if not found:
         return converted, {}
     return converted, {at: found[text] for at, text in enumerate(texts) if text in found}

@@ -40,7 +40,7 @@ class Work:
         for column in ids:
             cells = texts = self.batch.cells(column.position)
             for step in column.steps:
-                texts, found = convert_all(texts, step)
+                texts, found = step.run(texts)
                 for at, finding in found.items():
                     self.report(at, finding, column.label, (column.place,), cells[at])
             self.batch.set_cells(column.position, texts)

@@ -74,6 +74,7 @@ def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Mate
 
 def examine(material: Material, ledger: Ledger) -> dict[int, Fate]:
     """Check every row; the problems go into the ledger, the fates come back in row order."""
+    from importer.loader.collector import paused
     from importer.validator.check import check
     from importer.validator.twins import Twins
 
@@ -82,16 +83,19 @@ def examine(material: Material, ledger: Ledger) -> dict[int, Fate]:
     twins = Twins(material.mapping.duplicates)
     samples: tuple[tuple[str, ...], ...] | None = None
     tally.add(material.compiled.notices)
-    for chunk, candidates in material.chunks():
-        fates |= dict.fromkeys(candidates.frame.index.tolist(), Fate.READY)
-        fates |= dict.fromkeys((*candidates.skipped, *chunk.left_out), Fate.SKIPPED)
-        fates |= dict.fromkeys(chunk.blank, Fate.BLANK)
-        found = check(candidates, material.codes, material.today)
-        came = material.concerned(chunk.problems)
-        tally.add(chain(came, candidates.problems, found))
-        twins.add(candidates)
-        samples = samples or _samples(chunk)
-    tally.add(twins.problems())
+    with paused():
+        for chunk, candidates in material.chunks():
+            fates |= dict.fromkeys(candidates.frame.index.tolist(), Fate.READY)
+            fates |= dict.fromkeys((*candidates.skipped, *chunk.left_out), Fate.SKIPPED)
+            fates |= dict.fromkeys(chunk.blank, Fate.BLANK)
+            found = check(candidates, material.codes, material.today)
+            came = material.concerned(chunk.problems)
+            tally.add(chain(came, candidates.problems, found))
+            twins.add(candidates)
+            # what is known to come back is kept at once, so that it need not be read again
+            ledger.add_cells(_cells(chunk, tally.held))
+            samples = samples or _samples(chunk)
+        tally.add(twins.problems())
     tally.add(material.roster.notices)
     for row, fate in tally.held.items():
         if fates.get(row) is Fate.READY:
@@ -130,18 +134,18 @@ class Tally:
 
 
 def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> None:
-    """Put these rows into the ledger as they came."""
-    if not rows:
-        return
-    for chunk in material.roster.chunks():
-        frame = chunk.frame[chunk.frame.index.isin(list(rows))]
-        ledger.add_cells(
-            zip(
-                frame.index.tolist(),
-                zip(*(frame[name].tolist() for name in frame), strict=True),
-                strict=True,
-            )
-        )
+    """Put these rows into the ledger as they came, where they are not there already."""
+    missing = set(rows) - ledger.rows_with_cells()
+    if missing:
+        for chunk in material.roster.chunks():
+            ledger.add_cells(_cells(chunk, missing))
+
+
+def _cells(chunk: Chunk, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Those of the rows that the chunk has, as they came."""
+    frame = chunk.frame[chunk.frame.index.isin(list(rows))]
+    columns = (frame[name].tolist() for name in frame)
+    return zip(frame.index.tolist(), zip(*columns, strict=True), strict=True)
 
 
 def _samples(chunk: Chunk) -> tuple[tuple[str, ...], ...]:

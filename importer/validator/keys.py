@@ -7,13 +7,15 @@ of their row numbers, so that neither chunks nor the order of rows make a differ
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from importer.model.names import folded, name_key
+from importer.model.names import folded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
 _SHORTEST_PHONE = 7
+_SPREAD = np.int64(0x1F3B_5A7D_9C41_E6D3)  # odd, so that no two numbers become one
 
 
 def _numbers(values: Iterable[int], count: int) -> Hashes:
@@ -33,12 +36,12 @@ def _numbers(values: Iterable[int], count: int) -> Hashes:
 
 def hashed(texts: Sequence[str]) -> Hashes:
     """A number for each text; equal texts have equal numbers, and blank is 0."""
-    return _numbers((hash(text) if text else 0 for text in texts), len(texts))
+    return _numbers(map(hash, texts), len(texts))  # Python's hash of "" is 0
 
 
 def mixed(one: Hashes, two: Hashes) -> Hashes:
     """A number for each pair, 0 where either is blank."""
-    pair = (one * np.int64(0x1F3B_5A7D_9C41_E6D3)) ^ two
+    pair = one * _SPREAD ^ two
     return np.where((one == 0) | (two == 0), np.int64(0), pair)
 
 
@@ -48,22 +51,36 @@ def _folding(texts: Sequence[str], fold: Callable[[str], str]) -> list[str]:
     return [known[text] for text in texts]
 
 
+def _without_case(texts: Sequence[str]) -> list[str]:
+    return list(map(str.casefold, texts))
+
+
+_DROPPED = "".join(
+    mark for code in range(128) if not (mark := chr(code)).isalnum() and mark != "\n"
+)
+_FOLDED_ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, _DROPPED)
+
+
+def folded_column(texts: Sequence[str]) -> list[str]:
+    """Every text as `folded` has it; those in ASCII all at once."""
+    special = {text: folded(text) for text in set(texts) if not text.isascii() or "\n" in text}
+    usual = ["" if text in special else text for text in texts] if special else texts
+    names = "\n".join(usual).translate(_FOLDED_ASCII).split("\n") if texts else []
+    return list(map(special.get, texts, names)) if special else names
+
+
 class Packed:
     """Many short texts in one block of memory."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         """Keeps the texts, in order."""
-        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        self._block = b"".join(encoded)
-        self._ends = np.cumsum(_numbers(map(len, encoded), len(encoded)))
+        self._block = "".join(texts)
+        self._ends = np.cumsum(_numbers(map(len, texts), len(texts)))
 
     def unpacked(self) -> list[str]:
         """The texts, in order."""
         ends = self._ends.tolist()
-        return [
-            self._block[start:end].decode("utf-8", "surrogatepass")
-            for start, end in zip([0, *ends], ends, strict=False)
-        ]
+        return [self._block[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,12 @@ class Part:
     phones: tuple[Hashes, ...]
     addresses: tuple[Hashes, ...]
     weight: Hashes
+
+
+def _whole_names(first: Hashes, last: Hashes) -> Hashes:
+    """A number for each whole name, whichever of its parts stands first; 0 where both are blank."""
+    low, high = np.minimum(first, last), np.maximum(first, last)
+    return low * _SPREAD ^ high
 
 
 def _birth(text: str) -> int:
@@ -112,39 +135,33 @@ def kept(candidates: Candidates, weigh: Callable[[str], int]) -> Part:
         values: list[str] = frame[label].tolist() if label in frame else [""] * count
         return values
 
-    def keys(path: str, fold: Callable[[str], str]) -> tuple[Hashes, ...]:
-        return tuple(hashed(_folding(texts(label), fold)) for label in _labels(candidates, path))
+    def keys(path: str, fold: Callable[[list[str]], list[str]]) -> tuple[Hashes, ...]:
+        return tuple(hashed(fold(texts(label))) for label in _labels(candidates, path))
 
     def addresses() -> Iterable[Hashes]:
         for label in _labels(candidates, "contact_info.address.line1"):
             entry = label.rpartition(".")[0]
-            streets = hashed(_folding(texts(label), folded))
+            streets = hashed(folded_column(texts(label)))
             places = hashed([text[:5] for text in texts(f"{entry}.postal_code")])
             yield mixed(streets, np.where(places == 0, np.int64(1), places))
 
     identifiers = [texts(label) for label in id_labels(candidates)]
-    first = _folding(texts("first_name"), folded)
-    last = _folding(texts("last_name"), folded)
+    first = folded_column(texts("first_name"))
+    last = folded_column(texts("last_name"))
     births = {text: _birth(text) for text in dict.fromkeys(texts("birth_date"))}
     weights = {text: weigh(text) for text in dict.fromkeys(texts("user_group"))}
     return Part(
         rows=_numbers(frame.index.tolist(), count),
         ids=tuple(map(Packed, identifiers)),
-        id_keys=tuple(hashed(list(map(str.casefold, column))) for column in identifiers),
+        id_keys=tuple(hashed(_without_case(column)) for column in identifiers),
         first=Packed(first),
         last=Packed(last),
-        name=_numbers(
-            (
-                hash(name_key(one, two)) if one or two else 0
-                for one, two in zip(first, last, strict=True)
-            ),
-            count,
-        ),
-        birth=_numbers((births[text] for text in texts("birth_date")), count),
-        emails=keys("contact_info.email.email_address", str.casefold),
-        phones=keys("contact_info.phone.phone_number", _phone),
+        name=_whole_names(hashed(first), hashed(last)),
+        birth=_numbers(map(births.__getitem__, texts("birth_date")), count),
+        emails=keys("contact_info.email.email_address", _without_case),
+        phones=keys("contact_info.phone.phone_number", partial(_folding, fold=_phone)),
         addresses=tuple(addresses()),
-        weight=_numbers((weights[text] for text in texts("user_group")), count),
+        weight=_numbers(map(weights.__getitem__, texts("user_group")), count),
     )
 
 

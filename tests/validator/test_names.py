@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.names import folded, name_key
+from importer.validator.keys import Packed, folded_column
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,15 @@ def test_folding_is_settled(name: str) -> None:
 def test_either_part_may_stand_first(first: str, last: str) -> None:
     """The key of a name does not depend on the order of its parts."""
     assert name_key(first, last) == name_key(last, first)
+
+
+@given(st.lists(st.text(max_size=8)))
+def test_a_column_is_folded_as_its_names_are(names: list[str]) -> None:
+    """Names that are folded all at once come out as each of them does."""
+    assert folded_column(names) == [folded(name) for name in names]
+
+
+@given(st.lists(st.text(max_size=8)))
+def test_packed_texts_come_out_as_they_went_in(texts: list[str]) -> None:
+    """No text is lost, and none runs into the next."""
+    assert Packed(texts).unpacked() == texts
