@@ -16,6 +16,8 @@ from importer.errors import Exit
 
 ROSTER = Path("samples/community-patrons.xlsx")
 MAPPING = Path("mappings/community.yaml")
+ALMA = Path("runs/demo-alma.sqlite")
+CODES = Path("runs/demo-codes.json")
 
 GOOD = frozenset({Exit.DONE, Exit.ROWS_HELD})
 """The sample has rows to be corrected on purpose."""
@@ -25,22 +27,24 @@ def main() -> int:
     """Fetch codes, check, plan, apply; then name the files to open."""
     from importer.sandbox.server import Options, running
 
-    with running(Options()) as base_url:
+    ALMA.parent.mkdir(exist_ok=True)
+    for path in ALMA.parent.glob(f"{ALMA.name}*"):  # with what SQLite keeps beside it
+        path.unlink()
+    with running(Options(db=ALMA)) as base_url:
         host = base_url.removesuffix("/almaws/v1")
         say(f"A sandbox, a small Alma on this computer, listens at {host}.")
         env = {**os.environ, "ALMA_BASE_URL": host, "ALMA_API_KEY": "sandbox"}
         env["ALMA_RATE"] = "20"
-        codes = Path("runs/demo-codes.json")
-        codes.parent.mkdir(exist_ok=True)
-        steps = [("codes", "fetch", "-f", str(codes))]
-        front = (str(ROSTER), "-m", str(MAPPING), "--codes", str(codes))
-        _run(env, *steps[0])
+        front = (str(ROSTER), "-m", str(MAPPING), "--codes", str(CODES))
+        _run(env, "codes", "fetch", "-f", str(CODES))
         _run(env, "check", *front)
         run = _plan(env, *front)
         _run(env, "apply", run)
         _run(env, "runs")
     say()
-    say("The records are in the sandbox, which has ended now. Open these files:")
+    say("The records are in the sandbox, which has ended now; to look at it again, type")
+    say(f"  importer sandbox --db {ALMA}")
+    say("Open these files:")
     for name in ("report.html", "rejects.xlsx", "problems.csv"):
         say(f"  {Path(run, name)}")
     return Exit.DONE

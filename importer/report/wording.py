@@ -17,7 +17,7 @@ FATES: dict[Fate, str] = {
     Fate.REJECTED: "to be corrected",
     Fate.REVIEW: "to be decided by you",
     Fate.BLANK: "blank",
-    Fate.SKIPPED: "not selected by the mapping",
+    Fate.SKIPPED: "passed over",
 }
 
 ACTS: dict[Act, str] = {
@@ -185,7 +185,7 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
     else:
         aside = _listed(
             (summary.blank, "is blank" if summary.blank == 1 else "are blank"),
-            (summary.skipped, "not selected by the mapping"),
+            (summary.skipped, "passed over"),
         )
         parts = (_ready(summary), held, aside)
     return tuple(f"{part}." for part in parts if part)
