@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -97,14 +98,19 @@ class _Telling:
         self._of = of
         self._alma = alma
         self._states: dict[int, State] = {}
+        self._counts: Counter[State] = Counter()
 
     def __call__(self, news: News) -> None:
         match news:
             case Told(row, state):
+                if before := self._states.get(row):
+                    self._counts[before] -= 1
                 self._states[row] = state
-                states = list(self._states.values())
-                done = sum(state not in applying.OPEN for state in states)
-                refused = states.count(State.REFUSED)
+                self._counts[state] += 1
+                done = sum(
+                    count for kind, count in self._counts.items() if kind not in applying.OPEN
+                )
+                refused = self._counts[State.REFUSED]
                 notes = (f"{refused} refused" if refused else "", self._alma.governor.notice)
                 self._advance(min(done, self._of), self._of, " ".join(filter(None, notes)))
             case Waiting(waiting, seconds):
