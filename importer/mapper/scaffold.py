@@ -117,7 +117,7 @@ class _Draft:
         yield "  # Which column identifies a patron is for you to say. These have a different value"
         yield "  # in every row:"
         for guess in self.guesses:
-            if guess.identifies:
+            if guess.identifies and not guess.field:
                 yield f"  #   {remark(str(guess.place))}{_lengths(guess)}"
         yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
 
@@ -156,7 +156,11 @@ class _Draft:
         source = cell(guess.place.heading)
         if _begun(field, guess):
             return f"{{from: {source}, lookup: {_LOOKUPS[field]}}}"
-        return f"{{from: {source}, clean: [{_STEPS[field]}]}}" if field in _STEPS else source
+        return f"{{from: {source}, clean: [{_STEPS[field]}]}}" if self._fits(field) else source
+
+    def _fits(self, field: str) -> bool:
+        """Is there a step of `clean` for the field? Those of an address are for the US."""
+        return field in _STEPS and "country" not in self.by_field
 
     def _contacts(self) -> Iterator[str]:
         address = [(name, guess) for name in _ADDRESS if (guess := self.first(name))]

@@ -24,26 +24,26 @@ FULL_NAME, GIVEN, SECOND_LAST = "full name", "name or given name", "second last 
 
 _FIELDS: Mapping[str, str] = {
     "first_name": "first name|first|given name|given names|forename|firstname|fname|nombres"
-    "|primer nombre|nombre de pila|nombre s",
+    "|given name s|first name s|primer nombre|nombre de pila|nombre s",
     GIVEN: "name|nombre",
     FULL_NAME: "full name|name last first|last first|last name first name|last first middle"
     "|nombre completo|apellidos y nombre|apellidos y nombres|apellidos nombre",
     "middle_name": "middle name|middle|middle initial|mi|middlename|segundo nombre",
-    "last_name": "last name|last|surname|family name|lastname|lname|apellidos|apellido"
+    "last_name": "last name|last|surname|surnames|family name|family names|family name s|last name s|lastname|lname|apellidos|apellido"
     "|primer apellido|apellido paterno|apellido s",
     SECOND_LAST: "segundo apellido|apellido materno",
     "pref_first_name": "preferred first name|preferred name|nickname|pref first name|goes by"
     "|preferred first",
     "user_group": "user group|patron type|patron group|group|role|affiliation|borrower type"
-    "|patron category|borrower category|user type|member type|membership type|level|levl code"
+    "|patron category|borrower category|user type|member type|membership type|membership|affiliation type|acad career|career|level|levl code"
     "|level code|employee class|ecls code|tipo de usuario|tipo de lector|tipo de socio"
-    "|categoria de usuario|tipo",
+    "|categoria de usuario|tipo|type",
     "campus_code": "campus|campus code|camp code|recinto",
     "job_description": "job title|position title|position|puesto|cargo",
-    "birth_date": "birth date|date of birth|dob|birthdate|birthday|fecha de nacimiento"
+    "birth_date": "birth date|date of birth|dob|birthdate|birth dt|birthday|fecha de nacimiento"
     "|fecha nacimiento|nacimiento|fec nac",
     "expiry_date": "expires|expires on|expiration date|expiry date|expiration|expiry|valid until"
-    "|valid through|valid thru|card expires|fecha de caducidad|caducidad|vencimiento"
+    "|valid through|valid thru|card expires|membership expires|card expiration|card expiration date|fecha de caducidad|caducidad|vencimiento"
     "|fecha de vencimiento|valido hasta",
     "purge_date": "purge date|purge",
     "line1": "street|address|address 1|address1|address line 1|street address|street line1"
@@ -52,12 +52,12 @@ _FIELDS: Mapping[str, str] = {
     "|street line 2|street 2|line 2|piso|apartamento",
     "city": "city|town|city town|ciudad|localidad|municipio|poblacion",
     "state_province": "state|province|state province|state code|stat code|st|estado|provincia",
-    "postal_code": "zip|zip code|postal code|zipcode|postcode|postal|zip postal code"
+    "postal_code": "zip|zip code|postal code|zipcode|postcode|postal|zip postal code|zip postal"
     "|codigo postal|cp|c p",
     "country": "country|country code|natn code|nation|pais",
-    "email": "email|e mail|email address|e mail address|emailaddress|alternate email"
+    "email": "email|e mail|email address|e mail address|emailaddress|email addr|alternate email"
     "|alternative email|secondary email|other email|campus email|personal email|work email"
-    "|school email|student email|office email|business email|university email|email 1|email 2"
+    "|school email|student email|office email|business email|university email|institutional email|preferred email|email preferred|email 1|email 2"
     "|correo electronico|correo|correo e|correo electronico personal"
     "|correo electronico institucional|correo institucional|correo personal",
     "phone": "phone|phone number|phone no|mobile|mobile phone|mobile number|cell phone|cell number"
@@ -122,7 +122,7 @@ def field_of(heading: str) -> str:
 
 _TYPES: Mapping[str, Mapping[str, str]] = {
     "email": {
-        "school": "campus school student university institucional college",
+        "school": "campus school student university institutional institucional college",
         "work": "work office business employee trabajo",
         "alternative": "alternate alternative secondary other 2",
     },
