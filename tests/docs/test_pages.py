@@ -10,7 +10,8 @@ import pytest
 from docs.tools.reference import FOLDER, text
 from docs.tools.reference import PAGES as MADE
 from importer.report.files import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
-from tests.docs.pages import DOCS, PAGES, ROOT, name
+from importer.sandbox.faults import Fault, load_faults
+from tests.docs.pages import DOCS, PAGES, ROOT, blocks, name
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -74,3 +75,13 @@ def test_the_files_of_a_run_have_their_words() -> None:
     words = (DOCS / "reference" / "files.md").read_text("utf-8")
     for file in (SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE, "ledger.sqlite"):
         assert f"`{file}`" in words
+
+
+def test_the_faults_of_the_sandbox_have_their_words(tmp_path: Path) -> None:
+    """Every fault that the sandbox can play is named, and the file that is shown can be read."""
+    page = DOCS / "howto" / "sandbox.md"
+    words = page.read_text("utf-8")
+    assert not [fault for fault in Fault if f"`{fault.value}`" not in words]
+    file = tmp_path / "faults.yaml"
+    file.write_text(next(b.text for b in blocks(page) if b.language == "yaml"), "utf-8")
+    assert len(load_faults(file).rules) == 3
