@@ -112,11 +112,14 @@ class Work:
 
     def _there(self, group: Group, values: Mapping[str, Values]) -> list[bool]:
         """Which rows have the entry: something tells so, and its needed parts are spoken of."""
-        unspoken = {at for label in group.needed for at in values[label].unspoken}
-        if not group.telling:
-            return [at not in unspoken for at in range(len(self.batch))]
-        content = zip(*(values[label].content for label in group.telling), strict=True)
-        return [any(row) and at not in unspoken for at, row in enumerate(content)]
+        contents = [values[label].content for label in group.telling]
+        there = (
+            list(map(any, zip(*contents, strict=True))) if contents else [True] * len(self.batch)
+        )
+        for label in group.needed:
+            for at in values[label].unspoken:
+                there[at] = False
+        return there
 
     def _incomplete(self, at: int, target: Target, group: Group) -> None:
         places = target.places or tuple(p for line in group.lines for p in line.target.places)

@@ -143,9 +143,9 @@ def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> Non
 
 def _cells(chunk: Chunk, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Those of the rows that the chunk has, as they came."""
-    frame = chunk.frame[chunk.frame.index.isin(list(rows))]
-    columns = (frame[name].tolist() for name in frame)
-    return zip(frame.index.tolist(), zip(*columns, strict=True), strict=True)
+    taken = chunk.frame.index.isin(list(rows))
+    cells = chunk.frame.to_numpy()[taken].tolist()
+    return zip(chunk.frame.index[taken].tolist(), map(tuple, cells), strict=True)
 
 
 def _samples(chunk: Chunk) -> tuple[tuple[str, ...], ...]:

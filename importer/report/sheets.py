@@ -62,7 +62,7 @@ class Sheet:
             text = text[: LONGEST_CELL - 1] + "…"
         if text or style is not None:
             self.sheet.write_string(row, column, text, style or self.text)
-        longest = max(map(len, text.split("\n")))
+        longest = max(map(len, text.split("\n"))) if "\n" in text else len(text)
         self.widths[column] = max(self.widths.get(column, NARROWEST), longest + 3)
 
     def fit(self, widest: dict[int, int]) -> None:

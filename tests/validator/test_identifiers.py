@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import pytest
+import regex
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from importer.errors import MappingError
+from importer.model.candidates import Target
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import NO_CODES
+from importer.model.fields import FIELDS
 from importer.model.policy import AccountType, IdRule
 from importer.validator.check import check
-from importer.validator.identifiers import has_check_digit
+from importer.validator.identifiers import has_check_digit, misfit
 from tests.validator.building import (
     BARCODE,
     TODAY,
@@ -143,3 +148,20 @@ def test_columns_in_their_place_are_not_swapped() -> None:
     people.append(with_values(id="1234567", barcode=BARCODE))
     problems = list(check(candidates(*people, rules=rules), NO_CODES, TODAY))
     assert {problem.origin.row for problem in problems} == {7}
+
+
+ATOM = st.sampled_from(["2", "B", "-", r"\d", "[0-9]", "[A-C]", "[05]", "[a-c7]"])
+TIMES = st.sampled_from(["", "{2}", "{0}", "{13}"])
+
+
+@given(
+    st.lists(st.tuples(ATOM, TIMES).map("".join), min_size=1, max_size=4).map("".join),
+    st.text("0123456789ABCabc-٣", max_size=8),
+)
+@example("2[0-9]{13}", "20001123450169")
+@example("2[0-9]{13}", "2000112345016")
+def test_a_pattern_of_one_length_means_the_same_to_both_engines(pattern: str, text: str) -> None:
+    """Where no clock is needed, the engine without one takes the same identifiers."""
+    judge = misfit(Target("primary_id", FIELDS["primary_id"], id_rule=IdRule(pattern=pattern)))
+    assert judge is not None
+    assert (judge(text) is None) == (regex.compile(pattern).fullmatch(text) is not None)
