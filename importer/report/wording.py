@@ -234,6 +234,9 @@ def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") 
         step = NextStep("Some rows are not done yet. To go on:", command("apply", run))
     elif summary.created is None and (summary.create or summary.update or summary.delete):
         step = _apply(summary)
+    elif comes_back and back == summary.review and facts.command == "plan":
+        why = "Look at each row that needs your decision, then settle it:"
+        step = NextStep(why, f"{command('decide', run)} ROW --as create|update|reject")
     elif comes_back:
         verb = "check" if facts.command == "check" else "plan"
         why = f"Correct the marked cells in {rejects}, save it, and {verb} those rows again:"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from importer.alma.refusals import refusal
 from importer.model.catalogue import Code
-from importer.model.problem import Origin, Problem
+from importer.model.problem import VALUE, Origin, Problem
 
 if TYPE_CHECKING:
     from importer.errors import RefusedError
@@ -18,14 +18,14 @@ TAKEN = frozenset({"401851", "4018994"})
 def refused(origin: Origin, error: RefusedError) -> Problem:
     """Alma refuses the record: its reason in our words, and in its own as the value."""
     known = refusal(error)
-    own = [f"Alma says: {error.said}"] if error.said else []
-    tracking = [f"Tracking id {error.tracking_id}."] if error.tracking_id else []
+    tracking = f"(tracking id {error.tracking_id})" if error.tracking_id else ""
+    own = " ".join(part for part in (error.code, error.said, tracking) if part)
     return Problem.of(
         Code.REFUSED_BY_ALMA,
         origin,
-        known.sentence,
+        f"{known.sentence} Alma's own words: {VALUE}" if own else known.sentence,
         field=known.field,
-        value=" ".join((f"[{error.code}]" if error.code else "", *own, *tracking)).strip(),
+        value=own,
         advice=known.advice,
     )
 
