@@ -29,13 +29,15 @@ _FIELDS: Mapping[str, str] = {
     FULL_NAME: "full name|name last first|last first|last name first name|last first middle"
     "|nombre completo|apellidos y nombre|apellidos y nombres|apellidos nombre",
     "middle_name": "middle name|middle|middle initial|mi|middlename|segundo nombre",
-    "last_name": "last name|last|surname|surnames|family name|family names|family name s|last name s|lastname|lname|apellidos|apellido"
+    "last_name": "last name|last|surname|surnames|family name|family names|family name s"
+    "|last name s|lastname|lname|apellidos|apellido"
     "|primer apellido|apellido paterno|apellido s",
     SECOND_LAST: "segundo apellido|apellido materno",
     "pref_first_name": "preferred first name|preferred name|nickname|pref first name|goes by"
     "|preferred first",
     "user_group": "user group|patron type|patron group|group|role|affiliation|borrower type"
-    "|patron category|borrower category|user type|member type|membership type|membership|affiliation type|acad career|career|level|levl code"
+    "|patron category|borrower category|user type|member type|membership type"
+    "|membership|affiliation type|acad career|career|level|levl code"
     "|level code|employee class|ecls code|tipo de usuario|tipo de lector|tipo de socio"
     "|categoria de usuario|tipo|type",
     "campus_code": "campus|campus code|camp code|recinto",
@@ -43,7 +45,8 @@ _FIELDS: Mapping[str, str] = {
     "birth_date": "birth date|date of birth|dob|birthdate|birth dt|birthday|fecha de nacimiento"
     "|fecha nacimiento|nacimiento|fec nac",
     "expiry_date": "expires|expires on|expiration date|expiry date|expiration|expiry|valid until"
-    "|valid through|valid thru|card expires|membership expires|card expiration|card expiration date|fecha de caducidad|caducidad|vencimiento"
+    "|valid through|valid thru|card expires|membership expires"
+    "|card expiration|card expiration date|fecha de caducidad|caducidad|vencimiento"
     "|fecha de vencimiento|valido hasta",
     "purge_date": "purge date|purge",
     "line1": "street|address|address 1|address1|address line 1|street address|street line1"
@@ -57,7 +60,8 @@ _FIELDS: Mapping[str, str] = {
     "country": "country|country code|natn code|nation|pais",
     "email": "email|e mail|email address|e mail address|emailaddress|email addr|alternate email"
     "|alternative email|secondary email|other email|campus email|personal email|work email"
-    "|school email|student email|office email|business email|university email|institutional email|preferred email|email preferred|email 1|email 2"
+    "|school email|student email|office email|business email|university email|institutional email"
+    "|preferred email|email preferred|email 1|email 2"
     "|correo electronico|correo|correo e|correo electronico personal"
     "|correo electronico institucional|correo institucional|correo personal",
     "phone": "phone|phone number|phone no|mobile|mobile phone|mobile number|cell phone|cell number"

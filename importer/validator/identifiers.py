@@ -140,6 +140,7 @@ def misfit(target: Target) -> Judge | None:
             return Finding(
                 Code.MALFORMED_ID,
                 f"{{value}} has {len(text)} digits, and its column asks for {rule.digits}",
+                _PAD if _lacks_zeros(text, rule) else "",
             )
         if pattern is not None and not pattern(text):
             return Finding(
@@ -154,6 +155,18 @@ def misfit(target: Target) -> Judge | None:
         return None
 
     return judge
+
+
+_PAD = (
+    "If spreadsheet programs have dropped the zeros in front, set `pad: true` for this column "
+    "under `ids` in the mapping; otherwise correct the identifier."
+)
+
+
+def _lacks_zeros(text: str, rule: IdRule) -> bool:
+    """May zeros in front be all that is missing? More than half of the digits are there."""
+    digits = rule.digits or 0
+    return not rule.pad and len(text) < digits < 2 * len(text)
 
 
 def _empl_id(text: str) -> Finding | None:

@@ -37,6 +37,14 @@ def test_digits_of_the_column(text: str) -> None:
     assert problems[0].value == text
 
 
+@pytest.mark.parametrize(("text", "named"), [("123456", True), ("12", False), ("12345678", False)])
+def test_lost_zeros_are_repaired_in_the_mapping(text: str, *, named: bool) -> None:
+    """Where only zeros in front may be missing, one line of the mapping brings them back."""
+    problems = checked(with_values(id=text), account_type=AccountType.EXTERNAL, rules=SEVEN)
+    (problem,) = problems
+    assert ("`pad: true`" in problem.advice) is named
+
+
 def test_pattern_of_the_column() -> None:
     """An identifier matches its column's pattern as a whole."""
     rules = {"primary_id": IdRule(pattern="2[0-9]{13}")}
