@@ -49,7 +49,7 @@ def _does(block: Block) -> bool:
 
 
 def _id(block: Block) -> str:
-    return block.text.splitlines()[0]
+    return " ".join(block.text.split())[:60]
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=_id)
