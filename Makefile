@@ -1,6 +1,6 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix lint types layers hunt bench golden samples reference lock clean
+.PHONY: help setup demo test check fix lint types layers hunt bench golden samples reference docs lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -54,6 +54,12 @@ golden: setup ## Rewrite the golden files; read the diff before keeping it
 
 samples: setup ## Make the sample rosters again
 	$(BIN)/python samples/make_samples.py
+
+reference: setup ## Write the reference pages from the code
+	$(BIN)/python -m docs.tools.reference
+
+docs: setup ## Build the guide into site/
+	$(BIN)/zensical build --clean --strict
 
 lock: ## Resolve the libraries again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock
