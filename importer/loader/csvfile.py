@@ -17,7 +17,7 @@ from importer.model.problem import Problem
 from importer.model.roster import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from importer.loader.csvtext import Text
@@ -128,7 +128,8 @@ class CsvRoster:
                 cut = len(batch) if last else csvrows.end_of_people(batch)
                 held = batch[cut:]
                 del batch[cut:]
-                rows = self._rows(batch, number, first=first, last=last)
+                numbers = range(number + 1, number + len(batch) + 1)
+                rows = self._rows(batch, numbers, first=first, last=last)
                 chunk, empty = table.make(self.shape, rows, numbering)
             if last:
                 self._finish(batch[len(batch) - empty :])
@@ -136,6 +137,21 @@ class CsvRoster:
             first = first and not batch
             if batch or last:
                 yield chunk
+
+    def chunks_with(self, rows: Collection[int]) -> Iterator[Chunk]:
+        """The rows with these numbers; the others are not even looked at. Raises RosterError."""
+        if self.shape.row_column is not None:  # the numbers are not those of the records
+            yield from self.chunks()
+            return
+        wanted = (one for one in enumerate(self.text.records(), start=1) if one[0] in rows)
+        while found := list(islice(wanted, CHUNK)):
+            with paused():
+                batch = [record for _, record in found]
+                numbers = [number for number, _ in found]
+                taken = self._rows(batch, numbers, first=False, last=False)
+                chunk, _ = table.make(self.shape, taken)
+            yield chunk
+        self._refuse_changed()
 
     def _numbering(self) -> Numbering | None:
         if self.shape.row_column is None:
@@ -150,10 +166,15 @@ class CsvRoster:
         if empty:
             message = f"{empty:,} empty rows at the end were left alone"
             self.late.append(Problem.of(Code.READ_WITH_NOTICE, self.source.origin(), message))
+        self._refuse_changed()
+
+    def _refuse_changed(self) -> None:
         if digest(self.source.path) != self.source.sha256:
             raise changed(self.source.path)
 
-    def _rows(self, batch: list[list[str]], before: int, *, first: bool, last: bool) -> Rows:
+    def _rows(
+        self, batch: list[list[str]], numbers: Sequence[int], *, first: bool, last: bool
+    ) -> Rows:
         spots: list[Spot] = []
         width = max(self.shape.kept, default=-1) + 1
         if any(length != width for length in set(map(len, batch))):
@@ -169,5 +190,4 @@ class CsvRoster:
                 columns[position] = csvrows.unwrapped(texts, position, spots)
             if joined.count("\n") > len(texts) or "\r" in joined:
                 spots += csvrows.swallowed(texts, position, self.text.delimiter, width)
-        numbers = range(before + 1, before + len(batch) + 1)
         return Rows(numbers, columns, spots, first, last)

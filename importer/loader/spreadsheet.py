@@ -162,7 +162,7 @@ def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape,
     top = headings.rows[-1]
     below = content.rows > top
     rows, columns = content.rows[below], content.columns[below]
-    filled = np.unique(columns)
+    filled = np.flatnonzero(np.bincount(columns))
     shape = table.shape(source, headings, filled.tolist())
     last = int(rows.max()) if len(rows) else top
     if len(shape.kept) > WIDEST or len(shape.kept) * (last - top) > LARGEST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -89,6 +89,9 @@ class Roster(Protocol):
     def chunks(self) -> Iterator[Chunk]:
         """Every row that is not a heading, once, in order. Some notices only exist after it."""
 
+    def chunks_with(self, rows: Collection[int]) -> Iterator[Chunk]:
+        """These rows of the frames that `chunks` gives, possibly among others, in order."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedRoster:
@@ -100,5 +103,9 @@ class LoadedRoster:
     notices: tuple[Problem, ...] = field(default=())
 
     def chunks(self) -> Iterator[Chunk]:
+        """The one chunk that there is."""
+        yield self.whole
+
+    def chunks_with(self, rows: Collection[int]) -> Iterator[Chunk]:  # noqa: ARG002  has all
         """The one chunk that there is."""
         yield self.whole

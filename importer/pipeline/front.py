@@ -137,7 +137,7 @@ def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> Non
     """Put these rows into the ledger as they came, where they are not there already."""
     missing = set(rows) - ledger.rows_with_cells()
     if missing:
-        for chunk in material.roster.chunks():
+        for chunk in material.roster.chunks_with(missing):
             ledger.add_cells(_cells(chunk, missing))
 
 

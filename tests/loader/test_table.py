@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from importer.loader import csvfile
 from importer.loader.csvfile import CHUNK
 from importer.loader.read import read
 from importer.loader.table import Numbering
@@ -16,7 +19,9 @@ from importer.model.rejects import ADDED
 from importer.model.roster import Layout
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
+
+    from importer.model.roster import Chunk
 
 LAYOUT = Layout(expected=frozenset({"ID", "Name"}))
 PERSON = "1234567,Silva,a@example.org\n"
@@ -73,3 +78,30 @@ def test_a_narrow_roster_keeps_its_last_rows(tmp_path: Path) -> None:
     path.write_text("Name,Email\nSilva,none\nTotal,\n", "utf-8")
     [chunk] = read(path, Layout()).chunks()
     assert chunk.frame[0].tolist() == ["Silva", "Total"]
+
+
+def cells_of(chunks: Iterable[Chunk], rows: set[int]) -> dict[int, list[str]]:
+    """The cells of these rows, by number."""
+    return {
+        int(str(number)): list(cells)
+        for chunk in chunks
+        for number, cells in zip(chunk.frame.index, chunk.frame.to_numpy(), strict=True)
+        if number in rows
+    }
+
+
+@given(rows=st.sets(st.integers(3, 12)), fed_back=st.booleans(), size=st.integers(1, 4))
+def test_rows_that_are_asked_for_are_the_same(rows: set[int], size: int, *, fed_back: bool) -> None:
+    """A row that is read by its number has the cells that it had among all rows."""
+    added = f",{','.join(ADDED)}" if fed_back else ""
+    ends = [f",{number + 7},r,w,d" if fed_back else "" for number in range(8)]
+    lines = ["a title", f"ID,Name,Email{added}"]
+    lines += [f" {n},'00{n},\u00a0x{n}@example.org{end}" for n, end in enumerate(ends)]
+    lines += ["short", f"Total: 8{',' * (2 + 4 * fed_back)}"]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csvfile, "CHUNK", size)
+        path = Path(folder) / "a.csv"
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+        roster = read(path, LAYOUT)
+        there = cells_of(roster.chunks(), rows)
+        assert cells_of(roster.chunks_with(there), set(there)) == there
