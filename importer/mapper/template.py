@@ -99,7 +99,7 @@ def parse(text: str) -> Template:
 
 def _placeholder(name: str) -> Cell | Variable:
     if not name.removeprefix("@").strip():
-        msg = "`<>` names no heading; a literal `<` is written `<<`"
+        msg = "`<>` names no heading; a `<` of its own is written `<<`"
         raise TemplateError(msg)
     if name.startswith("@"):
         return Variable(name[1:].strip())
@@ -110,6 +110,6 @@ def _hint(text: str) -> str:
     if text.rstrip() and ">" not in text:
         return (
             "put the whole value into quotation marks if the heading holds `#`, `,` or a brace "
-            '(as in "<Phone #>"), or write `<<` for a literal `<`'
+            '(as in "<Phone #>"), or write `<<` for a `<` of its own'
         )
-    return "a literal `<` is written `<<`"
+    return "a `<` of its own is written `<<`"

@@ -1,0 +1,257 @@
+"""Small rosters that show every kind of problem, carried through the real rooms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import openpyxl
+
+from importer.cli.main import run
+from importer.ledger.ledger import Ledger
+from importer.model.problem import Problem
+
+LOCAL = """\
+version: 1
+account_type: INTERNAL
+ids:
+  Id: {digits: 7, pad: true}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: {from: <Group>, lookup: groups}
+  campus_code: <Campus>
+  birth_date: <Born>
+  expiry_date: {from: <Ends>, dates: ymd}
+  purge_date: {from: <Purge>, dates: ymd}
+  job_description: <Job>
+  pin_number: <Pin>
+  password: <Password>
+  contact_info:
+    address:
+      - {line1: <Street>, postal_code: <Zip>, country: USA, address_type: home}
+    email:
+      - {email_address: <Email>, email_type: personal}
+    phone:
+      - {phone_number: {from: <Phone>, clean: [phone]}, phone_type: mobile}
+  user_identifier:
+    - {id_type: BARCODE, value: <Card>}
+lookups:
+  groups: {Community: COMM}
+"""
+CODES = {"tables": {"Campuses": {"MAIN": "Main"}, "UserGroups": {"COMM": "Community"}}}
+_HEADINGS = ("Id", "First", "Last", "Group", "Campus", "Born", "Ends", "Purge", "Job", "Pin",
+             "Password", "Street", "Zip", "Email", "Phone", "Card")  # fmt: skip
+_FIRST = ("Ana", "Boris", "Chloe", "Dmitri", "Esther", "Farid", "Greta", "Hugo", "Ingrid", "Jamal",
+          "Keiko", "Lars", "Mina", "Nadia", "Oskar", "Petra", "Quinn", "Rosa", "Silas", "Tuula",
+          "Ugo", "Vera", "Wanda", "Xavier", "Yara", "Zoltan", "Amara", "Bruno")  # fmt: skip
+_LAST = ("Abernathy", "Bystrom", "Castellanos", "Dufresne", "Eriksen", "Fontaine", "Guzman",
+         "Hallberg", "Ishikawa", "Jankowski", "Kowalczyk", "Lindqvist", "Mbeki", "Novotny",
+         "Okafor", "Petrov", "Quintero", "Rasmussen", "Saavedra", "Thorvald", "Ulrich", "Vasquez",
+         "Whitfield", "Xiong", "Yamamoto", "Zielinski", "Achterberg", "Brandeis")  # fmt: skip
+_WRONG: tuple[dict[str, str], ...] = (
+    {"First": "A\x07na"},
+    {"Last": "MuÃ±oz"},
+    {"Job": "#REF!"},
+    {"Job": "x" * 140_000},
+    {"Job": "x" * 300},
+    {"Id": "10 000 07"},
+    {"Id": "１０００００８"},
+    {"Id": '="1000009"'},
+    {"Id": "100010"},
+    {"Last": ""},
+    {"Id": "12345X7"},
+    {"Card": "2.00012E+13"},
+    {"Group": "Comunity"},
+    {"Campus": "main"},
+    {"Born": "soon"},
+    {"Born": "03/04/1990"},
+    {"Born": "1801-01-02"},
+    {"Ends": "2001-01-02"},
+    {"Purge": "2030-01-02"},
+    {"Email": "nobody"},
+    {"Phone": "12"},
+    {"Street": "1 Elm St", "Zip": "1234567"},
+    {"Pin": "12"},
+    {"Password": "short"},
+)
+_TWINS: tuple[dict[str, str], ...] = (
+    {"Id": "2000001"},
+    {"Id": "2000001", "First": "Other"},
+    {"Card": "30001"},
+    {"Card": "30001"},
+    {"Id": "2000005", "First": "Rosalind", "Last": "Featherstone", "Born": "1971-02-25"},
+    {"Id": "2000006", "First": "Rosalind", "Last": "Featherstone", "Born": "1971-02-25"},
+    {"Id": "2000007", "First": "Katherine", "Last": "Montgomery", "Born": "1983-11-19"},
+    {"Id": "2000008", "First": "Catherine", "Last": "Montgomery", "Born": "1983-11-19"},
+)
+
+ALMA = """\
+version: 1
+account_type: {account_type}
+{owner}
+match: {{by: [primary_id, BARCODE], new: {new}, known: {known}}}
+brakes:
+  foreign_group: {{percent: 100, count: 100}}
+  removals: {{percent: 100, count: 100}}
+  renames: {{percent: 100, count: 100}}
+roster: {{dates: ymd}}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: <Group>
+  birth_date: <Born>
+  job_description: <Job>
+  user_identifier:
+    - {{id_type: BARCODE, value: <Card>, segment_type: Internal}}
+"""
+_ALMAS_HEADINGS = "Id,First,Last,Group,Born,Job,Card"
+
+
+def problems(folder: Path) -> Iterator[Problem]:
+    """The problems of a run."""
+    with Ledger.open(folder) as ledger:
+        yield from list(ledger.problems())
+
+
+def typed(*arguments: str) -> int:
+    """Type a command."""
+    return run(list(arguments))
+
+
+def offline(folder: Path) -> Iterator[Problem]:
+    """What `check` finds in a CSV file, a workbook, uneven rows and an External roster."""
+    (folder / "local.yaml").write_text(LOCAL, "utf-8")
+    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
+    _csv(folder / "local.csv")
+    _book(folder / "book.xlsx")
+    external = LOCAL.replace("INTERNAL", "EXTERNAL\nowning_system: SIS").replace(
+        "  password: <Password>\n", ""
+    )
+    (folder / "external.yaml").write_text(external, "utf-8")
+    heading = ",".join(_HEADINGS)
+    lines = [heading, ",Ana,Lee,Community" + "," * 12, "1000002,Bo,Ray,Community" + "," * 12]
+    (folder / "external.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    uneven = [heading, "1000001,Ana,Lee", "1000002,Bo,Ray,Community" + "," * 12 + ",x,y"]
+    (folder / "uneven.csv").write_text("\n".join([*uneven, lines[2]]) + "\n", "utf-8")
+    bare = LOCAL.replace("ids:\n  Id: {digits: 7, pad: true}\n", "")
+    (folder / "bare.yaml").write_text(bare, "utf-8")
+    for roster, mapping in (
+        ("local.csv", "local"),
+        ("book.xlsx", "local"),
+        ("external.csv", "external"),
+        ("uneven.csv", "local"),
+        ("external.csv", "bare"),
+    ):
+        name = f"{Path(roster).stem}-{mapping}"
+        typed("check", roster, "-m", f"{mapping}.yaml", "-o", name)
+        yield from problems(folder / name)
+
+
+def _row(at: int, **cells: str) -> list[str]:
+    usual = {
+        "Id": f"{1_000_001 + at}",
+        "First": _FIRST[at % 28],
+        "Last": _LAST[at * 3 % 28],
+        "Group": "Community",
+        "Born": f"{1950 + at}-05-{at % 27 + 1:02}",
+        "Ends": "2035-08-31",
+        "Purge": "2037-08-31",
+    }
+    return [{**usual, **cells}.get(name, "") for name in _HEADINGS]
+
+
+def _csv(path: Path) -> None:
+    rows = [_row(at, **cells) for at, cells in enumerate((*_WRONG, *_TWINS))]
+    quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
+    path.write_text("\n".join([",".join(_HEADINGS), *quoted]) + "\n", "utf-8")
+
+
+def _book(path: Path) -> None:
+    """A column that is not mapped, one without a heading, a hidden row, an example, zeros."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append([*_HEADINGS, "Fines", None])
+    sheet.append([f"Example: {cell}" if at == 0 else cell for at, cell in enumerate(_row(0))])
+    for at in (1, 2, 3):
+        sheet.append([*_row(at), "3", "stray"])
+    sheet["A3"] = 12345
+    sheet["A3"].number_format = "0000000"
+    sheet.row_dimensions[4].hidden = True
+    book.create_sheet("Other").append(["not", "read"])
+    book.save(path)
+
+
+class House:
+    """A sandbox, by its back door."""
+
+    def __init__(self, host: str) -> None:
+        """The sandbox at this address."""
+        self._host = host
+
+    def ask(self, method: str, path: str, body: object) -> None:
+        """Call the back door; a text goes as it is."""
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        request = Request(f"{self._host}/_sandbox/{path}", data, method=method)
+        request.add_header("Content-Type", "application/json")
+        with urlopen(request) as answer:
+            answer.read()
+
+
+def with_alma(folder: Path, house: House) -> Iterator[Problem]:
+    """What `plan`, `apply`, `decide` and `undo` find."""
+    kinds = {
+        "internal": ("INTERNAL", "", "create", "update"),
+        "external": ("EXTERNAL", "owning_system: SIS", "create", "update"),
+        "other": ("EXTERNAL", "owning_system: OTHER", "create", "update"),
+        "only-new": ("INTERNAL", "", "create", "reject"),
+        "only-known": ("INTERNAL", "", "reject", "update"),
+    }
+    for name, (account_type, owner, new, known) in kinds.items():
+        text = ALMA.format(account_type=account_type, owner=owner, new=new, known=known)
+        (folder / f"{name}.yaml").write_text(text, "utf-8")
+    ana = "2001,Ana,Nunez,COMM,1990-01-02,,9001"
+    bo = "2002,Bo,Doe,COMM,1980-03-04,,9002"
+    cy = "3001,Cy,Ito,UGRD,2001-05-06,,"
+    dee = "3002,Dee,Oak,UGRD,2001-07-08,,"
+
+    def plan(name: str, mapping: str, *rows: str) -> str:
+        (folder / f"{name}.csv").write_text("\n".join([_ALMAS_HEADINGS, *rows]) + "\n", "utf-8")
+        typed("plan", f"{name}.csv", "-m", f"{mapping}.yaml", "-o", name)
+        return name
+
+    def apply(name: str) -> str:
+        typed("apply", name, "--yes", "--allow", "many-changes")
+        return name
+
+    runs = [apply(plan("first", "internal", ana, bo)), apply(plan("sis", "external", cy, dee))]
+    runs += [
+        plan("exists", "only-new", ana),
+        plan("missing", "only-known", ana.replace("2001", "2007").replace("9001", "9007")),
+        plan("alike", "internal", "2009,Ana,Nunez,COMM,1990-01-02,,"),
+        plan("two", "internal", "2001,Ana,Nunez,COMM,1990-01-02,,9002"),
+        plan("differs", "internal", "2008,Zoe,Quill,COMM,1961-01-02,,9001"),
+        plan("type", "external", "2001,Ana,Nunez,COMM,1990-01-02,,"),
+        plan("owner", "other", cy),
+    ]
+    typed("decide", "alike", "2", "--as", "create")
+    runs.append(plan("changed", "internal", ana.replace("Nunez", "Novak"), bo))
+    house.ask("PATCH", "users/2001", {"last_name": "Byhand"})
+    apply("changed")
+    house.ask("POST", "users/3001/edited", ["user_group"])
+    runs.append(apply(plan("kept", "external", cy.replace("UGRD", "GRAD"))))
+    plan("refused", "internal", "2010,Eve,Fox,COMM,1991-01-02,,")
+    house.ask("POST", "faults", "rules: [{on: POST, do: refuse, code: '401866'}]")
+    runs.append(apply("refused"))
+    house.ask("POST", "faults", "rules: [{on: GET, path: '/users*', do: html}]")
+    runs.append(plan("unclear", "internal", "2011,Fay,Gil,COMM,1992-01-02,,"))
+    house.ask("POST", "faults", "")
+    house.ask("POST", "users/2002/loans", {"loans": 2})
+    typed("undo", "first", "--delete-created", "-o", "back")
+    typed("undo", "sis", "-o", "stays")
+    for name in (*runs, "back", "stays"):
+        yield from problems(folder / name)

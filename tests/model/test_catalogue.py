@@ -1,0 +1,188 @@
+"""The catalogue is complete: each code comes about, and all of it speaks to librarians."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from importer.cli.main import run
+from importer.errors import Exit
+from importer.model.catalogue import CATALOGUE, Code
+from importer.model.problem import Problem
+from importer.sandbox.server import Options, running
+from tests.model.rosters import LOCAL, House, offline, with_alma
+
+BANNED = (
+    "traceback", "nonetype", "dtype", "json", "exception", "null", "nan", "regex", "regexp", "400",
+    "404", "500", "http", "string", "str", "integer", "int", "boolean", "bool", "float", "parse",
+    "parser", "parsed", "validation error", "validator", "pydantic", "pandas", "dataframe", "tuple",
+    "dict", "enum", "payload", "endpoint", "schema", "stack", "assert", "keyerror", "valueerror",
+    "errno", "codec", "utf8", "byte", "bytes", "literal", "deserialize", "instance", "invalid",
+)  # fmt: skip
+"""Words of programmers; as whole words, in any case. `UTF-8` stays: Excel's menu has it."""
+_BANNED = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, BANNED))})(?![\w-])", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Problem, ...]]:
+    """Every problem that the small rosters show, in `check` and with a sandbox."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    with pytest.MonkeyPatch.context() as patch, running(Options(rate=None)) as base_url:
+        host = base_url.removesuffix("/almaws/v1")
+        patch.chdir(folder)
+        for name, value in {"KEY": "sandbox", "BASE": host}.items():
+            patch.setenv({"KEY": "ALMA_API_KEY", "BASE": "ALMA_BASE_URL"}[name], value)
+        patch.setenv("ALMA_RATE", "50")
+        patch.setenv("ALMA_SETTLE", "0.2")
+        found = [*offline(folder)]
+        (folder / "codes.json").unlink()
+        found += with_alma(folder, House(host))
+        yield tuple(found)
+
+
+def banned(text: str) -> list[str]:
+    """The banned words in a text; what stands in the mapping's own marks or quotes is quoted."""
+    return _BANNED.findall(re.sub(r"`[^`]*`|\"[^\"]*\"", "", text))
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_code_comes_about(code: Code, problems: tuple[Problem, ...]) -> None:
+    """Some roster shows it, through the real rooms."""
+    assert code in {problem.code for problem in problems}
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_kind_is_told_in_whole_sentences(code: Code) -> None:
+    """A title of a few words; what it means and what to do end as sentences do."""
+    kind = CATALOGUE[code]
+    assert 0 < len(kind.title) <= 50
+    assert not kind.title.endswith(".")
+    for sentence in (kind.meaning, kind.advice):
+        assert sentence[:1].isupper()
+        assert sentence.endswith((".", "?"))
+    assert banned(f"{kind.title} {kind.meaning} {kind.advice}") == []
+
+
+def test_messages_say_what_is_wrong_in_a_librarians_words(problems: tuple[Problem, ...]) -> None:
+    """No message or advice has a banned word, none is blank, and none repeats a private value."""
+    for problem in problems:
+        told = f"{problem.message} {problem.advice}"
+        assert problem.message.strip()
+        assert problem.advice.strip()
+        assert banned(told) == [], told
+        private = problem.field not in {"", "user_group", "campus_code"} and len(problem.value) > 4
+        assert not (private and problem.value in problem.message), problem.code
+
+
+_NO_CELL = {Code.ROW_TOO_LONG, Code.REFUSED_BY_ALMA}
+"""Their text is of several cells, or Alma's own."""
+
+
+def test_problems_of_cells_name_their_column(problems: tuple[Problem, ...]) -> None:
+    """A problem with a cell's text says in which column the cell stands."""
+    for problem in problems:
+        if problem.value and problem.code not in _NO_CELL:
+            assert problem.places, problem.code
+
+
+_MAPPINGS = {
+    "unknown key": LOCAL.replace("last_name", "lst_name"),
+    "no list": LOCAL.replace("first_name: <First>", "first_name: [a, b]"),
+    "keys for text": LOCAL.replace("birth_date: <Born>", "birth_date: {form: <Born>}"),
+    "no number": LOCAL.replace("digits: 7", "digits: seven"),
+    "a number out of bounds": LOCAL.replace("digits: 7", "digits: 0"),
+    "no choice": LOCAL.replace("INTERNAL", "Intern"),
+    "no flag": LOCAL.replace("pad: true", "pad: maybe"),
+    "no lookup": LOCAL.replace("lookup: groups", "lookup: group"),
+    "no step": LOCAL.replace("[phone]", "[fone]"),
+    "blank": LOCAL.replace("<First>", '""'),
+    "open placeholder": LOCAL.replace("<First>", '"<First"'),
+    "no YAML": LOCAL.replace("ids:", "ids: ]["),
+    "a tab": LOCAL.replace("ids:\n  ", "ids:\n\t"),
+    "twice": LOCAL + "version: 1\n",
+    "nothing": "",
+    "a list": "- a\n",
+    "no bytes of text": "\udcff",
+    "no pattern": LOCAL.replace("{digits: 7, pad: true}", '{pattern: "(["}'),
+    "no date": LOCAL.replace("dates: ymd", "dates: sometime"),
+    "no owner": LOCAL.replace("INTERNAL", "EXTERNAL"),
+    "no heading": LOCAL.replace("<First>", "<Frist>"),
+    "wrong shape": LOCAL.replace("ids:\n  Id: {digits: 7, pad: true}", "ids: [Id]"),
+    "wrong list": LOCAL.replace("user_identifier:\n    - ", "user_identifier:\n      "),
+    "no version": LOCAL.replace("version: 1", "version: 2"),
+}
+_ROSTERS = {
+    "empty.csv": b"",
+    "image.csv": b"\x89PNG\r\n\x1a\n" + bytes(64),
+    "page.xlsx": b"%PDF-1.7\n" + bytes(64),
+    "broken.xlsx": b"PK\x03\x04" + bytes(64),
+    "zeros.csv": bytes(100),
+    "headings.csv": b"Id\n",
+    "twice.csv": LOCAL.encode(),
+    "web.xls": b"<html><body><table></table></body></html>",
+}
+
+
+@pytest.mark.parametrize("name", _MAPPINGS)
+def test_wrong_mappings_are_told_in_a_librarians_words(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, and every finding names the file."""
+    path = tmp_path / "wrong.yaml"
+    path.write_bytes(_MAPPINGS[name].encode("utf-8", "surrogateescape"))
+    roster = tmp_path / "r.csv"
+    roster.write_text("Id,First,Last\n1,Ana,Lee\n", "utf-8")
+    assert run(["mapping", "check", str(path), str(roster)]) == Exit.USAGE
+    told = capfd.readouterr().err.removeprefix("importer: ").strip()
+    assert banned(told) == [], told
+    assert all(re.match(r"(wrong\.yaml|r\.csv)", line) for line in told.splitlines()), told
+
+
+@pytest.mark.parametrize("name", _ROSTERS)
+def test_files_that_are_no_rosters_are_told_in_a_librarians_words(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The roster is refused whole, or its headings are not those of the mapping."""
+    (tmp_path / "local.yaml").write_text(LOCAL, "utf-8")
+    (tmp_path / name).write_bytes(_ROSTERS[name])
+    code = run(["mapping", "check", str(tmp_path / "local.yaml"), str(tmp_path / name)])
+    assert code in {Exit.ROSTER, Exit.USAGE}
+    told = capfd.readouterr().err
+    assert name in told
+    assert banned(told) == [], told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALMA_RATE", "fast"),
+        ("ALMA_RATE", "0"),
+        ("ALMA_RESERVE", "-1"),
+        ("ALMA_REGION", "moon"),
+        ("ALMA_BASE_URL", "ftp://example.org"),
+        ("ALMA_BASE_URL", "http://example.org"),
+        ("ALMA_SETTLE", "x"),
+    ],
+)
+def test_wrong_settings_are_told_in_a_librarians_words(
+    name: str,
+    value: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Exit 2; the setting is named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALMA_API_KEY", "sandbox")
+    if name != "ALMA_BASE_URL":
+        monkeypatch.setenv("ALMA_BASE_URL", "http://127.0.0.1:9")
+    if name == "ALMA_REGION":
+        monkeypatch.delenv("ALMA_BASE_URL")
+    monkeypatch.setenv(name, value)
+    assert run(["codes", "fetch"]) == Exit.USAGE
+    told = capfd.readouterr().err
+    assert name in told
+    assert banned(re.sub(r"\w+://\S+|\bhttps?\b", "", told)) == [], told
