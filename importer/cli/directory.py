@@ -52,7 +52,7 @@ def refresh(
                 nonlocal told
                 if not told:
                     left = of - done
-                    say(f"{left:,} calls, about {left / settings.alma_rate:,.0f} seconds.")
+                    say(f"Calls that this takes: {left:,}, or {left / settings.alma_rate:,.0f} s.")
                     told = True
                 advance(done, of, alma.governor.notice)
 

@@ -91,7 +91,7 @@ def show(
 ) -> int:
     """The life of one row: its problems, what was planned, what was sent, what came of it."""
     from importer.ledger.journal import history
-    from importer.ledger.ledger import Ledger
+    from importer.ledger.ledger import Ledger, State
     from importer.pipeline.folders import find_folder
     from importer.report.masking import shown
 
@@ -121,7 +121,9 @@ def show(
             )
         for entry in history(ledger, row):
             time = entry.time.isoformat(timespec="seconds")
-            lines.append(f"{time}  {entry.operator}  {entry.event}  {entry.detail[:80]}")
+            detail = f"({entry.detail[:12]})" if entry.event == State.INTENT else entry.detail[:80]
+            words = f"{entry.event}  {detail}".rstrip()
+            lines.append(f"{time}  {entry.operator}  {words}")
     for line in lines:
         sys.stdout.write(printable(line) + "\n")
     return Exit.DONE

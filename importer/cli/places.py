@@ -129,22 +129,22 @@ def _here() -> Iterator[Finding]:
 
     here = Path()
     if os.access(here, os.W_OK):
-        yield Finding("Folder", State.OK, "Runs can be written here, under runs/.")
+        yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
     else:
         yield Finding(
-            "Folder", State.BAD, "Nothing can be written in this folder.",
+            "folder", State.BAD, "Nothing can be written in this folder.",
             "Work in a folder of your own.",
         )  # fmt: skip
     free = shutil.disk_usage(here).free // 2**20
     if free < 200:
         yield Finding(
-            "Disk", State.WARN, f"Only {free:,} MB are free.", "Make room before a large load."
+            "disk", State.WARN, f"Only {free:,} MB are free.", "Make room before a large load."
         )
     else:
-        yield Finding("Disk", State.OK, f"{free:,} MB are free.")
+        yield Finding("disk", State.OK, f"{free:,} MB are free.")
     env = Path(".env")
     if os.name == "posix" and env.is_file() and env.stat().st_mode & 0o077:
         yield Finding(
-            "Key file", State.WARN, "Others on this computer can read .env, which holds the key.",
+            "key file", State.WARN, "Others on this computer can read .env, which holds the key.",
             "Type: chmod 600 .env",
         )  # fmt: skip

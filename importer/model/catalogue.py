@@ -313,7 +313,8 @@ CATALOGUE: dict[Code, Kind] = {
         Severity.REVIEW,
         "Same person under two identifiers",
         "Rows with different identifiers have the same name and the same birth date or e-mail.",
-        "Decide whether they are one person; if so, delete one of the rows.",
+        "If they are one person, delete one of the rows. If not, plan, and settle both with "
+        "`importer decide`.",
     ),
     Code.SIMILAR_PERSON: Kind(
         Severity.WARNING,

@@ -18,10 +18,21 @@ class Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RosterFacts(Kept):
-    """Which roster a run was made from, and how it was read."""
+class FileFacts(Kept):
+    """A file that a run was made from: where it is, and how its path was typed."""
 
     path: str
+    typed: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The path for people: as it was typed."""
+        return self.typed or self.path
+
+
+class RosterFacts(FileFacts):
+    """Which roster a run was made from, and how it was read."""
+
     sha256: str
     kind: str
     sheet: str = ""
@@ -30,10 +41,9 @@ class RosterFacts(Kept):
     header: tuple[int, ...] = ()
 
 
-class MappingFacts(Kept):
+class MappingFacts(FileFacts):
     """Which mapping a run was made with."""
 
-    path: str
     sha256: str
     name: str
     title: str = ""

@@ -41,6 +41,7 @@ def roster_facts(material: Material) -> RosterFacts:
     source = material.roster.source
     return RosterFacts(
         path=str(source.path.resolve()),
+        typed=str(source.path),
         sha256=source.sha256,
         kind=source.kind,
         sheet=source.sheet,
@@ -55,6 +56,7 @@ def mapping_facts(material: Material) -> MappingFacts:
     mapping = material.mapping
     return MappingFacts(
         path=str(mapping.path.resolve()),
+        typed=str(mapping.path),
         sha256=mapping.sha256,
         name=mapping.name,
         title=mapping.title,

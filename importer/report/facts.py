@@ -29,7 +29,7 @@ def told_facts(facts: RunFacts) -> tuple[Fact, ...]:
     roster, mapping, alma = facts.roster, facts.mapping, facts.alma
     kind = "Internal" if mapping.account_type is AccountType.INTERNAL else "External"
     told = [
-        ("Roster", roster.path),
+        ("Roster", roster.shown),
         ("Sheet", roster.sheet),
         ("Encoding", roster.encoding),
         ("Heading row", " and ".join(map(str, roster.header))),

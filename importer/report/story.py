@@ -89,7 +89,7 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
     workbook = next((name for name in files if name.endswith(".xlsx")), "")
     return Story(
         title="Applied" if ledger.was_applied else facts.command.capitalize(),
-        roster=facts.roster.path,
+        roster=facts.roster.shown,
         run=summary.run,
         headline=sentences_of(summary),
         rows=summary.rows,

@@ -237,16 +237,19 @@ def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") 
     elif comes_back and back == summary.review and facts.command == "plan":
         why = "Look at each row that needs your decision, then settle it:"
         step = NextStep(why, f"{command('decide', run)} ROW --as create|update|reject")
+    elif comes_back and not run:
+        why = "To get the rows that were left out, with what is wrong beside them:"
+        step = NextStep(why, command("check", facts.roster.shown, "-m", facts.mapping.shown))
     elif comes_back:
         verb = "check" if facts.command == "check" else "plan"
         why = f"Correct the marked cells in {rejects}, save it, and {verb} those rows again:"
-        step = NextStep(why, command(verb, str(PurePath(run, rejects)), "-m", facts.mapping.path))
+        step = NextStep(why, command(verb, str(PurePath(run, rejects)), "-m", facts.mapping.shown))
     elif summary.created is not None:
         why = "Everything is done. If it was wrong, plan the way back:"
         step = NextStep(why, command("undo", run))
     elif facts.command == "check" and summary.ready:
         why = "Compare with Alma; nothing is written yet:"
-        step = NextStep(why, command("plan", facts.roster.path, "-m", facts.mapping.path))
+        step = NextStep(why, command("plan", facts.roster.shown, "-m", facts.mapping.shown))
     else:
         step = NextStep("There is nothing to send.")
     return step

@@ -46,7 +46,7 @@ PROBLEMS, HOW_TO = "Problems", "How to send it back"
 
 def _steps(facts: RunFacts) -> list[str]:
     verb = "check" if facts.command == "check" else "plan"
-    again = visible(command(verb, "THIS-FILE", "-m", facts.mapping.path))
+    again = visible(command(verb, "THIS-FILE", "-m", facts.mapping.shown))
     return [
         "Correct the coloured cells on the first sheet. Point at a cell to read what is wrong with "
         "it; the columns Why and What to do say the same.",

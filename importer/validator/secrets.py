@@ -13,7 +13,7 @@ from importer.validator.columns import Finding, Table
 
 _PIN = re.compile(r"[0-9]{4}")
 _SHORTEST = 8
-_TELLING = 3
+_TELLING = 4
 """Parts of a name shorter than this stand in too many words to be told from them."""
 
 _COMMON = frozenset(

@@ -29,7 +29,7 @@ SOUND = {
     "Apt": "Apt 99817",
     "City": "Featherbury",
     "State": "SD",
-    "ZIP": "57893",
+    "ZIP": "57893-4466",
     "DOB": "03/29/1957",
     "Expires": "08/31/2035",
     "Comments": "Privatissimum",
@@ -54,7 +54,7 @@ SPOILED: tuple[dict[str, str], ...] = (
 
 CANARIES = (
     KEY, "Quillonia", "Zebulonia", "Vexworthy", "quillonia", "zebulonia", "vexworthy", "555-0173",
-    "5550173", "4711", "Canaryfeather", "99817", "Featherbury", "57893", "03/29", "1957-03-29",
+    "5550173", "Canaryfeather", "Apt 99817", "Featherbury", "57893-4466", "03/29", "1957-03-29",
     "29990001112223", "2999000111", "Privatissimum",
 )  # fmt: skip
 
