@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from importer.mapper import clean, periods
@@ -70,6 +71,7 @@ def date_step(style: Style, plus: str | None, terms: tuple[periods.TermEnd, ...]
     """Read a date, move it if it is to be moved, and write it as ISO."""
     move: Callable[[date], date] = periods.later(plus, terms) if plus else lambda day: day
 
+    @lru_cache(maxsize=65_536)  # the next chunk holds much the same days
     def convert(text: str) -> Reading:
         day = style.read(text)
         if isinstance(day, date):
