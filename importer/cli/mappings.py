@@ -209,7 +209,7 @@ def _tell_findings(document: Mapping, left: tuple[str, ...], worth: tuple[str, .
     for title, findings in (("To do", left), ("Worth a second look", worth)):
         if findings:
             _write(f"{title}:", *(f"  {finding}" for finding in findings), "")
-    verdict = "is right, apart from what is to do" if left else "is right"
+    verdict = "is right in itself, apart from what is to do" if left else "is right in itself"
     _write(f"{document.path.name} {verdict}.")
 
 

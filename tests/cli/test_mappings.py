@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
+from importer.pipeline.blank import excel_date
 from importer.report.template import VERSION
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
@@ -286,3 +287,19 @@ def test_no_template_while_columns_are_to_be_chosen(folder: Path, typed: Type) -
     path = written(folder, MAPPING.replace("<EMPL ID>", "<?>"))
     assert typed("mapping", "template", path, "-o", "t.xlsx").exit == Exit.USAGE
     assert not (folder / "t.xlsx").exists()
+
+
+@pytest.mark.parametrize(
+    ("order", "shown"),
+    [
+        ("", "yyyy-mm-dd"),
+        ("dmy", "dd/mm/yyyy"),
+        ("%d.%m.%y", "dd.mm.yy"),
+        ("%B %d, %Y", "mmmm dd, yyyy"),
+        ("%dx%m/%Y", "dd\\xmm/yyyy"),
+        ("%j/%Y", "yyyy-mm-dd"),
+    ],
+)
+def test_dates_are_shown_as_the_mapping_reads_them(order: str, shown: str) -> None:
+    """A day of the year has no format; such a date is shown in the form that every column takes."""
+    assert excel_date(order) == shown
