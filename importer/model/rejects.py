@@ -21,6 +21,9 @@ something is wrong. A person takes these words away when the cells are where the
 
 UNEVEN_ADVICE = "Put each value under its heading, then delete the words behind the row's number."
 
+NOT_KEPT = "(not kept)"
+"""Stands for a password, which no file of a run holds; it must be typed again or cleared."""
+
 _ROW = re.compile(rf"([0-9]{{1,9}})\s*({'|'.join(UNEVEN.values())})?", re.IGNORECASE)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Severity
 from importer.model.plan import Fate
+from importer.model.rejects import NOT_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 SAMPLES = 3
 """How many values of a column are shown beside what it was matched with."""
+
+
+PASSWORD = "password"  # noqa: S105  a field's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,26 @@ class Material:
         What stands in a column that no rule uses is not sent, so it holds nothing back.
         """
         used = {use.place for use in self.compiled.uses}
+        secret = {self.roster.places[position] for position in self.passwords()}
         return (
-            problem
+            problem if secret.isdisjoint(problem.places) else replace(problem, value="")
             for problem in problems
             if not problem.places or not used.isdisjoint(problem.places)
         )
+
+    def cells(self, chunk: Chunk, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Those of the rows that the chunk has, as they came, without their passwords."""
+        taken = chunk.frame.index.isin(list(rows))
+        cells = chunk.frame.to_numpy()[taken]
+        for position in self.passwords():
+            column = cells[:, position]
+            column[column != ""] = NOT_KEPT
+        return zip(chunk.frame.index[taken].tolist(), map(tuple, cells.tolist()), strict=True)
+
+    def passwords(self) -> tuple[int, ...]:
+        """The positions of the columns that hold passwords, which are kept nowhere."""
+        secret = {use.place for use in self.compiled.uses if PASSWORD in use.labels}
+        return tuple(n for n, place in enumerate(self.roster.places) if place in secret)
 
 
 def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Material:
@@ -93,7 +112,7 @@ def examine(material: Material, ledger: Ledger) -> dict[int, Fate]:
             tally.add(chain(came, candidates.problems, found))
             twins.add(candidates)
             # what is known to come back is kept at once, so that it need not be read again
-            ledger.add_cells(_cells(chunk, tally.held))
+            ledger.add_cells(material.cells(chunk, tally.held))
             samples = samples or _samples(chunk)
         tally.add(twins.problems())
     tally.add(material.roster.notices)
@@ -138,14 +157,7 @@ def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> Non
     missing = set(rows) - ledger.rows_with_cells()
     if missing:
         for chunk in material.roster.chunks_with(missing):
-            ledger.add_cells(_cells(chunk, missing))
-
-
-def _cells(chunk: Chunk, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Those of the rows that the chunk has, as they came."""
-    taken = chunk.frame.index.isin(list(rows))
-    cells = chunk.frame.to_numpy()[taken].tolist()
-    return zip(chunk.frame.index[taken].tolist(), map(tuple, cells), strict=True)
+            ledger.add_cells(material.cells(chunk, missing))
 
 
 def _samples(chunk: Chunk) -> tuple[tuple[str, ...], ...]:
@@ -161,8 +173,10 @@ def _uses(material: Material, samples: tuple[tuple[str, ...], ...]) -> Iterator[
     from importer.model.run import ColumnUse
 
     used = {use.place: use for use in material.compiled.uses}
+    passwords = material.passwords()
     for position, place in enumerate(material.roster.places):
         use = used.get(place)
-        values = samples[position] if position < len(samples) else ()
+        shown = position < len(samples) and position not in passwords
+        values = samples[position] if shown else ()
         labels, how = (use.labels, use.how) if use else ((), "")
         yield ColumnUse(place.letter, place.heading, labels, how, values)

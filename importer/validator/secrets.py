@@ -9,6 +9,7 @@ from importer.model.catalogue import Code
 from importer.model.names import folded
 from importer.model.policy import AccountType
 from importer.model.problem import Problem
+from importer.model.rejects import NOT_KEPT
 from importer.validator.columns import Finding, Table
 
 _PIN = re.compile(r"[0-9]{4}")
@@ -56,6 +57,8 @@ def _unfit(password: str, parts: list[str], *, internal: bool) -> str:
     """Why Alma would not take the password of a person with this identifier and these names."""
     if not internal:
         return "an External patron has no password in Alma"
+    if password == NOT_KEPT:
+        return "the password was not kept with the rejected row and must be typed again"
     if len(password) < _SHORTEST:
         return f"the password has less than {_SHORTEST} characters"
     if password.casefold() in _COMMON:
