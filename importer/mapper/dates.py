@@ -23,6 +23,9 @@ _MIDNIGHT = re.compile(r"[T ](?:00?:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)Z?", r
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _THREE = re.compile(r"([0-9]{1,4})([-/. ])([0-9]{1,2})\2([0-9]{1,4})")
 _EIGHT = re.compile(r"[0-9]{8}")
+_SEVEN = re.compile(r"[0-9]{7}")
+_RUN_TOGETHER = re.compile(r"%[dmyYj]%[dmyYj]")
+_DIGITS = {"d": 2, "m": 2, "y": 2, "Y": 4, "j": 3}
 _NAMED = re.compile(
     r"(?:([0-9]{1,2})[-/. ]+([a-z]{3,9})|([a-z]{3,9})[-/. ]+([0-9]{1,2}))\.?,?[-/. ]+"
     r"([0-9]{4}|[0-9]{2})",
@@ -101,6 +104,8 @@ class Style:
             return self._serial(int(text))
         if three := _THREE.fullmatch(text):
             return self._by_order(three[1], three[3], three[4])
+        if _SEVEN.fullmatch(text) and self.order in {"mdy", "dmy"}:
+            text = f"0{text}"  # a number has no zero in front
         if _EIGHT.fullmatch(text):
             return self._eight(text)
         if named := _NAMED.fullmatch(text):
@@ -108,6 +113,8 @@ class Style:
         return Unread.UNKNOWN
 
     def _by_pattern(self, text: str) -> date | Unread:
+        if _RUN_TOGETHER.search(self.order):
+            text = _whole(text, self.order)
         try:
             found = datetime.strptime(text, self.order).date()  # noqa: DTZ007  a date has no zone
         except ValueError:
@@ -172,6 +179,23 @@ class Style:
 
     def _century(self, year: int) -> int:
         return (2000 if year < (self.pivot or 0) else 1900) + year
+
+
+def _whole(text: str, pattern: str) -> str:
+    """The text, if every part of the pattern has its full number of digits in it; else blank.
+
+    Where no sign stands between two parts, 1121980 would read as 11/2/1980 as well as 01/12/1980.
+    A number has lost the zero in front, which is put back.
+    """
+    parts = re.split(r"%(.)", pattern)
+    digits = [
+        f"[0-9]{{{_DIGITS[letter]}}}" if letter in _DIGITS else ".+" for letter in parts[1::2]
+    ]
+    shape = "".join(
+        re.escape(literal) + part for literal, part in zip(parts[::2], [*digits, ""], strict=True)
+    )
+    numbers = (text, f"0{text}") if pattern[1:2] in {"d", "m"} else (text,)
+    return next((number for number in numbers if re.fullmatch(shape, number)), "")
 
 
 def _day(year: int, month: int, day: int) -> date | Unread:
