@@ -46,10 +46,15 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Dry run, offline: read, map and check every row; write a report and the rejects."""
+    from importer.cli.progress import progress
     from importer.ledger.summary import summarise
     from importer.pipeline.checking import check as check_roster
 
-    with check_roster(_order(roster, mapping, output, codes)) as ledger:
+    with progress("Checking") as advance:
+        checked = check_roster(
+            _order(roster, mapping, output, codes), lambda rows: advance(rows, 0, "")
+        )
+    with checked as ledger:
         return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
 
 
@@ -79,7 +84,7 @@ def plan(
         order = replace(
             _order(roster, mapping, output, codes), mirrors=FOLDER, refresh=not no_refresh
         )
-        with progress("Comparing with Alma") as advance:
+        with progress("Planning") as advance:
             return await plan_roster(
                 order,
                 alma,

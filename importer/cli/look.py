@@ -88,6 +88,7 @@ def show(
     run: Run,
     row: Annotated[int, typer.Argument(help="The row, as the spreadsheet program counts.")],
     show_values: ShowValues = False,
+    as_json: Json = False,
 ) -> int:
     """The life of one row: its problems, what was planned, what was sent, what came of it."""
     from importer.ledger.journal import history
@@ -124,14 +125,17 @@ def show(
             detail = f"({entry.detail[:12]})" if entry.event == State.INTENT else entry.detail[:80]
             words = f"{entry.event}  {detail}".rstrip()
             lines.append(f"{time}  {entry.operator}  {words}")
-    for line in lines:
-        sys.stdout.write(printable(line) + "\n")
+    lines = [printable(line) for line in lines]
+    if as_json:
+        lines = [json.dumps({"run": run, "row": row, "life": lines})]
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return Exit.DONE
 
 
 def purge(
     older_than: Annotated[str, typer.Option(help="An age in days, such as 30d.")],
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; otherwise only list.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Remove old runs, which hold personal data. Without --yes it only says which."""
     found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
@@ -147,7 +151,10 @@ def purge(
     for folder in old:
         if yes:
             _remove(folder)
-        sys.stdout.write(f"{folder}\n")
+        if not as_json:
+            sys.stdout.write(f"{folder}\n")
+    if as_json:
+        sys.stdout.write(json.dumps({"runs": list(map(str, old)), "removed": yes}) + "\n")
     what = "removed" if yes else "would be removed; say --yes to remove them"
     say(f"{len(old)} runs {what}.")
     return Exit.DONE

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +61,7 @@ def fetch(file: File = None) -> int:
 def show_codes(
     table: Annotated[str, typer.Argument(help="A table's name; default: list them.")] = "",
     file: File = None,
+    as_json: Json = False,
 ) -> int:
     """Show the saved tables, or one of them."""
     from importer.cli.alma import saved_codes
@@ -67,19 +70,22 @@ def show_codes(
     if not tables.tables:
         msg = "No code tables are saved here. `importer codes fetch` reads them from Alma."
         raise UsageError(msg)
-    if not table:
+    if table and table not in tables.tables:
+        msg = f"There is no table {table}; there are {', '.join(tables.tables)}."
+        raise UsageError(msg)
+    if as_json:
+        chosen = {table: tables.tables[table]} if table else tables.tables
+        told = {name: [asdict(row) for row in part] for name, part in chosen.items()}
+        sys.stdout.write(json.dumps({"institution": tables.institution, "tables": told}) + "\n")
+    elif not table:
         day = f", read on {tables.fetched}" if tables.fetched else ""
         say(f"{tables.institution or 'Code tables'}{day}")
         for name, rows in tables.tables.items():
             sys.stdout.write(f"{name}: {len(rows)}\n")
-        return Exit.DONE
-    known = tables.known(table)
-    if known is None:
-        msg = f"There is no table {table}; there are {', '.join(tables.tables)}."
-        raise UsageError(msg)
-    for row in known.values():
-        disabled = "" if row.enabled else "  (disabled)"
-        sys.stdout.write(printable(f"{row.code}  {row.description}{disabled}") + "\n")
+    else:
+        for row in tables.tables[table]:
+            disabled = "" if row.enabled else "  (disabled)"
+            sys.stdout.write(printable(f"{row.code}  {row.description}{disabled}") + "\n")
     return Exit.DONE
 
 
@@ -108,8 +114,6 @@ def doctor(as_json: Json = False) -> int:
     if code is Exit.DONE and any(finding.state is State.BAD for finding in findings):
         code = Exit.ACCESS
     if as_json:
-        import json
-
         rows = [
             {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
             for f in findings

@@ -13,7 +13,7 @@ INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
 
 Advance = Callable[[int, int, str], None]
-"""Hears how many of how many are done, and a note, such as a wait that Alma asked for."""
+"""Hears how many are done, of how many (0: not known), and a note, such as a wait."""
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def _bar(what: str) -> Iterator[Advance]:
         task = bar.add_task(what, total=None, note="")
 
         def advance(done: int, of: int, note: str) -> None:
-            bar.update(task, completed=done, total=of, note=note)
+            bar.update(task, completed=done, total=of or None, note=note)
 
         yield advance
 
@@ -62,7 +62,8 @@ def _lines(what: str) -> Iterator[Advance]:
             return
         said = now
         rate = done / (now - began)
-        left = f", about {(of - done) / rate:,.0f} s left" if rate else ""
-        say(f"{what}: {done:,} of {of:,} ({rate:.1f} a second{left}) {note}".rstrip())
+        left = f", about {(of - done) / rate:,.0f} s left" if rate and of else ""
+        whole = f" of {of:,}" if of else ""
+        say(f"{what}: {done:,}{whole} ({rate:.1f} a second{left}) {note}".rstrip())
 
     yield advance

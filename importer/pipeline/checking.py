@@ -6,26 +6,33 @@ from typing import TYPE_CHECKING
 
 from importer.model.plan import Fate
 from importer.model.run import RunFacts
-from importer.pipeline.front import examine, keep_cells, prepare
+from importer.pipeline.front import examine, keep_cells, prepare, quiet
 from importer.pipeline.runs import mapping_facts, new_run, roster_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from importer.ledger.ledger import Ledger
     from importer.pipeline.front import Material
     from importer.pipeline.order import Order
 
 
-def check(order: Order) -> Ledger:
-    """The ledger of a dry run. Raises RosterError, MappingError, UsageError, LedgerError."""
+def check(order: Order, tell: Callable[[int], None] = quiet) -> Ledger:
+    """The ledger of a dry run; `tell` hears how many rows are done.
+
+    Raises RosterError, MappingError, UsageError, LedgerError.
+    """
     material = prepare(order.roster, order.mapping, order.codes, order.now.date())
     with new_run(order) as ledger:
-        check_into(ledger, material, order)
+        check_into(ledger, material, order, tell)
     return ledger
 
 
-def check_into(ledger: Ledger, material: Material, order: Order) -> dict[int, Fate]:
+def check_into(
+    ledger: Ledger, material: Material, order: Order, tell: Callable[[int], None] = quiet
+) -> dict[int, Fate]:
     """Check every row and write the whole run down; each row's fate, in row order."""
-    fates = examine(material, ledger)
+    fates = examine(material, ledger, tell)
     ledger.add_rows(fates.items())
     back = {row for row, fate in fates.items() if fate in {Fate.REJECTED, Fate.REVIEW}}
     keep_cells(material, ledger, back)

@@ -11,7 +11,7 @@ from importer.model.plan import Fate
 from importer.model.rejects import NOT_KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import date
     from pathlib import Path
 
@@ -91,8 +91,17 @@ def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Mate
     return Material(document, opened, compiled, codes, today)
 
 
-def examine(material: Material, ledger: Ledger) -> dict[int, Fate]:
-    """Check every row; the problems go into the ledger, the fates come back in row order."""
+def quiet(_: int) -> None:
+    """Where nobody wants to hear how far it has come."""
+
+
+def examine(
+    material: Material, ledger: Ledger, tell: Callable[[int], None] = quiet
+) -> dict[int, Fate]:
+    """Check every row; the problems go into the ledger, the fates come back in row order.
+
+    `tell` hears how many rows are done, chunk by chunk.
+    """
     from importer.loader.collector import paused
     from importer.validator.check import check
     from importer.validator.twins import Twins
@@ -114,6 +123,7 @@ def examine(material: Material, ledger: Ledger) -> dict[int, Fate]:
             # what is known to come back is kept at once, so that it need not be read again
             ledger.add_cells(material.cells(chunk, tally.held))
             samples = samples or _samples(chunk)
+            tell(len(fates))
         tally.add(twins.problems())
     tally.add(material.roster.notices)
     for row, fate in tally.held.items():

@@ -53,7 +53,7 @@ async def plan(
     """
     material = prepare(order.roster, order.mapping, order.codes, order.now.date())
     with new_run(order) as ledger:
-        fates = examine(material, ledger)
+        fates = examine(material, ledger, lambda rows: tell(rows, 0))
         institution = await alma.general()
         memory = Memory.of(institution)
         fates = memory.ease(material, ledger, fates)

@@ -126,3 +126,15 @@ def test_the_sandbox_lists_what_is_uncertain(typed: Type) -> None:
 def test_a_sandbox_that_cannot_be(typed: Type, arguments: tuple[str, str]) -> None:
     """Settings of the sandbox that make no sense: exit 2."""
     assert typed("sandbox", *arguments).exit == Exit.USAGE
+
+
+def test_codes_for_machines(typed: Type, sandbox: Sandbox) -> None:
+    """`codes show --json` gives the rows of one table, or of all."""
+    typed("codes", "fetch")
+    one = typed("codes", "show", "UserGroups", "--json").summary["tables"]
+    everything = typed("codes", "show", "--json").summary["tables"]
+    assert isinstance(one, dict)
+    assert isinstance(everything, dict)
+    assert list(one) == ["UserGroups"]
+    assert one["UserGroups"] == everything["UserGroups"]
+    assert {"code": "COMM", "description": "Community", "enabled": True} in one["UserGroups"]

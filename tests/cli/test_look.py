@@ -1,0 +1,87 @@
+"""The commands that look back: report, runs, show, purge."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.pipeline.runs import MAPPINGS, SAMPLES
+
+COMMUNITY = MAPPINGS / "community.yaml"
+PATRONS = SAMPLES / "community-patrons.csv"
+
+
+def test_reports_can_be_made_again(folder: Path, typed: Type) -> None:
+    """With the reports gone, `report` makes them again from the ledger, byte for byte."""
+    typed("check", PATRONS, "-m", COMMUNITY, "-o", "run")
+    names = ("summary.json", "problems.csv", "rejects.csv", "rejects.xlsx", "report.html")
+    before = {name: (folder / "run" / name).read_bytes() for name in names}
+    for name in names:
+        (folder / "run" / name).unlink()
+    typed("report", "run")
+    assert {name: (folder / "run" / name).read_bytes() for name in names} == before
+
+
+def test_runs_are_listed_with_who_and_what(typed: Type, sandbox: Sandbox) -> None:
+    """`runs` tells each run's roster, mapping, operator, counts, and that nobody edited it."""
+    typed("check", PATRONS, "-m", COMMUNITY)
+    run = typed("plan", PATRONS, "-m", COMMUNITY, "--json").summary["run"]
+    typed("apply", str(run))
+    checked, applied = json.loads(typed("runs", "--json").out)
+    assert (checked["command"], checked["applied"]) == ("check", False)
+    assert (applied["command"], applied["applied"]) == ("plan", True)
+    assert applied["roster"] == "community-patrons.csv"
+    assert applied["operator"]
+    assert applied["summary"]["created"] == applied["summary"]["create"]
+    assert applied["history_intact"]
+
+
+def test_an_edited_history_is_noticed(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Somebody who edits the history is found out."""
+    run = str(typed("plan", PATRONS, "-m", COMMUNITY, "--json").summary["run"])
+    typed("apply", run)
+    with sqlite3.connect(folder / run / "ledger.sqlite") as connection:
+        connection.execute("UPDATE entries SET operator = 'somebody else' WHERE id = 2")
+    connection.close()
+    assert not json.loads(typed("runs", "--json").out)[0]["history_intact"]
+    assert "CHANGED BY HAND" in typed("runs").out
+
+
+def test_the_life_of_a_row(typed: Type, sandbox: Sandbox) -> None:
+    """`show` tells what was planned for a row and what came of it; an unknown row is told."""
+    typed("plan", PATRONS, "-m", COMMUNITY, "-o", "run")
+    typed("apply", "run")
+    told = typed("show", "run", "2")
+    assert "created" in told.out
+    assert "intent" in told.out
+    assert "missing-value" in typed("show", "run", "6").out
+    machine = typed("show", "run", "2", "--json").summary
+    assert machine["row"] == 2
+    assert typed("show", "run", "9999").exit == Exit.USAGE
+
+
+def test_old_runs_are_purged_only_when_told(folder: Path, typed: Type) -> None:
+    """Without --yes `purge` only lists; with it the folders are gone; young runs stay."""
+    typed("check", PATRONS, "-m", COMMUNITY)
+    assert typed("purge", "--older-than", "30d", "--json").summary["runs"] == []
+    listed = typed("purge", "--older-than", "0d", "--json").summary
+    assert (len(list((folder / "runs").iterdir())), listed["removed"]) == (1, False)
+    assert typed("purge", "--older-than", "0d", "--yes").exit == Exit.DONE
+    assert list((folder / "runs").iterdir()) == []
+    assert typed("purge", "--older-than", "soon").exit == Exit.USAGE
+
+
+def test_a_damaged_ledger_is_told(folder: Path, typed: Type) -> None:
+    """A ledger that is no ledger any more: one sentence, exit 2."""
+    typed("check", PATRONS, "-m", COMMUNITY, "-o", "run")
+    for beside in ("-wal", "-shm"):
+        (folder / "run" / f"ledger.sqlite{beside}").unlink(missing_ok=True)
+    (folder / "run" / "ledger.sqlite").write_bytes(os.urandom(4096))
+    assert typed("report", "run").exit == Exit.USAGE
+    shutil.rmtree(folder / "run")
+    assert typed("report", "run").exit == Exit.USAGE
