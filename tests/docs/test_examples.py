@@ -18,6 +18,9 @@ from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench
 
 PAGE = DOCS / "reference" / "mapping.md"
+FILES = {"campuses.csv": next(block for block in blocks(PAGE) if block.language == "csv").text}
+"""The files beside a mapping that the page shows."""
+
 EXAMPLES = [block for block in blocks(PAGE) if block.language == "yaml"]
 TOP = {field.alias or key for key, field in MappingFile.model_fields.items()}
 
@@ -50,6 +53,12 @@ def _does(block: Block) -> bool:
 
 def _id(block: Block) -> str:
     return " ".join(block.text.split())[:60]
+
+
+@pytest.fixture(autouse=True)
+def _beside(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, "utf-8")
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=_id)
