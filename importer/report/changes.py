@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from importer.model.plan import Change, ChangeKind
 from importer.report.masking import shown
-from importer.report.sentences import field_name
+from importer.report.sentences import field_name, part_name
 from importer.report.wording import number, row_numbers, rows
 
 MOST_LINES = 200
@@ -17,6 +17,7 @@ MOST_LINES = 200
 class Difference:
     """What Alma has and what it will have, and the rows for which that is so."""
 
+    part: str
     field: str
     path: str
     old: str
@@ -33,6 +34,11 @@ class Differences:
     total: str
     lines: tuple[Difference, ...]
     more: int
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts of the record that are listed."""
+        return frozenset(line.part for line in self.lines)
 
 
 @dataclass(slots=True)
@@ -61,7 +67,9 @@ class Changes:
         found = [(key, found) for key, found in self.found.items() if key[0] is kind]
         found.sort(key=lambda item: (-len(item[1]), item[1][0], item[0]))
         lines = tuple(
-            Difference(field_name(path), path, old, new, rows(len(at)), row_numbers(at))
+            Difference(
+                part_name(path), field_name(path), path, old, new, rows(len(at)), row_numbers(at)
+            )
             for (_, path, old, new), at in found[:MOST_LINES]
         )
         total = sum(len(at) for _, at in found)

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from importer.model.plan import Result
 from importer.report.story import tell
 from importer.report.visible import visible
-from importer.report.wording import CHANGES, RESULTS, SEVERITIES, number, row_numbers, rows
+from importer.report.wording import GROUPS, RESULTS, SEVERITIES, number, row_numbers, rows
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
@@ -62,7 +62,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "about": _ABOUT,
-        "changes": CHANGES,
+        "groups": GROUPS,
         "results": RESULTS,
         "severities": SEVERITIES,
         "whys": _WHYS,

@@ -28,10 +28,19 @@ def sentence(problem: Problem, *, show_values: bool) -> str:
     return text[:1].upper() + text[1:]
 
 
+def part_name(path: str) -> str:
+    """The part of a record in words: every field of `contact_info.email[work]` is of `Email`."""
+    return _words(path.partition("[")[0].rpartition(".")[2])
+
+
 def field_name(path: str) -> str:
     """A field in words: `user_group` is `User group`, `contact_info.email[work]` `Email (work)`."""
     head, _, rest = path.partition("[")
     kind, _, tail = rest.partition("]")
-    name = (tail.lstrip(".") or head.rpartition(".")[2]).replace("_", " ")
-    name = name[:1].upper() + name[1:]
+    name = _words(tail.lstrip(".") or head.rpartition(".")[2])
     return f"{name} ({kind})" if kind else name
+
+
+def _words(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]

@@ -15,7 +15,15 @@ from importer.report.changes import Changes, Differences
 from importer.report.facts import Fact, told_facts
 from importer.report.masking import mask_all
 from importer.report.outcomes import Outcome, Outcomes
-from importer.report.wording import NextStep, Tally, effort, next_step, sentences_of, tallies
+from importer.report.wording import (
+    Group,
+    NextStep,
+    Tally,
+    effort,
+    next_step,
+    sentences_of,
+    tallies,
+)
 from importer.report.writing import told_writing
 
 if TYPE_CHECKING:
@@ -71,6 +79,23 @@ class Story:
     files: tuple[str, ...]
     facts: tuple[Fact, ...]
     show_values: bool
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """What the plan does, in the page's order."""
+        acts = ((Act.CREATE, self.creates), (Act.DELETE, self.deletes))
+        done = (act for act, of_rows in acts if of_rows)
+        return (*done, *(found.kind for found in self.differences))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the record that differ, by which the differences are filtered."""
+        return tuple(sorted(frozenset().union(*(found.parts for found in self.differences))))
+
+    def listed(self, group: Group, part: str) -> bool:
+        """Whether something of the group is on the page when only that part is shown."""
+        found = next((found for found in self.differences if found.kind is group), None)
+        return found is not None and (part in found.parts or found.more > 0)
 
 
 def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_values: bool) -> Story:

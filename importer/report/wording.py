@@ -45,7 +45,12 @@ SEVERITIES: dict[Severity, str] = {
     Severity.REPAIRED: "Repaired for you",
 }
 
-CHANGES: dict[ChangeKind, str] = {
+Group = Act | ChangeKind
+"""What the page lists together: what is done to whole records, and how their fields differ."""
+
+GROUPS: dict[Group, str] = {
+    Act.CREATE: "Created",
+    Act.DELETE: "Deleted for good",
     ChangeKind.REMOVE: "Removed from Alma",
     ChangeKind.REPLACE: "Replaced",
     ChangeKind.ADD: "Added",

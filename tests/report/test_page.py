@@ -52,6 +52,7 @@ class Outline(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
+        self.names: list[str] = []
         self.open: list[str] = []
         self.feed(text)
         self.close()
@@ -70,6 +71,13 @@ class Outline(HTMLParser):
         """Keep what people read."""
         if "style" not in self.open:
             self.words.append(data)
+        if self.open[-1:] == ["title"]:
+            self.names.append(data)
+
+    @property
+    def title(self) -> str:
+        """The page's name."""
+        return self.names[0]
 
     @property
     def text(self) -> str:
@@ -237,16 +245,99 @@ def test_a_hostile_code_in_a_problem_is_only_text(keep: Keep) -> None:
     assert "<i>" not in page(keep(run))
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
-def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep, tmp_path: Path) -> None:
-    """In a real browser the page is what it says, and the title is still ours."""
-    ledger = keep(building.hostile("<script>document.title='gone'</script><img src=x>"))
-    path = write_all(ledger, summarise(ledger))[-1]
+def in_chromium(path: Path) -> str:
+    """The page as a real browser holds it once it is loaded."""
     command = [
         "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
         "--no-first-run", "--disable-background-networking", "--disable-component-update",
-        "--disable-sync", f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", path.as_uri(),
+        "--disable-sync", f"--user-data-dir={path.parent / 'browser'}", "--dump-dom", path.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert "<title>Check: The one row is not ready.</title>" in done.stdout
-    assert "<img" not in done.stdout
+    return done.stdout
+
+
+needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+
+
+@needs_chromium
+def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep) -> None:
+    """In a real browser the page is what it says, and the title is still ours."""
+    ledger = keep(building.hostile("<script>document.title='gone'</script><img src=x>"))
+    loaded = in_chromium(write_all(ledger, summarise(ledger))[-1])
+    assert "<title>Check: The one row is not ready.</title>" in loaded
+    assert "<img" not in loaded
+
+
+def test_the_differences_have_filters_with_names(keep: Keep) -> None:
+    """Each choice is a radio button with a label, in a named group, and all are shown at first."""
+    outline = Outline(page(keep(building.planned())))
+    buttons = outline.all("input")
+    assert {button["type"] for button in buttons} == {"radio"}
+    assert [button["id"] for button in buttons if "checked" in button] == ["kind-all", "part-all"]
+    assert len(outline.all("label")) == len(buttons)
+    assert len(outline.all("legend")) == len(outline.all("fieldset")) == 2
+    assert "All Created Removed from Alma Replaced Added" in outline.text
+    assert "All Birth date Email Phone User group" in outline.text
+
+
+def test_filters_hide_nothing_on_paper(keep: Keep) -> None:
+    """What a choice hides stands under a condition that holds for screens alone."""
+    text = page(keep(building.planned()))
+    everywhere, screen = text.split("</style>")[0].split("@media screen {")
+    assert ":has(#" in screen
+    assert ":has(#" not in everywhere
+    assert screen.count("{") + 1 == screen.count("}")
+
+
+def test_there_are_no_filters_where_nothing_can_be_chosen(keep: Keep) -> None:
+    """One list of one part of the record, or only new patrons, needs none."""
+    run = building.planned()
+    run.steps = run.steps[:4]
+    assert not Outline(page(keep(run))).all("input")
+
+
+CHOOSE = r"""
+<script>
+const chosen = ids => {
+  for (const id of ["kind-all", "part-all", ...ids]) document.getElementById(id).click();
+  const seen = [...document.querySelectorAll("#changes :is(.group, tbody tr, .none)")]
+    .filter(found => found.checkVisibility())
+    .map(found => found.querySelector(":scope > h3, :scope > th code") ?? found);
+  return seen.map(found => found.firstChild.textContent.trim()).join(", ");
+};
+document.title = [...document.querySelectorAll("#changes input")]
+  .map(({id}) => `${id}: ${chosen([id])}`)
+  .concat(`both: ${chosen(["kind-remove", "part-4"])}`, `clash: ${chosen(["kind-add", "part-1"])}`)
+  .join("\n");
+</script>
+"""
+"""Tries each filter, and two together; the title tells which headings and fields can be seen."""
+
+ALL = (
+    "Created, Removed from Alma, contact_info.phone[home], Replaced, user_group, birth_date, "
+    "Added, contact_info.email[work]"
+)
+SEEN = {
+    "kind-all": ALL,
+    "kind-create": "Created",
+    "kind-remove": "Removed from Alma, contact_info.phone[home]",
+    "kind-replace": "Replaced, user_group, birth_date",
+    "kind-add": "Added, contact_info.email[work]",
+    "part-all": ALL,
+    "part-1": "Replaced, birth_date",
+    "part-2": "Added, contact_info.email[work]",
+    "part-3": "Removed from Alma, contact_info.phone[home]",
+    "part-4": "Replaced, user_group",
+    "both": "No listed difference is of both choices.",
+    "clash": "No listed difference is of both choices.",
+}
+
+
+@needs_chromium
+def test_a_filter_hides_the_other_differences(keep: Keep, tmp_path: Path) -> None:
+    """In a real browser a choice leaves what is of it, and choices that clash leave a sentence."""
+    text = page(keep(building.planned()))
+    tried = re.sub("<meta http-equiv=[^>]*>", "", text).replace("</body>", f"{CHOOSE}</body>")
+    (tmp_path / "tried.html").write_text(tried, encoding="utf-8")
+    title = Outline(in_chromium(tmp_path / "tried.html")).title
+    assert dict(line.split(": ") for line in title.splitlines()) == SEEN
