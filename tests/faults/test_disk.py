@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 
 from importer.errors import Exit
-from tests.faults.ground import Ground
+from tests.faults.ground import ROWS, Ground
+from tests.faults.test_kills import tell
 
 STRIDE = 17
 """The short form lets every seventeenth write fail, the long form every one."""
@@ -49,7 +50,9 @@ def test_a_write_fails(ground: Ground, tmp_path: Path, fails: Literal["full", "i
 @pytest.mark.parametrize("fails", ["full", "io"])
 def test_each_write_fails(ground: Ground, tmp_path: Path, fails: Literal["full", "io"]) -> None:
     """The n-th write, for every n."""
-    assert _loop(ground, tmp_path, fails, 1) > 100
+    writes = _loop(ground, tmp_path, fails, 1) - 1
+    assert writes > 100
+    tell(f"every write, {fails}", failed=writes, rows=writes * ROWS)
 
 
 def test_reports_that_cannot_be_written_are_made_again(ground: Ground, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_killed_at_every_point(ground: Ground, tmp_path: Path, in_flight: int) -
     count = len(_points(ground, tmp_path / "points"))
     for point in range(1, count + 1):
         _killed_at(ground, tmp_path / str(point), point, in_flight)
-    _tell("every point", kills=count, rows=count * ROWS)
+    tell("every point", kills=count, rows=count * ROWS)
 
 
 def _hunted(ground: Ground, folder: Path, dice: random.Random) -> int:
@@ -123,10 +123,10 @@ def test_killed_at_random_all_night(ground: Ground, tmp_path: Path) -> None:
     seed = int(os.environ.get("HUNT_SEED") or time.time_ns() % 10**6)
     wanted = int(os.environ.get("HUNT_KILLS") or 5000)
     kills, lives = _hunt(ground, tmp_path, seed, wanted)
-    _tell("at random", kills=kills, lives=lives, rows=lives * ROWS, seed=seed)
+    tell("at random", kills=kills, lives=lives, rows=lives * ROWS, seed=seed)
 
 
-def _tell(what: str, **figures: int) -> None:
+def tell(what: str, **figures: int) -> None:
     """Leave the figures of a long form where `docs/explanation/proof.md` says."""
     kept = ROOT / "build" / "hunt.jsonl"
     kept.parent.mkdir(exist_ok=True)
