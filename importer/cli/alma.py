@@ -87,4 +87,6 @@ class Stopping:
             yield
         finally:
             for kind, handler in before.items():
-                signal.signal(kind, handler)
+                # Asked to stop at once, all that is left is to write down how it stands, which
+                # takes a moment and is not to be cut off by one more Ctrl-C.
+                signal.signal(kind, signal.SIG_IGN if self.at_once else handler)

@@ -126,6 +126,19 @@ class Mapping:
 
 def load(path: Path) -> Mapping:
     """The mapping of a file. Raises MappingError with every finding, each with its line and key."""
+    mapping, findings = examine(path)
+    if mapping is None or findings:
+        raise MappingError(findings)
+    return mapping
+
+
+def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
+    """The mapping of a file, or what is right of it, and every finding against it.
+
+    What is right can still be held against a roster's headings, so that a person learns of all
+    at once; None where too little is left for that. Raises MappingError where there is no file, or
+    none that can be read at all.
+    """
     if not path.is_file():
         msg = f"{path.name}: there is no such file; name a mapping file, such as community.yaml"
         raise MappingError((msg,))
@@ -133,17 +146,16 @@ def load(path: Path) -> Mapping:
     tree = extended.tree
     file, wrong = checked(tree)
     if file is None:
-        raise MappingError(in_order(tree, wrong))
+        return None, in_order(tree, wrong)
     scalars, entries = record.scalars(file), record.entries(file)
     rules = (*scalars, *(rule for entry in entries for rule in entry.fields))
     tables, contents, faults = _tables(file, path.parent, rules)
     missed = checks.findings(file, scalars, entries, tables)
     found = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
-    if found:
-        raise MappingError(in_order(tree, found))
-    return Mapping(
+    mapping = Mapping(
         path, _hash((*extended.contents, *contents)), file, tables, scalars, entries, tree
     )
+    return (None if faults else mapping), in_order(tree, found)
 
 
 def _tables(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from importer.errors import MappingError, RosterError
 from importer.model.catalogue import Severity
 from importer.model.plan import Fate
 from importer.model.rejects import NOT_KEPT
@@ -77,17 +78,29 @@ class Material:
 def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Material:
     """Read the mapping, open the roster, and bring the two together.
 
-    Raises MappingError or RosterError, with everything that is wrong.
+    Raises MappingError with everything that is wrong in the mapping, the headings that the roster
+    lacks included, or RosterError.
     """
     from importer.loader.read import read
     from importer.mapper.batch import RunVariables
     from importer.mapper.compile import compile_mapping
-    from importer.mapper.document import load
+    from importer.mapper.document import examine as read_mapping
 
-    document = load(mapping)
-    opened = read(roster, document.layout())
+    document, findings = read_mapping(mapping)
+    if document is None:
+        raise MappingError(findings)
+    try:
+        opened = read(roster, document.layout())
+    except RosterError as error:
+        raise MappingError(findings) if findings else error from None
     run = RunVariables(today, opened.source.path.name, opened.source.sheet)
-    compiled = compile_mapping(document, opened.places, run).settle(opened)
+    try:
+        compiled = compile_mapping(document, opened.places, run)
+    except MappingError as error:
+        raise MappingError((*findings, *error.findings)) from None
+    if findings:
+        raise MappingError(findings)
+    compiled = compiled.settle(opened)
     return Material(document, opened, compiled, codes, today)
 
 

@@ -69,6 +69,22 @@ def test_a_mapping_with_a_typing_error(folder: Path, typed: Type) -> None:
     assert nothing_left(folder)
 
 
+def test_everything_wrong_with_a_mapping_in_one_go(folder: Path, typed: Type) -> None:
+    """A wrong key and a heading that the roster lacks are told together, each with its line."""
+    text = COMMUNITY.read_text("utf-8")
+    wrong = folder / "wrong.yaml"
+    wrong.write_text(
+        text.replace("  middle_name:", "  midle_name:").replace("<DOB>", "<BOD>"), "utf-8"
+    )
+    got = typed("check", PATRONS, "-m", wrong)
+    assert got.exit == Exit.USAGE
+    places = [line for line in got.err.splitlines() if "wrong.yaml:" in line]
+    assert [("midle_name" in line, "BOD" in line) for line in places] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_no_key(
     folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
