@@ -209,6 +209,9 @@ def test_long_lists_are_cut_and_said_to_be(keep: Keep) -> None:
     assert text.count("Ask office") <= MOST_CAUSES
     assert f"And {2_000 + 3 - MOST_CAUSES:,} more causes; problems.csv" in outline.text
     assert f"And {7_900 + 2 - MOST_LINES:,} more differences" in outline.text
+    clash = "#changes:has(#kind-{}:checked):has(#part-1:checked) .none"
+    assert clash.format("add") in text
+    assert clash.format("replace") not in text  # what is cut may be of that part
 
 
 HOSTILE = (
