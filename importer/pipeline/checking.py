@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.model.plan import Fate
-from importer.model.run import RunFacts
 from importer.pipeline.front import examine, keep_cells, prepare, quiet
-from importer.pipeline.runs import mapping_facts, new_run, roster_facts
+from importer.pipeline.runs import new_run, run_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,16 +35,5 @@ def check_into(
     ledger.add_rows(fates.items())
     back = {row for row, fate in fates.items() if fate in {Fate.REJECTED, Fate.REVIEW}}
     keep_cells(material, ledger, back)
-    ledger.finish(
-        RunFacts(
-            command="check",
-            version=order.version,
-            started=order.now,
-            today=order.now.date(),
-            operator=order.operator,
-            roster=roster_facts(material),
-            mapping=mapping_facts(material),
-            codes_fetched=order.codes.fetched,
-        )
-    )
+    ledger.finish(run_facts("check", material, order))
     return fates

@@ -9,11 +9,11 @@ from importer.alma.spread import spread
 from importer.directory.found import Sought
 from importer.errors import UnavailableError
 from importer.model.plan import Create, Fate, Held, Update
-from importer.model.run import AlmaFacts, RunFacts
+from importer.model.run import AlmaFacts
 from importer.pipeline.front import Tally, examine, keep_cells, prepare
 from importer.pipeline.looking import looking
 from importer.pipeline.remembering import Memory
-from importer.pipeline.runs import mapping_facts, new_run, roster_facts
+from importer.pipeline.runs import new_run, run_facts
 from importer.planner.brakes import brakes
 from importer.planner.collisions import hold_collisions
 from importer.planner.decide import decide
@@ -77,24 +77,18 @@ async def plan(
         ledger.add_rows(fates.items())
         keep_cells(material, ledger, _kept(fates, steps))
         ledger.finish(
-            RunFacts(
-                command="plan",
-                version=order.version,
-                started=order.now,
-                today=order.now.date(),
-                operator=order.operator,
-                roster=roster_facts(material),
-                mapping=mapping_facts(material),
-                alma=AlmaFacts(
-                    base_url=alma.base_url,
-                    institution=institution.code,
-                    name=institution.name,
-                    environment=institution.environment,
-                ),
-                codes_fetched=order.codes.fetched,
-                directory=lookup.as_of,
-                rate=rate,
-                brakes=brakes(steps, material.mapping.brakes),
+            run_facts("plan", material, order).model_copy(
+                update={
+                    "alma": AlmaFacts(
+                        base_url=alma.base_url,
+                        institution=institution.code,
+                        name=institution.name,
+                        environment=institution.environment,
+                    ),
+                    "directory": lookup.as_of,
+                    "rate": rate,
+                    "brakes": brakes(steps, material.mapping.brakes),
+                }
             )
         )
     return ledger

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from importer.ledger.ledger import Ledger
-from importer.model.run import MappingFacts, RosterFacts
+from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.pipeline.folders import new_folder
 
 if TYPE_CHECKING:
@@ -61,4 +61,18 @@ def mapping_facts(material: Material) -> MappingFacts:
         name=mapping.name,
         title=mapping.title,
         account_type=mapping.account_type,
+    )
+
+
+def run_facts(command: Literal["check", "plan"], material: Material, order: Order) -> RunFacts:
+    """What is known of a run before Alma is asked."""
+    return RunFacts(
+        command=command,
+        version=order.version,
+        started=order.now,
+        today=order.now.date(),
+        operator=order.operator,
+        roster=roster_facts(material),
+        mapping=mapping_facts(material),
+        codes_fetched=order.codes.fetched,
     )
