@@ -66,11 +66,15 @@ def write_csv(path: Path, count: int) -> None:
         writer.writerows(rows(count))
 
 
-def write_xlsx(path: Path, count: int) -> None:
-    """The same as a workbook of text cells."""
+def write_xlsx(path: Path, count: int, *, inline: bool = False) -> None:
+    """The same as a workbook of text cells.
+
+    Texts are shared between cells, as Excel saves them; or `inline`, each in its own cell, as
+    many exporters write them.
+    """
     import xlsxwriter
 
-    with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+    with xlsxwriter.Workbook(path, {"constant_memory": inline}) as book:
         sheet = book.add_worksheet("Patrons")
         for at, row in enumerate((HEADINGS, *rows(count))):
             for column, text in enumerate(row):
