@@ -131,7 +131,8 @@ def line(title: str, done: list[Round]) -> str:
     ratio = median(one.check.seconds / one.read.seconds for one in done)
     near = median(one.near.seconds - one.check.seconds for one in done)
     peak = max(one.check.megabytes for one in done)
-    return f"| {title} | {read:.2f} s | {check:.2f} s | {ratio:.1f} × | {near:+.2f} s | {peak:.0f} MB |"
+    times = f"{read:.2f} s | {check:.2f} s | {ratio:.1f} × | {near:+.2f} s"
+    return f"| {title} | {times} | {peak:.0f} MB |"
 
 
 def table(largest: int) -> Iterator[str]:
