@@ -1,4 +1,4 @@
-"""The institution's code tables: fetched from Alma, kept in a file that people can edit and share.
+"""The file of the institution's code tables, which people can edit and share.
 
 {
 "fetched": "2026-08-20",
@@ -16,49 +16,15 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from importer.alma.spread import spread
 from importer.errors import UsageError
 from importer.model.codes import CodeRow, CodeTables
-from importer.model.fields import FIELDS
-
-if TYPE_CHECKING:
-    from importer.alma.client import Alma
 
 CAMPUSES = "Campuses"
 """Not a code table: Alma has no call for its campuses (contract 0.3), so people write them down."""
-
-LIBRARIES = "Libraries"
-"""Alma's libraries, by a call of their own."""
-
-TABLES: tuple[str, ...] = tuple(
-    sorted(({field.facts.table for field in FIELDS.values()} | {LIBRARIES}) - {"", CAMPUSES})
-)
-"""The tables that the record's fields refer to, as far as Alma gives them."""
-
-
-async def fetch(alma: Alma, tables: Iterable[str], today: date) -> CodeTables:
-    """The tables as Alma has them, a call each; one that Alma does not have is left out.
-
-    Raises AlmaError.
-    """
-    institution = await alma.general()
-
-    async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
-        if name == LIBRARIES:
-            return name, await alma.libraries()
-        return name, await alma.code_table(name)
-
-    found = {name: rows async for name, rows in spread(alma.governor, sorted(set(tables)), one)}
-    return CodeTables(
-        {name: rows for name, rows in sorted(found.items()) if rows is not None},
-        institution.code,
-        today,
-    )
 
 
 def read(path: Path) -> CodeTables:

@@ -6,18 +6,13 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from importer.cli.output import say
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
-    from importer.model.codes import CodeTables
     from importer.settings import Settings
-
-CODES = Path("codes.json")
-"""Where an institution's code tables are kept, unless another file is named."""
 
 T = TypeVar("T")
 
@@ -37,19 +32,6 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
             return await use(alma)
 
     return asyncio.run(main())
-
-
-def saved_codes(path: Path | None) -> CodeTables:
-    """The code tables of a file, or of `codes.json` if that is here, or none.
-
-    Raises UsageError where a file that was named is not there, or a file is wrong.
-    """
-    from importer.alma.codes import read
-    from importer.model.codes import NO_CODES
-
-    if path is None and not CODES.is_file():
-        return NO_CODES
-    return read(path or CODES)
 
 
 class Stopping:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from importer.cli.output import Json, ShowValues, conclude, now, operator, say
-from importer.model.policy import Brake
+from importer.cli.output import Json, ShowValues, conclude, now, operator, program, say
+from importer.model.brake import Brake
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
@@ -157,7 +156,7 @@ def convert(
 
 
 def _order(roster: Path, mapping: Path, output: Path | None, codes: Path | None) -> Order:
-    from importer.cli.alma import saved_codes
+    from importer.cli.codes import saved_codes
     from importer.pipeline.order import Order
 
     return Order(
@@ -167,5 +166,5 @@ def _order(roster: Path, mapping: Path, output: Path | None, codes: Path | None)
         folder=output,
         now=now(),
         operator=operator(),
-        version=version("alma-roster-importer"),
+        version=program(),
     )

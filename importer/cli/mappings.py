@@ -79,7 +79,7 @@ def check(
         _tell_findings(document, left, worth)
     trial: Trial | None = None
     if roster is not None:
-        from importer.cli.alma import saved_codes
+        from importer.cli.codes import saved_codes
         from importer.pipeline.trying import try_out
 
         trial = try_out(file, roster, saved_codes(codes), now().date())
@@ -129,7 +129,7 @@ def template(
     as_json: Json = False,
 ) -> int:
     """Make a blank roster to be filled in, with drop-downs and what is required."""
-    from importer.cli.alma import saved_codes
+    from importer.cli.codes import saved_codes
     from importer.mapper.document import load
     from importer.pipeline.blank import write_blank
 

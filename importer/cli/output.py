@@ -1,4 +1,4 @@
-"""What the commands share: where output goes, and when and by whom a command is given."""
+"""What the commands share: where output goes; when, by whom and to which version it is given."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ def operator() -> str:
     return f"{name}@{socket.gethostname()}"
 
 
+def program() -> str:
+    """The version of this program."""
+    from importlib.metadata import version
+
+    return version("alma-roster-importer")
+
+
 def conclude(
     ledger: Ledger, summary: Summary, *, as_json: bool, show_values: bool, files: bool = True
 ) -> int:
@@ -54,10 +61,7 @@ def conclude(
 
     Raises an AssertionError, which is a defect, where the rows do not add up.
     """
-    from rich.console import Console
-
     from importer.report.files import write_all
-    from importer.report.terminal import show
 
     if not summary.adds_up():
         msg = "the rows of this run do not add up"
@@ -67,5 +71,9 @@ def conclude(
     if as_json:
         sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
     else:
+        from rich.console import Console
+
+        from importer.report.terminal import show
+
         show(ledger, summary, Console(stderr=True), show_values=show_values)
     return summary.exit

@@ -39,9 +39,11 @@ def register(app: typer.Typer) -> None:
 @codes.command()
 def fetch(file: File = None) -> int:
     """Read the tables from Alma into a file that can be shared and edited by hand."""
-    from importer.alma.codes import TABLES, write
-    from importer.alma.codes import fetch as fetch_tables
-    from importer.cli.alma import CODES, with_alma
+    from importer.alma.codes import write
+    from importer.alma.fetching import TABLES
+    from importer.alma.fetching import fetch as fetch_tables
+    from importer.cli.alma import with_alma
+    from importer.cli.codes import CODES
     from importer.settings import Settings
 
     today = now().date()
@@ -64,7 +66,7 @@ def show_codes(
     as_json: Json = False,
 ) -> int:
     """Show the saved tables, or one of them."""
-    from importer.cli.alma import saved_codes
+    from importer.cli.codes import saved_codes
 
     tables = saved_codes(file)
     if not tables.tables:
@@ -93,7 +95,8 @@ def doctor(as_json: Json = False) -> int:
     """Look at key, rights, institution, clock, folders and code tables; say what to do."""
     from importer.alma.doctor import State
     from importer.alma.doctor import examine as examine_alma
-    from importer.cli.alma import saved_codes, with_alma
+    from importer.cli.alma import with_alma
+    from importer.cli.codes import saved_codes
     from importer.settings import Settings
 
     findings: list[Finding] = list(_here())

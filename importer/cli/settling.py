@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from importer.cli.load import Codes, Folder, Run
-from importer.cli.output import Json, ShowValues, conclude, now, operator
+from importer.cli.output import Json, ShowValues, conclude, now, operator, program
 from importer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def undo(
             folder=output,
             now=now(),
             operator=operator(),
-            version=version("alma-roster-importer"),
+            version=program(),
             rate=settings.alma_rate,
             delete_created=delete_created,
         )
@@ -82,7 +81,8 @@ def decide(
     as_json: Json = False,
 ) -> int:
     """Settle a row that is held for review; the next apply does it, and no plan asks again."""
-    from importer.cli.alma import saved_codes, with_alma
+    from importer.cli.alma import with_alma
+    from importer.cli.codes import saved_codes
     from importer.ledger.ledger import Ledger
     from importer.ledger.lock import held
     from importer.ledger.summary import summarise

@@ -29,7 +29,7 @@ from importer.model.policy import Yes
 class Part(BaseModel):
     """A part of the mapping file: closed and frozen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def fault(sentence: str) -> PydanticCustomError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from importer.model.problem import Problem
-from importer.model.user import User
+if TYPE_CHECKING:
+    from importer.model.problem import Problem
+    from importer.model.user import User
 
 
 class Fate(StrEnum):

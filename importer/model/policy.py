@@ -38,7 +38,7 @@ class OnUpdate(StrEnum):
 class Settings(BaseModel):
     """A closed, frozen part of the mapping file; every scalar of it arrives as text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Match(Settings):
@@ -63,15 +63,6 @@ class Duplicates(Settings):
     weights: dict[str, int] = Field(default_factory=dict)
     same_person: Literal["review", "reject", "warn", "off"] = "review"
     similar_person: Literal["warn", "off"] = "warn"
-
-
-class Brake(StrEnum):
-    """What stops an `apply` until a person says that it is meant."""
-
-    MANY_CHANGES = "many-changes"
-    REMOVALS = "removals"
-    RENAMES = "renames"
-    FOREIGN_GROUP = "foreign-group"
 
 
 class BrakeLimit(Settings):

@@ -8,14 +8,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from importer.model.brake import Brake
 from importer.model.plan import Act, Change, Fate, Result
-from importer.model.policy import AccountType, Brake
+from importer.model.policy import AccountType
 
 
 class Kept(BaseModel):
     """A frozen value that is written down as JSON and read back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class FileFacts(Kept):

@@ -22,7 +22,7 @@ from importer.errors import (
 )
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import State
-from importer.model.policy import Brake
+from importer.model.brake import Brake
 from importer.model.problem import Origin
 from importer.planner.compare import same_as_sent
 from importer.planner.threeway import Conflict, three_way

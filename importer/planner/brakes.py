@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from importer.model.brake import Brake
 from importer.model.plan import ChangeKind, Create, Unchanged, Update
-from importer.model.policy import Brake
 from importer.model.run import BrakeFinding
 from importer.planner.values import current
 

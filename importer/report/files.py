@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from importer.report.placing import Write, edited, generations, place, remove
-from importer.report.returned import returned
+from importer.report.placing import edited, generations, place, remove
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from importer.ledger.ledger import Ledger
     from importer.model.run import Summary
 
@@ -28,16 +29,14 @@ def write_all(ledger: Ledger, summary: Summary, *, show_values: bool = False) ->
     where the folder cannot be written.
     """
     from importer.report.page import render
-    from importer.report.tables import write_problems, write_rejects
-    from importer.report.workbook import write_workbook
+    from importer.report.tables import write_problems
 
     folder = ledger.folder
     counts = summary.model_dump_json(exclude_none=True, indent=2) + "\n"
     paths = [
         place(folder / SUMMARY, partial(_write_text, counts)),
         place(folder / PROBLEMS, partial(write_problems, ledger)),
-        *_rejects(ledger, folder / WORKBOOK, partial(write_workbook, ledger)),
-        *_rejects(ledger, folder / REJECTS, partial(write_rejects, ledger)),
+        *_rejects(ledger),
     ]
     names = tuple(path.name for path in paths)
     page = render(ledger, summary, names, show_values=show_values)
@@ -54,13 +53,27 @@ def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _rejects(ledger: Ledger, wanted: Path, write: Write) -> tuple[Path, ...]:
+def _rejects(ledger: Ledger) -> tuple[Path, ...]:
     """Write the rows that come back, if there are any, and remove what an earlier one left."""
     started = ledger.facts.started
-    stale = [path for path in generations(wanted) if not edited(path, started)]
-    back = any(True for _ in returned(ledger))
-    placed = (place(wanted, write, started),) if back else ()
-    for path in stale:
-        if path not in placed:
-            remove(path)
+    stale = {
+        path
+        for name in (WORKBOOK, REJECTS)
+        for path in generations(ledger.folder / name)
+        if not edited(path, started)
+    }
+    placed = _write_rejects(ledger, started) if next(ledger.returning(), None) else ()
+    for path in stale.difference(placed):
+        remove(path)
     return placed
+
+
+def _write_rejects(ledger: Ledger, started: datetime) -> tuple[Path, ...]:
+    from importer.report.tables import write_rejects
+    from importer.report.workbook import write_workbook
+
+    folder = ledger.folder
+    return (
+        place(folder / WORKBOOK, partial(write_workbook, ledger), started),
+        place(folder / REJECTS, partial(write_rejects, ledger), started),
+    )

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importer.alma.codes import CAMPUSES, LIBRARIES, TABLES, fetch, read, write
+from importer.alma.codes import CAMPUSES, read, write
+from importer.alma.fetching import LIBRARIES, TABLES, fetch
 from importer.errors import UnavailableError, UsageError
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import FIELDS

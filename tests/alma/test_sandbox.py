@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from importer.alma.address import resolve
 from importer.alma.client import Alma
-from importer.alma.codes import LIBRARIES, TABLES, fetch
 from importer.alma.doctor import State, examine
+from importer.alma.fetching import LIBRARIES, TABLES, fetch
 from importer.alma.governor import Governor
 from importer.alma.refusals import refusal
 from importer.alma.spread import spread

@@ -19,14 +19,39 @@ from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, ROOT, SAMPLES
 SCHEMA = ROOT.parent / "shared" / "alma" / "xsd" / "rest_users.xsd"
 
 
+HEAVY = ("pandas", "pydantic", "httpx", "lxml", "aiohttp", "jinja2", "openpyxl", "rich")
+NOT_FOR_CHECK = (
+    "asyncio", "email_validator", "httpx", "lxml", "aiohttp", "openpyxl", "pydantic_settings",
+    "rich.progress", "xlsxwriter", "importer.alma", "importer.directory",
+    "importer.planner", "importer.sandbox", "importer.writer",
+)  # fmt: skip
+
+
+def imported(*command: str) -> set[str]:
+    """The modules that a command imports, and whether it went well."""
+    script = (
+        "import sys; from importer.cli.main import run; code = run(sys.argv[1:]); "
+        "sys.stderr.write('\\n'.join(sys.modules)); sys.exit(code)"
+    )
+    done = run_process(
+        [executable, "-c", script, *command], capture_output=True, check=True, text=True
+    )
+    return set(done.stderr.splitlines())
+
+
 def test_help_is_quick() -> None:
     """The help needs none of the heavy libraries."""
-    script = (
-        "import sys; from importer.cli.main import run; run(['--help']); "
-        "sys.exit(any(name in sys.modules for name in "
-        "('pandas', 'openpyxl', 'httpx', 'lxml', 'aiohttp', 'jinja2', 'pydantic_settings')))"
-    )
-    assert run_process([executable, "-c", script], capture_output=True, check=False).returncode == 0
+    assert imported("--help").intersection(HEAVY) == set()
+
+
+def test_check_is_quick(tmp_path: Path) -> None:
+    """A check without rejects imports nothing that speaks to Alma or writes workbooks."""
+    sample = (SAMPLES / "community-patrons.csv").read_text("utf-8-sig").splitlines()
+    roster = tmp_path / "roster.csv"
+    roster.write_text("\n".join(sample[:3]), "utf-8")
+    mapping = MAPPINGS / "community.yaml"
+    found = imported("check", str(roster), "-m", str(mapping), "-o", str(tmp_path / "run"))
+    assert found.intersection(NOT_FOR_CHECK) == set()
 
 
 @pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from importer.ledger.ledger import Ledger, State
+from importer.model.brake import Brake
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Change,
@@ -18,7 +19,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.policy import AccountType, Brake
+from importer.model.policy import AccountType
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import (
     AlmaFacts,
