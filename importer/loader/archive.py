@@ -8,8 +8,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
-from importer.errors import RosterError
-from importer.loader.sniff import damaged
+from importer.loader.sniff import damaged, unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,11 +52,7 @@ class Archive:
         except _DAMAGE as error:
             raise damaged(path) from error
         if why := self._hostile():
-            msg = (
-                f"{path.name} is refused for safety: {why}. Copy the rows into a new workbook, "
-                "save it, and load that."
-            )
-            raise RosterError(msg)
+            raise unsafe(path, why)
 
     def __contains__(self, name: str) -> bool:
         """Is there a member of this exact name?"""

@@ -101,9 +101,10 @@ def clean(text: str) -> tuple[str, tuple[Finding, ...]]:
         return text, (Finding(Code.CELL_TOO_LONG, Severity.REJECT, message, ""),)
     found: list[Finding] = []
     if not text.isprintable():
-        text = _BREAKS.sub(" ", text)
+        text = _joined(_BREAKS.sub(" ", text))
         if bad := _FORBIDDEN.search(text):
             message = f"{{value}} holds the control character U+{ord(bad[0]):04X}"
+            text = whole(text)
             found.append(Finding(Code.CONTROL_CHARACTER, Severity.REJECT, message, text))
             return text.strip(), tuple(found)
         visible = _without_invisible(text)
@@ -111,17 +112,30 @@ def clean(text: str) -> tuple[str, tuple[Finding, ...]]:
             message = "an invisible character was removed from {value}"
             found.append(Finding(Code.WHITESPACE_REMOVED, Severity.REPAIRED, message, visible))
             text = visible
-    text = unicodedata.normalize("NFC", " ".join(text.split()))
+    came = unicodedata.normalize("NFC", text)
+    text = " ".join(came.split())
     if is_error(text):
         found.append(Finding(Code.FORMULA_ERROR, Severity.REJECT, FORMULA_ERROR, text))
-    if not text.isascii() and _SUSPECT.search(text):
+    if not came.isascii() and _SUSPECT.search(came):
         ascii_digits = text.translate(_FULL_WIDTH)
         if ascii_digits != text:
             message = "{value} was written with full-width digits"
             found.append(Finding(Code.DIGITS_NORMALISED, Severity.REPAIRED, message, ascii_digits))
             text = ascii_digits
-        found.extend(_mojibake(text))
+        found.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space
     return text, tuple(found)
+
+
+def whole(text: str) -> str:
+    """The text as it can be written down: with � for each half of a surrogate pair alone."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _joined(text: str) -> str:
+    """The text with the halves of surrogate pairs put together, as some databases export emoji."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def is_error(text: str) -> bool:

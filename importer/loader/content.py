@@ -12,6 +12,7 @@ from importer.loader.cells import is_error
 from importer.loader.formats import NoNumberError
 from importer.loader.heading import Span
 from importer.loader.limits import COLUMNS, ROWS
+from importer.loader.parsing import SheetError
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})", re.ASCII)
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-
-
-class SheetError(Exception):
-    """The sheet is not what a workbook's sheet is: damaged, or made to harm."""
 
 
 class TooLargeError(Exception):

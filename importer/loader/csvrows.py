@@ -31,9 +31,10 @@ def end_of_people(batch: list[list[str]]) -> int:
 
 
 def usual_width(records: Iterable[list[str]]) -> int:
-    """How many cells most of the records that hold text have; 0 where none does."""
+    """How many cells most of the records that hold text have; 0 where no two have as many."""
     counts = Counter(len(record) for record in records if any(cell.strip() for cell in record))
-    return max(counts, key=lambda cells: (counts[cells], -cells), default=0)
+    often = [cells for cells, count in counts.items() if count > 1]
+    return max(often, key=lambda cells: (counts[cells], -cells), default=0)
 
 
 def even_out(batch: list[list[str]], width: int, usual: int, spots: list[Spot]) -> None:
@@ -51,7 +52,7 @@ def even_out(batch: list[list[str]], width: int, usual: int, spots: list[Spot]) 
             batch[row] = record + [""] * (width - cells)
         elif cells > width:
             extra = [cell for cell in record[width:] if cell.strip()]
-            if extra or cells > usual:
+            if extra or (cells > usual and any(cell.strip() for cell in record)):
                 message = f"has {cells} cells, and there are {width} columns"
                 message += "; over are: {value}" if extra else ""
                 spots.append(Spot(row, -1, Code.ROW_TOO_LONG, message, " | ".join(extra)))

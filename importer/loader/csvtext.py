@@ -57,17 +57,18 @@ class Text:
         be read into wrong cells.
         """
         csv.field_size_limit(_LARGEST)
-        errors = _KEEP_BYTE if self.encoding == "cp1252" else "strict"
-        number = 0
+        number = line = 0
         try:
-            with self.path.open(encoding=self.encoding, errors=errors, newline="") as file:
+            with self.path.open(encoding=self.encoding, errors=self._errors, newline="") as file:
                 if self.marked:
                     file.readline()
-                for record in csv.reader(file, delimiter=self.delimiter, strict=True):
+                reader = csv.reader(file, delimiter=self.delimiter, strict=True)
+                for record in reader:
                     number += 1
+                    line = reader.line_num
                     yield record
         except csv.Error as error:
-            raise self._misquoted(number + 1, str(error)) from None
+            raise self._misquoted(number + 1, line + 1 + self.marked, str(error)) from None
         except UnicodeError:
             msg = (
                 f"{self.path.name} is not written in {self.encoding}: row {number + 1} or one soon "
@@ -75,15 +76,39 @@ class Text:
             )
             raise RosterError(msg) from None
 
-    def _misquoted(self, number: int, detail: str) -> RosterError:
-        what = (
-            "has a quotation mark that is never closed"
-            if "end of data" in detail or "field larger" in detail
-            else "has text right behind a closing quotation mark"
-        )
+    @property
+    def _errors(self) -> str:
+        """What becomes of bytes that the encoding does not have.
+
+        Halves of surrogate pairs, as some databases write them, come through to `cells.clean`.
+        """
+        return _KEEP_BYTE if self.encoding == "cp1252" else "surrogatepass"
+
+    def lines(self, most: int) -> list[str]:
+        """The first lines, each up to the longest that a cell may be; none where bytes are wrong.
+
+        `records` says what is wrong with them, and in which row.
+        """
+        try:
+            with self.path.open(encoding=self.encoding, errors=self._errors, newline="") as file:
+                return [line[:LONGEST] for line in islice(file, most)]
+        except UnicodeError:
+            return []
+
+    def _misquoted(self, number: int, line: int, detail: str) -> RosterError:
+        """`number` is the record as spreadsheet programs count, `line` where it begins."""
+        if "end of data" in detail:
+            what = "has a quotation mark that is never closed"
+        elif "field larger" in detail:
+            what = (
+                f"has a cell of more than {_LARGEST:,} characters, as if a quotation mark were open"
+            )
+        else:
+            what = "has text right behind a closing quotation mark"
         return RosterError(
-            f"{self.path.name}: row {number} {what}, so rows would run into one another. "
-            "Open the file in the spreadsheet program, correct that row, and save it anew."
+            f"{self.path.name}: row {number}, which begins in line {line} of the file, {what}, so "
+            "rows would run into one another. Correct it in a text editor, or export the roster "
+            "anew."
         )
 
 
@@ -106,7 +131,7 @@ def _encoding(path: Path, wanted: str) -> str:
                 "utf-8, windows-1252 and utf-16; `auto` finds out by itself."
             )
             raise RosterError(msg) from None
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
     nulls = size = 0
     encoding = "utf-8"
     with path.open("rb") as file:
@@ -137,12 +162,7 @@ def _encoding(path: Path, wanted: str) -> str:
 
 def _delimited(text: Text, layout: Layout) -> Text:
     """The delimiter that `sep=` names, else the one that gives headings and even rows."""
-    errors = _KEEP_BYTE if text.encoding == "cp1252" else "strict"
-    try:
-        with text.path.open(encoding=text.encoding, errors=errors, newline="") as file:
-            lines = [line[:LONGEST] for line in islice(file, _SAMPLE)]
-    except UnicodeError:
-        lines = []  # said by `records`, with its row
+    lines = text.lines(_SAMPLE)
     first = lines[0].rstrip("\r\n") if lines else ""
     if first.strip('"').lower().startswith("sep=") and len(first.strip('"')) == 5:
         return replace(text, delimiter=first.strip('"')[4], marked=True)

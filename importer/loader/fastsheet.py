@@ -18,12 +18,12 @@ from importer.loader.content import (
     Cell,
     Content,
     Oddity,
-    SheetError,
     TooLargeError,
     shown,
 )
 from importer.loader.formats import DIGITS, PLAIN
 from importer.loader.limits import CELLS, COLUMNS
+from importer.loader.parsing import SheetError
 from importer.loader.sheetxml import read_sheet
 from importer.loader.tags import Tags
 from importer.loader.xmltext import is_utf8, read_text

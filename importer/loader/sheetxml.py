@@ -1,7 +1,6 @@
 """The faithful reader of a sheet: every element of its XML is looked at (ECMA-376 part 1, 18.3).
 
-It streams, believes no `<dimension>`, and refuses document types, by which entities could grow
-without bound or reach for other files.
+It streams and believes no `<dimension>`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import contextlib
 from array import array
 from typing import TYPE_CHECKING
-from xml.parsers import expat
 
 import numpy as np
 
@@ -17,7 +15,6 @@ from importer.loader.content import (
     Cell,
     Content,
     Oddity,
-    SheetError,
     TooLargeError,
     reference,
     shown,
@@ -25,9 +22,10 @@ from importer.loader.content import (
     texts,
 )
 from importer.loader.limits import CELLS
+from importer.loader.parsing import SheetError, feed, local, parser_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from importer.loader.formats import Styles
 
@@ -52,37 +50,6 @@ def read_sheet(
     with contextlib.suppress(_Enough):
         feed(parser, blocks)
     return reader.done()
-
-
-def parser_for(
-    start: Callable[[str, dict[str, str]], None], end: Callable[[str], None]
-) -> expat.XMLParserType:
-    """A parser that refuses document types and joins neighbouring text."""
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    return parser
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise SheetError
-
-
-def feed(parser: expat.XMLParserType, blocks: Iterable[bytes]) -> None:
-    """Parse all blocks. Raises SheetError where they are not well-formed XML."""
-    try:
-        for block in blocks:
-            parser.Parse(block, False)  # noqa: FBT003  expat takes it by position only
-        parser.Parse(b"", True)  # noqa: FBT003
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        raise SheetError from error
-
-
-def local(name: str) -> str:
-    """The name of an element without its prefix."""
-    return name.rpartition(":")[2]
 
 
 class _Reader:
@@ -144,8 +111,8 @@ class _Reader:
     def _start_row(self, attributes: dict[str, str]) -> None:
         given = attributes.get("r", "")
         row = reference(f"A{given}")[0] if given else self._row + 1
-        if row <= self._row:
-            raise SheetError  # rows out of order or twice: which is which?
+        if row <= self._row or given[:1].isalpha():
+            raise SheetError  # rows out of order, twice or without a number: which is which?
         if self._until and row > self._until:
             raise _Enough
         self._row = row

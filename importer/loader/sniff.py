@@ -175,6 +175,14 @@ def damaged(path: Path) -> RosterError:
     )
 
 
+def unsafe(path: Path, why: str) -> RosterError:
+    """The one sentence for a workbook that was made to harm, or looks as if."""
+    return RosterError(
+        f"{path.name} is refused for safety: {why}. Copy the rows into a new workbook, save it, "
+        "and load that."
+    )
+
+
 def changed(path: Path) -> RosterError:
     """The one sentence for a file that is not the same at the end of reading."""
     return RosterError(

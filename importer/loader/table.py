@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from importer.loader.cells import clean_column
+from importer.loader.cells import clean_column, whole
 from importer.model.catalogue import Code, Severity
 from importer.model.escaping import unescape
 from importer.model.problem import Place, Problem
@@ -135,7 +135,9 @@ def _still_uneven(texts: Sequence[str]) -> Iterator[Spot]:
 def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> tuple[Chunk, int]:
     """The chunk that these rows are, and how many empty rows at the very end are no rows at all."""
     columns, spots = _clean(rows.columns[: len(shape.places)], rows.spots)
-    blank = _blank(columns, len(rows.numbers))
+    # a row whose only text stands behind the headings is not blank
+    uneven = {spot.row for spot in spots if spot.column < 0}
+    blank = [row for row in _blank(columns, len(rows.numbers)) if row not in uneven]
     end = len(rows.numbers)
     while rows.last and end and blank and blank[-1] == end - 1:
         end = blank.pop()
@@ -233,7 +235,7 @@ def _problem(shape: Shape, number: int, spot: Spot) -> Problem:
         origin,
         spot.message,
         *places,
-        value=spot.value,
+        value=whole(spot.value),
         severity=spot.severity,
         advice=spot.advice,
     )

@@ -6,10 +6,11 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.loader.content import Content, SheetError, unescaped
+from importer.loader.content import Content, unescaped
 from importer.loader.fastsheet import read_plain_sheet
 from importer.loader.formats import Styles, read_styles
-from importer.loader.sheetxml import feed, local, parser_for, read_sheet
+from importer.loader.parsing import SheetError, feed, local, parser_for
+from importer.loader.sheetxml import read_sheet
 from importer.loader.xmltext import is_utf8, read_text
 
 if TYPE_CHECKING:

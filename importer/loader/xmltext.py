@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
-from importer.loader.content import SheetError, unescaped
+from importer.loader.content import unescaped
+from importer.loader.parsing import SheetError
 
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));")
+_ALLOWED = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML may name by its number."""
 _ENCODING = re.compile(rb"""encoding=["']([^"']*)""")
 
 
@@ -35,6 +38,6 @@ def _character(match: re.Match[str]) -> str:
     if match[1]:
         return _ENTITIES[match[1]]
     code = int(match[2]) if match[2] else int(match[3], 16)
-    if code > 0x10FFFF:
+    if code > 0x10FFFF or not _ALLOWED.fullmatch(char := chr(code)):
         raise SheetError
-    return chr(code)
+    return char

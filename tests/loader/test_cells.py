@@ -13,7 +13,7 @@ from importer.model.catalogue import Code, Severity
 
 REMOVED = ["\u200b", "\ufeff", "\u200e", "\u200f", "\u00ad", "\u2060", "\u2066", "\u202a", "\u200d"]
 BLANKS = [" ", "\u00a0", "\u3000", "\u202f", "\u2009", "\t", "\n", "\r\n", "\u2028"]
-FORBIDDEN = ["\0", "\x0b", "\x1f", "\x1b", "\x7f", "\x85", "\u202d", "\u202e", "\ufffe", "\ud800"]
+FORBIDDEN = ["\0", "\x0b", "\x1f", "\x1b", "\x7f", "\x85", "\u202d", "\u202e", "\ufffe"]
 NAMES = [
     "Ñandú", "Ângela", "João", "Müller", "Łukasz", "Nguyễn", "O’Brien", "Ægir", "Žižek", "Ånström",
     "Đặng", "Château", "voilà", "São Tomé", "Çelik", "Éric", "Ümit", "李小龍", "Ольга", "محمد",
@@ -49,6 +49,19 @@ def test_controls_reject_and_stay(char: str) -> None:
     assert [(one.code, one.severity) for one in found] == [
         (Code.CONTROL_CHARACTER, Severity.REJECT)
     ]
+
+
+@pytest.mark.parametrize("text", ["a\ud800b", "\ude00", "a\U0001f600\ud83d"], ids=ascii)
+def test_half_a_character_rejects_and_can_be_written_down(text: str) -> None:
+    """Half of a surrogate pair alone rejects the row; files cannot hold it, so � stands for it."""
+    cleaned, found = clean(text)
+    assert [one.code for one in found] == [Code.CONTROL_CHARACTER]
+    assert "\ufffd" in cleaned.encode().decode() == found[0].value
+
+
+def test_halves_that_belong_together_are_one_character() -> None:
+    """Some databases write emoji as two halves."""
+    assert clean("a\ud83d\ude00") == ("a\U0001f600", ())
 
 
 @pytest.mark.parametrize("word", ["نامه\u200cای", "क्\u200dष", "ශ්\u200dරී"])

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importer.loader.archive import Archive
-from importer.loader.content import Content, SheetError, unescaped
+from importer.loader.content import Content, unescaped
 from importer.loader.fastsheet import read_plain_sheet
 from importer.loader.formats import Styles
+from importer.loader.parsing import SheetError
 from importer.loader.sheetxml import read_sheet
 from importer.loader.workbook import Workbook
 from tests.zoo.books import BOOKS

@@ -251,6 +251,21 @@ BOOKS = [
         EXPECTED,
         rows={2: ("Ana Silva", "東京"), 3: ("a b & c", "")},
     ),
+    Specimen(
+        "a.xlsx",
+        "halves of characters",
+        one(
+            text_rows(
+                ("ID", "Name"),
+                ("1", "Si_xD83D__xDE00_lva"),
+                ("2", "Be_xD800_rg"),
+                ("3", "a_x001F_"),
+            )
+        ),
+        EXPECTED,
+        rows={2: ("1", "Si\U0001f600lva"), 3: ("2", "Be\ufffdrg"), 4: ("3", "a")},
+        problems=frozenset({(3, "B", "control-character"), (4, "B", "control-character")}),
+    ),
     *(
         Specimen(
             "a.xlsx",

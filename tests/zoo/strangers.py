@@ -69,11 +69,32 @@ def lying(path: Path) -> None:
     path.write_bytes(content)
 
 
+def overlapping(path: Path) -> None:
+    """Build a workbook whose directory gives two members the same bytes."""
+    write_xlsx(path, {"Roster": sheet_xml(TWO)})
+    content = bytearray(path.read_bytes())
+    first = content.find(b"PK\x01\x02")
+    at = content.rfind(b"PK\x01\x02", 0, content.rfind(b"xl/worksheets/sheet1.xml"))
+    content[at + 42 : at + 46] = content[first + 42 : first + 46]
+    path.write_bytes(content)
+
+
 LAUGHS = (
     '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
     '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">]>'
 )
 REACHES = '<!DOCTYPE x [<!ENTITY d SYSTEM "file:///etc/hostname">]>'
+CALLS = '<!DOCTYPE x [<!ENTITY d SYSTEM "http://127.0.0.1:9/x">]>'
+CALLS_FIRST = '<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">'
+BLOWS_UP = f'<!DOCTYPE x [<!ENTITY d "{"ha" * 5_000}">]>'
+DOCTYPES = {
+    "entity bomb": LAUGHS,
+    "entity that grows with its uses": BLOWS_UP,
+    "entity that reaches for a file": REACHES,
+    "entity that calls a server": CALLS,
+    "document type of a server": CALLS_FIRST,
+}
+DECLARES = "it declares a document type"
 ENTITY_ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>&d;</t></is></c></row>'
 DAMAGED = "is damaged or was not copied"
 UNSAFE = "is refused for safety"
@@ -128,28 +149,35 @@ STRANGERS = [
     _refused(
         "a.xlsx", "zip bomb beside the sheets", one(TWO, members={"x": bytes(30_000_000)}), UNSAFE
     ),
+    _refused("a.xlsx", "zip bomb in the strings", one(TWO, strings=" " * 50_000_000), UNSAFE),
+    _refused("a.xlsx", "zip bomb in the styles", one(TWO, styles=" " * 50_000_000), UNSAFE),
+    _refused("a.xlsx", "overlapping members", overlapping, DAMAGED),
     *(
         _refused(
             "a.xlsx",
             f"{name} in the sheet",
             sheets({"R": sheet_xml(HEAD + ENTITY_ROW, doctype=doctype)}),
-            DAMAGED,
+            DECLARES,
         )
-        for name, doctype in (("entity bomb", LAUGHS), ("entity that reaches out", REACHES))
-    ),
-    _refused(
-        "a.xlsx",
-        "entity bomb in the strings",
-        one(TWO, strings=f'{LAUGHS}<sst xmlns="{MAIN}"><si><t>&d;</t></si></sst>'),
-        DAMAGED,
+        for name, doctype in DOCTYPES.items()
     ),
     *(
         _refused(
             "a.xlsx",
-            f"entity bomb in {part}",
-            one(TWO, members={part: f"{LAUGHS}<x/>".encode()}),
-            DAMAGED,
+            f"{name} in the strings",
+            one(TWO, strings=f'{doctype}<sst xmlns="{MAIN}"><si><t>&d;</t></si></sst>'),
+            DECLARES,
         )
+        for name, doctype in DOCTYPES.items()
+    ),
+    *(
+        _refused(
+            "a.xlsx",
+            f"{name} in {part}",
+            one(TWO, members={part: f"{doctype}<x/>".encode()}),
+            DECLARES,
+        )
+        for name, doctype in DOCTYPES.items()
         for part in ("xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels")
     ),
     _refused(

@@ -1,0 +1,48 @@
+"""The XML of workbooks, as a stream of elements, without what can harm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class SheetError(Exception):
+    """The sheet is not what a workbook's sheet is: damaged, or made to harm."""
+
+
+class DoctypeError(SheetError):
+    """A part declares a document type, by which entities grow without bound or reach for files."""
+
+
+def parser_for(
+    start: Callable[[str, dict[str, str]], None], end: Callable[[str], None]
+) -> expat.XMLParserType:
+    """A parser that refuses document types and joins neighbouring text."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    return parser
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise DoctypeError
+
+
+def feed(parser: expat.XMLParserType, blocks: Iterable[bytes]) -> None:
+    """Parse all blocks. Raises SheetError where they are not well-formed XML."""
+    try:
+        for block in blocks:
+            parser.Parse(block, False)  # noqa: FBT003  expat takes it by position only
+        parser.Parse(b"", True)  # noqa: FBT003
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise SheetError from error
+
+
+def local(name: str) -> str:
+    """The name of an element without its prefix."""
+    return name.rpartition(":")[2]
