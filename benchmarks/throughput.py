@@ -24,6 +24,7 @@ from importer.alma.client import Alma
 from importer.alma.governor import Governor
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
+from importer.ledger.writing import add_rows, add_steps, finish
 from importer.model.plan import Create, Fate
 from importer.model.policy import AccountType
 from importer.model.problem import Origin
@@ -45,8 +46,8 @@ def _plan(folder: Path, rows: int) -> Ledger:
     ledger = Ledger.create(folder)
     numbers = range(2, rows + 2)
     with ledger.transaction():
-        ledger.add_rows((row, Fate.READY) for row in numbers)
-        ledger.add_steps(
+        add_rows(ledger, ((row, Fate.READY) for row in numbers))
+        creates = (
             Create(
                 row,
                 User(
@@ -60,7 +61,9 @@ def _plan(folder: Path, rows: int) -> Ledger:
             )
             for row in numbers
         )
-        ledger.finish(
+        add_steps(ledger, creates)
+        finish(
+            ledger,
             RunFacts(
                 command="plan",
                 version="0",
@@ -71,7 +74,7 @@ def _plan(folder: Path, rows: int) -> Ledger:
                 mapping=MappingFacts(
                     path="", sha256="", name="", account_type=AccountType.INTERNAL
                 ),
-            )
+            ),
         )
     return ledger
 

@@ -14,7 +14,7 @@ from importer.cli.output import now, operator, say
 from importer.cli.progress import progress
 from importer.errors import AlmaError, Exit, ImporterError, UsageError
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import State
+from importer.ledger.states import State
 from importer.pipeline import applying
 from importer.report.wording import command, rows
 from importer.writer.news import News, Stop, Told, Waiting

@@ -92,7 +92,8 @@ def show(
 ) -> int:
     """The life of one row: its problems, what was planned, what was sent, what came of it."""
     from importer.ledger.journal import history
-    from importer.ledger.ledger import Ledger, State
+    from importer.ledger.ledger import Ledger
+    from importer.ledger.states import State
     from importer.pipeline.folders import find_folder
     from importer.report.masking import shown
 

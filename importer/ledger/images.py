@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.ledger.ledger import SENT, TEXTS, State
+from importer.ledger.ledger import TEXTS
+from importer.ledger.states import SENT, State
 from importer.model.plan import Act
 from importer.model.user import User
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from importer.ledger.ledger import SENT, TEXTS, State
+from importer.ledger.ledger import TEXTS
+from importer.ledger.states import SENT, State
+from importer.ledger.writing import add_problems, add_steps
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Fate, Step
 from importer.model.user import User
@@ -140,7 +142,7 @@ class Journal:
                 self._ledger.connection.execute(
                     "UPDATE images SET answered = ? WHERE row = ?", (answered.to_json(), row)
                 )
-            self._ledger.add_problems(problems)
+            add_problems(self._ledger, problems)
             self._append(row, state, detail)
 
     def decide(
@@ -154,7 +156,7 @@ class Journal:
         with self._ledger.transaction():
             connection.execute("UPDATE rows SET fate = ? WHERE row = ?", (fate, row))
             connection.execute("DELETE FROM steps WHERE row = ?", (row,))
-            self._ledger.add_steps([step] if step else [])
+            add_steps(self._ledger, [step] if step else [])
             connection.execute(
                 "UPDATE problems SET severity = ? WHERE row = ? AND severity = ?",
                 (Severity.WARNING, row, Severity.REVIEW),
@@ -162,7 +164,7 @@ class Journal:
             connection.execute(
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.DECIDED)
             )
-            self._ledger.add_problems([problem])
+            add_problems(self._ledger, [problem])
             self._append(row, DECIDED, detail)
 
     def note(self, event: str, detail: str, row: int = 0) -> None:

@@ -1,32 +1,19 @@
-"""One run's ledger: written while checking and planning, read by whatever tells people of it."""
+"""One run's ledger: its file, and what it tells. What is written into it stands in `writing`."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter
 
 from importer.ledger import schema
+from importer.ledger.states import RESULTS, SENT, State
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import (
-    Act,
-    Change,
-    ChangeKind,
-    Create,
-    Delete,
-    Fate,
-    Held,
-    LeftAlone,
-    Result,
-    Step,
-    Unchanged,
-    Update,
-)
+from importer.model.plan import Act, Change, ChangeKind, Fate, Result
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import ColumnUse, RowLife, RunFacts
 
@@ -38,64 +25,6 @@ PAIRS: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(tuple[tuple[str, s
 QUADS: TypeAdapter[tuple[tuple[str, str, str, str], ...]] = TypeAdapter(
     tuple[tuple[str, str, str, str], ...]
 )
-
-
-class State(StrEnum):
-    """How far a planned create, update or delete has come.
-
-    planned → intent → applied | refused | held | unknown; unknown → applied | planned | held
-    """
-
-    PLANNED = "planned"
-    INTENT = "intent"  # durable before a byte is sent
-    APPLIED = "applied"
-    REFUSED = "refused"
-    HELD = "held"
-    UNKNOWN = "unknown"
-
-
-RESULTS: dict[tuple[Act, State], Result] = {
-    (act, state): result
-    for act, applied in (
-        (Act.CREATE, Result.CREATED),
-        (Act.UPDATE, Result.UPDATED),
-        (Act.DELETE, Result.DELETED),
-    )
-    for state, result in (
-        (State.PLANNED, Result.NOT_SENT),
-        (State.INTENT, Result.UNKNOWN),
-        (State.APPLIED, applied),
-        (State.REFUSED, Result.REFUSED),
-        (State.HELD, Result.HELD),
-        (State.UNKNOWN, Result.UNKNOWN),
-    )
-}
-
-SENT = "act IN ('create', 'update', 'delete')"
-"""In SQL: the steps that are sent to Alma."""
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _columns_of(
-    step: Create | Update | Delete | Unchanged | LeftAlone,
-) -> tuple[int, str, str, str, str, str, str]:
-    match step:
-        case Create(row, user):
-            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
-        case Update(row, primary_id, before, after, changes, override):
-            quads = _json([(c.kind, c.path, c.old, c.new) for c in changes])
-            images = before.to_json(), after.to_json()
-            return row, Act.UPDATE, primary_id, *images, quads, _json(override)
-        case Delete(row, primary_id, before):
-            image = before.to_json()
-            return row, Act.DELETE, primary_id, image, image, "[]", "[]"
-        case Unchanged(row, primary_id):
-            return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
-        case LeftAlone(row):
-            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
 
 
 class Ledger:
@@ -168,76 +97,6 @@ class Ledger:
         except sqlite3.Error as error:
             raise schema.unusable(self.folder, error) from error
 
-    # written by check and plan, inside one transaction
-
-    def add_columns(self, columns: Iterable[ColumnUse]) -> None:
-        """The roster's columns, in order."""
-        self.connection.executemany(
-            "INSERT INTO columns VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (n, use.letter, use.heading, _json(use.labels), use.how, _json(use.samples))
-                for n, use in enumerate(columns)
-            ),
-        )
-
-    def add_rows(self, fates: Iterable[tuple[int, Fate]]) -> None:
-        """What became of each row."""
-        self.connection.executemany("INSERT INTO rows VALUES (?, ?)", fates)
-
-    def add_cells(self, cells: Iterable[tuple[int, tuple[str, ...]]]) -> None:
-        """Rows as they came, by number."""
-        self.connection.executemany(
-            "INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells)
-        )
-
-    def rows_with_cells(self) -> set[int]:
-        """The rows that are there as they came."""
-        return {int(row) for (row,) in self.read("SELECT row FROM cells")}
-
-    def add_problems(self, problems: Iterable[Problem]) -> None:
-        """What is wrong, or worth knowing."""
-        self.connection.executemany(
-            "INSERT INTO problems (row, code, severity, field, places, value, message, advice)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    problem.origin.row,
-                    problem.code,
-                    problem.severity,
-                    problem.field,
-                    _json([(place.letter, place.heading) for place in problem.places]),
-                    problem.value,
-                    problem.message,
-                    problem.advice,
-                )
-                for problem in problems
-            ),
-        )
-
-    def add_steps(self, steps: Iterable[Step]) -> None:
-        """What is planned for ready rows; a held one is only known by its problems."""
-        self.connection.executemany(
-            "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
-            (_columns_of(step) for step in steps if not isinstance(step, Held)),
-        )
-
-    def ease(self, row: int, code: Code, said: str) -> None:
-        """Let problems of a row that hold it for review be warnings, and say why behind them."""
-        self.connection.execute(
-            "UPDATE problems SET severity = ?, message = message || ?"
-            " WHERE row = ? AND code = ? AND severity = ?",
-            (Severity.WARNING, said, row, code, Severity.REVIEW),
-        )
-
-    def finish(self, facts: RunFacts) -> None:
-        """Say that the run is complete, and everything about it that is not about a row."""
-        self.connection.executemany(
-            "INSERT OR REPLACE INTO run VALUES (?, ?)",
-            (("facts", facts.model_dump_json()), ("finished", facts.started.isoformat())),
-        )
-
-    # read by reports
-
     def _value(self, name: str) -> str | None:
         found = next(self.read("SELECT value FROM run WHERE name = ?", (name,)), None)
         return None if found is None else str(found[0])
@@ -267,24 +126,20 @@ class Ledger:
         """The problems by row, in the order found; those of the whole roster first."""
         roster = self.facts.roster
         file = roster.path.replace("\\", "/").rpartition("/")[2]
-        for (
-            number,
-            code,
-            severity,
-            field,
-            places,
-            value,
-            message,
-            advice,
-        ) in self.read(
+        for number, code, severity, field, places, value, message, advice in self.read(
             "SELECT row, code, severity, field, places, value, message, advice FROM problems"
             " WHERE ?1 IS NULL OR row = ?1 ORDER BY row, id",
             (row,),
         ):
+            origin = Origin(file, roster.sheet, number)
             yield Problem(
-                Code(code), Origin(file, roster.sheet, number), Severity(severity), message,
-                advice, field, tuple(Place(*pair) for pair in PAIRS.validate_json(places)), value,
+                Code(code), origin, Severity(severity), message, advice, field, _places(places),
+                value,
             )  # fmt: skip
+
+    def rows_with_cells(self) -> set[int]:
+        """The rows that are there as they came."""
+        return {int(row) for (row,) in self.read("SELECT row FROM cells")}
 
     def fates(self) -> Iterator[tuple[int, Fate]]:
         """What became of each row, in row order."""
@@ -361,3 +216,8 @@ class Ledger:
             " GROUP BY state ORDER BY state"
         )
         return {State(state): int(count) for state, count in self.read(query)}
+
+
+@cache  # of a roster's columns, and few of their combinations
+def _places(text: str) -> tuple[Place, ...]:
+    return tuple(Place(*pair) for pair in PAIRS.validate_json(text))

@@ -21,7 +21,7 @@ from importer.errors import (
     UsageError,
 )
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
-from importer.ledger.ledger import State
+from importer.ledger.states import State
 from importer.model.brake import Brake
 from importer.model.problem import Origin
 from importer.planner.compare import same_as_sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from importer.ledger.writing import add_rows, finish
 from importer.model.plan import Fate
 from importer.pipeline.front import examine, keep_cells, prepare, quiet
 from importer.pipeline.runs import new_run, run_facts
@@ -32,8 +33,8 @@ def check_into(
 ) -> dict[int, Fate]:
     """Check every row and write the whole run down; each row's fate, in row order."""
     fates = examine(material, ledger, tell)
-    ledger.add_rows(fates.items())
+    add_rows(ledger, fates.items())
     back = {row for row, fate in fates.items() if fate in {Fate.REJECTED, Fate.REVIEW}}
     keep_cells(material, ledger, back)
-    ledger.finish(run_facts("check", material, order))
+    finish(ledger, run_facts("check", material, order))
     return fates

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from importer.errors import MappingError, RosterError
+from importer.ledger.writing import add_cells, add_columns, add_problems
 from importer.model.catalogue import Severity
 from importer.model.plan import Fate
 from importer.model.rejects import NOT_KEPT
@@ -134,7 +135,7 @@ def examine(
             tally.add(chain(came, candidates.problems, found))
             twins.add(candidates)
             # what is known to come back is kept at once, so that it need not be read again
-            ledger.add_cells(material.cells(chunk, tally.held))
+            add_cells(ledger, material.cells(chunk, tally.held))
             samples = samples or _samples(chunk)
             tell(len(fates))
         tally.add(twins.problems())
@@ -142,7 +143,7 @@ def examine(
     for row, fate in tally.held.items():
         if fates.get(row) is Fate.READY:
             fates[row] = fate
-    ledger.add_columns(_uses(material, samples or ()))
+    add_columns(ledger, _uses(material, samples or ()))
     return dict(sorted(fates.items()))
 
 
@@ -160,7 +161,7 @@ class Tally:
 
         What concerns the whole roster may come from every chunk, and is written once.
         """
-        self._ledger.add_problems(filter(self._is_new, problems))
+        add_problems(self._ledger, filter(self._is_new, problems))
 
     def _is_new(self, problem: Problem) -> bool:
         row = problem.origin.row
@@ -180,7 +181,7 @@ def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> Non
     missing = set(rows) - ledger.rows_with_cells()
     if missing:
         for chunk in material.roster.chunks_with(missing):
-            ledger.add_cells(material.cells(chunk, missing))
+            add_cells(ledger, material.cells(chunk, missing))
 
 
 def _samples(chunk: Chunk) -> tuple[tuple[str, ...], ...]:

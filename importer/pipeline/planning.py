@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from importer.alma.spread import spread
 from importer.directory.found import Sought
 from importer.errors import UnavailableError
+from importer.ledger.writing import add_rows, add_steps, finish
 from importer.model.plan import Create, Fate, Held, Update
 from importer.model.run import AlmaFacts
 from importer.pipeline.front import Tally, examine, keep_cells, prepare
@@ -72,11 +73,12 @@ async def plan(
         steps.sort(key=lambda step: step.row)
         steps = hold_collisions(steps, material.roster.source.origin)
         tally.add(problem for step in steps if isinstance(step, Held) for problem in step.problems)
-        ledger.add_steps(steps)
+        add_steps(ledger, steps)
         fates |= {row: fate for row, fate in tally.held.items() if row in ready}
-        ledger.add_rows(fates.items())
+        add_rows(ledger, fates.items())
         keep_cells(material, ledger, _kept(fates, steps))
-        ledger.finish(
+        finish(
+            ledger,
             run_facts("plan", material, order).model_copy(
                 update={
                     "alma": AlmaFacts(
@@ -89,7 +91,7 @@ async def plan(
                     "rate": rate,
                     "brakes": brakes(steps, material.mapping.brakes),
                 }
-            )
+            ),
         )
     return ledger
 

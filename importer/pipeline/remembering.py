@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importer.ledger.decisions import Decision, recall
+from importer.ledger.writing import ease
 from importer.model.catalogue import Code, Severity
 from importer.model.names import folded, name_key
 from importer.model.plan import Fate, Held, Planned
@@ -64,7 +65,7 @@ class Memory:
             own = draft.primary_id.casefold()
             if fates.get(draft.row) is not Fate.REVIEW or not self._apart(own, others):
                 continue
-            ledger.ease(draft.row, Code.DUPLICATE_PERSON, f"; {self._decisions[own].told}")
+            ease(ledger, draft.row, Code.DUPLICATE_PERSON, f"; {self._decisions[own].told}")
             if not ledger.holds(draft.row):
                 eased[draft.row] = Fate.READY
         return eased

@@ -13,7 +13,15 @@ from importer.alma.spread import spread
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.images import Image, images
 from importer.ledger.journal import PASSWORDS, history
-from importer.ledger.ledger import State
+from importer.ledger.states import State
+from importer.ledger.writing import (
+    add_cells,
+    add_columns,
+    add_problems,
+    add_rows,
+    add_steps,
+    finish,
+)
 from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES
 from importer.model.plan import (
@@ -82,22 +90,17 @@ async def undo(first: Ledger, alma: Alma, way: WayBack, tell: Callable[[int, int
                 tell(len(steps), wrote)
         held = {row for row, step in steps.items() if isinstance(step, Held)}
         fates = dict(_fates(first, held))
-        ledger.add_columns(first.columns())
-        ledger.add_rows(fates.items())
-        ledger.add_steps(
-            steps.get(row, LeftAlone(row)) for row, fate in fates.items() if fate is Fate.READY
-        )
-        ledger.add_problems(
-            problem for row in sorted(held) if isinstance(step := steps[row], Held)
-            for problem in step.problems
-        )  # fmt: skip
-        ledger.add_problems(_what_stays(first, steps, origin(0), way))
-        ledger.add_cells(
-            (life.row, life.cells)
-            for life in first.planned()
-            if life.cells and isinstance(steps.get(life.row), Create | Update | Delete | Held)
-        )
-        ledger.finish(_facts(first, way))
+        add_columns(ledger, first.columns())
+        add_rows(ledger, fates.items())
+        ready = (row for row, fate in fates.items() if fate is Fate.READY)
+        add_steps(ledger, (steps.get(row, LeftAlone(row)) for row in ready))
+        back = (step for _, step in sorted(steps.items()) if isinstance(step, Held))
+        add_problems(ledger, (problem for step in back for problem in step.problems))
+        add_problems(ledger, _what_stays(first, steps, origin(0), way))
+        kept = Create | Update | Delete | Held
+        lives = (life for life in first.planned() if isinstance(steps.get(life.row), kept))
+        add_cells(ledger, ((life.row, life.cells) for life in lives if life.cells))
+        finish(ledger, _facts(first, way))
     return ledger
 
 

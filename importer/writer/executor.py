@@ -25,7 +25,7 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from importer.ledger.ledger import State
+from importer.ledger.states import State
 from importer.model.plan import Act
 from importer.writer import findings
 from importer.writer.news import News, Stop, Told, Waiting

@@ -17,7 +17,8 @@ from urllib.request import Request, urlopen
 
 from importer.errors import Exit
 from importer.ledger.journal import Journal, first_broken, history
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import State
 from importer.sandbox.server import Options, running
 from tests.faults.driver import Order
 from tests.pipeline.runs import MAPPINGS, ROOT

@@ -13,7 +13,8 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.journal import history
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import State
 from tests.faults.ground import ROWS, Ground, Trial
 from tests.pipeline.runs import ROOT
 

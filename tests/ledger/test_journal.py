@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from importer.ledger.journal import Journal, first_broken, history
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import State
 from importer.model.plan import Result
 from tests.ledger.test_ledger import ANA, CHANGED, NOW, made
 

@@ -12,7 +12,9 @@ import pytest
 from importer.errors import LedgerError, UsageError
 from importer.ledger import schema
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import State
+from importer.ledger.writing import add_columns, add_problems, add_rows, add_steps, finish
 from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (
     Act,
@@ -63,10 +65,10 @@ def made(folder: Path) -> Ledger:
     """A finished plan of four steps."""
     ledger = Ledger.create(folder)
     with ledger.transaction():
-        ledger.add_columns([ColumnUse("A", "Barcode", ("primary_id",), "exactly", ("2000",))])
-        ledger.add_rows((step.row, Fate.READY) for step in STEPS)
-        ledger.add_steps(STEPS)
-        ledger.finish(FACTS)
+        add_columns(ledger, [ColumnUse("A", "Barcode", ("primary_id",), "exactly", ("2000",))])
+        add_rows(ledger, ((step.row, Fate.READY) for step in STEPS))
+        add_steps(ledger, STEPS)
+        finish(ledger, FACTS)
     return ledger
 
 
@@ -105,12 +107,27 @@ def test_every_problem_comes_back(tmp_path: Path) -> None:
     ]
     with Ledger.create(tmp_path) as ledger:
         with ledger.transaction():
-            ledger.add_rows((problem.origin.row, Fate.REJECTED) for problem in problems)
-            ledger.add_problems(reversed(problems))
-            ledger.finish(FACTS)
+            add_rows(ledger, ((problem.origin.row, Fate.REJECTED) for problem in problems))
+            add_problems(ledger, reversed(problems))
+            finish(ledger, FACTS)
         assert list(ledger.problems()) == problems
         assert list(ledger.problems(2)) == problems[:1]
         assert len(problems) == len(Code)
+
+
+def test_every_row_comes_back(tmp_path: Path) -> None:
+    """With its fate, in order, however the fates alternate and whatever rows are missing."""
+    ready, rejected, blank = Fate.READY, Fate.REJECTED, Fate.BLANK
+    fates = {2: ready, 3: ready, 4: rejected, 5: ready, 8: ready, 9: ready, 11: blank, 12: blank}
+    with Ledger.create(tmp_path) as ledger:
+        add_rows(ledger, reversed(fates.items()))
+        assert dict(ledger.fates()) == fates
+    (tmp_path / schema.FILE).unlink()
+    with Ledger.create(tmp_path) as ledger:
+        add_rows(ledger, fates.items())
+        assert dict(ledger.fates()) == fates
+        add_rows(ledger, ())
+        assert dict(ledger.fates()) == fates
 
 
 def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import State
+from importer.ledger.writing import (
+    add_cells,
+    add_columns,
+    add_problems,
+    add_rows,
+    add_steps,
+    finish,
+)
 from importer.model.brake import Brake
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
@@ -144,12 +153,12 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         ledger = Ledger.create(folder)
         with ledger.transaction():
-            ledger.add_columns(self.columns)
-            ledger.add_rows(sorted(self.fates.items()))
-            ledger.add_cells(sorted(self.cells.items()))
-            ledger.add_problems(self.problems)
-            ledger.add_steps(self.steps)
-            ledger.finish(self.facts)
+            add_columns(ledger, self.columns)
+            add_rows(ledger, sorted(self.fates.items()))
+            add_cells(ledger, sorted(self.cells.items()))
+            add_problems(ledger, self.problems)
+            add_steps(ledger, self.steps)
+            finish(ledger, self.facts)
             if self.states:
                 sql = "INSERT OR REPLACE INTO run VALUES ('applied', '2026-08-20T10:00:00+00:00')"
                 ledger.connection.execute(sql)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import State
+from importer.ledger.states import State
 from importer.ledger.summary import summarise
 from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Fate, Update

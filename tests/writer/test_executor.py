@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.governor import Governor
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, State
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import State
+from importer.ledger.writing import add_rows, add_steps, finish
 from importer.model.catalogue import Code
 from importer.model.plan import Create, Fate, Update
 from importer.model.problem import Origin
@@ -82,9 +84,9 @@ class Desk:
     def plan(self, *steps: Step) -> None:
         """The steps of the run."""
         with Ledger.create(self.folder) as ledger, ledger.transaction():
-            ledger.add_rows((step.row, Fate.READY) for step in steps)
-            ledger.add_steps(steps)
-            ledger.finish(FACTS)
+            add_rows(ledger, ((step.row, Fate.READY) for step in steps))
+            add_steps(ledger, steps)
+            finish(ledger, FACTS)
 
     def apply(self, limit: int | None = None, settle: float = 90) -> Stop | None:
         """Carry the run out."""
