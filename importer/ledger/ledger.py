@@ -124,12 +124,20 @@ class Ledger:
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
         """The problems by row, in the order found; those of the whole roster first."""
+        return self._problems("?1 IS NULL OR row = ?1", row)
+
+    def later_problems(self) -> Iterator[Problem]:
+        """Those that came up after the run was made, in deciding and applying; by row."""
+        last = "(SELECT CAST(value AS INTEGER) FROM run WHERE name = 'last problem')"
+        return self._problems(f"id > {last}")
+
+    def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
         roster = self.facts.roster
         file = roster.path.replace("\\", "/").rpartition("/")[2]
         for number, code, severity, field, places, value, message, advice in self.read(
-            "SELECT row, code, severity, field, places, value, message, advice FROM problems"
-            " WHERE ?1 IS NULL OR row = ?1 ORDER BY row, id",
-            (row,),
+            "SELECT row, code, severity, field, places, value, message, advice FROM problems"  # noqa: S608
+            f" WHERE {condition} ORDER BY row, id",
+            values,
         ):
             origin = Origin(file, roster.sheet, number)
             yield Problem(

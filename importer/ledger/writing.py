@@ -123,10 +123,16 @@ def ease(ledger: Ledger, row: int, code: Code, said: str) -> None:
 
 
 def finish(ledger: Ledger, facts: RunFacts) -> None:
-    """Say that the run is complete, and everything about it that is not about a row."""
+    """Say that the run is complete, and everything about it that is not about a row.
+
+    Problems that are written down from now on are later ones.
+    """
     ledger.connection.executemany(
-        "INSERT OR REPLACE INTO run VALUES (?, ?)",
+        "INSERT INTO run VALUES (?, ?)",
         (("facts", facts.model_dump_json()), ("finished", facts.started.isoformat())),
+    )
+    ledger.connection.execute(
+        "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT) FROM problems"
     )
 
 

@@ -45,6 +45,17 @@ class How(StrEnum):
     UPDATE = "update"
     REJECT = "reject"
 
+    @property
+    def advice(self) -> str:
+        """What comes of it, beside the decision."""
+        match self:
+            case How.CREATE:
+                return "The row creates a user; until that is sent it can be decided otherwise."
+            case How.UPDATE:
+                return "The row updates a user; until that is sent it can be decided otherwise."
+            case How.REJECT:
+                return "The row is not sent, unless it is decided otherwise."
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -230,6 +241,7 @@ def _settle(question: Question, fate: Fate, step: Step | None, how: How, said: s
         Code.DECIDED,
         _origin(question),
         f"decided by {question.operator} on {question.now():%Y-%m-%d}: {said}",
+        advice=how.advice,
         severity=severity,
     )
     journal = Journal(question.ledger, question.operator, question.now)

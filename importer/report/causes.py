@@ -15,14 +15,13 @@ _ORDER = tuple(Severity)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Problems of equal code, places, field and advice: the first of them, and all their rows.
+    """Problems of equal code, severity, places, field and advice: the first, and all their rows.
 
-    `severity` is the worst of theirs, `rows` are in order and without repetition; the one row 0
-    stands for the whole roster. `alike`: every one of them says the same, value and all.
+    `rows` are in order and without repetition; the one row 0 stands for the whole roster. `alike`:
+    every one of them says the same, value and all.
     """
 
     first: Problem
-    severity: Severity
     rows: tuple[int, ...]
     alike: bool
 
@@ -30,6 +29,11 @@ class Cause:
     def code(self) -> Code:
         """The code of them all."""
         return self.first.code
+
+    @property
+    def severity(self) -> Severity:
+        """How bad they are, all of them."""
+        return self.first.severity
 
     @property
     def title(self) -> str:
@@ -71,12 +75,10 @@ class Cause:
 @dataclass(slots=True)
 class _Group:
     first: Problem
-    severity: Severity
     rows: set[int] = field(default_factory=set)
     alike: bool = True
 
     def add(self, problem: Problem) -> None:
-        self.severity = min(self.severity, problem.severity, key=_ORDER.index)
         self.rows.add(problem.origin.row)
         told = problem.message, problem.value
         self.alike = self.alike and told == (self.first.message, self.first.value)
@@ -84,16 +86,15 @@ class _Group:
 
 def causes(problems: Iterable[Problem]) -> tuple[Cause, ...]:
     """The causes of these problems: the worst first, then those of the most rows."""
-    groups: dict[tuple[Code, tuple[Place, ...], str, str], _Group] = {}
+    groups: dict[tuple[Code, Severity, tuple[Place, ...], str, str], _Group] = {}
     for problem in problems:
-        key = (problem.code, problem.places, problem.field, problem.advice)
+        key = (problem.code, problem.severity, problem.places, problem.field, problem.advice)
         group = groups.get(key)
         if group is None:
-            group = groups[key] = _Group(problem, problem.severity)
+            group = groups[key] = _Group(problem)
         group.add(problem)
     found = (
-        Cause(group.first, group.severity, tuple(sorted(group.rows)), group.alike)
-        for group in groups.values()
+        Cause(group.first, tuple(sorted(group.rows)), group.alike) for group in groups.values()
     )
     return tuple(
         sorted(found, key=lambda cause: (_ORDER.index(cause.severity), -cause.count, cause.rows[0]))

@@ -45,7 +45,10 @@ _SEVERITIES: dict[Severity, str] = {
 
 
 def show(ledger: Ledger, summary: Summary, console: Console, *, show_values: bool = False) -> None:
-    """Print a run's result, masked unless values are asked for; fits the console's width."""
+    """Print a run's result, masked unless values are asked for; fits the console's width.
+
+    Of an applied run only those problems are told that the plan did not know of.
+    """
     facts = ledger.facts
     files = present(ledger.folder)
     console.print(_text(headline(summary), "bold"))
@@ -53,18 +56,25 @@ def show(ledger: Ledger, summary: Summary, console: Console, *, show_values: boo
     console.print()
     for part in _plan(summary, facts):
         console.print(part)
-    found = causes(ledger.problems())
+    applied = summary.created is not None
+    found = causes(ledger.later_problems() if applied else ledger.problems())
     for cause in found[:MOST_CAUSES]:
         console.print(_cause(cause, show_values=show_values))
     if len(found) > MOST_CAUSES:
         more = f"… and {number(len(found) - MOST_CAUSES)} more; see the report."
         console.print(_text(more, "dim"))
-    if found:
+    workbooks = [path.name for path in files if path.name.endswith(".xlsx")]
+    workbook = workbooks[-1] if workbooks else WORKBOOK
+    kept_back = summary.rejected + summary.review if applied else 0
+    if kept_back:
+        verb = "was" if kept_back == 1 else "were"
+        rest = f"{rows(kept_back)} {verb} not sent because of what the plan found; see {workbook}."
+        console.print(_text(rest))
+    if found or kept_back:
         console.print()
     for path in files:
         console.print(_text(str(path)), soft_wrap=True)
-    workbooks = [path.name for path in files if path.name.endswith(".xlsx")]
-    step = next_step(summary, facts, workbooks[-1] if workbooks else WORKBOOK)
+    step = next_step(summary, facts, workbook)
     console.print()
     console.print(_text(step.why, "bold"))
     if step.command:
@@ -88,18 +98,19 @@ def _counts(summary: Summary) -> RenderableType:
 
 
 def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
-    """What applying takes, and which brakes hold."""
+    """Which Alma it is for; what applying takes and which brakes hold, as long as it is a plan."""
     parts: list[RenderableType] = []
     if facts.alma:
         alma = " · ".join(filter(None, (facts.alma.name or facts.alma.institution,
                                         facts.alma.environment)))  # fmt: skip
         parts.append(_text(f"Alma: {alma}"))
-    if summary.calls and summary.created is None:
-        parts.append(_text(f"To apply it takes {effort(summary.calls)}."))
-    parts += [
-        _text(f"Brake {finding.brake.value}: {finding.sentence}", "bold yellow")
-        for finding in facts.brakes
-    ]
+    if summary.created is None:
+        if summary.calls:
+            parts.append(_text(f"To apply it takes {effort(summary.calls)}."))
+        parts += [
+            _text(f"Brake {finding.brake.value}: {finding.sentence}", "bold yellow")
+            for finding in facts.brakes
+        ]
     return [*parts, Text()] if parts else []
 
 

@@ -102,6 +102,15 @@ def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbo
     assert typed("plan", roster, *PLAN, "more", "--json").summary["review"] == 3
 
 
+def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """The row that creates a user stands on another line than the row that is not sent."""
+    typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
+    typed("decide", "run", "2", "--as", "create")
+    told = typed("decide", "run", "3", "--as", "reject").err
+    assert "Must be corrected · Decided by a person · 1 row (3)" in told
+    assert "Worth a look · Decided by a person · 1 row (2)" in told
+
+
 def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """After a change by staff, `update` merges on the record as it is; `create` is refused."""
     load(typed, write(folder, ANA), "first")

@@ -128,6 +128,7 @@ class Run:
     cells: dict[int, tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    later: list[Problem] = field(default_factory=list)
     states: dict[int, State] = field(default_factory=dict)
 
     def row(self, number: int, fate: Fate, *problems: Problem) -> None:
@@ -159,6 +160,7 @@ class Run:
             add_problems(ledger, self.problems)
             add_steps(ledger, self.steps)
             finish(ledger, self.facts)
+            add_problems(ledger, self.later)
             if self.states:
                 sql = "INSERT OR REPLACE INTO run VALUES ('applied', '2026-08-20T10:00:00+00:00')"
                 ledger.connection.execute(sql)
@@ -239,7 +241,7 @@ def applied() -> Run:
         2: State.APPLIED, 3: State.REFUSED, 4: State.PLANNED, 5: State.UNKNOWN,
         6: State.APPLIED, 7: State.HELD, 8: State.INTENT, 9: State.APPLIED,
     }  # fmt: skip
-    run.problems += [
+    run.later += [
         Problem.of(Code.REFUSED_BY_ALMA, at(3), "Alma says: user group COMM is not enabled"),
         Problem.of(Code.CHANGED_IN_ALMA, at(7), "someone changed the user group since the plan"),
     ]

@@ -65,11 +65,12 @@ def test_the_worst_and_the_most_frequent_come_first() -> None:
     ]
 
 
-def test_a_cause_is_as_bad_as_its_worst_problem() -> None:
-    """Where a mapping makes single findings milder, the worst one counts."""
+def test_a_cause_is_as_bad_as_all_its_problems() -> None:
+    """Where a decision made single findings milder, those that still hold stand by themselves."""
     milder = replace(problem(2), severity=Severity.WARNING)
-    (cause,) = causes([milder, problem(3)])
-    assert cause.severity is Severity.REJECT
+    holding, eased = causes([milder, problem(3)])
+    assert (holding.severity, holding.rows) == (Severity.REJECT, (3,))
+    assert (eased.severity, eased.rows) == (Severity.WARNING, (2,))
 
 
 def test_the_sentence_is_masked() -> None:
