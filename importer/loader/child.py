@@ -8,16 +8,22 @@ is 0, `TOO_LARGE`, or anything else for a file that it could not read. No pandas
 from __future__ import annotations
 
 import json
+import struct
 import sys
+import zipfile
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from importer.loader import odshidden, xlshidden
 from importer.loader.formats import PLAIN, show
 from importer.loader.limits import CELLS
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
+
+    from importer.loader.unseen import Unseen
 
 MEMORY = 1 << 30
 """Bytes that the process may ask for."""
@@ -39,6 +45,7 @@ class ReadSheet(TypedDict):
     texts: list[str]
     lost: list[tuple[int, int, str]]  # row, column, text of numbers with more than 15 digits
     merged: list[tuple[int, int, int, int]]  # first row, last row, first column, last column
+    unseen: Unseen | None  # None where the file does not say what it hides
 
 
 def main(path: str) -> int:
@@ -46,13 +53,16 @@ def main(path: str) -> int:
     _limit()
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+    hidden = _hidden(Path(path))
     workbook = CalamineWorkbook.from_path(path)
     sheets: list[ReadSheet] = []
     cells = 0
-    for about in workbook.sheets_metadata:
+    if len(hidden) != len(workbook.sheets_metadata):
+        hidden = [None] * len(workbook.sheets_metadata)
+    for about, unseen in zip(workbook.sheets_metadata, hidden, strict=True):
         if about.typ is SheetTypeEnum.WorkSheet:
             visible = about.visible is SheetVisibleEnum.Visible
-            sheets.append(_read(workbook.get_sheet_by_name(about.name), visible=visible))
+            sheets.append(_read(workbook.get_sheet_by_name(about.name), unseen, visible=visible))
             cells += len(sheets[-1]["texts"])
             if cells > CELLS:
                 return TOO_LARGE
@@ -70,9 +80,26 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
 
 
-def _read(sheet: CalamineSheet, *, visible: bool) -> ReadSheet:
+def _hidden(path: Path) -> list[Unseen | None]:
+    """By sheet, what people do not see; nothing where an old workbook does not tell."""
+    if zipfile.is_zipfile(path):
+        return [*odshidden.read_unseen(path)]
+    try:
+        return [*xlshidden.read_unseen(path)]
+    except (struct.error, IndexError, ValueError):
+        return []
+
+
+def _read(sheet: CalamineSheet, unseen: Unseen | None, *, visible: bool) -> ReadSheet:
     read = ReadSheet(
-        name=sheet.name, visible=visible, rows=[], columns=[], texts=[], lost=[], merged=[]
+        name=sheet.name,
+        visible=visible,
+        rows=[],
+        columns=[],
+        texts=[],
+        lost=[],
+        merged=[],
+        unseen=unseen,
     )
     if sheet.start is not None:
         # iter_rows begins with the first row of the sheet and the first column that has text

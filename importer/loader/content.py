@@ -59,6 +59,7 @@ class Content:
     hidden_rows: list[int] = field(default_factory=list)
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)  # first and last
     filtered: bool = False
+    hidden_told: bool = True  # does the file say what it hides?
     last_row: int = 0  # with or without text
 
 

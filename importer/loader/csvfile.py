@@ -120,23 +120,25 @@ class CsvRoster:
         number = self.source.header[-1]
         records = islice(self.text.records(), number, None)
         held: list[list[str]] = []
-        first, last = True, False
+        first, last, footers = True, False, 0
         while not last:
             with paused():
                 batch = held + list(islice(records, CHUNK))
                 last = len(batch) - len(held) < CHUNK
-                cut = len(batch) if last else csvrows.end_of_people(batch)
+                kept = self.shape.kept[: len(self.places)]
+                cut = len(batch) if last else csvrows.end_of_people(batch, kept, first=first)
                 held = batch[cut:]
                 del batch[cut:]
                 numbers = range(number + 1, number + len(batch) + 1)
-                rows = self._rows(batch, numbers, first=first, last=last)
-                chunk, empty = table.make(self.shape, rows, numbering)
+                rows = self._rows(batch, numbers, first=first, last=last, footers_above=footers)
+                made = table.make(self.shape, rows, numbering)
+                footers = made.footers if batch else footers
             if last:
-                self._finish(batch[len(batch) - empty :])
+                self._finish(batch[len(batch) - made.empty :])
             number += len(batch)
             first = first and not batch
             if batch or last:
-                yield chunk
+                yield made.chunk
 
     def chunks_with(self, rows: Collection[int]) -> Iterator[Chunk]:
         """The rows with these numbers; the others are not even looked at. Raises RosterError."""
@@ -149,8 +151,8 @@ class CsvRoster:
                 batch = [record for _, record in found]
                 numbers = [number for number, _ in found]
                 taken = self._rows(batch, numbers, first=False, last=False)
-                chunk, _ = table.make(self.shape, taken)
-            yield chunk
+                made = table.make(self.shape, taken)
+            yield made.chunk
         self._refuse_changed()
 
     def _numbering(self) -> Numbering | None:
@@ -173,7 +175,13 @@ class CsvRoster:
             raise changed(self.source.path)
 
     def _rows(
-        self, batch: list[list[str]], numbers: Sequence[int], *, first: bool, last: bool
+        self,
+        batch: list[list[str]],
+        numbers: Sequence[int],
+        *,
+        first: bool,
+        last: bool,
+        footers_above: int = 0,
     ) -> Rows:
         spots: list[Spot] = []
         width = max(self.shape.kept, default=-1) + 1
@@ -190,4 +198,4 @@ class CsvRoster:
                 columns[position] = csvrows.unwrapped(texts, position, spots)
             if joined.count("\n") > len(texts) or "\r" in joined:
                 spots += csvrows.swallowed(texts, position, self.text.delimiter, width)
-        return Rows(numbers, columns, spots, first, last)
+        return Rows(numbers, columns, spots, first, last, footers_above)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from importer.loader import table
+from importer.loader import leftout
+from importer.loader.cells import clean
 from importer.loader.table import Spot
 from importer.model.catalogue import Code, Severity
 
@@ -13,21 +14,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-def end_of_people(batch: list[list[str]]) -> int:
-    """Where rows with next to nothing in them begin: they may belong to the file's end, and wait.
+def end_of_people(batch: list[list[str]], kept: Sequence[int], *, first: bool) -> int:
+    """Where rows begin that are totals and signatures if the file ends with them: those wait.
 
-    More of them than totals and signatures are people; then only the empty rows behind them wait.
+    More of them than there can be are people; then only the empty rows behind them wait. `kept`
+    are the columns of the roster; `first` where the batch begins the file.
     """
+    reach = max(kept, default=-1) + 1
     cut = empty = len(batch)
-    short = 0
-    while cut and (filled := sum(1 for cell in batch[cut - 1] if cell.strip())) <= 2:
-        short += filled > 0
-        if short > table.FOOTERS:
+    footers = 0
+    person = next((at for at, record in enumerate(batch) if _filled(record)), -1) if first else -1
+    while cut:
+        filled = _filled(batch[cut - 1])
+        too_long = any(_filled(batch[cut - 1][reach:]))
+        if cut - 1 == person or too_long or not leftout.is_footer(filled, len(kept)):
+            return cut
+        footers += bool(filled)
+        if footers > leftout.FOOTERS:
             return empty
         cut -= 1
-        if not short:
+        if not footers:
             empty = cut
     return cut
+
+
+def _filled(record: list[str]) -> list[str]:
+    return [text for cell in record if (text := clean(cell)[0])]
 
 
 def usual_width(records: Iterable[list[str]]) -> int:

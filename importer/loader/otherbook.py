@@ -13,6 +13,7 @@ from importer.loader.child import TOO_LARGE, ReadSheet
 from importer.loader.content import Content, Oddity, TooLargeError, texts
 from importer.loader.heading import Span
 from importer.loader.sniff import damaged
+from importer.loader.unseen import nothing
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class OtherBook:
     def read(self, name: str, until: int = 0) -> Content:  # noqa: ARG002  all of it is there
         """What the sheet holds."""
         sheet = self._sheets[name]
+        rows = np.array(sheet["rows"], dtype=np.int64)
+        unseen = sheet["unseen"] or nothing()
+        bottom = int(rows.max(initial=0))
         return Content(
-            rows=np.array(sheet["rows"], dtype=np.int64),
+            rows=rows,
             columns=np.array(sheet["columns"], dtype=np.int64),
             texts=texts(sheet["texts"]),
             oddities=[
@@ -61,4 +65,10 @@ class OtherBook:
                 for row, column, text in sheet["lost"]
             ],
             merged=[Span(*edges) for edges in sheet["merged"]],
+            hidden_rows=[
+                row for first, last in unseen["rows"] for row in range(first, min(last, bottom) + 1)
+            ],
+            hidden_columns=[(first, last) for first, last in unseen["columns"]],
+            filtered=unseen["filtered"],
+            hidden_told=sheet["unseen"] is not None,
         )

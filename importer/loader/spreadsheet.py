@@ -72,8 +72,8 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
         notices.append("the workbook counts its days from 1904; its dates were read so")
     shape, rows, last = _below(content, headings, source)
     numbering = None if shape.row_column is None else Numbering.over(rows.columns[shape.row_column])
-    chunk, blank_tail = table.make(shape, rows, numbering)
-    empty = blank_tail + max(content.last_row, last) - last
+    made = table.make(shape, rows, numbering)
+    empty = made.empty + max(content.last_row, last) - last
     if empty:
         notices.append(f"{empty:,} empty rows at the end, formatted but without text, were ignored")
     formulas = [letter(column) for column in shape.kept if column in content.formulas]
@@ -81,7 +81,7 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
         notices.append(f"columns {', '.join(formulas)} hold formulas; their last results were read")
     problems = [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in notices]
     problems += _hidden(content, source, shape, last)
-    return LoadedRoster(source, shape.places, chunk, (*problems, *shape.notices()))
+    return LoadedRoster(source, shape.places, made.chunk, (*problems, *shape.notices()))
 
 
 def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from importer.loader import leftout
 from importer.loader.cells import clean_column, whole
 from importer.model.catalogue import Code, Severity
 from importer.model.escaping import unescape
@@ -17,15 +17,9 @@ from importer.model.rejects import ADDED, ROW, UNEVEN, UNEVEN_ADVICE, read_row
 from importer.model.roster import Chunk, Source, letter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from importer.loader.heading import Headings
-
-FOOTERS = 10
-"""Totals and signatures at the end are a few rows; more of them are people without identifiers."""
-
-_EXAMPLE = "example:"
-_LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
 
 Columns = list["Sequence[str]"]
 
@@ -93,6 +87,8 @@ class Rows:
     spots: Sequence[Spot] = ()
     first: bool = True
     last: bool = True
+    footers_above: int = 0  # rows right above these that look like totals
+    hidden: Collection[int] = ()  # the numbers of rows with text that are not to be read
 
 
 @dataclass(slots=True)
@@ -132,39 +128,73 @@ def _still_uneven(texts: Sequence[str]) -> Iterator[Spot]:
             yield Spot(row, -1, code, message, advice=UNEVEN_ADVICE)
 
 
-def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> tuple[Chunk, int]:
-    """The chunk that these rows are, and how many empty rows at the very end are no rows at all."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A chunk, and what the next one or the reader needs to know of it.
+
+    `empty`: rows at the very end of the file that are none. `footers`: rows at the chunk's end
+    that look like totals, whether or not they are left out.
+    """
+
+    chunk: Chunk
+    empty: int
+    footers: int
+
+
+def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> Made:
+    """The chunk that these rows are."""
     columns, spots = _clean(rows.columns[: len(shape.places)], rows.spots)
-    # a row whose only text stands behind the headings is not blank
-    uneven = {spot.row for spot in spots if spot.column < 0}
-    blank = [row for row in _blank(columns, len(rows.numbers)) if row not in uneven]
+    # a row whose only text stands behind the headings is neither blank nor a total
+    too_long = {spot.row for spot in spots if spot.code is Code.ROW_TOO_LONG}
+    blank = [row for row in _blank(columns, len(rows.numbers)) if row not in too_long]
     end = len(rows.numbers)
     while rows.last and end and blank and blank[-1] == end - 1:
         end = blank.pop()
     numbers = rows.numbers[:end]
+    hidden = _hidden(numbers, rows.hidden).difference(blank)
     if numbering is not None and shape.row_column is not None:
         marks = rows.columns[shape.row_column][:end]
         numbers = numbering.apply(marks)
         spots += _still_uneven(marks)
-    left_out = _left_out(rows, columns, set(blank), end)
-    absent = left_out.keys() | set(blank)
-    kept = [position for position in range(end) if position not in absent] if absent else range(end)
+    kept = _without(range(end), hidden.union(blank))
+    left_out, footers = _left_out(rows, columns, kept, too_long)
+    kept = _without(kept, left_out.keys())
     problems = [
         Problem.of(Code.ROW_LEFT_OUT, shape.source.origin(numbers[position]), message)
         for position, message in left_out.items()
     ]
-    problems += [
-        _problem(shape, numbers[spot.row], spot)
-        for spot in sorted(spots, key=lambda spot: (spot.row, spot.column))
-        if spot.row < end and spot.row not in absent
-    ]
+    problems += _problems(shape, numbers, spots, kept)
     chunk = Chunk(
         _frame(columns, numbers, kept),
         tuple(numbers[position] for position in blank),
-        tuple(numbers[position] for position in left_out),
+        tuple(numbers[position] for position in sorted((*left_out, *hidden))),
         tuple(problems),
     )
-    return chunk, len(rows.numbers) - end
+    return Made(chunk, len(rows.numbers) - end, footers)
+
+
+def _hidden(numbers: Sequence[int], hidden: Collection[int]) -> set[int]:
+    return {at for at, number in enumerate(numbers) if number in hidden} if hidden else set()
+
+
+def _without(positions: Sequence[int], out: Collection[int]) -> Sequence[int]:
+    return [position for position in positions if position not in out] if out else positions
+
+
+def _left_out(
+    rows: Rows, columns: Columns, filled: Sequence[int], people: Collection[int]
+) -> tuple[dict[int, str], int]:
+    """Of the rows with text, those that are no people, by position, and why; how many footers."""
+    out: dict[int, str] = {}
+    if rows.first and filled and filled[0] == 0 and leftout.is_example(columns, 0):
+        out[0] = leftout.EXAMPLE
+    # a file of one row is a person
+    below = filled[1:] if rows.first else filled
+    found, all_of_them = leftout.footers(columns, below, people)
+    count = len(found) + (rows.footers_above if all_of_them else 0)
+    if rows.last and count <= leftout.FOOTERS:
+        out.update((position, leftout.FOOTER) for position in reversed(found))
+    return out, count
 
 
 def _clean(columns: Sequence[Sequence[str]], spots: Sequence[Spot]) -> tuple[Columns, list[Spot]]:
@@ -192,39 +222,13 @@ def _blank(columns: Columns, length: int) -> list[int]:
     return list(blank)
 
 
-def _left_out(rows: Rows, columns: Columns, blank: set[int], end: int) -> dict[int, str]:
-    """The rows that are no people, by position, and why: an example, totals, signatures."""
-    out: dict[int, str] = {}
-    if rows.first and end and 0 not in blank:
-        filled = next(_filled(columns, 0), "")
-        if filled.casefold().startswith(_EXAMPLE):
-            out[0] = "is the example row of the template"
-    footers: list[int] = []
-    position = end - 1
-    top = 1 if rows.first else 0  # a file of one row is a person
-    while rows.last and position >= top and len(footers) <= FOOTERS:
-        if position not in blank:
-            if not _is_footer(list(_filled(columns, position)), len(columns)):
-                break
-            footers.append(position)
-        position -= 1
-    if len(footers) <= FOOTERS:
-        message = "stands at the end and holds no identifier: a total or a signature"
-        out.update((position, message) for position in reversed(footers))
-    return out
-
-
-def _filled(columns: Columns, position: int) -> Iterator[str]:
-    return (column[position] for column in columns if column[position])
-
-
-def _is_footer(filled: list[str], width: int) -> bool:
-    """At most two cells of many, and none like an identifier or an address."""
-    return (
-        len(filled) <= 2
-        and len(filled) * 2 < width
-        and not any(_LOOKS_LIKE_ID.fullmatch(text) for text in filled)
-    )
+def _problems(
+    shape: Shape, numbers: Sequence[int], spots: Sequence[Spot], kept: Sequence[int]
+) -> Iterator[Problem]:
+    there = kept if isinstance(kept, range) else set(kept)
+    for spot in sorted(spots, key=lambda spot: (spot.row, spot.column)):
+        if spot.row in there:
+            yield _problem(shape, numbers[spot.row], spot)
 
 
 def _problem(shape: Shape, number: int, spot: Spot) -> Problem:

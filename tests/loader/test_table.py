@@ -105,3 +105,24 @@ def test_rows_that_are_asked_for_are_the_same(rows: set[int], size: int, *, fed_
         roster = read(path, LAYOUT)
         there = cells_of(roster.chunks(), rows)
         assert cells_of(roster.chunks_with(there), set(there)) == there
+
+
+@given(
+    st.lists(
+        st.sampled_from([PERSON, "Total: 3,,\n", "Signed,A. B.,\n", "\n", ",,\n", ",,,x\n"]),
+        max_size=30,
+    ),
+    st.integers(1, 8),
+)
+def test_the_size_of_a_chunk_changes_nothing(lines: list[str], size: int) -> None:
+    """Which rows are people, blank or left out is the same however the file is cut."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "a.csv"
+        path.write_text("ID,Name,Email\n" + "".join(lines), "utf-8")
+        [whole] = read(path, LAYOUT).chunks()
+        patch.setattr(csvfile, "CHUNK", size)
+        chunks = list(read(path, LAYOUT).chunks())
+    assert [row for chunk in chunks for row in chunk.frame.index] == whole.frame.index.tolist()
+    assert [row for chunk in chunks for row in chunk.blank] == list(whole.blank)
+    assert [row for chunk in chunks for row in chunk.left_out] == list(whole.left_out)
+    assert {one for chunk in chunks for one in chunk.problems} == set(whole.problems)
