@@ -25,6 +25,9 @@ Folder = Annotated[
 Codes = Annotated[
     Path | None, typer.Option(help="Saved code tables; default: codes.json, if it is here.")
 ]
+VisibleOnly = Annotated[
+    bool, typer.Option("--visible-only", help="Skip the rows that the sheet hides.")
+]
 Run = Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")]
 
 
@@ -41,6 +44,7 @@ def check(
     mapping: MappingFile,
     output: Folder = None,
     codes: Codes = None,
+    visible_only: VisibleOnly = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
@@ -49,10 +53,9 @@ def check(
     from importer.ledger.summary import summarise
     from importer.pipeline.checking import check as check_roster
 
+    order = _order(roster, mapping, output, codes, visible_only=visible_only)
     with progress("Checking") as advance:
-        checked = check_roster(
-            _order(roster, mapping, output, codes), lambda rows: advance(rows, 0, "")
-        )
+        checked = check_roster(order, lambda rows: advance(rows, 0, ""))
     with checked as ledger:
         return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
 
@@ -62,6 +65,7 @@ def plan(
     mapping: MappingFile,
     output: Folder = None,
     codes: Codes = None,
+    visible_only: VisibleOnly = False,
     no_refresh: Annotated[
         bool, typer.Option("--no-refresh", help="Take the directory as it is.")
     ] = False,
@@ -81,7 +85,9 @@ def plan(
 
     async def use(alma: Alma) -> Ledger:
         order = replace(
-            _order(roster, mapping, output, codes), mirrors=FOLDER, refresh=not no_refresh
+            _order(roster, mapping, output, codes, visible_only=visible_only),
+            mirrors=FOLDER,
+            refresh=not no_refresh,
         )
         with progress("Planning") as advance:
             return await plan_roster(
@@ -126,6 +132,7 @@ def convert(
     to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The records' form.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     codes: Codes = None,
+    visible_only: VisibleOnly = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
@@ -139,8 +146,8 @@ def convert(
     from importer.pipeline.runs import new_run
 
     with tempfile.TemporaryDirectory(prefix="importer-") as nobodys:
-        order = _order(roster, mapping, Path(nobodys), codes)
-        material = prepare(order.roster, order.mapping, order.codes, order.now.date())
+        order = _order(roster, mapping, Path(nobodys), codes, visible_only=visible_only)
+        material = prepare(order)
         clears = converting.sis_clears(material) if to == "sis-xml" else ()
         with new_run(order) as ledger:
             fates = check_into(ledger, material, order)
@@ -155,7 +162,9 @@ def convert(
     return code
 
 
-def _order(roster: Path, mapping: Path, output: Path | None, codes: Path | None) -> Order:
+def _order(
+    roster: Path, mapping: Path, output: Path | None, codes: Path | None, *, visible_only: bool
+) -> Order:
     from importer.cli.codes import saved_codes
     from importer.pipeline.order import Order
 
@@ -166,5 +175,6 @@ def _order(roster: Path, mapping: Path, output: Path | None, codes: Path | None)
         folder=output,
         now=now(),
         operator=operator(),
+        visible_only=visible_only,
         version=program(),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importer.cli.load import Codes
+from importer.cli.load import Codes, VisibleOnly
 from importer.cli.output import Json, ShowValues, now, printable, say
 from importer.errors import Exit, RosterError, UsageError
 
@@ -36,13 +36,14 @@ def new(
     ] = None,
     header: Annotated[str, typer.Option(help="The heading row or rows, as in 3 or 3,4.")] = "",
     sheet: Annotated[str, typer.Option(help="The sheet of a workbook.")] = "",
+    visible_only: VisibleOnly = False,
 ) -> int:
     """Write a first mapping for a roster; guesses say so, and a `?` is yours to fill in."""
     from importer.loader.read import read
     from importer.mapper.scaffold import scaffold
     from importer.model.roster import Layout
 
-    layout = Layout(sheet=sheet, header=_heading_rows(header))
+    layout = Layout(sheet=sheet, header=_heading_rows(header), visible_only=visible_only)
     try:
         text = scaffold(read(roster, layout), layout)
     except RosterError as error:

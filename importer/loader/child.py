@@ -2,7 +2,8 @@
 
 The library that reads them can abort on hostile files, or ask for hundreds of gigabytes; here it
 may, within limits. What it read goes to standard output as JSON, a list of sheets. The exit code
-is 0, `TOO_LARGE`, or anything else for a file that it could not read. No pandas is loaded here.
+is 0, one of those below, or anything else for a file that it could not read. No pandas is loaded
+here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, TypedDict
 from importer.loader import odshidden, xlshidden
 from importer.loader.formats import PLAIN, show
 from importer.loader.limits import CELLS
+from importer.loader.parsing import DoctypeError, LockedError
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ MEMORY = 1 << 30
 SECONDS = 60
 """Processor time that it may use."""
 
-TOO_LARGE = 3
-"""The exit code where a file has more cells than a roster may have."""
+TOO_LARGE, UNSAFE, LOCKED = 3, 4, 5
+"""The exit codes for more cells than a roster may have, a document type, and a password."""
 
 
 class ReadSheet(TypedDict):
@@ -53,7 +55,12 @@ def main(path: str) -> int:
     _limit()
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-    hidden = _hidden(Path(path))
+    try:
+        hidden = _hidden(Path(path))
+    except DoctypeError:
+        return UNSAFE
+    except LockedError:
+        return LOCKED
     workbook = CalamineWorkbook.from_path(path)
     sheets: list[ReadSheet] = []
     cells = 0

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from importer.errors import RosterError
 from importer.loader import csvrows, csvtext, heading, table
 from importer.loader.collector import paused
+from importer.loader.numbering import Numbering
 from importer.loader.sniff import changed, digest
-from importer.loader.table import Numbering, Rows, Shape, Spot
+from importer.loader.table import Rows, Shape, Spot
 from importer.model.catalogue import Code
 from importer.model.escaping import unescape
 from importer.model.problem import Problem

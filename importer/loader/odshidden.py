@@ -10,7 +10,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from importer.loader.limits import CELLS, COLUMNS, ROWS
-from importer.loader.parsing import SheetError, feed, local, parser_for
+from importer.loader.parsing import LockedError, SheetError, feed, local, parser_for
 from importer.loader.unseen import Unseen, nothing
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ _BLOCK = 1 << 20
 def read_unseen(path: Path) -> list[Unseen]:
     """By sheet, in order, what is hidden.
 
-    Raises SheetError where the file is damaged, or repeats without end.
+    Raises SheetError where the file is damaged or repeats without end, LockedError, DoctypeError.
     """
+    with zipfile.ZipFile(path) as archive:
+        if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+            raise LockedError
     reader = _Reader()
     feed(parser_for(reader.start, reader.end), _blocks(path))
     return reader.sheets

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from importer.loader.child import TOO_LARGE, ReadSheet
+from importer.loader.child import LOCKED, TOO_LARGE, UNSAFE, ReadSheet
 from importer.loader.content import Content, Oddity, TooLargeError, texts
 from importer.loader.heading import Span
-from importer.loader.sniff import damaged
+from importer.loader.parsing import DoctypeError, LockedError, SheetError
 from importer.loader.unseen import nothing
 from importer.model.catalogue import Code
 
@@ -23,13 +23,20 @@ PATIENCE = 90
 """Seconds after which the process is stopped."""
 
 
+_FAULTS: dict[int, type[Exception]] = {
+    TOO_LARGE: TooLargeError,
+    UNSAFE: DoctypeError,
+    LOCKED: LockedError,
+}
+
+
 class OtherBook:
     """The sheets of an .xls or .ods file, all in memory."""
 
     starts_1904 = False  # the reader honours it by itself
 
     def __init__(self, path: Path) -> None:
-        """Read the file. Raises RosterError where it is damaged, and TooLargeError."""
+        """Read the file. Raises SheetError, or what else is to say of it."""
         # -P keeps a folder full of rosters from being searched for Python modules
         command = [sys.executable, "-P", "-m", "importer.loader.child", str(path.absolute())]
         try:
@@ -37,11 +44,9 @@ class OtherBook:
                 command, capture_output=True, timeout=PATIENCE, check=False
             )
         except subprocess.TimeoutExpired:
-            raise damaged(path) from None
-        if done.returncode == TOO_LARGE:
-            raise TooLargeError
+            raise SheetError from None
         if done.returncode:
-            raise damaged(path)
+            raise _FAULTS.get(done.returncode, SheetError)
         read: list[ReadSheet] = json.loads(done.stdout)
         self._sheets = {sheet["name"]: sheet for sheet in read}
 

@@ -17,6 +17,10 @@ class DoctypeError(SheetError):
     """A part declares a document type, by which entities grow without bound or reach for files."""
 
 
+class LockedError(SheetError):
+    """The workbook only opens with a password."""
+
+
 def parser_for(
     start: Callable[[str, dict[str, str]], None], end: Callable[[str], None]
 ) -> expat.XMLParserType:

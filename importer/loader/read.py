@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from importer.errors import RosterError
 from importer.loader.collector import paused
-from importer.loader.sniff import Kind, changed, damaged, digest, identify, unsafe
+from importer.loader.sniff import Kind, changed, damaged, digest, identify, locked, unsafe
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 
@@ -52,7 +52,7 @@ def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRost
     from importer.loader.content import TooLargeError
     from importer.loader.limits import CELLS
     from importer.loader.otherbook import OtherBook
-    from importer.loader.parsing import DoctypeError, SheetError
+    from importer.loader.parsing import DoctypeError, LockedError, SheetError
     from importer.loader.spreadsheet import read_book
     from importer.loader.workbook import Workbook
 
@@ -65,6 +65,8 @@ def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRost
                 return read_book(OtherBook(path), path, layout, sha256, kind)
             case _:
                 return read_book(Workbook(Archive(path)), path, layout, sha256, kind)
+    except LockedError:
+        raise locked(path) from None
     except DoctypeError:
         raise unsafe(path, "it declares a document type, as no spreadsheet program does") from None
     except SheetError:

@@ -137,11 +137,7 @@ def _ole_kind(path: Path) -> Kind:
     """Old Office files are little file systems; the names of their streams tell them apart."""
     whole = path.read_bytes()
     if "EncryptedPackage".encode("utf-16-le") in whole:
-        msg = (
-            f"{path.name} is protected by a password. Open it, save a copy without a password, "
-            "and load the copy."
-        )
-        raise RosterError(msg)
+        raise locked(path)
     if "WordDocument".encode("utf-16-le") in whole:
         msg = f"{path.name} is a Word document, not a spreadsheet. Ask for the spreadsheet."
         raise RosterError(msg)
@@ -172,6 +168,14 @@ def damaged(path: Path) -> RosterError:
     return RosterError(
         f"{path.name} is damaged or was not copied to its end. "
         "Open it in the spreadsheet program, save it anew, and load that."
+    )
+
+
+def locked(path: Path) -> RosterError:
+    """The one sentence for a workbook that only opens with a password."""
+    return RosterError(
+        f"{path.name} is protected by a password. Open it, save a copy without a password, "
+        "and load the copy."
     )
 
 

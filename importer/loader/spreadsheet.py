@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from importer.errors import RosterError
-from importer.loader import heading, table
+from importer.loader import heading, hiding, table
 from importer.loader.cells import FORMULA_ERROR
-from importer.loader.table import Numbering, Rows, Spot
+from importer.loader.numbering import Numbering
+from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.roster import Layout, LoadedRoster, Source, letter
@@ -71,6 +72,9 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
     if book.starts_1904:
         notices.append("the workbook counts its days from 1904; its dates were read so")
     shape, rows, last = _below(content, headings, source)
+    if layout.visible_only:
+        hiding.refuse_untold(content, source)
+        rows = replace(rows, hidden=frozenset(hiding.hidden_rows(content, source)))
     numbering = None if shape.row_column is None else Numbering.over(rows.columns[shape.row_column])
     made = table.make(shape, rows, numbering)
     empty = made.empty + max(content.last_row, last) - last
@@ -80,7 +84,12 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
     if formulas:
         notices.append(f"columns {', '.join(formulas)} hold formulas; their last results were read")
     problems = [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in notices]
-    problems += _hidden(content, source, shape, last)
+    hidden = [
+        place
+        for place, column in zip(shape.places, shape.kept, strict=False)
+        if any(first <= column <= end for first, end in content.hidden_columns)
+    ]
+    problems += hiding.notices(content, source, hidden, visible_only=layout.visible_only)
     return LoadedRoster(source, shape.places, made.chunk, (*problems, *shape.notices()))
 
 
@@ -195,21 +204,3 @@ def _message(code: Code, text: str) -> str:
     if code is Code.FORMULA_ERROR:
         return FORMULA_ERROR if text else "holds a formula without a value"
     return _MESSAGES[code]
-
-
-def _hidden(content: Content, source: Source, shape: Shape, last: int) -> list[Problem]:
-    """A notice for rows and columns that people do not see, with their counts."""
-    hidden = np.intersect1d(content.hidden_rows, content.rows)
-    rows = hidden[(hidden > source.header[-1]) & (hidden <= last)]
-    columns = [
-        str(place)
-        for place, column in zip(shape.places, shape.kept, strict=False)
-        if any(first <= column <= end for first, end in content.hidden_columns)
-    ]
-    by = "by a filter" if content.filtered else "by hand"
-    messages = []
-    if len(rows):
-        messages.append(f"{len(rows):,} rows are hidden {by} and are included")
-    if columns:
-        messages.append(f"hidden columns are included: {', '.join(columns)}")
-    return [Problem.of(Code.HIDDEN_ROWS, source.origin(), message) for message in messages]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from importer.loader.heading import Headings
+    from importer.loader.numbering import Numbering
 
 Columns = list["Sequence[str]"]
 
@@ -89,34 +90,6 @@ class Rows:
     last: bool = True
     footers_above: int = 0  # rows right above these that look like totals
     hidden: Collection[int] = ()  # the numbers of rows with text that are not to be read
-
-
-@dataclass(slots=True)
-class Numbering:
-    """The row numbers of a rejects file: those of the first roster, where the row still has one.
-
-    Rows that were added by hand, or copied, get numbers after the largest, which is `taken`.
-    """
-
-    taken: int
-    seen: set[int] = field(default_factory=set)
-
-    @classmethod
-    def over(cls, texts: Sequence[str]) -> Numbering:
-        """For a file whose column `Row` holds these texts."""
-        return cls(max((read_row(text)[0] for text in texts), default=0))
-
-    def apply(self, texts: Sequence[str]) -> list[int]:
-        """A number for each row, none twice."""
-        numbers = []
-        for text in texts:
-            number, _ = read_row(text)
-            if number <= 1 or number in self.seen:
-                self.taken += 1
-                number = self.taken
-            self.seen.add(number)
-            numbers.append(number)
-        return numbers
 
 
 def _still_uneven(texts: Sequence[str]) -> Iterator[Spot]:

@@ -1,7 +1,7 @@
 """What a workbook of an old Excel hides, which the library that reads it does not tell.
 
 The file is a small file system ([MS-CFB]); its stream `Workbook` is a row of records ([MS-XLS]),
-of which four kinds are looked at. It runs in the process of its own that reads such files.
+of which five kinds are looked at. It runs in the process of its own that reads such files.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from importer.loader.parsing import LockedError
 from importer.loader.unseen import Unseen, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SHEET, _ROW, _COLUMNS, _FILTERED = 0x85, 0x208, 0x7D, 0x9B
+_LOCK, _SHEET, _ROW, _COLUMNS, _FILTERED = 0x2F, 0x85, 0x208, 0x7D, 0x9B
 _BEGIN, _END = 0x809, 0x0A
 _ENTRY, _NUMBERS_IN_HEADER = 128, 109
 _LAST_SECTOR = 0xFFFFFFFA
@@ -27,14 +28,16 @@ _SMALLEST = 4_096
 def read_unseen(path: Path) -> list[Unseen]:
     """By sheet, in order, what is hidden.
 
-    Raises struct.error, IndexError or ValueError where the file is not built as Excel builds it.
+    Raises struct.error, IndexError or ValueError where the file is not built as Excel builds it,
+    LockedError where it only opens with a password.
     """
     stream = _workbook(path.read_bytes())
-    starts = [
-        struct.unpack_from("<I", content)[0]
-        for kind, content in _records(stream, 0)
-        if kind == _SHEET
-    ]
+    starts = []
+    for kind, content in _records(stream, 0):
+        if kind == _LOCK:
+            raise LockedError
+        if kind == _SHEET:
+            starts.append(struct.unpack_from("<I", content)[0])
     return [_of_sheet(stream, start) for start in starts]
 
 

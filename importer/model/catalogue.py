@@ -104,8 +104,9 @@ CATALOGUE: dict[Code, Kind] = {
     Code.HIDDEN_ROWS: Kind(
         Severity.WARNING,
         "Hidden rows",
-        "The sheet hides rows or columns, by a filter or by hand. They are read like all others.",
-        "If the hidden rows are not meant, delete them or copy the visible ones to a new sheet.",
+        "The sheet hides rows or columns, by a filter or by hand. They are read like all others, "
+        "but for hidden rows with `--visible-only`, which are skipped.",
+        "If the hidden rows are not meant, give the command with `--visible-only`, or delete them.",
     ),
     Code.UNUSED_COLUMN: Kind(
         Severity.WARNING,

@@ -25,16 +25,18 @@ def letter(position: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the mapping says about reading the roster (its `roster:` part).
+    """What is said about reading the roster: by the mapping, and by who asks for the run.
 
     `header` is "auto" or the heading rows as the spreadsheet program counts them; `expected`
     are the headings that the mapping uses, by which the heading row and the sheet are found.
+    `visible_only`: rows that the sheet hides are left out. CSV files hide nothing.
     """
 
     sheet: str = ""
     encoding: str = "auto"
     header: tuple[int, ...] = ()
     expected: frozenset[str] = frozenset()
+    visible_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ class Chunk:
 
     `frame`: one column of text per heading, labelled by position from 0; the index is the row
     number of the spreadsheet program; blank cells are "" and nothing is ever NaN.
-    `blank` are rows without any text and `left_out` totals, signatures and examples; neither is
-    in the frame. `problems` are about cells as they came; a row with a rejecting one is still
-    in the frame.
+    `blank` are rows without any text; `left_out` totals, signatures, examples and, where only
+    visible rows are wanted, hidden ones. Neither is in the frame. `problems` are about cells as
+    they came; a row with a rejecting one is still in the frame.
     """
 
     frame: pd.DataFrame

@@ -40,6 +40,7 @@ class RosterFacts(FileFacts):
     encoding: str = ""
     delimiter: str = ""
     header: tuple[int, ...] = ()
+    visible_only: bool = False
 
 
 class MappingFacts(FileFacts):

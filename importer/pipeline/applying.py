@@ -191,9 +191,9 @@ def passwords(facts: RunFacts) -> dict[int, str]:
     if facts.command == "undo" or not load(Path(facts.mapping.path)).maps_password:
         return {}
     from importer.model.codes import NO_CODES
-    from importer.pipeline.front import prepare
+    from importer.pipeline.front import prepare_again
 
-    material = prepare(Path(facts.roster.path), Path(facts.mapping.path), NO_CODES, facts.today)
+    material = prepare_again(facts, NO_CODES)
     return {
         row: text
         for _, candidates in material.chunks()

@@ -22,7 +22,7 @@ def check(order: Order, tell: Callable[[int], None] = quiet) -> Ledger:
 
     Raises RosterError, MappingError, UsageError, LedgerError.
     """
-    material = prepare(order.roster, order.mapping, order.codes, order.now.date())
+    material = prepare(order)
     with new_run(order) as ledger:
         check_into(ledger, material, order, tell)
     return ledger

@@ -21,7 +21,7 @@ from importer.model.plan import Act, Fate, Held, Result
 from importer.model.problem import Origin, Problem
 from importer.pipeline.applying import check_institution, check_sources
 from importer.pipeline.folders import DECISIONS
-from importer.pipeline.front import prepare
+from importer.pipeline.front import prepare_again
 from importer.pipeline.remembering import alike_rows, in_question, institution_key
 from importer.pipeline.undoing import update_undone
 from importer.planner.decide import create, update
@@ -137,7 +137,7 @@ async def settle(question: Question, how: How, user_id: str, alma: Alma, codes: 
         return
     check_sources(facts)
     await check_institution(facts, alma)
-    material = prepare(Path(facts.roster.path), Path(facts.mapping.path), codes, facts.today)
+    material = prepare_again(facts, codes)
     draft = _draft(material, question.row)
     if how is How.CREATE:
         step, user = await _created(draft, alma), ""

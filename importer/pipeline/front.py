@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import MappingError, RosterError
@@ -15,7 +16,6 @@ from importer.model.rejects import NOT_KEPT
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import date
-    from pathlib import Path
 
     from importer.ledger.ledger import Ledger
     from importer.mapper.compiled import Compiled
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from importer.model.codes import CodeTables
     from importer.model.problem import Problem
     from importer.model.roster import Chunk, Roster
-    from importer.model.run import ColumnUse
+    from importer.model.run import ColumnUse, RunFacts
+    from importer.pipeline.order import Order
 
 SAMPLES = 3
 """How many values of a column are shown beside what it was matched with."""
@@ -76,8 +77,32 @@ class Material:
         return tuple(n for n, place in enumerate(self.roster.places) if place in secret)
 
 
-def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Material:
-    """Read the mapping, open the roster, and bring the two together.
+def prepare(order: Order) -> Material:
+    """The roster and the mapping of an order. Raises MappingError, RosterError."""
+    return bring_together(
+        order.roster,
+        order.mapping,
+        order.codes,
+        order.now.date(),
+        visible_only=order.visible_only,
+    )
+
+
+def prepare_again(facts: RunFacts, codes: CodeTables) -> Material:
+    """The roster of a run, read as it was then, and its mapping. Raises MappingError, RosterError.
+
+    Whether they are still the same was looked at before.
+    """
+    roster, mapping = Path(facts.roster.path), Path(facts.mapping.path)
+    return bring_together(
+        roster, mapping, codes, facts.today, visible_only=facts.roster.visible_only
+    )
+
+
+def bring_together(
+    roster: Path, mapping: Path, codes: CodeTables, today: date, *, visible_only: bool = False
+) -> Material:
+    """Read the mapping, open the roster, and compile the one for the other.
 
     Raises MappingError with everything that is wrong in the mapping, the headings that the roster
     lacks included, or RosterError.
@@ -91,7 +116,7 @@ def prepare(roster: Path, mapping: Path, codes: CodeTables, today: date) -> Mate
     if document is None:
         raise MappingError(findings)
     try:
-        opened = read(roster, document.layout())
+        opened = read(roster, replace(document.layout(), visible_only=visible_only))
     except RosterError as error:
         raise MappingError(findings) if findings else error from None
     run = RunVariables(today, opened.source.path.name, opened.source.sheet)

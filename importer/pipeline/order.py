@@ -17,8 +17,9 @@ class Order:
     """A roster, the mapping for it, and where the run goes.
 
     `now` has its zone; `folder` is None for a new one under `runs/`; `operator` is who asks, on
-    which computer; `version` is the importer's. `mirrors` is the folder of the directory, None
-    where Alma is to be asked about each row; `refresh`: read first who changed since.
+    which computer; `version` is the importer's. `visible_only`: rows that the sheet hides are
+    skipped. `mirrors` is the folder of the directory, None where Alma is to be asked about each
+    row; `refresh`: read first who changed since.
     """
 
     roster: Path
@@ -28,5 +29,6 @@ class Order:
     now: datetime
     operator: str
     version: str
+    visible_only: bool = False
     mirrors: Path | None = None
     refresh: bool = True

@@ -52,7 +52,7 @@ async def plan(
     `tell` hears how many rows of how many were compared, `note` a sentence on the directory.
     Raises RosterError, MappingError, LedgerError, AlmaError, UsageError for a damaged directory.
     """
-    material = prepare(order.roster, order.mapping, order.codes, order.now.date())
+    material = prepare(order)
     with new_run(order) as ledger:
         fates = examine(material, ledger, lambda rows: tell(rows, 0))
         institution = await alma.general()

@@ -36,7 +36,7 @@ def new_run(order: Order) -> Iterator[Ledger]:
         raise
 
 
-def roster_facts(material: Material) -> RosterFacts:
+def roster_facts(material: Material, order: Order) -> RosterFacts:
     """Which roster, and how it was read."""
     source = material.roster.source
     return RosterFacts(
@@ -48,6 +48,7 @@ def roster_facts(material: Material) -> RosterFacts:
         encoding=source.encoding,
         delimiter=source.delimiter,
         header=source.header,
+        visible_only=order.visible_only,
     )
 
 
@@ -72,7 +73,7 @@ def run_facts(command: Literal["check", "plan"], material: Material, order: Orde
         started=order.now,
         today=order.now.date(),
         operator=order.operator,
-        roster=roster_facts(material),
+        roster=roster_facts(material, order),
         mapping=mapping_facts(material),
         codes_fetched=order.codes.fetched,
     )

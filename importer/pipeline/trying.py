@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code
-from importer.pipeline.front import prepare
+from importer.pipeline.front import bring_together
 
 if TYPE_CHECKING:
     from datetime import date
@@ -49,7 +49,7 @@ def try_out(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Tria
     The sample is the first of the rows that say most and that no rule rejects. Raises
     MappingError where they do not fit, RosterError.
     """
-    material = prepare(roster, mapping, codes, today)
+    material = bring_together(roster, mapping, codes, today)
     used = {use.place: use for use in material.compiled.uses}
     columns = tuple(
         ColumnMatch(place, used[place].labels, used[place].how)

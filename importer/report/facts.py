@@ -16,6 +16,9 @@ _HASH = 12
 """So many characters of a hash tell two files apart by eye."""
 
 
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One fact: what it is, and the text."""
@@ -32,7 +35,9 @@ def told_facts(facts: RunFacts) -> tuple[Fact, ...]:
         ("Roster", roster.shown),
         ("Sheet", roster.sheet),
         ("Encoding", roster.encoding),
+        ("Separator", _SEPARATORS.get(roster.delimiter, roster.delimiter)),
         ("Heading row", " and ".join(map(str, roster.header))),
+        ("Hidden rows", "skipped" if roster.visible_only else ""),
         ("Roster's SHA-256", f"{roster.sha256[:_HASH]}…"),
         ("Mapping", f"{mapping.title or mapping.name} ({mapping.path})"),
         ("Mapping's SHA-256", f"{mapping.sha256[:_HASH]}…"),

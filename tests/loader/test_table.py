@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from importer.loader import csvfile
 from importer.loader.csvfile import CHUNK
+from importer.loader.numbering import Numbering
 from importer.loader.read import read
-from importer.loader.table import Numbering
 from importer.model.catalogue import Code
 from importer.model.rejects import ADDED
 from importer.model.roster import Layout

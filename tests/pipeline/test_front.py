@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importer.ledger.summary import summarise
+from importer.model.codes import NO_CODES
 from importer.model.plan import Fate
 from importer.pipeline.checking import check
+from importer.pipeline.front import prepare_again
 from tests.pipeline.runs import order
+from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,3 +47,21 @@ def test_cells_that_are_not_used_hold_nothing_back(tmp_path: Path) -> None:
         assert [life.row for life in ledger.returning()] == [4, 5]
         assert [life.fate for life in ledger.returning()] == [Fate.REJECTED] * 2
         assert summarise(ledger).ready == 2
+
+
+def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) -> None:
+    """A run of the visible rows says so, and a later command reads its roster alike."""
+    mapping, roster = tmp_path / "m.yaml", tmp_path / "r.xlsx"
+    mapping.write_text(MAPPING, "utf-8")
+    people = (("1001", "Ana", "Silva"), ("1001", "Ana", "Silva"), ("1003", "Cy", "Cole"))
+    rows = text_rows(("ID", "First", "Last"), *people)
+    write_xlsx(roster, {"R": sheet_xml(rows.replace('<row r="3"', '<row r="3" hidden="1"'))})
+    asked = order(roster, mapping, tmp_path / "all")
+    with check(asked) as ledger:
+        assert (summarise(ledger).rejected, summarise(ledger).skipped) == (2, 0)
+    with check(replace(asked, folder=tmp_path / "visible", visible_only=True)) as ledger:
+        summary, facts = summarise(ledger), ledger.facts
+    assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
+    [(chunk, _)] = prepare_again(facts, NO_CODES).chunks()
+    assert chunk.frame.index.tolist() == [2, 4]
+    assert chunk.left_out == (3,)

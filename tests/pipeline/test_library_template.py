@@ -66,7 +66,7 @@ def test_no_phantom_rows(tmp_path: Path) -> None:
 def test_birth_dates_as_numbers(tmp_path: Path) -> None:
     """A number that has lost its first zero is not read as another day."""
     asked = template(tmp_path)
-    material = prepare(asked.roster, asked.mapping, asked.codes, asked.now.date())
+    material = prepare(asked)
     with check(asked) as ledger:
         fates = {life.row: life.fate for row in (2, 3, 4) if (life := ledger.life(row))}
     convert(material, fates, "jsonl", tmp_path / "out.jsonl")

@@ -350,6 +350,34 @@ BOOKS = [
         rows={2: ("1", "A"), 3: ("2", "B"), 4: ("3", "C")},
         notices=("hidden-rows", "hidden-rows"),
     ),
+    Specimen(
+        "a.xlsx",
+        "hidden rows left out",
+        made(_hidden),
+        Layout(expected=EXPECTED.expected, visible_only=True),
+        rows={2: ("1", "A"), 4: ("3", "C")},
+        left_out=(3,),
+        notices=("hidden-rows", "hidden-rows"),
+    ),
+    Specimen(
+        "a.xlsx",
+        "hidden rows that are blank, totals or headings",
+        one(
+            text_rows(("ID", "Name", "Email")).replace("<row ", '<row hidden="1" ')
+            + text_rows(("1", "A", "a@example.org"), first=2)
+            + text_rows(("\u200b",), ("2", "B", "b@example.org"), first=3).replace(
+                "<row ", '<row hidden="1" '
+            )
+            + text_rows(("Total: 2",), first=5)
+            + text_rows(("Signed",), first=6).replace("<row ", '<row hidden="1" ')
+        ),
+        Layout(expected=EXPECTED.expected, visible_only=True),
+        rows={2: ("1", "A", "a@example.org")},
+        blank=(3,),
+        left_out=(4, 5, 6),
+        problems=frozenset({(5, "", "row-left-out")}),
+        notices=("hidden-rows",),
+    ),
     Specimen("a.xlsx", "two heading rows", made(_merged), EXPECTED, refusal="`header: [1, 2]`"),
     Specimen(
         "a.xlsx",

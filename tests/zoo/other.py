@@ -7,7 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 SECTOR = 512
@@ -66,9 +66,28 @@ def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
     )
 
 
-def xls(rows: Sequence[Sequence[str | float]]) -> Callable[[Path], None]:
-    """Build a workbook of Excel 97 with one sheet ([MS-XLS])."""
+def xls(
+    rows: Sequence[Sequence[str | float]],
+    *,
+    filtered: int = -1,
+    hidden: int = -1,
+    locked: bool = False,
+) -> Callable[[Path], None]:
+    """Build a workbook of Excel 97 with one sheet ([MS-XLS]).
+
+    `filtered` is a row that a filter hides, `hidden` a column that is hidden, both from 0;
+    `locked` leaves the mark of a password without encrypting anything.
+    """
     cells = b""
+    if filtered >= 0:
+        cells += _record(0x9B, b"")
+    if hidden >= 0:
+        cells += _record(0x7D, struct.pack("<HHHHHH", hidden, hidden, 0, 0, 1, 0))
+    for row, values in enumerate(rows):
+        flags = 0x20 if row == filtered else 0
+        cells += _record(
+            0x208, struct.pack("<HHHHHHBBH", row, 0, len(values), 0, 0, 0, flags, 1, 0)
+        )
     for row, values in enumerate(rows):
         for column, value in enumerate(values):
             place = struct.pack("<HHH", row, column, 0)
@@ -83,7 +102,8 @@ def xls(rows: Sequence[Sequence[str | float]]) -> Callable[[Path], None]:
     head = len(_record(0x809, begin) + _record(0x85, sheet) + _record(0x0A, b""))
     sheet = struct.pack("<IHBB", head, 0, len(name), 0) + name
     begin_sheet = struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0)
-    stream = _record(0x809, begin) + _record(0x85, sheet) + _record(0x0A, b"")
+    lock = _record(0x2F, bytes(54)) if locked else b""
+    stream = _record(0x809, begin) + lock + _record(0x85, sheet) + _record(0x0A, b"")
     stream += _record(0x809, begin_sheet) + cells + _record(0x0A, b"")
     return ole("Workbook", stream)
 
@@ -93,11 +113,26 @@ def _record(kind: int, content: bytes) -> bytes:
 
 
 def ods(
-    rows: Sequence[Sequence[str | float]], repeat: tuple[int, int] = (0, 0)
+    rows: Sequence[Sequence[str | float]],
+    repeat: tuple[int, int] = (0, 0),
+    *,
+    unseen: Mapping[int, str] | None = None,
+    hidden: int = 0,
+    doctype: str = "",
+    locked: bool = False,
 ) -> Callable[[Path], None]:
-    """Build an OpenDocument spreadsheet, at its end a value repeated over rows and columns."""
-    body = ""
-    for values in rows:
+    """Build an OpenDocument spreadsheet, at its end a value repeated over rows and columns.
+
+    `unseen` says how rows are not visible, from 0; behind the first column, `hidden` ones are.
+    `locked` leaves the mark of a password without encrypting anything.
+    """
+    body = "<table:table-column/>"
+    if hidden:
+        body += (
+            f'<table:table-column table:number-columns-repeated="{hidden}" '
+            'table:visibility="collapse"/>'
+        )
+    for row, values in enumerate(rows):
         cells = "".join(
             f'<table:table-cell office:value-type="string"><text:p>{value}</text:p>'
             "</table:table-cell>"
@@ -105,7 +140,8 @@ def ods(
             else f'<table:table-cell office:value-type="float" office:value="{value!r}"/>'
             for value in values
         )
-        body += f"<table:table-row>{cells}</table:table-row>"
+        how = f' table:visibility="{unseen[row]}"' if unseen and row in unseen else ""
+        body += f"<table:table-row{how}>{cells}</table:table-row>"
     if repeat[0]:
         body += (
             f'<table:table-row table:number-rows-repeated="{repeat[0]}">'
@@ -117,7 +153,7 @@ def ods(
         for name in ("office", "table", "text")
     )
     content = (
-        f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+        f"{doctype}<office:document-content{spaces}><office:body><office:spreadsheet>"
         f'<table:table table:name="Roster">{body}</table:table>'
         "</office:spreadsheet></office:body></office:document-content>"
     )
@@ -128,7 +164,8 @@ def ods(
             archive.writestr("content.xml", content, zipfile.ZIP_DEFLATED)
             archive.writestr(
                 "META-INF/manifest.xml",
-                '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+                '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+                f"{'<m:encryption-data/>' if locked else ''}</m:manifest>",
             )
 
     return build

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from importer.model.roster import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -25,7 +25,7 @@ class Specimen:
     build: Callable[[Path], None]
     layout: Layout = field(default_factory=Layout)
     refusal: str = ""
-    rows: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    rows: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     problems: frozenset[tuple[int, str, str]] = frozenset()
     notices: tuple[str, ...] = ()
     blank: tuple[int, ...] = ()

@@ -79,6 +79,7 @@ def overlapping(path: Path) -> None:
     path.write_bytes(content)
 
 
+FOUR = [["ID", "Name"], ["1", "A"], ["2", "B"], ["3", "C"]]
 LAUGHS = (
     '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
     '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">]>'
@@ -97,6 +98,7 @@ DOCTYPES = {
 DECLARES = "it declares a document type"
 ENTITY_ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>&d;</t></is></c></row>'
 DAMAGED = "is damaged or was not copied"
+LOCKED = "protected by a password"
 UNSAFE = "is refused for safety"
 
 
@@ -131,7 +133,9 @@ STRANGERS = [
         ),
         "an XML export of an old Excel",
     ),
-    _refused("a.xlsx", "password", ole("EncryptedPackage", b"x"), "protected by a password"),
+    _refused("a.xlsx", "password", ole("EncryptedPackage", b"x"), LOCKED),
+    _refused("a.xls", "password of an old Excel", xls([["ID"]], locked=True), LOCKED),
+    _refused("a.ods", "password of OpenDocument", ods([["ID"]], locked=True), LOCKED),
     _refused("a.xls", "Office file without workbook", ole("Contents", b"x"), "without a workbook"),
     _refused("a.xls", "damaged old workbook", ole("Workbook", b"\xff" * 5000), DAMAGED),
     *(_refused("a.xlsx", f"cut at {share}", cut(share), DAMAGED) for share in (0.1, 0.5, 0.99)),
@@ -227,5 +231,30 @@ STRANGERS = [
         notices=(NOTICE,),
     ),
     _refused("a.ods", "repeated cells", ods([["ID", "Name"]], repeat=(1_048_576, 16_384)), DAMAGED),
+    _refused("a.ods", "repeated rows", ods([["ID", "Name"]], repeat=(1_048_575, 7)), DAMAGED),
+    _refused(
+        "a.ods", "rows past the end in OpenDocument", ods([["ID"]], repeat=(1_048_577, 1)), DAMAGED
+    ),
+    *(
+        _refused("a.ods", f"{name} in OpenDocument", ods([["&d;"]], doctype=doctype), DECLARES)
+        for name, doctype in DOCTYPES.items()
+    ),
+    *(
+        Specimen(
+            name,
+            f"rows and columns that {name} hides{', left out' if visible_only else ''}",
+            build,
+            Layout(expected=EXPECTED.expected, visible_only=visible_only),
+            rows={2: ("1", "A"), 4: ("3", "C")} | ({} if visible_only else {3: ("2", "B")}),
+            notices=(NOTICE, "hidden-rows", "hidden-rows"),
+            left_out=(3,) if visible_only else (),
+        )
+        for name, build in (
+            ("a.ods", ods(FOUR, unseen={2: "filter"}, hidden=1)),
+            ("b.ods", ods(FOUR, unseen={2: "collapse"}, hidden=1)),
+            ("a.xls", xls(FOUR, filtered=2, hidden=1)),
+        )
+        for visible_only in (False, True)
+    ),
     Specimen("a.xlsx", "headings but nothing else", one(HEAD), Layout()),
 ]
