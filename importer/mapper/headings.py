@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.mapper.template import Cell, heading_key
+from importer.mapper.template import ANGLED, Cell, heading_key
 from importer.mapper.todo import TO_CHOOSE
 from importer.mapper.wording import nearest
 from importer.model.problem import Place
@@ -57,7 +58,8 @@ class Headings:
         found = list(dict.fromkeys((*exact, *other)))
         if not found:
             names = [place.heading for place in self.places if place.heading.strip()]
-            msg = f"the roster has no column `{heading}`{nearest(heading, names, 3)}"
+            angled = f" ({ANGLED})" if _angled(heading, names) else ""
+            msg = f"the roster has no column `{heading}`{nearest(heading, names, 3)}{angled}"
             raise HeadingError(msg)
         if len(found) > 1:
             columns = " and ".join(str(self.places[at]) for at in found)
@@ -85,3 +87,9 @@ class Headings:
             key = heading_key(place.heading)
             if position not in used and key and key not in passed_over:
                 yield place
+
+
+def _angled(heading: str, names: list[str]) -> bool:
+    """Is this, by its beginning, what is left of a heading that holds an angle bracket?"""
+    key = heading_key(heading)
+    return any(key == heading_key(re.split("[<>]", name)[0]) for name in names)

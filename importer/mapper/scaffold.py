@@ -6,6 +6,7 @@ where no heading says exactly that it is one, and Alma's codes for what the rost
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,17 @@ class _Draft:
         rows = source.header
         one = str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
         yield f"  header: {one if self.said_header or len(rows) > 1 else 'auto'}"
+        yield from self._angled()
+
+    def _angled(self) -> Iterator[str]:
+        """Headings that cannot stand in angle brackets, with names by which they could."""
+        angled = [h for place in self.roster.places if set("<>") & set(h := place.heading)]
+        if angled:
+            yield "# Headings that hold `<` or `>` go by another name, given here without the `#`:"
+            yield "# headings:"
+        for heading in angled:
+            name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
+            yield f"#   {scalar(name)}: [{scalar(heading)}]"
 
     def _unused(self) -> Iterator[str]:
         left = [guess.place.heading for guess in self.guesses if not guess.field]

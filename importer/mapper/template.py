@@ -65,6 +65,13 @@ def heading_key(heading: str) -> str:
     return " ".join(heading.split()).casefold()
 
 
+ANGLED = (
+    "a heading that itself holds `<` or `>` is given another name under `headings:`, as in "
+    '`headings: {Size: ["Size <cm>"]}`, and then stands as `<Size>`'
+)
+"""How such a heading is mapped."""
+
+
 class TemplateError(ValueError):
     """A template that cannot be read; its text is the reason, for a finding."""
 
@@ -112,4 +119,4 @@ def _hint(text: str) -> str:
             "put the whole value into quotation marks if the heading holds `#`, `,` or a brace "
             '(as in "<Phone #>"), or write `<<` for a `<` of its own'
         )
-    return "a `<` of its own is written `<<`"
+    return f"a `<` of its own is written `<<`, and {ANGLED}"

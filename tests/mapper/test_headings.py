@@ -43,6 +43,23 @@ def test_a_used_heading_that_stands_twice_is_refused(tmp_path: Path) -> None:
     assert 'A "ID" and D " id "' in found
 
 
+@pytest.mark.parametrize("written", ["<Size <cm>>", "<Size > 1>"])
+def test_a_heading_with_angle_brackets_names_the_way_to_map_it(
+    written: str, tmp_path: Path
+) -> None:
+    """Between angle brackets it cannot stand; `headings:` gives it a name that can."""
+    heading = written[1:-1]
+    asked = mapping_text(f'middle_name: "{written}"')
+    with pytest.raises(MappingError) as caught:
+        compile_mapping(loaded(tmp_path, asked), places(["ID", "First", "Last", heading]), RUN)
+    assert "`headings:`" in caught.value.findings[0]
+    named = mapping_text("middle_name: <Size>", top=f'headings: {{Size: ["{heading}"]}}')
+    compiled = compile_mapping(
+        loaded(tmp_path, named), places(["ID", "First", "Last", heading]), RUN
+    )
+    assert compiled.uses[-1].place.heading == heading
+
+
 def test_other_spellings_are_those_of_the_mapping(tmp_path: Path) -> None:
     """How a column was found is told; two spellings of one heading are two columns too many."""
     text = mapping_text(top="headings: {ID: [Card, Card No]}")
