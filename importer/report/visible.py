@@ -26,4 +26,6 @@ def visible(text: str) -> str:
 
     Joiners between letters stay: scripts need them.
     """
+    if text.isprintable():  # as nearly all is; a quick look spares the search
+        return text
     return _UNSEEN.sub(_number, _BLANKS.sub(" ", text))
