@@ -29,6 +29,7 @@ from importer.model.policy import Yes
 class Part(BaseModel):
     """A part of the mapping file: closed and frozen."""
 
+    # deferred: it is built once, as a part of the whole mapping
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 

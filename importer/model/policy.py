@@ -38,6 +38,7 @@ class OnUpdate(StrEnum):
 class Settings(BaseModel):
     """A closed, frozen part of the mapping file; every scalar of it arrives as text."""
 
+    # deferred: it is built once, as a part of the whole mapping
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 

@@ -16,6 +16,7 @@ from importer.model.policy import AccountType
 class Kept(BaseModel):
     """A frozen value that is written down as JSON and read back."""
 
+    # deferred: a command needs some of these only
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 

@@ -62,6 +62,7 @@ Day = Annotated[date | None, BeforeValidator(_day), PlainSerializer(_almas_day)]
 class Part(BaseModel):
     """A part of the record: frozen, and open for what a newer Alma adds."""
 
+    # deferred: a check only asks which fields there are, and builds no record
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 

@@ -130,6 +130,27 @@ def test_every_row_comes_back(tmp_path: Path) -> None:
         assert dict(ledger.fates()) == fates
 
 
+def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
+    """What the plan knew is not among them, also where a decision was taken back."""
+    origin = Origin("autumn.csv", "", 3)
+    known, refused, decided = (
+        Problem.of(code, origin, "told") for code in
+        (Code.EXPIRY_PAST, Code.REFUSED_BY_ALMA, Code.DECIDED)
+    )  # fmt: skip
+    with Ledger.create(tmp_path) as ledger:
+        with ledger.transaction():
+            add_rows(ledger, [(3, Fate.REVIEW)])
+            add_problems(ledger, [known])
+            finish(ledger, FACTS)
+        assert list(ledger.later_problems()) == []
+        journal = Journal(ledger, "jo", lambda: NOW)
+        for fate in (Fate.READY, Fate.REJECTED):
+            journal.decide(3, fate, None, decided, "")
+        journal.settle(3, State.REFUSED, problems=[refused])
+        assert list(ledger.later_problems()) == [decided, refused]
+        assert list(ledger.problems()) == [known, decided, refused]
+
+
 def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
     """A write-ahead log, and a full flush with every commit."""
     with made(tmp_path) as ledger:
