@@ -29,10 +29,6 @@ _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})", re.ASCII)
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
-class TooLargeError(Exception):
-    """The workbook holds far more than a roster does."""
-
-
 @dataclass(frozen=True, slots=True)
 class Oddity:
     """A cell that is not simply what it shows."""
@@ -61,6 +57,23 @@ class Content:
     filtered: bool = False
     hidden_told: bool = True  # does the file say what it hides?
     last_row: int = 0  # with or without text
+
+
+def joined(parts: Sequence[Content]) -> Content:
+    """The parts of a sheet as one: what stands around its rows, then these in their order."""
+    around = parts[0]
+    return Content(
+        rows=np.concatenate([part.rows for part in parts]),
+        columns=np.concatenate([part.columns for part in parts]),
+        texts=np.concatenate([part.texts for part in parts]),
+        oddities=[oddity for part in parts for oddity in part.oddities],
+        formulas={column for part in parts for column in part.formulas},
+        merged=around.merged,
+        hidden_rows=[row for part in parts for row in part.hidden_rows],
+        hidden_columns=around.hidden_columns,
+        filtered=around.filtered,
+        last_row=parts[-1].last_row,
+    )
 
 
 def texts(values: Sequence[str]) -> Texts:
@@ -108,6 +121,11 @@ def shown(cell: Cell, strings: list[str], styles: Styles) -> tuple[str, Code | N
             text = ""
             code = Code.FORMULA_ERROR if cell.formula else None
     return text, code
+
+
+def style_number(text: str) -> int:
+    """The style that a cell names; one that there is not can be any that is too large."""
+    return int(text[:9]) if text.isdecimal() else 0
 
 
 def _position(text: str, length: int) -> int:

@@ -7,3 +7,9 @@ ROWS, COLUMNS = 1_048_576, 16_384
 
 CELLS = 7_000_000
 """Cells with text that a roster may have; read, they take some hundreds of megabytes."""
+
+TAGS = 10_000_000
+"""Tags that can be looked at one by one; rows that spreadsheet programs write need it not."""
+
+ROW_BYTES = 8 * 1024 * 1024
+"""Bytes of XML that a row may have."""

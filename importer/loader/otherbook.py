@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from importer.loader.child import LOCKED, TOO_LARGE, UNSAFE, ReadSheet
-from importer.loader.content import Content, Oddity, TooLargeError, texts
+from importer.loader.content import Content, Oddity, texts
 from importer.loader.heading import Span
-from importer.loader.parsing import DoctypeError, LockedError, SheetError
+from importer.loader.parsing import DoctypeError, LockedError, SheetError, TooLargeError
 from importer.loader.unseen import nothing
 from importer.model.catalogue import Code
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
+from importer.loader.limits import TAGS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -15,6 +17,10 @@ class SheetError(Exception):
 
 class DoctypeError(SheetError):
     """A part declares a document type, by which entities grow without bound or reach for files."""
+
+
+class TooLargeError(Exception):
+    """The workbook holds far more than a roster does."""
 
 
 class LockedError(SheetError):
@@ -38,9 +44,17 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def feed(parser: expat.XMLParserType, blocks: Iterable[bytes]) -> None:
-    """Parse all blocks. Raises SheetError where they are not well-formed XML."""
+    """Parse all blocks.
+
+    Raises SheetError where they are not well-formed XML, TooLargeError where they hold more tags
+    than can be looked at one by one.
+    """
+    tags = 0
     try:
         for block in blocks:
+            tags += block.count(b"<")
+            if tags > TAGS:
+                raise TooLargeError
             parser.Parse(block, False)  # noqa: FBT003  expat takes it by position only
         parser.Parse(b"", True)  # noqa: FBT003
     except (expat.ExpatError, ValueError, LookupError) as error:

@@ -49,10 +49,9 @@ def read(path: Path, layout: Layout) -> Roster:
 
 def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRoster:
     from importer.loader.archive import Archive
-    from importer.loader.content import TooLargeError
     from importer.loader.limits import CELLS
     from importer.loader.otherbook import OtherBook
-    from importer.loader.parsing import DoctypeError, LockedError, SheetError
+    from importer.loader.parsing import DoctypeError, LockedError, SheetError, TooLargeError
     from importer.loader.spreadsheet import read_book
     from importer.loader.workbook import Workbook
 

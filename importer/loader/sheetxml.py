@@ -15,14 +15,14 @@ from importer.loader.content import (
     Cell,
     Content,
     Oddity,
-    TooLargeError,
     reference,
     shown,
     span,
+    style_number,
     texts,
 )
 from importer.loader.limits import CELLS
-from importer.loader.parsing import SheetError, feed, local, parser_for
+from importer.loader.parsing import SheetError, TooLargeError, feed, local, parser_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,13 +38,13 @@ class _Enough(Exception):  # noqa: N818  no error: the rows that were asked for 
 
 
 def read_sheet(
-    blocks: Iterable[bytes], strings: list[str], styles: Styles, until: int = 0
+    blocks: Iterable[bytes], strings: list[str], styles: Styles, *, after: int = 0, until: int = 0
 ) -> Content:
-    """What the sheet holds, up to row `until` where that is not 0.
+    """What the sheet holds behind row `after`, up to row `until` where that is not 0.
 
     Raises SheetError where the XML is damaged or hostile, TooLargeError where it never ends.
     """
-    reader = _Reader(strings, styles, until)
+    reader = _Reader(strings, styles, after, until)
     parser = parser_for(reader.start, reader.end)
     parser.CharacterDataHandler = reader.data
     with contextlib.suppress(_Enough):
@@ -53,15 +53,15 @@ def read_sheet(
 
 
 class _Reader:
-    def __init__(self, strings: list[str], styles: Styles, until: int) -> None:
-        self.content = Content()
+    def __init__(self, strings: list[str], styles: Styles, after: int, until: int) -> None:
+        self.content = Content(last_row=after)
         self._rows = array("q")
         self._columns = array("q")
         self._texts: list[str] = []
         self._strings = strings
         self._styles = styles
         self._until = until
-        self._row = 0
+        self._row = after
         self._column = -1
         self._hidden = False
         self._in_cell = False
@@ -128,12 +128,11 @@ class _Reader:
         if row != self._row or column <= self._column:
             raise SheetError
         self._column = column
-        style = self._cell.get("s", "0")
         cell = Cell(
             row,
             column,
             self._cell.get("t", "n"),
-            int(style) if style.isdecimal() else 0,
+            style_number(self._cell.get("s", "0")),
             "".join(self._text),
             self._formula,
         )

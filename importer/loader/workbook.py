@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.loader.content import Content, unescaped
-from importer.loader.fastsheet import read_plain_sheet
 from importer.loader.formats import Styles, read_styles
 from importer.loader.parsing import SheetError, feed, local, parser_for
+from importer.loader.sheet import read_whole
 from importer.loader.sheetxml import read_sheet
-from importer.loader.xmltext import is_utf8, read_text
+from importer.loader.xmltext import is_utf8, is_well_formed, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,10 +64,8 @@ class Workbook:
         """What the sheet holds, up to row `until` where that is not 0."""
         strings, styles = self.strings(), self.styles()
         if until:
-            return read_sheet(self._blocks(name), strings, styles, until)
-        whole = self.xml(name)
-        content = read_plain_sheet(whole, strings, styles)
-        return read_sheet([whole], strings, styles) if content is None else content
+            return read_sheet(self._blocks(name), strings, styles, until=until)
+        return read_whole(self.xml(name), strings, styles)
 
     def xml(self, name: str) -> bytes:
         """The sheet as the file holds it."""
@@ -169,7 +167,11 @@ def _simple_strings(whole: bytes) -> list[str] | None:
     """The texts where every tag and every entity is accounted for, else None."""
     start, end = whole.find(b"<si>"), whole.rfind(b"</si>")
     head, tail = whole[: max(start, 0)], whole[end:]
-    if start < 0 or not is_utf8(head) or b"".join(tail.split()) != b"</si></sst>":
+    if (
+        start < 0
+        or not (is_utf8(head) and is_well_formed(whole))
+        or b"".join(tail.split()) != b"</si></sst>"
+    ):
         return None
     try:
         body = whole[start + 4 : end].decode("utf-8")
@@ -182,9 +184,7 @@ def _simple_strings(whole: bytes) -> list[str] | None:
         return None
     if not any(awkward in body for awkward in ("\r", "&", "_x")):
         return texts
-    read = [read_text(text) for text in texts]
-    known = [text for text in read if text is not None]
-    return known if len(known) == len(read) else None
+    return [read_text(text) for text in texts]
 
 
 def _parsed_strings(whole: bytes) -> list[str]:

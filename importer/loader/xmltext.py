@@ -1,17 +1,21 @@
-"""Text of XML that is cut apart by hand instead of parsed, where its form is certain."""
+"""Text and attributes of XML that are cut apart by hand instead of parsed."""
 
 from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from importer.loader.content import unescaped
-from importer.loader.parsing import SheetError
 
 _ENTITIES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
-_ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));")
-_ALLOWED = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A character that XML may name by its number."""
+_ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));", re.ASCII)
 _ENCODING = re.compile(rb"""encoding=["']([^"']*)""")
+_ATTRIBUTE = re.compile(r'[ \t\r\n]+([A-Za-z_][\w:.-]*)="([^"<&]*)"', re.ASCII)
+_TAG_END = re.compile(rf"((?:{_ATTRIBUTE.pattern})*)[ \t\r\n]*/?>", re.ASCII)
+_CONTROLS = np.ones(32, dtype=np.bool_)
+_CONTROLS[list(b"\t\n\r")] = False
+_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_utf8(head: bytes) -> bool:
@@ -20,16 +24,40 @@ def is_utf8(head: bytes) -> bool:
     return b"<!" not in head and (declared is None or declared[1].lower() == b"utf-8")
 
 
-def read_text(text: str) -> str | None:
-    """What the text between two tags says; None where it holds an entity that XML does not know.
+def is_well_formed(piece: bytes) -> bool:
+    """Are all characters and entities of a piece of UTF-8 ones that XML knows?"""
+    data = np.frombuffer(piece, dtype=np.uint8)
+    if _CONTROLS[data[data < len(_CONTROLS)]].any():
+        return False
+    if b"&" not in piece and piece.isascii():
+        return True
+    try:
+        text = piece.decode()
+        found = [_character(match) for match in _ENTITY.finditer(text)]
+    except ValueError:
+        return False
+    known = len(found) == text.count("&") and _NO_CHARACTER.search("".join(found)) is None
+    return known and "\ufffe" not in text and "\uffff" not in text
 
-    Raises SheetError where it names a character that there is not.
+
+def attributes(form: bytes) -> dict[str, str] | None:
+    """The attributes that a tag has from here to its end; None where they are not plain.
+
+    Plain are those in double quotes without entities, each once.
     """
+    match = _TAG_END.fullmatch(form.decode("utf-8", "replace"))
+    if match is None:
+        return None
+    found = _ATTRIBUTE.findall(match[1])
+    by_name = dict(found)
+    return by_name if len(by_name) == len(found) else None
+
+
+def read_text(text: str) -> str:
+    """What the well-formed text between two tags says."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "&" in text:
-        if len(_ENTITY.findall(text)) != text.count("&"):
-            return None
         text = _ENTITY.sub(_character, text)
     return unescaped(text)
 
@@ -37,7 +65,4 @@ def read_text(text: str) -> str | None:
 def _character(match: re.Match[str]) -> str:
     if match[1]:
         return _ENTITIES[match[1]]
-    code = int(match[2]) if match[2] else int(match[3], 16)
-    if code > 0x10FFFF or not _ALLOWED.fullmatch(char := chr(code)):
-        raise SheetError
-    return char
+    return chr(int(match[2]) if match[2] else int(match[3], 16))

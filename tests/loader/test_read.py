@@ -83,15 +83,24 @@ def test_a_workbook_that_changes_while_it_is_read_is_refused(
         read(path, LAYOUT)
 
 
-@pytest.mark.parametrize("reader", ["fastsheet", "sheetxml"])
-def test_more_cells_than_a_roster_has_are_refused(
-    reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("limit", "change"),
+    [
+        ("sheet.CELLS", ("", "")),
+        ("sheet.TAGS", ("<c ", "<c  ")),
+        ("sheet.ROW_BYTES", ("", "")),
+        ("sheetxml.CELLS", ("sheetData", "x:sheetData")),
+        ("parsing.TAGS", ("sheetData", "x:sheetData")),
+    ],
+)
+def test_more_than_a_roster_has_is_refused(
+    limit: str, change: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither reader of sheets takes more than the limit into memory."""
+    """Neither reader of sheets takes more than the limits into memory, or more time."""
     path = tmp_path / "a.xlsx"
-    plain = reader == "fastsheet"
-    write_xlsx(path, {"R": sheet_xml(TWO if plain else TWO.replace("<c ", "<c  "))})
-    monkeypatch.setattr(f"importer.loader.{reader}.CELLS", 3)
+    write_xlsx(path, {"R": sheet_xml(TWO).replace(*change)})
+    monkeypatch.setattr("importer.loader.sheet.PIECE", 10)
+    monkeypatch.setattr(f"importer.loader.{limit}", 3)
     with pytest.raises(RosterError, match="holds more than"):
         read(path, LAYOUT)
 
