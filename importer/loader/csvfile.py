@@ -10,6 +10,7 @@ from importer.errors import RosterError
 from importer.loader import csvrows, csvtext, heading, table
 from importer.loader.collector import paused
 from importer.loader.numbering import Numbering
+from importer.loader.saying import counted
 from importer.loader.sniff import changed, digest
 from importer.loader.table import Rows, Shape, Spot
 from importer.model.catalogue import Code
@@ -59,6 +60,8 @@ def read_csv(path: Path, layout: Layout, sha256: str) -> CsvRoster:
     filled = [] if complete else _filled(text, headings, width)
     shape = table.shape(source, headings, filled)
     notices = shape.notices()
+    if above := headings.notice(top, layout):
+        notices.append(Problem.of(Code.READ_WITH_NOTICE, source.origin(), above))
     if text.encoding == "cp1252" and layout.encoding == "auto":
         notices.append(_encoding_notice(text, source))
     sample = islice(text.records(), headings.rows[-1], headings.rows[-1] + SAMPLE)
@@ -87,8 +90,8 @@ def _encoding_notice(text: Text, source: Source) -> Problem:
     ]
     shown = ", ".join(str(number) for number in rows[:5]) + (", …" if len(rows) > 5 else "")
     message = (
-        f"the file is not UTF-8 and was read as Windows-1252; {len(rows):,} rows hold letters "
-        f"that depend on it (rows {shown}): look at the names in them"
+        "the file is not UTF-8 and was read as Windows-1252; on this depend letters in "
+        f"{counted(len(rows), 'row')} ({shown}): look at the names there"
     )
     return Problem.of(Code.READ_WITH_NOTICE, source.origin(), message)
 
@@ -167,7 +170,7 @@ class CsvRoster:
         """Say what is known only at the end: empty rows there, and whether the file is the same."""
         empty = sum(map(bool, tail))  # an empty line after the last row is how text files end
         if empty:
-            message = f"{empty:,} empty rows at the end were left alone"
+            message = f"passed over {counted(empty, 'empty row')} at the end"
             self.late.append(Problem.of(Code.READ_WITH_NOTICE, self.source.origin(), message))
         self._refuse_changed()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from importer.errors import RosterError
 from importer.loader.cells import clean
+from importer.loader.saying import counted
 from importer.model.roster import Layout, letter
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ class Headings:
 
     rows: tuple[int, ...]
     texts: tuple[str, ...]
+
+    def notice(self, top: Sequence[TopRow], layout: Layout) -> str:
+        """That the headings stand below something, where nobody said so; else blank."""
+        above = [row for row in top if row.number < self.rows[0] and any(map(str.strip, row.cells))]
+        if layout.header or not above:
+            return ""
+        rows = counted(len(above), "row")
+        return f"the headings were found in row {self.rows[0]}; not read: {rows} with text above"
 
 
 def fold(heading: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from importer.errors import RosterError
+from importer.loader.saying import counted
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 
@@ -45,10 +46,10 @@ def notices(
     rows = hidden_rows(content, source)
     if rows:
         by = "by a filter" if content.filtered else "by hand"
-        count = "1 row is" if len(rows) == 1 else f"{len(rows):,} rows are"
-        message, advice = f"{count} hidden {by} and included: {_spans(rows)}", ""
+        count = counted(len(rows), "row")
+        message, advice = f"{count} hidden {by}, and included: {_spans(rows)}", ""
         if visible_only:
-            message = f"{count} hidden {by} and skipped: {_spans(rows)}"
+            message = f"{count} hidden {by}, and skipped: {_spans(rows)}"
             advice = "If they are meant as well, leave --visible-only out."
         yield Problem.of(Code.HIDDEN_ROWS, source.origin(), message, advice=advice)
     if columns:

@@ -11,6 +11,7 @@ from importer.errors import RosterError
 from importer.loader import heading, hiding, table
 from importer.loader.cells import FORMULA_ERROR
 from importer.loader.numbering import Numbering
+from importer.loader.saying import counted
 from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
@@ -63,12 +64,15 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
     """The workbook's roster. Raises RosterError, and SheetError where the file is damaged."""
     chosen = _choose(book, path, layout)
     content = book.read(chosen.name)
-    headings = heading.find(_top(content, layout), layout, content.merged)
+    top = _top(content, layout)
+    headings = heading.find(top, layout, content.merged)
     if headings is None:
         msg = f'The sheet "{chosen.name}" of {path.name} is empty. Name another in the mapping.'
         raise RosterError(msg)
     source = Source(path, sha256, kind, sheet=chosen.name, header=headings.rows)
     notices = [*chosen.notices]
+    if above := headings.notice(top, layout):
+        notices.append(above)
     if book.starts_1904:
         notices.append("the workbook counts its days from 1904; its dates were read so")
     shape, rows, last = _below(content, headings, source)
@@ -79,7 +83,8 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
     made = table.make(shape, rows, numbering)
     empty = made.empty + max(content.last_row, last) - last
     if empty:
-        notices.append(f"{empty:,} empty rows at the end, formatted but without text, were ignored")
+        rows_told = counted(empty, "empty row")
+        notices.append(f"passed over {rows_told} at the end, formatted but without text")
     formulas = [letter(column) for column in shape.kept if column in content.formulas]
     if formulas:
         notices.append(f"columns {', '.join(formulas)} hold formulas; their last results were read")

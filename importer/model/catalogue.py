@@ -40,6 +40,7 @@ class Code(StrEnum):
     EXPIRY_PAST = "expiry-past"
     PURGE_BEFORE_EXPIRY = "purge-before-expiry"
     TOO_LONG = "too-long"
+    SYMBOL_IN_NAME = "symbol-in-name"
     BAD_EMAIL = "bad-email"
     BAD_PHONE = "bad-phone"
     BAD_POSTAL_CODE = "bad-postal-code"
@@ -266,6 +267,12 @@ CATALOGUE: dict[Code, Kind] = {
         "Too long",
         "The value is longer than Alma's field takes.",
         "Shorten the value.",
+    ),
+    Code.SYMBOL_IN_NAME: Kind(
+        Severity.WARNING,
+        "Picture in a name",
+        "A name holds an emoji or another picture, which people cannot search for or print.",
+        "Take it out of the name.",
     ),
     Code.BAD_EMAIL: Kind(
         Severity.REJECT,

@@ -8,6 +8,7 @@ from datetime import date
 from importer.model.candidates import Candidates
 from importer.model.codes import CodeTables
 from importer.model.problem import Problem
+from importer.validator.characters import symbols_in_names
 from importer.validator.codes import codes_in_table, flags
 from importer.validator.columns import Table
 from importer.validator.contacts import emails, phones, states, zip_codes
@@ -20,6 +21,7 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     identifiers,
     swapped_identifiers,
     too_long,
+    symbols_in_names,
     codes_in_table,
     flags,
     out_of_range,

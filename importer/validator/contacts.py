@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from importer.model.catalogue import Code, Severity
 from importer.model.problem import Problem
+from importer.validator.characters import TYPOGRAPHIC
 from importer.validator.columns import Column, Finding, Table
 from importer.validator.states import STATES, state_of
 
@@ -38,6 +39,12 @@ def _unlike(plain: re.Pattern[str], column: Column) -> list[str]:
 
 
 def _not_an_email(text: str) -> Finding | None:
+    if not TYPOGRAPHIC.isdisjoint(text):
+        return Finding(
+            Code.BAD_EMAIL,
+            "{value} holds a typographic dash or quotation mark",
+            "Type the address again, with the plain characters of the keyboard.",
+        )
     from email_validator import EmailNotValidError, validate_email
 
     try:

@@ -12,6 +12,7 @@ from importer.model.candidates import Target
 from importer.model.catalogue import Code, Severity
 from importer.model.policy import AccountType, IdRule
 from importer.model.problem import Problem
+from importer.validator.characters import TYPOGRAPHIC
 from importer.validator.columns import Column, Finding, Judge, Table
 
 _PATTERN_SECONDS = 1.0
@@ -28,7 +29,6 @@ _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee]
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 _PLAIN = re.compile(r"(?!0+$|9{5,}$)[0-9]+")
 _AWKWARD = re.compile(r"[/\\%?#;]")
-_TYPOGRAPHIC = frozenset("‘’“”‚„‹›«»′″‐‑‒–—―−")
 
 
 def _lost_digits(text: str) -> Finding | None:
@@ -64,7 +64,7 @@ def _characters(text: str) -> Finding | None:
                 "{value} holds digits other than 0 to 9",
                 "Type the identifier again with the digits 0 to 9.",
             )
-        if mark in _TYPOGRAPHIC:
+        if mark in TYPOGRAPHIC:
             return Finding(
                 Code.MALFORMED_ID,
                 "{value} holds a typographic dash or quotation mark",

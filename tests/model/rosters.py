@@ -55,6 +55,7 @@ _LAST = ("Abernathy", "Bystrom", "Castellanos", "Dufresne", "Eriksen", "Fontaine
 _WRONG: tuple[dict[str, str], ...] = (
     {"First": "A\x07na"},
     {"Last": "MuÃ±oz"},
+    {"First": "Ana 😀"},
     {"Job": "#REF!"},
     {"Job": "x" * 140_000},
     {"Job": "x" * 300},

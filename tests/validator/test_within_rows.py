@@ -162,7 +162,8 @@ def test_purged_before_expiry() -> None:
     [
         "ana", "ana@", "@example.org", "ana@@example.org", "ana@example", "ana ruiz@example.org",
         "a@example.org; b@example.org", "ana@example,org", "ana.@example.org", "ana@-example.org",
-        "ana@exa mple.org", "<ana@example.org>", "ana@printer.local",
+        "ana@exa mple.org", "<ana@example.org>", "ana@printer.local", "o’hara@example.org",
+        "ana–ruiz@example.org",
     ],
 )  # fmt: skip
 def test_bad_emails(text: str) -> None:
@@ -181,6 +182,20 @@ def test_bad_emails(text: str) -> None:
 def test_good_emails(text: str) -> None:
     """Addresses of every form that e-mail knows are taken."""
     assert checked(with_values(email=text)) == []
+
+
+@pytest.mark.parametrize("text", ["Ana 😀", "☎ Ana", "\uf8ffna"])
+def test_pictures_in_names(text: str) -> None:
+    """An emoji in a name is a warning, and so is a character that one font only has."""
+    assert found(checked(with_values(first_name=text))) == [("symbol-in-name", 2, "first_name")]
+
+
+@pytest.mark.parametrize(
+    "text", ["محمد", "李小龍", "Ñandú", "O’Brien", "Anne–Marie", "Đặng", "ʻAkamu"]
+)
+def test_names_of_every_script(text: str) -> None:
+    """Letters of every script, and what is written between them, are taken without a word."""
+    assert checked(with_values(first_name=text)) == []
 
 
 @pytest.mark.parametrize("text", ["555-0123", "12", "605-555-01234", "none", "105-555-0123"])

@@ -391,6 +391,7 @@ BOOKS = [
         "merged title above the headings",
         made(_title),
         rows={3: ("1", "A", "a@example.org")},
+        notices=(NOTICE,),
     ),
     Specimen(
         "a.xlsx",

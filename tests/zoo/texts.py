@@ -272,12 +272,14 @@ TEXTS = [
         csv("Autumn roster,,\n,,\n" + HEAD + ANA),
         EXPECTED,
         rows={4: ANA_CELLS},
+        notices=("read-with-notice",),
     ),
     Specimen(
         "a.csv",
         "title rows above and nothing expected",
         csv("Autumn roster,,\n,,\n" + HEAD + ANA),
         rows={4: ANA_CELLS},
+        notices=("read-with-notice",),
     ),
     Specimen(
         "a.csv",
