@@ -35,7 +35,7 @@ def filled_rows(path: Path, source: Source) -> set[int] | None:
             case _:
                 return set(_of_xlsx(path, source.sheet))
     except ET.ParseError as error:
-        if "unbound prefix" in str(error):
+        if "prefix" in str(error):
             return None
         raise
 
@@ -68,8 +68,9 @@ def _of_xlsx(path: Path, sheet: str) -> Iterator[int]:
         strings: list[str] = []
         for key, (kind, _) in related.items():
             if kind.endswith("/sharedStrings") and members[key] in there:
-                found = _named(_tree(archive, members[key]), "si")
-                strings = ["".join(one.itertext()) for one in found]
+                if archive.getinfo(members[key]).file_size:
+                    found = _named(_tree(archive, members[key]), "si")
+                    strings = ["".join(one.itertext()) for one in found]
                 break
         ids = [
             value
