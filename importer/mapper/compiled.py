@@ -78,8 +78,6 @@ class Compiled:
 
     def map(self, chunk: Chunk, source: Source, codes: CodeTables = NO_CODES) -> Candidates:
         """The candidates of a chunk: every row of its frame that `only` takes, in order."""
-        import pandas as pd
-
         batch, skipped = self._batch(chunk)
         work = Work(self.scheme.account_type, batch, source, Coder(codes))
         work.repair(self.ids)
@@ -88,10 +86,11 @@ class Compiled:
             batch.set_field(line.target.label, values.texts)
         for group in self.groups:
             work.enter(group)
-        ordered = {label: work.texts[label] for label in self.scheme.targets}
-        frame = pd.DataFrame(ordered, index=list(batch.rows), dtype=object)
+        columns = {label: work.texts[label] for label in self.scheme.targets}
         problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
-        return Candidates(source, self.scheme, frame, work.unspoken, skipped, problems)
+        return Candidates(
+            source, self.scheme, batch.rows, columns, work.unspoken, skipped, problems
+        )
 
     def _batch(self, chunk: Chunk) -> tuple[Batch, tuple[int, ...]]:
         """The rows that are taken, as columns, and the numbers of those that are not."""

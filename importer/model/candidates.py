@@ -7,7 +7,7 @@ codes, and "" is blank. A column's label is the field's path, with the entry's n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -76,19 +76,27 @@ class Scheme:
 class Candidates:
     """Some mapped rows.
 
-    `frame`: index = row number, columns = the labels of `scheme.targets`, every cell text, never
-    NaN. `unspoken`: per label, the rows for which a rule's `when` does not hold, so that the
-    field is not spoken of (which differs from blank for `required` and `on_update: erase`).
-    `skipped`: rows that `roster.only` does not take; they are not in the frame.
+    `rows`: their numbers, in order. `columns`: by label, in the order of `scheme.targets`, one
+    text per row, not to be changed. `unspoken`: per label, the rows for which a rule's `when`
+    does not hold, so that the field is not spoken of (which differs from blank for `required` and
+    `on_update: erase`). `skipped`: rows that `roster.only` does not take; they are not in `rows`.
     `problems`: what could not be read or had to be repaired while mapping.
     """
 
     source: Source
     scheme: Scheme
-    frame: pd.DataFrame
+    rows: Sequence[int]
+    columns: Mapping[str, list[str]]
     unspoken: Mapping[str, frozenset[int]] = field(default_factory=dict)
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows as a frame, made anew each time: index = row number, columns = labels."""
+        import pandas as pd
+
+        return pd.DataFrame(self.columns, index=list(self.rows), dtype=object)
 
     def origin(self, row: int) -> Origin:
         """Where a row stands."""

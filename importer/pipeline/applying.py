@@ -197,9 +197,7 @@ def passwords(facts: RunFacts) -> dict[int, str]:
     return {
         row: text
         for _, candidates in material.chunks()
-        for row, text in zip(
-            candidates.frame.index.tolist(), candidates.frame["password"].tolist(), strict=True
-        )
+        for row, text in zip(candidates.rows, candidates.columns["password"], strict=True)
         if text
     }
 

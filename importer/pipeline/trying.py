@@ -61,7 +61,7 @@ def try_out(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Tria
         notice for notice in material.compiled.notices if notice.code is Code.UNUSED_COLUMN
     )
     sample = next(
-        (_sample(candidates) for _, candidates in material.chunks() if len(candidates.frame)), None
+        (_sample(candidates) for _, candidates in material.chunks() if candidates.rows), None
     )
     return Trial(columns, unused, sample)
 

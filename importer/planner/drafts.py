@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD
@@ -158,11 +159,12 @@ class Draft:
 
 
 def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[Draft]:
-    """The drafts of some rows, in the roster's order; a row that the frame lacks has none."""
-    frame = candidates.frame[candidates.frame.index.isin(list(rows))]
-    labels = tuple(frame.columns)
-    columns = (frame[label].tolist() for label in labels)
-    for row, *cells in zip(frame.index.tolist(), *columns, strict=True):
+    """The drafts of some rows, in the roster's order; a row that is not there has none."""
+    wanted = frozenset(rows)
+    taken = [row in wanted for row in candidates.rows]
+    labels = tuple(candidates.columns)
+    columns = (compress(column, taken) for column in candidates.columns.values())
+    for row, *cells in zip(compress(candidates.rows, taken), *columns, strict=True):
         unspoken = frozenset(
             label for label, silent in candidates.unspoken.items() if row in silent
         )

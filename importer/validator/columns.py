@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -44,8 +44,7 @@ class Column:
     @cached_property
     def texts(self) -> list[str]:
         """Every row's value, in order."""
-        values: list[str] = self._candidates.frame[self.target.label].tolist()
-        return values
+        return self._candidates.columns[self.target.label]
 
     @cached_property
     def distinct(self) -> tuple[str, ...]:
@@ -65,7 +64,7 @@ class Column:
         """The problems of every row that has one of these values."""
         if not found:
             return
-        for row, text in zip(self._candidates.frame.index.tolist(), self.texts, strict=True):
+        for row, text in zip(self._candidates.rows, self.texts, strict=True):
             finding = found.get(text)
             if finding is not None:
                 yield self.problem(row, text, finding)
@@ -96,7 +95,7 @@ class Table:
         self._columns = {
             label: Column(candidates, target)
             for label, target in candidates.scheme.targets.items()
-            if label in candidates.frame.columns
+            if label in candidates.columns
         }
 
     @property
@@ -105,10 +104,9 @@ class Table:
         return iter(self._columns.values())
 
     @property
-    def rows(self) -> list[int]:
+    def rows(self) -> Sequence[int]:
         """The row numbers, in order."""
-        numbers: list[int] = self.candidates.frame.index.tolist()
-        return numbers
+        return self.candidates.rows
 
     def of(self, path: str) -> Iterator[Column]:
         """The columns of a field: one outside lists, in a list one for each entry."""

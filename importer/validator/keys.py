@@ -11,6 +11,7 @@ import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     Hashes = NDArray[np.int64]
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DIGIT_VALUES = np.array([10**7, 10**6, 10**5, 10**4, 0, 10**3, 10**2, 0, 10, 1])
+"""Of each character of an ISO date in the number 19900301."""
 _NOT_A_DIGIT = re.compile(r"[^0-9]+")
 _SHORTEST_PHONE = 7
 _SPREAD = np.int64(0x1F3B_5A7D_9C41_E6D3)  # odd, so that no two numbers become one
@@ -63,24 +65,41 @@ _FOLDED_ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, _D
 
 def folded_column(texts: Sequence[str]) -> list[str]:
     """Every text as `folded` has it; those in ASCII all at once."""
-    special = {text: folded(text) for text in set(texts) if not text.isascii() or "\n" in text}
+    special = {*filterfalse(str.isascii, texts), *(text for text in texts if "\n" in text)}
     usual = ["" if text in special else text for text in texts] if special else texts
     names = "\n".join(usual).translate(_FOLDED_ASCII).split("\n") if texts else []
-    return list(map(special.get, texts, names)) if special else names
+    apart = {text: folded(text) for text in special}
+    return list(map(apart.get, texts, names)) if apart else names
 
 
+@dataclass(frozen=True, slots=True)
 class Packed:
-    """Many short texts in one block of memory."""
+    """Many short texts in one block of memory, by position."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        """Keeps the texts, in order."""
-        self._block = "".join(texts)
-        self._ends = np.cumsum(_numbers(map(len, texts), len(texts)))
+    block: str
+    ends: Hashes
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Packed:
+        """These texts, in order."""
+        return cls("".join(texts), np.cumsum(_numbers(map(len, texts), len(texts))))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Packed]) -> Packed:
+        """The texts of all the parts, one part after the other."""
+        starts = np.cumsum([0, *(len(part.block) for part in parts)])
+        ends = [start + part.ends for start, part in zip(starts, parts, strict=False)]
+        return cls("".join(part.block for part in parts), np.concatenate(ends))
+
+    def __getitem__(self, position: int) -> str:
+        """The text at a position."""
+        start = self.ends[position - 1] if position else 0
+        return self.block[start : self.ends[position]]
 
     def unpacked(self) -> list[str]:
         """The texts, in order."""
-        ends = self._ends.tolist()
-        return [self._block[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        ends = self.ends.tolist()
+        return [self.block[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +125,13 @@ def _whole_names(first: Hashes, last: Hashes) -> Hashes:
     return low * _SPREAD ^ high
 
 
-def _birth(text: str) -> int:
-    """The day as a number, 19900301; 0 where it is none."""
-    return int(text.replace("-", "")) if _DAY.fullmatch(text) else 0
+def day_numbers(texts: Sequence[str]) -> Hashes:
+    """Each ISO date as a number, 19900301; 0 where there is none."""
+    there = np.fromiter(map(bool, texts), np.bool_, len(texts))
+    marks = np.frombuffer("".join(texts).encode(), np.uint8).reshape(-1, len(_DIGIT_VALUES))
+    days = np.zeros(len(texts), np.int64)
+    days[there] = (marks - ord("0")) @ _DIGIT_VALUES
+    return days
 
 
 def _phone(text: str) -> str:
@@ -129,11 +152,11 @@ def id_labels(candidates: Candidates) -> list[str]:
 
 def kept(candidates: Candidates, weigh: Callable[[str], int]) -> Part:
     """What of these candidates is needed to find twins; `weigh` gives a user group's weight."""
-    frame, count = candidates.frame, len(candidates.frame)
+    count = len(candidates.rows)
+    nothing = [""] * count
 
     def texts(label: str) -> list[str]:
-        values: list[str] = frame[label].tolist() if label in frame else [""] * count
-        return values
+        return candidates.columns.get(label, nothing)
 
     def keys(path: str, fold: Callable[[list[str]], list[str]]) -> tuple[Hashes, ...]:
         return tuple(hashed(fold(texts(label))) for label in _labels(candidates, path))
@@ -148,16 +171,15 @@ def kept(candidates: Candidates, weigh: Callable[[str], int]) -> Part:
     identifiers = [texts(label) for label in id_labels(candidates)]
     first = folded_column(texts("first_name"))
     last = folded_column(texts("last_name"))
-    births = {text: _birth(text) for text in dict.fromkeys(texts("birth_date"))}
     weights = {text: weigh(text) for text in dict.fromkeys(texts("user_group"))}
     return Part(
-        rows=_numbers(frame.index.tolist(), count),
-        ids=tuple(map(Packed, identifiers)),
+        rows=_numbers(candidates.rows, count),
+        ids=tuple(map(Packed.of, identifiers)),
         id_keys=tuple(hashed(_without_case(column)) for column in identifiers),
-        first=Packed(first),
-        last=Packed(last),
+        first=Packed.of(first),
+        last=Packed.of(last),
         name=_whole_names(hashed(first), hashed(last)),
-        birth=_numbers(map(births.__getitem__, texts("birth_date")), count),
+        birth=day_numbers(texts("birth_date")),
         emails=keys("contact_info.email.email_address", _without_case),
         phones=keys("contact_info.phone.phone_number", partial(_folding, fold=_phone)),
         addresses=tuple(addresses()),
@@ -170,10 +192,10 @@ class Keys:
     """The keys of the whole roster, in the order of the rows."""
 
     rows: Hashes
-    ids: tuple[list[str], ...]
+    ids: tuple[Packed, ...]
     id_keys: tuple[Hashes, ...]
-    first: list[str]
-    last: list[str]
+    first: Packed
+    last: Packed
     name: Hashes
     birth: Hashes
     emails: tuple[Hashes, ...]
@@ -186,7 +208,6 @@ def joined(parts: Sequence[Part]) -> Keys:
     """One table of all that was kept, sorted by row. There is at least one part."""
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")
-    numbers = order.tolist()
     settled = bool((order[1:] > order[:-1]).all())
 
     def merged(columns: list[Hashes]) -> Hashes:
@@ -195,16 +216,16 @@ def joined(parts: Sequence[Part]) -> Keys:
     def many(columns: list[tuple[Hashes, ...]]) -> tuple[Hashes, ...]:
         return tuple(merged(list(column)) for column in zip(*columns, strict=True))
 
-    def unpacked(columns: Sequence[Packed]) -> list[str]:
-        texts = [text for column in columns for text in column.unpacked()]
-        return texts if settled else [texts[number] for number in numbers]
+    def packed(columns: Sequence[Packed]) -> Packed:
+        whole = Packed.joined(columns)
+        return whole if settled else Packed.of([whole[place] for place in order.tolist()])
 
     return Keys(
         rows=rows[order],
-        ids=tuple(map(unpacked, zip(*(part.ids for part in parts), strict=True))),
+        ids=tuple(map(packed, zip(*(part.ids for part in parts), strict=True))),
         id_keys=many([part.id_keys for part in parts]),
-        first=unpacked([part.first for part in parts]),
-        last=unpacked([part.last for part in parts]),
+        first=packed([part.first for part in parts]),
+        last=packed([part.last for part in parts]),
         name=merged([part.name for part in parts]),
         birth=merged([part.birth for part in parts]),
         emails=many([part.emails for part in parts]),

@@ -51,9 +51,11 @@ def similar_persons(standing: Standing, left: Mask) -> Iterator[Problem]:
         _PHONE: _personal(keys.phones, left),
         _ADDRESS: _personal(keys.addresses, left),
     }
-    one, two = _compared(keys, evidence)
+    names = (keys.first.unpacked(), keys.last.unpacked())
+    one, two = _compared(keys, names, evidence)
     agreement = {kind: _agree(one, two, columns) for kind, columns in evidence.items()}
-    similar = _similar(keys, one, two, agreement)
+    conflict = _conflict(keys.birth[one], keys.birth[two])
+    similar = _similar(Names(*names, one, two), conflict, agreement)
     near: defaultdict[int, list[int]] = defaultdict(list)
     shared: defaultdict[int, set[str]] = defaultdict(set)
     for pair in np.flatnonzero(similar).tolist():
@@ -85,17 +87,19 @@ def _personal(columns: tuple[Hashes, ...], left: Mask) -> tuple[Hashes, ...]:
     return tuple(np.split(np.where(sizes[place] > _LARGEST_BLOCK, 0, every), len(columns)))
 
 
-def _compared(keys: Keys, evidence: dict[str, tuple[Hashes, ...]]) -> tuple[Hashes, Hashes]:
+def _compared(
+    keys: Keys, names: tuple[list[str], list[str]], evidence: dict[str, tuple[Hashes, ...]]
+) -> tuple[Hashes, Hashes]:
     """The pairs of positions that share something and whose names are worth a closer look."""
-    first, last = hashed(keys.first), hashed(keys.last)
+    first, last = map(hashed, names)
     initial = tuple(
         np.fromiter((ord(text[0]) if text else 0 for text in texts), np.int64, len(texts))
-        for texts in (keys.first, keys.last)
+        for texts in names
     )
     count = len(keys.rows)
     codes = []
     for columns in evidence.values():
-        for one, two in _blocked(keys, columns):
+        for one, two in _blocked(names, columns):
             looks = (
                 (first[one] == first[two])
                 | (last[one] == last[two])
@@ -114,11 +118,13 @@ def _compared(keys: Keys, evidence: dict[str, tuple[Hashes, ...]]) -> tuple[Hash
     return one[named & other_id], two[named & other_id]
 
 
-def _blocked(keys: Keys, columns: tuple[Hashes, ...]) -> Iterator[tuple[Hashes, Hashes]]:
+def _blocked(
+    names: tuple[list[str], list[str]], columns: tuple[Hashes, ...]
+) -> Iterator[tuple[Hashes, Hashes]]:
     """Pairs of positions within the blocks of one kind of key, over all of its columns."""
     if not columns:
         return
-    count = len(keys.rows)
+    count = len(columns[0])
     every = np.concatenate(columns)
     places = np.flatnonzero(every)
     places = places[np.argsort(every[places], kind="stable")]
@@ -131,13 +137,13 @@ def _blocked(keys: Keys, columns: tuple[Hashes, ...]) -> Iterator[tuple[Hashes, 
     large = size > _LARGEST_BLOCK
     if large.any():
         block, members = blocks[large], positions[large]
-        for names in ((keys.last, keys.first), (keys.first, keys.last)):
+        for before, behind in (names, names[::-1]):
             order = sorted(
                 range(len(members)),
                 key=lambda place: (
                     int(block[place]),
-                    names[0][members[place]],
-                    names[1][members[place]],
+                    before[members[place]],
+                    behind[members[place]],
                     int(members[place]),
                 ),
             )
@@ -164,8 +170,8 @@ def _agree(one: Hashes, two: Hashes, columns: tuple[Hashes, ...]) -> Mask:
     return agrees
 
 
-def _similar(keys: Keys, one: Hashes, two: Hashes, agreement: dict[str, Mask]) -> Mask:
-    """Which of the pairs are to be shown.
+def _similar(names: Names, conflict: Mask, agreement: dict[str, Mask]) -> Mask:
+    """Which of the pairs are to be shown; `conflict`: their birth dates speak against it.
 
     - The same name and the same phone number or address. With the same birth date or e-mail it
       is a duplicate person, which is told elsewhere.
@@ -176,9 +182,7 @@ def _similar(keys: Keys, one: Hashes, two: Hashes, agreement: dict[str, Mask]) -
     """
     birth, email = agreement[_BIRTH], agreement[_EMAIL]
     contact = email | agreement[_PHONE] | agreement[_ADDRESS]
-    names = Names(keys.first, keys.last, one, two)
     told = names.same & (birth | email)
-    conflict = _conflict(keys.birth[one], keys.birth[two])
     near = names.near & ~conflict
     married = names.same_first & birth & contact
     return (birth | contact) & (names.same | near | married) & ~told

@@ -61,7 +61,5 @@ class Twins:
 
 
 def _emptied(candidates: Candidates) -> Candidates:
-    """The same source and scheme without the rows, so that no frame is kept."""
-    return replace(
-        candidates, frame=candidates.frame.iloc[:0], unspoken={}, skipped=(), problems=()
-    )
+    """The same source and scheme without the rows, so that no column is kept."""
+    return replace(candidates, rows=(), columns={}, unspoken={}, skipped=(), problems=())

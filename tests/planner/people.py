@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from importer.model.candidates import Candidates, Entry, Scheme, Target
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType, OnUpdate
@@ -65,12 +63,8 @@ def candidates(
     unspoken: Mapping[str, frozenset[int]] | None = None,
 ) -> Candidates:
     """Candidates of some rows, numbered from the row under the heading."""
-    frame = pd.DataFrame(
-        {label: [row.get(label, "") for row in rows] for label in plan.targets},
-        index=range(FIRST, FIRST + len(rows)),
-        dtype=str,
-    )
-    return Candidates(SOURCE, plan, frame, unspoken or {})
+    columns = {label: [row.get(label, "") for row in rows] for label in plan.targets}
+    return Candidates(SOURCE, plan, range(FIRST, FIRST + len(rows)), columns, unspoken or {})
 
 
 def draft(

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
-
 from importer.model.candidates import Candidates, Scheme, Target
 from importer.model.codes import NO_CODES, CodeTables
 from importer.model.fields import FIELDS
@@ -65,13 +63,9 @@ def candidates(
         for position, label in enumerate(labels)
     }
     numbers = range(FIRST_ROW, FIRST_ROW + len(people)) if rows is None else rows
-    frame = pd.DataFrame(
-        {label: [person.get(label, "") for person in people] for label in labels},
-        index=list(numbers),
-        dtype="str",
-    )
+    columns = {label: [person.get(label, "") for person in people] for label in labels}
     source = Source(Path("autumn.csv"), "", "csv")
-    return Candidates(source, Scheme(account_type, "PUBLIC", targets), frame)
+    return Candidates(source, Scheme(account_type, "PUBLIC", targets), numbers, columns)
 
 
 def with_values(**changes: str) -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.names import folded, name_key
-from importer.validator.keys import Packed, folded_column
+from importer.validator.keys import Packed, day_numbers, folded_column
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,17 @@ def test_a_column_is_folded_as_its_names_are(names: list[str]) -> None:
     assert folded_column(names) == [folded(name) for name in names]
 
 
-@given(st.lists(st.text(max_size=8)))
-def test_packed_texts_come_out_as_they_went_in(texts: list[str]) -> None:
-    """No text is lost, and none runs into the next."""
-    assert Packed(texts).unpacked() == texts
+@given(st.lists(st.lists(st.text(max_size=8)), min_size=1))
+def test_packed_texts_come_out_as_they_went_in(parts: list[list[str]]) -> None:
+    """No text is lost, and none runs into the next, in one part or in several."""
+    texts = [text for part in parts for text in part]
+    packed = Packed.joined([Packed.of(part) for part in parts])
+    assert packed.unpacked() == texts
+    assert [packed[place] for place in range(len(texts))] == texts
+
+
+@given(st.lists(st.one_of(st.just(None), st.dates())))
+def test_a_column_of_days_is_numbered_as_each_of_them_is(dates: list[date | None]) -> None:
+    """A day is told by its digits, and a blank is 0."""
+    texts = [day.isoformat() if day else "" for day in dates]
+    assert day_numbers(texts).tolist() == [int(text.replace("-", "") or 0) for text in texts]
