@@ -11,8 +11,8 @@ from importer.mapper.reading import Convert, Finding, Idle, convert_all
 if TYPE_CHECKING:
     from importer.mapper.batch import Batch
 
-Fill = Callable[["Batch"], tuple[list[str], list[bool]]]
-"""Gives a template's texts, and for each whether a cell behind it held anything."""
+Fill = Callable[["Batch"], tuple[list[str], list[str]]]
+"""Gives a template's texts, and beside them what the cells behind it say: blank, if nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Step:
 
 @dataclass(slots=True)
 class Values:
-    """What a chain gives: one text per row, and by position what is known beside it.
+    """What a chain gives: one text per row, and what is known beside it.
 
-    `content`: did the roster say anything here? `found`: findings with the cell's text.
-    `unspoken`: positions for which the rule's `when` does not hold.
+    `content`: a text per row, not blank where the roster says anything here. By position,
+    `found`: findings with the cell's text; `unspoken`: where the rule's `when` does not hold.
     """
 
     texts: list[str]
-    content: list[bool]
+    content: list[str]
     found: list[tuple[int, Finding, str]] = field(default_factory=list)
     unspoken: frozenset[int] = frozenset()
 
@@ -84,14 +84,14 @@ class Chain:
             holds = [at for at in holds if cells[at] in wanted]
         return list(holds)
 
-    def _filled(self, batch: Batch) -> tuple[list[str], list[bool]]:
+    def _filled(self, batch: Batch) -> tuple[list[str], list[str]]:
         texts, content = self.fills[0](batch)
         for fill in self.fills[1:]:
             if all(texts):
                 break
-            more, held = fill(batch)
+            more, said = fill(batch)
             texts = [text or other for text, other in zip(texts, more, strict=True)]
-            content = [first or other for first, other in zip(content, held, strict=True)]
+            content = [first or other for first, other in zip(content, said, strict=True)]
         return texts, content
 
     def _spoken(self, batch: Batch) -> Values:
@@ -101,10 +101,8 @@ class Chain:
             values.texts, found = step.run(values.texts)
             values.found.extend((at, finding, source[at]) for at, finding in found.items())
             if step.selects:
-                values.content = [
-                    held and bool(text)
-                    for held, text in zip(values.content, values.texts, strict=True)
-                ]
+                pairs = zip(values.content, values.texts, strict=True)
+                values.content = [said and text for said, text in pairs]
         if self.default is not None:
             self._fill_blanks(values, batch)
         return values
@@ -120,9 +118,9 @@ class Chain:
         step = self.default
         while step is not None and blank:
             instead = step.run(batch.taken(blank))
-            for at, text, held in zip(blank, instead.texts, instead.content, strict=True):
+            for at, text, said in zip(blank, instead.texts, instead.content, strict=True):
                 values.texts[at] = text
-                values.content[at] = values.content[at] or held
+                values.content[at] = values.content[at] or said
             values.found.extend((blank[at], finding, text) for at, finding, text in instead.found)
             blank = [blank[at] for at in sorted(instead.unspoken)]
             step = step.default
@@ -130,9 +128,9 @@ class Chain:
 
 def _spread(inner: Values, at: list[int], length: int) -> Values:
     """Values of some rows as values of all, blank elsewhere."""
-    spread = Values([""] * length, [False] * length)
-    for position, text, held in zip(at, inner.texts, inner.content, strict=True):
+    spread = Values([""] * length, [""] * length)
+    for position, text, said in zip(at, inner.texts, inner.content, strict=True):
         spread.texts[position] = text
-        spread.content[position] = held
+        spread.content[position] = said
     spread.found = [(at[position], finding, text) for position, finding, text in inner.found]
     return spread

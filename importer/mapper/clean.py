@@ -37,7 +37,15 @@ def selects(step: CleanStep) -> bool:
 
 def idle(step: CleanStep) -> Idle | None:
     """How to see at a glance that the step has nothing to do, where that pays."""
-    return _are_plain_emails if step.name == "email" else None
+    match step.name:
+        case "email":
+            return _are_plain_emails
+        case "lower":
+            return lambda joined: joined == joined.lower()
+        case "upper":
+            return lambda joined: joined == joined.upper()
+        case _:
+            return None
 
 
 def converter(step: CleanStep) -> Convert:  # noqa: PLR0911  a step each

@@ -93,17 +93,15 @@ class Style:
             self.serials or base.serials,
         )
 
-    def read(self, text: str) -> date | Unread:  # noqa: PLR0911  one way to write a date each
+    def read(self, text: str) -> date | Unread:
         """The date of a text that is not blank."""
         text = _MIDNIGHT.sub("", text) if ":" in text else text
-        if iso := _ISO.fullmatch(text):
-            return _day(int(iso[1]), int(iso[2]), int(iso[3]))
         if "%" in self.order:
             return self._by_pattern(text)
-        if _NUMBER.fullmatch(text):
-            return self._serial(int(text))
         if three := _THREE.fullmatch(text):
             return self._by_order(three[1], three[3], three[4])
+        if _NUMBER.fullmatch(text):
+            return self._serial(int(text))
         if _SEVEN.fullmatch(text) and self.order in {"mdy", "dmy"}:
             text = f"0{text}"  # a number has no zero in front
         if _EIGHT.fullmatch(text):
@@ -113,6 +111,8 @@ class Style:
         return Unread.UNKNOWN
 
     def _by_pattern(self, text: str) -> date | Unread:
+        if iso := _ISO.fullmatch(text):
+            return _day(int(iso[1]), int(iso[2]), int(iso[3]))
         if _RUN_TOGETHER.search(self.order):
             text = _whole(text, self.order)
         try:

@@ -98,15 +98,15 @@ def fill(template: Template, position: Callable[[str], int]) -> Fill:
             return _fill_cell(position(heading))
         case parts if template.constant is not None:
             text = "".join(part for part in parts if isinstance(part, str))
-            return lambda batch: ([text] * len(batch), [False] * len(batch))
+            return lambda batch: ([text] * len(batch), [""] * len(batch))
         case _:
             return _fill_parts(template, position)
 
 
 def _fill_cell(column: int) -> Fill:
-    def one(batch: Batch) -> tuple[list[str], list[bool]]:
+    def one(batch: Batch) -> tuple[list[str], list[str]]:
         texts = batch.cells(column)
-        return texts, list(map(bool, texts))
+        return texts, texts
 
     return one
 
@@ -123,7 +123,7 @@ def _fill_parts(template: Template, position: Callable[[str], int]) -> Fill:
     parts = [position(part.heading) if isinstance(part, Cell) else part for part in template.parts]
     of_run_only = not template.cells and all(part.of_run for part in template.variables)
 
-    def several(batch: Batch) -> tuple[list[str], list[bool]]:
+    def several(batch: Batch) -> tuple[list[str], list[str]]:
         columns: list[list[str]] = []
         asked: list[list[str]] = []
         for part in parts:
@@ -137,13 +137,18 @@ def _fill_parts(template: Template, position: Callable[[str], int]) -> Fill:
                         asked.append(columns[-1])
                 case str():
                     columns.append([part] * len(batch))
-        texts = list(map("".join, zip(*columns, strict=True)))
+        texts = _side_by_side(columns)
         joined = f"{JOIN}{JOIN.join(texts)}{JOIN}"
         if any(blanks in joined for blanks in _BLANKS) or not joined.isprintable():
             texts = [" ".join(text.split()) for text in texts]
         if of_run_only:
-            return texts, [False] * len(batch)
-        content = [any(row) for row in zip(*asked, strict=True)]
-        return [text if held else "" for text, held in zip(texts, content, strict=True)], content
+            return texts, [""] * len(batch)
+        content = _side_by_side(asked)
+        return [text if said else "" for text, said in zip(texts, content, strict=True)], content
 
     return several
+
+
+def _side_by_side(columns: list[list[str]]) -> list[str]:
+    """The texts of some columns as one."""
+    return list(map("".join, zip(*columns, strict=True))) if len(columns) > 1 else columns[0]

@@ -103,19 +103,21 @@ class Work:
                 texts = zip(found.texts, there, strict=True)
                 found.texts = [text if here else "" for text, here in texts]
                 found.found = [item for item in found.found if there[item[0]]]
-            if label in group.needed and line.required == "false":
+            filled = list(map(bool, found.texts))
+            if label in group.needed and line.required == "false" and filled != there:
                 told = {at for at, _, _ in found.found}
-                for at, text in enumerate(found.texts):
-                    if there[at] and not text and at not in told:
+                for at, (here, full) in enumerate(zip(there, filled, strict=True)):
+                    if here and not full and at not in told:
                         self._incomplete(at, line.target, group)
             self._finish(line, found)
 
     def _there(self, group: Group, values: Mapping[str, Values]) -> list[bool]:
         """Which rows have the entry: something tells so, and its needed parts are spoken of."""
         contents = [values[label].content for label in group.telling]
-        there = (
-            list(map(any, zip(*contents, strict=True))) if contents else [True] * len(self.batch)
-        )
+        if not contents or any(map(all, contents)):
+            there = [True] * len(self.batch)
+        else:
+            there = list(map(any, zip(*contents, strict=True)))
         for label in group.needed:
             for at in values[label].unspoken:
                 there[at] = False

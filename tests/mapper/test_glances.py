@@ -13,18 +13,20 @@ from importer.mapper.clauses import CleanStep
 from importer.mapper.reading import convert_all
 from importer.model.policy import IdRule
 
-EMAIL = CleanStep(name="email")
-
 STEPS = {
     "tidy": Step(links.tidy, idle=links.is_tidy),
     "tidy_email": Step(links.tidy_email, idle=links.is_tidy),
     "strip": links.id_steps(IdRule(strip="-|"))[1],
-    "email": Step(clean.converter(EMAIL), idle=clean.idle(EMAIL)),
+    **{
+        name: Step(clean.converter(step), idle=clean.idle(step))
+        for name in ("email", "lower", "upper")
+        for step in [CleanStep(name=name)]
+    },
 }
 
 TEXTS = st.one_of(
     st.text(max_size=6),
-    st.text(alphabet="aA@.|- <>;,\u200b\u00a0\x1f", max_size=6),
+    st.text(alphabet="aAΣσςßİﬁ@.|- <>;,\u200b\u00a0\x1f", max_size=6),
     st.sampled_from(["mailto:a@x.org", "A@X.org", "a@x.org", "a @x.org", "12-3"]),
 )
 
