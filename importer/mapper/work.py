@@ -103,12 +103,8 @@ class Work:
                 texts = zip(found.texts, there, strict=True)
                 found.texts = [text if here else "" for text, here in texts]
                 found.found = [item for item in found.found if there[item[0]]]
-            filled = list(map(bool, found.texts))
-            if label in group.needed and line.required == "false" and filled != there:
-                told = {at for at, _, _ in found.found}
-                for at, (here, full) in enumerate(zip(there, filled, strict=True)):
-                    if here and not full and at not in told:
-                        self._incomplete(at, line.target, group)
+            if label in group.needed and line.required == "false":
+                self._complete(line.target, found, there, group)
             self._finish(line, found)
 
     def _there(self, group: Group, values: Mapping[str, Values]) -> list[bool]:
@@ -122,6 +118,16 @@ class Work:
             for at in values[label].unspoken:
                 there[at] = False
         return there
+
+    def _complete(self, target: Target, values: Values, there: list[bool], group: Group) -> None:
+        """A problem for each row that has the entry without a part that it needs."""
+        filled = list(map(bool, values.texts))
+        if filled == there:
+            return
+        told = {at for at, _, _ in values.found}
+        for at, (here, full) in enumerate(zip(there, filled, strict=True)):
+            if here and not full and at not in told:
+                self._incomplete(at, target, group)
 
     def _incomplete(self, at: int, target: Target, group: Group) -> None:
         places = target.places or tuple(p for line in group.lines for p in line.target.places)
