@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,9 @@ from importer.model.candidates import Candidates, Target
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import CodeTables
 from importer.model.problem import Problem
+
+_HEAD = 5_000
+"""So many rows tell whether the values of a column differ."""
 
 SECRET = frozenset({"password", "pin_number"})
 """Fields whose value stands in no problem."""
@@ -51,10 +55,24 @@ class Column:
         """Each value that is not blank, once, in order of its first row."""
         return tuple(filter(None, dict.fromkeys(self.texts)))
 
+    @cached_property
+    def values(self) -> Sequence[str]:
+        """Each value once or more, for a quick look.
+
+        To find out that nearly all of them differ takes longer than to look at some twice.
+        """
+        head = self.texts[:_HEAD]
+        return self.texts if 2 * len(set(head)) > len(head) else self.distinct
+
+    def unlike(self, plain: re.Pattern[str]) -> tuple[str, ...]:
+        """The distinct values that a pattern does not take, in order of their first rows."""
+        unsettled = (text for text in self.values if text and not plain.fullmatch(text))
+        return tuple(dict.fromkeys(unsettled))
+
     def judged(self, judge: Judge, values: Iterable[str] | None = None) -> Iterator[Problem]:
         """The problems of every row whose value the judge finds fault with.
 
-        `values` are the distinct values that a quicker test has not settled; else all.
+        `values` are those that a quicker test has not settled; else all.
         """
         suspects = self.distinct if values is None else values
         found = {text: finding for text in suspects if (finding := judge(text))}

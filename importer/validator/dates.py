@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from importer.model.catalogue import Code
 from importer.model.fields import Shape
 from importer.model.problem import Problem
-from importer.validator.columns import Finding, Table
+from importer.validator.columns import Column, Finding, Judge, Table
 
 _FIRST, _LAST = "1900-01-01", "2200-12-31"
 _OLDEST = 110
@@ -44,15 +44,26 @@ def out_of_range(table: Table) -> Iterator[Problem]:
     for column in table.columns:
         if column.target.field.shape is Shape.DATE:
             birth = column.target.field.path == "birth_date"
-            yield from column.judged(no_birth if birth else no_year)
+            judge = no_birth if birth else no_year
+            yield from column.judged(judge, _beyond(column, judge))
+
+
+def _beyond(column: Column, judge: Judge) -> Sequence[str]:
+    """The values to judge: none where nothing is wrong with the first day and the last."""
+    days = list(filter(None, column.values))
+    return days if days and (judge(min(days)) or judge(max(days))) else ()
 
 
 def expired(table: Table) -> Iterator[Problem]:
     """Expiry dates that have passed; whoever expires today may still borrow today."""
     today = table.today.isoformat()
     finding = Finding(Code.EXPIRY_PAST, "the expiry date {value} has passed")
+
+    def passed(text: str) -> Finding | None:
+        return finding if text < today else None
+
     for column in table.of("expiry_date"):
-        yield from column.judged(lambda text: finding if text < today else None)
+        yield from column.judged(passed, _beyond(column, passed))
 
 
 def purged_before_expiry(table: Table) -> Iterator[Problem]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
-from importer.errors import MappingError
-from importer.model.candidates import Target
 from importer.model.catalogue import Code, Severity
 from importer.model.policy import AccountType, IdRule
 from importer.model.problem import Problem
 from importer.validator.characters import TYPOGRAPHIC
 from importer.validator.columns import Column, Finding, Judge, Table
-
-_PATTERN_SECONDS = 1.0
+from importer.validator.idrules import ahead, asks_more, misfit
 
 _PLACEHOLDERS = frozenset(
     {
@@ -27,7 +24,7 @@ _PLACEHOLDERS = frozenset(
 _FILLING = re.compile(r"0+|9{5,}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
-_PLAIN = re.compile(r"(?!0+$|9{5,}$)[0-9]+")
+_PLAIN = r"(?!0+$|9{5,}$)[0-9]+"
 _AWKWARD = re.compile(r"[/\\%?#;]")
 
 
@@ -84,91 +81,6 @@ def _awkward(text: str) -> Finding | None:
     return None
 
 
-_FIXED_PATTERN = re.compile(
-    r"(?:(?:\\d|[0-9A-Za-z-]|\[(?:[0-9]-[0-9]|[A-Z]-[A-Z]|[a-z]-[a-z]|[0-9A-Za-z])+\])"
-    r"(?:\{[0-9]{1,2}\})?)+"
-)
-"""A pattern such as `2[0-9]{13}`, of one length: it cannot take long, so no clock is needed."""
-
-_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
-
-
-def has_check_digit(text: str) -> bool:
-    """Is the last digit the right one, by modulus 10? Library barcodes have it as their 14th."""
-    digits = text.encode()
-    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
-    return (total - ord("0") * len(digits)) % 10 == 0
-
-
-def _pattern(rule: IdRule, target: Target) -> Callable[[str], bool] | None:
-    """A test for the mapping's own pattern, which ends the run if it takes too long."""
-    if rule.pattern is None:
-        return None
-    if _FIXED_PATTERN.fullmatch(rule.pattern):
-        fixed = re.compile(rule.pattern)
-        return lambda text: fixed.fullmatch(text) is not None
-    import regex
-
-    pattern = regex.compile(rule.pattern)
-
-    def fits(text: str) -> bool:
-        try:
-            return pattern.fullmatch(text, timeout=_PATTERN_SECONDS) is not None
-        except TimeoutError:
-            headings = ", ".join(place.heading for place in target.places) or target.label
-            message = (
-                f"ids: {headings}: the pattern takes too long to try; "
-                "write it without repetitions inside repetitions, or use `digits`"
-            )
-            raise MappingError((message,)) from None
-
-    return fits
-
-
-def misfit(target: Target) -> Judge | None:
-    """A judge for the `ids:` rule of the column behind a target; nothing if it has none."""
-    rule = target.id_rule
-    if rule is None or not (rule.digits or rule.pattern or rule.check_digit):
-        return None
-    pattern = _pattern(rule, target)
-
-    def judge(text: str) -> Finding | None:
-        numeric = text.isascii() and text.isdigit()
-        if rule.digits is not None and not numeric:
-            return Finding(Code.MALFORMED_ID, f"{{value}} is not {rule.digits} digits")
-        if rule.digits is not None and len(text) != rule.digits:
-            return Finding(
-                Code.MALFORMED_ID,
-                f"{{value}} has {len(text)} digits, and its column asks for {rule.digits}",
-                _PAD if _lacks_zeros(text, rule) else "",
-            )
-        if pattern is not None and not pattern(text):
-            return Finding(
-                Code.MALFORMED_ID, "{value} does not have the pattern that its column asks for"
-            )
-        if rule.check_digit and not (numeric and has_check_digit(text)):
-            return Finding(
-                Code.MALFORMED_ID,
-                "the last digit of {value} does not agree with the others",
-                "Look for a wrong or swapped digit, or scan the barcode again.",
-            )
-        return None
-
-    return judge
-
-
-_PAD = (
-    "If spreadsheet programs have dropped the zeros in front, set `pad: true` for this column "
-    "under `ids` in the mapping; otherwise correct the identifier."
-)
-
-
-def _lacks_zeros(text: str, rule: IdRule) -> bool:
-    """May zeros in front be all that is missing? More than half of the digits are there."""
-    digits = rule.digits or 0
-    return not rule.pad and len(text) < digits < 2 * len(text)
-
-
 def _empl_id(text: str) -> Finding | None:
     if _EMPL_ID.fullmatch(text):
         return Finding(
@@ -190,12 +102,17 @@ def identifiers(table: Table) -> Iterator[Problem]:
         own = misfit(column.target)
         if own is None and internal and column.target.field.path == "primary_id":
             own = _empl_id
-        suspects = [
-            text
-            for text in column.distinct
-            if not _PLAIN.fullmatch(text) or (own is not None and own(text))
-        ]
-        yield from column.judged(partial(_first, own), suspects)
+        yield from column.judged(partial(_first, own), _suspects(column, own))
+
+
+def _suspects(column: Column, own: Judge | None) -> tuple[str, ...]:
+    """The distinct values that are not plain digits, or that may be against the column's rule."""
+    rule = column.target.id_rule or IdRule()
+    fitting = f"(?!{_EMPL_ID.pattern}$)" if own is _empl_id else ahead(rule)
+    suspects = column.unlike(re.compile(fitting + _PLAIN))
+    if own and asks_more(rule):
+        return tuple(dict.fromkeys((*suspects, *filter(own, column.distinct))))
+    return suspects
 
 
 def _first(own: Judge | None, text: str) -> Finding | None:
@@ -238,5 +155,6 @@ def swapped_identifiers(table: Table) -> Iterator[Problem]:
 
 def _most(column: Column, own: Judge, other: Judge) -> bool:
     """Do more than half of a column's values miss its own rule and fit another column's?"""
-    strays = sum(own(text) is not None and other(text) is None for text in column.distinct)
-    return 2 * strays > len(column.distinct)
+    suspects = _suspects(column, own)
+    strays = sum(own(text) is not None and other(text) is None for text in suspects)
+    return strays > 0 and 2 * strays > len(column.distinct)

@@ -13,7 +13,7 @@ def too_long(table: Table) -> Iterator[Problem]:
     """Values with more characters than Alma's field takes."""
     for column in table.columns:
         limit = column.target.field.facts.length
-        if limit and max(map(len, column.texts), default=0) > limit:
+        if limit and max(map(len, column.values), default=0) > limit:
             found = {
                 text: Finding(
                     Code.TOO_LONG, f"has {len(text):,} characters, and Alma takes {limit:,}"

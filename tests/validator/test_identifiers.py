@@ -14,7 +14,7 @@ from importer.model.codes import NO_CODES
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType, IdRule
 from importer.validator.check import check
-from importer.validator.identifiers import has_check_digit, misfit
+from importer.validator.idrules import has_check_digit, misfit
 from tests.validator.building import (
     BARCODE,
     TODAY,
@@ -25,6 +25,7 @@ from tests.validator.building import (
 )
 
 FOURTEEN = {"primary_id": IdRule(digits=14)}
+LABEL = "user_identifier[0].value"
 SEVEN = {"primary_id": IdRule(digits=7)}
 
 
@@ -173,3 +174,24 @@ def test_a_pattern_of_one_length_means_the_same_to_both_engines(pattern: str, te
     judge = misfit(Target("primary_id", FIELDS["primary_id"], id_rule=IdRule(pattern=pattern)))
     assert judge is not None
     assert (judge(text) is None) == (regex.compile(pattern).fullmatch(text) is not None)
+
+
+@given(
+    st.sampled_from(["[0-9]{7}", "2[0-9]{3}", "[0-9A-C]{4}", r"\d{5}", "0{3}", "B-[05]"]),
+    st.lists(st.text("0259AB-٣/ ", max_size=7), min_size=1, max_size=6),
+)
+@example("0{3}", ["000", "0000"])
+@example("2[0-9]{3}", ["2/00", "2000", "2000\n"])
+def test_what_one_pattern_settles_is_what_each_identifier_shows(
+    pattern: str, texts: list[str]
+) -> None:
+    """A rule that is told by a pattern finds the same rows as one that looks at every value."""
+    told, looked = (
+        check(
+            candidates(*(with_values(barcode=text) for text in texts), rules={LABEL: rule}),
+            NO_CODES,
+            TODAY,
+        )
+        for rule in (IdRule(pattern=pattern), IdRule(pattern=f"(?:{pattern})"))
+    )
+    assert list(told) == list(looked)

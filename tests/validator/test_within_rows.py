@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
+import phonenumbers
 import pytest
+from email_validator import validate_email
+from hypothesis import given
+from hypothesis import strategies as st
 
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import NO_CODES, CodeRow, CodeTables
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType
 from importer.validator.check import check
+from importer.validator.columns import Table
+from importer.validator.contacts import PLAIN_EMAIL, PLAIN_PHONE
 from importer.validator.countries import COUNTRIES
 from tests.validator.building import (
     PERSON,
@@ -308,3 +316,34 @@ def test_constants_have_no_place() -> None:
     table = candidates(with_values(country="US"), constants=[SHORT["country"]])
     problems = list(check(table, NO_CODES, TODAY))
     assert [(problem.code, problem.places) for problem in problems] == [(Code.UNKNOWN_CODE, ())]
+
+
+@given(st.from_regex(PLAIN_EMAIL, fullmatch=True))
+def test_plain_addresses_are_addresses_to_the_library(text: str) -> None:
+    """The way past the library takes nothing that the library refuses."""
+    validate_email(text, check_deliverability=False)
+
+
+@pytest.mark.parametrize("text", ["605-555-0123", "(701) 555-0100", "+1 320 555 0199"])
+def test_plain_numbers_are_numbers_to_the_library(text: str) -> None:
+    """The way past the library is for numbers as people write them."""
+    assert PLAIN_PHONE.fullmatch(text)
+    assert phonenumbers.is_valid_number(phonenumbers.parse(text, "US"))
+
+
+@given(st.lists(st.text("ab1", max_size=2), max_size=12))
+def test_a_column_tells_what_a_pattern_does_not_take(texts: list[str]) -> None:
+    """Whether its values nearly all differ or not, it tells each of the others once, in order."""
+    people = [{"pin_number": text} for text in texts]
+    column = Table(candidates(*people), NO_CODES, TODAY).labelled("pin_number")
+    wanted = [text for text in dict.fromkeys(texts) if text and not re.fullmatch("a[ab]*", text)]
+    assert list(column.unlike(re.compile("a[ab]*")) if column else ()) == wanted
+
+
+@given(st.lists(st.one_of(st.just(""), st.dates().map(str)), max_size=6))
+def test_days_are_judged_as_each_of_them_is(days: list[str]) -> None:
+    """A column whose first and last days are right is right; else every wrong day is told."""
+    for name in ("birth", "expiry_date"):
+        together = check(candidates(*(with_values(**{name: day}) for day in days)), NO_CODES, TODAY)
+        alone = [problem.message for day in days for problem in checked(with_values(**{name: day}))]
+        assert sorted(problem.message for problem in together) == sorted(alone)
