@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypedDict
 from importer.loader import odshidden, xlshidden
 from importer.loader.formats import PLAIN, show
 from importer.loader.limits import CELLS
-from importer.loader.parsing import DoctypeError, LockedError
+from importer.loader.parsing import DoctypeError, LockedError, TooLargeError
 from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def main(path: str) -> int:
         return UNSAFE
     except LockedError:
         return LOCKED
+    except TooLargeError:
+        return TOO_LARGE
     workbook = CalamineWorkbook.from_path(path)
     sheets: list[ReadSheet] = []
     cells = 0

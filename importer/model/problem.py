@@ -10,6 +10,9 @@ VALUE = "{value}"
 """Stands in a message where the cell's own text goes, so that it can be masked."""
 
 
+_SHOWN = 100  # characters of a heading in a message
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a row stands, as the spreadsheet program shows it. Row 0 is the whole roster."""
@@ -32,8 +35,9 @@ class Place:
     heading: str
 
     def __str__(self) -> str:
-        """For a message: `C "EMPL ID"`."""
-        return f'{self.letter} "{self.heading}"'
+        """For a message: `C "EMPL ID"`; of a very long heading only the beginning."""
+        cut = "…" if len(self.heading) > _SHOWN else ""
+        return f'{self.letter} "{self.heading[:_SHOWN]}{cut}"'
 
 
 @dataclass(frozen=True, slots=True)
