@@ -23,7 +23,9 @@ LONGEST = 131_072
 FORMULA_ERROR = "holds {value}, the error of a formula"
 """The message about a cell that says so."""
 
-_JOIN = "|"  # any plain character that is no blank
+JOIN = "|"
+"""What stands between the cells of a column that are looked at together: plain, and no blank."""
+
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
 # Controls, halves of surrogate pairs, the two overrides of writing direction, noncharacters
 _FORBIDDEN = re.compile(
@@ -60,14 +62,19 @@ class Finding:
     value: str
 
 
-def clean_column(texts: Sequence[str]) -> tuple[Sequence[str], Mapping[str, tuple[Finding, ...]]]:
-    """The column with every cell cleaned, and the findings by the text as it came."""
-    if _plain(_JOIN.join(texts)) and max(map(len, texts), default=0) <= LONGEST:
+def clean_column(
+    texts: Sequence[str], joined: str
+) -> tuple[Sequence[str], Mapping[str, tuple[Finding, ...]]]:
+    """The column with every cell cleaned, and the findings by the text as it came.
+
+    `joined` are its texts, joined by `JOIN`. Where nothing changes, the same column comes back.
+    """
+    if _plain(joined) and not _holds_long(texts, joined):
         return texts, {}
     distinct = set(texts)
     unusual = [text for text in distinct if not text.isascii()]
     usual = distinct.difference(unusual) if unusual else distinct
-    if not _plain(_JOIN.join(usual)) or max(map(len, usual), default=0) > LONGEST:
+    if not _plain(JOIN.join(usual)) or max(map(len, usual), default=0) > LONGEST:
         unusual += [text for text in usual if not _plain(text) or len(text) > LONGEST]
     changed: dict[str, str] = {}
     findings: dict[str, tuple[Finding, ...]] = {}
@@ -85,13 +92,22 @@ def _plain(text: str) -> bool:
     return (
         text.isascii()
         and text.isprintable()
-        and "  " not in text
-        and f" {_JOIN}" not in text
-        and f"{_JOIN} " not in text
-        and text[:1] not in {" ", "#"}
-        and text[-1:] != " "
-        and f"{_JOIN}#" not in text
+        and (" " not in text or _blanks_are_inside(text))
+        and ("#" not in text or (text[0] != "#" and f"{JOIN}#" not in text))
     )
+
+
+def _blanks_are_inside(text: str) -> bool:
+    doubtful = any(pair in text for pair in ("  ", f" {JOIN}", f"{JOIN} "))
+    return not doubtful and text[0] != " " and text[-1] != " "
+
+
+def _holds_long(texts: Sequence[str], joined: str) -> bool:
+    """Is a cell longer than a cell may be? One that is fills at least one of these windows."""
+    window = LONGEST // 2
+    starts = range(0, len(joined) - window, window)
+    filled = any(joined.find(JOIN, start, start + window) < 0 for start in starts)
+    return filled and max(map(len, texts)) > LONGEST
 
 
 def clean(text: str) -> tuple[str, tuple[Finding, ...]]:

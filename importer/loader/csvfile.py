@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from importer.errors import RosterError
 from importer.loader import csvrows, csvtext, heading, table
+from importer.loader.cells import JOIN
 from importer.loader.collector import paused
 from importer.loader.numbering import Numbering
 from importer.loader.saying import counted
@@ -188,18 +191,26 @@ class CsvRoster:
         footers_above: int = 0,
     ) -> Rows:
         spots: list[Spot] = []
-        width = max(self.shape.kept, default=-1) + 1
+        width = self.shape.kept[-1] + 1 if self.shape.kept else 0
         if any(length != width for length in set(map(len, batch))):
             csvrows.even_out(batch, width, self.usual, spots)
-        columns: list[Sequence[str]] = list(zip(*batch, strict=True)) or [()] * width
-        columns = [columns[column] for column in self.shape.kept]
-        ours = self.shape.row_column is not None
-        for position, texts in enumerate(columns):
-            joined = "\n" + "\n".join(texts)
-            if ours:
-                columns[position] = [unescape(text) for text in texts]
-            elif "\n'" in joined or '\n="' in joined:
-                columns[position] = csvrows.unwrapped(texts, position, spots)
-            if joined.count("\n") > len(texts) or "\r" in joined:
-                spots += csvrows.swallowed(texts, position, self.text.delimiter, width)
-        return Rows(numbers, columns, spots, first, last, footers_above)
+        block = np.empty((width, len(batch)), dtype=object)
+        if batch and width:
+            block.T[:] = batch
+        block = block[list(self.shape.kept)]
+        if self.shape.row_column is not None:
+            for column in block:
+                column[:] = [unescape(text) for text in column.tolist()]
+        return Rows(numbers, block, spots, self._look, first, last, footers_above)
+
+    def _look(
+        self, position: int, texts: Sequence[str], joined: str, spots: list[Spot]
+    ) -> Sequence[str]:
+        """The column without the marks that keep digits as text; swallowed rows are said."""
+        if "\n" in joined or "\r" in joined:
+            width = self.shape.kept[-1] + 1
+            spots += csvrows.swallowed(texts, position, self.text.delimiter, width)
+        marked = joined[:1] == "'" or joined[:2] == '="' or f"{JOIN}'" in joined
+        if self.shape.row_column is None and (marked or f'{JOIN}="' in joined):
+            return csvrows.unwrapped(texts, position, spots)
+        return texts

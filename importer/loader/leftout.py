@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from importer.loader.content import Texts
+
 FOOTERS = 10
 """Totals and signatures at the end are a few rows; more of them are people without identifiers."""
 
@@ -18,13 +20,13 @@ _EXAMPLE = "example:"
 _LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
 
 
-def is_example(columns: Sequence[Sequence[str]], position: int) -> bool:
+def is_example(columns: Texts, position: int) -> bool:
     """Does the first text of the row say that it is one?"""
     return next(_filled(columns, position), "").casefold().startswith(_EXAMPLE)
 
 
 def footers(
-    columns: Sequence[Sequence[str]], positions: Sequence[int], people: Collection[int]
+    columns: Texts, positions: Sequence[int], people: Collection[int]
 ) -> tuple[list[int], bool]:
     """The last of these rows, as far as they look like totals, and whether all of them do.
 
@@ -50,5 +52,5 @@ def is_footer(filled: Sequence[str], width: int) -> bool:
     )
 
 
-def _filled(columns: Sequence[Sequence[str]], position: int) -> Iterator[str]:
+def _filled(columns: Texts, position: int) -> Iterator[str]:
     return (column[position] for column in columns if column[position])

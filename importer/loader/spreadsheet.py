@@ -79,7 +79,9 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
     if layout.visible_only:
         hiding.refuse_untold(content, source)
         rows = replace(rows, hidden=frozenset(hiding.hidden_rows(content, source)))
-    numbering = None if shape.row_column is None else Numbering.over(rows.columns[shape.row_column])
+    numbering = (
+        None if shape.row_column is None else Numbering.over(rows.block[shape.row_column].tolist())
+    )
     made = table.make(shape, rows, numbering)
     empty = made.empty + max(content.last_row, last) - last
     if empty:
@@ -174,11 +176,11 @@ def _top(content: Content, layout: Layout) -> list[heading.TopRow]:
 def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape, Rows, int]:
     """The rows from the headings to the last text, and the number of the last one."""
     top = headings.rows[-1]
-    below = content.rows > top
+    below = slice(int(np.searchsorted(content.rows, top, side="right")), None)
     rows, columns = content.rows[below], content.columns[below]
     filled = np.flatnonzero(np.bincount(columns))
     shape = table.shape(source, headings, filled.tolist())
-    last = int(rows.max()) if len(rows) else top
+    last = int(rows[-1]) if len(rows) else top
     if len(shape.kept) > WIDEST or len(shape.kept) * (last - top) > LARGEST:
         msg = (
             f'The sheet "{source.sheet}" holds text in {len(shape.kept):,} columns and down to row '
@@ -202,7 +204,7 @@ def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape,
         # the columns that a rejects file adds are nobody's cells
         if 0 <= positions[oddity.column] < len(shape.places)
     ]
-    return shape, Rows(range(top + 1, last + 1), block.tolist(), spots), last
+    return shape, Rows(range(top + 1, last + 1), block, spots), last
 
 
 def _message(code: Code, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from importer.loader import leftout
-from importer.loader.cells import clean_column, whole
+from importer.loader.cells import JOIN, clean_column, whole
 from importer.model.catalogue import Code, Severity
 from importer.model.escaping import unescape
 from importer.model.problem import Place, Problem
@@ -19,10 +20,11 @@ from importer.model.roster import Chunk, Source, letter
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from importer.loader.content import Ints, Texts
     from importer.loader.heading import Headings
     from importer.loader.numbering import Numbering
 
-Columns = list["Sequence[str]"]
+Look = Callable[[int, "Sequence[str]", str, "list[Spot]"], "Sequence[str]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,16 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows below the headings: their numbers, and the kept columns, all of the same length."""
+    """Rows below the headings: their numbers, and the kept columns, a row of `block` each.
+
+    `look` may say more about a column, given its position, its texts and these joined; it gives
+    the texts without what this kind of file puts around them.
+    """
 
     numbers: Sequence[int]
-    columns: Sequence[Sequence[str]]
+    block: Texts
     spots: Sequence[Spot] = ()
+    look: Look | None = None
     first: bool = True
     last: bool = True
     footers_above: int = 0  # rows right above these that look like totals
@@ -115,22 +122,23 @@ class Made:
 
 
 def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> Made:
-    """The chunk that these rows are."""
-    columns, spots = _clean(rows.columns[: len(shape.places)], rows.spots)
+    """The chunk that these rows are; the block is cleaned in its place."""
+    block = rows.block[: len(shape.places)]
+    spots = _clean(block, rows)
     # a row whose only text stands behind the headings is neither blank nor a total
     too_long = {spot.row for spot in spots if spot.code is Code.ROW_TOO_LONG}
-    blank = [row for row in _blank(columns, len(rows.numbers)) if row not in too_long]
+    blank = [row for row in _blank(block).tolist() if row not in too_long]
     end = len(rows.numbers)
     while rows.last and end and blank and blank[-1] == end - 1:
         end = blank.pop()
     numbers = rows.numbers[:end]
     hidden = _hidden(numbers, rows.hidden).difference(blank)
     if numbering is not None and shape.row_column is not None:
-        marks = rows.columns[shape.row_column][:end]
+        marks = rows.block[shape.row_column][:end].tolist()
         numbers = numbering.apply(marks)
         spots += _still_uneven(marks)
     kept = _without(range(end), hidden.union(blank))
-    left_out, footers = _left_out(rows, columns, kept, too_long)
+    left_out, footers = _left_out(rows, block, kept, too_long)
     kept = _without(kept, left_out.keys())
     problems = [
         Problem.of(Code.ROW_LEFT_OUT, shape.source.origin(numbers[position]), message)
@@ -138,7 +146,7 @@ def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> Made:
     ]
     problems += _problems(shape, numbers, spots, kept)
     chunk = Chunk(
-        _frame(columns, numbers, kept),
+        _frame(block, numbers, kept),
         tuple(numbers[position] for position in blank),
         tuple(numbers[position] for position in sorted((*left_out, *hidden))),
         tuple(problems),
@@ -155,7 +163,7 @@ def _without(positions: Sequence[int], out: Collection[int]) -> Sequence[int]:
 
 
 def _left_out(
-    rows: Rows, columns: Columns, filled: Sequence[int], people: Collection[int]
+    rows: Rows, columns: Texts, filled: Sequence[int], people: Collection[int]
 ) -> tuple[dict[int, str], int]:
     """Of the rows with text, those that are no people, by position, and why; how many footers."""
     out: dict[int, str] = {}
@@ -170,29 +178,35 @@ def _left_out(
     return out, count
 
 
-def _clean(columns: Sequence[Sequence[str]], spots: Sequence[Spot]) -> tuple[Columns, list[Spot]]:
-    cleaned: Columns = []
-    found = list(spots)
-    for position, texts in enumerate(columns):
-        column, findings = clean_column(texts)
-        cleaned.append(column)
+def _clean(block: Texts, rows: Rows) -> list[Spot]:
+    """Clean every cell of the block; everything that is to say about cells."""
+    spots = list(rows.spots)
+    for position, column in enumerate(block):
+        texts = came = column.tolist()
+        joined = JOIN.join(texts)
+        if rows.look is not None:
+            texts = rows.look(position, came, joined, spots)
+            joined = joined if texts is came else JOIN.join(texts)
+        cleaned, findings = clean_column(texts, joined)
         if findings:
-            found += [
+            spots += [
                 Spot(row, position, finding.code, finding.message, finding.value, finding.severity)
                 for row, text in enumerate(texts)
                 for finding in findings.get(text, ())
             ]
-    return cleaned, found
+        if cleaned is not came:
+            column[:] = cleaned
+    return spots
 
 
-def _blank(columns: Columns, length: int) -> list[int]:
+def _blank(block: Texts) -> Ints:
     """The positions of the rows without any text, found by narrowing down column by column."""
-    blank: Sequence[int] = range(length)
-    for column in columns:
-        blank = [position for position in blank if not column[position]]
-        if not blank:
+    blank = np.arange(block.shape[1])
+    for column in block:
+        blank = blank[column[blank] == ""]
+        if not len(blank):
             break
-    return list(blank)
+    return blank
 
 
 def _problems(
@@ -218,13 +232,10 @@ def _problem(shape: Shape, number: int, spot: Spot) -> Problem:
     )
 
 
-def _frame(columns: Columns, numbers: Sequence[int], kept: Sequence[int]) -> pd.DataFrame:
-    """One block of Python strings (dtype object): lists of distinct values come from it at once."""
-    block = np.empty((len(columns), len(kept)), dtype=object)
-    for position, column in enumerate(columns):
-        if len(kept) == len(column):
-            block[position] = column
-        else:
-            block[position] = [column[row] for row in kept]
-    index = np.fromiter((numbers[row] for row in kept), dtype=np.int64, count=len(kept))
-    return pd.DataFrame(block.T, index=index, columns=range(len(columns)), copy=False)
+def _frame(block: Texts, numbers: Sequence[int], kept: Sequence[int]) -> pd.DataFrame:
+    """One block of Python strings: lists of distinct values come from it at once."""
+    index = np.fromiter(numbers, dtype=np.int64, count=len(numbers))
+    if len(kept) < block.shape[1]:
+        block, index = block[:, kept], index[kept]
+    columns = range(len(block))
+    return pd.DataFrame(block.T, index=index, columns=columns, dtype=object, copy=False)
