@@ -19,7 +19,7 @@ from importer.loader.content import Cell, Content, Oddity, shown, style_number
 from importer.loader.formats import DIGITS, PLAIN
 from importer.loader.limits import COLUMNS, ROWS
 from importer.loader.tags import Kind, Tags
-from importer.loader.xmltext import attributes, is_well_formed, read_text
+from importer.loader.xmltext import attributes, is_well_formed, read_text, read_xml
 
 if TYPE_CHECKING:
     from importer.loader.formats import Styles
@@ -165,7 +165,7 @@ class FastRows:
         return texts
 
     def _show(self, raw: bytes, style: int, kind: int, formula: bool) -> tuple[str, Code | None]:  # noqa: FBT001
-        cell = Cell(0, 0, _TYPES[kind], style, read_text(raw.decode()), formula)
+        cell = Cell(0, 0, _TYPES[kind], style, read_xml(raw.decode()), formula)
         return shown(cell, self._strings, self._styles)
 
 

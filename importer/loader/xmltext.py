@@ -54,12 +54,17 @@ def attributes(form: bytes) -> dict[str, str] | None:
 
 
 def read_text(text: str) -> str:
-    """What the well-formed text between two tags says."""
+    """What the well-formed text between two tags says, its `_x000D_` and the like read as well."""
+    return unescaped(read_xml(text))
+
+
+def read_xml(text: str) -> str:
+    """What the well-formed text between two tags is, as a parser of XML would give it."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "&" in text:
         text = _ENTITY.sub(_character, text)
-    return unescaped(text)
+    return text
 
 
 def _character(match: re.Match[str]) -> str:

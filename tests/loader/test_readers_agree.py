@@ -40,8 +40,13 @@ WORKBOOKS = [
     and not specimen.refusal
     and "last cell" not in specimen.hazard
 ]
-# openpyxl takes half a minute over a cell in column XFD, and makes #VALUE! of dates out of range
-NOT_THEIRS = {"formatted ghosts", "serial numbers at the edges"}
+# openpyxl takes half a minute over a cell in column XFD, makes #VALUE! of dates out of range
+# and fails on those that are none
+NOT_THEIRS = {
+    "formatted ghosts",
+    "serial numbers at the edges",
+    "escapes of escapes, and of what is no text",
+}
 DAMAGED = [
     specimen
     for specimen in STRANGERS

@@ -253,6 +253,18 @@ BOOKS = [
     ),
     Specimen(
         "a.xlsx",
+        "escapes of escapes, and of what is no text",
+        one(
+            HEAD
+            + '<row r="2"><c r="A2" t="str"><v>a_x005F_x0041_</v></c>'
+            + '<c r="B2" t="inlineStr"><is><t>b_x005F_x0041_</t></is></c></row>'
+            + '<row r="3"><c r="A3" t="d"><v>_x0041_</v></c></row>'
+        ),
+        EXPECTED,
+        rows={2: ("a_x0041_", "b_x0041_"), 3: ("_x0041_", "")},
+    ),
+    Specimen(
+        "a.xlsx",
         "halves of characters",
         one(
             text_rows(
