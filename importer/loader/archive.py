@@ -6,6 +6,7 @@ import io
 import lzma
 import zipfile
 import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from importer.loader.sniff import damaged, unsafe
@@ -53,14 +54,36 @@ class Archive:
             raise damaged(path) from error
         if why := self._hostile():
             raise unsafe(path, why)
+        self._coming: dict[str, Future[bytes]] = {}
 
     def __contains__(self, name: str) -> bool:
         """Is there a member of this exact name?"""
         return name in self._zip.NameToInfo
 
+    def begin(self, *prefixes: str) -> None:
+        """Begin to unpack the largest member under each of these, while other work is done."""
+        pool = ThreadPoolExecutor(1)
+        for prefix in prefixes:
+            members = [one for one in self._zip.infolist() if one.filename.startswith(prefix)]
+            if members:
+                name = max(members, key=lambda member: member.file_size).filename
+                self._coming[name] = pool.submit(self._unpacked, name)
+        pool.shutdown(wait=False)
+
     def part(self, name: str) -> bytes:
-        """A small member, whole; nothing where there is none."""
-        return b"".join(self.blocks(name)) if name in self else b""
+        """A member, whole; nothing where there is none. Raises RosterError where it is damaged."""
+        if name not in self:
+            return b""
+        try:
+            coming = self._coming.pop(name, None)
+            return coming.result() if coming else self._unpacked(name)
+        except _DAMAGE as error:
+            raise damaged(self._path) from error
+
+    def _unpacked(self, name: str) -> bytes:
+        with self._zip.open(name) as member:
+            # asked for so many bytes, zipfile unpacks no more
+            return member.read(self._zip.getinfo(name).file_size)
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """A member in blocks of a megabyte. Raises RosterError where its bytes are damaged."""

@@ -43,18 +43,30 @@ def _refuse_doctype(*_: object) -> None:
     raise DoctypeError
 
 
+class Patience:
+    """How many tags of a part may still be looked at one by one."""
+
+    def __init__(self) -> None:
+        """Begin with as many as a part may have."""
+        self._left = TAGS
+
+    def take(self, piece: bytes) -> None:
+        """Count the tags of a piece. Raises TooLargeError where they are too many, before work."""
+        self._left -= piece.count(b"<")
+        if self._left < 0:
+            raise TooLargeError
+
+
 def feed(parser: expat.XMLParserType, blocks: Iterable[bytes]) -> None:
     """Parse all blocks.
 
     Raises SheetError where they are not well-formed XML, TooLargeError where they hold more tags
     than can be looked at one by one.
     """
-    tags = 0
+    patience = Patience()
     try:
         for block in blocks:
-            tags += block.count(b"<")
-            if tags > TAGS:
-                raise TooLargeError
+            patience.take(block)
             parser.Parse(block, False)  # noqa: FBT003  expat takes it by position only
         parser.Parse(b"", True)  # noqa: FBT003
     except (expat.ExpatError, ValueError, LookupError) as error:

@@ -14,6 +14,7 @@ from importer.model.problem import Problem
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from importer.loader.spreadsheet import Book
     from importer.model.roster import Layout, LoadedRoster, Roster, Source
 
 _NOUNS = {
@@ -48,22 +49,14 @@ def read(path: Path, layout: Layout) -> Roster:
 
 
 def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRoster:
-    from importer.loader.archive import Archive
     from importer.loader.limits import CELLS
-    from importer.loader.otherbook import OtherBook
     from importer.loader.parsing import DoctypeError, LockedError, SheetError, TooLargeError
-    from importer.loader.spreadsheet import read_book
-    from importer.loader.workbook import Workbook
 
     try:
-        match kind:
-            case Kind.XLS:
-                return read_book(OtherBook(path), path, layout, sha256, kind)
-            case Kind.ODS:
-                Archive(path)  # looked through before the other process opens it
-                return read_book(OtherBook(path), path, layout, sha256, kind)
-            case _:
-                return read_book(Workbook(Archive(path)), path, layout, sha256, kind)
+        book = _book(path, kind)
+        from importer.loader.spreadsheet import read_book  # pandas, while the rows are unpacked
+
+        return read_book(book, path, layout, sha256, kind)
     except LockedError:
         raise locked(path) from None
     except DoctypeError:
@@ -71,8 +64,26 @@ def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRost
     except SheetError:
         raise damaged(path) from None
     except TooLargeError:
-        msg = f"{path.name} holds more than {CELLS:,} cells. Save the rows of people as CSV UTF-8."
+        msg = (
+            f"{path.name} holds more than a workbook may have, which is {CELLS:,} cells with text. "
+            "Save the rows of people as CSV UTF-8, which may be larger, and load that."
+        )
         raise RosterError(msg) from None
+
+
+def _book(path: Path, kind: Kind) -> Book:
+    """The open workbook. Raises what is wrong with it."""
+    from importer.loader.archive import Archive
+
+    archive = None if kind is Kind.XLS else Archive(path)
+    if archive is None or kind is Kind.ODS:  # looked through before the other process opens it
+        from importer.loader.otherbook import OtherBook
+
+        return OtherBook(path)
+    archive.begin("xl/sharedStrings.xml", "xl/worksheets/")
+    from importer.loader.workbook import Workbook
+
+    return Workbook(archive)
 
 
 def _about_the_name(path: Path, kind: Kind) -> list[str]:

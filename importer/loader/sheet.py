@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from importer.loader.content import Content, joined
 from importer.loader.fastsheet import FastRows
-from importer.loader.limits import CELLS, ROW_BYTES, TAGS
-from importer.loader.parsing import SheetError, TooLargeError
+from importer.loader.limits import CELLS
+from importer.loader.parsing import Patience, SheetError, TooLargeError
+from importer.loader.pieces import pieces
 from importer.loader.sheetxml import read_sheet
 from importer.loader.xmltext import is_utf8
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from importer.loader.formats import Styles
-
-PIECE = 512 * 1024
-"""Bytes that are looked at together."""
 
 _BEGIN, _END, _ROW = b"<sheetData>", b"</sheetData>", b"<row"
 
@@ -43,31 +41,15 @@ def _parts(
     whole: bytes, start: int, end: int, strings: list[str], styles: Styles
 ) -> Iterator[Content]:
     """The rows that stand there, some hundreds of them at a time."""
-    fast = FastRows(strings, styles)
-    row = cells = tags = 0
-    for piece in _pieces(whole, start, end):
+    fast, patience = FastRows(strings, styles), Patience()
+    row = cells = 0
+    for piece in pieces(whole, start, end, _ROW):
         part = fast.read(piece, row)
         if part is None:
-            tags += piece.count(b"<")
-            if tags > TAGS:
-                raise TooLargeError
+            patience.take(piece)
             part = read_sheet([_BEGIN, piece, _END], strings, styles, after=row)
         row = part.last_row
         cells += len(part.texts)
         if cells > CELLS:
             raise TooLargeError
         yield part
-
-
-def _pieces(whole: bytes, start: int, end: int) -> Iterator[bytes]:
-    """Whole rows, as many as are looked at together."""
-    while start < end:
-        cut = end if end - start <= PIECE else whole.rfind(_ROW, start + 1, start + PIECE)
-        if cut < 0:  # a row that is longer
-            cut = whole.find(_ROW, start + PIECE, end)
-            cut = end if cut < 0 else cut
-            if cut - start > ROW_BYTES:
-                raise TooLargeError
-        if piece := whole[start:cut].strip(b" \t\r\n"):
-            yield piece
-        start = cut

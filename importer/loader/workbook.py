@@ -1,4 +1,4 @@
-"""The parts of an Excel workbook around its sheets: names, styles, shared strings (ECMA-376)."""
+"""The parts of an Excel workbook around its sheets: names, relationships, styles (ECMA-376)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.loader.content import Content, unescaped
 from importer.loader.formats import Styles, read_styles
 from importer.loader.parsing import SheetError, feed, local, parser_for
 from importer.loader.sheet import read_whole
 from importer.loader.sheetxml import read_sheet
-from importer.loader.xmltext import is_utf8, is_well_formed, read_text
+from importer.loader.strings import shared_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from importer.loader.archive import Archive
+    from importer.loader.content import Content
 
 _WORKBOOK = "xl/workbook.xml"
 _MOST = 500_000  # elements of a part that describes the workbook
@@ -64,18 +62,18 @@ class Workbook:
         """What the sheet holds, up to row `until` where that is not 0."""
         strings, styles = self.strings(), self.styles()
         if until:
-            return read_sheet(self._blocks(name), strings, styles, until=until)
+            return read_sheet(self._archive.blocks(self._sheet(name)), strings, styles, until=until)
         return read_whole(self.xml(name), strings, styles)
 
     def xml(self, name: str) -> bytes:
         """The sheet as the file holds it."""
-        return b"".join(self._blocks(name))
+        return self._archive.part(self._sheet(name))
 
-    def _blocks(self, name: str) -> Iterator[bytes]:
+    def _sheet(self, name: str) -> str:
         member = self._sheets[name].member
         if member not in self._archive:
             raise SheetError
-        return self._archive.blocks(member)
+        return member
 
     def styles(self) -> Styles:
         """The formats of its cells."""
@@ -88,7 +86,7 @@ class Workbook:
         """The texts that its cells share."""
         if self._strings is None:
             member = self._member("sharedStrings")
-            self._strings = shared_strings(self._archive.blocks(member) if member else ())
+            self._strings = shared_strings(self._archive.part(member))
         return self._strings
 
     def _member(self, kind: str) -> str:
@@ -148,69 +146,3 @@ def _styles(part: bytes, *, starts_1904: bool) -> Styles:
         elif element.name == "xf" and element.parent == "cellXfs":
             chosen.append(identifier)
     return read_styles(chosen, codes, starts_1904=starts_1904)
-
-
-def shared_strings(blocks: Iterable[bytes]) -> list[str]:
-    """The texts that cells share, by position.
-
-    Most programs write `<si><t>text</t></si>` throughout, which is cut apart at once; rich text,
-    phonetic hints and anything unusual are parsed.
-    """
-    whole = b"".join(blocks)
-    if not whole:
-        return []
-    simple = _simple_strings(whole)
-    return _parsed_strings(whole) if simple is None else simple
-
-
-def _simple_strings(whole: bytes) -> list[str] | None:
-    """The texts where every tag and every entity is accounted for, else None."""
-    start, end = whole.find(b"<si>"), whole.rfind(b"</si>")
-    head, tail = whole[: max(start, 0)], whole[end:]
-    if (
-        start < 0
-        or not (is_utf8(head) and is_well_formed(whole))
-        or b"".join(tail.split()) != b"</si></sst>"
-    ):
-        return None
-    try:
-        body = whole[start + 4 : end].decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    body = body.replace(' xml:space="preserve"', "").replace("<t/>", "<t></t>")
-    texts = body[3:-4].split("</t></si><si><t>")
-    tags = 4 * len(texts) - 2
-    if (body[:3], body[-4:], body.count("<"), body.count(">")) != ("<t>", "</t>", tags, tags):
-        return None
-    if not any(awkward in body for awkward in ("\r", "&", "_x")):
-        return texts
-    return [read_text(text) for text in texts]
-
-
-def _parsed_strings(whole: bytes) -> list[str]:
-    texts: list[str] = []
-    pieces: list[str] = []
-    inside = {"t": 0, "rPh": 0}
-
-    def start(name: str, _: dict[str, str]) -> None:
-        name = local(name)
-        if name == "si":
-            pieces.clear()
-        elif name in inside:
-            inside[name] += 1
-
-    def end(name: str) -> None:
-        name = local(name)
-        if name == "si":
-            texts.append(unescaped("".join(pieces)))
-        elif name in inside:
-            inside[name] -= 1
-
-    def data(text: str) -> None:
-        if inside["t"] and not inside["rPh"]:
-            pieces.append(text)
-
-    parser = parser_for(start, end)
-    parser.CharacterDataHandler = data
-    feed(parser, [whole])
-    return texts

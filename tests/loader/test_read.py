@@ -87,8 +87,8 @@ def test_a_workbook_that_changes_while_it_is_read_is_refused(
     ("limit", "change"),
     [
         ("sheet.CELLS", ("", "")),
-        ("sheet.TAGS", ("<c ", "<c  ")),
-        ("sheet.ROW_BYTES", ("", "")),
+        ("parsing.TAGS", ("<c ", "<c  ")),
+        ("pieces.ELEMENT_BYTES", ("", "")),
         ("sheetxml.CELLS", ("sheetData", "x:sheetData")),
         ("parsing.TAGS", ("sheetData", "x:sheetData")),
     ],
@@ -99,9 +99,9 @@ def test_more_than_a_roster_has_is_refused(
     """Neither reader of sheets takes more than the limits into memory, or more time."""
     path = tmp_path / "a.xlsx"
     write_xlsx(path, {"R": sheet_xml(TWO).replace(*change)})
-    monkeypatch.setattr("importer.loader.sheet.PIECE", 10)
+    monkeypatch.setattr("importer.loader.pieces.PIECE", 10)
     monkeypatch.setattr(f"importer.loader.{limit}", 3)
-    with pytest.raises(RosterError, match="holds more than"):
+    with pytest.raises(RosterError, match="holds more than a workbook may have"):
         read(path, LAYOUT)
 
 
