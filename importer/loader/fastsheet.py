@@ -171,9 +171,10 @@ class FastRows:
 
 def _typed(found: Tags, begin: Ints, end: Ints) -> list[str]:
     """Text that stands in the cells themselves."""
-    plain = not any(awkward in found.piece for awkward in (b"&", b"_x", b"\r"))
-    if plain and found.piece.isascii():
-        decoded = found.piece.decode()
+    piece = found.piece
+    plain = not (b"&" in piece or b"\r" in piece or (b"_" in piece and b"_x" in piece))
+    if plain and piece.isascii():
+        decoded = piece.decode()
         spans = zip(begin.tolist(), end.tolist(), strict=True)
         return [decoded[start:stop] for start, stop in spans]
     texts = [raw.decode() for raw in found.spans(begin, end)]

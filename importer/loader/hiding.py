@@ -24,8 +24,10 @@ _NAMED = 10  # spans of rows that a notice names
 
 def hidden_rows(content: Content, source: Source) -> list[int]:
     """The hidden rows below the headings that hold text."""
-    hidden = np.intersect1d(np.array(content.hidden_rows, dtype=np.int64), content.rows)
-    rows: list[int] = hidden[hidden > source.header[-1]].tolist()
+    below = [row for row in content.hidden_rows if row > source.header[-1]]
+    if not below:
+        return []
+    rows: list[int] = np.intersect1d(np.array(below, dtype=np.int64), content.rows).tolist()
     return rows
 
 
