@@ -129,11 +129,15 @@ def _zip(text: str) -> Reading:
     )
 
 
-@lru_cache(maxsize=65_536)
 def _phone(text: str, region: str) -> str:
     """The number as +17015550123, or the text as it is where that is not a number."""
     if region == "US" and (plain := PLAIN_PHONE.fullmatch(text)):
-        return "+1" + "".join(plain.groups())
+        return f"+1{plain[1]}{plain[2]}{plain[3]}"
+    return _phone_by_library(text, region)
+
+
+@lru_cache(maxsize=65_536)
+def _phone_by_library(text: str, region: str) -> str:
     import phonenumbers
 
     try:

@@ -63,7 +63,13 @@ def id_steps(rule: IdRule) -> tuple[Step, ...]:
         )
     if rule.pad and rule.digits:
         width = rule.digits
-        found.append(Step(lambda text: clean.padded(text, width)))
+        whole = re.compile(rf"(?:[0-9]{{{width}}}{re.escape(JOIN)})*+[0-9]{{{width}}}")
+        found.append(
+            Step(
+                lambda text: clean.padded(text, width),
+                idle=lambda joined: whole.fullmatch(joined) is not None,
+            )
+        )
     return tuple(found)
 
 

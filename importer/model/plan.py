@@ -21,6 +21,10 @@ class Fate(StrEnum):
     SKIPPED = "skipped"
 
 
+RETURNING = (Fate.REJECTED, Fate.REVIEW)
+"""Rows of these come back, to be corrected or decided. To look at two is quicker than to hash."""
+
+
 class Act(StrEnum):
     """What a plan says of a ready row."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.ledger.writing import add_rows, finish
-from importer.model.plan import Fate
+from importer.model.plan import RETURNING
 from importer.pipeline.front import examine, keep_cells, prepare, quiet
 from importer.pipeline.runs import new_run, run_facts
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from importer.ledger.ledger import Ledger
+    from importer.model.plan import Fate
     from importer.pipeline.front import Material
     from importer.pipeline.order import Order
 
@@ -34,7 +35,7 @@ def check_into(
     """Check every row and write the whole run down; each row's fate, in row order."""
     fates = examine(material, ledger, tell)
     add_rows(ledger, fates.items())
-    back = {row for row, fate in fates.items() if fate in {Fate.REJECTED, Fate.REVIEW}}
+    back = {row for row, fate in fates.items() if fate in RETURNING}
     keep_cells(material, ledger, back)
     finish(ledger, run_facts("check", material, order))
     return fates

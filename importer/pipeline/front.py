@@ -152,7 +152,7 @@ def examine(
     tally.add(material.compiled.notices)
     with paused():
         for chunk, candidates in material.chunks():
-            fates |= dict.fromkeys(candidates.frame.index.tolist(), Fate.READY)
+            fates |= dict.fromkeys(candidates.rows, Fate.READY)
             fates |= dict.fromkeys((*candidates.skipped, *chunk.left_out), Fate.SKIPPED)
             fates |= dict.fromkeys(chunk.blank, Fate.BLANK)
             found = check(candidates, material.codes, material.today)
@@ -169,7 +169,7 @@ def examine(
         if fates.get(row) is Fate.READY:
             fates[row] = fate
     add_columns(ledger, _uses(material, samples or ()))
-    return dict(sorted(fates.items()))
+    return {row: fates[row] for row in sorted(fates)}
 
 
 class Tally:

@@ -9,7 +9,7 @@ from importer.alma.spread import spread
 from importer.directory.found import Sought
 from importer.errors import UnavailableError
 from importer.ledger.writing import add_rows, add_steps, finish
-from importer.model.plan import Create, Fate, Held, Update
+from importer.model.plan import RETURNING, Create, Fate, Held, Update
 from importer.model.run import AlmaFacts
 from importer.pipeline.front import Tally, examine, keep_cells, prepare
 from importer.pipeline.looking import looking
@@ -129,5 +129,5 @@ def _sought(draft: Draft, *, by_name: bool) -> Sought:
 
 def _kept(fates: dict[int, Fate], steps: list[Step]) -> set[int]:
     """The rows whose cells may be needed: those that come back, now or if Alma refuses them."""
-    back = {row for row, fate in fates.items() if fate in {Fate.REJECTED, Fate.REVIEW}}
+    back = {row for row, fate in fates.items() if fate in RETURNING}
     return back | {step.row for step in steps if isinstance(step, Create | Update)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from itertools import filterfalse
 
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
@@ -19,8 +20,7 @@ def symbols_in_names(table: Table) -> Iterator[Problem]:
     """Names with an emoji or another picture in them. Letters of every script are welcome."""
     for column in table.columns:
         if column.target.field.path.endswith("_name"):
-            suspects = [text for text in column.distinct if not text.isascii()]
-            yield from column.judged(_with_symbol, suspects)
+            yield from column.judged(_with_symbol, filterfalse(str.isascii, column.values))
 
 
 def _with_symbol(text: str) -> Finding | None:

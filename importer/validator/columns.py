@@ -82,8 +82,8 @@ class Column:
         """The problems of every row that has one of these values."""
         if not found:
             return
-        for row, text in zip(self._candidates.rows, self.texts, strict=True):
-            finding = found.get(text)
+        findings = map(found.get, self.texts)
+        for row, text, finding in zip(self._candidates.rows, self.texts, findings, strict=True):
             if finding is not None:
                 yield self.problem(row, text, finding)
 

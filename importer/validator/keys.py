@@ -47,29 +47,43 @@ def mixed(one: Hashes, two: Hashes) -> Hashes:
     return np.where((one == 0) | (two == 0), np.int64(0), pair)
 
 
-def _folding(texts: Sequence[str], fold: Callable[[str], str]) -> list[str]:
-    """Every text folded; each distinct one is worked on once."""
-    known = {text: fold(text) for text in dict.fromkeys(texts)}
-    return [known[text] for text in texts]
-
-
 def _without_case(texts: Sequence[str]) -> list[str]:
     return list(map(str.casefold, texts))
 
 
-_DROPPED = "".join(
-    mark for code in range(128) if not (mark := chr(code)).isalnum() and mark != "\n"
-)
-_FOLDED_ASCII = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, _DROPPED)
+def _ascii_table(kept: str) -> dict[int, str | None]:
+    """For `str.translate`: capitals made small, then all but these characters left out."""
+    small = ((mark, chr(mark).lower()) for mark in range(128) if chr(mark) != "\n")
+    return {mark: letter if letter in kept else None for mark, letter in small}
+
+
+_FOLDED = _ascii_table(string.ascii_lowercase + string.digits)
+_DIGITS = _ascii_table(string.digits)
+
+
+def _at_once(
+    texts: Sequence[str], each: Callable[[str], str], table: dict[int, str | None]
+) -> list[str]:
+    """Every text as `each` changes it; usual ones all at once, by a table that says the same."""
+    special = {*filterfalse(str.isascii, texts), *filterfalse(str.isprintable, texts)}
+    usual = ["" if text in special else text for text in texts] if special else texts
+    changed = "\n".join(usual).translate(table).split("\n") if texts else []
+    apart = {text: each(text) for text in special}
+    return list(map(apart.get, texts, changed)) if apart else changed
 
 
 def folded_column(texts: Sequence[str]) -> list[str]:
-    """Every text as `folded` has it; those in ASCII all at once."""
-    special = {*filterfalse(str.isascii, texts), *(text for text in texts if "\n" in text)}
-    usual = ["" if text in special else text for text in texts] if special else texts
-    names = "\n".join(usual).translate(_FOLDED_ASCII).split("\n") if texts else []
-    apart = {text: folded(text) for text in special}
-    return list(map(apart.get, texts, names)) if apart else names
+    """Every text as `folded` has it."""
+    return _at_once(texts, folded, _FOLDED)
+
+
+def phone_keys(texts: Sequence[str]) -> list[str]:
+    """The last ten digits of each number, blank where there are too few of them.
+
+    With or without the prefix of the United States it is then one number.
+    """
+    numbers = _at_once(texts, partial(_NOT_A_DIGIT.sub, ""), _DIGITS)
+    return [digits[-10:] if len(digits) >= _SHORTEST_PHONE else "" for digits in numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +148,6 @@ def day_numbers(texts: Sequence[str]) -> Hashes:
     return days
 
 
-def _phone(text: str) -> str:
-    """The last ten digits: with or without the prefix of the United States it is one number."""
-    digits = _NOT_A_DIGIT.sub("", text)
-    return digits[-10:] if len(digits) >= _SHORTEST_PHONE else ""
-
-
 def _labels(candidates: Candidates, path: str) -> list[str]:
     targets = candidates.scheme.targets.items()
     return [label for label, target in targets if target.field.path == path]
@@ -181,7 +189,7 @@ def kept(candidates: Candidates, weigh: Callable[[str], int]) -> Part:
         name=_whole_names(hashed(first), hashed(last)),
         birth=day_numbers(texts("birth_date")),
         emails=keys("contact_info.email.email_address", _without_case),
-        phones=keys("contact_info.phone.phone_number", partial(_folding, fold=_phone)),
+        phones=keys("contact_info.phone.phone_number", phone_keys),
         addresses=tuple(addresses()),
         weight=_numbers(map(weights.__getitem__, texts("user_group")), count),
     )

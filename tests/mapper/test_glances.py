@@ -16,6 +16,7 @@ from importer.model.policy import IdRule
 STEPS = {
     "tidy": Step(links.tidy, idle=links.is_tidy),
     "tidy_email": Step(links.tidy_email, idle=links.is_tidy),
+    "pad": links.id_steps(IdRule(digits=2, pad=True))[1],
     "strip": links.id_steps(IdRule(strip="-|"))[1],
     **{
         name: Step(clean.converter(step), idle=clean.idle(step))
@@ -26,6 +27,7 @@ STEPS = {
 
 TEXTS = st.one_of(
     st.text(max_size=6),
+    st.text(alphabet="12", max_size=3),
     st.text(alphabet="aAΣσςßİﬁ@.|- <>;,\u200b\u00a0\x1f", max_size=6),
     st.sampled_from(["mailto:a@x.org", "A@X.org", "a@x.org", "a @x.org", "12-3"]),
 )

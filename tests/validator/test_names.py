@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import date
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.names import folded, name_key
-from importer.validator.keys import Packed, day_numbers, folded_column
+from importer.validator.keys import Packed, day_numbers, folded_column, phone_keys
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,13 @@ def test_either_part_may_stand_first(first: str, last: str) -> None:
 def test_a_column_is_folded_as_its_names_are(names: list[str]) -> None:
     """Names that are folded all at once come out as each of them does."""
     assert folded_column(names) == [folded(name) for name in names]
+
+
+@given(st.lists(st.text("0123456789+-() \n٣x", max_size=14)))
+def test_a_column_of_numbers_is_told_by_its_last_digits(numbers: list[str]) -> None:
+    """Numbers that are looked at all at once come out as each of them does."""
+    digits = [re.sub("[^0-9]", "", number) for number in numbers]
+    assert phone_keys(numbers) == [text[-10:] if len(text) > 6 else "" for text in digits]
 
 
 @given(st.lists(st.lists(st.text(max_size=8)), min_size=1))
