@@ -99,6 +99,12 @@ def test_lost_letters_are_said() -> None:
     assert _codes("Mu\ufffdoz") == [Code.MOJIBAKE]
 
 
+@pytest.mark.parametrize("text", ["SalvÃ\u00a0", "VoilÃ\u00a0 tout", "NiÃ±o"])
+def test_damaged_letters_that_end_in_a_blank_are_seen(text: str) -> None:
+    """The letter à was damaged into two, of which the second is a no-break space."""
+    assert _codes(text) == [Code.MOJIBAKE]
+
+
 def test_full_width_digits_become_plain_ones() -> None:
     """Digits of double width are replaced and said; those of other scripts stay."""
     assert clean("１２３")[0] == "123"

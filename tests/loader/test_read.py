@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -156,3 +157,11 @@ def test_the_source_says_what_was_chosen(tmp_path: Path) -> None:
     write_xlsx(path, {"Roster": sheet_xml(TWO)})
     source = read(path, LAYOUT).source
     assert (source.kind, source.sheet, source.header) == ("xlsx", "Roster", (1,))
+
+
+def test_a_socket_would_be_noticed(no_network: list[str]) -> None:
+    """The watch over every test here is awake."""
+    with pytest.raises(PermissionError, match="reached for the network"):
+        socket.create_connection(("127.0.0.1", 9), timeout=1)
+    assert no_network
+    no_network.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.zoo.specimen import Specimen
 
+SECONDS = 2
+"""Of the processor, at most, until a file is refused."""
 ZOO = [*TEXTS, *BOOKS, *STRANGERS]
 READ = [specimen for specimen in ZOO if not specimen.refusal]
 REFUSED = [specimen for specimen in ZOO if specimen.refusal]
@@ -47,6 +50,7 @@ def test_specimen_is_read(specimen: Specimen, tmp_path: Path) -> None:
     assert (blank, left_out) == (specimen.blank, specimen.left_out)
     everything = [*rows, *blank, *left_out]
     assert len(everything) == len(set(everything))
+    assert list(tmp_path.iterdir()) == [path]  # nothing is unpacked to the disk
 
 
 @pytest.mark.parametrize("specimen", REFUSED, ids=str)
@@ -54,6 +58,9 @@ def test_specimen_is_refused(specimen: Specimen, tmp_path: Path) -> None:
     """The file is refused whole, in a sentence that names it."""
     path = tmp_path / specimen.name
     specimen.build(path)
+    began = time.process_time()
     with pytest.raises(RosterError) as refusal:
         list(read(path, specimen.layout).chunks())
+    assert time.process_time() - began < SECONDS
     assert specimen.refusal in str(refusal.value)
+    assert list(tmp_path.iterdir()) == [path]

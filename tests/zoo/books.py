@@ -467,6 +467,13 @@ BOOKS = [
     ),
     Specimen("a.xlsx", "an empty sheet", one(""), refusal="is empty"),
     Specimen(
+        "a.xlsx",
+        "a sheet that may not be edited",
+        one(TWO, after='<sheetProtection password="CC1A" sheet="1" objects="1"/>'),
+        EXPECTED,
+        rows={2: ("1", "A")},
+    ),
+    Specimen(
         "a.xlsm",
         "macros",
         one(TWO, members={"xl/vbaProject.bin": b"macro"}),

@@ -80,6 +80,21 @@ def overlapping(path: Path) -> None:
 
 
 FOUR = [["ID", "Name"], ["1", "A"], ["2", "B"], ["3", "C"]]
+
+
+def claiming(inflated: int, packed: int) -> Callable[[Path], None]:
+    """Build a workbook whose directory claims these megabytes for a bomb of a sheet."""
+
+    def build(path: Path) -> None:
+        write_xlsx(path, {"Roster": sheet_xml(TWO + " " * 30_000_000)})
+        content = bytearray(path.read_bytes())
+        at = content.rfind(b"PK\x01\x02", 0, content.rfind(b"xl/worksheets/sheet1.xml"))
+        struct.pack_into("<II", content, at + 20, packed << 20, inflated << 20)
+        path.write_bytes(content)
+
+    return build
+
+
 LAUGHS = (
     '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
     '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">]>'
@@ -156,6 +171,8 @@ STRANGERS = [
     _refused("a.xlsx", "zip bomb in the strings", one(TWO, strings=" " * 50_000_000), UNSAFE),
     _refused("a.xlsx", "zip bomb in the styles", one(TWO, styles=" " * 50_000_000), UNSAFE),
     _refused("a.xlsx", "overlapping members", overlapping, DAMAGED),
+    _refused("a.xlsx", "more than memory is for", claiming(300, 30), UNSAFE),
+    _refused("a.xlsx", "bomb that claims to be small", claiming(1, 1), DAMAGED),
     *(
         _refused(
             "a.xlsx",
@@ -210,6 +227,23 @@ STRANGERS = [
         "a.xlsx",
         "members that climb out",
         one(TWO, members={"../../x": b"x", "/etc/x": b"x"}),
+        EXPECTED,
+        rows={2: ("1", "A")},
+    ),
+    Specimen(
+        "a.xlsx",
+        "links and connections that nobody follows",
+        one(
+            TWO,
+            members={
+                "xl/externalLinks/externalLink1.xml": b"<externalLink/>",
+                "xl/externalLinks/_rels/externalLink1.xml.rels": (
+                    b'<Relationships><Relationship Id="rId1" Type="externalLinkPath" '
+                    b'Target="http://127.0.0.1:9/book.xlsx" TargetMode="External"/></Relationships>'
+                ),
+                "xl/connections.xml": b'<connections><connection id="1"/></connections>',
+            },
+        ),
         EXPECTED,
         rows={2: ("1", "A")},
     ),
