@@ -83,21 +83,23 @@ def decide(
     """Settle a row that is held for review; the next apply does it, and no plan asks again."""
     from importer.cli.alma import with_alma
     from importer.cli.codes import saved_codes
+    from importer.ledger.decisions import How
     from importer.ledger.ledger import Ledger
     from importer.ledger.lock import held
     from importer.ledger.summary import summarise
     from importer.pipeline import deciding
     from importer.pipeline.folders import find_folder
+    from importer.pipeline.question import Question, check_open
     from importer.settings import Settings
 
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, held(folder, operator(), now()):
-        question = deciding.Question(ledger, row, operator(), now)
-        chosen = deciding.How(how)
+        question = Question(ledger, row, operator(), now)
+        chosen = How(how)
         _check_user(user, how, needed=ledger.facts.command != "undo")
-        deciding.check_open(question, chosen)
-        if chosen is deciding.How.REJECT:
-            deciding.reject(question)
+        check_open(question, chosen)
+        if chosen is How.REJECT:
+            deciding.reject(question, saved_codes(codes))
         else:
 
             async def use(alma: Alma) -> None:

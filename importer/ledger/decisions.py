@@ -1,4 +1,4 @@
-"""What people decided about look-alikes, kept beside the runs so that nobody is asked twice.
+"""What people decided about held rows, kept beside the runs so that nobody is asked twice.
 
 It is keyed by the row's primary identifier and the institution, not by a roster: the next roster
 of the same person finds it.
@@ -11,40 +11,59 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from importer.errors import LedgerError
+from importer.model.catalogue import Code
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS decisions (
-  institution TEXT NOT NULL, primary_id TEXT NOT NULL, user TEXT NOT NULL,
-  against TEXT NOT NULL, operator TEXT NOT NULL, time TEXT NOT NULL,
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, how TEXT NOT NULL, user TEXT NOT NULL,
+  against TEXT NOT NULL, doubts TEXT NOT NULL, operator TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (institution, primary_id)
 ) STRICT
 """
 
 
+class How(StrEnum):
+    """How a held row is settled."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REJECT = "reject"
+
+
+_TOLD = {
+    How.CREATE: "another person",
+    How.UPDATE: "the same person",
+    How.REJECT: "not to be sent",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who a person is: a user of Alma (`user`), or, where that is blank, none of those `against`.
+    """What is done about a person: created, not sent, or updated as a user of Alma (`user`).
 
-    All are primary identifiers without case; `against` are those that were in question.
+    `against` are those who were in question, the row's twins among them; all are primary
+    identifiers without case. `doubts` are the other things that were asked about them.
     """
 
     primary_id: str
+    how: How
     user: str
     against: frozenset[str]
+    doubts: frozenset[Code]
     operator: str
     time: datetime
 
     @property
     def told(self) -> str:
         """For a message, who decided what and when."""
-        what = "the same person" if self.user else "another person"
-        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {what}"
+        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {_TOLD[self.how]}"
 
 
 def recall(path: Path, institution: str) -> dict[str, Decision]:
@@ -57,7 +76,7 @@ def recall(path: Path, institution: str) -> dict[str, Decision]:
     try:
         with closing(sqlite3.connect(path)) as connection:
             found = connection.execute(
-                "SELECT primary_id, user, against, operator, time FROM decisions"
+                "SELECT primary_id, how, user, against, doubts, operator, time FROM decisions"
                 " WHERE institution = ?",
                 (institution,),
             ).fetchall()
@@ -65,9 +84,15 @@ def recall(path: Path, institution: str) -> dict[str, Decision]:
         raise _unusable(path) from error
     return {
         primary_id: Decision(
-            primary_id, user, frozenset(json.loads(against)), operator, datetime.fromisoformat(time)
+            primary_id,
+            How(how),
+            user,
+            frozenset(json.loads(against)),
+            frozenset(map(Code, json.loads(doubts))),
+            operator,
+            datetime.fromisoformat(time),
         )
-        for primary_id, user, against, operator, time in found
+        for primary_id, how, user, against, doubts, operator, time in found
     }
 
 
@@ -75,12 +100,14 @@ def remember(path: Path, institution: str, decision: Decision) -> None:
     """Keep a decision in the place of an earlier one. Raises LedgerError if it cannot be kept."""
     _write(
         path,
-        "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             institution,
             decision.primary_id,
+            decision.how,
             decision.user,
             json.dumps(sorted(decision.against), ensure_ascii=False),
+            json.dumps(sorted(decision.doubts)),
             decision.operator,
             decision.time.isoformat(),
         ),
@@ -88,13 +115,9 @@ def remember(path: Path, institution: str, decision: Decision) -> None:
 
 
 def forget(path: Path, institution: str, primary_id: str) -> None:
-    """Let a person be asked about again.
-
-    It is the row of this identifier, or one that was decided to be this user. Raises LedgerError
-    if the file cannot be written.
-    """
+    """Let a person be asked about again. Raises LedgerError if the file cannot be written."""
     if path.is_file():
-        query = "DELETE FROM decisions WHERE institution = ? AND ? IN (primary_id, user)"
+        query = "DELETE FROM decisions WHERE institution = ? AND primary_id = ?"
         _write(path, query, (institution, primary_id.casefold()))
 
 

@@ -400,7 +400,8 @@ CATALOGUE: dict[Code, Kind] = {
     Code.DECIDED: Kind(
         Severity.WARNING,
         "Decided by a person",
-        "A row that was held for review was settled with `importer decide`.",
+        "A row that was held for review was settled with `importer decide`, in this run or an "
+        "earlier one.",
         "Nothing to do; it can be decided again until it is sent.",
     ),
     Code.KEPT_BY_ALMA: Kind(

@@ -44,9 +44,10 @@ class Place:
 class Problem:
     """One finding about one row.
 
-    `message` says what is wrong and may hold `{value}`, where `value`, the cell's text, goes;
-    no other private text may stand in it. `advice` says what to do. Problems with equal code,
-    place, field and advice have one cause. `places` are the columns concerned, possibly none.
+    `message` says what is wrong and may hold `{value}`, where `value` goes: the cell's text, or
+    the primary identifier of the user in question. No other private text may stand in it. `advice`
+    says what to do. Problems with equal code, place, field and advice have one cause. `places` are
+    the columns concerned, possibly none.
     """
 
     code: Code

@@ -2,124 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.directory.asking import ask
 from importer.directory.found import Sought, marks_of
-from importer.errors import UnavailableError, UsageError
-from importer.ledger.decisions import Decision, forget, remember
+from importer.errors import StalePlanError, UnavailableError, UsageError
+from importer.ledger.decisions import Decision, How, forget, remember
 from importer.ledger.images import images
-from importer.ledger.journal import DECIDED, Journal, history
+from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Act, Fate, Held, Result
+from importer.model.plan import Act, Fate, Held
 from importer.model.problem import Origin, Problem
 from importer.pipeline.applying import check_institution, check_sources
 from importer.pipeline.folders import DECISIONS
 from importer.pipeline.front import prepare_again
-from importer.pipeline.remembering import alike_rows, in_question, institution_key
+from importer.pipeline.remembering import DOUBTS, alike_rows, in_question, institution_key
 from importer.pipeline.undoing import update_undone
-from importer.planner.decide import create, update
+from importer.planner.decide import create, taken, update
 from importer.planner.drafts import drafts
 from importer.planner.values import current
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
+    from importer.directory.found import Found
     from importer.model.codes import CodeTables
     from importer.model.plan import Step
-    from importer.model.run import RowLife, RunFacts
     from importer.model.user import User
     from importer.pipeline.front import Material
+    from importer.pipeline.question import Question
     from importer.planner.drafts import Draft
 
 
-class How(StrEnum):
-    """How a row is settled."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    REJECT = "reject"
-
-    @property
-    def advice(self) -> str:
-        """What comes of it, beside the decision."""
-        match self:
-            case How.CREATE:
-                return "The row creates a user; until that is sent it can be decided otherwise."
-            case How.UPDATE:
-                return "The row updates a user; until that is sent it can be decided otherwise."
-            case How.REJECT:
-                return "The row is not sent, unless it is decided otherwise."
+_ADVICE = {
+    How.CREATE: "The row creates a user; until that is sent it can be decided otherwise.",
+    How.UPDATE: "The row updates a user; until that is sent it can be decided otherwise.",
+    How.REJECT: "The row is not sent, unless it is decided otherwise.",
+}
+"""What comes of a decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A row of a run, and who settles it."""
+def reject(question: Question, codes: CodeTables) -> None:
+    """Do not send the row, now or by a later plan. Raises LedgerError, MappingError, RosterError.
 
-    ledger: Ledger
-    row: int
-    operator: str
-    now: Callable[[], datetime]
-
-    @property
-    def facts(self) -> RunFacts:
-        """Of the run."""
-        return self.ledger.facts
-
-
-def check_open(question: Question, how: How) -> None:
-    """Raises UsageError where the row is not held, or cannot be settled in this way."""
-    ledger, row = question.ledger, question.row
-    if question.facts.command == "check":
-        msg = (
-            f"{ledger.folder} is a check, which knows nothing of Alma. Make a plan with "
-            "`importer plan`, then decide."
-        )
-        raise UsageError(msg)
-    life = ledger.life(row)
-    if life is None:
-        msg = f"The roster of this run has no row {row}."
-        raise UsageError(msg)
-    wrong = _closed(life, decided=any(e.event == DECIDED for e in history(ledger, row)))
-    if not wrong and how is How.CREATE and life.result is Result.HELD:
-        wrong = "was held when it was sent; say --as update with the user's identifier, or reject"
-    if not wrong and how is How.CREATE and question.facts.command == "undo":
-        wrong = "is on the way back, which creates nobody by decision; say --as update or reject"
-    if wrong:
-        msg = f"Row {row} {wrong}."
-        raise UsageError(msg)
-
-
-def _closed(life: RowLife, *, decided: bool) -> str:
-    """Why a row cannot be decided; blank where it can."""
-    match life.result:
-        case Result.HELD:
-            return ""
-        case Result.REFUSED:
-            return "was refused by Alma; correct it in the rejects and plan those rows again"
-        case None | Result.NOT_SENT:
-            pass
-        case _:
-            return "was sent already; it cannot be decided any more"
-    if life.fate is Fate.REVIEW or (decided and life.fate in {Fate.READY, Fate.REJECTED}):
-        return ""
-    if life.fate is Fate.REJECTED:
-        return "is wrong, and no decision makes it right; correct it and plan it again"
-    return "is not held for review; there is nothing to decide"
-
-
-def reject(question: Question) -> None:
-    """Do not send the row; its person may be asked about again. Raises LedgerError."""
-    facts = question.facts
-    life = question.ledger.life(question.row)
-    _settle(question, Fate.REJECTED, None, How.REJECT, "not to be sent")
-    if facts.alma and life is not None and life.primary_id:
-        forget(DECISIONS, institution_key(facts.alma), life.primary_id)
+    Where the roster or the mapping is not that of the plan any more, it cannot be told whose row
+    it is, so that later plans ask again.
+    """
+    material = None
+    said = "not to be sent"
+    if question.facts.command != "undo":
+        try:
+            check_sources(question.facts)
+            material = prepare_again(question.facts, codes)
+        except StalePlanError:
+            said += "; later plans ask again, because the roster or the mapping was changed"
+    _settle(question, Fate.REJECTED, None, How.REJECT, said)
+    if material is not None:
+        _keep(question, How.REJECT, "", _draft(material, question.row), material)
 
 
 async def settle(question: Question, how: How, user_id: str, alma: Alma, codes: CodeTables) -> None:
@@ -146,20 +86,33 @@ async def settle(question: Question, how: How, user_id: str, alma: Alma, codes: 
         live = await _user(user_id, alma)
         _check_kind(draft, live)
         _check_free(question, live)
-        step, user = update(draft, live), current(live, "primary_id").casefold()
+        step, user = await _updated(draft, live, alma), current(live, "primary_id").casefold()
         said = "update the user that was named"
-    against = in_question(question.ledger.problems(question.row))
+    _settle(question, Fate.READY, step, how, said)
+    _keep(question, how, user, draft, material)
+
+
+def _keep(question: Question, how: How, user: str, draft: Draft, material: Material) -> None:
+    """Remember a decision for later plans; one about nobody in particular undoes an earlier one."""
+    alma = question.facts.alma
+    if alma is None:
+        return
+    problems = tuple(question.ledger.problems(question.row))
+    against = in_question(problems)
     for other, ids in alike_rows(material, question.ledger):
         against |= ids if other.row == question.row else frozenset()
-    _settle(question, Fate.READY, step, how, said)
-    if against and facts.alma:
-        own = draft.primary_id.casefold()
-        decision = Decision(own, user, against, question.operator, question.now())
-        remember(DECISIONS, institution_key(facts.alma), decision)
+    own, institution = draft.primary_id.casefold(), institution_key(alma)
+    if against:
+        doubts = DOUBTS.intersection(problem.code for problem in problems)
+        now = question.now()
+        decision = Decision(own, how, user, against, doubts, question.operator, now)
+        remember(DECISIONS, institution, decision)
+    else:
+        forget(DECISIONS, institution, own)
 
 
-async def _created(draft: Draft, alma: Alma) -> Step:
-    """The step that creates the row's user, if nobody in Alma has its identifiers."""
+async def _holders(draft: Draft, alma: Alma) -> Found:
+    """Who in Alma has an identifier of the row. Raises UnavailableError without a clear answer."""
     first, last = draft.name
     sought = Sought(
         draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name=False
@@ -167,7 +120,25 @@ async def _created(draft: Draft, alma: Alma) -> Step:
     found = await ask(alma, sought)
     if found.failed:
         raise UnavailableError(found.failed)
-    if found.users:
+    return found
+
+
+async def _updated(draft: Draft, live: User, alma: Alma) -> Step:
+    """The step that updates the user, if it gives it no identifier that somebody else has."""
+    step = update(draft, live)
+    if keys := taken(draft, step, await _holders(draft, alma)):
+        msg = (
+            f"The {' and the '.join(keys)} of row {draft.row} is that of another user of Alma, so "
+            "that Alma would refuse the update. Nothing was decided. Correct the row or that user, "
+            "or reject the row."
+        )
+        raise UsageError(msg)
+    return step
+
+
+async def _created(draft: Draft, alma: Alma) -> Step:
+    """The step that creates the row's user, if nobody in Alma has its identifiers."""
+    if (await _holders(draft, alma)).users:
         msg = (
             f"Alma has a user with an identifier of row {draft.row} already. Say --as update with "
             "that user's identifier, or correct the row."
@@ -241,7 +212,7 @@ def _settle(question: Question, fate: Fate, step: Step | None, how: How, said: s
         Code.DECIDED,
         _origin(question),
         f"decided by {question.operator} on {question.now():%Y-%m-%d}: {said}",
-        advice=how.advice,
+        advice=_ADVICE[how],
         severity=severity,
     )
     journal = Journal(question.ledger, question.operator, question.now)

@@ -1,6 +1,7 @@
 """Decisions of earlier runs: a person who was decided about is not asked about again.
 
-A decision holds as long as nobody comes into question who was not in question then.
+A decision holds as long as nobody comes into question who was not in question then, and nothing
+is asked that was not asked then.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from importer.ledger.decisions import Decision, recall
-from importer.ledger.writing import ease
+from importer.ledger.decisions import Decision, How, recall
+from importer.ledger.writing import add_problems, ease
 from importer.model.catalogue import Code, Severity
 from importer.model.names import folded, name_key
 from importer.model.plan import Fate, Held, Planned
+from importer.model.problem import Problem
 from importer.pipeline.folders import DECISIONS
-from importer.planner.decide import create, update
+from importer.planner.decide import create, taken, update
 from importer.planner.drafts import drafts
 from importer.planner.values import current
 
@@ -25,14 +27,20 @@ if TYPE_CHECKING:
     from importer.alma.readers import Institution
     from importer.directory.found import Found
     from importer.ledger.ledger import Ledger
-    from importer.model.problem import Problem
+    from importer.model.problem import Origin
     from importer.model.run import AlmaFacts
     from importer.model.user import User
     from importer.pipeline.front import Material
     from importer.planner.drafts import Draft
 
-WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS})
-"""Problems that ask who a row is; their value is the primary identifier of the user in question."""
+WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
+"""Problems that ask who a row is."""
+
+DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
+"""Problems that ask whether that user may be changed.
+
+Of these and of those that ask who, the value is the primary identifier of the user in question.
+"""
 
 
 def institution_key(alma: Institution | AlmaFacts) -> str:
@@ -56,18 +64,25 @@ class Memory:
     def ease(self, material: Material, ledger: Ledger, fates: dict[int, Fate]) -> dict[int, Fate]:
         """The fates, where rows that were decided to be different people are ready.
 
-        Both rows of each pair must have been decided.
+        Both rows of each pair must have been decided; a row that is not to be sent is rejected
+        whatever was decided about the other.
         """
         if not self._decisions:
             return fates
         eased = dict(fates)
         for draft, others in alike_rows(material, ledger):
             own = draft.primary_id.casefold()
-            if fates.get(draft.row) is not Fate.REVIEW or not self._apart(own, others):
+            decision = self._decisions.get(own)
+            if fates.get(draft.row) is not Fate.REVIEW or decision is None:
                 continue
-            ease(ledger, draft.row, Code.DUPLICATE_PERSON, f"; {self._decisions[own].told}")
-            if not ledger.holds(draft.row):
-                eased[draft.row] = Fate.READY
+            if decision.how is How.REJECT and others <= decision.against:
+                ease(ledger, draft.row, Code.DUPLICATE_PERSON, "")
+                add_problems(ledger, [_left_out(draft.origin, decision)])
+                eased[draft.row] = Fate.REJECTED
+            elif decision.how is not How.REJECT and self._apart(own, others):
+                ease(ledger, draft.row, Code.DUPLICATE_PERSON, f"; {decision.told}")
+                if not ledger.holds(draft.row):
+                    eased[draft.row] = Fate.READY
         return eased
 
     def _apart(self, own: str, others: Collection[str]) -> bool:
@@ -85,8 +100,12 @@ class Memory:
         if decision is None or not isinstance(planned.step, Held):
             return planned
         problems = planned.step.problems
-        if {problem.code for problem in problems} - WHO or in_question(problems) - decision.against:
+        asked = {problem.code for problem in problems}
+        if asked - WHO - decision.doubts or in_question(problems) - decision.against:
             return planned
+        if decision.how is How.REJECT:
+            warnings = tuple(replace(problem, severity=Severity.WARNING) for problem in problems)
+            return Planned(Held(draft.row, (*warnings, _left_out(draft.origin, decision))))
         warnings = tuple(
             replace(
                 problem,
@@ -95,17 +114,30 @@ class Memory:
             )
             for problem in problems
         )
-        if not decision.user:
+        if decision.how is How.CREATE:
             return planned if found.users else Planned(create(draft), warnings)
         live = next((u for u in _users(found) if _id(u) == decision.user), None)
         if live is None or current(live, "account_type") != draft.scheme.account_type.value:
             return planned
-        return Planned(update(draft, live), warnings)
+        step = update(draft, live)
+        return planned if taken(draft, step, found) else Planned(step, warnings)
+
+
+def _left_out(origin: Origin, decision: Decision) -> Problem:
+    """That a row is not sent because a person said so, and how that is taken back."""
+    return Problem.of(
+        Code.DECIDED,
+        origin,
+        decision.told,
+        advice="Nothing to do. If it is to be sent after all, settle it anew with "
+        "`importer decide`.",
+        severity=Severity.REJECT,
+    )
 
 
 def in_question(problems: Iterable[Problem]) -> frozenset[str]:
     """The primary identifiers, without case, of the users whom a row may be."""
-    return frozenset(p.value.casefold() for p in problems if p.code in WHO and p.value)
+    return frozenset(p.value.casefold() for p in problems if p.code in WHO | DOUBTS and p.value)
 
 
 def alike_rows(material: Material, ledger: Ledger) -> Iterator[tuple[Draft, frozenset[str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from importer.directory.found import marks_of
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.policy import AccountType
@@ -13,7 +14,10 @@ from importer.planner.merge import merge
 from importer.planner.values import current
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from importer.directory.found import Found, Matched
+    from importer.model.plan import Step
     from importer.model.policy import Match
     from importer.model.user import User
     from importer.planner.drafts import Draft
@@ -33,7 +37,7 @@ def decide(draft: Draft, found: Found, match: Match) -> Planned:
         )
     known = [matched for matched in found.users if set(matched.by) & set(match.by)]
     if len(known) > 1:
-        return _held(draft, _matches_two(draft, known))
+        return _held(draft, *_matches_two(draft, known))
     if known and match.known == "skip":
         return Planned(LeftAlone(draft.row))
     others = [matched for matched in found.users if matched not in known]
@@ -56,6 +60,25 @@ def update(draft: Draft, live: User) -> Update | Unchanged:
     if not merged.changes:
         return Unchanged(draft.row, primary_id)
     return Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
+
+
+def taken(draft: Draft, step: Step, found: Found) -> tuple[str, ...]:
+    """Which identifiers an update would give to its user although another one has them.
+
+    By key: `primary_id` or the type's code. Alma refuses such an update (contract 3.2).
+    """
+    if not isinstance(step, Update):
+        return ()
+    given = {*marks_of(step.after).identifiers} - {*marks_of(step.before).identifiers}
+    theirs = {
+        identifier
+        for matched in found.users
+        if current(matched.user, "primary_id") != step.primary_id
+        for identifier in marks_of(matched.user).identifiers
+    }
+    there = given & theirs
+    keys = (key for key, value in draft.every_identifier if value.casefold() in there)
+    return tuple(dict.fromkeys(keys))
 
 
 def _held(draft: Draft, *problems: Problem) -> Planned:
@@ -98,28 +121,36 @@ def _kind(user: User) -> str:
     return current(user, "account_type").capitalize()
 
 
-def _taken(draft: Draft, key: str, user: User) -> Problem:
-    """An identifier of the row that is another user's; nothing is said about that user."""
+def _whose(draft: Draft, key: str, user: User, code: Code, advice: str = "") -> Problem:
+    """Whose an identifier of the row is: the user by primary identifier, and its account type."""
     return _problem(
         draft,
-        Code.EXISTS_IN_ALMA,
-        f"{{value}} belongs to another user in Alma ({_kind(user)})".replace(" ()", ""),
+        code,
+        f"this {_named(key)} is that of the user {{value}} of Alma ({_kind(user)})".removesuffix(
+            " ()"
+        ),
         _label(draft, key),
-        draft.identifiers.get(key, ""),
-        advice="Find out whose identifier it is, and correct the row or the user in Alma.",
+        current(user, "primary_id"),
+        advice=advice,
     )
 
 
-def _matches_two(draft: Draft, known: list[Matched]) -> Problem:
-    """The problem of identifiers that lead to different people, at the first of them."""
-    keys = [key for matched in known for key in matched.by]
-    return _problem(
-        draft,
-        Code.MATCHES_TWO_USERS,
-        f"the identifiers {', '.join(dict.fromkeys(keys))} belong to {len(known)} users",
-        _label(draft, keys[0]),
-        draft.identifiers.get(keys[0], ""),
-    )
+def _taken(draft: Draft, key: str, user: User) -> Problem:
+    """An identifier of the row that is another user's."""
+    advice = "Find out whose identifier it is, and correct the row or the user in Alma."
+    return _whose(draft, key, user, Code.EXISTS_IN_ALMA, advice)
+
+
+def _matches_two(draft: Draft, known: list[Matched]) -> Iterator[Problem]:
+    """Identifiers that lead to different people, each with the user to whom it leads."""
+    for matched in known:
+        for key in matched.by:
+            yield _whose(draft, key, matched.user, Code.MATCHES_TWO_USERS)
+
+
+def _named(key: str) -> str:
+    """What people call an identifier: Alma's code of its type, or the primary one."""
+    return "primary identifier" if key == "primary_id" else key
 
 
 def _known(draft: Draft, matched: Matched, match: Match) -> list[Problem]:
@@ -127,16 +158,7 @@ def _known(draft: Draft, matched: Matched, match: Match) -> list[Problem]:
     live, scheme = matched.user, draft.scheme
     if match.known == "reject":
         key = next(key for key in matched.by if key in match.by)
-        said = f"{{value}} is in Alma already ({_kind(live)})".replace(" ()", "")
-        return [
-            _problem(
-                draft,
-                Code.EXISTS_IN_ALMA,
-                said,
-                _label(draft, key),
-                draft.identifiers.get(key, ""),
-            )
-        ]
+        return [_whose(draft, key, live, Code.EXISTS_IN_ALMA)]
     problems = []
     theirs = current(live, "primary_id")
     if draft.primary_id and draft.primary_id.casefold() != theirs.casefold():
@@ -152,13 +174,17 @@ def _known(draft: Draft, matched: Matched, match: Match) -> list[Problem]:
     account = current(live, "account_type")
     if account != scheme.account_type.value:
         ours = scheme.account_type.value.capitalize()
-        said = f"the user is {_kind(live) or 'of no account type'} in Alma; the mapping says {ours}"
-        problems.append(_problem(draft, Code.ACCOUNT_TYPE_DIFFERS, said, "account_type"))
+        kind = _kind(live) or "of no account type"
+        said = f"the user {{value}} is {kind} in Alma; the mapping says {ours}"
+        problems.append(_problem(draft, Code.ACCOUNT_TYPE_DIFFERS, said, "primary_id", theirs))
     elif scheme.account_type is AccountType.EXTERNAL:
         system, owning = draft.values.get("external_id", ""), current(live, "external_id")
         if system and system != owning:
-            said = f"the user belongs to {owning or 'no system'} in Alma; the mapping says {system}"
-            problems.append(_problem(draft, Code.OWNING_SYSTEM_DIFFERS, said, "external_id"))
+            said = f"belongs to {owning or 'no system'} in Alma; the mapping says {system}"
+            said = f"the user {{value}} {said}"
+            problems.append(
+                _problem(draft, Code.OWNING_SYSTEM_DIFFERS, said, "external_id", theirs)
+            )
     return problems
 
 

@@ -16,6 +16,20 @@ from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
 ANAS_TWIN = ("2009", *ANA[1:])
 PLAN = ("-m", "small.yaml", "-o")
 
+BARCODED = "Id,First,Last,Code\n"
+BY_BARCODE = """version: 1
+account_type: INTERNAL
+match: {by: [primary_id, BARCODE]}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: COMM
+  user_identifier:
+    - id_type: BARCODE
+      value: <Code>
+"""
+
 
 @pytest.fixture
 def held(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
@@ -83,8 +97,44 @@ def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: T
     assert typed("decide", "run", "2", "--as", "create", "--json").summary["create"] == 2
     assert codes(folder, "run").count(("2", "decided")) == 1
     assert typed("decide", "run", "2", "--as", "reject", "--json").summary["create"] == 1
-    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1  # forgotten
     assert intact(folder)
+
+
+def test_a_rejection_is_remembered_until_it_is_taken_back(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A later plan leaves the row out and says who decided so; there it can be decided anew."""
+    typed("decide", "run", "2", "--as", "reject")
+    again = typed("plan", held, *PLAN, "next", "--json")
+    assert (again.exit, again.summary["review"], again.summary["rejected"]) == (3, 0, 1)
+    assert codes(folder, "next") == [("2", "look-alike-in-alma"), ("2", "decided")]
+    assert "importer decide" in typed("show", "next", "2").out
+    assert typed("decide", "next", "2", "--as", "create", "--json").summary["create"] == 2
+    assert typed("plan", held, *PLAN, "third", "--json").summary["create"] == 2
+
+
+def test_a_rejection_is_about_those_in_question(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Another look-alike is another question."""
+    typed("decide", "run", "2", "--as", "reject")
+    roster = write(folder, ("2008", *ANA[1:]), name="other.csv")
+    typed("plan", roster, *PLAN, "other")
+    typed("decide", "other", "2", "--as", "create")
+    typed("apply", "other")
+    assert "2008" in state(sandbox)
+    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1
+
+
+def test_one_of_two_twins_is_rejected_for_good(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """The next plan sends the row that was kept, and leaves the other out."""
+    roster = write(folder, ANA, ANAS_TWIN)
+    typed("plan", roster, *PLAN, "run")
+    typed("decide", "run", "2", "--as", "create")
+    typed("decide", "run", "3", "--as", "reject")
+    again = typed("plan", roster, *PLAN, "next", "--json").summary
+    assert (again["create"], again["review"], again["rejected"]) == (1, 0, 1)
+    assert ("3", "decided") in codes(folder, "next")
 
 
 def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -180,12 +230,42 @@ def test_a_user_of_another_row_or_kind_is_not_taken(
 def test_another_roster_or_mapping_is_refused(
     what: str, held: Path, folder: Path, typed: Type
 ) -> None:
-    """A decision is about the roster and the mapping of the plan; a rejection needs neither."""
+    """A decision is about the roster and the mapping of the plan.
+
+    A rejection needs neither, but then it cannot be told whose row it is, and is not remembered.
+    """
     with (folder / what).open("a", encoding="utf-8") as file:
         file.write("\n")
     for arguments in (("--as", "create"), ("2001", "--as", "update")):
         assert typed("decide", "run", "2", *arguments).exit == Exit.STALE
     assert typed("decide", "run", "2", "--as", "reject").exit == Exit.ROWS_HELD
+    assert not (folder / "runs" / "decisions.sqlite").exists()
+
+
+def test_an_identifier_of_somebody_else_is_not_given(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """`--as update` looks at the row's other identifiers, as Alma would; the right user is taken.
+
+    The plan names both users by primary identifier, where values may stand.
+    """
+    (folder / "two.yaml").write_text(BY_BARCODE, "utf-8")
+    first = folder / "first.csv"
+    first.write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
+    typed("plan", first, "-m", "two.yaml", "-o", "first")
+    assert typed("apply", "first", "--json").summary["created"] == 2
+    mixed = folder / "mixed.csv"
+    mixed.write_text(f"{BARCODED}3001,Ida,Zorne,B2\n", "utf-8")
+    assert typed("plan", mixed, "-m", "two.yaml", "-o", "run").exit == Exit.ROWS_HELD
+    assert codes(folder, "run") == [("2", "matches-two-users")] * 2
+    told = (folder / "run" / "problems.csv").read_text("utf-8")
+    assert "3001" in told
+    assert "3002" in told
+    assert typed("decide", "run", "2", "3001", "--as", "update").exit == Exit.USAGE
+    assert [entry["method"] for entry in sandbox.log() if entry["method"] == "PUT"] == []
+    decided = typed("decide", "run", "2", "3002", "--as", "update", "--json")
+    assert (decided.exit, decided.summary["update"]) == (0, 1)
+    assert typed("plan", mixed, "-m", "two.yaml", "-o", "next", "--json").summary["update"] == 1
 
 
 def test_somebody_took_the_identifier(

@@ -67,10 +67,6 @@ def test_primary_identifiers_are_compared_without_case() -> None:
     ("found", "expected"),
     [
         (Found(failed="no answer"), (Code.NOT_LOOKED_UP, Severity.REVIEW)),
-        (
-            Found((Matched(user(), ("primary_id",)), Matched(user(primary_id="9"), ("BARCODE",)))),
-            (Code.MATCHES_TWO_USERS, Severity.REVIEW),
-        ),
         (known(user(primary_id="9"), "BARCODE"), (Code.PRIMARY_ID_DIFFERS, Severity.REVIEW)),
         (
             known(user(account_type={"value": "EXTERNAL"})),
@@ -81,6 +77,18 @@ def test_primary_identifiers_are_compared_without_case() -> None:
 def test_doubts_are_for_a_person(found: Found, expected: tuple[Code, Severity]) -> None:
     """Nothing is sent of a row whose user is not certain."""
     assert codes(decide(draft(ROW), found, BY_BOTH)) == [expected]
+
+
+def test_each_identifier_names_the_user_to_whom_it_leads() -> None:
+    """Whoever decides between two users needs to know which of them they are."""
+    matched = Matched(user(), ("primary_id",)), Matched(user(primary_id="9"), ("BARCODE",))
+    planned = decide(draft(ROW), Found(matched), BY_BOTH)
+    assert codes(planned) == [(Code.MATCHES_TWO_USERS, Severity.REVIEW)] * 2
+    assert isinstance(planned.step, Held)
+    assert [(one.field, one.value) for one in planned.step.problems] == [
+        ("primary_id", "21234"),
+        ("user_identifier[0].value", "9"),
+    ]
 
 
 def test_all_doubts_are_said_at_once() -> None:
@@ -105,9 +113,9 @@ def test_a_user_of_another_system_is_for_a_person() -> None:
 
 
 def test_an_identifier_of_somebody_else_rejects_the_row() -> None:
-    """It names the kind of the other user, and nothing else of him."""
+    """It names the other user by primary identifier and kind, and nothing else of him."""
     other = user(
-        primary_id="SECRET1", last_name="Secret2", account_type={"value": "EXTERNAL", "desc": ""}
+        primary_id="77", last_name="Secret2", account_type={"value": "EXTERNAL", "desc": ""}
     )
     for found in (
         Found((Matched(other, ("BARCODE",)),)),
@@ -117,7 +125,7 @@ def test_an_identifier_of_somebody_else_rejects_the_row() -> None:
         assert codes(planned) == [(Code.EXISTS_IN_ALMA, Severity.REJECT)]
         assert isinstance(planned.step, Held)
         problem = planned.step.problems[0]
-        assert (problem.field, problem.value) == ("user_identifier[0].value", "31")
+        assert (problem.field, problem.value) == ("user_identifier[0].value", "77")
         assert problem.places == draft(ROW).scheme.places("user_identifier[0].value")
         assert "External" in problem.message
         assert "SECRET" not in repr(problem).upper()
