@@ -10,7 +10,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from importer.loader.limits import CELLS, COLUMNS, ROWS
-from importer.loader.parsing import LockedError, SheetError, feed, local, parser_for
+from importer.loader.parsing import LockedError, SheetError, TooLargeError, feed, local, parser_for
 from importer.loader.unseen import Unseen, nothing
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ _BLOCK = 1 << 20
 def read_unseen(path: Path) -> list[Unseen]:
     """By sheet, in order, what is hidden.
 
-    Raises SheetError where the file is damaged or repeats without end, LockedError, DoctypeError.
+    Raises SheetError where the file is damaged, TooLargeError where it repeats without end,
+    LockedError, DoctypeError.
     """
     with zipfile.ZipFile(path) as archive:
         if b"encryption-data" in archive.read("META-INF/manifest.xml"):
@@ -76,7 +77,9 @@ class _Reader:
         if name == "table":
             self._depth -= 1
         elif name == "table-row" and self._depth == 1:
-            self._cells = _within(self._cells + self._texts * self._times, CELLS)
+            self._cells += self._texts * self._times
+            if self._cells > CELLS:
+                raise TooLargeError
 
     def _start_row(self, visibility: str) -> None:
         first = self._row + 1

@@ -45,6 +45,8 @@ class OtherBook:
             )
         except subprocess.TimeoutExpired:
             raise SheetError from None
+        if done.returncode < 0:  # the system ended it: it asked for more than it may have
+            raise TooLargeError
         if done.returncode:
             raise _FAULTS.get(done.returncode, SheetError)
         read: list[ReadSheet] = json.loads(done.stdout)

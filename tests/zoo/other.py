@@ -84,6 +84,8 @@ def xls(
     if hidden >= 0:
         cells += _record(0x7D, struct.pack("<HHHHHH", hidden, hidden, 0, 0, 1, 0))
     for row, values in enumerate(rows):
+        if not values:
+            continue
         flags = 0x20 if row == filtered else 0
         cells += _record(
             0x208, struct.pack("<HHHHHHBBH", row, 0, len(values), 0, 0, 0, flags, 1, 0)

@@ -113,6 +113,7 @@ DOCTYPES = {
 DECLARES = "it declares a document type"
 ENTITY_ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>&d;</t></is></c></row>'
 DAMAGED = "is damaged or was not copied"
+ENDLESS = "holds more than a workbook may have"
 LOCKED = "protected by a password"
 UNSAFE = "is refused for safety"
 
@@ -264,8 +265,14 @@ STRANGERS = [
         problems=frozenset({(4, "A", "id-lost-digits")}),
         notices=(NOTICE,),
     ),
-    _refused("a.ods", "repeated cells", ods([["ID", "Name"]], repeat=(1_048_576, 16_384)), DAMAGED),
-    _refused("a.ods", "repeated rows", ods([["ID", "Name"]], repeat=(1_048_575, 7)), DAMAGED),
+    _refused("a.ods", "repeated cells", ods([["ID", "Name"]], repeat=(1_048_575, 16_384)), ENDLESS),
+    _refused("a.ods", "repeated rows", ods([["ID", "Name"]], repeat=(1_048_575, 7)), ENDLESS),
+    _refused(
+        "a.xls",
+        "a value in the very last cell of an old Excel",
+        xls([["ID", "Name"], ["1", "A"], *[[]] * 65_533, [*[""] * 255, "x"]]),
+        ENDLESS,
+    ),
     _refused(
         "a.ods", "rows past the end in OpenDocument", ods([["ID"]], repeat=(1_048_577, 1)), DAMAGED
     ),
