@@ -26,6 +26,8 @@ _ZIP = re.compile(r"([0-9]{3,5})(?:[- ]?([0-9]{4}))?")
 PLAIN_PHONE = re.compile(
     r"(?:\+?1[-. ]?)?\(?([2-9][0-9]{2})[-. )]? ?([2-9][0-9]{2})[-. ]?([0-9]{4})"
 )
+SHORT_PHONE = re.compile(r"[1-9](?:[-. ]?[0-9]){0,5}")
+"""An office's extension, which is no number in the United States."""
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 
 
@@ -131,8 +133,11 @@ def _zip(text: str) -> Reading:
 
 def _phone(text: str, region: str) -> str:
     """The number as +17015550123, or the text as it is where that is not a number."""
-    if region == "US" and (plain := PLAIN_PHONE.fullmatch(text)):
-        return f"+1{plain[1]}{plain[2]}{plain[3]}"
+    if region == "US":
+        if plain := PLAIN_PHONE.fullmatch(text):
+            return f"+1{plain[1]}{plain[2]}{plain[3]}"
+        if SHORT_PHONE.fullmatch(text):
+            return text
     return _phone_by_library(text, region)
 
 

@@ -27,6 +27,12 @@ PLAIN_PHONE = re.compile(
 )
 """A number of the United States or Canada, as people write it."""
 
+SHORT_PHONE = re.compile(r"(?:\+?1[-. ]?)?(?!3[-. ]?1[-. ]?0)[2-9](?:[-. ]?[0-9]){0,8}")
+"""Too few digits for the United States: a local number, or an office's extension.
+
+The library is slow, and a roster may hold nothing else. Canada has numbers of seven digits, 310.
+"""
+
 _ZIP = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?")
 _ZIP_WITHOUT_ZERO = re.compile(r"[0-9]{4}(?:-?[0-9]{4})?")
 
@@ -76,13 +82,16 @@ def phones(table: Table) -> Iterator[Problem]:
 
 
 def _not_a_phone(text: str) -> Finding | None:
+    finding = Finding(Code.BAD_PHONE, "{value} cannot be called")
+    if SHORT_PHONE.fullmatch(text):
+        return finding
     import phonenumbers
 
     try:
         callable_number = phonenumbers.is_valid_number(phonenumbers.parse(text, "US"))
     except phonenumbers.NumberParseException:
         callable_number = False
-    return None if callable_number else Finding(Code.BAD_PHONE, "{value} cannot be called")
+    return None if callable_number else finding
 
 
 def _with_country(table: Table, part: str) -> Iterator[tuple[Column, list[str]]]:

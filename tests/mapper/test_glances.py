@@ -50,3 +50,11 @@ def test_plain_numbers_are_read_as_the_library_reads_them(text: str) -> None:
     whole = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     step = clean.converter(CleanStep.model_validate({"phone": {}}))
     assert step(text) == (whole, None)
+
+
+@given(st.from_regex(clean.SHORT_PHONE, fullmatch=True))
+def test_short_numbers_are_left_as_the_library_leaves_them(text: str) -> None:
+    """An office's extension is no number, and stays as it is."""
+    in_canada = clean.converter(CleanStep.model_validate({"phone": {"region": "CA"}}))
+    step = clean.converter(CleanStep.model_validate({"phone": {}}))
+    assert step(text) == in_canada(text) == (text, None)

@@ -17,7 +17,7 @@ from importer.model.fields import FIELDS
 from importer.model.policy import AccountType
 from importer.validator.check import check
 from importer.validator.columns import Table
-from importer.validator.contacts import PLAIN_EMAIL, PLAIN_PHONE
+from importer.validator.contacts import PLAIN_EMAIL, PLAIN_PHONE, SHORT_PHONE
 from importer.validator.countries import COUNTRIES
 from tests.validator.building import (
     PERSON,
@@ -331,11 +331,32 @@ def test_plain_addresses_are_addresses_to_the_library(name: str, domain: Sequenc
         validate_email(address, check_deliverability=False)
 
 
+def can_be_called(text: str) -> bool:
+    """What the library says of a number."""
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, "US"))
+    except phonenumbers.NumberParseException:
+        return False
+
+
 @pytest.mark.parametrize("text", ["605-555-0123", "(701) 555-0100", "+1 320 555 0199"])
 def test_plain_numbers_are_numbers_to_the_library(text: str) -> None:
     """The way past the library is for numbers as people write them."""
     assert PLAIN_PHONE.fullmatch(text)
-    assert phonenumbers.is_valid_number(phonenumbers.parse(text, "US"))
+    assert can_be_called(text)
+
+
+@given(st.from_regex(SHORT_PHONE, fullmatch=True))
+def test_short_numbers_are_none_to_the_library(text: str) -> None:
+    """The way past the library refuses nothing that the library takes."""
+    assert not can_be_called(text)
+
+
+def test_canada_has_short_numbers() -> None:
+    """310 and four digits can be called, however they are written."""
+    for text in ("310-2062", "3102062", "+13102062", "31-02062"):
+        assert can_be_called(text)
+        assert found(checked(with_values(phone=text))) == []
 
 
 @given(st.lists(st.text("ab1", max_size=2), max_size=12))
