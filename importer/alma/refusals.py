@@ -7,10 +7,10 @@ the error; here it is said in ours.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from importer.errors import RefusedError
-from importer.model.catalogue import Code
+from importer.model.catalogue import Code, Reach
 from importer.model.fields import FIELDS
 
 
@@ -25,12 +25,17 @@ class Refusal:
     field: str
     sentence: str
     advice: str
+    reach: Reach = Reach.ROW
 
 
 def _refusal(
-    sentence: str, advice: str, field: str = "", problem: Code = Code.REFUSED_BY_ALMA
+    sentence: str,
+    advice: str,
+    field: str = "",
+    problem: Code = Code.REFUSED_BY_ALMA,
+    reach: Reach = Reach.ROW,
 ) -> Refusal:
-    return Refusal(problem, field, sentence, advice)
+    return Refusal(problem, field, sentence, advice, reach)
 
 
 _SUPPORT = "Try this row again later; if it stays, give Alma's tracking id to Ex Libris' support."
@@ -79,24 +84,28 @@ REFUSALS: dict[str, Refusal] = {
         "An Internal patron has no owning system, but the record names one.",
         "Remove `external_id` from the mapping, or load the patron as External.",
         "external_id",
+        reach=Reach.COLUMN,
     ),
     "401854": _refusal(
         "An External patron needs an owning system, and the record names none.",
         "Set `external_id` in the mapping to the code of the student system's profile.",
         "external_id",
         Code.MISSING_VALUE,
+        Reach.COLUMN,
     ),
     "401855": _refusal(
         "Alma does not support this account type.",
         "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
         "account_type",
         Code.UNKNOWN_CODE,
+        Reach.COLUMN,
     ),
     "401857": _refusal(
         "The account type is neither Internal nor External.",
         "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
         "account_type",
         Code.UNKNOWN_CODE,
+        Reach.COLUMN,
     ),
     "401858": _refusal(
         "Alma's record belongs to another owning system, which cannot be changed.",
@@ -190,10 +199,10 @@ def refusal(error: RefusedError) -> Refusal:
     if error.code == "401851" and "of type" in error.said:
         mine = re.search(r"of type\s+primary.id\b", error.said, re.IGNORECASE)
         field = "primary_id" if mine else "user_identifier.value"
-        return Refusal(known.problem, field, known.sentence, known.advice)
+        return replace(known, field=field)
     if known.field:
         return known
-    return Refusal(known.problem, _named(error.said), known.sentence, known.advice)
+    return replace(known, field=_named(error.said))
 
 
 def _named(said: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from importer.ledger import schema
 from importer.ledger.states import RESULTS, SENT, State
-from importer.model.catalogue import Code, Severity
+from importer.model.catalogue import Code, Reach, Severity
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import ColumnUse, RowLife, RunFacts
@@ -134,15 +134,16 @@ class Ledger:
     def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
         roster = self.facts.roster
         file = roster.path.replace("\\", "/").rpartition("/")[2]
-        for number, code, severity, field, places, value, message, advice in self.read(
-            "SELECT row, code, severity, field, places, value, message, advice FROM problems"  # noqa: S608
+        for number, code, severity, field, places, value, message, advice, reach in self.read(
+            "SELECT row, code, severity, field, places, value, message, advice, reach"  # noqa: S608
+            " FROM problems"
             f" WHERE {condition} ORDER BY row, id",
             values,
         ):
             origin = Origin(file, roster.sheet, number)
             yield Problem(
                 Code(code), origin, Severity(severity), message, advice, field, _places(places),
-                value,
+                value, Reach(reach),
             )  # fmt: skip
 
     def rows_with_cells(self) -> set[int]:

@@ -63,8 +63,8 @@ def add_cells(ledger: Ledger, cells: Iterable[tuple[int, tuple[str, ...]]]) -> N
 def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
     """What is wrong, or worth knowing."""
     ledger.connection.executemany(
-        "INSERT INTO problems (row, code, severity, field, places, value, message, advice)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, reach)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 problem.origin.row,
@@ -75,6 +75,7 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
                 problem.value,
                 problem.message,
                 problem.advice,
+                problem.reach.value,
             )
             for problem in problems
         ),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from importer.mapper.reading import Finding, Reading
 from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
-from importer.model.catalogue import Code
+from importer.model.catalogue import Code, Reach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,12 +68,12 @@ class Lookup:
         code = self.codes.get(key, self.otherwise)
         if code == TO_CHOOSE:
             message = "{value} has no code yet in the mapping's lookup"
-            return "", Finding(Code.UNKNOWN_CODE, message, "Write Alma's code into the lookup.")
+            advice = "Write Alma's code into the lookup."
+            return "", Finding(Code.UNKNOWN_CODE, message, advice, Reach.VALUE)
         if code is not None:
             return code, None
-        return "", Finding(
-            Code.UNKNOWN_CODE, "{value} is not in the mapping's lookup", self._advice(key)
-        )
+        message = "{value} is not in the mapping's lookup"
+        return "", Finding(Code.UNKNOWN_CODE, message, self._advice(key), Reach.VALUE)
 
     def _advice(self, key: str) -> str:
         near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from importer.model.catalogue import CATALOGUE, Code, Severity
+from importer.model.catalogue import CATALOGUE, Code, Reach, Severity
 
 VALUE = "{value}"
 """Stands in a message where the cell's own text goes, so that it can be masked."""
@@ -44,10 +44,11 @@ class Place:
 class Problem:
     """One finding about one row.
 
-    `message` says what is wrong and may hold `{value}`, where `value` goes: the cell's text, or
-    the primary identifier of the user in question. No other private text may stand in it. `advice`
-    says what to do. Problems with equal code, place, field and advice have one cause. `places` are
-    the columns concerned, possibly none.
+    `message` says what is wrong and may hold `{value}`, where `value` goes: the cell's text,
+    or the primary identifier of the user in question. No other private text may stand in it.
+    `advice` says what to do, `reach` how many rows that repairs if it is done in the mapping.
+    Problems with equal code, severity, place, field and advice have one cause. `places` are the
+    columns concerned, possibly none.
     """
 
     code: Code
@@ -58,6 +59,7 @@ class Problem:
     field: str = ""
     places: tuple[Place, ...] = ()
     value: str = ""
+    reach: Reach = Reach.ROW
 
     def sentence(self, shown: str | None = None) -> str:
         """What is wrong, with the cell's text, or `shown` in its stead."""
@@ -74,8 +76,12 @@ class Problem:
         value: str = "",
         advice: str = "",
         severity: Severity | None = None,
+        reach: Reach = Reach.ROW,
     ) -> Problem:
-        """A problem with the catalogue's severity and advice, where none are given."""
+        """A problem with the catalogue's severity and advice, where none are given.
+
+        `reach` is that of the advice that is given; the catalogue's advice has its own.
+        """
         kind = CATALOGUE[code]
         return cls(
             code,
@@ -86,6 +92,7 @@ class Problem:
             field,
             places,
             value,
+            reach if advice else kind.reach,
         )
 
     @property

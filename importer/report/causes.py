@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from importer.model.catalogue import Code, Severity
+from importer.model.catalogue import Code, Reach, Severity
 from importer.model.problem import Place, Problem
 from importer.report.sentences import sentence
 from importer.report.wording import number
@@ -57,8 +57,9 @@ class Cause:
 
     @property
     def one_change(self) -> bool:
-        """May a single change, outside the rows, repair them all?"""
-        return self.count > 1 and any(word in self.advice for word in ("mapping", "lookup", "`"))
+        """May a single change of the mapping repair them all?"""
+        reach = self.first.reach
+        return self.count > 1 and (reach is Reach.COLUMN or (reach is Reach.VALUE and self.alike))
 
     @property
     def to_do(self) -> str:

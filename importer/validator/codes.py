@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from importer.model.catalogue import Code
+from importer.model.catalogue import Code, Reach
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import Field, Shape
 from importer.model.problem import Problem
@@ -81,6 +81,7 @@ def _unknown(text: str, field: Field, rows: Mapping[str, CodeRow], *, suggest: b
         Code.UNKNOWN_CODE,
         message,
         f"Perhaps {listed} is meant: correct the cell, or add the value to the lookup.",
+        reach=Reach.VALUE,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cached_property
 
 from importer.model.candidates import Candidates, Target
-from importer.model.catalogue import Code, Severity
+from importer.model.catalogue import Code, Reach, Severity
 from importer.model.codes import CodeTables
 from importer.model.problem import Problem
 
@@ -24,13 +24,15 @@ SECRET = frozenset({"password", "pin_number"})
 class Finding:
     """What is wrong with a value, before it is known in which rows the value stands.
 
-    `advice` and `severity` are the catalogue's where they are not given.
+    `advice` and `severity` are the catalogue's where they are not given; `reach` is that of an
+    advice that is given.
     """
 
     code: Code
     message: str
     advice: str = ""
     severity: Severity | None = None
+    reach: Reach = Reach.ROW
 
 
 Judge = Callable[[str], Finding | None]
@@ -99,6 +101,7 @@ class Column:
             value="" if self.target.field.path in SECRET else text,
             advice=finding.advice,
             severity=finding.severity,
+            reach=finding.reach,
         )
 
 

@@ -27,6 +27,7 @@ def refused(origin: Origin, error: RefusedError) -> Problem:
         field=known.field,
         value=own,
         advice=known.advice,
+        reach=known.reach,
     )
 
 
