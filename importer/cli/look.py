@@ -96,6 +96,7 @@ def show(
     from importer.ledger.states import State
     from importer.pipeline.folders import find_folder
     from importer.report.masking import shown
+    from importer.report.sentences import what
 
     with Ledger.open(find_folder(run)) as ledger:
         life = ledger.life(row)
@@ -115,9 +116,7 @@ def show(
             lines.append(f"Result: {life.result}")
         for problem in ledger.problems(row):
             where = ", ".join(map(str, problem.places))
-            sentence = problem.sentence(
-                shown(problem.field, problem.value, show_values=show_values)
-            )
+            sentence = what(problem, show_values=show_values)
             lines.append(
                 f"{problem.severity}: {where} {sentence} {problem.advice} [{problem.code}]"
             )

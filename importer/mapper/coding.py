@@ -7,6 +7,7 @@ from importer.mapper.reading import Convert, Finding, Reading, quietly
 from importer.model.catalogue import Code
 from importer.model.codes import CodeTables
 from importer.model.fields import Field, Shape
+from importer.model.problem import KNOWN
 
 
 class Coder:
@@ -39,7 +40,7 @@ class Coder:
             other = enabled.get(whole.casefold(), []) or enabled.get(text.casefold(), [])
             if len(other) != 1:
                 return whole, finding
-            message = f"{{value}} was written as Alma has it: {other[0]}"
+            message = f"{KNOWN} was written as Alma has it: {other[0]}"
             return other[0], Finding(Code.WRONG_CASE_CODE, message)
 
         return convert

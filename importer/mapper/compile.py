@@ -93,7 +93,7 @@ class _Compiler:
             only=only,
             undeclared=tuple(self.undeclared),
             uses=self._uses(targets),
-            notices=tuple(self._notices()),
+            notices=tuple(self._notices(targets)),
             again=lambda orders: compile_mapping(self.mapping, self.places, self.run, orders),
         )
 
@@ -260,7 +260,7 @@ class _Compiler:
             for column in found
         )
 
-    def _notices(self) -> Iterator[Problem]:
+    def _notices(self, targets: Mapping[str, Target]) -> Iterator[Problem]:
         origin = Origin(self.run.file, self.run.sheet, 0)
         used = {column.position for column in self.columns.values()}
         known = (*self.mapping.file.roster.unused, *ADDED)
@@ -273,6 +273,7 @@ class _Compiler:
                     Code.READ_WITH_NOTICE,
                     origin,
                     message,
+                    *targets[item.label].places,
                     field=item.label,
                     advice=f"If it is right, declare it in the mapping: `dates: {order}`.",
                 )

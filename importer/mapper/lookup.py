@@ -13,6 +13,7 @@ from importer.mapper.reading import Finding, Reading
 from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
 from importer.model.catalogue import Code, Reach
+from importer.model.problem import KNOWN, VALUE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,13 +68,14 @@ class Lookup:
         key = heading_key(text)
         code = self.codes.get(key, self.otherwise)
         if code == TO_CHOOSE:
-            message = "{value} has no code yet in the mapping's lookup"
+            message = f"{KNOWN} has no code yet in the mapping's lookup"
             advice = "Write Alma's code into the lookup."
             return "", Finding(Code.UNKNOWN_CODE, message, advice, Reach.VALUE)
         if code is not None:
             return code, None
-        message = "{value} is not in the mapping's lookup"
-        return "", Finding(Code.UNKNOWN_CODE, message, self._advice(key), Reach.VALUE)
+        advice = self._advice(key)
+        message = f"{KNOWN if advice else VALUE} is not in the mapping's lookup"
+        return "", Finding(Code.UNKNOWN_CODE, message, advice, Reach.VALUE)
 
     def _advice(self, key: str) -> str:
         near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)

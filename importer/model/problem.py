@@ -9,6 +9,8 @@ from importer.model.catalogue import CATALOGUE, Code, Reach, Severity
 VALUE = "{value}"
 """Stands in a message where the cell's own text goes, so that it can be masked."""
 
+KNOWN = "{known}"
+"""The same where that text is a code, or near to one: it is nobody's name and is not masked."""
 
 _SHOWN = 100  # characters of a heading in a message
 
@@ -44,8 +46,8 @@ class Place:
 class Problem:
     """One finding about one row.
 
-    `message` says what is wrong and may hold `{value}`, where `value` goes: the cell's text,
-    or the primary identifier of the user in question. No other private text may stand in it.
+    `message` says what is wrong and may hold `{value}` or `{known}`, where `value` goes: the cell's
+    text, or the primary identifier of the user in question. No other private text may stand in it.
     `advice` says what to do, `reach` how many rows that repairs if it is done in the mapping.
     Problems with equal code, severity, place, field and advice have one cause. `places` are the
     columns concerned, possibly none.
@@ -61,9 +63,17 @@ class Problem:
     value: str = ""
     reach: Reach = Reach.ROW
 
-    def sentence(self, shown: str | None = None) -> str:
-        """What is wrong, with the cell's text, or `shown` in its stead."""
-        return self.message.replace(VALUE, self.value if shown is None else shown)
+    def sentence(self, shown: str | None = None, *, begin: bool = False) -> str:
+        """What is wrong, with the cell's text, or `shown` in its stead.
+
+        `begin`: with a capital, as a sentence begins; a cell's text stays as it came.
+        """
+        message = self.message
+        if begin:
+            message = message[:1].upper() + message[1:]
+        if KNOWN in message:
+            return message.replace(KNOWN, self.value)
+        return message.replace(VALUE, self.value if shown is None else shown)
 
     @classmethod
     def of(

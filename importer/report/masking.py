@@ -31,6 +31,9 @@ _ID_TAIL = re.compile(r"[0-9A-Za-z]*[0-9][0-9A-Za-z]*", re.ASCII)
 _YEAR = re.compile(r"(?<![0-9])(?:18|19|20)[0-9]{2}(?![0-9])")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{2}){1,2}")
 _CODE = re.compile(r"[^\W\d_][\w &/.,'()-]{0,39}|[0-9]{1,4}")
+_WORD = re.compile(r"""\([^)]*\)?\S*|"[^"]*"?\S*|'[^']*'?\S*|\S+""")
+_PLAIN = re.compile(r"[a-z][A-Za-z_.-]*[.,:;]?", re.ASCII)
+_FIRST = re.compile(r"[A-Za-z][a-z-]*:?", re.ASCII)
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -44,12 +47,34 @@ def mask(field: str, text: str) -> str:
     """
     if not text:
         return ""
-    path = _POSITION.sub("", field)
-    path = _MAIN.get(path, path)
+    path = _path(field)
     masking = _MASKS.get(path)
     if masking is not None:
         return masking(text)
     return text if _says_nothing(path, text) else CUT
+
+
+def takes_code(field: str) -> bool:
+    """Is it a field that takes codes, and no others' words?"""
+    known = FIELDS.get(_path(field))
+    return known is not None and known.shape is Shape.CODE
+
+
+def said(text: str) -> str:
+    """Alma's own words about a record, without what it may have taken from the record.
+
+    What is kept are its first word and the words in small letters, but not in brackets or where a
+    value is named. `Given field job has invalid value Ann` → `Given field job has invalid value …`
+    """
+    words = _WORD.findall(text)
+    if len(words) == 1:  # a value alone
+        return CUT
+    kept: list[str] = []
+    for word in words:
+        named = bool(kept) and kept[-1].strip(":") in {"value", "identifier"}
+        plain = _PLAIN.fullmatch(word) if kept else _FIRST.fullmatch(word)
+        kept.append(word if plain and not named else CUT)
+    return re.sub(rf"{CUT}(?: {CUT})+", CUT, " ".join(kept))
 
 
 def mask_all(fields: tuple[str, ...], text: str, *, show_values: bool) -> str:
@@ -62,6 +87,11 @@ def shown(field: str, text: str, *, show_values: bool) -> str:
     if show_values and _POSITION.sub("", field) not in SECRETS:
         return text
     return mask(field, text)
+
+
+def _path(field: str) -> str:
+    path = _POSITION.sub("", field)
+    return _MAIN.get(path, path)
 
 
 def _identifier(text: str) -> str:

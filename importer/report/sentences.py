@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from importer.model.catalogue import Code
 from importer.model.problem import Place, Problem
-from importer.report.masking import shown
+from importer.report.masking import CUT, said, shown, takes_code
 
 
 def places(columns: Sequence[Place]) -> str:
@@ -13,19 +14,33 @@ def places(columns: Sequence[Place]) -> str:
     return " and ".join(str(place) for place in columns)
 
 
-def what(problem: Problem, *, show_values: bool) -> str:
-    """What is wrong, as a sentence that begins with its subject, without the column."""
-    value = shown(problem.field, problem.value, show_values=show_values)
-    text = problem.sentence(value).strip()
+def what(problem: Problem, *, show_values: bool, begin: bool = False) -> str:
+    """What is wrong, as a sentence that begins with its subject, without the column.
+
+    `begin`: it stands alone, and so begins with a capital, unless with a value.
+    """
+    value = _value(problem, show_values=show_values)
+    text = problem.sentence(value, begin=begin).strip()
     return text + "." if text and text[-1] not in ".?!:…" else text
+
+
+def _value(problem: Problem, *, show_values: bool) -> str:
+    """The text that a problem is about, as it may be shown.
+
+    What was found wrong where a code belongs may be anything, also the name from a cell beside it.
+    """
+    if problem.code is Code.REFUSED_BY_ALMA and not show_values:
+        return said(problem.value)
+    if not show_values and problem.value and takes_code(problem.field):
+        return CUT
+    return shown(problem.field, problem.value, show_values=show_values)
 
 
 def sentence(problem: Problem, *, show_values: bool) -> str:
     """What is wrong, as a whole sentence, with its column in front."""
-    text = what(problem, show_values=show_values)
     if problem.places:
-        return f"{places(problem.places)}: {text}"
-    return text[:1].upper() + text[1:]
+        return f"{places(problem.places)}: {what(problem, show_values=show_values)}"
+    return what(problem, show_values=show_values, begin=True)
 
 
 def part_name(path: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from importer.ledger.journal import history
-from importer.model.catalogue import Severity
+from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act
+from importer.model.problem import KNOWN
 from importer.report.causes import Cause, causes
 from importer.report.changes import Changes, Differences
 from importer.report.facts import Fact, told_facts
-from importer.report.masking import mask_all
+from importer.report.masking import CUT, mask_all
 from importer.report.outcomes import Outcome, Outcomes
 from importer.report.wording import (
     Group,
@@ -28,7 +29,7 @@ from importer.report.writing import told_writing
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
-    from importer.model.run import BrakeFinding, ColumnUse, Summary
+    from importer.model.run import BrakeFinding, Summary
 
 MOST_CAUSES = 60
 """Of one severity. The page says how many are left, and where they are."""
@@ -128,7 +129,7 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
         creates=tuple(creates),
         deletes=tuple(deletes),
         differences=changes.told(),
-        columns=tuple(_columns(ledger.columns(), show_values=show_values)),
+        columns=tuple(_columns(ledger, show_values=show_values)),
         files=files,
         facts=told_facts(facts),
         show_values=show_values,
@@ -143,10 +144,19 @@ def _grades(found: tuple[Cause, ...]) -> Iterator[Grade]:
             yield Grade(severity, listed, len(of_it) - len(listed))
 
 
-def _columns(uses: Iterable[ColumnUse], *, show_values: bool) -> Iterator[Column]:
-    for use in uses:
+def _columns(ledger: Ledger, *, show_values: bool) -> Iterator[Column]:
+    # what is no code, and not near to one, is no sample of the codes of its column
+    strange = {
+        (place.letter, problem.value)
+        for problem in ledger.problems()
+        if problem.code is Code.UNKNOWN_CODE and KNOWN not in problem.message
+        for place in problem.places
+    }
+    for use in ledger.columns():
         samples = tuple(
-            mask_all(use.labels, text, show_values=show_values)
+            CUT
+            if (use.letter, text) in strange and not show_values
+            else mask_all(use.labels, text, show_values=show_values)
             for text in islice(use.samples, _SAMPLES)
         )
         yield Column(use.letter, use.heading, use.labels, use.how, samples)

@@ -155,14 +155,14 @@ def _marks(row: Returned, positions: dict[str, int]) -> dict[int, tuple[Severity
     for problem in row.problems:
         if problem.severity not in COLOURS:
             continue
-        text = f"{what(problem, show_values=True)} {problem.advice}".strip()
+        text = f"{what(problem, show_values=True, begin=True)} {problem.advice}".strip()
         for place in problem.places:
             if place.letter not in positions:
                 continue
             position = positions[place.letter]
             worst, before = marks.get(position, (problem.severity, ""))
             severity = min(worst, problem.severity, key=order.index)
-            told = f"{before}\n{text}" if before else text[:1].upper() + text[1:]
+            told = f"{before}\n{text}" if before else text
             marks[position] = severity, _visible_lines(told)[:LONGEST_COMMENT]
     return marks
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from importer.model.catalogue import Code, Reach
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import Field, Shape
-from importer.model.problem import Problem
+from importer.model.problem import KNOWN, VALUE, Problem
 from importer.validator.columns import Finding, Table
 from importer.validator.countries import COUNTRIES, country_of
 
@@ -69,10 +69,10 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
 
 def _unknown(text: str, field: Field, rows: Mapping[str, CodeRow], *, suggest: bool) -> Finding:
     whose = f"Alma's table {field.facts.table}" if field.facts.table else "what Alma takes here"
-    message = f"{{value}} is not in {whose}"
-    if text in rows:
-        message = f"{{value}} is in {whose}, but it is disabled there"
     near = _near(text, field, rows) if suggest else ()
+    message = f"{KNOWN if near else VALUE} is not in {whose}"
+    if text in rows:
+        message = f"{KNOWN} is in {whose}, but it is disabled there"
     if not near:
         return Finding(Code.UNKNOWN_CODE, message)
     names = [f"{row.code} ({row.description})" if row.description else row.code for row in near]

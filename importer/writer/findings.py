@@ -19,13 +19,14 @@ def refused(origin: Origin, error: RefusedError) -> Problem:
     """Alma refuses the record: its reason in our words, and in its own as the value."""
     known = refusal(error)
     tracking = f"(tracking id {error.tracking_id})" if error.tracking_id else ""
-    own = " ".join(part for part in (error.code, error.said, tracking) if part)
+    said = VALUE if error.said else ""
+    own = " ".join(part for part in (error.code, said, tracking) if part)
     return Problem.of(
         Code.REFUSED_BY_ALMA,
         origin,
-        f"{known.sentence} Alma's own words: {VALUE}" if own else known.sentence,
+        f"{known.sentence} Alma's own words: {own}" if own else known.sentence,
         field=known.field,
-        value=own,
+        value=error.said,
         advice=known.advice,
         reach=known.reach,
     )

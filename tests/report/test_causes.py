@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.catalogue import Code, Severity
+from importer.model.catalogue import Code, Reach, Severity
 from importer.model.problem import Place, Problem
 from importer.report.causes import causes
 from tests.report.building import BARCODE, LAST, at
@@ -81,13 +82,26 @@ def test_the_sentence_is_masked() -> None:
 
 
 def test_one_change_is_promised_only_where_it_can_be() -> None:
-    """A change of the mapping may repair all rows; a change of cells repairs one."""
-    pad = 'If a zero is lost, set "pad: true" in the mapping.'
-    (cause,) = causes(problem(row, advice=pad) for row in (2, 3))
-    assert cause.one_change
-    (cause,) = causes([problem(2, advice=pad)])
-    assert not cause.one_change
-    (cause,) = causes(problem(row, advice="Correct the cell.") for row in (2, 3))
+    """A change of the mapping may repair all rows of a column, or all of a value, or none."""
+    assert changes_once(Reach.COLUMN, "a", "b")
+    assert changes_once(Reach.VALUE, "a", "a")
+    assert not changes_once(Reach.COLUMN, "a")
+    assert not changes_once(Reach.VALUE, "a", "b")
+    assert not changes_once(Reach.ROW, "a", "a")
+
+
+def changes_once(reach: Reach, *values: str) -> bool:
+    """Whether rows with these values are said to be repaired by one change."""
+    (cause,) = causes(
+        replace(problem(row), value=value, reach=reach) for row, value in enumerate(values, start=2)
+    )
+    return cause.one_change
+
+
+@pytest.mark.parametrize("code", [Code.LOOK_ALIKE_IN_ALMA, Code.DUPLICATE_PERSON])
+def test_persons_are_decided_one_by_one(code: Code) -> None:
+    """A command in the advice is no change that repairs all rows."""
+    (cause,) = causes(problem(row, code) for row in range(2, 11))
     assert not cause.one_change
 
 

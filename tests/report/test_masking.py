@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.fields import FIELDS, Shape
-from importer.report.masking import CUT, mask, mask_all, shown
+from importer.report.masking import CUT, mask, mask_all, said, shown
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,24 @@ def test_a_column_of_several_fields_shows_the_least() -> None:
     fields = ("first_name", "primary_id")
     assert mask_all(fields, "Jane Dyck", show_values=False) == CUT
     assert mask_all((), "Jane Dyck", show_values=False) == CUT
+
+
+@pytest.mark.parametrize(
+    ("own", "seen"),
+    [
+        ("Given field job_category has invalid value Quill, see its codes.",
+         "Given field job_category has invalid value … see its codes."),
+        ("User with identifier 20001234567890 of type BARCODE already exists.",
+         "User with identifier … of type … already exists."),
+        ("Given user group (ann quillfeather) is not valid", "Given user group … is not valid"),
+        ("The name 'ann quill' or jane@example.org", "The name … or …"),
+        ("Quillfeather", "…"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_of_what_alma_says_the_words_are_kept(own: str, seen: str) -> None:
+    """Its words tell why a record is refused; what it quotes from the record is cut."""
+    assert said(own) == seen
 
 
 @pytest.mark.parametrize("field", ["password", "pin_number"])
