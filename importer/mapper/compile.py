@@ -128,7 +128,7 @@ class _Compiler:
             for line, rule in zip(lines, entry.fields, strict=True)
             if (text := rule.rule.constant) is not None
         }
-        whole = Entry(entry.parent, labels, entry.on_update, entry.volatile, constants)
+        whole = Entry(entry.parent, labels, entry.on_update, constants)
         return Group(whole, lines, tuple(_telling(lines, entry)), needed)
 
     def _line(self, rule: FieldRule, label: str, bound: Mapping[str, str]) -> Line:
@@ -144,6 +144,7 @@ class _Compiler:
             rule.on_update,
             rule.rule.override,
             self._id_rule(rule, bound),
+            rule.volatile,
         )
         required = "true" if rule.field.path in ALWAYS_REQUIRED else rule.rule.required
         return Line(

@@ -37,6 +37,16 @@ class FieldRule:
         """The headings whose cells may become the value, also by default; each once, in order."""
         return tuple(dict.fromkeys(_cells(self.rule)))
 
+    @property
+    def volatile(self) -> bool:
+        """Does it hold a run variable?"""
+        return any(
+            variable.of_run
+            for rule in chain(self.rule)
+            for template in rule.templates
+            for variable in template.variables
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EntryRules:
@@ -52,17 +62,6 @@ class EntryRules:
     def cells(self) -> tuple[str, ...]:
         """The headings behind it, each once, in order."""
         return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
-
-    @property
-    def volatile(self) -> bool:
-        """Does it hold a run variable?"""
-        return any(
-            variable.of_run
-            for field_rule in self.fields
-            for rule in chain(field_rule.rule)
-            for template in rule.templates
-            for variable in template.variables
-        )
 
 
 def steps(rule: FieldRule) -> Iterator[tuple[tuple[str | int, ...], Rule]]:

@@ -26,6 +26,7 @@ class Target:
     """One column of the candidates: which field, from which columns of the roster, by which rules.
 
     `places` is empty for a constant. `id_rule` is the `ids:` rule of the column that feeds it.
+    `volatile`: a run variable, such as the day, is in it.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Target:
     on_update: OnUpdate = OnUpdate.REPLACE
     override: bool = False
     id_rule: IdRule | None = None
+    volatile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,12 @@ class Entry:
     """One entry of a list as the mapping writes it, with the labels of its columns.
 
     A row has the entry when any of these columns is not blank. `constants` are labels whose value
-    is the same text in every row that has the entry, with that text. `volatile`: it holds a run
-    variable, so it never makes a row differ by itself.
+    is the same text in every row that has the entry, with that text.
     """
 
     parent: str
     labels: tuple[str, ...]
     on_update: OnUpdate = OnUpdate.REPLACE
-    volatile: bool = False
     constants: Mapping[str, str] = field(default_factory=dict)
 
 

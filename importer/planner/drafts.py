@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD
 from importer.model.policy import OnUpdate
+from importer.planner.entries import ONLY_ADDED
 
 if TYPE_CHECKING:
     from importer.model.candidates import Candidates, Entry, Scheme, Target
@@ -51,9 +52,25 @@ class Item:
         return self.values.get(flag) == "true"
 
     @property
+    def steady(self) -> Item | None:
+        """The entry without its run variables, which alone never make a row differ.
+
+        None where nothing is left to compare: in lists that are only added to, where another text
+        is another entry, and where a required part or the type changes with the run.
+        """
+        passing = {name for name, target in self.targets.items() if target.volatile}
+        if not passing:
+            return self
+        core = {*_REQUIRED[self.parent], TYPE_FIELD[self.parent]}
+        if self.parent in ONLY_ADDED or passing & core:
+            return None
+        values = {name: text for name, text in self.values.items() if name not in passing}
+        return replace(self, values=values)
+
+    @property
     def enforced(self) -> bool:
         """Whether every update sees to it, and not only the one that adds it."""
-        return not self.entry.volatile and self.entry.on_update is not OnUpdate.ADD
+        return self.entry.on_update is not OnUpdate.ADD and self.steady is not None
 
     @property
     def override(self) -> bool:

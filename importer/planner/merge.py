@@ -41,10 +41,11 @@ class Merged:
 def merge(draft: Draft, live: User) -> Merged:
     """Alma's record with what the row says of it; removals come first in the changes.
 
-    Entries that hold a run variable are written only where something else changes.
+    What holds a run variable in an entry is written only where something else changes.
     """
     merged = _merged(draft, live, volatile=False)
-    if merged.changes and any(entry.volatile for entry in draft.scheme.entries):
+    targets = draft.scheme.targets.values()
+    if merged.changes and any(target.volatile and target.field.parent for target in targets):
         merged = _merged(draft, live, volatile=True)
     return merged
 
@@ -100,15 +101,14 @@ def _scalars(draft: Draft, live: User) -> tuple[User, list[Change], list[str]]:
 
 
 def _wanted(draft: Draft, parent: str, *, volatile: bool) -> Wanted:
-    """What the row wants of a list; entries that hold a run variable only if asked for.
+    """What the row wants of a list; what holds a run variable only if asked for.
 
     Entries that this update passes over are no reason to remove what they once wrote.
     """
-    there = draft.items(parent)
-    items = tuple(item for item in there if volatile or not item.entry.volatile)
+    there = [(item, item if volatile else item.steady) for item in draft.items(parent)]
     return Wanted(
         parent,
-        items,
+        tuple(wanted for _, wanted in there if wanted is not None),
         draft.owns(parent),
-        frozenset(item.type for item in there if item not in items),
+        frozenset(item.type for item, wanted in there if wanted is None),
     )

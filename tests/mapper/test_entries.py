@@ -48,8 +48,8 @@ def test_an_entry_without_placeholders_is_for_every_row(tmp_path: Path) -> None:
         "Load 2026-08-20, row 2",
         "Load 2026-08-20, row 3",
     ]
-    note, statistic = candidates.scheme.entries
-    assert (note.volatile, statistic.volatile) == (True, False)
+    volatile = {t.label for t in candidates.scheme.targets.values() if t.volatile}
+    assert volatile == {"user_note[0].note_text"}
 
 
 def test_an_entry_may_hold_for_some_rows_only(tmp_path: Path) -> None:

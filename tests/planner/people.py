@@ -19,11 +19,18 @@ FIRST = 2  # the row under the heading
 Policies = Mapping[str, OnUpdate]
 
 
-def target(label: str, on_update: OnUpdate = OnUpdate.REPLACE, *, override: bool = False) -> Target:
+def target(
+    label: str,
+    on_update: OnUpdate = OnUpdate.REPLACE,
+    *,
+    override: bool = False,
+    volatile: bool = False,
+) -> Target:
     """A target under its label; every one stands in a column of its own name."""
     path = label.replace("]", "").replace("[", ".")
     path = ".".join(part for part in path.split(".") if not part.isdigit())
-    return Target(label, FIELDS[path], (Place("A", label),), on_update, override)
+    place = Place("A", label)
+    return Target(label, FIELDS[path], (place,), on_update, override, volatile=volatile)
 
 
 def scheme(
@@ -38,7 +45,12 @@ def scheme(
     """A scheme of some labels; entries are those of the labels, `a.b[0]` being an entry's name."""
     policies, lists = policies or {}, lists or {}
     targets = {
-        label: target(label, policies.get(label, OnUpdate.REPLACE), override=label in override)
+        label: target(
+            label,
+            policies.get(label, OnUpdate.REPLACE),
+            override=label in override,
+            volatile=label in volatile,
+        )
         for label in labels
     }
     grouped: dict[str, list[str]] = {}
@@ -50,7 +62,6 @@ def scheme(
             name[: name.index("[")],
             tuple(members),
             lists.get(name, OnUpdate.REPLACE),
-            name in volatile,
         )
         for name, members in grouped.items()
     )

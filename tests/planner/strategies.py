@@ -180,7 +180,7 @@ def drafts(
                 values[f"{entry}.{name}"] = value if there else ""
             list_policies[entry] = draw(st.sampled_from(choice))
             if volatile and draw(st.integers(0, 5)) == 0:
-                passing.add(entry)
+                passing.add(f"{entry}.{draw(st.sampled_from(sorted(held)))}")
     silent = frozenset(
         label for label in values if label != "primary_id" and draw(st.integers(0, 9)) == 0
     )

@@ -418,11 +418,31 @@ def test_entries_of_the_run_never_make_a_difference() -> None:
         "user_note[0].note_type": "LIBRARY",
         "user_note[0].note_text": "Load of 2026-08-20",
     }
-    volatile = frozenset({"user_note[0]"})
+    volatile = frozenset({"user_note[0].note_text"})
     same = user(last_name="Doe")
     assert merged(row, same, volatile=volatile).after is same
     made = merged(row, user(last_name="Roe"), volatile=volatile)
     assert [change.path for change in made.changes] == ["last_name", "user_note[LIBRARY]"]
+
+
+def test_an_address_is_compared_without_the_day_of_the_load() -> None:
+    """Another street is a change, whatever else of the entry changes with the run."""
+    parent = "contact_info.address[0]"
+    row = {
+        f"{parent}.address_type": "home",
+        f"{parent}.line1": "1 Elm",
+        f"{parent}.line5": "Loaded 2026-08-20",
+        f"{parent}.start_date": "2026-08-20",
+    }
+    volatile = frozenset({f"{parent}.line5", f"{parent}.start_date"})
+    new = merged(row, user(), volatile=volatile)
+    later = row | {f"{parent}.line5": "Loaded 2027-01-10", f"{parent}.start_date": "2027-01-10"}
+    assert merged(later, new.after, volatile=volatile).after is new.after
+    moved = merged(later | {f"{parent}.line1": "2 Oak"}, new.after, volatile=volatile)
+    assert {(change.path, change.new) for change in moved.changes} == {
+        ("contact_info.address[home]", "2 Oak"),
+        ("contact_info.address[home].line5", "Loaded 2027-01-10"),
+    }
 
 
 def test_sticky_fields_are_overridden_only_where_the_mapping_says_so() -> None:
