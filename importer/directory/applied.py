@@ -36,7 +36,7 @@ def take_over(ledger: Ledger, folder: Path) -> int:
         for answered, time in ledger.connection.execute(query):
             mirror.put_within([User.from_json(answered)], datetime.fromisoformat(time))
             taken += 1
-    query = "SELECT primary_id FROM steps WHERE act = 'delete' AND state = 'applied'"
+    query = "SELECT primary_id FROM steps WHERE act = 'delete' AND state IN ('applied', 'already')"
     with Mirror.open(path) as mirror:
         for (primary_id,) in ledger.connection.execute(query):
             mirror.remove(primary_id)

@@ -32,7 +32,8 @@ CREATE TABLE problems (
 ) STRICT;
 CREATE INDEX problems_by_row ON problems (row);
 -- What is planned for a ready row, and how far it has come:
--- planned -> intent -> applied | refused | held | unknown; unknown -> applied | planned | held
+-- planned -> intent -> applied | refused | held | unknown; unknown -> applied | planned | held;
+-- planned -> already | held
 CREATE TABLE steps (
   row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, act TEXT NOT NULL,
   primary_id TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,

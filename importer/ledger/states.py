@@ -10,12 +10,14 @@ from importer.model.plan import Act, Result
 class State(StrEnum):
     """How far a planned create, update or delete has come.
 
-    planned → intent → applied | refused | held | unknown; unknown → applied | planned | held
+    planned → intent → applied | refused | held | unknown; unknown → applied | planned | held;
+    planned → already | held
     """
 
     PLANNED = "planned"
     INTENT = "intent"  # durable before a byte is sent
     APPLIED = "applied"
+    ALREADY = "already"  # Alma had it so when its turn came; nothing was sent
     REFUSED = "refused"
     HELD = "held"
     UNKNOWN = "unknown"
@@ -36,6 +38,9 @@ RESULTS: dict[tuple[Act, State], Result] = {
         (State.HELD, Result.HELD),
         (State.UNKNOWN, Result.UNKNOWN),
     )
+} | {
+    (Act.UPDATE, State.ALREADY): Result.WAS_SO,
+    (Act.DELETE, State.ALREADY): Result.WAS_GONE,
 }
 
 SENT = "act IN ('create', 'update', 'delete')"

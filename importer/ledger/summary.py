@@ -38,8 +38,12 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         counts |= {
             result.value: results.get(result, 0)
             for result in Result
-            if undoes or result is not Result.DELETED
+            if undoes or result not in {Result.DELETED, Result.WAS_GONE}
         }
+        # the published totals say what is in Alma now, whoever wrote it
+        counts[Result.UPDATED] += counts[Result.WAS_SO]
+        if undoes:
+            counts[Result.DELETED] += counts[Result.WAS_GONE]
         if results.get(Result.REFUSED):
             codes.add(Exit.REFUSED)
         if results.get(Result.HELD):

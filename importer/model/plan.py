@@ -41,6 +41,8 @@ class Result(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     DELETED = "deleted"
+    WAS_SO = "was_so"  # an update that Alma had already when its turn came: nothing was sent
+    WAS_GONE = "was_gone"  # a delete of a user who was gone already
     REFUSED = "refused"  # by Alma
     HELD = "held"  # for review: somebody changed the record since the plan
     UNKNOWN = "unknown"  # the answer is lost; Alma is asked at the next start

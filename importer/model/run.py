@@ -101,7 +101,9 @@ class Summary(Kept):
 
     `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
     unchanged + left_alone`; after an apply `create + update = created + updated + refused + held
-    + unknown + not_sent`. `delete` and `deleted` are counted with them, in an undo alone.
+    + unknown + not_sent`. `delete` and `deleted` are counted with them, in an undo alone. `was_so`
+    of those that are `updated`, and `was_gone` of those that are `deleted`, were so already when
+    their turn came: nothing was sent for them.
     `warnings` and `repaired` count problems of these severities.
     """
 
@@ -125,6 +127,8 @@ class Summary(Kept):
     created: int | None = None
     updated: int | None = None
     deleted: int | None = None
+    was_so: int | None = None
+    was_gone: int | None = None
     refused: int | None = None
     held: int | None = None
     unknown: int | None = None

@@ -65,7 +65,7 @@ def _closed(life: RowLife, *, decided: bool) -> str:
         case None | Result.NOT_SENT:
             pass
         case _:
-            return "was sent already; it cannot be decided any more"
+            return "is done already; it cannot be decided any more"
     if life.fate is Fate.REVIEW or (decided and life.fate in {Fate.READY, Fate.REJECTED}):
         return ""
     if life.fate is Fate.REJECTED:

@@ -21,9 +21,11 @@ MOST_ROWS = 200
 
 _ORDER = (
     Result.REFUSED, Result.HELD, Result.UNKNOWN, Result.NOT_SENT, Result.CREATED, Result.UPDATED,
-    Result.DELETED,
+    Result.DELETED, Result.WAS_SO, Result.WAS_GONE,
 )  # fmt: skip
 """What asks for attention comes first."""
+
+_DONE = frozenset(_ORDER[_ORDER.index(Result.CREATED) :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,9 @@ class Outcome:
         return self.result in {Result.REFUSED, Result.HELD}
 
     @property
-    def written(self) -> bool:
+    def done(self) -> bool:
         """Is it what was planned?"""
-        return self.result in {Result.CREATED, Result.UPDATED, Result.DELETED}
+        return self.result in _DONE
 
 
 @dataclass(slots=True)

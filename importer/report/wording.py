@@ -32,6 +32,8 @@ RESULTS: dict[Result, str] = {
     Result.CREATED: "created",
     Result.UPDATED: "updated",
     Result.DELETED: "deleted",
+    Result.WAS_SO: "already so in Alma",
+    Result.WAS_GONE: "already gone from Alma",
     Result.REFUSED: "refused by Alma",
     Result.HELD: "held",
     Result.UNKNOWN: "outcome not known yet",
@@ -164,12 +166,21 @@ def tallies(summary: Summary) -> tuple[Tally, ...]:
     ends += [
         (fate, words) for fate, words in FATES.items() if fate is not Fate.READY or not planned
     ]
-    counts = summary.model_dump()
+    counts = summary.model_dump() | _written(summary)
     return tuple(
         Tally(words, counts[end.value], _TONES.get(end, "quiet"))
         for end, words in ends
         if counts[end.value]
     )
+
+
+def _written(summary: Summary) -> dict[str, int]:
+    """What was sent and is in Alma now, by result: without what was so already."""
+    return {
+        Result.CREATED: summary.created or 0,
+        Result.UPDATED: (summary.updated or 0) - (summary.was_so or 0),
+        Result.DELETED: (summary.deleted or 0) - (summary.was_gone or 0),
+    }
 
 
 def headline(summary: Summary) -> str:
@@ -213,15 +224,17 @@ def _ready(summary: Summary) -> str:
 
 
 def _applied(summary: Summary) -> tuple[str, ...]:
-    created, updated, deleted = summary.created or 0, summary.updated or 0, summary.deleted or 0
-    written = created + updated + deleted
-    done = _listed((created, "created"), (updated, "updated"), (deleted, "deleted"))
+    by_result = _written(summary)
+    written = sum(by_result.values())
+    done = _listed(*((count, RESULTS[Result(result)]) for result, count in by_result.items()))
     verb = "was" if written == 1 else "were"
     return (
         f"{number(written)} of {rows(summary.rows)} {verb} written to Alma: {done}"
         if written
         else "Nothing was written to Alma",
         _listed(
+            (summary.was_so or 0, RESULTS[Result.WAS_SO]),
+            (summary.was_gone or 0, RESULTS[Result.WAS_GONE]),
             (summary.refused or 0, "refused by Alma"),
             (summary.held or 0, "held"),
             (summary.unknown or 0, "with an outcome that is not known yet"),
@@ -249,14 +262,15 @@ def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") 
         verb = "check" if facts.command == "check" else "plan"
         why = f"Correct the marked cells in {rejects}, save it, and {verb} those rows again:"
         step = NextStep(why, command(verb, str(PurePath(run, rejects)), "-m", facts.mapping.shown))
-    elif summary.created is not None:
+    elif summary.created is not None and any(_written(summary).values()):
         why = "Everything is done. If it was wrong, plan the way back:"
         step = NextStep(why, command("undo", run))
     elif facts.command == "check" and summary.ready:
         why = "Compare with Alma; nothing is written yet:"
         step = NextStep(why, command("plan", facts.roster.shown, "-m", facts.mapping.shown))
     else:
-        step = NextStep("There is nothing to send.")
+        applied = summary.created is not None
+        step = NextStep("Everything is done." if applied else "There is nothing to send.")
     return step
 
 

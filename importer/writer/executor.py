@@ -186,7 +186,7 @@ class Executor:
         if body is None:
             return self._hold(step, findings.changed(self.origin(step.row)))
         if body == current:
-            return self._settle(step, State.APPLIED, "was so already", answered=current)
+            return self._already(step, "was so already", current)
         self.journal.intend(step.row, current, body)
         try:
             answered = await self.alma.update_user(step.primary_id, body, step.override)
@@ -198,7 +198,7 @@ class Executor:
     async def _delete(self, step: Pending) -> State:
         current = await self.alma.get_user(step.primary_id, expand=EVERYTHING)
         if current is None or not is_of(step, current):
-            return self._settle(step, State.APPLIED, "was gone already")
+            return self._already(step, "was gone already")
         if has := unfinished(current):
             return self._hold(step, findings.in_use(self.origin(step.row), has))
         planned = step.before or step.after
@@ -272,6 +272,11 @@ class Executor:
     ) -> State:
         problems = [findings.kept(self.origin(step.row), path) for path in kept]
         return self._settle(step, State.APPLIED, detail, answered=answered, problems=problems)
+
+    def _already(self, step: Pending, detail: str, current: User | None = None) -> State:
+        """Nothing is left to send. Where an attempt was made before, it may have been ours."""
+        state = State.APPLIED if step.attempts else State.ALREADY
+        return self._settle(step, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
         problems = [findings.refused(self.origin(step.row), refusal)]

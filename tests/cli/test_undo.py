@@ -102,3 +102,22 @@ def test_nothing_to_undo(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """A plan that was not applied has no way back."""
     typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "first")
     assert typed("undo", "first").exit == Exit.USAGE
+
+
+def test_what_was_so_already_is_not_said_to_be_written(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Of two plans of one change the second sends nothing, says so, and leaves nothing to undo."""
+    load(typed, write(folder, ANA), "first")
+    changed = write(folder, ANAS_CHANGE)
+    for run in ("one", "two"):
+        typed("plan", changed, "-m", "small.yaml", "-o", run)
+    allow = ("--allow", "many-changes", "--json")
+    assert typed("apply", "one", *allow).summary["was_so"] == 0
+    applied = typed("apply", "two", *allow)
+    assert (applied.summary["updated"], applied.summary["was_so"]) == (1, 1)
+    told = typed("report", "two").err
+    assert "Nothing was written" in told
+    assert "importer undo" not in told
+    undone = typed("undo", "two", "-o", "back", "--json").summary
+    assert (undone["update"], undone["left_alone"]) == (0, 1)

@@ -235,11 +235,11 @@ def planned(command: Literal["plan", "undo"] = "plan") -> Run:
 
 
 def applied() -> Run:
-    """An apply with every result: created, refused, not sent, unknown, updated, held."""
+    """An apply: created, refused, not sent, unknown, updated, held, and so already."""
     run = planned()
     run.states = {
         2: State.APPLIED, 3: State.REFUSED, 4: State.PLANNED, 5: State.UNKNOWN,
-        6: State.APPLIED, 7: State.HELD, 8: State.INTENT, 9: State.APPLIED,
+        6: State.APPLIED, 7: State.HELD, 8: State.INTENT, 9: State.ALREADY,
     }  # fmt: skip
     run.later += [
         Problem.of(Code.REFUSED_BY_ALMA, at(3), "Alma says: user group COMM is not enabled"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from importer.ledger.states import State
 from importer.ledger.summary import summarise
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Summary
@@ -63,8 +64,25 @@ def test_headline_is_right_at_the_edges(counts: dict[str, int], told: str) -> No
 
 def test_headline_of_an_apply_says_what_was_written(keep: Keep) -> None:
     """After an apply the headline counts what is in Alma and what is not."""
-    told = headline(summarise(keep(building.applied())))
-    assert told.startswith("3 of 19 rows were written to Alma: 1 created, 2 updated. ")
+    counted = summarise(keep(building.applied()))
+    told = headline(counted)
+    assert told.startswith("2 of 19 rows were written to Alma: 1 created, 1 updated. ")
+    assert "1 already so in Alma" in told
+    assert (counted.updated, counted.was_so) == (2, 1)
+    assert counted.adds_up()
+
+
+def test_where_nothing_had_to_be_sent_there_is_nothing_to_undo(keep: Keep) -> None:
+    """What was so already is not called written, and no way back is offered."""
+    run = building.planned()
+    run.steps = run.steps[4:]
+    run.states = dict.fromkeys((6, 7, 8, 9), State.ALREADY)
+    run.problems, run.cells = [], {}
+    run.fates = dict.fromkeys(range(6, 12), Fate.READY)
+    ledger = keep(run)
+    counted = summarise(ledger)
+    assert headline(counted) == "Nothing was written to Alma. 4 already so in Alma."
+    assert next_step(counted, ledger.facts).command == ""
 
 
 @pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])

@@ -237,7 +237,7 @@ def test_an_update_that_is_there_already_is_not_sent(desk: Desk) -> None:
     desk.back("PATCH", f"/users/{before.primary_id}", '{"last_name": "Vega"}')
     changed = desk.user(before.primary_id)
     assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
+    assert desk.states() == {2: State.ALREADY}
     assert desk.user(before.primary_id) == changed
 
 
