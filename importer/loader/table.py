@@ -125,20 +125,22 @@ def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> Made:
     """The chunk that these rows are; the block is cleaned in its place."""
     block = rows.block[: len(shape.places)]
     spots = _clean(block, rows)
+    marks: list[str] = [] if shape.row_column is None else rows.block[shape.row_column].tolist()
+    spots += _still_uneven(marks)
     # a row whose only text stands behind the headings is neither blank nor a total
     too_long = {spot.row for spot in spots if spot.code is Code.ROW_TOO_LONG}
+    # nor is a total what was rejected before
+    people = too_long | {row for row, text in enumerate(marks) if read_row(text)[0]}
     blank = [row for row in _blank(block).tolist() if row not in too_long]
     end = len(rows.numbers)
     while rows.last and end and blank and blank[-1] == end - 1:
         end = blank.pop()
     numbers = rows.numbers[:end]
     hidden = _hidden(numbers, rows.hidden).difference(blank)
-    if numbering is not None and shape.row_column is not None:
-        marks = rows.block[shape.row_column][:end].tolist()
-        numbers = numbering.apply(marks)
-        spots += _still_uneven(marks)
+    if numbering is not None:
+        numbers = numbering.apply(marks[:end])
     kept = _without(range(end), hidden.union(blank))
-    left_out, footers = _left_out(rows, block, kept, too_long)
+    left_out, footers = _left_out(rows, block, kept, people)
     kept = _without(kept, left_out.keys())
     problems = [
         Problem.of(Code.ROW_LEFT_OUT, shape.source.origin(numbers[position]), message)

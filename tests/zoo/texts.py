@@ -367,6 +367,23 @@ TEXTS = [
         blank=(20,),
     ),
     Specimen(
+        "rejects.csv",
+        "rejected rows with next to nothing in them, fed back",
+        csv(
+            "ID,Name,Email,Row,Result,Why,What to do\n1,A,a@example.org,4,rejected,w,d\n"
+            ",,,5 too long,rejected,w,d\n,,,6,rejected,w,d\n"
+            "Total: 2,,,7 too short,rejected,w,d\nSigned,,,8,rejected,w,d\n"
+        ),
+        rows={
+            4: ("1", "A", "a@example.org"),
+            5: ("", "", ""),
+            7: ("Total: 2", "", ""),
+            8: ("Signed", "", ""),
+        },
+        blank=(6,),
+        problems=_problems((5, "", "row-too-long"), (7, "", "row-too-short")),
+    ),
+    Specimen(
         "a.csv",
         "words that are no missing values",
         csv("ID,Name\nNA,None\nnull,N/A\nTRUE,nan\n"),
