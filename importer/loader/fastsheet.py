@@ -72,6 +72,11 @@ class FastRows:
         # values repeat; what never does must not be kept by the million
         self._shown = lru_cache(65_536)(self._show)
 
+    @property
+    def looked_up(self) -> int:
+        """How many values it had to look at one by one so far."""
+        return self._shown.cache_info().misses
+
     def read(self, piece: bytes, after: int) -> Content | None:
         """What these rows hold, which come after that row; None where they are not plain."""
         found = tags.find(piece)

@@ -16,3 +16,12 @@ TAGS = 10_000_000
 
 ELEMENT_BYTES = 8 * 1024 * 1024
 """Bytes of XML that a row may have, or a text that cells share."""
+
+VALUES = 1_500_000
+"""Different numbers, dates and the like that a sheet may have, whole numbers apart."""
+
+ODDITIES = 500_000
+"""Cells of a workbook that something may be said about."""
+
+PACKED = 100 * 1024 * 1024
+"""Bytes that the file of a workbook may have."""

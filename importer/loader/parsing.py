@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
@@ -73,6 +74,7 @@ def feed(parser: expat.XMLParserType, blocks: Iterable[bytes]) -> None:
         raise SheetError from error
 
 
+@lru_cache(256)
 def local(name: str) -> str:
     """The name of an element without its prefix."""
     return name.rpartition(":")[2]

@@ -65,8 +65,10 @@ def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRost
         raise damaged(path) from None
     except TooLargeError:
         msg = (
-            f"{path.name} holds more than a workbook may have, which is {CELLS:,} cells with text. "
-            "Save the rows of people as CSV UTF-8, which may be larger, and load that."
+            f"{path.name} holds more than can be read of a workbook: at most {CELLS:,} cells with "
+            "text, and fewer where they are long decimals, are numbers of more than 15 digits, or "
+            "are stored in an unusual way. Save the rows of people as CSV UTF-8, which may be "
+            "larger, and load that."
         )
         raise RosterError(msg) from None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from importer.loader.content import Content, joined
 from importer.loader.fastsheet import FastRows
-from importer.loader.limits import CELLS
+from importer.loader.limits import CELLS, ODDITIES, VALUES
 from importer.loader.parsing import Patience, SheetError, TooLargeError
 from importer.loader.pieces import pieces
 from importer.loader.sheetxml import read_sheet
@@ -42,7 +42,7 @@ def _parts(
 ) -> Iterator[Content]:
     """The rows that stand there, some hundreds of them at a time."""
     fast, patience = FastRows(strings, styles), Patience()
-    row = cells = 0
+    row = cells = odd = 0
     for piece in pieces(whole, start, end, _ROW):
         part = fast.read(piece, row)
         if part is None:
@@ -50,6 +50,7 @@ def _parts(
             part = read_sheet([_BEGIN, piece, _END], strings, styles, after=row)
         row = part.last_row
         cells += len(part.texts)
-        if cells > CELLS:
+        odd += len(part.oddities)
+        if cells > CELLS or odd > ODDITIES or fast.looked_up > VALUES:
             raise TooLargeError
         yield part

@@ -128,14 +128,11 @@ class _Reader:
         if row != self._row or column <= self._column:
             raise SheetError
         self._column = column
-        cell = Cell(
-            row,
-            column,
-            self._cell.get("t", "n"),
-            style_number(self._cell.get("s", "0")),
-            "".join(self._text),
-            self._formula,
-        )
+        kind, raw = self._cell.get("t", "n"), "".join(self._text)
+        if not raw and not self._formula and kind != "e":
+            return  # a cell that is only formatted
+        style = style_number(self._cell.get("s", "0"))
+        cell = Cell(row, column, kind, style, raw, self._formula)
         text, code = shown(cell, self._strings, self._styles)
         if self._formula:
             self.content.formulas.add(column)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from importer.errors import RosterError
+from importer.loader.limits import PACKED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,8 @@ def identify(path: Path) -> Kind:
     if not head.strip(b"\0\r\n\t "):
         msg = f"{path.name} is empty. Look whether the export or the copy was complete."
         raise RosterError(msg)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", _OLE)) and path.stat().st_size > PACKED:
+        raise unsafe(path, f"its file has more than {PACKED // 2**20} MB")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(path)
     if head.startswith(_OLE):

@@ -10,7 +10,9 @@ import numpy as np
 from importer.errors import RosterError
 from importer.loader import heading, hiding, table
 from importer.loader.cells import FORMULA_ERROR
+from importer.loader.limits import ODDITIES
 from importer.loader.numbering import Numbering
+from importer.loader.parsing import TooLargeError
 from importer.loader.saying import counted
 from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 WIDEST = 1_000
 """Columns with text beyond which a sheet is no roster."""
 
-LARGEST = 40_000_000
+LARGEST = 20_000_000
 """Cells, empty ones included, that a roster may span."""
 
 _MESSAGES = {
@@ -204,7 +206,14 @@ def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape,
         # the columns that a rejects file adds are nobody's cells
         if 0 <= positions[oddity.column] < len(shape.places)
     ]
-    return shape, Rows(range(top + 1, last + 1), block, spots), last
+    return shape, Rows(range(top + 1, last + 1), block, spots, _look), last
+
+
+def _look(_: int, texts: Sequence[str], __: str, spots: list[Spot]) -> Sequence[str]:
+    """The column as it is, unless too much was said about those before it."""
+    if len(spots) > ODDITIES:
+        raise TooLargeError
+    return texts
 
 
 def _message(code: Code, text: str) -> str:

@@ -84,10 +84,20 @@ def test_a_workbook_that_changes_while_it_is_read_is_refused(
         read(path, LAYOUT)
 
 
+LONG = (
+    '<row r="9">'
+    + "".join(f'<c r="{letter}9"><v>{at}.5e20</v></c>' for at, letter in enumerate("ABCDE", 1))
+    + "</row></sheetData>"
+)
+"""More numbers of too many digits, none like another, than the limit of the test."""
+
+
 @pytest.mark.parametrize(
     ("limit", "change"),
     [
         ("sheet.CELLS", ("", "")),
+        ("sheet.ODDITIES", ("</sheetData>", LONG)),
+        ("sheet.VALUES", ("</sheetData>", LONG)),
         ("parsing.TAGS", ("<c ", "<c  ")),
         ("pieces.ELEMENT_BYTES", ("", "")),
         ("sheetxml.CELLS", ("sheetData", "x:sheetData")),
@@ -102,7 +112,16 @@ def test_more_than_a_roster_has_is_refused(
     write_xlsx(path, {"R": sheet_xml(TWO).replace(*change)})
     monkeypatch.setattr("importer.loader.pieces.PIECE", 10)
     monkeypatch.setattr(f"importer.loader.{limit}", 3)
-    with pytest.raises(RosterError, match="holds more than a workbook may have"):
+    with pytest.raises(RosterError, match="holds more than can be read"):
+        read(path, LAYOUT)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook's file is in memory while it is read, so its size has a limit."""
+    path = tmp_path / "a.xlsx"
+    write_xlsx(path, {"R": sheet_xml(TWO)})
+    monkeypatch.setattr("importer.loader.sniff.PACKED", 3)
+    with pytest.raises(RosterError, match="is refused for safety"):
         read(path, LAYOUT)
 
 
