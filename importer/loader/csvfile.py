@@ -130,8 +130,8 @@ class CsvRoster:
         first, last, footers = True, False, 0
         while not last:
             with paused():
-                batch = held + list(islice(records, CHUNK))
-                last = len(batch) - len(held) < CHUNK
+                batch, last = csvrows.take(records, CHUNK)
+                batch[:0] = held
                 kept = self.shape.kept[: len(self.places)]
                 cut = len(batch) if last else csvrows.end_of_people(batch, kept, first=first)
                 held = batch[cut:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from importer.loader import leftout
@@ -12,6 +13,25 @@ from importer.model.catalogue import Code, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+SPREAD = 1_000_000
+"""Cells of a chunk."""
+
+_TOGETHER = 100  # records between two looks at how many cells there are
+
+
+def take(records: Iterator[list[str]], most: int) -> tuple[list[list[str]], bool]:
+    """Up to so many records, fewer where they are wide, and whether these are the last."""
+    taken: list[list[str]] = []
+    cells = 0
+    while len(taken) < most and cells < SPREAD:
+        wanted = min(_TOGETHER, most - len(taken))
+        part = list(islice(records, wanted))
+        taken += part
+        cells += sum(map(len, part))
+        if len(part) < wanted:
+            return taken, True
+    return taken, False
 
 
 def end_of_people(batch: list[list[str]], kept: Sequence[int], *, first: bool) -> int:

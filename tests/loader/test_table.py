@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.loader import csvfile
+from importer.loader import csvfile, csvrows
 from importer.loader.csvfile import CHUNK
 from importer.loader.numbering import Numbering
 from importer.loader.read import read
@@ -48,6 +48,15 @@ def test_totals_are_found_on_the_border_of_a_chunk(before: int, tmp_path: Path) 
     assert [row for chunk in chunks for row in chunk.left_out] == [before + 2, before + 4]
     assert [row for chunk in chunks for row in chunk.blank] == [before + 3]
     assert [notice.code for notice in roster.notices] == [Code.READ_WITH_NOTICE]
+
+
+def test_wide_rows_make_short_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk holds so many cells, however wide its rows are, and no row is lost by it."""
+    monkeypatch.setattr(csvrows, "SPREAD", 900)
+    path = tmp_path / "a.csv"
+    path.write_text("ID,Name,Email\n" + PERSON * 1_000, "utf-8")
+    chunks = list(read(path, LAYOUT).chunks())
+    assert [len(chunk.frame) for chunk in chunks] == [300, 300, 300, 100]
 
 
 def test_a_short_row_in_the_middle_stays_also_beside_a_border(tmp_path: Path) -> None:

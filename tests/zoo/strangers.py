@@ -113,7 +113,7 @@ DOCTYPES = {
 DECLARES = "it declares a document type"
 ENTITY_ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>&d;</t></is></c></row>'
 DAMAGED = "is damaged or was not copied"
-ENDLESS = "holds more than a workbook may have"
+ENDLESS = "holds more than can be read"
 LOCKED = "protected by a password"
 UNSAFE = "is refused for safety"
 
