@@ -12,6 +12,7 @@ from importer.mapper.batch import RunVariables
 from importer.mapper.chain import Chain, Step
 from importer.mapper.compiled import Compiled, Undeclared, Use
 from importer.mapper.dates import ORDER_WORDS, Order, Style
+from importer.mapper.giving import given_codes, takes_cells
 from importer.mapper.headings import Column, HeadingError, Headings
 from importer.mapper.lines import Group, IdColumn, Line
 from importer.mapper.template import Cell, Template, heading_key
@@ -145,6 +146,11 @@ class _Compiler:
             rule.rule.override,
             self._id_rule(rule, bound),
             rule.volatile,
+            given={
+                code: self.mapping.place(steps)
+                for code, steps in given_codes(rule, self.mapping.tables).items()
+            },
+            free=takes_cells(rule),
         )
         required = "true" if rule.field.path in ALWAYS_REQUIRED else rule.rule.required
         return Line(

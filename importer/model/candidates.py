@@ -8,7 +8,8 @@ codes, and "" is blank. A column's label is the field's path, with the entry's n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made  # a target's `field` is another thing
 from typing import TYPE_CHECKING
 
 from importer.model.fields import Field
@@ -27,6 +28,8 @@ class Target:
 
     `places` is empty for a constant. `id_rule` is the `ids:` rule of the column that feeds it.
     `volatile`: a run variable, such as the day, is in it.
+    `given`: the codes that the mapping itself writes, constants and those of lookups, each with
+    its place in the mapping file. `free`: a cell's own text may come as well.
     """
 
     label: str
@@ -36,6 +39,8 @@ class Target:
     override: bool = False
     id_rule: IdRule | None = None
     volatile: bool = False
+    given: Mapping[str, str] = made(default_factory=dict)
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Entry:
     parent: str
     labels: tuple[str, ...]
     on_update: OnUpdate = OnUpdate.REPLACE
-    constants: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = made(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Candidates:
     scheme: Scheme
     rows: Sequence[int]
     columns: Mapping[str, list[str]]
-    unspoken: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    unspoken: Mapping[str, frozenset[int]] = made(default_factory=dict)
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -21,7 +21,7 @@ from importer.planner.decide import decide
 from importer.planner.drafts import drafts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
     from importer.alma.client import Alma
     from importer.alma.governor import Governor
@@ -61,11 +61,11 @@ async def plan(
         ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
         tally = Tally(ledger)
         steps: list[Step] = []
+        groups = _groups_given(material)
+        rows = _noting(_drafts(material, ready), groups)
         async with looking(order, alma, institution, note) as lookup:
             tell(0, len(ready))
-            async with aclosing(
-                _compare(material, ready, alma.governor, lookup, memory)
-            ) as planned:
+            async with aclosing(_compare(material, rows, alma.governor, lookup, memory)) as planned:
                 async for one in planned:
                     steps.append(one.step)
                     tally.add(one.warnings)
@@ -89,7 +89,7 @@ async def plan(
                     ),
                     "directory": lookup.as_of,
                     "rate": rate,
-                    "brakes": brakes(steps, material.mapping.brakes),
+                    "brakes": brakes(steps, material.mapping.brakes, groups),
                 }
             ),
         )
@@ -97,9 +97,13 @@ async def plan(
 
 
 async def _compare(
-    material: Material, ready: frozenset[int], governor: Governor, lookup: Lookup, memory: Memory
+    material: Material,
+    rows: Iterable[Draft],
+    governor: Governor,
+    lookup: Lookup,
+    memory: Memory,
 ) -> AsyncGenerator[Planned]:
-    """What is to be done about each ready row, as the answers come."""
+    """What is to be done about each of the rows, as the answers come."""
     match = material.mapping.match
     creates = match.new == "create" and match.look_alike != "ignore"
     failures = 0
@@ -112,7 +116,7 @@ async def _compare(
             raise UnavailableError(found.failed)
         return memory.recall(draft, found, decide(draft, found, match))
 
-    async with aclosing(spread(governor, _drafts(material, ready), one)) as answers:
+    async with aclosing(spread(governor, rows, one)) as answers:
         async for planned in answers:
             yield planned
 
@@ -120,6 +124,23 @@ async def _compare(
 def _drafts(material: Material, ready: frozenset[int]) -> Iterator[Draft]:
     for _, candidates in material.chunks():
         yield from drafts(candidates, ready)
+
+
+def _groups_given(material: Material) -> set[str]:
+    """The codes of user groups that the mapping gives, apart from those that the rows have.
+
+    Where groups come from the cells as they are, every group of the institution may be meant.
+    """
+    target = material.compiled.scheme.targets["user_group"]
+    known = material.codes.known(target.field.facts.table) if target.free else None
+    return {*target.given, *(known or ())}
+
+
+def _noting(rows: Iterable[Draft], groups: set[str]) -> Iterator[Draft]:
+    """The rows, whose user groups are added to those that the mapping gives."""
+    for draft in rows:
+        groups.add(draft.user_group)
+        yield draft
 
 
 def _sought(draft: Draft, *, by_name: bool) -> Sought:

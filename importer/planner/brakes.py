@@ -5,33 +5,31 @@ They look at matched users only; creating users is what a load is for.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from importer.model.brake import Brake
-from importer.model.plan import ChangeKind, Create, Unchanged, Update
+from importer.model.plan import ChangeKind, Unchanged, Update
 from importer.model.run import BrakeFinding
 from importer.planner.values import current
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from importer.model.plan import Step
     from importer.model.policy import BrakeLimit, Brakes
 
 
 def brakes(
-    steps: Iterable[Step], limits: Brakes, groups: frozenset[str] = frozenset()
+    steps: Iterable[Step], limits: Brakes, groups: Collection[str]
 ) -> tuple[BrakeFinding, ...]:
     """The brakes that hold for a plan; the steps are read once.
 
-    `groups` are the user groups that the mapping can give. Where it is empty, they are taken from
-    the records that the plan would leave behind. A user who stays as he is concerns no brake.
+    `groups` are the codes of the user groups that the mapping gives; a user of another one who
+    keeps his group is as the mapping wants it. A user who stays as he is concerns no brake.
     """
     changed = matched = 0
-    removals = renames = 0
-    before: Counter[str] = Counter()
-    given = set(groups)
+    removals = renames = foreign = 0
+    given = frozenset(group.casefold() for group in ("", *groups))
     for step in steps:
         match step:
             case Update():
@@ -41,17 +39,13 @@ def brakes(
                     change.path == "last_name" and change.kind is not ChangeKind.ADD
                     for change in step.changes
                 )
-                before[current(step.before, "user_group")] += 1
-                if not groups:
-                    given.add(current(step.after, "user_group"))
+                before, after = (current(u, "user_group") for u in (step.before, step.after))
+                foreign += before != after and before.casefold() not in given
             case Unchanged():
                 matched += 1
-            case Create() if not groups:
-                given.add(current(step.user, "user_group"))
             case _:
                 pass
     matched += changed
-    foreign = sum(count for group, count in before.items() if group and group not in given)
     found = (
         _finding(Brake.MANY_CHANGES, limits.many_changes, changed, matched, "would change"),
         _finding(Brake.REMOVALS, limits.removals, removals, matched, "would lose a list entry"),
@@ -61,7 +55,7 @@ def brakes(
             limits.foreign_group,
             foreign,
             matched,
-            "are in a user group that the mapping does not give",
+            "would leave a user group that the mapping does not give",
         ),
     )
     return tuple(finding for finding in found if finding is not None)

@@ -1,0 +1,51 @@
+"""The brake for foreign groups, from a mapping, a roster and what Alma holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, HEAD, MAPPING, write
+
+LOOKUP = "\nlookups:\n  groups: {Community: COMM, Friend: FRIEND}\n"
+RULES = {
+    "lookup": "user_group: {from: <Group>, lookup: groups}",
+    "constant": "user_group: FRIEND",
+    "column": "user_group: <Group>",
+    "kept": "user_group: {from: <Group>, on_update: keep}",
+}
+TABLES = {"tables": {"UserGroups": {"COMM": "Community", "FRIEND": "Friend"}}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "group", "tables", "brakes"),
+    [
+        ("lookup", "Friend", False, []),
+        ("constant", "", False, ["foreign-group"]),
+        ("column", "FRIEND", False, ["foreign-group"]),
+        ("column", "FRIEND", True, []),
+        ("kept", "FRIEND", False, []),
+    ],
+)
+def test_a_group_that_the_mapping_gives_is_not_foreign(
+    rule: str, group: str, tables: bool, brakes: list[str],  # noqa: FBT001
+    folder: Path, typed: Type, sandbox: Sandbox,
+) -> None:  # fmt: skip
+    """One patron of the community, next semester in another group or with another name."""
+    roster = write(folder, ANA)
+    assert typed("plan", roster, "-m", "small.yaml", "-o", "first").exit == Exit.DONE
+    assert typed("apply", "first").exit == Exit.DONE
+    text = MAPPING.replace("  foreign_group: {percent: 100, count: 100}\n", "")
+    text = text.replace("user_group: <Group>", RULES[rule])
+    (folder / "next.yaml").write_text(text + (LOOKUP if rule == "lookup" else ""), "utf-8")
+    if tables:
+        (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
+    person = dict(zip(HEAD, ANA, strict=True)) | {"Group": group, "Last": "Novak"}
+    roster.write_text(f"{','.join(HEAD)}\n{','.join(person.values())}\n", "utf-8")
+    planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json")
+    assert (planned.summary["update"], planned.summary["brakes"]) == (1, brakes)
+    assert typed("apply", "second").exit == (Exit.BRAKE if brakes else Exit.DONE)
