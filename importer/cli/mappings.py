@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from importer.cli.load import Codes, VisibleOnly
-from importer.cli.output import Json, ShowValues, now, printable, say
+from importer.cli.output import Json, ShowValues, now, say, write, write_json
 from importer.errors import Exit, RosterError, UsageError
-
-if TYPE_CHECKING:
-    from importer.mapper.document import Mapping
-    from importer.pipeline.trying import ColumnMatch, SampleRecord, Trial
 
 mapping = typer.Typer(help="Start, check and explain a mapping.", no_args_is_help=True)
 
@@ -71,26 +65,26 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Say what is wrong with a mapping, what is to do, and what is worth a second look."""
+    from importer.cli.codes import saved_codes
+    from importer.cli.trial import Findings, tell_findings, tell_trial, trial_for_machines
     from importer.mapper.document import load
     from importer.mapper.lint import remarks, to_do
+    from importer.pipeline.trying import try_out, wrong_codes
 
-    document = load(file)
-    left, worth = to_do(document), remarks(document)
+    document, tables = load(file), saved_codes(codes)
+    findings = Findings(
+        to_do(document), wrong_codes(document, tables), remarks(document), bool(tables.tables)
+    )
     if not as_json:
-        _tell_findings(document, left, worth)
-    trial: Trial | None = None
-    if roster is not None:
-        from importer.cli.codes import saved_codes
-        from importer.pipeline.trying import try_out
-
-        trial = try_out(file, roster, saved_codes(codes), now().date())
+        tell_findings(document, findings)
+    trial = try_out(file, roster, tables, now().date()) if roster is not None else None
     if as_json:
-        told: dict[str, object] = {"mapping": document.name, "to_do": left, "remarks": worth}
+        told = {"mapping": document.name, **findings.for_machines()}
         if trial is not None:
-            told |= _trial_for_machines(trial, show_values=show_values)
-        _write_json({**told, "exit": int(Exit.DONE)})
+            told |= trial_for_machines(trial, show_values=show_values)
+        write_json({**told, "exit": int(Exit.DONE)})
     elif trial is not None:
-        _tell_trial(trial, show_values=show_values)
+        tell_trial(trial, show_values=show_values)
     return Exit.DONE
 
 
@@ -103,7 +97,7 @@ def show(file: MappingFile, as_json: Json = False) -> int:
     document = load(file)
     fields = explain(document)
     if as_json:
-        _write_json(
+        write_json(
             {
                 "mapping": document.name,
                 "title": document.title,
@@ -114,9 +108,9 @@ def show(file: MappingFile, as_json: Json = False) -> int:
             }
         )
         return Exit.DONE
-    _write(document.title, *about(document), "")
+    write(document.title, *about(document), "")
     width = max((len(one.field) for one in fields), default=0)
-    _write(*(f"{one.field:{width}}  {one.sentence}" for one in fields))
+    write(*(f"{one.field:{width}}  {one.sentence}" for one in fields))
     return Exit.DONE
 
 
@@ -140,7 +134,7 @@ def template(
     blank = write_blank(load(file), saved_codes(codes), output)
     if as_json:
         columns = [{"heading": one.heading, "required": one.required} for one in blank.columns]
-        _write_json({"file": str(output), "version": blank.version, "columns": columns})
+        write_json({"file": str(output), "version": blank.version, "columns": columns})
     else:
         say(f"A blank roster with {len(blank.columns)} columns is in {output}.")
     return Exit.DONE
@@ -196,68 +190,3 @@ def _write_new(path: Path, text: str) -> None:
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror}."
         raise UsageError(msg) from None
-
-
-def _write(*lines: str) -> None:
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
-
-
-def _write_json(told: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
-
-
-def _tell_findings(document: Mapping, left: tuple[str, ...], worth: tuple[str, ...]) -> None:
-    for title, findings in (("To do", left), ("Worth a second look", worth)):
-        if findings:
-            _write(f"{title}:", *(f"  {finding}" for finding in findings), "")
-    verdict = "is right in itself, apart from what is to do" if left else "is right in itself"
-    _write(f"{document.path.name} {verdict}.")
-
-
-def _tell_trial(trial: Trial, *, show_values: bool) -> None:
-    _write("", "Columns:")
-    _write(*(f"  {column.place} → {_use(column, trial)}" for column in trial.columns))
-    if trial.sample is None:
-        _write("", "The roster has no row that the mapping takes.")
-        return
-    _write("", f"Row {trial.sample.row} becomes:")
-    shown = _shown(trial.sample, show_values=show_values)
-    fields = [(_counted(label), text) for label, text in shown]
-    width = max((len(label) for label, _ in fields), default=0)
-    _write(*(f"  {label:{width}}  {text}" for label, text in fields))
-    if not show_values:
-        _write("", "Values are masked; --show-values shows them.")
-
-
-def _use(column: ColumnMatch, trial: Trial) -> str:
-    if column.how:
-        how = "" if column.how == "exact" else f" ({column.how})"
-        labels = ", ".join(map(_counted, column.labels))
-        return f"{labels or 'tells which rows are meant'}{how}"
-    if any(column.place in notice.places for notice in trial.unused):
-        return "not used; map it, or name it under `unused`"
-    return "stays out" if column.place.heading.strip() else "has no heading"
-
-
-def _counted(label: str) -> str:
-    """A label with its entry counted from 1, as `mapping show` has it."""
-    return re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", label)
-
-
-def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:
-    from importer.report.masking import shown
-
-    return [(label, shown(label, text, show_values=show_values)) for label, text in sample.fields]
-
-
-def _trial_for_machines(trial: Trial, *, show_values: bool) -> dict[str, object]:
-    columns = [
-        {"letter": c.place.letter, "heading": c.place.heading, "fields": c.labels, "how": c.how}
-        for c in trial.columns
-    ]
-    unused = [place.heading for notice in trial.unused for place in notice.places]
-    sample: dict[str, object] | None = None
-    if trial.sample is not None:
-        fields = dict(_shown(trial.sample, show_values=show_values))
-        sample = {"row": trial.sample.row, "fields": fields}
-    return {"columns": columns, "unused": unused, "sample": sample}

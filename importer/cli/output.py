@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import socket
 import sys
@@ -31,6 +32,16 @@ def printable(text: str) -> str:
 def say(text: str = "") -> None:
     """Prose goes to stderr: stdout is for what a machine may read."""
     sys.stderr.write(printable(text) + "\n")
+
+
+def write(*lines: str) -> None:
+    """What was asked for goes to stdout, line by line."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def write_json(told: dict[str, object]) -> None:
+    """The same for machines."""
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
 
 
 def now() -> datetime:

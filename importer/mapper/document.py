@@ -97,11 +97,15 @@ class Mapping:
         return any(rule.field.path == "password" for rule in self.scalars)
 
     @property
+    def rules(self) -> tuple[FieldRule, ...]:
+        """Every rule: of the record's own fields, then of the entries."""
+        return (*self.scalars, *(rule for entry in self.entries for rule in entry.fields))
+
+    @property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
-        rules = (*self.scalars, *(rule for entry in self.entries for rule in entry.fields))
         found: list[str] = []
-        for rule in rules:
+        for rule in self.rules:
             found.extend(rule.cells)
             for step in record.chain(rule.rule):
                 found.extend(step.when)

@@ -19,7 +19,6 @@ from importer.model.policy import AccountType
 if TYPE_CHECKING:
     from importer.mapper.document import Mapping
     from importer.mapper.grammar import Rule
-    from importer.mapper.record import FieldRule
 
 
 def lint(mapping: Mapping) -> tuple[str, ...]:
@@ -38,15 +37,9 @@ def remarks(mapping: Mapping) -> tuple[str, ...]:
     return in_order(mapping.tree, [finding for check in CHECKS for finding in check(mapping)])
 
 
-def _rules(mapping: Mapping) -> Iterator[FieldRule]:
-    yield from mapping.scalars
-    for entry in mapping.entries:
-        yield from entry.fields
-
-
 def _to_do(mapping: Mapping) -> Iterator[Found]:
     """What `mapping new` has left to a person."""
-    for rule in _rules(mapping):
+    for rule in mapping.rules:
         if TO_CHOOSE in rule.cells:
             yield Found(rule.steps, "to do: write the heading of the column instead of `?`")
     for name, table in mapping.file.lookups.items():
@@ -58,7 +51,7 @@ def _to_do(mapping: Mapping) -> Iterator[Found]:
 
 def _unreachable(mapping: Mapping) -> Iterator[Found]:
     """A default behind what is never blank, or an alternative behind a constant."""
-    for rule in _rules(mapping):
+    for rule in mapping.rules:
         for steps, step in record.steps(rule):
             constants = [_never_blank(step, at) for at in range(len(step.source))]
             if any(constants[:-1]):
@@ -76,7 +69,7 @@ def _never_blank(step: Rule, at: int) -> bool:
 
 
 def _unused_lookups(mapping: Mapping) -> Iterator[Found]:
-    used = {step.lookup for rule in _rules(mapping) for step in record.chain(rule.rule)}
+    used = {step.lookup for rule in mapping.rules for step in record.chain(rule.rule)}
     same_id = mapping.file.duplicates.same_id
     weights = same_id.weights if isinstance(same_id, KeepHeaviest) else None
     for name in mapping.file.lookups:
@@ -98,7 +91,7 @@ def _unused_headings(mapping: Mapping) -> Iterator[Found]:
 
 
 def _unused_terms(mapping: Mapping) -> Iterator[Found]:
-    rules = (step for rule in _rules(mapping) for step in record.chain(rule.rule))
+    rules = (step for rule in mapping.rules for step in record.chain(rule.rule))
     if mapping.file.terms and not any(step.plus == periods.END_OF_TERM for step in rules):
         yield Found(("terms",), "no rule says `plus: end of term`")
 
@@ -106,7 +99,7 @@ def _unused_terms(mapping: Mapping) -> Iterator[Found]:
 def _vain_overrides(mapping: Mapping) -> Iterator[Found]:
     """Alma protects some fields, and only of External users (contract 3.1)."""
     internal = mapping.account_type is AccountType.INTERNAL
-    for rule in _rules(mapping):
+    for rule in mapping.rules:
         if rule.rule.override and (internal or not (rule.field.facts.sticky or rule.field.parent)):
             whose = "of Internal users" if internal else "of this kind"
             yield Found((*rule.steps, "override"), f"has no effect: no field {whose} is protected")

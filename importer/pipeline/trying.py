@@ -1,4 +1,4 @@
-"""A mapping tried on a roster: what each column becomes, and one record, field by field."""
+"""A mapping tried: its own codes on Alma's tables, and its rules on a roster."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from importer.mapper.document import Mapping
     from importer.model.candidates import Candidates
     from importer.model.codes import CodeTables
     from importer.model.problem import Place, Problem
@@ -41,6 +42,22 @@ class Trial:
     columns: tuple[ColumnMatch, ...]
     unused: tuple[Problem, ...]
     sample: SampleRecord | None
+
+
+def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
+    """The codes that a mapping itself writes and that Alma does not take, by line."""
+    from importer.mapper.checks import Found
+    from importer.mapper.giving import given_codes
+    from importer.mapper.validating import in_order
+    from importer.validator.codes import wrong_in_mapping
+
+    found = [
+        Found(steps, wrong)
+        for rule in mapping.rules
+        for code, steps in given_codes(rule, mapping.tables).items()
+        if (wrong := wrong_in_mapping(code, rule.field, codes))
+    ]
+    return in_order(mapping.tree, found)
 
 
 def try_out(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Trial:

@@ -57,32 +57,63 @@ def _rows(field: Field, codes: CodeTables) -> Mapping[str, CodeRow] | None:
 def codes_in_table(table: Table) -> Iterator[Problem]:
     """Codes that Alma's table does not have, or has and does not accept."""
     for column in table.columns:
-        field = column.target.field
+        field, given = column.target.field, column.target.given
         rows = _rows(field, table.codes)
         if rows is None:
             continue
         unknown = [text for text in column.distinct if not (text in rows and rows[text].enabled)]
         suggest = len(unknown) <= _A_WRONG_COLUMN
-        found = {text: _unknown(text, field, rows, suggest=suggest) for text in unknown}
+        found: dict[str, Finding] = {}
+        for text in unknown:
+            likely = _likely(text, field, rows) if suggest else ""
+            place = given.get(text, "")
+            # what the mapping writes, or what is near to a code, is nobody's secret
+            shown = KNOWN if likely or place or text in rows else VALUE
+            found[text] = Finding(
+                Code.UNKNOWN_CODE,
+                f"{shown} {_wrong(text, field, rows)}",
+                _advice(likely, place),
+                reach=Reach.VALUE,
+            )
         yield from column.flagged(found)
 
 
-def _unknown(text: str, field: Field, rows: Mapping[str, CodeRow], *, suggest: bool) -> Finding:
+def wrong_in_mapping(code: str, field: Field, codes: CodeTables) -> str:
+    """What is wrong with a code that a mapping writes; blank if Alma takes it.
+
+    A code in wrong case is written as Alma has it, so it is not wrong.
+    """
+    rows = _rows(field, codes)
+    enabled = {row.code.casefold() for row in (rows or {}).values() if row.enabled}
+    if rows is None or code.casefold() in enabled:
+        return ""
+    likely = _likely(code, field, rows)
+    wrong = f"`{code}` {_wrong(code, field, rows)}"
+    return f"{wrong}; perhaps {likely} is meant" if likely else wrong
+
+
+def _wrong(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
+    """What is wrong with a text, to be told behind it."""
     whose = f"Alma's table {field.facts.table}" if field.facts.table else "what Alma takes here"
-    near = _near(text, field, rows) if suggest else ()
-    message = f"{KNOWN if near else VALUE} is not in {whose}"
-    if text in rows:
-        message = f"{KNOWN} is in {whose}, but it is disabled there"
-    if not near:
-        return Finding(Code.UNKNOWN_CODE, message)
+    return f"is in {whose}, but it is disabled there" if text in rows else f"is not in {whose}"
+
+
+def _advice(likely: str, place: str) -> str:
+    """What to do; blank for what the catalogue says. `place`: where the mapping has the code."""
+    if place:
+        todo = f"correct it in the mapping, {place}."
+    elif likely:
+        todo = "correct the cell, or add the value to the lookup."
+    else:
+        return ""
+    return f"Perhaps {likely} is meant: {todo}" if likely else todo[0].upper() + todo[1:]
+
+
+def _likely(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
+    """The codes that may be meant, with their descriptions; blank where none is near."""
+    near = _near(text, field, rows)
     names = [f"{row.code} ({row.description})" if row.description else row.code for row in near]
-    listed = " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
-    return Finding(
-        Code.UNKNOWN_CODE,
-        message,
-        f"Perhaps {listed} is meant: correct the cell, or add the value to the lookup.",
-        reach=Reach.VALUE,
-    )
+    return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def _near(text: str, field: Field, rows: Mapping[str, CodeRow]) -> tuple[CodeRow, ...]:
