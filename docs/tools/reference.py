@@ -143,6 +143,10 @@ def fields() -> Iterator[str]:
     yield "student system's load takes the field too. A length of `–` has no limit."
     yield ""
     yield f"Every record needs {', '.join(f'`{name}`' for name in ALWAYS_REQUIRED)}."
+    yield ""
+    yield "The tables are those that `importer codes fetch` reads, but for `Campuses`: Alma gives"
+    yield "no list of its campuses, so their codes are not checked, unless you [write them"
+    yield "down](files.md#code-tables)."
     for parent in ("", *LISTS):
         yield ""
         yield f"## {f'`{parent}`' if parent else 'The record itself'}"

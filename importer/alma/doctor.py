@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 CLOCK_TOLERANCE = 300
 """Seconds by which the two clocks may differ."""
 
-CODES_TOLERANCE = 30
-"""Days after which saved code tables count as old."""
-
 
 class State(StrEnum):
     """How a finding is to be taken."""
@@ -105,12 +102,12 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
     if institution and codes.institution and institution != codes.institution:
         sentence = f"The saved code tables are those of {codes.institution}, not {institution}."
         return Finding("code tables", State.BAD, sentence, advice)
-    if codes.fetched is None:
+    age = codes.age(today)
+    if age is None:
         sentence = "The saved code tables were written by hand."
         return Finding("code tables", State.OK, sentence)
-    age = (today - codes.fetched).days
     days = "today" if age == 0 else f"{age} day{'' if age == 1 else 's'} ago"
     sentence = f"The saved code tables were fetched {days}."
-    if age > CODES_TOLERANCE:
+    if codes.old(today):
         return Finding("code tables", State.WARN, sentence, advice)
     return Finding("code tables", State.OK, sentence)

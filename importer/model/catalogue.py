@@ -15,6 +15,8 @@ class Code(StrEnum):
     UNUSED_COLUMN = "unused-column"
     COLUMN_WITHOUT_HEADING = "column-without-heading"
     ROW_LEFT_OUT = "row-left-out"
+    CODES_NOT_CHECKED = "codes-not-checked"
+    OLD_CODE_TABLES = "old-code-tables"
     # rows and cells as they came
     ROW_TOO_LONG = "row-too-long"
     ROW_TOO_SHORT = "row-too-short"
@@ -136,6 +138,19 @@ CATALOGUE: dict[Code, Kind] = {
         "Row left out",
         "A row is a total, a signature or an example, not a person.",
         "Nothing to do. If it is a person, fill in its cells.",
+    ),
+    Code.CODES_NOT_CHECKED: Kind(
+        Severity.WARNING,
+        "Codes not checked",
+        "No code tables are saved, so nobody knows whether Alma has the user groups and other "
+        "codes. Alma refuses a record with a code that it does not have.",
+        "Get the tables with `importer codes fetch`, then give the command again.",
+    ),
+    Code.OLD_CODE_TABLES: Kind(
+        Severity.WARNING,
+        "Old code tables",
+        "The saved code tables were read from Alma long ago; it may have other codes by now.",
+        "Get them anew with `importer codes fetch`.",
     ),
     Code.ROW_TOO_LONG: Kind(
         Severity.REJECT,

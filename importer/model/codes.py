@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+OLD_AFTER = 180
+"""Days after which code tables count as old."""
+
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
@@ -32,6 +35,15 @@ class CodeTables:
         """The rows of a table by code, or None if the table is not known."""
         rows = self.tables.get(table)
         return None if rows is None else {row.code: row for row in rows}
+
+    def age(self, today: date) -> int | None:
+        """How many days ago they were read from Alma; None where people wrote them."""
+        return None if self.fetched is None else (today - self.fetched).days
+
+    def old(self, today: date) -> bool:
+        """Are they so old that Alma may have other codes by now?"""
+        age = self.age(today)
+        return age is not None and age >= OLD_AFTER
 
 
 NO_CODES = CodeTables({})

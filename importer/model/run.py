@@ -82,6 +82,7 @@ class RunFacts(Kept):
     roster: RosterFacts
     mapping: MappingFacts
     alma: AlmaFacts | None = None
+    codes_institution: str = ""
     codes_fetched: date | None = None
     directory: datetime | None = None
     rate: float = 0

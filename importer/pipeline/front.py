@@ -143,6 +143,7 @@ def examine(
     """
     from importer.loader.collector import paused
     from importer.validator.check import check
+    from importer.validator.codes import state_of_tables
     from importer.validator.twins import Twins
 
     fates: dict[int, Fate] = {}
@@ -165,6 +166,8 @@ def examine(
             tell(len(fates))
         tally.add(twins.problems())
     tally.add(material.roster.notices)
+    origin = material.roster.source.origin()
+    tally.add(state_of_tables(material.codes, origin, material.today))
     for row, fate in tally.held.items():
         if fates.get(row) is Fate.READY:
             fates[row] = fate

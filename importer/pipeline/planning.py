@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from importer.alma.spread import spread
 from importer.directory.found import Sought
-from importer.errors import UnavailableError
+from importer.errors import UnavailableError, UsageError
 from importer.ledger.writing import add_rows, add_steps, finish
 from importer.model.plan import RETURNING, Create, Fate, Held, Update
 from importer.model.run import AlmaFacts
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from importer.alma.client import Alma
     from importer.alma.governor import Governor
+    from importer.alma.readers import Institution
     from importer.directory.lookup import Lookup
     from importer.ledger.ledger import Ledger
+    from importer.model.codes import CodeTables
     from importer.model.plan import Planned, Step
     from importer.pipeline.front import Material
     from importer.pipeline.order import Order
@@ -50,12 +52,14 @@ async def plan(
     """The ledger of a plan.
 
     `tell` hears how many rows of how many were compared, `note` a sentence on the directory.
-    Raises RosterError, MappingError, LedgerError, AlmaError, UsageError for a damaged directory.
+    Raises RosterError, MappingError, LedgerError, AlmaError, UsageError for code tables of another
+    institution and for a damaged directory.
     """
     material = prepare(order)
+    institution = await alma.general()
+    check_tables(order.codes, institution)
     with new_run(order) as ledger:
         fates = examine(material, ledger, lambda rows: tell(rows, 0))
-        institution = await alma.general()
         memory = Memory.of(institution)
         fates = memory.ease(material, ledger, fates)
         ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
@@ -94,6 +98,17 @@ async def plan(
             ),
         )
     return ledger
+
+
+def check_tables(codes: CodeTables, institution: Institution) -> None:
+    """Raises UsageError where the code tables are another institution's."""
+    if codes.institution and codes.institution != institution.code:
+        msg = (
+            f"The saved code tables are those of {codes.institution}, and this key belongs to "
+            f"{institution.code}. Get its own with `importer codes fetch`, or name their file "
+            "with --codes."
+        )
+        raise UsageError(msg)
 
 
 async def _compare(

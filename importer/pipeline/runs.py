@@ -75,5 +75,6 @@ def run_facts(command: Literal["check", "plan"], material: Material, order: Orde
         operator=order.operator,
         roster=roster_facts(material, order),
         mapping=mapping_facts(material),
+        codes_institution=order.codes.institution,
         codes_fetched=order.codes.fetched,
     )

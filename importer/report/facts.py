@@ -49,9 +49,9 @@ def told_facts(facts: RunFacts) -> tuple[Fact, ...]:
             ("Environment", alma.environment),
             ("Alma's address", alma.base_url),
         ]
-    if facts.codes_fetched:
-        told.append(("Code tables of", facts.codes_fetched.isoformat()))
+    read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
     told += [
+        ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
         ("Undoes", facts.undoes),
         ("Operator", facts.operator),
         ("Started", moment(facts.started)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from importer.model.catalogue import Code, Reach
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import Field, Shape
-from importer.model.problem import KNOWN, VALUE, Problem
+from importer.model.problem import KNOWN, VALUE, Origin, Problem
 from importer.validator.columns import Finding, Table
 from importer.validator.countries import COUNTRIES, country_of
 
@@ -52,6 +53,16 @@ def _rows(field: Field, codes: CodeTables) -> Mapping[str, CodeRow] | None:
     else:
         fixed = _FIXED_FIELDS.get(field.path)
     return None if fixed is None else {row.code: row for row in fixed}
+
+
+def state_of_tables(codes: CodeTables, origin: Origin, today: date) -> Iterator[Problem]:
+    """What keeps the checks of codes from being trusted; `origin` is that of the whole roster."""
+    if not codes.tables:
+        sentence = "the codes were not checked, because no code tables are saved here"
+        yield Problem.of(Code.CODES_NOT_CHECKED, origin, sentence)
+    elif codes.old(today):
+        age = f"{codes.age(today):,} days old (of {codes.fetched})"
+        yield Problem.of(Code.OLD_CODE_TABLES, origin, f"the saved code tables are {age}")
 
 
 def codes_in_table(table: Table) -> Iterator[Problem]:

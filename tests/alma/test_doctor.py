@@ -101,8 +101,8 @@ def test_the_clock_may_differ_by_five_minutes(time: str, state: State) -> None:
     ("codes", "state"),
     [
         (NO_CODES, State.WARN),
-        (CodeTables(TABLES, "01EX_INST", date(2026, 7, 21)), State.OK),
-        (CodeTables(TABLES, "01EX_INST", date(2026, 7, 20)), State.WARN),
+        (CodeTables(TABLES, "01EX_INST", date(2026, 2, 22)), State.OK),
+        (CodeTables(TABLES, "01EX_INST", date(2026, 2, 21)), State.WARN),
         (CodeTables(TABLES, "02OTHER", TODAY), State.BAD),
         (CodeTables(TABLES), State.OK),
     ],

@@ -37,6 +37,7 @@ record:
       popup_note: false
 """
 
+TABLES = {"tables": {"UserGroups": {"COMM": "Community", "FRIEND": "Friend"}}}
 HEAD = ("Id", "First", "Last", "Group", "Born", "Email", "Note")
 ANA = ("2001", "Ana", "Nunez", "COMM", "1990-01-02", "ana@example.org", "")
 BO = ("2002", "Bo", "Doe", "FRIEND", "1980-03-04", "bo@example.org", "")
@@ -44,7 +45,8 @@ ANAS_CHANGE = ("2001", "Ana", "Novak", "FRIEND", "1990-01-02", "new@example.org"
 
 
 def write(folder: Path, *rows: tuple[str, ...], name: str = "people.csv") -> Path:
-    """A roster of these rows, and the mapping beside it."""
+    """A roster of these rows, and the mapping and the code tables beside it."""
+    (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
     (folder / "small.yaml").write_text(MAPPING, "utf-8")
     path = folder / name
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ RULES = {
     "column": "user_group: <Group>",
     "kept": "user_group: {from: <Group>, on_update: keep}",
 }
-TABLES = {"tables": {"UserGroups": {"COMM": "Community", "FRIEND": "Friend"}}}
 
 
 @pytest.mark.parametrize(
@@ -42,8 +40,8 @@ def test_a_group_that_the_mapping_gives_is_not_foreign(
     text = MAPPING.replace("  foreign_group: {percent: 100, count: 100}\n", "")
     text = text.replace("user_group: <Group>", RULES[rule])
     (folder / "next.yaml").write_text(text + (LOOKUP if rule == "lookup" else ""), "utf-8")
-    if tables:
-        (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
+    if not tables:
+        (folder / "codes.json").unlink()
     person = dict(zip(HEAD, ANA, strict=True)) | {"Group": group, "Last": "Novak"}
     roster.write_text(f"{','.join(HEAD)}\n{','.join(person.values())}\n", "utf-8")
     planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json")

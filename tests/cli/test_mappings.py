@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import date
 from pathlib import Path
@@ -303,3 +304,67 @@ def test_no_template_while_columns_are_to_be_chosen(folder: Path, typed: Type) -
 def test_dates_are_shown_as_the_mapping_reads_them(order: str, shown: str) -> None:
     """A day of the year has no format; such a date is shown in the form that every column takes."""
     assert excel_date(order) == shown
+
+
+OF_SANDBOX = {
+    "institution": "01SANDBOX_INST",
+    "tables": {
+        "UserGroups": {"COMM": "Community", "FRIEND": "Friends"},
+        "Campuses": {"MAIN": "Main", "SOUTH": "South"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        ("FREND", ["record.user_group"]),
+        ("friend", []),
+        ("{from: <Group>, default: OTHER}", ["record.user_group.default"]),
+        ("<Group>", []),
+    ],
+)
+def test_codes_of_the_mapping_are_held_against_the_tables(
+    folder: Path, typed: Type, rule: str, wrong: list[str]
+) -> None:
+    """Constants and the codes of lookups, each with its line; a mapping stays right in itself."""
+    (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
+    mapping = written(folder, MAPPING.replace("<Group>", rule))
+    got = typed("mapping", "check", mapping, "--json")
+    found = got.summary["codes"]
+    assert isinstance(found, list)
+    assert got.exit == Exit.DONE
+    assert [line.split(": ")[1] for line in found] == [*wrong, "lookups.campuses.North, far"]
+    assert all(line.startswith("m.yaml:") for line in found)
+
+
+def test_without_tables_no_code_is_called_right(folder: Path, typed: Type) -> None:
+    """That they were not checked is said; the codes that Alma fixes are checked all the same."""
+    text = MAPPING.replace("  birth_date", "  status: GONE\n  birth_date")
+    got = typed("mapping", "check", written(folder, text))
+    assert "codes fetch" in got.out
+    assert "`GONE` is not in" in got.out
+    (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
+    assert "codes fetch" not in typed("mapping", "check", COMMUNITY).out
+
+
+def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Type) -> None:
+    """The advice names its line, where there is no cell to be corrected."""
+    (folder / "codes.json").write_text(json.dumps(OF_SANDBOX), "utf-8")
+    text = MAPPING.replace("<Group>", "FREND").replace("header: 3, sheet: Autumn, ", "")
+    roster = folder / "r.csv"
+    roster.write_text(
+        "EMPL ID,First,Last,campus,DOB,Until,Email 1,Status\n"
+        "1000001,Ann,Lee,Main campus,01/02/1990,01 May 2035,,Active\n"
+        '1000002,Bo,Ray,"North, far",01/02/1991,01 May 2035,,Active\n',
+        "utf-8",
+    )
+    got = typed("check", roster, "-m", written(folder, text), "-o", "run")
+    assert got.exit == Exit.ROWS_HELD
+    with (folder / "run" / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
+        told = [line for line in csv.DictReader(file) if line["code"] == "unknown-code"]
+    assert [(line["row"], line["field"]) for line in told] == [
+        ("2", "user_group"), ("3", "user_group"), ("3", "campus_code"),
+    ]  # fmt: skip
+    assert ["in the mapping, m.yaml:" in line["message"] for line in told] == [True] * 3
+    assert "FREND is not in Alma's table" in got.err

@@ -80,5 +80,5 @@ def test_a_rejected_row_asks_for_its_password_again(written: Path, typed: Type) 
         writer.writeheader()
         writer.writerows(lines)
     again = typed("check", "mended.csv", "-m", "patrons.yaml", "--json")
-    assert again.summary["problems"] == {"bad-password": 1}
+    assert again.summary["problems"] == {"bad-password": 1, "codes-not-checked": 1}
     assert json.loads(again.out)["rejected"] == 1

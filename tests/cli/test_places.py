@@ -13,6 +13,8 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, write
+from tests.cli.small import codes as problem_codes
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 COMMUNITY = MAPPINGS / "community.yaml"
@@ -138,3 +140,43 @@ def test_codes_for_machines(typed: Type, sandbox: Sandbox) -> None:
     assert list(one) == ["UserGroups"]
     assert one["UserGroups"] == everything["UserGroups"]
     assert {"code": "COMM", "description": "Community", "enabled": True} in one["UserGroups"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "code"),
+    [
+        (None, "codes-not-checked"),
+        ({"tables": {}}, "codes-not-checked"),
+        ({"fetched": "2024-01-01", "tables": {"UserGroups": {"COMM": "x"}}}, "old-code-tables"),
+        ({"tables": {"UserGroups": {"COMM": "Community"}}}, None),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_what_codes_are_checked_by_is_said(
+    folder: Path,
+    typed: Type,
+    sandbox: Sandbox,
+    command: str,
+    tables: dict[str, object] | None,
+    code: str | None,
+) -> None:
+    """Once, about the whole roster, whether there are tables and how old they are: exit 0."""
+    roster = write(folder, ANA)
+    (folder / "codes.json").unlink()
+    if tables is not None:
+        (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
+    assert typed(command, roster, "-m", "small.yaml", "-o", "run").exit == Exit.DONE
+    assert problem_codes(folder, "run") == ([("0", code)] if code else [])
+
+
+def test_code_tables_of_another_institution(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """`plan` refuses them before it makes a folder; `check` names their institution."""
+    roster = write(folder, ANA)
+    other = {"institution": "01OTHER_INST", "tables": {"UserGroups": {"COMM": "Community"}}}
+    (folder / "codes.json").write_text(json.dumps(other), "utf-8")
+    got = typed("plan", roster, "-m", "small.yaml")
+    assert got.exit == Exit.USAGE
+    assert "01OTHER_INST" in got.err
+    assert not (folder / "runs").exists()
+    assert typed("check", roster, "-m", "small.yaml", "-o", "run").exit == Exit.DONE
+    assert "01OTHER_INST" in (folder / "run" / "report.html").read_text("utf-8")

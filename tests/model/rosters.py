@@ -42,7 +42,10 @@ record:
 lookups:
   groups: {Community: COMM}
 """
-CODES = {"tables": {"Campuses": {"MAIN": "Main"}, "UserGroups": {"COMM": "Community"}}}
+CODES = {
+    "fetched": "2020-01-02",
+    "tables": {"Campuses": {"MAIN": "Main"}, "UserGroups": {"COMM": "Community"}},
+}
 _HEADINGS = ("Id", "First", "Last", "Group", "Campus", "Born", "Ends", "Purge", "Job", "Pin",
              "Password", "Street", "Zip", "Email", "Phone", "Card")  # fmt: skip
 _FIRST = ("Ana", "Boris", "Chloe", "Dmitri", "Esther", "Farid", "Greta", "Hugo", "Ingrid", "Jamal",
