@@ -6,20 +6,21 @@ import unicodedata
 from urllib.parse import quote
 
 from importer.errors import RefusedError
+from importer.model.address import steering
 
 LONGEST = 255
 
 
 def segment(text: str) -> str:
-    """The text, quoted, so that it stays one segment whatever it holds.
+    """The text, quoted, so that it stays one segment.
 
-    Raises RefusedError where it cannot: blank, `.` and `..`, control characters. The identifier
-    is not repeated in the error.
+    Raises RefusedError where that is not certain on the whole way to Alma: blank, signs that
+    steer an address, control characters. The identifier is not repeated in the error.
     """
     if not text.strip():
         msg = "The primary identifier is blank; nothing was sent."
         raise RefusedError(msg)
-    if text in {".", ".."} or any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+    if steering(text) or any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
         msg = "The identifier has a form that cannot be sent to Alma safely; nothing was sent."
         raise RefusedError(msg)
     if len(text) > LONGEST:

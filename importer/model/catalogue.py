@@ -228,7 +228,8 @@ CATALOGUE: dict[Code, Kind] = {
     Code.MALFORMED_ID: Kind(
         Severity.REJECT,
         "Identifier not well formed",
-        "An identifier does not have the digits or the pattern that its column asks for.",
+        "An identifier does not have the digits or the pattern that its column asks for, or it "
+        "holds a sign, such as / or %, with which Alma would not find the record again.",
         "Correct the identifier.",
     ),
     Code.ID_LOST_DIGITS: Kind(

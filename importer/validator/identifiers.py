@@ -1,4 +1,4 @@
-"""Identifiers: what their column asks of them, and what Alma can work with (contract 3.2)."""
+"""Identifiers: what their column asks of them, and what Alma finds again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import partial
 
+from importer.model.address import steering
 from importer.model.catalogue import Code, Severity
 from importer.model.policy import AccountType, IdRule
 from importer.model.problem import Problem
@@ -25,7 +26,6 @@ _FILLING = re.compile(r"0+|9{5,}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 _PLAIN = r"(?!0+$|9{5,}$)[0-9]+"
-_AWKWARD = re.compile(r"[/\\%?#;]")
 
 
 def _lost_digits(text: str) -> Finding | None:
@@ -48,7 +48,7 @@ def _placeholder(text: str) -> Finding | None:
 
 def _characters(text: str) -> Finding | None:
     """Characters that no identifier has, however its column is ruled."""
-    if text in {".", ".."} or text != text.strip():
+    if text != text.strip():
         return Finding(Code.MALFORMED_ID, "{value} begins or ends as no identifier can")
     if text.isascii() and text.isprintable():
         return None
@@ -70,13 +70,13 @@ def _characters(text: str) -> Finding | None:
     return None
 
 
-def _awkward(text: str) -> Finding | None:
-    if mark := _AWKWARD.search(text):
+def _not_found_again(text: str) -> Finding | None:
+    if sign := steering(text):
         return Finding(
             Code.MALFORMED_ID,
-            f"{{value}} holds {mark[0]}, with which Alma may not find the identifier again",
-            "Check the identifier. The row is sent all the same.",
-            Severity.WARNING,
+            f"{{value}} holds {sign}, with which Alma would not find the record again",
+            "Ask who gives out the identifier for one without this sign, or strip it in the "
+            "mapping under `ids`.",
         )
     return None
 
@@ -96,7 +96,7 @@ def _identifying(table: Table) -> Iterator[Column]:
 
 
 def identifiers(table: Table) -> Iterator[Problem]:
-    """Identifiers that are rounded, made up, not as their column asks, or hard on Alma."""
+    """Identifiers that are rounded, made up, not as their column asks, or not found again."""
     internal = table.candidates.scheme.account_type is AccountType.INTERNAL
     for column in _identifying(table):
         own = misfit(column.target)
@@ -122,7 +122,7 @@ def _first(own: Judge | None, text: str) -> Finding | None:
         or _placeholder(text)
         or _characters(text)
         or (own(text) if own else None)
-        or _awkward(text)
+        or _not_found_again(text)
     )
 
 
