@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
@@ -10,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from importer.errors import AccessError, UsageError
 
 KEY = "ALMA_API_KEY"
+ENV = ".env"
 
 
 class Settings(BaseSettings):
@@ -20,11 +23,12 @@ class Settings(BaseSettings):
     plan may be when it is begun.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=ENV, extra="ignore", frozen=True)
 
     alma_api_key: SecretStr | None = None
     alma_region: str = ""
     alma_base_url: str = ""
+    alma_gateway: str = ""
     alma_rate: float = Field(default=8, gt=0, le=50)
     alma_reserve: int = Field(default=0, ge=0)
     alma_settle: float = Field(default=90, ge=0)
@@ -46,7 +50,13 @@ class Settings(BaseSettings):
 
     @property
     def key(self) -> SecretStr:
-        """The API key. Raises AccessError where there is none."""
+        """The API key. Raises AccessError where there is none, or others can read it in `.env`."""
+        if _is_open(Path(ENV)):
+            msg = (
+                f"Everybody on this computer can read {ENV}, which holds the API key. Type: "
+                f"chmod 600 {ENV}. If others work here, have a new key made."
+            )
+            raise AccessError(msg)
         if self.alma_api_key is None or not self.alma_api_key.get_secret_value().strip():
             msg = (
                 f"There is no API key. Put {KEY}=… into the file .env in this folder, "
@@ -54,3 +64,10 @@ class Settings(BaseSettings):
             )
             raise AccessError(msg)
         return self.alma_api_key
+
+
+def _is_open(env: Path) -> bool:
+    """Does the file hold the key, and may everybody on this computer read it?"""
+    if os.name != "posix" or not env.is_file() or not env.stat().st_mode & stat.S_IROTH:
+        return False
+    return KEY.encode() in env.read_bytes().upper()

@@ -19,6 +19,8 @@ MADE = "<!-- Made by `make reference` from the code; changes by hand are lost. -
 SETTINGS = {
     "alma_api_key": "The API key. It is never a flag, so that it stands in no list of commands.",
     "alma_region": "Where your Alma lives: `na`, `eu`, `ap`, `aps`, `ca` or `cn`.",
+    "alma_gateway": "A host of your own that stands between you and Alma: its name alone. The key "
+    "goes to Ex Libris' hosts, to this computer, and to no other host than this one.",
     "alma_base_url": "The address of another Alma, such as the sandbox: scheme and host. It goes "
     "before the region. Plain `http` is taken for this computer only.",
     "alma_rate": "How many calls a second at most, up to 50. The limit of your institution is "
@@ -128,7 +130,7 @@ def settings() -> Iterator[str]:
     yield "```"
     yield ""
     yield "The file holds the key: `chmod 600 .env`, so that nobody else on the computer reads it."
-    yield "`importer doctor` says so where you forgot."
+    yield "One that everybody can read is not used (exit code 9)."
 
 
 def fields() -> Iterator[str]:

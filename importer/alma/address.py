@@ -21,14 +21,16 @@ REGIONS = {
 """Ex Libris' API hosts by region (contract 2.1)."""
 
 
-def resolve(region: str = "", base_url: str = "") -> str:
+def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
     """The API's address, such as `https://api-na.hosted.exlibrisgroup.com/almaws/v1`.
 
-    `base_url` (scheme and host) wins over `region`. Raises UsageError, in one sentence, where
-    neither is given or the key could go to a place that is not Alma.
+    `base_url` (scheme and host) wins over `region`. Its host is one of Ex Libris' API hosts, this
+    computer, or `gateway`: a host of the institution's own that may get the key.
+
+    Raises UsageError, in one sentence, where neither is given or the key could go elsewhere.
     """
     if base_url:
-        return _checked(base_url)
+        return _checked(base_url, gateway.strip().lower())
     if not region:
         msg = (
             "Alma's address is not set; set ALMA_REGION to "
@@ -50,11 +52,11 @@ def is_loopback(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
-def _checked(base_url: str) -> str:
+def _checked(base_url: str, gateway: str) -> str:
     text = base_url.strip()
     try:
         parts = urlsplit(text)
-        flaw = next(_flaws(text, parts, parts.port), "")
+        flaw = next(_flaws(text, parts, parts.port, gateway), "")
     except ValueError:
         parts, flaw = urlsplit(""), "is not a web address"
     if flaw:
@@ -65,23 +67,15 @@ def _checked(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}{API_PATH}"
 
 
-def _flaws(text: str, parts: SplitResult, port: int | None) -> Iterator[str]:
+def _flaws(text: str, parts: SplitResult, port: int | None, gateway: str) -> Iterator[str]:
     host = parts.hostname or ""
     if any(not "!" <= letter <= "~" or letter == "\\" for letter in text):
         yield "holds a letter or sign that no address of Alma has"
     if parts.scheme not in {"https", "http"}:
         yield "does not begin with https://"
-    if not host:
-        yield "does not name a host; write it as https://host"
     if "@" in parts.netloc:
         yield "holds a user name; give the scheme and the host only"
-    if host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split(".")):
-        yield "names a host in a spelling that could hide another one"
-    if "exlibris" in host and host not in REGIONS.values():
-        yield "names a host of Ex Libris that is not one of the API's; set ALMA_REGION instead"
-    address = _number(host)
-    if address is not None and (address.is_link_local or address.is_unspecified):
-        yield "names a host that cannot be Alma"
+    yield from _flaws_of_host(host, gateway)
     if parts.scheme == "http" and not is_loopback(host):
         yield "would send the key unencrypted; use https://"
     if host in REGIONS.values() and port not in {None, 443}:
@@ -93,6 +87,21 @@ def _flaws(text: str, parts: SplitResult, port: int | None) -> Iterator[str]:
     steps = parts.path.split("/")
     if "%" in parts.path or "//" in parts.path or "." in steps or ".." in steps:
         yield "has a path that leads elsewhere; give the scheme and the host only"
+
+
+def _flaws_of_host(host: str, gateway: str) -> Iterator[str]:
+    if not host:
+        yield "does not name a host; write it as https://host"
+    if host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split(".")):
+        yield "names a host in a spelling that could hide another one"
+    if host in {*REGIONS.values(), gateway} or is_loopback(host):
+        return
+    if "exlibris" in host:
+        yield "names a host of Ex Libris that is not one of the API's; set ALMA_REGION instead"
+    yield (
+        "names a host that is not Alma's, and the key is not sent there; set ALMA_REGION instead, "
+        "or, where a host of your own stands between, set ALMA_GATEWAY to its name"
+    )
 
 
 def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -23,7 +23,7 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
     from importer.alma.client import Alma
     from importer.alma.governor import Governor
 
-    base_url = resolve(settings.alma_region, settings.alma_base_url)
+    base_url = resolve(settings.alma_region, settings.alma_base_url, settings.alma_gateway)
     key = settings.key
 
     async def main() -> T:

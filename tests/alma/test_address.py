@@ -27,7 +27,6 @@ def test_a_region_is_its_documented_host(region: str) -> None:
         ("http://127.9.9.9", "http://127.9.9.9/almaws/v1"),
         ("http://[::1]:8080", "http://[::1]:8080/almaws/v1"),
         ("http://localhost:1234/almaws/v1", "http://localhost:1234/almaws/v1"),
-        ("https://gateway.example.org/alma", "https://gateway.example.org/alma/almaws/v1"),
     ],
 )  # fmt: skip
 def test_the_api_path_is_added_once(given: str, address: str | None) -> None:
@@ -71,6 +70,10 @@ def test_the_api_path_is_added_once(given: str, address: str | None) -> None:
         "https://[::1",
         "https://127.0.0.1%00.example.org",
         "http://localhost.example.org",
+        "https://localhost.example.org",
+        "https://gateway.example.org",
+        "https://api-xx.hosted.example.org",
+        "https://10.0.0.1",
     ],
 )
 def test_an_address_that_could_mislead_the_key_is_refused(given: str) -> None:
@@ -81,6 +84,17 @@ def test_an_address_that_could_mislead_the_key_is_refused(given: str) -> None:
     assert sentence.endswith(".")
     assert "\n" not in sentence
     assert "CANARY" not in sentence
+
+
+def test_another_host_is_named_twice() -> None:
+    """The key goes to a host that is not Alma's only where it is named as the gateway, by https."""
+    base_url = "https://gateway.example.org/alma"
+    assert resolve("", base_url, "Gateway.example.org ") == f"{base_url}/almaws/v1"
+    for gateway in ("", "example.org", "https://gateway.example.org"):
+        with pytest.raises(UsageError, match="ALMA_GATEWAY"):
+            resolve("", base_url, gateway)
+    with pytest.raises(UsageError, match="unencrypted"):
+        resolve("", "http://gateway.example.org", "gateway.example.org")
 
 
 def test_a_region_that_does_not_exist_is_refused() -> None:

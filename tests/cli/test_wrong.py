@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -36,6 +37,30 @@ def test_a_roster_that_is_not_there(
     assert got.exit == Exit.ROSTER
     assert "nowhere.csv" in got.err
     assert nothing_left(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems keep rights in another way")
+@pytest.mark.parametrize(
+    ("mode", "text", "refused"),
+    [
+        (0o644, "ALMA_API_KEY=sandbox\n", True),
+        (0o640, "ALMA_API_KEY=sandbox\n", False),
+        (0o600, "ALMA_API_KEY=sandbox\n", False),
+        (0o644, "ALMA_RATE=50\n", False),
+    ],
+)
+def test_a_key_that_everybody_can_read(
+    folder: Path, typed: Type, sandbox: Sandbox, mode: int, text: str, *, refused: bool
+) -> None:
+    """A key file that is open to everybody is not used: exit 9, and how to close it."""
+    env = folder / ".env"
+    env.write_text(text, "utf-8")
+    env.chmod(mode)
+    got = typed("codes", "fetch")
+    assert got.exit == (Exit.ACCESS if refused else Exit.DONE)
+    assert ("chmod 600 .env" in got.err) is refused
+    assert bool(sandbox.log()) is not refused
+    assert typed("doctor").exit == got.exit
 
 
 @pytest.mark.parametrize("name", NOT_ROSTERS)
