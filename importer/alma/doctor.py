@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from importer.errors import AlmaError
+from importer.errors import AlmaError, Exit
 from importer.model.codes import CodeTables
 
 if TYPE_CHECKING:
@@ -28,12 +28,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: how it is, and what to do, blank where there is nothing."""
+    """One thing that was looked at: how it is, and what to do, blank where there is nothing.
+
+    `exit` is the code with which a load would end because of it.
+    """
 
     name: str
     state: State
     sentence: str
     advice: str = ""
+    exit: Exit = Exit.DONE
 
 
 async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Finding, ...]:
@@ -47,6 +51,7 @@ async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Fi
             State.BAD,
             "No API key is set; `check` and `convert` work without one.",
             "Make a key at developers.exlibrisgroup.com and put it into ALMA_API_KEY.",
+            Exit.ACCESS,
         )
         return missing, _codes(codes, "", today)
     institution, code = await _institution(alma)
@@ -65,7 +70,7 @@ async def _right(name: str, ask: Callable[[], Awaitable[None]]) -> Finding:
         await ask()
     except AlmaError as error:
         advice = f"Give the key the right to {name} in the area Users, or wait if Alma is down."
-        return Finding(name, State.BAD, str(error), advice)
+        return Finding(name, State.BAD, str(error), advice, error.exit)
     return Finding(name, State.OK, f"The key may {name}.")
 
 
@@ -74,7 +79,7 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
         general = await alma.general()
     except AlmaError as error:
         advice = "Give the key the right to read in the area Configuration."
-        return Finding("institution", State.BAD, str(error), advice), ""
+        return Finding("institution", State.BAD, str(error), advice, error.exit), ""
     name = general.name or general.code
     sentence = f"{name} ({general.code}), {general.environment or 'environment not told'}."
     if general.environment == "production":
@@ -101,7 +106,7 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
         return Finding("code tables", State.WARN, sentence, advice)
     if institution and codes.institution and institution != codes.institution:
         sentence = f"The saved code tables are those of {codes.institution}, not {institution}."
-        return Finding("code tables", State.BAD, sentence, advice)
+        return Finding("code tables", State.BAD, sentence, advice, Exit.USAGE)
     age = codes.age(today)
     if age is None:
         sentence = "The saved code tables were written by hand."

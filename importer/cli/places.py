@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -100,7 +101,6 @@ def doctor(as_json: Json = False) -> int:
     from importer.settings import Settings
 
     findings: list[Finding] = list(_here())
-    code = Exit.DONE
     tables = saved_codes(None)
     today = now().date()
 
@@ -112,10 +112,8 @@ def doctor(as_json: Json = False) -> int:
     except ImporterError as error:
         from importer.alma.doctor import Finding as Found
 
-        findings.append(Found("Alma", State.BAD, str(error)))
-        code = error.exit
-    if code is Exit.DONE and any(finding.state is State.BAD for finding in findings):
-        code = Exit.ACCESS
+        findings.append(Found("Alma", State.BAD, str(error), exit=error.exit))
+    code = Exit.worst({finding.exit for finding in findings})
     if as_json:
         rows = [
             {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
@@ -140,7 +138,7 @@ def _here() -> Iterator[Finding]:
     else:
         yield Finding(
             "folder", State.BAD, "Nothing can be written in this folder.",
-            "Work in a folder of your own.",
+            "Work in a folder of your own.", Exit.USAGE,
         )  # fmt: skip
     free = shutil.disk_usage(here).free // 2**20
     if free < 200:
@@ -150,8 +148,8 @@ def _here() -> Iterator[Finding]:
     else:
         yield Finding("disk", State.OK, f"{free:,} MB are free.")
     env = Path(".env")
-    if os.name == "posix" and env.is_file() and env.stat().st_mode & 0o077:
+    if os.name == "posix" and env.is_file() and env.stat().st_mode & stat.S_IRGRP:
         yield Finding(
-            "key file", State.WARN, "Others on this computer can read .env, which holds the key.",
+            "key file", State.WARN, "Others of your group can read .env, which holds the key.",
             "Type: chmod 600 .env",
         )  # fmt: skip

@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.doctor import State, examine
+from importer.alma.doctor import Finding, State, examine
 from importer.alma.governor import Governor
+from importer.errors import Exit
 from importer.model.codes import NO_CODES, CodeRow, CodeTables
 from tests.alma.fakes import BASE, KEY, nothing, xml_envelope
 
@@ -41,20 +42,26 @@ def answers(
     return httpx.MockTransport(handler)
 
 
-def states(transport: httpx.MockTransport, codes: CodeTables = FRESH) -> dict[str, State]:
-    """How each finding is."""
+def findings(transport: httpx.MockTransport, codes: CodeTables = FRESH) -> tuple[Finding, ...]:
+    """Every finding; each says what to do where it is bad, and none tells the key."""
 
-    async def work() -> dict[str, State]:
+    async def work() -> tuple[Finding, ...]:
         governor = Governor(1000, sleep=nothing)
         async with Alma(BASE, SecretStr(KEY), governor, transport, now=lambda: NOW) as alma:
-            findings = await examine(alma, codes, TODAY)
-        for finding in findings:
-            assert finding.sentence.endswith(".")
-            assert finding.state is not State.BAD or finding.advice
-            assert KEY not in repr(finding)
-        return {finding.name: finding.state for finding in findings}
+            return await examine(alma, codes, TODAY)
 
-    return asyncio.run(work())
+    found = asyncio.run(work())
+    for finding in found:
+        assert finding.sentence.endswith(".")
+        assert finding.state is not State.BAD or finding.advice
+        assert (finding.state is State.BAD) == (finding.exit is not Exit.DONE)
+        assert KEY not in repr(finding)
+    return found
+
+
+def states(transport: httpx.MockTransport, codes: CodeTables = FRESH) -> dict[str, State]:
+    """How each finding is."""
+    return {finding.name: finding.state for finding in findings(transport, codes)}
 
 
 def test_all_is_well() -> None:
@@ -110,6 +117,18 @@ def test_the_clock_may_differ_by_five_minutes(time: str, state: State) -> None:
 def test_code_tables_are_this_institutions_and_not_old(codes: CodeTables, state: State) -> None:
     """Missing and old is a warning, another institution's is bad."""
     assert states(answers(), codes)["code tables"] is state
+
+
+def test_what_is_bad_tells_how_a_load_would_end() -> None:
+    """A right that is missing is another thing than an Alma that is down, or wrong code tables."""
+    other = CodeTables(TABLES, "02OTHER", TODAY)
+    for transport, codes, exits in [
+        (answers(write=403), FRESH, {Exit.ACCESS}),
+        (answers(read=503), FRESH, {Exit.STOPPED}),
+        (answers(), other, {Exit.USAGE}),
+        (answers(), NO_CODES, set()),
+    ]:
+        assert {found.exit for found in findings(transport, codes)} - {Exit.DONE} == exits
 
 
 def test_no_key_is_a_finding() -> None:
