@@ -10,6 +10,8 @@ import pytest
 from importer.mapper.clauses import STEPS
 from importer.mapper.document import load
 from importer.mapper.grammar import MappingFile, RosterPart, Rule
+from importer.mapper.lint import lint
+from importer.mapper.profile import to_mapping
 from importer.model.catalogue import Severity
 from importer.model.codes import NO_CODES
 from importer.model.policy import Brakes, IdRule, Match, OnUpdate
@@ -117,3 +119,14 @@ def test_every_example_is_seen() -> None:
     """The examples are found, most of them with what they do."""
     assert len(EXAMPLES) > 20
     assert sum(map(_does, EXAMPLES)) > 15
+
+
+def test_the_profile_of_the_guide_is_taken_over_whole(tmp_path: Path) -> None:
+    """The profile on the CSV User Loader's page becomes a mapping with nothing left to do."""
+    page = DOCS / "howto" / "csv-user-loader.md"
+    profile = next(block for block in blocks(page) if block.language == "json").text
+    text = to_mapping(profile.encode())
+    path = tmp_path / "imported.yaml"
+    path.write_text(text, "utf-8")
+    assert "# Not taken over" not in text
+    assert lint(load(path)) == ()
