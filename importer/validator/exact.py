@@ -86,25 +86,20 @@ def duplicate_ids(standing: Standing, policy: Duplicates) -> tuple[list[Problem]
     """Rows with the same primary identifier, and a mask of the rows that are still to compare.
 
     By policy one row of a group may be kept; the others are then settled, and no longer anybody's
-    twins. That is for rows of one person only: where last names or birth dates differ, all of
-    them are held for review.
+    twins. Where the policy cannot tell which, all of them are held for review.
     """
     keys = standing.keys
     left = np.ones(len(keys.rows), dtype=np.bool_)
     problems: list[Problem] = []
     for places in sharing(keys.id_keys[:1]):
         group = [position for position, _ in places]
-        keeper = None
-        severity, advice = Severity.REJECT, ""
+        keeper, severity, advice = None, Severity.REJECT, ""
         if policy.same_id != "reject":
-            if _one_person(keys, group):
-                keeper = group[0]
-                if policy.same_id == "keep heaviest":
-                    keeper = max(group, key=lambda position: (keys.weight[position], -position))
-                advice = f"Nothing to do if row {standing.row(keeper)} is right: it is kept."
+            keeper, doubt = _keeper(keys, group, heaviest=policy.same_id == "keep heaviest")
+            if keeper is None:
+                severity, advice = Severity.REVIEW, doubt
             else:
-                severity = Severity.REVIEW
-                advice = "The rows name different persons. Find out whose identifier it is."
+                advice = f"Nothing to do if row {standing.row(keeper)} is right: it is kept."
         for position in group:
             if position == keeper:
                 continue
@@ -124,6 +119,21 @@ def duplicate_ids(standing: Standing, policy: Duplicates) -> tuple[list[Problem]
     return problems, left
 
 
+def _keeper(keys: Keys, group: list[int], *, heaviest: bool) -> tuple[int | None, str]:
+    """The row of a group to keep; or none, and what a person is to do.
+
+    That is the first of the group, or of its heaviest, as long as those among which the policy
+    does not choose say the same, and all of the group are of one person.
+    """
+    if not _one_person(keys, group):
+        return None, "The rows name different persons. Find out whose identifier it is."
+    best = max(int(keys.weight[position]) for position in group)
+    equal = [position for position in group if not heaviest or keys.weight[position] == best]
+    if len({int(keys.content[position]) for position in equal}) > 1:
+        return None, "The rows differ. Find out which one is right, and delete the others."
+    return equal[0], ""
+
+
 def _one_person(keys: Keys, group: list[int]) -> bool:
     """Do the rows have one last name, and no two birth dates?"""
     births = {int(keys.birth[position]) for position in group} - {0}
@@ -133,16 +143,18 @@ def _one_person(keys: Keys, group: list[int]) -> bool:
 def duplicate_identifiers(standing: Standing, left: Mask) -> Iterator[Problem]:
     """Identifiers that stand in two rows, or in two columns (contract 3.2: one space of values).
 
-    The same primary identifier in several rows is another kind of problem; it is one of this
-    kind as well where the value also stands as an additional identifier.
+    The same primary identifier in several rows is another kind of problem, and so is all that
+    such rows have in common besides; it is one of this kind as well where the value stands as
+    primary identifier in one place and as additional identifier in another.
     """
     keys = standing.keys
     found: list[tuple[int, int, Problem]] = []
     columns = [np.where(left, column, 0) for column in keys.id_keys]
     for places in sharing(columns):
-        if all(not column for _, column in places):
-            continue
         rows = list(dict.fromkeys(position for position, _ in places))
+        people = {int(keys.id_keys[0][position]) or -position - 1 for position in rows}
+        if len({column for _, column in places}) == len(people) == 1 and len(rows) > 1:
+            continue
         within: defaultdict[int, list[int]] = defaultdict(list)
         for position, column in places:
             within[position].append(column)

@@ -118,7 +118,10 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is kept of one chunk. `ids` and `id_keys` stand in the order of `id_labels`."""
+    """What is kept of one chunk. `ids` and `id_keys` stand in the order of `id_labels`.
+
+    `content` stands for all that a row says of its person, or is 0 where nobody asks for it.
+    """
 
     rows: Hashes
     ids: tuple[Packed, ...]
@@ -131,6 +134,7 @@ class Part:
     phones: tuple[Hashes, ...]
     addresses: tuple[Hashes, ...]
     weight: Hashes
+    content: Hashes
 
 
 def _whole_names(first: Hashes, last: Hashes) -> Hashes:
@@ -158,8 +162,23 @@ def id_labels(candidates: Candidates) -> list[str]:
     return ["primary_id", *_labels(candidates, "user_identifier.value")]
 
 
-def kept(candidates: Candidates, weigh: Callable[[str], int]) -> Part:
-    """What of these candidates is needed to find twins; `weigh` gives a user group's weight."""
+def _contents(candidates: Candidates) -> Hashes:
+    """A number for all that each row says, its primary identifier and run variables aside."""
+    entries = candidates.scheme.entries
+    apart = {label for entry in entries if entry.volatile for label in entry.labels}
+    columns = [
+        texts
+        for label, texts in candidates.columns.items()
+        if label != "primary_id" and label not in apart
+    ]
+    return _numbers(map(hash, zip(*columns, strict=True)), len(candidates.rows))
+
+
+def kept(candidates: Candidates, weigh: Callable[[str], int], *, whole: bool) -> Part:
+    """What of these candidates is needed to find twins; `weigh` gives a user group's weight.
+
+    `whole`: rows of one identifier are to be compared in all that they say.
+    """
     count = len(candidates.rows)
     nothing = [""] * count
 
@@ -192,6 +211,7 @@ def kept(candidates: Candidates, weigh: Callable[[str], int]) -> Part:
         phones=keys("contact_info.phone.phone_number", phone_keys),
         addresses=tuple(addresses()),
         weight=_numbers(map(weights.__getitem__, texts("user_group")), count),
+        content=_contents(candidates) if whole else np.zeros(count, np.int64),
     )
 
 
@@ -210,6 +230,7 @@ class Keys:
     phones: tuple[Hashes, ...]
     addresses: tuple[Hashes, ...]
     weight: Hashes
+    content: Hashes
 
 
 def joined(parts: Sequence[Part]) -> Keys:
@@ -240,4 +261,5 @@ def joined(parts: Sequence[Part]) -> Keys:
         phones=many([part.phones for part in parts]),
         addresses=many([part.addresses for part in parts]),
         weight=merged([part.weight for part in parts]),
+        content=merged([part.content for part in parts]),
     )

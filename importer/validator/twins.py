@@ -41,7 +41,8 @@ class Twins:
         """Keep the keys of these rows. All chunks are of one roster and one mapping."""
         if self._first is None:
             self._first = _emptied(candidates)
-        self._parts.append(kept(candidates, self._weight))
+        keeps = self._duplicates.same_id != "reject"
+        self._parts.append(kept(candidates, self._weight, whole=keeps))
 
     def _weight(self, group: str) -> int:
         return self._duplicates.weights.get(group, _LIGHTEST)

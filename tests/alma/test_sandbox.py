@@ -88,21 +88,21 @@ def test_the_life_of_a_user(address: str) -> None:
     """Created, read, found, changed with roles kept, deleted, gone."""
 
     async def work(alma: Alma) -> None:
-        assert await alma.get_user("life/1 é") is None
-        barcode = {"id_type": {"value": "BARCODE"}, "value": "LIFE%2e"}
-        made = await alma.create_user(person("life/1 é", user_identifier=[barcode]))
+        assert await alma.get_user("life@1 é") is None
+        barcode = {"id_type": {"value": "BARCODE"}, "value": "LIFE+2e"}
+        made = await alma.create_user(person("life@1 é", user_identifier=[barcode]))
         assert made.user_role
-        read = await alma.get_user("life/1 é")
+        read = await alma.get_user("life@1 é")
         assert read is not None
-        assert read.primary_id == "life/1 é"
-        assert await alma.get_user("LIFE%2e", "BARCODE") == read
+        assert read.primary_id == "life@1 é"
+        assert await alma.get_user("LIFE+2e", "BARCODE") == read
         found = await alma.find_users(last_name="Núñez", first_name="Ana")
-        assert "life/1 é" in {user.primary_id for user in found}
-        changed = await alma.update_user("life/1 é", read.model_copy(update={"last_name": "Cruz"}))
+        assert "life@1 é" in {user.primary_id for user in found}
+        changed = await alma.update_user("life@1 é", read.model_copy(update={"last_name": "Cruz"}))
         assert changed.last_name == "Cruz"
         assert changed.user_role == read.user_role
-        await alma.delete_user("life/1 é")
-        assert await alma.get_user("life/1 é") is None
+        await alma.delete_user("life@1 é")
+        assert await alma.get_user("life@1 é") is None
 
     asked(address, work)
 

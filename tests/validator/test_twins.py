@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from importer.model.candidates import Entry
 from importer.model.catalogue import Code, Severity
 from importer.model.policy import Duplicates
 from importer.model.problem import Problem
@@ -95,6 +97,37 @@ def test_keep_heaviest() -> None:
     problems = twins(*rows, policy=policy)
     assert [problem.origin.row for problem in problems] == [2, 3, 5]
     assert all("row 4" in problem.advice for problem in problems)
+
+
+@pytest.mark.parametrize("change", [{"user_group": "FAC"}, {"street": "9 Other St"}])
+def test_keep_first_is_for_equal_rows(change: dict[str, str]) -> None:
+    """Rows of one person that differ in anything are both for review, the first one too."""
+    problems = twins(person(0), person(0, **change), policy=Duplicates(same_id="keep first"))
+    assert [(p.origin.row, p.code, p.severity) for p in problems] == [
+        (2, Code.DUPLICATE_ID, Severity.REVIEW),
+        (3, Code.DUPLICATE_ID, Severity.REVIEW),
+    ]
+
+
+def test_keep_heaviest_needs_a_heaviest() -> None:
+    """Where two rows weigh most and differ, weights do not tell which to keep."""
+    policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
+    rows = [person(0, user_group="COMM", street="1 A St"), person(0, user_group="FAC")]
+    assert [problem.origin.row for problem in twins(*rows, policy=policy)] == [2]
+    problems = twins(*rows, person(0, user_group="FAC", street="2 B St"), policy=policy)
+    assert [(p.origin.row, p.severity) for p in problems] == [
+        (row, Severity.REVIEW) for row in (2, 3, 4)
+    ]
+
+
+def test_run_variables_make_no_difference() -> None:
+    """Rows that differ only in what the run writes into them, their own number say, are equal."""
+    rows = [person(0) | {"user_note[0].note_text": f"row {row}"} for row in (2, 3)]
+    chunk = candidates(*rows)
+    note = Entry("user_note", ("user_note[0].note_text",), volatile=True)
+    collector = Twins(Duplicates(same_id="keep first"))
+    collector.add(replace(chunk, scheme=replace(chunk.scheme, entries=(note,))))
+    assert [(p.origin.row, p.severity) for p in collector.problems()] == [(3, Severity.REJECT)]
 
 
 @pytest.mark.parametrize("change", [{"last": "Other"}, {"birth": "1999-09-09"}])
