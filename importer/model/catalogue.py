@@ -53,6 +53,7 @@ class Code(StrEnum):
     DUPLICATE_IDENTIFIER = "duplicate-identifier"
     DUPLICATE_PERSON = "duplicate-person"
     SIMILAR_PERSON = "similar-person"
+    SHARED_CONTACT = "shared-contact"
     # beside what Alma holds
     EXISTS_IN_ALMA = "exists-in-alma"
     NOT_IN_ALMA = "not-in-alma"
@@ -357,6 +358,13 @@ CATALOGUE: dict[Code, Kind] = {
         "Perhaps the same person",
         "Rows with different identifiers have names that are near, and agree in one thing more.",
         "Look whether they are one person. The rows are sent all the same.",
+    ),
+    Code.SHARED_CONTACT: Kind(
+        Severity.WARNING,
+        "Shared e-mail or telephone",
+        "An e-mail address or a telephone number stands in rows of different persons, as families "
+        "and offices share them.",
+        "Look whether a cell was copied into other rows. The rows are sent all the same.",
     ),
     Code.EXISTS_IN_ALMA: Kind(
         Severity.REJECT,

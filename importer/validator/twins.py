@@ -13,6 +13,7 @@ from importer.validator.exact import (
     duplicate_persons,
 )
 from importer.validator.keys import Part, id_labels, joined, kept
+from importer.validator.shared import shared_contacts
 from importer.validator.similar import similar_persons
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Twins:
             yield from duplicate_persons(standing, left, self._duplicates.same_person)
         if self._duplicates.similar_person != "off":
             yield from similar_persons(standing, left)
+        yield from shared_contacts(standing)
 
 
 def _emptied(candidates: Candidates) -> Candidates:

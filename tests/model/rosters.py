@@ -91,6 +91,8 @@ _TWINS: tuple[dict[str, str], ...] = (
     {"Id": "2000006", "First": "Rosalind", "Last": "Featherstone", "Born": "1971-02-25"},
     {"Id": "2000007", "First": "Katherine", "Last": "Montgomery", "Born": "1983-11-19"},
     {"Id": "2000008", "First": "Catherine", "Last": "Montgomery", "Born": "1983-11-19"},
+    {"Id": "2000009", "Email": "family@example.org"},
+    {"Id": "2000010", "Email": "family@example.org"},
 )
 
 ALMA = """\

@@ -107,7 +107,12 @@ def checked(
 
 
 def twins(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
-    """The problems across some rows."""
+    """The problems of rows that have to do with other rows."""
+    return [problem for problem in across(*people, policy=policy) if problem.origin.row]
+
+
+def across(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
+    """All that is found across some rows, what concerns the whole roster included."""
     collector = Twins(policy or Duplicates())
     collector.add(candidates(*people))
     return list(collector.problems())

@@ -17,7 +17,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.policy import Duplicates
 from importer.model.problem import Problem
 from importer.validator.twins import Twins
-from tests.validator.building import SHORT, candidates, found, twins
+from tests.validator.building import SHORT, across, candidates, found, twins
 
 
 def person(number: int, **values: str) -> dict[str, str]:
@@ -79,6 +79,27 @@ def test_many_rows_are_counted() -> None:
     problems = twins(*(person(number, id="AB1") for number in range(6)), person(7, id="AB1"))
     assert "rows 3, 4, 5, 6, 7 and 1 more" in problems[0].message
     assert "rows 2, 3, 4, 5, 6 and 1 more" in problems[6].message
+
+
+@pytest.mark.parametrize("way", ["email", "phone"])
+def test_a_shared_way_to_reach_people_is_one_notice(way: str) -> None:
+    """However many persons share however many of them: one warning about the roster."""
+    shared = {"email": "office@example.org", "phone": "(605) 555-0199"}[way]
+    family = {"email": "family@example.org", "phone": "605-555-0198"}[way]
+    rows = [person(number, **{way: shared}) for number in range(4)]
+    rows += [person(number, **{way: family}) for number in (4, 5)]
+    (notice,) = across(*rows)
+    assert (notice.code, notice.origin.row, notice.field, notice.severity) == (
+        Code.SHARED_CONTACT, 0, SHORT[way], Severity.WARNING,
+    )  # fmt: skip
+    assert notice.message.startswith("2 ")
+    assert "rows 2, 3, 4, 5, 6 and 1 more" in notice.message
+
+
+def test_one_person_twice_shares_nothing() -> None:
+    """Rows of one name are told as twins, and not once more for their e-mail."""
+    problems = across(person(0), person(0, id="20000000001234", barcode=""))
+    assert {problem.code for problem in problems} == {Code.DUPLICATE_PERSON}
 
 
 def test_keep_first() -> None:
@@ -382,6 +403,8 @@ def test_twins_are_mutual(people: list[dict[str, str]]) -> None:
     counted: set[tuple[Code, int]] = set()
     for problem in told(people, range(len(people)), [], Duplicates()):
         own = problem.origin.row
+        if not own:
+            continue
         text, unnamed = re.subn(r" and [0-9]+ more", "", problem.message)
         if unnamed:
             counted.add((problem.code, own))
