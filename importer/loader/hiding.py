@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from importer.errors import RosterError
 from importer.loader.saying import counted
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
+from importer.model.spans import spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,9 +49,9 @@ def notices(
     if rows:
         by = "by a filter" if content.filtered else "by hand"
         count = counted(len(rows), "row")
-        message, advice = f"{count} hidden {by}, and included: {_spans(rows)}", ""
+        message, advice = f"{count} hidden {by}, and included: {spans(rows, _NAMED)}", ""
         if visible_only:
-            message = f"{count} hidden {by}, and skipped: {_spans(rows)}"
+            message = f"{count} hidden {by}, and skipped: {spans(rows, _NAMED)}"
             advice = "If they are meant as well, leave --visible-only out."
         yield Problem.of(Code.HIDDEN_ROWS, source.origin(), message, advice=advice)
     if columns:
@@ -65,13 +65,3 @@ def notices(
     if not content.hidden_told:
         message = "the file does not say which rows and columns are hidden; all are included"
         yield Problem.of(Code.READ_WITH_NOTICE, source.origin(), message)
-
-
-def _spans(rows: Sequence[int]) -> str:
-    """`4, 7–9, 12`; only the first ones."""
-    ends = [at for at, (one, next_) in enumerate(pairwise(rows)) if next_ != one + 1]
-    spans = []
-    for start, end in pairwise((-1, *ends, len(rows) - 1)):
-        first, last = rows[start + 1], rows[end]
-        spans.append(str(first) if first == last else f"{first}–{last}")
-    return ", ".join(spans[:_NAMED]) + (", …" if len(spans) > _NAMED else "")

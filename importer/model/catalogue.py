@@ -17,6 +17,7 @@ class Code(StrEnum):
     ROW_LEFT_OUT = "row-left-out"
     CODES_NOT_CHECKED = "codes-not-checked"
     OLD_CODE_TABLES = "old-code-tables"
+    BLANK_ROWS = "blank-rows"
     # rows and cells as they came
     ROW_TOO_LONG = "row-too-long"
     ROW_TOO_SHORT = "row-too-short"
@@ -152,6 +153,12 @@ CATALOGUE: dict[Code, Kind] = {
         "Old code tables",
         "The saved code tables were read from Alma long ago; it may have other codes by now.",
         "Get them anew with `importer codes fetch`.",
+    ),
+    Code.BLANK_ROWS: Kind(
+        Severity.WARNING,
+        "Blank rows",
+        "Rows between others hold no text at all.",
+        "Nothing to do, unless somebody is missing there.",
     ),
     Code.ROW_TOO_LONG: Kind(
         Severity.REJECT,

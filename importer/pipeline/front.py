@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from importer.errors import MappingError, RosterError
 from importer.ledger.writing import add_cells, add_columns, add_problems
-from importer.model.catalogue import Severity
+from importer.model.catalogue import Code, Severity
 from importer.model.plan import Fate
+from importer.model.problem import Problem
 from importer.model.rejects import NOT_KEPT
+from importer.model.spans import spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import date
 
     from importer.ledger.ledger import Ledger
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from importer.mapper.document import Mapping
     from importer.model.candidates import Candidates
     from importer.model.codes import CodeTables
-    from importer.model.problem import Problem
+    from importer.model.problem import Origin
     from importer.model.roster import Chunk, Roster
     from importer.model.run import ColumnUse, RunFacts
     from importer.pipeline.order import Order
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 SAMPLES = 3
 """How many values of a column are shown beside what it was matched with."""
 
+
+_SPELLED_OUT = 50  # stretches of blank rows
 
 PASSWORD = "password"  # noqa: S105  a field's name
 
@@ -147,6 +151,7 @@ def examine(
     from importer.validator.twins import Twins
 
     fates: dict[int, Fate] = {}
+    blank: list[int] = []
     tally = Tally(ledger)
     twins = Twins(material.mapping.duplicates)
     samples: tuple[tuple[str, ...], ...] | None = None
@@ -156,6 +161,7 @@ def examine(
             fates |= dict.fromkeys(candidates.rows, Fate.READY)
             fates |= dict.fromkeys((*candidates.skipped, *chunk.left_out), Fate.SKIPPED)
             fates |= dict.fromkeys(chunk.blank, Fate.BLANK)
+            blank += chunk.blank
             found = check(candidates, material.codes, material.today)
             came = material.concerned(chunk.problems)
             tally.add(chain(came, candidates.problems, found))
@@ -168,11 +174,20 @@ def examine(
     tally.add(material.roster.notices)
     origin = material.roster.source.origin()
     tally.add(state_of_tables(material.codes, origin, material.today))
+    tally.add(_blank_rows(origin, sorted(blank)))
     for row, fate in tally.held.items():
         if fates.get(row) is Fate.READY:
             fates[row] = fate
     add_columns(ledger, _uses(material, samples or ()))
     return {row: fates[row] for row in sorted(fates)}
+
+
+def _blank_rows(origin: Origin, rows: Sequence[int]) -> Iterator[Problem]:
+    """A notice that lists the blank rows, if there are any."""
+    if rows:
+        count = "1 row is" if len(rows) == 1 else f"{len(rows):,} rows are"
+        message = f"{count} blank: {spans(rows, _SPELLED_OUT)}"
+        yield Problem.of(Code.BLANK_ROWS, origin, message)
 
 
 class Tally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from importer.model.catalogue import Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.run import Calls, RowLife, RunFacts, Summary
+from importer.model.spans import spans
 
 FATES: dict[Fate, str] = {
     Fate.READY: "ready",
@@ -128,24 +129,7 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     """Row numbers, in order, as `22, 31–35 and 7 more`: at most so many ranges are spelled out."""
     if tuple(numbers) == (0,):
         return "the whole roster"
-    spans = list(_spans(numbers))
-    told = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in spans[:most])
-    left = sum(b - a + 1 for a, b in spans[most:])
-    return f"{told} and {number(left)} more" if left else told
-
-
-def _spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    start = end = None
-    for row in numbers:
-        if start is None or end is None:
-            start = end = row
-        elif row == end + 1:
-            end = row
-        else:
-            yield start, end
-            start = end = row
-    if start is not None and end is not None:
-        yield start, end
+    return spans(numbers, most)
 
 
 def result_of(life: RowLife) -> str:

@@ -141,9 +141,10 @@ def offline(folder: Path) -> Iterator[Problem]:
     (folder / "external.yaml").write_text(external, "utf-8")
     heading = ",".join(_HEADINGS)
     lines = [heading, ",Ana,Lee,Community" + "," * 12, "1000002,Bo,Ray,Community" + "," * 12]
+    lines.insert(1, "," * 15)
     (folder / "external.csv").write_text("\n".join(lines) + "\n", "utf-8")
     uneven = [heading, "1000001,Ana,Lee", "1000002,Bo,Ray,Community" + "," * 12 + ",x,y"]
-    (folder / "uneven.csv").write_text("\n".join([*uneven, lines[2]]) + "\n", "utf-8")
+    (folder / "uneven.csv").write_text("\n".join([*uneven, lines[-1]]) + "\n", "utf-8")
     bare = LOCAL.replace("ids:\n  Id: {digits: 7, pad: true}\n", "")
     (folder / "bare.yaml").write_text(bare, "utf-8")
     for roster, mapping in (

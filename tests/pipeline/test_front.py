@@ -49,6 +49,20 @@ def test_cells_that_are_not_used_hold_nothing_back(tmp_path: Path) -> None:
         assert summarise(ledger).ready == 2
 
 
+def test_blank_rows_are_listed(tmp_path: Path) -> None:
+    """Blank rows between others are counted, and one notice says which they are."""
+    mapping, roster = tmp_path / "m.yaml", tmp_path / "r.csv"
+    mapping.write_text(MAPPING, "utf-8")
+    lines = ["ID,First,Last", "1001,Ana,Silva", ",,", "", "1002,Bo,Berg", ",,", "1003,Cy,Cole"]
+    roster.write_text("\n".join(lines) + "\n", "utf-8")
+    with check(order(roster, mapping, tmp_path / "run")) as ledger:
+        (notice,) = ledger.problems()
+        summary = summarise(ledger)
+    assert (notice.code.value, notice.origin.row) == ("blank-rows", 0)
+    assert notice.message == "3 rows are blank: 3–4, 6"
+    assert (summary.rows, summary.ready, summary.blank) == (6, 3, 3)
+
+
 def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) -> None:
     """A run of the visible rows says so, and a later command reads its roster alike."""
     mapping, roster = tmp_path / "m.yaml", tmp_path / "r.xlsx"
