@@ -164,12 +164,10 @@ def id_labels(candidates: Candidates) -> list[str]:
 
 def _contents(candidates: Candidates) -> Hashes:
     """A number for all that each row says, its primary identifier and run variables aside."""
-    entries = candidates.scheme.entries
-    apart = {label for entry in entries if entry.volatile for label in entry.labels}
     columns = [
         texts
         for label, texts in candidates.columns.items()
-        if label != "primary_id" and label not in apart
+        if label != "primary_id" and not candidates.scheme.targets[label].volatile
     ]
     return _numbers(map(hash, zip(*columns, strict=True)), len(candidates.rows))
 

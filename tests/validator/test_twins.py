@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importer.model.candidates import Entry
 from importer.model.catalogue import Code, Severity
 from importer.model.policy import Duplicates
 from importer.model.problem import Problem
@@ -143,11 +142,12 @@ def test_keep_heaviest_needs_a_heaviest() -> None:
 
 def test_run_variables_make_no_difference() -> None:
     """Rows that differ only in what the run writes into them, their own number say, are equal."""
-    rows = [person(0) | {"user_note[0].note_text": f"row {row}"} for row in (2, 3)]
-    chunk = candidates(*rows)
-    note = Entry("user_note", ("user_note[0].note_text",), volatile=True)
+    label = "user_note[0].note_text"
+    chunk = candidates(*(person(0) | {label: f"row {row}"} for row in (2, 3)))
+    targets = chunk.scheme.targets
+    varied = {**targets, label: replace(targets[label], volatile=True)}
     collector = Twins(Duplicates(same_id="keep first"))
-    collector.add(replace(chunk, scheme=replace(chunk.scheme, entries=(note,))))
+    collector.add(replace(chunk, scheme=replace(chunk.scheme, targets=varied)))
     assert [(p.origin.row, p.severity) for p in collector.problems()] == [(3, Severity.REJECT)]
 
 
