@@ -14,6 +14,14 @@ from importer.errors import AccessError, UsageError
 KEY = "ALMA_API_KEY"
 ENV = ".env"
 
+_MUST_BE = {
+    "ALMA_RATE": "a number of calls a second, more than 0 and up to 50",
+    "ALMA_RESERVE": "a whole number of calls, 0 or more",
+    "ALMA_SETTLE": "a number of seconds, 0 or more",
+    "ALMA_PLAN_DAYS": "a whole number of days, 1 or more",
+}
+"""What is said of a setting that is wrong."""
+
 
 class Settings(BaseSettings):
     """What is true of the place where the importer runs, not of a roster.
@@ -41,11 +49,9 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            names = ", ".join(str(item["loc"][0]).upper() for item in error.errors())
-            msg = (
-                f"These settings cannot be used: {names}. ALMA_RATE is a number of calls a second "
-                "(up to 50), ALMA_RESERVE a whole number of calls, ALMA_SETTLE a number of seconds."
-            )
+            names = dict.fromkeys(str(item["loc"][0]).upper() for item in error.errors())
+            wrong = [f"{name} must be {_MUST_BE.get(name, 'another text')}" for name in names]
+            msg = f"Settings that cannot be used: {'; '.join(wrong)}."
             raise UsageError(msg) from None
 
     @property

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from importer.errors import RefusedError
-from importer.model.catalogue import Code, Reach
+from importer.model.catalogue import Code, Mends
 from importer.model.fields import FIELDS
 
 
@@ -25,7 +25,7 @@ class Refusal:
     field: str
     sentence: str
     advice: str
-    reach: Reach = Reach.ROW
+    mends: Mends = Mends.ROW
 
 
 def _refusal(
@@ -33,9 +33,9 @@ def _refusal(
     advice: str,
     field: str = "",
     problem: Code = Code.REFUSED_BY_ALMA,
-    reach: Reach = Reach.ROW,
+    mends: Mends = Mends.ROW,
 ) -> Refusal:
-    return Refusal(problem, field, sentence, advice, reach)
+    return Refusal(problem, field, sentence, advice, mends)
 
 
 _SUPPORT = "Try this row again later; if it stays, give Alma's tracking id to Ex Libris' support."
@@ -84,28 +84,28 @@ REFUSALS: dict[str, Refusal] = {
         "An Internal patron has no owning system, but the record names one.",
         "Remove `external_id` from the mapping, or load the patron as External.",
         "external_id",
-        reach=Reach.COLUMN,
+        mends=Mends.COLUMN,
     ),
     "401854": _refusal(
         "An External patron needs an owning system, and the record names none.",
         "Set `external_id` in the mapping to the code of the student system's profile.",
         "external_id",
         Code.MISSING_VALUE,
-        Reach.COLUMN,
+        Mends.COLUMN,
     ),
     "401855": _refusal(
         "Alma does not support this account type.",
         "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
         "account_type",
         Code.UNKNOWN_CODE,
-        Reach.COLUMN,
+        Mends.COLUMN,
     ),
     "401857": _refusal(
         "The account type is neither Internal nor External.",
         "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
         "account_type",
         Code.UNKNOWN_CODE,
-        Reach.COLUMN,
+        Mends.COLUMN,
     ),
     "401858": _refusal(
         "Alma's record belongs to another owning system, which cannot be changed.",

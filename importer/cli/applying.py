@@ -14,8 +14,10 @@ from importer.cli.output import now, operator, say
 from importer.cli.progress import progress
 from importer.errors import AlmaError, Exit, ImporterError, UsageError
 from importer.ledger.journal import Journal
-from importer.ledger.states import State
+from importer.ledger.states import RESULTS, State
+from importer.model.plan import Result
 from importer.pipeline import applying
+from importer.report import wording
 from importer.report.wording import command, rows
 from importer.writer.news import News, Stop, Told, Waiting
 
@@ -39,7 +41,7 @@ def apply_run(
     applying.check_is_plan(ledger)
     left = applying.left_to_do(ledger)
     if not left:
-        say("Everything of this plan is done; nothing was sent.")
+        say("Nothing of this plan is left to send, and nothing was sent.")
         return None
     settings = Settings.read()
     stopping = Stopping()
@@ -57,13 +59,15 @@ def apply_run(
     applying.check_fresh(ledger, leave)
     applying.check_room(ledger)
     journal = Journal(ledger, leave.operator, now)
-    applying.check_brakes(ledger, journal, allowed)
+    for entry in applying.check_brakes(ledger, journal, allowed):
+        when = f"{entry.time:%Y-%m-%d %H:%M}"
+        say(f"The brake {entry.detail} was let pass by {entry.operator} on {when}; it stays so.")
     _confirm(ledger.facts, of, yes=yes)
 
     async def use(alma: Alma) -> Stop | None:
         await applying.check_institution(ledger.facts, alma)
-        with progress("Applying") as advance, stopping.listening():
-            telling = replace(leave, tell=_Telling(advance, of, alma))
+        with progress("Applying", lambda: alma.governor.notice) as advance, stopping.listening():
+            telling = replace(leave, tell=_Telling(advance, of))
             try:
                 return await applying.carry_out(ledger, alma, journal, telling)
             except asyncio.CancelledError:
@@ -93,31 +97,36 @@ def _take_over(ledger: Ledger) -> None:
 class _Telling:
     """Passes an apply's news on to the progress that is shown."""
 
-    def __init__(self, advance: Advance, of: int, alma: Alma) -> None:
+    def __init__(self, advance: Advance, of: int) -> None:
         self._advance = advance
         self._of = of
-        self._alma = alma
-        self._states: dict[int, State] = {}
-        self._counts: Counter[State] = Counter()
+        self._results: dict[int, Result] = {}
+        self._counts: Counter[Result] = Counter()
 
     def __call__(self, news: News) -> None:
         match news:
-            case Told(row, state):
-                if before := self._states.get(row):
+            case Told(row, act, state):
+                if before := self._results.get(row):
                     self._counts[before] -= 1
-                self._states[row] = state
-                self._counts[state] += 1
-                done = sum(
-                    count for kind, count in self._counts.items() if kind not in applying.OPEN
-                )
-                refused = self._counts[State.REFUSED]
-                notes = (f"{refused} refused" if refused else "", self._alma.governor.notice)
-                self._advance(min(done, self._of), self._of, " ".join(filter(None, notes)))
+                result = self._results[row] = RESULTS[act, state]
+                self._counts[result] += 1
+                ends = [(self._counts[result], words) for result, words in _ENDS.items()]
+                done = sum(count for count, _ in ends)
+                counts = ", ".join(f"{count:,} {words}" for count, words in ends if count)
+                self._advance(min(done, self._of), self._of, counts)
             case Waiting(waiting, seconds):
                 say(
                     f"No clear answer for {rows(waiting)}. Alma gets {seconds:,.0f} s to finish "
                     "what it may be at; then it is asked."
                 )
+
+
+_ENDS = {
+    result: words
+    for result, words in wording.RESULTS.items()
+    if result not in {Result.UNKNOWN, Result.NOT_SENT}
+}
+"""The results that are final, in words."""
 
 
 def told(ledger: Ledger, stop: Stop, run: str) -> str:

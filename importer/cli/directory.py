@@ -45,7 +45,8 @@ def refresh(
     settings = Settings.read()
 
     async def use(alma: Alma) -> None:
-        with await _mirror(alma) as mirror, progress("Reading users") as advance:
+        watched = progress("Reading users", lambda: alma.governor.notice)
+        with await _mirror(alma) as mirror, watched as advance:
             told = False
 
             def tell(done: int, of: int) -> None:
@@ -54,7 +55,7 @@ def refresh(
                     left = of - done
                     say(f"Calls that this takes: {left:,}, or {left / settings.alma_rate:,.0f} s.")
                     told = True
-                advance(done, of, alma.governor.notice)
+                advance(done, of, "")
 
             await refresh_mirror(mirror, alma, now, tell, full=full)
             say(_sentence(mirror))

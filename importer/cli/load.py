@@ -89,12 +89,12 @@ def plan(
             mirrors=FOLDER,
             refresh=not no_refresh,
         )
-        with progress("Planning") as advance:
+        with progress("Planning", lambda: alma.governor.notice) as advance:
             return await plan_roster(
                 order,
                 alma,
                 settings.alma_rate,
-                lambda done, of: advance(done, of, alma.governor.notice),
+                lambda done, of: advance(done, of, ""),
                 say,
             )
 
@@ -120,10 +120,9 @@ def apply(
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, held(folder, operator(), now()):
         stop = apply_run(ledger, limit, frozenset(allow), yes=yes)
-        if stop is not None:
-            say(told(ledger, stop, run))
         summary = summarise(ledger, frozenset({stop.exit} if stop else ()))
-        return conclude(ledger, summary, as_json=as_json, show_values=show_values)
+        stopped = told(ledger, stop, run) if stop else ""
+        return conclude(ledger, summary, as_json=as_json, show_values=show_values, stopped=stopped)
 
 
 def convert(
@@ -172,6 +171,7 @@ def _order(
         roster=roster,
         mapping=mapping,
         codes=saved_codes(codes),
+        codes_file=codes,
         folder=output,
         now=now(),
         operator=operator(),

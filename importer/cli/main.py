@@ -65,8 +65,20 @@ def _usage(error: BaseException) -> str | None:
     if message is None or not hasattr(error, "exit_code"):
         return None
     context = getattr(error, "ctx", None)
+    said = str(message())
+    for theirs, ours in _OURS.items():
+        said = said.replace(theirs, ours)
     hint = f" See: {context.command_path} --help" if context is not None else ""
-    return f"{message()}{hint}"
+    return f"{said.rstrip('.')}.{hint}"
+
+
+_OURS = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "not a whole number",
+    "Input should be a valid number, unable to parse string as a number": "not a number",
+    "Input should be ": "it must be ",
+}
+"""What the command-line library says for programmers, in words for people."""
 
 
 def _defect(error: BaseException) -> str:

@@ -66,10 +66,17 @@ def program() -> str:
 
 
 def conclude(
-    ledger: Ledger, summary: Summary, *, as_json: bool, show_values: bool, files: bool = True
+    ledger: Ledger,
+    summary: Summary,
+    *,
+    as_json: bool,
+    show_values: bool,
+    files: bool = True,
+    stopped: str = "",
 ) -> int:
     """Write the reports, show the result, and give the exit code.
 
+    `stopped`: why an apply ended early, and how to go on.
     Raises an AssertionError, which is a defect, where the rows do not add up.
     """
     from importer.report.files import write_all
@@ -80,11 +87,13 @@ def conclude(
     if files:
         write_all(ledger, summary, show_values=show_values)
     if as_json:
+        if stopped:
+            say(stopped)
         sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
     else:
         from rich.console import Console
 
         from importer.report.terminal import show
 
-        show(ledger, summary, Console(stderr=True), show_values=show_values)
+        show(ledger, summary, Console(stderr=True), show_values=show_values, stopped=stopped)
     return summary.exit

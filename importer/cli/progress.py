@@ -13,49 +13,37 @@ INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
 
 Advance = Callable[[int, int, str], None]
-"""Hears how many are done, of how many (0: not known), and a note, such as a wait."""
+"""Hears how many are done, of how many (0: not known), and what came of them in words."""
+
+
+def _silent() -> str:
+    return ""
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Advance]:
-    """Show how far something has come, as long as the block lasts."""
+def progress(what: str, notice: Callable[[], str] = _silent) -> Iterator[Advance]:
+    """Show how far something has come, as long as the block lasts.
+
+    `notice` gives what is to be known at any moment, such as a wait; blank if there is nothing.
+    """
     shown = _bar if sys.stderr.isatty() else _lines
-    with shown(what) as advance:
+    with shown(what, notice) as advance:
         yield advance
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Advance]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def _bar(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
+    from importer.cli.bar import Bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None, note="")
-
-        def advance(done: int, of: int, note: str) -> None:
-            bar.update(task, completed=done, total=of or None, note=note)
-
-        yield advance
+    with Bar(what, notice) as bar:
+        yield bar.advance_to
 
 
 @contextmanager
-def _lines(what: str) -> Iterator[Advance]:
+def _lines(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
     began = said = time.monotonic()
 
-    def advance(done: int, of: int, note: str) -> None:
+    def advance(done: int, of: int, counts: str) -> None:
         nonlocal said
         now = time.monotonic()
         if now - said < INTERVAL:
@@ -64,6 +52,7 @@ def _lines(what: str) -> Iterator[Advance]:
         rate = done / (now - began)
         left = f", about {(of - done) / rate:,.0f} s left" if rate and of else ""
         whole = f" of {of:,}" if of else ""
-        say(f"{what}: {done:,}{whole} ({rate:.1f} a second{left}) {note}".rstrip())
+        told = filter(None, (f"{rate:.1f} a second{left}", counts, notice()))
+        say(f"{what}: {done:,}{whole} ({'; '.join(told)})")
 
     yield advance

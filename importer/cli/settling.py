@@ -58,10 +58,8 @@ def undo(
         )
 
         async def use(alma: Alma) -> Ledger:
-            with progress("Comparing with Alma") as advance:
-                return await plan_back(
-                    first, alma, way, lambda done, of: advance(done, of, alma.governor.notice)
-                )
+            with progress("Comparing with Alma", lambda: alma.governor.notice) as advance:
+                return await plan_back(first, alma, way, lambda done, of: advance(done, of, ""))
 
         with with_alma(settings, use) as ledger:
             return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from importer.ledger import schema
 from importer.ledger.states import RESULTS, SENT, State
-from importer.model.catalogue import Code, Reach, Severity
+from importer.model.catalogue import Code, Mends, Severity
 from importer.model.plan import Act, Change, ChangeKind, Fate, Result
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import ColumnUse, RowLife, RunFacts
@@ -134,8 +134,8 @@ class Ledger:
     def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
         roster = self.facts.roster
         file = roster.path.replace("\\", "/").rpartition("/")[2]
-        for number, code, severity, field, places, value, message, advice, reach in self.read(
-            "SELECT row, code, severity, field, places, value, message, advice, reach"  # noqa: S608
+        for number, code, severity, field, places, value, message, advice, mends in self.read(
+            "SELECT row, code, severity, field, places, value, message, advice, mends"  # noqa: S608
             " FROM problems"
             f" WHERE {condition} ORDER BY row, id",
             values,
@@ -143,7 +143,7 @@ class Ledger:
             origin = Origin(file, roster.sheet, number)
             yield Problem(
                 Code(code), origin, Severity(severity), message, advice, field, _places(places),
-                value, Reach(reach),
+                value, Mends(mends),
             )  # fmt: skip
 
     def rows_with_cells(self) -> set[int]:
@@ -159,6 +159,11 @@ class Ledger:
         """The rows that have a problem of this code, in order."""
         query = "SELECT DISTINCT row FROM problems WHERE code = ? ORDER BY row"
         return tuple(row for (row,) in self.read(query, (code,)))
+
+    def dismissed(self) -> int:
+        """How many rows a person decided not to send."""
+        query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
+        return next(int(count) for (count,) in self.read(query, (Code.DECIDED, Severity.REJECT)))
 
     def holds(self, row: int) -> bool:
         """Has the row a problem that keeps it from being sent?"""

@@ -56,6 +56,7 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         repaired=severities.get(Severity.REPAIRED, 0),
         problems=ledger.count("problems", "code"),
         calls=calls,
+        dismissed=ledger.dismissed() or None,
         brakes=None if facts.command == "check" else tuple(b.brake for b in facts.brakes),
         run=str(ledger.folder),
         exit=Exit.worst(codes),

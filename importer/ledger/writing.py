@@ -63,7 +63,7 @@ def add_cells(ledger: Ledger, cells: Iterable[tuple[int, tuple[str, ...]]]) -> N
 def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
     """What is wrong, or worth knowing."""
     ledger.connection.executemany(
-        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, reach)"
+        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, mends)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
@@ -75,7 +75,7 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
                 problem.value,
                 problem.message,
                 problem.advice,
-                problem.reach.value,
+                problem.mends.value,
             )
             for problem in problems
         ),

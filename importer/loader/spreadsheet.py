@@ -17,6 +17,7 @@ from importer.loader.saying import counted
 from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
+from importer.model.rejects import NOTES
 from importer.model.roster import Layout, LoadedRoster, Source, letter
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class Book(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The sheet that is the roster, and what is to say about the choice."""
+    """The sheet that is the roster, the visible ones beside it, and what else is to say."""
 
     name: str
+    others: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 
@@ -78,6 +80,8 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
     if book.starts_1904:
         notices.append("the workbook counts its days from 1904; its dates were read so")
     shape, rows, last = _below(content, headings, source)
+    if others := _strange(chosen.others, shape):
+        notices.insert(0, f'the sheet "{chosen.name}" was read; not read: {_quoted(others)}')
     if layout.visible_only:
         hiding.refuse_untold(content, source)
         rows = replace(rows, hidden=frozenset(hiding.hidden_rows(content, source)))
@@ -112,7 +116,7 @@ def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:
         if not named:
             raise RosterError(_which(path, visible, f'There is no sheet "{layout.sheet}"'))
         if named in hidden:
-            return _Chosen(named, (f'the sheet "{named}" is hidden; the mapping names it',))
+            return _Chosen(named, notices=(f'the sheet "{named}" is hidden; the mapping names it',))
         return _Chosen(named)
     if not visible:
         msg = f"{path.name} has no visible sheet. Unhide the one with the roster, and save it."
@@ -132,16 +136,16 @@ def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:
     if len(fitting) != 1:
         what = "More than one sheet may be the roster" if fitting else "No visible sheet holds text"
         raise RosterError(_which(path, visible, what))
-    notices = []
-    others = [name for name in filled if name != fitting[0]]
-    if others:
-        notices.append(f'the sheet "{fitting[0]}" was read; not read: {_quoted(others)}')
+    others = tuple(name for name in filled if name != fitting[0])
     alike = [name for name in hidden if found[name] >= enough]
-    if alike:
-        notices.append(
-            f"hidden sheets have the headings as well and were not read: {_quoted(alike)}"
-        )
-    return _Chosen(fitting[0], tuple(notices))
+    notice = f"hidden sheets have the headings as well and were not read: {_quoted(alike)}"
+    return _Chosen(fitting[0], others, (notice,) if alike else ())
+
+
+def _strange(others: Sequence[str], shape: Shape) -> list[str]:
+    """The sheets beside the roster, without those that a rejects file has by itself."""
+    own = () if shape.row_column is None else NOTES
+    return [name for name in others if name.removesuffix(" (2)") not in own]
 
 
 def _which(path: Path, visible: Sequence[str], what: str) -> str:

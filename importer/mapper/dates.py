@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Literal
 
-from importer.model.catalogue import Reach
+from importer.model.catalogue import Mends
 
 Order = Literal["mdy", "dmy", "ymd"]
 ORDERS: tuple[Order, ...] = ("mdy", "dmy", "ymd")
@@ -53,22 +53,22 @@ _LAST_SERIAL = 80_000  # the year 2119
 
 
 class Unread(Enum):
-    """Why a text is not a date: the sentence; the advice and its reach, unless the catalogue's."""
+    """Why a text is not a date: the sentence, and an advice where the catalogue's is not it."""
 
-    UNKNOWN = ("is not a date that can be read", "", Reach.ROW)
-    TWO_WAYS = ("reads both as month/day and as day/month", "", Reach.ROW)
-    NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Reach.ROW)
+    UNKNOWN = ("is not a date that can be read", "", Mends.ROW)
+    TWO_WAYS = ("reads both as month/day and as day/month", "", Mends.ROW)
+    NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Mends.ROW)
     SHORT_YEAR = (
         "has a year of two digits",
         "Type the year with four digits, or say in the mapping from which year on they are meant: "
         "`dates: {pivot: 30}`.",
-        Reach.COLUMN,
+        Mends.COLUMN,
     )
     SERIAL = (
         "is a bare number, perhaps a day number of the spreadsheet program",
         "Format the column as a date, or allow day numbers in the mapping: "
         "`dates: {serials: true}`.",
-        Reach.COLUMN,
+        Mends.COLUMN,
     )
 
 

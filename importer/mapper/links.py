@@ -88,13 +88,13 @@ def date_step(style: Style, plus: str | None, terms: tuple[periods.TermEnd, ...]
 
 
 def _unread(why: Unread, style: Style) -> Finding:
-    sentence, advice, reach = why.value
+    sentence, advice, mends = why.value
     message = f"{{value}} {sentence}"
     if why is Unread.TWO_WAYS:
-        return Finding(Code.AMBIGUOUS_DATE, message, advice, reach)
+        return Finding(Code.AMBIGUOUS_DATE, message, advice, mends)
     if why is Unread.NO_SUCH_DAY and style.order in ORDER_WORDS:
         message += f", read as {ORDER_WORDS[style.order]}"
-    return Finding(Code.UNPARSABLE_DATE, message, advice, reach)
+    return Finding(Code.UNPARSABLE_DATE, message, advice, mends)
 
 
 def fill(template: Template, position: Callable[[str], int]) -> Fill:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from importer.mapper.reading import Finding, Reading
 from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
-from importer.model.catalogue import Code, Reach
+from importer.model.catalogue import Code, Mends
 from importer.model.problem import KNOWN, VALUE
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ class Lookup:
         if code == TO_CHOOSE:
             message = f"{KNOWN} has no code yet in the mapping's lookup"
             advice = "Write Alma's code into the lookup."
-            return "", Finding(Code.UNKNOWN_CODE, message, advice, Reach.VALUE)
+            return "", Finding(Code.UNKNOWN_CODE, message, advice, Mends.VALUE)
         if code is not None:
             return code, None
         advice = self._advice(key)
         message = f"{KNOWN if advice else VALUE} is not in the mapping's lookup"
-        return "", Finding(Code.UNKNOWN_CODE, message, advice, Reach.VALUE)
+        return "", Finding(Code.UNKNOWN_CODE, message, advice, Mends.VALUE)
 
     def _advice(self, key: str) -> str:
         near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)

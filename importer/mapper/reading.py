@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from importer.model.catalogue import Code, Reach
+from importer.model.catalogue import Code, Mends
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a step has to say about a text; `message` holds {value} where the text goes.
 
-    `advice` is the catalogue's where it is not given; `reach` is that of an advice that is given.
+    `advice` is the catalogue's where it is not given; `mends` is that of an advice that is given.
     """
 
     code: Code
     message: str
     advice: str = ""
-    reach: Reach = Reach.ROW
+    mends: Mends = Mends.ROW
 
 
 Reading = tuple[str, Finding | None]

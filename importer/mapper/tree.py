@@ -112,6 +112,9 @@ def read(path: Path, content: bytes) -> Block:
             "put long lookups into a CSV file beside it"
         )
         raise MappingError((msg,))
+    if content.startswith(_WORKBOOKS):
+        msg = f"{path.name}:1: this is a workbook, not a mapping; name the mapping's YAML file"
+        raise MappingError((msg,))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -119,6 +122,10 @@ def read(path: Path, content: bytes) -> Block:
         msg = f"{path.name}:{line}: a letter that is not UTF-8; save the file as UTF-8"
         raise MappingError((msg,)) from None
     return _Builder(path.name).build(text)
+
+
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How .xlsx and .ods, and .xls, begin."""
 
 
 class _Builder:

@@ -156,6 +156,6 @@ class Work:
                 field=label,
                 value="" if private else text,
                 advice=finding.advice,
-                reach=finding.reach,
+                mends=finding.mends,
             )
         )

@@ -86,10 +86,10 @@ class Severity(StrEnum):
         return self in {Severity.REJECT, Severity.REVIEW}
 
 
-class Reach(StrEnum):
-    """How far one change of the mapping goes, if what the advice says is done there."""
+class Mends(StrEnum):
+    """What one change of the mapping mends, if what the advice says is done there."""
 
-    ROW = "row"  # the mapping repairs nothing: each row is mended by itself
+    ROW = "row"  # nothing: each row is mended by itself
     VALUE = "value"  # every row that has the same value
     COLUMN = "column"  # every row with this problem in this column
 
@@ -99,14 +99,14 @@ class Kind:
     """A kind of problem: its title, what it means, what to do, and how bad it is.
 
     A mapping may make single findings milder or worse; `severity` is what holds without that.
-    `reach` belongs to the advice.
+    `mends` belongs to the advice.
     """
 
     severity: Severity
     title: str
     meaning: str
     advice: str
-    reach: Reach = Reach.ROW
+    mends: Mends = Mends.ROW
 
 
 CATALOGUE: dict[Code, Kind] = {
@@ -258,7 +258,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Unknown code",
         "The value is not in the mapping's lookup, or the code is not in Alma's table.",
         "Correct the cell, or add the value to the lookup.",
-        Reach.VALUE,
+        Mends.VALUE,
     ),
     Code.WRONG_CASE_CODE: Kind(
         Severity.REPAIRED,
@@ -277,7 +277,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Date reads two ways",
         "The date reads both as month/day and as day/month.",
         "Say which it is in the mapping, with `dates: mdy` or `dates: dmy`.",
-        Reach.COLUMN,
+        Mends.COLUMN,
     ),
     Code.DATE_OUT_OF_RANGE: Kind(
         Severity.REJECT,
@@ -384,7 +384,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Not in Alma",
         "Alma has no user with this identifier, and the mapping does not create any.",
         "Correct the identifier, or let the mapping create users with `new: create`.",
-        Reach.COLUMN,
+        Mends.COLUMN,
     ),
     Code.LOOK_ALIKE_IN_ALMA: Kind(
         Severity.REVIEW,
@@ -453,7 +453,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Kept by Alma",
         "Alma saved the record but kept its own value of a field that was edited by hand.",
         "If the roster is right, say `override: true` for the field in the mapping.",
-        Reach.COLUMN,
+        Mends.COLUMN,
     ),
     Code.REFUSED_BY_ALMA: Kind(
         Severity.REJECT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from importer.model.catalogue import CATALOGUE, Code, Reach, Severity
+from importer.model.catalogue import CATALOGUE, Code, Mends, Severity
 
 VALUE = "{value}"
 """Stands in a message where the cell's own text goes, so that it can be masked."""
@@ -48,7 +48,7 @@ class Problem:
 
     `message` says what is wrong and may hold `{value}` or `{known}`, where `value` goes: the cell's
     text, or the primary identifier of the user in question. No other private text may stand in it.
-    `advice` says what to do, `reach` how many rows that repairs if it is done in the mapping.
+    `advice` says what to do, `mends` what that mends if it is done in the mapping.
     Problems with equal code, severity, place, field and advice have one cause. `places` are the
     columns concerned, possibly none.
     """
@@ -61,7 +61,7 @@ class Problem:
     field: str = ""
     places: tuple[Place, ...] = ()
     value: str = ""
-    reach: Reach = Reach.ROW
+    mends: Mends = Mends.ROW
 
     def sentence(self, shown: str | None = None, *, begin: bool = False) -> str:
         """What is wrong, with the cell's text, or `shown` in its stead.
@@ -86,11 +86,11 @@ class Problem:
         value: str = "",
         advice: str = "",
         severity: Severity | None = None,
-        reach: Reach = Reach.ROW,
+        mends: Mends = Mends.ROW,
     ) -> Problem:
         """A problem with the catalogue's severity and advice, where none are given.
 
-        `reach` is that of the advice that is given; the catalogue's advice has its own.
+        `mends` is that of the advice that is given; the catalogue's advice has its own.
         """
         kind = CATALOGUE[code]
         return cls(
@@ -102,7 +102,7 @@ class Problem:
             field,
             places,
             value,
-            reach if advice else kind.reach,
+            mends if advice else kind.mends,
         )
 
     @property

@@ -72,7 +72,10 @@ class BrakeFinding(Kept):
 
 
 class RunFacts(Kept):
-    """Everything about a run that is not about a row."""
+    """Everything about a run that is not about a row.
+
+    `codes` is the file of code tables, as it was typed, if one was named.
+    """
 
     command: Literal["check", "plan", "undo"]
     version: str
@@ -82,6 +85,7 @@ class RunFacts(Kept):
     roster: RosterFacts
     mapping: MappingFacts
     alma: AlmaFacts | None = None
+    codes: str = ""
     codes_institution: str = ""
     codes_fetched: date | None = None
     directory: datetime | None = None
@@ -104,8 +108,8 @@ class Summary(Kept):
     unchanged + left_alone`; after an apply `create + update = created + updated + refused + held
     + unknown + not_sent`. `delete` and `deleted` are counted with them, in an undo alone. `was_so`
     of those that are `updated`, and `was_gone` of those that are `deleted`, were so already when
-    their turn came: nothing was sent for them.
-    `warnings` and `repaired` count problems of these severities.
+    their turn came: nothing was sent for them. `warnings` and `repaired` count problems of these
+    severities. `dismissed`: of the rejected rows, those that a person decided not to send.
     """
 
     schema_version: Literal[1] = 1
@@ -125,6 +129,7 @@ class Summary(Kept):
     left_alone: int | None = None
     calls: Calls | None = None
     brakes: tuple[Brake, ...] | None = None
+    dismissed: int | None = None
     created: int | None = None
     updated: int | None = None
     deleted: int | None = None
@@ -136,6 +141,23 @@ class Summary(Kept):
     not_sent: int | None = None
     run: str
     exit: int
+
+    @property
+    def patrons(self) -> int:
+        """How many rows hold a person."""
+        return self.rows - self.blank - self.skipped
+
+    @property
+    def to_correct(self) -> int:
+        """How many rows are rejected because something is wrong in them."""
+        return self.rejected - (self.dismissed or 0)
+
+    @property
+    def written(self) -> int:
+        """How many users were created, changed or deleted by what was sent."""
+        sent = (self.created, self.updated, self.deleted)
+        already = (self.was_so, self.was_gone)
+        return sum(count or 0 for count in sent) - sum(count or 0 for count in already)
 
     def adds_up(self) -> bool:
         """Is every row in exactly one place?"""

@@ -20,7 +20,7 @@ from importer.errors import (
     StalePlanError,
     UsageError,
 )
-from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
+from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, history
 from importer.ledger.states import State
 from importer.model.brake import Brake
 from importer.model.problem import Origin
@@ -117,9 +117,15 @@ def check_sources(facts: RunFacts) -> None:
     _check_mapping(facts)
 
 
-def check_brakes(ledger: Ledger, journal: Journal, allowed: frozenset[Brake]) -> None:
-    """Raises BrakeError for the brakes that hold and were not let pass, now or before."""
-    passed = {entry.detail for entry in history(ledger, 0) if entry.event == ALLOWED}
+def check_brakes(
+    ledger: Ledger, journal: Journal, allowed: frozenset[Brake]
+) -> tuple[JournalEntry, ...]:
+    """When and by whom brakes that hold were let pass in an earlier attempt, if not now again.
+
+    Raises BrakeError for the brakes that hold and were not let pass, now or before.
+    """
+    before = {entry.detail: entry for entry in history(ledger, 0) if entry.event == ALLOWED}
+    passed = set(before)
     for brake in sorted(allowed - passed):
         journal.note(ALLOWED, brake)
     passed |= allowed
@@ -133,6 +139,9 @@ def check_brakes(ledger: Ledger, journal: Journal, allowed: frozenset[Brake]) ->
             f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
         )
         raise BrakeError(msg)
+    return tuple(
+        before[finding.brake] for finding in ledger.facts.brakes if finding.brake not in allowed
+    )
 
 
 async def check_institution(facts: RunFacts, alma: Alma) -> None:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 class Order:
     """A roster, the mapping for it, and where the run goes.
 
-    `now` has its zone; `folder` is None for a new one under `runs/`; `operator` is who asks, on
-    which computer; `version` is the importer's. `visible_only`: rows that the sheet hides are
-    skipped. `mirrors` is the folder of the directory, None where Alma is to be asked about each
-    row; `refresh`: read first who changed since.
+    `codes_file` is where the codes are from, if a file was named. `now` has its zone; `folder` is
+    None for a new one under `runs/`; `operator` is who asks, on which computer; `version` is the
+    importer's. `visible_only`: rows that the sheet hides are skipped. `mirrors` is the folder of
+    the directory, None where Alma is to be asked about each row; `refresh`: read first who changed
+    since.
     """
 
     roster: Path
@@ -32,3 +33,4 @@ class Order:
     visible_only: bool = False
     mirrors: Path | None = None
     refresh: bool = True
+    codes_file: Path | None = None

@@ -75,6 +75,7 @@ def run_facts(command: Literal["check", "plan"], material: Material, order: Orde
         operator=order.operator,
         roster=roster_facts(material, order),
         mapping=mapping_facts(material),
+        codes="" if order.codes_file is None else str(order.codes_file),
         codes_institution=order.codes.institution,
         codes_fetched=order.codes.fetched,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from importer.model.catalogue import Code, Reach, Severity
+from importer.model.catalogue import Code, Mends, Severity
 from importer.model.problem import Place, Problem
 from importer.report.sentences import sentence
 from importer.report.wording import number
@@ -32,8 +32,8 @@ class Cause:
 
     @property
     def severity(self) -> Severity:
-        """How bad they are, all of them."""
-        return self.first.severity
+        """How bad they are, all of them. Where a person decided nothing is left to correct."""
+        return Severity.WARNING if self.code is Code.DECIDED else self.first.severity
 
     @property
     def title(self) -> str:
@@ -58,8 +58,8 @@ class Cause:
     @property
     def one_change(self) -> bool:
         """May a single change of the mapping repair them all?"""
-        reach = self.first.reach
-        return self.count > 1 and (reach is Reach.COLUMN or (reach is Reach.VALUE and self.alike))
+        mends = self.first.mends
+        return self.count > 1 and (mends is Mends.COLUMN or (mends is Mends.VALUE and self.alike))
 
     @property
     def to_do(self) -> str:

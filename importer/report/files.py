@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE = (
     "summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.html",
 )  # fmt: skip
+
+_PERSONAL = frozenset({PROBLEMS, WORKBOOK, REJECTS})
+
+
+def kind_of(file: str) -> str:
+    """`rejects-2.xlsx` is of the kind `rejects.xlsx`."""
+    return re.sub(r"-\d+(?=\.)", "", file)
+
+
+def holds_personal_data(path: Path, *, show_values: bool) -> bool:
+    """Is a report not to be passed on? The page masks values, unless they were asked for."""
+    kind = kind_of(path.name)
+    return kind in _PERSONAL or (kind == PAGE and show_values)
 
 
 def write_all(ledger: Ledger, summary: Summary, *, show_values: bool = False) -> tuple[Path, ...]:

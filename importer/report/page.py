@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from importer.model.plan import Result
+from importer.report.files import kind_of
 from importer.report.story import tell
 from importer.report.visible import visible
 from importer.report.wording import GROUPS, RESULTS, SEVERITIES, number, row_numbers, rows
@@ -55,7 +55,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "capitalize_first": _capitalised,
-        "kind": _kind,
+        "kind": kind_of,
         "number": number,
         "row_numbers": row_numbers,
         "rows": rows,
@@ -77,8 +77,3 @@ def _shown(value: object) -> object:
 
 def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _kind(file: str) -> str:
-    """`rejects-2.xlsx` is of the kind `rejects.xlsx`."""
-    return re.sub(r"-\d+(?=\.)", "", file)

@@ -14,16 +14,13 @@ from importer.model.problem import KNOWN
 from importer.report.causes import Cause, causes
 from importer.report.changes import Changes, Differences
 from importer.report.facts import Fact, told_facts
+from importer.report.headline import Tally, sentences_of, tallies
 from importer.report.masking import CUT, mask_all
+from importer.report.nextstep import NextStep, next_step
 from importer.report.outcomes import Outcome, Outcomes
 from importer.report.wording import (
     Group,
-    NextStep,
-    Tally,
     effort,
-    next_step,
-    sentences_of,
-    tallies,
 )
 from importer.report.writing import told_writing
 

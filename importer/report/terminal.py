@@ -11,18 +11,16 @@ from rich.text import Text
 
 from importer.model.catalogue import Severity
 from importer.report.causes import Cause, causes
-from importer.report.files import WORKBOOK, present
+from importer.report.files import WORKBOOK, holds_personal_data, present
+from importer.report.headline import Tone, headline, tallies
+from importer.report.nextstep import next_step
 from importer.report.visible import visible
 from importer.report.wording import (
     SEVERITIES,
-    Tone,
     effort,
-    headline,
-    next_step,
     number,
     row_numbers,
     rows,
-    tallies,
 )
 
 if TYPE_CHECKING:
@@ -44,11 +42,23 @@ _SEVERITIES: dict[Severity, str] = {
 }
 
 
-def show(ledger: Ledger, summary: Summary, console: Console, *, show_values: bool = False) -> None:
+def show(
+    ledger: Ledger,
+    summary: Summary,
+    console: Console,
+    *,
+    show_values: bool = False,
+    stopped: str = "",
+) -> None:
     """Print a run's result, masked unless values are asked for; fits the console's width.
 
-    Of an applied run only those problems are told that the plan did not know of.
+    Of an applied run only those problems are told that the plan did not know of. `stopped` says
+    why an apply ended early and how to go on: that comes last, in place of the next step, and
+    stands alone where nothing was begun, since the plan is still as it was shown.
     """
+    if stopped and summary.created is None:
+        console.print(_lines(stopped), soft_wrap=True)
+        return
     facts = ledger.facts
     files = present(ledger.folder)
     console.print(_text(headline(summary), "bold"))
@@ -73,9 +83,15 @@ def show(ledger: Ledger, summary: Summary, console: Console, *, show_values: boo
     if found or kept_back:
         console.print()
     for path in files:
-        console.print(_text(str(path)), soft_wrap=True)
-    step = next_step(summary, facts, workbook)
+        line = _text(str(path))
+        if holds_personal_data(path, show_values=show_values):
+            line.append("  (personal data)", "dim")
+        console.print(line, soft_wrap=True)
     console.print()
+    if stopped:
+        console.print(_lines(stopped), soft_wrap=True)
+        return
+    step = next_step(summary, facts, workbook)
     console.print(_text(step.why, "bold"))
     if step.command:
         # not wrapped, so that it can be copied whole
@@ -85,6 +101,10 @@ def show(ledger: Ledger, summary: Summary, console: Console, *, show_values: boo
 def _text(text: str, style: str = "") -> Text:
     """Text from outside: no markup is read in it and no control character leaves with it."""
     return Text(visible(text), style=style)
+
+
+def _lines(text: str) -> Text:
+    return Text("\n").join(map(_text, text.splitlines()))
 
 
 def _counts(summary: Summary) -> RenderableType:

@@ -9,7 +9,7 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.model.catalogue import Severity
-from importer.model.rejects import ADDED
+from importer.model.rejects import ADDED, NOTES
 from importer.report.causes import causes
 from importer.report.returned import Returned, returned
 from importer.report.sentences import places, what
@@ -24,7 +24,7 @@ from importer.report.sheets import (
     sheet_name,
 )
 from importer.report.visible import visible
-from importer.report.wording import SEVERITIES, command, number, row_numbers, rows
+from importer.report.wording import SEVERITIES, again, number, row_numbers, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,12 +41,12 @@ MOST_COMMENTS = 10_000
 LONGEST_COMMENT = 1_000
 
 
-PROBLEMS, HOW_TO = "Problems", "How to send it back"
+PROBLEMS, HOW_TO = NOTES
 
 
 def _steps(facts: RunFacts) -> list[str]:
     verb = "check" if facts.command == "check" else "plan"
-    again = visible(command(verb, "THIS-FILE", "-m", facts.mapping.shown))
+    typed = visible(again(verb, facts, "THIS-FILE"))
     return [
         "Correct the coloured cells on the first sheet. Point at a cell to read what is wrong with "
         "it; the columns Why and What to do say the same.",
@@ -55,7 +55,7 @@ def _steps(facts: RunFacts) -> list[str]:
         "Do not change the headings. The last four columns may stay: they are known and not "
         "loaded.",
         "Delete the rows that are not to be loaded at all.",
-        f"Save the file, and run the same command with it in place of the roster: {again}",
+        f"Save the file, and run the same command with it in place of the roster: {typed}",
         "Every cell is formatted as text, so that identifiers keep their zeros. Keep it so.",
         "This file holds personal data. Do not send it by unprotected e-mail; delete it when done.",
     ]

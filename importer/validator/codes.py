@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from importer.model.catalogue import Code, Reach
+from importer.model.catalogue import Code, Mends
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import Field, Shape
 from importer.model.problem import KNOWN, VALUE, Origin, Problem
@@ -84,7 +84,7 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
                 Code.UNKNOWN_CODE,
                 f"{shown} {_wrong(text, field, rows)}",
                 _advice(likely, place),
-                reach=Reach.VALUE,
+                mends=Mends.COLUMN if place else Mends.VALUE,
             )
         yield from column.flagged(found)
 

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cached_property
 
 from importer.model.candidates import Candidates, Target
-from importer.model.catalogue import Code, Reach, Severity
+from importer.model.catalogue import Code, Mends, Severity
 from importer.model.codes import CodeTables
 from importer.model.problem import Problem
 
@@ -24,7 +24,7 @@ SECRET = frozenset({"password", "pin_number"})
 class Finding:
     """What is wrong with a value, before it is known in which rows the value stands.
 
-    `advice` and `severity` are the catalogue's where they are not given; `reach` is that of an
+    `advice` and `severity` are the catalogue's where they are not given; `mends` is that of an
     advice that is given.
     """
 
@@ -32,7 +32,7 @@ class Finding:
     message: str
     advice: str = ""
     severity: Severity | None = None
-    reach: Reach = Reach.ROW
+    mends: Mends = Mends.ROW
 
 
 Judge = Callable[[str], Finding | None]
@@ -101,7 +101,7 @@ class Column:
             value="" if self.target.field.path in SECRET else text,
             advice=finding.advice,
             severity=finding.severity,
-            reach=finding.reach,
+            mends=finding.mends,
         )
 
 

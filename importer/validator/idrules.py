@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from importer.errors import MappingError
 from importer.model.candidates import Target
-from importer.model.catalogue import Code, Reach
+from importer.model.catalogue import Code, Mends
 from importer.model.policy import IdRule
 from importer.validator.columns import Finding, Judge
 
@@ -75,7 +75,7 @@ def misfit(target: Target) -> Judge | None:
                 Code.MALFORMED_ID,
                 f"{{value}} has {len(text)} digits, and its column asks for {rule.digits}",
                 _PAD if _lacks_zeros(text, rule) else "",
-                reach=Reach.COLUMN,
+                mends=Mends.COLUMN,
             )
         if pattern is not None and not pattern(text):
             return Finding(

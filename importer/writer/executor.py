@@ -124,7 +124,8 @@ class Executor:
         self, rows: Iterable[int], worker: Callable[[Pending], Awaitable[State]]
     ) -> None:
         async def one(row: int) -> None:
-            self.tell(Told(row, await worker(self.journal.step(row))))
+            step = self.journal.step(row)
+            self.tell(Told(row, step.act, await worker(step)))
 
         unstopped = (row for row in rows if not self.stopping())
         async with aclosing(spread(self.governor, unstopped, one)) as running:

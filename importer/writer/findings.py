@@ -28,7 +28,7 @@ def refused(origin: Origin, error: RefusedError) -> Problem:
         field=known.field,
         value=error.said,
         advice=known.advice,
-        reach=known.reach,
+        mends=known.mends,
     )
 
 

@@ -10,13 +10,15 @@ from importer.errors import DailyLimitError
 if TYPE_CHECKING:
     from importer.errors import Exit, ImporterError
     from importer.ledger.states import State
+    from importer.model.plan import Act
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One row's news, for progress: its state after a step."""
+    """One row's news, for progress: what was planned, and its state after a step."""
 
     row: int
+    act: Act
     state: State
 
 

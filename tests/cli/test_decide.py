@@ -157,7 +157,7 @@ def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sand
     typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
     typed("decide", "run", "2", "--as", "create")
     told = typed("decide", "run", "3", "--as", "reject").err
-    assert "Must be corrected · Decided by a person · 1 row (3)" in told
+    assert "Worth a look · Decided by a person · 1 row (3)" in told
     assert "Worth a look · Decided by a person · 1 row (2)" in told
 
 

@@ -103,3 +103,16 @@ def test_corrected_rejects_are_all_ready(name: str, folder: Path, typed: Type) -
     book.save(folder / "corrected.xlsx")
     again = typed("check", "corrected.xlsx", "-m", mapping, "-o", "again", "--json").summary
     assert again["ready"] == again["rows"] == first["rejected"] + first["review"]  # type: ignore[operator]
+
+
+def test_nothing_is_said_of_the_sheets_that_we_added(folder: Path, typed: Type) -> None:
+    """Only a sheet that somebody else put into the rejects is told of, since it is not read."""
+    mapping = MAPPING_OF_SAMPLE["community-patrons.csv"]
+    typed("check", SAMPLES / "community-patrons.csv", "-m", mapping, "-o", "first")
+    typed("check", "first/rejects.xlsx", "-m", mapping, "-o", "again")
+    assert "not read" not in (folder / "again" / "problems.csv").read_text("utf-8")
+    book = openpyxl.load_workbook(folder / "first" / "rejects.xlsx")
+    book.create_sheet("Mine").append(["A note"])
+    book.save(folder / "more.xlsx")
+    typed("check", "more.xlsx", "-m", mapping, "-o", "more")
+    assert 'not read: ""Mine"". ' in (folder / "more" / "problems.csv").read_text("utf-8")

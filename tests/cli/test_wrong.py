@@ -163,6 +163,43 @@ def test_wrong_usage(typed: Type, arguments: tuple[str, ...]) -> None:
     assert typed(*arguments).exit == Exit.USAGE
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apply", "x", "--limit", "many"),
+        ("apply", "x", "--limit", "-1"),
+        ("apply", "x", "--allow", "foo"),
+        ("sandbox", "--rate", "fast"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_for_people(typed: Type, arguments: tuple[str, ...]) -> None:
+    """The flag is named, and nothing is said as the libraries say it to programmers."""
+    got = typed(*arguments)
+    assert got.exit == Exit.USAGE
+    assert arguments[-2] in got.err
+    assert not any(theirs in got.err for theirs in ("Value error", "Input should", "parse"))
+
+
+def test_a_wrong_setting_is_named_with_what_it_must_be(
+    typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the settings that are wrong are spoken of."""
+    monkeypatch.setenv("ALMA_PLAN_DAYS", "soon")
+    got = typed("codes", "fetch")
+    assert got.exit == Exit.USAGE
+    assert "ALMA_PLAN_DAYS must be a whole number of days" in got.err
+    assert "ALMA_RATE" not in got.err
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_is_no_mapping(folder: Path, typed: Type, start: bytes) -> None:
+    """Roster and mapping are easily swapped; that is said, not that letters are not UTF-8."""
+    (folder / "patrons.yaml").write_bytes(start + bytes(64))
+    got = typed("check", PATRONS, "-m", "patrons.yaml")
+    assert got.exit == Exit.USAGE
+    assert "is a workbook, not a mapping" in got.err
+
+
 def test_a_folder_that_is_in_use(folder: Path, typed: Type) -> None:
     """A run never writes over what is in a folder already."""
     (folder / "mine").mkdir()

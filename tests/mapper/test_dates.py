@@ -154,6 +154,7 @@ def test_a_column_is_decided_by_dates_that_fit_one_order(
     assert candidates.problems == ()
     settled = bench.compiled.settle(roster(bench.headings, bench.rows(("1/2/2000",), (proof,))))
     assert told(settled.notices) == [(0, "read-with-notice", "birth_date")]
+    assert [len(notice.places) for notice in settled.notices] == [1]
 
 
 def test_evidence_for_both_orders_decides_nothing(tmp_path: Path) -> None:

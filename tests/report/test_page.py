@@ -20,9 +20,9 @@ from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Problem
 from importer.report.changes import MOST_LINES
 from importer.report.files import write_all
+from importer.report.headline import sentences_of
 from importer.report.page import render
 from importer.report.story import MOST_CAUSES
-from importer.report.wording import sentences_of
 from tests.report import building
 from tests.report.building import Run, at
 

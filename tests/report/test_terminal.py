@@ -13,8 +13,9 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.summary import summarise
 from importer.model.plan import Fate
 from importer.report.files import write_all
+from importer.report.headline import headline
+from importer.report.nextstep import next_step
 from importer.report.terminal import MOST_CAUSES, show
-from importer.report.wording import headline, next_step
 from tests.report import building
 from tests.report.building import Run
 from tests.report.conftest import Keep
@@ -22,7 +23,14 @@ from tests.report.conftest import Keep
 RUNS = [building.checked, building.planned, building.applied]
 
 
-def screen(ledger: Ledger, *, width: int = 100, colour: bool = False, values: bool = False) -> str:
+def screen(
+    ledger: Ledger,
+    *,
+    width: int = 100,
+    colour: bool = False,
+    values: bool = False,
+    stopped: str = "",
+) -> str:
     """What is printed."""
     file = io.StringIO()
     console = Console(
@@ -31,7 +39,7 @@ def screen(ledger: Ledger, *, width: int = 100, colour: bool = False, values: bo
         force_terminal=colour,
         color_system="standard" if colour else "auto",
     )
-    show(ledger, summarise(ledger), console, show_values=values)
+    show(ledger, summarise(ledger), console, show_values=values, stopped=stopped)
     return file.getvalue()
 
 
@@ -44,7 +52,10 @@ def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callabl
     told = screen(ledger, width=400)
     lines = told.splitlines()
     assert headline(summary) in told
-    assert all(str(path) in lines for path in files)
+    personal = {"problems.csv", "rejects.xlsx", "rejects.csv"}
+    for path in files:
+        mark = "  (personal data)" if path.name in personal else ""
+        assert f"{path}{mark}" in lines
     assert f"  {next_step(summary, ledger.facts).command}" in lines
 
 
@@ -59,6 +70,15 @@ def test_an_apply_tells_what_is_new(keep: Keep) -> None:
     assert "Identifier not well formed" not in applied
     assert "Brake" not in applied
     assert "7 rows were not sent because of what the plan found; see rejects.xlsx." in applied
+
+
+def test_why_an_apply_ended_early_stands_last(keep: Keep) -> None:
+    """Nothing that is said after it contradicts it; where nothing was begun it stands alone."""
+    assert screen(keep(building.planned()), stopped="The key is wrong.") == "The key is wrong.\n"
+    ledger = keep(building.applied())
+    told = screen(ledger, stopped="The quota is spent.\nTo go on:\n  importer apply x")
+    assert told.endswith("\nThe quota is spent.\nTo go on:\n  importer apply x\n")
+    assert next_step(summarise(ledger), ledger.facts).why not in told
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -13,16 +13,9 @@ from importer.ledger.states import State
 from importer.ledger.summary import summarise
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Summary
-from importer.report.wording import (
-    ACTS,
-    FATES,
-    RESULTS,
-    duration,
-    headline,
-    next_step,
-    row_numbers,
-    tallies,
-)
+from importer.report.headline import headline, tallies
+from importer.report.nextstep import next_step
+from importer.report.wording import ACTS, FATES, RESULTS, duration, row_numbers
 from tests.report import building
 from tests.report.conftest import Keep
 
@@ -52,8 +45,20 @@ def test_headline_says_what_is_ready_and_what_is_not() -> None:
             "None of 2 rows is ready. 1 must be corrected, 1 needs your decision.",
         ),
         (
+            {"rows": 25, "ready": 25, "create": 0, "update": 0, "unchanged": 5, "left_alone": 20},
+            "Nothing would be written to Alma. 5 unchanged, 20 left alone.",
+        ),
+        (
+            {"rows": 3, "rejected": 3, "dismissed": 1},
+            "None of 3 rows is ready. 2 must be corrected, 1 not to be sent, as a person decided.",
+        ),
+        (
+            {"rows": 2, "blank": 1, "skipped": 1},
+            "The roster holds no patron. 1 is blank, 1 passed over.",
+        ),
+        (
             {"rows": 3, "ready": 3, "create": 2, "update": 0, "unchanged": 1, "left_alone": 0},
-            "All 3 rows are ready: 2 to create, 1 unchanged.",
+            "2 of 3 rows would be written to Alma: 2 to create. 1 unchanged.",
         ),
     ],
 )
@@ -183,3 +188,32 @@ def test_a_command_is_quoted_for_the_shell() -> None:
     facts = building.FACTS.model_copy(update={"roster": roster})
     command = next_step(summary(rows=1, ready=1), facts).command
     assert shlex.split(command)[2] == "my rosters/$(id) 'x'.csv"
+
+
+def test_nothing_is_to_be_corrected_where_nothing_is_wrong() -> None:
+    """Rows that a person left out, or that changed in Alma, send nobody to the marked cells."""
+    planned = building.planned().facts
+    done = {"create": 1, "created": 0, "updated": 0, "refused": 0, "unknown": 0, "not_sent": 0}
+    left_out = next_step(summary(rows=1, rejected=1, dismissed=1, create=0), planned)
+    assert left_out.command == ""
+    held = next_step(summary(rows=1, ready=1, held=1, **done), planned)
+    assert "cells" not in held.why
+    assert held.command.startswith("importer plan runs/x/rejects.xlsx ")
+    both = next_step(summary(rows=2, ready=1, rejected=1, held=1, **done), planned)
+    assert "cells" in both.why
+
+
+def test_a_blank_roster_is_to_be_filled_in() -> None:
+    """A template in which nobody stands yet is neither wrong nor done."""
+    step = next_step(summary(rows=1, skipped=1), building.FACTS)
+    assert step.command.startswith("importer check ")
+
+
+def test_the_next_command_reads_the_roster_in_the_same_way() -> None:
+    """Code tables that were named, and rows passed over, are in the command to type."""
+    roster = building.FACTS.roster.model_copy(update={"visible_only": True})
+    facts = building.FACTS.model_copy(update={"codes": "our codes.json", "roster": roster})
+    ready = next_step(summary(rows=1, ready=1), facts).command
+    assert ready.endswith("--codes 'our codes.json' --visible-only")
+    rejected = next_step(summary(rows=1, rejected=1), facts).command
+    assert rejected.endswith("--codes 'our codes.json'")

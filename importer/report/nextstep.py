@@ -1,0 +1,76 @@
+"""What to do next with a run, and the command to type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from importer.model.run import RunFacts, Summary
+from importer.report.wording import again, command
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to do next: why, and the command to type; without one there is nothing to do."""
+
+    why: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        """Both, on two lines."""
+        return f"{self.why}\n{self.command}".rstrip()
+
+
+def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") -> NextStep:
+    """What to do now, with the exact command. `rejects` is the name of the rejects' workbook."""
+    applied = summary.created is not None
+    if summary.unknown or summary.not_sent:
+        step = NextStep("Some rows are not done yet. To go on:", command("apply", summary.run))
+    elif not applied and (summary.create or summary.update or summary.delete):
+        step = _apply(summary)
+    elif not facts.undoes and (back := _back(summary, facts, rejects)):
+        step = back
+    elif applied and summary.written:
+        why = "Everything is done. If it was wrong, plan the way back:"
+        step = NextStep(why, command("undo", summary.run))
+    elif not summary.patrons:
+        why = "There is nothing to load yet. Fill in the roster, then check it again:"
+        step = NextStep(why, again("check", facts))
+    elif facts.command == "check" and (summary.ready or summary.review):
+        step = NextStep("Compare with Alma; nothing is written yet:", again("plan", facts))
+    else:
+        step = NextStep("Everything is done." if applied else "There is nothing to send.")
+    return step
+
+
+def _apply(summary: Summary) -> NextStep:
+    brakes = [part for brake in summary.brakes or () for part in ("--allow", brake.value)]
+    if brakes:
+        why = "A brake holds. Look at the differences; if they are meant:"
+        return NextStep(why, command("apply", summary.run, *brakes))
+    return NextStep(
+        "Look at the plan. If it is right, carry it out:", command("apply", summary.run)
+    )
+
+
+def _back(summary: Summary, facts: RunFacts, rejects: str) -> NextStep | None:
+    """What to do about rows that come back: correct them, decide them, or plan them again."""
+    run = summary.run
+    file = str(PurePath(run, rejects))
+    wrong = summary.to_correct + (summary.refused or 0)
+    if not run and wrong + summary.review:
+        why = "To get the rows that were left out, with what is wrong beside them:"
+        return NextStep(why, again("check", facts))
+    if wrong:
+        verb = "check" if facts.command == "check" else "plan"
+        why = f"Correct the marked cells in {rejects}, save it, and {verb} those rows again:"
+        return NextStep(why, again(verb, facts, file))
+    if summary.review and facts.command == "plan":
+        codes = ("--codes", facts.codes) if facts.codes else ()
+        why = "Look at each row that needs your decision, then settle it:"
+        how = f"{command('decide', run, *codes)} ROW --as create|update|reject"
+        return NextStep(why, how)
+    if summary.held:
+        why = f"The held rows of {rejects} need no correction; compare them with Alma again:"
+        return NextStep(why, again("plan", facts, file))
+    return None

@@ -1,0 +1,46 @@
+"""An apply that is begun more than once, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, BO, MAPPING, load, write
+
+BRAKES = "brakes:\n"
+
+
+@pytest.fixture
+def changing(folder: Path, typed: Type, sandbox: Sandbox) -> str:
+    """A plan at which a brake holds, since it changes every user whom Alma has."""
+    assert sandbox.log() == []
+    load(typed, write(folder, ANA, BO), "first")
+    roster = write(folder, (*ANA[:3], "FRIEND", *ANA[4:]), (*BO[:3], "COMM", *BO[4:]))
+    held = MAPPING.replace(BRAKES, f"{BRAKES}  many_changes: {{percent: 1, count: 0}}\n")
+    (folder / "small.yaml").write_text(held, "utf-8")
+    typed("plan", roster, "-m", "small.yaml", "-o", "run")
+    return "run"
+
+
+def test_a_brake_that_was_let_pass_stays_so_and_that_is_said(changing: str, typed: Type) -> None:
+    """Who goes on need not name it again, and is told who did."""
+    assert typed("apply", changing).exit == Exit.BRAKE
+    begun = typed("apply", changing, "--allow", "many-changes", "--limit", "1")
+    assert "was let pass" not in begun.err
+    ended = typed("apply", changing)
+    assert ended.exit == Exit.DONE
+    assert "The brake many-changes was let pass by " in ended.err
+
+
+def test_where_nothing_was_begun_only_the_reason_is_said(
+    changing: str, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No look at the plan, and no advice to carry it out, contradicts that it could not be."""
+    monkeypatch.setenv("ALMA_API_KEY", "not-a-key")
+    got = typed("apply", changing, "--allow", "many-changes")
+    assert got.exit == Exit.ACCESS
+    assert "Look at the plan" not in got.err
+    assert got.err.rstrip().endswith(f"importer apply {changing}")
