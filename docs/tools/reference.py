@@ -25,7 +25,8 @@ SETTINGS = {
     "before the region. Plain `http` is taken for this computer only.",
     "alma_rate": "How many calls a second at most, up to 50. The limit of your institution is "
     "shared by everything that talks to Alma.",
-    "alma_reserve": "How many of the day's calls to leave for others. `apply` stops before it.",
+    "alma_reserve": "How many of the day's calls to leave for others. Every command stops before "
+    "them.",
     "alma_settle": "After how many seconds a write whose answer was lost is looked up in Alma.",
     "alma_plan_days": "How many days old a plan may be when `apply` begins it.",
     "alma_ca_bundle": "A file of certificates, where your network puts its own in between.",

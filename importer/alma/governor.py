@@ -64,7 +64,8 @@ class Governor:
     ) -> None:
         """Begin at the full rate."""
         self._set_rate = max(rate, SLOWEST)
-        self._reserve = reserve
+        self.reserve = reserve
+        """The day's calls that are left for others."""
         self._clock = clock
         self._sleep = sleep
         self._turn = asyncio.Lock()
@@ -96,6 +97,12 @@ class Governor:
             return None
         left, after = self._remaining
         return max(0, left - (self.calls - after))
+
+    @property
+    def available(self) -> int | None:
+        """The day's calls that may still be sent, the reserve left alone; None if not known."""
+        left = self.remaining
+        return None if left is None else max(0, left - self.reserve)
 
     @property
     def pause(self) -> float:
@@ -163,9 +170,8 @@ class Governor:
         await self._sleep(seconds)
 
     def _stop_at_reserve(self) -> None:
-        left = self.remaining
-        if self._spent or (left is not None and left <= self._reserve):
-            reserve = f" down to the reserve of {self._reserve:,}" if self._reserve else ""
+        if self._spent or self.available == 0:
+            reserve = f" down to the reserve of {self.reserve:,}" if self.reserve else ""
             msg = (
                 f"The institution's calls of the day are used up{reserve}; "
                 "run the same command again after midnight GMT."

@@ -32,7 +32,11 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
         # an update or a delete reads the user once more before it writes
         sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
-        calls = Calls(count=sent, seconds=round(sent / facts.rate) if facts.rate else 0)
+        calls = Calls(
+            count=sent,
+            seconds=round(sent / facts.rate) if facts.rate else 0,
+            left=None if ledger.was_applied else facts.calls_left,
+        )
     if ledger.was_applied:
         results = ledger.results()
         counts |= {

@@ -90,15 +90,26 @@ class RunFacts(Kept):
     codes_fetched: date | None = None
     directory: datetime | None = None
     rate: float = 0
+    calls_left: int | None = None
     brakes: tuple[BrakeFinding, ...] = ()
     undoes: str = ""
 
 
 class Calls(Kept):
-    """How many calls to Alma applying a plan takes, and for how many seconds at the set rate."""
+    """How many calls to Alma applying a plan takes, and for how many seconds at the set rate.
+
+    `left`: how many of the day's might be sent when it was planned, the reserve left alone; not
+    there where Alma has not told, or once the plan is applied.
+    """
 
     count: int
     seconds: int
+    left: int | None = None
+
+    @property
+    def suffice(self) -> bool:
+        """Are so many left, and one to ask whose key it is? Yes, where that is not known."""
+        return self.left is None or not self.count or self.count < self.left
 
 
 class Summary(Kept):

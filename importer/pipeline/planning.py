@@ -6,11 +6,13 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from importer.alma.spread import spread
+from importer.directory.asking import most_calls
 from importer.directory.found import Sought
 from importer.errors import UnavailableError, UsageError
 from importer.ledger.writing import add_rows, add_steps, finish
 from importer.model.plan import RETURNING, Create, Fate, Held, Update
 from importer.model.run import AlmaFacts
+from importer.pipeline.affording import afforded
 from importer.pipeline.front import Tally, examine, keep_cells, prepare
 from importer.pipeline.looking import looking
 from importer.pipeline.remembering import Memory
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
     from importer.model.codes import CodeTables
     from importer.model.plan import Planned, Step
+    from importer.model.policy import Match
     from importer.pipeline.front import Material
     from importer.pipeline.order import Order
     from importer.planner.drafts import Draft
@@ -51,7 +54,8 @@ async def plan(
 ) -> Ledger:
     """The ledger of a plan.
 
-    `tell` hears how many rows of how many were compared, `note` a sentence on the directory.
+    `tell` hears how many rows of how many were compared, `note` a sentence on the directory
+    and on what it takes of the day's calls.
     Raises RosterError, MappingError, LedgerError, AlmaError, UsageError for code tables of another
     institution and for a damaged directory.
     """
@@ -68,12 +72,16 @@ async def plan(
         groups = _groups_given(material)
         rows = _noting(_drafts(material, ready), groups)
         async with looking(order, alma, institution, note) as lookup:
-            tell(0, len(ready))
-            async with aclosing(_compare(material, rows, alma.governor, lookup, memory)) as planned:
-                async for one in planned:
-                    steps.append(one.step)
-                    tally.add(one.warnings)
-                    tell(len(steps), len(ready))
+            most = _most_calls(material, ready) if lookup.as_of is None else 0
+            with afforded(len(ready), most, alma.governor, note):
+                tell(0, len(ready))
+                async with aclosing(
+                    _compare(material, rows, alma.governor, lookup, memory)
+                ) as planned:
+                    async for one in planned:
+                        steps.append(one.step)
+                        tally.add(one.warnings)
+                        tell(len(steps), len(ready))
         steps.sort(key=lambda step: step.row)
         steps = hold_collisions(steps, material.roster.source.origin)
         tally.add(problem for step in steps if isinstance(step, Held) for problem in step.problems)
@@ -93,6 +101,7 @@ async def plan(
                     ),
                     "directory": lookup.as_of,
                     "rate": rate,
+                    "calls_left": alma.governor.available,
                     "brakes": brakes(steps, material.mapping.brakes, groups),
                 }
             ),
@@ -120,12 +129,11 @@ async def _compare(
 ) -> AsyncGenerator[Planned]:
     """What is to be done about each of the rows, as the answers come."""
     match = material.mapping.match
-    creates = match.new == "create" and match.look_alike != "ignore"
     failures = 0
 
     async def one(draft: Draft) -> Planned:
         nonlocal failures
-        found = await lookup.find(_sought(draft, by_name=creates))
+        found = await lookup.find(_sought(draft, match))
         failures = failures + 1 if found.failed else 0
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
@@ -158,7 +166,14 @@ def _noting(rows: Iterable[Draft], groups: set[str]) -> Iterator[Draft]:
         yield draft
 
 
-def _sought(draft: Draft, *, by_name: bool) -> Sought:
+def _most_calls(material: Material, ready: frozenset[int]) -> int:
+    """How many calls it may take to ask Alma about each ready row."""
+    match = material.mapping.match
+    return sum(most_calls(_sought(draft, match)) for draft in _drafts(material, ready))
+
+
+def _sought(draft: Draft, match: Match) -> Sought:
+    by_name = match.new == "create" and match.look_alike != "ignore"
     first, last = draft.name
     return Sought(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)
 

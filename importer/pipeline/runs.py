@@ -22,16 +22,19 @@ def new_run(order: Order) -> Iterator[Ledger]:
 
     Raises UsageError where its folder cannot be used, LedgerError where it cannot be written.
     """
+    was_there = order.folder is not None and order.folder.exists()
     folder = new_folder(order.roster, order.now, order.folder)
-    ledger = Ledger.create(folder)
+    ledger = None
     try:
+        ledger = Ledger.create(folder)
         with ledger.transaction():
             yield ledger
     except BaseException:
-        ledger.close()
+        if ledger is not None:
+            ledger.close()
         for path in folder.glob("ledger.sqlite*"):
             path.unlink()
-        if order.folder is None:
+        if not was_there:
             folder.rmdir()
         raise
 

@@ -100,7 +100,7 @@ async def undo(first: Ledger, alma: Alma, way: WayBack, tell: Callable[[int, int
         kept = Create | Update | Delete | Held
         lives = (life for life in first.planned() if isinstance(steps.get(life.row), kept))
         add_cells(ledger, ((life.row, life.cells) for life in lives if life.cells))
-        finish(ledger, _facts(first, way))
+        finish(ledger, _facts(first, way, alma.governor.available))
     return ledger
 
 
@@ -248,7 +248,7 @@ def _order(facts: RunFacts, way: WayBack) -> Order:
     )
 
 
-def _facts(first: Ledger, way: WayBack) -> RunFacts:
+def _facts(first: Ledger, way: WayBack, calls_left: int | None) -> RunFacts:
     return first.facts.model_copy(
         update={
             "command": "undo",
@@ -257,6 +257,7 @@ def _facts(first: Ledger, way: WayBack) -> RunFacts:
             "today": way.now.date(),
             "operator": way.operator,
             "rate": way.rate,
+            "calls_left": calls_left,
             "brakes": (),
             "undoes": str(first.folder.resolve()),
         }

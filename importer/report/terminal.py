@@ -126,7 +126,7 @@ def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
         parts.append(_text(f"Alma: {alma}"))
     if summary.created is None:
         if summary.calls:
-            parts.append(_text(f"To apply it takes {effort(summary.calls)}."))
+            parts.append(_text(effort(summary.calls)))
         parts += [
             _text(f"Brake {finding.brake.value}: {finding.sentence}", "bold yellow")
             for finding in facts.brakes

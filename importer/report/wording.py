@@ -71,9 +71,15 @@ def rows(count: int) -> str:
 
 
 def effort(calls: Calls) -> str:
-    """`1,250 calls to Alma, about 3 minutes`."""
-    told = f"{number(calls.count)} call{'' if calls.count == 1 else 's'} to Alma"
-    return f"{told}, about {duration(calls.seconds)}" if calls.seconds else told
+    """`To apply it takes 1,250 calls to Alma, about 3 minutes`, and whether so many were left."""
+    told = f"To apply it takes {number(calls.count)} call{'' if calls.count == 1 else 's'} to Alma"
+    told += f", about {duration(calls.seconds)}." if calls.seconds else "."
+    if calls.left is not None:
+        verb = "was" if calls.left == 1 else "were"
+        told += f" When it was planned, {number(calls.left)} {verb} left of the day's."
+    if not calls.suffice:
+        told += " They do not suffice: `apply` stops on the way, and goes on after midnight GMT."
+    return told
 
 
 def duration(seconds: int) -> str:

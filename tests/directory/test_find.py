@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importer.alma.client import Alma
-from importer.directory.asking import ask
+from importer.directory.asking import ask, most_calls
 from importer.directory.found import Found, Sought
 from importer.directory.lookup import InMirror
 from importer.directory.mirror import Mirror, Unread
@@ -177,3 +177,28 @@ def test_identifiers_that_differ_in_case_only_end(world: World) -> None:
         both = Sought((("primary_id", "P1"), ("BARCODE", "abc")), "", "", "", (), by_name=False)
         found = world.asked(lambda alma: InMirror(mirror, alma, None, now).find(both))
         assert not found.failed
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "born", "by_name", "calls"),
+    [
+        (("z1",), "1990-03-01", True, 2),
+        (("z1", "z2", "z3"), "1990-03-01", True, 4),
+        (("z1", "z1"), "1990-03-01", True, 2),
+        (("z1",), "", True, 1),
+        (("z1",), "1990-03-01", False, 1),
+    ],
+)
+def test_a_new_person_takes_most_calls(
+    empty: World,
+    identifiers: tuple[str, ...],
+    born: str,
+    by_name: bool,  # noqa: FBT001
+    calls: int,
+) -> None:
+    """One for each identifier, which is asked for once, and one for the name: as is foretold."""
+    pairs = tuple(("primary_id", value) for value in identifiers)
+    sought = Sought(pairs, "Nobody", "Here", born, (), by_name)
+    empty.calls()
+    empty.asked(lambda alma: ask(alma, sought))
+    assert len(empty.calls()) == most_calls(sought) == calls

@@ -56,10 +56,11 @@ def test_blank_rows_are_listed(tmp_path: Path) -> None:
     lines = ["ID,First,Last", "1001,Ana,Silva", ",,", "", "1002,Bo,Berg", ",,", "1003,Cy,Cole"]
     roster.write_text("\n".join(lines) + "\n", "utf-8")
     with check(order(roster, mapping, tmp_path / "run")) as ledger:
-        (notice,) = ledger.problems()
+        no_tables, notice = ledger.problems()
         summary = summarise(ledger)
     assert (notice.code.value, notice.origin.row) == ("blank-rows", 0)
     assert notice.message == "3 rows are blank: 3–4, 6"
+    assert (no_tables.code.value, no_tables.origin.row) == ("codes-not-checked", 0)
     assert (summary.rows, summary.ready, summary.blank) == (6, 3, 3)
 
 

@@ -1,0 +1,101 @@
+"""The calls of the day: what a plan may take of them is known before, and told after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, ask, write
+
+NAMES = ("Ada Quill", "Ben Okafor", "Cleo Martin", "Dov Hansen", "Eve Sato")
+MOST = 2 * len(NAMES)  # an identifier and a name each
+PLAN = ("-m", "small.yaml", "-o", "run")
+
+
+@pytest.fixture
+def people(folder: Path) -> Path:
+    """A roster of people with nothing in common, none of whom is in Alma."""
+    names = (name.split() for name in NAMES)
+    return write(
+        folder,
+        *(
+            (f"20{at}1", first, last, "COMM", f"19{70 + at}-01-02", *ANA[5:])
+            for at, (first, last) in enumerate(names)
+        ),
+    )
+
+
+def leave(sandbox: Sandbox, calls: int) -> None:
+    """So many calls are left of the day, apart from the one that asks whose key it is."""
+    ask(sandbox, "POST", "settings", {"remaining": calls + 1})
+
+
+def test_a_plan_that_cannot_be_afforded_is_not_begun(
+    people: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Both numbers and the way out are told, one call is spent, and no folder is left: exit 8."""
+    leave(sandbox, MOST - 1)
+    got = typed("plan", people, *PLAN)
+    assert got.exit == Exit.STOPPED
+    assert f"{MOST} calls" in got.err
+    assert f"{MOST - 1} are left" in got.err
+    assert "directory refresh" in got.err
+    assert len(sandbox.log()) == 1
+    assert not (folder / "run").exists()
+
+
+def test_the_reserve_is_not_for_plans(
+    people: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left for others counts as spent."""
+    monkeypatch.setenv("ALMA_RESERVE", "100")
+    leave(sandbox, 100 + MOST - 1)
+    assert typed("plan", people, *PLAN).exit == Exit.STOPPED
+    assert len(sandbox.log()) == 1
+    leave(sandbox, 100 + MOST)
+    got = typed("plan", people, *PLAN, "--json")
+    assert got.exit == Exit.DONE
+    calls = got.summary["calls"]
+    assert isinstance(calls, dict)
+    assert (calls["count"], calls["left"]) == (len(NAMES), 0)
+
+
+@pytest.mark.parametrize(("left", "suffices"), [(1, False), (6, True)])
+def test_a_plan_says_whether_it_can_be_applied_today(
+    people: Path, folder: Path, typed: Type, sandbox: Sandbox, left: int, *, suffices: bool
+) -> None:
+    """Applying takes a call a row and one to ask whose key it is; one plan, and apply does so."""
+    leave(sandbox, MOST + left)
+    got = typed("plan", people, *PLAN)
+    assert f"{left} {'was' if left == 1 else 'were'} left" in " ".join(got.err.split())
+    assert ("do not suffice" in " ".join(got.err.split())) is not suffices
+    assert ("do not suffice" in (folder / "run" / "report.html").read_text()) is not suffices
+    applied = typed("apply", "run", "--json")
+    assert applied.exit == (Exit.DONE if suffices else Exit.STOPPED)
+    assert "left" not in str(applied.summary["calls"])
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_plan_that_stops_on_the_way_leaves_nothing(
+    people: Path, folder: Path, typed: Type, sandbox: Sandbox, *, there: bool
+) -> None:
+    """The calls go meanwhile: exit 8, and only a folder that was there before stays."""
+    if there:
+        (folder / "run").mkdir()
+    daily = {"rules": [{"on": "GET", "nth": 5, "do": "429_daily"}]}
+    ask(sandbox, "POST", "faults", daily)
+    got = typed("plan", people, *PLAN)
+    assert got.exit == Exit.STOPPED
+    assert "begins anew" in got.err
+    assert (folder / "run").exists() == there
+    assert not list(folder.glob("run/*"))
+
+
+def test_with_a_directory_nothing_is_held_back(people: Path, typed: Type, sandbox: Sandbox) -> None:
+    """It answers without calls, so that few are enough."""
+    assert typed("directory", "refresh").exit == Exit.DONE
+    leave(sandbox, MOST - 1)
+    assert typed("plan", people, *PLAN).exit == Exit.DONE
