@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ask, write
 
-NAMES = ("Ada Quill", "Ben Okafor", "Cleo Martin", "Dov Hansen", "Eve Sato")
+NAMES = ("Ada Quill", "Ben Okafor", "Cleo Martin", "Dov Hansen", "Eve Sato", "Flo Dumont",
+         "Gus Rivera", "Hana Lind")  # fmt: skip
 MOST = 2 * len(NAMES)  # an identifier and a name each
+OUT_OF_TURN = 3  # by so much the count may be wrong while answers come out of turn
 PLAN = ("-m", "small.yaml", "-o", "run")
 
 
@@ -55,24 +58,27 @@ def test_the_reserve_is_not_for_plans(
     leave(sandbox, 100 + MOST - 1)
     assert typed("plan", people, *PLAN).exit == Exit.STOPPED
     assert len(sandbox.log()) == 1
-    leave(sandbox, 100 + MOST)
+    leave(sandbox, 100 + MOST + OUT_OF_TURN)
     got = typed("plan", people, *PLAN, "--json")
     assert got.exit == Exit.DONE
     calls = got.summary["calls"]
     assert isinstance(calls, dict)
-    assert (calls["count"], calls["left"]) == (len(NAMES), 0)
+    assert calls["count"] == len(NAMES)
+    assert calls["left"] <= 2 * OUT_OF_TURN
 
 
-@pytest.mark.parametrize(("left", "suffices"), [(1, False), (6, True)])
+@pytest.mark.parametrize(("left", "suffices"), [(OUT_OF_TURN, False), (20, True)])
 def test_a_plan_says_whether_it_can_be_applied_today(
     people: Path, folder: Path, typed: Type, sandbox: Sandbox, left: int, *, suffices: bool
 ) -> None:
     """Applying takes a call a row and one to ask whose key it is; one plan, and apply does so."""
     leave(sandbox, MOST + left)
-    got = typed("plan", people, *PLAN)
-    assert f"{left} {'was' if left == 1 else 'were'} left" in " ".join(got.err.split())
-    assert ("do not suffice" in " ".join(got.err.split())) is not suffices
-    assert ("do not suffice" in (folder / "run" / "report.html").read_text()) is not suffices
+    told = " ".join(typed("plan", people, *PLAN).err.split())
+    assert "left of the day's" in told
+    assert ("do not suffice" in told) is not suffices
+    assert ("do not suffice" in (folder / "run" / "report.html").read_text("utf-8")) is not suffices
+    counts = json.loads((folder / "run" / "summary.json").read_text("utf-8"))["calls"]
+    assert abs(counts["left"] - left) <= OUT_OF_TURN
     applied = typed("apply", "run", "--json")
     assert applied.exit == (Exit.DONE if suffices else Exit.STOPPED)
     assert "left" not in str(applied.summary["calls"])
