@@ -14,6 +14,9 @@ from importer.errors import Exit, RosterError, UsageError
 
 mapping = typer.Typer(help="Start, check and explain a mapping.", no_args_is_help=True)
 
+SCHEMA = "mapping.schema.json"
+"""What `mapping schema` prints goes by this name for editors, beside the mappings."""
+
 MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_default=False)]
 
 
@@ -38,8 +41,9 @@ def new(
     from importer.model.roster import Layout
 
     layout = Layout(sheet=sheet, header=_heading_rows(header), visible_only=visible_only)
+    schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     try:
-        text = scaffold(read(roster, layout), layout)
+        text = scaffold(read(roster, layout), layout, schema)
     except RosterError as error:
         if header or sheet:
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,8 +53,7 @@ def tell_trial(trial: Trial, *, show_values: bool) -> None:
         write("", "The roster has no row that the mapping takes.")
         return
     write("", f"Row {trial.sample.row} becomes:")
-    shown = _shown(trial.sample, show_values=show_values)
-    fields = [(_counted(label), text) for label, text in shown]
+    fields = _shown(trial.sample, show_values=show_values)
     width = max((len(label) for label, _ in fields), default=0)
     write(*(f"  {label:{width}}  {text}" for label, text in fields))
     if not show_values:
@@ -65,16 +63,11 @@ def tell_trial(trial: Trial, *, show_values: bool) -> None:
 def _use(column: ColumnMatch, trial: Trial) -> str:
     if column.how:
         how = "" if column.how == "exact" else f" ({column.how})"
-        labels = ", ".join(map(_counted, column.labels))
+        labels = ", ".join(column.labels)
         return f"{labels or 'tells which rows are meant'}{how}"
     if any(column.place in notice.places for notice in trial.unused):
         return "not used; map it, or name it under `unused`"
     return "stays out" if column.place.heading.strip() else "has no heading"
-
-
-def _counted(label: str) -> str:
-    """A label with its entry counted from 1, as `mapping show` has it."""
-    return re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", label)
 
 
 def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A field, as a path with the entry's number counted from 1, and a sentence about it."""
+    """A field, by its label, and a sentence about it."""
 
     field: str
     sentence: str
@@ -62,7 +62,7 @@ def _explanations(mapping: Mapping) -> Iterator[Explanation]:
     for rule in mapping.scalars:
         yield Explanation(rule.field.path, _sentence(mapping, rule))
     for entry in mapping.entries:
-        prefix = f"{entry.parent}[{entry.position + 1}]"
+        prefix = f"{entry.parent}[{entry.position}]"
         for rule in entry.fields:
             yield Explanation(f"{prefix}.{rule.field.name}", _sentence(mapping, rule))
 

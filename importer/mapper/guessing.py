@@ -1,7 +1,7 @@
 """What a roster's columns seem to be, by their headings and their values.
 
-An identifier is never guessed: only headings that say exactly what they are count. A heading that
-its values do not bear out counts for nothing.
+An identifier is never guessed by its values alone: only headings that name one count. A heading
+that its values do not bear out counts for nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from importer.mapper.dates import Evidence, Order, Style, Unread
 from importer.mapper.template import heading_key
 from importer.mapper.vocabulary import (
+    BARCODE,
+    CARD,
     FULL_NAME,
     GIVEN,
     IDENTITY,
@@ -45,6 +47,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _COUNTRY = re.compile(r"[A-Z]{3}")
 _GROUPS = 40
 _US_DIGITS = frozenset({7, 10, 11})
+_BARCODE_DIGITS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +151,18 @@ def _guess(place: Place, counter: Counter[str]) -> Guess:
     field = IDENTITY.get(heading_key(place.heading), "")
     if field:
         return Guess(place, field, counter, sure=True)
+    if heading_key(place.heading) in CARD and _share(counter, _is_library_barcode) > 1 / 2:
+        return Guess(place, BARCODE, counter)
     field = field_of(place.heading)
     if field and _share(counter, _BORNE_OUT.get(field, bool)) > 1 / 2:
         return Guess(place, field, counter, sure=True)
     if about_somebody_else(place.heading):
         return Guess(place, "", counter)
     return Guess(place, _by_values(counter), counter)
+
+
+def _is_library_barcode(text: str) -> bool:
+    return len(text) == _BARCODE_DIGITS and _DIGITS.fullmatch(text) is not None
 
 
 def _is_date(text: str) -> bool:

@@ -29,19 +29,21 @@ _LOOKUPS = {"user_group": "groups", "campus_code": "campuses", "country": "count
 """Coded fields, with the lookup that is begun where the roster has words instead of codes."""
 
 
-def scaffold(roster: Roster, layout: Layout | None = None) -> str:
+def scaffold(roster: Roster, layout: Layout | None = None, schema: str = "") -> str:
     """The text of a mapping for this roster. It can be read as it is; what is to do is marked.
 
     `layout` is how the roster was asked for: what was said there is said in the mapping too.
+    `schema` is the name of a file for editors that lies beside the mapping, if one does.
     """
-    return "\n".join((*_Draft(roster, layout).lines(), ""))
+    return "\n".join((*_Draft(roster, layout, schema).lines(), ""))
 
 
 class _Draft:
     """The parts of the mapping, from what the columns seem to be."""
 
-    def __init__(self, roster: Roster, layout: Layout | None) -> None:
+    def __init__(self, roster: Roster, layout: Layout | None, schema: str) -> None:
         self.roster = roster
+        self.schema = schema
         self.said_header = bool(layout and layout.header)
         self.guesses = guesses(roster)
         self.by_field: dict[str, list[Guess]] = {}
@@ -65,7 +67,8 @@ class _Draft:
 
     def _head(self) -> Iterator[str]:
         source = self.roster.source
-        yield "# yaml-language-server: $schema=mapping.schema.json"
+        if self.schema:
+            yield f"# yaml-language-server: $schema={self.schema}"
         yield f"# A first mapping for {remark(source.path.name)}."
         yield "# Look at every line, above all at those that end in `guess`; write what is missing"
         yield "# where a `?` stands."
@@ -124,7 +127,8 @@ class _Draft:
     def _identity(self) -> Iterator[str]:
         known = self.first(EMPL_ID) or self.first(BARCODE)
         if known is not None:
-            yield f"  primary_id: {cell(known.place.heading)}"
+            mark = "" if known.sure else _BY_LOOKS
+            yield f"  primary_id: {cell(known.place.heading)}{mark}"
             return
         yield "  # Which column identifies a patron is for you to say. These have a different value"
         yield "  # in every row:"
@@ -211,7 +215,7 @@ class _Draft:
         if self.external and card is not None:
             yield "  user_identifier:"
             yield "    - id_type: BARCODE"
-            yield f"      value: {cell(card.place.heading)}"
+            yield f"      value: {cell(card.place.heading)}{'' if card.sure else _BY_LOOKS}"
             yield "      segment_type: Internal   # the student system's load does not touch it"
 
     def _lookups(self) -> Iterator[str]:

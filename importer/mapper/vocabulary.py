@@ -1,6 +1,6 @@
 """What offices call their columns, in English and Spanish, and in the student systems' exports.
 
-An identifier is never in here: it is known by the exact headings of `IDENTITY` alone.
+Identifiers stand apart: they are known by the exact headings of `IDENTITY` and `CARD` alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ IDENTITY = {
     "library barcode": BARCODE,
 }
 """Headings that say exactly which identifier they are."""
+
+CARD = frozenset({"card number", "card no", "library card", "library card number"})
+"""Headings of a barcode, as long as their values look like one: there are other cards."""
 
 FULL_NAME, GIVEN, SECOND_LAST = "full name", "name or given name", "second last name"
 """Not fields: columns from which name fields may be made."""
@@ -42,8 +45,8 @@ _FIELDS: Mapping[str, str] = {
     "|categoria de usuario|tipo|type",
     "campus_code": "campus|campus code|camp code|recinto",
     "job_description": "job title|position title|position|puesto|cargo",
-    "birth_date": "birth date|date of birth|dob|birthdate|birth dt|birthday|fecha de nacimiento"
-    "|fecha nacimiento|nacimiento|fec nac",
+    "birth_date": "birth date|born|born on|date of birth|dob|birthdate|birth dt|birthday"
+    "|fecha de nacimiento|fecha nacimiento|nacimiento|fec nac",
     "expiry_date": "expires|expires on|expiration date|expiry date|expiration|expiry|valid until"
     "|valid through|valid thru|card expires|membership expires"
     "|card expiration|card expiration date|fecha de caducidad|caducidad|vencimiento"

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,3 +110,29 @@ def test_what_is_started_can_always_be_read(headings: list[str], data: st.DataOb
         path = Path(folder) / "m.yaml"
         path.write_text(scaffold(roster(headings, rows)), "utf-8")
         assert load(path).name == "m"
+
+
+CARDS = ["20001123460011", "20001123460029", "2000112346003"]
+
+
+@pytest.mark.parametrize(
+    ("cards", "known"), [(CARDS, True), (["17", "18", "19"], False), ([CARDS[0], "1", "2"], False)]
+)
+def test_a_card_number_is_the_barcode_if_it_looks_like_one(
+    tmp_path: Path, cards: list[str], *, known: bool
+) -> None:
+    """Where most have fourteen digits the column identifies, marked as a guess by its values."""
+    headings = ("Card Number", "First", "Last", "Type", "Born")
+    rows = [(card, "Ann", "Lee", "Friend", "03/14/1988") for card in cards]
+    text = scaffold(roster(headings, rows))
+    assert ("primary_id: <Card Number>   # guess, by its values" in text) is known
+    mapping = loaded(tmp_path, text)
+    assert mapping.file.roster.dates.order == "mdy"
+    assert ("record.primary_id: to do" in " ".join(lint(mapping))) is not known
+
+
+def test_editors_are_told_of_a_schema_that_is_there() -> None:
+    """The comment for editors names a file only where one lies beside the mapping."""
+    sheet = roster(STUDENTS, ROWS)
+    assert "$schema" not in scaffold(sheet)
+    assert scaffold(sheet, schema="m.json").startswith("# yaml-language-server: $schema=m.json\n")

@@ -53,7 +53,7 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
         assert word in told["campus_code"]
     for word in ("day/month/year", "blank: <@today>, plus 1 year", "never earlier"):
         assert word in told["expiry_date"]
-    assert told["contact_info.email[1].email_address"] == "<M>."
+    assert told["contact_info.email[0].email_address"] == "<M>."
 
 
 @pytest.mark.parametrize(
