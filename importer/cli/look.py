@@ -1,25 +1,20 @@
-"""The commands that look back: report, runs, show, purge."""
+"""The commands that look back: report, runs, show."""
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from importer.cli.load import Run
-from importer.cli.output import Json, ShowValues, conclude, now, operator, printable, say
+from importer.cli.output import Json, ShowValues, conclude, printable, say, write
 from importer.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from importer.ledger.ledger import Ledger
+    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +22,6 @@ def register(app: typer.Typer) -> None:
     app.command()(report)
     app.command()(runs)
     app.command()(show)
-    app.command()(purge)
 
 
 def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
@@ -41,47 +35,49 @@ def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> 
 
 
 def runs(as_json: Json = False) -> int:
-    """List the runs under runs/: who loaded what, when, and what came of it."""
+    """List the runs under runs/, oldest first: who loaded what, when, and what came of it."""
     from importer.ledger.journal import first_broken
     from importer.ledger.summary import summarise
+    from importer.pipeline.runs import all_runs
+    from importer.report.wording import headline
 
-    listed = []
-    for ledger in _ledgers():
-        with ledger:
-            facts, summary = ledger.facts, summarise(ledger)
-            listed.append(
-                {
-                    "run": str(ledger.folder),
-                    "command": facts.command,
-                    "applied": ledger.was_applied,
-                    "started": facts.started.isoformat(timespec="seconds"),
-                    "operator": facts.operator,
-                    "roster": Path(facts.roster.path).name,
-                    "sha256": facts.roster.sha256,
-                    "mapping": facts.mapping.name,
-                    "institution": facts.alma.institution if facts.alma else "",
-                    "summary": summary.model_dump(mode="json", exclude_none=True),
-                    "history_intact": first_broken(ledger) is None,
-                }
-            )
+    listed, outcomes = [], []
+    for ledger in all_runs():
+        facts, summary = ledger.facts, summarise(ledger)
+        outcomes.append(headline(summary))
+        listed.append(
+            {
+                "run": str(ledger.folder),
+                "command": facts.command,
+                "applied": ledger.was_applied,
+                "started": facts.started.isoformat(timespec="seconds"),
+                "operator": facts.operator,
+                "roster": Path(facts.roster.path).name,
+                "sha256": facts.roster.sha256,
+                "mapping": facts.mapping.name,
+                "institution": facts.alma.institution if facts.alma else "",
+                "summary": summary.model_dump(mode="json", exclude_none=True),
+                "history_intact": first_broken(ledger) is None,
+            }
+        )
     if as_json:
         sys.stdout.write(json.dumps(listed) + "\n")
         return Exit.DONE
     if not listed:
         say("There are no runs under runs/ yet.")
-    for one in listed:
-        _line(one)
+    for one, outcome in zip(listed, outcomes, strict=True):
+        _tell(one, outcome)
     return Exit.DONE
 
 
-def _line(one: dict[str, object]) -> None:
+def _tell(one: dict[str, object], outcome: str) -> None:
     state = "applied" if one["applied"] else str(one["command"])
     broken = "" if one["history_intact"] else "  HISTORY CHANGED BY HAND"
     text = (
         f"{one['run']}  {state}  {one['started']}  {one['operator']}  "
         f"{one['roster']} with {one['mapping']}{broken}"
     )
-    sys.stdout.write(printable(text) + "\n")
+    write(text, f"  {outcome}")
 
 
 def show(
@@ -130,50 +126,3 @@ def show(
         lines = [json.dumps({"run": run, "row": row, "life": lines})]
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return Exit.DONE
-
-
-def purge(
-    older_than: Annotated[str, typer.Option(help="An age in days, such as 30d.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them; otherwise only list.")] = False,
-    as_json: Json = False,
-) -> int:
-    """Remove old runs, which hold personal data. Without --yes it only says which."""
-    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
-    if found is None:
-        msg = f"{older_than} is no age in days; write it like 30d."
-        raise UsageError(msg)
-    limit = now() - timedelta(days=int(found[1]))
-    old = []
-    for ledger in _ledgers():
-        with ledger:
-            if ledger.facts.started < limit:
-                old.append(ledger.folder)
-    for folder in old:
-        if yes:
-            _remove(folder)
-        if not as_json:
-            sys.stdout.write(f"{folder}\n")
-    if as_json:
-        sys.stdout.write(json.dumps({"runs": list(map(str, old)), "removed": yes}) + "\n")
-    what = "removed" if yes else "would be removed; say --yes to remove them"
-    say(f"{len(old)} runs {what}.")
-    return Exit.DONE
-
-
-def _remove(folder: Path) -> None:
-    from importer.ledger.lock import held
-
-    with held(folder, operator(), now()):
-        shutil.rmtree(folder)
-
-
-def _ledgers() -> Iterator[Ledger]:
-    """The finished runs under runs/, oldest first; what is no run is passed over."""
-    from importer.ledger.ledger import Ledger
-    from importer.pipeline.folders import RUNS
-
-    for folder in sorted(RUNS.iterdir()) if RUNS.is_dir() else ():
-        try:
-            yield Ledger.open(folder)
-        except UsageError:
-            continue

@@ -7,12 +7,20 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from importer.cli import directory, load, look, mappings, places, practice, settling
-from importer.cli.output import printable
+from importer.cli import directory, load, look, mappings, places, practice, purging, settling
+from importer.cli.output import printable, program
 from importer.errors import Exit, ImporterError
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    if asked:
+        sys.stdout.write(f"importer {program()}\n")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="importer",
@@ -22,8 +30,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (load, settling, look, mappings, places, directory, practice):
+for part in (load, settling, look, purging, mappings, places, directory, practice):
     part.register(app)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.",
+                                          callback=_version, is_eager=True)] = False,
+) -> None:  # fmt: skip
+    """Load library patrons into Alma from spreadsheets: check, show, then write."""
 
 
 def run(arguments: list[str]) -> int:

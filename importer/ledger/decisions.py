@@ -121,6 +121,37 @@ def forget(path: Path, institution: str, primary_id: str) -> None:
         _write(path, query, (institution, primary_id.casefold()))
 
 
+def decided_before(path: Path, limit: datetime) -> int:
+    """How many decisions are older. Raises LedgerError where the file is damaged."""
+    return len(_older(path, limit))
+
+
+def forget_before(path: Path, limit: datetime) -> None:
+    """Forget the decisions that are older, so that nothing of them stays in the file.
+
+    Raises LedgerError if the file cannot be written.
+    """
+    older = _older(path, limit)
+    try:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.executemany("DELETE FROM decisions WHERE time = ?", older)
+    except (OSError, sqlite3.Error) as error:
+        raise _unusable(path) from error
+
+
+def _older(path: Path, limit: datetime) -> list[tuple[str]]:
+    """The times of the decisions before a time, as they stand in the file."""
+    if not path.is_file():
+        return []
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            times = connection.execute("SELECT time FROM decisions").fetchall()
+    except sqlite3.Error as error:
+        raise _unusable(path) from error
+    return [(time,) for (time,) in times if datetime.fromisoformat(time) < limit]
+
+
 def _write(path: Path, query: str, values: tuple[str, ...]) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,9 +6,12 @@ import json
 import os
 import shutil
 import sqlite3
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from importer.errors import Exit
+from importer.ledger.decisions import Decision, How, remember
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -74,6 +77,45 @@ def test_old_runs_are_purged_only_when_told(folder: Path, typed: Type) -> None:
     assert typed("purge", "--older-than", "0d", "--yes").exit == Exit.DONE
     assert list((folder / "runs").iterdir()) == []
     assert typed("purge", "--older-than", "soon").exit == Exit.USAGE
+
+
+def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Old decisions, which hold identifiers, and empty folders go as old runs do."""
+    remember(
+        folder / "runs" / "decisions.sqlite",
+        "01SANDBOX_INST sandbox",
+        Decision(
+            "canary2001", How.CREATE, "", frozenset({"canary1001"}), frozenset(), "ana@desk",
+            datetime(2026, 1, 2, tzinfo=UTC),
+        ),
+    )  # fmt: skip
+    (folder / "runs" / "left-empty").mkdir()
+    os.utime(folder / "runs" / "left-empty", (0, 0))
+    found = typed("purge", "--older-than", "30d", "--json").summary
+    assert (found["decisions"], found["runs"]) == (1, ["runs/left-empty"])
+    assert b"canary" in (folder / "runs" / "decisions.sqlite").read_bytes()
+    typed("purge", "--older-than", "30d", "--yes")
+    assert [path.name for path in (folder / "runs").iterdir()] == ["decisions.sqlite"]
+    assert b"canary" not in (folder / "runs" / "decisions.sqlite").read_bytes()
+
+
+def test_runs_say_what_came_of_them_oldest_first(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The list has the counts of each run in words, by the time of its beginning."""
+    typed("plan", PATRONS, "-m", COMMUNITY, "-o", "runs/b")
+    typed("plan", PATRONS, "-m", COMMUNITY, "-o", "runs/a")
+    typed("apply", "b")
+    first, counts, second, more = typed("runs").out.splitlines()
+    assert (first.split()[:2], second.split()[:2]) == (["runs/b", "applied"], ["runs/a", "plan"])
+    assert "created" in counts
+    assert "to create" in more
+
+
+def test_the_version(typed: Type) -> None:
+    """`--version` says which program this is."""
+    got = typed("--version")
+    assert (got.exit, got.out.split()) == (Exit.DONE, ["importer", version("alma-roster-importer")])
 
 
 def test_a_damaged_ledger_is_told(folder: Path, typed: Type) -> None:
