@@ -39,7 +39,7 @@ def runs(as_json: Json = False) -> int:
     from importer.ledger.journal import first_broken
     from importer.ledger.summary import summarise
     from importer.pipeline.runs import all_runs
-    from importer.report.wording import headline
+    from importer.report.headline import headline
 
     listed, outcomes = [], []
     for ledger in all_runs():

@@ -148,8 +148,13 @@ def _here() -> Iterator[Finding]:
     else:
         yield Finding("disk", State.OK, f"{free:,} MB are free.")
     env = Path(".env")
-    if os.name == "posix" and env.is_file() and env.stat().st_mode & stat.S_IRGRP:
+    if os.name == "posix" and env.is_file() and _for_group_only(env.stat().st_mode):
         yield Finding(
             "key file", State.WARN, "Others of your group can read .env, which holds the key.",
             "Type: chmod 600 .env",
         )  # fmt: skip
+
+
+def _for_group_only(mode: int) -> bool:
+    """May the group read a file, and nobody else? One that everybody can read is not used."""
+    return bool(mode & stat.S_IRGRP) and not mode & stat.S_IROTH
