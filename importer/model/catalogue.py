@@ -12,6 +12,7 @@ class Code(StrEnum):
     # what the roster as a whole is like
     READ_WITH_NOTICE = "read-with-notice"
     HIDDEN_ROWS = "hidden-rows"
+    HEADINGS_CHANGED = "headings-changed"
     UNUSED_COLUMN = "unused-column"
     COLUMN_WITHOUT_HEADING = "column-without-heading"
     ROW_LEFT_OUT = "row-left-out"
@@ -122,6 +123,12 @@ CATALOGUE: dict[Code, Kind] = {
         "The sheet hides rows or columns, by a filter or by hand. They are read like all others, "
         "but for hidden rows with `--visible-only`, which are skipped.",
         "If the hidden rows are not meant, give the command with `--visible-only`, or delete them.",
+    ),
+    Code.HEADINGS_CHANGED: Kind(
+        Severity.WARNING,
+        "Headings changed",
+        "The roster has other headings than the one of the last run with this mapping.",
+        "Look whether each column still holds what the mapping takes it for.",
     ),
     Code.UNUSED_COLUMN: Kind(
         Severity.WARNING,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.ledger.writing import add_rows, finish
+from importer.ledger.writing import add_problems, add_rows, finish
 from importer.model.plan import RETURNING
+from importer.pipeline.earlier import headings_changed
 from importer.pipeline.front import examine, keep_cells, prepare, quiet
 from importer.pipeline.runs import new_run, run_facts
 
@@ -25,6 +26,7 @@ def check(order: Order, tell: Callable[[int], None] = quiet) -> Ledger:
     """
     material = prepare(order)
     with new_run(order) as ledger:
+        add_problems(ledger, headings_changed(ledger.folder, material))
         check_into(ledger, material, order, tell)
     return ledger
 

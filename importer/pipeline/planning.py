@@ -9,10 +9,11 @@ from importer.alma.spread import spread
 from importer.directory.asking import most_calls
 from importer.directory.found import Sought
 from importer.errors import UnavailableError, UsageError
-from importer.ledger.writing import add_rows, add_steps, finish
+from importer.ledger.writing import add_problems, add_rows, add_steps, finish
 from importer.model.plan import RETURNING, Create, Fate, Held, Update
 from importer.model.run import AlmaFacts
 from importer.pipeline.affording import afforded
+from importer.pipeline.earlier import headings_changed
 from importer.pipeline.front import Tally, examine, keep_cells, prepare
 from importer.pipeline.looking import looking
 from importer.pipeline.remembering import Memory
@@ -63,6 +64,7 @@ async def plan(
     institution = await alma.general()
     check_tables(order.codes, institution)
     with new_run(order) as ledger:
+        add_problems(ledger, headings_changed(ledger.folder, material))
         fates = examine(material, ledger, lambda rows: tell(rows, 0))
         memory = Memory.of(institution)
         fates = memory.ease(material, ledger, fates)
