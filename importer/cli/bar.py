@@ -16,6 +16,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+_WIDTH = 24
+"""Characters of the bar: with counts of six digits all of it fits into 80 columns."""
+
 
 class Bar(Progress):
     """A bar for one thing that takes its time. It is drawn anew several times a second.
@@ -29,7 +32,7 @@ class Bar(Progress):
         self._counts = ""
         super().__init__(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(_WIDTH),
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(),

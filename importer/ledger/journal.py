@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 INTENT, ALLOWED, PASSWORDS, DECIDED = "intent", "allowed", "passwords", "decided"
 """Events of entries that are read again; those of what came of a step are named by its state."""
 
+SETTLED = "Nothing to do: a person decided."
+"""The advice of a problem that held a row until it was decided."""
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -150,7 +153,8 @@ class Journal:
     ) -> None:
         """Write down how a person settled a row: its new fate, its step, and who says so.
 
-        What held the row for review is a warning from now on; an earlier decision is forgotten.
+        What held the row for review is a warning from now on, and asks for nothing; an earlier
+        decision is forgotten.
         """
         connection = self._ledger.connection
         with self._ledger.transaction():
@@ -158,8 +162,8 @@ class Journal:
             connection.execute("DELETE FROM steps WHERE row = ?", (row,))
             add_steps(self._ledger, [step] if step else [])
             connection.execute(
-                "UPDATE problems SET severity = ? WHERE row = ? AND severity = ?",
-                (Severity.WARNING, row, Severity.REVIEW),
+                "UPDATE problems SET severity = ?, advice = ? WHERE row = ? AND severity = ?",
+                (Severity.WARNING, SETTLED, row, Severity.REVIEW),
             )
             connection.execute(
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.DECIDED)

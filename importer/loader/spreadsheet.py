@@ -17,8 +17,8 @@ from importer.loader.saying import counted
 from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
-from importer.model.rejects import NOTES
 from importer.model.roster import Layout, LoadedRoster, Source, letter
+from importer.model.sheets import REJECTS, TEMPLATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,8 +143,8 @@ def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:
 
 
 def _strange(others: Sequence[str], shape: Shape) -> list[str]:
-    """The sheets beside the roster, without those that a rejects file has by itself."""
-    own = () if shape.row_column is None else NOTES
+    """The sheets beside the roster, without those that we put there."""
+    own = TEMPLATE if shape.row_column is None else REJECTS
     return [name for name in others if name.removesuffix(" (2)") not in own]
 
 

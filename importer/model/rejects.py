@@ -12,9 +12,6 @@ ROW, RESULT, WHY, WHAT_TO_DO = "Row", "Result", "Why", "What to do"
 ADDED = (ROW, RESULT, WHY, WHAT_TO_DO)
 """In this order, as the last headings. `Row` holds the row number in the first roster."""
 
-NOTES = ("Problems", "How to send it back")
-"""The sheets behind the rows of a rejects workbook; nobody needs to hear that they are not read."""
-
 UNEVEN: dict[Code, str] = {Code.ROW_TOO_LONG: "too long", Code.ROW_TOO_SHORT: "too short"}
 """What stands behind the number of a row whose cells may be under wrong headings.
 

@@ -63,7 +63,9 @@ def _back(summary: Summary, facts: RunFacts, rejects: str) -> NextStep | None:
         return NextStep(why, again("check", facts))
     if wrong:
         verb = "check" if facts.command == "check" else "plan"
-        why = f"Correct the marked cells in {rejects}, save it, and {verb} those rows again:"
+        # what Alma refuses is marked in no cell: its reason stands beside the row
+        todo = "Correct the marked cells in" if summary.to_correct else "Do what is said in"
+        why = f"{todo} {rejects}, save it, and {verb} those rows again:"
         return NextStep(why, again(verb, facts, file))
     if summary.review and facts.command == "plan":
         codes = ("--codes", facts.codes) if facts.codes else ()

@@ -75,7 +75,7 @@ def show(
         console.print(_text(more, "dim"))
     workbooks = [path.name for path in files if path.name.endswith(".xlsx")]
     workbook = workbooks[-1] if workbooks else WORKBOOK
-    kept_back = summary.rejected + summary.review if applied else 0
+    kept_back = summary.to_correct + summary.review if applied else 0
     if kept_back:
         verb = "was" if kept_back == 1 else "were"
         rest = f"{rows(kept_back)} {verb} not sent because of what the plan found; see {workbook}."

@@ -9,7 +9,8 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.model.catalogue import Severity
-from importer.model.rejects import ADDED, NOTES
+from importer.model.rejects import ADDED
+from importer.model.sheets import REJECTS
 from importer.report.causes import causes
 from importer.report.returned import Returned, returned
 from importer.report.sentences import places, what
@@ -41,7 +42,7 @@ MOST_COMMENTS = 10_000
 LONGEST_COMMENT = 1_000
 
 
-PROBLEMS, HOW_TO = NOTES
+PROBLEMS, HOW_TO = REJECTS
 
 
 def _steps(facts: RunFacts) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.journal import first_broken
+from importer.ledger.journal import SETTLED, first_broken
 from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
@@ -159,6 +159,8 @@ def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sand
     told = typed("decide", "run", "3", "--as", "reject").err
     assert "Worth a look · Decided by a person · 1 row (3)" in told
     assert "Worth a look · Decided by a person · 1 row (2)" in told
+    assert f"→ {SETTLED}" in told
+    assert "marked cells" not in told
 
 
 def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: Sandbox) -> None:

@@ -116,3 +116,13 @@ def test_nothing_is_said_of_the_sheets_that_we_added(folder: Path, typed: Type) 
     book.save(folder / "more.xlsx")
     typed("check", "more.xlsx", "-m", mapping, "-o", "more")
     assert 'not read: ""Mine"". ' in (folder / "more" / "problems.csv").read_text("utf-8")
+
+
+def test_a_blank_roster_asks_to_be_filled_in(folder: Path, typed: Type) -> None:
+    """Nobody stands in a new template: nothing is wrong with it, and its own notes are no news."""
+    mapping = MAPPING_OF_SAMPLE["community-patrons.csv"]
+    typed("mapping", "template", mapping, "-o", "blank.xlsx")
+    got = typed("check", "blank.xlsx", "-m", mapping, "-o", "run")
+    assert "holds no patron" in got.err
+    assert "importer check blank.xlsx" in got.err
+    assert "not read" not in (folder / "run" / "problems.csv").read_text("utf-8")
