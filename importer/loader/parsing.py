@@ -58,13 +58,15 @@ class Patience:
             raise TooLargeError
 
 
-def feed(parser: expat.XMLParserType, blocks: Iterable[bytes]) -> None:
-    """Parse all blocks.
+def feed(
+    parser: expat.XMLParserType, blocks: Iterable[bytes], patience: Patience | None = None
+) -> None:
+    """Parse all blocks, out of what patience a part has left.
 
     Raises SheetError where they are not well-formed XML, TooLargeError where they hold more tags
     than can be looked at one by one.
     """
-    patience = Patience()
+    patience = patience or Patience()
     try:
         for block in blocks:
             patience.take(block)

@@ -25,29 +25,30 @@ def read_whole(whole: bytes, strings: list[str], styles: Styles) -> Content:
 
     Raises SheetError where the XML is damaged or hostile, TooLargeError where it is no roster's.
     """
+    patience = Patience()  # one for both, so that a second reading does not take as long again
     start, end = whole.find(_BEGIN) + len(_BEGIN), whole.rfind(_END)
     if len(_BEGIN) <= start <= end and is_utf8(whole[:start]):
         try:
             # what stands around the rows, then the rows
-            parts = [read_sheet([whole[:start], whole[end:]], strings, styles)]
-            parts += _parts(whole, start, end, strings, styles)
-            return joined(parts)
+            around = read_sheet([whole[:start], whole[end:]], strings, styles)
+            rows = pieces(whole, start, end, _ROW)
+            return joined([around, *_parts(rows, strings, styles, patience)])
         except SheetError:
             pass  # a comment that holds rows, perhaps: only the whole of it tells
-    return read_sheet([whole], strings, styles)
+    return read_sheet([whole], strings, styles, patience=patience)
 
 
 def _parts(
-    whole: bytes, start: int, end: int, strings: list[str], styles: Styles
+    rows: Iterator[bytes], strings: list[str], styles: Styles, patience: Patience
 ) -> Iterator[Content]:
     """The rows that stand there, some hundreds of them at a time."""
-    fast, patience = FastRows(strings, styles), Patience()
+    fast = FastRows(strings, styles)
     row = cells = odd = 0
-    for piece in pieces(whole, start, end, _ROW):
+    for piece in rows:
         part = fast.read(piece, row)
         if part is None:
-            patience.take(piece)
-            part = read_sheet([_BEGIN, piece, _END], strings, styles, after=row)
+            blocks = [_BEGIN, piece, _END]
+            part = read_sheet(blocks, strings, styles, after=row, patience=patience)
         row = part.last_row
         cells += len(part.texts)
         odd += len(part.oddities)

@@ -22,7 +22,14 @@ from importer.loader.content import (
     texts,
 )
 from importer.loader.limits import CELLS
-from importer.loader.parsing import SheetError, TooLargeError, feed, local, parser_for
+from importer.loader.parsing import (
+    Patience,
+    SheetError,
+    TooLargeError,
+    feed,
+    local,
+    parser_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +45,13 @@ class _Enough(Exception):  # noqa: N818  no error: the rows that were asked for 
 
 
 def read_sheet(
-    blocks: Iterable[bytes], strings: list[str], styles: Styles, *, after: int = 0, until: int = 0
+    blocks: Iterable[bytes],
+    strings: list[str],
+    styles: Styles,
+    *,
+    after: int = 0,
+    until: int = 0,
+    patience: Patience | None = None,
 ) -> Content:
     """What the sheet holds behind row `after`, up to row `until` where that is not 0.
 
@@ -48,7 +61,7 @@ def read_sheet(
     parser = parser_for(reader.start, reader.end)
     parser.CharacterDataHandler = reader.data
     with contextlib.suppress(_Enough):
-        feed(parser, blocks)
+        feed(parser, blocks, patience)
     return reader.done()
 
 

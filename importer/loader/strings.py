@@ -22,24 +22,23 @@ def shared_strings(whole: bytes) -> list[str]:
     Most programs write `<si><t>text</t></si>` throughout, which is cut apart at once; a piece with
     rich text, phonetic hints or anything unusual is parsed. Raises SheetError, TooLargeError.
     """
+    patience = Patience()  # one for both, so that a second reading does not take as long again
     start, end = whole.find(_OPENING), whole.rfind(_END)
     if 0 <= start <= end and is_utf8(whole[:start]):
         try:
-            _parsed([whole[:start], whole[end:]])
-            return list(_texts(whole, start, end))
+            _parsed([whole[:start], whole[end:]], patience)
+            return list(_texts(pieces(whole, start, end, _OPENING), patience))
         except SheetError:
             pass  # a comment that holds strings, perhaps: only the whole of it tells
-    return _parsed([whole]) if whole else []
+    return _parsed([whole], patience) if whole else []
 
 
-def _texts(whole: bytes, start: int, end: int) -> Iterator[str]:
-    patience = Patience()
+def _texts(strings: Iterator[bytes], patience: Patience) -> Iterator[str]:
     count = 0
-    for piece in pieces(whole, start, end, _OPENING):
+    for piece in strings:
         texts = _simple(piece)
         if texts is None:
-            patience.take(piece)
-            texts = _parsed([b"<sst>", piece, _END])
+            texts = _parsed([b"<sst>", piece, _END], patience)
         count += len(texts)
         if count > CELLS:
             raise TooLargeError
@@ -73,7 +72,7 @@ def _cut(body: str) -> list[str] | None:
     return texts if (body.count("<"), body.count(">")) == (tags, tags) else None
 
 
-def _parsed(blocks: Iterable[bytes]) -> list[str]:
+def _parsed(blocks: Iterable[bytes], patience: Patience) -> list[str]:
     texts: list[str] = []
     runs: list[str] = []
     inside = {"t": 0, "rPh": 0}
@@ -98,5 +97,5 @@ def _parsed(blocks: Iterable[bytes]) -> list[str]:
 
     parser = parser_for(start, end)
     parser.CharacterDataHandler = data
-    feed(parser, blocks)
+    feed(parser, blocks, patience)
     return texts

@@ -116,6 +116,18 @@ def test_more_than_a_roster_has_is_refused(
         read(path, LAYOUT)
 
 
+def test_a_damaged_sheet_is_not_read_twice_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sheet that fails piece by piece is read as a whole with what patience is left."""
+    path = tmp_path / "a.xlsx"
+    odd = sheet_xml(TWO).replace("<c ", "<c  ")
+    write_xlsx(path, {"R": odd.replace("</sheetData>", "<row></row><bad></sheetData>")})
+    monkeypatch.setattr("importer.loader.parsing.TAGS", odd.count("<") + 10)
+    with pytest.raises(RosterError, match="holds more than can be read"):
+        read(path, LAYOUT)
+
+
 def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A workbook's file is in memory while it is read, so its size has a limit."""
     path = tmp_path / "a.xlsx"
