@@ -345,3 +345,18 @@ def test_a_filter_hides_the_other_differences(keep: Keep, tmp_path: Path) -> Non
     (tmp_path / "tried.html").write_text(tried, encoding="utf-8")
     title = Outline(in_chromium(tmp_path / "tried.html")).title
     assert dict(line.split(": ") for line in title.splitlines()) == SEEN
+
+
+def test_what_may_be_a_name_is_no_sample_of_a_column_of_codes(keep: Keep) -> None:
+    """A value that is neither a code nor near to one is masked wherever the page shows it."""
+    for shown, message in ((False, "{value} is not there"), (True, "{known} is not there")):
+        run = Run()
+        strange = Problem.of(
+            Code.UNKNOWN_CODE, building.at(2), message, building.TYPE,
+            field="user_group", value="Friend",
+        )  # fmt: skip
+        run.row(2, Fate.REJECTED, strange)
+        ledger = keep(run)
+        page = render(ledger, summarise(ledger), ())
+        assert ("Friend" in page) is shown
+        assert "Community" in page
