@@ -434,7 +434,7 @@ CATALOGUE: dict[Code, Kind] = {
         Severity.REVIEW,
         "Changed in Alma since the plan",
         "Someone changed in Alma what this update would change. The record was left as it is.",
-        "Plan again and look at the difference.",
+        "Plan, or undo, once more and look at the difference.",
     ),
     Code.NOT_DELETED: Kind(
         Severity.REVIEW,

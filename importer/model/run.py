@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from importer.model.brake import Brake
 from importer.model.plan import Act, Change, Fate, Result
-from importer.model.policy import AccountType
+from importer.model.policy import AccountType, Brakes
 
 
 class Kept(BaseModel):
@@ -45,12 +45,13 @@ class RosterFacts(FileFacts):
 
 
 class MappingFacts(FileFacts):
-    """Which mapping a run was made with."""
+    """Which mapping a run was made with, and its numbers for the brakes, also those of an undo."""
 
     sha256: str
     name: str
     title: str = ""
     account_type: AccountType
+    brakes: Brakes = Brakes()
 
 
 class AlmaFacts(Kept):

@@ -19,7 +19,7 @@ from importer.pipeline.applying import check_institution, check_sources
 from importer.pipeline.folders import DECISIONS
 from importer.pipeline.front import prepare_again
 from importer.pipeline.remembering import DOUBTS, alike_rows, in_question, institution_key
-from importer.pipeline.undoing import update_undone
+from importer.pipeline.undone import update_undone
 from importer.planner.decide import create, taken, update
 from importer.planner.drafts import drafts
 from importer.planner.values import current
@@ -194,7 +194,7 @@ async def _way_back(question: Question, user_id: str, alma: Alma) -> Step:
         raise UsageError(msg)
     live = await _user(user_id or image.primary_id, alma)
     origin = _origin(question)
-    step = update_undone(image, live, origin, what_can_be=True).step
+    step = update_undone(image, live, origin).step
     if isinstance(step, Held):
         msg = f"Row {row}: {step.problems[0].message}"
         raise UsageError(msg)

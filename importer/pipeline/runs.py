@@ -68,6 +68,7 @@ def mapping_facts(material: Material) -> MappingFacts:
         name=mapping.name,
         title=mapping.title,
         account_type=mapping.account_type,
+        brakes=mapping.brakes,
     )
 
 

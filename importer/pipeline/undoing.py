@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from importer.alma.business import EVERYTHING, unfinished
+from importer.alma.business import EVERYTHING
 from importer.alma.spread import spread
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.images import Image, images
@@ -32,17 +32,17 @@ from importer.model.plan import (
     Held,
     LeftAlone,
     Planned,
-    Unchanged,
     Update,
 )
+from importer.model.policy import BrakeLimit
 from importer.model.problem import Origin, Problem
 from importer.model.run import RunFacts
 from importer.pipeline.applying import check_institution
 from importer.pipeline.order import Order
 from importer.pipeline.planning import FAILURES_IN_A_ROW
 from importer.pipeline.runs import new_run
-from importer.planner.threeway import Conflict
-from importer.planner.undo import Written, as_created, created_again, undo_update
+from importer.pipeline.undone import held_back, undone
+from importer.planner.brakes import brakes
 from importer.report.wording import command
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from importer.alma.client import Alma
     from importer.ledger.ledger import Ledger
     from importer.model.plan import Step
-    from importer.model.user import User
+    from importer.model.run import BrakeFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ async def undo(first: Ledger, alma: Alma, way: WayBack, tell: Callable[[int, int
     """The ledger of a plan that takes a run's writes back, with the rows of that run.
 
     Only rows that are in Alma by this run are looked at; those that Alma refused, that were held
-    or not sent are left alone. No brake holds: what is put back was there before. `tell` hears
-    how many rows of how many were compared. Raises UsageError where there is nothing to undo,
-    StalePlanError for another institution, LedgerError, AlmaError.
+    or not sent are left alone. `tell` hears how many rows of how many were compared. Raises
+    UsageError where there is nothing to undo, StalePlanError for another institution, LedgerError,
+    AlmaError.
     """
     check_undoable(first)
     await check_institution(first.facts, alma)
@@ -83,10 +83,12 @@ async def undo(first: Ledger, alma: Alma, way: WayBack, tell: Callable[[int, int
         origin = _origins(first.facts)
         wrote = sum(1 for _ in images(first))
         steps: dict[int, Step] = {}
+        warnings: dict[int, tuple[Problem, ...]] = {}
         tell(0, wrote)
         async with aclosing(_compare(first, alma, origin, way)) as planned:
             async for one in planned:
                 steps[one.step.row] = one.step
+                warnings[one.step.row] = one.warnings
                 tell(len(steps), wrote)
         held = {row for row, step in steps.items() if isinstance(step, Held)}
         fates = dict(_fates(first, held))
@@ -96,11 +98,13 @@ async def undo(first: Ledger, alma: Alma, way: WayBack, tell: Callable[[int, int
         add_steps(ledger, (steps.get(row, LeftAlone(row)) for row in ready))
         back = (step for _, step in sorted(steps.items()) if isinstance(step, Held))
         add_problems(ledger, (problem for step in back for problem in step.problems))
+        add_problems(ledger, (problem for _, told in sorted(warnings.items()) for problem in told))
         add_problems(ledger, _what_stays(first, steps, origin(0), way))
         kept = Create | Update | Delete | Held
         lives = (life for life in first.planned() if isinstance(steps.get(life.row), kept))
         add_cells(ledger, ((life.row, life.cells) for life in lives if life.cells))
-        finish(ledger, _facts(first, way, alma.governor.available))
+        holding = _brakes(first.facts, steps)
+        finish(ledger, _facts(first, way, alma.governor.available, holding))
     return ledger
 
 
@@ -117,50 +121,6 @@ def check_undoable(first: Ledger) -> None:
             + command("apply", str(first.folder), "--limit", "0")
         )
         raise UsageError(msg)
-
-
-def update_undone(
-    image: Image, live: User | None, origin: Origin, *, what_can_be: bool = False
-) -> Planned:
-    """What takes one update of a run back, given the record as it is now.
-
-    `what_can_be` leaves what somebody changed since, and puts back the rest.
-    """
-    if live is None or image.before is None or not _is_of(image, live):
-        sentence = "This user was deleted in Alma since the run, or has another identifier now."
-        return _held(origin, Code.CHANGED_IN_ALMA, sentence)
-    written = Written(image.before, image.sent, image.answered, image.override)
-    step = undo_update(image.row, written, live, what_can_be=what_can_be)
-    if isinstance(step, Conflict):
-        sentence = f"Someone changed in Alma what the run wrote: {', '.join(step.paths)}."
-        return _held(origin, Code.CHANGED_IN_ALMA, sentence)
-    return Planned(step)
-
-
-def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
-    """`live` was read with what the user has to do with the library."""
-    if live is None or not _is_of(image, live):
-        return Planned(Unchanged(image.row, image.primary_id))
-    if not as_created(image.sent, image.answered, live):
-        sentence = "Someone changed this user in Alma since the run created it."
-        return _held(origin, Code.CHANGED_IN_ALMA, sentence)
-    if has := unfinished(live):
-        return _held(origin, Code.NOT_DELETED, f"This user has {has}.")
-    return Planned(Delete(image.row, image.primary_id, live))
-
-
-def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
-    if live is None:
-        return Planned(Create(image.row, created_again(image.sent)))
-    if _is_of(image, live):
-        return Planned(Unchanged(image.row, image.primary_id))
-    sentence = "Another user holds the identifier of the one that was deleted."
-    return _held(origin, Code.CHANGED_IN_ALMA, sentence)
-
-
-def _is_of(image: Image, live: User) -> bool:
-    """Is this the user of the write? Another one may hold the identifier by now."""
-    return (live.primary_id or "").casefold() == image.primary_id.casefold()
 
 
 async def _compare(
@@ -181,18 +141,13 @@ async def _compare(
             if failures >= FAILURES_IN_A_ROW:
                 raise UnavailableError(str(error)) from error
             sentence = f"could not be looked up in Alma: {error}"
-            return _held(origin(image.row), Code.NOT_LOOKED_UP, sentence)
+            return held_back(origin(image.row), Code.NOT_LOOKED_UP, sentence, "Undo again.")
         failures = 0
-        undone = {Act.CREATE: _create_undone, Act.DELETE: _delete_undone}
-        return undone.get(image.act, update_undone)(image, live, origin(image.row))
+        return undone(image, live, origin(image.row))
 
     async with aclosing(spread(alma.governor, images(first), one)) as answers:
         async for planned in answers:
             yield planned
-
-
-def _held(origin: Origin, code: Code, sentence: str) -> Planned:
-    return Planned(Held(origin.row, (Problem.of(code, origin, sentence),)))
 
 
 def _fates(first: Ledger, held: set[int]) -> Iterator[tuple[int, Fate]]:
@@ -229,6 +184,19 @@ def _what_stays(
         )
 
 
+_OFF = BrakeLimit(percent=100, count=0)
+
+
+def _brakes(facts: RunFacts, steps: dict[int, Step]) -> tuple[BrakeFinding, ...]:
+    """The brakes that hold for the way back, by the numbers of the run's mapping.
+
+    It changes every user of the run, whose groups are those that they came from: that is what
+    an undo is for, and stops nobody.
+    """
+    limits = facts.mapping.brakes.model_copy(update={"many_changes": _OFF, "foreign_group": _OFF})
+    return brakes(steps.values(), limits)
+
+
 def _origins(facts: RunFacts) -> Callable[[int], Origin]:
     file, sheet = Path(facts.roster.path).name, facts.roster.sheet
     return lambda row: Origin(file, sheet, row)
@@ -248,7 +216,9 @@ def _order(facts: RunFacts, way: WayBack) -> Order:
     )
 
 
-def _facts(first: Ledger, way: WayBack, calls_left: int | None) -> RunFacts:
+def _facts(
+    first: Ledger, way: WayBack, calls_left: int | None, holding: tuple[BrakeFinding, ...]
+) -> RunFacts:
     return first.facts.model_copy(
         update={
             "command": "undo",
@@ -258,7 +228,7 @@ def _facts(first: Ledger, way: WayBack, calls_left: int | None) -> RunFacts:
             "operator": way.operator,
             "rate": way.rate,
             "calls_left": calls_left,
-            "brakes": (),
+            "brakes": holding,
             "undoes": str(first.folder.resolve()),
         }
     )

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from importer.model.fields import FIELDS, LISTS
 from importer.model.plan import Change, ChangeKind, Unchanged, Update
 from importer.model.policy import AccountType
+from importer.model.texts import text
 from importer.model.user import User
 from importer.planner.entries import entries, main_value, path, with_entries
 from importer.planner.forms import compared, form
 from importer.planner.merge import OVERRIDE_NAMES
 from importer.planner.threeway import Conflict, three_way
-from importer.planner.values import current, text
+from importer.planner.values import current
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,26 +39,28 @@ class Written:
     override: tuple[str, ...] = ()
 
 
-def undo_update(
-    row: int, written: Written, live: User, *, what_can_be: bool = False
-) -> Update | Unchanged | Conflict:
-    """The step that puts back what an update changed; or what somebody changed since.
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """The step that puts back what can be, and the paths of what somebody changed since."""
 
-    `what_can_be`: where somebody changed a part since, leave that part and put back the rest.
-    """
+    step: Update | Unchanged
+    theirs: tuple[str, ...] = ()
+
+
+def undo_update(row: int, written: Written, live: User) -> Undone:
+    """What puts an update back: each field and entry that Alma still holds as it was written."""
     put = _as_kept(written)
     target = written.before
-    merged = three_way(put, target, live)
-    while what_can_be and isinstance(merged, Conflict):
+    theirs: dict[str, None] = {}
+    while isinstance(merged := three_way(put, target, live), Conflict):
+        theirs |= dict.fromkeys(merged.paths)
         put = _without(put, target, merged)
-        merged = three_way(put, target, live)
-    if isinstance(merged, Conflict):
-        return merged
     primary_id = current(live, "primary_id")
     changes = tuple(_changes(live, merged))
     if not changes:
-        return Unchanged(row, primary_id)
-    return Update(row, primary_id, live, merged, changes, _override(written, live, merged))
+        return Undone(Unchanged(row, primary_id), tuple(theirs))
+    override = _override(written, live, merged)
+    return Undone(Update(row, primary_id, live, merged, changes, override), tuple(theirs))
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:
@@ -135,13 +138,21 @@ def _same(ones: Sequence[Part], others: Sequence[Part]) -> bool:
 
 
 def _without(put: User, target: User, conflict: Conflict) -> User:
-    """What was put, less what the conflict is about: a whole field, or a whole list."""
+    """What was put, less what the conflict is about: a field, or the entries at one path.
+
+    Where it is not about entries, but about which of them is preferred, it is the whole list.
+    """
     for place in conflict.paths:
         parent = next((p for p in LISTS if place.startswith((f"{p}[", f"{p}."))), "")
-        if parent:
-            put = with_entries(put, {parent: entries(target, parent)})
-        else:
+        if not parent:
             put = put.model_copy(update={place: getattr(target, place)})
+            continue
+        ours, before = entries(put, parent), entries(target, parent)
+        rest = (
+            *(part for part in ours if path(parent, part) != place),
+            *(part for part in before if path(parent, part) == place),
+        )
+        put = with_entries(put, {parent: before if _same(rest, ours) else rest})
     return put
 
 

@@ -34,18 +34,19 @@ def test_the_way_back_gives_the_state_before(folder: Path, typed: Type, sandbox:
 
 
 def test_what_staff_changed_since_is_theirs(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """A field that the run wrote and somebody changed since holds the row for review."""
+    """What somebody changed since is told and left; the row's other fields are put back."""
     load(typed, write(folder, ANA, BO), "first")
     load(typed, write(folder, ANAS_CHANGE, (*BO[:3], "COMM", *BO[4:])), "second")
     ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
     ask(sandbox, "PATCH", "users/2002", {"job_description": "Printer"})
     undone = typed("undo", "second", "-o", "back", "--json")
-    assert undone.exit == Exit.ROWS_HELD
-    assert (undone.summary["review"], undone.summary["update"]) == (1, 1)
-    assert codes(folder, "back") == [("2", "changed-in-alma")]
+    assert (undone.exit, undone.summary["review"], undone.summary["update"]) == (0, 0, 2)
+    assert codes(folder, "back") == [("2", "not-undone")]
     typed("apply", "back")
     users = state(sandbox)
     assert users["2001"]["last_name"] == "Byhand"
+    assert users["2001"]["user_group"]["value"] == "COMM"  # type: ignore[index]
+    assert users["2001"]["user_note"] == []
     assert users["2002"]["job_description"] == "Printer"
     assert users["2002"]["user_group"]["value"] == "FRIEND"  # type: ignore[index]
 
@@ -121,3 +122,18 @@ def test_what_was_so_already_is_not_said_to_be_written(
     assert "importer undo" not in told
     undone = typed("undo", "two", "-o", "back", "--json").summary
     assert (undone["update"], undone["left_alone"]) == (0, 1)
+
+
+def test_the_brakes_look_at_the_way_back_too(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Entries that go stop an undo, by the mapping's numbers; that every user changes does not."""
+    load(typed, write(folder, ANA), "first")
+    roster = write(folder, ANAS_CHANGE)
+    mapping = folder / "small.yaml"
+    none = "removals: {percent: 100, count: 100}"
+    mapping.write_text(mapping.read_text("utf-8").replace(none, ""), "utf-8")
+    load(typed, roster, "second")
+    undone = typed("undo", "second", "-o", "back", "--json")
+    assert undone.summary["brakes"] == ["removals"]
+    assert typed("apply", "back").exit == Exit.BRAKE
+    allowed = typed("apply", "back", "--allow", "removals", "--json")
+    assert (allowed.exit, allowed.summary["updated"]) == (0, 1)
