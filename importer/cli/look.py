@@ -87,42 +87,15 @@ def show(
     as_json: Json = False,
 ) -> int:
     """The life of one row: its problems, what was planned, what was sent, what came of it."""
-    from importer.ledger.journal import history
     from importer.ledger.ledger import Ledger
-    from importer.ledger.states import State
     from importer.pipeline.folders import find_folder
-    from importer.report.masking import shown
-    from importer.report.sentences import what
+    from importer.report.life import life_of, lines
 
     with Ledger.open(find_folder(run)) as ledger:
-        life = ledger.life(row)
-        if life is None:
-            msg = f"The roster of this run has no row {row}."
-            raise UsageError(msg)
-        lines = [f"Row {row}: {life.fate}"]
-        if life.act:
-            lines.append(f"Planned: {life.act}")
-        for change in life.changes:
-            old, new = (
-                shown(change.path, text, show_values=show_values) or "(blank)"
-                for text in (change.old, change.new)
-            )
-            lines.append(f"  {change.path}: {old} -> {new}")
-        if life.result:
-            lines.append(f"Result: {life.result}")
-        for problem in ledger.problems(row):
-            where = ", ".join(map(str, problem.places))
-            sentence = what(problem, show_values=show_values)
-            lines.append(
-                f"{problem.severity}: {where} {sentence} {problem.advice} [{problem.code}]"
-            )
-        for entry in history(ledger, row):
-            time = entry.time.isoformat(timespec="seconds")
-            detail = f"({entry.detail[:12]})" if entry.event == State.INTENT else entry.detail[:80]
-            words = f"{entry.event}  {detail}".rstrip()
-            lines.append(f"{time}  {entry.operator}  {words}")
-    lines = [printable(line) for line in lines]
-    if as_json:
-        lines = [json.dumps({"run": run, "row": row, "life": lines})]
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+        life = life_of(ledger, row, show_values=show_values)
+    if life is None:
+        msg = f"The roster of this run has no row {row}."
+        raise UsageError(msg)
+    told = [json.dumps({"run": run} | life)] if as_json else map(printable, lines(life))
+    sys.stdout.writelines(f"{line}\n" for line in told)
     return Exit.DONE

@@ -194,7 +194,7 @@ def _brakes(facts: RunFacts, steps: dict[int, Step]) -> tuple[BrakeFinding, ...]
     an undo is for, and stops nobody.
     """
     limits = facts.mapping.brakes.model_copy(update={"many_changes": _OFF, "foreign_group": _OFF})
-    return brakes(steps.values(), limits)
+    return brakes(steps.values(), limits, ())
 
 
 def _origins(facts: RunFacts) -> Callable[[int], Origin]:

@@ -10,8 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from importer.model.fields import LISTS
+from importer.model.texts import text
 from importer.model.user import Coded, Facts, Part, Reach, User
-from importer.planner.values import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.fields import LISTS
+from importer.model.texts import text
 from importer.model.user import User
 from importer.planner.entries import entries, with_entries
 from importer.planner.forms import compared
 from importer.planner.threelists import merge_entries
-from importer.planner.values import text
 
 if TYPE_CHECKING:
     from importer.model.user import Part

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from importer.model.fields import Field, Shape
 from importer.model.policy import OnUpdate
+from importer.model.texts import text
 from importer.model.user import Coded, Part
 
 if TYPE_CHECKING:
@@ -16,26 +17,6 @@ P = TypeVar("P", bound=Part)
 
 SEVERAL_TYPES = frozenset({"address_type", "email_type", "phone_type"})
 """Fields that hold several codes; a mapping gives one."""
-
-
-def text(value: object) -> str:
-    """A value of the record as candidates write it: ISO dates, `true` or `false`, bare codes.
-
-    Several codes are joined by `+`; "" is blank, however the record says it.
-    """
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case date():
-            return value.isoformat()
-        case Coded():
-            return value.value or ""
-        case tuple():
-            return "+".join(text(part) for part in value)
-        case _:
-            return str(value)
 
 
 def current(part: Part, name: str) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from importer.ledger.journal import history
+from importer.ledger.records import to_create
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act
 from importer.model.problem import KNOWN
@@ -16,6 +17,7 @@ from importer.report.changes import Changes, Differences
 from importer.report.facts import Fact, told_facts
 from importer.report.headline import Tally, sentences_of, tallies
 from importer.report.masking import CUT, mask_all
+from importer.report.newcomers import MOST, Newcomers, newcomers
 from importer.report.nextstep import NextStep, next_step
 from importer.report.outcomes import Outcome, Outcomes
 from importer.report.wording import (
@@ -71,6 +73,7 @@ class Story:
     grades: tuple[Grade, ...]
     outcomes: tuple[Outcome, ...]
     creates: tuple[int, ...]
+    newcomers: Newcomers
     deletes: tuple[int, ...]
     differences: tuple[Differences, ...]
     columns: tuple[Column, ...]
@@ -124,6 +127,7 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
         grades=tuple(_grades(causes(ledger.problems()))),
         outcomes=outcomes.told(ledger.problems()) if ledger.was_applied else (),
         creates=tuple(creates),
+        newcomers=newcomers(to_create(ledger, most=MOST), show_values=show_values),
         deletes=tuple(deletes),
         differences=changes.told(),
         columns=tuple(_columns(ledger, show_values=show_values)),

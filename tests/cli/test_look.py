@@ -64,8 +64,23 @@ def test_the_life_of_a_row(typed: Type, sandbox: Sandbox) -> None:
     assert "intent" in told.out
     assert "missing-value" in typed("show", "run", "6").out
     machine = typed("show", "run", "2", "--json").summary
-    assert machine["row"] == 2
+    assert (machine["row"], machine["planned"], machine["result"]) == (2, "create", "created")
+    assert [entry["event"] for entry in machine["history"]] == ["intent", "applied"]  # type: ignore[attr-defined]
+    problems = typed("show", "run", "6", "--json").summary["problems"]
+    assert problems[0]["code"] == "missing-value"  # type: ignore[index]
     assert typed("show", "run", "9999").exit == Exit.USAGE
+
+
+def test_what_a_create_will_send_can_be_seen(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Before anything is sent `show` tells every field of a new user; private ones on request."""
+    typed("plan", PATRONS, "-m", COMMUNITY, "-o", "run")
+    record = typed("show", "run", "2", "--json", "--show-values").summary["record"]
+    values = {field["path"]: field["value"] for field in record}  # type: ignore[attr-defined]
+    assert values["user_group"] == "COMM"
+    mail = next(path for path in values if path.endswith("].email_address"))
+    assert mail in typed("show", "run", "2").out
+    assert values[mail] not in typed("show", "run", "2").out
+    assert values[mail] in typed("show", "run", "2", "--show-values").out
 
 
 def test_old_runs_are_purged_only_when_told(folder: Path, typed: Type) -> None:

@@ -29,7 +29,6 @@ from importer.ledger.states import State
 from importer.model.plan import Act
 from tests.faults.ground import AGAIN, ROWS, Ground, Record, barcode, clean
 from tests.faults.test_kills import WEATHER, tell
-from tests.pipeline.runs import MAPPINGS
 
 HALF = ROWS // 2
 KNOWN = st.integers(4, HALF - 1)
@@ -130,7 +129,7 @@ class Desk(RuleBasedStateMachine):
     def a_colleague_plans_the_same_roster(self) -> None:
         """A second run, by what Alma holds now."""
         self.trial.house.faults()
-        roster, mapping = self.ground.folder / "roster.csv", MAPPINGS / "community.yaml"
+        roster, mapping = self.ground.folder / "roster.csv", self.ground.folder / "community.yaml"
         code = self.trial.type("plan", str(roster), "-m", str(mapping), "-o", "second")
         assert code in {0, 3}, self.trial.err
         self.runs.append("second")
