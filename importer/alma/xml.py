@@ -8,7 +8,6 @@ written and read. XML has no blanks: a field without a value is left out, and re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from functools import cache
 from types import UnionType
 from typing import Union, get_args, get_origin
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 
 from importer.errors import UsageError
 from importer.model.fields import FIELDS, LISTS
+from importer.model.texts import text
 from importer.model.user import Amount, Coded, Part, User
 
 ATTRIBUTES = frozenset({"preferred", "preferred_sms", "segment_type", "link"})
@@ -105,8 +105,8 @@ def _part(tag: str, part: Part, path: str, *, sis: bool) -> etree._Element:
         elif name in FLAGS and value is None:
             etree.SubElement(element, name).text = "false"
         elif name in ATTRIBUTES and not isinstance(value, Amount):
-            if (text := _text(value)) != "":
-                element.set(name, text)
+            if shown := text(value):
+                element.set(name, shown)
         else:
             element.extend(_field(name, value, path, sis=sis))
     return element
@@ -154,27 +154,14 @@ def _unknown(name: str, value: Mapping[object, object]) -> Iterator[etree._Eleme
 
 
 def _leaf(name: str, value: object, **attributes: object) -> Iterator[etree._Element]:
-    text = _text(value)
-    if text == "":
+    if not (said := text(value)):
         return
     element = etree.Element(name)
-    element.text = text
+    element.text = said
     for key, attribute in attributes.items():
-        if (shown := _text(attribute)) != "":
+        if shown := text(attribute):
             element.set(key, shown)
     yield element
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case date():
-            return value.isoformat()
-        case _:
-            return str(value)
 
 
 @cache
