@@ -78,7 +78,7 @@ def effort(calls: Calls) -> str:
         verb = "was" if calls.left == 1 else "were"
         told += f" When it was planned, {number(calls.left)} {verb} left of the day's."
     if not calls.suffice:
-        told += " They do not suffice: `apply` stops on the way, and goes on after midnight GMT."
+        told += " They do not suffice: `apply` stops; the same command goes on after midnight GMT."
     return told
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from importer.ledger.states import State
 from importer.ledger.summary import summarise
 from importer.model.plan import Act, Fate, Result
-from importer.model.run import Summary
+from importer.model.run import Calls, Summary
 from importer.report.headline import headline, tallies
 from importer.report.nextstep import next_step
-from importer.report.wording import ACTS, FATES, RESULTS, duration, row_numbers
+from importer.report.wording import ACTS, FATES, RESULTS, duration, effort, row_numbers
 from tests.report import building
 from tests.report.conftest import Keep
 
@@ -140,6 +140,21 @@ def test_no_row_is_left_out_of_the_numbers(rows: set[int], most: int) -> None:
 def test_a_duration_is_told_in_two_parts(seconds: int, told: str) -> None:
     """Hours need no seconds."""
     assert duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("count", "left", "suffice"), [(25, None, True), (25, 26, True), (25, 25, False), (0, 0, True)]
+)
+def test_the_effort_says_whether_the_days_calls_suffice(
+    count: int,
+    left: int | None,
+    suffice: bool,  # noqa: FBT001
+) -> None:
+    """One call more asks whose key it is; where Alma has not told what is left, nothing is said."""
+    told = effort(Calls(count=count, seconds=3, left=left))
+    assert told.startswith(f"To apply it takes {count} calls to Alma, about 3 seconds.")
+    assert ("of the day's" in told) is (left is not None)
+    assert ("do not suffice" in told) is not suffice
 
 
 def test_a_clean_check_goes_on_to_the_plan() -> None:
