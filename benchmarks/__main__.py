@@ -7,6 +7,7 @@ import sys
 
 PARTS = {
     "check": "benchmarks.check",
+    "bounds": "benchmarks.bounds",
     "governor": "benchmarks.governor",
     "sandbox": "benchmarks.sandbox_load",
     "calls": "benchmarks.calls",

@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from benchmarks.page import write_between
 from benchmarks.rosters import write_csv, write_xlsx
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "explanation" / "speed.md"
 MAPPING = ROOT / "mappings" / "community.yaml"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}  # this checkout, wherever it is run from
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as whatever is installed is
@@ -164,10 +164,7 @@ def main() -> None:
     for text in table(parser.parse_args().largest):
         print(text, flush=True)
         lines.append(text)
-    if PAGE.is_file():
-        before, mark, rest = PAGE.read_text("utf-8").partition("<!-- measured -->\n")
-        _, end, after = rest.partition("<!-- end -->\n")
-        PAGE.write_text(before + mark + "\n".join(lines) + "\n" + end + after, "utf-8")
+    write_between("check", lines)
 
 
 if __name__ == "__main__":

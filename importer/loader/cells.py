@@ -72,10 +72,8 @@ def clean_column(
     if _plain(joined) and not _holds_long(texts, joined):
         return texts, {}
     distinct = set(texts)
-    unusual = [text for text in distinct if not text.isascii()]
-    usual = distinct.difference(unusual) if unusual else distinct
-    if not _plain(JOIN.join(usual)) or max(map(len, usual), default=0) > LONGEST:
-        unusual += [text for text in usual if not _plain(text) or len(text) > LONGEST]
+    foreign = {text for text in distinct if not text.isascii()}
+    unusual = [*_unusual(distinct - foreign if foreign else distinct), *_unusual(foreign)]
     changed: dict[str, str] = {}
     findings: dict[str, tuple[Finding, ...]] = {}
     for text in unusual:
@@ -87,14 +85,28 @@ def clean_column(
     return [changed.get(text, text) for text in texts] if changed else texts, findings
 
 
+def _unusual(texts: set[str]) -> list[str]:
+    """Those that are to be cleaned; where one look at all of them tells that none is, none."""
+    if _plain(JOIN.join(texts)) and max(map(len, texts), default=0) <= LONGEST:
+        return []
+    return [text for text in texts if not _plain(text) or len(text) > LONGEST]
+
+
 def _plain(text: str) -> bool:
-    """Visible ASCII with single blanks inside and no # first, by cell where cells are joined?"""
+    """Visible, with single blanks inside and no # first, by cell where cells are joined?
+
+    Letters beyond ASCII must be as NFC has them, and must not look damaged.
+    """
     return (
-        text.isascii()
-        and text.isprintable()
+        text.isprintable()
         and (" " not in text or _blanks_are_inside(text))
         and ("#" not in text or (text[0] != "#" and f"{JOIN}#" not in text))
+        and (text.isascii() or (unicodedata.is_normalized("NFC", text) and not _suspect(text)))
     )
+
+
+def _suspect(text: str) -> bool:
+    return _SUSPECT.search(text) is not None
 
 
 def _blanks_are_inside(text: str) -> bool:
@@ -132,7 +144,7 @@ def clean(text: str) -> tuple[str, tuple[Finding, ...]]:
     text = " ".join(came.split())
     if is_error(text):
         found.append(Finding(Code.FORMULA_ERROR, Severity.REJECT, FORMULA_ERROR, text))
-    if not came.isascii() and _SUSPECT.search(came):
+    if not came.isascii() and _suspect(came):
         ascii_digits = text.translate(_FULL_WIDTH)
         if ascii_digits != text:
             message = "{value} was written with full-width digits"

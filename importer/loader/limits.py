@@ -17,7 +17,7 @@ TAGS = 10_000_000
 ELEMENT_BYTES = 8 * 1024 * 1024
 """Bytes of XML that a row may have, or a text that cells share."""
 
-VALUES = 1_500_000
+VALUES = 750_000
 """Different numbers, dates and the like that a sheet may have, whole numbers apart."""
 
 ODDITIES = 500_000
