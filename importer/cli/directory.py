@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 FOLDER = Path("directory")
 """Where the mirrors are kept, one file for each institution's Alma."""
 
-directory = typer.Typer(
-    help="A local mirror of Alma's users, so that a plan costs few calls.", no_args_is_help=True
-)
+directory = typer.Typer(help="A local mirror of Alma's users, so that a plan costs few calls.")
 
 
 def register(app: typer.Typer) -> None:

@@ -25,7 +25,6 @@ def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
 app = typer.Typer(
     name="importer",
     help="Load library patrons into Alma from spreadsheets: check, show, then write.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -46,7 +45,7 @@ def run(arguments: list[str]) -> int:
     """Carry out a command line; the exit code. No error leaves as a traceback."""
     os.umask(0o077)  # whatever is written may hold personal data
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments or ["--help"], standalone_mode=False)
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.DONE

@@ -12,7 +12,7 @@ from importer.cli.load import Codes, VisibleOnly
 from importer.cli.output import Json, ShowValues, now, say, write, write_json
 from importer.errors import Exit, RosterError, UsageError
 
-mapping = typer.Typer(help="Start, check and explain a mapping.", no_args_is_help=True)
+mapping = typer.Typer(help="Start, check and explain a mapping.")
 
 SCHEMA = "mapping.schema.json"
 """What `mapping schema` prints goes by this name for editors, beside the mappings."""

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from importer.alma.doctor import Finding
     from importer.model.codes import CodeTables
 
-codes = typer.Typer(help="The institution's code tables, saved for checking offline.",
-                    no_args_is_help=True)  # fmt: skip
+codes = typer.Typer(help="The institution's code tables, saved for checking offline.")
 
 File = Annotated[
     Path | None, typer.Option("-f", "--file", help="The file; default: codes.json here.")

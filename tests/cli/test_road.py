@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from importer.cli.main import run
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, ROOT, SAMPLES
@@ -37,6 +38,14 @@ def imported(*command: str) -> set[str]:
         [executable, "-c", script, *command], capture_output=True, check=True, text=True
     )
     return set(done.stderr.splitlines())
+
+
+def test_the_bare_command_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Typed alone it tells what there is; a group without its command is wrong usage."""
+    assert run([]) == Exit.DONE
+    assert "check" in capsys.readouterr().out
+    assert run(["mapping"]) == Exit.USAGE
+    assert capsys.readouterr().err
 
 
 def test_help_is_quick() -> None:
