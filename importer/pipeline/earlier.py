@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import FILE
+from importer.mapper.template import heading_key
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 
@@ -27,15 +28,19 @@ _SHOWN = 100  # characters of a heading
 def headings_changed(folder: Path, material: Material) -> Iterator[Problem]:
     """A notice where headings are gone or new since the last run of this mapping beside `folder`.
 
-    Their order does not matter, since columns are found by their headings.
+    Their order does not matter, since columns are found by their headings. Nor do the columns that
+    are of no use to the mapping, whether the roster has them or, as its own template, does not.
     """
     last = _last(folder, material.mapping.name)
     if last is None:
         return
     run, before = last
     now = {place.heading: None for place in material.roster.places if place.heading}
-    gone = [heading for heading in before if heading not in now]
-    new = [heading for heading in now if heading not in before]
+    unused = {heading_key(heading) for heading in material.mapping.file.roster.unused}
+    gone, new = (
+        [name for name in these if name not in others and heading_key(name) not in unused]
+        for these, others in ((before, now), (now, before))
+    )
     told = [
         f"{words}: {_listed(headings)}"
         for words, headings in (("gone", gone), ("new", new))
@@ -71,4 +76,4 @@ def _listed(headings: list[str]) -> str:
         for heading in headings[:_LISTED]
     )
     left = len(headings) - _LISTED
-    return f"{shown} and {left} more" if left > 0 else shown
+    return f"{shown} and {left:,} more" if left > 0 else shown

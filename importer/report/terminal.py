@@ -71,7 +71,8 @@ def show(
     for cause in found[:MOST_CAUSES]:
         console.print(_cause(cause, show_values=show_values))
     if len(found) > MOST_CAUSES:
-        more = f"… and {number(len(found) - MOST_CAUSES)} more; see the report."
+        where = "see the report" if files else "`importer check` makes a report of them all"
+        more = f"… and {number(len(found) - MOST_CAUSES)} more; {where}."
         console.print(_text(more, "dim"))
     workbooks = [path.name for path in files if path.name.endswith(".xlsx")]
     workbook = workbooks[-1] if workbooks else WORKBOOK

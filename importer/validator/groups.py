@@ -60,7 +60,7 @@ def others(rows: Iterable[int], count: int) -> str:
     """For a message: `row 5`, `rows 5 and 9`, `rows 5, 9, 12, 15, 20 and 3 more`."""
     named = [f"{row}" for row in islice(rows, _NAMED)]
     if count > _NAMED:
-        named.append(f"{count - _NAMED} more")
+        named.append(f"{count - _NAMED:,} more")
     return f"{'row' if len(named) == 1 else 'rows'} {listed(named)}"
 
 

@@ -54,3 +54,20 @@ def test_order_and_other_mappings_do_not_matter(folder: Path, typed: Type) -> No
     roster.write_text(roster.read_text("utf-8").replace("Note", "Note,Extra"), "utf-8")
     check(typed, roster, "third")
     assert notices(folder, "third") == []
+
+
+def test_columns_of_no_use_do_not_matter(folder: Path, typed: Type) -> None:
+    """What stands under `unused` may come and go: a mapping's own template does not have it."""
+    roster, mapping = write(folder, ANA), folder / "small.yaml"
+    text = roster.read_text("utf-8")
+    unused = mapping.read_text("utf-8").replace("{dates: ymd}", "{dates: ymd, unused: [remarks]}")
+    mapping.write_text(unused, "utf-8")
+    roster.write_text(text.replace(",Note", ",Note,Remarks"), "utf-8")
+    check(typed, roster, "first")
+    roster.write_text(text, "utf-8")
+    check(typed, roster, "second")
+    roster.write_text(text.replace(",Note", ",Note,REMARKS,Extra"), "utf-8")
+    check(typed, roster, "third")
+    assert notices(folder, "second") == []
+    (told,) = notices(folder, "third")
+    assert "REMARKS" not in told

@@ -106,7 +106,7 @@ def test_values_are_masked_on_the_screen(keep: Keep) -> None:
 
 
 def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
-    """The screen shows the worst causes and says how many more there are."""
+    """The screen shows the worst causes, and says how many more there are and where they stand."""
     run = Run()
     for row in range(2, 2 + MOST_CAUSES + 3):
         run.reject(row)
@@ -116,9 +116,13 @@ def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
         )
         for number, problem in enumerate(run.problems)
     ]
-    told = screen(keep(run))
+    ledger = keep(run)
+    told = screen(ledger)
     assert told.count("Ask office") == MOST_CAUSES
     assert "and 3 more" in told
+    assert "importer check" in told  # there is no report yet
+    write_all(ledger, summarise(ledger))
+    assert "and 3 more; see the report" in screen(ledger)
 
 
 def test_markup_and_terminal_codes_are_only_text(keep: Keep) -> None:
