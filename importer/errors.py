@@ -3,6 +3,7 @@
 ImporterError                    exit
 ├── UsageError                    2   wrong usage
 │   └── MappingError              2   the mapping is wrong; carries every finding
+├── StoppedError                130   the operator pressed Ctrl-C
 ├── RosterError                   4   the roster could not be read, or was refused whole
 ├── StalePlanError                5   the plan was made for another roster, mapping or institution
 ├── BrakeError                    7   a brake stopped `apply`
@@ -73,6 +74,12 @@ class MappingError(UsageError):
         """Join the findings, a line each."""
         super().__init__("\n".join(findings))
         self.findings = findings
+
+
+class StoppedError(ImporterError):
+    """Ctrl-C was pressed."""
+
+    exit = Exit.INTERRUPTED
 
 
 class RosterError(ImporterError):

@@ -31,7 +31,12 @@ class Settings(BaseSettings):
     plan may be when it is begun.
     """
 
-    model_config = SettingsConfigDict(env_file=ENV, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=ENV,
+        env_file_encoding="utf-8-sig",  # some editors put a mark before what they save as UTF-8
+        extra="ignore",
+        frozen=True,
+    )
 
     alma_api_key: SecretStr | None = None
     alma_region: str = ""
@@ -45,9 +50,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Settings:
-        """The settings as they are now. Raises UsageError naming the ones that are wrong."""
+        """The settings as they are now.
+
+        Raises UsageError naming the ones that are wrong, or where `.env` is not text.
+        """
         try:
             return cls()
+        except UnicodeError:
+            msg = f"{ENV} is not plain text (UTF-8): save it anew as UTF-8."
+            raise UsageError(msg) from None
         except ValidationError as error:
             names = dict.fromkeys(str(item["loc"][0]).upper() for item in error.errors())
             wrong = [f"{name} must be {_MUST_BE.get(name, 'another text')}" for name in names]

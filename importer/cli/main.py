@@ -7,13 +7,14 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from importer.cli import directory, load, look, mappings, places, practice, purging, settling
 from importer.cli.output import printable, program
-from importer.errors import Exit, ImporterError
+from importer.errors import Exit, ImporterError, StoppedError
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
@@ -22,8 +23,23 @@ def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
         raise typer.Exit
 
 
+class _Commands(typer.core.TyperGroup):
+    """The commands; the library would make a mute exit of Ctrl-C."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out the command that was typed. Raises StoppedError where Ctrl-C is pressed."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            msg = "Stopped. Nothing was written to Alma."
+            if ctx.invoked_subcommand == "apply":
+                msg = "Stopped. The same command goes on."
+            raise StoppedError(msg) from None
+
+
 app = typer.Typer(
     name="importer",
+    cls=_Commands,
     help="Load library patrons into Alma from spreadsheets: check, show, then write.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,7 +65,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.DONE
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  what is private is not printed
+    except Exception as error:  # noqa: BLE001  what is private is not printed
         sentence, wrong = _understood(error)
         if sentence:
             sys.stderr.write(f"importer: {printable(sentence)}\n")
@@ -60,13 +76,11 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else Exit.DONE
 
 
-def _understood(error: BaseException) -> tuple[str, int]:
+def _understood(error: Exception) -> tuple[str, int]:
     """What to say of an error, and the exit code."""
     match error:
         case ImporterError():
             return str(error), error.exit
-        case KeyboardInterrupt():
-            return "Stopped.", Exit.INTERRUPTED
         case typer.Exit():
             return "", error.exit_code
         case _:
@@ -74,7 +88,7 @@ def _understood(error: BaseException) -> tuple[str, int]:
             return (_defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
 
 
-def _usage(error: BaseException) -> str | None:
+def _usage(error: Exception) -> str | None:
     """What the command-line library says of wrong flags, without its frame."""
     message = getattr(error, "format_message", None)
     if message is None or not hasattr(error, "exit_code"):
@@ -84,7 +98,7 @@ def _usage(error: BaseException) -> str | None:
     for theirs, ours in _OURS.items():
         said = said.replace(theirs, ours)
     hint = f" See: {context.command_path} --help" if context is not None else ""
-    return f"{said.rstrip('.')}.{hint}"
+    return f"{said if said.endswith('?') else said.rstrip('.') + '.'}{hint}"
 
 
 _OURS = {
@@ -96,7 +110,7 @@ _OURS = {
 """What the command-line library says for programmers, in words for people."""
 
 
-def _defect(error: BaseException) -> str:
+def _defect(error: Exception) -> str:
     """Where it happened, without any text of an exception: that may hold a patron's data."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]

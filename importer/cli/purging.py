@@ -31,6 +31,7 @@ def purge(
     from importer.ledger.decisions import decided_before, forget_before
     from importer.pipeline.folders import DECISIONS
     from importer.pipeline.runs import folders_before
+    from importer.report.wording import counted
 
     found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
     if found is None:
@@ -48,8 +49,8 @@ def purge(
     if as_json:
         write_json({"runs": list(map(str, old)), "decisions": decisions, "removed": yes})
     what = "removed" if yes else "would be removed; say --yes to remove them"
-    said = f" and {decisions} decisions about patrons" if decisions else ""
-    say(f"{len(old)} runs{said} {what}.")
+    said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
+    say(f"{counted(len(old), 'run')}{said} {what}.")
     return Exit.DONE
 
 

@@ -27,6 +27,10 @@ QUADS: TypeAdapter[tuple[tuple[str, str, str, str], ...]] = TypeAdapter(
 )
 
 
+_INTEGER_BITS = 64
+"""The size of SQLite's integers, with their sign; it takes no greater one, not even to compare."""
+
+
 class Ledger:
     """The ledger of one run, in its folder."""
 
@@ -172,6 +176,8 @@ class Ledger:
 
     def life(self, row: int) -> RowLife | None:
         """A row with what was planned for it and what became of it, or None if there is none."""
+        if row.bit_length() >= _INTEGER_BITS:
+            return None
         return next(self._lives("rows.row = ?", row), None)
 
     def returning(self) -> Iterator[RowLife]:
@@ -187,7 +193,7 @@ class Ledger:
 
     def _lives(self, condition: str, *values: int) -> Iterator[RowLife]:
         applied = self.was_applied
-        for number, fate, cells, act, primary_id, changes, state in self.connection.execute(
+        for number, fate, cells, act, primary_id, changes, state in self.read(
             "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
             " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
             f" WHERE {condition} ORDER BY rows.row",

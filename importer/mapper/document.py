@@ -143,6 +143,9 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     at once; None where too little is left for that. Raises MappingError where there is no file, or
     none that can be read at all.
     """
+    if path.is_dir():
+        msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
+        raise MappingError((msg,))
     if not path.is_file():
         msg = f"{path.name}: there is no such file; name a mapping file, such as community.yaml"
         raise MappingError((msg,))

@@ -65,9 +65,14 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 run`, `12,345 runs`."""
+    return f"{number(count)} {thing}{'' if count == 1 else 's'}"
+
+
 def rows(count: int) -> str:
     """`1 row`, `12,345 rows`."""
-    return f"{number(count)} row{'' if count == 1 else 's'}"
+    return counted(count, "row")
 
 
 def effort(calls: Calls) -> str:

@@ -89,7 +89,9 @@ def test_old_runs_are_purged_only_when_told(folder: Path, typed: Type) -> None:
     assert typed("purge", "--older-than", "30d", "--json").summary["runs"] == []
     listed = typed("purge", "--older-than", "0d", "--json").summary
     assert (len(list((folder / "runs").iterdir())), listed["removed"]) == (1, False)
-    assert typed("purge", "--older-than", "0d", "--yes").exit == Exit.DONE
+    removed = typed("purge", "--older-than", "0d", "--yes")
+    assert removed.exit == Exit.DONE
+    assert "1 run removed." in removed.err
     assert list((folder / "runs").iterdir()) == []
     assert typed("purge", "--older-than", "soon").exit == Exit.USAGE
 

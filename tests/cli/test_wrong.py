@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 from pathlib import Path
@@ -189,6 +190,61 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(
     assert got.exit == Exit.USAGE
     assert "ALMA_PLAN_DAYS must be a whole number of days" in got.err
     assert "ALMA_RATE" not in got.err
+
+
+@pytest.mark.parametrize("start", [codecs.BOM_UTF16_LE, b"\xff\xfe\x00", b"ALMA_REGION=\xe9"])
+def test_settings_that_are_no_text(folder: Path, typed: Type, start: bytes) -> None:
+    """A `.env` in UTF-16, or of bytes, is told with what to do: exit 2."""
+    (folder / ".env").write_bytes(start + "ALMA_RATE=5".encode("utf-16-le"))
+    got = typed("codes", "fetch")
+    assert got.exit == Exit.USAGE
+    assert "save it anew as UTF-8" in got.err
+
+
+def test_a_mark_before_the_settings_is_passed_over(folder: Path, typed: Type) -> None:
+    """Some editors begin what they save as UTF-8 with a mark, before the first name."""
+    (folder / ".env").write_text("ALMA_PLAN_DAYS=soon", "utf-8-sig")
+    assert "ALMA_PLAN_DAYS must be" in typed("codes", "fetch").err
+
+
+@pytest.mark.parametrize("name", ["", ".", "mappings"])
+def test_a_folder_is_no_mapping(folder: Path, typed: Type, name: str) -> None:
+    """It is there, so nobody is told that it is not."""
+    (folder / "mappings").mkdir()
+    got = typed("check", PATRONS, "-m", name)
+    assert got.exit == Exit.USAGE
+    assert f"{name or '.'} is a folder" in got.err
+
+
+@pytest.mark.parametrize("row", ["99999999999999999999", "9223372036854775808", "9000000"])
+def test_a_row_that_no_roster_has(typed: Type, sandbox: Sandbox, row: str) -> None:
+    """However large its number: exit 2."""
+    typed("plan", PATRONS, "-m", COMMUNITY, "-o", "run")
+    for arguments in (("show", "run", row), ("decide", "run", row, "--as", "reject")):
+        got = typed(*arguments)
+        assert got.exit == Exit.USAGE
+        assert f"has no row {row}" in got.err
+
+
+@pytest.mark.parametrize("command", ["check", "apply"])
+def test_ctrl_c(typed: Type, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """It is said, to machines as well, and whether anything may have been written."""
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importer.pipeline.folders.find_folder", press)
+    monkeypatch.setattr("importer.cli.codes.saved_codes", press)
+    rest = ("run",) if command == "apply" else (PATRONS, "-m", COMMUNITY)
+    got = typed(command, *rest, "--json")
+    assert got.summary["exit"] == got.exit == Exit.INTERRUPTED
+    assert str(got.summary["error"]).startswith("Stopped.")
+    assert ("Nothing was written to Alma." in got.err) is (command == "check")
+
+
+def test_a_command_with_a_slip_is_guessed(typed: Type) -> None:
+    """And the guess ends as a question does."""
+    assert "Did you mean 'check'? See: " in typed("chek").err
 
 
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
