@@ -82,7 +82,7 @@ def test_a_community_patron() -> None:
     values, problems = mapped("community.yaml", COMMUNITY)
     assert values["primary_id"] == "20001234567890"
     assert values["user_group"] == "FRIEND"
-    assert (values["expiry_date"], values["purge_date"]) == ("2027-08-20", "2029-08-20")
+    assert (values["expiry_date"], values["purge_date"]) == ("2027-03-01", "2029-03-01")
     assert values["pin_number"] == "0123"
     assert values["contact_info.email[0].email_address"] == "ann@example.org"
     assert "contact_info.email[1].email_type" not in values
