@@ -14,6 +14,7 @@ from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
 from importer.model.catalogue import Code, Mends
 from importer.model.problem import KNOWN, VALUE
+from importer.model.slips import means_one_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,14 +69,17 @@ class Lookup:
         key = heading_key(text)
         code = self.codes.get(key, self.otherwise)
         if code == TO_CHOOSE:
-            message = f"{KNOWN} has no code yet in the mapping's lookup"
+            message = f"{self._shown(key)} has no code yet in the mapping's lookup"
             advice = "Write Alma's code into the lookup."
             return "", Finding(Code.UNKNOWN_CODE, message, advice, Mends.VALUE)
         if code is not None:
             return code, None
-        advice = self._advice(key)
-        message = f"{KNOWN if advice else VALUE} is not in the mapping's lookup"
-        return "", Finding(Code.UNKNOWN_CODE, message, advice, Mends.VALUE)
+        message = f"{self._shown(key)} is not in the mapping's lookup"
+        return "", Finding(Code.UNKNOWN_CODE, message, self._advice(key), Mends.VALUE)
+
+    def _shown(self, key: str) -> str:
+        """How a text without a code stands in a message: a word of the table is nobody's name."""
+        return KNOWN if means_one_of(key, (*self.codes, *self.codes.values())) else VALUE
 
     def _advice(self, key: str) -> str:
         near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)

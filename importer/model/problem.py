@@ -10,7 +10,7 @@ VALUE = "{value}"
 """Stands in a message where the cell's own text goes, so that it can be masked."""
 
 KNOWN = "{known}"
-"""The same where that text is a code, or near to one: it is nobody's name and is not masked."""
+"""The same where that text is a known word, however typed: nobody's name, so it is not masked."""
 
 _SHOWN = 100  # characters of a heading in a message
 

@@ -146,7 +146,7 @@ def _grades(found: tuple[Cause, ...]) -> Iterator[Grade]:
 
 
 def _columns(ledger: Ledger, *, show_values: bool) -> Iterator[Column]:
-    # what is no code, and not near to one, is no sample of the codes of its column
+    # what is no code, however typed, is no sample of the codes of its column
     strange = {
         (place.letter, problem.value)
         for problem in ledger.problems()

@@ -9,6 +9,7 @@ from importer.model.catalogue import Code, Mends
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import Field, Shape
 from importer.model.problem import KNOWN, VALUE, Origin, Problem
+from importer.model.slips import means_one_of
 from importer.validator.columns import Finding, Table
 from importer.validator.countries import COUNTRIES, country_of
 
@@ -78,8 +79,9 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
         for text in unknown:
             likely = _likely(text, field, rows) if suggest else ""
             place = given.get(text, "")
-            # what the mapping writes, or what is near to a code, is nobody's secret
-            shown = KNOWN if likely or place or text in rows else VALUE
+            # what the mapping writes, or what is a word of the table, is nobody's secret
+            known = place or text in rows or (suggest and _is_of(text, field, rows))
+            shown = KNOWN if known else VALUE
             found[text] = Finding(
                 Code.UNKNOWN_CODE,
                 f"{shown} {_wrong(text, field, rows)}",
@@ -125,6 +127,15 @@ def _likely(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
     near = _near(text, field, rows)
     names = [f"{row.code} ({row.description})" if row.description else row.code for row in near]
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+
+
+def _is_of(text: str, field: Field, rows: Mapping[str, CodeRow]) -> bool:
+    """Is it a code or a description of the table, but for how it was typed?"""
+    if field.facts.table == "CountryCodes" and country_of(text):
+        return True
+    return means_one_of(
+        text, (word for row in rows.values() for word in (row.code, row.description))
+    )
 
 
 def _near(text: str, field: Field, rows: Mapping[str, CodeRow]) -> tuple[CodeRow, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from importer.mapper.todo import TO_CHOOSE
 from importer.model.codes import CodeRow, CodeTables
+from importer.model.problem import KNOWN
 from tests.mapper.bench import Bench, findings, mapping_text, told
 
 GROUPS = "lookups:\n  groups: {Community: COMM, Friends of  the Library: FRIEND}"
@@ -29,6 +31,17 @@ def test_a_value_that_is_not_listed_rejects_the_row(tmp_path: Path) -> None:
     assert advices[0] == advices[2] != advices[1]
     assert "Community (COMM)" in advices[0]
     assert "Community" not in advices[1]
+
+
+def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
+    """What merely resembles a key may be a surname from a cell beside it; it is still advised."""
+    lookups = f"lookups:\n  groups: {{Staff: STAFF, Faculty: FAC, Chosen: '{TO_CHOOSE}'}}"
+    texts = ("Staf", "staff s", "Facutly", "fac", "CHOSEN", "Stafford", "Facultyson", "Zebra")
+    candidates = Bench(tmp_path, RULE, lookups, "T").map(*((text,) for text in texts))
+    shown = [problem.value for problem in candidates.problems if KNOWN in problem.message]
+    assert shown == ["staff s", "Facutly", "fac", "CHOSEN"]
+    (stafford,) = (problem for problem in candidates.problems if problem.value == "Stafford")
+    assert "Staff (STAFF)" in stafford.advice
 
 
 def test_otherwise_is_every_value_but_a_blank(tmp_path: Path) -> None:

@@ -348,7 +348,7 @@ def test_a_filter_hides_the_other_differences(keep: Keep, tmp_path: Path) -> Non
 
 
 def test_what_may_be_a_name_is_no_sample_of_a_column_of_codes(keep: Keep) -> None:
-    """A value that is neither a code nor near to one is masked wherever the page shows it."""
+    """A value that is no code, however typed, is masked wherever the page shows it."""
     for shown, message in ((False, "{value} is not there"), (True, "{known} is not there")):
         run = Run()
         strange = Problem.of(

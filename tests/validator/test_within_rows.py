@@ -15,6 +15,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.codes import NO_CODES, CodeRow, CodeTables
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType
+from importer.model.problem import KNOWN
 from importer.validator.check import check
 from importer.validator.columns import Table
 from importer.validator.contacts import PLAIN_EMAIL, PLAIN_PHONE, SHORT_PHONE
@@ -60,6 +61,16 @@ def test_unknown_code(text: str) -> None:
     assert problem.severity is Severity.REJECT
     assert ("FRIEND (Friend of the Library)" if text == "FRIENDS" else "COMM") in problem.advice
     assert "OLD" not in problem.advice
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("Facutly", True), ("fri end", True), ("old", True), ("Friendly", False), ("Commons", False)],
+)
+def test_only_a_slip_of_a_code_is_shown(text: str, *, shown: bool) -> None:
+    """A value that merely resembles a code or its description may be a surname."""
+    (problem,) = checked(with_values(user_group=text), GROUPS)
+    assert (KNOWN in problem.message) is shown
 
 
 def test_disabled_code() -> None:
