@@ -110,23 +110,24 @@ def import_file(
     Its headings are Primary Identifier, First Name, Last Name, and Birth Date, Email, Barcode.
     """
     from importer.cli.alma import with_alma
-    from importer.directory.export import Imported, import_export
+    from importer.directory.export import add_export, read_export
     from importer.settings import Settings
 
     day = as_of.replace(tzinfo=UTC) if as_of else _day_before(file)
+    export = read_export(file)
 
-    async def use(alma: Alma) -> Imported:
+    async def use(alma: Alma) -> int:
         with await _mirror(alma) as mirror:
-            return import_export(mirror, file, day)
+            return add_export(mirror, export, day)
 
-    got = with_alma(Settings.read(), use)
-    say(f"{got.users:,} users as of {day:%Y-%m-%d}, {got.new:,} of them new to the directory.")
-    if got.nameless:
-        say(f"{got.nameless:,} rows have no primary identifier and were passed over.")
-    if got.dateless:
+    new, known = with_alma(Settings.read(), use), len(export.users)
+    say(f"{known:,} users as of {day:%Y-%m-%d}, {new:,} of them new to the directory.")
+    if export.nameless:
+        say(f"{export.nameless:,} rows have no primary identifier and were passed over.")
+    if export.dateless:
         say(
-            f"The birth dates of {got.dateless:,} users were passed over: they are not written as "
-            "1990-03-01. These people are found by identifier, or by name and e-mail."
+            f"The birth dates of {export.dateless:,} users were passed over: they are not written "
+            "as 1990-03-01. These people are found by identifier, or by name and e-mail."
         )
     return Exit.DONE
 

@@ -48,21 +48,20 @@ _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What an export gave: its users, how many of them are new, and what was not understood.
+class Export:
+    """The users of an export, and how much of it was not understood.
 
     `nameless` counts rows without a primary identifier, `dateless` users whose birth date is not
     written as 1990-03-01.
     """
 
-    users: int
-    new: int
+    users: tuple[Known, ...]
     nameless: int
     dateless: int
 
 
-def import_export(mirror: Mirror, path: Path, as_of: datetime) -> Imported:
-    """Take over an export of all users that shows Alma at a time.
+def read_export(path: Path) -> Export:
+    """Read an export of all users.
 
     Raises UsageError where it cannot be read or has no column of primary identifiers.
     """
@@ -86,11 +85,16 @@ def import_export(mirror: Mirror, path: Path, as_of: datetime) -> Imported:
         if not dated:
             undated.add(key)
         users[key] = _joined(users[key], known) if key in users else known
-    new = mirror.add_known(users.values(), as_of)
+    return Export(tuple(users.values()), nameless, len(undated))
+
+
+def add_export(mirror: Mirror, export: Export, as_of: datetime) -> int:
+    """Put the users of an export that shows Alma at a time into a mirror; how many are new."""
+    new = mirror.add_known(export.users, as_of)
     standing = mirror.standing
     if standing.as_of is None:
         mirror.stand(standing.model_copy(update={"as_of": as_of}))
-    return Imported(len(users), new, nameless, len(undated))
+    return new
 
 
 def _known(columns: Sequence[str], cells: Sequence[str]) -> tuple[Known, bool]:

@@ -61,6 +61,13 @@ def test_import(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     assert (one["users"], one["unread"]) == (1, 1)
 
 
+def test_an_import_that_fails_leaves_nothing(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A file that is no export makes no directory, which would be taken for one of nobody."""
+    (folder / "users.csv").write_text("Name,Barcode\n1,2\n", "utf-8")
+    assert typed("directory", "import", "users.csv").exit == Exit.USAGE
+    assert not (folder / "directory").exists()
+
+
 def test_a_damaged_directory_stops_a_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """With a sentence that says what to do; and forget helps."""
     typed("directory", "refresh")

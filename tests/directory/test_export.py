@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.directory.export import import_export
+from importer.directory.export import add_export, read_export
 from importer.directory.found import Found, Sought
 from importer.directory.lookup import InMirror
 from importer.directory.mirror import Mirror, Unread
@@ -40,8 +40,9 @@ def by(value: str, kind: str = "primary_id") -> Sought:
 def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path) -> None:
     """Identifiers and names lead to them, whatever row they stood in."""
     with world.mirror() as mirror:
-        got = import_export(mirror, export, DAY)
-        assert (got.users, got.new, got.nameless, got.dateless) == (2, 2, 1, 1)
+        got = read_export(export)
+        assert (len(got.users), got.nameless, got.dateless) == (2, 1, 1)
+        assert add_export(mirror, got, DAY) == 2
         assert mirror.standing.as_of == DAY
         for value in ("1000001", "22222000000001", "extra"):
             assert mirror.find(by(value)) == Unread(("1000001",))
@@ -53,7 +54,7 @@ def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path)
 def test_a_match_costs_one_call_once(world: World, export: Path) -> None:
     """The record is read when a row first means the user, and kept."""
     with world.mirror() as mirror:
-        import_export(mirror, export, DAY)
+        add_export(mirror, read_export(export), DAY)
         for calls in (1, 0):
             world.calls()
             found = world.asked(lambda alma: InMirror(mirror, alma, DAY, now).find(by("1000001")))
@@ -67,7 +68,7 @@ def test_an_export_never_hides_a_record(world: World, export: Path) -> None:
     with world.mirror() as mirror:
         world.refresh(mirror)
         as_of = mirror.standing.as_of
-        assert import_export(mirror, export, DAY).new == 0
+        assert add_export(mirror, read_export(export), DAY) == 0
         assert mirror.count("record = ''") == 0
         assert mirror.standing.as_of == as_of
         assert isinstance(mirror.find(by("1000001")), Found)
@@ -83,7 +84,7 @@ def test_exports_of_every_kind_are_read(
     text = TEXT.replace("Primary Identifier", "User Primary ID").replace("Last Name", "SURNAME")
     export.write_text(text.replace(",", delimiter), encoding)
     with Mirror.make(tmp_path / "m.sqlite", "I", "") as mirror:
-        assert import_export(mirror, export, DAY).users == 2
+        assert add_export(mirror, read_export(export), DAY) == 2
         assert mirror.find(by("EXTRA")) == Unread(("1000001",))
 
 
@@ -91,12 +92,9 @@ def test_exports_of_every_kind_are_read(
     "content", [b"", b"Name,Barcode\n1,2\n", b"Primary Identifier\n1\n", b"\xff\xfea", b"\x80,a\n"]
 )
 def test_what_is_no_export_is_told(tmp_path: Path, export: Path, content: bytes) -> None:
-    """Without the columns that are needed, or not text: a sentence, and nothing is kept."""
+    """Without the columns that are needed, not text, or not there: a sentence."""
     export.write_bytes(content)
-    with Mirror.make(tmp_path / "m.sqlite", "I", "") as mirror:
-        with pytest.raises(UsageError):
-            import_export(mirror, export, DAY)
-        with pytest.raises(UsageError):
-            import_export(mirror, tmp_path / "absent.csv", DAY)
-        assert mirror.count() == 0
-        assert mirror.standing.as_of is None
+    with pytest.raises(UsageError):
+        read_export(export)
+    with pytest.raises(UsageError):
+        read_export(tmp_path / "absent.csv")
