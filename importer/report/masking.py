@@ -27,6 +27,9 @@ SECRETS = frozenset({"password", "pin_number"})
 
 _PRIVATE_CODES = frozenset({"gender"})
 
+_BARE_CODES = frozenset({"external_id", "segment_type"})
+"""Fields that Alma writes as text and that take codes: who owns a record, and an entry of it."""
+
 _ID_TAIL = re.compile(r"[0-9A-Za-z]*[0-9][0-9A-Za-z]*", re.ASCII)
 _YEAR = re.compile(r"(?<![0-9])(?:18|19|20)[0-9]{2}(?![0-9])")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{2}){1,2}")
@@ -57,7 +60,7 @@ def mask(field: str, text: str) -> str:
 def takes_code(field: str) -> bool:
     """Is it a field that takes codes, and no others' words?"""
     known = FIELDS.get(_path(field))
-    return known is not None and known.shape is Shape.CODE
+    return known is not None and (known.shape is Shape.CODE or known.name in _BARE_CODES)
 
 
 def said(text: str) -> str:
@@ -128,19 +131,19 @@ def _says_nothing(path: str, text: str) -> bool:
     known = FIELDS.get(path)
     if known is None or path in SECRETS or path in _PRIVATE_CODES:
         return False
+    if takes_code(path):
+        return bool(_CODE.fullmatch(text)) and sum(c.isdigit() for c in text) <= 4
     match known.shape:
-        case Shape.CODE:
-            return bool(_CODE.fullmatch(text)) and sum(c.isdigit() for c in text) <= 4
         case Shape.DATE:
             return bool(_DAY.fullmatch(text))
         case Shape.FLAG:
             return text.casefold() in {"true", "false"}
-        case Shape.TEXT:
+        case _:
             return False
 
 
 _MASKS: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(("primary_id", "user_identifier.value", "external_id"), _identifier),
+    **dict.fromkeys(("primary_id", "user_identifier.value"), _identifier),
     **{path: _initials for path in FIELDS if path.endswith("_name")},
     "birth_date": _year,
     "contact_info.email.email_address": _address,

@@ -31,6 +31,8 @@ def _value(problem: Problem, *, show_values: bool) -> str:
     """
     if problem.code is Code.REFUSED_BY_ALMA and not show_values:
         return said(problem.value)
+    if problem.code is Code.OWNING_SYSTEM_DIFFERS:  # it is about the system, and names the user
+        return shown("primary_id", problem.value, show_values=show_values)
     if not show_values and problem.value and takes_code(problem.field):
         return CUT
     return shown(problem.field, problem.value, show_values=show_values)

@@ -29,6 +29,16 @@ def test_what_is_wrong_where_a_code_belongs_may_be_a_name() -> None:
     assert what(problem("{known} is not there"), show_values=False).startswith("quillfeather")
 
 
+def test_the_user_of_another_system_is_masked_as_a_user() -> None:
+    """The field of that problem takes a code, but what it names is a primary identifier."""
+    message = "the user {value} belongs to CAMPUS in Alma"
+    differs = Problem.of(
+        Code.OWNING_SYSTEM_DIFFERS, at(2), message, field="external_id", value="quill4567"
+    )
+    assert "user …4567 belongs" in what(differs, show_values=False)
+    assert "quill4567" in what(differs, show_values=True)
+
+
 def test_the_column_stands_in_front() -> None:
     """With a column the sentence goes on after it, in small letters."""
     placed = Problem.of(Code.MISSING_VALUE, at(2), "is blank", TYPE)
