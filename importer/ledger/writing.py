@@ -123,6 +123,14 @@ def ease(ledger: Ledger, row: int, code: Code, said: str) -> None:
     )
 
 
+def excuse(ledger: Ledger, rows: Iterable[int]) -> None:
+    """Let whatever holds these rows be warnings: they are not to be sent, so need no correction."""
+    ledger.connection.executemany(
+        "UPDATE problems SET severity = ? WHERE row = ? AND severity IN (?, ?)",
+        ((Severity.WARNING, row, Severity.REJECT, Severity.REVIEW) for row in rows),
+    )
+
+
 def finish(ledger: Ledger, facts: RunFacts) -> None:
     """Say that the run is complete, and everything about it that is not about a row.
 

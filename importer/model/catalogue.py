@@ -52,6 +52,7 @@ class Code(StrEnum):
     BAD_PASSWORD = "bad-password"  # noqa: S105  a problem's code, not a password
     # rows beside one another
     DUPLICATE_ID = "duplicate-id"
+    GIVES_WAY = "gives-way"
     DUPLICATE_IDENTIFIER = "duplicate-identifier"
     DUPLICATE_PERSON = "duplicate-person"
     SIMILAR_PERSON = "similar-person"
@@ -353,6 +354,13 @@ CATALOGUE: dict[Code, Kind] = {
         "Same primary identifier twice",
         "Two or more rows have the same primary identifier. None of them is sent.",
         "Find out which row is right, and delete or correct the others.",
+    ),
+    Code.GIVES_WAY: Kind(
+        Severity.WARNING,
+        "Another row is kept",
+        "Rows of one person have the same primary identifier, and by the mapping's `duplicates` "
+        "another one is kept. This row is passed over, and does not come back with the rejects.",
+        "Nothing to do, if the row that is kept is right.",
     ),
     Code.DUPLICATE_IDENTIFIER: Kind(
         Severity.REJECT,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import MappingError, RosterError
-from importer.ledger.writing import add_cells, add_columns, add_problems
+from importer.ledger.writing import add_cells, add_columns, add_problems, excuse
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Fate
 from importer.model.problem import Problem
@@ -171,6 +171,7 @@ def examine(
             samples = samples or _samples(chunk)
             tell(len(fates))
         tally.add(twins.problems())
+    excuse(ledger, (row for row, fate in tally.held.items() if fate is Fate.SKIPPED))
     tally.add(material.roster.notices)
     origin = material.roster.source.origin()
     tally.add(state_of_tables(material.codes, origin, material.today))
@@ -200,7 +201,7 @@ class Tally:
         self.held: dict[int, Fate] = {}
 
     def add(self, problems: Iterable[Problem]) -> None:
-        """Write problems down; a rejecting one outweighs one for review.
+        """Write problems down; a rejecting one outweighs one for review, giving way outweighs both.
 
         What concerns the whole roster may come from every chunk, and is written once.
         """
@@ -212,8 +213,11 @@ class Tally:
             known = problem in self._of_roster
             self._of_roster.add(problem)
             return not known
-        if problem.severity is Severity.REJECT:
-            self.held[row] = Fate.REJECTED
+        if problem.code is Code.GIVES_WAY:
+            self.held[row] = Fate.SKIPPED
+        elif problem.severity is Severity.REJECT:
+            if self.held.get(row) is not Fate.SKIPPED:
+                self.held[row] = Fate.REJECTED
         elif problem.severity is Severity.REVIEW:
             self.held.setdefault(row, Fate.REVIEW)
         return True

@@ -13,7 +13,7 @@ import numpy as np
 from importer.model.catalogue import Code, Severity
 from importer.model.problem import Place, Problem
 from importer.validator.groups import linked, others, sharing
-from importer.validator.keys import Keys, mixed
+from importer.validator.keys import UNWEIGHED, Keys, mixed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,34 +85,36 @@ class Standing:
 def duplicate_ids(standing: Standing, policy: Duplicates) -> tuple[list[Problem], Mask]:
     """Rows with the same primary identifier, and a mask of the rows that are still to compare.
 
-    By policy one row of a group may be kept; the others are then settled, and no longer anybody's
-    twins. Where the policy cannot tell which, all of them are held for review.
+    By policy one row of a group may be kept; the others then give way to it, and are no longer
+    anybody's twins. Where the policy cannot tell which, all of them are held for review.
     """
     keys = standing.keys
     left = np.ones(len(keys.rows), dtype=np.bool_)
     problems: list[Problem] = []
     for places in sharing(keys.id_keys[:1]):
         group = [position for position, _ in places]
-        keeper, severity, advice = None, Severity.REJECT, ""
+        keeper, severity, doubt = None, Severity.REJECT, ""
         if policy.same_id != "reject":
             keeper, doubt = _keeper(keys, group, heaviest=policy.same_id == "keep heaviest")
-            if keeper is None:
-                severity, advice = Severity.REVIEW, doubt
-            else:
-                advice = f"Nothing to do if row {standing.row(keeper)} is right: it is kept."
+            severity = Severity.REVIEW
         for position in group:
             if position == keeper:
                 continue
-            if keeper is not None:
+            same = "{value} is also the primary identifier of"
+            if keeper is None:
+                code, message = Code.DUPLICATE_ID, f"{same} {standing.named(group, position)}"
+            else:
                 left[position] = False
+                code = Code.GIVES_WAY
+                message = f"{same} row {standing.row(keeper)}, which is kept instead"
             problem = standing.problem(
-                Code.DUPLICATE_ID,
+                code,
                 position,
-                f"{{value}} is also the primary identifier of {standing.named(group, position)}",
+                message,
                 "primary_id",
                 value=keys.ids[0][position],
-                advice=advice,
-                severity=severity,
+                advice=doubt,
+                severity=severity if keeper is None else None,
             )
             problems.append(problem)
     problems.sort(key=lambda problem: problem.origin.row)
@@ -123,10 +125,13 @@ def _keeper(keys: Keys, group: list[int], *, heaviest: bool) -> tuple[int | None
     """The row of a group to keep; or none, and what a person is to do.
 
     That is the first of the group, or of its heaviest, as long as those among which the policy
-    does not choose say the same, and all of the group are of one person.
+    does not choose say the same, and all of the group are of one person; and where it weighs,
+    all of them have a user group.
     """
     if not _one_person(keys, group):
         return None, "The rows name different persons. Find out whose identifier it is."
+    if heaviest and any(keys.weight[position] == UNWEIGHED for position in group):
+        return None, "A row is without a known user group. Correct it, or delete the others."
     best = max(int(keys.weight[position]) for position in group)
     equal = [position for position in group if not heaviest or keys.weight[position] == best]
     if len({int(keys.content[position]) for position in equal}) > 1:

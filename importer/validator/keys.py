@@ -172,6 +172,10 @@ def _contents(candidates: Candidates) -> Hashes:
     return _numbers(map(hash, zip(*columns, strict=True)), len(candidates.rows))
 
 
+UNWEIGHED = -(2**62) - 1
+"""Of a row whose user group is blank, or nobody knows: it may be the heaviest."""
+
+
 def kept(candidates: Candidates, weigh: Callable[[str], int], *, whole: bool) -> Part:
     """What of these candidates is needed to find twins; `weigh` gives a user group's weight.
 

@@ -12,7 +12,7 @@ from importer.validator.exact import (
     duplicate_ids,
     duplicate_persons,
 )
-from importer.validator.keys import Part, id_labels, joined, kept
+from importer.validator.keys import UNWEIGHED, Part, id_labels, joined, kept
 from importer.validator.shared import shared_contacts
 from importer.validator.similar import similar_persons
 
@@ -46,7 +46,7 @@ class Twins:
         self._parts.append(kept(candidates, self._weight, whole=keeps))
 
     def _weight(self, group: str) -> int:
-        return self._duplicates.weights.get(group, _LIGHTEST)
+        return self._duplicates.weights.get(group, _LIGHTEST) if group else UNWEIGHED
 
     def problems(self) -> Iterator[Problem]:
         """Every twin of the rows added so far, kind by kind, each kind in the order of the rows."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from importer.errors import Exit
 from importer.ledger.summary import summarise
+from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES
 from importer.model.plan import Fate
 from importer.pipeline.checking import check
@@ -80,3 +84,23 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     [(chunk, _)] = prepare_again(facts, NO_CODES).chunks()
     assert chunk.frame.index.tolist() == [2, 4]
     assert chunk.left_out == (3,)
+
+
+@pytest.mark.parametrize("birth", ["1990-01-02", "never"])
+def test_a_row_that_gives_way_is_no_reject(tmp_path: Path, birth: str) -> None:
+    """The row that the mapping gives up is passed over, right or wrong, and does not come back."""
+    mapping, roster = tmp_path / "m.yaml", tmp_path / "r.csv"
+    policy = "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {STAFF: 2, UGRD: 1}}\n"
+    rules = MAPPING.replace("COMM", '"<Group>"') + '  birth_date: "<Born>"\n'
+    mapping.write_text(rules + policy, "utf-8")
+    roster.write_text(
+        f"ID,First,Last,Group,Born\n1001,Ana,Silva,UGRD,{birth}\n1001,Ana,Silva,STAFF,1990-01-02\n",
+        "utf-8",
+    )
+    with check(order(roster, mapping, tmp_path / "run")) as ledger:
+        summary = summarise(ledger)
+        assert list(ledger.fates()) == [(2, Fate.SKIPPED), (3, Fate.READY)]
+        assert list(ledger.returning()) == []
+        assert not ledger.holds(2)
+        assert ledger.rows_with(Code.GIVES_WAY) == (2,)
+    assert (summary.ready, summary.skipped, summary.rejected, summary.exit) == (1, 1, 0, Exit.DONE)

@@ -105,9 +105,9 @@ def test_keep_first() -> None:
     """By policy the first row is kept, not flagged, and the twin of nobody else."""
     policy = Duplicates(same_id="keep first")
     problems = twins(person(0), person(1), person(0), person(0), policy=policy)
-    assert found(problems) == [("duplicate-id", 4, "primary_id"), ("duplicate-id", 5, "primary_id")]
-    assert {problem.severity for problem in problems} == {Severity.REJECT}
-    assert all("row 2" in problem.advice for problem in problems)
+    assert found(problems) == [("gives-way", 4, "primary_id"), ("gives-way", 5, "primary_id")]
+    assert {problem.severity for problem in problems} == {Severity.WARNING}
+    assert all("row 2, which is kept" in problem.message for problem in problems)
 
 
 def test_keep_heaviest() -> None:
@@ -116,7 +116,7 @@ def test_keep_heaviest() -> None:
     rows = [person(0, user_group=group) for group in ("UNLISTED", "COMM", "FAC", "FAC")]
     problems = twins(*rows, policy=policy)
     assert [problem.origin.row for problem in problems] == [2, 3, 5]
-    assert all("row 4" in problem.advice for problem in problems)
+    assert all("row 4, which is kept" in problem.message for problem in problems)
 
 
 @pytest.mark.parametrize("change", [{"user_group": "FAC"}, {"street": "9 Other St"}])
@@ -140,6 +140,16 @@ def test_keep_heaviest_needs_a_heaviest() -> None:
     ]
 
 
+def test_keep_heaviest_needs_every_group() -> None:
+    """A row whose group is not known may be the heaviest, so that none gives way to another."""
+    policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
+    problems = twins(person(0, user_group=""), person(0, user_group="COMM"), policy=policy)
+    assert [(p.origin.row, p.severity) for p in problems] == [
+        (2, Severity.REVIEW),
+        (3, Severity.REVIEW),
+    ]
+
+
 def test_run_variables_make_no_difference() -> None:
     """Rows that differ only in what the run writes into them, their own number say, are equal."""
     label = "user_note[0].note_text"
@@ -148,7 +158,7 @@ def test_run_variables_make_no_difference() -> None:
     varied = {**targets, label: replace(targets[label], volatile=True)}
     collector = Twins(Duplicates(same_id="keep first"))
     collector.add(replace(chunk, scheme=replace(chunk.scheme, targets=varied)))
-    assert [(p.origin.row, p.severity) for p in collector.problems()] == [(3, Severity.REJECT)]
+    assert [(p.origin.row, p.code) for p in collector.problems()] == [(3, Code.GIVES_WAY)]
 
 
 @pytest.mark.parametrize("change", [{"last": "Other"}, {"birth": "1999-09-09"}])
