@@ -11,10 +11,11 @@ import typer
 
 from importer.cli.load import Run
 from importer.cli.output import Json, ShowValues, conclude, printable, say, write
-from importer.errors import Exit, UsageError
+from importer.errors import Exit, ImporterError, UsageError
 
 if TYPE_CHECKING:
-    pass
+    from importer.ledger.ledger import Ledger
+    from importer.pipeline.kept import Kept
 
 
 def register(app: typer.Typer) -> None:
@@ -36,38 +37,56 @@ def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> 
 
 def runs(as_json: Json = False) -> int:
     """List the runs under runs/, oldest first: who loaded what, when, and what came of it."""
-    from importer.ledger.journal import first_broken
-    from importer.ledger.summary import summarise
-    from importer.pipeline.runs import all_runs
-    from importer.report.headline import headline
+    from importer.pipeline.kept import kept_runs
 
-    listed, outcomes = [], []
-    for ledger in all_runs():
-        facts, summary = ledger.facts, summarise(ledger)
-        outcomes.append(headline(summary))
-        listed.append(
-            {
-                "run": str(ledger.folder),
-                "command": facts.command,
-                "applied": ledger.was_applied,
-                "started": facts.started.isoformat(timespec="seconds"),
-                "operator": facts.operator,
-                "roster": Path(facts.roster.path).name,
-                "sha256": facts.roster.sha256,
-                "mapping": facts.mapping.name,
-                "institution": facts.alma.institution if facts.alma else "",
-                "summary": summary.model_dump(mode="json", exclude_none=True),
-                "history_intact": first_broken(ledger) is None,
-            }
-        )
+    listed = [_listed(kept) for kept in kept_runs()]
     if as_json:
-        sys.stdout.write(json.dumps(listed) + "\n")
+        sys.stdout.write(json.dumps([one for one, _ in listed]) + "\n")
         return Exit.DONE
     if not listed:
         say("There are no runs under runs/ yet.")
-    for one, outcome in zip(listed, outcomes, strict=True):
-        _tell(one, outcome)
+    for one, outcome in listed:
+        if "fault" in one:
+            write(str(one["run"]), f"  {outcome}")
+        else:
+            _tell(one, outcome)
     return Exit.DONE
+
+
+def _listed(kept: Kept) -> tuple[dict[str, object], str]:
+    """A run for machines, and what came of it in words; where it cannot be read, why."""
+    from importer.ledger.ledger import Ledger
+
+    fault = kept.fault
+    if not fault:
+        try:
+            with Ledger.open(kept.folder) as ledger:
+                return _told(ledger)
+        except ImporterError as error:  # damage may show only further down in the file
+            fault = str(error)
+    return {"run": str(kept.folder), "fault": fault}, fault
+
+
+def _told(ledger: Ledger) -> tuple[dict[str, object], str]:
+    from importer.ledger.journal import first_broken
+    from importer.ledger.summary import summarise
+    from importer.report.headline import headline
+
+    facts, summary = ledger.facts, summarise(ledger)
+    told = {
+        "run": str(ledger.folder),
+        "command": facts.command,
+        "applied": ledger.was_applied,
+        "started": facts.started.isoformat(timespec="seconds"),
+        "operator": facts.operator,
+        "roster": Path(facts.roster.path).name,
+        "sha256": facts.roster.sha256,
+        "mapping": facts.mapping.name,
+        "institution": facts.alma.institution if facts.alma else "",
+        "summary": summary.model_dump(mode="json", exclude_none=True),
+        "history_intact": first_broken(ledger) is None,
+    }
+    return told, headline(summary)
 
 
 def _tell(one: dict[str, object], outcome: str) -> None:

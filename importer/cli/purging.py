@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importer.cli.output import Json, now, operator, say, write_json
-from importer.errors import Exit, UsageError
+from importer.errors import Exit, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def purge(
     """Remove old runs and decisions, which hold personal data. Without --yes it only says which."""
     from importer.ledger.decisions import decided_before, forget_before
     from importer.pipeline.folders import DECISIONS
-    from importer.pipeline.runs import folders_before
+    from importer.pipeline.kept import kept_runs
     from importer.report.wording import counted
 
     found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
@@ -38,24 +38,44 @@ def purge(
         msg = f"{older_than} is no age in days; write it like 30d."
         raise UsageError(msg)
     limit = now() - timedelta(days=int(found[1]))
-    old, decisions = folders_before(limit), decided_before(DECISIONS, limit)
-    for folder in old:
-        if yes:
-            _remove(folder)
+    runs, decisions = kept_runs(), decided_before(DECISIONS, limit)
+    old: list[Path] = []
+    stay = {kept.folder: kept.fault for kept in runs if kept.since is None}
+    for kept in runs:
+        if kept.since is None or kept.since >= limit:
+            continue
+        if yes and (why := _not_removed(kept.folder)):
+            stay[kept.folder] = why
+            continue
+        old.append(kept.folder)
         if not as_json:
-            sys.stdout.write(f"{folder}\n")
+            sys.stdout.write(f"{kept.folder}\n")
+        if kept.fault:
+            say(f"{kept.fault} Its age is that of its newest file.")
     if yes and decisions:
         forget_before(DECISIONS, limit)
     if as_json:
-        write_json({"runs": list(map(str, old)), "decisions": decisions, "removed": yes})
+        told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
+        write_json(
+            {"runs": list(map(str, old)), "stay": told, "decisions": decisions, "removed": yes}
+        )
     what = "removed" if yes else "would be removed; say --yes to remove them"
     said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
     say(f"{counted(len(old), 'run')}{said} {what}.")
-    return Exit.DONE
+    for folder, why in stay.items():
+        say(f"{folder} stays: {why}")
+    return Exit.STOPPED if stay else Exit.DONE
 
 
-def _remove(folder: Path) -> None:
+def _not_removed(folder: Path) -> str:
+    """Remove a run; why it cannot be, or blank."""
     from importer.ledger.lock import held
 
-    with held(folder, operator(), now()):
-        shutil.rmtree(folder)
+    try:
+        with held(folder, operator(), now()):
+            shutil.rmtree(folder)
+    except LedgerError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename} cannot be removed ({error.strerror})."
+    return ""

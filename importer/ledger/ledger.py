@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from importer.ledger import schema
 from importer.ledger.states import RESULTS, SENT, State
@@ -98,7 +98,7 @@ class Ledger:
         """The rows of a query, one by one. Raises LedgerError or UsageError as `open` does."""
         try:
             yield from self.connection.execute(query, parameters)
-        except sqlite3.Error as error:
+        except schema.FAILURES as error:
             raise schema.unusable(self.folder, error) from error
 
     def _value(self, name: str) -> str | None:
@@ -107,8 +107,11 @@ class Ledger:
 
     @property
     def facts(self) -> RunFacts:
-        """Everything about the run that is not about a row."""
-        return RunFacts.model_validate_json(self._value("facts") or "")
+        """Everything about the run that is not about a row. Raises UsageError if damaged."""
+        try:
+            return RunFacts.model_validate_json(self._value("facts") or "")
+        except ValidationError:
+            raise schema.damaged(self.folder) from None
 
     @property
     def was_applied(self) -> bool:

@@ -15,6 +15,9 @@ FILE = "ledger.sqlite"
 
 VERSION = 2
 
+FAILURES = (sqlite3.Error, UnicodeError)
+"""What reading a ledger may raise; of a damaged one even SQLite's message may be no text."""
+
 TABLES = """
 CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE columns (
@@ -88,7 +91,7 @@ def open_existing(folder: Path) -> sqlite3.Connection:
         connection = connect(path)
         with closing(connection.execute("PRAGMA user_version")) as cursor:
             version = cursor.fetchone()[0]
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise unusable(folder, error) from error
     if version == VERSION:
         return connection
@@ -105,13 +108,18 @@ def unfinished(folder: Path) -> UsageError:
     return UsageError(msg)
 
 
-def unusable(folder: Path, error: sqlite3.Error) -> LedgerError | UsageError:
+def damaged(folder: Path) -> UsageError:
+    """What to raise where the ledger holds what we did not put there."""
+    msg = f"{folder / FILE} is damaged and cannot be read. Plan again from the roster."
+    return UsageError(msg)
+
+
+def unusable(folder: Path, error: sqlite3.Error | UnicodeError) -> LedgerError | UsageError:
     """What to raise where SQLite cannot go on; nothing is sent without the ledger."""
     name = getattr(error, "sqlite_errorname", None) or ""
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        msg = f"{folder / FILE} is damaged and cannot be read. Plan again from the roster."
-        return UsageError(msg)
     said = str(error).lower()
+    if isinstance(error, UnicodeError) or name.startswith(_DAMAGED) or "could not decode" in said:
+        return damaged(folder)
     why = next((words for sign, words in _WHY.items() if sign in said), "the disk reports an error")
     msg = (
         f"The run's folder {folder} cannot be used: {why}. Nothing more was sent. "
@@ -119,6 +127,9 @@ def unusable(folder: Path, error: sqlite3.Error) -> LedgerError | UsageError:
     )
     return LedgerError(msg)
 
+
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
+"""SQLite's names of what is wrong with a file; the last: a table of ours is not in it."""
 
 _WHY = {
     "full": "the disk is full",

@@ -1,19 +1,16 @@
-"""Runs: a new one's folder and ledger, which exist whole or not at all; and those there are."""
+"""A new run: its folder and ledger, which exist whole or not at all."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
-from importer.pipeline.folders import RUNS, new_folder
+from importer.pipeline.folders import new_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
-    from pathlib import Path
 
     from importer.pipeline.front import Material
     from importer.pipeline.order import Order
@@ -86,28 +83,3 @@ def run_facts(command: Literal["check", "plan"], material: Material, order: Orde
         codes_institution=order.codes.institution,
         codes_fetched=order.codes.fetched,
     )
-
-
-def all_runs() -> Iterator[Ledger]:
-    """The finished runs under `runs/`, oldest first, one open at a time."""
-    for _, folder in sorted(_begun()):
-        with Ledger.open(folder) as ledger:
-            yield ledger
-
-
-def folders_before(limit: datetime) -> list[Path]:
-    """The folders under `runs/` of runs that were begun earlier, and those left empty earlier."""
-    empty = [folder for folder in _folders() if not any(folder.iterdir())]
-    begun = [folder for started, folder in sorted(_begun()) if started < limit]
-    return [*begun, *(one for one in empty if one.stat().st_mtime < limit.timestamp())]
-
-
-def _begun() -> Iterator[tuple[datetime, Path]]:
-    """When each run was begun, and its folder; what is no run is left out."""
-    for folder in _folders():
-        with suppress(UsageError), Ledger.open(folder) as ledger:
-            yield ledger.facts.started, folder
-
-
-def _folders() -> list[Path]:
-    return [path for path in sorted(RUNS.iterdir()) if path.is_dir()] if RUNS.is_dir() else []

@@ -6,12 +6,17 @@ import json
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from importer.errors import Exit
 from importer.ledger.decisions import Decision, How, remember
+from importer.ledger.lock import held
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -94,6 +99,76 @@ def test_old_runs_are_purged_only_when_told(folder: Path, typed: Type) -> None:
     assert "1 run removed." in removed.err
     assert list((folder / "runs").iterdir()) == []
     assert typed("purge", "--older-than", "soon").exit == Exit.USAGE
+
+
+def damage(run: Path, how: str) -> None:
+    """Make the ledger of a run one that cannot be read, modified long ago."""
+    ledger = run / "ledger.sqlite"
+    for beside in ("-wal", "-shm"):
+        (run / f"ledger.sqlite{beside}").unlink(missing_ok=True)
+    match how:
+        case "noise":
+            ledger.write_bytes(os.urandom(4096))
+        case "cut":
+            ledger.write_bytes(ledger.read_bytes()[:5000])
+        case "emptied":
+            ledger.write_bytes(b"")
+        case _:
+            with closing(sqlite3.connect(ledger)) as connection, connection:
+                connection.execute("UPDATE run SET value = '{' WHERE name = 'facts'")
+    for path in run.iterdir():
+        os.utime(path, (0, 0))
+
+
+@pytest.mark.parametrize("how", ["noise", "cut", "emptied", "facts"])
+def test_a_damaged_run_is_listed_and_purged(folder: Path, typed: Type, how: str) -> None:
+    """By the age of its files; a run that is well, and a folder that is no run, stay."""
+    for name in ("bad", "well"):
+        typed("check", PATRONS, "-m", COMMUNITY, "-o", f"runs/{name}")
+    damage(folder / "runs" / "bad", how)
+    (folder / "runs" / "letters").mkdir()
+    (folder / "runs" / "letters" / "dear.txt").write_text("dear", "utf-8")
+    os.utime(folder / "runs" / "letters" / "dear.txt", (0, 0))
+    found = typed("purge", "--older-than", "30d", "--json")
+    assert (found.exit, found.summary["runs"]) == (Exit.DONE, ["runs/bad"])
+    assert "Its age is that of its newest file." in found.err
+    listed = typed("runs")
+    assert listed.exit == Exit.DONE
+    assert {line for line in listed.out.splitlines() if line[:1] != " "} >= {"runs/bad"}
+    assert "runs/well" in listed.out
+    faults = {one["run"]: one.get("fault") for one in json.loads(typed("runs", "--json").out)}
+    assert faults.keys() == {"runs/bad", "runs/well"}
+    assert faults["runs/bad"]
+    damage(folder / "runs" / "bad", "noise")
+    typed("runs")
+    assert typed("purge", "--older-than", "30d", "--yes").exit == Exit.DONE
+    assert {path.name for path in (folder / "runs").iterdir()} == {"letters", "well"}
+
+
+def test_a_run_in_the_way_stops_no_other(
+    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is held, and one whose folder cannot be read, are named; the others go."""
+    for name in ("closed", "held", "other"):
+        typed("check", PATRONS, "-m", COMMUNITY, "-o", f"runs/{name}")
+    look = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    listed = typed("runs").out
+    assert "runs/closed cannot be read (Permission denied)" in listed
+    assert "runs/other  check" in listed
+    with held(folder / "runs" / "held", "ana@desk", datetime.now(UTC)):
+        got = typed("purge", "--older-than", "0d", "--yes")
+    assert got.exit == Exit.STOPPED
+    assert got.out == "runs/other\n"
+    for named in ("runs/closed stays", "runs/held stays", "ana@desk"):
+        assert named in got.err
+    assert {path.name for path in (folder / "runs").iterdir()} == {"closed", "held"}
 
 
 def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type, sandbox: Sandbox) -> None:
