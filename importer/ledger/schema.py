@@ -103,8 +103,11 @@ def open_existing(folder: Path) -> sqlite3.Connection:
 
 
 def unfinished(folder: Path) -> UsageError:
-    """What to raise for a run that was killed while it was being made."""
-    msg = f"The run {folder} was stopped before it was complete. Plan again."
+    """What to raise for a run that was killed while it was being made, or is being made now."""
+    msg = (
+        f"The run {folder} was stopped before it was complete, or is still being made. "
+        "Wait for that, or plan again."
+    )
     return UsageError(msg)
 
 

@@ -113,6 +113,9 @@ def damage(run: Path, how: str) -> None:
             ledger.write_bytes(ledger.read_bytes()[:5000])
         case "emptied":
             ledger.write_bytes(b"")
+        case "table":
+            with closing(sqlite3.connect(ledger)) as connection, connection:
+                connection.execute("DROP TABLE run")
         case _:
             with closing(sqlite3.connect(ledger)) as connection, connection:
                 connection.execute("UPDATE run SET value = '{' WHERE name = 'facts'")
@@ -120,7 +123,7 @@ def damage(run: Path, how: str) -> None:
         os.utime(path, (0, 0))
 
 
-@pytest.mark.parametrize("how", ["noise", "cut", "emptied", "facts"])
+@pytest.mark.parametrize("how", ["noise", "cut", "emptied", "table", "facts"])
 def test_a_damaged_run_is_listed_and_purged(folder: Path, typed: Type, how: str) -> None:
     """By the age of its files; a run that is well, and a folder that is no run, stay."""
     for name in ("bad", "well"):
