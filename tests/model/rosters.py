@@ -147,8 +147,12 @@ def offline(folder: Path) -> Iterator[Problem]:
     (folder / "uneven.csv").write_text("\n".join([*uneven, lines[-1]]) + "\n", "utf-8")
     bare = LOCAL.replace("ids:\n  Id: {digits: 7, pad: true}\n", "")
     (folder / "bare.yaml").write_text(bare, "utf-8")
+    first = f"{LOCAL}duplicates: {{same_id: keep first}}\n"
+    (folder / "first.yaml").write_text(first, "utf-8")
+    (folder / "twice.csv").write_text("\n".join([heading, lines[-1], lines[-1]]) + "\n", "utf-8")
     for roster, mapping in (
         ("local.csv", "local"),
+        ("twice.csv", "first"),
         ("book.xlsx", "local"),
         ("external.csv", "external"),
         ("uneven.csv", "local"),
