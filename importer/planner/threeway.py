@@ -27,14 +27,6 @@ class Conflict:
     paths: tuple[str, ...]
 
 
-def changed_since(before: User, now: User, after: User) -> bool:
-    """Whether someone changed in Alma what this update would change.
-
-    Changes elsewhere, and changes that make the record what the update wants, do not count.
-    """
-    return isinstance(three_way(before, after, now), Conflict)
-
-
 def three_way(before: User, after: User, now: User) -> User | Conflict:
     """The update's changes, applied to the record as it is now; or what stands in their way.
 

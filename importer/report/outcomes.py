@@ -52,11 +52,6 @@ class Outcome:
         return self.total - len(self.lines)
 
     @property
-    def comes_back(self) -> bool:
-        """Are its rows in the rejects?"""
-        return self.result in {Result.REFUSED, Result.HELD}
-
-    @property
     def done(self) -> bool:
         """Is it what was planned?"""
         return self.result in _DONE
