@@ -28,7 +28,7 @@ from importer.errors import RosterError
 from importer.loader.read import read
 from importer.model.roster import Layout
 try:
-    print(f"{sum(len(chunk.frame) for chunk in read(Path(sys.argv[1]), Layout()).chunks()):,} rows")
+    print(f"{len(read(Path(sys.argv[1]), Layout()).frame):,} rows")
 except RosterError:
     print("refused")
 """

@@ -153,10 +153,6 @@ class Ledger:
                 value, Mends(mends),
             )  # fmt: skip
 
-    def rows_with_cells(self) -> set[int]:
-        """The rows that are there as they came."""
-        return {int(row) for (row,) in self.read("SELECT row FROM cells")}
-
     def fates(self) -> Iterator[tuple[int, Fate]]:
         """What became of each row, in row order."""
         for row, fate in self.read("SELECT row, fate FROM rows ORDER BY row"):

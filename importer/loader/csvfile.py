@@ -1,8 +1,7 @@
-"""CSV files, read record by record and given in chunks."""
+"""CSV files → Roster."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,38 +10,36 @@ import numpy as np
 from importer.errors import RosterError
 from importer.loader import csvrows, csvtext, heading, table
 from importer.loader.cells import JOIN
-from importer.loader.collector import paused
 from importer.loader.numbering import Numbering
 from importer.loader.saying import counted
-from importer.loader.sniff import changed, digest
-from importer.loader.table import Rows, Shape, Spot
+from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.escaping import unescape
 from importer.model.problem import Problem
 from importer.model.roster import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from importer.loader.csvtext import Text
-    from importer.model.problem import Place
-    from importer.model.roster import Chunk, Layout
+    from importer.loader.table import Shape
+    from importer.model.roster import Layout, Roster
 
-CHUNK = 50_000
-"""Rows of a chunk."""
+ROWS = 1_000_000
+"""Rows that a CSV file may have."""
 
 SAMPLE = 1_000
 """So many rows show how many cells a row of the file usually has."""
 
 
-def read_csv(path: Path, layout: Layout, sha256: str) -> CsvRoster:
+def read_csv(path: Path, layout: Layout, sha256: str) -> Roster:
     """The CSV file as a roster. Raises RosterError."""
     text = csvtext.find(path, layout)
+    records = list(islice(text.records(), ROWS + heading.SEARCHED))
     searched = max(layout.header, default=heading.SEARCHED)
     top = [
-        heading.TopRow(number, record)
-        for number, record in enumerate(islice(text.records(), searched), start=1)
+        heading.TopRow(number, record) for number, record in enumerate(records[:searched], start=1)
     ]
     headings = heading.find(top, layout)
     if headings is None:
@@ -60,23 +57,32 @@ def read_csv(path: Path, layout: Layout, sha256: str) -> CsvRoster:
     # rows do, those rows are too long.
     width = max(len(row.cells) for row in top if row.number in headings.rows)
     complete = all(headings.texts) and width == len(headings.texts)
-    filled = [] if complete else _filled(text, headings, width)
+    below = records[headings.rows[-1] :]
+    _refuse_long(path, len(below))
+    filled = [] if complete else _filled(below, headings, width)
     shape = table.shape(source, headings, filled)
     notices = shape.notices()
     if above := headings.notice(top, layout):
         notices.append(Problem.of(Code.READ_WITH_NOTICE, source.origin(), above))
     if text.encoding == "cp1252" and layout.encoding == "auto":
-        notices.append(_encoding_notice(text, source))
-    sample = islice(text.records(), headings.rows[-1], headings.rows[-1] + SAMPLE)
-    return CsvRoster(source, text, shape, max(width, csvrows.usual_width(sample)), notices)
+        notices.append(_encoding_notice(records, source))
+    usual = max(width, csvrows.usual_width(below[:SAMPLE]))
+    lengths = [bool(record) for record in below]
+    rows = _rows(text, shape, below, usual)
+    numbering = (
+        None if shape.row_column is None else Numbering.over(rows.block[shape.row_column].tolist())
+    )
+    made = table.make(shape, rows, numbering)
+    notices += _empty_notice(source, sum(lengths[len(lengths) - made.empty :]))
+    return made.roster(shape, notices)
 
 
-def _filled(text: Text, headings: heading.Headings, width: int) -> list[int]:
+def _filled(records: Sequence[list[str]], headings: heading.Headings, width: int) -> list[int]:
     """The columns without a heading that hold text: beside or between those that have one."""
     texts = headings.texts + ("",) * (width - len(headings.texts))
     empty = {column for column, heading_text in enumerate(texts) if not heading_text}
     filled = []
-    for record in islice(text.records(), headings.rows[-1], None):
+    for record in records:
         here = [column for column in empty if column < len(record) and record[column].strip()]
         filled += here
         empty.difference_update(here)
@@ -85,11 +91,9 @@ def _filled(text: Text, headings: heading.Headings, width: int) -> list[int]:
     return filled
 
 
-def _encoding_notice(text: Text, source: Source) -> Problem:
+def _encoding_notice(records: Sequence[list[str]], source: Source) -> Problem:
     rows = [
-        number
-        for number, record in enumerate(text.records(), start=1)
-        if not "".join(record).isascii()
+        number for number, record in enumerate(records, start=1) if not "".join(record).isascii()
     ]
     shown = ", ".join(str(number) for number in rows[:5]) + (", …" if len(rows) > 5 else "")
     message = (
@@ -99,118 +103,45 @@ def _encoding_notice(text: Text, source: Source) -> Problem:
     return Problem.of(Code.READ_WITH_NOTICE, source.origin(), message)
 
 
-@dataclass(slots=True)
-class CsvRoster:
-    """A CSV file as a roster: read anew each time, a chunk at a time (model: `Roster`)."""
+def _refuse_long(path: Path, rows: int) -> None:
+    if rows > ROWS:
+        msg = (
+            f"{path.name} has more than {ROWS:,} rows. Split the file, and load the parts "
+            "one after another."
+        )
+        raise RosterError(msg)
 
-    source: Source
-    text: Text
-    shape: Shape
-    usual: int  # cells of a row, with those behind the headings by which all rows are padded
-    known: list[Problem]
-    late: list[Problem] = field(default_factory=list)
 
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """The columns, by position."""
-        return self.shape.places
+def _empty_notice(source: Source, empty: int) -> list[Problem]:
+    """A notice about empty rows at the end; an empty line there is how text files end."""
+    if not empty:
+        return []
+    message = f"passed over {counted(empty, 'empty row')} at the end"
+    return [Problem.of(Code.READ_WITH_NOTICE, source.origin(), message)]
 
-    @property
-    def notices(self) -> tuple[Problem, ...]:
-        """About the file as a whole; empty rows at the end are known after the last chunk."""
-        return (*self.known, *self.late)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The rows, in order. Raises RosterError where the file cannot be read to its end."""
-        self.late.clear()
-        numbering = self._numbering()
-        number = self.source.header[-1]
-        records = islice(self.text.records(), number, None)
-        held: list[list[str]] = []
-        first, last, footers = True, False, 0
-        while not last:
-            with paused():
-                batch, last = csvrows.take(records, CHUNK)
-                batch[:0] = held
-                kept = self.shape.kept[: len(self.places)]
-                cut = len(batch) if last else csvrows.end_of_people(batch, kept, first=first)
-                held = batch[cut:]
-                del batch[cut:]
-                numbers = range(number + 1, number + len(batch) + 1)
-                rows = self._rows(batch, numbers, first=first, last=last, footers_above=footers)
-                made = table.make(self.shape, rows, numbering)
-                footers = made.footers if batch else footers
-            if last:
-                self._finish(batch[len(batch) - made.empty :])
-            number += len(batch)
-            first = first and not batch
-            if batch or last:
-                yield made.chunk
+def _rows(text: Text, shape: Shape, records: list[list[str]], usual: int) -> Rows:
+    """The records below the headings as columns. `records` are brought to one width in place."""
+    spots: list[Spot] = []
+    width = shape.kept[-1] + 1 if shape.kept else 0
+    if any(length != width for length in set(map(len, records))):
+        csvrows.even_out(records, width, usual, spots)
+    block = np.empty((width, len(records)), dtype=object)
+    if records and width:
+        block.T[:] = records
+    block = block[list(shape.kept)]
+    if shape.row_column is not None:
+        for column in block:
+            column[:] = [unescape(text) for text in column.tolist()]
 
-    def chunks_with(self, rows: Collection[int]) -> Iterator[Chunk]:
-        """The rows with these numbers; the others are not even looked at. Raises RosterError."""
-        if self.shape.row_column is not None:  # the numbers are not those of the records
-            yield from self.chunks()
-            return
-        wanted = (one for one in enumerate(self.text.records(), start=1) if one[0] in rows)
-        while found := list(islice(wanted, CHUNK)):
-            with paused():
-                batch = [record for _, record in found]
-                numbers = [number for number, _ in found]
-                taken = self._rows(batch, numbers, first=False, last=False)
-                made = table.make(self.shape, taken)
-            yield made.chunk
-        self._refuse_changed()
-
-    def _numbering(self) -> Numbering | None:
-        if self.shape.row_column is None:
-            return None
-        column = self.shape.kept[self.shape.row_column]
-        records = islice(self.text.records(), self.source.header[-1], None)
-        return Numbering.over([record[column] for record in records if column < len(record)])
-
-    def _finish(self, tail: list[list[str]]) -> None:
-        """Say what is known only at the end: empty rows there, and whether the file is the same."""
-        empty = sum(map(bool, tail))  # an empty line after the last row is how text files end
-        if empty:
-            message = f"passed over {counted(empty, 'empty row')} at the end"
-            self.late.append(Problem.of(Code.READ_WITH_NOTICE, self.source.origin(), message))
-        self._refuse_changed()
-
-    def _refuse_changed(self) -> None:
-        if digest(self.source.path) != self.source.sha256:
-            raise changed(self.source.path)
-
-    def _rows(
-        self,
-        batch: list[list[str]],
-        numbers: Sequence[int],
-        *,
-        first: bool,
-        last: bool,
-        footers_above: int = 0,
-    ) -> Rows:
-        spots: list[Spot] = []
-        width = self.shape.kept[-1] + 1 if self.shape.kept else 0
-        if any(length != width for length in set(map(len, batch))):
-            csvrows.even_out(batch, width, self.usual, spots)
-        block = np.empty((width, len(batch)), dtype=object)
-        if batch and width:
-            block.T[:] = batch
-        block = block[list(self.shape.kept)]
-        if self.shape.row_column is not None:
-            for column in block:
-                column[:] = [unescape(text) for text in column.tolist()]
-        return Rows(numbers, block, spots, self._look, first, last, footers_above)
-
-    def _look(
-        self, position: int, texts: Sequence[str], joined: str, spots: list[Spot]
-    ) -> Sequence[str]:
-        """The column without the marks that keep digits as text; swallowed rows are said."""
+    def look(position: int, texts: Sequence[str], joined: str, spots: list[Spot]) -> Sequence[str]:
+        """The column without the marks that keep digits as text; swallowed rows are reported."""
         if "\n" in joined or "\r" in joined:
-            width = self.shape.kept[-1] + 1
-            spots += csvrows.swallowed(texts, position, self.text.delimiter, width)
+            spots += csvrows.swallowed(texts, position, text.delimiter, width)
         marked = joined[:1] == "'" or joined[:2] == '="' or f"{JOIN}'" in joined
-        if self.shape.row_column is None and (marked or f'{JOIN}="' in joined):
+        if shape.row_column is None and (marked or f'{JOIN}="' in joined):
             return csvrows.unwrapped(texts, position, spots)
         return texts
+
+    first = shape.source.header[-1] + 1
+    return Rows(range(first, first + len(records)), block, spots, look)

@@ -3,63 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from importer.loader import leftout
-from importer.loader.cells import clean
 from importer.loader.table import Spot
 from importer.model.catalogue import Code, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-SPREAD = 1_000_000
-"""Cells of a chunk."""
-
-_TOGETHER = 100  # records between two looks at how many cells there are
-
-
-def take(records: Iterator[list[str]], most: int) -> tuple[list[list[str]], bool]:
-    """Up to so many records, fewer where they are wide, and whether these are the last."""
-    taken: list[list[str]] = []
-    cells = 0
-    while len(taken) < most and cells < SPREAD:
-        wanted = min(_TOGETHER, most - len(taken))
-        part = list(islice(records, wanted))
-        taken += part
-        cells += sum(map(len, part))
-        if len(part) < wanted:
-            return taken, True
-    return taken, False
-
-
-def end_of_people(batch: list[list[str]], kept: Sequence[int], *, first: bool) -> int:
-    """Where rows begin that are totals and signatures if the file ends with them: those wait.
-
-    More of them than there can be are people; then only the empty rows behind them wait. `kept`
-    are the columns of the roster; `first` where the batch begins the file.
-    """
-    reach = max(kept, default=-1) + 1
-    cut = empty = len(batch)
-    footers = 0
-    person = next((at for at, record in enumerate(batch) if _filled(record)), -1) if first else -1
-    while cut:
-        filled = _filled(batch[cut - 1])
-        too_long = any(_filled(batch[cut - 1][reach:]))
-        if cut - 1 == person or too_long or not leftout.is_footer(filled, len(kept)):
-            return cut
-        footers += bool(filled)
-        if footers > leftout.FOOTERS:
-            return empty
-        cut -= 1
-        if not footers:
-            empty = cut
-    return cut
-
-
-def _filled(record: list[str]) -> list[str]:
-    return [text for cell in record if (text := clean(cell)[0])]
 
 
 def usual_width(records: Iterable[list[str]]) -> int:

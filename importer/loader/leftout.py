@@ -25,10 +25,8 @@ def is_example(columns: Texts, position: int) -> bool:
     return next(_filled(columns, position), "").casefold().startswith(_EXAMPLE)
 
 
-def footers(
-    columns: Texts, positions: Sequence[int], people: Collection[int]
-) -> tuple[list[int], bool]:
-    """The last of these rows, as far as they look like totals, and whether all of them do.
+def footers(columns: Texts, positions: Sequence[int], people: Collection[int]) -> list[int]:
+    """The last of these rows, as far as they look like totals.
 
     `people` are no totals, whatever they hold. One more than there can be is enough.
     """
@@ -36,11 +34,11 @@ def footers(
     for position in reversed(positions):
         filled = list(_filled(columns, position))
         if position in people or not is_footer(filled, len(columns)):
-            return found, False
+            break
         found.append(position)
         if len(found) > FOOTERS:
-            return found, False
-    return found, True
+            break
+    return found
 
 
 def is_footer(filled: Sequence[str], width: int) -> bool:

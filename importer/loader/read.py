@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from importer.loader.spreadsheet import Book
-    from importer.model.roster import Layout, LoadedRoster, Roster, Source
+    from importer.model.roster import Layout, Roster, Source
 
 _NOUNS = {
     Kind.CSV: "a CSV file",
@@ -27,28 +27,27 @@ _NOUNS = {
 
 
 def read(path: Path, layout: Layout) -> Roster:
-    """The roster in the file, whatever its name says it is.
+    """Read the file as a roster, whatever its name says it is.
 
-    CSV files are read in chunks, workbooks at once. Raises RosterError, a sentence that says what
-    the file is and what to do, where it is no roster or may not be read whole.
+    Raises RosterError, a sentence that says what the file is and what to do, if it is not a roster
+    or cannot be read to its end.
     """
     kind = identify(path)
     sha256 = digest(path)
-    notices = _about_the_name(path, kind)
-    if kind is Kind.CSV:
-        from importer.loader.csvfile import read_csv
-
-        roster = read_csv(path, layout, sha256)
-        roster.known[:0] = _problems(notices, roster.source)
-        return roster
     with paused():
-        workbook = _workbook(path, layout, sha256, kind)
+        if kind is Kind.CSV:
+            from importer.loader.csvfile import read_csv
+
+            roster = read_csv(path, layout, sha256)
+        else:
+            roster = _workbook(path, layout, sha256, kind)
     if digest(path) != sha256:
         raise changed(path)
-    return replace(workbook, notices=(*_problems(notices, workbook.source), *workbook.notices))
+    about_the_name = _problems(_about_the_name(path, kind), roster.source)
+    return replace(roster, notices=(*about_the_name, *roster.notices))
 
 
-def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> LoadedRoster:
+def _workbook(path: Path, layout: Layout, sha256: str, kind: Kind) -> Roster:
     from importer.loader.limits import CELLS
     from importer.loader.parsing import DoctypeError, LockedError, SheetError, TooLargeError
 

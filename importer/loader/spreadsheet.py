@@ -1,4 +1,4 @@
-"""Workbook → LoadedRoster: which sheet, which headings, and everything below them."""
+"""Workbook → Roster: which sheet, which headings, and everything below them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from importer.loader.saying import counted
 from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
-from importer.model.roster import Layout, LoadedRoster, Source, letter
+from importer.model.roster import Layout, Roster, Source, letter
 from importer.model.sheets import REJECTS, TEMPLATE
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Chosen:
     notices: tuple[str, ...] = ()
 
 
-def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) -> LoadedRoster:
+def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) -> Roster:
     """The workbook's roster. Raises RosterError, and SheetError where the file is damaged."""
     chosen = _choose(book, path, layout)
     content = book.read(chosen.name)
@@ -103,7 +103,7 @@ def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) ->
         if any(first <= column <= end for first, end in content.hidden_columns)
     ]
     problems += hiding.notices(content, source, hidden, visible_only=layout.visible_only)
-    return LoadedRoster(source, shape.places, made.chunk, (*problems, *shape.notices()))
+    return made.roster(shape, (*problems, *shape.notices()))
 
 
 def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:

@@ -1,4 +1,4 @@
-"""Columns of text → Chunk: which rows are people, which are not, and what is wrong with cells."""
+"""Columns of text → Roster: which rows are people, which are not, and what is wrong with cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.escaping import unescape
 from importer.model.problem import Place, Problem
 from importer.model.rejects import ADDED, ROW, UNEVEN, UNEVEN_ADVICE, read_row
-from importer.model.roster import Chunk, Source, letter
+from importer.model.roster import Roster, Source, letter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -93,9 +93,6 @@ class Rows:
     block: Texts
     spots: Sequence[Spot] = ()
     look: Look | None = None
-    first: bool = True
-    last: bool = True
-    footers_above: int = 0  # rows right above these that look like totals
     hidden: Collection[int] = ()  # the numbers of rows with text that are not to be read
 
 
@@ -110,19 +107,29 @@ def _still_uneven(texts: Sequence[str]) -> Iterator[Spot]:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A chunk, and what the next one or the reader needs to know of it.
+    """The rows of a roster (see `Roster`), and how many empty rows at its end were dropped."""
 
-    `empty`: rows at the very end of the file that are none. `footers`: rows at the chunk's end
-    that look like totals, whether or not they are left out.
-    """
-
-    chunk: Chunk
+    frame: pd.DataFrame
+    blank: tuple[int, ...]
+    left_out: tuple[int, ...]
+    problems: tuple[Problem, ...]
     empty: int
-    footers: int
+
+    def roster(self, shape: Shape, notices: Sequence[Problem]) -> Roster:
+        """Return the roster with these notices."""
+        return Roster(
+            shape.source,
+            shape.places,
+            self.frame,
+            self.blank,
+            self.left_out,
+            self.problems,
+            tuple(notices),
+        )
 
 
 def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> Made:
-    """The chunk that these rows are; the block is cleaned in its place."""
+    """Sort the rows into people, blank ones and left out ones; the block is cleaned in place."""
     block = rows.block[: len(shape.places)]
     spots = _clean(block, rows)
     marks: list[str] = [] if shape.row_column is None else rows.block[shape.row_column].tolist()
@@ -133,27 +140,27 @@ def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> Made:
     people = too_long | {row for row, text in enumerate(marks) if read_row(text)[0]}
     blank = [row for row in _blank(block).tolist() if row not in too_long]
     end = len(rows.numbers)
-    while rows.last and end and blank and blank[-1] == end - 1:
+    while end and blank and blank[-1] == end - 1:
         end = blank.pop()
     numbers = rows.numbers[:end]
     hidden = _hidden(numbers, rows.hidden).difference(blank)
     if numbering is not None:
         numbers = numbering.apply(marks[:end])
     kept = _without(range(end), hidden.union(blank))
-    left_out, footers = _left_out(rows, block, kept, people)
+    left_out = _left_out(block, kept, people)
     kept = _without(kept, left_out.keys())
     problems = [
         Problem.of(Code.ROW_LEFT_OUT, shape.source.origin(numbers[position]), message)
         for position, message in left_out.items()
     ]
     problems += _problems(shape, numbers, spots, kept)
-    chunk = Chunk(
+    return Made(
         _frame(block, numbers, kept),
         tuple(numbers[position] for position in blank),
         tuple(numbers[position] for position in sorted((*left_out, *hidden))),
         tuple(problems),
+        len(rows.numbers) - end,
     )
-    return Made(chunk, len(rows.numbers) - end, footers)
 
 
 def _hidden(numbers: Sequence[int], hidden: Collection[int]) -> set[int]:
@@ -164,20 +171,16 @@ def _without(positions: Sequence[int], out: Collection[int]) -> Sequence[int]:
     return [position for position in positions if position not in out] if out else positions
 
 
-def _left_out(
-    rows: Rows, columns: Texts, filled: Sequence[int], people: Collection[int]
-) -> tuple[dict[int, str], int]:
-    """Of the rows with text, those that are no people, by position, and why; how many footers."""
+def _left_out(columns: Texts, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:
+    """Of the rows with text, those that are no people, by position, and why."""
     out: dict[int, str] = {}
-    if rows.first and filled and filled[0] == 0 and leftout.is_example(columns, 0):
+    if filled and filled[0] == 0 and leftout.is_example(columns, 0):
         out[0] = leftout.EXAMPLE
     # a file of one row is a person
-    below = filled[1:] if rows.first else filled
-    found, all_of_them = leftout.footers(columns, below, people)
-    count = len(found) + (rows.footers_above if all_of_them else 0)
-    if rows.last and count <= leftout.FOOTERS:
+    found = leftout.footers(columns, filled[1:], people)
+    if len(found) <= leftout.FOOTERS:
         out.update((position, leftout.FOOTER) for position in reversed(found))
-    return out, count
+    return out
 
 
 def _clean(block: Texts, rows: Rows) -> list[Spot]:

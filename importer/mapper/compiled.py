@@ -1,4 +1,4 @@
-"""A mapping made ready for one roster's headings: chunks in, candidates out."""
+"""A mapping compiled for the headings of one roster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from importer.model.problem import Place, Problem
 
 if TYPE_CHECKING:
     from importer.mapper.chain import Chain
-    from importer.model.roster import Chunk, Roster, Source
+    from importer.model.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +61,23 @@ class Compiled:
     def settle(self, roster: Roster) -> Compiled:
         """This mapping, with the order of undeclared dates as the whole roster's columns show it.
 
-        The roster is read once more only if there is such a column. Where a column shows no
-        order, its dates stay ambiguous, and each is a problem.
+        Where a column shows no order, its dates stay ambiguous, and each is a problem.
         """
         if not self.undeclared:
             return self
         evidence = {item.key: Evidence() for item in self.undeclared}
-        for chunk in roster.chunks():
-            batch, _ = self._batch(chunk)
-            for line in self.scalars:  # what other rules may need
-                batch.set_field(line.target.label, line.chain.run(batch).texts)
-            for item in self.undeclared:
-                evidence[item.key].add(set(item.chain.source(batch)) - {""}, item.style)
+        batch, _ = self._batch(roster)
+        for line in self.scalars:  # what other rules may need
+            batch.set_field(line.target.label, line.chain.run(batch).texts)
+        for item in self.undeclared:
+            evidence[item.key].add(set(item.chain.source(batch)) - {""}, item.style)
         orders = {key: found.order for key, found in evidence.items() if found.order is not None}
         return self.again(orders)
 
-    def map(self, chunk: Chunk, source: Source, codes: CodeTables = NO_CODES) -> Candidates:
-        """The candidates of a chunk: every row of its frame that `only` takes, in order."""
-        batch, skipped = self._batch(chunk)
-        work = Work(self.scheme.account_type, batch, source, Coder(codes))
+    def map(self, roster: Roster, codes: CodeTables = NO_CODES) -> Candidates:
+        """The candidates of a roster: every row of its frame that `only` takes, in order."""
+        batch, skipped = self._batch(roster)
+        work = Work(self.scheme.account_type, batch, roster.source, Coder(codes))
         work.repair(self.ids)
         for line in self.scalars:
             values = work.run(line)
@@ -89,12 +87,12 @@ class Compiled:
         columns = {label: work.texts[label] for label in self.scheme.targets}
         problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
         return Candidates(
-            source, self.scheme, batch.rows, columns, work.unspoken, skipped, problems
+            roster.source, self.scheme, batch.rows, columns, work.unspoken, skipped, problems
         )
 
-    def _batch(self, chunk: Chunk) -> tuple[Batch, tuple[int, ...]]:
+    def _batch(self, roster: Roster) -> tuple[Batch, tuple[int, ...]]:
         """The rows that are taken, as columns, and the numbers of those that are not."""
-        frame = chunk.frame
+        frame = roster.frame
         numbers: list[int] = frame.index.tolist()
         taken: list[int] | None = None
         for position, texts in self.only:

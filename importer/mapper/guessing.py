@@ -132,13 +132,8 @@ def _identifier_like(text: str) -> bool:
 def guesses(roster: Roster) -> tuple[Guess, ...]:
     """A guess for each column with a heading, from the first rows of the roster."""
     counts: list[Counter[str]] = [Counter() for _ in roster.places]
-    rows = 0
-    for chunk in roster.chunks():
-        for position, counter in enumerate(counts):
-            counter.update(text for text in chunk.frame[position].tolist() if text)
-        rows += len(chunk.frame)
-        if rows >= ROWS:
-            break
+    for position, counter in enumerate(counts):
+        counter.update(text for text in roster.frame[position].head(ROWS).tolist() if text)
     found = [
         _guess(place, counter)
         for place, counter in zip(roster.places, counts, strict=True)

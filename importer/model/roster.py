@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from importer.model.problem import Origin, Place, Problem
 
@@ -57,57 +56,21 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some rows of the roster, in order.
+class Roster:
+    """A roster, read once and held in memory.
 
-    `frame`: one column of text per heading, labelled by position from 0; the index is the row
-    number of the spreadsheet program; blank cells are "" and nothing is ever NaN.
-    `blank` are rows without any text; `left_out` totals, signatures, examples and, where only
-    visible rows are wanted, hidden ones. Neither is in the frame. `problems` are about cells as
-    they came; a row with a rejecting one is still in the frame.
+    `places`: the columns by position, letter and heading as it came. `frame`: text, one column per
+    place, labeled 0 to n-1; the index is the row number that Excel shows; blank cells are "" and
+    nothing is ever NaN. `blank`: rows without any text. `left_out`: totals, signatures, examples
+    and, if only visible rows are wanted, hidden rows. Neither is in the frame. `problems` are about
+    cells and rows as they came; a row with a rejecting problem is still in the frame. `notices` are
+    about the roster as a whole (row 0).
     """
 
+    source: Source
+    places: tuple[Place, ...]
     frame: pd.DataFrame
     blank: tuple[int, ...] = ()
     left_out: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-
-class Roster(Protocol):
-    """A roster that can be read from the first row to the last, as often as needed."""
-
-    @property
-    def source(self) -> Source:
-        """Which file, and how it was read."""
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """The columns, by position: letter and heading as it came."""
-
-    @property
-    def notices(self) -> tuple[Problem, ...]:
-        """What is worth knowing about the roster as a whole (row 0)."""
-
-    def chunks(self) -> Iterator[Chunk]:
-        """Every row that is not a heading, once, in order. Some notices only exist after it."""
-
-    def chunks_with(self, rows: Collection[int]) -> Iterator[Chunk]:
-        """These rows of the frames that `chunks` gives, possibly among others, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedRoster:
-    """A roster held in memory."""
-
-    source: Source
-    places: tuple[Place, ...]
-    whole: Chunk
-    notices: tuple[Problem, ...] = field(default=())
-
-    def chunks(self) -> Iterator[Chunk]:
-        """The one chunk that there is."""
-        yield self.whole
-
-    def chunks_with(self, rows: Collection[int]) -> Iterator[Chunk]:  # noqa: ARG002  has all
-        """The one chunk that there is."""
-        yield self.whole
+    notices: tuple[Problem, ...] = ()

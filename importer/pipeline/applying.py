@@ -202,10 +202,9 @@ def passwords(facts: RunFacts) -> dict[int, str]:
     from importer.model.codes import NO_CODES
     from importer.pipeline.front import prepare_again
 
-    material = prepare_again(facts, NO_CODES)
+    candidates = prepare_again(facts, NO_CODES).candidates()
     return {
         row: text
-        for _, candidates in material.chunks()
         for row, text in zip(candidates.rows, candidates.columns["password"], strict=True)
         if text
     }

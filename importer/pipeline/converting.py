@@ -52,6 +52,5 @@ def convert(material: Material, fates: dict[int, Fate], to: Format, out: Path) -
 
 
 def _users(material: Material, ready: frozenset[int]) -> Iterator[User]:
-    for _, candidates in material.chunks():
-        for draft in drafts(candidates, ready):
-            yield new_user(draft)
+    for draft in drafts(material.candidates(), ready):
+        yield new_user(draft)

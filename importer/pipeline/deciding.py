@@ -176,8 +176,7 @@ def _check_free(question: Question, live: User) -> None:
 
 
 def _draft(material: Material, row: int) -> Draft:
-    found = (d for _, candidates in material.chunks() for d in drafts(candidates, {row}))
-    draft = next(found, None)
+    draft = next(iter(drafts(material.candidates(), {row})), None)
     if draft is None:
         msg = f"The mapping makes no record of row {row}. Plan again."
         raise UsageError(msg)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from importer.model.candidates import Candidates
     from importer.model.codes import CodeTables
     from importer.model.problem import Origin
-    from importer.model.roster import Chunk, Roster
+    from importer.model.roster import Roster
     from importer.model.run import ColumnUse, RunFacts
     from importer.pipeline.order import Order
 
@@ -48,10 +48,9 @@ class Material:
     codes: CodeTables
     today: date
 
-    def chunks(self) -> Iterator[tuple[Chunk, Candidates]]:
-        """The roster's rows, mapped, from the first to the last, as often as asked for."""
-        for chunk in self.roster.chunks():
-            yield chunk, self.compiled.map(chunk, self.roster.source, self.codes)
+    def candidates(self) -> Candidates:
+        """Map every row of the roster."""
+        return self.compiled.map(self.roster, self.codes)
 
     def concerned(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Those of the problems with cells that are about whole rows or about cells that are used.
@@ -66,14 +65,15 @@ class Material:
             if not problem.places or not used.isdisjoint(problem.places)
         )
 
-    def cells(self, chunk: Chunk, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Those of the rows that the chunk has, as they came, without their passwords."""
-        taken = chunk.frame.index.isin(list(rows))
-        cells = chunk.frame.to_numpy()[taken]
+    def cells(self, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Return these rows as they came, without their passwords."""
+        frame = self.roster.frame
+        taken = frame.index.isin(list(rows))
+        cells = frame.to_numpy()[taken]
         for position in self.passwords():
             column = cells[:, position]
             column[column != ""] = NOT_KEPT
-        return zip(chunk.frame.index[taken].tolist(), map(tuple, cells.tolist()), strict=True)
+        return zip(frame.index[taken].tolist(), map(tuple, cells.tolist()), strict=True)
 
     def passwords(self) -> tuple[int, ...]:
         """The positions of the columns that hold passwords, which are kept nowhere."""
@@ -143,43 +143,33 @@ def examine(
 ) -> dict[int, Fate]:
     """Check every row; the problems go into the ledger, the fates come back in row order.
 
-    `tell` hears how many rows are done, chunk by chunk.
+    `tell` hears how many rows are done.
     """
-    from importer.loader.collector import paused
     from importer.validator.check import check
     from importer.validator.codes import state_of_tables
     from importer.validator.twins import Twins
 
-    fates: dict[int, Fate] = {}
-    blank: list[int] = []
+    roster, candidates = material.roster, material.candidates()
+    fates: dict[int, Fate] = dict.fromkeys(candidates.rows, Fate.READY)
+    fates |= dict.fromkeys((*candidates.skipped, *roster.left_out), Fate.SKIPPED)
+    fates |= dict.fromkeys(roster.blank, Fate.BLANK)
     tally = Tally(ledger)
-    twins = Twins(material.mapping.duplicates)
-    samples: tuple[tuple[str, ...], ...] | None = None
     tally.add(material.compiled.notices)
-    with paused():
-        for chunk, candidates in material.chunks():
-            fates |= dict.fromkeys(candidates.rows, Fate.READY)
-            fates |= dict.fromkeys((*candidates.skipped, *chunk.left_out), Fate.SKIPPED)
-            fates |= dict.fromkeys(chunk.blank, Fate.BLANK)
-            blank += chunk.blank
-            found = check(candidates, material.codes, material.today)
-            came = material.concerned(chunk.problems)
-            tally.add(chain(came, candidates.problems, found))
-            twins.add(candidates)
-            # what is known to come back is kept at once, so that it need not be read again
-            add_cells(ledger, material.cells(chunk, tally.held))
-            samples = samples or _samples(chunk)
-            tell(len(fates))
-        tally.add(twins.problems())
+    found = check(candidates, material.codes, material.today)
+    tally.add(chain(material.concerned(roster.problems), candidates.problems, found))
+    tell(len(fates))
+    twins = Twins(material.mapping.duplicates)
+    twins.add(candidates)
+    tally.add(twins.problems())
     excuse(ledger, (row for row, fate in tally.held.items() if fate is Fate.SKIPPED))
-    tally.add(material.roster.notices)
-    origin = material.roster.source.origin()
+    tally.add(roster.notices)
+    origin = roster.source.origin()
     tally.add(state_of_tables(material.codes, origin, material.today))
-    tally.add(_blank_rows(origin, sorted(blank)))
+    tally.add(_blank_rows(origin, roster.blank))
     for row, fate in tally.held.items():
         if fates.get(row) is Fate.READY:
             fates[row] = fate
-    add_columns(ledger, _uses(material, samples or ()))
+    add_columns(ledger, _uses(material, _samples(roster)))
     return {row: fates[row] for row in sorted(fates)}
 
 
@@ -203,7 +193,7 @@ class Tally:
     def add(self, problems: Iterable[Problem]) -> None:
         """Write problems down; a rejecting one outweighs one for review, giving way outweighs both.
 
-        What concerns the whole roster may come from every chunk, and is written once.
+        What concerns the whole roster is written once.
         """
         add_problems(self._ledger, filter(self._is_new, problems))
 
@@ -224,16 +214,13 @@ class Tally:
 
 
 def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> None:
-    """Put these rows into the ledger as they came, where they are not there already."""
-    missing = set(rows) - ledger.rows_with_cells()
-    if missing:
-        for chunk in material.roster.chunks_with(missing):
-            add_cells(ledger, material.cells(chunk, missing))
+    """Put these rows into the ledger as they came."""
+    add_cells(ledger, material.cells(rows))
 
 
-def _samples(chunk: Chunk) -> tuple[tuple[str, ...], ...]:
+def _samples(roster: Roster) -> tuple[tuple[str, ...], ...]:
     """By column, its first different values."""
-    head = chunk.frame.head(200)
+    head = roster.frame.head(200)
     return tuple(
         tuple(dict.fromkeys(text for text in head[name].tolist() if text))[:SAMPLES]
         for name in head

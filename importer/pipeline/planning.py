@@ -147,8 +147,7 @@ async def _compare(
 
 
 def _drafts(material: Material, ready: frozenset[int]) -> Iterator[Draft]:
-    for _, candidates in material.chunks():
-        yield from drafts(candidates, ready)
+    yield from drafts(material.candidates(), ready)
 
 
 def _groups_given(material: Material) -> set[str]:

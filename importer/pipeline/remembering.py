@@ -147,10 +147,9 @@ def alike_rows(material: Material, ledger: Ledger) -> Iterator[tuple[Draft, froz
     """
     flagged = frozenset(ledger.rows_with(Code.DUPLICATE_PERSON))
     groups: defaultdict[tuple[str, str], list[Draft]] = defaultdict(list)
-    for _, candidates in material.chunks() if flagged else ():
-        for draft in drafts(candidates, flagged):
-            first, last = draft.name
-            groups[name_key(folded(first), folded(last))].append(draft)
+    for draft in drafts(material.candidates(), flagged) if flagged else ():
+        first, last = draft.name
+        groups[name_key(folded(first), folded(last))].append(draft)
     for group in groups.values():
         ids = {draft.primary_id.casefold() for draft in group}
         for draft in group:

@@ -61,7 +61,7 @@ def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
 
 
 def try_out(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Trial:
-    """Bring a mapping and a roster together and map the first chunk.
+    """Bring a mapping and a roster together and map every row.
 
     The sample is the first of the rows that say most and that no rule rejects. Raises
     MappingError where they do not fit, RosterError.
@@ -77,10 +77,8 @@ def try_out(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Tria
     unused = tuple(
         notice for notice in material.compiled.notices if notice.code is Code.UNUSED_COLUMN
     )
-    sample = next(
-        (_sample(candidates) for _, candidates in material.chunks() if candidates.rows), None
-    )
-    return Trial(columns, unused, sample)
+    candidates = material.candidates()
+    return Trial(columns, unused, _sample(candidates) if candidates.rows else None)
 
 
 _LOOKED_AT = 200

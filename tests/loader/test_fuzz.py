@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import random
 import resource
 import time
@@ -77,14 +75,7 @@ def _seeds(folder: Path) -> list[list[Seed]]:
 
 def _accounted(roster: Roster) -> tuple[list[int], set[int]]:
     """The numbers of all rows, and those of the blank ones."""
-    chunks = list(roster.chunks())
-    blank = {row for chunk in chunks for row in chunk.blank}
-    rows = [
-        row
-        for chunk in chunks
-        for row in (*chunk.frame.index.tolist(), *chunk.blank, *chunk.left_out)
-    ]
-    return rows, blank
+    return [*roster.frame.index.tolist(), *roster.blank, *roster.left_out], {*roster.blank}
 
 
 def _check(path: Path, *, renumbered: bool = False) -> bool:
@@ -181,20 +172,3 @@ def test_random_bytes_are_read_or_refused(tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         path.write_bytes(text.encode(chance.choice(("utf-8", "latin-1", "utf-16")), "replace"))
         _check(path)
-
-
-@pytest.mark.parametrize("size", [0, 1, 49_999, 50_000, 50_001, 120_000])
-def test_chunks_lose_no_row(size: int, tmp_path: Path) -> None:
-    """Whatever falls on the border of a chunk, rows in are rows accounted for, twice over."""
-    chance = dice(size)
-    kinds = ("1234567,Silva,a@example.org\n", "\n", ",,\n", "x,,\n", '"a\nb",B,b@example.org\n')
-    body = "".join(chance.choices(kinds, weights=(6, 1, 1, 1, 1), k=size))
-    text = "EMPL ID,Name,Email\n" + body
-    path = tmp_path / "a.csv"
-    path.write_text(text, "utf-8")
-    records = list(csv.reader(io.StringIO(text)))[1:]
-    while records and not any(records[-1]):
-        records.pop()
-    roster = read(path, LAYOUT)
-    for _ in range(2):
-        assert sorted(_accounted(roster)[0]) == list(range(2, len(records) + 2))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from importer.errors import RosterError
+from importer.loader.csvfile import read_csv
 from importer.loader.read import read
 from importer.loader.spreadsheet import read_book
 from importer.model.catalogue import Code
@@ -58,14 +59,20 @@ def test_a_file_of_someone_else_is_said(tmp_path: Path) -> None:
         read(path, LAYOUT)
 
 
-def test_a_csv_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+def test_a_csv_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was read first and what was read last would be of two files."""
     path = tmp_path / "a.csv"
     path.write_text("ID,Name\n1,A\n")
-    roster = read(path, LAYOUT)
-    path.write_text("ID,Name\n1,B\n")
+
+    def meanwhile(*arguments: object) -> object:
+        path.write_text("ID,Name\n1,B\n")
+        return read_csv(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("importer.loader.csvfile.read_csv", meanwhile)
     with pytest.raises(RosterError, match="was changed while it was read"):
-        list(roster.chunks())
+        read(path, LAYOUT)
 
 
 def test_a_workbook_that_changes_while_it_is_read_is_refused(
@@ -145,8 +152,7 @@ def test_names_survive_every_encoding(encoding: str, tmp_path: Path) -> None:
     mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
     text = "ID,Name\n" + "".join(f"{at},{name}\n" for at, name in enumerate(names))
     path.write_bytes(mark + text.encode(encoding))
-    [chunk] = read(path, LAYOUT).chunks()
-    assert chunk.frame[1].tolist() == names
+    assert read(path, LAYOUT).frame[1].tolist() == names
 
 
 def _fits(name: str, encoding: str) -> bool:
@@ -176,10 +182,10 @@ def test_the_frame_is_text_throughout(build: str, tmp_path: Path) -> None:
     else:
         rows = TWO + '<row r="3"><c r="B3"><v>5</v></c></row>'
         write_xlsx(path, {"R": sheet_xml(rows)})
-    [chunk] = read(path, LAYOUT).chunks()
-    assert [int(str(label)) for label in chunk.frame.columns] == [0, 1]
-    assert chunk.frame.index.dtype == "int64"
-    assert all(type(cell) is str for column in chunk.frame for cell in chunk.frame[column])
+    frame = read(path, LAYOUT).frame
+    assert [int(str(label)) for label in frame.columns] == [0, 1]
+    assert frame.index.dtype == "int64"
+    assert all(type(cell) is str for column in frame for cell in frame[column])
 
 
 def test_the_source_says_what_was_chosen(tmp_path: Path) -> None:

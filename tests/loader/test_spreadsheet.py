@@ -13,7 +13,7 @@ from importer.loader import spreadsheet
 from importer.loader.content import Content, Oddity, texts
 from importer.loader.spreadsheet import read_book
 from importer.model.catalogue import Code
-from importer.model.roster import Layout, LoadedRoster
+from importer.model.roster import Layout, Roster
 
 EXPECTED = frozenset({"ID", "Name"})
 PEOPLE = "ID|Name", "1|A", "2|B"
@@ -54,13 +54,13 @@ class FakeBook:
         return self.contents[name]
 
 
-def read(book: FakeBook | Content, layout: Layout | None = None) -> LoadedRoster:
+def read(book: FakeBook | Content, layout: Layout | None = None) -> Roster:
     """The roster of a workbook, or of one sheet."""
     book = book if isinstance(book, FakeBook) else FakeBook({"Sheet": book})
     return read_book(book, Path("a.xlsx"), layout or Layout(expected=EXPECTED), "0", "xlsx")
 
 
-def codes(roster: LoadedRoster) -> list[Code]:
+def codes(roster: Roster) -> list[Code]:
     """Of its notices."""
     return [notice.code for notice in roster.notices]
 
@@ -113,8 +113,8 @@ def test_where_no_sheet_can_be_meant_it_is_refused(
 def test_rows_keep_the_numbers_of_the_sheet() -> None:
     """Gaps are blank rows; what is empty at the end is no row, and said."""
     roster = read(content("Autumn", "", "ID|Name", "1|A", "", "2|B", "", ""))
-    assert roster.whole.frame.index.tolist() == [4, 6]
-    assert roster.whole.blank == (5,)
+    assert roster.frame.index.tolist() == [4, 6]
+    assert roster.blank == (5,)
     assert codes(roster) == [Code.READ_WITH_NOTICE] * 2  # the title above, and the empty rows
 
 
@@ -133,7 +133,7 @@ def test_oddities_are_problems_of_their_cells() -> None:
     """Above the headings and behind the last row they are nobody's."""
     oddities = [Oddity(row, 0, Code.ID_LOST_DIGITS, "1") for row in (1, 2, 3, 9)]
     roster = read(content(*PEOPLE, oddities=oddities))
-    assert [(problem.origin.row, problem.code) for problem in roster.whole.problems] == [
+    assert [(problem.origin.row, problem.code) for problem in roster.problems] == [
         (2, Code.ID_LOST_DIGITS),
         (3, Code.ID_LOST_DIGITS),
     ]
@@ -162,9 +162,9 @@ def test_hidden_rows_are_told_and_left_out_on_request(*, visible_only: bool) -> 
     """A hidden heading, and hidden rows without text, are nothing to tell."""
     sheet = content(*PEOPLE, "", "3|C", hidden_rows=[1, 3, 4, 5], hidden_columns=[(1, 1)])
     roster = read(sheet, Layout(expected=EXPECTED, visible_only=visible_only))
-    assert roster.whole.frame.index.tolist() == ([2] if visible_only else [2, 3, 5])
-    assert roster.whole.left_out == ((3, 5) if visible_only else ())
-    assert roster.whole.blank == (4,)
+    assert roster.frame.index.tolist() == ([2] if visible_only else [2, 3, 5])
+    assert roster.left_out == ((3, 5) if visible_only else ())
+    assert roster.blank == (4,)
     assert codes(roster) == [Code.HIDDEN_ROWS] * 2
     assert "3, 5" in roster.notices[0].message
 

@@ -31,24 +31,19 @@ def test_specimen_is_read(specimen: Specimen, tmp_path: Path) -> None:
     path = tmp_path / specimen.name
     specimen.build(path)
     roster = read(path, specimen.layout)
-    chunks = list(roster.chunks())
     rows = {
         int(str(number)): tuple(cells)
-        for chunk in chunks
-        for number, cells in zip(chunk.frame.index, chunk.frame.to_numpy(), strict=True)
+        for number, cells in zip(roster.frame.index, roster.frame.to_numpy(), strict=True)
     }
     problems = {
         (problem.origin.row, problem.places[0].letter if problem.places else "", problem.code.value)
-        for chunk in chunks
-        for problem in chunk.problems
+        for problem in roster.problems
     }
-    blank = tuple(row for chunk in chunks for row in chunk.blank)
-    left_out = tuple(row for chunk in chunks for row in chunk.left_out)
     assert rows == specimen.rows
     assert problems == specimen.problems
     assert tuple(notice.code.value for notice in roster.notices) == specimen.notices
-    assert (blank, left_out) == (specimen.blank, specimen.left_out)
-    everything = [*rows, *blank, *left_out]
+    assert (roster.blank, roster.left_out) == (specimen.blank, specimen.left_out)
+    everything = [*rows, *roster.blank, *roster.left_out]
     assert len(everything) == len(set(everything))
     assert list(tmp_path.iterdir()) == [path]  # nothing is unpacked to the disk
 
@@ -60,7 +55,7 @@ def test_specimen_is_refused(specimen: Specimen, tmp_path: Path) -> None:
     specimen.build(path)
     began = time.process_time()
     with pytest.raises(RosterError) as refusal:
-        list(read(path, specimen.layout).chunks())
+        read(path, specimen.layout)
     assert time.process_time() - began < SECONDS
     assert specimen.refusal in str(refusal.value)
     assert list(tmp_path.iterdir()) == [path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES, CodeTables
 from importer.model.problem import Place, Problem
-from importer.model.roster import Chunk, LoadedRoster, Source, letter
+from importer.model.roster import Roster, Source, letter
 
 TODAY = date(2026, 8, 20)
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
@@ -62,16 +63,17 @@ def places(headings: Sequence[str]) -> tuple[Place, ...]:
     return tuple(Place(letter(at), heading) for at, heading in enumerate(headings))
 
 
-def chunk(rows: Sequence[Sequence[str]], first: int = 2) -> Chunk:
-    """Rows as the loader hands them on, numbered from `first`."""
+def without_headings(rows: Sequence[Sequence[str]], first: int = 2) -> Roster:
+    """A roster of these rows, numbered from `first`, for a mapping that is compiled already."""
     width = len(rows[0]) if rows else 0
     index = range(first, first + len(rows))
-    return Chunk(pd.DataFrame(list(rows), index=index, columns=range(width), dtype=object))
+    frame = pd.DataFrame(list(rows), index=index, columns=range(width), dtype=object)
+    return Roster(SOURCE, places([""] * width), frame)
 
 
-def roster(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> LoadedRoster:
-    """A roster held in memory."""
-    return LoadedRoster(SOURCE, places(headings), chunk(rows))
+def roster(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Roster:
+    """A roster with these headings."""
+    return replace(without_headings(rows), places=places(headings))
 
 
 class Bench:
@@ -93,7 +95,7 @@ class Bench:
         """The candidates of rows with these cells."""
         rows = self.rows(*cells)
         compiled = self.compiled.settle(roster(self.headings, rows)) if settle else self.compiled
-        return compiled.map(chunk(rows), SOURCE, codes)
+        return compiled.map(without_headings(rows), codes)
 
     def values(self, label: str, *cells: str) -> list[str]:
         """What a label gets from these cells of the one more column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from importer.mapper.compile import compile_mapping
 from importer.mapper.headings import EXACT, SPELLING
 from importer.model.problem import Place
 from importer.model.rejects import ADDED
-from tests.mapper.bench import RUN, SOURCE, chunk, loaded, mapping_text, places, told
+from tests.mapper.bench import RUN, loaded, mapping_text, places, told, without_headings
 
 
 def faults(folder: Path, text: str, *headings: str) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ def test_an_unused_heading_may_stand_twice(tmp_path: Path) -> None:
     """Only what is used must be clear."""
     headings = ["X", "ID", "First", "Last", "X"]
     compiled = compile_mapping(loaded(tmp_path, mapping_text()), places(headings), RUN)
-    candidates = compiled.map(chunk([("a", "1", "Ann", "Lee", "b")]), SOURCE)
+    candidates = compiled.map(without_headings([("a", "1", "Ann", "Lee", "b")]))
     assert candidates.frame.loc[2, "primary_id"] == "1"
 
 
@@ -109,8 +110,8 @@ def test_a_roster_without_rows_gives_no_candidates(tmp_path: Path) -> None:
     compiled = compile_mapping(
         loaded(tmp_path, mapping_text()), places(["ID", "First", "Last"]), RUN
     )
-    empty = chunk([("1", "a", "b")])
-    empty = type(empty)(empty.frame.iloc[:0])
-    candidates = compiled.map(empty, SOURCE)
+    empty = without_headings([("1", "a", "b")])
+    empty = replace(empty, frame=empty.frame.iloc[:0])
+    candidates = compiled.map(empty)
     assert list(candidates.frame.columns) == list(compiled.scheme.targets)
     assert len(candidates.frame) == 0

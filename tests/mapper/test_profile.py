@@ -13,7 +13,7 @@ from importer.mapper.document import Mapping, load
 from importer.mapper.lint import lint
 from importer.mapper.profile import to_mapping
 from importer.model.policy import OnUpdate
-from tests.mapper.bench import RUN, SOURCE, chunk, places
+from tests.mapper.bench import RUN, places, without_headings
 
 FIELDS = [
     {"header": "ID", "default": "", "fieldName": "primary_id"},
@@ -68,7 +68,7 @@ def test_blank_columns_shift_nothing_and_a_bare_type_is_no_entry(tmp_path: Path)
     """What the loader gets wrong: the second e-mail keeps its own type."""
     compiled = compile_mapping(mapping_of(tmp_path, profile("ADD")), places(HEADINGS), RUN)
     rows = [("1", "Ann", "Lee", "", "", "b@example.org", "", "")]
-    row = compiled.map(chunk(rows), SOURCE).frame.loc[2]
+    row = compiled.map(without_headings(rows)).frame.loc[2]
     assert {label: row[label] for label in row.index if row[label]} == {
         "primary_id": "1",
         "first_name": "Ann",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,7 @@ from hypothesis import strategies as st
 
 from importer.mapper.compile import Compiled, compile_mapping
 from importer.model.candidates import Candidates
-from importer.model.roster import Chunk
-from tests.mapper.bench import RUN, SOURCE, chunk, loaded, places
+from tests.mapper.bench import RUN, loaded, places, without_headings
 
 MAPPING = """\
 version: 1
@@ -86,8 +86,8 @@ def test_a_chunk_is_mapped_as_its_rows_are(
     """Chunks of one give the same values, problems, skipped and unspoken rows."""
     if not roster:
         return
-    whole = compiled.map(chunk(roster), SOURCE)
-    single = [compiled.map(chunk([row], first), SOURCE) for first, row in enumerate(roster, 2)]
+    whole = compiled.map(without_headings(roster))
+    single = [compiled.map(without_headings([row], first)) for first, row in enumerate(roster, 2)]
     assert seen(whole) == joined(single)
 
 
@@ -99,10 +99,10 @@ def test_no_value_moves_between_rows(
     if not roster:
         return
     order = data.draw(st.permutations(range(len(roster))))
-    whole = chunk(roster).frame
-    moved = whole.iloc[list(order)]
-    before = compiled.map(Chunk(whole), SOURCE)
-    after = compiled.map(Chunk(moved), SOURCE)
+    rostered = without_headings(roster)
+    moved = rostered.frame.iloc[list(order)]
+    before = compiled.map(rostered)
+    after = compiled.map(replace(rostered, frame=moved))
     assert after.frame.sort_index().equals(before.frame)
     assert sorted(after.problems, key=repr) == sorted(before.problems, key=repr)
 
@@ -114,7 +114,7 @@ def test_every_row_is_a_candidate_or_skipped(
     """Once, in order, and every cell is text."""
     if not roster:
         return
-    candidates = compiled.map(chunk(roster), SOURCE)
+    candidates = compiled.map(without_headings(roster))
     taken = candidates.frame.index.tolist()
     assert sorted((*taken, *candidates.skipped)) == list(range(2, 2 + len(roster)))
     assert taken == sorted(taken)

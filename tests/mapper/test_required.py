@@ -7,7 +7,7 @@ from pathlib import Path
 from importer.mapper.compile import compile_mapping
 from importer.model.catalogue import Severity
 from importer.model.problem import Place
-from tests.mapper.bench import RUN, SOURCE, Bench, chunk, loaded, places, told
+from tests.mapper.bench import RUN, Bench, loaded, places, told, without_headings
 
 EXTERNAL = """\
 version: 1
@@ -22,7 +22,7 @@ lookups:
 def test_every_record_needs_its_four_fields(tmp_path: Path) -> None:
     """Whether the mapping says `required` or not; the problem names the column."""
     rows = [("", "Ann", "Lee"), ("2", "", ""), ("3", "Bo", "Ray")]
-    candidates = Bench(tmp_path).compiled.map(chunk(rows), SOURCE)
+    candidates = Bench(tmp_path).compiled.map(without_headings(rows))
     assert told(candidates.problems) == [
         (2, "missing-value", "primary_id"),
         (3, "missing-value", "first_name"),
@@ -36,7 +36,7 @@ def test_an_external_user_without_an_empl_id_is_told_apart(tmp_path: Path) -> No
     mapping = loaded(tmp_path, EXTERNAL)
     compiled = compile_mapping(mapping, places(["System", "EMPL ID", "F", "L", "G"]), RUN)
     rows = [("Students", "", "Ann", "Lee", "UGRD"), ("people", "1", "Bo", "Ray", "STAFF")]
-    candidates = compiled.map(chunk(rows), SOURCE)
+    candidates = compiled.map(without_headings(rows))
     assert told(candidates.problems) == [(2, "missing-empl-id", "primary_id")]
     assert list(candidates.frame["external_id"]) == ["SIS", "HR"]
 

@@ -81,9 +81,9 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     with check(replace(asked, folder=tmp_path / "visible", visible_only=True)) as ledger:
         summary, facts = summarise(ledger), ledger.facts
     assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
-    [(chunk, _)] = prepare_again(facts, NO_CODES).chunks()
-    assert chunk.frame.index.tolist() == [2, 4]
-    assert chunk.left_out == (3,)
+    read_again = prepare_again(facts, NO_CODES).roster
+    assert read_again.frame.index.tolist() == [2, 4]
+    assert read_again.left_out == (3,)
 
 
 @pytest.mark.parametrize("birth", ["1990-01-02", "never"])
