@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from aiohttp import web
 
 from importer.sandbox.access import refuse_stranger
 from importer.sandbox.backstage import Gateway, answer_backstage
 from importer.sandbox.call import Call, read_call
+from importer.sandbox.clock import Clock
 from importer.sandbox.envelope import Reply, error_reply, gateway_reply, tracking_id
 from importer.sandbox.faults import Fault, Rule
 from importer.sandbox.institution import Institution
@@ -43,9 +42,9 @@ class Front:
     institution: Institution
     gateway: Gateway
     key: str
-    now: Callable[[], datetime]
+    clock: Clock
     _number: int = 0
-    _late: dict[int, tuple[asyncio.TimerHandle, Callable[[], None]]] = field(default_factory=dict)
+    _late: dict[asyncio.Task[None], tuple[Call, Entry]] = field(default_factory=dict)
     _dice: random.Random = field(default_factory=random.Random)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -59,9 +58,9 @@ class Front:
             return _respond(answer_backstage(self.institution, self.gateway, call))
         if not call.for_alma:
             return _respond(gateway_reply(Said.NO_ROUTE.refuse()))
-        entry = self.gateway.log.open(stamp(self.now()), call.method, call.target)
+        entry = self.gateway.log.open(stamp(self.clock.now()), call.method, call.target)
         if self.gateway.latency:
-            await asyncio.sleep(self._dice.uniform(*self.gateway.latency))
+            await self.clock.sleep(self._dice.uniform(*self.gateway.latency))
         rule = self.gateway.faults.strike(call.method, call.path)
         if rule is None:
             return _respond(self._process(call, entry))
@@ -69,9 +68,10 @@ class Front:
 
     def settle(self) -> None:
         """Apply now what was to be applied late."""
-        for handle, apply in list(self._late.values()):
-            handle.cancel()
-            apply()
+        for task, (call, entry) in self._late.items():
+            task.cancel()
+            self._process(call, entry)
+        self._late.clear()
 
     def _process(self, call: Call, entry: Entry) -> Reply:
         """The answer of a healthy Alma; whether it changed anything goes into the log."""
@@ -79,7 +79,7 @@ class Front:
         limits = self.gateway.limits
         try:
             refuse_stranger(call, self.key)
-            limits.take(asyncio.get_running_loop().time(), self.now())
+            limits.take(self.clock.monotonic(), self.clock.now())
         except RefusalError as refusal:
             reply = gateway_reply(refusal)
         else:
@@ -105,7 +105,7 @@ class Front:
                 return _cut(request) if whole else await _truncate(request, reply)
             case Fault.SLOW:
                 reply = self._process(call, entry)
-                await asyncio.sleep(rule.delay)
+                await self.clock.sleep(rule.delay)
                 if request.transport is None:  # nobody waited for it
                     entry.status = 0
                     return _cut(request)
@@ -126,18 +126,17 @@ class Front:
         self._number += 1
         refusal = RefusalError(rule.code, "Refused because the sandbox was told to.")
         wanted = call.wanted(self.institution.switches["default-format"])
-        return error_reply(refusal, wanted, tracking_id(self.now(), self._number))
+        return error_reply(refusal, wanted, tracking_id(self.clock.now(), self._number))
 
     def _apply_later(self, call: Call, entry: Entry, delay: float) -> None:
-        self._number += 1
-        number = self._number
-
-        def apply() -> None:
-            del self._late[number]
+        async def apply() -> None:
+            await self.clock.sleep(delay)
+            del self._late[task]
             self._process(call, entry)
             entry.status = 0
 
-        self._late[number] = (asyncio.get_running_loop().call_later(delay, apply), apply)
+        task = asyncio.get_running_loop().create_task(apply())
+        self._late[task] = (call, entry)
 
 
 def _respond(reply: Reply) -> web.Response:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -20,6 +19,7 @@ from aiohttp import web
 from importer.errors import UsageError
 from importer.sandbox import search
 from importer.sandbox.backstage import Gateway
+from importer.sandbox.clock import Clock
 from importer.sandbox.codes import INSTITUTION
 from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.front import Front
@@ -44,7 +44,7 @@ class Options:
     `key` makes four keys, see access. `rate` is calls a second for the whole institution, None or 0
     for no limit; `daily` the calls of a day. `latency` is the least and most seconds that an answer
     takes. `seed_users` is how many invented patrons an empty sandbox begins with. `switches` are
-    positions of SWITCHES.
+    positions of SWITCHES. `clock` is for tests.
     """
 
     port: int = 0
@@ -56,6 +56,7 @@ class Options:
     seed_users: int = 0
     latency: tuple[float, float] | None = None
     switches: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
 
 
 def serve(options: Options, ready: Callable[[str], None]) -> None:
@@ -110,7 +111,7 @@ async def _run(options: Options, ready: Callable[[str], None], stop: asyncio.Eve
     limits = Limits(options.rate or 0, options.daily)
     gateway = Gateway(limits, faults, options.latency, Log())
     institution = _institution(options)
-    front = Front(institution, gateway, options.key, _now)
+    front = Front(institution, gateway, options.key, options.clock)
     runner = web.ServerRunner(web.Server(front.handle, access_log=None), shutdown_timeout=_PATIENCE)
     await runner.setup()
     try:
@@ -134,14 +135,11 @@ async def _run(options: Options, ready: Callable[[str], None], stop: asyncio.Eve
 
 def _institution(options: Options) -> Institution:
     switches = set_switches(options.switches)
-    institution = Institution(Store(options.db, search.COLUMNS), switches, _now)
+    now = options.clock.now
+    institution = Institution(Store(options.db, search.COLUMNS), switches, now)
     if options.seed_users and not institution.store.count():
-        when = Stamp(_now())
+        when = Stamp(now())
         for body in people(options.seed_users):
             record = created(body, INSTITUTION[0], when)
             institution.add(Stored(0, record, stamp(when.now)))
     return institution
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

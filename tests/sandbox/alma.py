@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from lxml import etree
@@ -46,6 +50,20 @@ class Alma:
                 **(headers or {}),
             },
         )
+
+    @contextmanager
+    def unread(self, method: str, path: str, body: object) -> Iterator[None]:
+        """Send a call; hang up at the end of the block without reading the answer."""
+        address = urlsplit(self.url)
+        content = json.dumps(body).encode()
+        head = (
+            f"{method} {ROOT}{path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            f"Authorization: apikey {self.key}\r\nContent-Type: {JSON}\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        with socket.create_connection((address.hostname, address.port or 80)) as raw:
+            raw.sendall(head.encode() + content)
+            yield
 
     def user(self, identifier: str) -> dict[str, Any]:
         """One user, whole."""

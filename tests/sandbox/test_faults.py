@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from importer.errors import UsageError
 from importer.sandbox.faults import read_faults
 from importer.sandbox.server import Options, running
 from tests.sandbox.alma import Alma, code_of, person
+from tests.sandbox.clock import ManualClock
 
 
 def _break(alma: Alma, rule: str) -> None:
@@ -63,16 +64,16 @@ def test_faults_that_lose_the_answer(alma: Alma, kind: str, *, applied: bool) ->
     assert alma.call("GET", "/users").status_code == 200
 
 
-def test_late_applies_after_the_answer_is_lost(alma: Alma) -> None:
+def test_late_applies_after_the_answer_is_lost(alma: Alma, clock: ManualClock) -> None:
     """At first the user is not there; after the delay it is, and the log knows."""
-    _break(alma, "{on: POST, do: late, delay: 0.3}")
+    _break(alma, "{on: POST, do: late, delay: 30}")
     with pytest.raises(httpx.TransportError):
         alma.call("POST", "/users", person())
+    clock.wait_for_sleeper()
+    clock.advance(29)
     assert _stored(alma) == []
     assert alma.log()[0]["applied"] is False
-    deadline = time.monotonic() + 5
-    while not _stored(alma) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    clock.advance(1)
     assert _stored(alma) == ["P1"]
     entry = alma.log()[0]
     assert (entry["status"], entry["applied"]) == (0, True)
@@ -90,15 +91,18 @@ def test_what_is_late_is_applied_when_the_sandbox_stops(tmp_path: Path) -> None:
         assert _stored(Alma(client, url)) == ["P1"]
 
 
-def test_slow_answers_after_the_delay(alma: Alma) -> None:
+def test_slow_answers_after_the_delay(alma: Alma, clock: ManualClock) -> None:
     """The call is applied at once and answered late; who does not wait has lost the answer."""
-    _break(alma, "{on: POST, do: slow, delay: 0.2}")
-    begun = time.monotonic()
-    assert alma.call("POST", "/users", person()).status_code == 200
-    assert time.monotonic() - begun >= 0.2
-    _break(alma, "{on: POST, do: slow, delay: 3}")
-    with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.2) as hasty:
-        Alma(hasty, alma.url).call("POST", "/users", person(primary_id="P2"))
+    _break(alma, "{on: POST, do: slow, delay: 30}")
+    with ThreadPoolExecutor(1) as background:
+        patient = background.submit(alma.call, "POST", "/users", person())
+        assert clock.wait_for_sleeper() == 30
+        assert _stored(alma) == ["P1"]
+        assert not patient.done()
+        clock.advance(30)
+        assert patient.result().status_code == 200
+    with alma.unread("POST", "/users", person(primary_id="P2")):
+        clock.wait_for_sleeper()
     assert _stored(alma) == ["P1", "P2"]
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from importer.sandbox.limits import Limits
-from importer.sandbox.refusal import RefusalError
 from importer.sandbox.server import Options, running
 from tests.sandbox.alma import Alma, code_of, person
-
-_NOON = datetime(2026, 8, 20, 12, tzinfo=UTC)
+from tests.sandbox.clock import ManualClock
 
 
 @pytest.mark.parametrize(
@@ -75,33 +71,27 @@ def test_the_day_ends_when_its_calls_are_used_up(alma: Alma) -> None:
     assert [entry["applied"] for entry in alma.log()] == [True, False]
 
 
-def test_more_than_the_rate_is_refused_unprocessed(alma: Alma) -> None:
-    """Of a burst as many calls are taken as the rate allows; the rest is 429."""
+def test_more_than_the_rate_is_refused_unprocessed(alma: Alma, clock: ManualClock) -> None:
+    """Of a burst as many calls are taken as the rate allows; the bucket refills with time."""
     alma.set(rate=5)
-    answers = [alma.call("GET", "/users") for _ in range(15)]
-    taken = [answer.status_code for answer in answers]
-    assert taken[:5] == [200] * 5
-    assert taken.count(429) >= 5
-    assert code_of(answers[taken.index(429)]) == "PER_SECOND_THRESHOLD"
+    answers = [alma.call("POST", "/users", person(primary_id=f"P{n}")) for n in range(8)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
+    assert code_of(answers[5]) == "PER_SECOND_THRESHOLD"
+    clock.advance(0.25)
+    assert [alma.call("GET", "/users").status_code for _ in range(2)] == [200, 429]
+    clock.advance(1000)
+    answers = [alma.call("GET", "/users") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert answers[0].json()["total_record_count"] == 5
 
 
-def test_the_bucket_refills_with_time_and_the_day_turns_at_midnight() -> None:
-    """In a clock of its own: 10 a second means one more each tenth of a second."""
-    limits = Limits(rate=10, daily=1000)
-
-    def takes(seconds: float) -> bool:
-        try:
-            limits.take(seconds, _NOON)
-        except RefusalError:
-            return False
-        return True
-
-    assert [takes(0) for _ in range(11)] == [True] * 10 + [False]
-    assert [takes(0.25) for _ in range(3)] == [True, True, False]
-    assert sum(takes(100) for _ in range(50)) == 10
-    assert limits.remaining == 1000 - 22
-    limits.take(200, _NOON.replace(day=21))
-    assert limits.remaining == 999
+def test_the_daily_count_starts_again_at_midnight_gmt(alma: Alma, clock: ManualClock) -> None:
+    """The first call of the next day has the whole day before it."""
+    alma.call("GET", "/users")
+    clock.advance(12 * 3600 - 1)
+    assert alma.call("GET", "/users").headers["X-Exl-Api-Remaining"] == "99998"
+    clock.advance(1)
+    assert alma.call("GET", "/users").headers["X-Exl-Api-Remaining"] == "99999"
 
 
 def test_all_clients_share_one_bucket(alma: Alma) -> None:
@@ -129,13 +119,16 @@ def test_the_log_says_what_was_asked_as_it_was_sent(alma: Alma) -> None:
     assert alma.log() == []
 
 
-def test_latency_delays_every_answer(alma: Alma) -> None:
-    """An answer takes at least the least latency; None takes the latency away."""
-    alma.set(latency=[0.05, 0.06])
-    begun = time.monotonic()
-    alma.call("GET", "/users")
-    assert time.monotonic() - begun >= 0.05
+def test_latency_delays_every_answer(alma: Alma, clock: ManualClock) -> None:
+    """An answer takes between the least and the most latency; None takes the latency away."""
+    alma.set(latency=[50, 60])
+    with ThreadPoolExecutor(1) as background:
+        answer = background.submit(alma.call, "GET", "/users")
+        assert 50 <= clock.wait_for_sleeper() <= 60
+        clock.advance(60)
+        assert answer.result().status_code == 200
     alma.set(latency=None)
+    assert alma.call("GET", "/users").status_code == 200
 
 
 @pytest.mark.parametrize(
