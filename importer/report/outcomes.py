@@ -52,6 +52,11 @@ class Outcome:
         return self.total - len(self.lines)
 
     @property
+    def comes_back(self) -> bool:
+        """Whether its rows are in the rejects files."""
+        return self.result in {Result.REFUSED, Result.HELD}
+
+    @property
     def done(self) -> bool:
         """Is it what was planned?"""
         return self.result in _DONE

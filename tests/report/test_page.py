@@ -16,11 +16,12 @@ from importer.ledger.journal import Journal
 from importer.ledger.states import State
 from importer.ledger.summary import summarise
 from importer.model.catalogue import Code
-from importer.model.plan import Change, ChangeKind, Fate, Update
+from importer.model.plan import Change, ChangeKind, Create, Fate, Update
 from importer.model.problem import Problem
 from importer.report.changes import MOST_LINES
 from importer.report.files import write_all
 from importer.report.headline import sentences_of
+from importer.report.outcomes import MOST_ROWS
 from importer.report.page import render
 from importer.report.story import MOST_CAUSES
 from tests.report import building
@@ -213,6 +214,22 @@ def test_long_lists_are_cut_and_said_to_be(keep: Keep) -> None:
     clash = "#changes:has(#kind-{}:checked):has(#part-1:checked) .none"
     assert clash.format("add") in text
     assert clash.format("replace") not in text  # what is cut may be of that part
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.APPLIED])
+@pytest.mark.parametrize("rows", [MOST_ROWS, MOST_ROWS + 1])
+def test_outcomes_are_cut_and_said_to_be(keep: Keep, rows: int, state: State) -> None:
+    """At the limit all rows are listed; above it the page counts the rest and says where it is."""
+    run = building.planned()
+    run.steps = []
+    for row in range(100, 100 + rows):
+        run.row(row, Fate.READY)
+        run.steps.append(Create(row, building.user(row)))
+        run.states[row] = state
+    text = Outline(page(keep(run))).text
+    assert ("And 1 row more" in text) is (rows > MOST_ROWS)
+    where = "And 1 row more; rejects.xlsx has them all."
+    assert (where in text) is (rows > MOST_ROWS and state is State.REFUSED)
 
 
 HOSTILE = (
