@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from pydantic import SecretStr
 
@@ -114,7 +114,9 @@ def main(rows: int) -> None:
             began = time.monotonic()
             asyncio.run(_apply(ledger, f"{host}/almaws/v1"))
             seconds = time.monotonic() - began
-            with urlopen(f"{host}/_sandbox/log") as answer:  # noqa: S310  loopback
+            headers = {"Authorization": "apikey sandbox"}
+            log = Request(f"{host}/_sandbox/log", headers=headers)  # noqa: S310  loopback
+            with urlopen(log) as answer:  # noqa: S310
                 calls = [json.loads(line) for line in answer]
         finally:
             at.terminate()

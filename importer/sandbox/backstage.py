@@ -10,6 +10,8 @@ POST   /_sandbox/settings            {"rate", "daily", "remaining", "latency", "
 POST   /_sandbox/faults              the rules of a faults file; an empty body takes them away
 POST   /_sandbox/codes/{table}       {"CODE": "words"}: rows of the institution's own
 POST   /_sandbox/sis                 a zip for the SIS load
+
+Each call needs the header `Authorization: apikey KEY`, with the key that may do all.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
-from importer.sandbox.access import refuse_stranger
+from importer.sandbox.access import is_from_a_web_page, opens_back_door, refuse_stranger
 from importer.sandbox.backstage import Gateway, answer_backstage
 from importer.sandbox.call import Call, read_call
 from importer.sandbox.clock import Clock
-from importer.sandbox.envelope import Reply, error_reply, gateway_reply, tracking_id
+from importer.sandbox.envelope import Reply, error_reply, gateway_reply, json_reply, tracking_id
 from importer.sandbox.faults import Fault, Rule
 from importer.sandbox.institution import Institution
 from importer.sandbox.log import Entry
@@ -54,7 +54,10 @@ class Front:
         except (web.RequestPayloadError, ConnectionError):
             return _cut(request)  # the caller hung up while sending
         call = read_call(request.method, request.raw_path, request.headers, body)
-        if call.segments[0] == "_sandbox":
+        back_door = call.segments[0] == "_sandbox"
+        if (sentence := self._why_not(call, back_door=back_door)) is not None:
+            return _respond(json_reply({"error": sentence}, status=403))
+        if back_door:
             return _respond(answer_backstage(self.institution, self.gateway, call))
         if not call.for_alma:
             return _respond(gateway_reply(Said.NO_ROUTE.refuse()))
@@ -65,6 +68,13 @@ class Front:
         if rule is None:
             return _respond(self._process(call, entry))
         return await self._go_wrong(request, call, entry, rule)
+
+    def _why_not(self, call: Call, *, back_door: bool) -> str | None:
+        if is_from_a_web_page(call.headers):
+            return "the sandbox answers programs on this computer only, by 127.0.0.1"
+        if back_door and not opens_back_door(call.headers, self.key):
+            return "the back door needs the header `Authorization: apikey KEY`"
+        return None
 
     def settle(self) -> None:
         """Apply now what was to be applied late."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -63,7 +63,8 @@ class Sandbox:
 
     def log(self) -> list[dict[str, object]]:
         """The calls that it got."""
-        with urlopen(f"{self.host}/_sandbox/log") as answer:
+        headers = {"Authorization": "apikey sandbox"}
+        with urlopen(Request(f"{self.host}/_sandbox/log", headers=headers)) as answer:
             return [json.loads(line) for line in answer.read().decode().splitlines()]
 
 

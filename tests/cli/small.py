@@ -67,6 +67,7 @@ def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> object
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{sandbox.host}/_sandbox/{path}", data, method=method)
     request.add_header("Content-Type", "application/json")
+    request.add_header("Authorization", "apikey sandbox")
     with urlopen(request) as answer:
         text = answer.read()
     return json.loads(text) if text else None

@@ -51,7 +51,13 @@ class World:
     def back(self, method: str, path: str, body: object = None) -> httpx.Response:
         """A call to the back door."""
         content = b"" if body is None else json.dumps(body).encode()
-        answer = httpx.request(method, f"{self.url}/_sandbox{path}", content=content, timeout=30)
+        answer = httpx.request(
+            method,
+            f"{self.url}/_sandbox{path}",
+            content=content,
+            headers={"Authorization": "apikey sandbox"},
+            timeout=30,
+        )
         answer.raise_for_status()
         return answer
 

@@ -209,6 +209,7 @@ class House:
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         request = Request(f"{self._host}/_sandbox/{path}", data, method=method)
         request.add_header("Content-Type", "application/json")
+        request.add_header("Authorization", "apikey sandbox")
         with urlopen(request) as answer:
             answer.read()
 

@@ -87,7 +87,18 @@ class Alma:
         """A call to the back door."""
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         return self.client.request(
-            method, f"{self.url}/_sandbox{path}", content=b"" if body is None else content
+            method,
+            f"{self.url}/_sandbox{path}",
+            content=b"" if body is None else content,
+            headers={"Authorization": "apikey sandbox"},
+        )
+
+    def load(self, archive: bytes, query: str = "") -> httpx.Response:
+        """A SIS load of a zip."""
+        return self.client.post(
+            f"{self.url}/_sandbox/sis{query}",
+            content=archive,
+            headers={"Authorization": "apikey sandbox"},
         )
 
     def set(self, **settings: object) -> None:

@@ -165,7 +165,7 @@ def test_bytes_that_are_no_text_in_path_and_headers(alma: Alma) -> None:
     for target in (b"/almaws/v1/users/\xff\xfe", b"/almaws/v1/users/%FF%00", b"/\xff", b"//"):
         with socket.create_connection((host, int(port)), timeout=10) as raw:
             raw.sendall(
-                b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                 b"Authorization: apikey sandbox\r\nAccept: application/json\r\n\r\n"
             )
             status = raw.makefile("rb").readline().split()[1]
@@ -178,7 +178,7 @@ def test_a_caller_who_hangs_up_while_sending(alma: Alma) -> None:
     host, _, port = alma.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(
-            b"POST /almaws/v1/users HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+            b"POST /almaws/v1/users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
             b"Authorization: apikey sandbox\r\nContent-Type: application/json\r\n\r\n{"
         )
     assert alma.call("GET", "/users").json() == {"total_record_count": 0}

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from importer.sandbox.server import Options, running
-from tests.sandbox.alma import Alma, code_of, person
+from tests.sandbox.alma import ROOT, Alma, code_of, person
 from tests.sandbox.clock import ManualClock
 
 
@@ -160,6 +160,51 @@ def test_the_back_door_refuses_with_a_sentence(
     answer = alma.backstage(method, path, body)
     assert answer.status_code in {400, 404}
     assert len(answer.json()["error"]) > 20
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "apikey wrong"},
+        {"Authorization": "apikey sandbox-read-only"},
+        {"Authorization": "sandbox"},
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "state"), ("POST", "faults"), ("GET", "x")])
+def test_the_back_door_needs_the_key(
+    alma: Alma, headers: dict[str, str], method: str, path: str
+) -> None:
+    """Without the key that may do all, in the header, the back door is shut."""
+    answer = alma.client.request(method, f"{alma.url}/_sandbox/{path}", headers=headers)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8421"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "[::1"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/_sandbox/state", f"{ROOT}/users"])
+def test_a_web_page_cannot_call_the_sandbox(alma: Alma, headers: dict[str, str], path: str) -> None:
+    """Calls with the Host or the Origin of a web page are refused, even with the key."""
+    key = {"Authorization": "apikey sandbox"}
+    answer = alma.client.get(f"{alma.url}{path}", headers={**key, **headers})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:80", "[::1]:8421"])
+def test_every_loopback_name_is_answered(alma: Alma, host: str) -> None:
+    """A program may call this computer by any of its names."""
+    assert alma.call("GET", "/users", headers={"Host": host}).status_code == 200
 
 
 def test_other_paths_are_not_there(alma: Alma) -> None:

@@ -128,7 +128,7 @@ def test_a_real_sis_file_loads(alma: Alma) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.write(path, "students.xml")
-    answer = alma.client.post(f"{alma.url}/_sandbox/sis", content=buffer.getvalue()).json()
+    answer = alma.load(buffer.getvalue()).json()
     unnamed = [user.findtext("primary_id") for user in root if not user.findtext("last_name")]
     assert [entry["primary_id"] for entry in answer["rejected"]] == unnamed
     assert answer["created"] == len(root) - len(unnamed) > 0

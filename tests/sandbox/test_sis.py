@@ -31,7 +31,7 @@ def _zip(*documents: bytes) -> bytes:
 
 def _load(alma: Alma, *users: str, query: str = "", root: str = "users") -> dict[str, Any]:
     content = _zip(f"<{root}>{''.join(users)}</{root}>".encode())
-    answer = alma.client.post(f"{alma.url}/_sandbox/sis{query}", content=content)
+    answer = alma.load(content, query)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -178,7 +178,7 @@ def test_empty_sticky_fields_are_a_switch(alma: Alma, position: str, expected: s
 )
 def test_files_that_could_not_be_parsed(alma: Alma, content: bytes) -> None:
     """What is not a zip of up to 50 user files is refused whole."""
-    answer = alma.client.post(f"{alma.url}/_sandbox/sis", content=content)
+    answer = alma.load(content)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("Could not parse file")
 
@@ -190,7 +190,7 @@ def test_a_damaged_zip_is_refused_whole(shared: Alma, place: float, patch: bytes
     content = bytearray(_zip(f"<users>{_user('1')}</users>".encode()))
     at = int(place * (len(content) - 1))
     content[at : at + cut] = patch
-    answer = shared.client.post(f"{shared.url}/_sandbox/sis", content=bytes(content))
+    answer = shared.load(bytes(content))
     assert answer.status_code in {200, 400}
     assert set(answer.json()) in ({"error"}, {"created", "updated", "skipped", "rejected"})
 
