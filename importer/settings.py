@@ -17,7 +17,7 @@ ENV = ".env"
 _MUST_BE = {
     "ALMA_RATE": "a number of calls a second, more than 0 and up to 50",
     "ALMA_RESERVE": "a whole number of calls, 0 or more",
-    "ALMA_SETTLE": "a number of seconds, 0 or more",
+    "ALMA_SETTLE": "a number of seconds, from 0 to 3600",
     "ALMA_PLAN_DAYS": "a whole number of days, 1 or more",
 }
 """What is said of a setting that is wrong."""
@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     alma_gateway: str = ""
     alma_rate: float = Field(default=8, gt=0, le=50)
     alma_reserve: int = Field(default=0, ge=0)
-    alma_settle: float = Field(default=90, ge=0)
+    alma_settle: float = Field(default=90, ge=0, le=3600)
     alma_plan_days: int = Field(default=7, ge=1)
     alma_ca_bundle: Path | None = None
 

@@ -55,7 +55,7 @@ def refresh(
                     told = True
                 advance(done, of, "")
 
-            await refresh_mirror(mirror, alma, now, tell, full=full)
+            await refresh_mirror(mirror, alma, now, tell, say, full=full)
             say(_sentence(mirror))
 
     with_alma(settings, use)

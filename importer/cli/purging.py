@@ -44,6 +44,9 @@ def purge(
     for kept in runs:
         if kept.since is None or kept.since >= limit:
             continue
+        if kept.folder.is_symlink():
+            stay[kept.folder] = "it is a link to another folder. Delete the link by hand."
+            continue
         if yes and (why := _not_removed(kept.folder)):
             stay[kept.folder] = why
             continue
@@ -77,5 +80,5 @@ def _not_removed(folder: Path) -> str:
     except LedgerError as error:
         return str(error)
     except OSError as error:
-        return f"{error.filename} cannot be removed ({error.strerror})."
+        return f"{error.filename or folder} cannot be removed ({error.strerror or error})."
     return ""

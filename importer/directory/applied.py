@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from importer.directory.mirror import Mirror
 from importer.directory.schema import mirror_path
+from importer.ledger.states import GONE
 from importer.model.user import User
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def take_over(ledger: Ledger, folder: Path) -> int:
-    """Keep the records that Alma answered with, forget whom it deleted; how many records.
+    """Keep the records that Alma answered with; remove users that it no longer has.
 
-    Without a mirror, nothing is done.
+    Return how many records were kept. Nothing is done where there is no mirror.
 
     Raises UsageError where the mirror cannot be used.
     """
@@ -36,8 +37,12 @@ def take_over(ledger: Ledger, folder: Path) -> int:
         for answered, time in ledger.connection.execute(query):
             mirror.put_within([User.from_json(answered)], datetime.fromisoformat(time))
             taken += 1
-    query = "SELECT primary_id FROM steps WHERE act = 'delete' AND state IN ('applied', 'already')"
+    query = (
+        "SELECT primary_id FROM steps WHERE act = 'delete' AND state IN ('applied', 'already')"
+        " OR state = 'held' AND (SELECT detail FROM entries WHERE entries.row = steps.row"
+        " ORDER BY id DESC LIMIT 1) = ?"
+    )
     with Mirror.open(path) as mirror:
-        for (primary_id,) in ledger.connection.execute(query):
+        for (primary_id,) in ledger.connection.execute(query, (GONE,)).fetchall():
             mirror.remove(primary_id)
     return taken

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from importer.directory.asking import ask
 from importer.directory.found import Found
-from importer.directory.mirror import Unread
+from importer.directory.refresh import read_again
 from importer.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -61,17 +61,8 @@ class InMirror:
             if isinstance(found, Found):
                 return found
             try:
-                await self._read(found)
+                await read_again(self.mirror, self.alma, found.primary_ids, self.now)
             except (UnavailableError, RefusedError) as error:
                 return Found(failed=str(error))
         # Identifiers that differ only in case, in an Alma that tells them apart.
         return await ask(self.alma, sought)
-
-    async def _read(self, unread: Unread) -> None:
-        for primary_id in unread.primary_ids:
-            seen = self.now()
-            user = await self.alma.get_user(primary_id)
-            if user is None or (user.primary_id or "").casefold() != primary_id.casefold():
-                self.mirror.remove(primary_id)
-            if user is not None:
-                self.mirror.put([user], seen)

@@ -144,6 +144,11 @@ class Mirror:
         rows = self.read(f"SELECT count(*) FROM users WHERE {condition}", values)  # noqa: S608
         return int(str(rows[0][0]))
 
+    def stale(self) -> tuple[str, ...]:
+        """Return the primary identifiers of users whose record is missing or out of date."""
+        query = "SELECT primary_id FROM users WHERE record = '' ORDER BY number"
+        return tuple(str(primary_id) for (primary_id,) in self.read(query))
+
     # finding
 
     def find(self, sought: Sought) -> Found | Unread:

@@ -1,8 +1,9 @@
 """Bringing the mirror up to date: a hundred users a call, several calls under way.
 
-A sweep reads every user; it is made first, and again when the last is old, because only a sweep
-shows who is gone. Each page is durable, so that a sweep that was broken off goes on where it was.
-After that, and always else, only those are read who changed since a day (contract 2.2).
+A sweep reads every user. It is made first, again when the last one is old, and whenever Alma's
+total differs from the number of users known after the changes were read: only a sweep shows who
+was deleted. Each page is durable, so an interrupted sweep continues where it stopped. Otherwise
+only the users who changed since a day are read (contract 2.2).
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ Clock = Callable[[], datetime]
 Tell = Callable[[int, int], None]
 """Hears how many calls of how many are done."""
 
+Note = Callable[[str], None]
+"""Hears a sentence for the operator."""
+
 
 def sweep_due(standing: Standing, now: datetime) -> bool:
     """Whether the next refresh reads everything."""
@@ -44,26 +48,42 @@ def sweep_due(standing: Standing, now: datetime) -> bool:
     return now - (standing.swept or standing.as_of) > SWEEP_EVERY
 
 
-async def refresh(mirror: Mirror, alma: Alma, now: Clock, tell: Tell, *, full: bool) -> None:
-    """Read what changed, or everything if that is due or asked for.
+async def refresh(
+    mirror: Mirror, alma: Alma, now: Clock, tell: Tell, note: Note, *, full: bool
+) -> None:
+    """Read what changed, or everything if that is due, asked for, or the totals differ.
 
     Raises UsageError where another command does so at this time; AlmaError, after which the same
-    command goes on where this one stopped.
+    command continues where this one stopped.
     """
     with held(mirror.path):
         if full or sweep_due(mirror.standing, now()):
             await _sweep(mirror, alma, now, tell)
         else:
-            await _catch_up(mirror, alma, now, tell)
+            await _catch_up(mirror, alma, now, tell, note)
 
 
-async def catch_up(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
-    """Read what changed only. Raises as `refresh` does."""
+async def catch_up(mirror: Mirror, alma: Alma, now: Clock, tell: Tell, note: Note) -> None:
+    """Read what changed, or everything if the totals differ, however old the last sweep is.
+
+    Raises as `refresh` does.
+    """
     with held(mirror.path):
-        await _catch_up(mirror, alma, now, tell)
+        await _catch_up(mirror, alma, now, tell, note)
 
 
-async def _catch_up(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
+def difference(mirror: Mirror) -> int:
+    """Return how many users the mirror knows beyond those that Alma had when last asked.
+
+    0 where Alma's total is unknown. Negative where users are missing.
+    """
+    standing = mirror.standing
+    if standing.total is None:
+        return 0
+    return mirror.count() - (standing.total - standing.others)
+
+
+async def _catch_up(mirror: Mirror, alma: Alma, now: Clock, tell: Tell, note: Note) -> None:
     standing = mirror.standing
     if standing.as_of is None:
         return
@@ -71,6 +91,38 @@ async def _catch_up(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
     await _changes(mirror, alma, standing.as_of, now, tell)
     total = await _total(alma)
     mirror.stand(mirror.standing.model_copy(update={"as_of": began, "total": total}))
+    if not _differs(mirror):
+        return
+    stale = mirror.stale()
+    if len(stale) < len(_firsts(total)):  # cheaper than to read everybody
+        await read_again(mirror, alma, stale, now)
+    if _differs(mirror):
+        note(
+            f"Alma has {total - standing.others:,} users and the directory has "
+            f"{mirror.count():,}, so all users are read again ({len(_firsts(total)):,} calls)."
+        )
+        await _sweep(mirror, alma, now, tell)
+
+
+def _differs(mirror: Mirror) -> bool:
+    """Return whether users were deleted in Alma, or are missing here.
+
+    After an import it is not known yet how many of Alma's entries are contacts, not users, so
+    that only a surplus counts.
+    """
+    extra = difference(mirror)
+    return extra > 0 or (extra < 0 and mirror.standing.swept is not None)
+
+
+async def read_again(mirror: Mirror, alma: Alma, primary_ids: Iterable[str], now: Clock) -> None:
+    """Read these users one by one, and remove those that Alma does not have. Raises AlmaError."""
+    for primary_id in primary_ids:
+        seen = now()
+        user = await alma.get_user(primary_id)
+        if user is None or (user.primary_id or "").casefold() != primary_id.casefold():
+            mirror.remove(primary_id)
+        if user is not None:
+            mirror.put([user], seen)
 
 
 async def _sweep(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
@@ -133,7 +185,7 @@ async def _pages(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
     """The pages of the sweep that are not done. Each shows the last user of the one before."""
     done = {int(str(first)) for (first,) in mirror.read("SELECT first FROM pages")}
     total = await _total(alma)
-    firsts = range(0, max(1, total - 1), PAGE - 1)
+    firsts = _firsts(total)
 
     async def one(first: int) -> None:
         seen = now()
@@ -148,6 +200,11 @@ async def _pages(mirror: Mirror, alma: Alma, now: Clock, tell: Tell) -> None:
             )
 
     await _each(alma, [first for first in firsts if first not in done], one, tell, len(firsts))
+
+
+def _firsts(total: int) -> range:
+    """The offsets of the pages of a sweep; each page shows the last user of the one before."""
+    return range(0, max(1, total - 1), PAGE - 1)
 
 
 async def _changes(mirror: Mirror, alma: Alma, since: datetime, now: Clock, tell: Tell) -> None:

@@ -43,5 +43,8 @@ RESULTS: dict[tuple[Act, State], Result] = {
     (Act.DELETE, State.ALREADY): Result.WAS_GONE,
 }
 
+GONE = "is no longer in Alma"
+"""The detail of a step that was held because its user had been deleted in Alma."""
+
 SENT = "act IN ('create', 'update', 'delete')"
 """In SQL: the steps that are sent to Alma."""

@@ -50,7 +50,7 @@ async def looking(
             yield InAlma(alma)
             return
         if order.refresh:
-            await catch_up(mirror, alma, now, lambda _done, _of: None)
+            await catch_up(mirror, alma, now, lambda _done, _of: None, note)
         note(_told(mirror))
         yield InMirror(mirror, alma, mirror.standing.as_of, now)
 

@@ -25,7 +25,7 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from importer.ledger.states import State
+from importer.ledger.states import GONE, State
 from importer.model.plan import Act
 from importer.writer import findings
 from importer.writer.news import News, Stop, Told, Waiting
@@ -182,7 +182,7 @@ class Executor:
     async def _update(self, step: Pending) -> State:
         current = await self.alma.get_user(step.primary_id)
         if current is None or not is_of(step, current):
-            return self._hold(step, findings.vanished(self.origin(step.row)))
+            return self._hold(step, findings.vanished(self.origin(step.row)), GONE)
         body = self.comparing.reconcile(step.before or step.after, step.after, current)
         if body is None:
             return self._hold(step, findings.changed(self.origin(step.row)))
@@ -193,7 +193,7 @@ class Executor:
             answered = await self.alma.update_user(step.primary_id, body, step.override)
         except NotFoundError:
             self._failures = 0
-            return self._hold(step, findings.vanished(self.origin(step.row)))
+            return self._hold(step, findings.vanished(self.origin(step.row)), GONE)
         return self._done(step, current, body, answered)
 
     async def _delete(self, step: Pending) -> State:
@@ -260,7 +260,7 @@ class Executor:
             case Absent():
                 return self._settle(step, State.PLANNED, "is not in Alma")
             case Vanished():
-                return self._hold(step, findings.vanished(origin))
+                return self._hold(step, findings.vanished(origin), GONE)
             case Contested() if step.act is Act.CREATE:
                 return self._hold(step, findings.exists_otherwise(origin))
             case Contested():
@@ -284,8 +284,8 @@ class Executor:
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
         return self._settle(step, State.REFUSED, detail, problems=problems)
 
-    def _hold(self, step: Pending, problem: Problem) -> State:
-        return self._settle(step, State.HELD, problem.message, problems=[problem])
+    def _hold(self, step: Pending, problem: Problem, detail: str = "") -> State:
+        return self._settle(step, State.HELD, detail or problem.message, problems=[problem])
 
     def _settle(
         self,

@@ -73,6 +73,14 @@ def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> object
     return json.loads(text) if text else None
 
 
+def delete(sandbox: Sandbox, primary_id: str) -> None:
+    """Delete a user as staff do in Alma."""
+    request = Request(f"{sandbox.host}/almaws/v1/users/{primary_id}", method="DELETE")
+    request.add_header("Authorization", "apikey sandbox")
+    with urlopen(request):
+        pass
+
+
 def state(sandbox: Sandbox) -> dict[str, dict[str, object]]:
     """Every user by primary identifier, without what Alma writes by itself."""
     told = ask(sandbox, "GET", "state")

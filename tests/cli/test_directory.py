@@ -7,6 +7,7 @@ from pathlib import Path
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, ANAS_CHANGE, BO, delete, load, write
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 ROSTER, MAPPING = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
@@ -33,6 +34,33 @@ def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) ->
     status = typed("directory", "status", "--json").summary["directories"]
     assert isinstance(status, list)
     assert [one["users"] for one in status] == [created]
+
+
+def test_users_deleted_in_alma_are_planned_anew(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A plan sees that Alma has fewer users than the directory, and reads everybody again."""
+    roster = write(folder, ANA, BO)
+    load(typed, roster, "first")
+    typed("directory", "refresh")
+    delete(sandbox, ANA[0])
+    planned = typed("plan", roster, "-m", "small.yaml", "--json")
+    assert (planned.summary["create"], planned.summary["unchanged"]) == (1, 1)
+    assert "Alma has 1 users and the directory has 2" in planned.err
+
+
+def test_an_apply_that_meets_a_deleted_user_removes_it(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The next plan creates the user, even if it reads no changes first."""
+    load(typed, write(folder, ANA, BO), "first")
+    typed("directory", "refresh")
+    roster = write(folder, ANAS_CHANGE, BO)
+    assert typed("plan", roster, "-m", "small.yaml", "-o", "run", "--json").summary["update"] == 1
+    delete(sandbox, ANA[0])
+    assert typed("apply", "run", "--json").summary["held"] == 1
+    again = typed("plan", roster, "-m", "small.yaml", "--no-refresh", "--json").summary
+    assert (again["create"], again["update"]) == (1, 0)
 
 
 def test_status_and_forget(folder: Path, typed: Type, sandbox: Sandbox) -> None:

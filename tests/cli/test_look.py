@@ -174,6 +174,19 @@ def test_a_run_in_the_way_stops_no_other(
     assert {path.name for path in (folder / "runs").iterdir()} == {"closed", "held"}
 
 
+def test_a_linked_run_is_left_where_it_is(folder: Path, typed: Type) -> None:
+    """The link and the folder it leads to stay as they are, and purge says so."""
+    typed("check", PATRONS, "-m", COMMUNITY, "-o", "elsewhere")
+    (folder / "runs").mkdir()
+    (folder / "runs" / "linked").symlink_to(folder / "elsewhere", target_is_directory=True)
+    before = sorted((folder / "elsewhere").iterdir())
+    got = typed("purge", "--older-than", "0d", "--yes")
+    assert got.exit == Exit.STOPPED
+    assert "runs/linked stays: it is a link" in got.err
+    assert "None" not in got.err
+    assert sorted((folder / "elsewhere").iterdir()) == before
+
+
 def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Old decisions, which hold identifiers, and empty folders go as old runs do."""
     remember(

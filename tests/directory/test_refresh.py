@@ -17,7 +17,7 @@ from importer.directory.mirror import Mirror
 from importer.directory.refresh import SWEEP_EVERY, catch_up, refresh, sweep_due
 from importer.directory.schema import forget, held, mirror_path
 from importer.errors import UnavailableError, UsageError
-from importer.model.user import User
+from importer.model.user import Coded, User
 from tests.directory.conftest import World, now
 
 SOMEBODY = "1000001"
@@ -79,16 +79,49 @@ def test_a_change_arrives(world: World) -> None:
         assert found(mirror, "22222000000001") == []  # the barcode that the user had before
 
 
-def test_who_is_gone_vanishes_after_a_sweep(world: World) -> None:
-    """Changes do not show a deletion; everybody read again does."""
+def test_a_deletion_shows_in_the_total_and_everybody_is_read_again(world: World) -> None:
+    """Changes do not show a deletion; a total that differs does, and that is said first."""
     with world.mirror() as mirror:
         world.refresh(mirror)
         world.delete(SOMEBODY)
-        world.refresh(mirror)
-        assert found(mirror, SOMEBODY) == [SOMEBODY]
-        world.refresh(mirror, full=True)
+        said: list[str] = []
+        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, said.append))
         assert found(mirror, SOMEBODY) == []
         assert mirror.count() == mirror.standing.total == 249
+        assert len(said) == 1
+        assert "(3 calls)" in said[0]
+
+
+def test_a_deletion_beside_a_creation_shows_too(world: World) -> None:
+    """The new user is among the changes, so that one too many is known."""
+    with world.mirror() as mirror:
+        world.refresh(mirror)
+        world.delete(SOMEBODY)
+        body = User(
+            primary_id="new",
+            first_name="N",
+            last_name="N",
+            record_type=Coded(value="PUBLIC"),
+            account_type=Coded(value="INTERNAL"),
+            user_group=Coded(value="COMM"),
+        )
+        world.asked(lambda alma: alma.create_user(body))
+        world.refresh(mirror)
+        assert found(mirror, SOMEBODY) == []
+        assert found(mirror, "new") == ["new"]
+        assert mirror.count() == 250
+
+
+def test_contacts_are_no_difference(world: World) -> None:
+    """Entries of Alma's list that are no users do not make every refresh read everybody."""
+    with world.mirror() as mirror:
+        world.refresh(mirror)
+        standing = mirror.standing
+        later = datetime.now(UTC) + timedelta(days=3)
+        update = {"as_of": later, "swept": later, "others": 0, "total": 0}
+        mirror.remove(SOMEBODY)  # as if Alma's list had one entry that is no user
+        mirror.stand(standing.model_copy(update=update | {"others": 1}))
+        assert len(world.refresh(mirror)) == 2
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2])
@@ -155,16 +188,16 @@ def test_an_old_sweep_is_made_again() -> None:
     assert sweep_due(Standing(institution="I", environment=""), day)
 
 
-def test_catching_up_never_sweeps(world: World) -> None:
-    """A plan reads changes only; a mirror that was never whole is left alone."""
+def test_catching_up_does_not_sweep_for_age(world: World) -> None:
+    """A plan reads changes only while the totals agree; a mirror never whole is left unchanged."""
     with world.mirror() as mirror:
-        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None))
+        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, str))
         assert world.calls() == []
         world.refresh(mirror)
         old = datetime(2000, 1, 1, tzinfo=UTC)
         mirror.stand(mirror.standing.model_copy(update={"swept": old}))
         world.calls()
-        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None))
+        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, str))
         assert all("modify_date_from" in call or "limit=1&" in call for call in world.calls())
         assert mirror.standing.swept == old
 
@@ -174,7 +207,7 @@ def test_one_refresh_at_a_time(world: World) -> None:
     with world.mirror() as mirror, held(world.path):
         with pytest.raises(UsageError):
             world.asked(
-                lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, full=False)
+                lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, str, full=False)
             )
         assert world.calls() == []
 

@@ -165,6 +165,8 @@ def test_files_that_are_no_rosters_are_told_in_a_librarians_words(
         ("ALMA_BASE_URL", "ftp://example.org"),
         ("ALMA_BASE_URL", "http://example.org"),
         ("ALMA_SETTLE", "x"),
+        ("ALMA_SETTLE", "inf"),
+        ("ALMA_SETTLE", "nan"),
     ],
 )
 def test_wrong_settings_are_told_in_a_librarians_words(
