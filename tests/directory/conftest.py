@@ -81,7 +81,9 @@ class World:
     def refresh(self, mirror: Mirror, *, full: bool = False) -> list[str]:
         """Refresh a mirror; the calls that it took."""
         self.calls()
-        self.asked(lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, str, full=full))
+        self.asked(
+            lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, print, full=full)
+        )
         return self.calls()
 
 

@@ -191,13 +191,13 @@ def test_an_old_sweep_is_made_again() -> None:
 def test_catching_up_does_not_sweep_for_age(world: World) -> None:
     """A plan reads changes only while the totals agree; a mirror never whole is left unchanged."""
     with world.mirror() as mirror:
-        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, str))
+        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, print))
         assert world.calls() == []
         world.refresh(mirror)
         old = datetime(2000, 1, 1, tzinfo=UTC)
         mirror.stand(mirror.standing.model_copy(update={"swept": old}))
         world.calls()
-        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, str))
+        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, print))
         assert all("modify_date_from" in call or "limit=1&" in call for call in world.calls())
         assert mirror.standing.swept == old
 
@@ -207,7 +207,7 @@ def test_one_refresh_at_a_time(world: World) -> None:
     with world.mirror() as mirror, held(world.path):
         with pytest.raises(UsageError):
             world.asked(
-                lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, str, full=False)
+                lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, print, full=False)
             )
         assert world.calls() == []
 
