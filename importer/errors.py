@@ -2,7 +2,9 @@
 
 ImporterError                    exit
 ├── UsageError                    2   wrong usage
-│   └── MappingError              2   the mapping is wrong; carries every finding
+│   ├── MappingError              2   the mapping is wrong; carries every finding
+│   └── UnreadableFileError       2   a file that people write cannot be read
+│       └── FileMissingError      2   there is no such file
 ├── StoppedError                130   the operator pressed Ctrl-C
 ├── RosterError                   4   the roster could not be read, or was refused whole
 ├── StalePlanError                5   the plan was made for another roster, mapping or institution
@@ -74,6 +76,14 @@ class MappingError(UsageError):
         """Join the findings, a line each."""
         super().__init__("\n".join(findings))
         self.findings = findings
+
+
+class UnreadableFileError(UsageError):
+    """A file that people write cannot be read, is too large, or is not an ordinary file."""
+
+
+class FileMissingError(UnreadableFileError):
+    """There is no file of this name."""
 
 
 class StoppedError(ImporterError):

@@ -1,0 +1,243 @@
+"""Read files that people write within limits, and write files whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from importer.errors import FileMissingError, UnreadableFileError
+
+NESTING = 64
+"""Levels of brackets in a JSON file; the deepest file that people write has six."""
+
+DIGITS = 18
+"""Digits of a number in a JSON file."""
+
+_PIECE = 1 << 20
+"""Bytes that are read at once."""
+
+_SHOWN = 120
+"""Characters of a path that a message quotes."""
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return the content of an ordinary file of at most `limit` bytes.
+
+    Pipes, devices, sockets and folders are refused without being read, and never block. A file
+    that grows while it is read is refused as soon as it passes the limit.
+
+    Raises FileMissingError where there is no such file, and UnreadableFileError otherwise.
+    """
+    with _opened(path) as (handle, size):
+        if size > limit:
+            raise _too_large(path, limit)
+        content = bytearray()
+        while piece := os.read(handle, _PIECE):
+            content += piece
+            if len(content) > limit:
+                raise _too_large(path, limit)
+    return bytes(content)
+
+
+def read_text_bounded(path: Path, limit: int) -> str:
+    """Return the content of a UTF-8 text file of at most `limit` bytes, without its mark.
+
+    Raises FileMissingError and UnreadableFileError as `read_bounded` does.
+    """
+    return as_text(path, read_bounded(path, limit))
+
+
+def as_text(path: Path, content: bytes) -> str:
+    """Decode UTF-8, with or without a byte-order mark. Raises UnreadableFileError."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        msg = f"{shown(path)} is not plain text (UTF-8). Save it again as UTF-8."
+        raise UnreadableFileError(msg) from None
+
+
+def check_regular(path: Path) -> int:
+    """Return the size in bytes of an ordinary file that may be read.
+
+    For files that a library opens by itself. Raises as `read_bounded` does.
+    """
+    with _opened(path) as (_, size):
+        return size
+
+
+def parse_json(path: Path, text: str) -> object:
+    """Return what a JSON text contains. `path` is only for messages.
+
+    Raises UnreadableFileError, with the line where it is known: for wrong syntax, a key that
+    appears twice, brackets nested deeper than NESTING, numbers of more than DIGITS digits, NaN,
+    and characters that no UTF-8 text can contain.
+    """
+    name = shown(path)
+    try:
+        _check_nesting(text)
+        content: object = json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_int=_short_int,
+            parse_constant=_no_constant,
+        )
+        json.dumps(content, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        msg = (
+            f"{name}, line {error.lineno}: this is not valid JSON. Check for a missing comma, "
+            "quotation mark, or bracket."
+        )
+    except UnicodeEncodeError:
+        msg = f"{name} contains a broken character (half of a \\u pair). Correct or delete it."
+    except _JsonError as error:
+        msg = f"{name}: {error}"
+    else:
+        return content
+    raise UnreadableFileError(msg)
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file so that its name always leads to the whole old or the whole new content.
+
+    Raises OSError where the folder cannot be written; an old file is then untouched.
+    """
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(content)
+        flush(temporary, mode)
+        temporary.replace(path)
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty private file in the folder of `path`; remove it at the end if still there.
+
+    Write to it, `flush` it, and rename it. Raises OSError where the folder cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:_SHOWN]}.", dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108  keeps the error of the block
+
+
+def flush(path: Path, mode: int = 0o600) -> None:
+    """Set a file's mode and force its content to the disk. Raises OSError."""
+    path.chmod(mode)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def shown(path: Path) -> str:
+    """Return a path for a message: printable, and shortened in the middle if very long."""
+    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+                   for letter in str(path))  # fmt: skip
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 2 :]}"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, int]]:
+    """Open an ordinary file for reading: its descriptor and its size in bytes.
+
+    The kind is checked before the file is opened, as opening a device can do something, and
+    again on the open descriptor, as the name may have been given to another file in between.
+    """
+    try:
+        _require_regular(path, path.stat())
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        handle = os.open(path, flags)
+        try:
+            status = os.fstat(handle)
+            _require_regular(path, status)
+            yield handle, status.st_size
+        finally:
+            os.close(handle)
+    except (OSError, ValueError) as error:
+        raise _explained(path, error) from None
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        msg = f"{shown(path)} is a folder. Name a file in it."
+        raise UnreadableFileError(msg)
+    if not stat.S_ISREG(status.st_mode):
+        msg = f"{shown(path)} is a pipe or a device. Save the content as a file and name that."
+        raise UnreadableFileError(msg)
+
+
+def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
+    """Turn what the operating system reports into a sentence for a person."""
+    name = shown(path)
+    if not isinstance(error, OSError):
+        return UnreadableFileError(f"{name} is not a file name: it contains a control character.")
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return FileMissingError(f"{name} does not exist. Check the name and the folder.")
+        case errno.ENAMETOOLONG:
+            return UnreadableFileError(f"{name} is too long for a file name.")
+        case errno.EACCES | errno.EPERM:
+            return UnreadableFileError(f"{name}: you do not have permission to read this file.")
+        case errno.ELOOP:
+            return UnreadableFileError(f"{name} is a link that leads back to itself.")
+        case _:
+            return UnreadableFileError(f"{name} cannot be read from its disk or network share.")
+
+
+def _too_large(path: Path, limit: int) -> UnreadableFileError:
+    size = f"{limit / 1_000_000:g} MB" if limit >= 1_000_000 else f"{limit // 1000} kB"
+    return UnreadableFileError(f"{shown(path)} is larger than {size}. Is this the right file?")
+
+
+class _JsonError(Exception):
+    """What is wrong in a JSON file beyond its syntax, as the end of a sentence."""
+
+
+def _check_nesting(text: str) -> None:
+    depth, quoted, escaped = 0, False, False
+    for letter in text:
+        if quoted:
+            if escaped:
+                escaped = False
+            elif letter == "\\":
+                escaped = True
+            elif letter == '"':
+                quoted = False
+        elif letter == '"':
+            quoted = True
+        elif letter in "[{":
+            depth += 1
+            if depth > NESTING:
+                msg = f"brackets are nested more than {NESTING} levels deep."
+                raise _JsonError(msg)
+        elif letter in "]}":
+            depth -= 1
+
+
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            msg = f"the key {key[:_SHOWN]!r} appears twice. Delete one of the two."
+            raise _JsonError(msg)
+        found[key] = value
+    return found
+
+
+def _short_int(digits: str) -> int:
+    if len(digits) > DIGITS:
+        msg = f"the number {digits[:DIGITS]}… is too long. Put it in quotation marks or correct it."
+        raise _JsonError(msg)
+    return int(digits)
+
+
+def _no_constant(name: str) -> object:
+    msg = f"{name} is not a value of JSON. Correct or delete it."
+    raise _JsonError(msg)

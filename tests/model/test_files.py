@@ -1,0 +1,179 @@
+"""Files that people write are read within limits; files of ours are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit, FileMissingError, UnreadableFileError
+from importer.model.files import (
+    NESTING,
+    check_regular,
+    flush,
+    parse_json,
+    read_bounded,
+    read_text_bounded,
+    temporary_beside,
+    write_atomically,
+)
+
+LIMIT = 1000
+
+
+def test_a_file_up_to_the_limit_is_read(tmp_path: Path) -> None:
+    """The limit itself is still allowed; one byte more is not."""
+    path = tmp_path / "codes.json"
+    path.write_bytes(b"x" * LIMIT)
+    assert read_bounded(path, LIMIT) == b"x" * LIMIT
+    path.write_bytes(b"x" * (LIMIT + 1))
+    with pytest.raises(UnreadableFileError, match="larger than 1 kB"):
+        read_bounded(path, LIMIT)
+
+
+def test_a_file_that_states_no_size_is_bounded_while_it_is_read() -> None:
+    """Files under /proc have size 0 and still have content: the limit counts what is read."""
+    path = Path("/proc/cpuinfo")
+    if not path.is_file() or not path.read_bytes():
+        pytest.skip("This computer has no /proc.")
+    with pytest.raises(UnreadableFileError, match="larger"):
+        read_bounded(path, 10)
+
+
+def _pipe(folder: Path) -> Path:
+    path = folder / "pipe"
+    os.mkfifo(path)
+    return path
+
+
+def _link_to_pipe(folder: Path) -> Path:
+    path = folder / "link"
+    path.symlink_to(_pipe(folder))
+    return path
+
+
+def _socket(folder: Path) -> Path:
+    path = folder / "socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+    return path
+
+
+def _loop(folder: Path) -> Path:
+    path = folder / "loop"
+    path.symlink_to(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (_pipe, "pipe or a device"),
+        (_link_to_pipe, "pipe or a device"),
+        (_socket, "pipe or a device"),
+        (lambda _: Path("/dev/zero"), "pipe or a device"),
+        (lambda _: Path("/dev/urandom"), "pipe or a device"),
+        (lambda folder: folder, "is a folder"),
+        (_loop, "leads back to itself"),
+        (lambda folder: folder / ("x" * 300), "too long"),
+        (lambda folder: folder / "a\0b", "control character"),
+        (lambda folder: folder / "a\ud800b", "control character"),
+    ],
+)
+def test_what_is_no_ordinary_file_is_refused(make, sentence: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A pipe, device, socket or folder is refused at once, with a sentence, whoever reads it."""
+    path = make(tmp_path)
+    for read in (lambda: read_bounded(path, LIMIT), lambda: check_regular(path)):
+        with pytest.raises(UnreadableFileError, match=sentence) as refused:
+            read()
+        assert refused.value.exit is Exit.USAGE
+        str(refused.value).encode()
+
+
+def test_a_missing_file_has_an_error_of_its_own(tmp_path: Path) -> None:
+    """Callers give better advice for a missing file than for one that cannot be read."""
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "missing", tmp_path / "file" / "below"):
+        with pytest.raises(FileMissingError, match="does not exist"):
+            read_bounded(path, LIMIT)
+
+
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
+    """Some editors begin UTF-8 with a mark; other encodings are refused by name."""
+    path = tmp_path / "map.yaml"
+    path.write_bytes(b"\xef\xbb\xbftitle: \xc3\xa9")
+    assert read_text_bounded(path, LIMIT) == "title: \u00e9"
+    path.write_bytes(b"title: \xe9")
+    with pytest.raises(UnreadableFileError, match="UTF-8"):
+        read_text_bounded(path, LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"a": 1,\n "b" 2}', "line 2"),
+        ('{"a": 1, "a": 2}', "appears twice"),
+        ("[" * 100_000, f"more than {NESTING}"),
+        ("[" * (NESTING + 1) + "]" * (NESTING + 1), f"more than {NESTING}"),
+        ('{"a": ' + "9" * 5000 + "}", "too long"),
+        ('{"a": NaN}', "NaN"),
+        ('{"a": "\\ud800"}', "broken character"),
+        ('{"\\ud800": 1}', "broken character"),
+        ("", "line 1"),
+    ],
+)
+def test_json_that_people_write_is_bounded(text: str, sentence: str) -> None:
+    """Depth, digits, repeated keys and half characters get a sentence, never a traceback."""
+    with pytest.raises(UnreadableFileError, match=sentence):
+        parse_json(Path("codes.json"), text)
+
+
+def test_brackets_in_a_text_are_not_nesting() -> None:
+    """Only brackets outside quotation marks count."""
+    text = '{"a": "' + "[" * 500 + '\\"[[", "b": [1, 2.5, true, null, "\\ud83d\\ude00"]}'
+    assert parse_json(Path("x.json"), text) == {
+        "a": "[" * 500 + '"[[',
+        "b": [1, 2.5, True, None, "\U0001f600"],
+    }
+
+
+def test_a_written_file_is_private_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    """The new content replaces the old one, with the mode that was asked for."""
+    path = tmp_path / "codes.json"
+    path.write_bytes(b"old")
+    path.chmod(0o644)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a full disk the old file is still whole, and no piece of the new one is left."""
+    path = tmp_path / "codes.json"
+    path.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_temporary_file_may_be_moved_away(tmp_path: Path) -> None:
+    """Whoever renames the temporary file decides where it goes; an unmoved one is removed."""
+    with temporary_beside(tmp_path / "report.html") as temporary:
+        temporary.write_text("<p>")
+        flush(temporary)
+        temporary.replace(tmp_path / "report-2.html")
+    with temporary_beside(tmp_path / "report.html") as temporary:
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["report-2.html"]
