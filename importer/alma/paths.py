@@ -6,7 +6,7 @@ import unicodedata
 from urllib.parse import quote
 
 from importer.errors import RefusedError
-from importer.model.address import steering
+from importer.model.text import steering
 
 LONGEST = 255
 

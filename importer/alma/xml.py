@@ -16,8 +16,7 @@ from lxml import etree
 from pydantic import ValidationError
 
 from importer.errors import UsageError
-from importer.model.fields import FIELDS, LISTS
-from importer.model.texts import text
+from importer.model.fields import FIELDS, LISTS, text
 from importer.model.user import Amount, Coded, Part, User
 
 ATTRIBUTES = frozenset({"preferred", "preferred_sms", "segment_type", "link"})

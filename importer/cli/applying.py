@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from importer.alma.client import Alma
     from importer.cli.progress import Advance
     from importer.ledger.ledger import Ledger
-    from importer.model.brake import Brake
+    from importer.model.plan import Brake
     from importer.model.run import RunFacts
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from importer.cli.output import Json, ShowValues, conclude, now, operator, program, say
-from importer.model.brake import Brake
+from importer.model.plan import Brake
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from importer.directory.found import Marks
 from importer.directory.mirror import Known
 from importer.errors import UsageError
-from importer.model.names import folded, name_key
+from importer.model.text import folded, name_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

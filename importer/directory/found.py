@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.model.names import folded, name_key
+from importer.model.text import folded, name_key
 
 if TYPE_CHECKING:
     from importer.model.user import User

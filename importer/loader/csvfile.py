@@ -14,9 +14,9 @@ from importer.loader.numbering import Numbering
 from importer.loader.saying import counted
 from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
-from importer.model.escaping import unescape
 from importer.model.problem import Problem
 from importer.model.roster import Source
+from importer.model.text import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from importer.errors import RosterError
 from importer.loader.saying import counted
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
-from importer.model.spans import spans
+from importer.model.text import spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from importer.model.rejects import read_row
+from importer.model.roster import read_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,7 @@ from importer.loader.saying import counted
 from importer.loader.table import Rows, Spot
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
-from importer.model.roster import Layout, Roster, Source, letter
-from importer.model.sheets import REJECTS, TEMPLATE
+from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +143,7 @@ def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:
 
 def _strange(others: Sequence[str], shape: Shape) -> list[str]:
     """The sheets beside the roster, without those that we put there."""
-    own = TEMPLATE if shape.row_column is None else REJECTS
+    own = TEMPLATE_SHEETS if shape.row_column is None else REJECTS_SHEETS
     return [name for name in others if name.removesuffix(" (2)") not in own]
 
 

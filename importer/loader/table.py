@@ -12,10 +12,18 @@ import pandas as pd
 from importer.loader import leftout
 from importer.loader.cells import JOIN, clean_column, whole
 from importer.model.catalogue import Code, Severity
-from importer.model.escaping import unescape
 from importer.model.problem import Place, Problem
-from importer.model.rejects import ADDED, ROW, UNEVEN, UNEVEN_ADVICE, read_row
-from importer.model.roster import Roster, Source, letter
+from importer.model.roster import (
+    ADDED,
+    ROW,
+    UNEVEN,
+    UNEVEN_ADVICE,
+    Roster,
+    Source,
+    letter,
+    read_row,
+)
+from importer.model.text import unescape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

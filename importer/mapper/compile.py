@@ -21,7 +21,7 @@ from importer.model.catalogue import Code
 from importer.model.fields import ALWAYS_REQUIRED, Shape
 from importer.model.policy import IdRule
 from importer.model.problem import Origin, Place, Problem
-from importer.model.rejects import ADDED
+from importer.model.roster import ADDED
 
 if TYPE_CHECKING:
     from importer.mapper.document import Mapping as MappingDocument

@@ -14,7 +14,7 @@ from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
 from importer.model.catalogue import Code, Mends
 from importer.model.problem import KNOWN, VALUE
-from importer.model.slips import means_one_of
+from importer.model.text import means_one_of
 
 if TYPE_CHECKING:
     from pathlib import Path

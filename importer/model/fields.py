@@ -113,3 +113,49 @@ TYPE_FIELD: dict[str, str] = {
     "library_notice": "code",
 }
 """By what an entry is told from its neighbours of the same list."""
+
+
+def text(value: object) -> str:
+    """Return a value of the record as candidates write it: ISO dates, `true` or `false`, codes.
+
+    Several codes are joined by `+`; "" is blank, in whatever way the record has it blank.
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case date():
+            return value.isoformat()
+        case Coded():
+            return value.value or ""
+        case tuple():
+            return "+".join(text(part) for part in value)
+        case _:
+            return str(value)
+
+
+def fields_of(user: User) -> Iterator[tuple[str, str]]:
+    """Yield path and text of every field of a record that is not blank and no unset flag.
+
+    The path of an entry's field names its type: `contact_info.email[work].email_address`.
+    """
+    yield from _texts_of(user, "")
+    for parent in LISTS:
+        holder, _, name = parent.rpartition(".")
+        owner = getattr(user, holder) if holder else user
+        for part in (getattr(owner, name) if owner is not None else None) or ():
+            kind = text(getattr(part, TYPE_FIELD[parent]))
+            fields = tuple(_texts_of(part, f"{parent}[{kind}].", TYPE_FIELD[parent]))
+            yield from fields or ((parent, kind),)
+
+
+def _texts_of(part: Part, prefix: str, but: str = "") -> Iterator[tuple[str, str]]:
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        parts = value if isinstance(value, tuple) else (value,)
+        deeper = any(isinstance(one, Part) and not isinstance(one, Coded) for one in parts)
+        if name == but or deeper or isinstance(value, ContactInfo) or value is False:
+            continue
+        if shown := text(value):
+            yield prefix + name, shown

@@ -57,6 +57,15 @@ class ChangeKind(StrEnum):
     ADD = "add"
 
 
+class Brake(StrEnum):
+    """What stops an `apply` that does more than usual, until a person allows it."""
+
+    MANY_CHANGES = "many-changes"
+    REMOVALS = "removals"
+    RENAMES = "renames"
+    FOREIGN_GROUP = "foreign-group"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One difference between Alma's record and ours: the field's path, old and new as text.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from importer.model.catalogue import Code
 from importer.model.problem import Origin, Place, Problem
 
 if TYPE_CHECKING:
@@ -74,3 +77,45 @@ class Roster:
     left_out: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
     notices: tuple[Problem, ...] = ()
+
+
+ROW, RESULT, WHY, WHAT_TO_DO = "Row", "Result", "Why", "What to do"
+
+ADDED = (ROW, RESULT, WHY, WHAT_TO_DO)
+"""The last headings of a rejects file, in order. `Row` is the row number in the first roster."""
+
+UNEVEN: dict[Code, str] = {Code.ROW_TOO_LONG: "too long", Code.ROW_TOO_SHORT: "too short"}
+"""Words after the number of a row whose cells may be under the wrong headings.
+
+A rejects file gives each row one cell per heading, which hides that something was wrong. A person
+deletes these words when the cells are where they belong.
+"""
+
+UNEVEN_ADVICE = "Put each value under its heading, then delete the words behind the row's number."
+
+NOT_KEPT = "(not kept)"
+"""The cell of a password, which no file of a run contains; type it again or clear it."""
+
+_ROW = re.compile(rf"([0-9]{{1,9}})\s*({'|'.join(UNEVEN.values())})?", re.IGNORECASE)
+
+
+def row_text(row: int, codes: Collection[Code]) -> str:
+    """Return the `Row` cell of a row with these problems."""
+    words = next((words for code, words in UNEVEN.items() if code in codes), "")
+    return f"{row} {words}".rstrip()
+
+
+def read_row(text: str) -> tuple[int, Code | None]:
+    """Return the number in a `Row` cell (0 if none) and the problem that it still names."""
+    found = _ROW.fullmatch(text.strip())
+    if found is None:
+        return 0, None
+    words = (found[2] or "").lower()
+    return int(found[1]), next((code for code, said in UNEVEN.items() if said == words), None)
+
+
+REJECTS_SHEETS = ("Problems", "How to send it back")
+"""Sheets behind the rows of a rejects workbook; the loader leaves them out."""
+
+TEMPLATE_SHEETS = ("How to fill it in",)
+"""Sheets behind a blank roster's; the loader leaves them out."""

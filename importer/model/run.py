@@ -8,8 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from importer.model.brake import Brake
-from importer.model.plan import Act, Change, Fate, Result
+from importer.model.plan import Act, Brake, Change, Fate, Result
 from importer.model.policy import AccountType, Brakes
 
 

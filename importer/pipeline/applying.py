@@ -22,7 +22,7 @@ from importer.errors import (
 )
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, history
 from importer.ledger.states import State
-from importer.model.brake import Brake
+from importer.model.plan import Brake
 from importer.model.problem import Origin
 from importer.planner.compare import same_as_sent
 from importer.planner.threeway import Conflict, three_way

@@ -12,8 +12,8 @@ from importer.ledger.writing import add_cells, add_columns, add_problems, excuse
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Fate
 from importer.model.problem import Problem
-from importer.model.rejects import NOT_KEPT
-from importer.model.spans import spans
+from importer.model.roster import NOT_KEPT
+from importer.model.text import spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

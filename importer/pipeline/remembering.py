@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from importer.ledger.decisions import Decision, How, recall
 from importer.ledger.writing import add_problems, ease
 from importer.model.catalogue import Code, Severity
-from importer.model.names import folded, name_key
 from importer.model.plan import Fate, Held, Planned
 from importer.model.problem import Problem
+from importer.model.text import folded, name_key
 from importer.pipeline.folders import DECISIONS
 from importer.planner.decide import create, taken, update
 from importer.planner.drafts import drafts

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.model.brake import Brake
-from importer.model.plan import ChangeKind, Unchanged, Update
+from importer.model.plan import Brake, ChangeKind, Unchanged, Update
 from importer.model.run import BrakeFinding
 from importer.planner.values import current
 

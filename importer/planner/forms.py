@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from importer.model.fields import LISTS
-from importer.model.texts import text
+from importer.model.fields import LISTS, text
 from importer.model.user import Coded, Facts, Part, Reach, User
 
 if TYPE_CHECKING:

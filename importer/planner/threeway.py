@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.model.fields import LISTS
-from importer.model.texts import text
+from importer.model.fields import LISTS, text
 from importer.model.user import User
 from importer.planner.entries import entries, with_entries
 from importer.planner.forms import compared

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.model.fields import FIELDS, LISTS
+from importer.model.fields import FIELDS, LISTS, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update
 from importer.model.policy import AccountType
-from importer.model.texts import text
 from importer.model.user import User
 from importer.planner.entries import entries, main_value, path, with_entries
 from importer.planner.forms import compared, form

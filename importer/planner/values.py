@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
-from importer.model.fields import Field, Shape
+from importer.model.fields import Field, Shape, text
 from importer.model.policy import OnUpdate
-from importer.model.texts import text
 from importer.model.user import Coded, Part
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from importer.ledger.journal import history
 from importer.ledger.records import to_create
 from importer.ledger.states import State
-from importer.model.texts import fields_of
+from importer.model.fields import fields_of
 from importer.report.masking import shown
 from importer.report.sentences import what
 

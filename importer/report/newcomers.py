@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.model.texts import fields_of
+from importer.model.fields import fields_of
 from importer.report.masking import shown
 from importer.report.sentences import field_name, part_name
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from importer.model.problem import Problem
-from importer.model.rejects import UNEVEN, UNEVEN_ADVICE, row_text
+from importer.model.roster import UNEVEN, UNEVEN_ADVICE, row_text
 from importer.report.sentences import sentence
 from importer.report.visible import visible
 from importer.report.wording import result_of
@@ -28,7 +28,7 @@ class Returned:
 
     @property
     def added(self) -> tuple[str, str, str, str]:
-        """The texts under `model.rejects.ADDED`: row, result, why, what to do."""
+        """The texts under `model.roster.ADDED`: row, result, why, what to do."""
         holding = [problem for problem in self.problems if problem.severity.holds]
         why = dict.fromkeys(sentence(problem, show_values=True) for problem in holding)
         to_do = dict.fromkeys(problem.advice for problem in holding)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from importer.model.escaping import escape
-from importer.model.rejects import ADDED
+from importer.model.roster import ADDED
+from importer.model.text import escape
 from importer.report.returned import returned
 from importer.report.sentences import what
 from importer.report.visible import visible

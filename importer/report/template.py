@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
-from importer.model.roster import letter
-from importer.model.sheets import TEMPLATE
+from importer.model.roster import TEMPLATE_SHEETS, letter
 from importer.report.sheets import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
 from importer.report.visible import visible
 
@@ -68,7 +67,7 @@ EXAMPLE = "Example: "
 """With this the example row begins; the loader passes such a row over."""
 VERSION = "Template version"
 """The property of the document that holds the version."""
-(NOTES,), LISTS = TEMPLATE, "Lists"
+(NOTES,), LISTS = TEMPLATE_SHEETS, "Lists"
 
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version tells more
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)

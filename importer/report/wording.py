@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importer.model.catalogue import Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.run import Calls, RowLife, RunFacts
-from importer.model.spans import spans
+from importer.model.text import spans
 
 FATES: dict[Fate, str] = {
     Fate.READY: "ready",

@@ -9,8 +9,7 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.model.catalogue import Severity
-from importer.model.rejects import ADDED
-from importer.model.sheets import REJECTS
+from importer.model.roster import ADDED, REJECTS_SHEETS
 from importer.report.causes import causes
 from importer.report.returned import Returned, returned
 from importer.report.sentences import places, what
@@ -42,7 +41,7 @@ MOST_COMMENTS = 10_000
 LONGEST_COMMENT = 1_000
 
 
-PROBLEMS, HOW_TO = REJECTS
+PROBLEMS, HOW_TO = REJECTS_SHEETS
 
 
 def _steps(facts: RunFacts) -> list[str]:

@@ -9,7 +9,7 @@ from importer.model.catalogue import Code, Mends
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import Field, Shape
 from importer.model.problem import KNOWN, VALUE, Origin, Problem
-from importer.model.slips import means_one_of
+from importer.model.text import means_one_of
 from importer.validator.columns import Finding, Table
 from importer.validator.countries import COUNTRIES, country_of
 

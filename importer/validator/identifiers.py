@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import partial
 
-from importer.model.address import steering
 from importer.model.catalogue import Code, Severity
 from importer.model.policy import AccountType, IdRule
 from importer.model.problem import Problem
+from importer.model.text import steering
 from importer.validator.characters import TYPOGRAPHIC
 from importer.validator.columns import Column, Finding, Judge, Table
 from importer.validator.idrules import ahead, asks_more, misfit

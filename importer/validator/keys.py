@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from importer.model.names import folded
+from importer.model.text import folded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from importer.model.catalogue import Code
-from importer.model.names import folded
 from importer.model.policy import AccountType
 from importer.model.problem import Problem
-from importer.model.rejects import NOT_KEPT
+from importer.model.roster import NOT_KEPT
+from importer.model.text import folded
 from importer.validator.columns import Finding, Table
 
 _PIN = re.compile(r"[0-9]{4}")

@@ -13,8 +13,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from importer.model.rejects import ROW, read_row
-from importer.model.roster import letter
+from importer.model.roster import ROW, letter, read_row
 from tests.cli.conftest import Type
 from tests.cli.test_rejects import CORRECTIONS
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from importer.model.rejects import NOT_KEPT
+from importer.model.roster import NOT_KEPT
 from tests.cli.conftest import Sandbox, Type
 
 MAPPING = """\

@@ -13,8 +13,7 @@ from importer.loader import csvfile
 from importer.loader.numbering import Numbering
 from importer.loader.read import read
 from importer.model.catalogue import Code
-from importer.model.rejects import ADDED
-from importer.model.roster import Layout
+from importer.model.roster import ADDED, Layout
 
 if TYPE_CHECKING:
     from pathlib import Path

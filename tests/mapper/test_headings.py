@@ -11,7 +11,7 @@ from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
 from importer.mapper.headings import EXACT, SPELLING
 from importer.model.problem import Place
-from importer.model.rejects import ADDED
+from importer.model.roster import ADDED
 from tests.mapper.bench import RUN, loaded, mapping_text, places, told, without_headings
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.escaping import TRIGGERS, escape, unescape
+from importer.model.text import TRIGGERS, escape, unescape
 
 AWKWARD = st.text(alphabet=st.sampled_from("'=+-@\t\r\0aZ 0é"), max_size=8)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from importer.model.slips import means_one_of
+from importer.model.text import means_one_of
 
 
 @pytest.mark.parametrize("text", ["staff", " Sta ff", "STAFFS", "Sttaff", "Satff", "Stiff", "grad"])

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from importer.model.brake import Brake
-from importer.model.plan import Change, ChangeKind, Create, LeftAlone, Step, Unchanged, Update
+from importer.model.plan import (
+    Brake,
+    Change,
+    ChangeKind,
+    Create,
+    LeftAlone,
+    Step,
+    Unchanged,
+    Update,
+)
 from importer.model.policy import BrakeLimit, Brakes
 from importer.planner.brakes import brakes
 from tests.planner.people import user

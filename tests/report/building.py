@@ -16,9 +16,9 @@ from importer.ledger.writing import (
     add_steps,
     finish,
 )
-from importer.model.brake import Brake
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
+    Brake,
     Change,
     ChangeKind,
     Create,

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from importer.ledger.summary import summarise
 from importer.model.catalogue import Code
-from importer.model.escaping import unescape
 from importer.model.plan import Fate
 from importer.model.problem import Place, Problem
-from importer.model.rejects import ADDED
+from importer.model.roster import ADDED
 from importer.model.run import ColumnUse
+from importer.model.text import unescape
 from importer.report import workbook as workbook_room
 from importer.report.files import write_all
 from importer.report.sheets import LONGEST_CELL, sheet_name

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.names import folded, name_key
+from importer.model.text import folded, name_key
 from importer.validator.keys import Packed, day_numbers, folded_column, phone_keys
 
 

@@ -1,0 +1,138 @@
+"""Small helpers for text: known words, names, row numbers, CSV cells and paths."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from rapidfuzz.distance import OSA
+
+# --- CSV cells ---
+
+TRIGGERS = frozenset("=+-@\t\r\0")
+"""First characters that make some spreadsheet programs run a cell as a formula."""
+
+MARK = "'"
+_AFTER_MARK = TRIGGERS | {MARK}
+
+
+def escape(text: str) -> str:
+    """Return the text as our CSV files write it: marked if a spreadsheet program would run it.
+
+    Text that looks marked already gets a mark as well, so that `unescape` is exact:
+    `'Akamu` and `'t Hooft` stay as they are, and `'=x` becomes `''=x`.
+    """
+    if text[:1] in TRIGGERS or _marked(text):
+        return MARK + text
+    return text
+
+
+def unescape(text: str) -> str:
+    """Return the text that was passed to `escape`."""
+    return text[1:] if _marked(text) else text
+
+
+def _marked(text: str) -> bool:
+    return text[:1] == MARK and text[1:2] in _AFTER_MARK
+
+
+# --- paths of Alma's API ---
+
+_STEERING = frozenset("/\\%?#;")
+_DOTS = frozenset({".", ".."})
+
+
+def steering(text: str) -> str:
+    """Return the part of an ID that a URL path would read as syntax; "" if there is none.
+
+    This is a separator, or the whole text if it is one or two dots. Full-width and other
+    compatibility forms count as the character itself, because a gateway may fold them.
+    """
+    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if folded in _DOTS:
+        return folded
+    return next(filter(_STEERING.__contains__, folded), "")
+
+
+# --- known words ---
+
+_SHORTEST = 5
+"""In shorter words one other letter makes another word: `Grad` and `Brad`."""
+
+
+def means_one_of(text: str, words: Iterable[str]) -> bool:
+    """Return whether the text is one of the words, ignoring case, blanks and one typing error.
+
+    A typing error is one letter missing, added or replaced, or two letters swapped. A text that
+    is only similar may be somebody's name: `Stafford` is not `Staff`.
+    """
+    typed = _plain(text)
+    for word in map(_plain, words):
+        most = 1 if min(len(typed), len(word)) >= _SHORTEST else 0
+        if OSA.distance(typed, word, score_cutoff=most) <= most:
+            return True
+    return False
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+# --- names of people ---
+
+_PLAIN = str.maketrans(
+    {
+        "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h",
+        "ı": "i", "ŋ": "n", "ŧ": "t", "ƒ": "f",
+    }
+)  # fmt: skip
+"""Latin letters that Unicode does not decompose and that people type without their stroke."""
+
+
+def _is_accent(mark: str) -> bool:
+    """Return whether people leave the combining mark out when they type.
+
+    Accents and pointing are left out; vowel signs and voicing marks are letters. The canonical
+    combining class tells them apart: 1 overlays, 10 to 36 Hebrew and Arabic pointing, 200 and
+    more marks above and below. Nukta, kana voicing, virama and the vowel signs of Indic and Thai
+    script have other classes.
+    """
+    place = unicodedata.combining(mark)
+    return place == 1 or 10 <= place <= 36 or place >= 200
+
+
+def folded(name: str) -> str:
+    """Return the name without case, accents, punctuation and blanks, in any script."""
+    if name.isascii():
+        return name.lower() if name.isalpha() else "".join(filter(str.isalnum, name.lower()))
+    apart = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN)).casefold()
+    kept = (
+        letter
+        for letter in apart
+        if (letter.isalnum() or unicodedata.category(letter)[0] == "M") and not _is_accent(letter)
+    )
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def name_key(first: str, last: str) -> tuple[str, str]:
+    """Return the key of a whole name from its folded parts, the same for both orders."""
+    return (first, last) if first <= last else (last, first)
+
+
+# --- row numbers ---
+
+
+def spans(rows: Sequence[int], most: int) -> str:
+    """Return row numbers as people write them: `22, 31–35 and 7 more`.
+
+    `rows` are in order, without repeats, at least one. At most `most` stretches are spelled out.
+    """
+    ends = [at for at, (one, other) in enumerate(pairwise(rows)) if other != one + 1]
+    shown = []
+    for before, end in pairwise((-1, *ends[:most], len(rows) - 1)):
+        first, last = rows[before + 1], rows[end]
+        shown.append(str(first) if first == last else f"{first}–{last}")
+    if len(ends) < most:
+        return ", ".join(shown)
+    return f"{', '.join(shown[:most])} and {len(rows) - 1 - ends[most - 1]:,} more"
