@@ -122,7 +122,14 @@ def apply(
         stop = apply_run(ledger, limit, frozenset(allow), yes=yes)
         summary = summarise(ledger, frozenset({stop.exit} if stop else ()))
         stopped = told(ledger, stop, run) if stop else ""
-        return conclude(ledger, summary, as_json=as_json, show_values=show_values, stopped=stopped)
+        return conclude(
+            ledger,
+            summary,
+            as_json=as_json,
+            show_values=show_values,
+            reports="wanted",
+            stopped=stopped,
+        )
 
 
 def convert(
@@ -153,7 +160,9 @@ def convert(
         with ledger:
             files = converting.convert(material, fates, to, output)
             summary = summarise(ledger).model_copy(update={"run": ""})
-            code = conclude(ledger, summary, as_json=as_json, show_values=show_values, files=False)
+            code = conclude(
+                ledger, summary, as_json=as_json, show_values=show_values, reports="none"
+            )
     say(f"{summary.ready:,} records in {', '.join(map(str, files))}")
     if clears:
         say("A load of this file clears, in Alma, what the mapping does not speak of:")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from importer.cli import directory, load, look, mappings, places, practice, purging, settling
-from importer.cli.output import printable, program
+from importer.cli.output import defect, printable, program
 from importer.errors import Exit, ImporterError, StoppedError
 
 
@@ -85,7 +83,7 @@ def _understood(error: Exception) -> tuple[str, int]:
             return "", error.exit_code
         case _:
             usage = _usage(error)
-            return (_defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
+            return (defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
 
 
 def _usage(error: Exception) -> str | None:
@@ -108,16 +106,3 @@ _OURS = {
     "Input should be ": "it must be ",
 }
 """What the command-line library says for programmers, in words for people."""
-
-
-def _defect(error: Exception) -> str:
-    """Where it happened, without any text of an exception: that may hold a patron's data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]
-    place = "an unknown place"
-    if ours:
-        place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
-    return (
-        f"This is a defect of the importer ({type(error).__name__} in {place}); nothing is wrong "
-        "with what you did. Please report this line; it holds no patron's data."
-    )

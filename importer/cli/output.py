@@ -7,10 +7,16 @@ import json
 import re
 import socket
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from importer.errors import LedgerError
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
@@ -20,6 +26,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary on stdout,
 ShowValues = Annotated[
     bool, typer.Option("--show-values", help="Do not mask patrons' data in the page and here.")
 ]
+
+Reports = Literal["required", "wanted", "none"]
+"""What a run's reports are to a command: its purpose, something beside it, or not written."""
 
 
 def printable(text: str) -> str:
@@ -71,29 +80,92 @@ def conclude(
     *,
     as_json: bool,
     show_values: bool,
-    files: bool = True,
+    reports: Reports = "required",
     stopped: str = "",
 ) -> int:
-    """Write the reports, show the result, and give the exit code.
+    """Show the result, write the reports, and return the exit code.
 
+    The counts come first, so that no fault of a report hides what was done in Alma. A report that
+    cannot be written raises LedgerError where reports are "required"; where they are "wanted" it
+    is one sentence, and the exit code stays what the run earned.
     `stopped`: why an apply ended early, and how to go on.
-    Raises an AssertionError, which is a defect, where the rows do not add up.
+    Raises AssertionError, which is a defect, where the rows do not add up.
     """
-    from importer.report.files import write_all
-
     if not summary.adds_up():
         msg = "the rows of this run do not add up"
         raise AssertionError(msg)
-    if files:
-        write_all(ledger, summary, show_values=show_values)
-    if as_json:
-        if stopped:
-            say(stopped)
-        sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
-    else:
-        from rich.console import Console
-
-        from importer.report.terminal import show
-
-        show(ledger, summary, Console(stderr=True), show_values=show_values, stopped=stopped)
+    if not as_json:
+        _conclude_for_people(ledger, summary, reports, show_values=show_values, stopped=stopped)
+        return summary.exit
+    if reports == "required":
+        _write_reports(ledger, summary, reports, show_values=show_values)
+    if stopped:
+        say(stopped)
+    sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
+    sys.stdout.flush()
+    if reports == "wanted":
+        _write_reports(ledger, summary, reports, show_values=show_values)
     return summary.exit
+
+
+def _conclude_for_people(
+    ledger: Ledger, summary: Summary, reports: Reports, *, show_values: bool, stopped: str
+) -> None:
+    from rich.console import Console
+
+    from importer.report import terminal
+
+    console = Console(stderr=True)
+    if stopped and summary.created is None:
+        _write_reports(ledger, summary, reports, show_values=show_values)
+        terminal.show_stop(stopped, console)
+        return
+    terminal.show_counts(summary, console)
+    with _reporting(ledger, reports):
+        terminal.show_problems(
+            ledger, summary, console, show_values=show_values, reported=reports != "none"
+        )
+    _write_reports(ledger, summary, reports, show_values=show_values)
+    with _reporting(ledger, reports):
+        terminal.show_files(ledger, summary, console, show_values=show_values, stopped=stopped)
+
+
+def _write_reports(
+    ledger: Ledger, summary: Summary, reports: Reports, *, show_values: bool
+) -> None:
+    from importer.report.files import write_all
+
+    if reports != "none":
+        with _reporting(ledger, reports):
+            write_all(ledger, summary, show_values=show_values)
+
+
+@contextmanager
+def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
+    """Turn a fault of a report that is only wanted into one sentence."""
+    try:
+        yield
+    except LedgerError as error:
+        if reports != "wanted":
+            raise
+        say(str(error))
+    except Exception as error:
+        if reports != "wanted":
+            raise
+        say(
+            f"Not all reports could be made. {defect(error)} What was done is saved; to make the "
+            f"reports again, type: importer report {ledger.folder}"
+        )
+
+
+def defect(error: Exception) -> str:
+    """Where a defect is, without any text of an exception: that may hold a patron's data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]
+    place = "an unknown place"
+    if ours:
+        place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    return (
+        f"This is a defect of the importer ({type(error).__name__} in {place}); nothing is wrong "
+        "with what you did. Please report this line; it holds no patron's data."
+    )

@@ -104,7 +104,9 @@ def decide(
                 await deciding.settle(question, chosen, user, alma, saved_codes(codes))
 
             with_alma(Settings.read(), use)
-        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+        return conclude(
+            ledger, summarise(ledger), as_json=as_json, show_values=show_values, reports="wanted"
+        )
 
 
 def _check_user(user: str, how: str, *, needed: bool) -> None:

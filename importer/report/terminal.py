@@ -42,7 +42,41 @@ _SEVERITIES: dict[Severity, str] = {
 }
 
 
-def show(
+def show_counts(summary: Summary, console: Console) -> None:
+    """Print the headline and the counts of a run, at most as wide as the console."""
+    console.print(_text(headline(summary), "bold"))
+    console.print(_counts(summary))
+    console.print()
+
+
+def show_problems(
+    ledger: Ledger,
+    summary: Summary,
+    console: Console,
+    *,
+    show_values: bool = False,
+    reported: bool = True,
+) -> None:
+    """Print what the plan is for and the worst problems, masked unless `show_values`.
+
+    Of an applied run only the problems that came up after the plan are shown. `reported`: the
+    run gets report files, which list all problems.
+    """
+    for part in _plan(summary, ledger.facts):
+        console.print(part)
+    applied = summary.created is not None
+    found = causes(ledger.later_problems() if applied else ledger.problems())
+    for cause in found[:MOST_CAUSES]:
+        console.print(_cause(cause, show_values=show_values))
+    if len(found) > MOST_CAUSES:
+        where = "see the report" if reported else "`importer check` makes a report of them all"
+        more = f"… and {number(len(found) - MOST_CAUSES)} more; {where}."
+        console.print(_text(more, "dim"))
+    if found and not (applied and _kept_back(summary)):
+        console.print()
+
+
+def show_files(
     ledger: Ledger,
     summary: Summary,
     console: Console,
@@ -50,38 +84,17 @@ def show(
     show_values: bool = False,
     stopped: str = "",
 ) -> None:
-    """Print a run's result, masked unless values are asked for; fits the console's width.
+    """Print the report files of a run and the next command.
 
-    Of an applied run only those problems are told that the plan did not know of. `stopped` says
-    why an apply ended early and how to go on: that comes last, in place of the next step, and
-    stands alone where nothing was begun, since the plan is still as it was shown.
+    `stopped`: why an apply ended early and how to go on; printed in place of the next step.
     """
-    if stopped and summary.created is None:
-        console.print(_lines(stopped), soft_wrap=True)
-        return
-    facts = ledger.facts
     files = present(ledger.folder)
-    console.print(_text(headline(summary), "bold"))
-    console.print(_counts(summary))
-    console.print()
-    for part in _plan(summary, facts):
-        console.print(part)
-    applied = summary.created is not None
-    found = causes(ledger.later_problems() if applied else ledger.problems())
-    for cause in found[:MOST_CAUSES]:
-        console.print(_cause(cause, show_values=show_values))
-    if len(found) > MOST_CAUSES:
-        where = "see the report" if files else "`importer check` makes a report of them all"
-        more = f"… and {number(len(found) - MOST_CAUSES)} more; {where}."
-        console.print(_text(more, "dim"))
     workbooks = [path.name for path in files if path.name.endswith(".xlsx")]
     workbook = workbooks[-1] if workbooks else WORKBOOK
-    kept_back = summary.to_correct + summary.review if applied else 0
-    if kept_back:
-        verb = "was" if kept_back == 1 else "were"
-        rest = f"{rows(kept_back)} {verb} not sent because of what the plan found; see {workbook}."
+    if summary.created is not None and (count := _kept_back(summary)):
+        verb = "was" if count == 1 else "were"
+        rest = f"{rows(count)} {verb} not sent because of what the plan found; see {workbook}."
         console.print(_text(rest))
-    if found or kept_back:
         console.print()
     for path in files:
         line = _text(str(path))
@@ -92,11 +105,21 @@ def show(
     if stopped:
         console.print(_lines(stopped), soft_wrap=True)
         return
-    step = next_step(summary, facts, workbook)
+    step = next_step(summary, ledger.facts, workbook)
     console.print(_text(step.why, "bold"))
     if step.command:
         # not wrapped, so that it can be copied whole
         console.print(_text(f"  {step.command}", "bold green"), soft_wrap=True)
+
+
+def show_stop(stopped: str, console: Console) -> None:
+    """Print why an apply sent nothing: the plan is still as it was shown."""
+    console.print(_lines(stopped), soft_wrap=True)
+
+
+def _kept_back(summary: Summary) -> int:
+    """The number of rows that the plan kept from being sent."""
+    return summary.to_correct + summary.review
 
 
 def _text(text: str, style: str = "") -> Text:
