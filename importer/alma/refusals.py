@@ -82,13 +82,13 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "401853": _refusal(
         "An Internal patron has no owning system, but the record names one.",
-        "Remove `external_id` from the mapping, or load the patron as External.",
+        "Remove `owning_system` from the mapping, or load the patron as External.",
         "external_id",
         mends=Mends.COLUMN,
     ),
     "401854": _refusal(
         "An External patron needs an owning system, and the record names none.",
-        "Set `external_id` in the mapping to the code of the student system's profile.",
+        "Set `owning_system` in the mapping to the code of the student system's profile in Alma.",
         "external_id",
         Code.MISSING_VALUE,
         Mends.COLUMN,

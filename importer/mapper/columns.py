@@ -99,7 +99,8 @@ def _selects(mapping: Mapping, heading: str) -> bool:
 
 def _required(rule: FieldRule) -> bool:
     """Would a blank in this one column reject the row?"""
-    asked = rule.field.path in ALWAYS_REQUIRED or rule.rule.required == "true"
+    always = rule.field.path in (*ALWAYS_REQUIRED, record.OWNING_SYSTEM)
+    asked = always or rule.rule.required == "true"
     alone = len(rule.cells) == 1 and rule.rule.default is None
     return asked and alone and not rule.rule.when
 

@@ -152,7 +152,8 @@ class _Compiler:
             },
             free=takes_cells(rule),
         )
-        required = "true" if rule.field.path in ALWAYS_REQUIRED else rule.rule.required
+        always = rule.field.path in (*ALWAYS_REQUIRED, record.OWNING_SYSTEM)
+        required = "true" if always else rule.rule.required
         return Line(
             target,
             self._chain(rule, rule.rule, label, bound),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.mapper.dates import ORDER_WORDS
-from importer.mapper.record import FieldRule
+from importer.mapper.record import OWNING_SYSTEM, FieldRule
 from importer.model.fields import ALWAYS_REQUIRED, Shape
 from importer.model.policy import OnUpdate
 
@@ -69,7 +69,7 @@ def _explanations(mapping: Mapping) -> Iterator[Explanation]:
 
 def _sentence(mapping: Mapping, rule: FieldRule) -> str:
     parts = [_rule(mapping, rule.rule, rule.field.shape)]
-    if rule.field.path in ALWAYS_REQUIRED or rule.rule.required == "true":
+    if rule.field.path in (*ALWAYS_REQUIRED, OWNING_SYSTEM) or rule.rule.required == "true":
         parts.append("a blank rejects the row")
     elif rule.rule.required == "warn":
         parts.append("a blank is a warning")

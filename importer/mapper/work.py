@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.mapper.reading import Finding, convert_all
+from importer.mapper.record import OWNING_SYSTEM
 from importer.model.catalogue import Code, Severity
 from importer.model.policy import AccountType
 from importer.model.problem import Place, Problem
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from importer.mapper.lines import Group, IdColumn, Line
     from importer.model.candidates import Target
     from importer.model.roster import Source
+
+_NO_OWNER = (
+    "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "
+    "External patron without one."
+)
+"""The advice where the cell that `owning_system` comes from is blank."""
 
 
 class Work:
@@ -80,6 +87,7 @@ class Work:
     def _missing(self, at: int, target: Target, severity: Severity | None) -> None:
         external = self.account_type is AccountType.EXTERNAL
         no_empl_id = external and target.label == "primary_id"
+        no_owner = target.field.path == OWNING_SYSTEM
         self.problems.append(
             Problem.of(
                 Code.MISSING_EMPL_ID if no_empl_id else Code.MISSING_VALUE,
@@ -88,6 +96,7 @@ class Work:
                 *target.places,
                 field=target.label,
                 severity=severity,
+                advice=_NO_OWNER if no_owner else "",
             )
         )
 

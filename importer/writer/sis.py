@@ -7,13 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS
+from importer.model.policy import AccountType
 from importer.writer.output import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from importer.model.user import User
+    from importer.model.user import ContactInfo, User
 
 USERS_PER_FILE = 10_000
 FILES_PER_ZIP = 50
@@ -24,8 +25,10 @@ STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def write_sis(users: Iterable[User], out: Path) -> tuple[int, tuple[Path, ...]]:
-    """Write the load: how many users, and the zips, one for every half million.
+    """Write the load, without Internal entries; return the number of users and the zips.
 
+    A load makes every entry that it holds External, and leaves a user's Internal entries as they
+    are (contract section 5), so Internal ones stay out. One zip takes half a million users.
     Raises UsageError where a zip cannot be written or is there already.
     """
     from lxml import etree
@@ -46,13 +49,29 @@ def write_sis(users: Iterable[User], out: Path) -> tuple[int, tuple[Path, ...]]:
                     xml.write_declaration()
                     with xml.element("users"):
                         for user in _file_of(upcoming, rest):
-                            xml.write(sis_element(user))
+                            xml.write(sis_element(without_internal_entries(user)))
                             count += 1
                 upcoming = next(rest, None)
                 if upcoming is None:
                     break
         zips.append(path)
     return count, tuple(zips)
+
+
+def without_internal_entries(user: User) -> User:
+    """Return the user without the entries of lists that are Internal."""
+    update: dict[str, object] = dict(_external_lists(user))
+    if user.contact_info is not None:
+        contacts = dict(_external_lists(user.contact_info))
+        update["contact_info"] = user.contact_info.model_copy(update=contacts)
+    return user.model_copy(update=update)
+
+
+def _external_lists(part: User | ContactInfo) -> Iterator[tuple[str, object]]:
+    internal = AccountType.INTERNAL.segment
+    for name, value in part:
+        if isinstance(value, tuple):
+            yield name, tuple(e for e in value if getattr(e, "segment_type", None) != internal)
 
 
 def _file_of(first: User | None, rest: Iterator[User]) -> Iterator[User]:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from subprocess import run as run_process
 from sys import executable
+from urllib.request import Request, urlopen
 from zipfile import ZipFile
 
 import pytest
@@ -134,6 +135,25 @@ def test_a_load_for_the_student_system(folder: Path, typed: Type) -> None:
             users += len(document)
     ready = typed("check", roster, "-m", mapping, "--json").summary["ready"]
     assert users == ready
+
+
+def test_a_load_after_an_apply_updates_everybody(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The ready mapping's Internal entries stay out of the zip; External copies would be refused.
+
+    Alma takes each identifier once, and the load leaves Internal entries as they are.
+    """
+    name = "students-and-staff.xlsx"
+    roster, mapping = SAMPLES / name, MAPPING_OF_SAMPLE[name]
+    typed("plan", roster, "-m", mapping, "-o", "run")
+    created = typed("apply", "run", "--json").summary["created"]
+    assert typed("convert", roster, "-m", mapping, "--to", "sis-xml", "-o", "load.zip").err
+    load = Request(f"{sandbox.host}/_sandbox/sis", (folder / "load.zip").read_bytes())
+    load.add_header("Authorization", "apikey sandbox")
+    with urlopen(load) as answer:
+        told = json.load(answer)
+    assert (told["updated"], told["created"], told["rejected"]) == (created, 0, [])
 
 
 def test_the_row_numbers_survive_a_slow_clock(typed: Type) -> None:

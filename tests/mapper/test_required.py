@@ -41,6 +41,28 @@ def test_an_external_user_without_an_empl_id_is_told_apart(tmp_path: Path) -> No
     assert list(candidates.frame["external_id"]) == ["SIS", "HR"]
 
 
+def test_an_external_user_needs_an_owning_system(tmp_path: Path) -> None:
+    """Alma refuses a record without one; the advice names the mapping's key."""
+    mapping = loaded(tmp_path, EXTERNAL)
+    compiled = compile_mapping(mapping, places(["System", "EMPL ID", "F", "L", "G"]), RUN)
+    candidates = compiled.map(without_headings([("", "1", "Bo", "Ray", "STAFF")]))
+    assert told(candidates.problems) == [(2, "missing-value", "external_id")]
+    assert candidates.problems[0].severity is Severity.REJECT
+    assert candidates.problems[0].places[0].heading == "System"
+    assert "`owning_system`" in candidates.problems[0].advice
+
+
+def test_a_default_gives_the_owning_system(tmp_path: Path) -> None:
+    """As the advice says."""
+    given = EXTERNAL.replace("lookup: systems}", "lookup: systems, default: SIS}")
+    compiled = compile_mapping(
+        loaded(tmp_path, given), places(["System", "EMPL ID", "F", "L", "G"]), RUN
+    )
+    candidates = compiled.map(without_headings([("", "1", "Bo", "Ray", "STAFF")]))
+    assert told(candidates.problems) == []
+    assert list(candidates.frame["external_id"]) == ["SIS"]
+
+
 def test_required_may_only_warn(tmp_path: Path) -> None:
     """`required: warn` sends the row all the same."""
     candidates = Bench(tmp_path, "job_description: {from: <J>, required: warn}", columns="J").map(
