@@ -1,42 +1,47 @@
-"""Settings, from the environment and from a `.env` file in the folder where one works."""
+"""Settings, from the environment and from a `.env` file in the current folder."""
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from importer.errors import AccessError, UsageError
+from importer.errors import AccessError, FileMissingError, UsageError
+from importer.model.files import read_text_bounded
 
 KEY = "ALMA_API_KEY"
 ENV = ".env"
 
+ENV_BYTES = 64_000
+"""The largest `.env` that is read."""
+
+DESTINATION = ("ALMA_REGION", "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE")
+"""The settings that decide where the key is sent, and which certificates are trusted there."""
+
 _MUST_BE = {
     "ALMA_RATE": "a number of calls a second, more than 0 and up to 50",
     "ALMA_RESERVE": "a whole number of calls, 0 or more",
-    "ALMA_SETTLE": "a number of seconds, from 0 to 3600",
-    "ALMA_PLAN_DAYS": "a whole number of days, 1 or more",
+    "ALMA_VERIFY_DELAY": "a number of seconds, from 0 to 3600",
+    "ALMA_PLAN_DAYS": "a whole number of days, from 1 to 365",
 }
-"""What is said of a setting that is wrong."""
+"""The rule of each setting, for the message about a wrong value."""
 
 
 class Settings(BaseSettings):
-    """What is true of the place where the importer runs, not of a roster.
+    """Settings of the place where the importer runs, not of a roster.
 
-    `alma_rate` is in calls a second, `alma_reserve` in calls of the day that are left to others,
-    `alma_settle` in seconds before an unknown outcome is looked up; `alma_plan_days` is how old a
-    plan may be when it is begun.
+    `alma_rate` is in calls a second; `alma_reserve` is the number of the institution's daily API
+    calls that are kept for others; `alma_verify_delay` is in seconds; `alma_plan_days` is in days.
     """
 
-    model_config = SettingsConfigDict(
-        env_file=ENV,
-        env_file_encoding="utf-8-sig",  # some editors put a mark before what they save as UTF-8
-        extra="ignore",
-        frozen=True,
-    )
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     alma_api_key: SecretStr | None = None
     alma_region: str = ""
@@ -44,47 +49,134 @@ class Settings(BaseSettings):
     alma_gateway: str = ""
     alma_rate: float = Field(default=8, gt=0, le=50)
     alma_reserve: int = Field(default=0, ge=0)
-    alma_settle: float = Field(default=90, ge=0, le=3600)
-    alma_plan_days: int = Field(default=7, ge=1)
+    alma_verify_delay: float = Field(default=90, ge=0, le=3600)
+    alma_plan_days: int = Field(default=7, ge=1, le=365)
     alma_ca_bundle: Path | None = None
+
+    _exposed: bool = PrivateAttr(default=False)
+    """Whether everybody on this computer can read the key in `.env`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  replaced by ours
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the environment first, then a `.env` that can be trusted."""
+        return init_settings, env_settings, _DotEnv(settings_cls)
 
     @classmethod
     def read(cls) -> Settings:
-        """The settings as they are now.
+        """Return the settings as they are now.
 
-        Raises UsageError naming the ones that are wrong, or where `.env` is not text.
+        Raises UsageError naming the settings that are wrong, and where `.env` cannot be read or
+        trusted.
         """
         try:
-            return cls()
-        except UnicodeError:
-            msg = f"{ENV} is not plain text (UTF-8): save it anew as UTF-8."
-            raise UsageError(msg) from None
+            settings = cls()
         except ValidationError as error:
             names = dict.fromkeys(str(item["loc"][0]).upper() for item in error.errors())
-            wrong = [f"{name} must be {_MUST_BE.get(name, 'another text')}" for name in names]
-            msg = f"Settings that cannot be used: {'; '.join(wrong)}."
+            wrong = [f"{name} must be {_MUST_BE.get(name, 'another value')}" for name in names]
+            msg = f"These settings cannot be used: {'; '.join(wrong)}."
             raise UsageError(msg) from None
+        if "\0" in str(settings.alma_ca_bundle or ""):
+            msg = "ALMA_CA_BUNDLE is not a file name: it contains a control character."
+            raise UsageError(msg)
+        settings._exposed = _is_exposed(Path(ENV))
+        return settings
 
     @property
     def key(self) -> SecretStr:
-        """The API key. Raises AccessError where there is none, or others can read it in `.env`."""
-        if _is_open(Path(ENV)):
+        """The API key. Raises AccessError where there is none, or everybody can read it."""
+        if self._exposed:
             msg = (
-                f"Everybody on this computer can read {ENV}, which holds the API key. Type: "
-                f"chmod 600 {ENV}. If others work here, have a new key made."
+                f"Everybody on this computer can read {ENV}, which contains the API key. Run: "
+                f"chmod 600 {ENV}. If other people use this computer, have a new key made."
             )
             raise AccessError(msg)
         if self.alma_api_key is None or not self.alma_api_key.get_secret_value().strip():
             msg = (
-                f"There is no API key. Put {KEY}=… into the file .env in this folder, "
-                "or into the environment."
+                f"There is no API key. Put {KEY}=… into the file {ENV} in this folder, or set it "
+                "in the environment."
             )
             raise AccessError(msg)
         return self.alma_api_key
 
 
-def _is_open(env: Path) -> bool:
-    """Does the file hold the key, and may everybody on this computer read it?"""
-    if os.name != "posix" or not env.is_file() or not env.stat().st_mode & stat.S_IROTH:
+class _DotEnv(PydanticBaseSettingsSource):
+    """The settings of a `.env` file that only its owner can change."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Not used: all values are returned at once by `__call__`."""
+        raise NotImplementedError  # pragma: no cover
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values by field name. Raises UsageError where the file is not trusted."""
+        values = _read_env(Path(ENV))
+        _check_destination(values)
+        return {name.lower(): value for name, value in values.items()}
+
+
+def _read_env(path: Path) -> dict[str, str]:
+    """Return the settings in a `.env` file by their names in capital letters.
+
+    A folder of this name, as some make for a virtual environment, is not a settings file.
+    """
+    if path.is_dir():
+        return {}
+    try:
+        text = read_text_bounded(path, ENV_BYTES)
+    except FileMissingError:
+        return {}
+    _require_trusted(path)
+    found = dotenv_values(stream=io.StringIO(text))
+    return {name.upper(): value for name, value in found.items() if value is not None}
+
+
+def _require_trusted(path: Path) -> None:
+    """Raise UsageError where another person could have written the file."""
+    if os.name != "posix":
+        return
+    status = path.stat()
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        msg = (
+            f"Other people can change {path}, and with it where the API key is sent. Check its "
+            f"content, then run: chmod 600 {path}"
+        )
+        raise UsageError(msg)
+    if status.st_uid not in {os.geteuid(), 0}:
+        msg = (
+            f"{path} belongs to another user of this computer and is not used. Write a file of "
+            "your own, or run the importer in another folder."
+        )
+        raise UsageError(msg)
+
+
+def _check_destination(values: dict[str, str]) -> None:
+    """Raise UsageError where `.env` would send a key of the environment somewhere.
+
+    A `.env` may come with a roster from elsewhere. It decides where its own key is sent, never
+    where a key from the environment is sent.
+    """
+    given = {name.upper() for name, value in os.environ.items() if value.strip()}
+    if KEY not in given:
+        return
+    stray = [name for name in DESTINATION if name in values and name not in given]
+    if stray:
+        verb = "decides" if len(stray) == 1 else "decide"
+        msg = (
+            f"{KEY} is set in the environment, so {ENV} must not decide where it is sent, and "
+            f"{' and '.join(stray)} in {ENV} {verb} that. Set {' and '.join(stray)} in the "
+            f"environment too, or delete the line from {ENV}."
+        )
+        raise UsageError(msg)
+
+
+def _is_exposed(path: Path) -> bool:
+    """Return whether the file contains a key and everybody on this computer may read it."""
+    if os.name != "posix" or not path.is_file() or not path.stat().st_mode & stat.S_IROTH:
         return False
-    return KEY.encode() in env.read_bytes().upper()
+    return KEY in _read_env(path)

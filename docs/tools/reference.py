@@ -27,7 +27,7 @@ SETTINGS = {
     "shared by everything that talks to Alma.",
     "alma_reserve": "How many of the day's calls to leave for others. Every command stops before "
     "them.",
-    "alma_settle": "After how many seconds a write whose answer was lost is looked up in Alma.",
+    "alma_verify_delay": "Seconds to wait before asking Alma about a write whose reply was lost.",
     "alma_plan_days": "How many days old a plan may be when `apply` begins it.",
     "alma_ca_bundle": "A file of certificates, where your network puts its own in between.",
 }

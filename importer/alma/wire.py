@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from importer.alma.answers import Answer, Lost, NotSent, Outcome
 from importer.errors import AccessError, RefusedError, UsageError
+from importer.model.files import read_bounded
 
 # Both write addresses to their logs, and with them a patron's identifier.
 for _name in ("httpx", "httpcore"):
@@ -28,6 +29,9 @@ MEGABYTE = 1_000_000
 ONE_RECORD = 5 * MEGABYTE
 MANY_RECORDS = 64 * MEGABYTE
 """The largest bodies that are read. 100 whole users are a few megabytes at most."""
+
+CA_BUNDLE = 5 * MEGABYTE
+"""The largest file of certificates that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +169,11 @@ class Wire:
 def _trusted(ca_bundle: Path | None) -> ssl.SSLContext | bool:
     if ca_bundle is None:
         return True
+    certificates = read_bounded(ca_bundle, CA_BUNDLE).decode("ascii", "ignore")
     try:
-        return ssl.create_default_context(cafile=str(ca_bundle))
-    except (OSError, ssl.SSLError):
-        msg = f"{ca_bundle}: no certificates can be read from this file."
+        return ssl.create_default_context(cadata=certificates or "empty")
+    except ssl.SSLError:
+        msg = f"{ca_bundle}: no certificates (PEM) can be read from this file."
         raise UsageError(msg) from None
 
 

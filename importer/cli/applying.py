@@ -51,7 +51,7 @@ def apply_run(
         now=now,
         stopping=stopping,
         tell=lambda _: None,
-        settle=settings.alma_settle,
+        settle=settings.alma_verify_delay,
         plan_days=settings.alma_plan_days,
         limit=limit,
         allowed=allowed,

@@ -36,7 +36,16 @@ Type = Callable[..., Typed]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder where the command line works, without any setting."""
     monkeypatch.chdir(tmp_path)
-    for name in ("API_KEY", "REGION", "BASE_URL", "RATE", "RESERVE", "SETTLE"):
+    for name in (
+        "API_KEY",
+        "REGION",
+        "BASE_URL",
+        "RATE",
+        "RESERVE",
+        "VERIFY_DELAY",
+        "CA_BUNDLE",
+        "GATEWAY",
+    ):
         monkeypatch.delenv(f"ALMA_{name}", raising=False)
     return tmp_path
 
@@ -76,5 +85,5 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Sandbox]:
         monkeypatch.setenv("ALMA_BASE_URL", host)
         monkeypatch.setenv("ALMA_API_KEY", "sandbox")
         monkeypatch.setenv("ALMA_RATE", "50")
-        monkeypatch.setenv("ALMA_SETTLE", "0.2")
+        monkeypatch.setenv("ALMA_VERIFY_DELAY", "0.2")
         yield Sandbox(host)

@@ -94,7 +94,7 @@ def test_no_canary_leaves_but_in_the_files_for_values(
         monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
         monkeypatch.setenv("ALMA_API_KEY", KEY)
         monkeypatch.setenv("ALMA_RATE", "50")
-        monkeypatch.setenv("ALMA_SETTLE", "0.2")
+        monkeypatch.setenv("ALMA_VERIFY_DELAY", "0.2")
         for line in (
             ("check", "patrons.csv", "-m", COMMUNITY, "-o", "checked"),
             ("plan", "patrons.csv", "-m", COMMUNITY, "-o", "run"),

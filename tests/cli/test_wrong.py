@@ -198,7 +198,7 @@ def test_settings_that_are_no_text(folder: Path, typed: Type, start: bytes) -> N
     (folder / ".env").write_bytes(start + "ALMA_RATE=5".encode("utf-16-le"))
     got = typed("codes", "fetch")
     assert got.exit == Exit.USAGE
-    assert "save it anew as UTF-8" in got.err
+    assert "Save it again as UTF-8" in got.err
 
 
 def test_a_mark_before_the_settings_is_passed_over(folder: Path, typed: Type) -> None:

@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
         monkeypatch.setenv("ALMA_API_KEY", "sandbox")
         monkeypatch.setenv("ALMA_RATE", "50")
-        monkeypatch.setenv("ALMA_SETTLE", "0.2")
+        monkeypatch.setenv("ALMA_VERIFY_DELAY", "0.2")
         yield tmp_path
 
 

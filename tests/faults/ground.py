@@ -177,7 +177,7 @@ class Trial:
             environ={
                 "ALMA_BASE_URL": self.house.host,
                 "ALMA_API_KEY": "sandbox",
-                "ALMA_SETTLE": str(SETTLE),
+                "ALMA_VERIFY_DELAY": str(SETTLE),
                 **self.environ,
             },
             **faults,

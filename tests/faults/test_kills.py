@@ -137,7 +137,7 @@ def tell(what: str, **figures: int) -> None:
 def test_a_resume_waits_only_when_something_is_in_doubt(ground: Ground, tmp_path: Path) -> None:
     """A first slice that went well leaves nothing to be asked; the rest follows at once."""
     with ground.trial(tmp_path) as trial:
-        trial.environ["ALMA_SETTLE"] = "3600"
+        trial.environ["ALMA_VERIFY_DELAY"] = "3600"
         trial.apply("--limit", "7")
         trial.apply("--limit", "7")
         assert trial.apply() >= 0, "it waited until it was killed"

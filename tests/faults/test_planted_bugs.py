@@ -23,7 +23,7 @@ def _scene(faults: str = "", kill: str = "", settle: str = "", **options: object
         with ground.trial(folder / "trial", **options) as trial:
             trial.house.faults(f"rules:\n{faults}" if faults else "")
             if settle:
-                trial.environ["ALMA_SETTLE"] = settle
+                trial.environ["ALMA_VERIFY_DELAY"] = settle
             trial.apply(kill_at=at, bug=bug, in_flight=1)
             _finish(trial, bug)
             trial.house.faults()

@@ -167,12 +167,12 @@ def test_asked_to_stop_at_once(ground: Ground, tmp_path: Path) -> None:
 def test_asked_to_stop_while_waiting(ground: Ground, tmp_path: Path) -> None:
     """The wait for a late write does not keep the operator."""
     with ground.trial(tmp_path) as trial:
-        trial.environ["ALMA_SETTLE"] = "3000"
+        trial.environ["ALMA_VERIFY_DELAY"] = "3000"
         trial.house.faults("rules:\n  - {on: PUT, nth: 1, do: drop_after}")
         point = _place_of_last(ground, tmp_path / "points", "after POST")
         assert trial.apply(signals={point: signal.SIGINT}) == Exit.INTERRUPTED
         assert _told(trial)[1] == 1
-        trial.environ["ALMA_SETTLE"] = "0.25"
+        trial.environ["ALMA_VERIFY_DELAY"] = "0.25"
         _goes_on(ground, trial)
 
 

@@ -36,7 +36,7 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Problem
         for name, value in {"KEY": "sandbox", "BASE": host}.items():
             patch.setenv({"KEY": "ALMA_API_KEY", "BASE": "ALMA_BASE_URL"}[name], value)
         patch.setenv("ALMA_RATE", "50")
-        patch.setenv("ALMA_SETTLE", "0.2")
+        patch.setenv("ALMA_VERIFY_DELAY", "0.2")
         found = [*offline(folder)]
         (folder / "codes.json").unlink()
         found += with_alma(folder, House(host))
@@ -164,9 +164,9 @@ def test_files_that_are_no_rosters_are_told_in_a_librarians_words(
         ("ALMA_REGION", "moon"),
         ("ALMA_BASE_URL", "ftp://example.org"),
         ("ALMA_BASE_URL", "http://example.org"),
-        ("ALMA_SETTLE", "x"),
-        ("ALMA_SETTLE", "inf"),
-        ("ALMA_SETTLE", "nan"),
+        ("ALMA_VERIFY_DELAY", "x"),
+        ("ALMA_VERIFY_DELAY", "inf"),
+        ("ALMA_VERIFY_DELAY", "nan"),
     ],
 )
 def test_wrong_settings_are_told_in_a_librarians_words(

@@ -1,0 +1,78 @@
+"""A run's folder: a new one is private, an existing one is never changed."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from importer.errors import UsageError
+from importer.pipeline.folders import find_folder, new_folder
+
+NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
+ROSTER = Path("Community Patrons.csv")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_new_folder_is_private_and_named_after_the_roster() -> None:
+    """Two runs of the same minute get two folders."""
+    first = new_folder(ROSTER, NOW, None)
+    second = new_folder(ROSTER, NOW, None)
+    assert (str(first), str(second)) == (
+        "runs/2026-08-20T0930-community-patrons",
+        "runs/2026-08-20T0930-community-patrons-2",
+    )
+    assert _mode(first) == _mode(second) == 0o700
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_not_changed(tmp_path: Path) -> None:
+    """A shared folder keeps its mode and its content when it is named by mistake."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "x").write_text("x")
+    shared.chmod(0o2775)
+    with pytest.raises(UsageError, match="not empty"):
+        new_folder(ROSTER, NOW, shared)
+    assert _mode(shared) == 0o2775
+    assert [path.name for path in shared.iterdir()] == ["x"]
+
+
+def test_an_empty_folder_is_used_as_it_is(tmp_path: Path) -> None:
+    """Its mode is its owner's decision."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    empty.chmod(0o750)
+    assert new_folder(ROSTER, NOW, empty) == empty
+    assert _mode(empty) == 0o750
+
+
+def test_folders_above_a_new_one_are_made(tmp_path: Path) -> None:
+    """Only the run's own folder needs to be private."""
+    folder = tmp_path / "a" / "b"
+    assert new_folder(ROSTER, NOW, folder) == folder
+    assert _mode(folder) == 0o700
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "x" * 300, "a\0b"])
+def test_a_name_that_cannot_be_a_folder_is_refused(name: str, tmp_path: Path) -> None:
+    """A file, an impossible name or a name that is too long: one sentence, exit 2."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError):
+        new_folder(ROSTER, NOW, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["nothing", "x" * 300, "a\0b"])
+def test_an_unknown_run_is_a_wrong_argument(name: str) -> None:
+    """Whatever was typed in place of a run's name."""
+    with pytest.raises(UsageError, match="There is no run"):
+        find_folder(name)

@@ -1,0 +1,144 @@
+"""Settings: the environment first, then a `.env` that only its owner can have written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from importer.errors import AccessError, UsageError
+from importer.settings import DESTINATION, ENV_BYTES, Settings
+
+
+@pytest.fixture(autouse=True)
+def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, no setting in the environment; where its `.env` is written."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.upper().startswith("ALMA_"):
+            monkeypatch.delenv(name)
+    return tmp_path / ".env"
+
+
+def _write(env: Path, text: str, mode: int = 0o600) -> None:
+    env.write_text(text, "utf-8")
+    env.chmod(mode)
+
+
+def test_a_env_file_gives_the_key_and_its_address(env: Path) -> None:
+    """Names in any case, values in quotation marks or not."""
+    _write(env, 'ALMA_API_KEY="l7xx"\nalma_region=eu\nALMA_RATE=12.5\nOTHER=1\n')
+    settings = Settings.read()
+    assert settings.key.get_secret_value() == "l7xx"
+    assert (settings.alma_region, settings.alma_rate) == ("eu", 12.5)
+
+
+def test_the_environment_comes_first(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting of the environment replaces the same one in the file."""
+    _write(env, "ALMA_API_KEY=l7xx\nALMA_REGION=eu\nALMA_RATE=5\n")
+    monkeypatch.setenv("ALMA_REGION", "na")
+    monkeypatch.setenv("ALMA_RATE", "6")
+    settings = Settings.read()
+    assert (settings.alma_region, settings.alma_rate) == ("na", 6)
+
+
+@pytest.mark.parametrize("name", DESTINATION)
+def test_a_file_never_decides_where_a_key_of_the_environment_goes(
+    name: str, env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `.env` that came with a roster cannot send the key to another address."""
+    monkeypatch.setenv("ALMA_API_KEY", "l7xx")
+    monkeypatch.setenv("ALMA_REGION" if name != "ALMA_REGION" else "ALMA_RATE", "na")
+    _write(env, f"{name.lower()}=http://127.0.0.1:9\n")
+    with pytest.raises(UsageError, match=f"{name} in .env decides that"):
+        Settings.read()
+
+
+def test_a_key_of_the_file_does_not_help_when_the_environment_has_one(
+    env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of the environment is the one that is sent, so its address comes from there too."""
+    monkeypatch.setenv("ALMA_API_KEY", "l7xx")
+    _write(env, "ALMA_API_KEY=other\nALMA_BASE_URL=https://example.org\nALMA_GATEWAY=example.org\n")
+    with pytest.raises(UsageError, match="ALMA_BASE_URL and ALMA_GATEWAY"):
+        Settings.read()
+
+
+def test_a_file_of_other_settings_goes_with_a_key_of_the_environment(
+    env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rate is no destination, and the region of the environment replaces the file's."""
+    monkeypatch.setenv("ALMA_API_KEY", "l7xx")
+    monkeypatch.setenv("ALMA_REGION", "na")
+    _write(env, "ALMA_RATE=5\nALMA_REGION=eu\n")
+    settings = Settings.read()
+    assert (settings.alma_region, settings.alma_rate) == ("na", 5)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems keep permissions differently")
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+@pytest.mark.parametrize("text", ["ALMA_API_KEY=l7xx\n", "ALMA_RATE=5\n"])
+def test_a_file_that_others_can_change_is_refused(mode: int, text: str, env: Path) -> None:
+    """Whatever it contains now: the message names the file and the command that protects it."""
+    _write(env, text, mode)
+    with pytest.raises(UsageError, match=r"\.env.* chmod 600 \.env"):
+        Settings.read()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_refused(env: Path) -> None:
+    """Another user of this computer must not decide where the key is sent."""
+    _write(env, "ALMA_API_KEY=l7xx\n")
+    os.chown(env, 12345, -1)
+    with pytest.raises(UsageError, match="belongs to another user"):
+        Settings.read()
+
+
+def test_a_key_that_everybody_can_read_is_not_used(env: Path) -> None:
+    """Without the key in it, the same file may be open to everybody."""
+    _write(env, "ALMA_RATE=5\n", 0o644)
+    assert Settings.read().alma_rate == 5
+    _write(env, "ALMA_API_KEY=l7xx\n", 0o644)
+    with pytest.raises(AccessError, match="chmod 600"):
+        _ = Settings.read().key
+
+
+def test_a_folder_called_env_is_not_a_settings_file(env: Path) -> None:
+    """Some make their virtual environment under that name."""
+    env.mkdir()
+    assert Settings.read().alma_rate == 8
+
+
+def test_a_pipe_or_a_huge_file_is_refused(env: Path) -> None:
+    """Neither hangs; neither is read."""
+    os.mkfifo(env)
+    with pytest.raises(UsageError, match="pipe or a device"):
+        Settings.read()
+    env.unlink()
+    _write(env, "#" * (ENV_BYTES + 1))
+    with pytest.raises(UsageError, match="larger than"):
+        Settings.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALMA_VERIFY_DELAY", "inf"),
+        ("ALMA_VERIFY_DELAY", "nan"),
+        ("ALMA_VERIFY_DELAY", "-1"),
+        ("ALMA_VERIFY_DELAY", "3601"),
+        ("ALMA_RATE", "nan"),
+        ("ALMA_RATE", "0"),
+        ("ALMA_RATE", "51"),
+        ("ALMA_RESERVE", "-1"),
+        ("ALMA_RESERVE", "9" * 5000),
+        ("ALMA_PLAN_DAYS", "0"),
+        ("ALMA_PLAN_DAYS", "366"),
+    ],
+)
+def test_a_value_outside_its_range_is_refused(name: str, value: str, env: Path) -> None:
+    """Every number has two ends, so that no setting makes a run wait for ever."""
+    _write(env, f"{name}={value}\n")
+    with pytest.raises(UsageError, match=f"{name} must be a"):
+        Settings.read()
