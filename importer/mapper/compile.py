@@ -16,7 +16,7 @@ from importer.mapper.giving import given_codes, takes_cells
 from importer.mapper.headings import Column, HeadingError, Headings
 from importer.mapper.lines import Group, IdColumn, Line
 from importer.mapper.template import Cell, Template, heading_key
-from importer.model.candidates import Entry, Scheme, Target
+from importer.model.candidates import FieldColumn, ListEntry, RecordLayout
 from importer.model.catalogue import Code
 from importer.model.fields import ALWAYS_REQUIRED, Shape
 from importer.model.policy import IdRule
@@ -79,7 +79,7 @@ class _Compiler:
             raise MappingError((*self.faults.values(), listing))
         lines = (*scalars, *(line for group in groups for line in group.lines))
         targets = {line.target.label: line.target for line in lines}
-        scheme = Scheme(
+        scheme = RecordLayout(
             self.mapping.account_type,
             self.mapping.record_type,
             targets,
@@ -129,7 +129,7 @@ class _Compiler:
             for line, rule in zip(lines, entry.fields, strict=True)
             if (text := rule.rule.constant) is not None
         }
-        whole = Entry(entry.parent, labels, entry.on_update, constants)
+        whole = ListEntry(entry.parent, labels, entry.on_update, constants)
         return Group(whole, lines, tuple(_telling(lines, entry)), needed)
 
     def _line(self, rule: FieldRule, label: str, bound: Mapping[str, str]) -> Line:
@@ -138,7 +138,7 @@ class _Compiler:
             for name in rule.cells
             if (column := self._column(bound.get(name, name), rule.steps)) is not None
         ]
-        target = Target(
+        target = FieldColumn(
             label,
             rule.field,
             tuple(dict.fromkeys(places)),
@@ -146,11 +146,11 @@ class _Compiler:
             rule.rule.override,
             self._id_rule(rule, bound),
             rule.volatile,
-            given={
+            mapped_codes={
                 code: self.mapping.place(steps)
                 for code, steps in given_codes(rule, self.mapping.tables).items()
             },
-            free=takes_cells(rule),
+            from_cells=takes_cells(rule),
         )
         always = rule.field.path in (*ALWAYS_REQUIRED, record.OWNING_SYSTEM)
         required = "true" if always else rule.rule.required
@@ -232,7 +232,7 @@ class _Compiler:
         rules = [self.mapping.file.id_rule(bound.get(name, name)) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None
 
-    def _id_columns(self, targets: Mapping[str, Target]) -> Iterator[IdColumn]:
+    def _id_columns(self, targets: Mapping[str, FieldColumn]) -> Iterator[IdColumn]:
         for key, column in self.columns.items():
             rule = self.mapping.file.id_rule(key)
             labels = [label for label, target in targets.items() if column.place in target.places]
@@ -257,7 +257,7 @@ class _Compiler:
         for path in by_path:
             yield from visit(path)
 
-    def _uses(self, targets: Mapping[str, Target]) -> tuple[Use, ...]:
+    def _uses(self, targets: Mapping[str, FieldColumn]) -> tuple[Use, ...]:
         found = sorted(self.columns.values(), key=lambda column: column.position)
         return tuple(
             Use(
@@ -268,7 +268,7 @@ class _Compiler:
             for column in found
         )
 
-    def _notices(self, targets: Mapping[str, Target]) -> Iterator[Problem]:
+    def _notices(self, targets: Mapping[str, FieldColumn]) -> Iterator[Problem]:
         origin = Origin(self.run.file, self.run.sheet, 0)
         used = {column.position for column in self.columns.values()}
         known = (*self.mapping.file.roster.unused, *ADDED)

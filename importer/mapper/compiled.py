@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from importer.mapper.batch import Batch, RunVariables
 from importer.mapper.coding import Coder
 from importer.mapper.dates import Evidence, Order, Style
 from importer.mapper.lines import Group, IdColumn, Line
 from importer.mapper.work import Work
-from importer.model.candidates import Candidates, Scheme
+from importer.model.candidates import Candidates, RecordLayout
 from importer.model.codes import NO_CODES, CodeTables
 from importer.model.problem import Place, Problem
 
@@ -47,7 +49,7 @@ class Compiled:
     dates for which `settle` may find the order. `scalars` stand in the order of their needs.
     """
 
-    scheme: Scheme
+    scheme: RecordLayout
     run: RunVariables
     scalars: tuple[Line, ...]
     groups: tuple[Group, ...]
@@ -85,10 +87,9 @@ class Compiled:
         for group in self.groups:
             work.enter(group)
         columns = {label: work.texts[label] for label in self.scheme.targets}
+        frame = pd.DataFrame(columns, index=list(batch.rows), dtype=object)
         problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
-        return Candidates(
-            roster.source, self.scheme, batch.rows, columns, work.unspoken, skipped, problems
-        )
+        return Candidates(roster.source, self.scheme, frame, work.unspoken, skipped, problems)
 
     def _batch(self, roster: Roster) -> tuple[Batch, tuple[int, ...]]:
         """The rows that are taken, as columns, and the numbers of those that are not."""

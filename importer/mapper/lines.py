@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from importer.mapper.chain import Chain, Step
-from importer.model.candidates import Entry, Target
+from importer.model.candidates import FieldColumn, ListEntry
 from importer.model.problem import Place
 
 Required = Literal["true", "warn", "false"]
@@ -19,7 +19,7 @@ class Line:
     `from_cells`: its text stands in the roster as it is, so blanks inside a code are a slip.
     """
 
-    target: Target
+    target: FieldColumn
     chain: Chain
     required: Required = "false"
     from_cells: bool = False
@@ -33,7 +33,7 @@ class Group:
     none: every row has it. `needed` are the labels without which it is no entry.
     """
 
-    entry: Entry
+    entry: ListEntry
     lines: tuple[Line, ...]
     telling: tuple[str, ...]
     needed: tuple[str, ...]

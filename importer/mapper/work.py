@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from importer.mapper.chain import Values
     from importer.mapper.coding import Coder
     from importer.mapper.lines import Group, IdColumn, Line
-    from importer.model.candidates import Target
+    from importer.model.candidates import FieldColumn
     from importer.model.roster import Source
 
 _NO_OWNER = (
@@ -84,7 +84,7 @@ class Work:
             if not text and at not in told:
                 self._missing(at, line.target, severity)
 
-    def _missing(self, at: int, target: Target, severity: Severity | None) -> None:
+    def _missing(self, at: int, target: FieldColumn, severity: Severity | None) -> None:
         external = self.account_type is AccountType.EXTERNAL
         no_empl_id = external and target.label == "primary_id"
         no_owner = target.field.path == OWNING_SYSTEM
@@ -128,7 +128,9 @@ class Work:
                 there[at] = False
         return there
 
-    def _complete(self, target: Target, values: Values, there: list[bool], group: Group) -> None:
+    def _complete(
+        self, target: FieldColumn, values: Values, there: list[bool], group: Group
+    ) -> None:
         """A problem for each row that has the entry without a part that it needs."""
         filled = list(map(bool, values.texts))
         if filled == there:
@@ -138,7 +140,7 @@ class Work:
             if here and not full and at not in told:
                 self._incomplete(at, target, group)
 
-    def _incomplete(self, at: int, target: Target, group: Group) -> None:
+    def _incomplete(self, at: int, target: FieldColumn, group: Group) -> None:
         places = target.places or tuple(p for line in group.lines for p in line.target.places)
         self.problems.append(
             Problem.of(

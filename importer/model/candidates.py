@@ -1,4 +1,4 @@
-"""Candidates: the rows after mapping, one column per field, before anybody decided.
+"""Candidates: the rows after mapping, one column per field, before any decision.
 
 Every value is text: dates are ISO (`2027-05-15`), flags are `true` or `false`, codes are Alma's
 codes, and "" is blank. A column's label is the field's path, with the entry's number in a list:
@@ -7,29 +7,26 @@ codes, and "" is blank. A column's label is the field's path, with the entry's n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from dataclasses import field as made  # a target's `field` is another thing
-from typing import TYPE_CHECKING
+from dataclasses import field as default  # a column's `field` is another thing
+
+import pandas as pd
 
 from importer.model.fields import Field
 from importer.model.policy import AccountType, IdRule, OnUpdate
 from importer.model.problem import Origin, Place, Problem
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from importer.model.roster import Source
+from importer.model.roster import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """One column of the candidates: which field, from which columns of the roster, by which rules.
+class FieldColumn:
+    """One column of the candidates: its field, its columns in the roster, its rules.
 
     `places` is empty for a constant. `id_rule` is the `ids:` rule of the column that feeds it.
-    `volatile`: a run variable, such as the day, is in it.
-    `given`: the codes that the mapping itself writes, constants and those of lookups, each with
-    its place in the mapping file. `free`: a cell's own text may come as well.
+    `run_dependent`: it contains a run variable, such as the day.
+    `mapped_codes`: the codes that the mapping itself writes, constants and those of lookups, each
+    with its place in the mapping file. `from_cells`: a cell's own text may be written as well.
     """
 
     label: str
@@ -38,71 +35,80 @@ class Target:
     on_update: OnUpdate = OnUpdate.REPLACE
     override: bool = False
     id_rule: IdRule | None = None
-    volatile: bool = False
-    given: Mapping[str, str] = made(default_factory=dict)
-    free: bool = False
+    run_dependent: bool = False
+    mapped_codes: Mapping[str, str] = default(default_factory=dict)
+    from_cells: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListEntry:
     """One entry of a list as the mapping writes it, with the labels of its columns.
 
-    A row has the entry when any of these columns is not blank. `constants` are labels whose value
+    A row has the entry if any of these columns is not blank. `constants` are labels whose value
     is the same text in every row that has the entry, with that text.
     """
 
     parent: str
     labels: tuple[str, ...]
     on_update: OnUpdate = OnUpdate.REPLACE
-    constants: Mapping[str, str] = made(default_factory=dict)
+    constants: Mapping[str, str] = default(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Scheme:
-    """What the mapping makes of any roster with these headings: the same for every chunk."""
+class RecordLayout:
+    """The columns and entries that the mapping makes of any roster with these headings."""
 
     account_type: AccountType
     record_type: str
-    targets: Mapping[str, Target]
-    entries: tuple[Entry, ...] = ()
+    targets: Mapping[str, FieldColumn]
+    entries: tuple[ListEntry, ...] = ()
 
     @property
-    def scalars(self) -> Iterator[Target]:
+    def scalars(self) -> Iterator[FieldColumn]:
         """The fields of the record itself, outside any list."""
         return (target for target in self.targets.values() if not target.field.parent)
 
-    def places(self, label: str) -> tuple[Place, ...]:
-        """The roster's columns behind a label; none for a constant or an unmapped field."""
-        target = self.targets.get(label)
-        return target.places if target else ()
+    def labels(self, path: str) -> tuple[str, ...]:
+        """The labels of a field: one outside lists, in a list one per entry."""
+        return tuple(label for label, column in self.targets.items() if column.field.path == path)
+
+    def places(self, *labels: str) -> tuple[Place, ...]:
+        """The roster's columns behind some labels, each once; none for an unmapped field."""
+        columns = (self.targets.get(label) for label in labels)
+        return tuple(dict.fromkeys(p for column in columns if column for p in column.places))
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Some mapped rows.
+    """The mapped rows of a roster.
 
-    `rows`: their numbers, in order. `columns`: by label, in the order of `scheme.targets`, one
-    text per row, not to be changed. `unspoken`: per label, the rows for which a rule's `when`
-    does not hold, so that the field is not spoken of (which differs from blank for `required` and
-    `on_update: erase`). `skipped`: rows that `roster.only` does not take; they are not in `rows`.
+    `frame`: text, "" for blank; the index is the row number, the columns are the labels in the
+    order of `layout.targets`. `not_applicable`: by label, the rows for which a rule's `when` does
+    not hold, so that the field is left unchanged (which differs from blank for `required` and
+    `on_update: erase`). `skipped`: rows that `roster.only` leaves out; they are not in the frame.
     `problems`: what could not be read or had to be repaired while mapping.
     """
 
     source: Source
-    scheme: Scheme
-    rows: Sequence[int]
-    columns: Mapping[str, list[str]]
-    unspoken: Mapping[str, frozenset[int]] = made(default_factory=dict)
+    layout: RecordLayout
+    frame: pd.DataFrame
+    not_applicable: Mapping[str, frozenset[int]] = default(default_factory=dict)
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property
-    def frame(self) -> pd.DataFrame:
-        """The rows as a frame, made anew each time: index = row number, columns = labels."""
-        import pandas as pd
+    def rows(self) -> list[int]:
+        """The row numbers, in order."""
+        numbers: list[int] = self.frame.index.tolist()
+        return numbers
 
-        return pd.DataFrame(self.columns, index=list(self.rows), dtype=object)
+    def texts(self, label: str) -> list[str]:
+        """The values of a column, one per row; blanks if the field is not mapped."""
+        if label not in self.frame:
+            return [""] * len(self.frame)
+        column: list[str] = self.frame[label].tolist()
+        return column
 
     def origin(self, row: int) -> Origin:
-        """Where a row stands."""
+        """Return the place of a row in the roster."""
         return self.source.origin(row)

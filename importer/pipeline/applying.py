@@ -205,7 +205,7 @@ def passwords(facts: RunFacts) -> dict[int, str]:
     candidates = prepare_again(facts, NO_CODES).candidates()
     return {
         row: text
-        for row, text in zip(candidates.rows, candidates.columns["password"], strict=True)
+        for row, text in zip(candidates.rows, candidates.texts("password"), strict=True)
         if text
     }
 

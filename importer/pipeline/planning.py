@@ -156,8 +156,8 @@ def _groups_given(material: Material) -> set[str]:
     Where groups come from the cells as they are, every group of the institution may be meant.
     """
     target = material.compiled.scheme.targets["user_group"]
-    known = material.codes.known(target.field.facts.table) if target.free else None
-    return {*target.given, *(known or ())}
+    known = material.codes.known(target.field.facts.table) if target.from_cells else None
+    return {*target.mapped_codes, *(known or ())}
 
 
 def _noting(rows: Iterable[Draft], groups: set[str]) -> Iterator[Draft]:

@@ -78,7 +78,7 @@ def try_out(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Tria
         notice for notice in material.compiled.notices if notice.code is Code.UNUSED_COLUMN
     )
     candidates = material.candidates()
-    return Trial(columns, unused, _sample(candidates) if candidates.rows else None)
+    return Trial(columns, unused, _sample(candidates) if len(candidates.frame) else None)
 
 
 _LOOKED_AT = 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import compress
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD
@@ -12,7 +11,7 @@ from importer.model.policy import OnUpdate
 from importer.planner.entries import ONLY_ADDED
 
 if TYPE_CHECKING:
-    from importer.model.candidates import Candidates, Entry, Scheme, Target
+    from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
     from importer.model.problem import Origin
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
@@ -28,9 +27,9 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 class Item:
     """One entry of a list as a row has it: text by the field's own name, blanks too."""
 
-    entry: Entry
+    entry: ListEntry
     values: Mapping[str, str]
-    targets: Mapping[str, Target]
+    targets: Mapping[str, FieldColumn]
 
     @property
     def parent(self) -> str:
@@ -58,7 +57,7 @@ class Item:
         None where nothing is left to compare: in lists that are only added to, where another text
         is another entry, and where a required part or the type changes with the run.
         """
-        passing = {name for name, target in self.targets.items() if target.volatile}
+        passing = {name for name, target in self.targets.items() if target.run_dependent}
         if not passing:
             return self
         core = {*_REQUIRED[self.parent], TYPE_FIELD[self.parent]}
@@ -87,7 +86,7 @@ class Draft:
 
     row: int
     origin: Origin
-    scheme: Scheme
+    scheme: RecordLayout
     values: Mapping[str, str]
     unspoken: frozenset[str] = frozenset()
 
@@ -152,7 +151,7 @@ class Draft:
             entry.on_update is OnUpdate.REPLACE_ALL and self._speaks(entry) for entry in entries
         )
 
-    def _speaks(self, entry: Entry) -> bool:
+    def _speaks(self, entry: ListEntry) -> bool:
         names = _REQUIRED[entry.parent]
         return not any(
             label in self.unspoken and self.scheme.targets[label].field.name in names
@@ -177,15 +176,13 @@ class Draft:
 
 def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[Draft]:
     """The drafts of some rows, in the roster's order; a row that is not there has none."""
-    wanted = frozenset(rows)
-    taken = [row in wanted for row in candidates.rows]
-    labels = tuple(candidates.columns)
-    columns = (compress(column, taken) for column in candidates.columns.values())
-    for row, *cells in zip(compress(candidates.rows, taken), *columns, strict=True):
+    labels = tuple(candidates.frame.columns)
+    taken = candidates.frame[candidates.frame.index.isin(list(rows))]
+    for row, *cells in taken.itertuples(name=None):
         unspoken = frozenset(
-            label for label, silent in candidates.unspoken.items() if row in silent
+            label for label, silent in candidates.not_applicable.items() if row in silent
         )
         values = dict(zip(labels, cells, strict=True))
         for label in unspoken:
             values.pop(label, None)
-        yield Draft(row, candidates.origin(row), candidates.scheme, values, unspoken)
+        yield Draft(row, candidates.origin(row), candidates.layout, values, unspoken)

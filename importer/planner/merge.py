@@ -45,7 +45,7 @@ def merge(draft: Draft, live: User) -> Merged:
     """
     merged = _merged(draft, live, volatile=False)
     targets = draft.scheme.targets.values()
-    if merged.changes and any(target.volatile and target.field.parent for target in targets):
+    if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
         merged = _merged(draft, live, volatile=True)
     return merged
 

@@ -69,7 +69,7 @@ def state_of_tables(codes: CodeTables, origin: Origin, today: date) -> Iterator[
 def codes_in_table(table: Table) -> Iterator[Problem]:
     """Codes that Alma's table does not have, or has and does not accept."""
     for column in table.columns:
-        field, given = column.target.field, column.target.given
+        field, given = column.target.field, column.target.mapped_codes
         rows = _rows(field, table.codes)
         if rows is None:
             continue

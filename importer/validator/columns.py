@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from importer.model.candidates import Candidates, Target
+from importer.model.candidates import Candidates, FieldColumn
 from importer.model.catalogue import Code, Mends, Severity
 from importer.model.codes import CodeTables
 from importer.model.problem import Problem
@@ -42,7 +42,7 @@ Judge = Callable[[str], Finding | None]
 class Column:
     """One column of the candidates."""
 
-    def __init__(self, candidates: Candidates, target: Target) -> None:
+    def __init__(self, candidates: Candidates, target: FieldColumn) -> None:
         """Nothing is read before it is asked for."""
         self._candidates = candidates
         self.target = target
@@ -50,7 +50,7 @@ class Column:
     @cached_property
     def texts(self) -> list[str]:
         """Every row's value, in order."""
-        return self._candidates.columns[self.target.label]
+        return self._candidates.texts(self.target.label)
 
     @cached_property
     def distinct(self) -> tuple[str, ...]:
@@ -115,8 +115,8 @@ class Table:
         self.today = today
         self._columns = {
             label: Column(candidates, target)
-            for label, target in candidates.scheme.targets.items()
-            if label in candidates.columns
+            for label, target in candidates.layout.targets.items()
+            if label in candidates.frame
         }
 
     @property

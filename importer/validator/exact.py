@@ -51,12 +51,12 @@ class Standing:
 
     def places(self, *labels: str) -> tuple[Place, ...]:
         """The roster's columns behind some labels, each once."""
-        scheme = self.candidates.scheme
+        scheme = self.candidates.layout
         return tuple(dict.fromkeys(place for label in labels for place in scheme.places(label)))
 
     def labels_of(self, path: str) -> list[str]:
         """The labels of a field, in the mapping's order."""
-        targets = self.candidates.scheme.targets.items()
+        targets = self.candidates.layout.targets.items()
         return [label for label, target in targets if target.field.path == path]
 
     def problem(

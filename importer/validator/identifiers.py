@@ -97,7 +97,7 @@ def _identifying(table: Table) -> Iterator[Column]:
 
 def identifiers(table: Table) -> Iterator[Problem]:
     """Identifiers that are rounded, made up, not as their column asks, or not found again."""
-    internal = table.candidates.scheme.account_type is AccountType.INTERNAL
+    internal = table.candidates.layout.account_type is AccountType.INTERNAL
     for column in _identifying(table):
         own = misfit(column.target)
         if own is None and internal and column.target.field.path == "primary_id":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from importer.errors import MappingError
-from importer.model.candidates import Target
+from importer.model.candidates import FieldColumn
 from importer.model.catalogue import Code, Mends
 from importer.model.policy import IdRule
 from importer.validator.columns import Finding, Judge
@@ -34,7 +34,7 @@ def has_check_digit(text: str) -> bool:
     return (total - ord("0") * len(digits)) % 10 == 0
 
 
-def _pattern(rule: IdRule, target: Target) -> Callable[[str], bool] | None:
+def _pattern(rule: IdRule, target: FieldColumn) -> Callable[[str], bool] | None:
     """A test for the mapping's own pattern, which ends the run if it takes too long."""
     if rule.pattern is None:
         return None
@@ -59,7 +59,7 @@ def _pattern(rule: IdRule, target: Target) -> Callable[[str], bool] | None:
     return fits
 
 
-def misfit(target: Target) -> Judge | None:
+def misfit(target: FieldColumn) -> Judge | None:
     """A judge for the `ids:` rule of the column behind a target; nothing if it has none."""
     rule = target.id_rule
     if rule is None or not (rule.digits or rule.pattern or rule.check_digit):

@@ -153,7 +153,7 @@ def day_numbers(texts: Sequence[str]) -> Hashes:
 
 
 def _labels(candidates: Candidates, path: str) -> list[str]:
-    targets = candidates.scheme.targets.items()
+    targets = candidates.layout.targets.items()
     return [label for label, target in targets if target.field.path == path]
 
 
@@ -165,9 +165,9 @@ def id_labels(candidates: Candidates) -> list[str]:
 def _contents(candidates: Candidates) -> Hashes:
     """A number for all that each row says, its primary identifier and run variables aside."""
     columns = [
-        texts
-        for label, texts in candidates.columns.items()
-        if label != "primary_id" and not candidates.scheme.targets[label].volatile
+        candidates.texts(label)
+        for label, target in candidates.layout.targets.items()
+        if label != "primary_id" and not target.run_dependent
     ]
     return _numbers(map(hash, zip(*columns, strict=True)), len(candidates.rows))
 
@@ -182,10 +182,9 @@ def kept(candidates: Candidates, weigh: Callable[[str], int], *, whole: bool) ->
     `whole`: rows of one identifier are to be compared in all that they say.
     """
     count = len(candidates.rows)
-    nothing = [""] * count
 
     def texts(label: str) -> list[str]:
-        return candidates.columns.get(label, nothing)
+        return candidates.texts(label)
 
     def keys(path: str, fold: Callable[[list[str]], list[str]]) -> tuple[Hashes, ...]:
         return tuple(hashed(fold(texts(label))) for label in _labels(candidates, path))

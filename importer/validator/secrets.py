@@ -41,7 +41,7 @@ def passwords(table: Table) -> Iterator[Problem]:
     column = table.labelled("password")
     if column is None:
         return
-    internal = table.candidates.scheme.account_type is AccountType.INTERNAL
+    internal = table.candidates.layout.account_type is AccountType.INTERNAL
     beside = [
         other.texts
         for label in ("primary_id", "first_name", "last_name")
@@ -73,7 +73,7 @@ def _unfit(password: str, parts: list[str], *, internal: bool) -> str:
 
 def forced_changes(table: Table) -> Iterator[Problem]:
     """`force_password_change` is TRUE or blank, and for Internal patrons only (contract 1.2)."""
-    internal = table.candidates.scheme.account_type is AccountType.INTERNAL
+    internal = table.candidates.layout.account_type is AccountType.INTERNAL
     external = Finding(Code.BAD_PASSWORD, "an External patron has no password to be changed")
     not_true = Finding(
         Code.UNKNOWN_CODE, "{value} is not TRUE", "Write TRUE, or clear the cell for no."

@@ -65,4 +65,6 @@ class Twins:
 
 def _emptied(candidates: Candidates) -> Candidates:
     """The same source and scheme without the rows, so that no column is kept."""
-    return replace(candidates, rows=(), columns={}, unspoken={}, skipped=(), problems=())
+    return replace(
+        candidates, frame=candidates.frame.iloc[:0], not_applicable={}, skipped=(), problems=()
+    )

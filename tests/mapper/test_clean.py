@@ -92,7 +92,7 @@ def test_padded_zeros_are_listed(tmp_path: Path) -> None:
         (4, "whitespace-removed", label),
     ]
     assert candidates.problems[0].value == "123"
-    assert candidates.scheme.targets[label].id_rule == IdRule(digits=7, pad=True, strip="-")
+    assert candidates.layout.targets[label].id_rule == IdRule(digits=7, pad=True, strip="-")
 
 
 def test_blanks_inside_ids_emails_and_codes_are_removed_and_told(tmp_path: Path) -> None:

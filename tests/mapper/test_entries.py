@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from importer.model.candidates import Entry
+from importer.model.candidates import ListEntry
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.policy import OnUpdate
 from tests.mapper.bench import Bench, told
@@ -48,7 +48,7 @@ def test_an_entry_without_placeholders_is_for_every_row(tmp_path: Path) -> None:
         "Load 2026-08-20, row 2",
         "Load 2026-08-20, row 3",
     ]
-    volatile = {t.label for t in candidates.scheme.targets.values() if t.volatile}
+    volatile = {t.label for t in candidates.layout.targets.values() if t.run_dependent}
     assert volatile == {"user_note[0].note_text"}
 
 
@@ -102,7 +102,7 @@ def test_an_entry_repeats_over_headings(tmp_path: Path) -> None:
     row = candidates.frame.loc[2]
     assert row["contact_info.email[1].email_address"] == "b@x.org"
     assert row["contact_info.email[2].email_address"] == "a@x.org"
-    assert [entry.parent for entry in candidates.scheme.entries] == ["contact_info.email"] * 3
+    assert [entry.parent for entry in candidates.layout.entries] == ["contact_info.email"] * 3
 
 
 def test_an_entry_knows_its_policy_and_its_constants(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_an_entry_knows_its_policy_and_its_constants(tmp_path: Path) -> None:
     scheme = Bench(tmp_path, record, columns="B").compiled.scheme
     label = "user_identifier[0]"
     assert scheme.entries == (
-        Entry(
+        ListEntry(
             "user_identifier",
             (f"{label}.segment_type", f"{label}.id_type", f"{label}.value"),
             OnUpdate.ADD,

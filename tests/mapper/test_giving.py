@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from importer.model.candidates import Target
+from importer.model.candidates import FieldColumn
 from tests.mapper.bench import Bench
 
 LOOKUP = "lookups:\n  groups:\n    Friend: FRIEND\n    Other friend: FRIEND\n    None yet: '?'\n"
 
 
-def target(folder: Path, rule: str, top: str = "", label: str = "campus_code") -> Target:
+def target(folder: Path, rule: str, top: str = "", label: str = "campus_code") -> FieldColumn:
     """The target of a rule for the campus, where the roster has a column `C`."""
     return Bench(folder, f"{label}: {rule}", top, "C").compiled.scheme.targets[label]
 
@@ -38,23 +38,23 @@ def test_constants_and_lookups_are_given(
 ) -> None:
     """Whether their `when` holds or not; what a cell has as it is, the mapping does not give."""
     found = target(tmp_path, rule, LOOKUP)
-    assert (set(found.given), found.free) == (given, free)
+    assert (set(found.mapped_codes), found.from_cells) == (given, free)
 
 
 def test_everything_else_is_given(tmp_path: Path) -> None:
     """The code behind `"*"` is one of the lookup's."""
     found = target(tmp_path, "{from: <C>, lookup: groups}", LOOKUP + '    "*": COMM\n')
-    assert set(found.given) == {"FRIEND", "COMM"}
+    assert set(found.mapped_codes) == {"FRIEND", "COMM"}
 
 
 def test_a_code_has_its_place(tmp_path: Path) -> None:
     """The line of the constant, or of the first key of the lookup that has it."""
-    [place] = target(tmp_path, "MAIN").given.values()
+    [place] = target(tmp_path, "MAIN").mapped_codes.values()
     assert place.endswith("record.campus_code")
-    [place] = target(tmp_path, "{from: <C>, lookup: groups}", LOOKUP).given.values()
+    [place] = target(tmp_path, "{from: <C>, lookup: groups}", LOOKUP).mapped_codes.values()
     assert place.endswith("lookups.groups.Friend")
 
 
 def test_only_codes_are_given(tmp_path: Path) -> None:
     """A constant that is a text is none."""
-    assert target(tmp_path, "Librarian", label="job_description").given == {}
+    assert target(tmp_path, "Librarian", label="job_description").mapped_codes == {}

@@ -62,7 +62,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 def seen(candidates: Candidates) -> list[object]:
     """All that is said about the rows, in a form that can be joined and compared."""
-    unspoken = {(label, row) for label, rows in candidates.unspoken.items() for row in rows}
+    unspoken = {(label, row) for label, rows in candidates.not_applicable.items() for row in rows}
     return [
         [(row, *values) for row, values in zip(
             candidates.frame.index.tolist(), candidates.frame.to_numpy().tolist(), strict=True
@@ -119,4 +119,4 @@ def test_every_row_is_a_candidate_or_skipped(
     assert sorted((*taken, *candidates.skipped)) == list(range(2, 2 + len(roster)))
     assert taken == sorted(taken)
     assert all(isinstance(value, str) for row in candidates.frame.to_numpy() for value in row)
-    assert list(candidates.frame.columns) == list(candidates.scheme.targets)
+    assert list(candidates.frame.columns) == list(candidates.layout.targets)

@@ -96,7 +96,7 @@ def test_a_rule_holds_only_when_its_condition_does(tmp_path: Path) -> None:
         ("Student", "a"), ("Guest", "b"), ("staff", "")
     )
     assert list(candidates.frame["job_description"]) == ["a", "", ""]
-    assert candidates.unspoken == {"job_description": frozenset({3})}
+    assert candidates.not_applicable == {"job_description": frozenset({3})}
     assert [problem.origin.row for problem in candidates.problems] == [4]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from importer.model.candidates import Candidates, Entry, Scheme, Target
+import pandas as pd
+
+from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.problem import Place
@@ -25,12 +27,12 @@ def target(
     *,
     override: bool = False,
     volatile: bool = False,
-) -> Target:
+) -> FieldColumn:
     """A target under its label; every one stands in a column of its own name."""
     path = label.replace("]", "").replace("[", ".")
     path = ".".join(part for part in path.split(".") if not part.isdigit())
     place = Place("A", label)
-    return Target(label, FIELDS[path], (place,), on_update, override, volatile=volatile)
+    return FieldColumn(label, FIELDS[path], (place,), on_update, override, run_dependent=volatile)
 
 
 def scheme(
@@ -41,7 +43,7 @@ def scheme(
     lists: Policies | None = None,
     volatile: frozenset[str] = frozenset(),
     override: frozenset[str] = frozenset(),
-) -> Scheme:
+) -> RecordLayout:
     """A scheme of some labels; entries are those of the labels, `a.b[0]` being an entry's name."""
     policies, lists = policies or {}, lists or {}
     targets = {
@@ -58,24 +60,25 @@ def scheme(
         if "]" in label:
             grouped.setdefault(label[: label.index("]") + 1], []).append(label)
     entries = tuple(
-        Entry(
+        ListEntry(
             name[: name.index("[")],
             tuple(members),
             lists.get(name, OnUpdate.REPLACE),
         )
         for name, members in grouped.items()
     )
-    return Scheme(account, "PUBLIC", targets, entries)
+    return RecordLayout(account, "PUBLIC", targets, entries)
 
 
 def candidates(
-    plan: Scheme,
+    plan: RecordLayout,
     rows: Sequence[Mapping[str, str]],
     unspoken: Mapping[str, frozenset[int]] | None = None,
 ) -> Candidates:
     """Candidates of some rows, numbered from the row under the heading."""
     columns = {label: [row.get(label, "") for row in rows] for label in plan.targets}
-    return Candidates(SOURCE, plan, range(FIRST, FIRST + len(rows)), columns, unspoken or {})
+    frame = pd.DataFrame(columns, index=range(FIRST, FIRST + len(rows)), dtype=object)
+    return Candidates(SOURCE, plan, frame, unspoken or {})
 
 
 def draft(
@@ -83,7 +86,7 @@ def draft(
     account: AccountType = AccountType.INTERNAL,
     *,
     unspoken: frozenset[str] = frozenset(),
-    plan: Scheme | None = None,
+    plan: RecordLayout | None = None,
 ) -> Draft:
     """The draft of one row; without a scheme, the one of the row's own labels."""
     made = candidates(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from hypothesis import strategies as st
 
-from importer.model.candidates import Scheme
+from importer.model.candidates import RecordLayout
 from importer.model.fields import TYPE_FIELD
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.problem import Origin
@@ -184,7 +184,7 @@ def drafts(
     silent = frozenset(
         label for label in values if label != "primary_id" and draw(st.integers(0, 9)) == 0
     )
-    plan: Scheme = scheme(
+    plan: RecordLayout = scheme(
         list(values), account, policies=policies, lists=list_policies, volatile=frozenset(passing)
     )
     spoken = {label: value for label, value in values.items() if label not in silent}

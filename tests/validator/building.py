@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from importer.model.candidates import Candidates, Scheme, Target
+import pandas as pd
+
+from importer.model.candidates import Candidates, FieldColumn, RecordLayout
 from importer.model.codes import NO_CODES, CodeTables
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType, Duplicates, IdRule
@@ -54,7 +56,7 @@ def candidates(
     labels = list(dict.fromkeys(label for person in people for label in person))
     fixed = set(constants)
     targets = {
-        label: Target(
+        label: FieldColumn(
             label,
             FIELDS[re.sub(r"\[[0-9]+\]", "", label)],
             () if label in fixed else (Place(letter(position), label),),
@@ -64,8 +66,9 @@ def candidates(
     }
     numbers = range(FIRST_ROW, FIRST_ROW + len(people)) if rows is None else rows
     columns = {label: [person.get(label, "") for person in people] for label in labels}
+    frame = pd.DataFrame(columns, index=list(numbers), dtype=object)
     source = Source(Path("autumn.csv"), "", "csv")
-    return Candidates(source, Scheme(account_type, "PUBLIC", targets), numbers, columns)
+    return Candidates(source, RecordLayout(account_type, "PUBLIC", targets), frame)
 
 
 def with_values(**changes: str) -> dict[str, str]:

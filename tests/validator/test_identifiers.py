@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from importer.errors import MappingError
-from importer.model.candidates import Target
+from importer.model.candidates import FieldColumn
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import NO_CODES
 from importer.model.fields import FIELDS
@@ -189,7 +189,7 @@ TIMES = st.sampled_from(["", "{2}", "{0}", "{13}"])
 @example("2[0-9]{13}", "2000112345016")
 def test_a_pattern_of_one_length_means_the_same_to_both_engines(pattern: str, text: str) -> None:
     """Where no clock is needed, the engine without one takes the same identifiers."""
-    judge = misfit(Target("primary_id", FIELDS["primary_id"], id_rule=IdRule(pattern=pattern)))
+    judge = misfit(FieldColumn("primary_id", FIELDS["primary_id"], id_rule=IdRule(pattern=pattern)))
     assert judge is not None
     assert (judge(text) is None) == (regex.compile(pattern).fullmatch(text) is not None)
 

@@ -154,10 +154,10 @@ def test_run_variables_make_no_difference() -> None:
     """Rows that differ only in what the run writes into them, their own number say, are equal."""
     label = "user_note[0].note_text"
     chunk = candidates(*(person(0) | {label: f"row {row}"} for row in (2, 3)))
-    targets = chunk.scheme.targets
-    varied = {**targets, label: replace(targets[label], volatile=True)}
+    targets = chunk.layout.targets
+    varied = {**targets, label: replace(targets[label], run_dependent=True)}
     collector = Twins(Duplicates(same_id="keep first"))
-    collector.add(replace(chunk, scheme=replace(chunk.scheme, targets=varied)))
+    collector.add(replace(chunk, layout=replace(chunk.layout, targets=varied)))
     assert [(p.origin.row, p.code) for p in collector.problems()] == [(3, Code.GIVES_WAY)]
 
 
