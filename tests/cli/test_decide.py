@@ -157,8 +157,8 @@ def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sand
     typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
     typed("decide", "run", "2", "--as", "create")
     told = typed("decide", "run", "3", "--as", "reject").err
-    assert "Worth a look · Decided by a person · 1 row (3)" in told
-    assert "Worth a look · Decided by a person · 1 row (2)" in told
+    assert "Worth a look · Resolved by a person · 1 row (3)" in told
+    assert "Worth a look · Resolved by a person · 1 row (2)" in told
     assert f"→ {SETTLED}" in told
     assert "marked cells" not in told
 

@@ -96,7 +96,7 @@ def test_the_page_tells_the_run(keep: Keep, run: Callable[[], Run]) -> None:
     ledger = keep(run())
     text = Outline(page(ledger)).text
     assert all(sentence in text for sentence in sentences_of(summarise(ledger)))
-    for told in ("Identifier not well formed", "Did you mean Community?", "12–14, 17", "abababab"):
+    for told in ("Identifier not valid", "Did you mean Community?", "12–14, 17", "abababab"):
         assert told in text
     assert all(use.heading in text for use in building.COLUMNS)
 
