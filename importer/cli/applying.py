@@ -63,6 +63,8 @@ def apply_run(
         when = f"{entry.time:%Y-%m-%d %H:%M}"
         say(f"The brake {entry.detail} was let pass by {entry.operator} on {when}; it stays so.")
     _confirm(ledger.facts, of, yes=yes)
+    if sentence := applying.doubt_if_end_is_lost(ledger, journal):
+        say(sentence)
 
     async def use(alma: Alma) -> Stop | None:
         await applying.check_institution(ledger.facts, alma)

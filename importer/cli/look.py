@@ -32,7 +32,16 @@ def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> 
     from importer.pipeline.folders import find_folder
 
     with Ledger.open(find_folder(run)) as ledger:
+        warn_of_faults(ledger)
         return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+
+
+def warn_of_faults(ledger: Ledger) -> None:
+    """Warn where the ledger is not as it was written."""
+    from importer.ledger.integrity import fault
+
+    if sentence := fault(ledger):
+        say(sentence)
 
 
 def runs(as_json: Json = False) -> int:
@@ -68,7 +77,7 @@ def _listed(kept: Kept) -> tuple[dict[str, object], str]:
 
 
 def _told(ledger: Ledger) -> tuple[dict[str, object], str]:
-    from importer.ledger.journal import first_broken
+    from importer.ledger.integrity import first_broken
     from importer.ledger.summary import summarise
     from importer.report.headline import headline
 
@@ -111,6 +120,7 @@ def show(
     from importer.report.life import life_of, lines
 
     with Ledger.open(find_folder(run)) as ledger:
+        warn_of_faults(ledger)
         life = life_of(ledger, row, show_values=show_values)
     if life is None:
         msg = f"The roster of this run has no row {row}."

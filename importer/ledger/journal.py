@@ -1,19 +1,27 @@
 """The writing side of an apply: what is meant before it is sent, what came of it before it counts.
 
 Every method is one transaction that is on the disk when it returns, and appends one entry whose
-hash covers the entry before it. The hash of the last one is kept beside them, so that entries cut
-off at the end are missed too.
+hash covers the entry before it. The hash of the last one is kept beside them, and in a file beside
+the ledger: see `integrity`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from importer.ledger.integrity import (
+    chained,
+    change_seal,
+    end_is_lost,
+    head,
+    step_seal,
+    write_mark,
+)
 from importer.ledger.ledger import TEXTS
 from importer.ledger.states import SENT, State
 from importer.ledger.writing import add_problems, add_steps
@@ -81,10 +89,12 @@ class Journal:
         self._ledger = ledger
         self._operator = operator
         self._now = now
+        self._end_is_lost: bool | None = None
+        self._last = (0, 0, "")
 
     def start(self, detail: str) -> None:
         """Say that an apply began; from now on the run counts as applied."""
-        with self._ledger.transaction():
+        with self._writing():
             self._keep("applied", self._now().isoformat())
             self._append(0, "apply", detail)
 
@@ -121,7 +131,7 @@ class Journal:
     def intend(self, row: int, before: User | None, sent: User) -> None:
         """Write down what is about to be sent, and what it will overwrite."""
         body = sent.to_json()
-        with self._ledger.transaction():
+        with self._writing():
             self._state(row, State.INTENT)
             self._ledger.connection.execute(
                 "INSERT OR REPLACE INTO images VALUES (?, ?, ?, '')",
@@ -139,7 +149,7 @@ class Journal:
         problems: Iterable[Problem] = (),
     ) -> None:
         """Write down what came of a step."""
-        with self._ledger.transaction():
+        with self._writing():
             self._state(row, state)
             if answered is not None:
                 self._ledger.connection.execute(
@@ -157,10 +167,12 @@ class Journal:
         decision is forgotten.
         """
         connection = self._ledger.connection
-        with self._ledger.transaction():
+        with self._writing():
             connection.execute("UPDATE rows SET fate = ? WHERE row = ?", (fate, row))
+            before = step_seal(self._ledger, row)
             connection.execute("DELETE FROM steps WHERE row = ?", (row,))
             add_steps(self._ledger, [step] if step else [])
+            change_seal(self._ledger, before, step_seal(self._ledger, row))
             connection.execute(
                 "UPDATE problems SET severity = ?, advice = ? WHERE row = ? AND severity = ?",
                 (Severity.WARNING, SETTLED, row, Severity.REVIEW),
@@ -173,8 +185,46 @@ class Journal:
 
     def note(self, event: str, detail: str, row: int = 0) -> None:
         """Write down something about the run as a whole, or a decision about a row."""
-        with self._ledger.transaction():
+        with self._writing():
             self._append(row, event, detail)
+
+    def doubt(self) -> None:
+        """Take every step that is still planned for sent: the ledger's last entries are lost.
+
+        Alma is asked about each of them before anything is sent. What would be overwritten is
+        known from the plan.
+        """
+        connection = self._ledger.connection
+        planned = f"state = '{State.PLANNED}' AND {SENT}"
+        with self._ledger.transaction():
+            connection.execute(
+                "INSERT OR IGNORE INTO images SELECT row, before, after, '' FROM steps"  # noqa: S608
+                f" WHERE {planned}"
+            )
+            connection.execute(
+                f"UPDATE steps SET state = ? WHERE {planned}",  # noqa: S608
+                (State.UNKNOWN,),
+            )
+            self._append(0, "doubt", "the last entries of the ledger are lost")
+        self._end_is_lost = False
+        self._mark()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction; then the mark beside the ledger is set to its last entry.
+
+        Where entries are lost the mark stays as it is, until they are accounted for.
+        """
+        if self._end_is_lost is None:
+            self._end_is_lost = end_is_lost(self._ledger)
+        with self._ledger.transaction():
+            yield
+        self._mark()
+
+    def _mark(self) -> None:
+        if not self._end_is_lost:
+            number, row, hash_ = self._last
+            write_mark(self._ledger.folder, number, hash_, durable=row == 0)
 
     def _state(self, row: int, state: State) -> None:
         self._ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
@@ -184,27 +234,18 @@ class Journal:
 
     def _append(self, row: int, event: str, detail: str) -> None:
         entry = (self._now().isoformat(), self._operator, row, event, detail)
-        chained = _chained(_head(self._ledger), entry)
-        self._ledger.connection.execute(
+        hash_ = chained(head(self._ledger), entry)
+        added = self._ledger.connection.execute(
             "INSERT INTO entries (time, operator, row, event, detail, hash)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (*entry, chained),
+            (*entry, hash_),
         )
-        self._keep("head", chained)
+        self._keep("head", hash_)
+        self._last = (added.lastrowid or 0, row, hash_)
 
 
 def _user(text: str | None) -> User | None:
     return User.from_json(text) if text else None
-
-
-def _head(ledger: Ledger) -> str:
-    """The hash of the last entry, blank where there is none yet."""
-    return str(next(ledger.read("SELECT value FROM run WHERE name = 'head'"), ("",))[0])
-
-
-def _chained(previous: str, entry: tuple[object, ...]) -> str:
-    text = json.dumps([previous, *entry], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
@@ -215,15 +256,3 @@ def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
         (row,),
     ):
         yield JournalEntry(datetime.fromisoformat(time), operator, number, event, detail)
-
-
-def first_broken(ledger: Ledger) -> int | None:
-    """The number of the first entry that is not as it was written, or missing; None if all are."""
-    previous, last = "", 0
-    for number, *entry, chained in ledger.read(
-        "SELECT id, time, operator, row, event, detail, hash FROM entries ORDER BY id"
-    ):
-        if _chained(previous, tuple(entry)) != chained:
-            return int(number)
-        previous, last = chained, int(number)
-    return None if previous == _head(ledger) else last + 1

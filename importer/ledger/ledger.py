@@ -53,7 +53,7 @@ class Ledger:
         """
         ledger = cls(folder, schema.open_existing(folder))
         try:
-            finished = ledger._value("finished")
+            finished = ledger.value("finished")
         except BaseException:
             ledger.close()
             raise
@@ -101,7 +101,8 @@ class Ledger:
         except schema.FAILURES as error:
             raise schema.unusable(self.folder, error) from error
 
-    def _value(self, name: str) -> str | None:
+    def value(self, name: str) -> str | None:
+        """Return a value of the run by its name; None where there is none. Raises as `open`."""
         found = next(self.read("SELECT value FROM run WHERE name = ?", (name,)), None)
         return None if found is None else str(found[0])
 
@@ -109,14 +110,14 @@ class Ledger:
     def facts(self) -> RunFacts:
         """Everything about the run that is not about a row. Raises UsageError if damaged."""
         try:
-            return RunFacts.model_validate_json(self._value("facts") or "")
+            return RunFacts.model_validate_json(self.value("facts") or "")
         except ValidationError:
             raise schema.damaged(self.folder) from None
 
     @property
     def was_applied(self) -> bool:
         """Has `apply` been run at all?"""
-        return self._value("applied") is not None
+        return self.value("applied") is not None
 
     def columns(self) -> tuple[ColumnUse, ...]:
         """The roster's columns, in order."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from importer.ledger.integrity import add_seal
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Create, Delete, Held, LeftAlone, Unchanged, Update
 
@@ -134,12 +135,14 @@ def excuse(ledger: Ledger, rows: Iterable[int]) -> None:
 def finish(ledger: Ledger, facts: RunFacts) -> None:
     """Say that the run is complete, and everything about it that is not about a row.
 
-    Problems that are written down from now on are later ones.
+    The steps must be there by now: they are sealed. Problems that are written down from now on
+    are later ones.
     """
     ledger.connection.executemany(
         "INSERT INTO run VALUES (?, ?)",
         (("facts", facts.model_dump_json()), ("finished", facts.started.isoformat())),
     )
+    add_seal(ledger)
     ledger.connection.execute(
         "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT) FROM problems"
     )

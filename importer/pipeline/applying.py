@@ -20,6 +20,7 @@ from importer.errors import (
     StalePlanError,
     UsageError,
 )
+from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, history
 from importer.ledger.states import State
 from importer.model.plan import Brake
@@ -98,10 +99,11 @@ def check_is_plan(ledger: Ledger) -> None:
 
 
 def check_fresh(ledger: Ledger, leave: Leave) -> None:
-    """Raises StalePlanError where the plan is too old, or for another roster or mapping.
+    """Raises StalePlanError where the plan was changed, is too old, or its roster or mapping was.
 
     The way back is made from the ledger alone, so that an undo needs neither.
     """
+    check_seal(ledger)
     facts = ledger.facts
     age = leave.now() - facts.started
     if not ledger.was_applied and age > timedelta(days=leave.plan_days):
@@ -141,6 +143,21 @@ def check_brakes(
         raise BrakeError(msg)
     return tuple(
         before[finding.brake] for finding in ledger.facts.brakes if finding.brake not in allowed
+    )
+
+
+def doubt_if_end_is_lost(ledger: Ledger, journal: Journal) -> str:
+    """Have every open row looked up in Alma first, where the ledger has lost its last entries.
+
+    Return the sentence that says so; blank where nothing is lost.
+    """
+    if not end_is_lost(ledger):
+        return ""
+    journal.doubt()
+    return (
+        "The last entries of this run's ledger are lost; an older copy may have been put back. "
+        f"Each of the {left_to_do(ledger):,} rows that are not done is looked up in Alma before "
+        "anything is sent."
     )
 
 

@@ -12,6 +12,7 @@ from importer.alma.business import EVERYTHING
 from importer.alma.spread import spread
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.images import Image, images
+from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, history
 from importer.ledger.states import State
 from importer.ledger.writing import (
@@ -112,6 +113,13 @@ def check_undoable(first: Ledger) -> None:
     """Raises UsageError where a run wrote nothing, or where what it wrote is not known yet."""
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."
+        raise UsageError(msg)
+    if end_is_lost(first):
+        msg = (
+            f"The last entries of {first.folder} are lost; an older copy may have been put back. "
+            "Have its open rows looked up first; nothing new is sent:\n  "
+            + command("apply", str(first.folder), "--limit", "0")
+        )
         raise UsageError(msg)
     progress = first.progress()
     if doubtful := progress.get(State.INTENT, 0) + progress.get(State.UNKNOWN, 0):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.journal import SETTLED, first_broken
+from importer.ledger.integrity import first_broken
+from importer.ledger.journal import SETTLED
 from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write

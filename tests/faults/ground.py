@@ -16,7 +16,8 @@ from urllib.parse import unquote
 from urllib.request import Request, urlopen
 
 from importer.errors import Exit
-from importer.ledger.journal import Journal, first_broken, history
+from importer.ledger.integrity import first_broken
+from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.sandbox.server import Options, running

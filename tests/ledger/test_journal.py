@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from importer.ledger.journal import Journal, first_broken, history
+from importer.ledger.integrity import first_broken
+from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.model.plan import Result
