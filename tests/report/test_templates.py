@@ -1,0 +1,286 @@
+"""The page's templates: every name that they use is there, and every branch is rendered."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from jinja2 import Environment, nodes
+
+from importer import report
+from importer.ledger.journal import Journal
+from importer.ledger.states import State
+from importer.ledger.summary import summarise
+from importer.model.catalogue import Severity
+from importer.model.plan import (
+    Brake,
+    Change,
+    ChangeKind,
+    Create,
+    Delete,
+    Fate,
+    Result,
+    Unchanged,
+    Update,
+)
+from importer.model.problem import Origin, Problem
+from importer.model.run import BrakeFinding
+from importer.report import page
+from importer.report.causes import Cause
+from importer.report.changes import MOST_LINES, Difference, Differences
+from importer.report.facts import Fact
+from importer.report.headline import Tally
+from importer.report.newcomers import MOST, Newcomers
+from importer.report.nextstep import NextStep
+from importer.report.outcomes import MOST_ROWS, Line, Outcome
+from importer.report.story import MOST_CAUSES, Column, Grade, Story
+from tests.report import building
+from tests.report.building import Run
+
+if TYPE_CHECKING:
+    from tests.report.conftest import Keep
+
+TEMPLATES = sorted((Path(report.__file__).parent / "templates").glob("*.j2"))
+
+VIEWS: dict[str, type] = {
+    "story": Story,
+    "story.next": NextStep,
+    "story.newcomers": Newcomers,
+    "tally": Tally,
+    "finding": BrakeFinding,
+    "finding.brake": Brake,
+    "outcome": Outcome,
+    "outcome.result": Result,
+    "outcomes: line": Line,
+    "grade": Grade,
+    "grade.severity": Severity,
+    "cause": Cause,
+    "cause.first": Problem,
+    "cause.first.origin": Origin,
+    "differences": Differences,
+    "differences.kind": ChangeKind,
+    "changes: line": Difference,
+    "column": Column,
+    "fact": Fact,
+}
+"""The class of each variable, and of each attribute of which an attribute is asked."""
+
+FREE = {"loop", "text", "groups", "parts"}
+"""Jinja's own, texts and mappings."""
+
+
+def _dotted(node: nodes.Node) -> str:
+    """The variable or attribute that an expression names: `cause.first`."""
+    match node:
+        case nodes.Name():
+            return node.name
+        case nodes.Getattr():
+            return f"{_dotted(node.node)}.{node.attr}"
+        case _:
+            return ""
+
+
+def _names(template: Path) -> Iterator[tuple[nodes.Getattr, str]]:
+    tree = Environment(autoescape=True).parse(template.read_text("utf-8"))
+    for node in tree.find_all(nodes.Getattr):
+        yield node, f"{template.name}:{node.lineno}: .{node.attr}"
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_each_attribute_that_a_template_uses_is_there(template: Path) -> None:
+    """A name that its view does not have would break the page of some run, and only of that."""
+    for node, where in _names(template):
+        owner = _dotted(node.node)
+        if owner in FREE:
+            continue
+        if owner == "line":
+            owner = f"{template.name.split('.')[0]}: line"
+        assert owner in VIEWS, f"{where} is of no known view"
+        view = VIEWS[owner]
+        known = [*dir(view), *inspect.get_annotations(view), *(["value"] if _is_enum(view) else [])]
+        assert node.attr in known, f"{where} is not in {VIEWS[owner].__name__}"
+
+
+def _is_enum(view: type) -> bool:
+    return issubclass(view, Enum)
+
+
+Seen = dict[str, set[bool]]
+
+
+@pytest.fixture
+def branches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
+    """Which way each condition, `or` and loop of the templates went, by its place."""
+    seen: Seen = {}
+    parse = Environment._parse
+
+    def watched(
+        itself: Environment, source: str, name: str | None, filename: str | None
+    ) -> nodes.Template:
+        tree = parse(itself, source, name, filename)
+        conditions: list[nodes.If | nodes.CondExpr] = [
+            *tree.find_all(nodes.If),
+            *tree.find_all(nodes.CondExpr),
+        ]
+        for number, found in enumerate(conditions):
+            place = f"{name}:{found.lineno}: condition {number}"
+            found.test = _watched(found.test, place, seen)
+        for number, choice in enumerate(tree.find_all(nodes.Or)):
+            place = f"{name}:{choice.lineno}: or {number}"
+            choice.left = _watched(choice.left, place, seen)
+        for number, loop in enumerate(tree.find_all(nodes.For)):
+            seen.setdefault(f"{name}:{loop.lineno}: loop {number}", {False})
+            loop.body.insert(0, _mark(f"{name}:{loop.lineno}: loop {number}"))
+        return tree
+
+    def watch(value: object, place: str) -> object:
+        seen[place].add(bool(value))
+        return value
+
+    monkeypatch.setattr(Environment, "_parse", watched)
+    page._environment.cache_clear()
+    page._environment().filters["watch"] = watch
+    yield seen
+    page._environment.cache_clear()
+
+
+def _watched(test: nodes.Expr, place: str, seen: Seen) -> nodes.Expr:
+    seen.setdefault(place, set())
+    made: nodes.Expr = nodes.Filter(test, "watch", [nodes.Const(place)], [], None, None)
+    made.set_lineno(test.lineno)
+    return made
+
+
+def _mark(place: str) -> nodes.Output:
+    """Something that notes its place and prints nothing."""
+    noted = nodes.Filter(nodes.Const("x"), "watch", [nodes.Const(place)], [], None, None)
+    return nodes.Output([nodes.CondExpr(noted, nodes.Const(""), nodes.Const(""))])
+
+
+def _bare() -> Run:
+    """A check of one ready row in which one column has no heading and is used for nothing."""
+    run = Run()
+    run.row(2, Fate.READY)
+    run.columns = (replace(building.COLUMNS[-1], heading="", samples=("",)),)
+    return run
+
+
+def _undone() -> Run:
+    """An undo plan with two brakes and one deletion."""
+    run = building.planned("undo")
+    run.row(30, Fate.READY)
+    run.steps.append(Delete(30, "x", building.user(30)))
+    (held,) = run.facts.brakes
+    run.facts = run.facts.model_copy(update={"brakes": (held, BrakeFinding(**dict(held)))})
+    return run
+
+
+def _empty() -> Run:
+    """A roster without rows."""
+    return Run()
+
+
+def _one_of_each() -> Run:
+    """A plan with one new patron and nothing else, for one kind and one part of the record."""
+    run = building.planned()
+    run.steps = [Create(2, building.user(2))]
+    return run
+
+
+def _two_deletions() -> Run:
+    run = _undone()
+    run.row(31, Fate.READY)
+    run.steps.append(Delete(31, "y", building.user(31)))
+    return run
+
+
+def _over_every_cap() -> Run:
+    """More causes, differences and outcomes than are listed."""
+    run = building.applied()
+    row = 100
+    for _ in range(MOST_CAUSES + 1):
+        run.reject(row)
+        run.problems[-1] = replace(run.problems[-1], advice=f"Ask office {row}.")
+        row += 1
+    for _ in range(MOST_LINES + 1):
+        run.row(row, Fate.READY)
+        change = Change(ChangeKind.REPLACE, f"user_note[{row}]", "a", "b")
+        user = building.user(row)
+        run.steps.append(Update(row, str(user.primary_id), user, user, (change,)))
+        row += 1
+    for state in (State.REFUSED, State.APPLIED):
+        for _ in range(MOST_ROWS + 1):
+            run.row(row, Fate.READY)
+            run.steps.append(Create(row, building.user(row)))
+            run.states[row] = state
+            row += 1
+    return run
+
+
+def _newcomers(count: int) -> Callable[[], Run]:
+    def made() -> Run:
+        run = building.planned()
+        run.steps = [Create(row, building.user(row)) for row in range(2, 2 + count)]
+        return run
+
+    return made
+
+
+def _updates(*changes: Change) -> Callable[[], Run]:
+    """A plan that does nothing but these changes to one user."""
+
+    def made() -> Run:
+        run = building.planned()
+        run.steps = [Update(6, "x", building.user(6), building.user(6), changes)]
+        return run
+
+    return made
+
+
+def _nothing_to_send() -> Run:
+    run = Run()
+    run.facts = building.planned().facts.model_copy(update={"brakes": ()})
+    run.row(2, Fate.READY)
+    run.steps = [Unchanged(2, "x")]
+    return run
+
+
+_NAME = Change(ChangeKind.REPLACE, "last_name", "a", "b")
+_GROUP = Change(ChangeKind.REPLACE, "user_group", "a", "b")
+_ADDED = Change(ChangeKind.ADD, "last_name", "", "b")
+
+RUNS: tuple[Callable[[], Run], ...] = (
+    building.checked,
+    building.planned,
+    building.applied,
+    lambda: building.hostile("x"),
+    _bare,
+    _empty,
+    _undone,
+    _two_deletions,
+    _one_of_each,
+    _over_every_cap,
+    _newcomers(MOST),
+    _newcomers(MOST + 1),
+    _updates(_NAME, _GROUP),
+    _updates(_NAME, _ADDED),
+    _nothing_to_send,
+)
+
+
+def test_every_branch_of_every_template_is_rendered(keep: Keep, branches: Seen) -> None:
+    """Each condition was true once and false once, and each loop was gone through."""
+    for made in RUNS:
+        for show_values in (False, True):
+            ledger = keep(made())
+            page.render(ledger, summarise(ledger), ("summary.json",), show_values=show_values)
+    ledger = keep(building.applied())
+    Journal(ledger, "robin", lambda: building.FACTS.started).start("")
+    page.render(ledger, summarise(ledger), ())
+    missing = {place: went for place, went in branches.items() if len(went) < 2}
+    assert missing == {}
