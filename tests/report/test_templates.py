@@ -149,8 +149,9 @@ def branches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     page._environment.cache_clear()
 
 
-def _watched(test: nodes.Expr, place: str, seen: Seen) -> nodes.Expr:
+def _watched(test: nodes.Node, place: str, seen: Seen) -> nodes.Expr:
     seen.setdefault(place, set())
+    assert isinstance(test, nodes.Expr)
     made: nodes.Expr = nodes.Filter(test, "watch", [nodes.Const(place)], [], None, None)
     made.set_lineno(test.lineno)
     return made
