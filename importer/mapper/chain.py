@@ -44,6 +44,13 @@ class Values:
     found: list[tuple[int, Finding, str]] = field(default_factory=list)
     unspoken: frozenset[int] = frozenset()
 
+    def take(self, rows: Sequence[int], other: Values) -> None:
+        """Put the values of some rows, by position, into these; `content` is only added to."""
+        for at, text, said in zip(rows, other.texts, other.content, strict=True):
+            self.texts[at] = text
+            self.content[at] = self.content[at] or said
+        self.found.extend((rows[at], finding, text) for at, finding, text in other.found)
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -63,9 +70,15 @@ class Chain:
         if not self.when:
             return self._spoken(batch)
         holds = self._holds(batch)
-        inner = self._spoken(batch.taken(holds))
-        values = _spread(inner, holds, len(batch))
-        values.unspoken = frozenset(range(len(batch))) - frozenset(holds)
+        values = Values([""] * len(batch), [""] * len(batch))
+        values.take(holds, self._spoken(batch.taken(holds)))
+        others = sorted(set(range(len(batch))).difference(holds))
+        if self.default is None:
+            values.unspoken = frozenset(others)
+        else:
+            instead = self.default.run(batch.taken(others))
+            values.take(others, instead)
+            values.unspoken = frozenset(others[at] for at in instead.unspoken)
         return values
 
     def source(self, batch: Batch) -> list[str]:
@@ -108,29 +121,9 @@ class Chain:
         return values
 
     def _fill_blanks(self, values: Values, batch: Batch) -> None:
-        """The default, where everything before is blank and nothing went wrong.
-
-        Where a default's own `when` does not hold, the default behind it is next.
-        """
+        """The default, where everything before is blank and nothing went wrong."""
         failed = {at for at, _, _ in values.found}
         blank = [at for at, text in enumerate(values.texts) if not text and at not in failed]
         values.texts, values.content = list(values.texts), list(values.content)
-        step = self.default
-        while step is not None and blank:
-            instead = step.run(batch.taken(blank))
-            for at, text, said in zip(blank, instead.texts, instead.content, strict=True):
-                values.texts[at] = text
-                values.content[at] = values.content[at] or said
-            values.found.extend((blank[at], finding, text) for at, finding, text in instead.found)
-            blank = [blank[at] for at in sorted(instead.unspoken)]
-            step = step.default
-
-
-def _spread(inner: Values, at: list[int], length: int) -> Values:
-    """Values of some rows as values of all, blank elsewhere."""
-    spread = Values([""] * length, [""] * length)
-    for position, text, said in zip(at, inner.texts, inner.content, strict=True):
-        spread.texts[position] = text
-        spread.content[position] = said
-    spread.found = [(at[position], finding, text) for position, finding, text in inner.found]
-    return spread
+        if self.default is not None and blank:
+            values.take(blank, self.default.run(batch.taken(blank)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from importer.mapper import periods, record
 from importer.mapper.template import RUN_VARIABLES
 from importer.mapper.wording import nearest
-from importer.model.fields import ALWAYS_REQUIRED, FIELDS, Shape
+from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, Shape
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.user import Reach
 
@@ -89,6 +89,17 @@ def _internal_only(whole: _Whole) -> Iterator[Found]:
         for rule in whole.rules:
             if rule.field.facts.reach is Reach.INTERNAL_ONLY:
                 yield Found(rule.steps, "is for Internal users; an External one has no password")
+
+
+def _passwords(whole: _Whole) -> Iterator[Found]:
+    for rule in whole.rules:
+        policy = rule.rule.on_update
+        if rule.field.path == "password" and policy not in {None, OnUpdate.NEVER}:
+            wrong = (
+                f"`{policy}` has no effect: the importer sets a password only when it creates the "
+                "user; take `on_update` out"
+            )
+            yield Found((*rule.steps, "on_update"), wrong)
 
 
 def _lookups_exist(whole: _Whole) -> Iterator[Found]:
@@ -177,18 +188,27 @@ def _flags(whole: _Whole) -> Iterator[Found]:
 def _policies(whole: _Whole) -> Iterator[Found]:
     """What becomes of a known user's field is said of fields; of a list's, at the entry."""
     lists = {OnUpdate.ADD, OnUpdate.REPLACE_ALL}
+    of_entries = {OnUpdate.REPLACE, OnUpdate.NEVER, *lists}
     for rule in whole.scalars:
         if rule.rule.on_update in lists:
             wrong = f"`{rule.rule.on_update}` is for the entries of a list"
             yield Found((*rule.steps, "on_update"), wrong)
     for entry in whole.entries:
-        if entry.on_update not in {OnUpdate.REPLACE, *lists}:
-            wrong = f"`{entry.on_update}` is for single fields; an entry takes add or replace_all"
+        if entry.on_update not in of_entries:
+            wrong = (
+                f"`{entry.on_update}` is for single fields; write replace, add, replace_all or "
+                "never for an entry"
+            )
             yield Found((*entry.steps, "on_update"), wrong)
         for rule in entry.fields:
-            if rule.rule.on_update is not None:
-                wrong = "is said of the whole entry, beside its fields"
-                yield Found((*rule.steps, "on_update"), wrong)
+            policy = rule.rule.on_update
+            core = rule.field.facts.required or rule.field.name == TYPE_FIELD[entry.parent]
+            if policy is None or (policy is OnUpdate.NEVER and not core):
+                continue
+            wrong = "write `on_update` beside the fields of the entry, for the whole entry"
+            if not core:
+                wrong += "; a single field of an entry only takes `never`"
+            yield Found((*rule.steps, "on_update"), wrong)
     for rule in whole.rules:
         for steps, step in list(record.steps(rule))[1:]:
             for key in ("required", "on_update", "override"):
@@ -218,6 +238,7 @@ CHECKS: tuple[Callable[[_Whole], Iterator[Found]], ...] = (
     _owner,
     _required_fields,
     _internal_only,
+    _passwords,
     _lookups_exist,
     _weights,
     _variables,

@@ -188,7 +188,9 @@ class _Compiler:
             apart = any(part.split or part.replace for part in step.clean)
             parts.insert(len(parts) if apart else 0, Step(tidied, idle=links.is_tidy))
         yield from parts
-        if step.lookup is not None:
+        # A lookup or field that does not exist is a finding of the mapping, which is refused; its
+        # headings are compared with the roster's all the same, so that one run shows all findings.
+        if step.lookup in self.mapping.tables:
             yield Step(self.mapping.tables[step.lookup].convert)
         if rule.field.shape is Shape.DATE:
             style = self._style(step)
@@ -251,7 +253,8 @@ class _Compiler:
                 return
             done.add(path)
             for name in record.named(rules[path]):
-                yield from visit(name)
+                if name in rules:
+                    yield from visit(name)
             yield by_path[path]
 
         for path in by_path:

@@ -78,7 +78,7 @@ class Work:
         """A problem for each row that leaves a required field blank."""
         if line.required == "false" or all(values.texts):
             return
-        told = {at for at, _, _ in values.found} | values.unspoken
+        told = {at for at, _, _ in values.found}
         severity = Severity.WARNING if line.required == "warn" else None
         for at, text in enumerate(values.texts):
             if not text and at not in told:

@@ -72,6 +72,19 @@ class Item:
         return self.entry.on_update is not OnUpdate.ADD and self.steady is not None
 
     @property
+    def for_known_users(self) -> bool:
+        """Whether an update writes the entry; `on_update: never` is for new users only."""
+        return self.entry.on_update is not OnUpdate.NEVER
+
+    def without_create_only(self) -> Item:
+        """Return the entry without the fields that are only given when the user is created."""
+        never = {n for n, target in self.targets.items() if target.on_update is OnUpdate.NEVER}
+        if not never:
+            return self
+        values = {name: text for name, text in self.values.items() if name not in never}
+        return replace(self, values=values)
+
+    @property
     def override(self) -> bool:
         """Whether the mapping replaces the list even where Alma protects it."""
         return any(target.override for target in self.targets.values())

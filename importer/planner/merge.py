@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from importer.model.plan import Change, ChangeKind
 from importer.model.policy import AccountType
+from importer.planner.drafts import Item
 from importer.planner.entries import entries, with_entries
 from importer.planner.lists import Wanted, merge_list
 from importer.planner.values import blanked, current, settled, typed
@@ -101,11 +102,14 @@ def _scalars(draft: Draft, live: User) -> tuple[User, list[Change], list[str]]:
 
 
 def _wanted(draft: Draft, parent: str, *, volatile: bool) -> Wanted:
-    """What the row wants of a list; what holds a run variable only if asked for.
+    """What the row wants of a known user's list; what holds a run variable only if asked for.
 
-    Entries that this update passes over are no reason to remove what they once wrote.
+    Entries and fields with `on_update: never` are for new users only. Entries that this update passes over are no reason to remove what they once wrote.
     """
-    there = [(item, item if volatile else item.steady) for item in draft.items(parent)]
+    there = [
+        (item, (item if volatile else item.steady) if item.for_known_users else None)
+        for item in map(Item.without_create_only, draft.items(parent))
+    ]
     return Wanted(
         parent,
         tuple(wanted for _, wanted in there if wanted is not None),
