@@ -165,12 +165,7 @@ def import_profile(
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
     from importer.mapper.profile import to_mapping
 
-    try:
-        content = profile.read_bytes()
-    except OSError:
-        msg = f"{profile} is not there, or cannot be read. Name the exported profile."
-        raise UsageError(msg) from None
-    sys.stdout.write(to_mapping(content, name))
+    sys.stdout.write(to_mapping(profile, name))
     return Exit.DONE
 
 

@@ -16,6 +16,10 @@ class RunVariables:
     sheet: str = ""
 
 
+COUNTRY = "country of the address"
+"""Where the country of the address is kept among the fields already got."""
+
+
 class Batch:
     """Some rows, by column; a column is made when a rule first asks for it."""
 
@@ -60,6 +64,11 @@ class Batch:
                 return [self.run.sheet] * len(self)
             case _:
                 return self._fields[name]
+
+    @property
+    def countries(self) -> list[str]:
+        """The country of each row's address, blank where it is not known."""
+        return self._fields.get(COUNTRY) or [""] * len(self)
 
     def taken(self, at: Sequence[int]) -> Batch:
         """Only the rows at these positions."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from importer.mapper.reading import Convert, Finding, Idle, convert_all
+from importer.mapper.reading import Convert, ConvertThere, Finding, Idle, convert_all
 
 if TYPE_CHECKING:
     from importer.mapper.batch import Batch
@@ -19,16 +19,25 @@ Fill = Callable[["Batch"], tuple[list[str], list[str]]]
 class Step:
     """One step, and how to see at a glance that it has nothing to do.
 
-    `selects`: it may leave the text out on purpose, so that nothing is missing.
+    `selects`: it may leave the text out on purpose, so that nothing is missing. `there`: the step
+    where it depends on the country of the address.
     """
 
     convert: Convert
     selects: bool = False
     idle: Idle | None = None
+    there: ConvertThere | None = None
 
-    def run(self, texts: list[str]) -> tuple[list[str], dict[int, Finding]]:
+    def run(self, texts: list[str], batch: Batch) -> tuple[list[str], dict[int, Finding]]:
         """The converted texts, and what was found by position."""
-        return convert_all(texts, self.convert, self.idle)
+        if self.there is None:
+            return convert_all(texts, self.convert, self.idle)
+        read = [
+            self.there(text, country) if text else ("", None)
+            for text, country in zip(texts, batch.countries, strict=True)
+        ]
+        found = {at: finding for at, (_, finding) in enumerate(read) if finding is not None}
+        return [text for text, _ in read], found
 
 
 @dataclass(slots=True)
@@ -86,7 +95,7 @@ class Chain:
         rows = batch.taken(self._holds(batch)) if self.when else batch
         texts, _ = self._filled(rows)
         for step in self.steps[:-1]:
-            texts, _ = step.run(texts)
+            texts, _ = step.run(texts, rows)
         return texts
 
     def _holds(self, batch: Batch) -> list[int]:
@@ -111,7 +120,7 @@ class Chain:
         source, content = self._filled(batch)
         values = Values(source, content)
         for step in self.steps:
-            values.texts, found = step.run(values.texts)
+            values.texts, found = step.run(values.texts, batch)
             values.found.extend((at, finding, source[at]) for at, finding in found.items())
             if step.selects:
                 pairs = zip(values.content, values.texts, strict=True)

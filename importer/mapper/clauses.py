@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, LiteralString
 
+import regex
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from importer.mapper import periods
 from importer.mapper.dates import ORDERS, Style, pattern_fault
+from importer.mapper.patterns import PatternError, compile_pattern
 from importer.mapper.template import TemplateError, parse
 from importer.model.policy import Yes
 
@@ -52,14 +54,11 @@ def _template(text: str) -> str:
 
 
 def readable_pattern(text: str) -> str:
-    """The text, if it is a pattern; a finding otherwise."""
-    import regex
-
+    """Return the text if it is a pattern within limits; a finding otherwise."""
     try:
-        regex.compile(text)
-    except regex.error:
-        sentence = f"`{text}` is not a pattern that can be read; look at its brackets"
-        raise fault(sentence) from None
+        compile_pattern(text)
+    except PatternError as error:
+        raise fault(str(error)) from None
     return text
 
 
@@ -99,8 +98,6 @@ class Replace(Part):
 
     def model_post_init(self, _context: object, /) -> None:
         """Try the replacement: it may name a group that the pattern does not have."""
-        import regex
-
         try:
             regex.compile(self.find + "|").sub(self.text, "")
         except (regex.error, IndexError):

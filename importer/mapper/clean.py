@@ -6,10 +6,14 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import phonenumbers
+
 from importer.errors import MappingError
 from importer.mapper.names import capitalise
-from importer.mapper.reading import Convert, Finding, Idle, Reading, quietly
+from importer.mapper.patterns import compile_pattern
+from importer.mapper.reading import Convert, ConvertThere, Finding, Idle, Reading, quietly
 from importer.model.catalogue import Code
+from importer.model.countries import region_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +26,6 @@ REGEX_CHARACTERS = 4_000
 """Texts longer than this are not searched with a pattern."""
 
 _ZIP = re.compile(r"([0-9]{3,5})(?:[- ]?([0-9]{4}))?")
-# As most are written in the United States: the library that reads all others is slow to load.
-PLAIN_PHONE = re.compile(
-    r"(?:\+?1[-. ]?)?\(?([2-9][0-9]{2})[-. )]? ?([2-9][0-9]{2})[-. ]?([0-9]{4})"
-)
-SHORT_PHONE = re.compile(r"[1-9](?:[-. ]?[0-9]){0,5}")
-"""An office's extension, which is no number in the United States."""
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 
 
@@ -50,6 +48,16 @@ def idle(step: CleanStep) -> Idle | None:
             return None
 
 
+def located(step: CleanStep) -> ConvertThere | None:
+    """The function of a step whose result depends on the country of the address, if it does."""
+    if step.name == "zip":
+        return _zip
+    if step.phone is not None:
+        region = step.phone.region
+        return lambda text, country: (_phone(text, region_of(country) or region), None)
+    return None
+
+
 def converter(step: CleanStep) -> Convert:  # noqa: PLR0911  a step each
     """The function of a step."""
     match step.name:
@@ -64,7 +72,7 @@ def converter(step: CleanStep) -> Convert:  # noqa: PLR0911  a step each
         case "email":
             return quietly(_email)
         case "zip":
-            return _zip
+            return lambda text: _zip(text, "")
         case _:
             return _with_setting(step)
 
@@ -116,8 +124,10 @@ def _are_plain_emails(joined: str) -> bool:
     )
 
 
-def _zip(text: str) -> Reading:
-    """A US ZIP code as 07030 or 07030-1234; whatever else it is stays as it is."""
+def _zip(text: str, country: str) -> Reading:
+    """Return a ZIP code as 07030 or 07030-1234, if the address is in the USA."""
+    if region_of(country) != "US":
+        return text, None
     digits = "".join(text.split())
     match = _ZIP.fullmatch(text) or _ZIP.fullmatch(digits)
     if match is None:
@@ -131,25 +141,15 @@ def _zip(text: str) -> Reading:
     )
 
 
-def _phone(text: str, region: str) -> str:
-    """The number as +17015550123, or the text as it is where that is not a number."""
-    if region == "US":
-        if plain := PLAIN_PHONE.fullmatch(text):
-            return f"+1{plain[1]}{plain[2]}{plain[3]}"
-        if SHORT_PHONE.fullmatch(text):
-            return text
-    return _phone_by_library(text, region)
-
-
 @lru_cache(maxsize=65_536)
-def _phone_by_library(text: str, region: str) -> str:
-    import phonenumbers
-
+def _phone(text: str, region: str) -> str:
+    """Return the number as +17015550123 if it is valid in the region; else the text as it is."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return text
-    if not phonenumbers.is_possible_number(number):
+    abroad = number.country_code != phonenumbers.country_code_for_region(region)
+    if not phonenumbers.is_valid_number(number) or (abroad and not text.startswith("+")):
         return text
     whole = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{whole} ext. {number.extension}" if number.extension else whole
@@ -164,9 +164,7 @@ def _splitter(split: Split) -> Callable[[str], str]:
 
 
 def _replacer(replace: Replace) -> Convert:
-    import regex
-
-    pattern = regex.compile(replace.find)
+    pattern = compile_pattern(replace.find)
 
     def change(text: str) -> Reading:
         if len(text) > REGEX_CHARACTERS:

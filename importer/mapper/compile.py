@@ -180,7 +180,7 @@ class _Compiler:
 
     def _steps(self, rule: FieldRule, step: Rule, key: str) -> Iterator[Step]:
         parts = [
-            Step(clean.converter(part), clean.selects(part), clean.idle(part))
+            Step(clean.converter(part), clean.selects(part), clean.idle(part), clean.located(part))
             for part in step.clean
         ]
         tidied = _TIDIED.get(rule.field.path)
@@ -190,7 +190,7 @@ class _Compiler:
         yield from parts
         # A lookup or field that does not exist is a finding of the mapping, which is refused; its
         # headings are compared with the roster's all the same, so that one run shows all findings.
-        if step.lookup in self.mapping.tables:
+        if step.lookup is not None and step.lookup in self.mapping.tables:
             yield Step(self.mapping.tables[step.lookup].convert)
         if rule.field.shape is Shape.DATE:
             style = self._style(step)

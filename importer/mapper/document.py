@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,11 +144,8 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     at once; None where too little is left for that. Raises MappingError where there is no file, or
     none that can be read at all.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  is_dir raises for a path that is too long
         msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
-        raise MappingError((msg,))
-    if not path.is_file():
-        msg = f"{path.name}: there is no such file; name a mapping file, such as community.yaml"
         raise MappingError((msg,))
     extended = read_extended(path)
     tree = extended.tree

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importer.errors import MappingError
-from importer.mapper.tree import Block, Mark, Node, Text, read
+from importer.errors import MappingError, UnreadableFileError
+from importer.mapper.tree import SIZE_LIMIT, Block, Mark, Node, Text, read
+from importer.model.files import read_bounded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +30,7 @@ def read_extended(path: Path, seen: tuple[Path, ...] = ()) -> Extended:
 
     Raises MappingError with every finding of the file that cannot be read.
     """
-    content = path.read_bytes()
+    content = _content(path)
     tree = read(path, content)
     above = tree.items.pop("extends", None)
     mark = tree.keys.pop("extends", tree.mark)
@@ -39,13 +41,22 @@ def read_extended(path: Path, seen: tuple[Path, ...] = ()) -> Extended:
     return Extended(_laid_over(tree, below.tree, ()), (content, *below.contents))
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return read_bounded(path, SIZE_LIMIT)
+    except UnreadableFileError as error:
+        raise MappingError((str(error),)) from None
+
+
 def _base(above: Node, mark: Mark, path: Path, seen: tuple[Path, ...]) -> Path:
     wrong = ""
     base = path.parent / (above.text if isinstance(above, Text) else "")
-    if not isinstance(above, Text) or not above.text:
+    if not isinstance(above, Text) or not above.text or not above.text.isprintable():
         wrong = "must be the name of one other mapping file"
-    elif not base.is_file():
-        wrong = f"`{above.text}` is not there"
+    elif base.suffix.lower() not in {".yaml", ".yml"} or base.name.startswith("."):
+        wrong = f"`{above.text}` is not the name of a mapping, such as community.yaml"
+    elif not os.path.isfile(base):  # noqa: PTH113  is_file raises for a path that is too long
+        wrong = f"`{above.text}` does not exist"
     elif base.resolve() in seen:
         wrong = f"`{above.text}` extends this mapping in turn"
     elif len(seen) >= DEPTH_LIMIT:

@@ -136,11 +136,21 @@ Table = Annotated[
 """A lookup: its keys and codes, or the CSV file that has them."""
 
 
+def _encoding(name: str) -> str:
+    """A character encoding that Python knows; `bz2` and `rot13` are other things."""
+    try:
+        "a".encode("utf-8" if name == "auto" else name)
+    except (LookupError, ValueError):
+        sentence = f"`{name}` is not a known encoding; write auto, utf-8 or windows-1252"
+        raise fault(sentence) from None
+    return name
+
+
 class RosterPart(Part):
     """How the roster is read."""
 
     sheet: Word | None = None
-    encoding: Word = "auto"
+    encoding: Annotated[Word, AfterValidator(_encoding)] = "auto"
     header: Annotated[
         tuple[Annotated[int, Field(ge=1, le=1000)], ...],
         Field(max_length=3),

@@ -32,6 +32,15 @@ def tidy(text: str) -> Reading:
     return whole, Finding(Code.WHITESPACE_REMOVED, message)
 
 
+def without_invisible(text: str) -> Reading:
+    """The text without invisible characters; a code may hold blanks, which stay."""
+    whole = "".join(char for char in text if char.isspace() or not UNSEEN.match(char))
+    if whole == text:
+        return text, None
+    message = "{value} held invisible characters; they were removed"
+    return whole, Finding(Code.WHITESPACE_REMOVED, message)
+
+
 def is_tidy(joined: str) -> bool:
     """Is there nothing to tidy in a whole column?"""
     if joined.isascii():

@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from importer.errors import UnreadableFileError
 from importer.mapper.reading import Finding, Reading
 from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
 from importer.model.catalogue import Code, Mends
+from importer.model.files import read_bounded
 from importer.model.problem import KNOWN, VALUE
 from importer.model.text import means_one_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from importer.mapper.clauses import LookupFile
 
 OTHERWISE = "*"
@@ -90,19 +92,12 @@ class Lookup:
 
 
 def read_file(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
-    """The table of a CSV file beside the mapping, and the file's bytes.
+    """Return the table of a CSV file beside the mapping, and the file's bytes.
 
-    Raises UnusableLookupError where the file is not there, is not UTF-8 or lacks a named column.
+    Only an ordinary file in the mapping's own folder is read, and messages quote nothing of it: a
+    mapping from outside must not show what other files contain. Raises UnusableLookupError.
     """
-    path = folder / spec.file
-    try:
-        content = path.read_bytes()
-    except OSError:
-        msg = f"`{spec.file}` is not beside the mapping, or cannot be read"
-        raise UnusableLookupError(msg) from None
-    if len(content) > SIZE_LIMIT:
-        msg = f"`{spec.file}` is larger than {SIZE_LIMIT // 1024 // 1024} MB"
-        raise UnusableLookupError(msg)
+    content = _read_beside(folder, spec.file)
     try:
         text = content.decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
@@ -114,19 +109,40 @@ def read_file(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
         raise UnusableLookupError(msg) from None
     headings = [heading_key(heading) for heading in rows[0]] if rows else []
     columns = [_column(spec, headings, name) for name in (spec.key, spec.value)]
-    taken = (
+    taken = [
         (row[columns[0]].strip(), row[columns[1]].strip())
         for row in rows[1:]
         if len(row) > max(columns) and row[columns[0]].strip()
-    )
-    return Lookup.of(taken), content
+    ]
+    try:
+        return Lookup.of(taken), content
+    except UnusableLookupError:
+        msg = f"`{spec.file}` has a value of `{spec.key}` twice, with different codes"
+        raise UnusableLookupError(msg) from None
+
+
+def _read_beside(folder: Path, name: str) -> bytes:
+    wrong = ""
+    beside = "the file must be in the folder of the mapping; write its name only"
+    if name != Path(name).name or "\\" in name or not name.isprintable():
+        wrong = f"is not a file name; {beside}"
+    elif name.startswith("."):
+        wrong = "is a hidden file, which is never read as a lookup"
+    elif Path(os.path.realpath(folder / name)).parent != Path(os.path.realpath(folder)):
+        wrong = f"is a link to another folder; {beside}"
+    if wrong:
+        msg = f"`{name}` {wrong}"
+        raise UnusableLookupError(msg)
+    try:
+        return read_bounded(folder / name, SIZE_LIMIT)
+    except UnreadableFileError as error:
+        raise UnusableLookupError(str(error)) from None
 
 
 def _column(spec: LookupFile, headings: list[str], name: str) -> int:
     key = heading_key(name)
     if headings.count(key) == 1:
         return headings.index(key)
-    there = ", ".join(f"`{heading}`" for heading in headings if heading)
     wrong = "has the heading twice:" if key in headings else "has no heading"
-    msg = f"`{spec.file}` {wrong} `{name}`; it has {there or 'none'}"
+    msg = f"`{spec.file}` {wrong} `{name}`; check `key` and `value` against its first line"
     raise UnusableLookupError(msg)

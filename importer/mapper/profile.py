@@ -1,43 +1,53 @@
-"""A profile of Ex Libris' CSV User Loader as a mapping.
+"""Translate a profile of Ex Libris' CSV User Loader (a Cloud App) into a mapping.
 
-The loader counts list entries by the position of their columns, so a blank cell moves the next
-one; here each column has its entry. It replaces whole lists on update; here an update changes
-what is mapped. Its profiles say nothing about how dates are typed, so that is left to be said.
+A profile names fields by the 48 strings of the app's menu, such as `user_group.value`,
+`contact_info.email[].email_address` and `contact_info.email[].email_type.0.value`. The app gives
+the n-th column of a field to the n-th entry of its list, and a blank cell moves the columns behind
+it; here each column keeps its entry. On update the app replaces whole lists; here only what is
+mapped changes. The app reads dates as year-month-day only.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from importer.errors import MappingError
+from importer.errors import MappingError, UnreadableFileError
+from importer.mapper.template import heading_key
 from importer.mapper.todo import TO_CHOOSE
 from importer.mapper.wording import nearest
 from importer.mapper.yamltext import cell, constant, remark, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
+from importer.model.files import parse_json, read_text_bounded
 from importer.model.user import Reach
+
+SIZE_LIMIT = 1024 * 1024
+"""Bytes of an exported profile."""
 
 
 class ProfileField(BaseModel):
-    """One line of a profile: a column, what stands for it where it is blank, and the field."""
+    """One line of a profile: a column, the value for blank cells, and the field."""
 
+    model_config = ConfigDict(str_strip_whitespace=True)
     header: str | None = None
     default: str | None = None
     name: str = Field(alias="fieldName")
 
     @property
     def path(self) -> str:
-        """The field's path in our catalogue, if it is there."""
-        path = self.name.replace("[]", "")
+        """The field's path as our catalogue has it; the app's own name if it is not there."""
+        path = self.name.replace("[]", "").replace(".0.value", "")
         short = path.removesuffix(".value")
-        return short if path not in FIELDS and short in FIELDS else path
+        return short if path not in FIELDS and (short in FIELDS or short in _REASONS) else path
 
 
 class Profile(BaseModel):
-    """A profile as the loader exports it."""
+    """A profile as the app exports it."""
 
     name: str
     account_type: Literal["INTERNAL", "EXTERNAL"] = Field(alias="accountType")
@@ -46,39 +56,48 @@ class Profile(BaseModel):
 
 
 _MATCH = {
-    "ADD": "{new: create, known: skip}",
+    "ADD": "{new: create, known: reject}",
     "UPDATE": "{new: create, known: update}",
-    "ENRICH": "{new: reject, known: update}",
+    "ENRICH": "{new: create, known: update}",
 }
+"""What the app does with users whom Alma does not know, and with those whom it knows."""
+
 _TOP = frozenset({"account_type", "record_type", "external_id"})
+_REASONS = {
+    "user_statistic.category_type": "Alma derives it from the statistical category",
+    "proxy_for_user.primary_id": "the importer does not write proxies; set them in Alma",
+}
+"""Fields of the app that the importer does not write."""
 
 
-def to_mapping(content: bytes, chosen: str = "") -> str:
-    """The mapping text of a profile, or of the one that is `chosen` by its name.
+def to_mapping(path: Path, chosen: str = "") -> str:
+    """Return the text of a mapping for the profile in a file, or for the one named `chosen`.
 
-    Raises MappingError where it is no profile, where there are several and none is chosen, and
-    for profiles that delete.
+    Raises MappingError if the file is not an export of the app, if it has several profiles and
+    none is chosen, and for profiles that delete users.
     """
-    profile = _chosen(_profiles(content), chosen)
+    profile = _chosen(_profiles(path), chosen)
     if profile.kind == "DELETE":
         msg = (
-            f"the profile `{profile.name}` deletes users, which the importer never does: Alma "
-            "cannot take a deletion back. Set an expiry and a purge date instead, and let "
-            "Alma's own purge job delete"
+            f"The profile `{profile.name}` deletes users. The importer never deletes users, "
+            "because Alma cannot undo a deletion. Set an expiry date and a purge date instead, "
+            "and let Alma's own purge job delete them."
         )
         raise MappingError((msg,))
-    return "\n".join((*_head(profile), *_record(profile), ""))
+    return "\n".join((*_Translation(profile).lines(), ""))
 
 
-def _profiles(content: bytes) -> tuple[Profile, ...]:
+def _profiles(path: Path) -> tuple[Profile, ...]:
     try:
-        whole = json.loads(content.decode("utf-8-sig"))
+        whole = parse_json(path, read_text_bounded(path, SIZE_LIMIT))
         many = whole if isinstance(whole, list) else [whole]
         return TypeAdapter(tuple[Profile, ...]).validate_python(many)
-    except (UnicodeDecodeError, json.JSONDecodeError, ValidationError):
+    except UnreadableFileError as error:
+        raise MappingError((str(error),)) from None
+    except ValidationError:
         msg = (
-            "the file is no profile of the CSV User Loader; export the profile there, and name "
-            "the exported file"
+            f"{path.name} is not a profile of the CSV User Loader. Export the profile in the app, "
+            "and name the exported file."
         )
         raise MappingError((msg,)) from None
 
@@ -96,93 +115,127 @@ def _chosen(profiles: tuple[Profile, ...], name: str) -> Profile:
     raise MappingError((f"{wrong} The file has {there}; name one with --profile",))
 
 
-def _head(profile: Profile) -> Iterator[str]:
-    given = {field.path: field for field in profile.fields}
-    yield f"# From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind})."
-    for field in profile.fields:
-        if reason := _left_out(profile, field):
-            yield f"# Not taken over: {remark(field.name)}: {reason}"
-    yield "version: 1"
-    yield f"title: {scalar(profile.name)}"
-    yield f"account_type: {profile.account_type}"
-    if profile.account_type == "EXTERNAL":
-        owner = given.get("external_id")
-        yield f"owning_system: {_value(owner) if owner else cell(TO_CHOOSE) + '  # to do'}"
-    record_type = given.get("record_type")
-    if record_type is not None and record_type.default and not record_type.header:
-        yield f"record_type: {record_type.default.upper()}"
-    yield "# roster: {dates: mdy}   # say how dates are typed: mdy, dmy or ymd"
-    yield f"match: {_MATCH[profile.kind]}"
-    yield "record:"
+@dataclass(slots=True)
+class _Translation:
+    """One profile on its way to a mapping.
 
+    `names`: by heading, the name that the mapping gives to a column whose heading cannot be
+    written in angle brackets.
+    """
 
-def _left_out(profile: Profile, field: ProfileField) -> str:
-    known = FIELDS.get(field.path)
-    if field.path == "account_type" or (field.path == "record_type" and not field.header):
-        return "" if field.path == "record_type" else "said at the top"
-    if field.path == "record_type":
-        return "one mapping makes records of one type"
-    if field.path == "external_id":
-        return "" if profile.account_type == "EXTERNAL" else "Internal users have no owning system"
-    if known is None:
-        return "the importer does not write it"
-    if known.facts.reach is Reach.INTERNAL_ONLY and profile.account_type == "EXTERNAL":
-        return "External users have no password in Alma"
-    return "" if field.header or field.default else "neither a column nor a value"
+    profile: Profile
+    names: dict[str, str] = field(default_factory=dict)
 
+    def lines(self) -> Iterator[str]:
+        """The lines of the mapping file."""
+        self._name_headings()
+        yield from self._head()
+        yield from self._record()
 
-def _record(profile: Profile) -> Iterator[str]:
-    taken = [
-        field
-        for field in profile.fields
-        if field.path not in _TOP and not _left_out(profile, field)
-    ]
-    scalars = {field.path: field for field in taken if not FIELDS[field.path].parent}
-    for path in (*ALWAYS_REQUIRED, *(path for path in scalars if path not in ALWAYS_REQUIRED)):
-        field = scalars.get(path)
-        keep = profile.kind == "ENRICH" and path not in ALWAYS_REQUIRED[:1]
-        yield f"  {path}: {_value(field, keep=keep) if field else cell(TO_CHOOSE) + '  # to do'}"
-    contact = [parent for parent in LISTS if parent.startswith("contact_info.")]
-    inside = [line for parent in contact for line in _list(profile, parent, taken, "    ")]
-    if inside:
-        yield "  contact_info:"
-        yield from inside
-    for parent in LISTS:
-        if parent not in contact:
-            yield from _list(profile, parent, taken, "  ")
+    def _name_headings(self) -> None:
+        """Give names to headings that cannot be written as a placeholder."""
+        headings = [item.header for item in self.profile.fields if item.header]
+        taken = {heading_key(heading) for heading in headings}
+        for heading in dict.fromkeys(headings):
+            if not set("<>") & set(heading) and heading[0] != "@" and heading != TO_CHOOSE:
+                continue
+            base = " ".join(re.split("[<>@? ]+", heading)).strip() or "Column"
+            names = (base, *(f"{base} {number}" for number in range(2, len(headings) + 3)))
+            name = next(name for name in names if heading_key(name) not in taken)
+            taken.add(heading_key(name))
+            self.names[heading] = name
 
+    def _head(self) -> Iterator[str]:
+        profile = self.profile
+        given = {item.path: item for item in profile.fields}
+        yield f"# From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind})."
+        for item in profile.fields:
+            if reason := self._left_out(item):
+                yield f"# Not taken over: {remark(item.name)}: {reason}"
+        yield "version: 1"
+        yield f"title: {scalar(profile.name)}"
+        yield f"account_type: {profile.account_type}"
+        if profile.account_type == "EXTERNAL":
+            owner = given.get("external_id")
+            to_do = f"{cell(TO_CHOOSE)}  # to do"
+            yield f"owning_system: {self._value(owner) if owner else to_do}"
+        record_type = given.get("record_type")
+        if record_type is not None and record_type.default:
+            yield f"record_type: {scalar(record_type.default.upper())}"
+        yield "roster: {dates: ymd}"
+        yield f"match: {_MATCH[profile.kind]}"
+        if self.names:
+            yield "headings:"
+        for heading, name in self.names.items():
+            yield f"  {scalar(name)}: [{scalar(heading)}]"
+        yield "record:"
 
-def _list(profile: Profile, parent: str, taken: list[ProfileField], indent: str) -> Iterator[str]:
-    """The entries of a list: the n-th line of each field belongs to the n-th entry."""
-    entries: list[dict[str, str]] = []
-    seen: dict[str, int] = {}
-    for field in taken:
-        known = FIELDS[field.path]
-        if known.parent == parent:
-            at = seen.get(known.name, 0)
-            seen[known.name] = at + 1
-            entries.extend({} for _ in range(at + 1 - len(entries)))
-            entries[at][known.name] = _value(field)
-    if entries:
-        yield f"{indent}{parent.rpartition('.')[2]}:"
-    for entry in entries:
-        for known in FIELDS.values():
-            if known.parent == parent and known.facts.required and known.name not in entry:
-                entry[known.name] = f"{cell(TO_CHOOSE)}  # to do"
-        if profile.kind == "ENRICH":
-            entry["on_update"] = "add"
-        for at, (name, value) in enumerate(entry.items()):
-            yield f"{indent}  {'- ' if at == 0 else '  '}{name}: {value}"
+    def _left_out(self, item: ProfileField) -> str:
+        """Why a line of the profile is not taken over; blank if it is."""
+        external = self.profile.account_type == "EXTERNAL"
+        known = FIELDS.get(item.path)
+        reasons = dict(_REASONS, account_type="the profile's own account type counts")
+        if not external:
+            reasons["external_id"] = "Internal users have no external system"
+        if item.header:
+            wrong = "one mapping makes records of one type; use one mapping for each type"
+            reasons["record_type"] = wrong
+        if item.path in reasons:
+            return reasons[item.path]
+        if known is None:
+            return "the importer does not know this field"
+        if known.facts.reach is Reach.INTERNAL_ONLY and external:
+            return "Alma keeps passwords of Internal users only"
+        return "" if item.header or item.default else "it has neither a column nor a value"
 
+    def _record(self) -> Iterator[str]:
+        taken = [
+            item
+            for item in self.profile.fields
+            if item.path not in _TOP and not self._left_out(item)
+        ]
+        scalars = {item.path: item for item in taken if not FIELDS[item.path].parent}
+        for path in (*ALWAYS_REQUIRED, *(path for path in scalars if path not in ALWAYS_REQUIRED)):
+            item = scalars.get(path)
+            yield f"  {path}: {self._value(item) if item else cell(TO_CHOOSE) + '  # to do'}"
+        contact = [parent for parent in LISTS if parent.startswith("contact_info.")]
+        inside = [line for parent in contact for line in self._list(parent, taken, "    ")]
+        if inside:
+            yield "  contact_info:"
+            yield from inside
+        for parent in LISTS:
+            if parent not in contact:
+                yield from self._list(parent, taken, "  ")
 
-def _value(field: ProfileField, *, keep: bool = False) -> str:
-    """A line's value: a placeholder, a constant, or a rule with both."""
-    flag = FIELDS[field.path].shape is Shape.FLAG
-    default = (field.default or "").lower() if flag else field.default or ""
-    source = cell(field.header) if field.header else constant(default)
-    parts = [f"from: {source}"]
-    if field.header and default:
-        parts.append(f"default: {constant(default)}")
-    if keep:
-        parts.append("on_update: keep")
-    return f"{{{', '.join(parts)}}}" if len(parts) > 1 else source
+    def _list(self, parent: str, taken: list[ProfileField], indent: str) -> Iterator[str]:
+        """The entries of a list: the n-th line of each field belongs to the n-th entry."""
+        entries: list[dict[str, str]] = []
+        seen: dict[str, int] = {}
+        for item in taken:
+            known = FIELDS[item.path]
+            if known.parent == parent:
+                at = seen.get(known.name, 0)
+                seen[known.name] = at + 1
+                entries.extend({} for _ in range(at + 1 - len(entries)))
+                entries[at][known.name] = self._value(item)
+        if entries:
+            yield f"{indent}{parent.rpartition('.')[2]}:"
+        for number, entry in enumerate(entries):
+            for known in FIELDS.values():
+                if known.parent == parent and known.facts.required and known.name not in entry:
+                    entry[known.name] = f"{cell(TO_CHOOSE)}  # to do"
+            if parent == "contact_info.phone" and number == 0:
+                entry["preferred_sms"] = "true"
+            if self.profile.kind == "ENRICH":
+                entry["on_update"] = "add"
+            for at, (name, value) in enumerate(entry.items()):
+                yield f"{indent}  {'- ' if at == 0 else '  '}{name}: {value}"
+
+    def _value(self, item: ProfileField) -> str:
+        """The value of a line: a placeholder, a constant, or a rule with both."""
+        flag = FIELDS[item.path].shape is Shape.FLAG
+        default = (item.default or "").lower() if flag else item.default or ""
+        if not item.header:
+            return constant(default)
+        source = cell(self.names.get(item.header, item.header))
+        return f"{{from: {source}, default: {constant(default)}}}" if default else source

@@ -25,6 +25,9 @@ Reading = tuple[str, Finding | None]
 Convert = Callable[[str], Reading]
 """A step on one text that is not blank. A blank stays blank in every step."""
 
+ConvertThere = Callable[[str, str], Reading]
+"""A step on a text and the country of its address, blank where that is not known."""
+
 
 def quietly(change: Callable[[str], str]) -> Convert:
     """A step that never has anything to say."""

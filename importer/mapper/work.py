@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from importer.mapper.batch import COUNTRY
 from importer.mapper.reading import Finding, convert_all
 from importer.mapper.record import OWNING_SYSTEM
 from importer.model.catalogue import Code, Severity
@@ -41,13 +42,14 @@ class Work:
         self.texts: dict[str, list[str]] = {}
         self.unspoken: dict[str, frozenset[int]] = {}
         self.problems: list[Problem] = []
+        self.countries = [""] * len(batch)
 
     def repair(self, ids: tuple[IdColumn, ...]) -> None:
         """Apply the `ids:` rules to their columns."""
         for column in ids:
             cells = texts = self.batch.cells(column.position)
             for step in column.steps:
-                texts, found = step.run(texts)
+                texts, found = step.run(texts, self.batch)
                 for at, finding in found.items():
                     self.report(at, finding, column.label, (column.place,), cells[at])
             self.batch.set_cells(column.position, texts)
@@ -103,6 +105,7 @@ class Work:
     def enter(self, group: Group) -> None:
         """An entry: left out of the rows that have nothing for it, whole in the others."""
         lines = {line.target.label: line for line in group.lines}
+        self._locate(group)
         values = {label: line.chain.run(self.batch) for label, line in lines.items()}
         there = self._there(group, values)
         for label, line in lines.items():
@@ -115,6 +118,18 @@ class Work:
             if label in group.needed and line.required == "false":
                 self._complete(line.target, found, there, group)
             self._finish(line, found)
+
+    def _locate(self, group: Group) -> None:
+        """Let the steps of an entry know the country: its own, or that of the first address."""
+        countries = self.countries
+        if group.entry.parent == "contact_info.address":
+            lines = (line for line in group.lines if line.target.field.name == "country")
+            own = next((line.chain.run(self.batch).texts for line in lines), [""] * len(self.batch))
+            self.countries = [text or other for text, other in zip(countries, own, strict=True)]
+            countries = own
+        elif group.entry.parent != "contact_info.phone":
+            countries = [""] * len(self.batch)
+        self.batch.set_field(COUNTRY, countries)
 
     def _there(self, group: Group, values: Mapping[str, Values]) -> list[bool]:
         """Which rows have the entry: something tells so, and its needed parts are spoken of."""

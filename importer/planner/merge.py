@@ -104,7 +104,8 @@ def _scalars(draft: Draft, live: User) -> tuple[User, list[Change], list[str]]:
 def _wanted(draft: Draft, parent: str, *, volatile: bool) -> Wanted:
     """What the row wants of a known user's list; what holds a run variable only if asked for.
 
-    Entries and fields with `on_update: never` are for new users only. Entries that this update passes over are no reason to remove what they once wrote.
+    Entries and fields with `on_update: never` are for new users only. Entries that this update
+    skips are no reason to remove what they once wrote.
     """
     there = [
         (item, (item if volatile else item.steady) if item.for_known_users else None)

@@ -7,11 +7,11 @@ from datetime import date
 
 from importer.model.catalogue import Code, Mends
 from importer.model.codes import CodeRow, CodeTables
+from importer.model.countries import COUNTRIES, country_of
 from importer.model.fields import Field, Shape
 from importer.model.problem import KNOWN, VALUE, Origin, Problem
 from importer.model.text import means_one_of
 from importer.validator.columns import Finding, Table
-from importer.validator.countries import COUNTRIES, country_of
 
 _SUGGESTIONS = 3
 _NEAR = 60.0

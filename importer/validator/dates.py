@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from importer.model.catalogue import Code
+from importer.model.catalogue import Code, Severity
 from importer.model.fields import Shape
 from importer.model.problem import Problem
 from importer.validator.columns import Column, Finding, Judge, Table
 
-_FIRST, _LAST = "1900-01-01", "2200-12-31"
+_FIRST, _FAR = "1900-01-01", "2200-12-31"
 _OLDEST = 110
 
 
@@ -35,11 +35,12 @@ def out_of_range(table: Table) -> Iterator[Problem]:
         return None
 
     def no_year(text: str) -> Finding | None:
-        if text < _FIRST:
-            return Finding(Code.DATE_OUT_OF_RANGE, "the date {value} is before 1900")
-        if text > _LAST:
-            return Finding(Code.DATE_OUT_OF_RANGE, "the date {value} is after 2200")
-        return None
+        """Unusual, but sent: 2382 and 9999 are how some libraries write "never"."""
+        if _FIRST <= text <= _FAR:
+            return None
+        which = "before 1900" if text < _FIRST else "after 2200"
+        message = f"the date {{value}} is {which}"
+        return Finding(Code.DATE_OUT_OF_RANGE, message, severity=Severity.WARNING)
 
     for column in table.columns:
         if column.target.field.shape is Shape.DATE:

@@ -290,3 +290,26 @@ def test_a_check_cannot_be_applied(typed: Type, sandbox: Sandbox) -> None:
     """A check is not a plan: exit 2."""
     typed("check", PATRONS, "-m", COMMUNITY, "-o", "run")
     assert typed("apply", "run").exit == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "key"),
+    [
+        ("lookup: groups", "lookup: grups", "record.user_group.lookup"),
+        ("<@expiry_date>", "<@expire_date>", "record.purge_date"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "plan", "convert"])
+def test_a_name_that_the_mapping_lacks_stops_every_command(
+    command: str, right: str, wrong: str, key: str, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """An unknown lookup or field ends with its finding, before the first row."""
+    root = Path(__file__).parents[2]
+    text = (root / "mappings" / "community.yaml").read_text("utf-8").replace(right, wrong)
+    (folder / "typo.yaml").write_text(text, "utf-8")
+    more = ("--to", "jsonl", "-o", "out.jsonl") if command == "convert" else ("-o", "run")
+    found = typed(command, root / "samples" / "community-patrons.csv", "-m", "typo.yaml", *more)
+    assert found.exit == Exit.USAGE
+    assert f": {key}: " in found.err
+    assert "defect" not in found.err
+    assert sandbox.log() == []

@@ -125,7 +125,9 @@ def test_the_profile_of_the_guide_is_taken_over_whole(tmp_path: Path) -> None:
     """The profile on the CSV User Loader's page becomes a mapping with nothing left to do."""
     page = DOCS / "howto" / "csv-user-loader.md"
     profile = next(block for block in blocks(page) if block.language == "json").text
-    text = to_mapping(profile.encode())
+    exported = tmp_path / "profile.json"
+    exported.write_text(profile, "utf-8")
+    text = to_mapping(exported)
     path = tmp_path / "imported.yaml"
     path.write_text(text, "utf-8")
     assert "# Not taken over" not in text

@@ -8,8 +8,9 @@ import pytest
 
 from importer.errors import MappingError
 from importer.mapper.names import capitalise
+from importer.mapper.patterns import compile_pattern
 from importer.model.policy import IdRule
-from tests.mapper.bench import Bench, told
+from tests.mapper.bench import Bench, findings, mapping_text, told
 
 
 @pytest.mark.parametrize(
@@ -22,11 +23,13 @@ from tests.mapper.bench import Bench, told
         ("phone", "(701) 555-0123", "+17015550123"),
         ("phone", "701-555-0123 x12", "+17015550123 ext. 12"),
         ("phone", "call me", "call me"),
+        ("phone", "0114 496 0110", "0114 496 0110"),
+        ("phone", "0699753557", "0699753557"),
+        ("phone", "222-555-0123", "222-555-0123"),
+        ("phone", "+44 20 7946 0123", "+442079460123"),
+        ("phone", "416-555-0123", "+14165550123"),
         ("{phone: {region: GB}}", "020 7946 0123", "+442079460123"),
         ("email", "mailto:Ann@Example.ORG;", "Ann@example.org"),
-        ("zip", "7030", "07030"),
-        ("zip", "070301234", "07030-1234"),
-        ("zip", "K1A 0B1", "K1A 0B1"),
         ("{pad: 7}", "123", "0000123"),
         ("{pad: 7}", "1.23457E+12", "1.23457E+12"),
         ("{first: 3}", "Freshman", "Fre"),
@@ -41,6 +44,62 @@ def test_a_step_makes_of_a_cell(tmp_path: Path, step: str, cell: str, value: str
     """Each step of `clean`, on one cell; a blank stays blank in every step."""
     bench = Bench(tmp_path, f"job_description: {{from: <X>, clean: [{step}]}}", columns="X")
     assert bench.values("job_description", cell, "") == [value, ""]
+
+
+ADDRESS = (
+    "contact_info:\n"
+    "  address:\n"
+    "    - line1: <S>\n"
+    "      postal_code: {from: <Z>, clean: [zip]}\n"
+    "      country: <C>\n"
+    "      address_type: home\n"
+    "  phone:\n"
+    "    - {phone_number: {from: <P>, clean: [phone]}, phone_type: home}"
+)
+
+
+@pytest.mark.parametrize(
+    ("country", "cell", "value"),
+    [
+        ("USA", "7030", "07030"),
+        ("USA", "070301234", "07030-1234"),
+        ("USA", "07030 1234", "07030-1234"),
+        ("USA", "K1A 0B1", "K1A 0B1"),
+        ("ISR", "1672055", "1672055"),
+        ("JPN", "976-2398", "976-2398"),
+        ("BRA", "01310200", "01310200"),
+        ("AUS", "2000", "2000"),
+        ("", "7030", "7030"),
+    ],
+)
+def test_zip_restores_zeros_in_the_usa_only(
+    tmp_path: Path, country: str, cell: str, value: str
+) -> None:
+    """Postal codes of other countries, and of addresses without a country, stay as typed."""
+    candidates = Bench(tmp_path, ADDRESS, columns="S|Z|C|P").map(("1 Main", cell, country, ""))
+    assert list(candidates.frame["contact_info.address[0].postal_code"]) == [value]
+    assert bool(candidates.problems) == (cell == "7030" and country == "USA")
+
+
+@pytest.mark.parametrize(
+    ("country", "cell", "value"),
+    [
+        ("GBR", "0114 496 0110", "+441144960110"),
+        ("FRA", "06 99 75 35 57", "+33699753557"),
+        ("CHN", "17206173408", "+8617206173408"),
+        ("USA", "17206173408", "+17206173408"),
+        ("FRA", "(701) 555-0123", "(701) 555-0123"),
+        ("FRA", "+1 701 555 0123", "+17015550123"),
+        ("Atlantis", "(701) 555-0123", "+17015550123"),
+        ("", "(701) 555-0123", "+17015550123"),
+    ],
+)
+def test_phone_is_read_in_the_country_of_the_address(
+    tmp_path: Path, country: str, cell: str, value: str
+) -> None:
+    """A number that is not valid there stays as typed; without a country the region counts."""
+    candidates = Bench(tmp_path, ADDRESS, columns="S|Z|C|P").map(("1 Main", "", country, cell))
+    assert list(candidates.frame["contact_info.phone[0].phone_number"]) == [value]
 
 
 def test_steps_apply_in_order(tmp_path: Path) -> None:
@@ -64,6 +123,12 @@ def test_steps_apply_in_order(tmp_path: Path) -> None:
         ("van Gogh", "van Gogh"),
         ("MACKEY", "Mackey"),
         ("李", "李"),
+        ("İBRAHİM ÇELİK", "İbrahim Çelik"),
+        ("I\u0307BRAHI\u0307M", "İbrahim"),
+        ("IŞIĞI", "Işığı"),
+        ("ışıl irmak", "Işıl İrmak"),
+        ("ƏLİ", "Əli"),
+        ("IAN", "Ian"),
     ],
 )
 def test_names_get_capitals_as_people_write_them(typed: str, written: str) -> None:
@@ -95,8 +160,8 @@ def test_padded_zeros_are_listed(tmp_path: Path) -> None:
     assert candidates.layout.targets[label].id_rule == IdRule(digits=7, pad=True, strip="-")
 
 
-def test_blanks_inside_ids_emails_and_codes_are_removed_and_told(tmp_path: Path) -> None:
-    """Also invisible ones; a name keeps its blanks."""
+def test_blanks_inside_ids_and_emails_are_removed(tmp_path: Path) -> None:
+    """Invisible ones as well; names and codes keep their blanks."""
     bench = Bench(
         tmp_path,
         "campus_code: <C>\nmiddle_name: <M>\n"
@@ -104,9 +169,11 @@ def test_blanks_inside_ids_emails_and_codes_are_removed_and_told(tmp_path: Path)
         "user_identifier: [{id_type: BARCODE, value: <B>}]",
         columns="C|M|E|B",
     )
-    candidates = bench.map(("MA IN", "Anna Maria", "a @x.org", "12\u200b34"))
+    candidates = bench.map(
+        ("P Fac\u200bulty & Professional", "Anna Maria", "a @x.org", "12\u200b34")
+    )
     row = candidates.frame.loc[2]
-    assert row["campus_code"] == "MAIN"
+    assert row["campus_code"] == "P Faculty & Professional"
     assert row["middle_name"] == "Anna Maria"
     assert row["contact_info.email[0].email_address"] == "a@x.org"
     assert row["user_identifier[0].value"] == "1234"
@@ -123,6 +190,38 @@ def test_a_pattern_that_takes_too_long_stops_the_run(tmp_path: Path) -> None:
     bench = Bench(tmp_path, rule, columns="X")
     with pytest.raises(MappingError, match="takes too long"):
         bench.map(("a" * 60 + "b",))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(((a{90}){90}){90}){90}",
+        "(" * 3_000 + ")" * 3_000,
+        "(" * 60 + ")" * 60,
+        "(?R)",
+        "(a(?1)?)",
+        "(?P<n>a(?&n)?)",
+        "a{99999999999999999999}",
+        "(?:[ab]{99}){999}",
+    ],
+)
+def test_a_pattern_that_is_too_large_is_a_finding(pattern: str, tmp_path: Path) -> None:
+    """It is refused before it is compiled, which would take gigabytes."""
+    for rule, top in (
+        (
+            f"job_description: {{from: <X>, clean: [{{replace: {{find: '{pattern}', with: x}}}}]}}",
+            "",
+        ),
+        ("job_description: <X>", f"ids: {{X: {{pattern: '{pattern}'}}}}"),
+    ):
+        (found,) = findings(tmp_path, mapping_text(rule, top))
+        assert "pattern" in found
+
+
+@pytest.mark.parametrize("pattern", ["2[0-9]{13}", "(?:[A-Z]{2}[0-9]{6}){1,3}", "[]x]{5}", "a{"])
+def test_an_ordinary_pattern_is_compiled(pattern: str) -> None:
+    """Counted repetitions of an ordinary size, sets and single braces."""
+    assert compile_pattern(pattern).pattern == pattern
 
 
 def test_a_very_long_text_is_not_searched(tmp_path: Path) -> None:

@@ -133,6 +133,17 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
             ("`much`",),
         ),
         ("", "duplicates: {same_id: keep last}", "8: duplicates.same_id", ("`keep first`",)),
+        (
+            "password: {from: <P>, on_update: replace}",
+            "",
+            "8: record.password.on_update",
+            ("creates",),
+        ),
+        ("", "roster: {encoding: bz2}", "8: roster.encoding", ("windows-1252",)),
+        ("", 'roster: {encoding: "a\\0"}', "8: roster.encoding", ("windows-1252",)),
+        ("", f"extends: {'x' * 5000}.yaml", "8: extends", ("does not exist",)),
+        ("", 'extends: "a\\0.yaml"', "8: extends", ("mapping file",)),
+        ("", "extends: .env", "8: extends", ("mapping",)),
         ("", "extends: other.yaml", "8: extends", ("`other.yaml`",)),
     ],
 )
@@ -184,7 +195,7 @@ def test_all_findings_come_in_one_go(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_told() -> None:
     """By its name."""
-    with pytest.raises(MappingError, match=r"nowhere\.yaml: there is no such file"):
+    with pytest.raises(MappingError, match=r"nowhere\.yaml does not exist"):
         load(Path("nowhere.yaml"))
 
 

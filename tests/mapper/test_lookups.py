@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
+
+import pytest
 
 from importer.mapper.todo import TO_CHOOSE
 from importer.model.codes import CodeRow, CodeTables
@@ -51,7 +55,7 @@ def test_otherwise_is_every_value_but_a_blank(tmp_path: Path) -> None:
 
 
 def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
-    """Its hash counts for the mapping's; a column that it lacks is told with those it has."""
+    """Its hash is part of the mapping's. What the file contains is in no message."""
     table = tmp_path / "groups.csv"
     table.write_text("\ufeffType,Code\nCommunity,COMM\n", "utf-8")
     rule = "campus_code: {from: <T>, lookup: {file: groups.csv, key: type, value: Code}}"
@@ -62,7 +66,32 @@ def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
     table.write_text("Type,Kode\n", "utf-8")
     (wrong,) = findings(tmp_path, mapping_text(rule))
     assert wrong.startswith("m.yaml:8: record.campus_code.lookup: ")
-    assert "`kode`" in wrong
+    assert "`Code`" in wrong
+    assert "kode" not in wrong.lower()
+    table.write_text("Type,Code\nSecret,A\nsecret,B\n", "utf-8")
+    (wrong,) = findings(tmp_path, mapping_text(rule))
+    assert "secret" not in wrong.lower()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../groups.csv", "/etc/passwd", ".env", "folder", "pipe", "link.csv", "a\0b", "x" * 300],
+)
+def test_a_lookup_is_an_ordinary_file_beside_the_mapping(name: str, tmp_path: Path) -> None:
+    """No hidden file, no other folder, no pipe; the finding quotes nothing of what is there."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for path in (tmp_path / "groups.csv", folder / ".env"):
+        path.write_text("Key,Code\nsecret,1\n", "utf-8")
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
+    (folder / "link.csv").symlink_to(tmp_path / "groups.csv")
+    rule = (
+        f"campus_code: {{from: <T>, lookup: {{file: {json.dumps(name)}, key: Key, value: Code}}}}"
+    )
+    (wrong,) = findings(folder, mapping_text(rule))
+    assert wrong.startswith("m.yaml:8: record.campus_code.lookup: ")
+    assert "secret" not in wrong
 
 
 def test_a_code_in_the_wrong_case_is_written_as_alma_has_it(tmp_path: Path) -> None:

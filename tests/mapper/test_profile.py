@@ -19,16 +19,16 @@ FIELDS = [
     {"header": "ID", "default": "", "fieldName": "primary_id"},
     {"header": "First, given", "default": None, "fieldName": "first_name"},
     {"header": "Last #", "fieldName": "last_name"},
-    {"header": "Group", "default": "UGRD", "fieldName": "user_group"},
+    {"header": "Group", "default": "UGRD", "fieldName": "user_group.value"},
     {"header": "E1", "fieldName": "contact_info.email[].email_address"},
-    {"default": "personal", "fieldName": "contact_info.email[].email_type"},
+    {"default": "personal", "fieldName": "contact_info.email[].email_type.0.value"},
     {"header": "E2", "fieldName": "contact_info.email[].email_address"},
-    {"default": "work", "fieldName": "contact_info.email[].email_type"},
+    {"default": "work", "fieldName": "contact_info.email[].email_type.0.value"},
     {"header": "Card", "fieldName": "user_identifier[].value"},
-    {"default": "BARCODE", "fieldName": "user_identifier[].id_type"},
+    {"default": "BARCODE", "fieldName": "user_identifier[].id_type.value"},
     {"default": "TRUE", "fieldName": "user_note[].popup_note"},
     {"header": "Note", "fieldName": "user_note[].note_text"},
-    {"default": "OTHER", "fieldName": "user_note[].note_type"},
+    {"default": "OTHER", "fieldName": "user_note[].note_type.value"},
 ]
 HEADINGS = ("ID", "First, given", "Last #", "Group", "E1", "E2", "Card", "Note")
 
@@ -42,16 +42,23 @@ def profile(kind: str, account_type: str = "INTERNAL", *more: dict[str, str]) ->
 def mapping_of(folder: Path, content: bytes) -> Mapping:
     """The mapping of a profile, as it is read back."""
     path = folder / "p.yaml"
-    path.write_text(to_mapping(content), "utf-8")
+    path.write_text(text_of(folder, content), "utf-8")
     return load(path)
+
+
+def text_of(folder: Path, content: bytes, chosen: str = "") -> str:
+    """The text of the mapping for an exported file."""
+    path = folder / "profile.json"
+    path.write_bytes(content)
+    return to_mapping(path, chosen)
 
 
 @pytest.mark.parametrize(
     ("kind", "new", "known"),
     [
-        ("ADD", "create", "skip"),
+        ("ADD", "create", "reject"),
         ("UPDATE", "create", "update"),
-        ("ENRICH", "reject", "update"),
+        ("ENRICH", "create", "update"),
     ],
 )
 def test_a_profile_becomes_a_mapping_that_loads(
@@ -79,20 +86,21 @@ def test_blank_columns_shift_nothing_and_a_bare_type_is_no_entry(tmp_path: Path)
     }
 
 
-def test_enrich_adds_and_keeps(tmp_path: Path) -> None:
-    """Entries are added, fields filled only where Alma's are blank."""
+def test_enrich_adds_entries_and_replaces_fields(tmp_path: Path) -> None:
+    """As the app does: only lists are enriched."""
     mapping = mapping_of(tmp_path, profile("ENRICH"))
     assert {entry.on_update for entry in mapping.entries} == {OnUpdate.ADD}
     policies = {rule.field.path: rule.on_update for rule in mapping.scalars}
-    assert policies["last_name"] is OnUpdate.KEEP
+    assert policies["last_name"] is OnUpdate.REPLACE
 
 
 def test_the_owning_system_and_what_cannot_be_mapped(tmp_path: Path) -> None:
     """The first goes to the top; the rest is named in comments."""
     more = [
         {"default": "SIS", "fieldName": "external_id"},
-        {"default": "PUBLIC", "fieldName": "record_type"},
-        {"header": "R", "fieldName": "user_role[].role_type"},
+        {"default": "PUBLIC", "fieldName": "record_type.value"},
+        {"header": "X", "fieldName": "proxy_for_user[].primary_id"},
+        {"header": "C", "fieldName": "user_statistic[].category_type.value"},
         {"header": "P", "fieldName": "password"},
     ]
     content = profile("UPDATE", "EXTERNAL", *more)
@@ -100,8 +108,13 @@ def test_the_owning_system_and_what_cannot_be_mapped(tmp_path: Path) -> None:
     assert [rule.rule.constant for rule in mapping.scalars if rule.field.path == "external_id"] == [
         "SIS"
     ]
-    left = [line for line in to_mapping(content).splitlines() if line.startswith("# Not taken")]
-    assert [line.split(": ")[1] for line in left] == ["user_role[].role_type", "password"]
+    lines = text_of(tmp_path, content).splitlines()
+    left = [line for line in lines if line.startswith("# Not taken")]
+    assert [line.split(": ")[1] for line in left] == [
+        "proxy_for_user[].primary_id",
+        "user_statistic[].category_type.value",
+        "password",
+    ]
 
 
 def test_what_a_profile_lacks_is_to_do(tmp_path: Path) -> None:
@@ -125,14 +138,99 @@ def test_what_a_profile_lacks_is_to_do(tmp_path: Path) -> None:
         (profile("DELETE"), "", "deletes"),
         (profile("ADD"), "My: profil", "`My: profile`"),
         (profile("ADD")[:-1] + b"," + profile("ADD")[1:], "", "--profile"),
-        (b"{", "", "no profile"),
+        (b"{", "", "JSON"),
         (b"[]", "", "none"),
-        (b'{"name": 1}', "", "no profile"),
-        (b"\xff", "", "no profile"),
+        (b'{"name": 1}', "", "not a profile"),
+        (b"\xff", "", "UTF-8"),
+        (b"[" * 100_000, "", "nested"),
+        (b"9" * 5_000, "", "too long"),
     ],
 )
-def test_what_is_no_profile_or_not_one_is_told(content: bytes, chosen: str, word: str) -> None:
+def test_what_is_no_profile_or_not_one_is_told(
+    content: bytes, chosen: str, word: str, tmp_path: Path
+) -> None:
     """Deleting is refused with its reason."""
     with pytest.raises(MappingError) as caught:
-        to_mapping(content, chosen)
+        text_of(tmp_path, content, chosen)
     assert word in str(caught.value)
+
+
+# Every name that the app's menu offers, and so every name that an export can contain.
+MENU_TEXT = """
+primary_id first_name middle_name last_name pref_first_name pref_middle_name pref_last_name
+user_group.value campus_code.value preferred_language.value gender.value user_title.value
+birth_date expiry_date purge_date password force_password_change external_id record_type.value
+job_category.value job_description pin_number status.value
+contact_info.address[].line1 contact_info.address[].line2 contact_info.address[].line3
+contact_info.address[].line4 contact_info.address[].line5 contact_info.address[].city
+contact_info.address[].state_province contact_info.address[].postal_code
+contact_info.address[].country.value contact_info.address[].address_type.0.value
+contact_info.email[].email_address contact_info.email[].email_type.0.value
+contact_info.phone[].phone_number contact_info.phone[].phone_type.0.value
+user_identifier[].id_type.value user_identifier[].value user_identifier[].note
+user_note[].note_type.value user_note[].note_text user_note[].user_viewable user_note[].popup_note
+user_statistic[].category_type.value user_statistic[].statistic_category.value
+proxy_for_user[].primary_id rs_library[].code.value
+"""
+MENU = MENU_TEXT.split()
+
+
+@pytest.mark.parametrize(
+    ("account_type", "left"),
+    [
+        ("INTERNAL", {"external_id", "record_type.value"}),
+        ("EXTERNAL", {"password", "force_password_change", "record_type.value"}),
+    ],
+)
+def test_every_name_of_the_menu_is_taken_over_or_named(
+    account_type: str, left: set[str], tmp_path: Path
+) -> None:
+    """A column for each of the 48: the mapping loads, and what is left out has its true reason."""
+    fields = [{"header": f"H{at}", "default": "", "fieldName": n} for at, n in enumerate(MENU)]
+    whole = {"name": "all", "accountType": account_type, "profileType": "UPDATE", "fields": fields}
+    content = json.dumps([whole]).encode()
+    mapping = mapping_of(tmp_path, content)
+    lines = text_of(tmp_path, content).splitlines()
+    named = {line.split(": ")[1] for line in lines if line.startswith("# Not taken over")}
+    always = {"user_statistic[].category_type.value", "proxy_for_user[].primary_id"}
+    assert named == always | left
+    assert len(mapping.headings) == len(MENU) - len(named)
+    assert len(MENU) == 48
+
+
+def test_the_first_phone_gets_the_text_messages_and_dates_are_iso(tmp_path: Path) -> None:
+    """The app sets `preferred_sms` on the first phone, and reads year-month-day only."""
+    more = [
+        {"header": "P1", "fieldName": "contact_info.phone[].phone_number"},
+        {"default": "mobile", "fieldName": "contact_info.phone[].phone_type.0.value"},
+        {"header": "P2", "fieldName": "contact_info.phone[].phone_number"},
+        {"default": "home", "fieldName": "contact_info.phone[].phone_type.0.value"},
+    ]
+    mapping = mapping_of(tmp_path, profile("UPDATE", "INTERNAL", *more))
+    phones = [entry for entry in mapping.entries if entry.parent == "contact_info.phone"]
+    flags = [[rule.field.name for rule in entry.fields] for entry in phones]
+    assert ["preferred_sms" in names for names in flags] == [True, False]
+    assert mapping.file.roster.dates.order == "ymd"
+
+
+@pytest.mark.parametrize("heading", ["Phone <home>", "<", "@today", "?", "A>B"])
+def test_a_heading_that_is_no_placeholder_gets_another_name(heading: str, tmp_path: Path) -> None:
+    """`headings:` names it, so that the mapping reads the column."""
+    more = {"header": heading, "fieldName": "job_description"}
+    mapping = mapping_of(tmp_path, profile("UPDATE", "INTERNAL", more))
+    compiled = compile_mapping(mapping, places([*HEADINGS, heading]), RUN)
+    uses = {label: use.place.heading for use in compiled.uses for label in use.labels}
+    assert uses["job_description"] == heading
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("FALSE", ""), ("no", ""), ("true", "TRUE"), ("Yes", "TRUE"), ("", "")]
+)
+def test_no_password_change_is_forced_by_a_no(cell: str, value: str, tmp_path: Path) -> None:
+    """The app's column holds TRUE or FALSE; FALSE means no."""
+    more = {"header": "Force", "fieldName": "force_password_change"}
+    mapping = mapping_of(tmp_path, profile("ADD", "INTERNAL", more))
+    compiled = compile_mapping(mapping, places([*HEADINGS, "Force"]), RUN)
+    candidates = compiled.map(without_headings([("1", "Ann", "Lee", "", "", "", "", "", cell)]))
+    assert list(candidates.frame["force_password_change"]) == [value]
+    assert candidates.problems == ()

@@ -2,9 +2,9 @@
 
 What is expected is written down by hand from the app's rules: the n-th column of a field belongs
 to the n-th entry of its list; an empty cell takes the profile's default, else says nothing;
-`true` and `false` become flags; an account type and a record type come from the profile. Its
-defects are not copied: it fails without a telephone, gives an e-mail the type of an empty one
-before it, and leaves entries that are nothing but a type. What Alma takes for granted where
+`true` and `false` become flags; the first phone gets the text messages. Its defects are not copied:
+it fails without a phone, gives an email the type of a blank one before it, and leaves entries that
+are nothing but a type. What Alma takes for granted where
 nothing is said (segments, the first entry preferred, notes that do not pop up) is said.
 """
 
@@ -26,14 +26,17 @@ ADD = {
         {"header": "Barcode", "default": "", "fieldName": "primary_id"},
         {"header": "First", "default": "", "fieldName": "first_name"},
         {"header": "Last", "default": "", "fieldName": "last_name"},
-        {"header": "Type", "default": "COMM", "fieldName": "user_group"},
+        {"header": "Type", "default": "COMM", "fieldName": "user_group.value"},
         {"header": "Home mail", "default": "", "fieldName": "contact_info.email[].email_address"},
-        {"header": "", "default": "personal", "fieldName": "contact_info.email[].email_type"},
-        {"header": "", "default": "true", "fieldName": "contact_info.email[].preferred"},
+        {
+            "header": "",
+            "default": "personal",
+            "fieldName": "contact_info.email[].email_type.0.value",
+        },
         {"header": "Work mail", "default": "", "fieldName": "contact_info.email[].email_address"},
-        {"header": "", "default": "work", "fieldName": "contact_info.email[].email_type"},
+        {"header": "", "default": "work", "fieldName": "contact_info.email[].email_type.0.value"},
         {"header": "Card", "default": "", "fieldName": "user_identifier[].value"},
-        {"header": "", "default": "OTHER_ID", "fieldName": "user_identifier[].id_type"},
+        {"header": "", "default": "OTHER_ID", "fieldName": "user_identifier[].id_type.value"},
     ],
 }
 ADDED = [
@@ -97,10 +100,13 @@ UPDATE = {
         {"header": "Ends", "default": "2035-08-31", "fieldName": "expiry_date"},
         {"header": "Street", "default": "", "fieldName": "contact_info.address[].line1"},
         {"header": "City", "default": "", "fieldName": "contact_info.address[].city"},
-        {"header": "", "default": "home", "fieldName": "contact_info.address[].address_type"},
+        {
+            "header": "",
+            "default": "home",
+            "fieldName": "contact_info.address[].address_type.0.value",
+        },
         {"header": "Mobile", "default": "", "fieldName": "contact_info.phone[].phone_number"},
-        {"header": "", "default": "mobile", "fieldName": "contact_info.phone[].phone_type"},
-        {"header": "SMS", "default": "", "fieldName": "contact_info.phone[].preferred_sms"},
+        {"header": "", "default": "mobile", "fieldName": "contact_info.phone[].phone_type.0.value"},
     ],
 }
 UPDATED = [
@@ -154,11 +160,15 @@ ENRICH = {
         {"header": "Barcode", "default": "", "fieldName": "primary_id"},
         {"header": "First", "default": "", "fieldName": "first_name"},
         {"header": "Last", "default": "", "fieldName": "last_name"},
-        {"header": "Type", "default": "", "fieldName": "user_group"},
+        {"header": "Type", "default": "", "fieldName": "user_group.value"},
         {"header": "Note", "default": "", "fieldName": "user_note[].note_text"},
-        {"header": "", "default": "LIBRARY", "fieldName": "user_note[].note_type"},
+        {"header": "", "default": "LIBRARY", "fieldName": "user_note[].note_type.value"},
         {"header": "", "default": "FALSE", "fieldName": "user_note[].user_viewable"},
-        {"header": "Category", "default": "", "fieldName": "user_statistic[].statistic_category"},
+        {
+            "header": "Category",
+            "default": "",
+            "fieldName": "user_statistic[].statistic_category.value",
+        },
     ],
 }
 ENRICHED = [
@@ -200,9 +210,9 @@ CASES = {
     ),
     "UPDATE": (
         UPDATE,
-        "ID,First,Last,Ends,Street,City,Mobile,SMS\n"
-        "0041200,Ana,Nunez,2030-05-31,1 Elm St,Northfield,605-555-0101,TRUE\n"
-        "0041237,Bo,Doe,,,,,\n",
+        "ID,First,Last,Ends,Street,City,Mobile\n"
+        "0041200,Ana,Nunez,2030-05-31,1 Elm St,Northfield,605-555-0101\n"
+        "0041237,Bo,Doe,,,,\n",
         UPDATED,
     ),
     "ENRICH": (

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from importer.mapper.compile import compile_mapping
 from importer.model.catalogue import Severity
 from importer.model.problem import Place
-from tests.mapper.bench import RUN, Bench, loaded, places, told, without_headings
+from tests.mapper.bench import BASE, RUN, Bench, loaded, places, told, without_headings
+
+ROLES = ("Student", "Guest")
 
 EXTERNAL = """\
 version: 1
@@ -61,6 +65,30 @@ def test_a_default_gives_the_owning_system(tmp_path: Path) -> None:
     candidates = compiled.map(without_headings([("", "1", "Bo", "Ray", "STAFF")]))
     assert told(candidates.problems) == []
     assert list(candidates.frame["external_id"]) == ["SIS"]
+
+
+@pytest.mark.parametrize("field", ["primary_id", "last_name", "user_group"])
+def test_a_required_field_stays_required_under_when(field: str, tmp_path: Path) -> None:
+    """A row for which no value results is rejected, whatever the condition says."""
+    lines = dict(line.strip().split(": ") for line in BASE.splitlines()[3:])
+    lines[field] = "{when: {Role: Student}, from: <Role>}"
+    text = BASE[: BASE.index("  primary_id")] + "".join(f"  {k}: {v}\n" for k, v in lines.items())
+    headings = ("ID", "First", "Last", "Role")
+    used = [name for name in headings if f"<{name}>" in text]
+    rows = [[{"ID": "1", "Role": role}.get(name, "x") for name in used] for role in ROLES]
+    compiled = compile_mapping(loaded(tmp_path, text), places(used), RUN)
+    candidates = compiled.map(without_headings(rows))
+    assert told(candidates.problems) == [(3, "missing-value", field)]
+
+
+def test_a_field_that_is_asked_for_stays_required_under_when(tmp_path: Path) -> None:
+    """`required: true` asks every row; a default is the way out."""
+    rule = "job_description: {{when: {{Role: Student}}, from: <A>, required: true{}}}"
+    rows = (("Student", "a"), ("Guest", "b"))
+    found = Bench(tmp_path, rule.format(""), columns="Role|A").map(*rows)
+    assert told(found.problems) == [(3, "missing-value", "job_description")]
+    found = Bench(tmp_path, rule.format(", default: none"), columns="Role|A").map(*rows)
+    assert found.problems == ()
 
 
 def test_required_may_only_warn(tmp_path: Path) -> None:

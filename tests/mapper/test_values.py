@@ -90,14 +90,24 @@ def test_the_first_alternative_that_is_not_blank_is_taken(tmp_path: Path) -> Non
 
 
 def test_a_rule_holds_only_when_its_condition_does(tmp_path: Path) -> None:
-    """Elsewhere the field is not spoken of, which differs from blank, and is not required."""
-    rule = "job_description: {when: {Role: [student, STAFF]}, from: <A>, required: true}"
+    """Elsewhere the field is left unchanged, which differs from blank."""
+    rule = "job_description: {when: {Role: [student, STAFF]}, from: <A>}"
     candidates = Bench(tmp_path, rule, columns="Role|A").map(
         ("Student", "a"), ("Guest", "b"), ("staff", "")
     )
     assert list(candidates.frame["job_description"]) == ["a", "", ""]
     assert candidates.not_applicable == {"job_description": frozenset({3})}
-    assert [problem.origin.row for problem in candidates.problems] == [4]
+    assert candidates.problems == ()
+
+
+def test_a_default_is_the_else_of_a_condition(tmp_path: Path) -> None:
+    """It is used where `when` does not hold, as where the value is blank."""
+    rule = "job_description: {when: {Role: Student}, from: <A>, default: guest}"
+    candidates = Bench(tmp_path, rule, columns="Role|A").map(
+        ("Student", "a"), ("Student", ""), ("Guest", "b")
+    )
+    assert list(candidates.frame["job_description"]) == ["a", "guest", "guest"]
+    assert candidates.not_applicable == {}
 
 
 def test_a_default_is_used_only_where_everything_before_is_blank(tmp_path: Path) -> None:

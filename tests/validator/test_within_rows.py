@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import NO_CODES, CodeRow, CodeTables
+from importer.model.countries import COUNTRIES
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType
 from importer.model.problem import KNOWN
 from importer.validator.check import check
 from importer.validator.columns import Table
 from importer.validator.contacts import PLAIN_EMAIL, PLAIN_PHONE, SHORT_PHONE
-from importer.validator.countries import COUNTRIES
 from tests.validator.building import (
     PERSON,
     SHORT,
@@ -156,9 +156,18 @@ def test_birth_dates_at_the_edge(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1899-12-31", "2201-01-01"])
 def test_years_that_no_record_has(text: str) -> None:
-    """Other dates lie between 1900 and 2200."""
+    """Other dates usually lie between 1900 and 2200; those beyond get a warning and are sent."""
     label = "contact_info.address[0].start_date"
-    assert found(checked(PERSON | {label: text})) == [("date-out-of-range", 2, label)]
+    problems = checked(PERSON | {label: text})
+    assert found(problems) == [("date-out-of-range", 2, label)]
+    assert problems[0].severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("text", ["2382-12-21", "9999-12-31"])
+def test_far_dates_are_dates(text: str) -> None:
+    """Libraries write "never" so; the row is loaded, with a warning."""
+    problems = checked(with_values(expiry_date=text, purge_date=text))
+    assert [problem.severity for problem in problems] == [Severity.WARNING] * 2
 
 
 def test_expired() -> None:

@@ -95,6 +95,14 @@ _BY_OTHER = {
 }
 
 
+_REGIONS = {code: short for code, short, _ in _ROWS}
+
+
+def region_of(country: str) -> str:
+    """Return the two letters of a country for its code (or another way to write it), or blank."""
+    return _REGIONS.get(country_of(country), "")
+
+
 def country_of(text: str) -> str:
     """The code of a country that is written in another way, or blank."""
     return _BY_OTHER.get(_folded(text), "")
