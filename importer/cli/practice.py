@@ -30,11 +30,11 @@ def sandbox(
 ) -> int:
     """Run a small Alma on this computer until Ctrl-C."""
     from importer.sandbox.server import Options, serve
-    from importer.sandbox.switches import SWITCHES
+    from importer.sandbox.switches import list_switches
 
     if switch == ["list"]:
-        for name, one in SWITCHES.items():
-            say(f"{name}={'|'.join(one.values)}\n    {one.sentence}")
+        for name, values, description in list_switches():
+            say(f"{name}={'|'.join(values)}\n    {description}")
         return Exit.DONE
     options = Options(
         port=port,

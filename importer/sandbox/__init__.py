@@ -1,1 +1,1 @@
-"""A small Alma on loopback: to practise on, to break, and to test against."""
+"""The practice Alma: a small imitation of Alma on loopback, to practice on and to test with."""

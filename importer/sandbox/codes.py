@@ -1,11 +1,11 @@
-"""The code and mapping tables of the sandbox's institution (contract 1.4)."""
+"""The code and mapping tables of the practice institution (contract 1.4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from importer.sandbox.countries import COUNTRIES
-from importer.sandbox.json_wire import Json
+from importer.sandbox.json_format import Json
 
 INSTITUTION = ("01SANDBOX_INST", "Sandbox University")
 
@@ -62,10 +62,10 @@ _DEFAULTS: dict[str, str] = {
         "|51 Requests Operator|55 Purchasing Manager|21 User Manager|26 General Administrator"
     ),
 }
-# Not code tables in Alma: a menu of its own, a list of libraries.
+# Not code tables in Alma: campuses and libraries have menus of their own.
 _UNLISTED = frozenset({"Campuses", "Libraries", "Scopes"})
 
-# Types that only a CONTACT record (a vendor's) may have.
+# Types for CONTACT records (vendors) only.
 _VENDOR_ONLY: dict[str, frozenset[str]] = {
     "UserAddressTypes": frozenset(
         {"order", "claim", "payment", "returns", "billing", "shipping", "office", "ALL"}
@@ -114,35 +114,35 @@ def _split(entry: str) -> tuple[str, str]:
 
 @dataclass(slots=True)
 class CodeTables:
-    """The tables; an institution may add rows of its own."""
+    """The code tables, to which an institution can add rows."""
 
     tables: dict[str, dict[str, str]] = field(default_factory=_defaults)
 
     def has(self, table: str, code: str) -> bool:
-        """Whether the code is in the table, letter by letter."""
+        """Return whether the code is in the table; case matters."""
         return code in self.tables.get(table, {})
 
     def describe(self, table: str, code: str) -> str:
-        """The words for a code; blank if the table does not have it."""
+        """Return the description of a code; blank if the table does not have it."""
         return self.tables.get(table, {}).get(code, "")
 
     def allowed(self, table: str, code: str, record_type: str) -> bool:
-        """Whether users of this record type may have this code of the table."""
+        """Return whether users of this record type may have this code of the table."""
         return record_type == "CONTACT" or code not in _VENDOR_ONLY.get(table, frozenset())
 
     def add(self, table: str, rows: dict[str, str]) -> bool:
-        """Add rows to a table; False if there is no such table."""
+        """Add rows to a table; return False if there is no such table."""
         if table not in self.tables:
             return False
         self.tables[table].update(rows)
         return True
 
     def names(self) -> list[str]:
-        """The tables that the configuration API shows."""
+        """Return the names of the tables that the configuration API shows."""
         return sorted(name for name in self.tables if name not in _UNLISTED)
 
     def show(self, name: str, language: str) -> Json:
-        """One table as GET /conf/code-tables/{name} gives it."""
+        """Return a table as GET /conf/code-tables/{name} shows it."""
         rows: list[Json] = [
             {"code": code, "description": words, "default": index == 0, "enabled": True}
             for index, (code, words) in enumerate(self.tables[name].items())
@@ -161,7 +161,7 @@ class CodeTables:
         }
 
     def show_mapping(self, name: str) -> Json:
-        """One mapping table: which record type may have which code."""
+        """Return a mapping table: which record type may have which code."""
         table = MAPPING_TABLES[name]
         rows: list[Json] = [
             {"column0": record_type, "column1": code, "enabled": True}

@@ -1,4 +1,4 @@
-"""Countries by ISO 3166-1 alpha-3, the codes that Alma's CountryCodes table uses."""
+"""Countries by ISO 3166-1 alpha-3, the codes of Alma's CountryCodes table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Faults on demand: which call goes wrong, and how. Rules come from a YAML file:
+"""Faults on demand: rules that say which call goes wrong, and how.
+
+The rules come from a YAML file:
 
     seed: 7
     rules:                      # the first rule that fires wins
@@ -7,30 +9,40 @@
       - {on: POST, path: /users, nth: 20, do: unauthorized}
       - {on: PUT, nth: 3, do: refuse, code: 401860}
 
-`rate` is a chance for each matching call, `nth` the one matching call (from 1) that goes wrong;
-with neither, every matching call does. `path` is below /almaws/v1, without the query, and may have
-wildcards.
-"""  # noqa: D415  the file's shape is the first thing to know
+`on` is a method or `any`. `path` is a pattern for what follows /almaws/v1. `rate` is the chance for
+each call, `nth` the number of the one call that goes wrong; without either, every call does.
+"""
 
 from __future__ import annotations
 
+import os
 import random
-from dataclasses import dataclass, field
+import stat
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from importer.errors import UsageError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-_METHODS = ("any", "GET", "POST", "PUT", "DELETE")
-_KEYS = ("on", "path", "rate", "nth", "do", "delay", "code")
+_MAX_BYTES = 64 * 1024
+_MAX_DEPTH = 5
 
 
 class Fault(Enum):
-    """What can go wrong. `*_after`, `truncated` and `late` apply the call, the others do not."""
+    """What can go wrong. `*_after`, `slow`, `truncated` and `late` apply the call first."""
 
     THROTTLED = "429"
     DAILY = "429_daily"
@@ -40,83 +52,108 @@ class Fault(Enum):
     DROP_BEFORE = "drop_before"
     DROP_AFTER = "drop_after"
     HTML = "html"
-    SLOW = "slow"  # applied and answered, but only after `delay`
-    LATE = "late"  # the answer is lost; applied `delay` seconds later
+    SLOW = "slow"  # applied at once, answered after `delay`
+    LATE = "late"  # the answer is lost; applied after `delay`
     TRUNCATED = "truncated"
     UNAUTHORIZED = "unauthorized"
     REFUSE = "refuse"  # with Alma's error `code`
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One line of the file. `delay` is in seconds."""
+def _as_text(value: object) -> object:
+    """Return a number as text: YAML reads 429 as a number and 429_daily as text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
-    fault: Fault
-    on: str = "any"
+
+class Rule(BaseModel):
+    """One rule of the file. `delay` is in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    do: Annotated[Fault, Field(strict=False), BeforeValidator(_as_text)]
+    on: Literal["any", "GET", "POST", "PUT", "DELETE"] = "any"
     path: str = "*"
-    rate: float | None = None
-    nth: int | None = None
-    delay: float = 1.0
-    code: str = ""
+    rate: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    nth: int | None = Field(None, ge=1)
+    delay: float = Field(1.0, ge=0, le=3600, allow_inf_nan=False)
+    code: Annotated[str, BeforeValidator(_as_text)] = ""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Rule:
+        if self.rate is not None and self.nth is not None:
+            msg = "a rule has rate or nth, not both"
+            raise ValueError(msg)
+        if (self.do is Fault.REFUSE) != bool(self.code):
+            msg = "`do: refuse` and `code` go together"
+            raise ValueError(msg)
+        return self
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a call is of the kind that this rule is about."""
+        """Return whether the rule is about this kind of call."""
         return self.on in {"any", method} and fnmatchcase(path, self.path)
 
 
-@dataclass(slots=True)
+_EXPECTED = {
+    "do": f"`do` is one of {', '.join(fault.value for fault in Fault)}",
+    "on": "`on` is one of any, GET, POST, PUT, DELETE",
+    "path": "`path` is text such as /users/*",
+    "rate": "`rate` is a chance from 0 to 1",
+    "nth": "`nth` is a whole number from 1",
+    "delay": "`delay` is a number of seconds from 0 to 3600",
+    "code": "`code` is an error code of Alma",
+}
+
+
 class Faults:
-    """The rules, their dice and how often each has matched."""
+    """The rules, with their random numbers and how often each rule has matched."""
 
-    rules: tuple[Rule, ...] = ()
-    seed: int = 0
-    _dice: random.Random = field(init=False)
-    _seen: list[int] = field(init=False)
+    def __init__(self, rules: tuple[Rule, ...] = (), seed: int = 0) -> None:
+        """Start counting; the same seed gives the same faults."""
+        self.rules = rules
+        self._random = random.Random(seed)  # noqa: S311  reproducible on purpose
+        self._matched = [0] * len(rules)
 
-    def __post_init__(self) -> None:
-        """Take up the dice, the same for the same seed."""
-        self._dice = random.Random(self.seed)  # noqa: S311  reproducible on purpose
-        self._seen = [0] * len(self.rules)
-
-    def strike(self, method: str, path: str) -> Rule | None:
-        """The rule that fires for this call, if one does."""
+    def find(self, method: str, path: str) -> Rule | None:
+        """Return the rule that fires for this call, if one does."""
         for index, rule in enumerate(self.rules):
             if not rule.matches(method, path):
                 continue
-            self._seen[index] += 1
-            if rule.nth is not None and self._seen[index] != rule.nth:
+            self._matched[index] += 1
+            if rule.nth is not None and self._matched[index] != rule.nth:
                 continue
-            if rule.rate is not None and self._dice.random() >= rule.rate:
+            if rule.rate is not None and self._random.random() >= rule.rate:
                 continue
             return rule
         return None
 
 
 def load_faults(path: Path) -> Faults:
-    """The rules of a file; UsageError says which line is wrong."""
+    """Read the rules from a file of at most 64 kB; UsageError names the file and the line."""
     try:
-        source = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: the faults file cannot be read"
+        # Opening a pipe must not wait for somebody to write into it.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(handle, "rb") as file:  # noqa: PTH123  a descriptor
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                msg = f"{path}: the faults file is not a regular file"
+                raise UsageError(msg)
+            source = file.read(_MAX_BYTES + 1)
+        return read_faults(source.decode("utf-8"), str(path))
+    except (OSError, ValueError) as error:
+        msg = f"{path}: the faults file cannot be read; it is a UTF-8 text file"
         raise UsageError(msg) from error
-    return read_faults(source, str(path))
 
 
 def read_faults(source: str, name: str) -> Faults:
-    """The rules of a YAML text; `name` is what its errors call it."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
+    """Read the rules from YAML text; errors call it `name`."""
+    if len(source.encode("utf-8", "replace")) > _MAX_BYTES:
+        raise _wrong(name, 1, "the rules are longer than 64 kB")
     try:
+        _refuse_deep(source, name)
         document = YAML(typ="rt").load(source)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        msg = f"{name}: line {line}: this is not YAML: {error.problem or 'unreadable'}"
-        raise UsageError(msg) from error
-    except (YAMLError, ValueError) as error:
-        msg = f"{name}: line 1: this is not YAML"
-        raise UsageError(msg) from error
+        raise _wrong(name, line, f"this is not YAML: {error.problem or 'unreadable'}") from error
+    except (YAMLError, ValueError, TypeError) as error:
+        raise _wrong(name, 1, "this is not YAML") from error
     if document is None:
         return Faults()
     if not isinstance(document, CommentedMap):
@@ -124,69 +161,47 @@ def read_faults(source: str, name: str) -> Faults:
     for key in document:
         if key not in {"seed", "rules"}:
             line = document.lc.key(key)[0] + 1
-            raise _wrong(name, line, f"{key!r} is unknown; there are seed and rules")
-    seed, rows = document.get("seed", 0), document.get("rules") or []
+            raise _wrong(name, line, f"{_short(key)} is unknown; the file has `seed` and `rules`")
+    seed, rows = document.get("seed", 0), document.get("rules")
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise _wrong(name, document.lc.key("seed")[0] + 1, "seed is a whole number")
-    if not isinstance(rows, list):
-        raise _wrong(name, document.lc.key("rules")[0] + 1, "rules is a list")
-    lines = rows.lc if isinstance(rows, CommentedSeq) else None
-    rules = tuple(
-        _read_rule(row, name, lines.item(index)[0] + 1 if lines else 1)
-        for index, row in enumerate(rows)
-    )
-    return Faults(rules, seed)
+        raise _wrong(name, document.lc.key("seed")[0] + 1, "`seed` is a whole number")
+    if rows is None:
+        return Faults(seed=seed)
+    if not isinstance(rows, CommentedSeq):
+        raise _wrong(name, document.lc.key("rules")[0] + 1, "`rules` is a list")
+    rules = [_read_rule(row, name, rows.lc.item(at)[0] + 1) for at, row in enumerate(rows)]
+    return Faults(tuple(rules), seed)
+
+
+def _refuse_deep(source: str, name: str) -> None:
+    """Refuse deep nesting and aliases, event by event, before a document is built of them."""
+    depth = 0
+    for event in YAML(typ="rt", pure=True).parse(source):
+        depth += isinstance(event, MappingStartEvent | SequenceStartEvent)
+        depth -= isinstance(event, MappingEndEvent | SequenceEndEvent)
+        if isinstance(event, AliasEvent):
+            raise _wrong(name, event.start_mark.line + 1, "write the rule out instead of an alias")
+        if depth > _MAX_DEPTH:
+            raise _wrong(name, event.start_mark.line + 1, "this is nested too deep for rules")
 
 
 def _read_rule(row: object, name: str, line: int) -> Rule:
-    if not isinstance(row, dict):
+    if not isinstance(row, CommentedMap):
         raise _wrong(name, line, "a rule looks like {on: POST, rate: 0.05, do: 429}")
     for key in row:
-        if key not in _KEYS:
-            raise _wrong(name, line, f"{key!r} is unknown; a rule has {', '.join(_KEYS)}")
-    # YAML 1.2 as ruamel reads it keeps `on` a word and makes 429_daily text, but 429 a number.
-    done = str(row.get("do", ""))
-    if done not in {fault.value for fault in Fault}:
-        kinds = ", ".join(fault.value for fault in Fault)
-        raise _wrong(name, line, f"do: {done!r} is not one of {kinds}")
-    on = row.get("on", "any")
-    if on not in _METHODS:
-        raise _wrong(name, line, f"on: {on!r} is not one of {', '.join(_METHODS)}")
-    rate = _number(row, "rate", name, line)
-    if rate is not None and not 0 <= rate <= 1:
-        raise _wrong(name, line, "rate is a chance from 0 to 1")
-    nth = _number(row, "nth", name, line)
-    if nth is not None and (nth < 1 or nth != int(nth)):
-        raise _wrong(name, line, "nth is a whole number from 1")
-    if rate is not None and nth is not None:
-        raise _wrong(name, line, "a rule has rate or nth, not both")
-    delay = _number(row, "delay", name, line)
-    if delay is not None and not 0 <= delay <= 3600:
-        raise _wrong(name, line, "delay is from 0 to 3600 seconds")
-    code = str(row.get("code", ""))
-    if (done == Fault.REFUSE.value) != bool(code):
-        raise _wrong(name, line, "`do: refuse` and `code` go together")
-    path = row.get("path", "*")
-    if not isinstance(path, str):
-        raise _wrong(name, line, "path is text such as /users/*")
-    return Rule(
-        fault=Fault(done),
-        on=str(on),
-        path=path,
-        rate=rate,
-        nth=None if nth is None else int(nth),
-        delay=1.0 if delay is None else delay,
-        code=code,
-    )
+        if key not in _EXPECTED:
+            raise _wrong(name, line, f"{_short(key)} is unknown; a rule has {', '.join(_EXPECTED)}")
+    try:
+        return Rule.model_validate(dict(row))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        sentence = _EXPECTED.get(field) or problem["msg"].removeprefix("Value error, ")
+        raise _wrong(name, line, sentence) from error
 
 
-def _number(row: dict[object, object], key: str, name: str, line: int) -> float | None:
-    value = row.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(name, line, f"{key} is a number")
-    return float(value)
+def _short(key: object) -> str:
+    return repr(str(key)[:40])
 
 
 def _wrong(name: str, line: int, sentence: str) -> UsageError:

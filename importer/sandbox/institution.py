@@ -1,4 +1,4 @@
-"""The institution that the sandbox plays: users, tables, switches, and every change to them."""
+"""The institution: its users, code tables and switches, and every change to them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from importer.sandbox import identifiers, rules, search
+from importer.sandbox import identifiers, rules
 from importer.sandbox.codes import INSTITUTION, CodeTables
 from importer.sandbox.merge import Stamp, created, sticky_changes, updated
-from importer.sandbox.record import INTERNAL, Record, text
-from importer.sandbox.refusal import Said
+from importer.sandbox.record import INTERNAL, Record, text, timestamp
+from importer.sandbox.refusals import Refusal
 from importer.sandbox.store import Store, Stored
 from importer.sandbox.switches import Switches
-from importer.sandbox.values import stamp
 
 _FIRST_GENERATED = 1_000_001
 
 
 @dataclass(slots=True)
 class Institution:
-    """What the routes work on. `now` is the clock."""
+    """What all routes work on. `now` gives the time in UTC."""
 
     store: Store
     switches: Switches
@@ -31,32 +30,32 @@ class Institution:
     tables: CodeTables = field(default_factory=CodeTables)
 
     def __post_init__(self) -> None:
-        """Bring back the code rows that were added in an earlier life."""
+        """Load the code rows that were added before a restart."""
         for table, code, words in self.store.added_codes():
             self.tables.add(table, {code: words})
 
     def find(self, value: str, kind: str = identifiers.ALL_UNIQUE) -> Stored:
-        """The user with this identifier."""
+        """Return the user with this identifier."""
         return identifiers.resolve(value, kind, self.store, self.switches)
 
     def create(self, body: Record, source: Record) -> Stored:
-        """POST: a new user. `source` holds the fulfilment network's fields, if any."""
-        if not text(body, "primary_id") and self.switches["generate-primary-id"] == "on":
+        """Create a user (POST). `source` has the fulfillment network's fields, if any."""
+        if not text(body, "primary_id") and self.switches.generate_primary_id == "on":
             body = {**body, "primary_id": self._generated_id()}
         rules.check(body, self.tables, self.switches)
         rules.check_whole(body, self.tables, self.switches)
         rules.check_password(body)
         record = created(body, INSTITUTION[0], Stamp(self.now())) | source
-        return self.add(Stored(0, record, stamp(self.now()), secret=_secret(body, "")))
+        return self.add(Stored(0, record, timestamp(self.now()), secret=_secret(body, "")))
 
     def add(self, user: Stored) -> Stored:
-        """Keep a new user whose record is settled, if its identifiers are free."""
+        """Store a complete new user, if nobody has its identifiers."""
         claims = identifiers.claims(user.record, self.switches)
         identifiers.refuse_taken(claims, self.store, 0)
-        return self.store.add(user, claims, search.words(user.record))
+        return self.store.add(user, claims)
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:
-        """PUT: swap all, with what Alma keeps."""
+        """Replace a user's record (PUT), except for what Alma keeps."""
         rules.check(body, self.tables, self.switches)
         record, edited = updated(old, body, override, self.switches, Stamp(self.now()))
         rules.check_whole(record, self.tables, self.switches)
@@ -66,7 +65,7 @@ class Institution:
         )
 
     def edit(self, old: Stored, body: Record) -> Stored:
-        """A change by staff in Alma itself: nothing is kept, sticky fields become edited."""
+        """Change a user as staff do in Alma; changed sticky fields become edited."""
         when = Stamp(self.now(), "staff")
         record, _ = updated(
             replace(old, record={**old.record, "account_type": INTERNAL}),
@@ -81,27 +80,27 @@ class Institution:
         )
 
     def replace(self, user: Stored) -> Stored:
-        """Keep a changed user whose record is settled, if its identifiers are free."""
+        """Store a complete changed user, if nobody else has its identifiers."""
         claims = identifiers.claims(user.record, self.switches)
         identifiers.refuse_taken(claims, self.store, user.number)
-        changed = replace(user, modified=stamp(self.now()))
-        self.store.replace(changed, claims, search.words(changed.record))
+        changed = replace(user, modified=timestamp(self.now()))
+        self.store.replace(changed, claims)
         return changed
 
     def delete(self, user: Stored, asked: str, kind: str) -> None:
-        """DELETE: not while there are loans (401850)."""
+        """Delete a user, unless there are loans (401850)."""
         if user.loans:
-            raise Said.UNDELETABLE.refuse(value=asked, kind=kind)
+            raise Refusal.UNDELETABLE.error(value=asked, kind=kind)
         self.store.remove(user.number)
 
     def authenticate(self, user: Stored, password: str) -> None:
         """Refuse a wrong password (401866)."""
         salt, _, digest = user.secret.partition("$")
         if not digest or not hmac.compare_digest(_digest(password, salt), digest):
-            raise Said.UNAUTHENTICATED.refuse()
+            raise Refusal.UNAUTHENTICATED.error()
 
     def add_codes(self, table: str, rows: dict[str, str]) -> bool:
-        """Add the institution's own rows to a code table; False if there is no such table."""
+        """Add rows to a code table; return False if there is no such table."""
         if not self.tables.add(table, rows):
             return False
         for code, words in rows.items():
@@ -116,7 +115,7 @@ class Institution:
 
 
 def _secret(body: Record, kept: str) -> str:
-    """Salt and digest of a new password; the kept ones if none was sent."""
+    """Return salt and digest of a new password, or the kept ones if none was sent."""
     password = text(body, "password")
     if not password or text(body, "account_type") != INTERNAL:
         return kept
@@ -125,5 +124,5 @@ def _secret(body: Record, kept: str) -> str:
 
 
 def _digest(password: str, salt: str) -> str:
-    """Weak on purpose: a practice ground must stay fast, and its people are invented."""
+    """Return a digest that is weak on purpose: it must be fast, and this is for practice only."""
     return hashlib.scrypt(password.encode(), salt=salt.encode(), n=256, r=8, p=1).hex()

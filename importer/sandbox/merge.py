@@ -1,18 +1,28 @@
-"""What Alma stores when a record comes in: defaults, segments, sticky fields (contract 3.1)."""
+"""What Alma stores of a record: defaults, segments, sticky fields (contract 3.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from importer.sandbox import shape
-from importer.sandbox.record import EXTERNAL, INTERNAL, Record, codes, entries, flag, text
-from importer.sandbox.refusal import Said
+from importer.sandbox.record import (
+    EXTERNAL,
+    INTERNAL,
+    OUTPUT_ONLY,
+    SEGMENTED,
+    Record,
+    codes,
+    entries,
+    flag,
+    text,
+    timestamp,
+)
+from importer.sandbox.refusals import Refusal
+from importer.sandbox.rules import PREFERRED_MARKS
 from importer.sandbox.store import Stored
 from importer.sandbox.switches import Switches
-from importer.sandbox.values import stamp
 
-# The name in `override`, and the field. Kept for External users if staff edited them, or if empty.
+# Name in `override` → field. Kept for External users if staff edited it, or if the body has none.
 STICKY = {
     "user_group": "user_group",
     "job_category": "job_category",
@@ -27,25 +37,20 @@ STICKY = {
     "pref_last_name": "pref_last_name",
     "cataloger_level": "cataloger_level",
 }
-_MARKS = {
-    "address": ("preferred",),
-    "email": ("preferred",),
-    "phone": ("preferred", "preferred_sms"),
-}
 _PATRON_ROLE = "200"
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When a change happens and who Alma says made it."""
+    """When a change is made, and by whom."""
 
     now: datetime
     by: str = "exl_api"
 
 
 def created(body: Record, scope: str, when: Stamp) -> Record:
-    """A new user: without roles in the body it becomes a patron of the institution."""
-    record = settle(body, when)
+    """Return the record of a new user; without roles in the body it becomes a patron."""
+    record = with_defaults(body, when)
     if not entries(record, "user_role"):
         role: Record = {"status": "ACTIVE", "scope": scope, "role_type": _PATRON_ROLE}
         record["user_role"] = [role]
@@ -55,10 +60,13 @@ def created(body: Record, scope: str, when: Stamp) -> Record:
 def updated(
     old: Stored, body: Record, override: frozenset[str], switches: Switches, when: Stamp
 ) -> tuple[Record, frozenset[str]]:
-    """The record after PUT (swap all, but for what Alma keeps), and what stays marked as edited."""
+    """Return the record after PUT, and the sticky fields that stay marked as edited.
+
+    PUT replaces everything except what Alma keeps.
+    """
     before = old.record
     refuse_change_of_kind(before, body)
-    record = settle(body, when)
+    record = with_defaults(body, when)
     if not entries(record, "user_role"):
         record["user_role"] = entries(before, "user_role")
     _keep_output(record, before, when)
@@ -67,32 +75,32 @@ def updated(
     for name, field in STICKY.items():
         if name in override:
             continue
-        kept = name == "user_group" and switches["external-group"] == "kept"
+        kept = name == "user_group" and switches.external_group == "kept"
         if kept or name in old.edited or not body.get(field):
             _take(record, before, field)
-    if switches["unsent-segments"] == "keep":
-        for part in shape.SEGMENTED:
+    if switches.unsent_segments == "keep":
+        for part in SEGMENTED:
             _keep_unsent(record, before, part.name)
-        settle_preferred(record)
+        keep_one_preferred(record)
     return record, old.edited - override
 
 
 def refuse_change_of_kind(before: Record, body: Record) -> None:
-    """External stays External, with the external_id it has (401859, 401858)."""
+    """Refuse to make an External user Internal or to change its external_id (401859, 401858)."""
     if text(before, "account_type") != EXTERNAL:
         return
     if text(body, "account_type") == INTERNAL:
-        raise Said.UNSUPPORTED_ACTION.refuse()
+        raise Refusal.UNSUPPORTED_ACTION.error()
     if text(before, "external_id") != text(body, "external_id"):
-        raise Said.EXTERNAL_ID_FIXED.refuse()
+        raise Refusal.EXTERNAL_ID_FIXED.error()
 
 
-def settle(body: Record, when: Stamp) -> Record:
-    """The body with Alma's defaults, without what it only shows and without the password."""
+def with_defaults(body: Record, when: Stamp) -> Record:
+    """Return the body with Alma's defaults, without output-only fields and the password."""
     record = {
         name: value
         for name, value in body.items()
-        if name not in shape.OUTPUT_ONLY and name != "password"
+        if name not in OUTPUT_ONLY and name != "password"
     }
     external = text(record, "account_type") == EXTERNAL
     for name, value in (
@@ -103,13 +111,13 @@ def settle(body: Record, when: Stamp) -> Record:
         record.setdefault(name, value)
     if external or text(record, "force_password_change") != "TRUE":
         record.pop("force_password_change", None)
-    for part in shape.SEGMENTED:
+    for part in SEGMENTED:
         record[part.name] = [
             {**entry, "segment_type": _segment(entry, external=external)}
             for entry in entries(record, part.name)
         ]
-    _settle_entries(record, when)
-    settle_preferred(record)
+    _complete_entries(record, when)
+    keep_one_preferred(record)
     return record
 
 
@@ -117,16 +125,17 @@ def _segment(entry: Record, *, external: bool) -> str:
     return "External" if external and text(entry, "segment_type") != "Internal" else "Internal"
 
 
-def _settle_entries(record: Record, when: Stamp) -> None:
+def _complete_entries(record: Record, when: Stamp) -> None:
     for entry in entries(record, "user_identifier"):
         entry.setdefault("status", "ACTIVE")
     for entry in entries(record, "user_block"):
         entry.setdefault("block_type", "GENERAL")
         entry.setdefault("block_status", "ACTIVE")
+    created = timestamp(when.now)
     for name in ("user_block", "user_note"):
         for entry in entries(record, name):
             entry.setdefault("created_by", when.by)
-            entry.setdefault("created_date", stamp(when.now))
+            entry.setdefault("created_date", created)
     record["user_role"] = [
         {**role, "status": _role_status(text(role, "status"))}
         for role in entries(record, "user_role")
@@ -134,19 +143,17 @@ def _settle_entries(record: Record, when: Stamp) -> None:
 
 
 def _role_status(given: str) -> str:
-    """Empty means active, illegal means inactive."""
+    """Return ACTIVE for an empty status, INACTIVE for an illegal one."""
     return "ACTIVE" if given in {"", "ACTIVE"} else "INACTIVE"
 
 
-def settle_preferred(record: Record) -> None:
-    """At most one preferred entry a list: an Internal one wins, then the first."""
-    for name, marks in _MARKS.items():
-        rows = entries(record, name)
-        for mark in marks:
-            marked = [row for row in rows if flag(row, mark)]
-            marked.sort(key=lambda row: text(row, "segment_type") != "Internal")
-            for row in marked[1:]:
-                row.pop(mark)
+def keep_one_preferred(record: Record) -> None:
+    """Leave at most one preferred entry in each list: an Internal one wins, then the first."""
+    for name, mark in PREFERRED_MARKS:
+        marked = [row for row in entries(record, name) if flag(row, mark)]
+        marked.sort(key=lambda row: text(row, "segment_type") != "Internal")
+        for row in marked[1:]:
+            row.pop(mark)
 
 
 def _keep_unsent(record: Record, before: Record, name: str) -> None:
@@ -165,7 +172,7 @@ def _take(record: Record, before: Record, field: str) -> None:
 
 
 def _keep_output(record: Record, before: Record, when: Stamp) -> None:
-    for field in shape.OUTPUT_ONLY:
+    for field in OUTPUT_ONLY:
         _take(record, before, field)
     if text(record, "status") != text(before, "status"):
         record["status_date"] = when.now.date().isoformat()
@@ -174,35 +181,35 @@ def _keep_output(record: Record, before: Record, when: Stamp) -> None:
 def loaded(
     before: Record | None, body: Record, edited: frozenset[str], switches: Switches, when: Stamp
 ) -> Record:
-    """The record after a SIS load: Internal entries stay, loaded ones become External.
+    """Return the record after a SIS load: Internal entries stay, loaded ones become External.
 
-    The body's kind (record_type, account_type, external_id) is the profile's, set by the caller.
+    The caller sets record_type, account_type and external_id from the profile.
     """
     outer = {name: value for name, value in body.items() if name not in {"user_role", "password"}}
-    for part in shape.SEGMENTED:
+    for part in SEGMENTED:
         outer[part.name] = [
             {**entry, "segment_type": "External"} for entry in entries(body, part.name)
         ]
-    record = settle(outer, when)
+    record = with_defaults(outer, when)
     if before is None:
         return record
     for name, field in STICKY.items():
         empty = not body.get(field)
-        if name in edited or (empty and switches["sis-empty-sticky"] == "keep"):
+        if name in edited or (empty and switches.sis_empty_sticky == "keep"):
             _take(record, before, field)
-    for part in shape.SEGMENTED:
-        mine = [
+    for part in SEGMENTED:
+        internal = [
             row for row in entries(before, part.name) if text(row, "segment_type") == "Internal"
         ]
-        record[part.name] = mine + entries(record, part.name)
+        record[part.name] = internal + entries(record, part.name)
     record["user_role"] = entries(before, "user_role")
     _keep_output(record, before, when)
-    settle_preferred(record)
+    keep_one_preferred(record)
     return record
 
 
 def sticky_changes(before: Record, after: Record) -> frozenset[str]:
-    """The sticky fields, by their `override` names, that differ between two records."""
+    """Return the sticky fields, by their `override` names, that differ between two records."""
     return frozenset(
         name for name, field in STICKY.items() if _plain(before, field) != _plain(after, field)
     )

@@ -1,39 +1,62 @@
-"""What Alma refuses in one record, with the code it refuses it with (contract 4.1).
+"""What Alma refuses in a record, and with which code (contract 4.1).
 
-`check` looks at a body as it came; `check_whole` at the record that would be stored, which on PUT
-also holds what Alma keeps. Both return nothing and raise `RefusalError` at the first finding.
+`check` looks at a body as it came; `check_whole` at the record to be stored, which on PUT also
+contains what Alma keeps. Both return nothing and raise `RefusalError` for the first problem.
 """
 
 from __future__ import annotations
 
-from importer.sandbox import shape
 from importer.sandbox.codes import CodeTables
-from importer.sandbox.record import EXTERNAL, INTERNAL, Record, codes, entries, flag, text
-from importer.sandbox.refusal import Said
-from importer.sandbox.shape import Kind
+from importer.sandbox.record import (
+    ADDRESS,
+    BLOCK,
+    EMAIL,
+    EXTERNAL,
+    IDENTIFIER,
+    INTERNAL,
+    NOTE,
+    PHONE,
+    ROLE,
+    STATISTIC,
+    USER_FIELDS,
+    Kind,
+    Record,
+    codes,
+    entries,
+    flag,
+    text,
+)
+from importer.sandbox.refusals import Refusal
 from importer.sandbox.switches import Switches
 
 _TYPED = (
-    (shape.ADDRESS, "address_type", "address", "UserAddressTypes"),
-    (shape.EMAIL, "email_type", "email", "UserEmailTypes"),
-    (shape.PHONE, "phone_type", "phone", "UserPhoneTypes"),
+    (ADDRESS, "address_type", "address", "UserAddressTypes"),
+    (EMAIL, "email_type", "email", "UserEmailTypes"),
+    (PHONE, "phone_type", "phone", "UserPhoneTypes"),
 )
 _REQUIRED = (
-    (shape.ADDRESS, ("line1",)),
-    (shape.EMAIL, ("email_address",)),
-    (shape.PHONE, ("phone_number",)),
-    (shape.IDENTIFIER, ("id_type", "value")),
-    (shape.NOTE, ("note_type", "note_text")),
-    (shape.BLOCK, ("block_description",)),
-    (shape.STATISTIC, ("statistic_category",)),
-    (shape.ROLE, ("role_type",)),
+    (ADDRESS, ("line1",)),
+    (EMAIL, ("email_address",)),
+    (PHONE, ("phone_number",)),
+    (IDENTIFIER, ("id_type", "value")),
+    (NOTE, ("note_type", "note_text")),
+    (BLOCK, ("block_description",)),
+    (STATISTIC, ("statistic_category",)),
+    (ROLE, ("role_type",)),
 )
 _SINGLE_TYPED = (
-    (shape.IDENTIFIER, "id_type", "identifier", "UserIdentifierTypes"),
-    (shape.NOTE, "note_type", "note", "NoteTypes"),
-    (shape.BLOCK, "block_type", "block", "UserBlockTypes"),
-    (shape.BLOCK, "block_description", "block description", "UserBlockDescription"),
-    (shape.STATISTIC, "statistic_category", "statistic", "UserStatCategories"),
+    (IDENTIFIER, "id_type", "identifier", "UserIdentifierTypes"),
+    (NOTE, "note_type", "note", "NoteTypes"),
+    (BLOCK, "block_type", "block", "UserBlockTypes"),
+    (BLOCK, "block_description", "block description", "UserBlockDescription"),
+    (STATISTIC, "statistic_category", "statistic", "UserStatCategories"),
+)
+# Each list and its mark that at most one entry may have.
+PREFERRED_MARKS = (
+    ("address", "preferred"),
+    ("email", "preferred"),
+    ("phone", "preferred"),
+    ("phone", "preferred_sms"),
 )
 _CHECKED_ELSEWHERE = frozenset({"record_type", "account_type", "user_group"})
 _ROLE_PARAMETERS = {"214": "ServiceUnit"}  # seen in a real refusal, contract 3.1
@@ -41,7 +64,7 @@ _KNOWN_PROFILES = frozenset({"SIS"})
 
 
 def check(body: Record, tables: CodeTables, switches: Switches) -> None:
-    """Refuse what a body may not say, in the order in which a person would read it."""
+    """Refuse a body that breaks a rule, in the order of its fields."""
     _check_kind(body, tables, switches)
     _check_codes(body, tables, switches)
     _check_lists(body, tables)
@@ -50,56 +73,56 @@ def check(body: Record, tables: CodeTables, switches: Switches) -> None:
 
 
 def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
-    """Refuse a record that would be stored without what every user must have."""
+    """Refuse a record without the fields that every user must have."""
     for name in ("primary_id", "last_name"):
         if not text(record, name):
-            raise Said.MISSING.refuse(field=name)
+            raise Refusal.MISSING.error(field=name)
     group = text(record, "user_group")
-    excused = text(record, "record_type") == "CONTACT" or switches["empty-user-group"] == "accept"
+    excused = text(record, "record_type") == "CONTACT" or switches.empty_user_group == "accept"
     if not tables.has("UserGroups", group) and (group or not excused):
-        raise Said.ILLEGAL_GROUP.refuse()
-    if switches["mandatory-email"] == "on" and not entries(record, "email"):
-        raise Said.MISSING.refuse(field="email")
+        raise Refusal.ILLEGAL_GROUP.error()
+    if switches.mandatory_email == "on" and not entries(record, "email"):
+        raise Refusal.MISSING.error(field="email")
 
 
 def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
     for name in ("record_type", "account_type"):
         if not text(body, name):
-            raise Said.MISSING.refuse(field=name)
+            raise Refusal.MISSING.error(field=name)
     record_type, account_type = text(body, "record_type"), text(body, "account_type")
     if not tables.has("AddNewUserOptions", record_type):
-        raise Said.INVALID_VALUE.refuse(field="record_type", value=record_type)
+        raise Refusal.INVALID_VALUE.error(field="record_type", value=record_type)
     if account_type == "INTEXTAUTH":
-        raise Said.UNSUPPORTED_ACCOUNT.refuse()
+        raise Refusal.UNSUPPORTED_ACCOUNT.error()
     external_id = text(body, "external_id")
     match account_type:
         case "INTERNAL" if external_id:
-            raise Said.EXTERNAL_ID_GIVEN.refuse()
+            raise Refusal.EXTERNAL_ID_GIVEN.error()
         case "EXTERNAL" if not external_id:
-            raise Said.EXTERNAL_ID_MISSING.refuse()
+            raise Refusal.EXTERNAL_ID_MISSING.error()
         case "INTERNAL" | "EXTERNAL":
             pass
         case _:
-            raise Said.ILLEGAL_ACCOUNT.refuse()
+            raise Refusal.ILLEGAL_ACCOUNT.error()
     if account_type == EXTERNAL:
-        if switches["external-password"] == "refuse" and text(body, "password"):
-            raise Said.MISSING.refuse(field="internal account for password")
-        if switches["external-id-check"] == "on" and external_id not in _KNOWN_PROFILES:
-            raise Said.INVALID_VALUE.refuse(field="external_id", value=external_id)
+        if switches.external_password == "refuse" and text(body, "password"):  # noqa: S105
+            raise Refusal.MISSING.error(field="internal account for password")
+        if switches.external_id_check == "on" and external_id not in _KNOWN_PROFILES:
+            raise Refusal.INVALID_VALUE.error(field="external_id", value=external_id)
 
 
 def _check_codes(body: Record, tables: CodeTables, switches: Switches) -> None:
     group = text(body, "user_group")
     if group and not tables.has("UserGroups", group):
-        raise Said.ILLEGAL_GROUP.refuse()
-    if switches["unlisted-codes"] == "accept":
+        raise Refusal.ILLEGAL_GROUP.error()
+    if switches.unlisted_codes == "accept":
         return
-    for field in shape.USER_FIELDS:
+    for field in USER_FIELDS:
         code = text(body, field.name)
         if field.kind is not Kind.CODE or not code or field.name in _CHECKED_ELSEWHERE:
             continue
         if not tables.has(field.table, code):
-            raise Said.INVALID_VALUE.refuse(field=field.name, value=code)
+            raise Refusal.INVALID_VALUE.error(field=field.name, value=code)
     for name, key, table in (
         ("address", "country", "CountryCodes"),
         ("rs_library", "code", "Libraries"),
@@ -109,7 +132,7 @@ def _check_codes(body: Record, tables: CodeTables, switches: Switches) -> None:
         for entry in entries(body, name):
             code = text(entry, key)
             if code and not tables.has(table, code):
-                raise Said.INVALID_VALUE.refuse(field=key if key != "code" else name, value=code)
+                raise Refusal.INVALID_VALUE.error(field=key if key != "code" else name, value=code)
 
 
 def _check_lists(body: Record, tables: CodeTables) -> None:
@@ -118,11 +141,11 @@ def _check_lists(body: Record, tables: CodeTables) -> None:
         for entry in entries(body, part.name):
             for name in names:
                 if not text(entry, name):
-                    raise Said.MISSING.refuse(field=f"{part.name} {name}")
+                    raise Refusal.MISSING.error(field=f"{part.name} {name}")
     for part, key, kind, table in _TYPED:
         for entry in entries(body, part.name):
             if not codes(entry, key):
-                raise Said.MISSING.refuse(field=f"{part.name} {key}")
+                raise Refusal.MISSING.error(field=f"{part.name} {key}")
             for code in codes(entry, key):
                 _check_type(tables, table, kind, code, record_type)
     for part, key, kind, table in _SINGLE_TYPED:
@@ -131,39 +154,35 @@ def _check_lists(body: Record, tables: CodeTables) -> None:
                 _check_type(tables, table, kind, code, record_type)
     if record_type == "CONTACT" and (identifiers := entries(body, "user_identifier")):
         kind = text(identifiers[0], "id_type")
-        raise Said.UNSUPPORTED_TYPE.refuse(kind="identifier", code=kind, record_type=record_type)
+        raise Refusal.UNSUPPORTED_TYPE.error(kind="identifier", code=kind, record_type=record_type)
 
 
 def _check_type(tables: CodeTables, table: str, kind: str, code: str, record_type: str) -> None:
     if not tables.has(table, code):
-        raise Said.INVALID_TYPE.refuse(kind=kind, code=code)
+        raise Refusal.INVALID_TYPE.error(kind=kind, code=code)
     if not tables.allowed(table, code, record_type):
-        raise Said.UNSUPPORTED_TYPE.refuse(kind=kind, code=code, record_type=record_type)
+        raise Refusal.UNSUPPORTED_TYPE.error(kind=kind, code=code, record_type=record_type)
 
 
 def _check_roles(body: Record) -> None:
     for role in entries(body, "user_role"):
         number = text(role, "role_type")
         if not (number.isascii() and number.isdigit()):
-            raise Said.INVALID_VALUE.refuse(field="role_type", value=number)
+            raise Refusal.INVALID_VALUE.error(field="role_type", value=number)
         needed = _ROLE_PARAMETERS.get(number)
         given = {text(parameter, "type") for parameter in entries(role, "parameter")}
         if needed and needed not in given:
-            raise Said.MISSING.refuse(
+            raise Refusal.MISSING.error(
                 field=f"user_role parameters [{needed}] for role number {number}"
             )
 
 
 def _check_preferred(body: Record, switches: Switches) -> None:
-    for name, mark in (
-        ("address", "preferred"),
-        ("email", "preferred"),
-        ("phone", "preferred"),
-        ("phone", "preferred_sms"),
-    ):
-        marked = [entry for entry in entries(body, name) if flag(entry, mark)]
-        if len(marked) > 1 and switches["several-preferred"] == "refuse":
-            raise Said.INVALID_VALUE.refuse(field=f"{name} {mark}", value="true (more than once)")
+    if switches.several_preferred == "first":
+        return
+    for name, mark in PREFERRED_MARKS:
+        if sum(flag(entry, mark) for entry in entries(body, name)) > 1:
+            raise Refusal.INVALID_VALUE.error(field=f"{name} {mark}", value="true (more than once)")
 
 
 def check_password(record: Record) -> None:
@@ -173,7 +192,7 @@ def check_password(record: Record) -> None:
         return
     name = text(record, "primary_id").casefold()
     if len(password) < 8 or password.casefold() in _COMMON or name in password.casefold():
-        raise Said.WEAK_PASSWORD.refuse()
+        raise Refusal.WEAK_PASSWORD.error()
 
 
 _COMMON = frozenset(

@@ -1,4 +1,4 @@
-"""Invented patrons, the same ones for the same number: example.org addresses, 555-01xx phones."""
+"""Invented patrons, always the same: example.org addresses, 555-01xx phones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FIRST_DAY = date(2026, 1, 1)
 
 
 def people(count: int) -> Iterator[Record]:
-    """That many users, two of three External, as bodies that a POST would take."""
+    """Yield N users, two of three External, as bodies that a POST accepts."""
     dice = random.Random("patrons")  # noqa: S311  reproducible on purpose
     for number in range(count):
         yield _external(number, dice) if number % 3 else _internal(number, dice)

@@ -1,11 +1,12 @@
-"""The sandbox as a running server, on loopback only.
+"""The practice Alma as a running server, on loopback only.
 
-`serve` blocks until the process is told to stop; `running` is for tests and the demonstration.
+`serve` runs until the process is stopped; `running` is for tests and the demonstration.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,36 +16,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.errors import UsageError
-from importer.sandbox import search
-from importer.sandbox.backstage import Gateway
+from importer.sandbox.admin_api import AdminApi
 from importer.sandbox.clock import Clock
 from importer.sandbox.codes import INSTITUTION
+from importer.sandbox.conf_api import ConfApi
 from importer.sandbox.faults import Faults, load_faults
-from importer.sandbox.front import Front
+from importer.sandbox.gateway import MAX_SIS_ZIP, ROOT, Gateway
 from importer.sandbox.institution import Institution
 from importer.sandbox.limits import Limits
-from importer.sandbox.log import Log
 from importer.sandbox.merge import Stamp, created
+from importer.sandbox.record import timestamp
 from importer.sandbox.seed import people
 from importer.sandbox.store import Store, Stored
 from importer.sandbox.switches import set_switches
-from importer.sandbox.values import stamp
+from importer.sandbox.users_api import UsersApi
 
+_LOGGER = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _COMMIT_EVERY = 0.1  # seconds
-_PATIENCE = 0.5  # seconds that calls under way get when the server stops
+_SHUTDOWN_TIMEOUT = 0.5  # seconds for calls under way when the server stops
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the sandbox is set up. `port` 0 takes a free one; no `db`, everything stays in memory.
+    """The settings. `port` 0 takes a free one; without `db` everything stays in memory.
 
-    `key` makes four keys, see access. `rate` is calls a second for the whole institution, None or 0
-    for no limit; `daily` the calls of a day. `latency` is the least and most seconds that an answer
-    takes. `seed_users` is how many invented patrons an empty sandbox begins with. `switches` are
-    positions of SWITCHES. `clock` is for tests.
+    `key` makes four keys, see limits. `rate` is calls a second for the whole institution, None or 0
+    for no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
+    `seed_users` invented patrons are added if there is no user yet. `switches` are values by the
+    names of switches. `clock` is for tests.
     """
 
     port: int = 0
@@ -60,7 +63,7 @@ class Options:
 
 
 def serve(options: Options, ready: Callable[[str], None]) -> None:
-    """Run until SIGINT or SIGTERM; `ready` is called with the base URL once calls are taken.
+    """Run until SIGINT or SIGTERM; call `ready` with the base URL once calls are answered.
 
     Raises UsageError if a file, a switch or the port cannot be used.
     """
@@ -77,7 +80,7 @@ def serve(options: Options, ready: Callable[[str], None]) -> None:
 
 @contextmanager
 def running(options: Options | None = None) -> Iterator[str]:
-    """A sandbox in a thread of its own, as long as the block lasts; gives its base URL."""
+    """Run a practice Alma in a thread while the block lasts; yield its base URL."""
     chosen = options or Options()
     started: Future[str] = Future()
     stopping: Future[Callable[[], object]] = Future()
@@ -109,16 +112,21 @@ def running(options: Options | None = None) -> Iterator[str]:
 async def _run(options: Options, ready: Callable[[str], None], stop: asyncio.Event) -> None:
     faults = load_faults(options.faults) if options.faults else Faults()
     limits = Limits(options.rate or 0, options.daily)
-    gateway = Gateway(limits, faults, options.latency, Log())
     institution = _institution(options)
-    front = Front(institution, gateway, options.key, options.clock)
-    runner = web.ServerRunner(web.Server(front.handle, access_log=None), shutdown_timeout=_PATIENCE)
+    gateway = Gateway(institution, options.key, limits, faults, options.latency, options.clock)
+    _LOGGER.addFilter(_is_not_a_bad_request)
+    runner = web.AppRunner(
+        _application(institution, gateway),
+        access_log=None,
+        logger=_LOGGER,
+        shutdown_timeout=_SHUTDOWN_TIMEOUT,
+    )
     await runner.setup()
     try:
         try:
             await web.TCPSite(runner, _HOST, options.port).start()
         except OSError as error:
-            msg = f"the sandbox cannot use port {options.port}; name another with --port"
+            msg = f"port {options.port} cannot be used; choose another with --port"
             raise UsageError(msg) from error
         ready(f"http://{_HOST}:{runner.addresses[0][1]}")
         while not stop.is_set():
@@ -129,17 +137,34 @@ async def _run(options: Options, ready: Callable[[str], None], stop: asyncio.Eve
                 continue
     finally:
         await runner.cleanup()
-        front.settle()
+        await gateway.apply_late_calls()
         institution.store.close()
 
 
+def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
+    """Return False for the traceback of a request that is not HTTP; the caller gets a 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+def _application(institution: Institution, gateway: Gateway) -> web.Application:
+    admin = AdminApi(institution, gateway)
+    application = web.Application(
+        middlewares=[gateway.guard, admin.check_access, gateway.pass_through],
+        client_max_size=MAX_SIS_ZIP,
+    )
+    application.add_routes(ConfApi(institution).routes(ROOT))
+    application.add_routes(UsersApi(institution, ROOT).routes())
+    application.add_routes(admin.routes())
+    return application
+
+
 def _institution(options: Options) -> Institution:
-    switches = set_switches(options.switches)
     now = options.clock.now
-    institution = Institution(Store(options.db, search.COLUMNS), switches, now)
+    institution = Institution(Store(options.db), set_switches(options.switches), now)
     if options.seed_users and not institution.store.count():
         when = Stamp(now())
         for body in people(options.seed_users):
             record = created(body, INSTITUTION[0], when)
-            institution.add(Stored(0, record, stamp(when.now)))
+            institution.add(Stored(0, record, timestamp(when.now)))
     return institution

@@ -1,8 +1,7 @@
-"""The sandbox's users in SQLite: one row each, an index of all identifiers, an index of words.
+"""The users in SQLite: one row each, one index of all identifiers, one index of words.
 
-The single identifier index is Alma's uniqueness space: primary and additional identifiers share it
-(contract 3.2). Changes are committed by `commit`, which the server calls several times a second and
-when it stops: this is a practice ground, not a ledger.
+Primary and additional identifiers share one index, because Alma keeps them unique together
+(contract 3.2). The server calls `commit` several times a second and when it stops.
 """
 
 from __future__ import annotations
@@ -15,10 +14,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from importer.errors import UsageError
-from importer.sandbox.record import Record, text
+from importer.sandbox.record import Record, entries, text
 
 _VERSION = 1
-_SCHEMA = """
+# Plain fields, and the entries' fields, that a search can look into.
+_PLAIN = (
+    "primary_id", "first_name", "last_name", "middle_name", "job_category", "birth_date",
+    "user_group", "campus_code",
+)  # fmt: skip
+_LISTED = {
+    "email": ("email", "email_address"),
+    "phone_number": ("phone", "phone_number"),
+    "identifiers": ("user_identifier", "value"),
+    "block_type": ("user_block", "block_type"),
+    "id_type": ("user_identifier", "id_type"),
+    "note_text": ("user_note", "note_text"),
+    "note_type": ("user_note", "note_type"),
+    "statistic_category": ("user_statistic", "statistic_category"),
+}
+SEARCH_FIELDS = (*_PLAIN, *_LISTED)
+_SCHEMA = f"""
 CREATE TABLE users (
     number INTEGER PRIMARY KEY,
     primary_id TEXT NOT NULL,
@@ -41,19 +56,23 @@ CREATE TABLE identifiers (
     number INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX by_number ON identifiers (number);
-CREATE VIRTUAL TABLE words USING fts5 ({columns});
+CREATE VIRTUAL TABLE words USING fts5 ({", ".join(SEARCH_FIELDS)});
 CREATE TABLE added_codes (
     code_table TEXT NOT NULL, code TEXT NOT NULL, words TEXT NOT NULL,
     PRIMARY KEY (code_table, code)
 );
-PRAGMA user_version = {version};
+PRAGMA user_version = {_VERSION};
 """
+_INSERT_WORDS = (
+    f"INSERT INTO words (rowid, {', '.join(SEARCH_FIELDS)})"  # noqa: S608  our own column names
+    f" VALUES (?{', ?' * len(SEARCH_FIELDS)})"
+)
 _SELECT = "SELECT number, record, modified, edited, secret, loans FROM users"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A user as it lies in the store. `edited`: sticky fields that staff changed in Alma itself."""
+    """A stored user. `edited`: sticky fields that staff changed in Alma itself."""
 
     number: int
     record: Record
@@ -65,7 +84,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An identifier that a user has. `type` is blank for the primary one."""
+    """An identifier of a user. `type` is blank for the primary one."""
 
     key: str
     type: str
@@ -74,23 +93,22 @@ class Claim:
 
 
 class Store:
-    """Users, their identifiers and words. Used by one thread."""
+    """Users, their identifiers and their words. For one thread."""
 
-    def __init__(self, path: Path | None, columns: tuple[str, ...]) -> None:
-        """Open the file, or memory if there is none; UsageError if it is no sandbox file."""
-        self._columns = columns
+    def __init__(self, path: Path | None) -> None:
+        """Open or create the file, or use memory; UsageError if the file cannot be used."""
         try:
             self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             if version == 0:
-                self._db.executescript(_SCHEMA.format(columns=", ".join(columns), version=_VERSION))
+                self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
-            msg = f"{path}: cannot be used as the sandbox's file ({error}); name another one"
+            msg = f"{path}: cannot be used as the practice Alma's file ({error}); name another one"
             raise UsageError(msg) from error
         if version not in {0, _VERSION}:
-            msg = f"{path}: was made by another version of the sandbox; name a new file"
+            msg = f"{path}: was made by another version of the practice Alma; name a new file"
             raise UsageError(msg)
         self._begin()
 
@@ -98,32 +116,32 @@ class Store:
         self._db.execute("BEGIN")
 
     def commit(self) -> None:
-        """Make everything so far durable."""
+        """Make all changes so far durable."""
         self._db.execute("COMMIT")
         self._begin()
 
     def close(self) -> None:
-        """Commit and let go of the file."""
+        """Commit and close the file."""
         self._db.execute("COMMIT")
         self._db.close()
 
     def find(self, key: str) -> tuple[Claim, int] | None:
-        """The claim under this key and the number of the user who has it."""
+        """Return the identifier under this key and the number of its user."""
         row = self._db.execute(
             "SELECT key, type, value, active, number FROM identifiers WHERE key = ?", (key,)
         ).fetchone()
         return None if row is None else (Claim(row[0], row[1], row[2], bool(row[3])), row[4])
 
     def get(self, number: int) -> Stored:
-        """The user with this number."""
+        """Return the user with this number."""
         row = self._db.execute(
             f"{_SELECT} WHERE number = ?",
             (number,),
         ).fetchone()
         return _stored(row)
 
-    def add(self, user: Stored, claims: Iterable[Claim], words: tuple[str, ...]) -> Stored:
-        """Keep a new user; its number is chosen here."""
+    def add(self, user: Stored, claims: Iterable[Claim]) -> Stored:
+        """Store a new user and return it with its number."""
         row = _row(user)
         with closing(
             self._db.execute(
@@ -133,34 +151,30 @@ class Store:
             )
         ) as cursor:
             number = cursor.lastrowid or 0
-        self._index(number, claims, words)
+        self._index(number, user.record, claims)
         return replace(user, number=number)
 
-    def replace(self, user: Stored, claims: Iterable[Claim], words: tuple[str, ...]) -> None:
-        """Keep a changed user in the place of the old one."""
+    def replace(self, user: Stored, claims: Iterable[Claim]) -> None:
+        """Store a changed user in place of the old one."""
         self._db.execute(
             "UPDATE users SET primary_id = ?, first_name = ?, last_name = ?, modified = ?,"
             " record = ?, edited = ?, secret = ?, loans = ? WHERE number = ?",
             (*_row(user), user.number),
         )
         self._forget(user.number)
-        self._index(user.number, claims, words)
+        self._index(user.number, user.record, claims)
 
     def remove(self, number: int) -> None:
-        """Forget a user."""
+        """Delete a user."""
         self._db.execute("DELETE FROM users WHERE number = ?", (number,))
         self._forget(number)
 
-    def _index(self, number: int, claims: Iterable[Claim], words: tuple[str, ...]) -> None:
+    def _index(self, number: int, record: Record, claims: Iterable[Claim]) -> None:
         self._db.executemany(
             "INSERT INTO identifiers (key, type, value, active, number) VALUES (?, ?, ?, ?, ?)",
             ((claim.key, claim.type, claim.value, claim.active, number) for claim in claims),
         )
-        marks = ", ".join("?" for _ in words)
-        self._db.execute(
-            f"INSERT INTO words (rowid, {', '.join(self._columns)}) VALUES (?, {marks})",  # noqa: S608  our own column names
-            (number, *words),
-        )
+        self._db.execute(_INSERT_WORDS, (number, *_words(record)))
 
     def _forget(self, number: int) -> None:
         self._db.execute("DELETE FROM identifiers WHERE number = ?", (number,))
@@ -169,7 +183,7 @@ class Store:
     def page(
         self, where: str, values: tuple[str, ...], order: str, limit: int, offset: int
     ) -> list[Stored]:
-        """Users that fulfil an SQL condition of ours, in an order of ours."""
+        """Return the users that meet an SQL condition, in an SQL order."""
         rows = self._db.execute(
             f"{_SELECT} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
@@ -177,16 +191,16 @@ class Store:
         return [_stored(row) for row in rows]
 
     def count(self, where: str = "1", values: tuple[str, ...] = ()) -> int:
-        """How many users fulfil an SQL condition of ours."""
+        """Return the number of users that meet an SQL condition."""
         row = self._db.execute(f"SELECT count(*) FROM users WHERE {where}", values).fetchone()  # noqa: S608
         return int(row[0])
 
     def added_codes(self) -> list[tuple[str, str, str]]:
-        """The institution's own rows: table, code, words."""
+        """Return the added code table rows: table, code, description."""
         return self._db.execute("SELECT code_table, code, words FROM added_codes").fetchall()
 
     def add_code(self, table: str, code: str, words: str) -> None:
-        """Keep a row of the institution's own."""
+        """Store an added code table row."""
         self._db.execute(
             "INSERT OR REPLACE INTO added_codes VALUES (?, ?, ?)", (table, code, words)
         )
@@ -203,6 +217,16 @@ def _row(user: Stored) -> tuple[str, str, str, str, str, str, str, int]:
         user.secret,
         user.loans,
     )
+
+
+def _words(record: Record) -> tuple[str, ...]:
+    """Return the searchable text of a record, in the order of SEARCH_FIELDS."""
+    plain = (text(record, name) for name in _PLAIN)
+    listed = (
+        " ".join(text(entry, key) for entry in entries(record, name))
+        for name, key in _LISTED.values()
+    )
+    return (*plain, *listed)
 
 
 def _stored(row: tuple[int, str, str, str, str, int]) -> Stored:

@@ -1,104 +1,107 @@
-"""What nobody outside Ex Libris knows for certain, each a switch with the contract's best guess.
+"""What is uncertain about Alma: one switch for each fact, with the best guess as its default.
 
-`SWITCHES` is the list. A switch is set with `--switch NAME=VALUE`.
+`importer sandbox --switch list` lists them; `--switch NAME=VALUE` sets one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from importer.errors import UsageError
 
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One uncertain fact: its possible values, the default first, and a sentence."""
-
-    values: tuple[str, ...]
-    sentence: str
+OnOff: TypeAlias = Literal["on", "off"]
+OffOn: TypeAlias = Literal["off", "on"]
 
 
-SWITCHES: dict[str, Switch] = {
-    "generate-primary-id": Switch(
-        ("on", "off"), "POST without primary_id gets a generated one; off: refused, 401664."
-    ),
-    "identifier-case": Switch(
-        ("insensitive", "sensitive"),
-        "Whether additional identifiers that differ in case only are the same (institutions that "
-        "began before June 2018: sensitive).",
-    ),
-    "unsent-segments": Switch(
-        ("delete", "keep"),
-        "PUT of an External user: what becomes of a list's Internal entries if only External ones "
-        "are sent, and the reverse.",
-    ),
-    "external-id-check": Switch(
-        ("off", "on"), "Whether external_id must be the code of a known SIS profile (SIS)."
-    ),
-    "external-password": Switch(
-        ("ignore", "refuse"), "A password for an External user is read over, or refused, 401664."
-    ),
-    "empty-user-group": Switch(
-        ("refuse", "accept"), "A user (not a contact) without user_group is refused, 401852."
-    ),
-    "external-group": Switch(
-        ("sticky", "kept"),
-        "PUT of an External user replaces an unedited user_group, or never does without override.",
-    ),
-    "several-preferred": Switch(
-        ("refuse", "first"),
-        "Two preferred addresses, e-mails or phones are refused, 40166404, or the first one wins.",
-    ),
-    "unlisted-codes": Switch(
-        ("refuse", "accept"),
-        "Codes that are in no table for gender, title, language, country, campus and the like are "
-        "refused, 40166404. Types and user groups are always checked.",
-    ),
-    "mandatory-email": Switch(
-        ("off", "on"), "The institution's list of mandatory fields names the e-mail, 401664."
-    ),
-    "inactive-identifiers": Switch(
-        ("resolve", "hide"), "Whether an INACTIVE additional identifier finds its user in GET."
-    ),
-    "zero-hits": Switch(("absent", "null", "empty"), "What a list without hits has under `user`."),
-    "sis-empty-sticky": Switch(
-        ("keep", "clear"), "SIS load: an empty sticky field keeps the old value, or deletes it."
-    ),
-    "sis-unmatched": Switch(
-        ("add", "skip"), "SIS synchronise: a record that matches nobody is added, or left out."
-    ),
-    "error-shape": Switch(
-        ("standard", "single", "wrapped", "text-flag", "older", "bare"),
-        "The variant of the JSON error envelope.",
-    ),
-    "environment": Switch(("sandbox", "production"), "What /conf/general says that this Alma is."),
-    "default-format": Switch(("xml", "json"), "The format of an answer when Accept names none."),
-}
+class Switches(BaseModel):
+    """The values of all switches. The first of each list of values is the default."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-")
+    )
+
+    generate_primary_id: OnOff = Field(
+        "on", description="POST without primary_id gets a generated one; off: refused, 401664."
+    )
+    identifier_case: Literal["insensitive", "sensitive"] = Field(
+        "insensitive",
+        description="Whether additional IDs that differ in case only are the same (sensitive at "
+        "institutions that began before June 2018).",
+    )
+    unsent_segments: Literal["delete", "keep"] = Field(
+        "delete",
+        description="PUT of an External user: what happens to a list's Internal entries if only "
+        "External ones are sent, and the reverse.",
+    )
+    external_id_check: OffOn = Field(
+        "off", description="Whether external_id must be the code of a known SIS profile (SIS)."
+    )
+    external_password: Literal["ignore", "refuse"] = Field(
+        "ignore", description="A password for an External user is ignored, or refused, 401664."
+    )
+    empty_user_group: Literal["refuse", "accept"] = Field(
+        "refuse", description="A user (not a contact) without user_group is refused, 401852."
+    )
+    external_group: Literal["sticky", "kept"] = Field(
+        "sticky",
+        description="PUT of an External user replaces an unedited user_group, or never does "
+        "without override.",
+    )
+    several_preferred: Literal["refuse", "first"] = Field(
+        "refuse",
+        description="Two preferred addresses, emails or phones are refused, 40166404, or the "
+        "first one wins.",
+    )
+    unlisted_codes: Literal["refuse", "accept"] = Field(
+        "refuse",
+        description="Codes that are in no table for gender, title, language, country, campus and "
+        "the like are refused, 40166404. Types and user groups are always checked.",
+    )
+    mandatory_email: OffOn = Field(
+        "off", description="The institution's mandatory fields include the email, 401664."
+    )
+    inactive_identifiers: Literal["resolve", "hide"] = Field(
+        "resolve", description="Whether GET finds a user by an INACTIVE additional ID."
+    )
+    zero_hits: Literal["absent", "null", "empty"] = Field(
+        "absent", description="What a list without hits has under `user`."
+    )
+    sis_empty_sticky: Literal["keep", "clear"] = Field(
+        "keep", description="SIS load: an empty sticky field keeps the old value, or deletes it."
+    )
+    sis_unmatched: Literal["add", "skip"] = Field(
+        "add", description="SIS synchronize: a record that matches nobody is added, or skipped."
+    )
+    error_shape: Literal["standard", "single", "wrapped", "text-flag", "older", "bare"] = Field(
+        "standard", description="The variant of the JSON error envelope."
+    )
+    environment: Literal["sandbox", "production"] = Field(
+        "sandbox", description="The environment type that /conf/general reports."
+    )
+    default_format: Literal["xml", "json"] = Field(
+        "xml", description="The format of an answer when Accept names none."
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Switches:
-    """The positions of all switches."""
+def set_switches(given: Mapping[str, str], before: Switches | None = None) -> Switches:
+    """Return `before` (or the defaults) with the given values; UsageError names a wrong one."""
+    kept = before.model_dump(by_alias=True) if before else {}
+    try:
+        return Switches.model_validate({**kept, **given})
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        listed = {switch: values for switch, values, _ in list_switches()}
+        if name in listed:
+            msg = f"switch {name}: {given[name]!r} is not one of {', '.join(listed[name])}"
+        else:
+            msg = f"there is no switch {name!r}; the switches are {', '.join(sorted(listed))}"
+        raise UsageError(msg) from error
 
-    positions: Mapping[str, str]
 
-    def __getitem__(self, name: str) -> str:
-        """The position of one switch."""
-        return self.positions[name]
-
-
-def set_switches(given: Mapping[str, str]) -> Switches:
-    """The default positions with the given ones in their place; UsageError names a wrong one."""
-    positions = {name: switch.values[0] for name, switch in SWITCHES.items()}
-    for name, value in given.items():
-        if name not in SWITCHES:
-            msg = f"there is no sandbox switch {name!r}; there are {', '.join(sorted(SWITCHES))}"
-            raise UsageError(msg)
-        if value not in SWITCHES[name].values:
-            msg = (
-                f"sandbox switch {name}: {value!r} is not one of {', '.join(SWITCHES[name].values)}"
-            )
-            raise UsageError(msg)
-        positions[name] = value
-    return Switches(positions)
+def list_switches() -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield the name, the values and the description of each switch."""
+    for field in Switches.model_fields.values():
+        yield str(field.alias), get_args(field.annotation), str(field.description)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def test_chances_are_the_same_for_the_same_seed() -> None:
 
     def struck(seed: int) -> list[bool]:
         faults = read_faults(f"seed: {seed}\nrules:\n  - {{rate: 0.3, do: 503}}\n", "f")
-        return [faults.strike("GET", "/users") is not None for _ in range(1000)]
+        return [faults.find("GET", "/users") is not None for _ in range(1000)]
 
     assert struck(7) == struck(7)
     assert struck(7) != struck(8)
@@ -182,11 +183,43 @@ def test_a_wrong_faults_file_is_one_sentence_with_its_line(
     assert "\n" not in shown
 
 
-def test_a_missing_faults_file_is_a_sentence(tmp_path: Path) -> None:
-    """A file that is not there, or no text, is named."""
-    for path in (tmp_path / "absent.yaml", tmp_path):
-        with pytest.raises(UsageError, match="cannot be read"), running(Options(faults=path)):
+def test_what_is_no_faults_file_is_a_sentence(tmp_path: Path) -> None:
+    """A missing file, a folder, a pipe, a device and bytes that are no text are named."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "bytes").write_bytes(b"rules: \xff")
+    wrong = [tmp_path / "absent", tmp_path, tmp_path / "pipe", tmp_path / "bytes"]
+    for path in (*wrong, Path("/dev/zero")):
+        with pytest.raises(UsageError) as caught, running(Options(faults=path)):
             pass
+        assert str(caught.value).startswith(f"{path}: the faults file ")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[" * 5000,
+        "{" * 5000,
+        "- " * 5000,
+        "? " * 5000,
+        "[{" * 30_000,
+        "rules: " + "[" * 50 + "]" * 50,
+        "a: &a [x, x]\nb: &b [*a, *a]\nrules: [*b]",
+        "x" * 70_000,
+        "seed: " + "9" * 5000,
+        "rules: [{do: 503, rate: .nan}]",
+        "rules: [{do: [503]}]",
+        "rules: [{do: !!binary aaaa}]",
+        "rules: [{? [a, b] : 1}]",
+        "? {a: b}\n: c",
+        "rules: [{do: 503, path: 'a\x00'}]",
+    ],
+)
+def test_odd_rules_are_refused_at_once(alma: Alma, source: str) -> None:
+    """Deep, long and odd YAML is refused before it is built, and the server goes on."""
+    answer = alma.backstage("POST", "/faults", source)
+    assert answer.status_code == 400
+    assert len(answer.json()["error"]) < 200
+    assert alma.call("GET", "/users").status_code == 200
 
 
 def test_the_faults_file_is_used(tmp_path: Path) -> None:

@@ -173,6 +173,23 @@ def test_bytes_that_are_no_text_in_path_and_headers(alma: Alma) -> None:
     assert alma.backstage("GET", "/log").status_code == 200
 
 
+def test_a_record_beyond_all_measure_is_refused(alma: Alma) -> None:
+    """A body of more than a megabyte is refused by the gateway and changes nothing."""
+    note = {"note_type": coded("OTHER"), "note_text": "x"}
+    answer = alma.call("POST", "/users", person(user_note=[note] * 100_000))
+    assert (answer.status_code, code_of(answer)) == (413, "REQUEST_TOO_LARGE")
+    assert alma.call("GET", "/users").json() == {"total_record_count": 0}
+
+
+def test_bytes_that_are_no_http(alma: Alma, caplog: pytest.LogCaptureFixture) -> None:
+    """A line that is too long is answered with 400, without a traceback in the log."""
+    host, _, port = alma.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as raw:
+        raw.sendall(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n")
+        assert raw.makefile("rb").readline().split()[1] == b"400"
+    assert not [entry for entry in caplog.records if entry.exc_info]
+
+
 def test_a_caller_who_hangs_up_while_sending(alma: Alma) -> None:
     """Half a body applies nothing, and the sandbox goes on."""
     host, _, port = alma.url.removeprefix("http://").partition(":")

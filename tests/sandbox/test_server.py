@@ -15,7 +15,7 @@ import pytest
 from importer.errors import UsageError
 from importer.sandbox.seed import people
 from importer.sandbox.server import Options, running
-from importer.sandbox.switches import SWITCHES, set_switches
+from importer.sandbox.switches import list_switches, set_switches
 from tests.sandbox.alma import Alma, barcode, code_of, person, student
 
 
@@ -103,6 +103,7 @@ def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
 
 def test_every_switch_has_a_sentence_and_a_default() -> None:
     """The first value of a switch is its default."""
-    assert all(switch.sentence.endswith(".") for switch in SWITCHES.values())
-    usual = set_switches({})
-    assert all(usual[name] == switch.values[0] for name, switch in SWITCHES.items())
+    usual = set_switches({}).model_dump(by_alias=True)
+    for name, values, description in list_switches():
+        assert usual[name] == values[0]
+        assert description.endswith(".")

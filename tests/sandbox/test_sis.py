@@ -120,7 +120,7 @@ def test_rejections_have_reasons_and_do_not_stop_the_load(alma: Alma) -> None:
         _user("1", _barcode("B1")),
         _user("2", _barcode("B1")),
         _user("3", group="NO_SUCH"),
-        _user("4", "<shoe_size>43</shoe_size>"),
+        _user("4", "<birth_date>05/15/2026</birth_date>"),
         _user("5", _barcode("TAKEN")),
         _user("6", _barcode("6")),
         _user("7"),

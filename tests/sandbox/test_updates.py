@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from importer.sandbox.merge import STICKY, Stamp, created, updated
-from importer.sandbox.record import Record
-from importer.sandbox.store import Stored
-from importer.sandbox.switches import set_switches
+from importer.sandbox.merge import STICKY
 from tests.sandbox.alma import Alma, barcode, code_of, coded, email, person, student
+from tests.sandbox.clock import ManualClock
 
 _VALUES: dict[str, Any] = {
     "user_group": coded("GRAD"),
@@ -195,15 +192,13 @@ def test_internal_may_become_external(alma: Alma) -> None:
     assert (after["account_type"]["value"], after["external_id"]) == ("EXTERNAL", "SIS")
 
 
-@pytest.mark.parametrize(("status", "day"), [("ACTIVE", "2026-08-20"), ("INACTIVE", "2026-09-01")])
-def test_status_date_follows_the_status(status: str, day: str) -> None:
+def test_status_date_follows_the_status(alma: Alma, clock: ManualClock) -> None:
     """The status date is Alma's own and changes with the status only."""
-    body: Record = {"account_type": "INTERNAL", "status_date": "1999-01-01"}
-    first = created(body, "INST", Stamp(datetime(2026, 8, 20, tzinfo=UTC)))
-    sent: Record = {**body, "status": status}
-    when = Stamp(datetime(2026, 9, 1, tzinfo=UTC))
-    after, _ = updated(Stored(1, first, ""), sent, frozenset(), set_switches({}), when)
-    assert after["status_date"] == day
+    days = [alma.create(status_date="1999-01-01Z")["status_date"]]
+    for status in ("ACTIVE", "INACTIVE", "INACTIVE"):
+        clock.advance(24 * 3600)
+        days.append(alma.update("P1", person(status=coded(status)))["status_date"])
+    assert days == ["2026-08-20Z", "2026-08-20Z", "2026-08-22Z", "2026-08-22Z"]
 
 
 def test_identifiers_resolve_in_any_case(alma: Alma) -> None:

@@ -1,4 +1,4 @@
-"""Everything that Alma says when it refuses, as a catalogue (contract 2.4)."""
+"""The catalogue of Alma's error codes and messages (contract 2.4)."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from enum import Enum
 
 
 class RefusalError(Exception):
-    """A call that Alma refuses: its code, its sentence and the HTTP status."""
+    """A refused call: Alma's error code, its message and the HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
-        """Keep the three apart."""
+        """Store the three parts."""
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
 
 
-class Said(Enum):
-    """Alma's error codes and sentences; the HTTP status is 400 unless it is given."""
+class Refusal(Enum):
+    """Alma's error codes and messages, and the HTTP status where it is not 400."""
 
     UNREADABLE = ("401676", "No valid XML was given.")
     MISSING = ("401664", "Mandatory field is missing: {field}")
     TAKEN = ("401851", "User with identifier {value} of type {kind} already exists.")
-    TWINS = (
+    SAME_IDENTIFIER = (
         "4018994",
         "Request cannot contain two identifiers with the same value "
         "(types are: {kind}, {other}, value is {value}).",
@@ -64,7 +64,7 @@ class Said(Enum):
     GENERAL = ("402119", "General error.")
     NO_TABLE = ("40166411", "Parameter value is invalid: {value}")
     NO_RIGHT = ("UNAUTHORIZED", "API-key not defined or not configured to allow this API.")
-    STRANGER = ("INVALID_REQUEST", "Invalid API Key", 403)
+    WRONG_KEY = ("INVALID_REQUEST", "Invalid API Key", 403)
     PER_SECOND = (
         "PER_SECOND_THRESHOLD",
         "HTTP requests are more than allowed per second.",
@@ -72,9 +72,10 @@ class Said(Enum):
     )
     DAILY = ("DAILY_THRESHOLD", "Daily API Request Threshold has been reached.", 429)
     NO_ROUTE = ("ROUTING_ERROR", "There is no such API here.", 404)
+    TOO_LARGE = ("REQUEST_TOO_LARGE", "The request is too large.", 413)
     BROKEN = ("GENERAL_ERROR", "General Error: an error has occurred.", 500)
     DOWN = ("GENERAL_ERROR", "The service is temporarily not available.", 503)
-    # The sentences of the SIS job, which has no codes.
+    # Messages of the SIS job, which has no codes.
     SIS_INTERNAL = ("", "The matched user is internal and is not touched.")
     SIS_UNMATCHABLE = ("", "The match identifier {kind} is missing.")
     SIS_TAKEN = (
@@ -83,7 +84,7 @@ class Said(Enum):
         "feed",
     )
 
-    def refuse(self, **words: str) -> RefusalError:
-        """The refusal to raise, with the words filled in."""
-        code, sentence, *status = self.value
-        return RefusalError(code, sentence.format(**words), *status)
+    def error(self, **words: str) -> RefusalError:
+        """Return the exception to raise, with the words filled into the message."""
+        code, message, *status = self.value
+        return RefusalError(code, message.format(**words), *status)

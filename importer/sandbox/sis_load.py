@@ -1,7 +1,8 @@
-"""The SIS load job: a zip of XML files, every record created, updated or rejected (contract 5)."""
+"""The SIS load job: it creates, updates or rejects each record of a zip (contract 5)."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import struct
 import zipfile
@@ -12,20 +13,20 @@ from dataclasses import dataclass, field, replace
 from lxml import etree
 
 from importer.errors import UsageError
-from importer.sandbox import identifiers, rules, xml_wire
+from importer.sandbox import identifiers, json_format, rules, xml_format
 from importer.sandbox.codes import INSTITUTION
 from importer.sandbox.institution import Institution
-from importer.sandbox.json_wire import Json
+from importer.sandbox.json_format import Json
 from importer.sandbox.merge import Stamp, created, loaded
-from importer.sandbox.record import EXTERNAL, INTERNAL, Record, entries, text
-from importer.sandbox.refusal import RefusalError, Said
+from importer.sandbox.record import EXTERNAL, INTERNAL, Record, entries, text, timestamp
+from importer.sandbox.refusals import Refusal, RefusalError
 from importer.sandbox.store import Claim, Stored
-from importer.sandbox.values import stamp
 
 PRIMARY = "primary_id"
-_MOST_FILES = 50
-_MOST_BYTES = 4 * 1024**3
-# What zipfile raises for damaged, encrypted and unknown archives.
+_MAX_FILES = 50
+_MAX_BYTES = 1024**3
+_RECORDS_AT_ONCE = 20
+# The errors of zipfile for damaged, encrypted and unknown archives.
 _NO_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -35,7 +36,7 @@ _NO_ZIP = (
     RuntimeError,
     ValueError,
 )
-# The schema's root, and two that load all the same.
+# The root element of the schema, and two others that Alma accepts.
 _ROOTS = frozenset({"users", "Users", "userRecords"})
 
 
@@ -43,7 +44,7 @@ _ROOTS = frozenset({"users", "Users", "userRecords"})
 class Profile:
     """The integration profile. `match` is `primary_id` or an identifier type."""
 
-    synchronise: bool = True
+    synchronize: bool = True
     match: str = PRIMARY
     external_id: str = "SIS"
     record_type: str = "PUBLIC"
@@ -58,24 +59,29 @@ class _Tally:
 
 
 def read_profile(query: Mapping[str, str]) -> Profile:
-    """A profile from the query: mode, match, external_id, record_type."""
-    mode = query.get("mode", "synchronise")
-    if mode not in {"import", "synchronise"}:
-        msg = f"mode: {mode!r} is neither import nor synchronise"
+    """Return the profile in the query: mode, match, external_id, record_type."""
+    mode = query.get("mode", "synchronize")
+    if mode not in {"import", "synchronize"}:
+        msg = f"mode: {mode!r} is neither import nor synchronize"
         raise UsageError(msg)
     return Profile(
-        synchronise=mode == "synchronise",
+        synchronize=mode == "synchronize",
         match=query.get("match", PRIMARY),
         external_id=query.get("external_id", "SIS"),
         record_type=query.get("record_type", "PUBLIC"),
     )
 
 
-def run_load(institution: Institution, body: bytes, profile: Profile) -> Json:
-    """Load a zip: how many were created, updated, skipped, and the rejected with their reasons."""
+async def run_load(institution: Institution, body: bytes, profile: Profile) -> Json:
+    """Load a zip; return the numbers of created, updated and skipped records and the rejected ones.
+
+    Other calls are answered in between.
+    """
     tally = _Tally()
     claimed: set[str] = set()
-    for element in _users(body):
+    for number, element in enumerate(_users(body)):
+        if number % _RECORDS_AT_ONCE == 0:
+            await asyncio.sleep(0)
         shown = element.findtext("primary_id") or ""
         try:
             _load_one(institution, element, profile, claimed, tally)
@@ -94,15 +100,17 @@ def _users(body: bytes) -> Iterator[etree._Element]:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
             size = sum(info.file_size for info in members)
-            if not members or len(members) > _MOST_FILES or size > _MOST_BYTES:
-                msg = "Could not parse file: a zip holds 1 to 50 XML files and 4 GB at most"
+            if not members or len(members) > _MAX_FILES or size > _MAX_BYTES:
+                msg = "Could not parse file: a zip has 1 to 50 XML files of at most 1 GB in all"
                 raise UsageError(msg)
-            documents = [archive.read(info) for info in members]
+            if archive.testzip() is not None:
+                msg = "a file in the zip is damaged"
+                raise zipfile.BadZipFile(msg)
+            for info in members:
+                yield from _elements(archive.read(info))
     except _NO_ZIP as error:
         msg = "Could not parse file: it is not a zip"
         raise UsageError(msg) from error
-    for document in documents:
-        yield from _elements(document)
 
 
 def _elements(document: bytes) -> list[etree._Element]:
@@ -110,12 +118,12 @@ def _elements(document: bytes) -> list[etree._Element]:
         msg = "Could not parse file: content is not allowed in prolog"
         raise UsageError(msg)
     try:
-        root = xml_wire.parse(document, huge=True)
+        root = xml_format.parse(document, huge=True)
     except RefusalError as refusal:
         msg = "Could not parse file: it is not XML"
         raise UsageError(msg) from refusal
     if root.tag not in _ROOTS:
-        msg = f"Could not parse file: its root is {root.tag}, not users"
+        msg = f"Could not parse file: its root element is {root.tag}, not users"
         raise UsageError(msg)
     return list(root)
 
@@ -127,7 +135,7 @@ def _load_one(
     claimed: set[str],
     tally: _Tally,
 ) -> None:
-    given = xml_wire.read_user(element, lax=True)
+    given = json_format.read_user(xml_format.to_document(element, lax=True))
     body: Record = {
         **given,
         "record_type": profile.record_type,
@@ -139,7 +147,7 @@ def _load_one(
     old = _matched(institution, body, profile)
     if old is not None:
         if text(old.record, "account_type") == INTERNAL:
-            raise Said.SIS_INTERNAL.refuse()
+            raise Refusal.SIS_INTERNAL.error()
         body["record_type"] = text(old.record, "record_type")
         body["external_id"] = text(old.record, "external_id")
         body.setdefault("primary_id", text(old.record, "primary_id"))
@@ -147,8 +155,8 @@ def _load_one(
         body["primary_id"] = _generated_id(institution, body)
     claims = identifiers.claims(body, institution.switches)
     _refuse_claimed(claims, claimed)
-    adds = profile.synchronise is False or institution.switches["sis-unmatched"] == "add"
-    if (old is not None and not profile.synchronise) or (old is None and not adds):
+    adds = not profile.synchronize or institution.switches.sis_unmatched == "add"
+    if (old is not None and not profile.synchronize) or (old is None and not adds):
         tally.skipped += 1
         return
     rules.check(body, institution.tables, institution.switches)
@@ -157,7 +165,7 @@ def _load_one(
         record = loaded(None, body, frozenset(), institution.switches, when)
         record = created(record, INSTITUTION[0], when)
         rules.check_whole(record, institution.tables, institution.switches)
-        institution.add(Stored(0, record, stamp(institution.now())))
+        institution.add(Stored(0, record, timestamp(institution.now())))
         tally.created += 1
     else:
         record = loaded(old.record, body, old.edited, institution.switches, when)
@@ -168,7 +176,7 @@ def _load_one(
 
 
 def _matched(institution: Institution, body: Record, profile: Profile) -> Stored | None:
-    """The user that the profile's match identifier finds; refused if the record has none."""
+    """Return the user with the record's match identifier; refuse a record that has none."""
     if profile.match == PRIMARY:
         wanted = text(body, "primary_id")
         if not wanted:
@@ -180,7 +188,7 @@ def _matched(institution: Institution, body: Record, profile: Profile) -> Stored
             if text(entry, "id_type") == profile.match
         ]
         if not values:
-            raise Said.SIS_UNMATCHABLE.refuse(kind=profile.match)
+            raise Refusal.SIS_UNMATCHABLE.error(kind=profile.match)
         wanted = values[0]
     kind = "" if profile.match == PRIMARY else profile.match
     try:
@@ -190,14 +198,14 @@ def _matched(institution: Institution, body: Record, profile: Profile) -> Stored
 
 
 def _refuse_claimed(claims: list[Claim], claimed: set[str]) -> None:
-    """In one feed the first to have an identifier wins; later ones are rejected."""
+    """Refuse a record whose identifier an earlier record of the load has."""
     for claim in claims:
         if claim.key in claimed:
-            raise Said.SIS_TAKEN.refuse(kind=claim.type or "Primary id", value=claim.value)
+            raise Refusal.SIS_TAKEN.error(kind=claim.type or "Primary id", value=claim.value)
 
 
 def _generated_id(institution: Institution, body: Record) -> str:
-    """Alma's default for a new user without one: first and last name."""
+    """Return Alma's default primary ID for a new user: first and last name."""
     names = [text(body, name) for name in ("first_name", "last_name")]
     stem = ".".join(name for name in names if name) or "user"
     number, candidate = 1, stem

@@ -1,37 +1,62 @@
-"""Users as JSON: reading a body, showing a record as Alma shows it (contract 1.1)."""
+"""Users as JSON: reading a body, showing a record as Alma shows it (contract 1.1).
+
+Single values follow the rules of Alma's XML schema: lengths, dates, characters.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import TypeAlias
 
-from importer.sandbox import shape, values
-from importer.sandbox.record import Record, Value, codes, entries, flag, full_name, text
-from importer.sandbox.refusal import Said
-from importer.sandbox.shape import Empty, Field, Kind, Part
+from importer.sandbox.record import (
+    BRIEF_PARTS,
+    USER_FIELDS,
+    USER_PARTS,
+    Empty,
+    Field,
+    Kind,
+    Part,
+    Record,
+    Value,
+    codes,
+    entries,
+    flag,
+    full_name,
+    text,
+    timestamp,
+)
+from importer.sandbox.refusals import Refusal
 
 Json: TypeAlias = "str | bool | int | float | Mapping[str, Json] | Sequence[Json] | None"
 Describe: TypeAlias = "Callable[[str, str], str]"
 
+# Characters that XML 1.0 does not allow; Alma cannot store them.
+ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
 
 def parse(body: bytes) -> Json:
-    """Any JSON document; whatever is none is refused as Alma refuses it."""
+    """Return any JSON document; refuse what is not JSON as Alma does."""
     try:
         return json.loads(body.decode("utf-8"))  # type: ignore[no-any-return]
     except (ValueError, RecursionError) as error:
-        raise Said.UNREADABLE.refuse() from error
+        raise Refusal.UNREADABLE.error() from error
 
 
 def read_user(document: Json) -> Record:
-    """A user from a JSON body. Unknown keys are read over; wrong types are refused."""
+    """Return the user in a JSON body. Unknown keys are ignored, wrong types are refused."""
     if not isinstance(document, dict):
-        raise Said.UNREADABLE.refuse()
-    record = _read(document, shape.USER_FIELDS, ())
+        raise Refusal.UNREADABLE.error()
+    record = _read(document, USER_FIELDS, ())
     contact = document.get("contact_info")
     if contact is not None and not isinstance(contact, dict):
-        raise Said.UNREADABLE.refuse()
-    for part in shape.USER_PARTS:
+        raise Refusal.UNREADABLE.error()
+    for part in USER_PARTS:
         holder = (contact or {}) if part.contact else document
         record[part.name] = _read_part(holder.get(part.name), part)
     return record
@@ -52,11 +77,11 @@ def _read_part(document: Json, part: Part) -> list[Record]:
     if document is None:
         return []
     if not isinstance(document, list):
-        raise Said.UNREADABLE.refuse()
+        raise Refusal.UNREADABLE.error()
     rows: list[Record] = []
     for row in document:
         if not isinstance(row, dict):
-            raise Said.UNREADABLE.refuse()
+            raise Refusal.UNREADABLE.error()
         rows.append(_read(row, part.fields, part.parts))
     return rows
 
@@ -67,43 +92,69 @@ def _read_value(document: Json, field: Field) -> Value:
         case _ if document is None:
             pass
         case Kind.TEXT:
-            value = values.as_text(_string(document), field.length)
+            value = _as_text(document, field.length)
         case Kind.CODE:
-            value = _code(document, field)
-        case Kind.CODES:
-            if not isinstance(document, list):
-                raise Said.UNREADABLE.refuse()
-            value = [code for entry in document if (code := _code(entry, field))]
+            value = _as_code(document, field)
+        case Kind.CODES if isinstance(document, list):
+            value = [code for entry in document if (code := _as_code(entry, field))]
         case Kind.DATE:
-            value = values.as_date(_string(document))
+            value = _as_date(_as_text(document))
         case Kind.TIME:
-            value = values.as_time(_string(document))
-        case Kind.BOOL:
-            value = document if isinstance(document, bool) else values.as_flag(_string(document))
+            value = _as_time(_as_text(document))
+        case Kind.BOOL if isinstance(document, bool):
+            value = document
+        case Kind.BOOL if isinstance(document, str) and document.strip() in _FLAGS:
+            value = _FLAGS[document.strip()]
+        case _:
+            raise Refusal.UNREADABLE.error()
     return value
 
 
-def _string(document: Json) -> str:
-    if not isinstance(document, str):
-        raise Said.UNREADABLE.refuse()
+def _as_text(document: Json, length: int | None = None) -> str:
+    """Return text as it is; refuse it if it is too long or if XML cannot hold it."""
+    if not isinstance(document, str) or ILLEGAL.search(document):
+        raise Refusal.UNREADABLE.error()
+    if length is not None and len(document) > length:
+        raise Refusal.UNREADABLE.error()
     return document
 
 
-def _code(document: Json, field: Field) -> str:
+def _as_code(document: Json, field: Field) -> str:
     if not isinstance(document, dict):
-        raise Said.UNREADABLE.refuse()
+        raise Refusal.UNREADABLE.error()
     value = document.get("value")
-    return "" if value is None else values.as_text(_string(value), field.length)
+    return "" if value is None else _as_text(value, field.length)
+
+
+def _as_date(value: str) -> str:
+    """Return an xs:date as YYYY-MM-DD, without its zone."""
+    match = _DATE.fullmatch(value.strip())
+    try:
+        return date.fromisoformat(match[1] if match else "").isoformat()
+    except ValueError as error:
+        raise Refusal.UNREADABLE.error() from error
+
+
+def _as_time(value: str) -> str:
+    """Return an xs:dateTime as Alma prints it: UTC, milliseconds, Z."""
+    try:
+        moment = datetime.fromisoformat(value.strip() if _TIME.fullmatch(value.strip()) else "")
+        return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as error:
+        raise Refusal.UNREADABLE.error() from error
 
 
 def show_user(record: Record, describe: Describe, *, brief: bool = False) -> dict[str, Json]:
-    """A whole user as a single GET shows it; `describe` gives the words for a table's code."""
-    shown = _show(record, shape.USER_FIELDS, (), describe)
+    """Return a whole user as a single GET shows it.
+
+    `describe` gives the description of a table's code. `brief` leaves most lists out.
+    """
+    shown = _show(record, USER_FIELDS, (), describe)
     shown["full_name"] = full_name(record)
     shown["password"] = ""
     contact: dict[str, Json] = {}
-    for part in shape.USER_PARTS:
-        if brief and part.name not in shape.BRIEF_PARTS:
+    for part in USER_PARTS:
+        if brief and part.name not in BRIEF_PARTS:
             continue
         rows = [_show(row, part.fields, part.parts, describe) for row in entries(record, part.name)]
         (contact if part.contact else shown)[part.name] = rows
@@ -115,8 +166,8 @@ def show_user(record: Record, describe: Describe, *, brief: bool = False) -> dic
 
 
 def show_item(record: Record, describe: Describe, link: str) -> dict[str, Json]:
-    """A user as a list without `expand=full` shows it."""
-    coded = (field for field in shape.USER_FIELDS if field.name in {"gender", "status"})
+    """Return a user as a list without `expand=full` shows it."""
+    coded = (field for field in USER_FIELDS if field.name in {"gender", "status"})
     return {
         **{name: text(record, name) for name in ("primary_id", "first_name", "last_name")},
         **{field.name: _show_value(record, field, describe) for field in coded},
