@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import gc
+import signal
 import sys
 
-NEW_OBJECTS = 50_000
-"""After so many new objects Python's collector looks for cycles. Its own 700 make it look some
-hundred times while the libraries are imported, whose objects all stay."""
+from importer.errors import Exit
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
-    gc.set_threshold(NEW_OBJECTS)
-    from importer.cli.main import run
+    """Run the command line and leave with its exit code; Ctrl-C never ends in a traceback."""
+    code: int | None = None
+    try:
+        try:
+            from importer.cli.main import run  # here, so that Ctrl-C while it loads is caught
 
-    code = run(sys.argv[1:])
-    gc.freeze()  # at the end it would look through everything once more, only to let it all go
-    sys.exit(code)
+            code = run(sys.argv[1:])
+        finally:  # only leaving is left: one more Ctrl-C must not cut it off
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if code is None:
+            sys.stderr.write("importer: Stopped. Run the same command to continue.\n")
+    sys.exit(Exit.INTERRUPTED if code is None else code)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from importer.cli.output import say
+from importer.errors import StoppedError
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
@@ -35,40 +36,66 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
 
 
 class Stopping:
-    """Has the operator asked to stop? The second time it stops at once."""
+    """Whether the operator wants to stop: after the first Ctrl-C softly, after the second at once.
+
+    A request of the system to end counts as Ctrl-C.
+    """
 
     def __init__(self) -> None:
-        """Nobody has asked."""
+        """Start without a request."""
         self.asked = False
         self.at_once = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
 
     def __call__(self) -> bool:
-        """Whether to begin nothing new."""
+        """Return whether to begin nothing new."""
         return self.asked
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Hear Ctrl-C and the system's wish to end."""
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-
-        def hear(*_: object) -> None:
-            if self.asked and task is not None:
-                self.at_once = True
-                task.cancel()
-                return
-            self.asked = True
-            say("Stopping: what is under way is finished and saved. Once more stops at once.")
-
+        """Take signals as requests to stop while the block runs; they raise nothing in it."""
         kinds = [signal.SIGINT, signal.SIGTERM]
-        kinds += [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
-        before = {
-            kind: signal.signal(kind, lambda *_: loop.call_soon_threadsafe(hear)) for kind in kinds
-        }
+        # Started by nohup, a load outlives the terminal.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            kinds.append(signal.SIGHUP)
+        before = {kind: signal.signal(kind, self._hear) for kind in kinds}
         try:
             yield
         finally:
             for kind, handler in before.items():
-                # Asked to stop at once, all that is left is to write down how it stands, which
-                # takes a moment and is not to be cut off by one more Ctrl-C.
+                # After a stop at once only the counts are left to write, which takes a moment and
+                # must not be cut off by one more Ctrl-C.
                 signal.signal(kind, signal.SIG_IGN if self.at_once else handler)
+
+    async def run(self, work: Coroutine[object, object, T]) -> T:
+        """Return what the work gives; it alone is cancelled by a stop at once.
+
+        What is around it, such as closing connections, is never cut off. Raises StoppedError where
+        the work was cancelled.
+        """
+        task = asyncio.ensure_future(work)
+        self._task, self._loop = task, asyncio.get_running_loop()
+        self._act()  # on what was asked for before
+        try:
+            return await task
+        except asyncio.CancelledError:
+            msg = "Stopped at once, as you asked."
+            raise StoppedError(msg) from None
+        finally:
+            self._loop = self._task = None
+
+    def _hear(self, *_: object) -> None:
+        """Note a signal; the event loop acts on it, where writing and cancelling is safe."""
+        self.at_once = self.asked
+        self.asked = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._act)
+
+    def _act(self) -> None:
+        if self._task is None or not self.asked:
+            return
+        if not self.at_once:
+            say("Stopping after the rows under way. Press Ctrl-C again to stop at once.")
+        elif not self._task.cancelling():
+            self._task.cancel()

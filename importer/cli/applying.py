@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from importer.cli.alma import Stopping, with_alma
 from importer.cli.output import now, operator, say
 from importer.cli.progress import progress
-from importer.errors import AlmaError, Exit, ImporterError, UsageError
+from importer.errors import AlmaError, ImporterError, StoppedError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.states import RESULTS, State
 from importer.model.plan import Result
@@ -66,19 +65,17 @@ def apply_run(
     if sentence := applying.doubt_if_end_is_lost(ledger, journal):
         say(sentence)
 
-    async def use(alma: Alma) -> Stop | None:
+    async def carry_out(alma: Alma) -> Stop | None:
         await applying.check_institution(ledger.facts, alma)
-        with progress("Applying", lambda: alma.governor.notice) as advance, stopping.listening():
+        with progress("Applying", lambda: alma.governor.notice) as advance:
             telling = replace(leave, tell=_Telling(advance, of))
-            try:
-                return await applying.carry_out(ledger, alma, journal, telling)
-            except asyncio.CancelledError:
-                if not stopping.at_once:
-                    raise
-                return Stop(Exit.INTERRUPTED, "Stopped at once, as you asked.")
+            return await applying.carry_out(ledger, alma, journal, telling)
 
     try:
-        stopped = with_alma(settings, use)
+        with stopping.listening():
+            stopped = with_alma(settings, lambda alma: stopping.run(carry_out(alma)))
+    except StoppedError as error:
+        stopped = Stop.by(error)
     except AlmaError as error:  # before anything was sent
         return Stop.by(error)
     _take_over(ledger)

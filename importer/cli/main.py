@@ -31,7 +31,7 @@ class _Commands(typer.core.TyperGroup):
         except KeyboardInterrupt:
             msg = "Stopped. Nothing was written to Alma."
             if ctx.invoked_subcommand == "apply":
-                msg = "Stopped. The same command goes on."
+                msg = "Stopped. Run the same command to continue."
             raise StoppedError(msg) from None
 
 
@@ -81,6 +81,8 @@ def _understood(error: Exception) -> tuple[str, int]:
             return str(error), error.exit
         case typer.Exit():
             return "", error.exit_code
+        case typer.Abort():  # what the library makes of Ctrl-C outside of a command
+            return "Stopped. Run the same command to continue.", Exit.INTERRUPTED
         case _:
             usage = _usage(error)
             return (defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
