@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from shutil import copytree
 from urllib.request import Request, urlopen
 
 import pytest
@@ -67,7 +68,7 @@ def alma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
     for name, folder in (("samples", SAMPLES), ("mappings", ROOT / "mappings")):
-        (tmp_path / name).symlink_to(folder)
+        copytree(folder, tmp_path / name)  # copied, so that every path is under this folder
     with running(Options(rate=None)) as base_url:
         host = base_url.removesuffix("/almaws/v1")
         monkeypatch.setenv("ALMA_BASE_URL", host)
