@@ -110,7 +110,7 @@ def main(rows: int) -> None:
     ):
         try:
             assert at.stderr is not None  # noqa: S101  asked for just above
-            host = at.stderr.readline().split("listens at ")[1].split(";")[0]
+            host = at.stderr.readline().split(" runs at ")[1].split(";")[0]
             began = time.monotonic()
             asyncio.run(_apply(ledger, f"{host}/almaws/v1"))
             seconds = time.monotonic() - began

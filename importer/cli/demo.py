@@ -1,6 +1,6 @@
-"""`make demo`: the whole way with the community sample, against the sandbox.
+"""`make demo`: load the community sample into a practice Alma.
 
-It types the commands that a librarian would type, and shows them.
+It runs the commands that a librarian would type, and shows them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ ALMA = Path("runs/demo-alma.sqlite")
 CODES = Path("runs/demo-codes.json")
 
 GOOD = frozenset({Exit.DONE, Exit.ROWS_HELD})
-"""The sample has rows to be corrected on purpose."""
+"""The sample has rows with problems on purpose."""
 
 
 def main() -> int:
-    """Fetch codes, check, plan, apply; then name the files to open."""
+    """Fetch codes, check, plan, apply; then list the files to open."""
     from importer.sandbox.server import Options, running
 
     ALMA.parent.mkdir(exist_ok=True)
@@ -32,7 +32,7 @@ def main() -> int:
         path.unlink()
     with running(Options(db=ALMA)) as base_url:
         host = base_url.removesuffix("/almaws/v1")
-        say(f"A sandbox, a small Alma on this computer, listens at {host}.")
+        say(f"A practice Alma runs on this computer at {host}.")
         env = {**os.environ, "ALMA_BASE_URL": host, "ALMA_API_KEY": "sandbox"}
         env["ALMA_RATE"] = "20"
         front = (str(ROSTER), "-m", str(MAPPING), "--codes", str(CODES))
@@ -42,7 +42,7 @@ def main() -> int:
         _run(env, "apply", run)
         _run(env, "runs")
     say()
-    say("The records are in the sandbox, which has ended now; to look at it again, type")
+    say("The practice Alma has stopped. To see its records again, type")
     say(f"  importer sandbox --db {ALMA}")
     say("Open these files:")
     for name in ("report.html", "rejects.xlsx", "problems.csv"):
@@ -58,7 +58,7 @@ def _run(env: dict[str, str], *arguments: str) -> None:
 
 
 def _plan(env: dict[str, str], *front: str) -> str:
-    """Make the plan for machines to learn its name, then show it to people."""
+    """Plan with --json to get the run's name, then show the plan."""
     say(f"\n$ importer plan {' '.join(front)}")
     command = [sys.executable, "-m", "importer", "plan", *front, "--json"]
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)  # noqa: S603

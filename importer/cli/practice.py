@@ -1,4 +1,4 @@
-"""`sandbox`: a small Alma on this computer, to practise on."""
+"""The command `sandbox`: a practice Alma on this computer."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def register(app: typer.Typer) -> None:
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8421,
-    db: Annotated[Path | None, typer.Option(help="Keep what is loaded in this file.")] = None,
-    key: Annotated[str, typer.Option(help="The key that it takes.")] = "sandbox",
-    rate: Annotated[float, typer.Option(min=0, help="Calls a second; 0: no limit.")] = 25,
-    daily: Annotated[int, typer.Option(min=0, help="Calls a day.")] = 100_000,
-    faults: Annotated[Path | None, typer.Option(help="A file of faults to play.")] = None,
-    seed_users: Annotated[int, typer.Option(min=0, help="Begin with so many patrons.")] = 0,
-    latency: Annotated[str, typer.Option(help="Seconds an answer takes, like 0.3-2.")] = "",
-    switch: Annotated[list[str], typer.Option(help="NAME=VALUE; `list` lists them.")] = [],  # noqa: B006
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8421,
+    db: Annotated[Path | None, typer.Option(help="Keep the users in this file.")] = None,
+    key: Annotated[str, typer.Option(help="API key that it accepts.")] = "sandbox",
+    rate: Annotated[float, typer.Option(min=0, help="Limit of calls a second; 0: no limit.")] = 25,
+    daily: Annotated[int, typer.Option(min=0, help="Limit of calls a day.")] = 100_000,
+    faults: Annotated[Path | None, typer.Option(help="File of faults (YAML).")] = None,
+    seed_users: Annotated[int, typer.Option(min=0, help="Start with N invented patrons.")] = 0,
+    latency: Annotated[str, typer.Option(help="Seconds that an answer takes, such as 0.3-2.")] = "",
+    switch: Annotated[list[str], typer.Option(help="NAME=VALUE; `list` lists all.")] = [],  # noqa: B006
 ) -> int:
-    """Run a small Alma on this computer until Ctrl-C."""
+    """Run a practice Alma on this computer until Ctrl-C."""
     from importer.sandbox.server import Options, serve
     from importer.sandbox.switches import list_switches
 
@@ -50,7 +50,7 @@ def sandbox(
 
     def ready(base_url: str) -> None:
         host = base_url.removesuffix("/almaws/v1")
-        say(f"The sandbox listens at {host}; Ctrl-C ends it. In another window:")
+        say(f"The practice Alma runs at {host}; Ctrl-C stops it. In another window, type:")
         say(f"  export ALMA_BASE_URL={host} ALMA_API_KEY={key}")
 
     serve(options, ready)
@@ -67,7 +67,7 @@ def _latency(text: str) -> tuple[float, float] | None:
     except ValueError:
         low = high = -1.0
     if not 0 <= low <= high:
-        msg = f"--latency {text} is no span of seconds; write it like 0.3-2."
+        msg = f"--latency {text}: give seconds, such as 2 or 0.3-2"
         raise UsageError(msg)
     return low, high
 
@@ -75,6 +75,6 @@ def _latency(text: str) -> tuple[float, float] | None:
 def _switch(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        msg = f"--switch {text}: write it like NAME=VALUE."
+        msg = f"--switch {text}: give NAME=VALUE; --switch list lists all"
         raise UsageError(msg)
     return name, value

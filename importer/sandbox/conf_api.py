@@ -8,7 +8,7 @@ from aiohttp import web
 from lxml import etree
 
 from importer.sandbox.answers import Format, json_answer, wanted_format, xml_answer
-from importer.sandbox.codes import INSTITUTION, LIBRARIES, MAPPING_TABLES
+from importer.sandbox.codes import INSTITUTION, LIBRARIES
 from importer.sandbox.institution import Institution
 from importer.sandbox.json_format import Json
 from importer.sandbox.refusals import Refusal
@@ -31,7 +31,6 @@ class ConfApi:
             ),
             web.get(f"{root}/conf/code-tables", self.code_tables),
             web.get(f"{root}/conf/code-tables/{{name:[^/]+}}", self.code_table),
-            web.get(f"{root}/conf/mapping-tables/{{name:[^/]+}}", self.mapping_table),
             web.get(f"{root}/conf/libraries", self.libraries),
             web.get(f"{root}/conf/general", self.general),
         ]
@@ -58,13 +57,6 @@ class ConfApi:
             raise Refusal.NO_TABLE.error(value=name)
         shown = self.institution.tables.show(name, request.query.get("lang", "en"))
         return self._answer(request, "code_table", shown)
-
-    async def mapping_table(self, request: web.Request) -> web.Response:
-        """Return the rows of one mapping table."""
-        name = request.match_info["name"]
-        if name not in MAPPING_TABLES:
-            raise Refusal.NO_TABLE.error(value=name)
-        return self._answer(request, "mapping_table", self.institution.tables.show_mapping(name))
 
     async def libraries(self, request: web.Request) -> web.Response:
         """Return the libraries."""

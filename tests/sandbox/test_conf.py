@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from importer.sandbox.countries import COUNTRIES
 from tests.sandbox.alma import XML, Alma, coded
 
 
@@ -60,19 +59,15 @@ def test_an_institution_adds_codes_of_its_own(alma: Alma) -> None:
     assert user["user_group"]["desc"] == "Swimmers"
 
 
-def test_libraries_and_mapping_tables(alma: Alma) -> None:
-    """Libraries say whether they share; a mapping table pairs record types and codes."""
+def test_libraries(alma: Alma) -> None:
+    """Each library has a mark for resource sharing."""
     libraries = alma.call("GET", "/conf/libraries").json()
     sharing = {row["code"] for row in libraries["library"] if row["resource_sharing"]}
     assert sharing == {"RES_SHARE"}
-    mapped = alma.call("GET", "/conf/mapping-tables/UserRecordType2AddressType").json()
-    pairs = {(row["column0"], row["column1"]) for row in mapped["row"]}
-    assert ("PUBLIC", "home") in pairs
-    assert ("PUBLIC", "claim") not in pairs
-    assert ("CONTACT", "claim") in pairs
 
 
-def test_countries_are_the_249_of_the_standard() -> None:
+def test_countries_are_the_249_of_the_standard(alma: Alma) -> None:
     """Every alpha-3 code once, with a name."""
-    assert len(COUNTRIES) == 249
-    assert all(len(code) == 3 and code.isupper() and name for code, name in COUNTRIES.items())
+    rows = alma.call("GET", "/conf/code-tables/CountryCodes").json()["row"]
+    assert len({row["code"] for row in rows}) == 249
+    assert all(len(row["code"]) == 3 and row["code"].isupper() for row in rows)

@@ -118,7 +118,6 @@ def test_taken_identifiers(alma: Alma) -> None:
         ("POST", "/users/P1", "402119"),
         ("DELETE", "/users/P1", "401850"),
         ("GET", "/conf/code-tables/NoSuch", "40166411"),
-        ("GET", "/conf/mapping-tables/NoSuch", "40166411"),
     ],
 )
 def test_calls_that_find_nothing(alma: Alma, method: str, path: str, code: str) -> None:
