@@ -43,6 +43,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class CellFinding:
+    """What is wrong with a value, before it is known which rows have the value.
+
+    `advice` and `severity` are the catalogue's if not given; `mends` goes with the given advice.
+    """
+
+    code: Code
+    message: str
+    advice: str = ""
+    severity: Severity | None = None
+    mends: Mends = Mends.ROW
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One finding about one row.
 

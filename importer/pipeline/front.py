@@ -145,9 +145,8 @@ def examine(
 
     `tell` hears how many rows are done.
     """
-    from importer.validator.check import check
-    from importer.validator.codes import state_of_tables
-    from importer.validator.twins import Twins
+    from importer.validator.code_checks import state_of_tables
+    from importer.validator.rules import validate
 
     roster, candidates = material.roster, material.candidates()
     fates: dict[int, Fate] = dict.fromkeys(candidates.rows, Fate.READY)
@@ -155,12 +154,9 @@ def examine(
     fates |= dict.fromkeys(roster.blank, Fate.BLANK)
     tally = Tally(ledger)
     tally.add(material.compiled.notices)
-    found = check(candidates, material.codes, material.today)
+    found = validate(candidates, material.codes, material.mapping.duplicates, material.today)
     tally.add(chain(material.concerned(roster.problems), candidates.problems, found))
     tell(len(fates))
-    twins = Twins(material.mapping.duplicates)
-    twins.add(candidates)
-    tally.add(twins.problems())
     excuse(ledger, (row for row, fate in tally.held.items() if fate is Fate.SKIPPED))
     tally.add(roster.notices)
     origin = roster.source.origin()

@@ -49,7 +49,7 @@ def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
     from importer.mapper.checks import Found
     from importer.mapper.giving import given_codes
     from importer.mapper.validating import in_order
-    from importer.validator.codes import wrong_in_mapping
+    from importer.validator.code_checks import wrong_in_mapping
 
     found = [
         Found(steps, wrong)

@@ -1,19 +1,25 @@
-"""Identifiers: what their column asks of them, and what Alma finds again."""
+"""Checks of IDs: what their column's `ids:` rule asks for, and what Alma can find again."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import combinations
 
-from importer.model.catalogue import Code, Severity
+import regex
+
+from importer.errors import MappingError
+from importer.model.candidates import FieldColumn
+from importer.model.catalogue import Code, Mends, Severity
 from importer.model.policy import AccountType, IdRule
-from importer.model.problem import Problem
+from importer.model.problem import CellFinding, Problem
 from importer.model.text import steering
-from importer.validator.characters import TYPOGRAPHIC
-from importer.validator.columns import Column, Finding, Judge, Table
-from importer.validator.idrules import ahead, asks_more, misfit
+from importer.validator.columns import Column, Judge, Table
+
+TYPOGRAPHIC = frozenset("‘’“”‚„‹›«»′″‐‑‒–—―−")
+"""Quotation marks and dashes of word processors; no ID or email address has them."""
 
 _PLACEHOLDERS = frozenset(
     {
@@ -25,136 +31,201 @@ _PLACEHOLDERS = frozenset(
 _FILLING = re.compile(r"0+|9{5,}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
-_PLAIN = r"(?!0+$|9{5,}$)[0-9]+"
+
+_PATTERN_SECONDS = 1.0
+"""How long a mapping's pattern may take for one value."""
+
+_PAD = (
+    "If the spreadsheet program removed leading zeros, set `pad: true` for this column under `ids` "
+    "in the mapping; otherwise correct the ID."
+)
 
 
-def _lost_digits(text: str) -> Finding | None:
+def is_no_id(text: str) -> bool:
+    """Return whether a text stands for a missing or a rounded ID, and so identifies nobody."""
+    return _lost_digits(text) is not None or _placeholder(text) is not None
+
+
+def identifiers(table: Table) -> Iterator[Problem]:
+    """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
+    internal = table.candidates.layout.account_type is AccountType.INTERNAL
+    for column in _id_columns(table):
+        rule = rule_judge(column.target)
+        if rule is None and internal and column.target.field.path == "primary_id":
+            rule = _empl_id
+        yield from column.judge(partial(_worst, rule))
+
+
+def _id_columns(table: Table) -> Iterator[Column]:
+    """The columns of IDs of every type."""
+    yield from table.of("primary_id")
+    yield from table.of("user_identifier.value")
+
+
+def _worst(rule: Judge | None, text: str) -> CellFinding | None:
+    """Return the gravest finding about an ID; `rule` judges by the rule of its column."""
+    return (
+        _lost_digits(text)
+        or _placeholder(text)
+        or _characters(text)
+        or (rule(text) if rule else None)
+        or _not_found_again(text)
+    )
+
+
+def _lost_digits(text: str) -> CellFinding | None:
     if _ROUNDED.fullmatch(text):
-        return Finding(
-            Code.ID_LOST_DIGITS, "{value} is what the spreadsheet program left of a longer number"
-        )
+        sentence = "{value} is what the spreadsheet program left of a longer number"
+        return CellFinding(Code.ID_LOST_DIGITS, sentence)
     return None
 
 
-def _placeholder(text: str) -> Finding | None:
+def _placeholder(text: str) -> CellFinding | None:
     if _FILLING.fullmatch(text) or text.casefold() in _PLACEHOLDERS:
-        return Finding(
+        return CellFinding(
             Code.MALFORMED_ID,
-            "{value} stands for an identifier that is not there",
-            "Fill in the person's own identifier, or clear the cell.",
+            "{value} stands for a missing ID",
+            "Enter the person's own ID, or clear the cell.",
         )
     return None
 
 
-def _characters(text: str) -> Finding | None:
-    """Characters that no identifier has, however its column is ruled."""
+def _characters(text: str) -> CellFinding | None:
+    """Return a finding for characters that no ID has, whatever the rule of its column."""
     if text != text.strip():
-        return Finding(Code.MALFORMED_ID, "{value} begins or ends as no identifier can")
+        return CellFinding(
+            Code.MALFORMED_ID, "{value} begins or ends with a blank or an invisible character"
+        )
     if text.isascii() and text.isprintable():
         return None
     for mark in text:
         if unicodedata.category(mark) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-            return Finding(Code.MALFORMED_ID, "{value} holds a character that cannot be seen")
+            return CellFinding(Code.MALFORMED_ID, "{value} contains an invisible character")
         if not mark.isascii() and mark.isnumeric():
-            return Finding(
+            return CellFinding(
                 Code.MALFORMED_ID,
-                "{value} holds digits other than 0 to 9",
-                "Type the identifier again with the digits 0 to 9.",
+                "{value} contains digits other than 0 to 9",
+                "Type the ID again with the digits 0 to 9.",
             )
         if mark in TYPOGRAPHIC:
-            return Finding(
+            return CellFinding(
                 Code.MALFORMED_ID,
-                "{value} holds a typographic dash or quotation mark",
-                "Type the identifier again, with the plain characters of the keyboard.",
+                "{value} contains a typographic dash or quotation mark",
+                "Type the ID again, with the plain characters of the keyboard.",
             )
     return None
 
 
-def _not_found_again(text: str) -> Finding | None:
+def _not_found_again(text: str) -> CellFinding | None:
     if sign := steering(text):
-        return Finding(
+        return CellFinding(
             Code.MALFORMED_ID,
-            f"{{value}} holds {sign}, with which Alma would not find the record again",
-            "Ask who gives out the identifier for one without this sign, or strip it in the "
+            f"{{value}} contains {sign}, with which Alma would not find the record again",
+            "Ask whoever assigns the ID for one without this character, or strip it in the "
             "mapping under `ids`.",
         )
     return None
 
 
-def _empl_id(text: str) -> Finding | None:
+def _empl_id(text: str) -> CellFinding | None:
     if _EMPL_ID.fullmatch(text):
-        return Finding(
+        return CellFinding(
             Code.LOOKS_LIKE_EMPL_ID, "{value} looks like an EMPL ID, and the record is Internal"
         )
     return None
 
 
-def _identifying(table: Table) -> Iterator[Column]:
-    """The columns that hold identifiers, whatever their type."""
-    yield from table.of("primary_id")
-    yield from table.of("user_identifier.value")
-
-
-def identifiers(table: Table) -> Iterator[Problem]:
-    """Identifiers that are rounded, made up, not as their column asks, or not found again."""
-    internal = table.candidates.layout.account_type is AccountType.INTERNAL
-    for column in _identifying(table):
-        own = misfit(column.target)
-        if own is None and internal and column.target.field.path == "primary_id":
-            own = _empl_id
-        yield from column.judged(partial(_first, own), _suspects(column, own))
-
-
-def _suspects(column: Column, own: Judge | None) -> tuple[str, ...]:
-    """The distinct values that are not plain digits, or that may be against the column's rule."""
-    rule = column.target.id_rule or IdRule()
-    fitting = f"(?!{_EMPL_ID.pattern}$)" if own is _empl_id else ahead(rule)
-    suspects = column.unlike(re.compile(fitting + _PLAIN))
-    if own and asks_more(rule):
-        return tuple(dict.fromkeys((*suspects, *filter(own, column.distinct))))
-    return suspects
-
-
-def _first(own: Judge | None, text: str) -> Finding | None:
-    """What is worst about an identifier; `own` is the rule of its column."""
-    return (
-        _lost_digits(text)
-        or _placeholder(text)
-        or _characters(text)
-        or (own(text) if own else None)
-        or _not_found_again(text)
-    )
-
-
 def swapped_identifiers(table: Table) -> Iterator[Problem]:
-    """A hint for the whole roster where most values of two columns fit each other's rule.
+    """Warn about the whole roster if most values of two ID columns fit each other's rule.
 
-    The rows are rejected one by one for their malformed identifiers; this says the cause. It
-    holds no figures, so that every chunk of one roster says the same.
+    The rows are rejected one by one for their malformed IDs; this names the cause.
     """
-    ruled = [(column, judge) for column in _identifying(table) if (judge := misfit(column.target))]
-    for number, (left, of_left) in enumerate(ruled):
-        for right, of_right in ruled[number + 1 :]:
-            if left.target.places == right.target.places:
-                continue
-            if _most(left, of_left, of_right) and _most(right, of_right, of_left):
-                names = " and ".join(
-                    str(place) for column in (left, right) for place in column.target.places
-                )
-                yield Problem.of(
-                    Code.MALFORMED_ID,
-                    table.candidates.source.origin(),
-                    f"most identifiers of {names} have the form that the other column asks for",
-                    *left.target.places,
-                    *right.target.places,
-                    field=left.target.label,
-                    advice="The two columns seem to be swapped. Put each under its own heading.",
-                    severity=Severity.WARNING,
-                )
+    ruled = [(c, judge) for c in _id_columns(table) if (judge := rule_judge(c.target))]
+    for (left, of_left), (right, of_right) in combinations(ruled, 2):
+        if left.target.places == right.target.places:
+            continue
+        if _most_fit(left, of_left, of_right) and _most_fit(right, of_right, of_left):
+            places = (*left.target.places, *right.target.places)
+            yield Problem.of(
+                Code.MALFORMED_ID,
+                table.candidates.source.origin(),
+                f"most IDs of {' and '.join(map(str, places))} have the form that the rule of the "
+                "other column asks for",
+                *places,
+                field=left.target.label,
+                advice="The two columns may be swapped. Put each under its own heading.",
+                severity=Severity.WARNING,
+            )
 
 
-def _most(column: Column, own: Judge, other: Judge) -> bool:
-    """Do more than half of a column's values miss its own rule and fit another column's?"""
-    suspects = _suspects(column, own)
-    strays = sum(own(text) is not None and other(text) is None for text in suspects)
+def _most_fit(column: Column, own: Judge, other: Judge) -> bool:
+    """Return whether over half of a column's values break its own rule and fit the other one."""
+    strays = sum(own(text) is not None and other(text) is None for text in column.distinct)
     return strays > 0 and 2 * strays > len(column.distinct)
+
+
+def rule_judge(target: FieldColumn) -> Judge | None:
+    """Return a judge for the `ids:` rule of the column behind a field; None if it has none."""
+    rule = target.id_rule
+    if rule is None or not (rule.digits or rule.pattern or rule.check_digit):
+        return None
+    fits = _pattern(rule.pattern, target) if rule.pattern is not None else None
+
+    def judge(text: str) -> CellFinding | None:
+        numeric = text.isascii() and text.isdigit()
+        if rule.digits is not None and not numeric:
+            return CellFinding(Code.MALFORMED_ID, f"{{value}} is not {rule.digits} digits")
+        if rule.digits is not None and len(text) != rule.digits:
+            return CellFinding(
+                Code.MALFORMED_ID,
+                f"{{value}} has {len(text)} digits, and its column asks for {rule.digits}",
+                _PAD if _lacks_zeros(text, rule) else "",
+                mends=Mends.COLUMN,
+            )
+        if fits is not None and not fits(text):
+            return CellFinding(
+                Code.MALFORMED_ID, "{value} does not match the pattern that its column asks for"
+            )
+        if rule.check_digit and not (numeric and has_check_digit(text)):
+            return CellFinding(
+                Code.MALFORMED_ID,
+                "the last digit of {value} does not agree with the others",
+                "Look for a wrong or swapped digit, or scan the barcode again.",
+            )
+        return None
+
+    return judge
+
+
+def _pattern(text: str, target: FieldColumn) -> Callable[[str], bool]:
+    """Return a test for the mapping's pattern; it raises MappingError if it takes too long."""
+    pattern = regex.compile(text)
+
+    def fits(value: str) -> bool:
+        try:
+            return pattern.fullmatch(value, timeout=_PATTERN_SECONDS) is not None
+        except TimeoutError:
+            headings = ", ".join(place.heading for place in target.places) or target.label
+            message = (
+                f"ids: {headings}: the pattern takes too long; "
+                "write it without repetitions inside repetitions, or use `digits`"
+            )
+            raise MappingError((message,)) from None
+
+    return fits
+
+
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+
+
+def has_check_digit(text: str) -> bool:
+    """Return whether the last digit is right by modulus 10, as in 14-digit library barcodes."""
+    digits = text.encode()
+    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
+    return (total - ord("0") * len(digits)) % 10 == 0
+
+
+def _lacks_zeros(text: str, rule: IdRule) -> bool:
+    """Return whether only leading zeros may be missing: over half of the digits are there."""
+    digits = rule.digits or 0
+    return not rule.pad and len(text) < digits < 2 * len(text)

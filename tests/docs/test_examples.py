@@ -14,8 +14,8 @@ from importer.mapper.lint import lint
 from importer.mapper.profile import to_mapping
 from importer.model.catalogue import Severity
 from importer.model.codes import NO_CODES
-from importer.model.policy import Brakes, IdRule, Match, OnUpdate
-from importer.validator.check import check
+from importer.model.policy import Brakes, Duplicates, IdRule, Match, OnUpdate
+from importer.validator.rules import validate
 from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench
 
@@ -93,7 +93,7 @@ def test_the_example_does_what_it_says(block: Block, tmp_path: Path) -> None:
     for line in block.after[2:]:
         *cells, wanted = _cells(line)
         candidates = bench.map(cells)
-        problems = [*candidates.problems, *check(candidates, NO_CODES, TODAY)]
+        problems = [*candidates.problems, *validate(candidates, NO_CODES, Duplicates(), TODAY)]
         rejected = [p for p in problems if p.severity is Severity.REJECT and p.field == label]
         if wanted == "rejected":
             assert rejected

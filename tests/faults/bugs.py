@@ -13,12 +13,12 @@ from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User
 from importer.pipeline.applying import PlannersRules
-from importer.validator.twins import Twins
+from importer.validator import rules
 from importer.writer import findings
 from importer.writer.executor import Executor
 
 
-def _replace(holder: type, name: str, made: Callable[[Any], Any]) -> None:
+def _replace(holder: object, name: str, made: Callable[[Any], Any]) -> None:
     setattr(holder, name, made(getattr(holder, name)))
 
 
@@ -72,14 +72,14 @@ def first_twin_wins() -> None:
     """Of rows with the same identifier the first is loaded."""
 
     def made(problems: Any) -> Any:
-        def called(self: Twins) -> Iterator[Problem]:
-            found = list(problems(self))
+        def called(*compared: Any) -> Iterator[Problem]:
+            found = list(problems(*compared))
             twins = [p.origin.row for p in found if p.code is Code.DUPLICATE_ID]
             return iter(p for p in found if p.origin.row != min(twins, default=0))
 
         return called
 
-    _replace(Twins, "problems", made)
+    _replace(rules, "duplicates", made)
 
 
 def put_without_merge() -> None:

@@ -15,8 +15,9 @@ from importer.model.fields import FIELDS
 from importer.model.policy import AccountType, Duplicates, IdRule
 from importer.model.problem import Place, Problem
 from importer.model.roster import Source, letter
-from importer.validator.check import check
-from importer.validator.twins import Twins
+from importer.validator.columns import Table
+from importer.validator.duplicates import duplicates
+from importer.validator.rules import CHECKS
 
 TODAY = date(2026, 8, 20)
 FIRST_ROW = 2
@@ -106,7 +107,13 @@ def checked(
 ) -> list[Problem]:
     """The problems within one row."""
     table = candidates(person, account_type=account_type, rules=rules)
-    return list(check(table, codes, TODAY))
+    return within(table, codes)
+
+
+def within(mapped: Candidates, codes: CodeTables = NO_CODES) -> list[Problem]:
+    """The problems that the checks within rows find."""
+    table = Table(mapped, codes, TODAY)
+    return [problem for check in CHECKS for problem in check(table)]
 
 
 def twins(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
@@ -116,6 +123,4 @@ def twins(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[
 
 def across(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
     """All that is found across some rows, what concerns the whole roster included."""
-    collector = Twins(policy or Duplicates())
-    collector.add(candidates(*people))
-    return list(collector.problems())
+    return list(duplicates(candidates(*people), policy or Duplicates()))

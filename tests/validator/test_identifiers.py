@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import regex
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from importer.errors import MappingError
-from importer.model.candidates import FieldColumn
 from importer.model.catalogue import Code, Severity
-from importer.model.codes import NO_CODES
-from importer.model.fields import FIELDS
 from importer.model.policy import AccountType, IdRule
-from importer.validator.check import check
-from importer.validator.idrules import has_check_digit, misfit
-from tests.validator.building import (
-    BARCODE,
-    TODAY,
-    candidates,
-    checked,
-    found,
-    with_values,
-)
+from importer.validator.identifiers import has_check_digit
+from tests.validator.building import BARCODE, candidates, checked, found, with_values, within
 
 FOURTEEN = {"primary_id": IdRule(digits=14)}
 LABEL = "user_identifier[0].value"
@@ -162,7 +148,7 @@ def test_swapped_columns() -> None:
     rules = {"primary_id": IdRule(digits=14), "user_identifier[0].value": IdRule(digits=7)}
     people = [with_values(id=f"100000{row}", barcode=f"2000123456789{row}") for row in range(5)]
     people.append(with_values(id=BARCODE, barcode="1234567"))
-    problems = list(check(candidates(*people, rules=rules), NO_CODES, TODAY))
+    problems = within(candidates(*people, rules=rules))
     whole = [problem for problem in problems if problem.origin.row == 0]
     assert found(whole) == [("malformed-id", 0, "primary_id")]
     assert {problem.origin.row for problem in problems} == {0, 2, 3, 4, 5, 6}
@@ -173,43 +159,5 @@ def test_columns_in_their_place_are_not_swapped() -> None:
     rules = {"primary_id": IdRule(digits=14), "user_identifier[0].value": IdRule(digits=7)}
     people = [with_values(id=f"2000123456789{row}", barcode=f"100000{row}") for row in range(5)]
     people.append(with_values(id="1234567", barcode=BARCODE))
-    problems = list(check(candidates(*people, rules=rules), NO_CODES, TODAY))
+    problems = within(candidates(*people, rules=rules))
     assert {problem.origin.row for problem in problems} == {7}
-
-
-ATOM = st.sampled_from(["2", "B", "-", r"\d", "[0-9]", "[A-C]", "[05]", "[a-c7]"])
-TIMES = st.sampled_from(["", "{2}", "{0}", "{13}"])
-
-
-@given(
-    st.lists(st.tuples(ATOM, TIMES).map("".join), min_size=1, max_size=4).map("".join),
-    st.text("0123456789ABCabc-٣", max_size=8),
-)
-@example("2[0-9]{13}", "20001123450169")
-@example("2[0-9]{13}", "2000112345016")
-def test_a_pattern_of_one_length_means_the_same_to_both_engines(pattern: str, text: str) -> None:
-    """Where no clock is needed, the engine without one takes the same identifiers."""
-    judge = misfit(FieldColumn("primary_id", FIELDS["primary_id"], id_rule=IdRule(pattern=pattern)))
-    assert judge is not None
-    assert (judge(text) is None) == (regex.compile(pattern).fullmatch(text) is not None)
-
-
-@given(
-    st.sampled_from(["[0-9]{7}", "2[0-9]{3}", "[0-9A-C]{4}", r"\d{5}", "0{3}", "B-[05]"]),
-    st.lists(st.text("0259AB-٣/ ", max_size=7), min_size=1, max_size=6),
-)
-@example("0{3}", ["000", "0000"])
-@example("2[0-9]{3}", ["2/00", "2000", "2000\n"])
-def test_what_one_pattern_settles_is_what_each_identifier_shows(
-    pattern: str, texts: list[str]
-) -> None:
-    """A rule that is told by a pattern finds the same rows as one that looks at every value."""
-    told, looked = (
-        check(
-            candidates(*(with_values(barcode=text) for text in texts), rules={LABEL: rule}),
-            NO_CODES,
-            TODAY,
-        )
-        for rule in (IdRule(pattern=pattern), IdRule(pattern=f"(?:{pattern})"))
-    )
-    assert list(told) == list(looked)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
-import phonenumbers
 import pytest
-from email_validator import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,17 +12,14 @@ from importer.model.countries import COUNTRIES
 from importer.model.fields import FIELDS
 from importer.model.policy import AccountType
 from importer.model.problem import KNOWN
-from importer.validator.check import check
-from importer.validator.columns import Table
-from importer.validator.contacts import PLAIN_EMAIL, PLAIN_PHONE, SHORT_PHONE
 from tests.validator.building import (
     PERSON,
     SHORT,
-    TODAY,
     candidates,
     checked,
     found,
     with_values,
+    within,
 )
 
 GROUPS = CodeTables(
@@ -327,7 +319,7 @@ def test_forced_change_is_true_or_blank() -> None:
 def test_every_row_with_the_value_is_flagged() -> None:
     """A value is judged once and told in each of its rows, by the rows' own numbers."""
     people = [with_values(email=text) for text in ("bad", "ana@example.org", "bad")]
-    problems = list(check(candidates(*people, rows=[4, 9, 12]), NO_CODES, TODAY))
+    problems = within(candidates(*people, rows=[4, 9, 12]))
     assert [problem.origin.row for problem in problems] == [4, 12]
     assert {place.letter for problem in problems for place in problem.places} == {"N"}
 
@@ -335,63 +327,20 @@ def test_every_row_with_the_value_is_flagged() -> None:
 def test_constants_have_no_place() -> None:
     """A wrong constant of the mapping concerns no column of the roster."""
     table = candidates(with_values(country="US"), constants=[SHORT["country"]])
-    problems = list(check(table, NO_CODES, TODAY))
+    problems = within(table)
     assert [(problem.code, problem.places) for problem in problems] == [(Code.UNKNOWN_CODE, ())]
-
-
-NAME = st.from_regex("[A-Za-z0-9_.+-]{1,8}", fullmatch=True)
-DOMAIN = st.lists(st.from_regex("[A-Za-z0-9-]{1,6}", fullmatch=True), min_size=2, max_size=3)
-
-
-@given(NAME, st.one_of(DOMAIN, st.tuples(st.just("a"), st.sampled_from(["test", "LOCAL", "org"]))))
-def test_plain_addresses_are_addresses_to_the_library(name: str, domain: Sequence[str]) -> None:
-    """The way past the library takes nothing that the library refuses."""
-    address = f"{name}@{'.'.join(domain)}"
-    if PLAIN_EMAIL.fullmatch(address):
-        validate_email(address, check_deliverability=False)
-
-
-def can_be_called(text: str) -> bool:
-    """What the library says of a number."""
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(text, "US"))
-    except phonenumbers.NumberParseException:
-        return False
-
-
-@pytest.mark.parametrize("text", ["605-555-0123", "(701) 555-0100", "+1 320 555 0199"])
-def test_plain_numbers_are_numbers_to_the_library(text: str) -> None:
-    """The way past the library is for numbers as people write them."""
-    assert PLAIN_PHONE.fullmatch(text)
-    assert can_be_called(text)
-
-
-@given(st.from_regex(SHORT_PHONE, fullmatch=True))
-def test_short_numbers_are_none_to_the_library(text: str) -> None:
-    """The way past the library refuses nothing that the library takes."""
-    assert not can_be_called(text)
 
 
 def test_canada_has_short_numbers() -> None:
     """310 and four digits can be called, however they are written."""
     for text in ("310-2062", "3102062", "+13102062", "31-02062"):
-        assert can_be_called(text)
         assert found(checked(with_values(phone=text))) == []
-
-
-@given(st.lists(st.text("ab1", max_size=2), max_size=12))
-def test_a_column_tells_what_a_pattern_does_not_take(texts: list[str]) -> None:
-    """Whether its values nearly all differ or not, it tells each of the others once, in order."""
-    people = [{"pin_number": text} for text in texts]
-    column = Table(candidates(*people), NO_CODES, TODAY).labelled("pin_number")
-    wanted = [text for text in dict.fromkeys(texts) if text and not re.fullmatch("a[ab]*", text)]
-    assert list(column.unlike(re.compile("a[ab]*")) if column else ()) == wanted
 
 
 @given(st.lists(st.one_of(st.just(""), st.dates().map(str)), max_size=6))
 def test_days_are_judged_as_each_of_them_is(days: list[str]) -> None:
-    """A column whose first and last days are right is right; else every wrong day is told."""
+    """Every wrong day of a column is reported, as if it were alone."""
     for name in ("birth", "expiry_date"):
-        together = check(candidates(*(with_values(**{name: day}) for day in days)), NO_CODES, TODAY)
+        together = within(candidates(*(with_values(**{name: day}) for day in days)))
         alone = [problem.message for day in days for problem in checked(with_values(**{name: day}))]
         assert sorted(problem.message for problem in together) == sorted(alone)

@@ -1,4 +1,4 @@
-"""The checks within rows: what a dry run is for."""
+"""All checks of mapped rows, in the order in which their problems are reported."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from datetime import date
 
 from importer.model.candidates import Candidates
 from importer.model.codes import CodeTables
+from importer.model.policy import Duplicates
 from importer.model.problem import Problem
-from importer.validator.characters import symbols_in_names
-from importer.validator.codes import codes_in_table, flags
+from importer.validator.code_checks import codes_in_table, flags
 from importer.validator.columns import Table
 from importer.validator.contacts import emails, phones, states, zip_codes
-from importer.validator.dates import expired, out_of_range, purged_before_expiry
+from importer.validator.duplicates import duplicates
+from importer.validator.fields import (
+    expired,
+    forced_changes,
+    out_of_range,
+    passwords,
+    pins,
+    purged_before_expiry,
+    symbols_in_names,
+    too_long,
+)
 from importer.validator.identifiers import identifiers, swapped_identifiers
-from importer.validator.lengths import too_long
-from importer.validator.secrets import forced_changes, passwords, pins
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     identifiers,
@@ -35,15 +43,18 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     passwords,
     forced_changes,
 )
-"""Every check, in the order in which its problems are told."""
+"""The checks within rows."""
 
 
-def check(candidates: Candidates, codes: CodeTables, today: date) -> Iterator[Problem]:
-    """What is wrong within the rows, check by check and column by column.
+def validate(
+    candidates: Candidates, codes: CodeTables, policy: Duplicates, today: date
+) -> Iterator[Problem]:
+    """Yield what is wrong within the rows, check by check, then what is wrong across rows.
 
     A code table that is not in `codes` is not checked against, except for the few whose values
-    Alma fixes. Raises MappingError where a pattern under `ids:` takes too long to try.
+    Alma fixes. Raises MappingError if a pattern under `ids:` takes too long.
     """
     table = Table(candidates, codes, today)
-    for one in CHECKS:
-        yield from one(table)
+    for check in CHECKS:
+        yield from check(table)
+    yield from duplicates(candidates, policy)

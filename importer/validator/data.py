@@ -1,8 +1,38 @@
-"""English nicknames that resemble the name they stand for too little to be told by its letters."""
+"""Tables of facts: the states of the United States, and English nicknames."""
 
 from __future__ import annotations
 
-_LINES = """
+STATES: dict[str, str] = {
+    "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California",
+    "CO": "Colorado", "CT": "Connecticut", "DE": "Delaware", "DC": "District of Columbia",
+    "FL": "Florida", "GA": "Georgia", "HI": "Hawaii", "ID": "Idaho", "IL": "Illinois",
+    "IN": "Indiana", "IA": "Iowa", "KS": "Kansas", "KY": "Kentucky", "LA": "Louisiana",
+    "ME": "Maine", "MD": "Maryland", "MA": "Massachusetts", "MI": "Michigan", "MN": "Minnesota",
+    "MS": "Mississippi", "MO": "Missouri", "MT": "Montana", "NE": "Nebraska", "NV": "Nevada",
+    "NH": "New Hampshire", "NJ": "New Jersey", "NM": "New Mexico", "NY": "New York",
+    "NC": "North Carolina", "ND": "North Dakota", "OH": "Ohio", "OK": "Oklahoma", "OR": "Oregon",
+    "PA": "Pennsylvania", "RI": "Rhode Island", "SC": "South Carolina", "SD": "South Dakota",
+    "TN": "Tennessee", "TX": "Texas", "UT": "Utah", "VT": "Vermont", "VA": "Virginia",
+    "WA": "Washington", "WV": "West Virginia", "WI": "Wisconsin", "WY": "Wyoming",
+    "AS": "American Samoa", "GU": "Guam", "MP": "Northern Mariana Islands", "PR": "Puerto Rico",
+    "VI": "Virgin Islands", "FM": "Federated States of Micronesia", "MH": "Marshall Islands",
+    "PW": "Palau", "AA": "Armed Forces Americas", "AE": "Armed Forces Europe",
+    "AP": "Armed Forces Pacific",
+}  # fmt: skip
+"""The two letters of each state, territory and military region of the United States (USPS)."""
+
+_STATE_BY_NAME = {name.casefold(): code for code, name in STATES.items()}
+
+
+def state_of(text: str) -> str:
+    """Return the code of a state written with its name or in lower case; "" if it is not one."""
+    plain = " ".join(text.replace(".", "").split())
+    return _STATE_BY_NAME.get(plain.casefold()) or (
+        plain.upper() if plain.upper() in STATES else ""
+    )
+
+
+_NICKNAME_LINES = """
 abby abigail|abe abraham|al albert alfred alan alexander|alec alexander|andy andrew|angie angela
 annie ann anna anne|archie archibald|art arthur|bart bartholomew|becky rebecca|bella isabella
 bernie bernard|bert albert robert herbert|bess elizabeth|beth elizabeth|betsy elizabeth
@@ -32,8 +62,8 @@ will william|winnie winifred|woody woodrow|zach zachary
 
 NICKNAMES: dict[str, frozenset[str]] = {
     short: frozenset(names)
-    for line in _LINES.replace("\n", "|").split("|")
+    for line in _NICKNAME_LINES.replace("\n", "|").split("|")
     if line
     for short, *names in [line.split()]
 }
-"""The names, folded, that a nickname stands for."""
+"""English nicknames that look too unlike the names they stand for, with those names, folded."""

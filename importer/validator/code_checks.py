@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from rapidfuzz import fuzz
+
 from importer.model.catalogue import Code, Mends
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.countries import COUNTRIES, country_of
 from importer.model.fields import Field, Shape
-from importer.model.problem import KNOWN, VALUE, Origin, Problem
+from importer.model.problem import KNOWN, VALUE, CellFinding, Origin, Problem
 from importer.model.text import means_one_of
-from importer.validator.columns import Finding, Table
+from importer.validator.columns import Table
 
 _SUGGESTIONS = 3
 _NEAR = 60.0
 """Of 100; below it a suggestion misleads more often than it helps."""
 _A_WRONG_COLUMN = 200
-"""With more unknown values than this the column is wrong, and no near code would help."""
+"""With more unknown values than this the column is wrong, and no similar code would help."""
 
 
 def _fixed(*codes: str) -> tuple[CodeRow, ...]:
@@ -31,7 +33,7 @@ _FIXED_TABLES: dict[str, tuple[CodeRow, ...]] = {
     "ContentStructureStatus": _ACTIVITY,
     "CountryCodes": tuple(CodeRow(code, name) for code, name in COUNTRIES.items()),
 }
-"""Tables that are the same in every institution (contract 1.2 and 1.3), where none is saved."""
+"""Tables that are the same in every institution (contract 1.2 and 1.3), if none is saved."""
 
 _FIXED_FIELDS: dict[str, tuple[CodeRow, ...]] = {
     "user_identifier.status": _ACTIVITY,
@@ -43,7 +45,7 @@ _SEGMENTS = _fixed("Internal", "External")
 
 
 def _rows(field: Field, codes: CodeTables) -> Mapping[str, CodeRow] | None:
-    """The codes that a field takes, or None where nothing is known about them."""
+    """Return the codes that a field takes, or None if they are not known."""
     if field.name == "segment_type":
         fixed: tuple[CodeRow, ...] | None = _SEGMENTS
     elif field.facts.table:
@@ -57,7 +59,7 @@ def _rows(field: Field, codes: CodeTables) -> Mapping[str, CodeRow] | None:
 
 
 def state_of_tables(codes: CodeTables, origin: Origin, today: date) -> Iterator[Problem]:
-    """What keeps the checks of codes from being trusted; `origin` is that of the whole roster."""
+    """Yield why code checks cannot be trusted; `origin` is that of the whole roster."""
     if not codes.tables:
         sentence = "the codes were not checked, because no code tables are saved here"
         yield Problem.of(Code.CODES_NOT_CHECKED, origin, sentence)
@@ -67,7 +69,7 @@ def state_of_tables(codes: CodeTables, origin: Origin, today: date) -> Iterator[
 
 
 def codes_in_table(table: Table) -> Iterator[Problem]:
-    """Codes that Alma's table does not have, or has and does not accept."""
+    """Find codes that are not in Alma's table, or are disabled there."""
     for column in table.columns:
         field, given = column.target.field, column.target.mapped_codes
         rows = _rows(field, table.codes)
@@ -75,26 +77,26 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
             continue
         unknown = [text for text in column.distinct if not (text in rows and rows[text].enabled)]
         suggest = len(unknown) <= _A_WRONG_COLUMN
-        found: dict[str, Finding] = {}
+        found: dict[str, CellFinding] = {}
         for text in unknown:
             likely = _likely(text, field, rows) if suggest else ""
             place = given.get(text, "")
-            # what the mapping writes, or what is a word of the table, is nobody's secret
+            # what the mapping writes and what is a word of the table is not private
             known = place or text in rows or (suggest and _is_of(text, field, rows))
             shown = KNOWN if known else VALUE
-            found[text] = Finding(
+            found[text] = CellFinding(
                 Code.UNKNOWN_CODE,
                 f"{shown} {_wrong(text, field, rows)}",
                 _advice(likely, place),
                 mends=Mends.COLUMN if place else Mends.VALUE,
             )
-        yield from column.flagged(found)
+        yield from column.flag(found)
 
 
 def wrong_in_mapping(code: str, field: Field, codes: CodeTables) -> str:
-    """What is wrong with a code that a mapping writes; blank if Alma takes it.
+    """Return what is wrong with a code that a mapping writes; "" if Alma takes it.
 
-    A code in wrong case is written as Alma has it, so it is not wrong.
+    Case does not matter, because codes are written as Alma has them.
     """
     rows = _rows(field, codes)
     enabled = {row.code.casefold() for row in (rows or {}).values() if row.enabled}
@@ -102,35 +104,37 @@ def wrong_in_mapping(code: str, field: Field, codes: CodeTables) -> str:
         return ""
     likely = _likely(code, field, rows)
     wrong = f"`{code}` {_wrong(code, field, rows)}"
-    return f"{wrong}; perhaps {likely} is meant" if likely else wrong
+    return f"{wrong}; did you mean {likely}?" if likely else wrong
 
 
 def _wrong(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
-    """What is wrong with a text, to be told behind it."""
-    whose = f"Alma's table {field.facts.table}" if field.facts.table else "what Alma takes here"
-    return f"is in {whose}, but it is disabled there" if text in rows else f"is not in {whose}"
+    """Return what is wrong with a text, as the rest of a sentence about it."""
+    if text in rows:
+        return f"is in Alma's table {field.facts.table}, but it is disabled there"
+    table = field.facts.table
+    return f"is not in Alma's table {table}" if table else "is not a value that Alma takes here"
 
 
 def _advice(likely: str, place: str) -> str:
-    """What to do; blank for what the catalogue says. `place`: where the mapping has the code."""
+    """Return what to do, "" for the catalogue's advice. `place`: where the mapping has the code."""
     if place:
-        todo = f"correct it in the mapping, {place}."
+        todo = f"Correct it in the mapping, {place}."
     elif likely:
-        todo = "correct the cell, or add the value to the lookup."
+        todo = "Correct the cell, or add the value to the lookup."
     else:
         return ""
-    return f"Perhaps {likely} is meant: {todo}" if likely else todo[0].upper() + todo[1:]
+    return f"Did you mean {likely}? {todo}" if likely else todo
 
 
 def _likely(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
-    """The codes that may be meant, with their descriptions; blank where none is near."""
+    """Return the codes that may be meant, with their descriptions; "" if none is similar."""
     near = _near(text, field, rows)
     names = [f"{row.code} ({row.description})" if row.description else row.code for row in near]
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def _is_of(text: str, field: Field, rows: Mapping[str, CodeRow]) -> bool:
-    """Is it a code or a description of the table, but for how it was typed?"""
+    """Return whether the text is a code or description of the table, except for its typing."""
     if field.facts.table == "CountryCodes" and country_of(text):
         return True
     return means_one_of(
@@ -139,13 +143,11 @@ def _is_of(text: str, field: Field, rows: Mapping[str, CodeRow]) -> bool:
 
 
 def _near(text: str, field: Field, rows: Mapping[str, CodeRow]) -> tuple[CodeRow, ...]:
-    """Up to three enabled codes that resemble a value, by code or by description, best first."""
+    """Return up to three enabled codes similar to a value, by code or description, best first."""
     if field.facts.table == "CountryCodes":
         country = rows.get(country_of(text))
         if country is not None and country.enabled:
             return (country,)
-    from rapidfuzz import fuzz
-
     written = text.casefold()
     scored = (
         (
@@ -165,10 +167,10 @@ def _near(text: str, field: Field, rows: Mapping[str, CodeRow]) -> tuple[CodeRow
 
 
 def flags(table: Table) -> Iterator[Problem]:
-    """Flags that are neither `true` nor `false`."""
-    finding = Finding(
+    """Find flags that are neither `true` nor `false`."""
+    finding = CellFinding(
         Code.UNKNOWN_CODE, "{value} is neither true nor false", "Write true or false."
     )
     for column in table.columns:
         if column.target.field.shape is Shape.FLAG:
-            yield from column.judged(lambda text: None if text in {"true", "false"} else finding)
+            yield from column.judge(lambda text: None if text in {"true", "false"} else finding)
