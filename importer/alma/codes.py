@@ -12,16 +12,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from importer.errors import UsageError
+from importer.errors import FileMissingError, UsageError
 from importer.model.codes import CodeRow, CodeTables
+from importer.model.files import parse_json, read_text_bounded, write_atomically
+
+LARGEST = 20_000_000
+"""Bytes of the largest file of code tables that is read; real ones have some 100,000."""
 
 CAMPUSES = "Campuses"
 """Not a code table: Alma has no call for its campuses (contract 0.3), so people write them down."""
@@ -30,25 +31,11 @@ CAMPUSES = "Campuses"
 def read(path: Path) -> CodeTables:
     """The tables of a file. Raises UsageError, with the line where that can be told."""
     try:
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
-        msg = f"{path}: there are no code tables here; get them with `importer codes fetch`."
+        text = read_text_bounded(path, LARGEST)
+    except FileMissingError:
+        msg = f"{path}: there are no code tables here. `importer codes fetch` gets them from Alma."
         raise UsageError(msg) from None
-    except (OSError, UnicodeDecodeError):
-        msg = f"{path}: the code tables cannot be read; it is not a file of plain text."
-        raise UsageError(msg) from None
-    try:
-        content: object = json.loads(text, object_pairs_hook=_no_twins)
-    except json.JSONDecodeError as error:
-        msg = (
-            f"{path}: line {error.lineno}: the code tables cannot be read from here on; "
-            "look for a missing comma, quotation mark or bracket."
-        )
-        raise UsageError(msg) from None
-    except _TwinError as twin:
-        msg = f"{path}: {twin.args[0]!r} stands twice; delete one of the two."
-        raise UsageError(msg) from None
-    return _tables(path, content)
+    return _tables(path, parse_json(path, text))
 
 
 def write(path: Path, tables: CodeTables) -> None:
@@ -71,7 +58,8 @@ def write(path: Path, tables: CodeTables) -> None:
     }
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     try:
-        _replace(path, text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
     except OSError:
         msg = f"{path}: the code tables cannot be saved here."
         raise UsageError(msg) from None
@@ -81,37 +69,6 @@ def _entry(row: CodeRow) -> tuple[str, str | dict[str, str | bool]]:
     if row.enabled:
         return row.code, row.description
     return row.code, {"description": row.description, "enabled": False}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file, then move into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.chmod(0o644)  # no secret, and meant to be shared
-        beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
-
-
-class _TwinError(Exception):
-    """A key stands twice; its only argument is the key."""
-
-
-def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _TwinError(key)
-        found[key] = value
-    return found
 
 
 def _tables(path: Path, content: object) -> CodeTables:

@@ -11,6 +11,7 @@ import typer
 from importer.cli.load import Codes, VisibleOnly
 from importer.cli.output import Json, ShowValues, now, say, write, write_json
 from importer.errors import Exit, RosterError, UsageError
+from importer.model.files import shown
 
 mapping = typer.Typer(help="Start, check and explain a mapping.")
 
@@ -184,8 +185,8 @@ def _write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:
-        msg = f"{path} is there already, and is not written over. Name a new file with -o."
+        msg = f"{shown(path)} already exists. Name a new file with -o."
         raise UsageError(msg) from None
     except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}."
+        msg = f"{shown(path)} cannot be written: {error.strerror}."
         raise UsageError(msg) from None

@@ -23,7 +23,7 @@ DIGITS = 18
 _PIECE = 1 << 20
 """Bytes that are read at once."""
 
-_SHOWN = 120
+_SHOWN = 200
 """Characters of a path that a message quotes."""
 
 
@@ -91,7 +91,7 @@ def parse_json(path: Path, text: str) -> object:
         json.dumps(content, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         msg = (
-            f"{name}, line {error.lineno}: this is not valid JSON. Check for a missing comma, "
+            f"{name}: line {error.lineno}: this is not valid JSON. Check for a missing comma, "
             "quotation mark, or bracket."
         )
     except UnicodeEncodeError:
@@ -120,7 +120,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
     Write to it, `flush` it, and rename it. Raises OSError where the folder cannot be written.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:_SHOWN]}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     os.close(handle)
     try:
         yield Path(name)
@@ -134,6 +134,15 @@ def flush(path: Path, mode: int = 0o600) -> None:
     path.chmod(mode)
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is something of this name; False for what cannot be a name."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def shown(path: Path) -> str:

@@ -12,6 +12,7 @@ from importer.mapper.columns import Kind as Wants
 from importer.mapper.columns import wanted
 from importer.mapper.todo import TO_CHOOSE
 from importer.model.fields import FIELDS
+from importer.model.files import exists, shown
 from importer.report.template import Blank, BlankColumn, Kind, write_template
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ def write_blank(mapping: Mapping, codes: CodeTables, path: Path) -> Blank:
     already or cannot be written.
     """
     made = blank(mapping, codes)
-    if path.exists():
-        msg = f"{path} is there already, and is not written over. Name a new file."
+    if exists(path):
+        msg = f"{shown(path)} already exists. Name a new file."
         raise UsageError(msg)
     try:
         write_template(made, path)
     except OSError as error:
-        reason = error.strerror or "the folder is missing or may not be written to"
-        msg = f"{path} cannot be written: {reason}."
+        reason = error.strerror or "the folder is missing or cannot be written to"
+        msg = f"{shown(path)} cannot be written: {reason}."
         raise UsageError(msg) from error
     return made
 

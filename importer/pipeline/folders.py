@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.errors import UsageError
-from importer.model.files import shown
+from importer.model.files import exists, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +31,7 @@ def new_folder(roster: Path, now: datetime, wanted: Path | None) -> Path:
     if wanted is None:
         return _make_numbered(RUNS / f"{now:%Y-%m-%dT%H%M}-{_plain(roster.stem)}")
     try:
-        if not wanted.exists():
+        if not exists(wanted):
             _make(wanted)
         elif not wanted.is_dir():
             msg = f"{shown(wanted)} is a file. Name a new folder with -o, or leave -o out."

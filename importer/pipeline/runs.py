@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from importer.ledger.ledger import Ledger
+from importer.model.files import exists
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.pipeline.folders import new_folder
 
@@ -22,7 +23,7 @@ def new_run(order: Order) -> Iterator[Ledger]:
 
     Raises UsageError where its folder cannot be used, LedgerError where it cannot be written.
     """
-    was_there = order.folder is not None and order.folder.exists()
+    was_there = order.folder is not None and exists(order.folder)
     folder = new_folder(order.roster, order.now, order.folder)
     ledger = None
     try:
