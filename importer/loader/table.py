@@ -1,254 +1,278 @@
-"""Columns of text → Roster: which rows are people, which are not, and what is wrong with cells."""
+"""Rows of text → Roster: which columns there are, which rows are people, what is wrong with cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from importer.loader import leftout
-from importer.loader.cells import JOIN, clean_column, whole
-from importer.model.catalogue import Code, Severity
+from importer.loader.cleaning import CellFinding, Clean, clean, clean_column, writable
+from importer.loader.headings import Headings, counted
+from importer.model.catalogue import Code
+from importer.model.escaping import unescape
 from importer.model.problem import Place, Problem
-from importer.model.roster import (
-    ADDED,
-    ROW,
-    UNEVEN,
-    UNEVEN_ADVICE,
-    Roster,
-    Source,
-    letter,
-    read_row,
-)
-from importer.model.text import unescape
+from importer.model.rejects import ADDED, ROW, UNEVEN, UNEVEN_ADVICE, read_row
+from importer.model.roster import Roster, Source, letter
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+FOOTERS = 10
+"""Totals and signatures at the end; more such rows than this are people without IDs."""
 
-    from importer.loader.content import Ints, Texts
-    from importer.loader.heading import Headings
-    from importer.loader.numbering import Numbering
-
-Look = Callable[[int, "Sequence[str]", str, "list[Spot]"], "Sequence[str]"]
+_EXAMPLE = "is the example row of the template"
+_FOOTER = "is at the end and has no ID: a total or a signature"
+_LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
+_WHOLE_ROW = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Which columns of the file make up the roster.
+class Located(NamedTuple):
+    """A finding about a cell: its row below the headings and its column in the file, both from 0.
 
-    `kept` are the columns that are there, counted from 0; `places` are theirs, without those that
-    a rejects file adds at the end. `row_column` is where a rejects file holds the row number of
-    the first roster, as a position in `kept`; None for every other file.
+    The column is -1 for a finding about the whole row.
     """
-
-    source: Source
-    places: tuple[Place, ...]
-    kept: tuple[int, ...]
-    row_column: int | None = None
-
-    def notices(self) -> list[Problem]:
-        """A notice for each column that holds text under a blank heading."""
-        message = "holds values under a blank heading, so no rule can use it"
-        return [
-            Problem.of(Code.COLUMN_WITHOUT_HEADING, self.source.origin(), message, place)
-            for place in self.places
-            if not place.heading
-        ]
-
-
-def shape(source: Source, headings: Headings, filled: Sequence[int]) -> Shape:
-    """The columns of a roster; `filled` are those that hold text below the headings.
-
-    A column without a heading is kept only if it holds text.
-    """
-    texts = dict(enumerate(headings.texts))
-    kept = tuple(sorted({column for column, text in texts.items() if text} | set(filled)))
-    places = tuple(Place(letter(column), texts.get(column, "")) for column in kept)
-    if tuple(place.heading for place in places[-len(ADDED) :]) != ADDED:
-        return Shape(source, places, kept)
-    own = len(kept) - len(ADDED)
-    ours = places[:own]
-    if source.kind == "csv":
-        ours = tuple(Place(place.letter, unescape(place.heading)) for place in ours)
-    return Shape(source, ours, kept, own + ADDED.index(ROW))
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Something about a cell, or about a whole row where `column` is -1; both are positions."""
 
     row: int
     column: int
-    code: Code
-    message: str
-    value: str = ""
-    severity: Severity | None = None
-    advice: str = ""
+    finding: CellFinding
+
+
+def about_row(row: int, code: Code, message: str, value: str = "", advice: str = "") -> Located:
+    """Return a finding about a whole row."""
+    return Located(row, _WHOLE_ROW, CellFinding(code, message, value, advice=advice))
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows below the headings: their numbers, and the kept columns, a row of `block` each.
+class Columns:
+    """The columns of a roster.
 
-    `look` may say more about a column, given its position, its texts and these joined; it gives
-    the texts without what this kind of file puts around them.
+    `positions`: their positions in the file, from 0; `places`: their letters and headings. A
+    rejects file has more positions than places: the columns that it adds come last, and `row_column`
+    is the position in the file of the one with the row number of the first roster. It is None for
+    every other file.
     """
 
-    numbers: Sequence[int]
-    block: Texts
-    spots: Sequence[Spot] = ()
-    look: Look | None = None
-    hidden: Collection[int] = ()  # the numbers of rows with text that are not to be read
+    positions: tuple[int, ...]
+    places: tuple[Place, ...]
+    row_column: int | None = None
 
 
-def _still_uneven(texts: Sequence[str]) -> Iterator[Spot]:
-    """The rows of a rejects file whose cells nobody has put under their headings yet."""
-    for row, text in enumerate(texts):
+def find_columns(
+    headings: Headings, rows: Iterable[Sequence[str]], width: int, *, escaped: bool = False
+) -> Columns:
+    """Return the columns with a heading, and those without one that hold text in a row.
+
+    `width`: columns of the file that are looked at. `escaped`: our own CSV files put a mark in front
+    of some texts.
+    """
+    named = {column for column, text in enumerate(headings.texts) if text}
+    unnamed = set(range(width)) - named
+    filled = {
+        column
+        for row in (rows if unnamed else ())
+        for column in unnamed
+        if column < len(row) and row[column].strip()
+    }
+    positions = tuple(sorted(named | filled))
+    texts = dict(enumerate(headings.texts))
+    places = tuple(Place(letter(column), texts.get(column, "")) for column in positions)
+    if tuple(place.heading for place in places[-len(ADDED) :]) != ADDED:
+        return Columns(positions, places)
+    own = len(places) - len(ADDED)
+    ours = places[:own]
+    if escaped:
+        ours = tuple(Place(place.letter, unescape(place.heading)) for place in ours)
+    return Columns(positions, ours, positions[own + ADDED.index(ROW)])
+
+
+def build(
+    source: Source,
+    columns: Columns,
+    rows: Sequence[Sequence[str]],
+    findings: Iterable[Located] = (),
+    *,
+    clean: Clean = clean,
+    hidden: Collection[int] = (),
+    empty_below: int = 0,
+    notices: Iterable[Problem] = (),
+) -> Roster:
+    """Return the roster of these rows, which begin below the headings; short ones are padded.
+
+    `hidden`: positions of rows that are left out because nobody sees them. `empty_below`: rows of
+    the file behind the last of `rows`.
+    """
+    texts, located = _cleaned(columns, rows, clean)
+    located += findings
+    marks = [] if columns.row_column is None else _column(rows, columns.row_column)
+    located += _still_uneven(marks)
+    too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
+    # a row whose only text is beyond the headings is not blank
+    blank = [row for row in _blank(texts, len(rows)) if row not in too_long]
+    end = len(rows)
+    while blank and blank[-1] == end - 1:
+        end = blank.pop()
+    first = source.header[-1] + 1
+    numbers = _fed_back_numbers(marks[:end]) if marks else list(range(first, first + end))
+
+    out = {row for row in hidden if row < end}.difference(blank)
+    filled = _without(range(end), out.union(blank))
+    people = too_long.union(row for row, text in enumerate(marks) if read_row(text)[0])
+    footers = _footers(texts, filled, people)
+    kept = _without(filled, footers)
+    problems = [
+        Problem.of(Code.ROW_LEFT_OUT, source.origin(numbers[row]), message)
+        for row, message in footers.items()
+    ]
+    problems += _problems(source, columns, numbers, located, kept)
+    empty = sum(map(bool, rows[end:])) + empty_below  # an empty line is how text files end
+    return Roster(
+        source,
+        columns.places,
+        _frame(texts, numbers, kept),
+        tuple(numbers[row] for row in blank),
+        tuple(numbers[row] for row in sorted(out.union(footers))),
+        tuple(problems),
+        (*notices, *_empty_notice(source, empty), *_heading_notices(source, columns)),
+    )
+
+
+def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
+    return [row[column] if column < len(row) else "" for row in rows]
+
+
+def _cleaned(
+    columns: Columns, rows: Sequence[Sequence[str]], clean: Clean
+) -> tuple[list[list[str]], list[Located]]:
+    """Return the roster's own columns of text, cleaned, and what was found."""
+    texts: list[list[str]] = []
+    located: list[Located] = []
+    for position in columns.positions[: len(columns.places)]:
+        came = _column(rows, position)
+        cleaned, findings = clean_column(came, clean)
+        if findings:
+            located += [
+                Located(row, position, finding)
+                for row, text in enumerate(came)
+                for finding in findings.get(text, ())
+            ]
+        texts.append(cleaned)
+    return texts, located
+
+
+def _still_uneven(marks: Sequence[str]) -> Iterator[Located]:
+    """Find rows of a rejects file whose cells nobody has put under their headings yet."""
+    for row, text in enumerate(marks):
         _, code = read_row(text)
         if code is not None:
             message = f"was {UNEVEN[code]}, so its values may be under wrong headings"
-            yield Spot(row, -1, code, message, advice=UNEVEN_ADVICE)
+            yield about_row(row, code, message, advice=UNEVEN_ADVICE)
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The rows of a roster (see `Roster`), and how many empty rows at its end were dropped."""
+def _fed_back_numbers(marks: Sequence[str]) -> list[int]:
+    """Return a number for each row of a rejects file: the first roster's where it still has one.
 
-    frame: pd.DataFrame
-    blank: tuple[int, ...]
-    left_out: tuple[int, ...]
-    problems: tuple[Problem, ...]
-    empty: int
-
-    def roster(self, shape: Shape, notices: Sequence[Problem]) -> Roster:
-        """Return the roster with these notices."""
-        return Roster(
-            shape.source,
-            shape.places,
-            self.frame,
-            self.blank,
-            self.left_out,
-            self.problems,
-            tuple(notices),
-        )
+    Rows that were added or copied by hand get numbers after the largest.
+    """
+    largest = max((read_row(text)[0] for text in marks), default=0)
+    numbers: dict[int, None] = {}
+    for text in marks:
+        number, _ = read_row(text)
+        if number <= 1 or number in numbers:
+            largest += 1
+            number = largest
+        numbers[number] = None
+    return list(numbers)
 
 
-def make(shape: Shape, rows: Rows, numbering: Numbering | None = None) -> Made:
-    """Sort the rows into people, blank ones and left out ones; the block is cleaned in place."""
-    block = rows.block[: len(shape.places)]
-    spots = _clean(block, rows)
-    marks: list[str] = [] if shape.row_column is None else rows.block[shape.row_column].tolist()
-    spots += _still_uneven(marks)
-    # a row whose only text stands behind the headings is neither blank nor a total
-    too_long = {spot.row for spot in spots if spot.code is Code.ROW_TOO_LONG}
-    # nor is a total what was rejected before
-    people = too_long | {row for row, text in enumerate(marks) if read_row(text)[0]}
-    blank = [row for row in _blank(block).tolist() if row not in too_long]
-    end = len(rows.numbers)
-    while end and blank and blank[-1] == end - 1:
-        end = blank.pop()
-    numbers = rows.numbers[:end]
-    hidden = _hidden(numbers, rows.hidden).difference(blank)
-    if numbering is not None:
-        numbers = numbering.apply(marks[:end])
-    kept = _without(range(end), hidden.union(blank))
-    left_out = _left_out(block, kept, people)
-    kept = _without(kept, left_out.keys())
-    problems = [
-        Problem.of(Code.ROW_LEFT_OUT, shape.source.origin(numbers[position]), message)
-        for position, message in left_out.items()
-    ]
-    problems += _problems(shape, numbers, spots, kept)
-    return Made(
-        _frame(block, numbers, kept),
-        tuple(numbers[position] for position in blank),
-        tuple(numbers[position] for position in sorted((*left_out, *hidden))),
-        tuple(problems),
-        len(rows.numbers) - end,
-    )
+def _blank(texts: Sequence[Sequence[str]], count: int) -> list[int]:
+    if not texts:
+        return list(range(count))
+    return [row for row, cells in enumerate(zip(*texts, strict=True)) if not any(cells)]
 
 
-def _hidden(numbers: Sequence[int], hidden: Collection[int]) -> set[int]:
-    return {at for at, number in enumerate(numbers) if number in hidden} if hidden else set()
+def _without(rows: Sequence[int], out: Collection[int]) -> Sequence[int]:
+    return [row for row in rows if row not in out] if out else rows
 
 
-def _without(positions: Sequence[int], out: Collection[int]) -> Sequence[int]:
-    return [position for position in positions if position not in out] if out else positions
+def _footers(
+    texts: Sequence[Sequence[str]], filled: Sequence[int], people: Collection[int]
+) -> dict[int, str]:
+    """Of the rows with text, those that are not people, and why.
 
-
-def _left_out(columns: Texts, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:
-    """Of the rows with text, those that are no people, by position, and why."""
+    These are the template's example row at the top, and up to ten totals or signatures at the end.
+    A file of one row is a person.
+    """
     out: dict[int, str] = {}
-    if filled and filled[0] == 0 and leftout.is_example(columns, 0):
-        out[0] = leftout.EXAMPLE
-    # a file of one row is a person
-    found = leftout.footers(columns, filled[1:], people)
-    if len(found) <= leftout.FOOTERS:
-        out.update((position, leftout.FOOTER) for position in reversed(found))
+    if filled and filled[0] == 0 and _cells(texts, 0)[0].casefold().startswith("example:"):
+        out[0] = _EXAMPLE
+    found: list[int] = []
+    for row in reversed(filled[1:]):
+        if row in people or not is_footer(_cells(texts, row), len(texts)):
+            break
+        found.append(row)
+        if len(found) > FOOTERS:
+            return out
+    out.update((row, _FOOTER) for row in reversed(found))
     return out
 
 
-def _clean(block: Texts, rows: Rows) -> list[Spot]:
-    """Clean every cell of the block; everything that is to say about cells."""
-    spots = list(rows.spots)
-    for position, column in enumerate(block):
-        texts = came = column.tolist()
-        joined = JOIN.join(texts)
-        if rows.look is not None:
-            texts = rows.look(position, came, joined, spots)
-            joined = joined if texts is came else JOIN.join(texts)
-        cleaned, findings = clean_column(texts, joined)
-        if findings:
-            spots += [
-                Spot(row, position, finding.code, finding.message, finding.value, finding.severity)
-                for row, text in enumerate(texts)
-                for finding in findings.get(text, ())
-            ]
-        if cleaned is not came:
-            column[:] = cleaned
-    return spots
-
-
-def _blank(block: Texts) -> Ints:
-    """The positions of the rows without any text, found by narrowing down column by column."""
-    blank = np.arange(block.shape[1])
-    for column in block:
-        blank = blank[column[blank] == ""]
-        if not len(blank):
-            break
-    return blank
-
-
-def _problems(
-    shape: Shape, numbers: Sequence[int], spots: Sequence[Spot], kept: Sequence[int]
-) -> Iterator[Problem]:
-    there = kept if isinstance(kept, range) else set(kept)
-    for spot in sorted(spots, key=lambda spot: (spot.row, spot.column)):
-        if spot.row in there:
-            yield _problem(shape, numbers[spot.row], spot)
-
-
-def _problem(shape: Shape, number: int, spot: Spot) -> Problem:
-    places = (shape.places[spot.column],) if spot.column >= 0 else ()
-    origin = shape.source.origin(number)
-    return Problem.of(
-        spot.code,
-        origin,
-        spot.message,
-        *places,
-        value=whole(spot.value),
-        severity=spot.severity,
-        advice=spot.advice,
+def is_footer(cells: Sequence[str], width: int) -> bool:
+    """Return whether a row with these filled cells of `width` may be a total or a signature."""
+    return (
+        len(cells) <= 2
+        and len(cells) * 2 < width
+        and not any(_LOOKS_LIKE_ID.fullmatch(text) for text in cells)
     )
 
 
-def _frame(block: Texts, numbers: Sequence[int], kept: Sequence[int]) -> pd.DataFrame:
-    """One block of Python strings: lists of distinct values come from it at once."""
-    index = np.fromiter(numbers, dtype=np.int64, count=len(numbers))
-    if len(kept) < block.shape[1]:
-        block, index = block[:, kept], index[kept]
-    columns = range(len(block))
-    return pd.DataFrame(block.T, index=index, columns=columns, dtype=object, copy=False)
+def _cells(texts: Sequence[Sequence[str]], row: int) -> list[str]:
+    return [column[row] for column in texts if column[row]]
+
+
+def _problems(
+    source: Source,
+    columns: Columns,
+    numbers: Sequence[int],
+    located: Iterable[Located],
+    kept: Sequence[int],
+) -> Iterator[Problem]:
+    """Return the findings about cells and rows of the roster as problems, in reading order."""
+    there = kept if isinstance(kept, range) else set(kept)
+    places = dict(zip(columns.positions, columns.places, strict=False))
+    places_of = {_WHOLE_ROW: ()} | {column: (place,) for column, place in places.items()}
+    for row, column, finding in sorted(located, key=lambda found: (found.row, found.column)):
+        if row in there and column in places_of:
+            yield Problem.of(
+                finding.code,
+                source.origin(numbers[row]),
+                finding.message,
+                *places_of[column],
+                value=writable(finding.value),
+                severity=finding.severity,
+                advice=finding.advice,
+            )
+
+
+def _empty_notice(source: Source, empty: int) -> Iterator[Problem]:
+    if empty:
+        message = f"skipped {counted(empty, 'empty row')} at the end"
+        yield Problem.of(Code.READ_WITH_NOTICE, source.origin(), message)
+
+
+def _heading_notices(source: Source, columns: Columns) -> Iterator[Problem]:
+    message = "has values under a blank heading, so no rule can use it"
+    for place in columns.places:
+        if not place.heading:
+            yield Problem.of(Code.COLUMN_WITHOUT_HEADING, source.origin(), message, place)
+
+
+def _frame(
+    texts: Sequence[list[str]], numbers: Sequence[int], kept: Sequence[int]
+) -> pd.DataFrame:
+    whole = len(kept) == len(numbers)
+    index = pd.Index(numbers if whole else [numbers[row] for row in kept], dtype="int64")
+    columns = {
+        at: column[: len(numbers)] if whole else [column[row] for row in kept]
+        for at, column in enumerate(texts)
+    }
+    return pd.DataFrame(columns, index=index, columns=range(len(texts)), dtype=object)

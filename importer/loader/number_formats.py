@@ -1,4 +1,4 @@
-"""Number formats: what a person sees of a number that a workbook holds.
+"""Number formats: the text that Excel shows for a number.
 
 Only three things of a format matter here: that it shows a date or a time, that it adds zeros and
 fixed characters to a whole number (`00000000`, `000-00-0000`), or that it does neither.
@@ -9,18 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Decimal
 
 from importer.model.catalogue import Code
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 DIGITS = 15
-"""Significant digits that a spreadsheet program keeps of a number."""
+"""Significant digits of a number that Excel keeps."""
 
-# ECMA-376 part 1, 18.8.30: formats that are known by number alone; 27 to 58 are East Asian dates.
+# ECMA-376 part 1, 18.8.30: built-in formats; 27 to 58 are East Asian dates.
 _BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 _QUOTED = re.compile(r'"[^"]*"|\\.|_.|\*.')
 _BRACKETS = re.compile(r"\[[^\]]*\]")
@@ -31,25 +27,24 @@ _FIXED = frozenset("-()/+: ")
 _DAYS = 2_958_466  # up to the end of the year 9999 in the 1900 system
 
 
-class NoNumberError(Exception):
-    """The file holds as a number what is none."""
-
-
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Shows the number as it is."""
+    """A format that shows the number as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """Shows a date, a time of day, or both."""
+    """A format that shows a date, a time of day, or both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Padded:
-    """Shows a whole number in places: `0` and `#` take its digits, all else is as it stands."""
+    """A format that puts the digits of a whole number into places.
 
-    tokens: tuple[str, ...]  # "0", "#", or a fixed character with a mark in front
+    `tokens`: "0" and "#" take a digit; a fixed character has "=" in front.
+    """
+
+    tokens: tuple[str, ...]
     zeros: int
 
 
@@ -58,7 +53,7 @@ PLAIN = Plain()
 
 
 def read_format(number: int, code: str) -> Format:
-    """What a number format does; `code` is blank for those known by number alone."""
+    """Return what a number format does; `code` is blank for built-in ones, known by their number."""
     if not code:
         return Dated() if number in _BUILT_IN_DATES else PLAIN
     section = _first_section(code)
@@ -74,7 +69,7 @@ def read_format(number: int, code: str) -> Format:
 
 
 def _first_section(code: str) -> str:
-    """The part for positive numbers, before the first semicolon that is not quoted."""
+    """Return the part for positive numbers, before the first semicolon that is not quoted."""
     end = 0
     for match in _TOKEN.finditer(code):
         if match[5] == ";":
@@ -101,72 +96,37 @@ def _padded(section: str) -> Format:
     return Padded(tuple(tokens), zeros)
 
 
-class Shown(NamedTuple):
-    """A number as text, and what there is to say about it: a code, or nothing."""
+def show(
+    value: float, chosen: Format = PLAIN, *, starts_1904: bool = False
+) -> tuple[str, Code | None]:
+    """Return a number as its format shows it, and the code of what there is to report, if any.
 
-    text: str
-    code: Code | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Styles:
-    """The formats of a workbook's cells, by style number."""
-
-    formats: Sequence[Format] = ()
-    starts_1904: bool = False
-
-    def show(self, raw: str, style: int) -> Shown:
-        """The number that the file holds as `raw`, as a person sees it.
-
-        Raises NoNumberError where `raw` is no number.
-        """
-        chosen = self.formats[style] if style < len(self.formats) else PLAIN
-        return show(raw, chosen, starts_1904=self.starts_1904)
-
-
-def read_styles(
-    cell_formats: Sequence[int], codes: Mapping[int, str], *, starts_1904: bool
-) -> Styles:
-    """The styles of a workbook: a number format's id for each, and the codes by id."""
-    known = {number: read_format(number, codes.get(number, "")) for number in set(cell_formats)}
-    return Styles([known[number] for number in cell_formats], starts_1904)
-
-
-def show(raw: str, chosen: Format, *, starts_1904: bool = False) -> Shown:
-    """The number as that format shows it. Raises NoNumberError where `raw` is no number."""
-    if _is_short_whole(raw) and not isinstance(chosen, Dated):
-        return _whole(raw, chosen)
-    try:
-        value = Decimal(raw.strip())
-    except InvalidOperation:
-        raise NoNumberError from None
-    if not value.is_finite() or abs(value.adjusted()) > 400:
-        raise NoNumberError
+    Raises ValueError if it is not a number that a spreadsheet can hold.
+    """
     if isinstance(chosen, Dated):
-        moment = _moment(float(value), starts_1904=starts_1904)
+        moment = _moment(value, starts_1904=starts_1904)
         if moment:
-            return Shown(moment)
-    text = _plain(value)
-    if abs(value) >= Decimal(10) ** DIGITS:
-        return Shown(text, Code.ID_LOST_DIGITS)
-    return _whole(text, chosen) if text.isdecimal() else Shown(text)
+            return moment, None
+    if 0 <= value < 10**DIGITS and value == int(value):
+        return _whole(str(int(value)), chosen)
+    number = Decimal(repr(value))
+    if not number.is_finite() or abs(number.adjusted()) > 400:
+        msg = "not a number of a spreadsheet"
+        raise ValueError(msg)
+    return _plain(number), Code.ID_LOST_DIGITS if abs(number) >= 10**DIGITS else None
 
 
-def _is_short_whole(raw: str) -> bool:
-    return raw.isdecimal() and raw.isascii() and len(raw) <= DIGITS and raw[0] != "0"
-
-
-def _whole(digits: str, chosen: Format) -> Shown:
+def _whole(digits: str, chosen: Format) -> tuple[str, Code | None]:
     if not isinstance(chosen, Padded):
-        return Shown(digits)
+        return digits, None
     code = Code.ZEROS_RESTORED if len(digits) < chosen.zeros else None
     if len(chosen.tokens) == chosen.zeros:
-        return Shown(digits.zfill(chosen.zeros), code)
-    return Shown(_in_places(digits, chosen), code)
+        return digits.zfill(chosen.zeros), code
+    return _in_places(digits, chosen), code
 
 
 def _plain(value: Decimal) -> str:
-    """The digits that a spreadsheet program would show: at most 15 that count, no exponent."""
+    """Return all digits without an exponent, of a fraction at most 15 significant ones."""
     whole = value.to_integral_value()
     if whole == value:
         return format(whole, "f") if whole else "0"
@@ -176,7 +136,7 @@ def _plain(value: Decimal) -> str:
 
 
 def _in_places(digits: str, chosen: Padded) -> str:
-    """The digits from the right into the places of a format; what is over goes to the left."""
+    """Put digits into the places of a format from the right; the remaining ones go to the left."""
     left = list(digits.zfill(chosen.zeros))
     out: list[str] = []
     places = sum(token in {"0", "#"} for token in chosen.tokens)
@@ -194,10 +154,10 @@ def _in_places(digits: str, chosen: Padded) -> str:
 
 
 def _moment(serial: float, *, starts_1904: bool) -> str:
-    """A day count as an ISO date, with the time if it is not midnight; blank where it is none.
+    """Return a day count as an ISO date, with the time if it is not midnight; blank if out of range.
 
-    Day 60 of the 1900 system is the 29 February 1900 that never was; programs show it, so it is
-    given, and no date check will take it.
+    Day 60 of the 1900 system is February 29, 1900, which never was. Excel shows it, so it is
+    returned, and every date check rejects it.
     """
     if not 0 <= serial < _DAYS:
         return ""

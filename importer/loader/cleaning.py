@@ -1,0 +1,185 @@
+"""Cleaning that every cell gets: remove what nobody can see, report what cannot be right.
+
+Trimming, collapsing blanks and NFC are not reported. Everything else that changes the text, or
+shows that the text was damaged earlier, is a `CellFinding`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from importer.model.catalogue import Code, Severity
+
+LONGEST = 131_072
+"""Characters of a cell; a longer one rejects its row."""
+
+
+class CellFinding(NamedTuple):
+    """What is wrong, or worth knowing, about the text of a cell.
+
+    `message` may contain `{value}`, which stands for `value`. Without a severity or advice, those
+    of the catalogue apply.
+    """
+
+    code: Code
+    message: str
+    value: str = ""
+    severity: Severity | None = None
+    advice: str = ""
+
+
+Cleaned = tuple[str, tuple[CellFinding, ...]]
+"""The text of a cell after cleaning, and what was found."""
+
+Clean = Callable[[str], Cleaned]
+
+# ASCII without controls, single blanks inside, and no first character that needs a look
+_PLAIN = re.compile(r"(?:(?![='#])[!-~]+(?: [!-~]+)*)?")
+_BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
+# Controls, lone surrogates, the two overrides of writing direction, noncharacters
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e\ufdd0-\ufdef\ufffe\uffff]"
+)
+_FORMULA_ERRORS = frozenset({
+    "#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
+    "#GETTING_DATA",
+})  # fmt: skip
+_JOINERS = "\u200c\u200d"
+# Scripts whose words are spelled with ZWJ or ZWNJ
+_SCRIPTS_WITH_JOINERS = (
+    *("ARABIC", "BENGALI", "DEVANAGARI", "GUJARATI", "GURMUKHI", "KANNADA", "KHMER", "MALAYALAM"),
+    *("MONGOLIAN", "MYANMAR", "NKO", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU", "TIBETAN"),
+)
+_FULL_WIDTH_DIGITS = {ord("０") + digit: str(digit) for digit in range(10)}
+
+# What UTF-8's continuation bytes 80 to BF look like when they are read as Windows-1252
+_FOLLOW = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\xa0-\xbf"
+_FOLLOW_UNQUOTED = _FOLLOW.replace("‘’“”", "")
+_MOJIBAKE = re.compile(
+    f"[ÂÃ][{_FOLLOW}]|[Ä-ß][{_FOLLOW_UNQUOTED}]|[à-ï][{_FOLLOW}]{{2}}|[ð-ô][{_FOLLOW}]{{3}}"
+)
+
+
+def clean_column(
+    texts: Sequence[str], clean: Clean
+) -> tuple[list[str], dict[str, tuple[CellFinding, ...]]]:
+    """Clean every text of a column. Return the new texts, and the findings by original text."""
+    changed: dict[str, str] = {}
+    findings: dict[str, tuple[CellFinding, ...]] = {}
+    for text in set(texts):
+        if is_plain(text):
+            continue
+        cleaned, found = clean(text)
+        if found:
+            findings[text] = found
+        if cleaned != text:
+            changed[text] = cleaned
+    return [changed.get(text, text) for text in texts] if changed else list(texts), findings
+
+
+def is_plain(text: str) -> bool:
+    """Return whether cleaning would neither change nor report the text; most cells are so."""
+    return len(text) <= LONGEST and _PLAIN.fullmatch(text) is not None
+
+
+def clean(text: str) -> Cleaned:
+    """Clean one cell."""
+    if len(text) > LONGEST:
+        message = f"has {len(text):,} characters; a cell may have {LONGEST:,}"
+        return text, (CellFinding(Code.CELL_TOO_LONG, message, severity=Severity.REJECT),)
+    found: list[CellFinding] = []
+    if not text.isprintable():
+        text = _join_surrogates(_BREAKS.sub(" ", text))
+        if bad := _FORBIDDEN.search(text):
+            message = f"{{value}} contains the control character U+{ord(bad[0]):04X}"
+            text = writable(text)
+            return text.strip(), (
+                CellFinding(Code.CONTROL_CHARACTER, message, text, Severity.REJECT),
+            )
+        visible = _without_invisible(text)
+        if visible != text:
+            message = "an invisible character was removed from {value}"
+            found.append(
+                CellFinding(Code.WHITESPACE_REMOVED, message, visible, Severity.REPAIRED)
+            )
+            text = visible
+    came = unicodedata.normalize("NFC", text)
+    text = " ".join(came.split())
+    if is_formula_error(text):
+        found.append(formula_error(text))
+    if not came.isascii():
+        ascii_digits = text.translate(_FULL_WIDTH_DIGITS)
+        if ascii_digits != text:
+            message = "{value} was written with full-width digits"
+            found.append(
+                CellFinding(Code.DIGITS_NORMALISED, message, ascii_digits, Severity.REPAIRED)
+            )
+            text = ascii_digits
+        found.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space
+    return text, tuple(found)
+
+
+def is_formula_error(text: str) -> bool:
+    """Return whether this is what Excel shows, and saves as CSV, for a formula that failed."""
+    return text in _FORMULA_ERRORS
+
+
+def formula_error(text: str) -> CellFinding:
+    """Return the finding about a cell whose formula failed; `text` is the error it shows."""
+    message = "is {value}, a formula error" if text else "is a formula without a result"
+    return CellFinding(Code.FORMULA_ERROR, message, text, Severity.REJECT)
+
+
+def writable(text: str) -> str:
+    """Return the text with � for each lone surrogate, so that a file can hold it."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _join_surrogates(text: str) -> str:
+    """Join surrogate pairs that were stored as two characters, as some databases export emoji."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _without_invisible(text: str) -> str:
+    """Remove format characters (Cf), except joiners that spell a word."""
+    return "".join(
+        char
+        for position, char in enumerate(text)
+        if unicodedata.category(char) != "Cf" or _is_spelling(text, position)
+    )
+
+
+def _is_spelling(text: str, position: int) -> bool:
+    """Return whether this is a joiner between two letters of a script that needs it."""
+    if text[position] not in _JOINERS or not 0 < position < len(text) - 1:
+        return False
+    beside = (text[position - 1], text[position + 1])
+    return all(unicodedata.name(char, "").startswith(_SCRIPTS_WITH_JOINERS) for char in beside)
+
+
+def _mojibake(text: str) -> tuple[CellFinding, ...]:
+    """Find letters that were lost, or read in a wrong encoding, before the file came here."""
+    if "\ufffd" in text:
+        message = "letters of {value} were lost before the file came here"
+        return (CellFinding(Code.MOJIBAKE, message, text, Severity.WARNING),)
+    repaired = text
+    for _ in range(3):  # some files went through a wrong encoding more than once
+        repaired, changes = _MOJIBAKE.subn(_as_utf_8, repaired)
+        if not changes:
+            break
+    if repaired == text:
+        return ()
+    message = "accented letters look damaged: {value}"
+    return (CellFinding(Code.MOJIBAKE, message, f"{text} → {repaired}", Severity.WARNING),)
+
+
+def _as_utf_8(match: re.Match[str]) -> str:
+    try:
+        return match[0].encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return match[0]
