@@ -102,9 +102,7 @@ def clean(text: str) -> Cleaned:
         visible = _without_invisible(text)
         if visible != text:
             message = "an invisible character was removed from {value}"
-            found.append(
-                CellFinding(Code.WHITESPACE_REMOVED, message, visible, Severity.REPAIRED)
-            )
+            found.append(CellFinding(Code.WHITESPACE_REMOVED, message, visible, Severity.REPAIRED))
             text = visible
     came = unicodedata.normalize("NFC", text)
     text = " ".join(came.split())

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from importer.errors import RosterError
 from importer.loader.cleaning import clean
-from importer.model.rejects import ADDED
-from importer.model.roster import Layout, letter
+from importer.model.roster import ADDED, Layout, letter
 
 SEARCHED = 20
 """Rows from the top that are searched for headings."""
@@ -72,8 +71,8 @@ def find(
 ) -> Headings | None:
     """Return the headings of a sheet whose first rows are `top`; None if there is no text at all.
 
-    Raises RosterError if the mapping names a row that is blank, or if headings take two rows and the
-    mapping does not say so.
+    Raises RosterError if the mapping names a row that is blank, or if headings take two rows and
+    the mapping does not say so.
     """
     if layout.header and _is_rejects_file(top):
         layout = replace(layout, header=(1,))  # `header` describes the roster that it came from
@@ -170,7 +169,7 @@ def _refuse_two_rows(
         msg = (
             f'The headings seem to take two rows: "{text}" in row {area.first_row} is merged '
             f"over columns {where} and rows {pair[0]} to {pair[1]}. "
-            f"Set `header: [{pair[0]}, {pair[1]}]` in the mapping, or the number of the one heading "
-            "row."
+            f"Set `header: [{pair[0]}, {pair[1]}]` in the mapping, or `header:` to the number of "
+            "the one heading row."
         )
         raise RosterError(msg)

@@ -6,10 +6,13 @@ fixed characters to a whole number (`00000000`, `000-00-0000`), or that it does 
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+
+from defusedxml.ElementTree import iterparse
 
 from importer.model.catalogue import Code
 
@@ -53,7 +56,7 @@ PLAIN = Plain()
 
 
 def read_format(number: int, code: str) -> Format:
-    """Return what a number format does; `code` is blank for built-in ones, known by their number."""
+    """Return what a number format does. Built-in ones have a number and no code."""
     if not code:
         return Dated() if number in _BUILT_IN_DATES else PLAIN
     section = _first_section(code)
@@ -66,6 +69,25 @@ def read_format(number: int, code: str) -> Format:
     if _DATE_LETTERS.search(bare):
         return Dated()
     return _padded(section)
+
+
+def read_styles(part: bytes) -> list[tuple[int, str]]:
+    """Return the number and code of the number format of each style of an Excel workbook.
+
+    `part` is its styles.xml, which openpyxl itself does not read if a font or fill is unusual.
+    """
+    codes: dict[int, str] = {}
+    chosen: list[int] = []
+    in_cells = False
+    for event, element in iterparse(io.BytesIO(part or b"<none/>"), ("start", "end")):
+        name = element.tag.rpartition("}")[2]
+        if name == "cellXfs":
+            in_cells = event == "start"
+        elif event == "start" and name == "numFmt":
+            codes[int(element.get("numFmtId"))] = element.get("formatCode", "")
+        elif event == "start" and name == "xf" and in_cells:
+            chosen.append(int(element.get("numFmtId", 0)))
+    return [(number, codes.get(number, "")) for number in chosen]
 
 
 def _first_section(code: str) -> str:
@@ -154,7 +176,7 @@ def _in_places(digits: str, chosen: Padded) -> str:
 
 
 def _moment(serial: float, *, starts_1904: bool) -> str:
-    """Return a day count as an ISO date, with the time if it is not midnight; blank if out of range.
+    """Return a day count as an ISO date, with the time if it is not midnight; "" if out of range.
 
     Day 60 of the 1900 system is February 29, 1900, which never was. Excel shows it, so it is
     returned, and every date check rejects it.

@@ -1,108 +1,179 @@
-"""What an OpenDocument spreadsheet hides, which the library that reads it does not tell.
+"""OpenDocument spreadsheets (.ods), read through python-calamine.
 
-It runs in the process of its own that reads such files, before that library does: what repeats
-beyond what a roster holds is refused here at once.
+A few bytes of such a file can repeat a cell over a whole sheet, so its XML is measured before
+python-calamine opens it. That pass also finds what the sheets hide, which python-calamine does not
+report.
 """
 
 from __future__ import annotations
 
-import zipfile
-from typing import TYPE_CHECKING
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from xml.etree.ElementTree import Element
 
-from importer.loader.limits import CELLS, COLUMNS, ROWS
-from importer.loader.parsing import LockedError, SheetError, TooLargeError, feed, local, parser_for
-from importer.loader.unseen import Unseen, nothing
+from defusedxml.ElementTree import iterparse
+from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from importer.loader.cleaning import CellFinding
+from importer.loader.detect import DamagedError, LockedError, TooLargeError
+from importer.loader.headings import MergedRange
+from importer.loader.number_formats import show
+from importer.loader.workbook import CELLS, COLUMNS, ROWS, Sheet, library_errors, number_finding
 
-_BLOCK = 1 << 20
+TAGS = 15_000_000
+"""Tags of XML in a file, which are measured in some 10 seconds."""
+
+_HIDING = {"collapse", "filter"}
 
 
-def read_unseen(path: Path) -> list[Unseen]:
-    """By sheet, in order, what is hidden.
+class OdsWorkbook:
+    """An .ods file. Implements `Workbook`."""
 
-    Raises SheetError where the file is damaged, TooLargeError where it repeats without end,
-    LockedError, DoctypeError.
-    """
-    with zipfile.ZipFile(path) as archive:
-        if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+    starts_1904 = False  # python-calamine converts dates by itself
+
+    def __init__(self, content: bytes, parts: Mapping[str, bytes]) -> None:
+        """Open the workbook of these bytes; `parts` are its members, unpacked.
+
+        Raises DamagedError, LockedError, TooLargeError.
+        """
+        if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
             raise LockedError
-    reader = _Reader()
-    feed(parser_for(reader.start, reader.end), _blocks(path))
-    return reader.sheets
+        with library_errors():
+            tables = _measure(parts["content.xml"])
+            self._book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+            sheets = self._book.sheets_metadata
+            if len(tables) != len(sheets):
+                raise DamagedError
+            self._tables = {about.name: one for about, one in zip(sheets, tables, strict=True)}
+            self.sheets = [
+                (about.name, about.visible is SheetVisibleEnum.Visible)
+                for about in sheets
+                if about.typ is SheetTypeEnum.WorkSheet
+            ]
+
+    def read(self, name: str, until: int = 0) -> Sheet:  # noqa: ARG002  all of it is in memory
+        """Return a sheet."""
+        table = self._tables[name]
+        sheet = Sheet(
+            filtered=table.filtered,
+            hidden_rows=table.hidden_rows,
+            hidden_columns=table.hidden_columns,
+        )
+        with library_errors():
+            cells = self._book.get_sheet_by_name(name)
+            left = [""] * (cells.start[1] if cells.start else 0)
+            for number, row in enumerate(cells.iter_rows(), start=1):
+                texts = list(left)
+                for value in row:
+                    text, finding = _text(value)
+                    if finding is not None:
+                        sheet.findings.append((number, len(texts), finding))
+                    texts.append(text)
+                if any(texts):
+                    sheet.rows[number] = texts
+            sheet.merged = [
+                MergedRange(top + 1, bottom + 1, first, last)
+                for (top, first), (bottom, last) in cells.merged_cell_ranges or ()
+            ]
+        sheet.last_row = max(sheet.rows, default=0)
+        sheet.hidden_rows &= sheet.rows.keys()
+        return sheet
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as member:
-        while block := member.read(_BLOCK):
-            yield block
+def _text(value: object) -> tuple[str, CellFinding | None]:
+    match value:
+        case str():
+            return value, None
+        case bool():
+            return str(value).upper(), None
+        case int() | float():
+            text, code = show(value)
+            return text, number_finding(code, text)
+        case datetime():
+            return value.isoformat(" ", "seconds").removesuffix(" 00:00:00"), None
+        case time():
+            return value.isoformat("seconds"), None
+        case date() | _:
+            return str(value), None
 
 
-class _Reader:
-    def __init__(self) -> None:
-        self.sheets: list[Unseen] = []
-        self._depth = 0  # a table may stand in a cell
-        self._row = self._column = self._cell = 0
-        self._times = self._texts = self._cells = 0
+@dataclass(slots=True)
+class _Table:
+    """What a sheet hides, and how far it has been read: rows and columns, repeated ones counted."""
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        name = local(name)
-        if name == "table":
-            self._depth += 1
-            if self._depth == 1:
-                self.sheets.append(nothing())
-                self._row = self._column = 0
-            return
-        if self._depth != 1:
-            return
-        by_local = {local(key): text for key, text in attributes.items()}
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
+    filtered: bool = False
+    _row: int = 0
+    _cell: int = 0
+    _column: int = 0
+    _widest: int = 0  # columns up to the last value
+
+    def start(self, name: str, element: Element) -> None:
+        """Take note of an element. Raises DamagedError, TooLargeError."""
         match name:
             case "table-row":
-                self._cell = self._texts = 0
-                self._times = _times(by_local, "number-rows-repeated")
-                self._start_row(by_local.get("visibility", ""))
+                self._start_row(element)
             case "table-column":
-                self._start_columns(by_local)
+                self._start_columns(element)
             case "table-cell" | "covered-table-cell":
-                times = _times(by_local, "number-columns-repeated")
-                self._cell = _within(self._cell + times, COLUMNS)
-                self._texts += times if "value-type" in by_local else 0
+                self._cell = _within(self._cell, element, "number-columns-repeated", COLUMNS)
+                if _attribute(element, "value-type"):
+                    self._widest = max(self._widest, self._cell)
+                    if self._widest * self._row > CELLS:
+                        raise TooLargeError
             case _:
                 pass
 
-    def end(self, name: str) -> None:
-        name = local(name)
-        if name == "table":
-            self._depth -= 1
-        elif name == "table-row" and self._depth == 1:
-            self._cells += self._texts * self._times
-            if self._cells > CELLS:
-                raise TooLargeError
-
-    def _start_row(self, visibility: str) -> None:
+    def _start_row(self, element: Element) -> None:
+        self._cell = 0
         first = self._row + 1
-        self._row = _within(self._row + self._times, ROWS)
-        if visibility in {"collapse", "filter"}:
-            self.sheets[-1]["rows"].append((first, self._row))
-            self.sheets[-1]["filtered"] |= visibility == "filter"
+        self._row = _within(self._row, element, "number-rows-repeated", ROWS)
+        visibility = _attribute(element, "visibility")
+        if visibility in _HIDING:
+            self.hidden_rows.update(range(first, self._row + 1))
+            self.filtered |= visibility == "filter"
 
-    def _start_columns(self, by_local: dict[str, str]) -> None:
+    def _start_columns(self, element: Element) -> None:
         first = self._column
-        self._column = _within(first + _times(by_local, "number-columns-repeated"), COLUMNS)
-        if by_local.get("visibility") in {"collapse", "filter"}:
-            self.sheets[-1]["columns"].append((first, self._column - 1))
+        self._column = _within(first, element, "number-columns-repeated", COLUMNS)
+        if _attribute(element, "visibility") in _HIDING:
+            self.hidden_columns.update(range(first, self._column))
 
 
-def _times(by_local: dict[str, str], name: str) -> int:
-    given = by_local.get(name, "1")
-    if not given.isdecimal():
-        raise SheetError
-    return int(given[:9])
+def _measure(part: bytes) -> list[_Table]:
+    """Return what each table hides.
+
+    Raises DamagedError if a table is larger than a sheet can be, and TooLargeError if it is larger
+    than can be read.
+    """
+    if part.count(b"<") > TAGS:
+        raise TooLargeError
+    tables: list[_Table] = []
+    depth = 0  # a cell may contain a table
+    for event, element in iterparse(io.BytesIO(part), ("start", "end"), forbid_dtd=True):
+        name = element.tag.rpartition("}")[2]
+        if name == "table":
+            depth += 1 if event == "start" else -1
+            if event == "start" and depth == 1:
+                tables.append(_Table())
+        elif depth == 1 and event == "start":
+            tables[-1].start(name, element)
+        if event == "end" and depth <= 1:
+            element.clear()
+    return tables
 
 
-def _within(number: int, most: int) -> int:
-    if number > most:
-        raise SheetError
-    return number
+def _attribute(element: Element, name: str) -> str:
+    """Return an attribute, whatever its namespace."""
+    return next((t for key, t in element.attrib.items() if key.rpartition("}")[2] == name), "")
+
+
+def _within(before: int, element: Element, name: str, most: int) -> int:
+    """Return the position after an element that may be repeated. Raises DamagedError."""
+    given = _attribute(element, name) or "1"
+    if not given.isdecimal() or before + int(given[:9]) > most:
+        raise DamagedError
+    return before + int(given[:9])

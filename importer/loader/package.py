@@ -1,4 +1,4 @@
-"""Zip containers, opened only after their directory was looked through (hazards: containers)."""
+"""Zip packages (.xlsx, .xlsm, .ods), measured before anything in them is unpacked."""
 
 from __future__ import annotations
 
@@ -6,23 +6,18 @@ import io
 import lzma
 import zipfile
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from importer.loader.sniff import damaged, unsafe
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from importer.loader.detect import DamagedError, unsafe
 
 INFLATED = 200 * 1024 * 1024
 """Bytes that all members together may have when unpacked."""
 
-RATIO = 100  # unpacked to packed, for members larger than the next
-_SMALL = 1024 * 1024
 MEMBERS = 2_000
+
+_RATIO = 100  # unpacked to packed, for members larger than the next
+_SMALL = 1024 * 1024
 _NESTED = (".zip", ".7z", ".rar", ".gz", ".xlsx", ".xlsm", ".xlsb", ".docx", ".ods")
-_BLOCK = 1024 * 1024
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -34,93 +29,65 @@ _DAMAGE = (
     RuntimeError,
     ValueError,
 )
-"""What zipfile and its unpackers raise on damaged bytes."""
+"""What zipfile and its decompressors raise on damaged bytes."""
 
 
-class Archive:
-    """A zip file whose members can be read by exact name, within bounds.
+def open_package(path: Path, content: bytes) -> dict[str, bytes]:
+    """Return the members of a package by name, all of them unpacked.
 
-    zipfile reads no more of a member than its directory entry says, and checks its sum at the end,
-    so the bounds on the directory are bounds on what is read.
+    zipfile unpacks no more of a member than the directory says, and compares its checksum, so the
+    limits on the directory are limits on what is read. No member declares a document type: entities
+    could grow without bound, or reach for files and servers.
+
+    Raises RosterError if the package is hostile, DamagedError if it is damaged.
     """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if why := _hostile(members):
+                raise unsafe(path, why)
+            parts = {member.filename: _unpacked(archive, member) for member in members}
+    except _DAMAGE as error:
+        raise DamagedError from error
+    if any(map(_declares_document_type, parts.values())):
+        raise unsafe(path, "it declares a document type, as no spreadsheet program does")
+    return parts
 
-    def __init__(self, path: Path) -> None:
-        """Look the directory through. Raises RosterError where it is hostile or damaged."""
-        self._path = path
-        try:
-            # a copy of our own: whoever changes the file meanwhile does not change what is read
-            self._zip = zipfile.ZipFile(io.BytesIO(path.read_bytes()))
-        except _DAMAGE as error:
-            raise damaged(path) from error
-        if why := self._hostile():
-            raise unsafe(path, why)
-        self._coming: dict[str, Future[bytes]] = {}
 
-    def __contains__(self, name: str) -> bool:
-        """Is there a member of this exact name?"""
-        return name in self._zip.NameToInfo
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as file:
+        return file.read(member.file_size)  # with a size, zipfile unpacks no more than that
 
-    def begin(self, *prefixes: str) -> None:
-        """Begin to unpack the largest member under each of these, while other work is done."""
-        pool = ThreadPoolExecutor(1)
-        for prefix in prefixes:
-            members = [one for one in self._zip.infolist() if one.filename.startswith(prefix)]
-            if members:
-                name = max(members, key=lambda member: member.file_size).filename
-                self._coming[name] = pool.submit(self._unpacked, name)
-        pool.shutdown(wait=False)
 
-    def part(self, name: str) -> bytes:
-        """A member, whole; nothing where there is none. Raises RosterError where it is damaged."""
-        if name not in self:
-            return b""
-        try:
-            coming = self._coming.pop(name, None)
-            return coming.result() if coming else self._unpacked(name)
-        except _DAMAGE as error:
-            raise damaged(self._path) from error
+def _hostile(members: list[zipfile.ZipInfo]) -> str:
+    """Return why the package is refused; "" if it is not."""
+    names = {member.filename.lower() for member in members}
+    total = sum(member.file_size for member in members)
+    tight = any(one.file_size > max(_SMALL, _RATIO * one.compress_size) for one in members)
+    reasons = (
+        (
+            len(members) > MEMBERS,
+            f"it has {len(members):,} parts, and {MEMBERS:,} are allowed",
+        ),
+        (len(names) < len(members), "it has two parts of the same name"),
+        (any(one.flag_bits & 1 for one in members), "parts of it are protected by a password"),
+        (
+            any(name.endswith(_NESTED) for name in names),
+            "another archive or workbook is packed into it",
+        ),
+        (
+            total > INFLATED,
+            f"unpacked it has {total // 2**20:,} MB, and {INFLATED // 2**20} MB are allowed "
+            "(a roster of that size can be saved as CSV UTF-8)",
+        ),
+        (tight, "a part of it is packed far more tightly than the rows of a roster are"),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
 
-    def _unpacked(self, name: str) -> bytes:
-        with self._zip.open(name) as member:
-            # asked for so many bytes, zipfile unpacks no more
-            return member.read(self._zip.getinfo(name).file_size)
 
-    def blocks(self, name: str) -> Iterator[bytes]:
-        """A member in blocks of a megabyte. Raises RosterError where its bytes are damaged."""
-        try:
-            with self._zip.open(name) as member:
-                while block := member.read(_BLOCK):
-                    yield block
-        except _DAMAGE as error:
-            raise damaged(self._path) from error
-
-    def _hostile(self) -> str:
-        """Why the archive is refused, blank if it is not."""
-        members = self._zip.infolist()
-        names = {member.filename for member in members}
-        total = sum(member.file_size for member in members)
-        tight = any(
-            member.file_size > max(_SMALL, RATIO * member.compress_size) for member in members
-        )
-        reasons = (
-            (
-                len(members) > MEMBERS,
-                f"it has {len(members):,} parts, and {MEMBERS:,} are allowed",
-            ),
-            (len(names) < len(members), "it has two parts of the same name"),
-            (
-                any(member.flag_bits & 1 for member in members),
-                "parts of it are protected by a password",
-            ),
-            (
-                any(name.lower().endswith(_NESTED) for name in names),
-                "another archive or workbook is packed into it",
-            ),
-            (
-                total > INFLATED,
-                f"unpacked it has {total // 2**20:,} MB, and {INFLATED // 2**20} MB are allowed "
-                "(a roster of that size can be saved as CSV UTF-8)",
-            ),
-            (tight, "a part of it is packed far more tightly than the rows of a roster are"),
-        )
-        return next((reason for holds, reason in reasons if holds), "")
+def _declares_document_type(part: bytes) -> bool:
+    """Return whether an XML part has a document type; pictures and macros are not XML."""
+    is_wide = b"\0" in part[:4]  # UTF-16 or UTF-32
+    text = part.replace(b"\0", b"") if is_wide else part
+    is_xml = text[:1_000].lstrip(b"\xef\xbb\xbf\xff\xfe\t\r\n ").startswith(b"<")
+    return is_xml and b"<!DOCTYPE" in text

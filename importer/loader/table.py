@@ -1,4 +1,4 @@
-"""Rows of text → Roster: which columns there are, which rows are people, what is wrong with cells."""
+"""Rows of text → Roster: the columns, which rows are people, and what is wrong with cells."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ import pandas as pd
 from importer.loader.cleaning import CellFinding, Clean, clean, clean_column, writable
 from importer.loader.headings import Headings, counted
 from importer.model.catalogue import Code
-from importer.model.escaping import unescape
 from importer.model.problem import Place, Problem
-from importer.model.rejects import ADDED, ROW, UNEVEN, UNEVEN_ADVICE, read_row
-from importer.model.roster import Roster, Source, letter
+from importer.model.roster import (
+    ADDED,
+    ROW,
+    UNEVEN,
+    UNEVEN_ADVICE,
+    Roster,
+    Source,
+    letter,
+    read_row,
+)
+from importer.model.text import unescape
 
 FOOTERS = 10
 """Totals and signatures at the end; more such rows than this are people without IDs."""
@@ -47,8 +55,8 @@ class Columns:
     """The columns of a roster.
 
     `positions`: their positions in the file, from 0; `places`: their letters and headings. A
-    rejects file has more positions than places: the columns that it adds come last, and `row_column`
-    is the position in the file of the one with the row number of the first roster. It is None for
+    rejects file has more positions than places, because the columns that it adds come last;
+    `row_column` is the position of the one with the row number of the first roster. It is None for
     every other file.
     """
 
@@ -62,8 +70,8 @@ def find_columns(
 ) -> Columns:
     """Return the columns with a heading, and those without one that hold text in a row.
 
-    `width`: columns of the file that are looked at. `escaped`: our own CSV files put a mark in front
-    of some texts.
+    `width`: columns of the file that are looked at. `escaped`: in our own CSV files, some texts
+    have a mark in front.
     """
     named = {column for column, text in enumerate(headings.texts) if text}
     unnamed = set(range(width)) - named
@@ -266,13 +274,7 @@ def _heading_notices(source: Source, columns: Columns) -> Iterator[Problem]:
             yield Problem.of(Code.COLUMN_WITHOUT_HEADING, source.origin(), message, place)
 
 
-def _frame(
-    texts: Sequence[list[str]], numbers: Sequence[int], kept: Sequence[int]
-) -> pd.DataFrame:
-    whole = len(kept) == len(numbers)
-    index = pd.Index(numbers if whole else [numbers[row] for row in kept], dtype="int64")
-    columns = {
-        at: column[: len(numbers)] if whole else [column[row] for row in kept]
-        for at, column in enumerate(texts)
-    }
+def _frame(texts: Sequence[list[str]], numbers: Sequence[int], kept: Sequence[int]) -> pd.DataFrame:
+    index = pd.Index([numbers[row] for row in kept], dtype="int64")
+    columns = {at: [column[row] for row in kept] for at, column in enumerate(texts)}
     return pd.DataFrame(columns, index=index, columns=range(len(texts)), dtype=object)

@@ -1,157 +1,231 @@
-"""Workbook → Roster: which sheet, which headings, and everything below them."""
+"""Workbook → Roster: which sheet, which headings, and the rows below them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
 
 from importer.errors import RosterError
-from importer.loader import heading, hiding, table
-from importer.loader.cells import FORMULA_ERROR
-from importer.loader.limits import ODDITIES
-from importer.loader.numbering import Numbering
-from importer.loader.parsing import TooLargeError
-from importer.loader.saying import counted
-from importer.loader.table import Rows, Spot
+from importer.loader import headings, table
+from importer.loader.cleaning import CellFinding
+from importer.loader.detect import DamagedError, LockedError, TooLargeError
+from importer.loader.headings import Headings, MergedRange, TopRow, counted
+from importer.loader.table import Columns, Located
 from importer.model.catalogue import Code
-from importer.model.problem import Problem
-from importer.model.roster import Layout, Roster, Source, letter
-from importer.model.sheets import REJECTS, TEMPLATE
+from importer.model.problem import Place, Problem
+from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
+from importer.model.text import spans
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+ROWS, COLUMNS = 1_048_576, 16_384
+"""Rows and columns that a sheet can have."""
 
-    from importer.loader.content import Content
-    from importer.loader.heading import Headings
-    from importer.loader.table import Shape
+CELLS = 5_000_000
+"""Cells, empty ones between included, of a sheet that can be read at all."""
 
 WIDEST = 1_000
-"""Columns with text beyond which a sheet is no roster."""
+"""Columns with text of a roster."""
 
-LARGEST = 20_000_000
-"""Cells, empty ones included, that a roster may span."""
+_SPANS = 10  # stretches of hidden rows that a notice names
 
-_MESSAGES = {
+
+@dataclass(slots=True)
+class Sheet:
+    """The cells of a sheet.
+
+    `rows`: by row number as Excel shows it, in order, the texts from column A on; a row without
+    text may be missing. `findings`: row number, column from 0, and what is wrong with the cell.
+    `last_row`: the last row of the file, with or without text.
+    """
+
+    rows: dict[int, list[str]] = field(default_factory=dict)
+    findings: list[tuple[int, int, CellFinding]] = field(default_factory=list)
+    formula_columns: set[int] = field(default_factory=set)
+    merged: list[MergedRange] = field(default_factory=list)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
+    filtered: bool = False
+    last_row: int = 0
+
+
+_NUMBER_MESSAGES = {
     Code.ZEROS_RESTORED: "{value} is stored without the zeros that its number format shows",
-    Code.ID_LOST_DIGITS: "{value} is a number of more than 15 digits, and a workbook keeps only 15",
+    Code.ID_LOST_DIGITS: "{value} is a number of more than 15 digits, and Excel keeps only 15",
 }
 
 
-class Book(Protocol):
-    """A workbook of whichever format."""
+def number_finding(code: Code | None, text: str) -> CellFinding | None:
+    """Return the finding about a number of which `number_formats.show` returned this code."""
+    return None if code is None else CellFinding(code, _NUMBER_MESSAGES[code], text)
+
+
+@contextmanager
+def library_errors(*known: type[Exception]) -> Iterator[None]:
+    """Turn whatever a library raises on a damaged workbook into DamagedError.
+
+    Errors of ours pass, and those in `known`. Warnings are for programmers and are not shown.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        if isinstance(error, (DamagedError, LockedError, TooLargeError, *known)):
+            raise
+        raise DamagedError from error
+
+
+class Workbook(Protocol):
+    """An open workbook of any format."""
 
     @property
     def starts_1904(self) -> bool:
-        """Are its days counted from 1904?"""
+        """Whether its dates are counted from 1904."""
 
     @property
     def sheets(self) -> Sequence[tuple[str, bool]]:
-        """The sheets that can hold rows, in order: the name, and whether people see it."""
+        """The worksheets in order: the name, and whether people see it."""
 
-    def read(self, name: str, until: int = 0) -> Content:
-        """What the sheet holds, up to row `until` where that is not 0. Raises SheetError."""
+    def read(self, name: str, until: int = 0) -> Sheet:
+        """Return a sheet, up to row `until` if that is not 0.
+
+        Raises DamagedError, and TooLargeError if it has more cells than can be read.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The sheet that is the roster, the visible ones beside it, and what else is to say."""
+    """The sheet that is the roster, the visible ones beside it, and a notice, or ""."""
 
     name: str
     others: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
+    notice: str = ""
 
 
-def read_book(book: Book, path: Path, layout: Layout, sha256: str, kind: str) -> Roster:
-    """The workbook's roster. Raises RosterError, and SheetError where the file is damaged."""
-    chosen = _choose(book, path, layout)
-    content = book.read(chosen.name)
-    top = _top(content, layout)
-    headings = heading.find(top, layout, content.merged)
-    if headings is None:
+def read_workbook(workbook: Workbook, path: Path, layout: Layout, sha256: str, kind: str) -> Roster:
+    """Return the workbook's roster. Raises RosterError, DamagedError, TooLargeError."""
+    chosen = _choose_sheet(workbook, path, layout)
+    sheet = workbook.read(chosen.name)
+    top = _top(sheet, layout)
+    found = headings.find(top, layout, sheet.merged)
+    if found is None:
         msg = f'The sheet "{chosen.name}" of {path.name} is empty. Name another in the mapping.'
         raise RosterError(msg)
-    source = Source(path, sha256, kind, sheet=chosen.name, header=headings.rows)
-    notices = [*chosen.notices]
-    if above := headings.notice(top, layout):
-        notices.append(above)
-    if book.starts_1904:
-        notices.append("the workbook counts its days from 1904; its dates were read so")
-    shape, rows, last = _below(content, headings, source)
-    if others := _strange(chosen.others, shape):
-        notices.insert(0, f'the sheet "{chosen.name}" was read; not read: {_quoted(others)}')
-    if layout.visible_only:
-        hiding.refuse_untold(content, source)
-        rows = replace(rows, hidden=frozenset(hiding.hidden_rows(content, source)))
-    numbering = (
-        None if shape.row_column is None else Numbering.over(rows.block[shape.row_column].tolist())
+    source = Source(path, sha256, kind, sheet=chosen.name, header=found.rows)
+    rows, columns = _below(sheet, found, source)
+    first = found.rows[-1] + 1
+    hidden = {row for row in sheet.hidden_rows if row >= first and any(sheet.rows.get(row, ()))}
+    last = first + len(rows) - 1
+    return table.build(
+        source,
+        columns,
+        rows,
+        [
+            Located(row - first, column, finding)
+            for row, column, finding in sheet.findings
+            if first <= row <= last
+        ],
+        hidden={row - first for row in hidden} if layout.visible_only else (),
+        empty_below=max(sheet.last_row - last, 0),
+        notices=(
+            *(
+                Problem.of(Code.READ_WITH_NOTICE, source.origin(), text)
+                for text in _notices(workbook, sheet, chosen, columns, found.notice(top, layout))
+            ),
+            *_hidden_notices(sheet, source, columns, sorted(hidden), layout),
+        ),
     )
-    made = table.make(shape, rows, numbering)
-    empty = made.empty + max(content.last_row, last) - last
-    if empty:
-        rows_told = counted(empty, "empty row")
-        notices.append(f"passed over {rows_told} at the end, formatted but without text")
-    formulas = [letter(column) for column in shape.kept if column in content.formulas]
+
+
+def _notices(
+    workbook: Workbook, sheet: Sheet, chosen: _Chosen, columns: Columns, above: str
+) -> Iterator[str]:
+    """Return what the librarian should know about how the sheet was read."""
+    own = TEMPLATE_SHEETS if columns.row_column is None else REJECTS_SHEETS
+    others = [name for name in chosen.others if name.removesuffix(" (2)") not in own]
+    if others:
+        yield f'the sheet "{chosen.name}" was read; not read: {_quoted(others)}'
+    if chosen.notice:
+        yield chosen.notice
+    if above:
+        yield above
+    if workbook.starts_1904:
+        yield "the workbook counts dates from 1904; they were read accordingly"
+    formulas = [letter(c) for c in columns.positions if c in sheet.formula_columns]
     if formulas:
-        notices.append(f"columns {', '.join(formulas)} hold formulas; their last results were read")
-    problems = [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in notices]
-    hidden = [
+        yield f"columns {', '.join(formulas)} have formulas; their last results were read"
+
+
+def _hidden_notices(
+    sheet: Sheet, source: Source, columns: Columns, rows: Sequence[int], layout: Layout
+) -> Iterator[Problem]:
+    """Return a notice for rows, and one for columns, that people do not see."""
+    if rows:
+        by = "by a filter" if sheet.filtered else "by hand"
+        count = counted(len(rows), "row")
+        message, advice = f"{count} hidden {by}, and included: {spans(rows, _SPANS)}", ""
+        if layout.visible_only:
+            message = f"{count} hidden {by}, and skipped: {spans(rows, _SPANS)}"
+            advice = "To load them too, leave --visible-only out."
+        yield Problem.of(Code.HIDDEN_ROWS, source.origin(), message, advice=advice)
+    hidden: list[Place] = [
         place
-        for place, column in zip(shape.places, shape.kept, strict=False)
-        if any(first <= column <= end for first, end in content.hidden_columns)
+        for place, column in zip(columns.places, columns.positions, strict=False)
+        if column in sheet.hidden_columns
     ]
-    problems += hiding.notices(content, source, hidden, visible_only=layout.visible_only)
-    return made.roster(shape, (*problems, *shape.notices()))
+    if hidden:
+        yield Problem.of(
+            Code.HIDDEN_ROWS,
+            source.origin(),
+            f"hidden columns are included: {', '.join(map(str, hidden))}",
+            advice="Nothing to do, if the mapping is meant to use them.",
+        )
 
 
-def _choose(book: Book, path: Path, layout: Layout) -> _Chosen:
-    """The sheet that the mapping names, else the only visible one that can be meant."""
-    visible = [name for name, seen in book.sheets if seen]
-    hidden = [name for name, seen in book.sheets if not seen]
+def _choose_sheet(workbook: Workbook, path: Path, layout: Layout) -> _Chosen:
+    """Return the sheet that the mapping names, else the only visible one that can be meant."""
+    visible = [name for name, seen in workbook.sheets if seen]
+    hidden = [name for name, seen in workbook.sheets if not seen]
     if layout.sheet:
-        wanted = heading.fold(layout.sheet)
-        named = next((name for name, _ in book.sheets if heading.fold(name) == wanted), "")
+        wanted = headings.fold(layout.sheet)
+        named = next((n for n, _ in workbook.sheets if headings.fold(n) == wanted), "")
         if not named:
-            raise RosterError(_which(path, visible, f'There is no sheet "{layout.sheet}"'))
+            raise RosterError(_ambiguous(path, visible, f'There is no sheet "{layout.sheet}"'))
         if named in hidden:
-            return _Chosen(named, notices=(f'the sheet "{named}" is hidden; the mapping names it',))
+            return _Chosen(named, notice=f'the sheet "{named}" is hidden; the mapping names it')
         return _Chosen(named)
     if not visible:
         msg = f"{path.name} has no visible sheet. Unhide the one with the roster, and save it."
         raise RosterError(msg)
     if len(visible) == 1 and not hidden:
         return _Chosen(visible[0])
-    heads = {name: _top(book.read(name, heading.SEARCHED), layout) for name, _ in book.sheets}
+    tops = {n: _top(workbook.read(n, headings.SEARCHED), layout) for n, _ in workbook.sheets}
     found = {
-        name: max((heading.matches(row.cells, layout.expected) for row in top), default=0)
-        for name, top in heads.items()
+        name: max((headings.matches(row.cells, layout.expected) for row in top), default=0)
+        for name, top in tops.items()
     }
     enough = max(1, len(layout.expected) // 2)
     fitting = [name for name in visible if found[name] >= enough]
-    filled = [name for name in visible if heads[name]]
+    filled = [name for name in visible if tops[name]]
     if len(fitting) != 1:
         fitting = fitting or filled
     if len(fitting) != 1:
-        what = "More than one sheet may be the roster" if fitting else "No visible sheet holds text"
-        raise RosterError(_which(path, visible, what))
+        what = "More than one sheet may be the roster" if fitting else "No visible sheet has text"
+        raise RosterError(_ambiguous(path, visible, what))
     others = tuple(name for name in filled if name != fitting[0])
     alike = [name for name in hidden if found[name] >= enough]
     notice = f"hidden sheets have the headings as well and were not read: {_quoted(alike)}"
-    return _Chosen(fitting[0], others, (notice,) if alike else ())
+    return _Chosen(fitting[0], others, notice if alike else "")
 
 
-def _strange(others: Sequence[str], shape: Shape) -> list[str]:
-    """The sheets beside the roster, without those that we put there."""
-    own = TEMPLATE if shape.row_column is None else REJECTS
-    return [name for name in others if name.removesuffix(" (2)") not in own]
-
-
-def _which(path: Path, visible: Sequence[str], what: str) -> str:
+def _ambiguous(path: Path, visible: Sequence[str], what: str) -> str:
     return (
         f"{what} in {path.name}. Its visible sheets are: {_quoted(visible)}. "
-        "Say which one in the mapping, under `roster:`, with `sheet:`."
+        "Name one in the mapping: `sheet:` under `roster:`."
     )
 
 
@@ -160,67 +234,28 @@ def _quoted(names: Sequence[str]) -> str:
     return shown + (", …" if len(names) > 20 else "")
 
 
-def _top(content: Content, layout: Layout) -> list[heading.TopRow]:
-    """The first rows that hold text."""
-    searched = max(layout.header, default=heading.SEARCHED)
-    cells: dict[int, dict[int, str]] = {}
-    near = int(np.searchsorted(content.rows, searched, side="right"))
-    for row, column, text in zip(
-        content.rows[:near].tolist(),
-        content.columns[:near].tolist(),
-        content.texts[:near],
-        strict=True,
-    ):
-        if text.strip():
-            cells.setdefault(row, {})[column] = text
+def _top(sheet: Sheet, layout: Layout) -> list[TopRow]:
+    """Return the first rows that have text."""
+    searched = max(layout.header, default=headings.SEARCHED)
     return [
-        heading.TopRow(row, [by_column.get(column, "") for column in range(max(by_column) + 1)])
-        for row, by_column in cells.items()
+        TopRow(number, cells)
+        for number, cells in islice(sheet.rows.items(), searched)
+        if number <= searched and any(map(str.strip, cells))
     ]
 
 
-def _below(content: Content, headings: Headings, source: Source) -> tuple[Shape, Rows, int]:
-    """The rows from the headings to the last text, and the number of the last one."""
-    top = headings.rows[-1]
-    below = slice(int(np.searchsorted(content.rows, top, side="right")), None)
-    rows, columns = content.rows[below], content.columns[below]
-    filled = np.flatnonzero(np.bincount(columns))
-    shape = table.shape(source, headings, filled.tolist())
-    last = int(rows[-1]) if len(rows) else top
-    if len(shape.kept) > WIDEST or len(shape.kept) * (last - top) > LARGEST:
+def _below(sheet: Sheet, found: Headings, source: Source) -> tuple[list[list[str]], Columns]:
+    """Return the rows from the headings to the last text, gaps included, and their columns."""
+    first = found.rows[-1] + 1
+    filled = {row: cells for row, cells in sheet.rows.items() if row >= first and any(cells)}
+    last = max(filled, default=first - 1)
+    width = max(map(len, filled.values()), default=0)
+    columns = table.find_columns(found, filled.values(), width)
+    if len(columns.positions) > WIDEST or len(columns.positions) * (last - first) > CELLS:
         msg = (
-            f'The sheet "{source.sheet}" holds text in {len(shape.kept):,} columns and down to row '
-            f"{last:,}, which no roster does. Copy the rows of people into a new workbook."
+            f'The sheet "{source.sheet}" has text in {len(columns.positions):,} columns and down '
+            f"to row {last:,}, which no roster has. Copy the rows of people into a new workbook."
         )
         raise RosterError(msg)
-    positions = np.full(max(shape.kept, default=0) + 1, -1)
-    positions[list(shape.kept)] = range(len(shape.kept))
-    block = np.full((len(shape.kept), last - top), "", dtype=object)
-    block[positions[columns], rows - top - 1] = content.texts[below]
-    spots = [
-        Spot(
-            oddity.row - top - 1,
-            int(positions[oddity.column]),
-            oddity.code,
-            _message(oddity.code, oddity.text),
-            oddity.text,
-        )
-        for oddity in content.oddities
-        if top < oddity.row <= last and oddity.column < len(positions)
-        # the columns that a rejects file adds are nobody's cells
-        if 0 <= positions[oddity.column] < len(shape.places)
-    ]
-    return shape, Rows(range(top + 1, last + 1), block, spots, _look), last
-
-
-def _look(_: int, texts: Sequence[str], __: str, spots: list[Spot]) -> Sequence[str]:
-    """The column as it is, unless too much was said about those before it."""
-    if len(spots) > ODDITIES:
-        raise TooLargeError
-    return texts
-
-
-def _message(code: Code, text: str) -> str:
-    if code is Code.FORMULA_ERROR:
-        return FORMULA_ERROR if text else "holds a formula without a value"
-    return _MESSAGES[code]
+    gap: list[str] = []
+    return [filled.get(row, gap) for row in range(first, last + 1)], columns

@@ -1,121 +1,125 @@
-"""What a workbook of an old Excel hides, which the library that reads it does not tell.
-
-The file is a small file system ([MS-CFB]); its stream `Workbook` is a row of records ([MS-XLS]),
-of which five kinds are looked at. It runs in the process of its own that reads such files.
-"""
+"""Workbooks of Excel 97 to 2003 (.xls), read through xlrd."""
 
 from __future__ import annotations
 
+import io
 import struct
-from typing import TYPE_CHECKING
 
-from importer.loader.parsing import LockedError
-from importer.loader.unseen import Unseen, nothing
+import xlrd
+from xlrd.biffh import XLRDError
+from xlrd.compdoc import CompDoc
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from importer.loader.cleaning import CellFinding, formula_error, is_formula_error
+from importer.loader.detect import DamagedError, LockedError, TooLargeError
+from importer.loader.headings import MergedRange
+from importer.loader.number_formats import Format, read_format, show
+from importer.loader.workbook import Sheet, library_errors, number_finding
 
-_LOCK, _SHEET, _ROW, _COLUMNS, _FILTERED = 0x2F, 0x85, 0x208, 0x7D, 0x9B
-_BEGIN, _END = 0x809, 0x0A
-_ENTRY, _NUMBERS_IN_HEADER = 128, 109
-_LAST_SECTOR = 0xFFFFFFFA
-"""Numbers from here on are no sectors."""
-_SMALLEST = 4_096
-"""A stream of fewer bytes is kept in another way, in which no workbook is."""
+STORED = 2_000_000
+"""Cells, blank ones included, and different texts of a file; xlrd reads them in some 10 seconds."""
+
+OTHERS = 200_000
+"""Records of a file beside those of rows and cells."""
+
+# Records of [MS-XLS]: shared texts; rows hidden by a filter; cells, with the bytes of each where a
+# record holds several
+_TEXTS, _FILTERED = 0xFC, 0x9B
+_CELLS = dict.fromkeys((0x06, 0xFD, 0x201, 0x203, 0x204, 0x205, 0x207, 0x208, 0x27E), 0)
+_CELLS |= {0xBE: 2, 0xBD: 6}
 
 
-def read_unseen(path: Path) -> list[Unseen]:
-    """By sheet, in order, what is hidden.
+class XlsWorkbook:
+    """An .xls file. Implements `Workbook`."""
 
-    Raises struct.error, IndexError or ValueError where the file is not built as Excel builds it,
-    LockedError where it only opens with a password.
+    def __init__(self, content: bytes) -> None:
+        """Open the workbook of these bytes. Raises DamagedError, LockedError, TooLargeError."""
+        with library_errors():
+            self._filtered = _measure(content)
+            try:
+                self._book = xlrd.open_workbook(
+                    file_contents=content,
+                    formatting_info=True,
+                    ragged_rows=True,
+                    logfile=io.StringIO(),
+                )
+            except XLRDError as error:
+                raise LockedError if "encrypted" in str(error).lower() else DamagedError from error
+            self.sheets = [(sheet.name, sheet.visibility == 0) for sheet in self._book.sheets()]
+            self.starts_1904 = self._book.datemode == 1
+        self._formats: dict[int, Format] = {}
+
+    def read(self, name: str, until: int = 0) -> Sheet:
+        """Return a sheet, up to row `until` if that is not 0."""
+        sheet = Sheet(filtered=self._filtered)
+        with library_errors():
+            cells = self._book.sheet_by_name(name)
+            sheet.last_row = cells.nrows
+            for row in range(min(cells.nrows, until) if until else cells.nrows):
+                texts = []
+                for column, cell in enumerate(cells.row(row)):
+                    text, finding = self._text(cell)
+                    texts.append(text)
+                    if finding is not None:
+                        sheet.findings.append((row + 1, column, finding))
+                if any(texts):
+                    sheet.rows[row + 1] = texts
+            sheet.hidden_rows = {row + 1 for row, info in cells.rowinfo_map.items() if info.hidden}
+            sheet.hidden_columns = {c for c, info in cells.colinfo_map.items() if info.hidden}
+            sheet.merged = [
+                MergedRange(top + 1, bottom, left, right - 1)
+                for top, bottom, left, right in cells.merged_cells
+            ]
+        return sheet
+
+    def _text(self, cell: xlrd.sheet.Cell) -> tuple[str, CellFinding | None]:
+        """Return what a person sees of a cell, and what is wrong with it."""
+        match cell.ctype, cell.value:
+            case xlrd.XL_CELL_NUMBER | xlrd.XL_CELL_DATE, float(number):
+                chosen = self._format(cell.xf_index)
+                text, code = show(number, chosen, starts_1904=self.starts_1904)
+                return text, number_finding(code, text)
+            case xlrd.XL_CELL_BOOLEAN, value:
+                return ("TRUE" if value else "FALSE"), None
+            case xlrd.XL_CELL_ERROR, value:
+                text = xlrd.error_text_from_code.get(int(value), "#N/A")
+                return text, None if is_formula_error(text) else formula_error(text)
+            case _, value:
+                return str(value), None
+
+    def _format(self, style: int | None) -> Format:
+        if style is None or style >= len(self._book.xf_list):
+            return read_format(0, "")
+        if style not in self._formats:
+            number = self._book.xf_list[style].format_key
+            known = self._book.format_map.get(number)
+            self._formats[style] = read_format(number, known.format_str if known else "")
+        return self._formats[style]
+
+
+def _measure(content: bytes) -> bool:
+    """Return whether a filter hides rows.
+
+    Raises TooLargeError if xlrd would take too long, by walking over the records of the file.
     """
-    stream = _workbook(path.read_bytes())
-    starts = []
-    for kind, content in _records(stream, 0):
-        if kind == _LOCK:
-            raise LockedError
-        if kind == _SHEET:
-            starts.append(struct.unpack_from("<I", content)[0])
-    return [_of_sheet(stream, start) for start in starts]
-
-
-def _of_sheet(stream: bytes, start: int) -> Unseen:
-    unseen = nothing()
-    for kind, content in _records(stream, start):
-        if kind == _ROW:
-            row, flags = struct.unpack_from("<H10xB", content)
-            if flags & 0x20:
-                unseen["rows"].append((row + 1, row + 1))
-        elif kind == _COLUMNS:
-            first, last, flags = struct.unpack_from("<HH4xB", content)
-            if flags & 1:
-                unseen["columns"].append((first, last))
-        elif kind == _FILTERED:
-            unseen["filtered"] = True
-    return unseen
-
-
-def _records(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    """The records of the part that begins here, without those of parts within, such as charts."""
-    depth = 0
-    while at + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, at)
-        if kind == _BEGIN:
-            depth += 1
-        elif kind == _END:
-            depth -= 1
-            if depth <= 0:
-                return
-        elif depth == 1:
-            yield kind, stream[at + 4 : at + 4 + length]
-        at += 4 + length
-
-
-def _workbook(whole: bytes) -> bytes:
-    """The stream with the sheets."""
-    size = {9: 512, 12: 4_096}.get(struct.unpack_from("<H", whole, 30)[0], 0)
-    if not size:
-        msg = "sectors of an unknown size"
-        raise ValueError(msg)
-    tables, first = struct.unpack_from("<II", whole, 44)
-    sectors = [
-        number
-        for number in struct.unpack_from(f"<{_NUMBERS_IN_HEADER}I", whole, 76)[:tables]
-        if number < _LAST_SECTOR
-    ]
-    more = struct.unpack_from("<I", whole, 68)[0]
-    while more < _LAST_SECTOR and len(sectors) < tables:
-        numbers = struct.unpack(f"<{size // 4}I", _sector(whole, more, size))
-        sectors += numbers[:-1]
-        more = numbers[-1]
-    chain = b"".join(_sector(whole, number, size) for number in sectors[:tables])
-    following = struct.unpack(f"<{len(chain) // 4}I", chain)
-    directory = _chained(whole, following, first, size)
-    streams = {}
-    for at in range(0, len(directory), _ENTRY):
-        length = struct.unpack_from("<H", directory, at + 64)[0]
-        name = directory[at : at + max(length - 2, 0)].decode("utf-16-le", "replace")
-        streams[name] = struct.unpack_from("<II", directory, at + 116)
-    start, stream_size = streams.get("Workbook") or streams.get("Book") or (0, 0)
-    if stream_size < _SMALLEST:
-        msg = "no stream of a workbook"
-        raise ValueError(msg)
-    return _chained(whole, following, start, size)[:stream_size]
-
-
-def _chained(whole: bytes, following: tuple[int, ...], sector: int, size: int) -> bytes:
-    """The sectors of a chain, put together. Raises ValueError where it runs in a circle."""
-    parts: list[bytes] = []
-    while sector < _LAST_SECTOR:
-        if len(parts) * size > len(whole):
-            msg = "a chain of sectors without an end"
-            raise ValueError(msg)
-        parts.append(_sector(whole, sector, size))
-        sector = following[sector]
-    return b"".join(parts)
-
-
-def _sector(whole: bytes, number: int, size: int) -> bytes:
-    return whole[(number + 1) * size : (number + 2) * size]
+    container = CompDoc(content, logfile=io.StringIO())
+    stream, at, length = container.locate_named_stream("Workbook")
+    if stream is None:
+        stream, at, length = container.locate_named_stream("Book")
+    if stream is None:
+        raise DamagedError
+    cells = others = 0
+    filtered = False
+    end = at + length
+    while at + 4 <= end:
+        kind, size = struct.unpack_from("<HH", stream, at)
+        if kind in _CELLS:
+            cells += size // (_CELLS[kind] or size or 1)
+        else:
+            others += 1
+        if kind == _TEXTS and size >= 8:
+            cells += struct.unpack_from("<I", stream, at + 8)[0]
+        filtered |= kind == _FILTERED
+        at += 4 + size
+    if cells > STORED or others > OTHERS:
+        raise TooLargeError
+    return filtered

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from importer.errors import RosterError
-from importer.loader.csvfile import read_csv
 from importer.loader.read import read
-from importer.loader.spreadsheet import read_book
 from importer.model.catalogue import Code
+from importer.model.files import read_bounded
 from importer.model.roster import Layout
 from tests.zoo.books import TWO
 from tests.zoo.xlsx import sheet_xml, write_xlsx
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LAYOUT = Layout(expected=frozenset({"ID", "Name"}))
 NAMES = [
@@ -39,7 +35,7 @@ NAMES = [
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     """A wrong name is the commonest mistake."""
-    with pytest.raises(RosterError, match="is not there"):
+    with pytest.raises(RosterError, match="does not exist"):
         read(tmp_path / "a.csv", LAYOUT)
 
 
@@ -55,83 +51,57 @@ def test_a_file_of_someone_else_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("ID\n1\n")
     path.chmod(0)
-    with pytest.raises(RosterError, match="may not be read"):
+    with pytest.raises(RosterError, match="do not have permission"):
         read(path, LAYOUT)
 
 
-def test_a_csv_that_changes_while_it_is_read_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was read first and what was read last would be of two files."""
-    path = tmp_path / "a.csv"
+    """The bytes that were read may be half of one version and half of another."""
+    path = tmp_path / name
     path.write_text("ID,Name\n1,A\n")
 
-    def meanwhile(*arguments: object) -> object:
-        path.write_text("ID,Name\n1,B\n")
-        return read_csv(*arguments)  # type: ignore[arg-type]
+    def meanwhile(path: Path, limit: int) -> bytes:
+        content = read_bounded(path, limit)
+        path.write_text("ID,Name\n1,A\n2,B\n")
+        return content
 
-    monkeypatch.setattr("importer.loader.csvfile.read_csv", meanwhile)
+    monkeypatch.setattr("importer.loader.detect.read_bounded", meanwhile)
     with pytest.raises(RosterError, match="was changed while it was read"):
         read(path, LAYOUT)
 
 
-def test_a_workbook_that_changes_while_it_is_read_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A workbook is read from a copy, and is still refused if it is not the same at the end."""
-    path = tmp_path / "a.xlsx"
-    write_xlsx(path, {"R": sheet_xml(TWO)})
-
-    def meanwhile(*arguments: object) -> object:
-        write_xlsx(path, {"R": sheet_xml(TWO.replace("A<", "B<"))})
-        return read_book(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("importer.loader.spreadsheet.read_book", meanwhile)
-    with pytest.raises(RosterError, match="was changed while it was read"):
-        read(path, LAYOUT)
-
-
-LONG = (
-    '<row r="9">'
-    + "".join(f'<c r="{letter}9"><v>{at}.5e20</v></c>' for at, letter in enumerate("ABCDE", 1))
-    + "</row></sheetData>"
-)
-"""More numbers of too many digits, none like another, than the limit of the test."""
+def test_pipes_and_devices_are_refused_unread(tmp_path: Path) -> None:
+    """Nobody waits for a pipe that no program writes to, or for a device without an end."""
+    pipe = tmp_path / "a.csv"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/urandom"), Path("/dev/null")):
+        with pytest.raises(RosterError, match="is a pipe or a device"):
+            read(path, LAYOUT)
 
 
 @pytest.mark.parametrize(
-    ("limit", "change"),
+    ("limit", "content"),
     [
-        ("sheet.CELLS", ("", "")),
-        ("sheet.ODDITIES", ("</sheetData>", LONG)),
-        ("sheet.VALUES", ("</sheetData>", LONG)),
-        ("parsing.TAGS", ("<c ", "<c  ")),
-        ("pieces.ELEMENT_BYTES", ("", "")),
-        ("sheetxml.CELLS", ("sheetData", "x:sheetData")),
-        ("parsing.TAGS", ("sheetData", "x:sheetData")),
+        ("xlsx.TAGS", sheet_xml(TWO)),
+        ("xlsx.STRING_TAGS", sheet_xml(TWO)),
+        ("xlsx.OTHER_TAGS", sheet_xml(TWO)),
+        ("xlsx.GAP", sheet_xml(TWO)),
+        ("xlsx.MERGED", sheet_xml(TWO, after='<mergeCells><mergeCell ref="A9:B9"/></mergeCells>')),
     ],
 )
-def test_more_than_a_roster_has_is_refused(
-    limit: str, change: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_more_than_openpyxl_can_read_is_refused(
+    limit: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither reader of sheets takes more than the limits into memory, or more time."""
+    """Openpyxl never sees a workbook that would take it too long, or too much memory."""
     path = tmp_path / "a.xlsx"
-    write_xlsx(path, {"R": sheet_xml(TWO).replace(*change)})
-    monkeypatch.setattr("importer.loader.pieces.PIECE", 10)
-    monkeypatch.setattr(f"importer.loader.{limit}", 3)
-    with pytest.raises(RosterError, match="holds more than can be read"):
-        read(path, LAYOUT)
-
-
-def test_a_damaged_sheet_is_not_read_twice_as_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A sheet that fails piece by piece is read as a whole with what patience is left."""
-    path = tmp_path / "a.xlsx"
-    odd = sheet_xml(TWO).replace("<c ", "<c  ")
-    write_xlsx(path, {"R": odd.replace("</sheetData>", "<row></row><bad></sheetData>")})
-    monkeypatch.setattr("importer.loader.parsing.TAGS", odd.count("<") + 10)
-    with pytest.raises(RosterError, match="holds more than can be read"):
+    write_xlsx(
+        path, {"R": content.replace("</sheetData>", "<row><c><f>1</f></c></row></sheetData>")}
+    )
+    monkeypatch.setattr(f"importer.loader.{limit}", 0)
+    with pytest.raises(RosterError, match="larger than a workbook may be"):
         read(path, LAYOUT)
 
 
@@ -139,7 +109,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monke
     """A workbook's file is in memory while it is read, so its size has a limit."""
     path = tmp_path / "a.xlsx"
     write_xlsx(path, {"R": sheet_xml(TWO)})
-    monkeypatch.setattr("importer.loader.sniff.PACKED", 3)
+    monkeypatch.setattr("importer.loader.detect.LARGEST_PACKAGE", 3)
     with pytest.raises(RosterError, match="is refused for safety"):
         read(path, LAYOUT)
 

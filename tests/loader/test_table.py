@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.errors import RosterError
-from importer.loader import csvfile
-from importer.loader.numbering import Numbering
+from importer.loader import csv_file
+from importer.loader.headings import Headings
 from importer.loader.read import read
+from importer.loader.table import build, find_columns
 from importer.model.catalogue import Code
-from importer.model.roster import ADDED, Layout
+from importer.model.roster import ADDED, Layout, Source
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+SOURCE = Source(Path("a.xlsx"), "0", "xlsx")
 LAYOUT = Layout(expected=frozenset({"ID", "Name"}))
 PERSON = "1234567,Silva,a@example.org\n"
 
 
 @given(st.lists(st.sampled_from(["", "2", "3", " 4 ", "x", "1.5", "-2", "1", "0", "900000000"])))
-def test_a_fed_back_row_has_one_number(texts: list[str]) -> None:
+def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     """Numbers of the first roster are kept once; every other row gets one after the largest."""
-    numbers = Numbering.over(texts).apply(texts)
-    assert len(set(numbers)) == len(texts)
-    for at, text in enumerate(texts):
-        if text.strip() in {"2", "3", "4"} and text not in texts[:at]:
-            assert numbers[at] == int(text)
+    rows = [("A", mark, "r", "w", "d") for mark in marks]
+    headings = Headings((1,), ("ID", *ADDED))
+    roster = build(SOURCE, find_columns(headings, rows, 5), rows)
+    numbers = roster.frame.index.tolist()
+    assert len(set(numbers)) == len(marks)
+    for at, mark in enumerate(marks):
+        if mark.strip() in {"2", "3", "4"} and mark not in marks[:at]:
+            assert numbers[at] == int(mark)
 
 
 def test_totals_at_the_end_are_left_out(tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_rows_of_a_rejects_file_keep_their_numbers(tmp_path: Path) -> None:
 
 def test_a_csv_file_has_a_limit_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is held in memory; one row more is refused, with what to do."""
-    monkeypatch.setattr(csvfile, "ROWS", 3)
+    monkeypatch.setattr(csv_file, "ROWS", 3)
     path = tmp_path / "a.csv"
     path.write_text("ID,Name,Email\n" + PERSON * 3, "utf-8")
     assert len(read(path, LAYOUT).frame) == 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.zoo.specimen import Specimen
 
-SECONDS = 2
+SECONDS = 3
 """Of the processor, at most, until a file is refused."""
 ZOO = [*TEXTS, *BOOKS, *STRANGERS]
 READ = [specimen for specimen in ZOO if not specimen.refusal]

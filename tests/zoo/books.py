@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 import openpyxl
+import xlsxwriter
 
 from importer.model.roster import Layout, letter
 from tests.zoo.specimen import Specimen
-from tests.zoo.xlsx import MAIN, sheet_xml, styles_xml, text_rows, write_xlsx
+from tests.zoo.xlsx import MAIN, REL, sheet_xml, styles_xml, text_rows, write_xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,6 +96,35 @@ def _title(sheet: Worksheet) -> None:
 def _gap(sheet: Worksheet) -> None:
     sheet.append(["ID", "Name"])
     sheet["A2"], sheet["B2"], sheet["A603"], sheet["B603"] = "1", "A", "2", "B"
+
+
+def _tall(path: Path) -> None:
+    """A heading row with a style and a height, and a last row that only has a height."""
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet("Roster")
+    sheet.set_row(0, 30, book.add_format({"bold": True, "bottom": 1}))
+    sheet.write_row(0, 0, ["ID", "Name"])
+    sheet.write_row(1, 0, ["1", "A"])
+    sheet.set_row(2, 15)
+    book.close()
+
+
+def _strict(path: Path) -> None:
+    """A workbook saved as Strict Open XML, with zeros of a number format."""
+    write_xlsx(
+        path,
+        {"Roster": sheet_xml(HEAD + f'<row r="2">{_number("A2", "7", 1)}</row>')},
+        styles=styles_xml("000"),
+    )
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            strict = part.replace(MAIN.encode(), b"http://purl.oclc.org/ooxml/spreadsheetml/main")
+            strict = strict.replace(
+                REL.encode(), b"http://purl.oclc.org/ooxml/officeDocument/relationships"
+            )
+            archive.writestr(name, strict)
 
 
 def _ghosts(sheet: Worksheet) -> None:
@@ -253,15 +284,14 @@ BOOKS = [
     ),
     Specimen(
         "a.xlsx",
-        "escapes of escapes, and of what is no text",
+        "escapes of escapes",
         one(
             HEAD
             + '<row r="2"><c r="A2" t="str"><v>a_x005F_x0041_</v></c>'
             + '<c r="B2" t="inlineStr"><is><t>b_x005F_x0041_</t></is></c></row>'
-            + '<row r="3"><c r="A3" t="d"><v>_x0041_</v></c></row>'
         ),
         EXPECTED,
-        rows={2: ("a_x0041_", "b_x0041_"), 3: ("_x0041_", "")},
+        rows={2: ("a_x0041_", "b_x0041_")},
     ),
     Specimen(
         "a.xlsx",
@@ -325,6 +355,29 @@ BOOKS = [
     ),
     Specimen(
         "a.xlsx",
+        "a styled heading row with a height, and an empty row with a height",
+        _tall,
+        EXPECTED,
+        rows={2: ("1", "A")},
+        notices=(NOTICE,),
+    ),
+    Specimen(
+        "a.xlsx",
+        "Strict Open XML",
+        _strict,
+        EXPECTED,
+        rows={2: ("007", "")},
+        problems=frozenset({(2, "A", "zeros-restored")}),
+    ),
+    Specimen(
+        "a.xlsx",
+        "a cell with two values",
+        one(HEAD + '<row r="2"><c r="A2" t="inlineStr"><v>1.0</v><is><t>1.</t></is></c></row>'),
+        EXPECTED,
+        rows={2: ("1.", "")},
+    ),
+    Specimen(
+        "a.xlsx",
         "formatted ghosts",
         made(_ghosts),
         EXPECTED,
@@ -352,7 +405,7 @@ BOOKS = [
             + "</row>"
         ),
         EXPECTED,
-        refusal="which no roster does",
+        refusal="which no roster has",
     ),
     Specimen(
         "a.xlsx",

@@ -67,16 +67,21 @@ def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
 
 
 def xls(
-    rows: Sequence[Sequence[str | float]],
+    rows: Sequence[Sequence[str | float | bytes]],
     *,
     filtered: int = -1,
     hidden: int = -1,
     locked: bool = False,
+    formats: Sequence[str] = (),
+    theme: bytes = b"",
+    starts_1904: bool = False,
 ) -> Callable[[Path], None]:
     """Build a workbook of Excel 97 with one sheet ([MS-XLS]).
 
     `filtered` is a row that a filter hides, `hidden` a column that is hidden, both from 0;
-    `locked` leaves the mark of a password without encrypting anything.
+    `locked` leaves the mark of a password without encrypting anything. `formats` are the number
+    formats of the columns. Excel 2007 and later embed a `theme`, which is a zip file. Bytes as a
+    cell are the code of a formula error.
     """
     cells = b""
     if filtered >= 0:
@@ -92,8 +97,10 @@ def xls(
         )
     for row, values in enumerate(rows):
         for column, value in enumerate(values):
-            place = struct.pack("<HHH", row, column, 0)
-            if isinstance(value, str):
+            place = struct.pack("<HHH", row, column, column + 1 if column < len(formats) else 0)
+            if isinstance(value, bytes):
+                cells += _record(0x205, place + value + b"\1")
+            elif isinstance(value, str):
                 text = value.encode("utf-16-le")
                 cells += _record(0x204, place + struct.pack("<HB", len(value), 1) + text)
             else:
@@ -101,11 +108,18 @@ def xls(
     begin = struct.pack("<HHHHII", 0x600, 5, 0, 0, 0, 0)
     name = b"Roster"
     sheet = struct.pack("<IHBB", 0, 0, len(name), 0) + name
-    head = len(_record(0x809, begin) + _record(0x85, sheet) + _record(0x0A, b""))
+    globals_ = _record(0x2F, bytes(54)) if locked else b""
+    globals_ += _record(0x22, struct.pack("<H", starts_1904))
+    for at, code in enumerate(formats):
+        text = code.encode("utf-16-le")
+        globals_ += _record(0x41E, struct.pack("<HHB", 164 + at, len(code), 1) + text)
+    for number in (0, *range(164, 164 + len(formats))) if formats else ():
+        globals_ += _record(0xE0, struct.pack("<HHH14x", 0, number, 0))
+    globals_ += _record(0x896, bytes(16) + theme) if theme else b""
+    head = len(_record(0x809, begin) + globals_ + _record(0x85, sheet) + _record(0x0A, b""))
     sheet = struct.pack("<IHBB", head, 0, len(name), 0) + name
     begin_sheet = struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0)
-    lock = _record(0x2F, bytes(54)) if locked else b""
-    stream = _record(0x809, begin) + lock + _record(0x85, sheet) + _record(0x0A, b"")
+    stream = _record(0x809, begin) + globals_ + _record(0x85, sheet) + _record(0x0A, b"")
     stream += _record(0x809, begin_sheet) + cells + _record(0x0A, b"")
     return ole("Workbook", stream)
 

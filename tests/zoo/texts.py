@@ -76,7 +76,7 @@ TEXTS = [
         "encoding that does not exist",
         csv(HEAD),
         Layout(encoding="utf-9"),
-        refusal='"utf-9", which is not known',
+        refusal='"utf-9", which does not exist',
     ),
     *(
         Specimen(
@@ -124,7 +124,7 @@ TEXTS = [
         "a.csv",
         "cell beyond what is read at all",
         csv(HEAD + f"1,{'x' * (16 * 1024 * 1024 + 1)},a\n" + ANA),
-        refusal="row 2, which begins in line 2 of the file, has a cell of more than 16,777,216",
+        refusal="row 2, which begins in line 2 of the file, has more than 16,777,216",
     ),
     Specimen(
         "a.csv",
@@ -293,7 +293,7 @@ TEXTS = [
         "declared heading row without text",
         csv("\n" + HEAD + ANA),
         Layout(header=(1,)),
-        refusal="stand in row 1, and there is no text",
+        refusal="in row 1, but that row is blank",
     ),
     Specimen(
         "a.csv",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from importer.errors import RosterError
-from importer.loader import heading
-from importer.loader.heading import SEARCHED, Headings, Span, TopRow
-from importer.model.roster import Layout
+from importer.loader import headings
+from importer.loader.headings import SEARCHED, Headings, MergedRange, TopRow
+from importer.model.roster import ADDED, Layout
 
 EXPECTED = Layout(expected=frozenset({"ID", "Last Name"}))
 
@@ -20,97 +20,107 @@ def rows(*texts: str, first: int = 1) -> list[TopRow]:
 @pytest.mark.parametrize("name", ["ID", "id", " Id ", "I\u200bD", "\ufeffID", "\u00a0id\u00a0"])
 def test_headings_are_compared_as_people_read_them(name: str) -> None:
     """Case, blanks around and what nobody sees make no difference."""
-    assert heading.matches([name, "Other"], EXPECTED.expected) == 1
+    assert headings.matches([name, "Other"], EXPECTED.expected) == 1
 
 
 @pytest.mark.parametrize("name", ["I D", "IDs", "ID:", "1D"])
 def test_near_headings_are_other_headings(name: str) -> None:
     """A heading that only looks alike is never taken."""
-    assert heading.matches([name], EXPECTED.expected) == 0
+    assert headings.matches([name], EXPECTED.expected) == 0
 
 
 @pytest.mark.parametrize(("one", "other"), [("Last Name", "last  name"), ("EMPL\nID", "EMPL ID")])
 def test_blanks_and_breaks_inside_a_heading_are_one_blank(one: str, other: str) -> None:
     """A heading that is broken over two lines is still that heading."""
-    assert heading.fold(one) == heading.fold(other)
+    assert headings.fold(one) == headings.fold(other)
 
 
 @pytest.mark.parametrize("above", range(SEARCHED))
 def test_the_row_with_the_expected_headings_is_found(above: int) -> None:
     """It may stand anywhere in the first rows."""
     top = rows(*["Roster of autumn|x|y"] * above, "ID|Last Name", "1|Silva")
-    assert heading.find(top, EXPECTED) == Headings((above + 1,), ("ID", "Last Name"))
+    assert headings.find(top, EXPECTED) == Headings((above + 1,), ("ID", "Last Name"))
 
 
 def test_the_row_with_most_of_them_wins() -> None:
     """A legend above that names one heading is not the heading row."""
     top = rows("ID|means the EMPL ID", "ID|Last Name|Email", "1|Silva|x")
-    assert heading.find(top, EXPECTED) == Headings((2,), ("ID", "Last Name", "Email"))
+    assert headings.find(top, EXPECTED) == Headings((2,), ("ID", "Last Name", "Email"))
 
 
 def test_without_expectations_words_make_a_heading_row() -> None:
     """Values hold digits and addresses; headings do not."""
     top = rows("Autumn 2026|", "Number|Name|Mail", "1|Silva|a@example.org")
-    assert heading.find(top, Layout()) == Headings((2,), ("Number", "Name", "Mail"))
-    assert heading.find(rows("1|2", "3|4"), Layout()) == Headings((1,), ("1", "2"))
+    assert headings.find(top, Layout()) == Headings((2,), ("Number", "Name", "Mail"))
+    assert headings.find(rows("1|2", "3|4"), Layout()) == Headings((1,), ("1", "2"))
 
 
 def test_no_text_no_headings() -> None:
     """A sheet of blanks has none."""
-    assert heading.find([], EXPECTED) is None
-    assert heading.find(rows(" |\u00a0"), EXPECTED) is None
+    assert headings.find([], EXPECTED) is None
+    assert headings.find(rows(" |\u00a0"), EXPECTED) is None
 
 
 def test_a_declared_row_is_taken_unseen() -> None:
     """Who names the row knows better; where nothing stands in it, it is refused."""
     top = rows("ID|Last Name", "Nr|Name")
-    assert heading.find(top, Layout(header=(2,), expected=EXPECTED.expected)) == Headings(
+    assert headings.find(top, Layout(header=(2,), expected=EXPECTED.expected)) == Headings(
         (2,), ("Nr", "Name")
     )
     with pytest.raises(RosterError, match="row 3"):
-        heading.find(top, Layout(header=(3,)))
+        headings.find(top, Layout(header=(3,)))
 
 
 def test_two_declared_rows_are_joined() -> None:
     """A word over merged cells belongs to each of them; a word that stands twice is said once."""
     top = rows("ID|Contact||Name", "ID|Email|Phone|")
-    merged = [Span(1, 1, 1, 2)]
-    found = heading.find(top, Layout(header=(1, 2)), merged)
+    merged = [MergedRange(1, 1, 1, 2)]
+    found = headings.find(top, Layout(header=(1, 2)), merged)
     assert found == Headings((1, 2), ("ID", "Contact Email", "Contact Phone", "Name"))
 
 
 @pytest.mark.parametrize(
     "merged",
-    [Span(1, 1, 1, 2), Span(1, 2, 0, 0), Span(1, 2, 0, 1)],
+    [MergedRange(1, 1, 1, 2), MergedRange(1, 2, 0, 0), MergedRange(1, 2, 0, 1)],
     ids=["across", "down", "both ways"],
 )
-def test_two_rows_that_nobody_declared_are_refused(merged: Span) -> None:
+def test_two_rows_that_nobody_declared_are_refused(merged: MergedRange) -> None:
     """Merged cells in the heading row mean a second one; the sentence says how to declare it."""
     top = rows("ID|Contact|", "|Email|Phone", "1|a@example.org|")
     with pytest.raises(RosterError, match=r"header: \[1, 2\]"):
-        heading.find(top, Layout(), [merged])
+        headings.find(top, Layout(), [merged])
 
 
 @pytest.mark.parametrize(
-    "merged", [Span(1, 1, 0, 2), Span(4, 5, 0, 0), Span(2, 2, 1, 1)], ids=["title", "below", "one"]
+    "merged",
+    [MergedRange(1, 1, 0, 2), MergedRange(4, 5, 0, 0), MergedRange(2, 2, 1, 1)],
+    ids=["title", "below", "one"],
 )
-def test_other_merged_cells_are_nothing_to_headings(merged: Span) -> None:
+def test_other_merged_cells_are_nothing_to_headings(merged: MergedRange) -> None:
     """A title over the whole width, or people who share a cell, make no second heading row."""
     top = rows("Autumn", "ID|Last Name|Email", "1|Silva|x")
-    assert heading.find(top, EXPECTED, [merged]) == Headings((2,), ("ID", "Last Name", "Email"))
+    assert headings.find(top, EXPECTED, [merged]) == Headings((2,), ("ID", "Last Name", "Email"))
 
 
 def test_merged_headings_are_fine_where_all_that_is_expected_is_there() -> None:
     """Then no column can be meant otherwise."""
     top = rows("ID|Last Name|", "1|Silva|")
-    assert heading.find(top, EXPECTED, [Span(1, 1, 1, 2)]) is not None
+    assert headings.find(top, EXPECTED, [MergedRange(1, 1, 1, 2)]) is not None
 
 
 def test_text_above_the_headings_is_told_unless_they_were_declared() -> None:
     """What is not read is said; a blank row above is nothing."""
     top = rows("Autumn", "ID|Last Name")
-    found = heading.find(top, EXPECTED)
+    found = headings.find(top, EXPECTED)
     assert found is not None
     assert "row 2" in found.notice(top, EXPECTED)
     assert not found.notice(top, Layout(header=(2,)))
     assert not found.notice(rows("", "ID|Last Name"), EXPECTED)
+
+
+@pytest.mark.parametrize("header", [(4,), (3, 4)])
+def test_a_rejects_file_has_one_heading_row(header: tuple[int, ...]) -> None:
+    """What the mapping says about the first roster's heading rows is not true of its rejects."""
+    top = rows("|".join(("ID", "Contact Email", *ADDED)), "1|a@example.org|5|rejected|w|d", "2|b")
+    found = headings.find(top, Layout(header=header))
+    assert found == Headings((1,), ("ID", "Contact Email", *ADDED))

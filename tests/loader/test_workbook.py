@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from importer.errors import RosterError
-from importer.loader import spreadsheet
-from importer.loader.content import Content, Oddity, texts
-from importer.loader.spreadsheet import read_book
+from importer.loader import workbook
+from importer.loader.workbook import Sheet, number_finding, read_workbook
 from importer.model.catalogue import Code
 from importer.model.roster import Layout, Roster
 
@@ -19,27 +17,17 @@ EXPECTED = frozenset({"ID", "Name"})
 PEOPLE = "ID|Name", "1|A", "2|B"
 
 
-def content(*rows: str, **about: object) -> Content:
+def sheet_of(*rows: str, **about: object) -> Sheet:
     """A sheet of these rows, their cells divided by bars."""
-    cells = [
-        (row, column, text)
-        for row, cells in enumerate(rows, start=1)
-        for column, text in enumerate(cells.split("|"))
-        if text
-    ]
-    return Content(
-        rows=np.array([row for row, _, _ in cells], dtype=np.int64),
-        columns=np.array([column for _, column, _ in cells], dtype=np.int64),
-        texts=texts([text for _, _, text in cells]),
-        **{"last_row": len(rows), **about},  # type: ignore[arg-type]
-    )
+    cells = {row: text.split("|") for row, text in enumerate(rows, start=1)}
+    return Sheet(**{"rows": cells, "last_row": len(rows), **about})  # type: ignore[arg-type]
 
 
 @dataclass
 class FakeBook:
     """A workbook in memory; names that end in `*` are hidden."""
 
-    contents: dict[str, Content]
+    contents: dict[str, Sheet]
     starts_1904: bool = False
     asked: list[tuple[str, int]] = field(default_factory=list)
 
@@ -48,16 +36,16 @@ class FakeBook:
         """The names, and who is seen."""
         return [(name, not name.endswith("*")) for name in self.contents]
 
-    def read(self, name: str, until: int = 0) -> Content:
+    def read(self, name: str, until: int = 0) -> Sheet:
         """All of it, even where less would do."""
         self.asked.append((name, until))
         return self.contents[name]
 
 
-def read(book: FakeBook | Content, layout: Layout | None = None) -> Roster:
+def read(book: FakeBook | Sheet, layout: Layout | None = None) -> Roster:
     """The roster of a workbook, or of one sheet."""
     book = book if isinstance(book, FakeBook) else FakeBook({"Sheet": book})
-    return read_book(book, Path("a.xlsx"), layout or Layout(expected=EXPECTED), "0", "xlsx")
+    return read_workbook(book, Path("a.xlsx"), layout or Layout(expected=EXPECTED), "0", "xlsx")
 
 
 def codes(roster: Roster) -> list[Code]:
@@ -78,7 +66,7 @@ def test_the_sheet_is_the_one_that_is_named_or_visible(
     sheets: list[str], wanted: str, chosen: str
 ) -> None:
     """A hidden sheet is only read where the mapping names it, and that is said."""
-    book = FakeBook({name: content(*PEOPLE) for name in sheets})
+    book = FakeBook({name: sheet_of(*PEOPLE) for name in sheets})
     roster = read(book, Layout(sheet=wanted, expected=EXPECTED))
     assert roster.source.sheet == chosen
     told = bool(wanted and chosen.endswith("*")) or sheets == ["One", "Two*"]
@@ -87,7 +75,7 @@ def test_the_sheet_is_the_one_that_is_named_or_visible(
 
 def test_of_other_sheets_only_the_top_is_read() -> None:
     """Which sheet is meant shows in its first rows."""
-    book = FakeBook({"One": content(*PEOPLE), "Notes": content("Read me")})
+    book = FakeBook({"One": sheet_of(*PEOPLE), "Notes": sheet_of("Read me")})
     assert read(book).source.sheet == "One"
     assert [name for name, until in book.asked if not until] == ["One"]
 
@@ -95,15 +83,15 @@ def test_of_other_sheets_only_the_top_is_read() -> None:
 @pytest.mark.parametrize(
     ("book", "wanted", "words"),
     [
-        ({"One": content(*PEOPLE), "Two": content(*PEOPLE)}, "", "More than one sheet"),
-        ({"One": content(*PEOPLE)}, "Two", 'no sheet "Two"'),
-        ({"One*": content(*PEOPLE)}, "", "no visible sheet"),
-        ({"One": content(), "Two": content()}, "", "No visible sheet holds text"),
-        ({"One": content()}, "", "is empty"),
+        ({"One": sheet_of(*PEOPLE), "Two": sheet_of(*PEOPLE)}, "", "More than one sheet"),
+        ({"One": sheet_of(*PEOPLE)}, "Two", 'no sheet "Two"'),
+        ({"One*": sheet_of(*PEOPLE)}, "", "no visible sheet"),
+        ({"One": sheet_of(), "Two": sheet_of()}, "", "No visible sheet has text"),
+        ({"One": sheet_of()}, "", "is empty"),
     ],
 )
 def test_where_no_sheet_can_be_meant_it_is_refused(
-    book: dict[str, Content], wanted: str, words: str
+    book: dict[str, Sheet], wanted: str, words: str
 ) -> None:
     """The sentence names the sheets that there are."""
     with pytest.raises(RosterError, match=words):
@@ -112,7 +100,7 @@ def test_where_no_sheet_can_be_meant_it_is_refused(
 
 def test_rows_keep_the_numbers_of_the_sheet() -> None:
     """Gaps are blank rows; what is empty at the end is no row, and said."""
-    roster = read(content("Autumn", "", "ID|Name", "1|A", "", "2|B", "", ""))
+    roster = read(sheet_of("Autumn", "", "ID|Name", "1|A", "", "2|B", "", ""))
     assert roster.frame.index.tolist() == [4, 6]
     assert roster.blank == (5,)
     assert codes(roster) == [Code.READ_WITH_NOTICE] * 2  # the title above, and the empty rows
@@ -120,7 +108,7 @@ def test_rows_keep_the_numbers_of_the_sheet() -> None:
 
 def test_columns_are_those_with_a_heading_or_text() -> None:
     """An empty column between is none; text without a heading is told."""
-    roster = read(content("ID||Name||", "1||A||x", "2||B||"))
+    roster = read(sheet_of("ID||Name||", "1||A||x", "2||B||"))
     assert [(place.letter, place.heading) for place in roster.places] == [
         ("A", "ID"),
         ("C", "Name"),
@@ -129,10 +117,10 @@ def test_columns_are_those_with_a_heading_or_text() -> None:
     assert codes(roster) == [Code.COLUMN_WITHOUT_HEADING]
 
 
-def test_oddities_are_problems_of_their_cells() -> None:
-    """Above the headings and behind the last row they are nobody's."""
-    oddities = [Oddity(row, 0, Code.ID_LOST_DIGITS, "1") for row in (1, 2, 3, 9)]
-    roster = read(content(*PEOPLE, oddities=oddities))
+def test_findings_are_problems_of_their_cells() -> None:
+    """Those above the headings and behind the last row are no problem."""
+    finding = number_finding(Code.ID_LOST_DIGITS, "1")
+    roster = read(sheet_of(*PEOPLE, findings=[(row, 0, finding) for row in (1, 2, 3, 9)]))
     assert [(problem.origin.row, problem.code) for problem in roster.problems] == [
         (2, Code.ID_LOST_DIGITS),
         (3, Code.ID_LOST_DIGITS),
@@ -141,26 +129,26 @@ def test_oddities_are_problems_of_their_cells() -> None:
 
 def test_formulas_and_days_from_1904_are_told() -> None:
     """Each in a notice of its own."""
-    roster = read(FakeBook({"Sheet": content(*PEOPLE, formulas={0, 7})}, starts_1904=True))
+    roster = read(FakeBook({"Sheet": sheet_of(*PEOPLE, formula_columns={0, 7})}, starts_1904=True))
     assert codes(roster) == [Code.READ_WITH_NOTICE] * 2
-    assert "columns A hold" in roster.notices[1].message
+    assert "columns A have" in roster.notices[1].message
 
 
 def test_more_columns_than_a_roster_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """So are more cells, the empty ones between counted."""
-    monkeypatch.setattr(spreadsheet, "WIDEST", 1)
-    with pytest.raises(RosterError, match="which no roster does"):
-        read(content(*PEOPLE))
-    monkeypatch.setattr(spreadsheet, "WIDEST", 2)
-    monkeypatch.setattr(spreadsheet, "LARGEST", 3)
-    with pytest.raises(RosterError, match="which no roster does"):
-        read(content(*PEOPLE))
+    monkeypatch.setattr(workbook, "WIDEST", 1)
+    with pytest.raises(RosterError, match="which no roster has"):
+        read(sheet_of(*PEOPLE))
+    monkeypatch.setattr(workbook, "WIDEST", 2)
+    monkeypatch.setattr(workbook, "CELLS", 1)
+    with pytest.raises(RosterError, match="which no roster has"):
+        read(sheet_of(*PEOPLE))
 
 
 @pytest.mark.parametrize("visible_only", [False, True])
 def test_hidden_rows_are_told_and_left_out_on_request(*, visible_only: bool) -> None:
     """A hidden heading, and hidden rows without text, are nothing to tell."""
-    sheet = content(*PEOPLE, "", "3|C", hidden_rows=[1, 3, 4, 5], hidden_columns=[(1, 1)])
+    sheet = sheet_of(*PEOPLE, "", "3|C", hidden_rows={1, 3, 4, 5}, hidden_columns={1})
     roster = read(sheet, Layout(expected=EXPECTED, visible_only=visible_only))
     assert roster.frame.index.tolist() == ([2] if visible_only else [2, 3, 5])
     assert roster.left_out == ((3, 5) if visible_only else ())
@@ -172,17 +160,9 @@ def test_hidden_rows_are_told_and_left_out_on_request(*, visible_only: bool) -> 
 def test_hidden_rows_are_named_by_spans() -> None:
     """Thousands of them are not listed one by one."""
     rows = [f"{at}|N" for at in range(2, 3_002)]
-    hidden = [*range(2, 1_002), 1_500, *range(2_000, 2_040, 2)]
-    roster = read(content("ID|Name", *rows, hidden_rows=hidden, filtered=True))
+    hidden = {*range(2, 1_002), 1_500, *range(2_000, 2_040, 2)}
+    roster = read(sheet_of("ID|Name", *rows, hidden_rows=hidden, filtered=True))
     [notice] = roster.notices
     assert "1,021 rows hidden by a filter" in notice.message
     assert "2–1001, 1500, 2000, 2002" in notice.message
     assert notice.message.endswith(" and 12 more")
-
-
-def test_a_file_that_does_not_tell_what_it_hides_is_refused_where_that_matters() -> None:
-    """Elsewhere a notice says that all rows are in."""
-    sheet = content(*PEOPLE, hidden_told=False)
-    assert codes(read(sheet)) == [Code.READ_WITH_NOTICE]
-    with pytest.raises(RosterError, match="does not say which of its rows are hidden"):
-        read(sheet, Layout(expected=EXPECTED, visible_only=True))
