@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from importer.directory.mirror import Mirror
+from importer.users.cache import UserCache
 
 USERS, UNCHANGED, CHANGED, NEW, EDITED = 50_000, 9_000, 700, 300, 500
 MOST = 2_000
@@ -166,9 +166,9 @@ def _load(folder: Path, url: str) -> int:
     first = _importer(folder, url, "directory", "refresh")
     _told("the directory, once", _calls(url), first)
     (path,) = (folder / "directory").glob("*.sqlite")
-    with Mirror.open(path) as mirror:
+    with UserCache.open(path) as mirror:
         yesterday = datetime.now(UTC) - timedelta(days=1)
-        mirror.stand(mirror.standing.model_copy(update={"as_of": yesterday}))
+        mirror.set_state(mirror.state.model_copy(update={"as_of": yesterday}))
     planning = _importer(folder, url, "plan", "roster.csv", "-m", "semester.yaml", "-o", "run")
     planned = _calls(url)
     _told("plan", planned, planning)

@@ -85,10 +85,10 @@ def apply_run(
 def _take_over(ledger: Ledger) -> None:
     """Let the directory know what was written, if one is kept; the run is done all the same."""
     from importer.cli.directory import FOLDER
-    from importer.directory.applied import take_over
+    from importer.users.refresh import add_applied
 
     try:
-        take_over(ledger, FOLDER)
+        add_applied(ledger, FOLDER)
     except UsageError as error:
         say(str(error))
 

@@ -15,7 +15,7 @@ from importer.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
-    from importer.directory.mirror import Mirror
+    from importer.users.cache import UserCache
 
 FOLDER = Path("directory")
 """Where the mirrors are kept, one file for each institution's Alma."""
@@ -37,8 +37,8 @@ def refresh(
     """Read who changed since the last time; the first time, and once a month, read everybody."""
     from importer.cli.alma import with_alma
     from importer.cli.progress import progress
-    from importer.directory.refresh import refresh as refresh_mirror
     from importer.settings import Settings
+    from importer.users.refresh import refresh as refresh_mirror
 
     settings = Settings.read()
 
@@ -65,11 +65,11 @@ def refresh(
 @directory.command()
 def status(as_json: Json = False) -> int:
     """Say how many users the directory knows, and as of when. Asks Alma nothing."""
-    from importer.directory.mirror import Mirror
+    from importer.users.cache import UserCache
 
     mirrors: list[dict[str, object]] = []
     for path in _paths():
-        with Mirror.open(path) as mirror:
+        with UserCache.open(path) as mirror:
             mirrors.append(_facts(mirror))
             if not as_json:
                 say(_sentence(mirror))
@@ -83,7 +83,7 @@ def status(as_json: Json = False) -> int:
 @directory.command()
 def forget(yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False) -> int:
     """Remove the directory from this computer; Alma is not touched."""
-    from importer.directory.schema import forget as remove
+    from importer.users.cache import delete_cache as remove
 
     paths = _paths()
     if not paths:
@@ -110,8 +110,8 @@ def import_file(
     Its headings are Primary Identifier, First Name, Last Name, and Birth Date, Email, Barcode.
     """
     from importer.cli.alma import with_alma
-    from importer.directory.export import add_export, read_export
     from importer.settings import Settings
+    from importer.users.export_csv import add_export, read_export
 
     day = as_of.replace(tzinfo=UTC) if as_of else _day_before(file)
     export = read_export(file)
@@ -132,13 +132,12 @@ def import_file(
     return Exit.DONE
 
 
-async def _mirror(alma: Alma) -> Mirror:
+async def _mirror(alma: Alma) -> UserCache:
     """The mirror of the institution that the key belongs to."""
-    from importer.directory.mirror import Mirror
-    from importer.directory.schema import mirror_path
+    from importer.users.cache import UserCache, cache_path
 
     of = await alma.general()
-    return Mirror.make(mirror_path(FOLDER, of.code, of.environment), of.code, of.environment)
+    return UserCache.make(cache_path(FOLDER, of.code, of.environment), of.code, of.environment)
 
 
 def _paths() -> list[Path]:
@@ -166,31 +165,31 @@ def _confirm(paths: list[Path]) -> None:
         raise UsageError(msg)
 
 
-def _facts(mirror: Mirror) -> dict[str, object]:
+def _facts(mirror: UserCache) -> dict[str, object]:
     """The mirror for machines."""
-    standing = mirror.standing
+    state = mirror.state
     return {
-        **standing.model_dump(mode="json", exclude={"sweep"}),
+        **state.model_dump(mode="json", exclude={"sweep"}),
         "users": mirror.count(),
         "unread": mirror.count("record = ''"),
         "pages_done": mirror.pages_done,
     }
 
 
-def _sentence(mirror: Mirror) -> str:
+def _sentence(mirror: UserCache) -> str:
     """The mirror for people."""
-    standing, known = mirror.standing, mirror.count()
-    name = f"{standing.institution} ({standing.environment}): {known:,} users"
-    if standing.as_of is None:
+    state, known = mirror.state, mirror.count()
+    name = f"{state.institution} ({state.environment}): {known:,} users"
+    if state.as_of is None:
         return printable(
             f"{name}, not complete: {mirror.pages_done:,} calls were made. "
             "`importer directory refresh` goes on."
         )
-    text = f"{name}, as of {standing.as_of.astimezone():%Y-%m-%d %H:%M}"
-    if standing.swept is not None:
-        text += f", all read on {standing.swept.astimezone():%Y-%m-%d}"
+    text = f"{name}, as of {state.as_of.astimezone():%Y-%m-%d %H:%M}"
+    if state.swept is not None:
+        text += f", all read on {state.swept.astimezone():%Y-%m-%d}"
     if unread := mirror.count("record = ''"):
         text += f"; {unread:,} of them are read when a row means them"
-    if standing.total is not None and known != standing.total - standing.others:
-        text += f". Alma has {standing.total - standing.others:,}"
+    if state.total is not None and known != state.total - state.others:
+        text += f". Alma has {state.total - state.others:,}"
     return printable(f"{text}.")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from importer.directory.asking import ask
-from importer.directory.found import Sought, marks_of
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.decisions import Decision, How, forget, remember
 from importer.ledger.images import images
@@ -23,16 +21,17 @@ from importer.pipeline.undone import update_undone
 from importer.planner.decide import create, taken, update
 from importer.planner.drafts import drafts
 from importer.planner.values import current
+from importer.users.matching import PersonQuery, match_keys, search_alma
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
-    from importer.directory.found import Found
     from importer.model.codes import CodeTables
     from importer.model.plan import Step
     from importer.model.user import User
     from importer.pipeline.front import Material
     from importer.pipeline.question import Question
     from importer.planner.drafts import Draft
+    from importer.users.matching import MatchResult
 
 
 _ADVICE = {
@@ -111,13 +110,13 @@ def _keep(question: Question, how: How, user: str, draft: Draft, material: Mater
         forget(DECISIONS, institution, own)
 
 
-async def _holders(draft: Draft, alma: Alma) -> Found:
+async def _holders(draft: Draft, alma: Alma) -> MatchResult:
     """Who in Alma has an identifier of the row. Raises UnavailableError without a clear answer."""
     first, last = draft.name
-    sought = Sought(
+    sought = PersonQuery(
         draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name=False
     )
-    found = await ask(alma, sought)
+    found = await search_alma(alma, sought)
     if found.failed:
         raise UnavailableError(found.failed)
     return found
@@ -149,7 +148,7 @@ async def _created(draft: Draft, alma: Alma) -> Step:
 
 async def _user(user_id: str, alma: Alma) -> User:
     live = await alma.get_user(user_id)
-    if live is None or user_id.casefold() not in marks_of(live).identifiers:
+    if live is None or user_id.casefold() not in match_keys(live).identifiers:
         msg = "Alma has no user with the identifier that was given. Nothing was decided."
         raise UsageError(msg)
     return live

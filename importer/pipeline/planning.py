@@ -6,8 +6,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from importer.alma.spread import spread
-from importer.directory.asking import most_calls
-from importer.directory.found import Sought
 from importer.errors import UnavailableError, UsageError
 from importer.ledger.writing import add_problems, add_rows, add_steps, finish
 from importer.model.plan import RETURNING, Create, Fate, Held, Update
@@ -22,6 +20,7 @@ from importer.planner.brakes import brakes
 from importer.planner.collisions import hold_collisions
 from importer.planner.decide import decide
 from importer.planner.drafts import drafts
+from importer.users.matching import PersonQuery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from importer.alma.client import Alma
     from importer.alma.governor import Governor
     from importer.alma.readers import Institution
-    from importer.directory.lookup import Lookup
     from importer.ledger.ledger import Ledger
     from importer.model.codes import CodeTables
     from importer.model.plan import Planned, Step
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from importer.pipeline.front import Material
     from importer.pipeline.order import Order
     from importer.planner.drafts import Draft
+    from importer.users.matching import Matcher
 
 FAILURES_IN_A_ROW = 5
 """After so many rows that Alma did not answer for, the plan is given up."""
@@ -126,7 +125,7 @@ async def _compare(
     material: Material,
     rows: Iterable[Draft],
     governor: Governor,
-    lookup: Lookup,
+    lookup: Matcher,
     memory: Memory,
 ) -> AsyncGenerator[Planned]:
     """What is to be done about each of the rows, as the answers come."""
@@ -170,13 +169,13 @@ def _noting(rows: Iterable[Draft], groups: set[str]) -> Iterator[Draft]:
 def _most_calls(material: Material, ready: frozenset[int]) -> int:
     """How many calls it may take to ask Alma about each ready row."""
     match = material.mapping.match
-    return sum(most_calls(_sought(draft, match)) for draft in _drafts(material, ready))
+    return sum(_sought(draft, match).most_calls for draft in _drafts(material, ready))
 
 
-def _sought(draft: Draft, match: Match) -> Sought:
+def _sought(draft: Draft, match: Match) -> PersonQuery:
     by_name = match.new == "create" and match.look_alike != "ignore"
     first, last = draft.name
-    return Sought(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)
+    return PersonQuery(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)
 
 
 def _kept(fates: dict[int, Fate], steps: list[Step]) -> set[int]:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from importer.alma.readers import Institution
-    from importer.directory.found import Found
     from importer.ledger.ledger import Ledger
     from importer.model.problem import Origin
     from importer.model.run import AlmaFacts
     from importer.model.user import User
     from importer.pipeline.front import Material
     from importer.planner.drafts import Draft
+    from importer.users.matching import MatchResult
 
 WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
 """Problems that ask who a row is."""
@@ -94,7 +94,7 @@ class Memory:
             for other in others
         )
 
-    def recall(self, draft: Draft, found: Found, planned: Planned) -> Planned:
+    def recall(self, draft: Draft, found: MatchResult, planned: Planned) -> Planned:
         """The step as it was decided before, with warnings instead of the same questions."""
         decision = self._decisions.get(draft.primary_id.casefold())
         if decision is None or not isinstance(planned.step, Held):
@@ -156,8 +156,8 @@ def alike_rows(material: Material, ledger: Ledger) -> Iterator[tuple[Draft, froz
             yield draft, frozenset(ids - {draft.primary_id.casefold()})
 
 
-def _users(found: Found) -> tuple[User, ...]:
-    return (*found.look_alikes, *(matched.user for matched in found.users))
+def _users(found: MatchResult) -> tuple[User, ...]:
+    return (*found.possible_matches, *(matched.user for matched in found.users))
 
 
 def _id(user: User) -> str:

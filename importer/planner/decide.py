@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.directory.found import marks_of
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.policy import AccountType
@@ -12,18 +11,19 @@ from importer.model.problem import Problem
 from importer.planner.create import new_user
 from importer.planner.merge import merge
 from importer.planner.values import current
+from importer.users.matching import match_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from importer.directory.found import Found, Matched
     from importer.model.plan import Step
     from importer.model.policy import Match
     from importer.model.user import User
     from importer.planner.drafts import Draft
+    from importer.users.matching import MatchedUser, MatchResult
 
 
-def decide(draft: Draft, found: Found, match: Match) -> Planned:
+def decide(draft: Draft, found: MatchResult, match: Match) -> Planned:
     """One step for one row, with the warnings that belong to it.
 
     Nothing is planned for a row that could not be looked up, that matches two users, or one of
@@ -62,19 +62,19 @@ def update(draft: Draft, live: User) -> Update | Unchanged:
     return Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
 
 
-def taken(draft: Draft, step: Step, found: Found) -> tuple[str, ...]:
+def taken(draft: Draft, step: Step, found: MatchResult) -> tuple[str, ...]:
     """Which identifiers an update would give to its user although another one has them.
 
     By key: `primary_id` or the type's code. Alma refuses such an update (contract 3.2).
     """
     if not isinstance(step, Update):
         return ()
-    given = {*marks_of(step.after).identifiers} - {*marks_of(step.before).identifiers}
+    given = {*match_keys(step.after).identifiers} - {*match_keys(step.before).identifiers}
     theirs = {
         identifier
         for matched in found.users
         if current(matched.user, "primary_id") != step.primary_id
-        for identifier in marks_of(matched.user).identifiers
+        for identifier in match_keys(matched.user).identifiers
     }
     there = given & theirs
     keys = (key for key, value in draft.every_identifier if value.casefold() in there)
@@ -141,7 +141,7 @@ def _taken(draft: Draft, key: str, user: User) -> Problem:
     return _whose(draft, key, user, Code.EXISTS_IN_ALMA, advice)
 
 
-def _matches_two(draft: Draft, known: list[Matched]) -> Iterator[Problem]:
+def _matches_two(draft: Draft, known: list[MatchedUser]) -> Iterator[Problem]:
     """Identifiers that lead to different people, each with the user to whom it leads."""
     for matched in known:
         for key in matched.by:
@@ -153,7 +153,7 @@ def _named(key: str) -> str:
     return "primary identifier" if key == "primary_id" else key
 
 
-def _known(draft: Draft, matched: Matched, match: Match) -> list[Problem]:
+def _known(draft: Draft, matched: MatchedUser, match: Match) -> list[Problem]:
     """What keeps a known user from being updated."""
     live, scheme = matched.user, draft.scheme
     if match.known == "reject":
@@ -188,7 +188,7 @@ def _known(draft: Draft, matched: Matched, match: Match) -> list[Problem]:
     return problems
 
 
-def _new(draft: Draft, found: Found, match: Match) -> Planned:
+def _new(draft: Draft, found: MatchResult, match: Match) -> Planned:
     match match.new:
         case "skip":
             return Planned(LeftAlone(draft.row))
@@ -198,7 +198,7 @@ def _new(draft: Draft, found: Found, match: Match) -> Planned:
             )
             return _held(draft, problem)
         case "create":
-            alike = () if match.look_alike == "ignore" else found.look_alikes
+            alike = () if match.look_alike == "ignore" else found.possible_matches
             severity = Severity.REVIEW if match.look_alike == "review" else Severity.WARNING
             problems = tuple(_look_alike(draft, user, severity) for user in alike)
             if problems and severity.holds:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from importer.directory.found import NOBODY, Found, Matched
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.policy import AccountType, Match
 from importer.model.user import User
 from importer.planner.decide import decide
+from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import draft, identifier, user
 
 ROW = {
@@ -22,9 +22,9 @@ ROW = {
 BY_BOTH = Match(by=("primary_id", "BARCODE"))
 
 
-def known(live: User, *by: str) -> Found:
+def known(live: User, *by: str) -> MatchResult:
     """One user, matched by some keys."""
-    return Found((Matched(live, by or ("primary_id",)),))
+    return MatchResult((MatchedUser(live, by or ("primary_id",)),))
 
 
 def codes(planned: Planned) -> list[tuple[Code, Severity]]:
@@ -35,7 +35,7 @@ def codes(planned: Planned) -> list[tuple[Code, Severity]]:
 
 def test_a_new_row_is_created() -> None:
     """Whom Alma does not have is created, with the whole body."""
-    planned = decide(draft(ROW), NOBODY, Match())
+    planned = decide(draft(ROW), MatchResult(), Match())
     assert isinstance(planned.step, Create)
     assert (planned.step.row, planned.step.user.primary_id) == (2, "21234")
 
@@ -66,7 +66,7 @@ def test_primary_identifiers_are_compared_without_case() -> None:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (Found(failed="no answer"), (Code.NOT_LOOKED_UP, Severity.REVIEW)),
+        (MatchResult(failed="no answer"), (Code.NOT_LOOKED_UP, Severity.REVIEW)),
         (known(user(primary_id="9"), "BARCODE"), (Code.PRIMARY_ID_DIFFERS, Severity.REVIEW)),
         (
             known(user(account_type={"value": "EXTERNAL"})),
@@ -74,15 +74,15 @@ def test_primary_identifiers_are_compared_without_case() -> None:
         ),
     ],
 )
-def test_doubts_are_for_a_person(found: Found, expected: tuple[Code, Severity]) -> None:
+def test_doubts_are_for_a_person(found: MatchResult, expected: tuple[Code, Severity]) -> None:
     """Nothing is sent of a row whose user is not certain."""
     assert codes(decide(draft(ROW), found, BY_BOTH)) == [expected]
 
 
 def test_each_identifier_names_the_user_to_whom_it_leads() -> None:
     """Whoever decides between two users needs to know which of them they are."""
-    matched = Matched(user(), ("primary_id",)), Matched(user(primary_id="9"), ("BARCODE",))
-    planned = decide(draft(ROW), Found(matched), BY_BOTH)
+    matched = MatchedUser(user(), ("primary_id",)), MatchedUser(user(primary_id="9"), ("BARCODE",))
+    planned = decide(draft(ROW), MatchResult(matched), BY_BOTH)
     assert codes(planned) == [(Code.MATCHES_TWO_USERS, Severity.REVIEW)] * 2
     assert isinstance(planned.step, Held)
     assert [(one.field, one.value) for one in planned.step.problems] == [
@@ -94,7 +94,7 @@ def test_each_identifier_names_the_user_to_whom_it_leads() -> None:
 def test_all_doubts_are_said_at_once() -> None:
     """A person who corrects one thing does not learn of the next only then."""
     live = user(primary_id="9", account_type={"value": "EXTERNAL"})
-    found = Found((Matched(live, ("BARCODE",)),))
+    found = MatchResult((MatchedUser(live, ("BARCODE",)),))
     assert [code for code, _ in codes(decide(draft(ROW), found, BY_BOTH))] == [
         Code.PRIMARY_ID_DIFFERS,
         Code.ACCOUNT_TYPE_DIFFERS,
@@ -118,8 +118,8 @@ def test_an_identifier_of_somebody_else_rejects_the_row() -> None:
         primary_id="77", last_name="Secret2", account_type={"value": "EXTERNAL", "desc": ""}
     )
     for found in (
-        Found((Matched(other, ("BARCODE",)),)),
-        Found((Matched(user(), ("primary_id",)), Matched(other, ("BARCODE",)))),
+        MatchResult((MatchedUser(other, ("BARCODE",)),)),
+        MatchResult((MatchedUser(user(), ("primary_id",)), MatchedUser(other, ("BARCODE",)))),
     ):
         planned = decide(draft(ROW), found, Match())
         assert codes(planned) == [(Code.EXISTS_IN_ALMA, Severity.REJECT)]
@@ -141,15 +141,15 @@ def test_known_users_may_be_passed_over_or_rejected() -> None:
 
 def test_new_users_may_be_passed_over_or_rejected() -> None:
     """`new: skip` leaves them out; `new: reject` says that they are not in Alma."""
-    assert decide(draft(ROW), NOBODY, Match(new="skip")).step == LeftAlone(2)
-    rejected = decide(draft(ROW), NOBODY, Match(new="reject"))
+    assert decide(draft(ROW), MatchResult(), Match(new="skip")).step == LeftAlone(2)
+    rejected = decide(draft(ROW), MatchResult(), Match(new="reject"))
     assert codes(rejected) == [(Code.NOT_IN_ALMA, Severity.REJECT)]
 
 
 def test_look_alikes_hold_a_create() -> None:
     """By `look_alike`, a new row that looks like a user of Alma's is held, warned of, or sent."""
     twin = user(primary_id="999", last_name="Doe", birth_date="1990-03-01Z")
-    found = Found(look_alikes=(twin,))
+    found = MatchResult(possible_matches=(twin,))
     held = decide(draft(ROW), found, Match())
     assert codes(held) == [(Code.LOOK_ALIKE_IN_ALMA, Severity.REVIEW)]
     assert isinstance(held.step, Held)
@@ -166,5 +166,5 @@ def test_look_alikes_hold_a_create() -> None:
 
 def test_look_alikes_of_a_known_user_do_not_matter() -> None:
     """Who is found by identifier is that person, whoever else has the name."""
-    found = Found((Matched(user(), ("primary_id",)),), (user(primary_id="999"),))
+    found = MatchResult((MatchedUser(user(), ("primary_id",)),), (user(primary_id="999"),))
     assert isinstance(decide(draft(ROW), found, Match()).step, Update)

@@ -1,4 +1,4 @@
-"""Finding people in the mirror: the same as asking Alma, and more where Alma's search is blind."""
+"""Finding people in the cache: the same as asking Alma, and more where Alma's search is blind."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importer.alma.client import Alma
-from importer.directory.asking import ask, most_calls
-from importer.directory.found import Found, Sought
-from importer.directory.lookup import InMirror
-from importer.directory.mirror import Mirror, Unread
 from importer.model.user import User
 from importer.sandbox.server import Options, running
-from tests.directory.conftest import World, now
+from importer.users.cache import UnreadUsers, UserCache
+from importer.users.matching import CacheMatcher, MatchResult, PersonQuery, search_alma
+from tests.users.conftest import World, now
 
 FIRST = ("Ada", "Zoë", "José María", "Noor")
 LAST = ("Núñez", "Almeida", "Ivanova")
@@ -63,11 +61,11 @@ def body(who: Person) -> User:
     )
 
 
-def row(who: Person, *, upper: bool) -> Sought:
+def row(who: Person, *, upper: bool) -> PersonQuery:
     """The person as a row of a roster, in small or large letters."""
     primary_id, others, first, last, born, email = who
     kinds = zip(("primary_id", "BARCODE", "UNIV_ID"), (primary_id, *others), strict=False)
-    return Sought(
+    return PersonQuery(
         tuple((kind, value.upper() if upper else value.lower()) for kind, value in kinds),
         first.upper() if upper else first,
         last,
@@ -77,9 +75,9 @@ def row(who: Person, *, upper: bool) -> Sought:
     )
 
 
-def said(found: Found) -> tuple[list[tuple[User, tuple[str, ...]]], list[str]]:
+def said(found: MatchResult) -> tuple[list[tuple[User, tuple[str, ...]]], list[str]]:
     """What was found, comparable: the look-alikes have no order."""
-    alike = sorted(user.to_json() for user in found.look_alikes)
+    alike = sorted(user.to_json() for user in found.possible_matches)
     return [(matched.user, matched.by) for matched in found.users], alike
 
 
@@ -100,7 +98,7 @@ def test_the_mirror_says_what_alma_says(
     upper: bool,  # noqa: FBT001
 ) -> None:
     """For every population and row: the same users, by the same identifiers, and look-alikes."""
-    sought = [row(who, upper=upper) for who in rows]
+    query = [row(who, upper=upper) for who in rows]
     taken: set[str] = set()
     added: list[User] = []
     for who in people:
@@ -109,19 +107,19 @@ def test_the_mirror_says_what_alma_says(
             taken |= ids
             added.append(body(who))
 
-    async def both(alma: Alma) -> list[Found]:
+    async def both(alma: Alma) -> list[MatchResult]:
         for user in added:
             await alma.create_user(user)
-        return [await ask(alma, one) for one in sought]
+        return [await search_alma(alma, one) for one in query]
 
     asked = empty.asked(both)
     empty.path.unlink(missing_ok=True)
     try:
-        with empty.mirror() as mirror:
-            empty.refresh(mirror)
-            for one, answer in zip(sought, asked, strict=True):
-                found = mirror.find(one)
-                assert isinstance(found, Found)
+        with empty.cache() as cache:
+            empty.refresh(cache)
+            for one, answer in zip(query, asked, strict=True):
+                found = cache.find(one)
+                assert isinstance(found, MatchResult)
                 assert said(found) == said(answer)
     finally:
         for user in added:
@@ -132,61 +130,70 @@ def test_the_mirror_says_what_alma_says(
     ("first", "last"), [("Nunez", "Jose"), ("José-María", "O’Leary"), ("JOSEMARIA", "OLeary")]
 )
 def test_names_are_found_however_they_are_written(tmp_path: Path, first: str, last: str) -> None:
-    """Exchanged, joined, without accent: the mirror sees what a search by words does not."""
+    """Exchanged, joined, without accent: the cache sees what a search by words does not."""
     people = {
         "1": ("José", unicodedata.normalize("NFD", "Núñez")),
         "2": ("Jose Maria", "O'Leary"),
     }
-    with Mirror.make(tmp_path / "m.sqlite", "I", "") as mirror:
+    with UserCache.make(tmp_path / "m.sqlite", "I", "") as cache:
         for key, (given_name, family) in people.items():
-            mirror.put([body((key, (), given_name, family, BORN[0], "one@example.org"))], now())
-        answer = mirror.find(Sought((("primary_id", "9"),), first, last, BORN[0], (), by_name=True))
-        assert isinstance(answer, Found)
-        assert len(answer.look_alikes) == 1
-        other = mirror.find(Sought((("primary_id", "9"),), first, last, BORN[1], (), by_name=True))
-        assert other == Found()
+            cache.put([body((key, (), given_name, family, BORN[0], "one@example.org"))], now())
+        answer = cache.find(
+            PersonQuery((("primary_id", "9"),), first, last, BORN[0], (), by_name=True)
+        )
+        assert isinstance(answer, MatchResult)
+        assert len(answer.possible_matches) == 1
+        other = cache.find(
+            PersonQuery((("primary_id", "9"),), first, last, BORN[1], (), by_name=True)
+        )
+        assert other == MatchResult()
 
 
 def test_a_changed_primary_identifier_is_found_out(world: World) -> None:
     """The user under the old identifier is read again and removed, without reading everybody."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
+    with world.cache() as cache:
+        world.refresh(cache)
         sandbox_id = "1000001"
         world.back("PATCH", f"/users/{sandbox_id}", {"primary_id": "1999999"})
-        calls = world.refresh(mirror)
+        calls = world.refresh(cache)
         assert calls[-1].startswith(f"GET /almaws/v1/users/{sandbox_id}")
-        assert mirror.count() == 250
-        barcode = Sought((("BARCODE", "22222000000001"),), "", "", "", (), by_name=False)
-        by_barcode = mirror.find(barcode)
-        assert isinstance(by_barcode, Found)
+        assert cache.count() == 250
+        barcode = PersonQuery((("BARCODE", "22222000000001"),), "", "", "", (), by_name=False)
+        by_barcode = cache.find(barcode)
+        assert isinstance(by_barcode, MatchResult)
         assert [found.user.primary_id for found in by_barcode.users] == ["1999999"]
-        old = Sought((("primary_id", sandbox_id),), "", "", "", (), by_name=False)
-        assert mirror.find(old) == Found()
+        old = PersonQuery((("primary_id", sandbox_id),), "", "", "", (), by_name=False)
+        assert cache.find(old) == MatchResult()
 
 
 def test_a_record_out_of_date_is_read_when_a_row_needs_it(world: World) -> None:
     """A user whose identifier another one has by now is read again, and removed if it is gone."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
+    with world.cache() as cache:
+        world.refresh(cache)
         taker = body(("P1", ("1000001",), "Ada", "Almeida", BORN[0], "one@example.org"))
-        mirror.put([taker], now())
+        cache.put([taker], now())
         world.delete("1000001")
-        old = Sought((("BARCODE", "22222000000001"),), "", "", "", (), by_name=False)
-        assert mirror.find(old) == Unread(("1000001",))
-        assert world.asked(lambda alma: InMirror(mirror, alma, None, now).find(old)) == Found()
-        assert mirror.find(old) == Found()
+        old = PersonQuery((("BARCODE", "22222000000001"),), "", "", "", (), by_name=False)
+        assert cache.find(old) == UnreadUsers(("1000001",))
+        assert (
+            world.asked(lambda alma: CacheMatcher(cache, alma, None, now).find(old))
+            == MatchResult()
+        )
+        assert cache.find(old) == MatchResult()
 
 
 def test_identifiers_that_differ_in_case_only_end(world: World) -> None:
     """In an Alma that tells case apart two users may hold them; the lookup comes to an end."""
     one = body(("P1", ("abc",), "Ada", "Almeida", BORN[0], "one@example.org"))
     two = body(("P2", ("ABC",), "Zoë", "Ivanova", BORN[1], "two@example.org"))
-    with world.mirror() as mirror:
-        world.refresh(mirror)
-        mirror.put([one], now())
-        mirror.put([two], now())
-        both = Sought((("primary_id", "P1"), ("BARCODE", "abc")), "", "", "", (), by_name=False)
-        found = world.asked(lambda alma: InMirror(mirror, alma, None, now).find(both))
+    with world.cache() as cache:
+        world.refresh(cache)
+        cache.put([one], now())
+        cache.put([two], now())
+        both = PersonQuery(
+            (("primary_id", "P1"), ("BARCODE", "abc")), "", "", "", (), by_name=False
+        )
+        found = world.asked(lambda alma: CacheMatcher(cache, alma, None, now).find(both))
         assert not found.failed
 
 
@@ -209,7 +216,7 @@ def test_a_new_person_takes_most_calls(
 ) -> None:
     """One for each identifier, which is asked for once, and one for the name: as is foretold."""
     pairs = tuple(("primary_id", value) for value in identifiers)
-    sought = Sought(pairs, "Nobody", "Here", born, (), by_name)
+    query = PersonQuery(pairs, "Nobody", "Here", born, (), by_name)
     empty.calls()
-    empty.asked(lambda alma: ask(alma, sought))
-    assert len(empty.calls()) == most_calls(sought) == calls
+    empty.asked(lambda alma: search_alma(alma, query))
+    assert len(empty.calls()) == query.most_calls == calls

@@ -1,4 +1,4 @@
-"""An export as the beginning of a mirror."""
+"""An export as the beginning of a cache."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from importer.directory.export import add_export, read_export
-from importer.directory.found import Found, Sought
-from importer.directory.lookup import InMirror
-from importer.directory.mirror import Mirror, Unread
 from importer.errors import UsageError
-from tests.directory.conftest import World, now
+from importer.users.cache import UnreadUsers, UserCache
+from importer.users.export_csv import add_export, read_export
+from importer.users.matching import CacheMatcher, MatchResult, PersonQuery
+from tests.users.conftest import World, now
 
 DAY = datetime(2026, 8, 20, tzinfo=UTC)
 TEXT = """\
@@ -32,46 +31,48 @@ def export(tmp_path: Path) -> Path:
     return path
 
 
-def by(value: str, kind: str = "primary_id") -> Sought:
+def by(value: str, kind: str = "primary_id") -> PersonQuery:
     """A row with one identifier."""
-    return Sought(((kind, value),), "Ada", "Almeida", "1990-03-01", (), by_name=True)
+    return PersonQuery(((kind, value),), "Ada", "Almeida", "1990-03-01", (), by_name=True)
 
 
 def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path) -> None:
     """Identifiers and names lead to them, whatever row they stood in."""
-    with world.mirror() as mirror:
+    with world.cache() as cache:
         got = read_export(export)
         assert (len(got.users), got.nameless, got.dateless) == (2, 1, 1)
-        assert add_export(mirror, got, DAY) == 2
-        assert mirror.standing.as_of == DAY
+        assert add_export(cache, got, DAY) == 2
+        assert cache.state.as_of == DAY
         for value in ("1000001", "22222000000001", "extra"):
-            assert mirror.find(by(value)) == Unread(("1000001",))
-        assert mirror.find(by("9")) == Unread(("1000001",))  # by name and birth date
-        mail = Sought((), "Ivanova", "Zoe", "", ("ZOE@example.org",), by_name=True)
-        assert mirror.find(mail) == Unread(("1000002",))
+            assert cache.find(by(value)) == UnreadUsers(("1000001",))
+        assert cache.find(by("9")) == UnreadUsers(("1000001",))  # by name and birth date
+        mail = PersonQuery((), "Ivanova", "Zoe", "", ("ZOE@example.org",), by_name=True)
+        assert cache.find(mail) == UnreadUsers(("1000002",))
 
 
 def test_a_match_costs_one_call_once(world: World, export: Path) -> None:
     """The record is read when a row first means the user, and kept."""
-    with world.mirror() as mirror:
-        add_export(mirror, read_export(export), DAY)
+    with world.cache() as cache:
+        add_export(cache, read_export(export), DAY)
         for calls in (1, 0):
             world.calls()
-            found = world.asked(lambda alma: InMirror(mirror, alma, DAY, now).find(by("1000001")))
+            found = world.asked(
+                lambda alma: CacheMatcher(cache, alma, DAY, now).find(by("1000001"))
+            )
             assert [matched.user.primary_id for matched in found.users] == ["1000001"]
             assert len(world.calls()) == calls
-        assert mirror.count("record = ''") == 1
+        assert cache.count("record = ''") == 1
 
 
 def test_an_export_never_hides_a_record(world: World, export: Path) -> None:
-    """Who was read stays read, and the mirror's time stays."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
-        as_of = mirror.standing.as_of
-        assert add_export(mirror, read_export(export), DAY) == 0
-        assert mirror.count("record = ''") == 0
-        assert mirror.standing.as_of == as_of
-        assert isinstance(mirror.find(by("1000001")), Found)
+    """Who was read stays read, and the cache's time stays."""
+    with world.cache() as cache:
+        world.refresh(cache)
+        as_of = cache.state.as_of
+        assert add_export(cache, read_export(export), DAY) == 0
+        assert cache.count("record = ''") == 0
+        assert cache.state.as_of == as_of
+        assert isinstance(cache.find(by("1000001")), MatchResult)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +84,9 @@ def test_exports_of_every_kind_are_read(
     """Commas, semicolons and tabs; UTF-8 with or without a mark, UTF-16; other headings."""
     text = TEXT.replace("Primary Identifier", "User Primary ID").replace("Last Name", "SURNAME")
     export.write_text(text.replace(",", delimiter), encoding)
-    with Mirror.make(tmp_path / "m.sqlite", "I", "") as mirror:
-        assert add_export(mirror, read_export(export), DAY) == 2
-        assert mirror.find(by("EXTRA")) == Unread(("1000001",))
+    with UserCache.make(tmp_path / "m.sqlite", "I", "") as cache:
+        assert add_export(cache, read_export(export), DAY) == 2
+        assert cache.find(by("EXTRA")) == UnreadUsers(("1000001",))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A sandbox, a client that counts its calls, and a mirror in a folder of its own."""
+"""A sandbox, a client that counts its calls, and a cache in a folder of its own."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.governor import Governor
-from importer.directory.mirror import Mirror
-from importer.directory.refresh import refresh
-from importer.directory.schema import mirror_path
 from importer.sandbox.server import Options, running
+from importer.users.cache import UserCache, cache_path
+from importer.users.refresh import refresh
 
 T = TypeVar("T")
 Json = dict[str, object]
@@ -33,7 +32,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class World:
-    """A sandbox, its back door, and the file of its mirror."""
+    """A sandbox, its back door, and the file of its cache."""
 
     url: str
     path: Path
@@ -73,16 +72,16 @@ class World:
         self.calls()
 
     @contextmanager
-    def mirror(self) -> Iterator[Mirror]:
-        """The mirror, made where there is none."""
-        with Mirror.make(self.path, "INST", "sandbox") as mirror:
-            yield mirror
+    def cache(self) -> Iterator[UserCache]:
+        """The cache, made where there is none."""
+        with UserCache.make(self.path, "INST", "sandbox") as cache:
+            yield cache
 
-    def refresh(self, mirror: Mirror, *, full: bool = False) -> list[str]:
-        """Refresh a mirror; the calls that it took."""
+    def refresh(self, cache: UserCache, *, full: bool = False) -> list[str]:
+        """Refresh a cache; the calls that it took."""
         self.calls()
         self.asked(
-            lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, print, full=full)
+            lambda alma: refresh(cache, alma, now, lambda _done, _of: None, print, full=full)
         )
         return self.calls()
 
@@ -91,4 +90,4 @@ class World:
 def world(tmp_path: Path) -> Iterator[World]:
     """A sandbox with 250 invented patrons."""
     with running(Options(rate=None, seed_users=250)) as url:
-        yield World(url, mirror_path(tmp_path / "directory", "INST", "sandbox"))
+        yield World(url, cache_path(tmp_path / "directory", "INST", "sandbox"))

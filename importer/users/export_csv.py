@@ -1,6 +1,6 @@
-"""An export of all users as CSV, from Analytics say, as the beginning of a mirror.
+"""Fill the user cache from a CSV export of all users, for example from Alma Analytics.
 
-It costs no call, and tells who there is; the record of a user is read when a row first means it.
+It costs no call and shows who there is; a user's record is read when a row first needs it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from importer.directory.found import Marks
-from importer.directory.mirror import Known
 from importer.errors import UsageError
 from importer.model.text import folded, name_key
+from importer.users.cache import KnownUser
+from importer.users.matching import MatchKeys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from importer.directory.mirror import Mirror
+    from importer.users.cache import UserCache
 
 PRIMARY_ID, FIRST, LAST, BORN, EMAIL, IDENTIFIER = (
     "Primary Identifier", "First Name", "Last Name", "Birth Date", "Email", "Barcode",
@@ -42,20 +42,20 @@ HEADINGS: Mapping[str, str] = {
     }.items()
     for heading in headings
 }  # fmt: skip
-"""Column by heading, folded: exports head their columns in several ways."""
+"""Column by folded heading; exports use several headings for the same column."""
 
 _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The users of an export, and how much of it was not understood.
+    """The users of an export, and how much of it could not be used.
 
     `nameless` counts rows without a primary identifier, `dateless` users whose birth date is not
-    written as 1990-03-01.
+    written like 1990-03-01.
     """
 
-    users: tuple[Known, ...]
+    users: tuple[KnownUser, ...]
     nameless: int
     dateless: int
 
@@ -63,17 +63,17 @@ class Export:
 def read_export(path: Path) -> Export:
     """Read an export of all users.
 
-    Raises UsageError where it cannot be read or has no column of primary identifiers.
+    Raises UsageError if it cannot be read or lacks the primary identifier or the names.
     """
     rows = _rows(path)
     columns = [HEADINGS.get(folded(heading), "") for heading in next(rows, [])]
     if missing := [name for name in (PRIMARY_ID, FIRST, LAST) if name not in columns]:
         msg = (
-            f"{path} has no column {', '.join(missing)}. An export has the headings {PRIMARY_ID}, "
-            f"{FIRST}, {LAST}, and also {BORN}, {EMAIL}, {IDENTIFIER} where there are such columns."
+            f"{path} has no column {', '.join(missing)}. An export needs the headings "
+            f"{PRIMARY_ID}, {FIRST} and {LAST}, and may also have {BORN}, {EMAIL} and {IDENTIFIER}."
         )
         raise UsageError(msg)
-    users: dict[str, Known] = {}
+    users: dict[str, KnownUser] = {}
     undated: set[str] = set()
     nameless = 0
     for cells in rows:
@@ -88,17 +88,17 @@ def read_export(path: Path) -> Export:
     return Export(tuple(users.values()), nameless, len(undated))
 
 
-def add_export(mirror: Mirror, export: Export, as_of: datetime) -> int:
-    """Put the users of an export that shows Alma at a time into a mirror; how many are new."""
-    new = mirror.add_known(export.users, as_of)
-    standing = mirror.standing
-    if standing.as_of is None:
-        mirror.stand(standing.model_copy(update={"as_of": as_of}))
+def add_export(cache: UserCache, export: Export, as_of: datetime) -> int:
+    """Add the users of an export, which shows Alma at a time; return how many are new."""
+    new = cache.add_known(export.users, as_of)
+    state = cache.state
+    if state.as_of is None:
+        cache.set_state(state.model_copy(update={"as_of": as_of}))
     return new
 
 
-def _known(columns: Sequence[str], cells: Sequence[str]) -> tuple[Known, bool]:
-    """A row's user, and whether its birth date, if any, could be read."""
+def _known(columns: Sequence[str], cells: Sequence[str]) -> tuple[KnownUser, bool]:
+    """Return a row's user, and whether its birth date, if any, could be read."""
     texts: dict[str, list[str]] = {}
     for column, cell in zip(columns, cells, strict=False):
         if column and cell.strip():
@@ -108,25 +108,25 @@ def _known(columns: Sequence[str], cells: Sequence[str]) -> tuple[Known, bool]:
     )
     day = _day(born)
     values = (primary_id, *texts.get(IDENTIFIER, ()))
-    marks = Marks(
+    keys = MatchKeys(
         tuple(dict.fromkeys(value.casefold() for value in values)),
         name_key(folded(first), folded(last)),
         day,
         frozenset(address.casefold() for address in texts.get(EMAIL, ())),
     )
-    return Known(primary_id, marks), bool(day) or not born
+    return KnownUser(primary_id, keys), bool(day) or not born
 
 
-def _joined(one: Known, more: Known) -> Known:
-    """A user who stands in several rows, one for each address or identifier."""
-    identifiers = tuple(dict.fromkeys((*one.marks.identifiers, *more.marks.identifiers)))
-    born = one.marks.birth_date or more.marks.birth_date
-    emails = one.marks.emails | more.marks.emails
-    return Known(one.primary_id, Marks(identifiers, one.marks.name, born, emails))
+def _joined(one: KnownUser, more: KnownUser) -> KnownUser:
+    """Combine two rows of one user; exports have a row for each address or identifier."""
+    identifiers = tuple(dict.fromkeys((*one.keys.identifiers, *more.keys.identifiers)))
+    born = one.keys.birth_date or more.keys.birth_date
+    emails = one.keys.emails | more.keys.emails
+    return KnownUser(one.primary_id, MatchKeys(identifiers, one.keys.name, born, emails))
 
 
 def _day(text: str) -> str:
-    """An ISO day; blank for every other notation, which could be read in two ways."""
+    """Return an ISO day; blank for any other notation, which could be read in two ways."""
     found = _ISO.fullmatch(text)
     try:
         return date.fromisoformat(found[1]).isoformat() if found else ""
@@ -135,7 +135,7 @@ def _day(text: str) -> str:
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
-    """The rows as text: UTF-8, or UTF-16 as exports with tabs are."""
+    """Read the rows as text: UTF-8, or UTF-16 as in tab-separated exports."""
     try:
         with path.open("rb") as file:
             encoding = "utf-16" if file.read(2) in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"

@@ -1,4 +1,4 @@
-"""Refreshing the mirror, over a socket: sweeps, changes, breaks, and who is gone."""
+"""Refreshing the cache, over a socket: sweeps, changes, breaks, and who is gone."""
 
 from __future__ import annotations
 
@@ -12,90 +12,89 @@ import pytest
 from importer.alma.client import Alma
 from importer.alma.governor import Governor
 from importer.alma.readers import UserPage
-from importer.directory.found import Found, Sought
-from importer.directory.mirror import Mirror
-from importer.directory.refresh import SWEEP_EVERY, catch_up, refresh, sweep_due
-from importer.directory.schema import forget, held, mirror_path
 from importer.errors import UnavailableError, UsageError
 from importer.model.user import Coded, User
-from tests.directory.conftest import World, now
+from importer.users.cache import UserCache, cache_path, delete_cache, refresh_lock
+from importer.users.matching import MatchResult, PersonQuery
+from importer.users.refresh import SWEEP_EVERY, catch_up, refresh, sweep_due
+from tests.users.conftest import World, now
 
 SOMEBODY = "1000001"
 
 
-def sought(value: str) -> Sought:
+def query(value: str) -> PersonQuery:
     """A row that gives one identifier."""
-    return Sought((("primary_id", value),), "", "", "", (), by_name=False)
+    return PersonQuery((("primary_id", value),), "", "", "", (), by_name=False)
 
 
-def found(mirror: Mirror, value: str) -> list[str | None]:
+def found(cache: UserCache, value: str) -> list[str | None]:
     """The primary identifiers of those who hold a value."""
-    answer = mirror.find(sought(value))
-    assert isinstance(answer, Found)
+    answer = cache.find(query(value))
+    assert isinstance(answer, MatchResult)
     return [matched.user.primary_id for matched in answer.users]
 
 
 def test_the_first_refresh_reads_everybody(world: World) -> None:
-    """A hundred users a call; then the mirror knows what Alma shows, and as of when."""
+    """A hundred users a call; then the cache knows what Alma shows, and as of when."""
     began = now()
-    with world.mirror() as mirror:
-        calls = world.refresh(mirror)
-        assert mirror.count() == 250
-        assert mirror.standing.total == 250
-        assert mirror.standing.as_of is not None
-        assert mirror.standing.as_of >= began
+    with world.cache() as cache:
+        calls = world.refresh(cache)
+        assert cache.count() == 250
+        assert cache.state.total == 250
+        assert cache.state.as_of is not None
+        assert cache.state.as_of >= began
         # Three pages of everybody; all were seeded today, so all are changes too; two counts.
         assert len(calls) == 8
-        one = mirror.find(sought(SOMEBODY))
-        assert isinstance(one, Found)
+        one = cache.find(query(SOMEBODY))
+        assert isinstance(one, MatchResult)
         assert one.users[0].user == world.asked(lambda alma: alma.get_user(SOMEBODY))
 
 
 def test_the_file_is_for_its_owner_only(world: World) -> None:
     """The folder is 0700 and the file 0600: they hold personal data."""
-    with world.mirror():
+    with world.cache():
         assert stat.S_IMODE(world.path.stat().st_mode) == 0o600
         assert stat.S_IMODE(world.path.parent.stat().st_mode) == 0o700
 
 
 def test_later_only_changes_are_read(world: World) -> None:
     """Nobody changed since: one call for changes and one for the count."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
+    with world.cache() as cache:
+        world.refresh(cache)
         later = datetime.now(UTC) + timedelta(days=3)
-        mirror.stand(mirror.standing.model_copy(update={"as_of": later, "swept": later}))
-        assert len(world.refresh(mirror)) == 2
+        cache.set_state(cache.state.model_copy(update={"as_of": later, "swept": later}))
+        assert len(world.refresh(cache)) == 2
 
 
 def test_a_change_arrives(world: World) -> None:
-    """What staff changed since, and who is new, is in the mirror after a refresh."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
+    """What staff changed since, and who is new, is in the cache after a refresh."""
+    with world.cache() as cache:
+        world.refresh(cache)
         entry = {"id_type": {"value": "UNIV_ID"}, "value": "U-new"}
         world.back("PATCH", f"/users/{SOMEBODY}", {"user_identifier": [entry]})
-        assert found(mirror, "U-new") == []
-        world.refresh(mirror)
-        assert found(mirror, "u-NEW") == [SOMEBODY]
-        assert found(mirror, "22222000000001") == []  # the barcode that the user had before
+        assert found(cache, "U-new") == []
+        world.refresh(cache)
+        assert found(cache, "u-NEW") == [SOMEBODY]
+        assert found(cache, "22222000000001") == []  # the barcode that the user had before
 
 
 def test_a_deletion_shows_in_the_total_and_everybody_is_read_again(world: World) -> None:
     """Changes do not show a deletion; a total that differs does, and that is said first."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
+    with world.cache() as cache:
+        world.refresh(cache)
         world.delete(SOMEBODY)
         said: list[str] = []
-        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, said.append))
-        assert found(mirror, SOMEBODY) == []
-        assert mirror.count() == mirror.standing.total == 249
+        world.asked(lambda alma: catch_up(cache, alma, now, lambda _done, _of: None, said.append))
+        assert found(cache, SOMEBODY) == []
+        assert cache.count() == cache.state.total == 249
         assert len(said) == 1
         assert "(3 calls)" in said[0]
 
 
 def test_a_deletion_beside_a_creation_shows_too(world: World) -> None:
     """The new user is among the changes, so that one too many is known."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
+    with world.cache() as cache:
+        world.refresh(cache)
         world.delete(SOMEBODY)
         body = User(
             primary_id="new",
@@ -106,27 +105,27 @@ def test_a_deletion_beside_a_creation_shows_too(world: World) -> None:
             user_group=Coded(value="COMM"),
         )
         world.asked(lambda alma: alma.create_user(body))
-        world.refresh(mirror)
-        assert found(mirror, SOMEBODY) == []
-        assert found(mirror, "new") == ["new"]
-        assert mirror.count() == 250
+        world.refresh(cache)
+        assert found(cache, SOMEBODY) == []
+        assert found(cache, "new") == ["new"]
+        assert cache.count() == 250
 
 
 def test_contacts_are_no_difference(world: World) -> None:
     """Entries of Alma's list that are no users do not make every refresh read everybody."""
-    with world.mirror() as mirror:
-        world.refresh(mirror)
-        standing = mirror.standing
+    with world.cache() as cache:
+        world.refresh(cache)
+        state = cache.state
         later = datetime.now(UTC) + timedelta(days=3)
         update = {"as_of": later, "swept": later, "others": 0, "total": 0}
-        mirror.remove(SOMEBODY)  # as if Alma's list had one entry that is no user
-        mirror.stand(standing.model_copy(update=update | {"others": 1}))
-        assert len(world.refresh(mirror)) == 2
+        cache.remove(SOMEBODY)  # as if Alma's list had one entry that is no user
+        cache.set_state(state.model_copy(update=update | {"others": 1}))
+        assert len(world.refresh(cache)) == 2
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2])
 def test_a_broken_sweep_goes_on(world: World, pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read before a break is not read again; until the end the mirror is not whole."""
+    """What was read before a break is not read again; until the end the cache is not whole."""
     whole = Alma.list_users
 
     async def breaking(alma: Alma, offset: int, limit: int = 100, **more: None) -> UserPage:
@@ -136,18 +135,18 @@ def test_a_broken_sweep_goes_on(world: World, pages: int, monkeypatch: pytest.Mo
             raise UnavailableError(msg)
         return await whole(alma, offset, limit, **more)
 
-    with world.mirror() as mirror:
+    with world.cache() as cache:
         with monkeypatch.context() as patch:
             patch.setattr(Alma, "list_users", breaking)
             with pytest.raises(UnavailableError):
-                world.refresh(mirror)
-        assert mirror.pages_done == pages
-    with world.mirror() as mirror:
-        assert mirror.standing.as_of is None
-        calls = world.refresh(mirror)
+                world.refresh(cache)
+        assert cache.pages_done == pages
+    with world.cache() as cache:
+        assert cache.state.as_of is None
+        calls = world.refresh(cache)
         assert len(calls) == 8 - pages
-        assert mirror.count() == 250
-        assert mirror.pages_done == 0
+        assert cache.count() == 250
+        assert cache.pages_done == 0
 
 
 def test_deletions_during_a_sweep_lose_nobody(
@@ -169,45 +168,45 @@ def test_deletions_during_a_sweep_lose_nobody(
 
     monkeypatch.setattr(Alma, "list_users", meddling)
     monkeypatch.setattr(Governor, "in_flight", 1)  # one page after the other
-    with world.mirror() as mirror:
-        world.refresh(mirror)
+    with world.cache() as cache:
+        world.refresh(cache)
         left = {user["primary_id"] for user in world.back("GET", "/state").json()["users"]}
-        assert {key for (key,) in mirror.read("SELECT primary_id FROM users")} == left
+        assert {key for (key,) in cache.read("SELECT primary_id FROM users")} == left
         assert len(left) == 245
 
 
 def test_an_old_sweep_is_made_again() -> None:
     """After a month, and where one was broken off, everybody is read."""
-    from importer.directory.mirror import Standing
+    from importer.users.cache import CacheState
 
     day = datetime(2026, 8, 20, tzinfo=UTC)
-    fresh = Standing(institution="I", environment="", as_of=day, swept=day)
+    fresh = CacheState(institution="I", environment="", as_of=day, swept=day)
     assert not sweep_due(fresh, day + SWEEP_EVERY)
     assert sweep_due(fresh, day + SWEEP_EVERY + timedelta(seconds=1))
     assert sweep_due(fresh.model_copy(update={"sweeping": day}), day)
-    assert sweep_due(Standing(institution="I", environment=""), day)
+    assert sweep_due(CacheState(institution="I", environment=""), day)
 
 
 def test_catching_up_does_not_sweep_for_age(world: World) -> None:
-    """A plan reads changes only while the totals agree; a mirror never whole is left unchanged."""
-    with world.mirror() as mirror:
-        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, print))
+    """A plan reads changes only while the totals agree; a cache never whole is left unchanged."""
+    with world.cache() as cache:
+        world.asked(lambda alma: catch_up(cache, alma, now, lambda _done, _of: None, print))
         assert world.calls() == []
-        world.refresh(mirror)
+        world.refresh(cache)
         old = datetime(2000, 1, 1, tzinfo=UTC)
-        mirror.stand(mirror.standing.model_copy(update={"swept": old}))
+        cache.set_state(cache.state.model_copy(update={"swept": old}))
         world.calls()
-        world.asked(lambda alma: catch_up(mirror, alma, now, lambda _done, _of: None, print))
+        world.asked(lambda alma: catch_up(cache, alma, now, lambda _done, _of: None, print))
         assert all("modify_date_from" in call or "limit=1&" in call for call in world.calls())
-        assert mirror.standing.swept == old
+        assert cache.state.swept == old
 
 
 def test_one_refresh_at_a_time(world: World) -> None:
     """The second is told so and sends nothing."""
-    with world.mirror() as mirror, held(world.path):
+    with world.cache() as cache, refresh_lock(world.path):
         with pytest.raises(UsageError):
             world.asked(
-                lambda alma: refresh(mirror, alma, now, lambda _done, _of: None, print, full=False)
+                lambda alma: refresh(cache, alma, now, lambda _done, _of: None, print, full=False)
             )
         assert world.calls() == []
 
@@ -215,39 +214,39 @@ def test_one_refresh_at_a_time(world: World) -> None:
 def test_later_knowledge_wins(world: World) -> None:
     """What was seen earlier never replaces what was seen later."""
     later, earlier = now(), now() - timedelta(hours=1)
-    with world.mirror() as mirror:
-        mirror.put([User(primary_id="P1", last_name="New")], later)
-        mirror.put([User(primary_id="p1", last_name="Old")], earlier)
-        answer = mirror.find(sought("P1"))
-        assert isinstance(answer, Found)
+    with world.cache() as cache:
+        cache.put([User(primary_id="P1", last_name="New")], later)
+        cache.put([User(primary_id="p1", last_name="Old")], earlier)
+        answer = cache.find(query("P1"))
+        assert isinstance(answer, MatchResult)
         assert [matched.user.last_name for matched in answer.users] == ["New"]
 
 
 @pytest.mark.parametrize("spoiled", [b"no database, this", b"\0" * 5000])
 def test_a_damaged_file_is_told_and_forgotten(tmp_path: Path, spoiled: bytes) -> None:
     """It is a clear sentence, and `forget` takes it away."""
-    path = mirror_path(tmp_path, "01X/..", "sandbox")
+    path = cache_path(tmp_path, "01X/..", "sandbox")
     assert path.parent == tmp_path
     path.write_bytes(spoiled)
     with pytest.raises(UsageError):
-        Mirror.open(path)
-    forget(path)
+        UserCache.open(path)
+    delete_cache(path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_record_is_told(world: World) -> None:
     """A record that is none is damage, not a crash."""
-    with world.mirror() as mirror:
-        mirror.put([User(primary_id="P1")], now())
-        with mirror.writing() as connection:
+    with world.cache() as cache:
+        cache.put([User(primary_id="P1")], now())
+        with cache.writing() as connection:
             connection.execute("UPDATE users SET record = '{'")
         with pytest.raises(UsageError):
-            mirror.find(sought("P1"))
+            cache.find(query("P1"))
 
 
 def test_another_version_is_told(world: World) -> None:
     """A file of a later importer is left as it is."""
-    with world.mirror() as mirror, mirror.writing() as connection:
+    with world.cache() as cache, cache.writing() as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError):
-        Mirror.open(world.path)
+        UserCache.open(world.path)

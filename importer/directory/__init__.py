@@ -1,1 +1,0 @@
-"""What we know of Alma's existing users without asking again."""
