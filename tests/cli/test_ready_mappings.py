@@ -1,130 +1,143 @@
-"""The ready mappings against people whom Alma already knows, over the sandbox."""
+"""The ready mappings and the samples, as a user copies them: loaded twice, and with blank cells."""
 
 from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
+from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import codes, state
+from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
 
-MAPPINGS = Path(__file__).parents[2] / "mappings"
-NAMES = ("Abara", "Bennett", "Castellanos", "Dupont", "Eriksen", "Farouk", "Grozny", "Hashimoto",
-         "Ibarra", "Jankowski", "Kowal", "Lindqvist", "Mbeki", "Novak", "Okafor")  # fmt: skip
+Row = dict[str, str]
 
-COMMUNITY = {
-    "Barcode": "200011234500{at:02}",
-    "First Name": "Person",
-    "Middle": "Lee",
-    "Last Name": "{name}",
-    "Patron Type": "Community",
-    "Email": "{name}@example.org",
-    "Alternate Email": "{name}@alt.example.org",
-    "Phone": "701-555-01{at:02}",
-    "Street": "{at} Main St",
-    "Apt": "Apt {at}",
-    "City": "Fargo",
-    "State": "ND",
-    "ZIP": "58102",
-    "DOB": "1990-05-06",
-    "Expires": "2026-12-31",
-    "Comments": "none",
+COMMUNITY: Row = {
+    "Barcode": "200011234{:05}",
+    "First Name": "Vera{}",
+    "Middle": "M.",
+    "Last Name": "Quill{}",
+    "Phone": "605-555-01{:02}",
+    "Patron Type": "Friend",
+    "DOB": "03/{:02}/1970",
+    "Expires": "08/31/2035",
+    "Street": "{} Maple St",
+    "Apt": "Apt {}",
+    "City": "Millbrook",
+    "State": "SD",
+    "ZIP": "57013",
+    "Email": "v{}@example.org",
+    "Alternate Email": "v{}@mail.example.org",
 }
-STUDENTS = {
-    "EMPL ID": "00123{at:02}",
-    "First Name": "Person",
-    "Middle Name": "Lee",
-    "Last Name": "{name}",
-    "Preferred First Name": "Per",
-    "Role": "Staff",
-    "Email": "{name}@example.org",
-    "Campus Email": "{name}@campus.example.org",
-    "Phone": "701-555-01{at:02}",
-    "Address": "{at} Main St",
-    "City": "Fargo",
-    "State": "ND",
-    "ZIP": "58102",
-    "Birth Date": "1990-05-06",
-    "Card Barcode": "200011234500{at:02}",
-    "Campus": "Main",
-    "Expiration Date": "2026-12-31",
+STUDENTS: Row = {
+    "EMPL ID": "00{:05}",
+    "First Name": "Vera{}",
+    "Middle Name": "M.",
+    "Last Name": "Quill{}",
+    "Preferred First Name": "Vee",
+    "Role": "Graduate",
+    "Campus": "MAIN",
+    "Birth Date": "03/{:02}/1970",
+    "Expiration Date": "05/31/2035",
+    "Address": "{} Maple St",
+    "City": "Millbrook",
+    "State": "SD",
+    "ZIP": "57013",
+    "Campus Email": "v{}@campus.example.org",
+    "Email": "v{}@example.org",
+    "Phone": "605-555-01{:02}",
+    "Card Barcode": "200019876{:05}",
 }
-CASES = {
-    "community.yaml": (COMMUNITY, ("Barcode", "First Name", "Last Name", "Patron Type")),
-    "students-and-staff.yaml": (STUDENTS, ("EMPL ID", "First Name", "Last Name", "Role")),
-}
+PEOPLE = {"community.yaml": COMMUNITY, "students-and-staff.yaml": STUDENTS}
 
 
-def row(shape: dict[str, str], at: int, blank: str = "") -> dict[str, str]:
-    """The row of one person, with one column left blank."""
-    name = NAMES[at]
-    return {
-        heading: "" if heading == blank else text.format(at=at + 10, name=name)
-        for heading, text in shape.items()
-    }
+def _required(typed: Type, mapping: Path) -> dict[str, bool]:
+    """Each heading of the mapping's blank roster, and whether its cells must be filled in."""
+    made = typed("mapping", "template", mapping, "-o", f"{mapping.stem}-blank.xlsx", "--json")
+    columns = json.loads(made.out)["columns"]
+    return {column["heading"]: column["required"] for column in columns}
 
 
-def write(path: Path, rows: list[dict[str, str]]) -> None:
-    """A roster of these rows."""
+def _write(path: Path, rows: list[Row]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    return path
 
 
-def record(sandbox: Sandbox, user: str, body: dict[str, object] | None = None) -> dict[str, object]:
-    """A user's record in Alma, after the `body` was put there if one is given."""
-    request = Request(
-        f"{sandbox.host}/almaws/v1/users/{user}",
-        data=json.dumps(body).encode() if body else None,
-        method="PUT" if body else "GET",
-        headers={
-            "Authorization": "apikey sandbox",
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-        },
-    )
-    with urlopen(request) as answer:
-        loaded: dict[str, object] = json.loads(answer.read())
-        return loaded
+def _load(typed: Type, roster: Path, mapping: Path, run: str) -> dict[str, object]:
+    """Plan a roster; apply it if there is something to send; the summary of the plan."""
+    planned = typed("plan", roster, "-m", mapping, "-o", run, "--json")
+    assert planned.exit in {Exit.DONE, Exit.ROWS_HELD}, planned.err
+    if planned.summary["create"] or planned.summary["update"]:
+        applied = typed("apply", run, "--json", "--allow", "many-changes")
+        assert applied.exit == planned.exit, applied.err
+        assert applied.summary["created"] == planned.summary["create"]
+        assert applied.summary["updated"] == planned.summary["update"]
+    return planned.summary
 
 
-def chosen_otherwise(user: dict[str, object]) -> dict[str, object]:
-    """The record of somebody who is a member for longer and made choices of their own."""
-    contact = json.loads(json.dumps(user["contact_info"]))
-    for phone in contact["phone"]:
-        phone["preferred_sms"] = False
-    return user | {
-        "expiry_date": "2035-08-31Z",
-        "purge_date": "2037-08-31Z",
-        "preferred_language": {"value": "es"},
-        "contact_info": contact,
-    }
+def _is_unchanged(summary: dict[str, object]) -> None:
+    """Nothing is left to send: each ready row is in Alma just so."""
+    assert (summary["create"], summary["update"]) == (0, 0)
+    assert summary["unchanged"] == summary["ready"]
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_blank_cell_changes_nothing_for_a_known_patron(
-    name: str, folder: Path, typed: Type, sandbox: Sandbox
+@pytest.fixture
+def copied(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+    """A folder with copies of the ready mappings, and the code tables of the practice Alma."""
+    assert sandbox.host
+    shutil.copytree(MAPPINGS, folder / "mappings")
+    assert typed("codes", "fetch").exit == Exit.DONE
+    return folder / "mappings"
+
+
+@pytest.mark.parametrize("name", sorted(MAPPING_OF_SAMPLE))
+def test_a_sample_is_loaded_twice(name: str, copied: Path, typed: Type) -> None:
+    """The second plan of the same roster finds everything unchanged."""
+    mapping = copied / MAPPING_OF_SAMPLE[name].name
+    first = _load(typed, SAMPLES / name, mapping, "first")
+    assert first["create"] == first["ready"] != 0
+    _is_unchanged(_load(typed, SAMPLES / name, mapping, "second"))
+
+
+@pytest.mark.parametrize("name", sorted(PEOPLE))
+def test_a_blank_in_each_column(
+    name: str, copied: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """Nobody's membership is shortened, no choice is undone, and no note is added.
+    """A blank cell is rejected where the column is required; elsewhere the row loads, and twice.
 
-    Each known patron has a longer membership and another language than the mapping would give,
-    and in the second roster a blank in another one of the optional columns.
+    A street is required too, where there is a city. Blank cells change nothing of a known patron.
     """
-    shape, needed = CASES[name]
-    optional = [heading for heading in shape if heading not in needed]
-    key = next(iter(shape))
-    mapping = MAPPINGS / name
-    write(folder / "first.csv", [row(shape, at) for at in range(len(optional))])
-    typed("plan", "first.csv", "-m", mapping, "-o", "first")
-    assert typed("apply", "first", "--json").summary["created"] == len(optional)
-    users = [row(shape, at)[key] for at in range(len(optional))]
-    before = [record(sandbox, u, chosen_otherwise(record(sandbox, u))) for u in users]
+    mapping = copied / name
+    required = _required(typed, mapping)
+    assert sorted(required) == sorted(PEOPLE[name])
+    people = [
+        {heading: text.format(number) for heading, text in PEOPLE[name].items()}
+        for number in range(10, 11 + len(required))
+    ]
+    blanked = [
+        person | {heading: ""} for person, heading in zip(people, ("", *required), strict=True)
+    ]
+    for person in blanked:
+        person.pop("", None)
+    roster = _write(folder / "blank.csv", blanked)
+    first = _load(typed, roster, mapping, "first")
+    needed = {heading for heading, must in required.items() if must}
+    needed |= {"Street", "Address"} & set(required)
+    rows = {str(row): heading for row, heading in enumerate(required, start=3)}
+    missing = {"missing-value", "missing-empl-id"}
+    assert {rows[row] for row, code in codes(folder, "first") if code in missing} == needed
+    assert first["create"] == first["ready"] == len(people) - len(needed)
+    _is_unchanged(_load(typed, roster, mapping, "second"))
 
-    write(folder / "second.csv", [row(shape, at, blank) for at, blank in enumerate(optional)])
-    planned = typed("plan", "second.csv", "-m", mapping, "-o", "second", "--json")
-    assert (planned.summary["create"], planned.summary["update"]) == (0, 0), planned.err
-    assert [record(sandbox, user) for user in users] == before
+    full = _load(typed, _write(folder / "full.csv", people), mapping, "full")
+    assert full["ready"] == len(people)
+    before = state(sandbox)
+    _is_unchanged(_load(typed, roster, mapping, "blanks-again"))
+    assert state(sandbox) == before
