@@ -1,7 +1,8 @@
-"""The bar of progress on a terminal: how far, how fast, how long still; below it, the outcomes."""
+"""The progress bar on a terminal: count, rate, time left, and a line of results below."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from rich.console import Console, RenderableType
@@ -21,13 +22,16 @@ _WIDTH = 24
 
 
 class Bar(Progress):
-    """A bar for one thing that takes its time. It is drawn anew several times a second.
+    """A progress bar for one task, drawn again several times a second.
 
-    `notice` is asked each time, also while nothing advances: it tells of waits.
+    `notice` is called at each drawing, also while nothing advances, so that waits are seen;
+    `clock` is in seconds.
     """
 
-    def __init__(self, what: str, notice: Callable[[], str]) -> None:
-        """Nothing is drawn before the bar is entered."""
+    def __init__(
+        self, what: str, notice: Callable[[], str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Prepare the bar; it is drawn when it is entered."""
         self._notice = notice
         self._counts = ""
         super().__init__(
@@ -38,23 +42,24 @@ class Bar(Progress):
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            get_time=clock,
         )
         self._task = self.add_task(what, total=None)
 
     def advance_to(self, done: int, of: int, counts: str) -> None:
-        """So many are done, of so many (0: not known), and what came of them in words."""
+        """Show `done` of `of` items (0: not known), and their results in words."""
         self._counts = counts
         self.update(self._task, completed=done, total=of or None)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The bar, and a line below it where there is something to say."""
+        """Yield the bar, then a line with the results and the notice, unless both are blank."""
         yield self.make_tasks_table(self.tasks)
-        if told := " · ".join(filter(None, (self._counts, self._notice()))):
-            yield Text(told, no_wrap=True, overflow="ellipsis")
+        if line := " · ".join(filter(None, (self._counts, self._notice()))):
+            yield Text(line, no_wrap=True, overflow="ellipsis")
 
 
 class _Rate(ProgressColumn):
-    """How many a second, lately."""
+    """The current rate."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.1f} a second" if task.speed else "")

@@ -1,4 +1,4 @@
-"""Progress on everything that takes its time: a bar on a terminal, else a line now and then."""
+"""Progress of long commands: a bar on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERVAL = 10.0
 """Seconds between two lines where there is no terminal."""
 
 Advance = Callable[[int, int, str], None]
-"""Hears how many are done, of how many (0: not known), and what came of them in words."""
+"""Reports progress: items done, items in all (0: not known), and their results in words."""
 
 
 def _silent() -> str:
@@ -21,38 +21,40 @@ def _silent() -> str:
 
 
 @contextmanager
-def progress(what: str, notice: Callable[[], str] = _silent) -> Iterator[Advance]:
-    """Show how far something has come, as long as the block lasts.
+def progress(
+    what: str, notice: Callable[[], str] = _silent, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Advance]:
+    """Show the progress of the block: a bar on a terminal, otherwise a line every INTERVAL.
 
-    `notice` gives what is to be known at any moment, such as a wait; blank if there is nothing.
+    `notice` returns a message to show beside it, such as a wait, or blank; `clock` is in seconds.
     """
     shown = _bar if sys.stderr.isatty() else _lines
-    with shown(what, notice) as advance:
+    with shown(what, notice, clock) as advance:
         yield advance
 
 
 @contextmanager
-def _bar(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
+def _bar(what: str, notice: Callable[[], str], clock: Callable[[], float]) -> Iterator[Advance]:
     from importer.cli.bar import Bar
 
-    with Bar(what, notice) as bar:
+    with Bar(what, notice, clock) as bar:
         yield bar.advance_to
 
 
 @contextmanager
-def _lines(what: str, notice: Callable[[], str]) -> Iterator[Advance]:
-    began = said = time.monotonic()
+def _lines(what: str, notice: Callable[[], str], clock: Callable[[], float]) -> Iterator[Advance]:
+    began = last = clock()
 
     def advance(done: int, of: int, counts: str) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said < INTERVAL:
+        nonlocal last
+        now = clock()
+        if now - last < INTERVAL:
             return
-        said = now
+        last = now
         rate = done / (now - began)
         left = f", about {(of - done) / rate:,.0f} s left" if rate and of else ""
         whole = f" of {of:,}" if of else ""
-        told = filter(None, (f"{rate:.1f} a second{left}", counts, notice()))
-        say(f"{what}: {done:,}{whole} ({'; '.join(told)})")
+        parts = filter(None, (f"{rate:.1f} a second{left}", counts, notice()))
+        say(f"{what}: {done:,}{whole} ({'; '.join(parts)})")
 
     yield advance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import stat
 from datetime import date
 from pathlib import Path
 
@@ -99,6 +100,13 @@ def test_the_file_is_made_for_people(tmp_path: Path) -> None:
     assert '      "01": "One",' in lines
     assert path.read_bytes().endswith(b"}\n")
     assert [entry.name for entry in path.parent.iterdir()] == ["codes.json"]
+
+
+def test_the_file_is_private(tmp_path: Path) -> None:
+    """As the guide promises; whoever wants to share the file can change its mode or copy it."""
+    path = tmp_path / "codes.json"
+    write(path, SAVED)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_campuses_written_by_hand_are_kept(tmp_path: Path) -> None:

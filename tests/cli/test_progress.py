@@ -1,64 +1,63 @@
-"""What is seen while something takes its time."""
+"""The progress of long commands."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
-from importer.cli import progress as module
 from importer.cli.applying import _Telling
-from importer.cli.progress import progress
+from importer.cli.bar import Bar
+from importer.cli.progress import INTERVAL, progress
 from importer.ledger.states import State
 from importer.model.plan import Act
 from importer.writer.news import Told
 
 WAIT = "Alma asked us to slow down, 4 s"
-ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+class Clock:
+    """A clock that stands still until a test moves it; in seconds."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
 def test_a_wait_is_seen_while_nothing_advances() -> None:
-    """On a terminal the rate, the outcomes and a wait stand with the bar, between two rows too."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    script = (
-        "import time; from importer.cli.progress import progress; said = ['']\n"
-        "with progress('Applying', lambda: said[0]) as advance:\n"
-        "    advance(3, 10, '3 created'); time.sleep(0.3); advance(4, 10, '3 created, 1 updated')\n"
-        f"    said[0] = {WAIT!r}; time.sleep(0.5)"
-    )
-    child = subprocess.run(
-        [sys.executable, "-c", script],
-        check=False,
-        stderr=theirs,
-        cwd=ROOT,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-    )
-    os.close(theirs)
-    seen = os.read(ours, 100_000).decode()
-    os.close(ours)
-    assert child.returncode == 0, seen
-    assert f"3 created, 1 updated · {WAIT}" in seen
-    assert "a second" in seen
+    """The rate and the results stand with the bar; a wait appears between two rows."""
+    clock, notices = Clock(), [""]
+    bar = Bar("Applying", lambda: notices[-1], clock)
+    bar.advance_to(3, 10, "3 created")
+    clock.now = 2
+    bar.advance_to(7, 10, "6 created, 1 updated")
+    notices.append(WAIT)
+    console = Console(file=StringIO(), width=100, record=True)
+    console.print(*bar.get_renderables())
+    shown = console.export_text()
+    assert "7/10" in shown
+    assert "2.0 a second" in shown
+    assert f"6 created, 1 updated · {WAIT}" in shown
 
 
-def test_without_a_terminal_there_is_a_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_without_a_terminal_there_is_a_line_every_few_seconds(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The line says how far, how fast, what came of it, and what is waited for."""
-    monkeypatch.setattr(module, "INTERVAL", 0.0)
-    with progress("Applying", lambda: WAIT) as advance:
-        time.sleep(0.01)
-        advance(1, 4, "1 created")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("Applying: 1 of 4 (")
-    assert line.endswith(f"; 1 created; {WAIT})")
+    """The line says how far, how fast, with which results, and what it waits for."""
+    clock = Clock()
+    with progress("Applying", lambda: WAIT, clock) as advance:
+        clock.now = INTERVAL - 1
+        advance(4, 40, "4 created")
+        clock.now = INTERVAL
+        advance(5, 40, "5 created")
+    assert capsys.readouterr().err.splitlines() == [
+        f"Applying: 5 of 40 (0.5 a second, about 70 s left; 5 created; {WAIT})"
+    ]
 
 
 def test_rows_are_counted_by_what_came_of_them() -> None:
