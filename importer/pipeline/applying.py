@@ -18,11 +18,14 @@ from importer.errors import (
     LedgerError,
     MappingError,
     StalePlanError,
+    UnreadableFileError,
     UsageError,
 )
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, history
 from importer.ledger.states import State
+from importer.loader.detect import LARGEST
+from importer.model.files import read_bounded
 from importer.model.plan import Brake
 from importer.model.problem import Origin
 from importer.planner.compare import same_as_sent
@@ -230,9 +233,9 @@ def passwords(facts: RunFacts) -> dict[int, str]:
 def _check_roster(facts: RunFacts) -> None:
     path = Path(facts.roster.path)
     try:
-        same = hashlib.sha256(path.read_bytes()).hexdigest() == facts.roster.sha256
-    except OSError as error:
-        msg = f"The plan's roster {path} is not there. Put it back, or plan again."
+        same = hashlib.sha256(read_bounded(path, LARGEST)).hexdigest() == facts.roster.sha256
+    except UnreadableFileError as error:
+        msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
         raise StalePlanError(msg) from error
     if not same:
         msg = f"The roster {path.name} was changed since the plan was made. Plan again."

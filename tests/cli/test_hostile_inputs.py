@@ -153,6 +153,8 @@ def test_mappings_that_name_what_is_no_file(
 @pytest.mark.parametrize(
     ("command", "exit_code"),
     [
+        (("check", "KIND", "-m", COMMUNITY), Exit.ROSTER),
+        (("mapping", "new", "KIND"), Exit.ROSTER),
         (("check", PATRONS, "-m", "KIND"), Exit.USAGE),
         (("check", PATRONS, "-m", COMMUNITY, "--codes", "KIND"), Exit.USAGE),
         (("codes", "show", "-f", "KIND"), Exit.USAGE),
