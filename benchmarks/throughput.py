@@ -30,7 +30,7 @@ from importer.model.policy import AccountType
 from importer.model.problem import Origin
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.model.user import Coded, User
-from importer.pipeline.applying import PlannersRules
+from importer.pipeline.apply import PlannersRules
 from importer.writer.executor import Executor
 
 LIMIT = 25.0

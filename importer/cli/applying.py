@@ -15,7 +15,7 @@ from importer.errors import AlmaError, ImporterError, StoppedError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.states import RESULTS, State
 from importer.model.plan import Result
-from importer.pipeline import applying
+from importer.pipeline import apply
 from importer.report import wording
 from importer.report.wording import command, rows
 from importer.writer.news import News, Stop, Told, Waiting
@@ -37,15 +37,15 @@ def apply_run(
     """
     from importer.settings import Settings
 
-    applying.check_is_plan(ledger)
-    left = applying.left_to_do(ledger)
+    apply.check_is_plan(ledger)
+    left = apply.left_to_do(ledger)
     if not left:
         say("Nothing of this plan is left to send, and nothing was sent.")
         return None
     settings = Settings.read()
     stopping = Stopping()
     of = left if limit is None else min(left, limit)
-    leave = applying.Leave(
+    leave = apply.ApplyOptions(
         operator=operator(),
         now=now,
         stopping=stopping,
@@ -55,21 +55,21 @@ def apply_run(
         limit=limit,
         allowed=allowed,
     )
-    applying.check_fresh(ledger, leave)
-    applying.check_room(ledger)
+    apply.check_fresh(ledger, leave)
+    apply.check_room(ledger)
     journal = Journal(ledger, leave.operator, now)
-    for entry in applying.check_brakes(ledger, journal, allowed):
+    for entry in apply.check_brakes(ledger, journal, allowed):
         when = f"{entry.time:%Y-%m-%d %H:%M}"
         say(f"The brake {entry.detail} was let pass by {entry.operator} on {when}; it stays so.")
     _confirm(ledger.facts, of, yes=yes)
-    if sentence := applying.doubt_if_end_is_lost(ledger, journal):
+    if sentence := apply.doubt_if_end_is_lost(ledger, journal):
         say(sentence)
 
     async def carry_out(alma: Alma) -> Stop | None:
-        await applying.check_institution(ledger.facts, alma)
+        await apply.check_institution(ledger.facts, alma)
         with progress("Applying", lambda: alma.governor.notice) as advance:
             telling = replace(leave, tell=_Telling(advance, of))
-            return await applying.carry_out(ledger, alma, journal, telling)
+            return await apply.carry_out(ledger, alma, journal, telling)
 
     try:
         with stopping.listening():

@@ -13,7 +13,7 @@ from importer.model.plan import Brake
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
-    from importer.pipeline.order import Order
+    from importer.pipeline.inputs import RunRequest
 
 Roster = Annotated[Path, typer.Argument(help="The spreadsheet: CSV or Excel.", show_default=False)]
 MappingFile = Annotated[
@@ -51,7 +51,7 @@ def check(
     """Dry run, offline: read, map and check every row; write a report and the rejects."""
     from importer.cli.progress import progress
     from importer.ledger.summary import summarise
-    from importer.pipeline.checking import check as check_roster
+    from importer.pipeline.check import check as check_roster
 
     order = _order(roster, mapping, output, codes, visible_only=visible_only)
     with progress("Checking") as advance:
@@ -78,7 +78,7 @@ def plan(
     from importer.cli.directory import FOLDER
     from importer.cli.progress import progress
     from importer.ledger.summary import summarise
-    from importer.pipeline.planning import plan as plan_roster
+    from importer.pipeline.plan import plan as plan_roster
     from importer.settings import Settings
 
     settings = Settings.read()
@@ -146,19 +146,19 @@ def convert(
     import tempfile
 
     from importer.ledger.summary import summarise
-    from importer.pipeline import converting
-    from importer.pipeline.checking import check_into
-    from importer.pipeline.front import prepare
+    from importer.pipeline import check
+    from importer.pipeline.check import check_into
+    from importer.pipeline.inputs import open_inputs
     from importer.pipeline.runs import new_run
 
     with tempfile.TemporaryDirectory(prefix="importer-") as nobodys:
         order = _order(roster, mapping, Path(nobodys), codes, visible_only=visible_only)
-        material = prepare(order)
-        clears = converting.sis_clears(material) if to == "sis-xml" else ()
+        material = open_inputs(order)
+        clears = check.sis_clears(material) if to == "sis-xml" else ()
         with new_run(order) as ledger:
             fates = check_into(ledger, material, order)
         with ledger:
-            files = converting.convert(material, fates, to, output)
+            files = check.convert(material, fates, to, output)
             summary = summarise(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"
@@ -172,11 +172,11 @@ def convert(
 
 def _order(
     roster: Path, mapping: Path, output: Path | None, codes: Path | None, *, visible_only: bool
-) -> Order:
+) -> RunRequest:
     from importer.cli.codes import saved_codes
-    from importer.pipeline.order import Order
+    from importer.pipeline.inputs import RunRequest
 
-    return Order(
+    return RunRequest(
         roster=roster,
         mapping=mapping,
         codes=saved_codes(codes),

@@ -15,7 +15,7 @@ from importer.errors import Exit, ImporterError, UsageError
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
-    from importer.pipeline.kept import Kept
+    from importer.pipeline.runs import KeptRun
 
 
 def register(app: typer.Typer) -> None:
@@ -46,9 +46,9 @@ def warn_of_faults(ledger: Ledger) -> None:
 
 def runs(as_json: Json = False) -> int:
     """List the runs under runs/, oldest first: who loaded what, when, and what came of it."""
-    from importer.pipeline.kept import kept_runs
+    from importer.pipeline.runs import list_runs
 
-    listed = [_listed(kept) for kept in kept_runs()]
+    listed = [_listed(kept) for kept in list_runs()]
     if as_json:
         sys.stdout.write(json.dumps([one for one, _ in listed]) + "\n")
         return Exit.DONE
@@ -62,7 +62,7 @@ def runs(as_json: Json = False) -> int:
     return Exit.DONE
 
 
-def _listed(kept: Kept) -> tuple[dict[str, object], str]:
+def _listed(kept: KeptRun) -> tuple[dict[str, object], str]:
     """A run for machines, and what came of it in words; where it cannot be read, why."""
     from importer.ledger.ledger import Ledger
 

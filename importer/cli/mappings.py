@@ -74,7 +74,7 @@ def check(
     from importer.cli.trial import Findings, tell_findings, tell_trial, trial_for_machines
     from importer.mapper.document import load
     from importer.mapper.lint import remarks, to_do
-    from importer.pipeline.trying import try_out, wrong_codes
+    from importer.pipeline.preview import preview, wrong_codes
 
     document, tables = load(file), saved_codes(codes)
     findings = Findings(
@@ -82,7 +82,7 @@ def check(
     )
     if not as_json:
         tell_findings(document, findings)
-    trial = try_out(file, roster, tables, now().date()) if roster is not None else None
+    trial = preview(file, roster, tables, now().date()) if roster is not None else None
     if as_json:
         told = {"mapping": document.name, **findings.for_machines()}
         if trial is not None:

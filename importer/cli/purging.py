@@ -30,7 +30,7 @@ def purge(
     """Remove old runs and decisions, which hold personal data. Without --yes it only says which."""
     from importer.ledger.decisions import decided_before, forget_before
     from importer.pipeline.folders import DECISIONS
-    from importer.pipeline.kept import kept_runs
+    from importer.pipeline.runs import list_runs
     from importer.report.wording import counted
 
     found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
@@ -38,7 +38,7 @@ def purge(
         msg = f"{older_than} is no age in days; write it like 30d."
         raise UsageError(msg)
     limit = now() - timedelta(days=int(found[1]))
-    runs, decisions = kept_runs(), decided_before(DECISIONS, limit)
+    runs, decisions = list_runs(), decided_before(DECISIONS, limit)
     old: list[Path] = []
     stay = {kept.folder: kept.fault for kept in runs if kept.since is None}
     for kept in runs:

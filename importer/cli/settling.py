@@ -40,15 +40,15 @@ def undo(
     from importer.ledger.lock import held
     from importer.ledger.summary import summarise
     from importer.pipeline.folders import find_folder
-    from importer.pipeline.undoing import WayBack, check_undoable
-    from importer.pipeline.undoing import undo as plan_back
+    from importer.pipeline.undo import UndoRequest, check_undoable
+    from importer.pipeline.undo import undo as plan_back
     from importer.settings import Settings
 
     folder = find_folder(run)
     with Ledger.open(folder) as first, held(folder, operator(), now()):
         check_undoable(first)
         settings = Settings.read()
-        way = WayBack(
+        way = UndoRequest(
             folder=output,
             now=now(),
             operator=operator(),
@@ -85,23 +85,23 @@ def decide(
     from importer.ledger.ledger import Ledger
     from importer.ledger.lock import held
     from importer.ledger.summary import summarise
-    from importer.pipeline import deciding
+    from importer.pipeline import resolve
     from importer.pipeline.folders import find_folder
-    from importer.pipeline.question import Question, check_open
+    from importer.pipeline.resolve import ReviewedRow, check_open
     from importer.settings import Settings
 
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, held(folder, operator(), now()):
-        question = Question(ledger, row, operator(), now)
+        question = ReviewedRow(ledger, row, operator(), now)
         chosen = How(how)
         _check_user(user, how, needed=ledger.facts.command != "undo")
         check_open(question, chosen)
         if chosen is How.REJECT:
-            deciding.reject(question, saved_codes(codes))
+            resolve.reject(question, saved_codes(codes))
         else:
 
             async def use(alma: Alma) -> None:
-                await deciding.settle(question, chosen, user, alma, saved_codes(codes))
+                await resolve.resolve(question, chosen, user, alma, saved_codes(codes))
 
             with_alma(Settings.read(), use)
         return conclude(

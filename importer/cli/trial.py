@@ -9,7 +9,7 @@ from importer.cli.output import write
 
 if TYPE_CHECKING:
     from importer.mapper.document import Mapping
-    from importer.pipeline.trying import ColumnMatch, SampleRecord, Trial
+    from importer.pipeline.preview import ColumnMatch, Preview, SampleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def tell_findings(document: Mapping, findings: Findings) -> None:
         write("Its codes were not checked; `importer codes fetch` gets the tables of your Alma.")
 
 
-def tell_trial(trial: Trial, *, show_values: bool) -> None:
+def tell_trial(trial: Preview, *, show_values: bool) -> None:
     """What each column becomes, and one record."""
     write("", "Columns:")
     write(*(f"  {column.place} → {_use(column, trial)}" for column in trial.columns))
@@ -60,7 +60,7 @@ def tell_trial(trial: Trial, *, show_values: bool) -> None:
         write("", "Values are masked; --show-values shows them.")
 
 
-def _use(column: ColumnMatch, trial: Trial) -> str:
+def _use(column: ColumnMatch, trial: Preview) -> str:
     if column.how:
         how = "" if column.how == "exact" else f" ({column.how})"
         labels = ", ".join(column.labels)
@@ -76,7 +76,7 @@ def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:
     return [(label, shown(label, text, show_values=show_values)) for label, text in sample.fields]
 
 
-def trial_for_machines(trial: Trial, *, show_values: bool) -> dict[str, object]:
+def trial_for_machines(trial: Preview, *, show_values: bool) -> dict[str, object]:
     """The same, as JSON."""
     columns = [
         {"letter": c.place.letter, "heading": c.place.heading, "fields": c.labels, "how": c.how}

@@ -5,15 +5,11 @@ Only where no directory is kept; with one hardly a call is needed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from importer.alma.governor import Governor
 from importer.errors import DailyLimitError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from importer.alma.governor import Governor
 
 MANY = 200
 """Calls for looking up one roster, from which on it is worth a word that a directory saves them."""

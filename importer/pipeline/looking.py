@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from importer.users.cache import cache_path
-from importer.users.matching import AlmaMatcher, CacheMatcher
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from datetime import datetime
-
-    from importer.alma.client import Alma
-    from importer.alma.readers import Institution
-    from importer.pipeline.order import Order
-    from importer.users.cache import UserCache
-    from importer.users.matching import Matcher
+from importer.alma.client import Alma
+from importer.alma.readers import Institution
+from importer.pipeline.inputs import RunRequest
+from importer.users.cache import UserCache, cache_path
+from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher
+from importer.users.refresh import catch_up
 
 
 @asynccontextmanager
 async def looking(
-    order: Order, alma: Alma, institution: Institution, note: Callable[[str], None]
+    request: RunRequest, alma: Alma, institution: Institution, note: Callable[[str], None]
 ) -> AsyncIterator[Matcher]:
     """The lookup of a plan, as long as the block lasts; `note` hears of the mirror.
 
@@ -30,16 +25,14 @@ async def looking(
     is damaged, AlmaError.
     """
     path = None
-    if order.mirrors is not None:
-        path = cache_path(order.mirrors, institution.code, institution.environment)
+    if request.mirrors is not None:
+        path = cache_path(request.mirrors, institution.code, institution.environment)
     if path is None or not path.is_file():
         yield AlmaMatcher(alma)
         return
-    from importer.users.cache import UserCache
-    from importer.users.refresh import catch_up
 
     def now() -> datetime:
-        return order.now  # what is read later is, at least, as it was then
+        return request.now  # what is read later is, at least, as it was then
 
     with UserCache.open(path) as cache:
         if cache.state.as_of is None:
@@ -49,7 +42,7 @@ async def looking(
             )
             yield AlmaMatcher(alma)
             return
-        if order.refresh:
+        if request.refresh:
             await catch_up(cache, alma, now, lambda _done, _of: None, note)
         note(_told(cache))
         yield CacheMatcher(cache, alma, cache.state.as_of, now)

@@ -1,30 +1,34 @@
-"""A new run: its folder and ledger, which exist whole or not at all."""
+"""Runs: create one, list the saved ones, compare with the last one."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
 
+from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.ledger import Ledger
+from importer.ledger.schema import FILE
+from importer.mapper.template import heading_key
+from importer.model.catalogue import Code
 from importer.model.files import exists
+from importer.model.problem import Problem
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
-from importer.pipeline.folders import new_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from importer.pipeline.front import Material
-    from importer.pipeline.order import Order
+from importer.pipeline.folders import RUNS, new_folder
+from importer.pipeline.inputs import Inputs, RunRequest
 
 
 @contextmanager
-def new_run(order: Order) -> Iterator[Ledger]:
+def new_run(request: RunRequest) -> Iterator[Ledger]:
     """The ledger of a new run, open for writing; removed again where the run does not end well.
 
     Raises UsageError where its folder cannot be used, LedgerError where it cannot be written.
     """
-    was_there = order.folder is not None and exists(order.folder)
-    folder = new_folder(order.roster, order.now, order.folder)
+    was_there = request.folder is not None and exists(request.folder)
+    folder = new_folder(request.roster, request.now, request.folder)
     ledger = None
     try:
         ledger = Ledger.create(folder)
@@ -40,9 +44,9 @@ def new_run(order: Order) -> Iterator[Ledger]:
         raise
 
 
-def roster_facts(material: Material, order: Order) -> RosterFacts:
+def roster_facts(inputs: Inputs, request: RunRequest) -> RosterFacts:
     """Which roster, and how it was read."""
-    source = material.roster.source
+    source = inputs.roster.source
     return RosterFacts(
         path=str(source.path.resolve()),
         typed=str(source.path),
@@ -52,13 +56,13 @@ def roster_facts(material: Material, order: Order) -> RosterFacts:
         encoding=source.encoding,
         delimiter=source.delimiter,
         header=source.header,
-        visible_only=order.visible_only,
+        visible_only=request.visible_only,
     )
 
 
-def mapping_facts(material: Material) -> MappingFacts:
+def mapping_facts(inputs: Inputs) -> MappingFacts:
     """Which mapping."""
-    mapping = material.mapping
+    mapping = inputs.mapping
     return MappingFacts(
         path=str(mapping.path.resolve()),
         typed=str(mapping.path),
@@ -70,17 +74,128 @@ def mapping_facts(material: Material) -> MappingFacts:
     )
 
 
-def run_facts(command: Literal["check", "plan"], material: Material, order: Order) -> RunFacts:
+def run_facts(command: Literal["check", "plan"], inputs: Inputs, request: RunRequest) -> RunFacts:
     """What is known of a run before Alma is asked."""
     return RunFacts(
         command=command,
-        version=order.version,
-        started=order.now,
-        today=order.now.date(),
-        operator=order.operator,
-        roster=roster_facts(material, order),
-        mapping=mapping_facts(material),
-        codes="" if order.codes_file is None else str(order.codes_file),
-        codes_institution=order.codes.institution,
-        codes_fetched=order.codes.fetched,
+        version=request.version,
+        started=request.now,
+        today=request.now.date(),
+        operator=request.operator,
+        roster=roster_facts(inputs, request),
+        mapping=mapping_facts(inputs),
+        codes="" if request.codes_file is None else str(request.codes_file),
+        codes_institution=request.codes.institution,
+        codes_fetched=request.codes.fetched,
     )
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A folder under `runs/` that is a run of ours, or was to be one.
+
+    `since`: when the run was begun or, where its ledger does not tell, when a file of it was last
+    modified; None where that cannot be told either. `fault`: why it cannot be read, blank if it
+    can.
+    """
+
+    folder: Path
+    since: datetime | None
+    fault: str = ""
+
+
+def list_runs() -> list[KeptRun]:
+    """The runs, oldest first and those of unknown age last. Folders of others are left out."""
+    folders = [path for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
+    runs = [kept for folder in sorted(folders) if (kept := _look(folder))]
+    return sorted(runs, key=lambda kept: kept.since or _LAST)
+
+
+def _look(folder: Path) -> KeptRun | None:
+    try:
+        files = list(folder.iterdir())
+        modified = _modified(folder, files)
+    except OSError as error:
+        return KeptRun(folder, None, f"{folder} cannot be read ({error.strerror}).")
+    if not files:
+        return KeptRun(folder, modified, f"{folder} is empty.")
+    if folder / FILE not in files:
+        return None
+    try:
+        with Ledger.open(folder) as ledger:
+            return KeptRun(folder, ledger.facts.started)
+    except UsageError as error:
+        return KeptRun(folder, modified, str(error))
+    except LedgerError as error:
+        return KeptRun(folder, None, str(error))
+
+
+def _modified(folder: Path, files: Sequence[Path]) -> datetime:
+    """When a file was last modified; SQLite's own, which come and go by looking, do not count."""
+    lasting = [path for path in files if not path.name.startswith(f"{FILE}-")]
+    newest = max(path.stat().st_mtime for path in lasting or [folder])
+    return datetime.fromtimestamp(newest, UTC)
+
+
+LOOKED_AT = 50
+"""So many runs are opened, the newest first; an older one says little about this roster."""
+
+_LISTED = 10
+_SHOWN = 100  # characters of a heading
+
+
+def headings_changed(folder: Path, inputs: Inputs) -> Iterator[Problem]:
+    """A notice where headings are gone or new since the last run of this mapping beside `folder`.
+
+    Their order does not matter, since columns are found by their headings. Nor do the columns that
+    are of no use to the mapping, whether the roster has them or, as its own template, does not.
+    """
+    last = _last(folder, inputs.mapping.name)
+    if last is None:
+        return
+    run, before = last
+    now = {place.heading: None for place in inputs.roster.places if place.heading}
+    unused = {heading_key(heading) for heading in inputs.mapping.file.roster.unused}
+    gone, new = (
+        [name for name in these if name not in others and heading_key(name) not in unused]
+        for these, others in ((before, now), (now, before))
+    )
+    told = [
+        f"{words}: {_listed(headings)}"
+        for words, headings in (("gone", gone), ("new", new))
+        if headings
+    ]
+    if told:
+        message = f"headings differ from the last run with this mapping ({run}): {'; '.join(told)}"
+        yield Problem.of(Code.HEADINGS_CHANGED, inputs.roster.source.origin(), message)
+
+
+def _last(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | None:
+    """The name of the last run of a mapping, and the headings that its roster had."""
+    found: list[tuple[float, Path]] = []
+    for path in folder.parent.glob(f"*/{FILE}"):
+        with suppress(OSError):  # it may be removed, or not ours to look at
+            if path.parent != folder:
+                found.append((path.stat().st_mtime, path.parent))
+    for _, earlier in sorted(found, reverse=True)[:LOOKED_AT]:
+        try:
+            with Ledger.open(earlier) as ledger:
+                facts = ledger.facts
+                if facts.mapping.name == mapping and not facts.undoes:
+                    headings = (use.heading for use in ledger.columns() if use.heading)
+                    return earlier.name, dict.fromkeys(headings)
+        except ImporterError:  # not finished, or of another version
+            continue
+    return None
+
+
+def _listed(headings: list[str]) -> str:
+    shown = ", ".join(
+        f'"{heading[:_SHOWN]}{"…" if len(heading) > _SHOWN else ""}"'
+        for heading in headings[:_LISTED]
+    )
+    left = len(headings) - _LISTED
+    return f"{shown} and {left:,} more" if left > 0 else shown

@@ -12,7 +12,7 @@ from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User
-from importer.pipeline.applying import PlannersRules
+from importer.pipeline.apply import PlannersRules
 from importer.validator import rules
 from importer.writer import findings
 from importer.writer.executor import Executor

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from importer.model.codes import NO_CODES, CodeTables
-from importer.pipeline.order import Order
+from importer.pipeline.inputs import RunRequest
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -21,9 +21,9 @@ MAPPING_OF_SAMPLE = {
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 
 
-def order(roster: Path, mapping: Path, folder: Path, codes: CodeTables = NO_CODES) -> Order:
+def order(roster: Path, mapping: Path, folder: Path, codes: CodeTables = NO_CODES) -> RunRequest:
     """An order given on a fixed day by a fixed operator."""
-    return Order(
+    return RunRequest(
         roster=roster,
         mapping=mapping,
         codes=codes,

@@ -12,8 +12,8 @@ from importer.ledger.summary import summarise
 from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES
 from importer.model.plan import Fate
-from importer.pipeline.checking import check
-from importer.pipeline.front import prepare_again
+from importer.pipeline.check import check
+from importer.pipeline.inputs import reopen_inputs
 from tests.pipeline.runs import order
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
@@ -81,7 +81,7 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     with check(replace(asked, folder=tmp_path / "visible", visible_only=True)) as ledger:
         summary, facts = summarise(ledger), ledger.facts
     assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
-    read_again = prepare_again(facts, NO_CODES).roster
+    read_again = reopen_inputs(facts, NO_CODES).roster
     assert read_again.frame.index.tolist() == [2, 4]
     assert read_again.left_out == (3,)
 

@@ -9,10 +9,8 @@ import openpyxl
 
 from importer.ledger.summary import summarise
 from importer.model.catalogue import Code
-from importer.pipeline.checking import check
-from importer.pipeline.converting import convert
-from importer.pipeline.front import prepare
-from importer.pipeline.order import Order
+from importer.pipeline.check import check, convert
+from importer.pipeline.inputs import RunRequest, open_inputs
 from tests.pipeline.runs import order
 
 MAPPING = """\
@@ -38,7 +36,7 @@ HEADINGS = [
 BORN = {5121980: "1980-05-12Z", 1121980: "1980-01-12Z", 12251975: "1975-12-25Z"}
 
 
-def template(folder: Path) -> Order:
+def template(folder: Path) -> RunRequest:
     """Eighteen columns, three people, and 375 rows that were only formatted."""
     book = openpyxl.Workbook()
     sheet = book.active
@@ -66,7 +64,7 @@ def test_no_phantom_rows(tmp_path: Path) -> None:
 def test_birth_dates_as_numbers(tmp_path: Path) -> None:
     """A number that has lost its first zero is not read as another day."""
     asked = template(tmp_path)
-    material = prepare(asked)
+    material = open_inputs(asked)
     with check(asked) as ledger:
         fates = {life.row: life.fate for row in (2, 3, 4) if (life := ledger.life(row))}
     convert(material, fates, "jsonl", tmp_path / "out.jsonl")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import openpyxl
 
 from importer.model.catalogue import Code
-from importer.pipeline.checking import check
-from importer.pipeline.converting import convert
-from importer.pipeline.front import prepare
+from importer.pipeline.check import check, convert
+from importer.pipeline.inputs import open_inputs
 from tests.pipeline.runs import order
 
 if TYPE_CHECKING:
@@ -57,6 +56,6 @@ def test_a_date_is_the_same_in_every_time_zone(tmp_path: Path) -> None:
     with check(asked) as ledger:
         assert not [p for p in ledger.problems() if p.code is Code.UNPARSABLE_DATE]
         fates = {life.row: life.fate for row in range(2, 7) if (life := ledger.life(row))}
-    convert(prepare(asked), fates, "jsonl", tmp_path / "out.jsonl")
+    convert(open_inputs(asked), fates, "jsonl", tmp_path / "out.jsonl")
     text = (tmp_path / "out.jsonl").read_text("utf-8")
     assert text.count("2001-02-03") == len(BORN)

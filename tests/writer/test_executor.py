@@ -22,7 +22,7 @@ from importer.model.catalogue import Code
 from importer.model.plan import Create, Fate, Update
 from importer.model.problem import Origin
 from importer.model.user import Coded, User, UserIdentifier
-from importer.pipeline.applying import PlannersRules
+from importer.pipeline.apply import PlannersRules
 from importer.sandbox.server import Options, running
 from importer.writer.executor import Executor
 from importer.writer.news import News, Stop, Waiting

@@ -8,7 +8,7 @@ from importer.ledger.journal import Pending, Write
 from importer.ledger.states import State
 from importer.model.plan import Act
 from importer.model.user import Coded, User
-from importer.pipeline.applying import PlannersRules
+from importer.pipeline.apply import PlannersRules
 from importer.writer.verdict import Absent, Arrived, Contested, Vanished, Verdict, verdict
 
 RULES = PlannersRules()

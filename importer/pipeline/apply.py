@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from importer.alma.client import Alma
 from importer.errors import (
     BrakeError,
     LedgerError,
@@ -23,21 +23,21 @@ from importer.errors import (
 )
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, history
+from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.loader.detect import LARGEST
+from importer.mapper.document import load
+from importer.model.codes import NO_CODES
 from importer.model.files import read_bounded
 from importer.model.plan import Brake
 from importer.model.problem import Origin
+from importer.model.run import RunFacts
+from importer.model.user import User
+from importer.pipeline.inputs import reopen_inputs
 from importer.planner.compare import same_as_sent
 from importer.planner.threeway import Conflict, three_way
 from importer.writer.executor import Executor
 from importer.writer.news import News, Stop
-
-if TYPE_CHECKING:
-    from importer.alma.client import Alma
-    from importer.ledger.ledger import Ledger
-    from importer.model.run import RunFacts
-    from importer.model.user import User
 
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
 """The states of steps that an apply still has to do with."""
@@ -47,7 +47,7 @@ ROOM_PER_ROW = 30_000
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class ApplyOptions:
     """What the operator allows: how many rows, which brakes to let pass, and until when to go on.
 
     `stopping` is asked before each row. `plan_days` is how old a plan may be when it is begun.
@@ -101,15 +101,15 @@ def check_is_plan(ledger: Ledger) -> None:
         raise UsageError(msg)
 
 
-def check_fresh(ledger: Ledger, leave: Leave) -> None:
+def check_fresh(ledger: Ledger, options: ApplyOptions) -> None:
     """Raises StalePlanError where the plan was changed, is too old, or its roster or mapping was.
 
     The way back is made from the ledger alone, so that an undo needs neither.
     """
     check_seal(ledger)
     facts = ledger.facts
-    age = leave.now() - facts.started
-    if not ledger.was_applied and age > timedelta(days=leave.plan_days):
+    age = options.now() - facts.started
+    if not ledger.was_applied and age > timedelta(days=options.plan_days):
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
     if facts.command != "undo":
@@ -177,7 +177,9 @@ async def check_institution(facts: RunFacts, alma: Alma) -> None:
         raise StalePlanError(msg)
 
 
-async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) -> Stop | None:
+async def carry_out(
+    ledger: Ledger, alma: Alma, journal: Journal, options: ApplyOptions
+) -> Stop | None:
     """Do what is left of the plan; why it ended early, if it did.
 
     A ledger that cannot be written any more is such a reason: nothing was sent after that.
@@ -195,18 +197,18 @@ async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) 
         journal=journal,
         comparing=PlannersRules(),
         origin=origin,
-        settle=leave.settle,
+        settle=options.settle,
         sleep=asyncio.sleep,
         clock=time.monotonic,
         passwords=secrets,
-        stopping=leave.stopping,
-        tell=leave.tell,
+        stopping=options.stopping,
+        tell=options.tell,
     )
     try:
-        journal.start(f"limit {leave.limit}" if leave.limit is not None else "")
+        journal.start(f"limit {options.limit}" if options.limit is not None else "")
         if secrets:
             journal.note(PASSWORDS, f"of {len(secrets)} rows")
-        stop = await executor.run(leave.limit)
+        stop = await executor.run(options.limit)
         journal.note("paused" if left_to_do(ledger) else "finished", "")
     except LedgerError as error:
         return Stop.by(error)
@@ -215,14 +217,10 @@ async def carry_out(ledger: Ledger, alma: Alma, journal: Journal, leave: Leave) 
 
 def passwords(facts: RunFacts) -> dict[int, str]:
     """The passwords of the roster, by row: they are kept nowhere else."""
-    from importer.mapper.document import load
-
     if facts.command == "undo" or not load(Path(facts.mapping.path)).maps_password:
         return {}
-    from importer.model.codes import NO_CODES
-    from importer.pipeline.front import prepare_again
 
-    candidates = prepare_again(facts, NO_CODES).candidates()
+    candidates = reopen_inputs(facts, NO_CODES).candidates()
     return {
         row: text
         for row, text in zip(candidates.rows, candidates.texts("password"), strict=True)
@@ -243,7 +241,6 @@ def _check_roster(facts: RunFacts) -> None:
 
 
 def _check_mapping(facts: RunFacts) -> None:
-    from importer.mapper.document import load
 
     path = Path(facts.mapping.path)
     try:

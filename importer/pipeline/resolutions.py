@@ -7,31 +7,25 @@ is asked that was not asked then.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from importer.alma.readers import Institution
 from importer.ledger.decisions import Decision, How, recall
+from importer.ledger.ledger import Ledger
 from importer.ledger.writing import add_problems, ease
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Fate, Held, Planned
-from importer.model.problem import Problem
+from importer.model.problem import Origin, Problem
+from importer.model.run import AlmaFacts
 from importer.model.text import folded, name_key
+from importer.model.user import User
 from importer.pipeline.folders import DECISIONS
+from importer.pipeline.inputs import Inputs
 from importer.planner.decide import create, taken, update
-from importer.planner.drafts import drafts
+from importer.planner.drafts import Draft, drafts
 from importer.planner.values import current
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-
-    from importer.alma.readers import Institution
-    from importer.ledger.ledger import Ledger
-    from importer.model.problem import Origin
-    from importer.model.run import AlmaFacts
-    from importer.model.user import User
-    from importer.pipeline.front import Material
-    from importer.planner.drafts import Draft
-    from importer.users.matching import MatchResult
+from importer.users.matching import MatchResult
 
 WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
 """Problems that ask who a row is."""
@@ -39,7 +33,7 @@ WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_
 DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
 """Problems that ask whether that user may be changed.
 
-Of these and of those that ask who, the value is the primary identifier of the user in question.
+Of these and of those that ask who, the value is the primary identifier of the user in reviewed.
 """
 
 
@@ -61,7 +55,7 @@ class Memory:
         """What was decided for this Alma. Raises LedgerError where the file is damaged."""
         return cls(recall(DECISIONS, institution_key(institution)))
 
-    def ease(self, material: Material, ledger: Ledger, fates: dict[int, Fate]) -> dict[int, Fate]:
+    def ease(self, inputs: Inputs, ledger: Ledger, fates: dict[int, Fate]) -> dict[int, Fate]:
         """The fates, where rows that were decided to be different people are ready.
 
         Both rows of each pair must have been decided; a row that is not to be sent is rejected
@@ -70,7 +64,7 @@ class Memory:
         if not self._decisions:
             return fates
         eased = dict(fates)
-        for draft, others in alike_rows(material, ledger):
+        for draft, others in alike_rows(inputs, ledger):
             own = draft.primary_id.casefold()
             decision = self._decisions.get(own)
             if fates.get(draft.row) is not Fate.REVIEW or decision is None:
@@ -140,14 +134,14 @@ def in_question(problems: Iterable[Problem]) -> frozenset[str]:
     return frozenset(p.value.casefold() for p in problems if p.code in WHO | DOUBTS and p.value)
 
 
-def alike_rows(material: Material, ledger: Ledger) -> Iterator[tuple[Draft, frozenset[str]]]:
+def alike_rows(inputs: Inputs, ledger: Ledger) -> Iterator[tuple[Draft, frozenset[str]]]:
     """The rows that may be one person, each with the other ones' primary identifiers.
 
     Rows of one name that were found alike count as one group, which asks rather once too often.
     """
     flagged = frozenset(ledger.rows_with(Code.DUPLICATE_PERSON))
     groups: defaultdict[tuple[str, str], list[Draft]] = defaultdict(list)
-    for draft in drafts(material.candidates(), flagged) if flagged else ():
+    for draft in drafts(inputs.candidates(), flagged) if flagged else ():
         first, last = draft.name
         groups[name_key(folded(first), folded(last))].append(draft)
     for group in groups.values():

@@ -1,33 +1,57 @@
-"""The front half: a roster and a mapping become candidates, problems and fates. Offline."""
+"""The roster and the mapping of a run, and what the run is asked to do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from importer.errors import MappingError, RosterError
+from importer.ledger.ledger import Ledger
 from importer.ledger.writing import add_cells, add_columns, add_problems, excuse
+from importer.loader.read import read
+from importer.mapper.batch import RunVariables
+from importer.mapper.compile import compile_mapping
+from importer.mapper.compiled import Compiled
+from importer.mapper.document import Mapping
+from importer.mapper.document import examine as read_mapping
+from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
+from importer.model.codes import CodeTables
 from importer.model.plan import Fate
-from importer.model.problem import Problem
-from importer.model.roster import NOT_KEPT
+from importer.model.problem import Origin, Problem
+from importer.model.roster import NOT_KEPT, Roster
+from importer.model.run import ColumnUse, RunFacts
 from importer.model.text import spans
+from importer.validator.code_checks import state_of_tables
+from importer.validator.rules import validate
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from datetime import date
 
-    from importer.ledger.ledger import Ledger
-    from importer.mapper.compiled import Compiled
-    from importer.mapper.document import Mapping
-    from importer.model.candidates import Candidates
-    from importer.model.codes import CodeTables
-    from importer.model.problem import Origin
-    from importer.model.roster import Roster
-    from importer.model.run import ColumnUse, RunFacts
-    from importer.pipeline.order import Order
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A roster, the mapping for it, and where the run goes.
+
+    `codes_file` is where the codes are from, if a file was named. `now` has its zone; `folder` is
+    None for a new one under `runs/`; `operator` is who asks, on which computer; `version` is the
+    importer's. `visible_only`: rows that the sheet hides are skipped. `mirrors` is the folder of
+    the directory, None where Alma is to be asked about each row; `refresh`: read first who changed
+    since.
+    """
+
+    roster: Path
+    mapping: Path
+    codes: CodeTables
+    folder: Path | None
+    now: datetime
+    operator: str
+    version: str
+    visible_only: bool = False
+    mirrors: Path | None = None
+    refresh: bool = True
+    codes_file: Path | None = None
+
 
 SAMPLES = 3
 """How many values of a column are shown beside what it was matched with."""
@@ -39,7 +63,7 @@ PASSWORD = "password"  # noqa: S105  a field's name
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class Inputs:
     """A roster and the mapping that was compiled for its headings."""
 
     mapping: Mapping
@@ -81,41 +105,34 @@ class Material:
         return tuple(n for n, place in enumerate(self.roster.places) if place in secret)
 
 
-def prepare(order: Order) -> Material:
+def open_inputs(request: RunRequest) -> Inputs:
     """The roster and the mapping of an order. Raises MappingError, RosterError."""
-    return bring_together(
-        order.roster,
-        order.mapping,
-        order.codes,
-        order.now.date(),
-        visible_only=order.visible_only,
+    return read_inputs(
+        request.roster,
+        request.mapping,
+        request.codes,
+        request.now.date(),
+        visible_only=request.visible_only,
     )
 
 
-def prepare_again(facts: RunFacts, codes: CodeTables) -> Material:
+def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Inputs:
     """The roster of a run, read as it was then, and its mapping. Raises MappingError, RosterError.
 
     Whether they are still the same was looked at before.
     """
     roster, mapping = Path(facts.roster.path), Path(facts.mapping.path)
-    return bring_together(
-        roster, mapping, codes, facts.today, visible_only=facts.roster.visible_only
-    )
+    return read_inputs(roster, mapping, codes, facts.today, visible_only=facts.roster.visible_only)
 
 
-def bring_together(
+def read_inputs(
     roster: Path, mapping: Path, codes: CodeTables, today: date, *, visible_only: bool = False
-) -> Material:
+) -> Inputs:
     """Read the mapping, open the roster, and compile the one for the other.
 
     Raises MappingError with everything that is wrong in the mapping, the headings that the roster
     lacks included, or RosterError.
     """
-    from importer.loader.read import read
-    from importer.mapper.batch import RunVariables
-    from importer.mapper.compile import compile_mapping
-    from importer.mapper.document import examine as read_mapping
-
     document, findings = read_mapping(mapping)
     if document is None:
         raise MappingError(findings)
@@ -131,41 +148,36 @@ def bring_together(
     if findings:
         raise MappingError(findings)
     compiled = compiled.settle(opened)
-    return Material(document, opened, compiled, codes, today)
+    return Inputs(document, opened, compiled, codes, today)
 
 
 def quiet(_: int) -> None:
     """Where nobody wants to hear how far it has come."""
 
 
-def examine(
-    material: Material, ledger: Ledger, tell: Callable[[int], None] = quiet
-) -> dict[int, Fate]:
+def examine(inputs: Inputs, ledger: Ledger, tell: Callable[[int], None] = quiet) -> dict[int, Fate]:
     """Check every row; the problems go into the ledger, the fates come back in row order.
 
     `tell` hears how many rows are done.
     """
-    from importer.validator.code_checks import state_of_tables
-    from importer.validator.rules import validate
-
-    roster, candidates = material.roster, material.candidates()
+    roster, candidates = inputs.roster, inputs.candidates()
     fates: dict[int, Fate] = dict.fromkeys(candidates.rows, Fate.READY)
     fates |= dict.fromkeys((*candidates.skipped, *roster.left_out), Fate.SKIPPED)
     fates |= dict.fromkeys(roster.blank, Fate.BLANK)
     tally = Tally(ledger)
-    tally.add(material.compiled.notices)
-    found = validate(candidates, material.codes, material.mapping.duplicates, material.today)
-    tally.add(chain(material.concerned(roster.problems), candidates.problems, found))
+    tally.add(inputs.compiled.notices)
+    found = validate(candidates, inputs.codes, inputs.mapping.duplicates, inputs.today)
+    tally.add(chain(inputs.concerned(roster.problems), candidates.problems, found))
     tell(len(fates))
     excuse(ledger, (row for row, fate in tally.held.items() if fate is Fate.SKIPPED))
     tally.add(roster.notices)
     origin = roster.source.origin()
-    tally.add(state_of_tables(material.codes, origin, material.today))
+    tally.add(state_of_tables(inputs.codes, origin, inputs.today))
     tally.add(_blank_rows(origin, roster.blank))
     for row, fate in tally.held.items():
         if fates.get(row) is Fate.READY:
             fates[row] = fate
-    add_columns(ledger, _uses(material, _samples(roster)))
+    add_columns(ledger, _uses(inputs, _samples(roster)))
     return {row: fates[row] for row in sorted(fates)}
 
 
@@ -209,9 +221,9 @@ class Tally:
         return True
 
 
-def keep_cells(material: Material, ledger: Ledger, rows: Collection[int]) -> None:
+def keep_cells(inputs: Inputs, ledger: Ledger, rows: Collection[int]) -> None:
     """Put these rows into the ledger as they came."""
-    add_cells(ledger, material.cells(rows))
+    add_cells(ledger, inputs.cells(rows))
 
 
 def _samples(roster: Roster) -> tuple[tuple[str, ...], ...]:
@@ -223,12 +235,11 @@ def _samples(roster: Roster) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _uses(material: Material, samples: tuple[tuple[str, ...], ...]) -> Iterator[ColumnUse]:
-    from importer.model.run import ColumnUse
+def _uses(inputs: Inputs, samples: tuple[tuple[str, ...], ...]) -> Iterator[ColumnUse]:
 
-    used = {use.place: use for use in material.compiled.uses}
-    passwords = material.passwords()
-    for position, place in enumerate(material.roster.places):
+    used = {use.place: use for use in inputs.compiled.uses}
+    passwords = inputs.passwords()
+    for position, place in enumerate(inputs.roster.places):
         use = used.get(place)
         shown = position < len(samples) and position not in passwords
         values = samples[position] if shown else ()

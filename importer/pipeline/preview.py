@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from pathlib import Path
 
+from importer.mapper.checks import Found
+from importer.mapper.document import Mapping
+from importer.mapper.giving import given_codes
+from importer.mapper.validating import in_order
+from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
-from importer.pipeline.front import bring_together
-
-if TYPE_CHECKING:
-    from datetime import date
-    from pathlib import Path
-
-    from importer.mapper.document import Mapping
-    from importer.model.candidates import Candidates
-    from importer.model.codes import CodeTables
-    from importer.model.problem import Place, Problem
+from importer.model.codes import CodeTables
+from importer.model.problem import Place, Problem
+from importer.pipeline.inputs import read_inputs
+from importer.validator.code_checks import wrong_in_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SampleRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Preview:
     """What came of it. `unused` are the columns that neither a rule nor `unused:` names."""
 
     columns: tuple[ColumnMatch, ...]
@@ -46,11 +46,6 @@ class Trial:
 
 def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
     """The codes that a mapping itself writes and that Alma does not take, by line."""
-    from importer.mapper.checks import Found
-    from importer.mapper.giving import given_codes
-    from importer.mapper.validating import in_order
-    from importer.validator.code_checks import wrong_in_mapping
-
     found = [
         Found(steps, wrong)
         for rule in mapping.rules
@@ -60,25 +55,25 @@ def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
     return in_order(mapping.tree, found)
 
 
-def try_out(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Trial:
+def preview(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Preview:
     """Bring a mapping and a roster together and map every row.
 
     The sample is the first of the rows that say most and that no rule rejects. Raises
     MappingError where they do not fit, RosterError.
     """
-    material = bring_together(roster, mapping, codes, today)
-    used = {use.place: use for use in material.compiled.uses}
+    inputs = read_inputs(roster, mapping, codes, today)
+    used = {use.place: use for use in inputs.compiled.uses}
     columns = tuple(
         ColumnMatch(place, used[place].labels, used[place].how)
         if place in used
         else ColumnMatch(place, (), "")
-        for place in material.roster.places
+        for place in inputs.roster.places
     )
     unused = tuple(
-        notice for notice in material.compiled.notices if notice.code is Code.UNUSED_COLUMN
+        notice for notice in inputs.compiled.notices if notice.code is Code.UNUSED_COLUMN
     )
-    candidates = material.candidates()
-    return Trial(columns, unused, _sample(candidates) if len(candidates.frame) else None)
+    candidates = inputs.candidates()
+    return Preview(columns, unused, _sample(candidates) if len(candidates.frame) else None)
 
 
 _LOOKED_AT = 200

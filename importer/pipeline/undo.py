@@ -1,19 +1,21 @@
-"""`undo`: plan the way back of a run from its before-images. Nothing but GET is sent."""
+"""`undo`: plan to take a run's writes back. Only GET is sent."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from importer.alma.business import EVERYTHING
+from importer.alma.business import EVERYTHING, unfinished
+from importer.alma.client import Alma
 from importer.alma.spread import spread
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.images import Image, images
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, history
+from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
 from importer.ledger.writing import (
     add_cells,
@@ -33,30 +35,25 @@ from importer.model.plan import (
     Held,
     LeftAlone,
     Planned,
+    Step,
+    Unchanged,
     Update,
 )
 from importer.model.policy import BrakeLimit
 from importer.model.problem import Origin, Problem
-from importer.model.run import RunFacts
-from importer.pipeline.applying import check_institution
-from importer.pipeline.order import Order
-from importer.pipeline.planning import FAILURES_IN_A_ROW
+from importer.model.run import BrakeFinding, RunFacts
+from importer.model.user import User
+from importer.pipeline.apply import check_institution
+from importer.pipeline.inputs import RunRequest
+from importer.pipeline.plan import FAILURES_IN_A_ROW
 from importer.pipeline.runs import new_run
-from importer.pipeline.undone import held_back, undone
 from importer.planner.brakes import brakes
+from importer.planner.undo import Written, as_created, created_again, undo_update
 from importer.report.wording import command
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
-
-    from importer.alma.client import Alma
-    from importer.ledger.ledger import Ledger
-    from importer.model.plan import Step
-    from importer.model.run import BrakeFinding
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
+class UndoRequest:
     """How a run is to be undone: where the plan goes, who asks, when, and how far it may go.
 
     `folder` is None for a new one under `runs/`; `rate` is in calls a second.
@@ -70,7 +67,9 @@ class WayBack:
     delete_created: bool = False
 
 
-async def undo(first: Ledger, alma: Alma, way: WayBack, tell: Callable[[int, int], None]) -> Ledger:
+async def undo(
+    first: Ledger, alma: Alma, way: UndoRequest, tell: Callable[[int, int], None]
+) -> Ledger:
     """The ledger of a plan that takes a run's writes back, with the rows of that run.
 
     Only rows that are in Alma by this run are looked at; those that Alma refused, that were held
@@ -132,7 +131,7 @@ def check_undoable(first: Ledger) -> None:
 
 
 async def _compare(
-    first: Ledger, alma: Alma, origin: Callable[[int], Origin], way: WayBack
+    first: Ledger, alma: Alma, origin: Callable[[int], Origin], way: UndoRequest
 ) -> AsyncGenerator[Planned]:
     """What is to be done about each row that the run wrote, as the answers come."""
     failures = 0
@@ -168,7 +167,7 @@ def _fates(first: Ledger, held: set[int]) -> Iterator[tuple[int, Fate]]:
 
 
 def _what_stays(
-    first: Ledger, steps: dict[int, Step], origin: Origin, way: WayBack
+    first: Ledger, steps: dict[int, Step], origin: Origin, way: UndoRequest
 ) -> Iterator[Problem]:
     """What the way back does not undo."""
     created = sum(image.act is Act.CREATE for image in images(first))
@@ -210,10 +209,10 @@ def _origins(facts: RunFacts) -> Callable[[int], Origin]:
     return lambda row: Origin(file, sheet, row)
 
 
-def _order(facts: RunFacts, way: WayBack) -> Order:
+def _order(facts: RunFacts, way: UndoRequest) -> RunRequest:
     """A new run's order: its folder is named after the roster, as of an undo."""
     stem = Path(facts.roster.path).stem
-    return Order(
+    return RunRequest(
         roster=Path(stem if facts.command == "undo" else f"undo-{stem}"),
         mapping=Path(facts.mapping.path),
         codes=NO_CODES,
@@ -225,7 +224,7 @@ def _order(facts: RunFacts, way: WayBack) -> Order:
 
 
 def _facts(
-    first: Ledger, way: WayBack, calls_left: int | None, holding: tuple[BrakeFinding, ...]
+    first: Ledger, way: UndoRequest, calls_left: int | None, holding: tuple[BrakeFinding, ...]
 ) -> RunFacts:
     return first.facts.model_copy(
         update={
@@ -240,3 +239,61 @@ def _facts(
             "undoes": str(first.folder.resolve()),
         }
     )
+
+
+def undone(image: Image, live: User | None, origin: Origin) -> Planned:
+    """What takes a write back; `live` is the user as it is, None where it is not in Alma.
+
+    Of a user that the run created it was read with what it has to do with the library.
+    """
+    back = {Act.CREATE: _create_undone, Act.DELETE: _delete_undone}
+    return back.get(image.act, update_undone)(image, live, origin)
+
+
+def held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
+    """Nothing is planned, and a person has to look."""
+    return Planned(Held(origin.row, (Problem.of(code, origin, sentence, advice=advice),)))
+
+
+def update_undone(image: Image, live: User | None, origin: Origin) -> Planned:
+    """What takes one update of a run back, given the record as it is now.
+
+    What somebody changed since is theirs: a warning names it, and the rest is put back.
+    """
+    if live is None or image.before is None or not _is_of(image, live):
+        sentence = "This user was deleted in Alma since the run, or has another identifier now."
+        advice = "Look for the user in Alma; what the run changed can only be mended there."
+        return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+    written = Written(image.before, image.sent, image.answered, image.override)
+    undone = undo_update(image.row, written, live)
+    if not undone.theirs:
+        return Planned(undone.step)
+    sentence = f"Someone changed in Alma since what the run wrote: {', '.join(undone.theirs)}."
+    return Planned(undone.step, (Problem.of(Code.NOT_UNDONE, origin, sentence),))
+
+
+def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
+    if live is None or not _is_of(image, live):
+        return Planned(Unchanged(image.row, image.primary_id))
+    if not as_created(image.sent, image.answered, live):
+        sentence = "Someone changed this user in Alma since the run created it."
+        advice = "Look at the user in Alma, and delete it there if it is to go all the same."
+        return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+    if has := unfinished(live):
+        return held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
+    return Planned(Delete(image.row, image.primary_id, live))
+
+
+def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
+    if live is None:
+        return Planned(Create(image.row, created_again(image.sent)))
+    if _is_of(image, live):
+        return Planned(Unchanged(image.row, image.primary_id))
+    sentence = "Another user holds the identifier of the one that was deleted."
+    advice = "Look at that user in Alma. The deleted one can only be created with another one."
+    return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+
+
+def _is_of(image: Image, live: User) -> bool:
+    """Is this the user of the write? Another one may hold the identifier by now."""
+    return (live.primary_id or "").casefold() == image.primary_id.casefold()

@@ -1,37 +1,89 @@
-"""`decide`: settle a row that is held for review. Of Alma nothing but GET is asked."""
+"""`resolve`: answer a row that needs review. Only GET is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from importer.alma.client import Alma
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.decisions import Decision, How, forget, remember
 from importer.ledger.images import images
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Act, Fate, Held
+from importer.model.codes import CodeTables
+from importer.model.plan import Act, Fate, Held, Result, Step
 from importer.model.problem import Origin, Problem
-from importer.pipeline.applying import check_institution, check_sources
+from importer.model.run import RowLife, RunFacts
+from importer.model.user import User
+from importer.pipeline.apply import check_institution, check_sources
 from importer.pipeline.folders import DECISIONS
-from importer.pipeline.front import prepare_again
-from importer.pipeline.remembering import DOUBTS, alike_rows, in_question, institution_key
-from importer.pipeline.undone import update_undone
+from importer.pipeline.inputs import Inputs, reopen_inputs
+from importer.pipeline.resolutions import DOUBTS, alike_rows, in_question, institution_key
+from importer.pipeline.undo import update_undone
 from importer.planner.decide import create, taken, update
-from importer.planner.drafts import drafts
+from importer.planner.drafts import Draft, drafts
 from importer.planner.values import current
-from importer.users.matching import PersonQuery, match_keys, search_alma
+from importer.users.matching import MatchResult, PersonQuery, match_keys, search_alma
 
-if TYPE_CHECKING:
-    from importer.alma.client import Alma
-    from importer.model.codes import CodeTables
-    from importer.model.plan import Step
-    from importer.model.user import User
-    from importer.pipeline.front import Material
-    from importer.pipeline.question import Question
-    from importer.planner.drafts import Draft
-    from importer.users.matching import MatchResult
+
+@dataclass(frozen=True, slots=True)
+class ReviewedRow:
+    """A row of a run, and who settles it."""
+
+    ledger: Ledger
+    row: int
+    operator: str
+    now: Callable[[], datetime]
+
+    @property
+    def facts(self) -> RunFacts:
+        """Of the run."""
+        return self.ledger.facts
+
+
+def check_open(reviewed: ReviewedRow, how: How) -> None:
+    """Raises UsageError where the row is not held, or cannot be settled in this way."""
+    ledger, row = reviewed.ledger, reviewed.row
+    if reviewed.facts.command == "check":
+        msg = (
+            f"{ledger.folder} is a check, which knows nothing of Alma. Make a plan with "
+            "`importer plan`, then decide."
+        )
+        raise UsageError(msg)
+    life = ledger.life(row)
+    if life is None:
+        msg = f"The roster of this run has no row {row}."
+        raise UsageError(msg)
+    wrong = _closed(life, decided=row in ledger.rows_with(Code.DECIDED))
+    if not wrong and how is How.CREATE and life.result is Result.HELD:
+        wrong = "was held when it was sent; say --as update with the user's identifier, or reject"
+    if not wrong and how is How.CREATE and reviewed.facts.command == "undo":
+        wrong = "is on the way back, which creates nobody by decision; say --as update or reject"
+    if wrong:
+        msg = f"Row {row} {wrong}."
+        raise UsageError(msg)
+
+
+def _closed(life: RowLife, *, decided: bool) -> str:
+    """Why a row cannot be decided; blank where it can."""
+    match life.result:
+        case Result.HELD:
+            return ""
+        case Result.REFUSED:
+            return "was refused by Alma; correct it in the rejects and plan those rows again"
+        case None | Result.NOT_SENT:
+            pass
+        case _:
+            return "is done already; it cannot be decided any more"
+    if life.fate is Fate.REVIEW or (decided and life.fate in {Fate.READY, Fate.REJECTED}):
+        return ""
+    if life.fate is Fate.REJECTED:
+        return "is wrong, and no decision makes it right; correct it and plan it again"
+    return "is not held for review; there is nothing to decide"
 
 
 _ADVICE = {
@@ -42,69 +94,71 @@ _ADVICE = {
 """What comes of a decision."""
 
 
-def reject(question: Question, codes: CodeTables) -> None:
+def reject(reviewed: ReviewedRow, codes: CodeTables) -> None:
     """Do not send the row, now or by a later plan. Raises LedgerError, MappingError, RosterError.
 
     Where the roster or the mapping is not that of the plan any more, it cannot be told whose row
     it is, so that later plans ask again.
     """
-    material = None
+    inputs = None
     said = "not to be sent"
-    if question.facts.command != "undo":
+    if reviewed.facts.command != "undo":
         try:
-            check_sources(question.facts)
-            material = prepare_again(question.facts, codes)
+            check_sources(reviewed.facts)
+            inputs = reopen_inputs(reviewed.facts, codes)
         except StalePlanError:
             said += "; later plans ask again, because the roster or the mapping was changed"
-    _settle(question, Fate.REJECTED, None, How.REJECT, said)
-    if material is not None:
-        _keep(question, How.REJECT, "", _draft(material, question.row), material)
+    _settle(reviewed, Fate.REJECTED, None, How.REJECT, said)
+    if inputs is not None:
+        _keep(reviewed, How.REJECT, "", _draft(inputs, reviewed.row), inputs)
 
 
-async def settle(question: Question, how: How, user_id: str, alma: Alma, codes: CodeTables) -> None:
+async def resolve(
+    reviewed: ReviewedRow, how: How, user_id: str, alma: Alma, codes: CodeTables
+) -> None:
     """Create the row's user, or update the user with this identifier, at the next apply.
 
     The brakes looked at the plan as it was made; a row that a person decided does not change
     them. Raises UsageError where Alma says otherwise, StalePlanError where the roster, the mapping
     or the institution is another one, LedgerError, AlmaError.
     """
-    facts = question.facts
+    facts = reviewed.facts
     if facts.command == "undo":
         await check_institution(facts, alma)
-        step = await _way_back(question, user_id, alma)
-        _settle(question, Fate.READY, step, how, "put back what nobody changed since")
+        step = await _way_back(reviewed, user_id, alma)
+        _settle(reviewed, Fate.READY, step, how, "put back what nobody changed since")
         return
     check_sources(facts)
     await check_institution(facts, alma)
-    material = prepare_again(facts, codes)
-    draft = _draft(material, question.row)
+    inputs = reopen_inputs(facts, codes)
+    draft = _draft(inputs, reviewed.row)
     if how is How.CREATE:
         step, user = await _created(draft, alma), ""
         said = "create a new user"
     else:
         live = await _user(user_id, alma)
         _check_kind(draft, live)
-        _check_free(question, live)
+        _check_free(reviewed, live)
         step, user = await _updated(draft, live, alma), current(live, "primary_id").casefold()
         said = "update the user that was named"
-    _settle(question, Fate.READY, step, how, said)
-    _keep(question, how, user, draft, material)
+    _settle(reviewed, Fate.READY, step, how, said)
+    _keep(reviewed, how, user, draft, inputs)
 
 
-def _keep(question: Question, how: How, user: str, draft: Draft, material: Material) -> None:
+def _keep(reviewed: ReviewedRow, how: How, user: str, draft: Draft, inputs: Inputs) -> None:
     """Remember a decision for later plans; one about nobody in particular undoes an earlier one."""
-    alma = question.facts.alma
+    alma = reviewed.facts.alma
     if alma is None:
         return
-    problems = tuple(question.ledger.problems(question.row))
+    problems = tuple(reviewed.ledger.problems(reviewed.row))
     against = in_question(problems)
-    for other, ids in alike_rows(material, question.ledger):
-        against |= ids if other.row == question.row else frozenset()
+    for other, ids in alike_rows(inputs, reviewed.ledger):
+        against |= ids if other.row == reviewed.row else frozenset()
     own, institution = draft.primary_id.casefold(), institution_key(alma)
     if against:
         doubts = DOUBTS.intersection(problem.code for problem in problems)
-        now = question.now()
-        decision = Decision(own, how, user, against, doubts, question.operator, now)
+        now = reviewed.now()
+        decision = Decision(own, how, user, against, doubts, reviewed.operator, now)
         remember(DECISIONS, institution, decision)
     else:
         forget(DECISIONS, institution, own)
@@ -166,32 +220,32 @@ def _check_kind(draft: Draft, live: User) -> None:
         raise UsageError(msg)
 
 
-def _check_free(question: Question, live: User) -> None:
+def _check_free(reviewed: ReviewedRow, live: User) -> None:
     own = current(live, "primary_id").casefold()
-    for life in question.ledger.planned():
-        if life.row != question.row and life.primary_id.casefold() == own:
+    for life in reviewed.ledger.planned():
+        if life.row != reviewed.row and life.primary_id.casefold() == own:
             msg = f"Row {life.row} of this run is for that user already. Reject one of the two."
             raise UsageError(msg)
 
 
-def _draft(material: Material, row: int) -> Draft:
-    draft = next(iter(drafts(material.candidates(), {row})), None)
+def _draft(inputs: Inputs, row: int) -> Draft:
+    draft = next(iter(drafts(inputs.candidates(), {row})), None)
     if draft is None:
         msg = f"The mapping makes no record of row {row}. Plan again."
         raise UsageError(msg)
     return draft
 
 
-async def _way_back(question: Question, user_id: str, alma: Alma) -> Step:
+async def _way_back(reviewed: ReviewedRow, user_id: str, alma: Alma) -> Step:
     """What can be put back of a row's update, without what somebody changed since."""
-    facts, row = question.facts, question.row
+    facts, row = reviewed.facts, reviewed.row
     with Ledger.open(Path(facts.undoes)) as first:
         image = next(images(first, row), None)
     if image is None or image.act is not Act.UPDATE:
         msg = f"Row {row} is not about an update; it can only be rejected, which leaves the user."
         raise UsageError(msg)
     live = await _user(user_id or image.primary_id, alma)
-    origin = _origin(question)
+    origin = _origin(reviewed)
     step = update_undone(image, live, origin).step
     if isinstance(step, Held):
         msg = f"Row {row}: {step.problems[0].message}"
@@ -199,19 +253,19 @@ async def _way_back(question: Question, user_id: str, alma: Alma) -> Step:
     return step
 
 
-def _origin(question: Question) -> Origin:
-    roster = question.facts.roster
-    return Origin(Path(roster.path).name, roster.sheet, question.row)
+def _origin(reviewed: ReviewedRow) -> Origin:
+    roster = reviewed.facts.roster
+    return Origin(Path(roster.path).name, roster.sheet, reviewed.row)
 
 
-def _settle(question: Question, fate: Fate, step: Step | None, how: How, said: str) -> None:
+def _settle(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: How, said: str) -> None:
     severity = Severity.REJECT if fate is Fate.REJECTED else Severity.WARNING
     problem = Problem.of(
         Code.DECIDED,
-        _origin(question),
-        f"decided by {question.operator} on {question.now():%Y-%m-%d}: {said}",
+        _origin(reviewed),
+        f"decided by {reviewed.operator} on {reviewed.now():%Y-%m-%d}: {said}",
         advice=_ADVICE[how],
         severity=severity,
     )
-    journal = Journal(question.ledger, question.operator, question.now)
-    journal.decide(question.row, fate, step, problem, how)
+    journal = Journal(reviewed.ledger, reviewed.operator, reviewed.now)
+    journal.decide(reviewed.row, fate, step, problem, how)

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
+from importer.alma.client import Alma
+from importer.alma.governor import Governor
+from importer.alma.readers import Institution
 from importer.alma.spread import spread
 from importer.errors import UnavailableError, UsageError
+from importer.ledger.ledger import Ledger
 from importer.ledger.writing import add_problems, add_rows, add_steps, finish
-from importer.model.plan import RETURNING, Create, Fate, Held, Update
+from importer.model.codes import CodeTables
+from importer.model.plan import RETURNING, Create, Fate, Held, Planned, Step, Update
+from importer.model.policy import Match
 from importer.model.run import AlmaFacts
 from importer.pipeline.affording import afforded
-from importer.pipeline.earlier import headings_changed
-from importer.pipeline.front import Tally, examine, keep_cells, prepare
+from importer.pipeline.inputs import Inputs, RunRequest, Tally, examine, keep_cells, open_inputs
 from importer.pipeline.looking import looking
-from importer.pipeline.remembering import Memory
-from importer.pipeline.runs import new_run, run_facts
+from importer.pipeline.resolutions import Memory
+from importer.pipeline.runs import headings_changed, new_run, run_facts
 from importer.planner.brakes import brakes
 from importer.planner.collisions import hold_collisions
 from importer.planner.decide import decide
-from importer.planner.drafts import drafts
-from importer.users.matching import PersonQuery
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-
-    from importer.alma.client import Alma
-    from importer.alma.governor import Governor
-    from importer.alma.readers import Institution
-    from importer.ledger.ledger import Ledger
-    from importer.model.codes import CodeTables
-    from importer.model.plan import Planned, Step
-    from importer.model.policy import Match
-    from importer.pipeline.front import Material
-    from importer.pipeline.order import Order
-    from importer.planner.drafts import Draft
-    from importer.users.matching import Matcher
+from importer.planner.drafts import Draft, drafts
+from importer.users.matching import Matcher, PersonQuery
 
 FAILURES_IN_A_ROW = 5
 """After so many rows that Alma did not answer for, the plan is given up."""
@@ -46,7 +36,7 @@ def _unheard(_sentence: str) -> None:
 
 
 async def plan(
-    order: Order,
+    request: RunRequest,
     alma: Alma,
     rate: float,
     tell: Callable[[int, int], None],
@@ -59,40 +49,40 @@ async def plan(
     Raises RosterError, MappingError, LedgerError, AlmaError, UsageError for code tables of another
     institution and for a damaged directory.
     """
-    material = prepare(order)
+    inputs = open_inputs(request)
     institution = await alma.general()
-    check_tables(order.codes, institution)
-    with new_run(order) as ledger:
-        add_problems(ledger, headings_changed(ledger.folder, material))
-        fates = examine(material, ledger, lambda rows: tell(rows, 0))
+    check_tables(request.codes, institution)
+    with new_run(request) as ledger:
+        add_problems(ledger, headings_changed(ledger.folder, inputs))
+        fates = examine(inputs, ledger, lambda rows: tell(rows, 0))
         memory = Memory.of(institution)
-        fates = memory.ease(material, ledger, fates)
+        fates = memory.ease(inputs, ledger, fates)
         ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
         tally = Tally(ledger)
         steps: list[Step] = []
-        groups = _groups_given(material)
-        rows = _noting(_drafts(material, ready), groups)
-        async with looking(order, alma, institution, note) as lookup:
-            most = _most_calls(material, ready) if lookup.as_of is None else 0
+        groups = _groups_given(inputs)
+        rows = _noting(_drafts(inputs, ready), groups)
+        async with looking(request, alma, institution, note) as lookup:
+            most = _most_calls(inputs, ready) if lookup.as_of is None else 0
             with afforded(len(ready), most, alma.governor, note):
                 tell(0, len(ready))
                 async with aclosing(
-                    _compare(material, rows, alma.governor, lookup, memory)
+                    _compare(inputs, rows, alma.governor, lookup, memory)
                 ) as planned:
                     async for one in planned:
                         steps.append(one.step)
                         tally.add(one.warnings)
                         tell(len(steps), len(ready))
         steps.sort(key=lambda step: step.row)
-        steps = hold_collisions(steps, material.roster.source.origin)
+        steps = hold_collisions(steps, inputs.roster.source.origin)
         tally.add(problem for step in steps if isinstance(step, Held) for problem in step.problems)
         add_steps(ledger, steps)
         fates |= {row: fate for row, fate in tally.held.items() if row in ready}
         add_rows(ledger, fates.items())
-        keep_cells(material, ledger, _kept(fates, steps))
+        keep_cells(inputs, ledger, _kept(fates, steps))
         finish(
             ledger,
-            run_facts("plan", material, order).model_copy(
+            run_facts("plan", inputs, request).model_copy(
                 update={
                     "alma": AlmaFacts(
                         base_url=alma.base_url,
@@ -103,7 +93,7 @@ async def plan(
                     "directory": lookup.as_of,
                     "rate": rate,
                     "calls_left": alma.governor.available,
-                    "brakes": brakes(steps, material.mapping.brakes, groups),
+                    "brakes": brakes(steps, inputs.mapping.brakes, groups),
                 }
             ),
         )
@@ -122,14 +112,14 @@ def check_tables(codes: CodeTables, institution: Institution) -> None:
 
 
 async def _compare(
-    material: Material,
+    inputs: Inputs,
     rows: Iterable[Draft],
     governor: Governor,
     lookup: Matcher,
     memory: Memory,
 ) -> AsyncGenerator[Planned]:
     """What is to be done about each of the rows, as the answers come."""
-    match = material.mapping.match
+    match = inputs.mapping.match
     failures = 0
 
     async def one(draft: Draft) -> Planned:
@@ -145,17 +135,17 @@ async def _compare(
             yield planned
 
 
-def _drafts(material: Material, ready: frozenset[int]) -> Iterator[Draft]:
-    yield from drafts(material.candidates(), ready)
+def _drafts(inputs: Inputs, ready: frozenset[int]) -> Iterator[Draft]:
+    yield from drafts(inputs.candidates(), ready)
 
 
-def _groups_given(material: Material) -> set[str]:
+def _groups_given(inputs: Inputs) -> set[str]:
     """The codes of user groups that the mapping gives, apart from those that the rows have.
 
     Where groups come from the cells as they are, every group of the institution may be meant.
     """
-    target = material.compiled.scheme.targets["user_group"]
-    known = material.codes.known(target.field.facts.table) if target.from_cells else None
+    target = inputs.compiled.scheme.targets["user_group"]
+    known = inputs.codes.known(target.field.facts.table) if target.from_cells else None
     return {*target.mapped_codes, *(known or ())}
 
 
@@ -166,10 +156,10 @@ def _noting(rows: Iterable[Draft], groups: set[str]) -> Iterator[Draft]:
         yield draft
 
 
-def _most_calls(material: Material, ready: frozenset[int]) -> int:
+def _most_calls(inputs: Inputs, ready: frozenset[int]) -> int:
     """How many calls it may take to ask Alma about each ready row."""
-    match = material.mapping.match
-    return sum(_sought(draft, match).most_calls for draft in _drafts(material, ready))
+    match = inputs.mapping.match
+    return sum(_sought(draft, match).most_calls for draft in _drafts(inputs, ready))
 
 
 def _sought(draft: Draft, match: Match) -> PersonQuery:
