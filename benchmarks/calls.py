@@ -75,7 +75,7 @@ def _sandbox(db: Path) -> Iterator[str]:
 
 
 def _asked(url: str, path: str, method: str = "GET") -> Request:
-    """A call to the sandbox's back door."""
+    """A call to the sandbox's admin API."""
     headers = {"Authorization": "apikey sandbox"}
     return Request(f"{url}/_sandbox/{path}", headers=headers, method=method)  # noqa: S310  loopback
 

@@ -1,4 +1,4 @@
-"""The back door /_sandbox: what tests and demonstrations do to the practice Alma.
+"""The admin API /_sandbox: what tests and demonstrations do to the practice Alma.
 
 GET, DELETE /_sandbox/log            the calls so far, as JSON Lines; forget them
 GET    /_sandbox/state               every user, whole, with its edited fields
@@ -27,7 +27,7 @@ from importer.errors import UsageError
 from importer.sandbox import json_format, merge
 from importer.sandbox.answers import json_answer
 from importer.sandbox.faults import read_faults
-from importer.sandbox.gateway import BACK_DOOR, Gateway, Handler
+from importer.sandbox.gateway import ADMIN, Gateway, Handler
 from importer.sandbox.institution import Institution
 from importer.sandbox.json_format import Json
 from importer.sandbox.limits import key_in_header
@@ -64,42 +64,42 @@ _CODES = TypeAdapter(dict[str, str])
 
 @dataclass(frozen=True, slots=True)
 class AdminApi:
-    """The handlers of the back door."""
+    """The handlers of the admin API."""
 
     institution: Institution
     gateway: Gateway
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes; `check_access` must stand in front of them."""
-        user = f"{BACK_DOOR}/users/{{id:[^/]+}}"
+        user = f"{ADMIN}/users/{{id:[^/]+}}"
         return [
-            web.get(f"{BACK_DOOR}/log", self.show_log),
-            web.delete(f"{BACK_DOOR}/log", self.clear_log),
-            web.get(f"{BACK_DOOR}/state", self.show_state),
+            web.get(f"{ADMIN}/log", self.show_log),
+            web.delete(f"{ADMIN}/log", self.clear_log),
+            web.get(f"{ADMIN}/state", self.show_state),
             web.put(user, self.edit),
             web.patch(user, self.edit),
             web.post(f"{user}/edited", self.mark_edited),
             web.post(f"{user}/loans", self.set_loans),
-            web.post(f"{BACK_DOOR}/settings", self.change_settings),
-            web.post(f"{BACK_DOOR}/faults", self.set_faults),
-            web.post(f"{BACK_DOOR}/codes/{{table:[^/]+}}", self.add_codes),
-            web.post(f"{BACK_DOOR}/sis", self.load_sis),
+            web.post(f"{ADMIN}/settings", self.change_settings),
+            web.post(f"{ADMIN}/faults", self.set_faults),
+            web.post(f"{ADMIN}/codes/{{table:[^/]+}}", self.add_codes),
+            web.post(f"{ADMIN}/sis", self.load_sis),
         ]
 
     @web.middleware
     async def check_access(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Ask for the key, and turn refusals into one sentence."""
-        if request.path.partition("/")[2].partition("/")[0] != BACK_DOOR.strip("/"):
+        if request.path.partition("/")[2].partition("/")[0] != ADMIN.strip("/"):
             return await handler(request)
         if key_in_header(request.headers) != self.gateway.key:
-            sentence = "the back door needs the header `Authorization: apikey KEY`"
+            sentence = "the admin API needs the header `Authorization: apikey KEY`"
             return json_answer({"error": sentence}, 403)
         try:
             return await handler(request)
         except (RefusalError, UsageError) as error:
             return json_answer({"error": str(error)}, 400)
         except web.HTTPException as error:
-            sentence = f"{request.method} {request.path} is not one of the back door's calls"
+            sentence = f"{request.method} {request.path} is not one of the admin API's calls"
             return json_answer({"error": sentence}, error.status)
 
     async def show_log(self, _request: web.Request) -> web.Response:

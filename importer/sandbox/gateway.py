@@ -33,7 +33,7 @@ from importer.sandbox.refusals import Refusal, RefusalError
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
 ROOT = "/almaws/v1"
-BACK_DOOR = "/_sandbox"
+ADMIN = "/_sandbox"
 MAX_BODY = 1024**2
 """Bytes of a body for Alma's API. No record comes near it."""
 MAX_SIS_ZIP = 256 * 1024**2

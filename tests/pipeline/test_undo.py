@@ -162,7 +162,7 @@ def populations(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], list[tuple[
 def state(alma: Alma) -> list[dict[str, Any]]:
     """Every user, without what Alma writes by itself."""
     found = []
-    for user in alma.backstage("GET", "/state").json()["users"]:
+    for user in alma.admin("GET", "/state").json()["users"]:
         told = {name: value for name, value in user.items() if name not in BY_ALMA}
         for name in ("user_note", "user_block"):
             told[name] = [
@@ -204,7 +204,7 @@ def test_applied_and_undone_all_is_as_before(
         patch.chdir(name)
         for body in bodies:
             assert alma.call("POST", "/users", body).status_code == 200
-            alma.backstage("POST", f"/users/{body['primary_id']}/edited", edited)
+            alma.admin("POST", f"/users/{body['primary_id']}/edited", edited)
         mapping = MAPPING.format(kind=kind, policy=policy, override=override)
         text = mapping.replace("record:\n", OWNER[kind] + "record:\n")
         Path("m.yaml").write_text(text, "utf-8")

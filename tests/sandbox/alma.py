@@ -1,4 +1,4 @@
-"""Words for the tests: a client of the sandbox and an invented person."""
+"""A client of the practice Alma and invented people, for the tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMESPACE = "{http://com/exlibris/urm/general/xmlbeans}"
 
 @dataclass(frozen=True)
 class Alma:
-    """Calls to one sandbox."""
+    """Calls to one practice Alma."""
 
     client: httpx.Client
     url: str
@@ -37,7 +37,7 @@ class Alma:
         accept: str = JSON,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """A call to Alma's API; a body that is bytes goes as XML, any other as JSON."""
+        """Call Alma's API; bytes are sent as XML, any other body as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.client.request(
             method,
@@ -66,25 +66,25 @@ class Alma:
             yield
 
     def user(self, identifier: str) -> dict[str, Any]:
-        """One user, whole."""
+        """Return one user, whole."""
         answer = self.call("GET", f"/users/{identifier}")
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     def create(self, **changes: object) -> dict[str, Any]:
-        """A person who is in Alma afterwards."""
+        """Create a person in Alma; return the whole user."""
         answer = self.call("POST", "/users", person(**changes))
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     def update(self, identifier: str, body: object, query: str = "") -> dict[str, Any]:
-        """The user after a PUT that Alma takes."""
+        """Replace a user by PUT; return the whole user."""
         answer = self.call("PUT", f"/users/{identifier}{query}", body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def backstage(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """A call to the back door."""
+    def admin(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """Call the admin API."""
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         return self.client.request(
             method,
@@ -94,7 +94,7 @@ class Alma:
         )
 
     def load(self, archive: bytes, query: str = "") -> httpx.Response:
-        """A SIS load of a zip."""
+        """Run a SIS load of a zip."""
         return self.client.post(
             f"{self.url}/_sandbox/sis{query}",
             content=archive,
@@ -102,17 +102,17 @@ class Alma:
         )
 
     def set(self, **settings: object) -> None:
-        """Settings or, under `switches`, positions of switches."""
-        answer = self.backstage("POST", "/settings", settings)
+        """Change settings or, under `switches`, switches."""
+        answer = self.admin("POST", "/settings", settings)
         assert answer.status_code == 204, answer.text
 
     def log(self) -> list[dict[str, Any]]:
-        """The calls so far."""
-        return [json.loads(line) for line in self.backstage("GET", "/log").text.splitlines()]
+        """Return the calls so far."""
+        return [json.loads(line) for line in self.admin("GET", "/log").text.splitlines()]
 
 
 def code_of(answer: httpx.Response) -> str:
-    """Alma's error code, from either envelope."""
+    """Return Alma's error code, from JSON or XML."""
     if JSON in answer.headers["Content-Type"]:
         return str(answer.json()["errorList"]["error"][0]["errorCode"])
     found = etree.fromstring(answer.content).findtext(f".//{_NAMESPACE}errorCode")
@@ -121,12 +121,12 @@ def code_of(answer: httpx.Response) -> str:
 
 
 def coded(value: str) -> dict[str, str]:
-    """A coded field as it is sent."""
+    """Return a coded field as it is sent."""
     return {"value": value}
 
 
 def person(**changes: object) -> dict[str, Any]:
-    """An Internal community member, with the given fields in place; None takes one away."""
+    """Return an Internal community member with the given fields; None removes a field."""
     body: dict[str, Any] = {
         "record_type": coded("PUBLIC"),
         "account_type": coded("INTERNAL"),
@@ -140,13 +140,13 @@ def person(**changes: object) -> dict[str, Any]:
 
 
 def student(**changes: object) -> dict[str, Any]:
-    """An External student."""
+    """Return an External student."""
     kind = {"account_type": coded("EXTERNAL"), "external_id": "SIS", "user_group": coded("UGRD")}
     return person(**{"primary_id": "1000001", **kind, **changes})
 
 
 def email(address: str, segment: str = "", *, preferred: bool = False) -> dict[str, Any]:
-    """An e-mail entry."""
+    """Return an email entry."""
     return {
         "email_address": address,
         "email_type": [coded("personal")],
@@ -156,5 +156,5 @@ def email(address: str, segment: str = "", *, preferred: bool = False) -> dict[s
 
 
 def barcode(value: str, **changes: object) -> dict[str, Any]:
-    """A barcode entry."""
+    """Return a barcode entry."""
     return {"id_type": coded("BARCODE"), "value": value, **changes}

@@ -1,4 +1,4 @@
-"""A clock for the sandbox that stands still until a test moves it."""
+"""A clock for the practice Alma that stands still until a test moves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fresh sandbox for each test, with a clock that stands still, and a client that calls it."""
+"""A fresh practice Alma for each test, with a clock that stands still, and a client."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.sandbox.clock import ManualClock
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The time in the sandbox."""
+    """The clock of the practice Alma."""
     return ManualClock()
 
 
 @pytest.fixture
 def alma(clock: ManualClock) -> Iterator[Alma]:
-    """A sandbox without a limit of calls a second."""
+    """A practice Alma without a limit of calls a second."""
     options = Options(rate=None, clock=clock)
     with running(options) as url, httpx.Client(timeout=60) as client:
         yield Alma(client, url)
@@ -28,6 +28,6 @@ def alma(clock: ManualClock) -> Iterator[Alma]:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Alma]:
-    """One sandbox for all tests of a module, for those that send very many bodies."""
+    """One practice Alma for all tests of a module, for tests that send very many bodies."""
     with running(Options(rate=None, daily=10**9)) as url, httpx.Client(timeout=60) as client:
         yield Alma(client, url)

@@ -49,7 +49,7 @@ def _types(*codes: str) -> st.SearchStrategy[list[dict[str, str]]]:
 
 
 def _preferred(rows: list[dict[str, Any]], *marks: str) -> list[dict[str, Any]]:
-    """Let the first entry be the preferred one."""
+    """Mark the first entry as preferred."""
     return [{**row, **dict.fromkeys(marks, index == 0)} for index, row in enumerate(rows)]
 
 
@@ -207,13 +207,13 @@ def _user(kind: str, segment: st.SearchStrategy[str]) -> st.SearchStrategy[dict[
 
 
 def users() -> st.SearchStrategy[dict[str, Any]]:
-    """A user that fits Alma's schema and rules, as a JSON body."""
+    """Return a strategy for users that fit Alma's schema and rules, as JSON bodies."""
     internal = _user("INTERNAL", st.just("Internal"))
     return internal | _user("EXTERNAL", st.sampled_from(("Internal", "External")))
 
 
 def as_xml(body: dict[str, Any]) -> etree._Element:
-    """The same user as XML, written without the sandbox's help."""
+    """Return the same user as XML, written without the sandbox's code."""
     root = etree.Element("user")
     _fill(root, body)
     return root
@@ -246,7 +246,7 @@ def _put(element: etree._Element, value: Any) -> None:
 
 
 def same(sent: Any, shown: Any) -> bool:
-    """Whether everything that was sent came back; descriptions and Alma's additions aside."""
+    """Return whether everything that was sent came back, apart from descriptions and additions."""
     if isinstance(sent, dict) and set(sent) <= {"value", "desc"} and isinstance(shown, dict):
         return bool((sent.get("value") or "") == (shown.get("value") or ""))
     if isinstance(sent, dict):

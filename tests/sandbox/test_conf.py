@@ -53,8 +53,8 @@ def test_code_tables_have_the_rows_that_alma_ships(alma: Alma, table: str, codes
 
 
 def test_an_institution_adds_codes_of_its_own(alma: Alma) -> None:
-    """A row added at the back door is in the table and is accepted."""
-    alma.backstage("POST", "/codes/UserGroups", {"77": "Swimmers"})
+    """A row added at the admin API is in the table and is accepted."""
+    alma.admin("POST", "/codes/UserGroups", {"77": "Swimmers"})
     user = alma.create(user_group=coded("77"))
     assert user["user_group"]["desc"] == "Swimmers"
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what the caller sees, and what became of the call all the same."""
+"""Faults on demand: what the caller sees, and whether the call was applied."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.sandbox.clock import ManualClock
 
 
 def _break(alma: Alma, rule: str) -> None:
-    answer = alma.backstage("POST", "/faults", f"rules: [{rule}]")
+    answer = alma.admin("POST", "/faults", f"rules: [{rule}]")
     assert answer.status_code == 204, answer.text
 
 
 def _stored(alma: Alma) -> list[str]:
-    users: list[dict[str, Any]] = alma.backstage("GET", "/state").json()["users"]
+    users: list[dict[str, Any]] = alma.admin("GET", "/state").json()["users"]
     return [str(user["primary_id"]) for user in users]
 
 
@@ -66,7 +66,7 @@ def test_faults_that_lose_the_answer(alma: Alma, kind: str, *, applied: bool) ->
 
 
 def test_late_applies_after_the_answer_is_lost(alma: Alma, clock: ManualClock) -> None:
-    """At first the user is not there; after the delay it is, and the log knows."""
+    """At first the user is not there; after the delay it is, and the log says so."""
     _break(alma, "{on: POST, do: late, delay: 30}")
     with pytest.raises(httpx.TransportError):
         alma.call("POST", "/users", person())
@@ -81,7 +81,7 @@ def test_late_applies_after_the_answer_is_lost(alma: Alma, clock: ManualClock) -
 
 
 def test_what_is_late_is_applied_when_the_sandbox_stops(tmp_path: Path) -> None:
-    """A late change is not forgotten by a restart."""
+    """A late change is applied before the practice Alma stops."""
     options = Options(db=tmp_path / "alma.db")
     with running(options) as url, httpx.Client() as client:
         alma = Alma(client, url)
@@ -93,7 +93,7 @@ def test_what_is_late_is_applied_when_the_sandbox_stops(tmp_path: Path) -> None:
 
 
 def test_slow_answers_after_the_delay(alma: Alma, clock: ManualClock) -> None:
-    """The call is applied at once and answered late; who does not wait has lost the answer."""
+    """The call is applied at once and answered late, even if the caller has hung up."""
     _break(alma, "{on: POST, do: slow, delay: 30}")
     with ThreadPoolExecutor(1) as background:
         patient = background.submit(alma.call, "POST", "/users", person())
@@ -108,7 +108,7 @@ def test_slow_answers_after_the_delay(alma: Alma, clock: ManualClock) -> None:
 
 
 def test_html_is_a_maintenance_page_with_200(alma: Alma) -> None:
-    """200, but a page and nothing applied."""
+    """The status is 200, but the body is a page and nothing is applied."""
     _break(alma, "{do: html}")
     answer = alma.call("POST", "/users", person())
     assert answer.status_code == 200
@@ -117,7 +117,7 @@ def test_html_is_a_maintenance_page_with_200(alma: Alma) -> None:
 
 
 def test_the_first_rule_that_fires_wins(alma: Alma) -> None:
-    """Method, path and number decide; what no rule is about works."""
+    """Method, path and number select the rule; other calls work."""
     rules = "{on: POST, path: /users, nth: 2, do: '503'}, {on: GET, path: /users/*, do: '429'}"
     _break(alma, rules)
     posted = [
@@ -127,12 +127,12 @@ def test_the_first_rule_that_fires_wins(alma: Alma) -> None:
     assert posted == [200, 503, 200, 200]
     assert alma.call("GET", "/users/0").status_code == 429
     assert alma.call("GET", "/users").status_code == 200
-    assert alma.backstage("POST", "/faults").status_code == 204
+    assert alma.admin("POST", "/faults").status_code == 204
     assert alma.call("GET", "/users/0").status_code == 200
 
 
 def test_chances_are_the_same_for_the_same_seed() -> None:
-    """A rate is a chance per call, drawn from the seed."""
+    """A rate is a chance for each call; the seed makes it reproducible."""
 
     def struck(seed: int) -> list[bool]:
         faults = read_faults(f"seed: {seed}\nrules:\n  - {{rate: 0.3, do: 503}}\n", "f")
@@ -173,7 +173,7 @@ def test_chances_are_the_same_for_the_same_seed() -> None:
 def test_a_wrong_faults_file_is_one_sentence_with_its_line(
     tmp_path: Path, source: str, line: int
 ) -> None:
-    """The sandbox does not start; the sentence has the file and the line."""
+    """The practice Alma does not start; the error has the file and the line."""
     path = tmp_path / "faults.yaml"
     path.write_text(source, "utf-8")
     with pytest.raises(UsageError) as caught, running(Options(faults=path)):
@@ -184,7 +184,7 @@ def test_a_wrong_faults_file_is_one_sentence_with_its_line(
 
 
 def test_what_is_no_faults_file_is_a_sentence(tmp_path: Path) -> None:
-    """A missing file, a folder, a pipe, a device and bytes that are no text are named."""
+    """A missing file, a folder, a pipe, a device and bytes that are not text are refused."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "bytes").write_bytes(b"rules: \xff")
     wrong = [tmp_path / "absent", tmp_path, tmp_path / "pipe", tmp_path / "bytes"]
@@ -216,14 +216,14 @@ def test_what_is_no_faults_file_is_a_sentence(tmp_path: Path) -> None:
 )
 def test_odd_rules_are_refused_at_once(alma: Alma, source: str) -> None:
     """Deep, long and odd YAML is refused before it is built, and the server goes on."""
-    answer = alma.backstage("POST", "/faults", source)
+    answer = alma.admin("POST", "/faults", source)
     assert answer.status_code == 400
     assert len(answer.json()["error"]) < 200
     assert alma.call("GET", "/users").status_code == 200
 
 
 def test_the_faults_file_is_used(tmp_path: Path) -> None:
-    """An empty file is no rule; a file with rules strikes from the first call."""
+    """An empty file has no rule; the rules of a file apply from the first call."""
     path = tmp_path / "faults.yaml"
     for source, status in (("", 200), ("rules: [{do: 503}]", 503)):
         path.write_text(source, "utf-8")

@@ -1,4 +1,4 @@
-"""Whatever comes in, the answer is a refusal or a success: never a broken server."""
+"""Whatever is sent, the answer is a refusal or a success, never a server error."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_value_of_any_type_in_any_place(
 @settings(_SETTINGS, max_examples=200)
 @given(value=_VALUES | st.binary(max_size=50))
 def test_a_body_of_anything(shared: Alma, value: Any) -> None:
-    """A body that is no user at all is refused as no valid document."""
+    """A body that is not a user is 401676."""
     body = value if isinstance(value, bytes) else _dump(value)
     assume(not isinstance(value, dict))
     answer = _check(shared, "POST", body, "application/json")
@@ -110,7 +110,7 @@ def test_a_body_of_anything(shared: Alma, value: Any) -> None:
     [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 10_000, b"NaN", b"\xef\xbb\xbf{}", b"\xff", b""],
 )
 def test_bodies_that_break_parsers(alma: Alma, body: bytes) -> None:
-    """Deep, endless and mis-encoded bodies are refused, not survived by luck."""
+    """Deep, endless and wrongly encoded bodies are 401676."""
     answer = _check(alma, "POST", body, "application/json")
     assert code_of(answer) == "401676"
     deep = b"<user>" + b"<a>" * 50_000
@@ -141,7 +141,7 @@ def test_xml_with_bytes_changed(shared: Alma, data: st.DataObject) -> None:
 def test_ids_and_questions_of_any_characters(
     shared: Alma, identifier: str, question: str, field: str, other: str
 ) -> None:
-    """Paths and parameters may hold anything; the answer is well formed in both languages."""
+    """Paths and parameters may contain anything; the answer is well formed in both formats."""
     escaped = quote(identifier.encode("utf-8", "replace"), safe="")
     assume(escaped not in {".", ".."})
     asked = quote(f"{field}~{question}".encode("utf-8", "replace"))
@@ -160,7 +160,7 @@ def test_ids_and_questions_of_any_characters(
 
 
 def test_bytes_that_are_no_text_in_path_and_headers(alma: Alma) -> None:
-    """Raw bytes in the request line are answered, not tripped over."""
+    """Raw bytes in the request line are answered with 400 or 404."""
     host, _, port = alma.url.removeprefix("http://").partition(":")
     for target in (b"/almaws/v1/users/\xff\xfe", b"/almaws/v1/users/%FF%00", b"/\xff", b"//"):
         with socket.create_connection((host, int(port)), timeout=10) as raw:
@@ -170,7 +170,7 @@ def test_bytes_that_are_no_text_in_path_and_headers(alma: Alma) -> None:
             )
             status = raw.makefile("rb").readline().split()[1]
         assert status in {b"400", b"404"}
-    assert alma.backstage("GET", "/log").status_code == 200
+    assert alma.admin("GET", "/log").status_code == 200
 
 
 def test_a_record_beyond_all_measure_is_refused(alma: Alma) -> None:
@@ -191,7 +191,7 @@ def test_bytes_that_are_no_http(alma: Alma, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_caller_who_hangs_up_while_sending(alma: Alma) -> None:
-    """Half a body applies nothing, and the sandbox goes on."""
+    """Half a body changes nothing, and the next call works."""
     host, _, port = alma.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
         raw.sendall(

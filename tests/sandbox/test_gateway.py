@@ -1,4 +1,4 @@
-"""Keys, limits, headers and the log: what stands before Alma (contract 2.1, 2.5)."""
+"""The gateway: keys, limits, headers and the log (contract 2.1, 2.5)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.sandbox.clock import ManualClock
 def test_keys_without_a_right_get_xml(
     alma: Alma, headers: dict[str, str], status: int, code: str
 ) -> None:
-    """A wrong, a missing and a foreign key are told apart; always XML, without a tracking id."""
+    """A wrong, a missing and a foreign key have their own codes, in XML without a tracking ID."""
     answer = alma.call("GET", "/users", headers=headers)
     assert (answer.status_code, code_of(answer)) == (status, code)
     assert answer.headers["Content-Type"].startswith("application/xml")
@@ -53,7 +53,7 @@ def test_the_key_may_be_in_the_query(alma: Alma) -> None:
 
 
 def test_every_answer_has_the_headers_of_the_gateway(alma: Alma) -> None:
-    """Calls left today, a request id, the gateway's name."""
+    """Each answer has the calls left today, a request ID and the gateway's name."""
     first, second = (alma.call("GET", "/users") for _ in range(2))
     left = [int(answer.headers["X-Exl-Api-Remaining"]) for answer in (first, second)]
     assert left == [99_999, 99_998]
@@ -72,7 +72,7 @@ def test_the_day_ends_when_its_calls_are_used_up(alma: Alma) -> None:
 
 
 def test_more_than_the_rate_is_refused_unprocessed(alma: Alma, clock: ManualClock) -> None:
-    """Of a burst as many calls are taken as the rate allows; the bucket refills with time."""
+    """A burst gets as many calls as the rate allows; with time there are more."""
     alma.set(rate=5)
     answers = [alma.call("POST", "/users", person(primary_id=f"P{n}")) for n in range(8)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
@@ -86,7 +86,7 @@ def test_more_than_the_rate_is_refused_unprocessed(alma: Alma, clock: ManualCloc
 
 
 def test_the_daily_count_starts_again_at_midnight_gmt(alma: Alma, clock: ManualClock) -> None:
-    """The first call of the next day has the whole day before it."""
+    """At midnight GMT the daily limit starts again."""
     alma.call("GET", "/users")
     clock.advance(12 * 3600 - 1)
     assert alma.call("GET", "/users").headers["X-Exl-Api-Remaining"] == "99998"
@@ -105,7 +105,7 @@ def test_all_clients_share_one_bucket(alma: Alma) -> None:
 
 
 def test_the_log_says_what_was_asked_as_it_was_sent(alma: Alma) -> None:
-    """Method, path with query, status, applied; the back door is not in it."""
+    """The log has method, path with query, status and applied, but no admin calls."""
     alma.call("GET", "/users?limit=5&q=last_name~A%20B")
     alma.call("POST", "/users", person(primary_id="a/b"))
     alma.call("GET", "/users/a%2Fb?user_id_type=all_unique")
@@ -115,7 +115,7 @@ def test_the_log_says_what_was_asked_as_it_was_sent(alma: Alma) -> None:
         ("POST", "/almaws/v1/users", 200, True),
         ("GET", "/almaws/v1/users/a%2Fb?user_id_type=all_unique", 200, False),
     ]
-    alma.backstage("DELETE", "/log")
+    alma.admin("DELETE", "/log")
     assert alma.log() == []
 
 
@@ -152,12 +152,12 @@ def test_latency_delays_every_answer(alma: Alma, clock: ManualClock) -> None:
         ("POST", "/sis", "x"),
     ],
 )
-def test_the_back_door_refuses_with_a_sentence(
+def test_the_admin_api_refuses_with_a_sentence(
     alma: Alma, method: str, path: str, body: object
 ) -> None:
-    """A wrong request at the back door is 400 or 404 and says why."""
+    """A wrong admin call is 400 or 404 with a sentence."""
     alma.create()
-    answer = alma.backstage(method, path, body)
+    answer = alma.admin(method, path, body)
     assert answer.status_code in {400, 404}
     assert len(answer.json()["error"]) > 20
 
@@ -172,10 +172,10 @@ def test_the_back_door_refuses_with_a_sentence(
     ],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "state"), ("POST", "faults"), ("GET", "x")])
-def test_the_back_door_needs_the_key(
+def test_the_admin_api_needs_the_key(
     alma: Alma, headers: dict[str, str], method: str, path: str
 ) -> None:
-    """Without the key that may do all, in the header, the back door is shut."""
+    """The admin API takes only the key that may do everything, and only in the header."""
     answer = alma.client.request(method, f"{alma.url}/_sandbox/{path}", headers=headers)
     assert answer.status_code == 403
 
@@ -208,7 +208,7 @@ def test_every_loopback_name_is_answered(alma: Alma, host: str) -> None:
 
 
 def test_other_paths_are_not_there(alma: Alma) -> None:
-    """What Alma does not have is a routing error."""
+    """Other paths are refused."""
     for path in ("/almaws/v1/bibs", "/almaws/v1", "/", "/almaws/v2/users"):
         answer = alma.client.get(f"{alma.url}{path}", headers={"Authorization": "apikey sandbox"})
         assert answer.status_code in {400, 404}, path

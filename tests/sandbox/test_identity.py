@@ -1,4 +1,4 @@
-"""One space of identifiers: whatever is created, changed and deleted, in any order."""
+"""Identifiers stay unique, whatever is created, changed and deleted, in any order."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _STEPS = st.builds(
 
 
 class _Model:
-    """What Alma should hold: each user as its primary id and the folded rest."""
+    """What Alma should contain: the identifiers of each user, without case."""
 
     def __init__(self) -> None:
         self.users: list[list[str]] = []
 
     def take(self, step: _Step) -> bool:
-        """Whether Alma should take the step; if so it is taken here too."""
+        """Return whether Alma should accept the step; if so, carry it out here too."""
         wanted = [step.primary_id.casefold(), *(code.casefold() for code in step.barcodes)]
         old = [user for user in self.users if step.target.casefold() in user]
         others = self.users if step.method == "POST" else [u for u in self.users if u not in old]
@@ -61,8 +61,8 @@ def _identifiers(user: dict[str, Any]) -> list[str]:
 @settings(deadline=None, max_examples=100, database=None)
 @given(steps=st.lists(_STEPS, max_size=12))
 def test_any_history_keeps_identifiers_unique(shared: Alma, steps: list[_Step]) -> None:
-    """The sandbox takes what a simple model takes, holds what it holds, and logs what it did."""
-    shared.backstage("DELETE", "/log")
+    """The practice Alma accepts, contains and logs the same as a simple model."""
+    shared.admin("DELETE", "/log")
     model, taken = _Model(), []
     for step in steps:
         codes = [barcode(code) for code in step.barcodes]
@@ -72,7 +72,7 @@ def test_any_history_keeps_identifiers_unique(shared: Alma, steps: list[_Step]) 
         assert (answer.status_code in {200, 204}) is model.take(step), answer.text
         taken.append(answer.status_code in {200, 204})
     assert [entry["applied"] for entry in shared.log()] == taken
-    held = shared.backstage("GET", "/state").json()["users"]
+    held = shared.admin("GET", "/state").json()["users"]
     assert sorted(map(_identifiers, held)) == sorted(model.users)
     for user in held:
         shared.call("DELETE", f"/users/{user['primary_id']}")

@@ -85,7 +85,7 @@ def test_post_and_put_refuse(alma: Alma, number: int) -> None:
 
 
 def test_taken_identifiers(alma: Alma) -> None:
-    """An identifier that another user has is 401851, whatever its kind and case."""
+    """An identifier of another user is 401851, whatever its kind and case."""
     alma.create(primary_id="Ada", user_identifier=[barcode("B1")])
     for body in (
         person(primary_id="ADA"),
@@ -121,15 +121,15 @@ def test_taken_identifiers(alma: Alma) -> None:
     ],
 )
 def test_calls_that_find_nothing(alma: Alma, method: str, path: str, code: str) -> None:
-    """Not found has a code by how it was asked for; a user with loans cannot be deleted."""
+    """The code of "not found" depends on the call; a user with loans cannot be deleted."""
     alma.create()
-    alma.backstage("POST", "/users/P1/loans", {"loans": 1})
+    alma.admin("POST", "/users/P1/loans", {"loans": 1})
     answer = alma.call(method, path, person() if method == "PUT" else None)
     assert (answer.status_code, code_of(answer)) == (400, code)
 
 
 def test_kind_and_owner_of_an_external_user_are_fixed(alma: Alma) -> None:
-    """External never becomes Internal (401859) nor changes its owner (401858)."""
+    """External never becomes Internal (401859) or changes its external_id (401858)."""
     alma.create(**student())
     internal = person(primary_id="1000001")
     assert code_of(alma.call("PUT", "/users/1000001", internal)) == "401859"
@@ -149,7 +149,7 @@ def test_put_without_primary_id(alma: Alma) -> None:
 
 
 def test_the_error_envelope(alma: Alma) -> None:
-    """Errors have Alma's envelope in both formats, with a tracking id in Alma's pattern."""
+    """Errors have Alma's envelope in both formats, with a tracking ID in Alma's pattern."""
     answer = alma.call("GET", "/users/nobody").json()
     assert answer["errorsExist"] is True
     error = answer["errorList"]["error"][0]
@@ -163,7 +163,7 @@ def test_the_error_envelope(alma: Alma) -> None:
 
 @pytest.mark.parametrize("shape", ["single", "wrapped", "text-flag", "older", "bare"])
 def test_the_envelope_has_variants(alma: Alma, shape: str) -> None:
-    """The variants that clients met in the wild can be switched on."""
+    """A switch selects each variant that clients have met."""
     alma.set(switches={"error-shape": shape})
     answer = alma.call("GET", "/users/nobody").json()
     envelope = answer.get("web_service_result", answer)
@@ -228,7 +228,7 @@ def test_unknown_xml_is_ignored(alma: Alma, inside: str) -> None:
     ],
 )
 def test_bodies_that_are_no_xml(alma: Alma, body: bytes) -> None:
-    """What is not XML, or brings a DTD, is 401676."""
+    """A body that is not XML, or has a DTD, is 401676."""
     answer = alma.call("POST", "/users", body)
     assert (answer.status_code, code_of(answer)) == (400, "401676")
 
@@ -254,7 +254,7 @@ def test_bodies_that_are_no_xml(alma: Alma, body: bytes) -> None:
 def test_switches_decide_what_is_uncertain(
     alma: Alma, name: str, position: str, body: dict[str, Any], code: str | None
 ) -> None:
-    """Each uncertain rule can be turned."""
+    """Each uncertain rule has a switch."""
     usual = alma.call("POST", "/users", body).status_code
     assert (usual == 200) is (code is not None and name != "identifier-case")
     if usual == 200:

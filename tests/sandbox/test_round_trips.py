@@ -1,4 +1,4 @@
-"""What goes in comes back the same, in JSON and in XML, and real bodies are taken."""
+"""Users come back as they were sent, in JSON and in XML; real bodies are accepted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _needs_reference = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def schema() -> etree.XMLSchema | None:
-    """Alma's own schema, where it is at hand."""
+    """Alma's own schema, if it is beside the repository."""
     if not _REFERENCE.is_dir():
         return None
     return etree.XMLSchema(etree.parse(_REFERENCE / "xsd" / "rest_user.xsd"))
@@ -66,7 +66,7 @@ _SETTINGS = settings(
 def test_every_valid_user_comes_back_the_same(
     shared: Alma, schema: etree.XMLSchema | None, body: dict[str, Any]
 ) -> None:
-    """Sent as JSON or XML, shown as either, put back as shown: always the same user."""
+    """A user stays the same: sent as JSON or XML, shown as either, put back as shown."""
     _round_trip(shared, schema, body)
 
 
@@ -81,7 +81,7 @@ def test_a_thousand_valid_users_come_back_the_same(
 
 
 def _know(alma: Alma, user: dict[str, Any]) -> None:
-    """Give the sandbox the codes of another institution."""
+    """Add the codes of another institution."""
     alma.set(switches={"unlisted-codes": "accept"})
     found = {
         "UserGroups": [user["user_group"]],
@@ -92,13 +92,13 @@ def _know(alma: Alma, user: dict[str, Any]) -> None:
     }
     for table, rows in found.items():
         codes = {row["value"]: row["desc"] for row in rows}
-        assert alma.backstage("POST", f"/codes/{table}", codes).status_code == 204
+        assert alma.admin("POST", f"/codes/{table}", codes).status_code == 204
 
 
 @_needs_reference
 @pytest.mark.parametrize("sample", _SAMPLES, ids=lambda path: path.stem)
 def test_real_users_are_taken_and_come_back(alma: Alma, sample: Path) -> None:
-    """Bodies of real institutions go in by POST and by PUT, and come back as they were."""
+    """Bodies of real institutions are accepted by POST and PUT and come back the same."""
     user = json.loads(sample.read_text("utf-8"))
     _know(alma, user)
     computed = {"full_name", "status_date", "loans"}
@@ -115,16 +115,16 @@ def test_real_users_are_taken_and_come_back(alma: Alma, sample: Path) -> None:
 
 @_needs_reference
 def test_a_real_sis_file_loads(alma: Alma) -> None:
-    """A file in production use, though not quite of the schema, is loaded."""
+    """A file from production is loaded, although it does not quite fit the schema."""
     path = _REFERENCE / "samples" / "sis_student_patrons_mit.xml"
     root = etree.parse(path).getroot()
     groups = {element.text or "": "group" for element in root.iter("user_group")}
     types = {element.text or "": "type" for element in root.iter("id_type")}
     alma.set(switches={"unlisted-codes": "accept"})
-    alma.backstage("POST", "/codes/UserGroups", groups)
-    alma.backstage("POST", "/codes/UserIdentifierTypes", types)
+    alma.admin("POST", "/codes/UserGroups", groups)
+    alma.admin("POST", "/codes/UserIdentifierTypes", types)
     statistics = {element.text or "": "s" for element in root.iter("statistic_category")}
-    alma.backstage("POST", "/codes/UserStatCategories", statistics)
+    alma.admin("POST", "/codes/UserStatCategories", statistics)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.write(path, "students.xml")

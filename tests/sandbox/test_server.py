@@ -1,4 +1,4 @@
-"""Starting, stopping, keeping: the sandbox as a process."""
+"""The practice Alma as a process: start, stop, and what it keeps."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
         alma = Alma(client, url)
         alma.create(password="correct horse", user_identifier=[barcode("B1")])
         alma.create(**student())
-        alma.backstage("POST", "/users/1000001/edited", ["user_group"])
-        alma.backstage("POST", "/users/1000001/loans", {"loans": 1})
-        alma.backstage("POST", "/codes/UserGroups", {"77": "Swimmers"})
-        before = alma.backstage("GET", "/state").json()
+        alma.admin("POST", "/users/1000001/edited", ["user_group"])
+        alma.admin("POST", "/users/1000001/loans", {"loans": 1})
+        alma.admin("POST", "/codes/UserGroups", {"77": "Swimmers"})
+        before = alma.admin("GET", "/state").json()
     with running(options) as url, httpx.Client() as client:
         alma = Alma(client, url)
-        assert alma.backstage("GET", "/state").json() == before
+        assert alma.admin("GET", "/state").json() == before
         login = alma.call("POST", "/users/b1?op=auth&password=correct%20horse")
         assert login.status_code == 204
         assert alma.call("GET", "/users?q=last_name~almeida").json()["total_record_count"] == 2
@@ -51,7 +51,7 @@ serve(Options(db=Path(sys.argv[1])), lambda url: print(url, flush=True))
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_stops_on_a_signal_and_loses_nothing(tmp_path: Path, number: int) -> None:
-    """The process leaves with 0, and what was answered last is in the file."""
+    """The process ends with 0, and the last change is in the file."""
     path = tmp_path / "alma.db"
     program = [sys.executable, "-c", _PROGRAM, str(path)]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
@@ -66,13 +66,13 @@ def test_serve_stops_on_a_signal_and_loses_nothing(tmp_path: Path, number: int) 
 
 
 def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
-    """The same number gives the same people: both kinds, example.org and 555-01xx only."""
+    """The same number gives the same people, with example.org and 555-01xx only."""
     assert list(people(50)) == list(people(50))
     options = Options(seed_users=30, db=tmp_path / "alma.db", rate=None)
     for _ in range(2):
         with running(options) as url, httpx.Client() as client:
             alma = Alma(client, url)
-            users = alma.backstage("GET", "/state").json()["users"]
+            users = alma.admin("GET", "/state").json()["users"]
             assert len(users) == 30
             assert {user["account_type"]["value"] for user in users} == {"INTERNAL", "EXTERNAL"}
             for user in users:
@@ -83,7 +83,7 @@ def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
-    """A wrong switch, a port in use and a file of another kind stop the sandbox at once."""
+    """A wrong switch, a port in use and a wrong file are a UsageError at the start."""
     other = tmp_path / "roster.csv"
     other.write_text("EMPL ID,Last name\n" * 100, "utf-8")
     with socket.create_server(("127.0.0.1", 0)) as busy:

@@ -1,4 +1,4 @@
-"""The SIS load: a zip in, every record created, updated or rejected (contract 5)."""
+"""The SIS load: each record of a zip is created, updated or rejected (contract 5)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _tally(created: int = 0, updated: int = 0, skipped: int = 0) -> dict[str, An
 
 @pytest.mark.parametrize("root", ["users", "Users", "userRecords"])
 def test_new_users_are_external_patrons_of_the_profile(alma: Alma, root: str) -> None:
-    """Kind and owner come from the profile, all entries are External, roles are not in the file."""
+    """The profile gives account type and external_id; entries are External; roles are ignored."""
     inside = (
         f"{_barcode('B1')}<account_type>INTERNAL</account_type><external_id>X</external_id>"
         "<password>secret stuff</password><status_date/><is_researcher/>"
@@ -99,7 +99,7 @@ def test_import_takes_new_users_only(alma: Alma) -> None:
 
 
 def test_unmatched_records_may_be_left_out(alma: Alma) -> None:
-    """The profile of a synchronisation may say that nobody new is added."""
+    """A switch skips records that match nobody."""
     alma.set(switches={"sis-unmatched": "skip"})
     assert _load(alma, _user("2")) == _tally(skipped=1)
 
@@ -145,7 +145,7 @@ def test_match_by_another_identifier(alma: Alma) -> None:
 
 
 def test_a_primary_id_is_made_from_the_name(alma: Alma) -> None:
-    """New users without a primary id get one from their names, never twice the same."""
+    """New users without a primary ID get a unique one from their names."""
     assert _load(alma, _user(""), _user("")) == _tally(created=2)
     assert alma.user("Ada.Almeida2")["first_name"] == "Ada"
 
@@ -155,7 +155,7 @@ def test_empty_sticky_fields_are_a_switch(alma: Alma, position: str, expected: s
     """An empty sticky field keeps the old value or clears it; an edited one is kept in any case."""
     alma.set(switches={"sis-empty-sticky": position})
     alma.create(**student(pin_number="1234", user_title=coded("DR")))
-    alma.backstage("POST", "/users/1000001/edited", ["user_title", "user_group"])
+    alma.admin("POST", "/users/1000001/edited", ["user_title", "user_group"])
     assert _load(alma, _user("1000001", group="GRAD")) == _tally(updated=1)
     user = alma.user("1000001")
     assert user["pin_number"] == expected
@@ -177,7 +177,7 @@ def test_empty_sticky_fields_are_a_switch(alma: Alma, position: str, expected: s
     ids=["text", "nothing", "mark", "unclosed", "people", "too many", "cut"],
 )
 def test_files_that_could_not_be_parsed(alma: Alma, content: bytes) -> None:
-    """What is not a zip of up to 50 user files is refused whole."""
+    """Anything but a zip of 1 to 50 files of users is refused as a whole."""
     answer = alma.load(content)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("Could not parse file")
@@ -186,7 +186,7 @@ def test_files_that_could_not_be_parsed(alma: Alma, content: bytes) -> None:
 @settings(deadline=None, max_examples=150, database=None)
 @given(place=st.floats(0, 1), patch=st.binary(min_size=1, max_size=4), cut=st.integers(0, 9))
 def test_a_damaged_zip_is_refused_whole(shared: Alma, place: float, patch: bytes, cut: int) -> None:
-    """Changed and missing bytes anywhere in a zip end in a sentence or in a tally."""
+    """Changed and missing bytes anywhere in a zip give a sentence or the counts."""
     content = bytearray(_zip(f"<users>{_user('1')}</users>".encode()))
     at = int(place * (len(content) - 1))
     content[at : at + cut] = patch

@@ -1,4 +1,4 @@
-"""PUT is swap-all, but for what Alma keeps (contract 3.1)."""
+"""PUT replaces the whole record, except for what Alma keeps (contract 3.1)."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _OTHERS: dict[str, Any] = {
 
 
 def _plain(value: Any) -> Any:
-    """A value without descriptions."""
+    """Return a value without descriptions."""
     if isinstance(value, list):
         return [{key: _plain(inner) for key, inner in entry.items()} for entry in value]
     return value["value"] if isinstance(value, dict) else value
 
 
 def test_a_field_that_is_not_sent_is_cleared(alma: Alma) -> None:
-    """Missing means empty: scalars and lists of an Internal user go."""
+    """Fields and lists of an Internal user that are not sent are cleared."""
     alma.create(
         middle_name="B", birth_date="1990-03-01", pin_number="1234", user_identifier=[barcode("B1")]
     )
@@ -59,7 +59,7 @@ def test_a_field_that_is_not_sent_is_cleared(alma: Alma) -> None:
 
 
 def test_the_primary_id_is_changed_by_put(alma: Alma) -> None:
-    """The new id in the body, the old one in the path; then the old one is free."""
+    """With the new ID in the body and the old one in the path, the old one is free afterwards."""
     alma.create(user_identifier=[barcode("B1")])
     assert alma.update("B1", person(primary_id="P2"))["primary_id"] == "P2"
     assert code_of(alma.call("GET", "/users/P1")) == "401861"
@@ -67,7 +67,7 @@ def test_the_primary_id_is_changed_by_put(alma: Alma) -> None:
 
 
 def test_roles_stay_when_none_are_sent(alma: Alma) -> None:
-    """No roles in the body: the old ones stay; roles in the body: they replace."""
+    """Without roles in the body the old ones stay; with roles they are replaced."""
     role = {"role_type": coded("204"), "scope": coded("MAIN_LIB"), "status": coded("nonsense")}
     user = alma.create(user_role=[role])
     assert user["user_role"][0]["status"]["value"] == "INACTIVE"
@@ -79,7 +79,7 @@ def test_roles_stay_when_none_are_sent(alma: Alma) -> None:
 
 
 def test_the_password_is_never_shown_and_kept_when_empty(alma: Alma) -> None:
-    """op=auth knows the password; an empty one in a PUT keeps it."""
+    """op=auth checks the password; an empty one in a PUT keeps it."""
 
     def authenticated(password: str) -> bool:
         headers = {"Exl-User-Pw": password}
@@ -94,7 +94,7 @@ def test_the_password_is_never_shown_and_kept_when_empty(alma: Alma) -> None:
     alma.update("P1", person(password="another secret"))
     assert authenticated("another%20secret")
     assert alma.call("POST", "/users/P1?op=auth&password=another+secret").status_code == 204
-    assert "another secret" not in alma.backstage("GET", "/state").text
+    assert "another secret" not in alma.admin("GET", "/state").text
 
 
 @pytest.mark.parametrize("name", sorted(STICKY))
@@ -111,7 +111,7 @@ def test_sticky_fields_of_external_users(alma: Alma, name: str) -> None:
     assert shown() == _plain(_VALUES[name]), "empty in the body"
     alma.update("1000001", student(**other))
     assert shown() == _plain(_OTHERS[name]), "not edited"
-    assert alma.backstage("POST", "/users/1000001/edited", [name]).status_code == 204
+    assert alma.admin("POST", "/users/1000001/edited", [name]).status_code == 204
     alma.update("1000001", student(**mine))
     assert shown() == _plain(_OTHERS[name]), "edited in Alma"
     alma.update("1000001", student(**mine), f"?override=pin_number,{name}")
@@ -119,9 +119,9 @@ def test_sticky_fields_of_external_users(alma: Alma, name: str) -> None:
 
 
 def test_sticky_fields_of_internal_users_are_not_sticky(alma: Alma) -> None:
-    """Stickiness is for External users only."""
+    """Only External users have sticky fields."""
     alma.create(pin_number="1234", preferred_language=coded("fr"))
-    alma.backstage("POST", "/users/P1/edited", ["pin_number", "preferred_language"])
+    alma.admin("POST", "/users/P1/edited", ["pin_number", "preferred_language"])
     after = alma.update("P1", person())
     assert (after["pin_number"], after["preferred_language"]["value"]) == ("", "en")
 
@@ -136,18 +136,18 @@ def test_the_group_may_be_kept_always(alma: Alma) -> None:
 
 
 def test_staff_edits_make_fields_sticky(alma: Alma) -> None:
-    """A change at the back door counts as staff's: no call is logged, the field becomes edited."""
+    """A change by the admin API is staff's: it is not logged, and the field becomes edited."""
     alma.create(**student(pin_number="1111", user_identifier=[barcode("B1")]))
     calls = len(alma.log())
-    edited = alma.backstage("PATCH", "/users/1000001", {"pin_number": "2222", "middle_name": "Q"})
+    edited = alma.admin("PATCH", "/users/1000001", {"pin_number": "2222", "middle_name": "Q"})
     assert edited.status_code == 200
     assert len(alma.log()) == calls
-    state = alma.backstage("GET", "/state").json()["users"][0]
+    state = alma.admin("GET", "/state").json()["users"][0]
     assert (state["edited"], state["middle_name"]) == (["pin_number"], "Q")
     assert state["user_identifier"][0]["value"] == "B1"
     assert alma.update("1000001", student(pin_number="3333"))["pin_number"] == "2222"
     whole = student(pin_number="4444")
-    assert alma.backstage("PUT", "/users/1000001", whole).json()["pin_number"] == "4444"
+    assert alma.admin("PUT", "/users/1000001", whole).json()["pin_number"] == "4444"
 
 
 def _emails(user: dict[str, Any]) -> list[tuple[str, str]]:
@@ -193,7 +193,7 @@ def test_internal_may_become_external(alma: Alma) -> None:
 
 
 def test_status_date_follows_the_status(alma: Alma, clock: ManualClock) -> None:
-    """The status date is Alma's own and changes with the status only."""
+    """The status date changes with the status only."""
     days = [alma.create(status_date="1999-01-01Z")["status_date"]]
     for status in ("ACTIVE", "INACTIVE", "INACTIVE"):
         clock.advance(24 * 3600)
@@ -211,7 +211,7 @@ def test_identifiers_resolve_in_any_case(alma: Alma) -> None:
 
 
 def test_identifiers_may_be_case_sensitive(alma: Alma) -> None:
-    """With the switch, additional identifiers are told apart by case; primary ids never are."""
+    """With the switch, case distinguishes additional identifiers, never primary IDs."""
     alma.set(switches={"identifier-case": "sensitive"})
     alma.create(primary_id="Ada", user_identifier=[barcode("xy7")])
     alma.create(primary_id="Ben", user_identifier=[barcode("XY7")])

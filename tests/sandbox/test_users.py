@@ -1,4 +1,4 @@
-"""The routes of users: what is sent comes back in Alma's shape, in JSON and in XML."""
+"""The routes of users: answers have Alma's shape, in JSON and in XML."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_delete_answers_204_and_then_not_found_is_400(alma: Alma) -> None:
 
 
 def test_ids_are_one_path_segment(alma: Alma) -> None:
-    """An id with slashes, blanks and letters of any script is found when encoded."""
+    """An ID with slashes, blanks and letters of any script is found when encoded."""
     alma.create(primary_id="a/b ?#ñ")
     assert alma.user("a%2Fb%20%3F%23%C3%B1")["primary_id"] == "a/b ?#ñ"
 
 
 def test_xml_both_ways(alma: Alma) -> None:
-    """A user goes in and comes back as XML; XML is the default format."""
+    """A user can be sent and shown as XML; XML is the default format."""
     body = (
         b'<user><record_type>PUBLIC</record_type><account_type desc="x">INTERNAL</account_type>'
         b"<primary_id>X1</primary_id><last_name>B&amp;C</last_name><user_group>COMM</user_group>"
@@ -78,7 +78,7 @@ def test_xml_both_ways(alma: Alma) -> None:
 
 
 def test_format_in_the_query_beats_accept(alma: Alma) -> None:
-    """`?format=json` is understood."""
+    """`?format=json` gives JSON whatever Accept says."""
     answer = alma.call("GET", "/users?format=json", accept=XML)
     assert answer.json() == {"total_record_count": 0}
 
@@ -109,7 +109,7 @@ def test_list_gives_short_items_unless_expanded(alma: Alma) -> None:
     ],
 )
 def test_list_orders_and_pages(alma: Alma, order: str, expected: list[str]) -> None:
-    """`order_by`, `limit` and `offset` walk the whole list once."""
+    """`order_by`, `limit` and `offset` go through the whole list once."""
     for number, first, last in (("1", "A", "B"), ("2", "Z", "C"), ("3", "M", "A")):
         alma.create(primary_id=number, first_name=first, last_name=last)
     seen = []
@@ -169,7 +169,7 @@ def test_list_refuses_wrong_parameters(alma: Alma, query: str) -> None:
 def test_modify_date_from_gives_those_changed_since(alma: Alma) -> None:
     """Users changed on that day or later are listed."""
     alma.create()
-    today = alma.backstage("GET", "/state").json()["users"][0]["modified"][:10]
+    today = alma.admin("GET", "/state").json()["users"][0]["modified"][:10]
     assert alma.call("GET", f"/users?modify_date_from={today}").json()["total_record_count"] == 1
     later = alma.call("GET", "/users?modify_date_from=9999-01-01").json()
     assert later == {"total_record_count": 0}
@@ -185,7 +185,7 @@ def test_zero_hits_is_a_switch(alma: Alma, position: str, shown: dict[str, objec
 def test_brief_view_and_expanded_loans(alma: Alma) -> None:
     """`view=brief` leaves lists out; `expand=loans` gives counts."""
     alma.create(user_identifier=[barcode("B1")])
-    alma.backstage("POST", "/users/P1/loans", {"loans": 2})
+    alma.admin("POST", "/users/P1/loans", {"loans": 2})
     brief = alma.call("GET", "/users/P1?view=brief").json()
     assert brief["user_identifier"][0]["value"] == "B1"
     assert "user_role" not in brief
