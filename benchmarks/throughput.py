@@ -23,8 +23,7 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.governor import Governor
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
-from importer.ledger.writing import add_rows, add_steps, finish
+from importer.ledger.ledger import Ledger, add_rows, add_steps, finish
 from importer.model.plan import Create, Fate
 from importer.model.policy import AccountType
 from importer.model.problem import Origin

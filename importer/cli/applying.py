@@ -13,7 +13,7 @@ from importer.cli.output import now, operator, say
 from importer.cli.progress import progress
 from importer.errors import AlmaError, ImporterError, StoppedError, UsageError
 from importer.ledger.journal import Journal
-from importer.ledger.states import RESULTS, State
+from importer.ledger.schema import RESULTS, State
 from importer.model.plan import Result
 from importer.pipeline import apply
 from importer.report import wording

@@ -50,14 +50,14 @@ def check(
 ) -> int:
     """Dry run, offline: read, map and check every row; write a report and the rejects."""
     from importer.cli.progress import progress
-    from importer.ledger.summary import summarise
+    from importer.ledger.summary import summarize
     from importer.pipeline.check import check as check_roster
 
     order = _order(roster, mapping, output, codes, visible_only=visible_only)
     with progress("Checking") as advance:
         checked = check_roster(order, lambda rows: advance(rows, 0, ""))
     with checked as ledger:
-        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+        return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
 
 def plan(
@@ -77,7 +77,7 @@ def plan(
     from importer.cli.alma import with_alma
     from importer.cli.directory import FOLDER
     from importer.cli.progress import progress
-    from importer.ledger.summary import summarise
+    from importer.ledger.summary import summarize
     from importer.pipeline.plan import plan as plan_roster
     from importer.settings import Settings
 
@@ -99,7 +99,7 @@ def plan(
             )
 
     with with_alma(settings, use) as ledger:
-        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+        return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
 
 def apply(
@@ -113,14 +113,14 @@ def apply(
     """Carry a saved plan out; run it again to go on where it stopped."""
     from importer.cli.applying import apply_run, told
     from importer.ledger.ledger import Ledger
-    from importer.ledger.lock import held
-    from importer.ledger.summary import summarise
+    from importer.ledger.lock import run_lock
+    from importer.ledger.summary import summarize
     from importer.pipeline.folders import find_folder
 
     folder = find_folder(run)
-    with Ledger.open(folder) as ledger, held(folder, operator(), now()):
+    with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
         stop = apply_run(ledger, limit, frozenset(allow), yes=yes)
-        summary = summarise(ledger, frozenset({stop.exit} if stop else ()))
+        summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
         stopped = told(ledger, stop, run) if stop else ""
         return conclude(
             ledger,
@@ -145,7 +145,7 @@ def convert(
     """Write the ready rows' records to a file: as they would be posted, or the SIS load's zip."""
     import tempfile
 
-    from importer.ledger.summary import summarise
+    from importer.ledger.summary import summarize
     from importer.pipeline import check
     from importer.pipeline.check import check_into
     from importer.pipeline.inputs import open_inputs
@@ -159,7 +159,7 @@ def convert(
             fates = check_into(ledger, material, order)
         with ledger:
             files = check.convert(material, fates, to, output)
-            summary = summarise(ledger).model_copy(update={"run": ""})
+            summary = summarize(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"
             )

@@ -28,12 +28,12 @@ def register(app: typer.Typer) -> None:
 def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
     """Make the reports of a run again from its ledger."""
     from importer.ledger.ledger import Ledger
-    from importer.ledger.summary import summarise
+    from importer.ledger.summary import summarize
     from importer.pipeline.folders import find_folder
 
     with Ledger.open(find_folder(run)) as ledger:
         warn_of_faults(ledger)
-        return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+        return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
 
 def warn_of_faults(ledger: Ledger) -> None:
@@ -78,10 +78,10 @@ def _listed(kept: KeptRun) -> tuple[dict[str, object], str]:
 
 def _told(ledger: Ledger) -> tuple[dict[str, object], str]:
     from importer.ledger.integrity import first_broken
-    from importer.ledger.summary import summarise
+    from importer.ledger.summary import summarize
     from importer.report.headline import headline
 
-    facts, summary = ledger.facts, summarise(ledger)
+    facts, summary = ledger.facts, summarize(ledger)
     told = {
         "run": str(ledger.folder),
         "command": facts.command,

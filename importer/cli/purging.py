@@ -28,7 +28,7 @@ def purge(
     as_json: Json = False,
 ) -> int:
     """Remove old runs and decisions, which hold personal data. Without --yes it only says which."""
-    from importer.ledger.decisions import decided_before, forget_before
+    from importer.ledger.resolutions import count_older, delete_older
     from importer.pipeline.folders import DECISIONS
     from importer.pipeline.runs import list_runs
     from importer.report.wording import counted
@@ -38,7 +38,7 @@ def purge(
         msg = f"{older_than} is no age in days; write it like 30d."
         raise UsageError(msg)
     limit = now() - timedelta(days=int(found[1]))
-    runs, decisions = list_runs(), decided_before(DECISIONS, limit)
+    runs, decisions = list_runs(), count_older(DECISIONS, limit)
     old: list[Path] = []
     stay = {kept.folder: kept.fault for kept in runs if kept.since is None}
     for kept in runs:
@@ -56,7 +56,7 @@ def purge(
         if kept.fault:
             say(f"{kept.fault} Its age is that of its newest file.")
     if yes and decisions:
-        forget_before(DECISIONS, limit)
+        delete_older(DECISIONS, limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
         write_json(
@@ -72,10 +72,10 @@ def purge(
 
 def _not_removed(folder: Path) -> str:
     """Remove a run; why it cannot be, or blank."""
-    from importer.ledger.lock import held
+    from importer.ledger.lock import run_lock
 
     try:
-        with held(folder, operator(), now()):
+        with run_lock(folder, operator(), now()):
             shutil.rmtree(folder)
     except LedgerError as error:
         return str(error)

@@ -37,15 +37,15 @@ def undo(
     from importer.cli.alma import with_alma
     from importer.cli.progress import progress
     from importer.ledger.ledger import Ledger
-    from importer.ledger.lock import held
-    from importer.ledger.summary import summarise
+    from importer.ledger.lock import run_lock
+    from importer.ledger.summary import summarize
     from importer.pipeline.folders import find_folder
     from importer.pipeline.undo import UndoRequest, check_undoable
     from importer.pipeline.undo import undo as plan_back
     from importer.settings import Settings
 
     folder = find_folder(run)
-    with Ledger.open(folder) as first, held(folder, operator(), now()):
+    with Ledger.open(folder) as first, run_lock(folder, operator(), now()):
         check_undoable(first)
         settings = Settings.read()
         way = UndoRequest(
@@ -62,7 +62,7 @@ def undo(
                 return await plan_back(first, alma, way, lambda done, of: advance(done, of, ""))
 
         with with_alma(settings, use) as ledger:
-            return conclude(ledger, summarise(ledger), as_json=as_json, show_values=show_values)
+            return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
 
 def decide(
@@ -81,22 +81,22 @@ def decide(
     """Settle a row that is held for review; the next apply does it, and no plan asks again."""
     from importer.cli.alma import with_alma
     from importer.cli.codes import saved_codes
-    from importer.ledger.decisions import How
     from importer.ledger.ledger import Ledger
-    from importer.ledger.lock import held
-    from importer.ledger.summary import summarise
+    from importer.ledger.lock import run_lock
+    from importer.ledger.resolutions import Answer
+    from importer.ledger.summary import summarize
     from importer.pipeline import resolve
     from importer.pipeline.folders import find_folder
     from importer.pipeline.resolve import ReviewedRow, check_open
     from importer.settings import Settings
 
     folder = find_folder(run)
-    with Ledger.open(folder) as ledger, held(folder, operator(), now()):
+    with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
         question = ReviewedRow(ledger, row, operator(), now)
-        chosen = How(how)
+        chosen = Answer(how)
         _check_user(user, how, needed=ledger.facts.command != "undo")
         check_open(question, chosen)
-        if chosen is How.REJECT:
+        if chosen is Answer.REJECT:
             resolve.reject(question, saved_codes(codes))
         else:
 
@@ -105,7 +105,7 @@ def decide(
 
             with_alma(Settings.read(), use)
         return conclude(
-            ledger, summarise(ledger), as_json=as_json, show_values=show_values, reports="wanted"
+            ledger, summarize(ledger), as_json=as_json, show_values=show_values, reports="wanted"
         )
 
 

@@ -1,1 +1,1 @@
-"""The run's SQLite file: the truth of a run, from which everything that people read is made."""
+"""The ledger: the SQLite file with everything about one run."""

@@ -1,8 +1,8 @@
-"""The writing side of an apply: what is meant before it is sent, what came of it before it counts.
+"""The journal of an apply: each write before it is sent, and its outcome before it is counted.
 
-Every method is one transaction that is on the disk when it returns, and appends one entry whose
-hash covers the entry before it. The hash of the last one is kept beside them, and in a file beside
-the ledger: see `integrity`.
+Every method is one transaction that is durable when it returns, and adds one entry whose hash
+covers the entry before it. The hash of the last entry is also kept in the ledger and in a file
+beside it: see `integrity`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from importer.ledger.integrity import (
     step_seal,
     write_mark,
 )
-from importer.ledger.ledger import TEXTS
-from importer.ledger.states import SENT, State
-from importer.ledger.writing import add_problems, add_steps
+from importer.ledger.ledger import TEXTS, add_problems, add_steps
+from importer.ledger.schema import SENT, State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Fate, Step
 from importer.model.user import User
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
     from importer.model.problem import Problem
 
 INTENT, ALLOWED, PASSWORDS, DECIDED = "intent", "allowed", "passwords", "decided"
-"""Events of entries that are read again; those of what came of a step are named by its state."""
+"""Events of entries that are read again. The event of an outcome is the step's new state."""
 
 SETTLED = "Nothing to do: a person decided."
-"""The advice of a problem that held a row until it was decided."""
+"""The advice of a review problem once its row is resolved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write that was meant: Alma's record just before it (None for a create), and its body."""
+    """A write that was to be sent: Alma's record just before it (None for a create), its body."""
 
     before: User | None
     body: User
@@ -50,10 +49,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A step that is sent, as it stands.
+    """A create, update or delete with its current state.
 
-    `before` is Alma's record as the plan knew it, None for a create; `after` what was planned.
-    `attempts` counts the intents so far, and `sent` is the last of them.
+    `before` is Alma's record when it was planned, None for a create; `after` is the planned
+    record. `attempts` counts the intents so far, and `sent` is the last of them.
     """
 
     row: int
@@ -69,7 +68,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One line of a run's history."""
+    """One entry of a run's history."""
 
     time: datetime
     operator: str
@@ -79,13 +78,13 @@ class JournalEntry:
 
 
 class Journal:
-    """The journal of one run. There is one at a time: see `lock.held`.
+    """The journal of one run; `lock.run_lock` allows one at a time.
 
-    Every method raises LedgerError where it cannot be written or read.
+    Every method raises LedgerError if the ledger cannot be written or read.
     """
 
     def __init__(self, ledger: Ledger, operator: str, now: Callable[[], datetime]) -> None:
-        """`now` gives the time with its zone."""
+        """Write to `ledger` in the name of `operator`; `now` returns the time with its zone."""
         self._ledger = ledger
         self._operator = operator
         self._now = now
@@ -93,13 +92,13 @@ class Journal:
         self._last = (0, 0, "")
 
     def start(self, detail: str) -> None:
-        """Say that an apply began; from now on the run counts as applied."""
+        """Record that an apply began; from now on the run counts as applied."""
         with self._writing():
             self._keep("applied", self._now().isoformat())
             self._append(0, "apply", detail)
 
     def waiting(self, *states: State) -> tuple[int, ...]:
-        """The rows whose step is to be sent and in one of these states, in order."""
+        """Return the rows whose step is in one of these states, in order."""
         marks = ", ".join("?" * len(states))
         query = (
             f"SELECT row FROM steps WHERE state IN ({marks})"  # noqa: S608
@@ -108,7 +107,7 @@ class Journal:
         return tuple(row for (row,) in self._ledger.read(query, states))
 
     def step(self, row: int) -> Pending:
-        """The step of a row, as it stands."""
+        """Return the step of a row with its current state."""
         query = (
             "SELECT act, primary_id, steps.before, after, override, state, images.before, sent,"
             " (SELECT count(*) FROM entries WHERE entries.row = steps.row AND event = ?)"
@@ -129,7 +128,7 @@ class Journal:
         )
 
     def intend(self, row: int, before: User | None, sent: User) -> None:
-        """Write down what is about to be sent, and what it will overwrite."""
+        """Record what is about to be sent, and what it will overwrite."""
         body = sent.to_json()
         with self._writing():
             self._state(row, State.INTENT)
@@ -148,7 +147,7 @@ class Journal:
         answered: User | None = None,
         problems: Iterable[Problem] = (),
     ) -> None:
-        """Write down what came of a step."""
+        """Record the outcome of a step."""
         with self._writing():
             self._state(row, state)
             if answered is not None:
@@ -161,10 +160,9 @@ class Journal:
     def decide(
         self, row: int, fate: Fate, step: Step | None, problem: Problem, detail: str
     ) -> None:
-        """Write down how a person settled a row: its new fate, its step, and who says so.
+        """Record how a person resolved a row: its new fate, its step, and a problem that says so.
 
-        What held the row for review is a warning from now on, and asks for nothing; an earlier
-        decision is forgotten.
+        Its review problems become warnings with nothing to do; an earlier resolution is replaced.
         """
         connection = self._ledger.connection
         with self._writing():
@@ -184,15 +182,15 @@ class Journal:
             self._append(row, DECIDED, detail)
 
     def note(self, event: str, detail: str, row: int = 0) -> None:
-        """Write down something about the run as a whole, or a decision about a row."""
+        """Record something about the run as a whole, or about a row."""
         with self._writing():
             self._append(row, event, detail)
 
     def doubt(self) -> None:
-        """Take every step that is still planned for sent: the ledger's last entries are lost.
+        """Treat every planned step as sent, because the ledger's last entries are lost.
 
-        Alma is asked about each of them before anything is sent. What would be overwritten is
-        known from the plan.
+        Alma is then asked about each of them before anything is sent. The before-image is the
+        plan's.
         """
         connection = self._ledger.connection
         planned = f"state = '{State.PLANNED}' AND {SENT}"
@@ -211,9 +209,9 @@ class Journal:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction; then the mark beside the ledger is set to its last entry.
+        """Run one transaction, then set the mark beside the ledger to its last entry.
 
-        Where entries are lost the mark stays as it is, until they are accounted for.
+        If entries are lost, the mark stays as it is until `doubt` has dealt with them.
         """
         if self._end_is_lost is None:
             self._end_is_lost = end_is_lost(self._ledger)
@@ -249,10 +247,49 @@ def _user(text: str | None) -> User | None:
 
 
 def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
-    """The entries of a run, or of one row, oldest first."""
+    """Return the entries of a run, or of one row, oldest first."""
     for time, operator, number, event, detail in ledger.read(
         "SELECT time, operator, row, event, detail FROM entries"
         " WHERE ?1 IS NULL OR row = ?1 ORDER BY id",
         (row,),
     ):
         yield JournalEntry(datetime.fromisoformat(time), operator, number, event, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One write that is in Alma.
+
+    `before` is Alma's record just before it, None for a create; `sent` is what was put or posted,
+    for a delete the record that went; `answered` is Alma's answer, None where there was none.
+    """
+
+    row: int
+    act: Act
+    primary_id: str
+    before: User | None
+    sent: User
+    answered: User | None
+    override: tuple[str, ...]
+
+
+def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
+    """Return the writes of a run that are in Alma, in row order; or that of one row.
+
+    Rows that Alma refused, that need review, or that were up to date already were not written.
+    """
+    for number, act, primary_id, before, sent, answered, override in ledger.read(
+        "SELECT steps.row, act, primary_id, images.before, sent, answered, override"  # noqa: S608
+        f" FROM steps JOIN images USING (row) WHERE state = ?1 AND {SENT}"
+        " AND (?2 IS NULL OR steps.row = ?2) ORDER BY steps.row",
+        (State.APPLIED, row),
+    ):
+        yield Image(
+            number,
+            Act(act),
+            primary_id,
+            User.from_json(before) if before else None,
+            User.from_json(sent),
+            User.from_json(answered) if answered else None,
+            TEXTS.validate_json(override),
+        )

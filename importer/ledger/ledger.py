@@ -1,9 +1,10 @@
-"""One run's ledger: its file, and what it tells. What is written into it stands in `writing`."""
+"""One run's ledger: what a check or plan writes into it, and what is read from it."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
@@ -11,14 +12,30 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from importer.ledger import schema
-from importer.ledger.states import RESULTS, SENT, State
+from importer.ledger.integrity import add_seal
+from importer.ledger.schema import RESULTS, SENT, State
 from importer.model.catalogue import Code, Mends, Severity
-from importer.model.plan import Act, Change, ChangeKind, Fate, Result
+from importer.model.plan import (
+    Act,
+    Change,
+    ChangeKind,
+    Create,
+    Delete,
+    Fate,
+    Held,
+    LeftAlone,
+    Result,
+    Unchanged,
+    Update,
+)
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import ColumnUse, RowLife, RunFacts
+from importer.model.user import User
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from importer.model.plan import Step
 
 TEXTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 PAIRS: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(tuple[tuple[str, str], ...])
@@ -41,15 +58,15 @@ class Ledger:
 
     @classmethod
     def create(cls, folder: Path) -> Ledger:
-        """A new, empty ledger. Raises LedgerError where the folder cannot be written."""
+        """Create an empty ledger. Raises LedgerError if the folder cannot be written."""
         return cls(folder, schema.create(folder))
 
     @classmethod
     def open(cls, folder: Path) -> Ledger:
-        """The ledger of an earlier run.
+        """Open the ledger of an earlier run.
 
-        Raises UsageError where there is none, where it is damaged or was not finished, and
-        LedgerError where the disk or the folder does not let it be opened.
+        Raises UsageError if there is none, or it is damaged or was not finished; LedgerError if
+        the disk or the folder prevents it.
         """
         ledger = cls(folder, schema.open_existing(folder))
         try:
@@ -76,7 +93,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, on the disk when the block ends. Raises LedgerError if it cannot be."""
+        """Write all or nothing, durable when the block ends. Raises LedgerError."""
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             yield
@@ -95,7 +112,7 @@ class Ledger:
                 self.connection.execute("ROLLBACK")
 
     def read(self, query: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, one by one. Raises LedgerError or UsageError as `open` does."""
+        """Return the rows of a query, one by one. Raises errors as `open` does."""
         try:
             yield from self.connection.execute(query, parameters)
         except schema.FAILURES as error:
@@ -116,11 +133,11 @@ class Ledger:
 
     @property
     def was_applied(self) -> bool:
-        """Has `apply` been run at all?"""
+        """Whether `apply` has been started."""
         return self.value("applied") is not None
 
     def columns(self) -> tuple[ColumnUse, ...]:
-        """The roster's columns, in order."""
+        """Return the roster's columns, in order."""
         return tuple(
             ColumnUse(
                 letter, heading, TEXTS.validate_json(labels), how, TEXTS.validate_json(samples)
@@ -131,11 +148,11 @@ class Ledger:
         )
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
-        """The problems by row, in the order found; those of the whole roster first."""
+        """Return problems by row, in the order found; those of the whole roster first."""
         return self._problems("?1 IS NULL OR row = ?1", row)
 
     def later_problems(self) -> Iterator[Problem]:
-        """Those that came up after the run was made, in deciding and applying; by row."""
+        """Return problems found after the run was made, by resolve and apply, by row."""
         last = "(SELECT CAST(value AS INTEGER) FROM run WHERE name = 'last problem')"
         return self._problems(f"id > {last}")
 
@@ -155,40 +172,40 @@ class Ledger:
             )  # fmt: skip
 
     def fates(self) -> Iterator[tuple[int, Fate]]:
-        """What became of each row, in row order."""
+        """Return the fate of each row, in row order."""
         for row, fate in self.read("SELECT row, fate FROM rows ORDER BY row"):
             yield row, Fate(fate)
 
     def rows_with(self, code: Code) -> tuple[int, ...]:
-        """The rows that have a problem of this code, in order."""
+        """Return the rows with a problem of this code, in order."""
         query = "SELECT DISTINCT row FROM problems WHERE code = ? ORDER BY row"
         return tuple(row for (row,) in self.read(query, (code,)))
 
     def dismissed(self) -> int:
-        """How many rows a person decided not to send."""
+        """Count the rows that a person decided not to send."""
         query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
         return next(int(count) for (count,) in self.read(query, (Code.DECIDED, Severity.REJECT)))
 
     def holds(self, row: int) -> bool:
-        """Has the row a problem that keeps it from being sent?"""
+        """Return whether a problem keeps the row from being sent."""
         query = "SELECT 1 FROM problems WHERE row = ? AND severity IN (?, ?)"
         return any(self.read(query, (row, Severity.REJECT, Severity.REVIEW)))
 
     def life(self, row: int) -> RowLife | None:
-        """A row with what was planned for it and what became of it, or None if there is none."""
+        """Return a row with what was planned for it and the result; None if there is none."""
         if row.bit_length() >= _INTEGER_BITS:
             return None
         return next(self._lives("rows.row = ?", row), None)
 
     def returning(self) -> Iterator[RowLife]:
-        """The rows that come back, to be corrected or decided, in row order."""
+        """Return the rows to correct or resolve, in row order."""
         held = "fate IN ('rejected', 'review')"
         if self.was_applied:
             held += f" OR ({SENT} AND state IN ('refused', 'held'))"
         return self._lives(held)
 
     def planned(self) -> Iterator[RowLife]:
-        """The rows for which something was planned, in row order."""
+        """Return the rows for which something was planned, in row order."""
         return self._lives("act IS NOT NULL")
 
     def _lives(self, condition: str, *values: int) -> Iterator[RowLife]:
@@ -214,7 +231,7 @@ class Ledger:
             )
 
     def results(self) -> dict[Result, int]:
-        """How many of the steps that are sent came to which result."""
+        """Count the steps that are sent by result."""
         counts: dict[Result, int] = {}
         for act, state, count in self.read(
             "SELECT act, state, count(*) FROM steps GROUP BY act, state"
@@ -225,12 +242,12 @@ class Ledger:
         return counts
 
     def count(self, table: str, column: str) -> dict[str, int]:
-        """How often each value stands in a column of a table of the ledger."""
+        """Count the values of a column of one of the ledger's tables."""
         query = f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"  # noqa: S608
         return {str(value): int(count) for value, count in self.read(query)}
 
     def progress(self) -> dict[State, int]:
-        """How many of the steps that are sent have come to each state."""
+        """Count the steps that are sent by state."""
         query = (
             f"SELECT state, count(*) FROM steps WHERE {SENT}"  # noqa: S608
             " GROUP BY state ORDER BY state"
@@ -238,6 +255,155 @@ class Ledger:
         return {State(state): int(count) for state, count in self.read(query)}
 
 
-@cache  # of a roster's columns, and few of their combinations
+@cache  # a roster has few combinations of columns
 def _places(text: str) -> tuple[Place, ...]:
     return tuple(Place(*pair) for pair in PAIRS.validate_json(text))
+
+
+def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterator[tuple[int, User]]:
+    """Return rows and the records planned for them, in row order, without passwords.
+
+    Of all rows with a create or of one; `most` rows at most.
+    """
+    query = (
+        "SELECT row, after FROM steps WHERE act = ?1 AND (?2 IS NULL OR row = ?2)"
+        " ORDER BY row LIMIT ?3"
+    )
+    for number, after in ledger.read(query, (Act.CREATE, row, most)):
+        yield number, User.from_json(after)
+
+
+# writing, inside one transaction of the caller
+
+ROWS = """
+WITH RECURSIVE stretch (row) AS (SELECT ?1 UNION ALL SELECT row + 1 FROM stretch WHERE row < ?2)
+INSERT INTO rows SELECT row, ?3 FROM stretch
+"""
+"""SQL: insert the rows from one number to another, all of one fate."""
+
+
+def add_columns(ledger: Ledger, columns: Iterable[ColumnUse]) -> None:
+    """Add the roster's columns, in order."""
+    ledger.connection.executemany(
+        "INSERT INTO columns VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (n, use.letter, use.heading, _json(use.labels), use.how, _json(use.samples))
+            for n, use in enumerate(columns)
+        ),
+    )
+
+
+def add_rows(ledger: Ledger, fates: Iterable[tuple[int, Fate]]) -> None:
+    """Add the fate of each row; quickest in row order, as most share the fate of the last one."""
+    ledger.connection.executemany(ROWS, _stretches(fates))
+
+
+def _stretches(fates: Iterable[tuple[int, Fate]]) -> Iterator[tuple[int, int, str]]:
+    """Return the first and last row of each stretch with the same fate, and that fate."""
+    first = last = 0
+    shared: Fate | None = None
+    for row, fate in fates:
+        if fate is not shared or row != last + 1:
+            if shared is not None:
+                yield first, last, shared.value
+            first, shared = row, fate
+        last = row
+    if shared is not None:
+        yield first, last, shared.value
+
+
+def add_cells(ledger: Ledger, cells: Iterable[tuple[int, tuple[str, ...]]]) -> None:
+    """Add the cells of rows as they came, by row number."""
+    ledger.connection.executemany(
+        "INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells)
+    )
+
+
+def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
+    """Add problems."""
+    ledger.connection.executemany(
+        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, mends)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                problem.origin.row,
+                problem.code.value,
+                problem.severity.value,
+                problem.field,
+                _places_json(problem.places),
+                problem.value,
+                problem.message,
+                problem.advice,
+                problem.mends.value,
+            )
+            for problem in problems
+        ),
+    )
+
+
+@cache  # a roster has few combinations of columns
+def _places_json(places: tuple[Place, ...]) -> str:
+    return _json([(place.letter, place.heading) for place in places])
+
+
+def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
+    """Add what is planned for ready rows; a row that needs review has only its problems."""
+    ledger.connection.executemany(
+        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
+        (_columns_of(step) for step in steps if not isinstance(step, Held)),
+    )
+
+
+def _columns_of(
+    step: Create | Update | Delete | Unchanged | LeftAlone,
+) -> tuple[int, str, str, str, str, str, str]:
+    match step:
+        case Create(row, user):
+            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
+        case Update(row, primary_id, before, after, changes, override):
+            quads = _json([(c.kind, c.path, c.old, c.new) for c in changes])
+            images = before.to_json(), after.to_json()
+            return row, Act.UPDATE, primary_id, *images, quads, _json(override)
+        case Delete(row, primary_id, before):
+            image = before.to_json()
+            return row, Act.DELETE, primary_id, image, image, "[]", "[]"
+        case Unchanged(row, primary_id):
+            return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
+        case LeftAlone(row):
+            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
+
+
+def ease(ledger: Ledger, row: int, code: Code, said: str) -> None:
+    """Turn review problems of a row into warnings, and add why to their messages."""
+    ledger.connection.execute(
+        "UPDATE problems SET severity = ?, message = message || ?"
+        " WHERE row = ? AND code = ? AND severity = ?",
+        (Severity.WARNING, said, row, code, Severity.REVIEW),
+    )
+
+
+def excuse(ledger: Ledger, rows: Iterable[int]) -> None:
+    """Turn problems of these rows into warnings: they are not sent, so need no correction."""
+    ledger.connection.executemany(
+        "UPDATE problems SET severity = ? WHERE row = ? AND severity IN (?, ?)",
+        ((Severity.WARNING, row, Severity.REJECT, Severity.REVIEW) for row in rows),
+    )
+
+
+def finish(ledger: Ledger, facts: RunFacts) -> None:
+    """Store the run's facts and mark it as complete, after everything else was added.
+
+    Facts and steps are sealed. Problems added from now on are later ones.
+    """
+    ledger.connection.executemany(
+        "INSERT INTO run VALUES (?, ?)",
+        (("facts", facts.model_dump_json()), ("finished", facts.started.isoformat())),
+    )
+    add_seal(ledger)
+    ledger.connection.execute(
+        "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT) FROM problems"
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,10 +1,12 @@
-"""One writer of a run at a time, and who that is."""
+"""The lock of a run's folder: one writer at a time, and who it is."""
 
 from __future__ import annotations
 
 import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from importer.errors import LedgerError
 
@@ -17,18 +19,16 @@ LOCK, HOLDER = "ledger.lock", "held-by.json"
 
 
 @contextmanager
-def held(folder: Path, operator: str, now: datetime) -> Iterator[None]:
-    """Hold a run's folder; the system lets go of it even when this process is killed.
+def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
+    """Lock a run's folder; the system releases the lock even when this process is killed.
 
-    Raises LedgerError naming the operator who holds it, or where the folder cannot be written.
+    Raises LedgerError with the operator who has it locked, or if the folder cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
-        msg = f"This run is being applied by {_who(folder)}. Wait until that has ended."
+        msg = f"{_who(folder)} is using this run. Wait until that command has finished."
         raise LedgerError(msg) from error
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -36,7 +36,7 @@ def held(folder: Path, operator: str, now: datetime) -> Iterator[None]:
         _sign(folder, operator, now)
         yield
     finally:
-        # Removed while we still hold the lock, or the next holder's name would go.
+        # Removed while the lock is still ours, or the next operator's name would be removed.
         _unsign(folder)
         lock.release()
 
@@ -53,20 +53,20 @@ def _unsign(folder: Path) -> None:
     try:
         (folder / HOLDER).unlink(missing_ok=True)
     except OSError:
-        return  # only the lock counts; the name is overwritten by the next holder
+        return  # only the lock counts; the next operator overwrites the name
 
 
 def _who(folder: Path) -> str:
     try:
         held_by = json.loads((folder / HOLDER).read_text("utf-8"))
-        return f"{held_by['operator']}, since {held_by['since']}"
+        return f"{held_by['operator']} (since {held_by['since']})"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another operator"
+        return "Another operator"
 
 
 def _unwritable(folder: Path, error: OSError) -> LedgerError:
     msg = (
-        f"The run's folder {folder} cannot be written ({error.strerror or 'for a reason unknown'})."
+        f"The run's folder {folder} cannot be written ({error.strerror or 'unknown reason'})."
         " Nothing was sent. Make room on the disk or check the folder, then run the same command "
         "again."
     )

@@ -1,4 +1,4 @@
-"""A run's counts, taken from its ledger."""
+"""The counts of a run, from its ledger."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
 
 
-def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary:
-    """Count a run by fate, by act, by result and by problem code.
+def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary:
+    """Count a run by fate, act, result and problem code.
 
-    `stopped` are the reasons for which an `apply` ended early; they take part in the exit code.
+    `stopped` are the exit codes for which an `apply` ended early; the worst of all is the run's.
     """
     facts = ledger.facts
     undoes = facts.command == "undo"
@@ -30,7 +30,7 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     if facts.command != "check":
         acts = ledger.count("steps", "act")
         counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
-        # an update or a delete reads the user once more before it writes
+        # an update or a delete reads the user again before it writes
         sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
         calls = Calls(
             count=sent,
@@ -44,7 +44,7 @@ def summarise(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             for result in Result
             if undoes or result not in {Result.DELETED, Result.WAS_GONE}
         }
-        # the published totals say what is in Alma now, whoever wrote it
+        # the published totals count what is in Alma now, whoever wrote it
         counts[Result.UPDATED] += counts[Result.WAS_SO]
         if undoes:
             counts[Result.DELETED] += counts[Result.WAS_GONE]

@@ -24,7 +24,7 @@ from importer.errors import (
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, history
 from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.schema import State
 from importer.loader.detect import LARGEST
 from importer.mapper.document import load
 from importer.model.codes import NO_CODES

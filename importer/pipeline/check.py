@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import UsageError
-from importer.ledger.ledger import Ledger
-from importer.ledger.writing import add_problems, add_rows, finish
+from importer.ledger.ledger import Ledger, add_problems, add_rows, finish
 from importer.model.plan import RETURNING, Fate
 from importer.model.policy import AccountType
 from importer.model.user import User

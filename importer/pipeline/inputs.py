@@ -9,8 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from importer.errors import MappingError, RosterError
-from importer.ledger.ledger import Ledger
-from importer.ledger.writing import add_cells, add_columns, add_problems, excuse
+from importer.ledger.ledger import Ledger, add_cells, add_columns, add_problems, excuse
 from importer.loader.read import read
 from importer.mapper.batch import RunVariables
 from importer.mapper.compile import compile_mapping

@@ -10,8 +10,7 @@ from importer.alma.governor import Governor
 from importer.alma.readers import Institution
 from importer.alma.spread import spread
 from importer.errors import UnavailableError, UsageError
-from importer.ledger.ledger import Ledger
-from importer.ledger.writing import add_problems, add_rows, add_steps, finish
+from importer.ledger.ledger import Ledger, add_problems, add_rows, add_steps, finish
 from importer.model.codes import CodeTables
 from importer.model.plan import RETURNING, Create, Fate, Held, Planned, Step, Update
 from importer.model.policy import Match

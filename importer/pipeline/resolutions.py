@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from importer.alma.readers import Institution
-from importer.ledger.decisions import Decision, How, recall
-from importer.ledger.ledger import Ledger
-from importer.ledger.writing import add_problems, ease
+from importer.ledger.ledger import Ledger, add_problems, ease
+from importer.ledger.resolutions import Answer, Resolution, load_resolutions
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Fate, Held, Planned
 from importer.model.problem import Origin, Problem
@@ -46,14 +45,14 @@ def institution_key(alma: Institution | AlmaFacts) -> str:
 class Memory:
     """The decisions that concern one institution."""
 
-    def __init__(self, decisions: Mapping[str, Decision]) -> None:
+    def __init__(self, decisions: Mapping[str, Resolution]) -> None:
         """By the row's primary identifier, without case."""
         self._decisions = decisions
 
     @classmethod
     def of(cls, institution: Institution) -> Memory:
         """What was decided for this Alma. Raises LedgerError where the file is damaged."""
-        return cls(recall(DECISIONS, institution_key(institution)))
+        return cls(load_resolutions(DECISIONS, institution_key(institution)))
 
     def ease(self, inputs: Inputs, ledger: Ledger, fates: dict[int, Fate]) -> dict[int, Fate]:
         """The fates, where rows that were decided to be different people are ready.
@@ -69,12 +68,12 @@ class Memory:
             decision = self._decisions.get(own)
             if fates.get(draft.row) is not Fate.REVIEW or decision is None:
                 continue
-            if decision.how is How.REJECT and others <= decision.against:
+            if decision.answer is Answer.REJECT and others <= decision.against:
                 ease(ledger, draft.row, Code.DUPLICATE_PERSON, "")
                 add_problems(ledger, [_left_out(draft.origin, decision)])
                 eased[draft.row] = Fate.REJECTED
-            elif decision.how is not How.REJECT and self._apart(own, others):
-                ease(ledger, draft.row, Code.DUPLICATE_PERSON, f"; {decision.told}")
+            elif decision.answer is not Answer.REJECT and self._apart(own, others):
+                ease(ledger, draft.row, Code.DUPLICATE_PERSON, f"; {decision.sentence}")
                 if not ledger.holds(draft.row):
                     eased[draft.row] = Fate.READY
         return eased
@@ -97,18 +96,18 @@ class Memory:
         asked = {problem.code for problem in problems}
         if asked - WHO - decision.doubts or in_question(problems) - decision.against:
             return planned
-        if decision.how is How.REJECT:
+        if decision.answer is Answer.REJECT:
             warnings = tuple(replace(problem, severity=Severity.WARNING) for problem in problems)
             return Planned(Held(draft.row, (*warnings, _left_out(draft.origin, decision))))
         warnings = tuple(
             replace(
                 problem,
                 severity=Severity.WARNING,
-                message=f"{problem.message}; {decision.told}",
+                message=f"{problem.message}; {decision.sentence}",
             )
             for problem in problems
         )
-        if decision.how is How.CREATE:
+        if decision.answer is Answer.CREATE:
             return planned if found.users else Planned(create(draft), warnings)
         live = next((u for u in _users(found) if _id(u) == decision.user), None)
         if live is None or current(live, "account_type") != draft.scheme.account_type.value:
@@ -117,12 +116,12 @@ class Memory:
         return planned if taken(draft, step, found) else Planned(step, warnings)
 
 
-def _left_out(origin: Origin, decision: Decision) -> Problem:
+def _left_out(origin: Origin, decision: Resolution) -> Problem:
     """That a row is not sent because a person said so, and how that is taken back."""
     return Problem.of(
         Code.DECIDED,
         origin,
-        decision.told,
+        decision.sentence,
         advice="Nothing to do. If it is to be sent after all, settle it anew with "
         "`importer decide`.",
         severity=Severity.REJECT,

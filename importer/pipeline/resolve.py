@@ -9,10 +9,9 @@ from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.errors import StalePlanError, UnavailableError, UsageError
-from importer.ledger.decisions import Decision, How, forget, remember
-from importer.ledger.images import images
-from importer.ledger.journal import Journal
+from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
+from importer.ledger.resolutions import Answer, Resolution, delete_resolution, save_resolution
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import CodeTables
 from importer.model.plan import Act, Fate, Held, Result, Step
@@ -45,7 +44,7 @@ class ReviewedRow:
         return self.ledger.facts
 
 
-def check_open(reviewed: ReviewedRow, how: How) -> None:
+def check_open(reviewed: ReviewedRow, how: Answer) -> None:
     """Raises UsageError where the row is not held, or cannot be settled in this way."""
     ledger, row = reviewed.ledger, reviewed.row
     if reviewed.facts.command == "check":
@@ -59,9 +58,9 @@ def check_open(reviewed: ReviewedRow, how: How) -> None:
         msg = f"The roster of this run has no row {row}."
         raise UsageError(msg)
     wrong = _closed(life, decided=row in ledger.rows_with(Code.DECIDED))
-    if not wrong and how is How.CREATE and life.result is Result.HELD:
+    if not wrong and how is Answer.CREATE and life.result is Result.HELD:
         wrong = "was held when it was sent; say --as update with the user's identifier, or reject"
-    if not wrong and how is How.CREATE and reviewed.facts.command == "undo":
+    if not wrong and how is Answer.CREATE and reviewed.facts.command == "undo":
         wrong = "is on the way back, which creates nobody by decision; say --as update or reject"
     if wrong:
         msg = f"Row {row} {wrong}."
@@ -87,9 +86,9 @@ def _closed(life: RowLife, *, decided: bool) -> str:
 
 
 _ADVICE = {
-    How.CREATE: "The row creates a user; until that is sent it can be decided otherwise.",
-    How.UPDATE: "The row updates a user; until that is sent it can be decided otherwise.",
-    How.REJECT: "The row is not sent, unless it is decided otherwise.",
+    Answer.CREATE: "The row creates a user; until that is sent it can be decided otherwise.",
+    Answer.UPDATE: "The row updates a user; until that is sent it can be decided otherwise.",
+    Answer.REJECT: "The row is not sent, unless it is decided otherwise.",
 }
 """What comes of a decision."""
 
@@ -108,13 +107,13 @@ def reject(reviewed: ReviewedRow, codes: CodeTables) -> None:
             inputs = reopen_inputs(reviewed.facts, codes)
         except StalePlanError:
             said += "; later plans ask again, because the roster or the mapping was changed"
-    _settle(reviewed, Fate.REJECTED, None, How.REJECT, said)
+    _settle(reviewed, Fate.REJECTED, None, Answer.REJECT, said)
     if inputs is not None:
-        _keep(reviewed, How.REJECT, "", _draft(inputs, reviewed.row), inputs)
+        _keep(reviewed, Answer.REJECT, "", _draft(inputs, reviewed.row), inputs)
 
 
 async def resolve(
-    reviewed: ReviewedRow, how: How, user_id: str, alma: Alma, codes: CodeTables
+    reviewed: ReviewedRow, how: Answer, user_id: str, alma: Alma, codes: CodeTables
 ) -> None:
     """Create the row's user, or update the user with this identifier, at the next apply.
 
@@ -132,7 +131,7 @@ async def resolve(
     await check_institution(facts, alma)
     inputs = reopen_inputs(facts, codes)
     draft = _draft(inputs, reviewed.row)
-    if how is How.CREATE:
+    if how is Answer.CREATE:
         step, user = await _created(draft, alma), ""
         said = "create a new user"
     else:
@@ -145,7 +144,7 @@ async def resolve(
     _keep(reviewed, how, user, draft, inputs)
 
 
-def _keep(reviewed: ReviewedRow, how: How, user: str, draft: Draft, inputs: Inputs) -> None:
+def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: Draft, inputs: Inputs) -> None:
     """Remember a decision for later plans; one about nobody in particular undoes an earlier one."""
     alma = reviewed.facts.alma
     if alma is None:
@@ -158,10 +157,10 @@ def _keep(reviewed: ReviewedRow, how: How, user: str, draft: Draft, inputs: Inpu
     if against:
         doubts = DOUBTS.intersection(problem.code for problem in problems)
         now = reviewed.now()
-        decision = Decision(own, how, user, against, doubts, reviewed.operator, now)
-        remember(DECISIONS, institution, decision)
+        decision = Resolution(own, how, user, against, doubts, reviewed.operator, now)
+        save_resolution(DECISIONS, institution, decision)
     else:
-        forget(DECISIONS, institution, own)
+        delete_resolution(DECISIONS, institution, own)
 
 
 async def _holders(draft: Draft, alma: Alma) -> MatchResult:
@@ -258,7 +257,7 @@ def _origin(reviewed: ReviewedRow) -> Origin:
     return Origin(Path(roster.path).name, roster.sheet, reviewed.row)
 
 
-def _settle(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: How, said: str) -> None:
+def _settle(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: Answer, said: str) -> None:
     severity = Severity.REJECT if fate is Fate.REJECTED else Severity.WARNING
     problem = Problem.of(
         Code.DECIDED,

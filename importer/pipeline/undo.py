@@ -12,12 +12,10 @@ from importer.alma.business import EVERYTHING, unfinished
 from importer.alma.client import Alma
 from importer.alma.spread import spread
 from importer.errors import RefusedError, UnavailableError, UsageError
-from importer.ledger.images import Image, images
 from importer.ledger.integrity import end_is_lost
-from importer.ledger.journal import PASSWORDS, history
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
-from importer.ledger.writing import (
+from importer.ledger.journal import PASSWORDS, Image, history, images
+from importer.ledger.ledger import (
+    Ledger,
     add_cells,
     add_columns,
     add_problems,
@@ -25,6 +23,7 @@ from importer.ledger.writing import (
     add_steps,
     finish,
 )
+from importer.ledger.schema import State
 from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES
 from importer.model.plan import (

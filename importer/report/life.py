@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from importer.ledger.journal import history
-from importer.ledger.records import to_create
-from importer.ledger.states import State
+from importer.ledger.ledger import to_create
+from importer.ledger.schema import State
 from importer.model.fields import fields_of
 from importer.report.masking import shown
 from importer.report.sentences import what

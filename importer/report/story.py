@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from importer.ledger.journal import history
-from importer.ledger.records import to_create
+from importer.ledger.ledger import to_create
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act
 from importer.model.problem import KNOWN

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from importer.alma.client import PAGE
 from importer.alma.spread import spread
-from importer.ledger.states import GONE
+from importer.ledger.schema import GONE
 from importer.model.user import User
 from importer.users.cache import UserCache, cache_path, refresh_lock
 from importer.users.matching import read_again

@@ -25,7 +25,7 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from importer.ledger.states import GONE, State
+from importer.ledger.schema import GONE, State
 from importer.model.plan import Act
 from importer.writer import findings
 from importer.writer.news import News, Stop, Told, Waiting

@@ -9,7 +9,7 @@ from importer.errors import DailyLimitError
 
 if TYPE_CHECKING:
     from importer.errors import Exit, ImporterError
-    from importer.ledger.states import State
+    from importer.ledger.schema import State
     from importer.model.plan import Act
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.decisions import Decision, How, remember
-from importer.ledger.lock import held
+from importer.ledger.lock import run_lock
+from importer.ledger.resolutions import Answer, Resolution, save_resolution
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -165,7 +165,7 @@ def test_a_run_in_the_way_stops_no_other(
     listed = typed("runs").out
     assert "runs/closed cannot be read (Permission denied)" in listed
     assert "runs/other  check" in listed
-    with held(folder / "runs" / "held", "ana@desk", datetime.now(UTC)):
+    with run_lock(folder / "runs" / "held", "ana@desk", datetime.now(UTC)):
         got = typed("purge", "--older-than", "0d", "--yes")
     assert got.exit == Exit.STOPPED
     assert got.out == "runs/other\n"
@@ -189,11 +189,11 @@ def test_a_linked_run_is_left_where_it_is(folder: Path, typed: Type) -> None:
 
 def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Old decisions, which hold identifiers, and empty folders go as old runs do."""
-    remember(
+    save_resolution(
         folder / "runs" / "decisions.sqlite",
         "01SANDBOX_INST sandbox",
-        Decision(
-            "canary2001", How.CREATE, "", frozenset({"canary1001"}), frozenset(), "ana@desk",
+        Resolution(
+            "canary2001", Answer.CREATE, "", frozenset({"canary1001"}), frozenset(), "ana@desk",
             datetime(2026, 1, 2, tzinfo=UTC),
         ),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from rich.console import Console
 from importer.cli.applying import _Telling
 from importer.cli.bar import Bar
 from importer.cli.progress import INTERVAL, progress
-from importer.ledger.states import State
+from importer.ledger.schema import State
 from importer.model.plan import Act
 from importer.writer.news import Told
 

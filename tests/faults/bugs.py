@@ -8,7 +8,7 @@ from typing import Any
 from importer.alma.client import Alma
 from importer.errors import AlmaError, UnknownOutcomeError
 from importer.ledger.journal import Journal, Pending
-from importer.ledger.states import State
+from importer.ledger.schema import State
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User

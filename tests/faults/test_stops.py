@@ -14,7 +14,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.schema import State
 from tests.faults.ground import ROWS, Ground, Trial
 from tests.pipeline.runs import ROOT
 
@@ -187,8 +187,8 @@ def test_two_operators(ground: Ground, tmp_path: Path) -> None:
     with ground.trial(tmp_path) as trial:
         script = (
             "import sys, pathlib, datetime\n"
-            "from importer.ledger.lock import held\n"
-            "with held(pathlib.Path(sys.argv[1]), 'jo@desk', datetime.datetime.now()):\n"
+            "from importer.ledger.lock import run_lock\n"
+            "with run_lock(pathlib.Path(sys.argv[1]), 'jo@desk', datetime.datetime.now()):\n"
             "    print('held', flush=True); sys.stdin.read()"
         )
         command = [sys.executable, "-c", script, str(trial.folder / "run")]
@@ -198,7 +198,7 @@ def test_two_operators(ground: Ground, tmp_path: Path) -> None:
             assert other.stdout is not None
             assert other.stdout.readline() == "held\n"
             assert trial.apply() == Exit.STOPPED
-            assert "jo@desk, since" in trial.err
+            assert "jo@desk (since" in trial.err
             assert trial.house.log() == []
             other.kill()
         _goes_on(ground, trial)

@@ -15,7 +15,7 @@ from importer.ledger import schema
 from importer.ledger.integrity import MARK, check_seal, end_is_lost, fault, is_sealed
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.schema import State
 from importer.model.catalogue import Code
 from importer.model.plan import Fate, Result, Unchanged
 from importer.model.problem import Origin, Problem

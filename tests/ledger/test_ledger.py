@@ -12,9 +12,8 @@ import pytest
 from importer.errors import LedgerError, UsageError
 from importer.ledger import schema
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
-from importer.ledger.writing import add_columns, add_problems, add_rows, add_steps, finish
+from importer.ledger.ledger import Ledger, add_columns, add_problems, add_rows, add_steps, finish
+from importer.ledger.schema import State
 from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (
     Act,
@@ -218,7 +217,7 @@ def test_each_way_of_failing_has_words(tmp_path: Path) -> None:
     """SQLite's own words are never shown."""
     for said, words in (
         ("database or disk is full", "the disk is full"),
-        ("attempt to write a readonly database", "may only be read"),
+        ("attempt to write a readonly database", "is read-only"),
         ("database is locked", "another program"),
         ("disk I/O error", "the disk reports an error"),
     ):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
-from importer.ledger.lock import HOLDER, LOCK, held
+from importer.ledger.lock import HOLDER, LOCK, run_lock
 from tests.pipeline.runs import ROOT
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
@@ -20,8 +20,8 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from importer.ledger.lock import held
-with held(Path(sys.argv[1]), "jo@desk", datetime(2026, 8, 20, 9, 30, tzinfo=UTC)):
+from importer.ledger.lock import run_lock
+with run_lock(Path(sys.argv[1]), "jo@desk", datetime(2026, 8, 20, 9, 30, tzinfo=UTC)):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -47,8 +47,8 @@ def test_the_second_is_told_who_is_first(tmp_path: Path) -> None:
     """By name, and since when."""
     with (
         other(tmp_path),
-        pytest.raises(LedgerError, match="jo@desk, since 2026-08-20T09:30:00"),
-        held(tmp_path, "flo@desk", NOW),
+        pytest.raises(LedgerError, match=r"jo@desk \(since 2026-08-20T09:30:00"),
+        run_lock(tmp_path, "flo@desk", NOW),
     ):
         pass
 
@@ -58,7 +58,7 @@ def test_a_killed_process_lets_go(tmp_path: Path) -> None:
     with other(tmp_path) as process:
         process.kill()
         process.wait()
-    with held(tmp_path, "flo@desk", NOW):
+    with run_lock(tmp_path, "flo@desk", NOW):
         assert "flo@desk" in (tmp_path / HOLDER).read_text("utf-8")
     assert not (tmp_path / HOLDER).exists()
 
@@ -67,12 +67,12 @@ def test_an_error_lets_go(tmp_path: Path) -> None:
     """However the block ends, the next one may hold it."""
 
     def fail() -> None:
-        with held(tmp_path, "jo", NOW):
+        with run_lock(tmp_path, "jo", NOW):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    with held(tmp_path, "flo", NOW):
+    with run_lock(tmp_path, "flo", NOW):
         assert "flo" in (tmp_path / HOLDER).read_text("utf-8")
 
 
@@ -80,7 +80,7 @@ def test_a_name_that_cannot_be_read(tmp_path: Path) -> None:
     """Is another operator's; the lock counts, not the name."""
     with other(tmp_path):
         (tmp_path / HOLDER).write_text("[]", "utf-8")
-        with pytest.raises(LedgerError, match="another operator"), held(tmp_path, "flo", NOW):
+        with pytest.raises(LedgerError, match="Another operator"), run_lock(tmp_path, "flo", NOW):
             pass
 
 
@@ -88,5 +88,5 @@ def test_a_name_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     """A sentence says so; nothing is held."""
     (tmp_path / name).mkdir()
-    with pytest.raises(LedgerError, match="cannot be written"), held(tmp_path, "jo", NOW):
+    with pytest.raises(LedgerError, match="cannot be written"), run_lock(tmp_path, "jo", NOW):
         pass

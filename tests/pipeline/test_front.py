@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.summary import summarise
+from importer.ledger.summary import summarize
 from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES
 from importer.model.plan import Fate
@@ -50,7 +50,7 @@ def test_cells_that_are_not_used_hold_nothing_back(tmp_path: Path) -> None:
         assert told == {(4, "formula-error"), (5, "row-too-long")}
         assert [life.row for life in ledger.returning()] == [4, 5]
         assert [life.fate for life in ledger.returning()] == [Fate.REJECTED] * 2
-        assert summarise(ledger).ready == 2
+        assert summarize(ledger).ready == 2
 
 
 def test_blank_rows_are_listed(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_blank_rows_are_listed(tmp_path: Path) -> None:
     roster.write_text("\n".join(lines) + "\n", "utf-8")
     with check(order(roster, mapping, tmp_path / "run")) as ledger:
         no_tables, notice = ledger.problems()
-        summary = summarise(ledger)
+        summary = summarize(ledger)
     assert (notice.code.value, notice.origin.row) == ("blank-rows", 0)
     assert notice.message == "3 rows are blank: 3–4, 6"
     assert (no_tables.code.value, no_tables.origin.row) == ("codes-not-checked", 0)
@@ -77,9 +77,9 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     write_xlsx(roster, {"R": sheet_xml(rows.replace('<row r="3"', '<row r="3" hidden="1"'))})
     asked = order(roster, mapping, tmp_path / "all")
     with check(asked) as ledger:
-        assert (summarise(ledger).rejected, summarise(ledger).skipped) == (2, 0)
+        assert (summarize(ledger).rejected, summarize(ledger).skipped) == (2, 0)
     with check(replace(asked, folder=tmp_path / "visible", visible_only=True)) as ledger:
-        summary, facts = summarise(ledger), ledger.facts
+        summary, facts = summarize(ledger), ledger.facts
     assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
     read_again = reopen_inputs(facts, NO_CODES).roster
     assert read_again.frame.index.tolist() == [2, 4]
@@ -98,7 +98,7 @@ def test_a_row_that_gives_way_is_no_reject(tmp_path: Path, birth: str) -> None:
         "utf-8",
     )
     with check(order(roster, mapping, tmp_path / "run")) as ledger:
-        summary = summarise(ledger)
+        summary = summarize(ledger)
         assert list(ledger.fates()) == [(2, Fate.SKIPPED), (3, Fate.READY)]
         assert list(ledger.returning()) == []
         assert not ledger.holds(2)

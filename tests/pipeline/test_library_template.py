@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openpyxl
 
-from importer.ledger.summary import summarise
+from importer.ledger.summary import summarize
 from importer.model.catalogue import Code
 from importer.pipeline.check import check, convert
 from importer.pipeline.inputs import RunRequest, open_inputs
@@ -55,7 +55,7 @@ def template(folder: Path) -> RunRequest:
 def test_no_phantom_rows(tmp_path: Path) -> None:
     """The formatted rows are no rows, and how many were passed over is said."""
     with check(template(tmp_path)) as ledger:
-        summary = summarise(ledger)
+        summary = summarize(ledger)
         notices = [p.message for p in ledger.problems(0) if p.code is Code.READ_WITH_NOTICE]
     assert (summary.rows, summary.ready, summary.blank) == (3, 3, 0)
     assert any("375" in notice for notice in notices)

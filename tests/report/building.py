@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
-from importer.ledger.writing import (
+from importer.ledger.ledger import (
+    Ledger,
     add_cells,
     add_columns,
     add_problems,
@@ -16,6 +15,7 @@ from importer.ledger.writing import (
     add_steps,
     finish,
 )
+from importer.ledger.schema import State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Brake,

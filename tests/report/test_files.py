@@ -11,7 +11,7 @@ import pytest
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.errors import LedgerError
-from importer.ledger.summary import summarise
+from importer.ledger.summary import summarize
 from importer.model.plan import Fate
 from importer.model.run import Summary
 from importer.report.files import present, write_all
@@ -31,7 +31,7 @@ ALL = ["summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.ht
 
 def write(ledger: Ledger) -> list[str]:
     """Write the reports of a ledger; gives their names."""
-    return [path.name for path in write_all(ledger, summarise(ledger))]
+    return [path.name for path in write_all(ledger, summarize(ledger))]
 
 
 def clean() -> Run:
@@ -153,7 +153,7 @@ def test_the_workbooks_failure_is_said_too(keep: Keep, monkeypatch: pytest.Monke
 def test_summary_json_is_the_summary(keep: Keep) -> None:
     """What is written reads back as the same counts; what does not apply is not in it."""
     ledger = keep(building.checked())
-    summary = summarise(ledger)
+    summary = summarize(ledger)
     write_all(ledger, summary)
     text = (ledger.folder / "summary.json").read_text("utf-8")
     assert Summary.model_validate_json(text) == summary

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from importer.ledger.journal import Journal
-from importer.ledger.states import State
-from importer.ledger.summary import summarise
+from importer.ledger.schema import State
+from importer.ledger.summary import summarize
 from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Create, Fate, Update
 from importer.model.problem import Problem
@@ -40,7 +40,7 @@ FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")
 
 def page(ledger: Ledger, *, values: bool = False) -> str:
     """The page of a run."""
-    return render(ledger, summarise(ledger), FILES, show_values=values)
+    return render(ledger, summarize(ledger), FILES, show_values=values)
 
 
 class Outline(HTMLParser):
@@ -95,7 +95,7 @@ def test_the_page_tells_the_run(keep: Keep, run: Callable[[], Run]) -> None:
     """Headline, causes, advice, columns and facts are on it."""
     ledger = keep(run())
     text = Outline(page(ledger)).text
-    assert all(sentence in text for sentence in sentences_of(summarise(ledger)))
+    assert all(sentence in text for sentence in sentences_of(summarize(ledger)))
     for told in ("Identifier not valid", "Did you mean Community?", "12–14, 17", "abababab"):
         assert told in text
     assert all(use.heading in text for use in building.COLUMNS)
@@ -256,7 +256,7 @@ def test_hostile_text_is_only_text(keep: Keep, text: str) -> None:
 def test_hostile_text_stops_no_report(keep: Keep, text: str) -> None:
     """Every file is written, whatever the roster's headings, cells and names hold."""
     ledger = keep(building.hostile(text))
-    assert len(write_all(ledger, summarise(ledger))) == 5
+    assert len(write_all(ledger, summarize(ledger))) == 5
 
 
 def test_a_hostile_code_in_a_problem_is_only_text(keep: Keep) -> None:
@@ -284,7 +284,7 @@ needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="ne
 def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep) -> None:
     """In a real browser the page is what it says, and the title is still ours."""
     ledger = keep(building.hostile("<script>document.title='gone'</script><img src=x>"))
-    loaded = in_chromium(write_all(ledger, summarise(ledger))[-1])
+    loaded = in_chromium(write_all(ledger, summarize(ledger))[-1])
     assert "<title>Check: The one row is not ready.</title>" in loaded
     assert "<img" not in loaded
 
@@ -374,6 +374,6 @@ def test_what_may_be_a_name_is_no_sample_of_a_column_of_codes(keep: Keep) -> Non
         )  # fmt: skip
         run.row(2, Fate.REJECTED, strange)
         ledger = keep(run)
-        page = render(ledger, summarise(ledger), ())
+        page = render(ledger, summarize(ledger), ())
         assert ("Friend" in page) is shown
         assert "Community" in page

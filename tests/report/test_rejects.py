@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importer.ledger.summary import summarise
+from importer.ledger.summary import summarize
 from importer.model.catalogue import Code
 from importer.model.plan import Fate
 from importer.model.problem import Place, Problem
@@ -284,7 +284,7 @@ def test_the_same_ledger_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         folder = tmp_path / name
         with building.applied().ledger(folder) as ledger:
-            summary = summarise(ledger).model_copy(update={"run": "runs/x"})
+            summary = summarize(ledger).model_copy(update={"run": "runs/x"})
             made.append({path.name: path.read_bytes() for path in write_all(ledger, summary)})
     assert made[0] == made[1]
 

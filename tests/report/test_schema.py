@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from importer.ledger.summary import summarise
+from importer.ledger.summary import summarize
 from importer.report.schema import summary_schema
 from tests.report import building
 from tests.report.conftest import Keep
@@ -22,6 +22,6 @@ def test_a_summary_has_only_keys_of_the_schema(keep: Keep) -> None:
     """Everything in a summary is described, and what is required is there."""
     schema = json.loads(summary_schema())
     for run in (building.checked(), building.planned(), building.applied()):
-        counts = json.loads(summarise(keep(run)).model_dump_json(exclude_none=True))
+        counts = json.loads(summarize(keep(run)).model_dump_json(exclude_none=True))
         assert counts.keys() <= schema["properties"].keys()
         assert set(schema["required"]) <= counts.keys()

@@ -14,8 +14,8 @@ from jinja2 import Environment, nodes
 
 from importer import report
 from importer.ledger.journal import Journal
-from importer.ledger.states import State
-from importer.ledger.summary import summarise
+from importer.ledger.schema import State
+from importer.ledger.summary import summarize
 from importer.model.catalogue import Severity
 from importer.model.plan import (
     Brake,
@@ -279,9 +279,9 @@ def test_every_branch_of_every_template_is_rendered(keep: Keep, branches: Seen) 
     for made in RUNS:
         for show_values in (False, True):
             ledger = keep(made())
-            page.render(ledger, summarise(ledger), ("summary.json",), show_values=show_values)
+            page.render(ledger, summarize(ledger), ("summary.json",), show_values=show_values)
     ledger = keep(building.applied())
     Journal(ledger, "robin", lambda: building.FACTS.started).start("")
-    page.render(ledger, summarise(ledger), ())
+    page.render(ledger, summarize(ledger), ())
     missing = {place: went for place, went in branches.items() if len(went) < 2}
     assert missing == {}

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from importer.ledger.ledger import Ledger
-from importer.ledger.summary import summarise
+from importer.ledger.summary import summarize
 from importer.model.plan import Fate
 from importer.report.files import write_all
 from importer.report.headline import headline
@@ -40,7 +40,7 @@ def screen(
         force_terminal=colour,
         color_system="standard" if colour else "auto",
     )
-    summary = summarise(ledger)
+    summary = summarize(ledger)
     show_counts(summary, console)
     show_problems(ledger, summary, console, show_values=values, reported=reported)
     show_files(ledger, summary, console, show_values=values, stopped=stopped)
@@ -51,7 +51,7 @@ def screen(
 def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callable[[], Run]) -> None:
     """Headline, files and the next command are on it; the command is on one line."""
     ledger = keep(run())
-    summary = summarise(ledger)
+    summary = summarize(ledger)
     files = write_all(ledger, summary)
     told = screen(ledger, width=400)
     lines = told.splitlines()
@@ -81,7 +81,7 @@ def test_why_an_apply_ended_early_stands_last(keep: Keep) -> None:
     ledger = keep(building.applied())
     told = screen(ledger, stopped="The quota is spent.\nTo go on:\n  importer apply x")
     assert told.endswith("\nThe quota is spent.\nTo go on:\n  importer apply x\n")
-    assert next_step(summarise(ledger), ledger.facts).why not in told
+    assert next_step(summarize(ledger), ledger.facts).why not in told
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -90,7 +90,7 @@ def test_a_narrow_terminal_is_enough(keep: Keep, run: Callable[[], Run]) -> None
     ledger = keep(run())
     told = screen(ledger, width=40)
     wide = [line for line in told.splitlines() if cell_len(line) > 40]
-    assert wide == [f"  {next_step(summarise(ledger), ledger.facts).command}"]
+    assert wide == [f"  {next_step(summarize(ledger), ledger.facts).command}"]
 
 
 def test_colour_is_only_for_terminals(keep: Keep) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.ledger.states import State
-from importer.ledger.summary import summarise
+from importer.ledger.schema import State
+from importer.ledger.summary import summarize
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Calls, Summary
 from importer.report.headline import headline, tallies
@@ -69,7 +69,7 @@ def test_headline_is_right_at_the_edges(counts: dict[str, int], told: str) -> No
 
 def test_headline_of_an_apply_says_what_was_written(keep: Keep) -> None:
     """After an apply the headline counts what is in Alma and what is not."""
-    counted = summarise(keep(building.applied()))
+    counted = summarize(keep(building.applied()))
     told = headline(counted)
     assert told.startswith("2 of 19 rows were written to Alma: 1 created, 1 updated. ")
     assert "1 already so in Alma" in told
@@ -85,7 +85,7 @@ def test_where_nothing_had_to_be_sent_there_is_nothing_to_undo(keep: Keep) -> No
     run.problems, run.cells = [], {}
     run.fates = dict.fromkeys(range(6, 12), Fate.READY)
     ledger = keep(run)
-    counted = summarise(ledger)
+    counted = summarize(ledger)
     assert headline(counted) == "Nothing was written to Alma. 4 already so in Alma."
     assert next_step(counted, ledger.facts).command == ""
 
@@ -93,7 +93,7 @@ def test_where_nothing_had_to_be_sent_there_is_nothing_to_undo(keep: Keep) -> No
 @pytest.mark.parametrize("run", [building.checked, building.planned, building.applied])
 def test_every_row_is_in_one_tally(keep: Keep, run: Callable[[], building.Run]) -> None:
     """The tallies of a check, of a plan and of an apply each add up to the rows."""
-    counted = summarise(keep(run()))
+    counted = summarize(keep(run()))
     assert sum(tally.count for tally in tallies(counted)) == counted.rows
 
 
@@ -173,18 +173,18 @@ def test_a_plan_goes_on_to_its_apply(keep: Keep) -> None:
     """A plan is carried out by `apply`; a brake that holds has to be named."""
     run = building.planned()
     ledger = keep(run)
-    command = next_step(summarise(ledger), ledger.facts).command
+    command = next_step(summarize(ledger), ledger.facts).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder), "--allow", "removals"]
     run.facts = run.facts.model_copy(update={"brakes": ()})
     ledger = keep(run)
-    command = next_step(summarise(ledger), ledger.facts).command
+    command = next_step(summarize(ledger), ledger.facts).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder)]
 
 
 def test_an_unfinished_apply_is_run_again(keep: Keep) -> None:
     """While a row is not sent or not known, the next command is the same apply."""
     ledger = keep(building.applied())
-    command = next_step(summarise(ledger), ledger.facts).command
+    command = next_step(summarize(ledger), ledger.facts).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder)]
 
 

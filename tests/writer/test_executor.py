@@ -15,9 +15,8 @@ from pydantic import SecretStr
 from importer.alma.client import Alma
 from importer.alma.governor import Governor
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
-from importer.ledger.writing import add_rows, add_steps, finish
+from importer.ledger.ledger import Ledger, add_rows, add_steps, finish
+from importer.ledger.schema import State
 from importer.model.catalogue import Code
 from importer.model.plan import Create, Fate, Update
 from importer.model.problem import Origin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from importer.ledger.journal import Pending, Write
-from importer.ledger.states import State
+from importer.ledger.schema import State
 from importer.model.plan import Act
 from importer.model.user import Coded, User
 from importer.pipeline.apply import PlannersRules
