@@ -8,7 +8,7 @@ import sys
 PARTS = {
     "check": "benchmarks.check",
     "bounds": "benchmarks.bounds",
-    "governor": "benchmarks.governor",
+    "pacing": "benchmarks.pacing",
     "sandbox": "benchmarks.sandbox_load",
     "calls": "benchmarks.calls",
     "throughput": "benchmarks.throughput",

@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, add_rows, add_steps, finish
 from importer.model.plan import Create, Fate
@@ -29,7 +29,6 @@ from importer.model.policy import AccountType
 from importer.model.problem import Origin
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.model.user import Coded, User
-from importer.pipeline.apply import PlannersRules
 from importer.writer.executor import Executor
 
 LIMIT = 25.0
@@ -79,13 +78,10 @@ def _plan(folder: Path, rows: int) -> Ledger:
 
 
 async def _apply(ledger: Ledger, base_url: str) -> None:
-    governor = Governor(LIMIT)
-    async with Alma(base_url, SecretStr("sandbox"), governor) as alma:
+    async with Alma(base_url, SecretStr("sandbox"), RateLimiter(LIMIT)) as alma:
         executor = Executor(
             alma=alma,
-            governor=governor,
             journal=Journal(ledger, "benchmark", _now),
-            comparing=PlannersRules(),
             origin=lambda row: Origin("roster.csv", "", row),
             settle=90,
             sleep=asyncio.sleep,

@@ -158,7 +158,26 @@ class ThrottledError(AlmaError):
 
 
 class UnavailableError(AlmaError):
-    """Alma cannot be reached or is not serving; nothing was processed."""
+    """Alma cannot be reached or is not serving; nothing was processed.
+
+    `repeatable` says whether the same call may be sent again and could then succeed; `wait` is
+    how long the server asked to wait before that, in seconds.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        tracking_id: str = "",
+        said: str = "",
+        repeatable: bool = False,
+        wait: float = 0,
+    ) -> None:
+        """Keep beside Alma's words whether to try again, and when."""
+        super().__init__(message, code=code, tracking_id=tracking_id, said=said)
+        self.repeatable = repeatable
+        self.wait = wait
 
 
 class DailyLimitError(AlmaError):

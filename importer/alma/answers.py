@@ -79,22 +79,11 @@ def judge(outcome: Outcome, *, writes: bool) -> AlmaError | None:
     """The error that an outcome means, or None if Alma did what was asked."""
     match outcome:
         case NotSent(why):
-            return UnavailableError(f"Alma cannot be reached: {why}.")
+            return UnavailableError(f"Alma cannot be reached: {why}.", repeatable=True)
         case Lost(why):
             return _unclear(f"{why[0].upper()}{why[1:]}", writes=writes)
         case Answer():
             return _judge(outcome, complaint(outcome), writes=writes)
-
-
-def worth_repeating(outcome: Outcome, *, writes: bool) -> bool:
-    """May a call that found Alma unavailable be sent again, and could that help?"""
-    match outcome:
-        case NotSent():
-            return True
-        case Lost():
-            return not writes
-        case Answer():
-            return not writes and outcome.status not in range(300, 400)
 
 
 def nonsense(*, writes: bool) -> AlmaError:
@@ -125,7 +114,7 @@ def _by_status(answer: Answer, problem: Complaint | None, *, writes: bool) -> Al
             return _refused(problem)
         case status:
             what = "Alma reports an error of its own" if status >= 500 else NOT_ALMAS
-            return _unclear(what, problem, writes=writes)
+            return _unclear(what, problem, writes=writes, wait=_wait(answer))
 
 
 def _by_code(problem: Complaint, answer: Answer, *, writes: bool) -> AlmaError | None:
@@ -177,7 +166,9 @@ def _no_access(sentence: str, problem: Complaint | None) -> AccessError:
     )
 
 
-def _unclear(what: str, problem: Complaint | None = None, *, writes: bool) -> AlmaError:
+def _unclear(
+    what: str, problem: Complaint | None = None, *, writes: bool, wait: float = 0
+) -> AlmaError:
     code = problem.code if problem else ""
     tracking_id = problem.tracking_id if problem else ""
     said = problem.said if problem else ""
@@ -185,7 +176,9 @@ def _unclear(what: str, problem: Complaint | None = None, *, writes: bool) -> Al
         msg = f"{what}; whether the change was made must be asked."
         return UnknownOutcomeError(msg, code=code, tracking_id=tracking_id, said=said)
     msg = f"{what}; try again later."
-    return UnavailableError(msg, code=code, tracking_id=tracking_id, said=said)
+    return UnavailableError(
+        msg, code=code, tracking_id=tracking_id, said=said, repeatable=True, wait=wait
+    )
 
 
 def _whither(location: str) -> str:

@@ -9,29 +9,33 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+import stamina
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
-from importer.alma.answers import Answer, NotFoundError, judge, nonsense, worth_repeating
-from importer.alma.governor import Governor, Slot
+from importer.alma.answers import Answer, NotFoundError, judge, nonsense
+from importer.alma.business import EVERYTHING
+from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
 from importer.alma.paths import segment
 from importer.alma.readers import (
     Institution,
     Reader,
     UserPage,
     read_code_table,
+    read_deleted,
     read_institution,
     read_libraries,
     read_nothing,
     read_user,
     read_users,
+    user_reader,
 )
 from importer.alma.refusals import NO_SUCH_TABLE
 from importer.alma.wire import MANY_RECORDS, Request, Timeouts, Wire
@@ -49,16 +53,19 @@ MOST_FOUND = 1000
 """More hits than this are not a search for one person."""
 
 BACKOFF = (0.5, 1.0, 2.0)
-"""Seconds to rest before a failed call is sent again. No jitter: the governor spreads the calls."""
+"""Seconds to wait before a failed call is sent again. No jitter: the limiter spaces the calls."""
 
 PATIENCE = 10
-"""How often one call may be refused for speed before the run stops."""
+"""How often one call may be refused for speed, or come too late, before the run stops."""
 
 SEARCHABLE = frozenset({"primary_id", "first_name", "last_name", "middle_name", "email",
                         "phone_number", "identifiers", "birth_date"})  # fmt: skip
 """The fields of a search that this client uses (contract 2.2)."""
 
 T = TypeVar("T")
+
+# stamina would log every repetition, with what the error says.
+stamina.instrumentation.set_on_retry_hooks(())
 
 
 class Alma:
@@ -68,7 +75,7 @@ class Alma:
         self,
         base_url: str,
         key: SecretStr,
-        governor: Governor,
+        limiter: RateLimiter,
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         ca_bundle: Path | None = None,
@@ -77,7 +84,7 @@ class Alma:
     ) -> None:
         """`base_url` is what `address.resolve` gives. Raises AccessError where there is no key."""
         self.base_url = base_url
-        self.governor = governor
+        self.limiter = limiter
         self.clock_offset: float | None = None
         """Alma's clock less ours, in seconds; None until Alma has told its time."""
         self._now = now
@@ -104,13 +111,13 @@ class Alma:
 
     @property
     def calls(self) -> int:
-        """Calls sent so far, by everyone who shares the governor."""
-        return self.governor.calls
+        """Calls sent so far, by everyone who shares the limiter."""
+        return self.limiter.calls
 
     @property
     def remaining(self) -> int | None:
         """The institution's calls that are left today, or None if Alma has not said."""
-        return self.governor.remaining
+        return self.limiter.remaining
 
     # ---- users ----
 
@@ -118,17 +125,11 @@ class Alma:
         """The whole user with this identifier, or None if Alma says that there is none.
 
         Without `id_type` any unique identifier may match, another person's barcode too: compare
-        the primary identifier. `expand` names what Alma counts besides, such as
+        the primary identifier. An answer about a user who has this identifier nowhere is not
+        Alma's: UnavailableError. `expand` names what Alma counts besides, such as
         `business.EVERYTHING`. Raises AlmaError.
         """
-        path = f"/users/{segment(user_id)}"
-        params = {"view": "full", "expand": expand}
-        if id_type:
-            params["user_id_type"] = id_type
-        try:
-            return await self._ask(Request("GET", path, params), read_user)
-        except NotFoundError:
-            return None
+        return await self._get(user_id, id_type, expand)
 
     async def find_users(self, **words: str) -> tuple[User, ...]:
         """The whole users whose fields hold these words, as `last_name="Núñez", first_name="Ana"`.
@@ -175,21 +176,49 @@ class Alma:
         return await self._ask(Request("POST", "/users", {}, body=_body(user)), read_user)
 
     async def update_user(
-        self, primary_id: str, user: User, override: tuple[str, ...] = ()
-    ) -> User:
-        """Replace the user with this identifier whole and give it as Alma stored it.
+        self,
+        primary_id: str,
+        change: Callable[[User | None], User | None],
+        override: tuple[str, ...] = (),
+    ) -> User | None:
+        """Read a user, let `change` make the new record, and send that in the very next call.
+
+        `change` gets the user as Alma has it, None if there is none, and returns the whole new
+        record, or None to send nothing. It is called again, with a newer reading, whenever the
+        last one is not fresh any more when its turn comes, and before a call is repeated. Alma
+        replaces a record whole and knows no condition: between reading and replacing, the time of
+        one call remains in which somebody else's edit would be lost.
 
         Roles are not sent, which keeps them (contract 3.1). `override` names the sticky fields
-        that are replaced though they were edited by hand in Alma. Raises AlmaError.
+        that are replaced though they were edited by hand in Alma. Returns the user as Alma stored
+        it, or None if nothing was sent. Raises AlmaError.
         """
-        params = {"override": ",".join(override)} if override else {}
         path = f"/users/{segment(primary_id)}"
-        body = _body(user, leave_out={"user_role"})
-        return await self._ask(Request("PUT", path, params, body=body), read_user)
+        params = {"override": ",".join(override)} if override else {}
 
-    async def delete_user(self, primary_id: str) -> None:
-        """Delete a user for good. Raises AlmaError; Alma refuses users who still have loans."""
-        await self._ask(Request("DELETE", f"/users/{segment(primary_id)}", {}), read_nothing)
+        def request(user: User | None) -> Request | None:
+            record = change(user)
+            if record is None:
+                return None
+            return Request("PUT", path, params, body=_body(record, leave_out={"user_role"}))
+
+        return await self._read_and_write(primary_id, "none", request, read_user)
+
+    async def delete_user(
+        self, primary_id: str, agreed: Callable[[User | None], bool] = bool
+    ) -> bool:
+        """Read a user with loans, requests and fees, and delete it for good if `agreed` says so.
+
+        `agreed` is called as `change` of `update_user` is. Returns whether the user was deleted.
+        Only Alma's status 204 counts; anything else is an UnknownOutcomeError. Raises AlmaError.
+        """
+        path = f"/users/{segment(primary_id)}"
+
+        def request(user: User | None) -> Request | None:
+            return Request("DELETE", path, {}) if agreed(user) else None
+
+        deleted = await self._read_and_write(primary_id, EVERYTHING, request, read_deleted)
+        return deleted is not None
 
     # ---- configuration ----
 
@@ -226,42 +255,97 @@ class Alma:
         params = {**params, "expand": "full"}
         return await self._ask(Request("GET", "/users", params, largest=MANY_RECORDS), read_users)
 
-    async def _ask(self, request: Request, read: Reader[T]) -> T:
-        throttled = failed = 0
-        while True:
-            again = False
-            try:
-                async with self.governor.call() as slot:
-                    outcome = await self._wire.send(request)
-                    if isinstance(outcome, Answer):
-                        self._note(slot, outcome)
-                    error = judge(outcome, writes=request.writes)
-                    if error is None and isinstance(outcome, Answer):
-                        value = read(outcome)
-                        if value is not None:
-                            return value
-                    again = worth_repeating(outcome, writes=request.writes)
-                    raise error or nonsense(writes=request.writes)
-            except ThrottledError:
-                throttled += 1
-                if throttled > PATIENCE:
-                    raise
-            except UnavailableError:
-                if not again or failed == len(BACKOFF):
-                    raise
-                await self.governor.rest(BACKOFF[failed])
-                failed += 1
+    async def _get(
+        self, user_id: str, id_type: str, expand: str, *, urgent: bool = False
+    ) -> User | None:
+        params = {"view": "full", "expand": expand}
+        if id_type:
+            params["user_id_type"] = id_type
+        request = Request("GET", f"/users/{segment(user_id)}", params)
+        try:
+            return await self._ask(request, user_reader(user_id), urgent=urgent)
+        except NotFoundError:
+            return None
+
+    async def _read_and_write(
+        self,
+        primary_id: str,
+        expand: str,
+        write: Callable[[User | None], Request | None],
+        read: Reader[T],
+    ) -> T | None:
+        """Read a user and make the call that `write` gives for it; None if it gives none.
+
+        Before a call is repeated the user is read again.
+        """
+        urgent = False
+        async for attempt in _attempts():
+            with attempt:
+                user = await self._get(primary_id, "", expand, urgent=urgent)
+                urgent = True
+                read_at = self.limiter.moment()
+                request = write(user)
+                return await self._send(request, read, read_at=read_at) if request else None
+        raise AssertionError
+
+    async def _ask(self, request: Request, read: Reader[T], *, urgent: bool = False) -> T:
+        async for attempt in _attempts():
+            with attempt:
+                return await self._send(request, read, urgent=urgent)
+        raise AssertionError
+
+    async def _send(
+        self,
+        request: Request,
+        read: Reader[T],
+        *,
+        urgent: bool = False,
+        read_at: Moment | None = None,
+    ) -> T:
+        """Make one call, once; `urgent` and `read_at` as for `RateLimiter.call`."""
+        async with self.limiter.call(urgent=urgent, read_at=read_at) as slot:
+            outcome = await self._wire.send(request)
+            if isinstance(outcome, Answer):
+                self._note(slot, outcome)
+            error = judge(outcome, writes=request.writes)
+            if error is None and isinstance(outcome, Answer):
+                value = read(outcome)
+                if value is not None:
+                    return value
+            raise error or nonsense(writes=request.writes)
 
     def _note(self, slot: Slot, answer: Answer) -> None:
         """Learn from an answer's headers what is left of the day and what time it is in Alma."""
         left = answer.remaining
         if left.isascii() and left.isdigit() and len(left) < 12:
-            self.governor.saw(slot, int(left))
+            self.limiter.saw(slot, int(left))
         try:
             server = parsedate_to_datetime(answer.date)
             self.clock_offset = (server - self._now()).total_seconds()
         except (ValueError, TypeError):
             return
+
+
+def _attempts() -> AsyncIterable[stamina.Attempt]:
+    """Yield attempts at one call, as long as another one is harmless and may help.
+
+    After a refusal for speed the limiter lets all calls wait, so nothing is waited for here.
+    """
+    late = failed = 0
+
+    def wait(error: Exception) -> float | bool:
+        nonlocal late, failed
+        match error:
+            case ThrottledError() | StaleReadError():
+                late += 1
+                return 0.0 if late <= PATIENCE else False
+            case UnavailableError(repeatable=True) if failed < len(BACKOFF):
+                failed += 1
+                return max(BACKOFF[failed - 1], error.wait)
+            case _:
+                return False
+
+    return stamina.retry_context(on=wait, attempts=None, timeout=None)
 
 
 def _body(user: User, leave_out: set[str] | None = None) -> str:

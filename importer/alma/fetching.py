@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.alma.codes import CAMPUSES
-from importer.alma.spread import spread
+from importer.alma.pacing import run_concurrently
 from importer.model.codes import CodeTables
 from importer.model.fields import FIELDS
 
@@ -37,7 +37,9 @@ async def fetch(alma: Alma, tables: Iterable[str], today: date) -> CodeTables:
             return name, await alma.libraries()
         return name, await alma.code_table(name)
 
-    found = {name: rows async for name, rows in spread(alma.governor, sorted(set(tables)), one)}
+    found = {
+        name: rows async for name, rows in run_concurrently(alma.limiter, sorted(set(tables)), one)
+    }
     return CodeTables(
         {name: rows for name, rows in sorted(found.items()) if rows is not None},
         institution.code,

@@ -6,6 +6,7 @@ Nothing is raised, so that no error holds a piece of a patron's record.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -53,6 +54,25 @@ def read_user(answer: Answer) -> User | None:
     except ValidationError:
         return None
     return user if user.primary_id else None
+
+
+def user_reader(user_id: str) -> Reader[User]:
+    """Return a reader that takes only a user who has this identifier, primary or additional."""
+
+    def read(answer: Answer) -> User | None:
+        user = read_user(answer)
+        return user if user is not None and _has(user, user_id) else None
+
+    return read
+
+
+def _has(user: User, user_id: str) -> bool:
+    ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
+    return _folded(user_id) in {_folded(text) for text in ids if text}
+
+
+def _folded(user_id: str) -> str:
+    return unicodedata.normalize("NFC", user_id.strip()).casefold()
 
 
 def read_users(answer: Answer) -> UserPage | None:
@@ -112,6 +132,11 @@ def read_institution(answer: Answer) -> Institution | None:
         environment=_text(general.get("environment_type")).lower(),
         url=_text(general.get("alma_url")),
     )
+
+
+def read_deleted(answer: Answer) -> Literal[True] | None:
+    """That a user was deleted: Alma says so by status 204 and by nothing else."""
+    return True if answer.status == 204 else None
 
 
 def read_nothing(answer: Answer) -> Literal[True] | None:

@@ -2,17 +2,25 @@
 
 Nothing is raised for what a network does, so no exception ever holds a request, its key or its
 path. Environment variables and `.netrc` have no say, redirects are not followed, certificates
-are always checked, and a body is counted while it comes.
+are always checked, cookies are not kept, and a body is counted while it comes, both as sent and as
+unpacked. The API key never gets beyond this module, even if a gateway repeats it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import html
+import json
 import logging
+import re
 import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
@@ -28,7 +36,12 @@ for _name in ("httpx", "httpcore"):
 MEGABYTE = 1_000_000
 ONE_RECORD = 5 * MEGABYTE
 MANY_RECORDS = 64 * MEGABYTE
-"""The largest bodies that are read. 100 whole users are a few megabytes at most."""
+"""The largest bodies that are read, in bytes. 100 whole users are a few megabytes at most."""
+
+DAMAGED = "the answer was damaged on its way"
+
+SHORTEST_SECRET = 12
+"""Letters of a key below which it is not looked for in replies: the practice Alma's is a word."""
 
 CA_BUNDLE = 5 * MEGABYTE
 """The largest file of certificates that is read."""
@@ -85,6 +98,7 @@ class Wire:
             msg = "ALMA_API_KEY holds a blank or a sign that no key has; copy the key again."
             raise AccessError(msg)
         self._base_url = base_url.rstrip("/")
+        self._secret = Secret(secret)
         self._timeouts = timeouts or Timeouts()
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -95,12 +109,14 @@ class Wire:
                 connect=self._timeouts.connect,
                 read=self._timeouts.read,
                 write=self._timeouts.write,
-                pool=None,  # the governor says how many calls there are
+                pool=None,  # the limiter says how many calls there are
             ),
             limits=httpx.Limits(max_connections=None, keepalive_expiry=4),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={
                 "Authorization": f"apikey {secret}",
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip",
                 "User-Agent": "alma-roster-importer",
             },
         )
@@ -142,28 +158,93 @@ class Wire:
         except (httpx.TransportError, OSError):
             return Lost("the connection broke before the answer was here")
         except httpx.DecodingError:
-            return Lost("the answer was damaged on its way")
+            return Lost(DAMAGED)
 
     async def _exchange(self, request: httpx.Request, largest: int) -> Outcome:
         response = await self._client.send(request, stream=True)
+        header = response.headers
         try:
-            body = bytearray()
-            async for piece in response.aiter_bytes():
-                body += piece
-                if len(body) > largest:
-                    return Lost("the answer is far larger than any of Alma's")
+            body = await _read_body(response, largest)
         finally:
             await response.aclose()
-        header = response.headers
+        if isinstance(body, Lost):
+            return body
+        if response.is_success and self._secret.is_in(body):
+            return Lost("the answer repeats the API key, so it is not Alma's")
+        hidden = self._secret.hide
         return Answer(
             status=response.status_code,
-            body=bytes(body),
-            content_type=header.get("Content-Type", ""),
-            retry_after=header.get("Retry-After", ""),
-            date=header.get("Date", ""),
-            location=header.get("Location", ""),
-            remaining=header.get("X-Exl-Api-Remaining", ""),
+            body=hidden(body),
+            content_type=_text(hidden(header.get("Content-Type", "").encode())),
+            retry_after=_text(hidden(header.get("Retry-After", "").encode())),
+            date=_text(hidden(header.get("Date", "").encode())),
+            location=_text(hidden(header.get("Location", "").encode())),
+            remaining=_text(hidden(header.get("X-Exl-Api-Remaining", "").encode())),
         )
+
+
+class Secret:
+    """The API key, and the forms in which a reply may repeat it."""
+
+    def __init__(self, key: str) -> None:
+        """Prepare the search: as it is, quoted, escaped, and in base64 with anything around it."""
+        plain = {key, quote(key, safe=""), json.dumps(key)[1:-1], html.escape(key)}
+        forms = [re.escape(form) for form in plain]
+        for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+            for before in range(3):
+                # Of the first and last characters some bits belong to what is around the key.
+                coded = alphabet(b"\0" * before + key.encode()).decode().rstrip("=")
+                start = before + 1 if before else 0
+                end = len(coded) if (before + len(key)) % 3 == 0 else len(coded) - 1
+                forms.append(f"(?-i:{re.escape(coded[start:end])})")
+        self._pattern = (
+            re.compile("|".join(forms).encode(), re.IGNORECASE)
+            if len(key) >= SHORTEST_SECRET
+            else None
+        )
+
+    def __repr__(self) -> str:
+        """Show nothing of the key."""
+        return "Secret()"
+
+    def is_in(self, text: bytes) -> bool:
+        """Whether the text contains the key in any of its forms."""
+        return self._pattern is not None and self._pattern.search(text) is not None
+
+    def hide(self, text: bytes) -> bytes:
+        """Return the text with `[API key]` in place of the key."""
+        return text if self._pattern is None else self._pattern.sub(b"[API key]", text)
+
+
+async def _read_body(response: httpx.Response, largest: int) -> bytes | Lost:
+    """Return the body, unpacked, of at most `largest` bytes before and after unpacking."""
+    too_large = Lost("the answer is far larger than any of Alma's")
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity", "gzip"}:
+        return Lost("the answer is packed in a way that was not asked for")
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding == "gzip" else None
+    received = 0
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        received += len(piece)
+        if received > largest:
+            return too_large
+        if unpacker is None:
+            body += piece
+            continue
+        try:
+            body += unpacker.decompress(piece, largest + 1 - len(body))
+        except zlib.error:
+            return Lost(DAMAGED)
+        if len(body) > largest:
+            return too_large
+    if received and unpacker is not None and (not unpacker.eof or unpacker.unused_data):
+        return Lost(DAMAGED)
+    return bytes(body)
+
+
+def _text(header: bytes) -> str:
+    return header.decode("utf-8", "replace")
 
 
 def _trusted(ca_bundle: Path | None) -> ssl.SSLContext | bool:

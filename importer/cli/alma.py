@@ -22,14 +22,14 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
     """What a use of Alma gives. Raises UsageError, AccessError, AlmaError."""
     from importer.alma.address import resolve
     from importer.alma.client import Alma
-    from importer.alma.governor import Governor
+    from importer.alma.pacing import RateLimiter
 
     base_url = resolve(settings.alma_region, settings.alma_base_url, settings.alma_gateway)
     key = settings.key
 
     async def main() -> T:
-        governor = Governor(settings.alma_rate, settings.alma_reserve)
-        async with Alma(base_url, key, governor, ca_bundle=settings.alma_ca_bundle) as alma:
+        limiter = RateLimiter(settings.alma_rate, settings.alma_reserve)
+        async with Alma(base_url, key, limiter, ca_bundle=settings.alma_ca_bundle) as alma:
             return await use(alma)
 
     return asyncio.run(main())

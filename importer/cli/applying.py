@@ -67,7 +67,7 @@ def apply_run(
 
     async def carry_out(alma: Alma) -> Stop | None:
         await apply.check_institution(ledger.facts, alma)
-        with progress("Applying", lambda: alma.governor.notice) as advance:
+        with progress("Applying", lambda: alma.limiter.notice) as advance:
             telling = replace(leave, tell=_Telling(advance, of))
             return await apply.carry_out(ledger, alma, journal, telling)
 

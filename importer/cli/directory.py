@@ -43,7 +43,7 @@ def refresh(
     settings = Settings.read()
 
     async def use(alma: Alma) -> None:
-        watched = progress("Reading users", lambda: alma.governor.notice)
+        watched = progress("Reading users", lambda: alma.limiter.notice)
         with await _mirror(alma) as mirror, watched as advance:
             told = False
 

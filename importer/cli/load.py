@@ -89,7 +89,7 @@ def plan(
             mirrors=FOLDER,
             refresh=not no_refresh,
         )
-        with progress("Planning", lambda: alma.governor.notice) as advance:
+        with progress("Planning", lambda: alma.limiter.notice) as advance:
             return await plan_roster(
                 order,
                 alma,

@@ -58,7 +58,7 @@ def undo(
         )
 
         async def use(alma: Alma) -> Ledger:
-            with progress("Comparing with Alma", lambda: alma.governor.notice) as advance:
+            with progress("Comparing with Alma", lambda: alma.limiter.notice) as advance:
                 return await plan_back(first, alma, way, lambda done, of: advance(done, of, ""))
 
         with with_alma(settings, use) as ledger:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.errors import DailyLimitError
 
 MANY = 200
@@ -22,7 +22,7 @@ _DIRECTORY = (
 
 @contextmanager
 def afforded(
-    rows: int, most: int, governor: Governor, note: Callable[[str], None]
+    rows: int, most: int, limiter: RateLimiter, note: Callable[[str], None]
 ) -> Iterator[None]:
     """Let rows be looked up in this block, which takes up to `most` calls; `note` hears of it.
 
@@ -33,8 +33,8 @@ def afforded(
     if not most:
         yield
         return
-    note(_told(rows, most, governor))
-    before = governor.calls
+    note(_told(rows, most, limiter))
+    before = limiter.calls
     try:
         yield
     except DailyLimitError as error:
@@ -42,17 +42,17 @@ def afforded(
         raise DailyLimitError(
             msg, code=error.code, tracking_id=error.tracking_id, said=error.said
         ) from error
-    spent = governor.calls - before
+    spent = limiter.calls - before
     if spent >= MANY:
         note(f"Looking the rows up took {_counted(spent, 'call')}. {_DIRECTORY}.")
 
 
-def _told(rows: int, most: int, governor: Governor) -> str:
+def _told(rows: int, most: int, limiter: RateLimiter) -> str:
     """What is to be expected. Raises DailyLimitError where it cannot be afforded."""
-    calls, left = _counted(most, "call"), governor.available
+    calls, left = _counted(most, "call"), limiter.available
     if left is None:
         return f"Without a directory Alma is asked about each row: up to {calls}."
-    reserve = f" beside the reserve of {governor.reserve:,}" if governor.reserve else ""
+    reserve = f" beside the reserve of {limiter.reserve:,}" if limiter.reserve else ""
     of_day = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
     if most > left:
         msg = (

@@ -32,10 +32,7 @@ from importer.model.files import read_bounded
 from importer.model.plan import Brake
 from importer.model.problem import Origin
 from importer.model.run import RunFacts
-from importer.model.user import User
 from importer.pipeline.inputs import reopen_inputs
-from importer.planner.compare import same_as_sent
-from importer.planner.threeway import Conflict, three_way
 from importer.writer.executor import Executor
 from importer.writer.news import News, Stop
 
@@ -61,19 +58,6 @@ class ApplyOptions:
     plan_days: int
     limit: int | None = None
     allowed: frozenset[Brake] = frozenset()
-
-
-class PlannersRules:
-    """How the planner compares records, for the executor."""
-
-    def reconcile(self, before: User, after: User, now: User) -> User | None:
-        """The planned changes on the record as it is now; None where somebody was there first."""
-        merged = three_way(before, after, now)
-        return None if isinstance(merged, Conflict) else merged
-
-    def kept(self, before: User | None, sent: User, answered: User) -> tuple[str, ...]:
-        """What Alma holds otherwise than it was sent."""
-        return same_as_sent(sent, answered, before)
 
 
 def left_to_do(ledger: Ledger) -> int:
@@ -193,9 +177,7 @@ async def carry_out(
     secrets = passwords(facts)
     executor = Executor(
         alma=alma,
-        governor=alma.governor,
         journal=journal,
-        comparing=PlannersRules(),
         origin=origin,
         settle=options.settle,
         sleep=asyncio.sleep,

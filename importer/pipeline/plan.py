@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.alma.readers import Institution
-from importer.alma.spread import spread
 from importer.errors import UnavailableError, UsageError
 from importer.ledger.ledger import Ledger, add_problems, add_rows, add_steps, finish
 from importer.model.codes import CodeTables
@@ -63,10 +62,10 @@ async def plan(
         rows = _noting(_drafts(inputs, ready), groups)
         async with looking(request, alma, institution, note) as lookup:
             most = _most_calls(inputs, ready) if lookup.as_of is None else 0
-            with afforded(len(ready), most, alma.governor, note):
+            with afforded(len(ready), most, alma.limiter, note):
                 tell(0, len(ready))
                 async with aclosing(
-                    _compare(inputs, rows, alma.governor, lookup, memory)
+                    _compare(inputs, rows, alma.limiter, lookup, memory)
                 ) as planned:
                     async for one in planned:
                         steps.append(one.step)
@@ -91,7 +90,7 @@ async def plan(
                     ),
                     "directory": lookup.as_of,
                     "rate": rate,
-                    "calls_left": alma.governor.available,
+                    "calls_left": alma.limiter.available,
                     "brakes": brakes(steps, inputs.mapping.brakes, groups),
                 }
             ),
@@ -113,7 +112,7 @@ def check_tables(codes: CodeTables, institution: Institution) -> None:
 async def _compare(
     inputs: Inputs,
     rows: Iterable[Draft],
-    governor: Governor,
+    limiter: RateLimiter,
     lookup: Matcher,
     memory: Memory,
 ) -> AsyncGenerator[Planned]:
@@ -129,7 +128,7 @@ async def _compare(
             raise UnavailableError(found.failed)
         return memory.recall(draft, found, decide(draft, found, match))
 
-    async with aclosing(spread(governor, rows, one)) as answers:
+    async with aclosing(run_concurrently(limiter, rows, one)) as answers:
         async for planned in answers:
             yield planned
 

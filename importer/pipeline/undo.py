@@ -10,7 +10,7 @@ from pathlib import Path
 
 from importer.alma.business import EVERYTHING, unfinished
 from importer.alma.client import Alma
-from importer.alma.spread import spread
+from importer.alma.pacing import run_concurrently
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images
@@ -103,7 +103,7 @@ async def undo(
         lives = (life for life in first.planned() if isinstance(steps.get(life.row), kept))
         add_cells(ledger, ((life.row, life.cells) for life in lives if life.cells))
         holding = _brakes(first.facts, steps)
-        finish(ledger, _facts(first, way, alma.governor.available, holding))
+        finish(ledger, _facts(first, way, alma.limiter.available, holding))
     return ledger
 
 
@@ -151,7 +151,7 @@ async def _compare(
         failures = 0
         return undone(image, live, origin(image.row))
 
-    async with aclosing(spread(alma.governor, images(first), one)) as answers:
+    async with aclosing(run_concurrently(alma.limiter, images(first), one)) as answers:
         async for planned in answers:
             yield planned
 

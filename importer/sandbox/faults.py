@@ -45,6 +45,7 @@ class Fault(Enum):
     """What can go wrong. `*_after`, `slow`, `truncated` and `late` apply the call first."""
 
     THROTTLED = "429"
+    THROTTLED_AFTER = "429_after"
     DAILY = "429_daily"
     UNAVAILABLE = "503"
     ERROR_BEFORE = "500_before"
@@ -52,6 +53,7 @@ class Fault(Enum):
     DROP_BEFORE = "drop_before"
     DROP_AFTER = "drop_after"
     HTML = "html"
+    EMPTY = "empty"  # status 200 and no body
     SLOW = "slow"  # applied at once, answered after `delay`
     LATE = "late"  # the answer is lost; applied after `delay`
     TRUNCATED = "truncated"

@@ -195,6 +195,11 @@ class Gateway:
             case Fault.ERROR_AFTER:
                 await self._process(call)
                 answer = gateway_answer(Refusal.BROKEN)
+            case Fault.THROTTLED_AFTER:
+                await self._process(call)
+                answer = gateway_answer(Refusal.PER_SECOND)
+            case Fault.EMPTY:
+                answer = web.Response()
             case Fault.HTML:
                 answer = web.Response(body=_MAINTENANCE, content_type="text/html", charset="utf-8")
             case Fault.REFUSE:

@@ -15,7 +15,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from importer.alma.client import PAGE
-from importer.alma.spread import spread
+from importer.alma.pacing import run_concurrently
 from importer.ledger.schema import GONE
 from importer.model.user import User
 from importer.users.cache import UserCache, cache_path, refresh_lock
@@ -220,7 +220,7 @@ async def _each(
     left = list(todo)
     done = of - len(left)
     tell(done, of)
-    async with aclosing(spread(alma.governor, left, one)) as pages:
+    async with aclosing(run_concurrently(alma.limiter, left, one)) as pages:
         async for _ in pages:
             done += 1
             tell(done, of)

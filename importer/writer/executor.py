@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from importer.alma.answers import NotFoundError
-from importer.alma.business import EVERYTHING, unfinished
-from importer.alma.spread import spread
+from importer.alma.business import unfinished
+from importer.alma.pacing import run_concurrently
 from importer.errors import (
     AccessError,
     AlmaError,
@@ -27,21 +27,22 @@ from importer.errors import (
 )
 from importer.ledger.schema import GONE, State
 from importer.model.plan import Act
+from importer.planner.compare import same_as_sent
+from importer.planner.threeway import Conflict, three_way
 from importer.writer import findings
 from importer.writer.news import News, Stop, Told, Waiting
-from importer.writer.verdict import (
-    Absent,
-    Arrived,
-    Comparing,
-    Contested,
-    Vanished,
-    is_of,
-    verdict,
+from importer.writer.verification import (
+    EditConflict,
+    UserDeleted,
+    WriteFound,
+    WriteMissing,
+    has_more,
+    is_user_of,
+    verify,
 )
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
-    from importer.alma.governor import Governor
     from importer.ledger.journal import Journal, Pending
     from importer.model.problem import Origin, Problem
     from importer.model.user import User
@@ -68,9 +69,7 @@ class Executor:
     """
 
     alma: Alma
-    governor: Governor
     journal: Journal
-    comparing: Comparing
     origin: Callable[[int], Origin]
     settle: float
     sleep: Callable[[float], Awaitable[None]]
@@ -128,7 +127,7 @@ class Executor:
             self.tell(Told(row, step.act, await worker(step)))
 
         unstopped = (row for row in rows if not self.stopping())
-        async with aclosing(spread(self.governor, unstopped, one)) as running:
+        async with aclosing(run_concurrently(self.alma.limiter, unstopped, one)) as running:
             async for _ in running:
                 pass
 
@@ -139,7 +138,7 @@ class Executor:
             return await self._attempt(step)
         except RefusedError as refusal:
             self._failures = 0
-            if not (step.act is Act.CREATE and step.attempts and refusal.code in findings.TAKEN):
+            if not (step.act is Act.CREATE and refusal.code in findings.TAKEN):
                 return self._refuse(step, refusal)
             taken = refusal
         except UnknownOutcomeError as error:
@@ -154,7 +153,8 @@ class Executor:
         except (ThrottledError, DailyLimitError, AccessError) as error:
             self._settle(step, State.PLANNED, str(error))  # nor here
             raise
-        # It may be our own user, that arrived late: not a failure before Alma was asked.
+        # It may be our own user: one that arrived late, that a colleague sent from a copy of the
+        # run, or that the ledger has forgotten. It is a refusal only once Alma was asked.
         return await self._verify(step, taken)
 
     async def _attempt(self, step: Pending) -> State:
@@ -180,44 +180,72 @@ class Executor:
         return self._done(step, None, step.after, answered)
 
     async def _update(self, step: Pending) -> State:
-        current = await self.alma.get_user(step.primary_id)
-        if current is None or not is_of(step, current):
-            return self._hold(step, findings.vanished(self.origin(step.row)), GONE)
-        body = self.comparing.reconcile(step.before or step.after, step.after, current)
-        if body is None:
-            return self._hold(step, findings.changed(self.origin(step.row)))
-        if body == current:
-            return self._already(step, "was so already", current)
-        self.journal.intend(step.row, current, body)
+        """Change the record as it is now; the client reads it just before, more than once if late.
+
+        Every reading is judged anew, and what is about to be sent is written down each time.
+        """
+        ended: State | None = None
+        sends = step.attempts
+        before, body = step.before or step.after, step.after
+
+        def change(current: User | None) -> User | None:
+            nonlocal ended, sends, before, body
+            if current is None or not is_user_of(step, current):
+                ended = self._hold(step, findings.vanished(self.origin(step.row)), GONE)
+                return None
+            merged = three_way(step.before or step.after, step.after, current)
+            if isinstance(merged, Conflict):
+                ended = self._hold(step, findings.changed(self.origin(step.row)))
+                return None
+            if merged == current:
+                ended = self._already(step, sends, "was so already", current)
+                return None
+            before, body = current, merged
+            sends += 1
+            self.journal.intend(step.row, before, body)
+            return body
+
         try:
-            answered = await self.alma.update_user(step.primary_id, body, step.override)
+            answered = await self.alma.update_user(step.primary_id, change, step.override)
         except NotFoundError:
             self._failures = 0
             return self._hold(step, findings.vanished(self.origin(step.row)), GONE)
-        return self._done(step, current, body, answered)
+        if ended is not None:
+            return ended
+        assert answered is not None  # noqa: S101  nothing is sent only where the row has ended
+        return self._done(step, before, body, answered)
 
     async def _delete(self, step: Pending) -> State:
-        current = await self.alma.get_user(step.primary_id, expand=EVERYTHING)
-        if current is None or not is_of(step, current):
-            return self._already(step, "was gone already")
-        if has := unfinished(current):
-            return self._hold(step, findings.in_use(self.origin(step.row), has))
-        planned = step.before or step.after
-        kept = self.comparing.kept
-        if kept(None, planned, current) or kept(None, current, planned):
-            return self._hold(step, findings.changed(self.origin(step.row)))
-        self.journal.intend(step.row, current, current)
+        ended: State | None = None
+        sends = step.attempts
+
+        def agreed(current: User | None) -> bool:
+            nonlocal ended, sends
+            if current is None or not is_user_of(step, current):
+                ended = self._already(step, sends, "was gone already")
+                return False
+            if has := unfinished(current):
+                ended = self._hold(step, findings.in_use(self.origin(step.row), has))
+                return False
+            planned = step.before or step.after
+            if same_as_sent(planned, current) or same_as_sent(current, planned):
+                ended = self._hold(step, findings.changed(self.origin(step.row)))
+                return False
+            sends += 1
+            self.journal.intend(step.row, current, current)
+            return True
+
         with suppress(NotFoundError):  # somebody was faster
-            await self.alma.delete_user(step.primary_id)
+            await self.alma.delete_user(step.primary_id, agreed)
         self._failures = 0
-        return self._settle(step, State.APPLIED)
+        return self._settle(step, State.APPLIED) if ended is None else ended
 
     def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
-        if not is_of(step, answered):
+        if not is_user_of(step, answered):
             msg = "Alma answered with another user than the one that was sent"
             raise UnknownOutcomeError(msg)
         self._failures = 0
-        return self._apply(step, "", self.comparing.kept(before, sent, answered), answered)
+        return self._apply(step, "", same_as_sent(sent, answered, before), answered)
 
     # asking what became of a write
 
@@ -252,31 +280,41 @@ class Executor:
 
     def _judge(self, step: Pending, found: User | None, taken: RefusedError | None) -> State:
         origin = self.origin(step.row)
-        match verdict(step, found, self.comparing):
-            case Arrived(kept):
+        match verify(step, found):
+            case WriteFound(kept, edited) if step.act is Act.CREATE:
+                problems = [findings.edited(origin, path) for path in edited]
+                stored = None if edited or has_more(step, found) else found
+                detail = "was so already" if taken is not None else "is in Alma"
+                return self._apply(step, detail, kept, stored, problems)
+            case WriteFound(kept):
                 return self._apply(step, "is in Alma", kept, found)
-            case Absent() if taken is not None:
+            case WriteMissing() if taken is not None:
                 return self._refuse(step, taken)
-            case Absent():
+            case WriteMissing():
                 return self._settle(step, State.PLANNED, "is not in Alma")
-            case Vanished():
+            case UserDeleted():
                 return self._hold(step, findings.vanished(origin), GONE)
-            case Contested() if step.act is Act.CREATE:
-                return self._hold(step, findings.exists_otherwise(origin))
-            case Contested():
+            case EditConflict():
                 return self._hold(step, findings.changed_after(origin))
 
     # writing down what came of a step
 
     def _apply(
-        self, step: Pending, detail: str, kept: tuple[str, ...], answered: User | None
+        self,
+        step: Pending,
+        detail: str,
+        kept: tuple[str, ...],
+        answered: User | None,
+        problems: Iterable[Problem] = (),
     ) -> State:
-        problems = [findings.kept(self.origin(step.row), path) for path in kept]
+        problems = [*problems, *(findings.kept(self.origin(step.row), path) for path in kept)]
         return self._settle(step, State.APPLIED, detail, answered=answered, problems=problems)
 
-    def _already(self, step: Pending, detail: str, current: User | None = None) -> State:
+    def _already(
+        self, step: Pending, sends: int, detail: str, current: User | None = None
+    ) -> State:
         """Nothing is left to send. Where an attempt was made before, it may have been ours."""
-        state = State.APPLIED if step.attempts else State.ALREADY
+        state = State.APPLIED if sends else State.ALREADY
         return self._settle(step, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:

@@ -63,12 +63,15 @@ def in_use(origin: Origin, has: str) -> Problem:
     return Problem.of(Code.NOT_DELETED, origin, f"This user has {has}, and was not deleted.")
 
 
-def exists_otherwise(origin: Origin) -> Problem:
-    """A create whose answer was lost, and Alma now holds something else under the identifier."""
+def edited(origin: Origin, path: str) -> Problem:
+    """The answer to a create was lost, and Alma's record of it differs in one field by now."""
     return Problem.of(
-        Code.CHANGED_IN_ALMA,
+        Code.KEPT_BY_ALMA,
         origin,
-        "Alma has a user with this identifier now, with other values than those that were sent.",
+        f"The user was created, but its {path} in Alma is not what was sent: someone changed it "
+        "before Alma was asked, or Alma kept its own value.",
+        field=path,
+        advice="Look at the user in Alma. If the roster is right, plan it again.",
     )
 
 

@@ -14,8 +14,9 @@ import httpx
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.alma.wire import Timeouts
+from importer.model.user import User
 
 T = TypeVar("T")
 
@@ -25,27 +26,39 @@ KEY = "l8xxCANARYkeyCANARY0123456789"
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-def alma(
-    handler: Handler,
-    *,
-    rate: float = 1000.0,
-    reserve: int = 0,
-    rests: list[float] | None = None,
-) -> Alma:
-    """A client whose Alma is a function and whose time passes only while it sleeps.
+class _Body(httpx.AsyncByteStream):
+    """A body that comes from a connection: nothing of it was read or unpacked before."""
 
-    Its rests are noted in `rests`, the short waits of its pace are not.
-    """
-    now = 0.0
+    def __init__(self, content: bytes) -> None:
+        self._content = content
 
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-        if rests is not None and seconds > 0.1:
-            rests.append(seconds)
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
 
-    governor = Governor(rate, reserve, clock=lambda: now, sleep=sleep)
-    return Alma(BASE, SecretStr(KEY), governor, httpx.MockTransport(handler))
+
+class Transport(httpx.AsyncBaseTransport):
+    """A function in the place of the network."""
+
+    def __init__(self, handler: Handler) -> None:
+        """Take the function."""
+        self._handler = handler
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Let the function answer."""
+        made = self._handler(request)
+        return httpx.Response(made.status_code, headers=made.headers, stream=_Body(made.content))
+
+
+def alma(handler: Handler, *, rate: float = 1000.0, reserve: int = 0) -> Alma:
+    """A client whose Alma is a function; its clocks are the running loop's."""
+    clock = asyncio.get_running_loop().time
+    limiter = RateLimiter(rate, reserve, clock=clock, wall=clock)
+    return Alma(BASE, SecretStr(KEY), limiter, Transport(handler))
+
+
+def sent_as_is(user: User) -> Callable[[User | None], User]:
+    """A change that makes the same record of whatever was there."""
+    return lambda _: user
 
 
 def envelope(
@@ -74,7 +87,7 @@ def refuses(code: str, message: str = "A reason.") -> httpx.Response:
     return httpx.Response(400, content=envelope(code, message))
 
 
-def record(primary_id: str = "20001234567890", **more: object) -> dict[str, object]:
+def record(primary_id: str = "2000", **more: object) -> dict[str, object]:
     """A small user as Alma gives it."""
     return {
         "primary_id": primary_id,
@@ -90,15 +103,23 @@ HTML = b"<!DOCTYPE html><html><body>Maintenance</body></html>"
 
 
 class Script:
-    """A fake Alma that gives its answers in turn, the last one for ever, and notes what it saw."""
+    """A fake Alma that gives its answers in turn, the last one for ever, and notes what it saw.
 
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
+    With `reads`, that answers every GET, which is then not noted.
+    """
+
+    def __init__(
+        self, *answers: httpx.Response | Exception, reads: httpx.Response | None = None
+    ) -> None:
         """Begin with the first answer."""
         self.answers = list(answers)
+        self.reads = reads
         self.seen: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Note the request and give the next answer."""
+        if self.reads is not None and request.method == "GET":
+            return self.reads
         self.seen.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
@@ -118,8 +139,8 @@ class _Skipping(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)
-        if not events and timeout:
-            self.now += timeout
+        if not events:
+            self.now += timeout or 1e-6  # a timer may be due so soon that no float tells
         return events
 
 
@@ -136,6 +157,12 @@ def in_virtual_time(work: Callable[[Callable[[], float]], Coroutine[Any, Any, T]
     """Run work in a loop whose sleeps take no time; work gets the loop's clock."""
     with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
         return runner.run(work(runner.get_loop().time))
+
+
+def virtually(work: Coroutine[Any, Any, T]) -> T:
+    """Run work in a loop whose sleeps take no time."""
+    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+        return runner.run(work)
 
 
 Conversation = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -170,13 +197,9 @@ async def listening(talk: Conversation, tls: ssl.SSLContext | None = None) -> As
         await asyncio.sleep(0)  # so that closed transports are gone
 
 
-async def nothing(_: float) -> None:
-    """Sleep not at all."""
-
-
 def client(base_url: str, timeouts: Timeouts | None = None) -> Alma:
-    """A client of a real address that never rests between its attempts."""
-    return Alma(base_url, SecretStr(KEY), Governor(1000, sleep=nothing), timeouts=timeouts)
+    """A client of a real address."""
+    return Alma(base_url, SecretStr(KEY), RateLimiter(1000), timeouts=timeouts)
 
 
 def everything_said(error: BaseException | None) -> Iterator[str]:

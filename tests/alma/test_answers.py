@@ -13,7 +13,6 @@ from importer.alma.answers import (
     NotSent,
     complaint,
     judge,
-    worth_repeating,
 )
 from importer.alma.refusals import (
     ACCESS,
@@ -144,16 +143,28 @@ def test_no_status_falls_through(*, writes: bool) -> None:
 def test_what_was_not_sent_is_unavailable_and_may_be_sent_again() -> None:
     """A write that never left did not happen."""
     outcome = NotSent("no connection")
-    assert type(judge(outcome, writes=True)) is UnavailableError
-    assert worth_repeating(outcome, writes=True)
+    error = judge(outcome, writes=True)
+    assert isinstance(error, UnavailableError)
+    assert error.repeatable
 
 
 def test_a_lost_answer_to_a_write_is_unknown_and_never_sent_again() -> None:
     """A write whose answer is lost may have happened."""
     assert type(judge(Lost("gone"), writes=True)) is UnknownOutcomeError
-    assert not worth_repeating(Lost("gone"), writes=True)
-    assert type(judge(Lost("gone"), writes=False)) is UnavailableError
-    assert worth_repeating(Lost("gone"), writes=False)
+    error = judge(Lost("gone"), writes=False)
+    assert isinstance(error, UnavailableError)
+    assert error.repeatable
+
+
+@pytest.mark.parametrize(("status", "repeatable"), [(503, True), (502, True), (302, False)])
+def test_a_read_that_failed_is_repeated_unless_it_was_redirected(
+    status: int, *, repeatable: bool
+) -> None:
+    """After the time that the server asks for, where it asks for one."""
+    error = judge(Answer(status, b"", retry_after="7"), writes=False)
+    assert isinstance(error, UnavailableError)
+    assert error.repeatable is repeatable
+    assert error.wait == (7 if repeatable else 0)
 
 
 ODD_ENVELOPES = [

@@ -11,12 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.errors import (
     AccessError,
     DailyLimitError,
     RefusedError,
     UnavailableError,
+    UnknownOutcomeError,
 )
 from importer.model.user import User
 from tests.alma.fakes import (
@@ -24,11 +25,13 @@ from tests.alma.fakes import (
     HTML,
     KEY,
     Script,
+    Transport,
     alma,
     everything_said,
     ok,
     record,
     refuses,
+    sent_as_is,
 )
 
 # ---- what is sent ----
@@ -36,7 +39,7 @@ from tests.alma.fakes import (
 
 def test_a_user_is_asked_for_by_one_quoted_segment() -> None:
     """Whatever an identifier holds, it stays one segment of the path."""
-    fake = Script(ok(record()))
+    fake = Script(refuses("401861"))
 
     async def work() -> None:
         async with alma(fake) as client:
@@ -72,7 +75,7 @@ def test_an_identifier_that_cannot_be_a_segment_is_refused_unsent(user_id: str, 
                 case "get":
                     await client.get_user(user_id)
                 case "update":
-                    await client.update_user(user_id, User())
+                    await client.update_user(user_id, sent_as_is(User()))
                 case "delete":
                     await client.delete_user(user_id)
                 case _:
@@ -106,19 +109,19 @@ def test_the_key_is_in_the_header_alone() -> None:
 def test_a_key_of_no_possible_form_is_refused_before_a_library_sees_it(key: str) -> None:
     """The libraries would repeat it in their complaint."""
     with pytest.raises(AccessError) as caught:
-        Alma(BASE, SecretStr(key), Governor(1))
+        Alma(BASE, SecretStr(key), RateLimiter(1))
     assert not key or all(key not in text for text in everything_said(caught.value))
 
 
 def test_an_update_sends_no_roles_and_the_named_overrides() -> None:
     """Roles that are not sent stay (contract 3.1); override is a list with commas."""
-    fake = Script(ok(record()))
+    fake = Script(ok(record()), reads=ok(record()))
 
     async def work() -> None:
         async with alma(fake) as client:
             user = User.model_validate(record())
-            await client.update_user("2000", user, ("user_group", "pin_number"))
-            await client.update_user("2000", user)
+            await client.update_user("2000", sent_as_is(user), ("user_group", "pin_number"))
+            await client.update_user("2000", sent_as_is(user))
 
     asyncio.run(work())
     first, second = fake.seen
@@ -134,12 +137,15 @@ def test_an_update_sends_no_roles_and_the_named_overrides() -> None:
 @pytest.mark.parametrize("verb", ["create", "update"])
 def test_half_a_letter_is_refused_unsent(verb: str) -> None:
     """A text that no encoding can carry is this one record's fault, and is not repeated."""
-    fake = Script(ok(record()))
+    fake = Script(ok(record()), reads=ok(record()))
 
     async def work() -> None:
         async with alma(fake) as client:
             user = User(primary_id="1", first_name="Private\ud800")
-            await (client.create_user(user) if verb == "create" else client.update_user("1", user))
+            if verb == "create":
+                await client.create_user(user)
+            else:
+                await client.update_user("2000", sent_as_is(user))
 
     with pytest.raises(RefusedError) as caught:
         asyncio.run(work())
@@ -257,16 +263,58 @@ def test_nothing_else_is_absence(answer: httpx.Response) -> None:
         asyncio.run(work())
 
 
-def test_another_users_record_is_given_as_it_is() -> None:
-    """An identifier may be another person's barcode; the caller compares."""
+def test_a_user_with_the_id_as_an_additional_one_is_given_as_it_is() -> None:
+    """An ID may be another person's barcode; the caller compares."""
+    barcode = {"id_type": {"value": "BARCODE"}, "value": "2000"}
+    other = record("other", user_identifier=[barcode])
 
     async def work() -> User | None:
-        async with alma(Script(ok(record("other")))) as client:
+        async with alma(Script(ok(other))) as client:
             return await client.get_user("2000")
 
     user = asyncio.run(work())
     assert user is not None
     assert user.primary_id == "other"
+
+
+def test_a_user_who_was_not_asked_for_is_a_fault_of_the_connection() -> None:
+    """Nothing in the answer is the ID that was asked for: asked again, and never "deleted"."""
+    fake = Script(ok(record("stranger")), ok(record("2000")))
+
+    async def work() -> User | None:
+        async with alma(fake) as client:
+            return await client.get_user("2000")
+
+    user = asyncio.run(work())
+    assert user is not None
+    assert user.primary_id == "2000"
+    fake.answers = [ok(record("stranger"))]
+    with pytest.raises(UnavailableError):
+        asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200),
+        httpx.Response(202),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, content=b"\0\0"),
+        httpx.Response(200, text="Please log in now."),
+        httpx.Response(200, json=record()),
+    ],
+)
+def test_a_delete_counts_only_by_status_204(answer: httpx.Response) -> None:
+    """Whatever else a gateway answers: the user may still be there, and must be looked up."""
+
+    async def work() -> bool:
+        async with alma(Script(answer, reads=ok(record()))) as client:
+            return await client.delete_user("2000")
+
+    with pytest.raises(UnknownOutcomeError):
+        asyncio.run(work())
+    answer = httpx.Response(204)
+    assert asyncio.run(work())
 
 
 def test_a_page_leaves_out_contacts_without_identifier_and_names_what_it_cannot_read() -> None:
@@ -315,8 +363,10 @@ def test_headers_tell_calls_left_and_the_clock() -> None:
 
     async def work() -> None:
         noon = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
-        transport = httpx.MockTransport(fake)
-        async with Alma(BASE, SecretStr(KEY), Governor(9), transport, now=lambda: noon) as client:
+        transport = Transport(fake)
+        async with Alma(
+            BASE, SecretStr(KEY), RateLimiter(9), transport, now=lambda: noon
+        ) as client:
             assert (client.calls, client.remaining, client.clock_offset) == (0, None, None)
             await client.get_user("2000")
             assert (client.calls, client.remaining, client.clock_offset) == (1, 777, 600)
@@ -330,7 +380,7 @@ def test_the_reserve_stops_the_client() -> None:
 
     async def work() -> None:
         async with alma(fake, reserve=500) as client:
-            await client.get_user("1")
+            await client.get_user("2000")
             with pytest.raises(DailyLimitError):
                 await client.get_user("2")
 

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.doctor import Finding, State, examine
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.errors import Exit
 from importer.model.codes import NO_CODES, CodeRow, CodeTables
-from tests.alma.fakes import BASE, KEY, nothing, xml_envelope
+from tests.alma.fakes import BASE, KEY, Transport, xml_envelope
 
 TODAY = date(2026, 8, 20)
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
@@ -24,7 +24,7 @@ FRESH = CodeTables(TABLES, "01EX_INST", TODAY)
 
 def answers(
     *, read: int = 200, write: int = 200, general: int = 200, date: str = "09:30:30"
-) -> httpx.MockTransport:
+) -> Transport:
     """An Alma whose answers have these statuses and this time of day."""
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -39,15 +39,15 @@ def answers(
         body = b'{"institution": {"value": "01EX_INST"}, "environment_type": "SANDBOX"}'
         return httpx.Response(200, content=body, headers=headers)
 
-    return httpx.MockTransport(handler)
+    return Transport(handler)
 
 
-def findings(transport: httpx.MockTransport, codes: CodeTables = FRESH) -> tuple[Finding, ...]:
+def findings(transport: Transport, codes: CodeTables = FRESH) -> tuple[Finding, ...]:
     """Every finding; each says what to do where it is bad, and none tells the key."""
 
     async def work() -> tuple[Finding, ...]:
-        governor = Governor(1000, sleep=nothing)
-        async with Alma(BASE, SecretStr(KEY), governor, transport, now=lambda: NOW) as alma:
+        limiter = RateLimiter(1000)
+        async with Alma(BASE, SecretStr(KEY), limiter, transport, now=lambda: NOW) as alma:
             return await examine(alma, codes, TODAY)
 
     found = asyncio.run(work())
@@ -59,7 +59,7 @@ def findings(transport: httpx.MockTransport, codes: CodeTables = FRESH) -> tuple
     return found
 
 
-def states(transport: httpx.MockTransport, codes: CodeTables = FRESH) -> dict[str, State]:
+def states(transport: Transport, codes: CodeTables = FRESH) -> dict[str, State]:
     """How each finding is."""
     return {finding.name: finding.state for finding in findings(transport, codes)}
 
@@ -83,7 +83,7 @@ def test_all_is_well() -> None:
         (answers(write=503), {"write users"}),
     ],
 )
-def test_what_is_missing_is_bad(transport: httpx.MockTransport, bad: set[str]) -> None:
+def test_what_is_missing_is_bad(transport: Transport, bad: set[str]) -> None:
     """Each right is found by itself, and an Alma that is down is a finding, no error."""
     found = states(transport)
     assert {name for name, state in found.items() if state is State.BAD} == bad

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 
 import httpx
 import pytest
 
+from importer.alma import client as client_module
 from importer.alma.answers import NotFoundError
-from importer.alma.client import BACKOFF, PATIENCE, Alma
+from importer.alma.client import PATIENCE, Alma
 from importer.errors import (
     AccessError,
     AlmaError,
@@ -24,13 +25,18 @@ from tests.alma.fakes import (
     Script,
     alma,
     everything_said,
+    in_virtual_time,
     ok,
     record,
     refuses,
+    sent_as_is,
+    virtually,
     xml_envelope,
 )
 
 WRITES = ["create", "update", "delete"]
+READ = ok(record())
+"""The answer to the read before an update or a delete."""
 
 
 async def _write(client: Alma, verb: str) -> None:
@@ -39,7 +45,7 @@ async def _write(client: Alma, verb: str) -> None:
         case "create":
             await client.create_user(user)
         case "update":
-            await client.update_user("2000", user)
+            await client.update_user("2000", sent_as_is(user))
         case _:
             await client.delete_user("2000")
 
@@ -65,14 +71,14 @@ def test_a_write_without_a_clear_answer_is_unknown_and_sent_once(
     answer: httpx.Response | Exception, verb: str
 ) -> None:
     """It may have happened; only a look at Alma can tell."""
-    fake = Script(answer)
+    fake = Script(answer, reads=READ)
 
     async def work() -> None:
         async with alma(fake) as client:
             await _write(client, verb)
 
     with pytest.raises(UnknownOutcomeError) as caught:
-        asyncio.run(work())
+        virtually(work())
     assert len(fake.seen) == 1
     # KEY holds the word too.
     assert all("CANARY" not in text for text in everything_said(caught.value))
@@ -84,29 +90,31 @@ def test_a_broken_echo_of_a_write_is_unknown(body: bytes, verb: str) -> None:
     """A 200 that does not hold the user proves nothing."""
 
     async def work() -> None:
-        async with alma(Script(httpx.Response(200, content=body))) as client:
+        async with alma(Script(httpx.Response(200, content=body), reads=READ)) as client:
             await _write(client, verb)
 
     with pytest.raises(UnknownOutcomeError):
-        asyncio.run(work())
+        virtually(work())
 
 
 @pytest.mark.parametrize("verb", WRITES)
 @pytest.mark.parametrize("error", [httpx.ConnectError("CANARY"), httpx.ConnectTimeout("CANARY")])
-def test_a_write_that_never_left_is_tried_again(error: Exception, verb: str) -> None:
+def test_a_write_that_never_left_is_tried_again(
+    error: Exception, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a connection nothing happened, so it may be sent again, and in the end is told."""
-    rests: list[float] = []
-    fake = Script(error)
+    monkeypatch.setattr(client_module, "BACKOFF", (0.5, 1.0, 2.0))
+    fake = Script(error, reads=READ)
 
-    async def work() -> None:
-        async with alma(fake, rests=rests) as client:
-            await _write(client, verb)
+    async def work(clock: Callable[[], float]) -> float:
+        async with alma(fake) as client:
+            with pytest.raises(UnavailableError) as caught:
+                await _write(client, verb)
+        assert all("CANARY" not in text for text in everything_said(caught.value))
+        return clock()
 
-    with pytest.raises(UnavailableError) as caught:
-        asyncio.run(work())
-    assert len(fake.seen) == 1 + len(BACKOFF)
-    assert rests == list(BACKOFF)
-    assert all("CANARY" not in text for text in everything_said(caught.value))
+    assert in_virtual_time(work) == pytest.approx(3.5, abs=0.1)
+    assert len(fake.seen) == 4
 
 
 @pytest.mark.parametrize("answer", UNCLEAR)
@@ -119,8 +127,8 @@ def test_a_read_is_tried_a_few_times(answer: httpx.Response | Exception) -> None
             await client.get_user("2000")
 
     with pytest.raises(UnavailableError):
-        asyncio.run(work())
-    assert len(fake.seen) == 1 + len(BACKOFF)
+        virtually(work())
+    assert len(fake.seen) == 4
 
 
 def test_a_read_that_recovers_gives_its_user() -> None:
@@ -131,23 +139,23 @@ def test_a_read_that_recovers_gives_its_user() -> None:
         async with alma(fake) as client:
             return await client.get_user("2000")
 
-    assert asyncio.run(work()) is not None
+    assert virtually(work()) is not None
     assert len(fake.seen) == 3
 
 
 @pytest.mark.parametrize("verb", WRITES)
 def test_a_call_refused_for_speed_is_sent_again(verb: str) -> None:
-    """429 was not processed, so any verb may be sent again, after the governor's pause."""
+    """429 was not processed, so any verb may be sent again, after the limiter's pause."""
     slow = httpx.Response(429, content=xml_envelope("PER_SECOND_THRESHOLD"))
     good = httpx.Response(204) if verb == "delete" else ok(record())
-    fake = Script(slow, slow, good)
+    fake = Script(slow, slow, good, reads=READ)
 
     async def work() -> float:
         async with alma(fake, rate=8) as client:
             await _write(client, verb)
-            return client.governor.rate
+            return client.limiter.rate
 
-    assert asyncio.run(work()) < 4
+    assert virtually(work()) < 4
     assert len(fake.seen) == 3
 
 
@@ -160,7 +168,7 @@ def test_a_call_that_is_always_refused_for_speed_ends() -> None:
             await client.get_user("2000")
 
     with pytest.raises(ThrottledError):
-        asyncio.run(work())
+        virtually(work())
     assert len(fake.seen) == PATIENCE + 1
 
 
@@ -180,13 +188,13 @@ def test_a_clear_no_is_not_asked_again(
     answer: httpx.Response, error: type[AlmaError], verb: str
 ) -> None:
     """Refused, no access, the day used up, redirected: once is enough."""
-    fake = Script(answer)
+    fake = Script(answer, reads=READ)
 
     async def work() -> None:
         async with alma(fake) as client:
             await _write(client, verb)
 
     with pytest.raises(error) as caught:
-        asyncio.run(work())
+        virtually(work())
     assert type(caught.value) is error
     assert len(fake.seen) == 1

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
+import html
+import json
 import logging
 import shutil
 import ssl
 import subprocess
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
 
+from importer.alma.answers import Lost
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
-from importer.alma.wire import ONE_RECORD, Timeouts
+from importer.alma.pacing import RateLimiter
+from importer.alma.wire import ONE_RECORD, Request, Timeouts, Wire
 from importer.errors import (
     AlmaError,
+    RefusedError,
     UnavailableError,
     UnknownOutcomeError,
     UsageError,
 )
 from importer.model.user import User
-from tests.alma.fakes import KEY, Conversation, client, everything_said, listening, nothing
+from tests.alma.fakes import KEY, Conversation, client, everything_said, listening
 
 USER = b'{"primary_id": "CANARYid"}'
 QUICK = Timeouts(connect=0.3, read=0.3, write=1, total=1)
@@ -53,7 +63,7 @@ async def _read(talk: Conversation, timeouts: Timeouts | None = None) -> User | 
 
 async def _write(talk: Conversation, timeouts: Timeouts | None = None) -> User:
     async with listening(talk) as address, client(address, timeouts) as alma:
-        return await alma.update_user("CANARYid", User(primary_id="CANARYid"))
+        return await alma.create_user(User(primary_id="CANARYid"))
 
 
 BROKEN = {
@@ -65,6 +75,28 @@ BROKEN = {
     "silent": says(b"", pause=5),
     "a slow drip": says(b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 100, pause=0.05),
     "far too large": says(reply(b" " * (ONE_RECORD + 1))),
+    "packed twice": says(
+        reply(gzip.compress(gzip.compress(USER)), "200 OK", "Content-Encoding: gzip, gzip")
+    ),
+    "packed in two headers": says(
+        reply(
+            gzip.compress(gzip.compress(USER)),
+            "200 OK",
+            "Content-Encoding: gzip",
+            "Content-Encoding: gzip",
+        )
+    ),
+    "packed as was not asked for": says(
+        reply(zlib.compress(USER), "200 OK", "Content-Encoding: deflate")
+    ),
+    "a packed bomb": says(
+        reply(gzip.compress(b" " * (ONE_RECORD + 1)), "200 OK", "Content-Encoding: gzip")
+    ),
+    "packed and cut off": says(reply(gzip.compress(USER)[:-9], "200 OK", "Content-Encoding: gzip")),
+    "packed, and more behind it": says(
+        reply(gzip.compress(USER) + b"x", "200 OK", "Content-Encoding: gzip")
+    ),
+    "the key in a record": says(reply(USER[:-1] + f', "last_name": "{KEY}"}}'.encode())),
     "a bomb": says(reply(b"", "200 OK", "Content-Length: 99999999999")),
 }
 
@@ -148,7 +180,7 @@ def test_a_certificate_is_always_checked(tmp_path: Path) -> None:
 
     async def work(bundle: Path | None) -> None:
         async with listening(says(reply(USER)), server) as address:
-            governor = Governor(1000, sleep=nothing)
+            governor = RateLimiter(1000)
             async with Alma(address, SecretStr(KEY), governor, ca_bundle=bundle) as alma:
                 await alma.create_user(User(primary_id="CANARYid"))
 
@@ -217,7 +249,7 @@ def test_a_bundle_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("nothing")
     with pytest.raises(UsageError, match=r"bundle\.pem"):
-        Alma("https://x.example.org", SecretStr(KEY), Governor(1), ca_bundle=bundle)
+        Alma("https://x.example.org", SecretStr(KEY), RateLimiter(1), ca_bundle=bundle)
 
 
 def test_a_whole_conversation_gives_the_user() -> None:
@@ -234,3 +266,93 @@ def test_every_error_is_an_alma_error() -> None:
     for talk in BROKEN.values():
         with pytest.raises(AlmaError):
             asyncio.run(_write(talk, Timeouts(connect=1, read=0.1, write=1, total=0.2)))
+
+
+@pytest.mark.parametrize("size", [1, 100_000, ONE_RECORD - 100])
+def test_a_packed_answer_is_unpacked(size: int) -> None:
+    """Gzip, once, up to the size that is read."""
+    body = json.dumps({"primary_id": "CANARYid", "last_name": "x" * size}).encode()
+    user = asyncio.run(_read(says(reply(gzip.compress(body), "200 OK", "Content-Encoding: gzip"))))
+    assert user is not None
+    assert len(user.last_name or "") == size
+
+
+def test_what_is_unpacked_is_counted_before_it_fills_the_memory() -> None:
+    """A gigabyte of blanks in a megabyte is refused without being unpacked."""
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(1000)) + packer.flush()
+
+    async def work() -> None:
+        async with listening(says(reply(bomb, "200 OK", "Content-Encoding: gzip"))) as address:
+            wire = Wire(address, SecretStr(KEY))
+            outcome = await wire.send(Request("GET", "/users/1", {}))
+            await wire.close()
+        assert isinstance(outcome, Lost)
+
+    tracemalloc.start()
+    try:
+        asyncio.run(work())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 40_000_000
+
+
+def test_cookies_are_neither_kept_nor_sent() -> None:
+    """A gateway cannot mark our calls."""
+    heads: list[bytes] = []
+
+    async def marking(head: bytes, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        writer.write(reply(USER, "200 OK", "Set-Cookie: mark=CANARY; Path=/", "Connection: close"))
+
+    async def work() -> None:
+        async with listening(marking) as address, client(address) as alma:
+            await alma.get_user("CANARYid")
+            await alma.get_user("CANARYid")
+
+    asyncio.run(work())
+    assert len(heads) == 2
+    assert not any(b"cookie:" in head.lower() for head in heads)
+
+
+ODD_KEY = "l8xx&\"<CANARY>/+='0123456789abcdef"
+ECHOES = {
+    "as it is": lambda key: key,
+    "the whole header": lambda key: f"Authorization: apikey {key} was refused",
+    "in other letters": str.upper,
+    "quoted for an address": lambda key: quote(key, safe=""),
+    "quoted with small hex": lambda key: quote(key, safe="").lower(),
+    "escaped for JSON": lambda key: json.dumps(key)[1:-1],
+    "escaped for HTML": html.escape,
+    "base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "base64 of the header": lambda key: base64.b64encode(f"apikey {key}".encode()).decode(),
+    "base64 of a pair": lambda key: base64.urlsafe_b64encode(f"ab:{key}:c".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("key", [KEY, ODD_KEY])
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES.keys())
+def test_a_gateway_that_repeats_the_key_is_not_repeated(
+    echo: Callable[[str], str], key: str
+) -> None:
+    """Whatever form it has, it is in nothing that comes out of the client."""
+    said = echo(key)
+    error = {"errorCode": "401652", "errorMessage": f"No: {said}", "trackingId": said}
+    body = json.dumps({"errorsExist": True, "errorList": {"error": [error]}}).encode()
+
+    async def work() -> None:
+        async with (
+            listening(says(reply(body, "400 Bad"))) as address,
+            Alma(address, SecretStr(key), RateLimiter(1000)) as alma,
+        ):
+            await alma.create_user(User(primary_id="CANARYid"))
+
+    with pytest.raises(RefusedError) as caught:
+        asyncio.run(work())
+    shown = "".join(everything_said(caught.value))
+    assert "No: " in shown
+    kept = said.replace("Authorization: apikey ", "").replace(" was refused", "")
+    # Of base64 the first and last letters belong to what is around the key.
+    assert kept[4:-4] not in shown
+    assert key not in shown

@@ -1,20 +1,22 @@
-"""Ten mistakes that loaders make, as changes to the importer, to see that the tests find them."""
+"""Eleven mistakes that loaders make, planted in the importer to see that the tests find them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from importer.alma.answers import Lost, Outcome
 from importer.alma.client import Alma
-from importer.errors import AlmaError, UnknownOutcomeError
-from importer.ledger.journal import Journal, Pending
+from importer.alma.pacing import Moment, RateLimiter
+from importer.alma.wire import Request, Wire
+from importer.errors import AlmaError, ThrottledError
+from importer.ledger.journal import Journal
 from importer.ledger.schema import State
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User
-from importer.pipeline.apply import PlannersRules
 from importer.validator import rules
-from importer.writer import findings
+from importer.writer import executor, findings
 from importer.writer.executor import Executor
 
 
@@ -23,18 +25,39 @@ def _replace(holder: object, name: str, made: Callable[[Any], Any]) -> None:
 
 
 def blind_retry() -> None:
-    """A POST whose answer is lost is sent again at once."""
+    """A PUT whose answer is lost is sent again at once."""
 
-    def made(create: Any) -> Any:
-        async def create_user(self: Alma, user: User) -> User:
-            try:
-                return await create(self, user)  # type: ignore[no-any-return]
-            except UnknownOutcomeError:
-                return await create(self, user)  # type: ignore[no-any-return]
+    def made(send: Any) -> Any:
+        async def sent(self: Wire, request: Request) -> Outcome:
+            outcome: Outcome = await send(self, request)
+            if request.method == "PUT" and isinstance(outcome, Lost):
+                outcome = await send(self, request)
+            return outcome
 
-        return create_user
+        return sent
 
-    _replace(Alma, "create_user", made)
+    _replace(Wire, "send", made)
+
+
+def stale_reading() -> None:
+    """What was read before a pause is still believed after it."""
+
+    def fresh(self: RateLimiter, read_at: Moment) -> bool:
+        return True
+
+    _replace(RateLimiter, "is_fresh", lambda _: fresh)
+
+    def made(send: Any) -> Any:
+        async def sent(self: Alma, request: Request, *more: Any, **named: Any) -> Any:
+            while True:
+                try:
+                    return await send(self, request, *more, **named)
+                except ThrottledError:
+                    continue
+
+        return sent
+
+    _replace(Alma, "_send", made)
 
 
 def outcome_before_reply() -> None:
@@ -85,10 +108,10 @@ def first_twin_wins() -> None:
 def put_without_merge() -> None:
     """What was planned is put, whatever the record is now."""
 
-    def called(self: PlannersRules, before: User, after: User, now: User) -> User:
+    def called(before: User, after: User, now: User) -> User:
         return after
 
-    _replace(PlannersRules, "reconcile", lambda _: called)
+    setattr(executor, "three_way", called)  # noqa: B010
 
 
 def absent_on_any_error() -> None:
@@ -120,14 +143,23 @@ def settle_skipped() -> None:
 
 
 def intent_after_send() -> None:
-    """A create is written down when it has been sent."""
+    """An update is written down when it has been sent."""
+    later: dict[int, tuple[User, User]] = {}
+    intend, settle = Journal.intend, Journal.settle
 
-    async def called(self: Executor, step: Pending) -> State:
-        answered = await self.alma.create_user(step.after)
-        self.journal.intend(step.row, None, step.after)
-        return self._done(step, None, step.after, answered)
+    def wait(self: Journal, row: int, before: User | None, sent: User) -> None:
+        if before is None:
+            intend(self, row, before, sent)
+        else:
+            later[row] = (before, sent)
 
-    _replace(Executor, "_create", lambda _: called)
+    def first(self: Journal, row: int, *more: Any, **named: Any) -> None:
+        if row in later:
+            intend(self, row, *later.pop(row))
+        settle(self, row, *more, **named)
+
+    _replace(Journal, "intend", lambda _: wait)
+    _replace(Journal, "settle", lambda _: first)
 
 
 def before_image_missing() -> None:
@@ -149,6 +181,7 @@ BUGS: dict[str, Callable[[], None]] = {
         outcome_before_reply,
         counting_by_position,
         ignoring_a_late_apply,
+        stale_reading,
         first_twin_wins,
         put_without_merge,
         absent_on_any_error,

@@ -9,6 +9,7 @@ and every report. It kills itself at the n-th of them.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 import signal
@@ -20,10 +21,11 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Literal
+from urllib.request import Request, urlopen
 
 from pydantic import BaseModel
 
-from importer.alma import client, governor, wire
+from importer.alma import client, pacing, wire
 from importer.alma.answers import Outcome
 from importer.cli.main import run
 from importer.ledger.journal import Journal
@@ -41,7 +43,8 @@ class Order(BaseModel):
     `kill_at` is the number of the point (from 1) at which the process is killed, `kill_after` the
     seconds after which it is killed wherever it is; `signals` are sent at points; `fail_at` is the
     number of the write that fails, and all after it as long as `lasting`; `file_size` in bytes is
-    the most that a file may have. `in_flight` is how many calls are under way at once.
+    the most that a file may have. `in_flight` is how many calls are under way at once. `edits` are
+    what staff change at points: a user and the fields.
     """
 
     arguments: tuple[str, ...]
@@ -55,6 +58,7 @@ class Order(BaseModel):
     lasting: bool = False
     file_size: int = 0
     in_flight: int = 4
+    edits: dict[int, tuple[str, dict[str, Any]]] = {}
     bug: str = ""
 
     @property
@@ -80,6 +84,18 @@ class Points:
             os.kill(os.getpid(), signal.SIGKILL)
         if number := self._order.signals.get(self._count):
             os.kill(os.getpid(), number)
+        if edit := self._order.edits.get(self._count):
+            self._edit(*edit)
+
+    def _edit(self, primary_id: str, fields: dict[str, Any]) -> None:
+        request = Request(
+            f"{self._order.environ['ALMA_BASE_URL']}/_sandbox/users/{primary_id}",
+            json.dumps(fields).encode(),
+            {"Authorization": "apikey sandbox"},
+            method="PATCH",
+        )
+        with urlopen(request):
+            pass
 
     @contextmanager
     def around(self, label: str) -> Iterator[None]:
@@ -165,9 +181,9 @@ def _hurry(order: Order) -> None:
     settings = Settings.model_construct(**{**Settings().model_dump(), "alma_rate": 2000.0})
     setattr(Settings, "read", classmethod(lambda _: settings))  # noqa: B010
     setattr(client, "BACKOFF", (0.01, 0.02, 0.04))  # noqa: B010
-    setattr(governor, "SHORTEST_PAUSE", 0.01)  # noqa: B010
-    setattr(governor, "FEWEST", order.in_flight)  # noqa: B010
-    setattr(governor, "MOST", order.in_flight)  # noqa: B010
+    setattr(pacing, "SHORTEST_PAUSE", 0.01)  # noqa: B010
+    setattr(pacing, "FEWEST", order.in_flight)  # noqa: B010
+    setattr(pacing, "MOST", order.in_flight)  # noqa: B010
 
 
 def _child(order: Order) -> int:

@@ -22,6 +22,8 @@ WEATHER = f"""
 seed: %d
 rules:
   - {{on: any, rate: 0.03, do: 429}}
+  - {{on: any, rate: 0.02, do: 429_after}}
+  - {{on: DELETE, rate: 0.05, do: empty}}
   - {{on: any, rate: 0.02, do: 500_before}}
   - {{on: any, rate: 0.03, do: 500_after}}
   - {{on: any, rate: 0.02, do: drop_before}}
@@ -31,7 +33,7 @@ rules:
   - {{on: any, rate: 0.02, do: truncated}}
   - {{on: any, rate: 0.01, do: html}}
 """
-"""Nine kinds of trouble, on about a fifth of the calls."""
+"""Eleven kinds of trouble, on about a fifth of the calls."""
 
 
 def test_the_uninterrupted_run(ground: Ground, tmp_path: Path) -> None:

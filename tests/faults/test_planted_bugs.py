@@ -1,10 +1,11 @@
-"""Ten mistakes are planted, one at a time; the invariants find each, and nothing without it."""
+"""Eleven mistakes are planted, one at a time; the invariants find each, and nothing without it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -57,14 +58,29 @@ def _twins(ground: Ground, folder: Path, bug: str) -> list[str]:
         return [f"I6: row {row} of two twins is planned" for row in trial.results()]
 
 
+def _edited_in_a_pause(ground: Ground, folder: Path, bug: str) -> list[str]:
+    """Staff add a note while an update waits, because Alma refused it for its speed."""
+    with ground.trial(folder / "calls") as trial:
+        trial.apply(bug=bug, in_flight=1)
+        at = trial.points.index("after PUT") + 1
+        path = next(call["path"] for call in trial.house.log() if call["method"] == "PUT")
+    primary_id = unquote(path.partition("?")[0].rpartition("/")[2])
+    with ground.trial(folder / "trial") as trial:
+        trial.house.faults('rules:\n  - {on: PUT, nth: 1, do: "429"}')
+        note = {"note_type": {"value": "OTHER"}, "note_text": "Added in the pause"}
+        notes = [*trial.house.state()[primary_id]["user_note"], note]
+        trial.apply(bug=bug, in_flight=1, edits={at: (primary_id, {"user_note": notes})})
+        _finish(trial, bug)
+        kept = [kept["note_text"] for kept in trial.house.state()[primary_id]["user_note"]]
+        return [] if note["note_text"] in kept else ["I6: a note of staff's was overwritten"]
+
+
 CHECKS: dict[str, Check] = {
-    "blind_retry": _scene("  - {on: POST, nth: 2, do: drop_after}"),
+    "blind_retry": _scene("  - {on: PUT, nth: 2, do: drop_after}"),
     "outcome_before_reply": _scene(kill="before POST"),
     "counting_by_position": _scene("  - {on: PUT, nth: 2, do: drop_before}", kill="after PUT"),
-    # The late write comes between the question and the repetition: answers take 0.15 s.
-    "ignoring_a_late_apply": _scene(
-        "  - {on: POST, nth: 15, do: late, delay: 0.22}", settle="0", latency=(0.15, 0.15)
-    ),
+    "ignoring_a_late_apply": _scene('  - {on: POST, nth: 4, do: "429_after"}'),
+    "stale_reading": _edited_in_a_pause,
     "first_twin_wins": _twins,
     "put_without_merge": _scene(),
     "absent_on_any_error": _scene(
@@ -73,7 +89,7 @@ CHECKS: dict[str, Check] = {
     "settle_skipped": _scene(
         "  - {on: PUT, nth: 4, do: late, delay: 0.8}", kill="after PUT", settle="1"
     ),
-    "intent_after_send": _scene(kill="after POST"),
+    "intent_after_send": _scene(kill="after PUT"),
     "before_image_missing": _scene(),
 }
 """The smallest scene in which each mistake does its harm."""
@@ -82,7 +98,7 @@ CHECKS: dict[str, Check] = {
 def test_every_mistake_has_its_scene() -> None:
     """None is planted that is not looked for."""
     assert CHECKS.keys() == BUGS.keys()
-    assert len(BUGS) == 10
+    assert len(BUGS) == 11
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.pipeline.affording import MANY, afforded
 
 
-async def _spend(governor: Governor, calls: int, said: list[str]) -> None:
-    with afforded(calls, calls, governor, said.append):
+async def _spend(limiter: RateLimiter, calls: int, said: list[str]) -> None:
+    with afforded(calls, calls, limiter, said.append):
         for _ in range(calls):
-            await governor.slot()
+            await limiter.slot()
 
 
 @pytest.mark.parametrize(("calls", "told"), [(MANY - 1, 1), (MANY, 2)])
@@ -25,8 +25,8 @@ def test_many_calls_are_worth_a_word(calls: int, told: int) -> None:
         """Time is not what this is about."""
 
     clock = iter(range(10**6))
-    governor = Governor(50, clock=lambda: float(next(clock)), sleep=sleep)
-    asyncio.run(_spend(governor, calls, said))
+    limiter = RateLimiter(50, clock=lambda: float(next(clock)), sleep=sleep)
+    asyncio.run(_spend(limiter, calls, said))
     assert len(said) == told
     assert f"{calls} calls" in said[-1]
 
@@ -34,5 +34,5 @@ def test_many_calls_are_worth_a_word(calls: int, told: int) -> None:
 def test_where_nothing_is_asked_nothing_is_said() -> None:
     """No row is ready, or a directory answers."""
     said: list[str] = []
-    asyncio.run(_spend(Governor(50), 0, said))
+    asyncio.run(_spend(RateLimiter(50), 0, said))
     assert said == []

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.sandbox.server import Options, running
 from importer.users.cache import UserCache, cache_path
 from importer.users.refresh import refresh
@@ -42,7 +42,7 @@ class World:
 
         async def main() -> T:
             key = SecretStr("sandbox")
-            async with Alma(f"{self.url}/almaws/v1", key, Governor(5000, 0)) as alma:
+            async with Alma(f"{self.url}/almaws/v1", key, RateLimiter(5000, 0)) as alma:
                 return await work(alma)
 
         return asyncio.run(main())

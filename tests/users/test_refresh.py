@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
+from importer.alma.pacing import RateLimiter
 from importer.alma.readers import UserPage
 from importer.errors import UnavailableError, UsageError
 from importer.model.user import Coded, User
@@ -167,7 +167,7 @@ def test_deletions_during_a_sweep_lose_nobody(
         return page
 
     monkeypatch.setattr(Alma, "list_users", meddling)
-    monkeypatch.setattr(Governor, "in_flight", 1)  # one page after the other
+    monkeypatch.setattr(RateLimiter, "in_flight", 1)  # one page after the other
     with world.cache() as cache:
         world.refresh(cache)
         left = {user["primary_id"] for user in world.back("GET", "/state").json()["users"]}

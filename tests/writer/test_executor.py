@@ -13,21 +13,20 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
-from importer.ledger.journal import Journal
+from importer.alma.pacing import RateLimiter
+from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger, add_rows, add_steps, finish
 from importer.ledger.schema import State
 from importer.model.catalogue import Code
-from importer.model.plan import Create, Fate, Update
+from importer.model.plan import Create, Delete, Fate, Update
 from importer.model.problem import Origin
 from importer.model.user import Coded, User, UserIdentifier
-from importer.pipeline.apply import PlannersRules
 from importer.sandbox.server import Options, running
 from importer.writer.executor import Executor
 from importer.writer.news import News, Stop, Waiting
 from tests.ledger.test_ledger import FACTS, NOW
 
-Step = Create | Update
+Step = Create | Update | Delete
 
 T = TypeVar("T")
 
@@ -61,6 +60,7 @@ class Desk:
     slept: list[float] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     stop_when: Callable[[], bool] = lambda: False
+    in_a_pause: Callable[[], None] = lambda: None
 
     def back(self, method: str, path: str, body: str) -> None:
         """A call to the sandbox's back door."""
@@ -102,9 +102,7 @@ class Desk:
             async def use(alma: Alma) -> Stop | None:
                 executor = Executor(
                     alma=alma,
-                    governor=alma.governor,
                     journal=journal,
-                    comparing=PlannersRules(),
                     origin=lambda row: Origin("autumn.csv", "", row),
                     settle=settle,
                     sleep=sleep,
@@ -123,14 +121,24 @@ class Desk:
             journal = Journal(ledger, "", lambda: NOW)
             return {row: journal.step(row).state for row in journal.waiting(*State)}
 
+    def images(self) -> list[int]:
+        """The rows of which an undo knows."""
+        with Ledger.open(self.folder) as ledger:
+            return [image.row for image in images(ledger)]
+
     def codes(self) -> list[tuple[int, Code, str]]:
         """The problems: row, code and field."""
         with Ledger.open(self.folder) as ledger:
             return [(p.origin.row, p.code, p.field) for p in ledger.problems()]
 
     def _with(self, use: Callable[[Alma], Awaitable[T]]) -> T:
+        async def sleep(_: float) -> None:
+            await asyncio.to_thread(self.in_a_pause)
+            self.time += 1
+
         async def main() -> T:
-            async with Alma(self.url, SecretStr("sandbox"), Governor(1000)) as alma:
+            limiter = RateLimiter(1000, clock=lambda: self.time, wall=lambda: 0, sleep=sleep)
+            async with Alma(self.url, SecretStr("sandbox"), limiter) as alma:
                 return await use(alma)
 
         return asyncio.run(main())
@@ -252,3 +260,119 @@ def test_what_staff_changed_meanwhile_is_held(desk: Desk) -> None:
     found = desk.user(before.primary_id)
     assert found is not None
     assert found.last_name == "Other"
+
+
+def _note_by_staff(desk: Desk, user: User) -> Callable[[], None]:
+    """A note that staff add, once."""
+    notes = ['{"user_note": [{"note_type": {"value": "OTHER"}, "note_text": "Call back"}]}']
+
+    def edit() -> None:
+        if notes:
+            desk.back("PATCH", f"/users/{user.primary_id}", notes.pop())
+
+    return edit
+
+
+@pytest.mark.parametrize("fault", ["429", "429_after"])
+def test_what_staff_changed_during_a_pause_is_kept(desk: Desk, fault: str) -> None:
+    """After a refusal for speed the record is read again before it is replaced."""
+    (before,) = desk.put_in(person(1))
+    desk.plan(_renamed(2, before))
+    desk.in_a_pause = _note_by_staff(desk, before)
+    desk.back("POST", "/faults", f'rules: [{{on: PUT, nth: 1, do: "{fault}"}}]')
+    assert desk.apply() is None
+    found = desk.user(before.primary_id)
+    assert found is not None
+    assert found.last_name == "Vega"
+    assert [note.note_text for note in found.user_note or ()] == ["Call back"]
+    assert desk.states() == {2: State.APPLIED}
+
+
+def test_what_staff_changed_during_a_pause_is_not_overwritten(desk: Desk) -> None:
+    """If it is what the update would change, a person has to look."""
+    (before,) = desk.put_in(person(1))
+    desk.plan(_renamed(2, before))
+    desk.in_a_pause = lambda: desk.back(
+        "PATCH", f"/users/{before.primary_id}", '{"last_name": "Other"}'
+    )
+    desk.back("POST", "/faults", 'rules: [{on: PUT, nth: 1, do: "429"}]')
+    assert desk.apply() is None
+    assert desk.states() == {2: State.HELD}
+    found = desk.user(before.primary_id)
+    assert found is not None
+    assert found.last_name == "Other"
+
+
+def test_a_create_that_was_done_though_refused_for_speed_is_ours(desk: Desk) -> None:
+    """The repetition finds the ID taken, by the very user that was sent: created."""
+    desk.plan(Create(2, person(1)))
+    desk.back("POST", "/faults", 'rules: [{on: POST, nth: 1, do: "429_after"}]')
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
+    assert desk.codes() == []
+    assert desk.images() == [2]
+
+
+def test_a_create_that_the_ledger_has_forgotten_is_ours(desk: Desk) -> None:
+    """A ledger that lost its last entries, or a copy of the run: created, and undo knows of it."""
+    desk.put_in(person(1))
+    desk.plan(Create(2, person(1)))
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
+    assert desk.images() == [2]
+
+
+def test_a_create_whose_record_staff_changed_before_the_resume_is_ours(desk: Desk) -> None:
+    """The answer was lost: it is the person that was sent; what differs is named, and is theirs."""
+    desk.plan(Create(2, person(1)))
+    desk.put_in(person(1))
+    with Ledger.open(desk.folder) as ledger:
+        Journal(ledger, "jo", lambda: NOW).intend(2, None, person(1))
+    desk.back("PATCH", f"/users/{person(1).primary_id}", '{"last_name": "Vega"}')
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
+    assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "last_name")]
+    assert desk.images() == [2]
+
+
+@pytest.mark.parametrize("attempted", [False, True])
+@pytest.mark.parametrize("taken_by", ["a primary ID", "a barcode"])
+def test_a_taken_id_ends_the_same_with_and_without_an_earlier_attempt(
+    desk: Desk, taken_by: str, *, attempted: bool
+) -> None:
+    """Somebody else has the ID of a new user: refused, as an undisturbed apply says."""
+    if taken_by == "a barcode":
+        barcode = UserIdentifier(id_type=Coded(value="BARCODE"), value=person(1).primary_id)
+        desk.put_in(person(2, user_identifier=(barcode,)))
+    else:
+        desk.put_in(person(1, first_name="Bo", last_name="Lee"))
+    desk.plan(Create(2, person(1)))
+    if attempted:
+        with Ledger.open(desk.folder) as ledger:
+            Journal(ledger, "jo", lambda: NOW).intend(2, None, person(1))
+    assert desk.apply() is None
+    assert desk.states() == {2: State.REFUSED}
+    assert [code for _, code, _ in desk.codes()] == [Code.REFUSED_BY_ALMA]
+    assert desk.images() == []
+
+
+@pytest.mark.parametrize("fault", ["empty", "html", "429_after", "500_after", "drop_before"])
+def test_a_delete_is_reported_only_when_the_user_is_gone(desk: Desk, fault: str) -> None:
+    """Whatever the answer was: in the end the user is not in Alma, and is deleted once."""
+    (user,) = desk.put_in(person(1))
+    desk.plan(Delete(2, user.primary_id or "", user))
+    desk.back("POST", "/faults", f'rules: [{{on: DELETE, nth: 1, do: "{fault}"}}]')
+    assert desk.apply() is None
+    assert desk.states() == {2: State.APPLIED}
+    assert desk.user(user.primary_id) is None
+
+
+def test_a_delete_that_never_happens_is_not_reported(desk: Desk) -> None:
+    """A gateway that always says that all is well: the row is open, and the user is there."""
+    (user,) = desk.put_in(person(1))
+    desk.plan(Delete(2, user.primary_id or "", user))
+    desk.back("POST", "/faults", "rules: [{on: DELETE, do: empty}]")
+    stop = desk.apply()
+    assert stop is not None
+    assert desk.states() == {2: State.PLANNED}
+    assert desk.user(user.primary_id) is not None

@@ -1,7 +1,7 @@
-"""How near the governor comes to an institution's limit, against a server on loopback.
+"""How near the rate limiter comes to an institution's limit, against a server on loopback.
 
 The server holds a bucket of one second's calls and takes 0.3 to 2 s for an answer; the client is
-the real one, over HTTP. Run it with `python -m benchmarks.governor [SECONDS]` (60 unless given).
+the real one, over HTTP. Run it with `python -m benchmarks.pacing [SECONDS]` (60 unless given).
 
 Two runs: a steady limit, and a limit that halves after a third of the time. Measured are the calls
 that were served, as a share of what the limit allows, and the calls that were refused.
@@ -20,11 +20,10 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.governor import Governor
-from importer.alma.spread import spread
+from importer.alma.pacing import RateLimiter, run_concurrently
 
 LIMIT = 25.0
-USER = {"primary_id": "20001234567890", "first_name": "Ana", "last_name": "Núñez"}
+USER = {"first_name": "Ana", "last_name": "Núñez"}
 TOO_FAST = {"errorsExist": True, "errorList": {"error": [{"errorCode": "PER_SECOND_THRESHOLD"}]}}
 
 
@@ -40,7 +39,7 @@ class Institution:
     refused: list[float] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Serve a call, slowly, or refuse it at once."""
         now = time.monotonic()
         self.left = min(self.limit, self.left + (now - self.filled) * self.limit)
@@ -51,7 +50,7 @@ class Institution:
         self.left -= 1
         self.served.append(now - self.start)
         await asyncio.sleep(self.dice.uniform(0.3, 2))
-        return web.json_response(USER)
+        return web.json_response({"primary_id": request.path.rpartition("/")[2], **USER})
 
 
 async def run(seconds: float, halve_at: float | None = None) -> Institution:
@@ -68,7 +67,7 @@ async def run(seconds: float, halve_at: float | None = None) -> Institution:
         asyncio.get_running_loop().call_later(
             halve_at, lambda: setattr(institution, "limit", LIMIT / 2)
         )
-    governor = Governor(LIMIT)
+    limiter = RateLimiter(LIMIT)
     end = time.monotonic() + seconds
 
     def identifiers() -> Iterator[str]:
@@ -76,8 +75,8 @@ async def run(seconds: float, halve_at: float | None = None) -> Institution:
             yield "20001234567890"
 
     base_url = f"http://{host}:{port}/almaws/v1"
-    async with Alma(base_url, SecretStr("none"), governor) as alma:
-        async for _ in spread(governor, identifiers(), alma.get_user):
+    async with Alma(base_url, SecretStr("none"), limiter) as alma:
+        async for _ in run_concurrently(limiter, identifiers(), alma.get_user):
             pass
     await runner.cleanup()
     return institution

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.alma.governor import FEWEST, MOST, Governor
-from importer.alma.spread import spread
+from importer.alma.pacing import FEWEST, MOST, RateLimiter, run_concurrently
 from importer.errors import DailyLimitError
 from tests.alma.fakes import in_virtual_time
 
@@ -27,8 +26,8 @@ def test_every_item_gives_one_result(delays: list[float]) -> None:
             await asyncio.sleep(item[1])
             return item[0]
 
-        governor = Governor(10, clock=clock)
-        return [result async for result in spread(governor, enumerate(delays), one)]
+        limiter = RateLimiter(10, clock=clock)
+        return [result async for result in run_concurrently(limiter, enumerate(delays), one)]
 
     assert sorted(in_virtual_time(work)) == list(range(len(delays)))
 
@@ -37,7 +36,7 @@ def test_items_are_taken_only_when_there_is_room() -> None:
     """The feed is read no further than work can begin, so its owner can stop it."""
 
     async def work(clock: Clock) -> int:
-        governor = Governor(1, clock=clock)
+        limiter = RateLimiter(1, clock=clock)
         taken = done = most = 0
 
         def feed() -> Iterator[int]:
@@ -51,7 +50,7 @@ def test_items_are_taken_only_when_there_is_room() -> None:
             most = max(most, taken - done)
             await asyncio.sleep(1)
 
-        async for _ in spread(governor, feed(), one):
+        async for _ in run_concurrently(limiter, feed(), one):
             done += 1
         return most
 
@@ -62,7 +61,7 @@ def test_an_error_lets_those_under_way_finish() -> None:
     """After a stopping error no item is taken, and what was under way still gives its result."""
 
     async def work(clock: Clock) -> tuple[list[int], int]:
-        governor = Governor(1, clock=clock)
+        limiter = RateLimiter(1, clock=clock)
         begun = 0
 
         async def one(number: int) -> int:
@@ -78,7 +77,7 @@ def test_an_error_lets_those_under_way_finish() -> None:
         results: list[int] = []
 
         async def everything() -> None:
-            async for result in spread(governor, range(100), one):
+            async for result in run_concurrently(limiter, range(100), one):
                 results.append(result)  # noqa: PERF401  kept though an error ends the loop
 
         with pytest.raises(DailyLimitError):
@@ -94,7 +93,7 @@ def test_leaving_early_leaves_nothing_running() -> None:
     """A caller that leaves cancels what is under way, and waits until it is gone."""
 
     async def work(clock: Clock) -> tuple[int, int]:
-        governor = Governor(1, clock=clock)
+        limiter = RateLimiter(1, clock=clock)
         begun = ended = 0
 
         async def one(number: int) -> int:
@@ -106,7 +105,7 @@ def test_leaving_early_leaves_nothing_running() -> None:
                 ended += 1
             return number
 
-        async with contextlib.aclosing(spread(governor, range(100), one)) as results:
+        async with contextlib.aclosing(run_concurrently(limiter, range(100), one)) as results:
             async for _ in results:
                 break
         return begun, ended
@@ -119,7 +118,7 @@ def test_cancelling_the_caller_cancels_the_work() -> None:
     """Ctrl-C in the caller reaches each worker."""
 
     async def work(clock: Clock) -> tuple[int, int]:
-        governor = Governor(1, clock=clock)
+        limiter = RateLimiter(1, clock=clock)
         begun = cancelled = 0
 
         async def one(_: int) -> None:
@@ -132,7 +131,7 @@ def test_cancelling_the_caller_cancels_the_work() -> None:
                 raise
 
         async def everything() -> None:
-            async for _ in spread(governor, range(100), one):
+            async for _ in run_concurrently(limiter, range(100), one):
                 pass
 
         task = asyncio.create_task(everything())

@@ -1,0 +1,315 @@
+"""The pace of the calls to Alma, and how many run at once.
+
+Alma limits the calls of a whole institution, per second and per day. A `RateLimiter` hands out one
+slot per call: evenly spaced, fewer per second after Alma refused one for its speed, and none that
+would touch the reserve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aiolimiter import AsyncLimiter
+
+from importer.errors import DailyLimitError, ThrottledError, UnavailableError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+HEADROOM = 0.96
+"""Share of the rate that is used, so that delays on the network do not make 26 calls of 25."""
+
+SLOWEST = 0.2
+"""Calls per second below which the rate never falls."""
+
+FEWEST, MOST = 4, 64
+"""How many calls may be under way, at least and at most."""
+
+SLOW_ANSWER = 2.0
+"""Seconds that an answer may take without slowing down the calls."""
+
+SHORTEST_PAUSE = 1.0
+"""Seconds without calls after a refusal for speed."""
+
+RECOVERY = 300.0
+"""Seconds in which the rate grows from nothing to the rate that was set."""
+
+STEP = 10.0
+"""Seconds between two increases of the rate."""
+
+FRESH = 2.0
+"""Seconds for which a record counts as just read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The right to send one call.
+
+    `number` counts the slots of this run from 1; `given` is when, by the monotonic clock;
+    `answered` is how many calls had been answered by then.
+    """
+
+    number: int
+    given: float
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time, by both clocks, and the number of pauses before it.
+
+    The wall clock goes on while a computer sleeps; the monotonic clock is not set by anybody.
+    """
+
+    monotonic: float
+    wall: float
+    pauses: int
+
+
+class RateLimiter:
+    """The slots of one run. Use one limiter for all calls that go to one institution.
+
+    `rate` is in calls per second; `reserve` is how many of the day's calls are never used.
+    `clock` is monotonic and `wall` the time of day, both in seconds; `sleep` waits.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        reserve: int = 0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Start at the full rate."""
+        self.reserve = reserve
+        self.calls = 0
+        """Slots given, that is, calls sent."""
+        self._full_rate = max(rate, SLOWEST)
+        self._slowed_to = self._full_rate
+        self._slowed_at = -math.inf
+        self._resumes = -math.inf
+        self._pauses = 0
+        self._clock = clock
+        self._wall = wall
+        self._sleep = sleep
+        self._urgent: list[asyncio.Future[Slot]] = []
+        self._others: deque[asyncio.Future[Slot]] = deque()
+        self._giving: asyncio.Task[None] | None = None
+        self._spacing: tuple[float, AsyncLimiter] | None = None
+        self._answered = 0
+        # Calls of the day at the start of this run: certainly no fewer, and by the last answer.
+        self._at_least: int | None = None
+        self._by_last_answer = 0
+        self._used_up = False
+
+    @property
+    def rate(self) -> float:
+        """Calls per second at this moment.
+
+        After a refusal for speed it is half of what it was, and grows again in small steps.
+        """
+        steps = max(0.0, self._clock() - self._resumes) // STEP if self._pauses else 0
+        grown = self._slowed_to + self._full_rate * steps * STEP / RECOVERY
+        return min(self._full_rate, grown)
+
+    @property
+    def remaining(self) -> int | None:
+        """The day's calls that are left, or None if Alma has not told yet.
+
+        Answers come in another order than calls are counted, so the last answer alone may promise
+        too many: the number is never higher than what follows from an earlier answer.
+        """
+        if self._at_least is None:
+            return None
+        return max(0, min(self._at_least, self._by_last_answer) - self.calls)
+
+    @property
+    def available(self) -> int | None:
+        """The day's calls that may still be sent without touching the reserve; None if unknown."""
+        left = self.remaining
+        return None if left is None else max(0, left - self.reserve)
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next call may be sent, because Alma asked to slow down."""
+        return max(0.0, self._resumes - self._clock())
+
+    @property
+    def notice(self) -> str:
+        """The pause in words, for a line of progress; blank if there is none."""
+        return f"Alma asked us to slow down, {math.ceil(self.pause)} s" if self.pause else ""
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls to keep under way, so that slow answers do not slow down the run."""
+        return min(MOST, max(FEWEST, math.ceil(self._full_rate * SLOW_ANSWER)))
+
+    async def slot(self, *, urgent: bool = False) -> Slot:
+        """Wait for a slot. An urgent call gets the next one; of several, the latest gets it.
+
+        Raises DailyLimitError where the call would touch the reserve.
+        """
+        waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        (self._urgent if urgent else self._others).append(waiter)
+        if self._giving is None or self._giving.done():
+            self._giving = asyncio.create_task(self._give_slots())
+        return await waiter
+
+    @contextlib.asynccontextmanager
+    async def call(
+        self, *, urgent: bool = False, read_at: Moment | None = None
+    ) -> AsyncIterator[Slot]:
+        """Hold a slot while one call is made, and learn from how it went.
+
+        With `read_at` the call replaces a record that was read at that moment: it is urgent, and
+        raises StaleReadError, with nothing sent, if the record is not fresh any more.
+        """
+        slot = await self.slot(urgent=urgent or read_at is not None)
+        if read_at is not None and not self.is_fresh(read_at):
+            self.calls -= 1
+            raise StaleReadError
+        try:
+            yield slot
+        except ThrottledError as error:
+            self._slow_down(slot, error.wait)
+            raise
+        except DailyLimitError:
+            self._used_up = True
+            raise
+
+    def saw(self, slot: Slot, remaining: int) -> None:
+        """Note how many calls of the day Alma says are left, in the answer to this slot's call.
+
+        Only calls that were answered before this one was sent are certain to be in its count.
+        """
+        at_least = remaining + slot.answered + 1
+        self._at_least = max(at_least, self._at_least or 0)
+        self._by_last_answer = remaining + slot.number
+        self._answered += 1
+
+    def moment(self) -> Moment:
+        """Return this moment, for `is_fresh` and `call`."""
+        return Moment(self._clock(), self._wall(), self._pauses)
+
+    def is_fresh(self, read: Moment) -> bool:
+        """Whether a record that was read at this moment may be replaced without another look.
+
+        It may not after FRESH seconds (or one and a half slots, if the rate is very low), after a
+        pause, or after the computer slept or its clock was set.
+        """
+        age = max(self._clock() - read.monotonic, abs(self._wall() - read.wall))
+        return read.pauses == self._pauses and age <= max(FRESH, 1.5 / self.rate)
+
+    async def _give_slots(self) -> None:
+        """Give slots, one at a time, as long as somebody waits for one."""
+        while self._urgent or self._others:
+            await self._spaced()
+            while (pause := self.pause) > 0:
+                await self._sleep(pause)
+            self._give_one()
+
+    async def _spaced(self) -> None:
+        """Wait until the next call may be sent at the present rate."""
+        rate = self.rate
+        if self._spacing is None or self._spacing[0] != rate:
+            limiter = AsyncLimiter(1, 1 / (rate * HEADROOM))
+            if self._spacing is not None:
+                await limiter.acquire()  # the last call was of another limiter, so wait a step
+            self._spacing = rate, limiter
+        await self._spacing[1].acquire()
+
+    def _give_one(self) -> None:
+        while self._urgent or self._others:
+            waiter = self._urgent.pop() if self._urgent else self._others.popleft()
+            if waiter.done():  # cancelled
+                continue
+            if self._used_up or self.available == 0:
+                waiter.set_exception(self._no_more_calls())
+                continue
+            self.calls += 1
+            waiter.set_result(Slot(self.calls, self._clock(), self._answered))
+            return
+
+    def _no_more_calls(self) -> DailyLimitError:
+        reserve = f" down to the reserve of {self.reserve:,}" if self.reserve else ""
+        return DailyLimitError(
+            f"The institution's calls of the day are used up{reserve}; "
+            "run the same command again after midnight GMT."
+        )
+
+    def _slow_down(self, slot: Slot, asked: float) -> None:
+        """Halve the rate, once for all calls that were sent before the refusal was known."""
+        now = self._clock()
+        rate = self.rate
+        self._pauses += 1
+        self._resumes = max(self._resumes, now + max(asked, SHORTEST_PAUSE))
+        if slot.given >= self._slowed_at:
+            rate = max(rate / 2, min(SLOWEST, self._full_rate))
+            self._slowed_at = now
+        self._slowed_to = rate
+
+
+class StaleReadError(UnavailableError):
+    """A record was read too long ago to be replaced, so nothing was sent."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "The record could not be sent shortly enough after it was read; nothing was sent."
+        )
+
+
+async def run_concurrently(
+    limiter: RateLimiter, items: Iterable[Item], worker: Callable[[Item], Awaitable[Result]]
+) -> AsyncGenerator[Result]:
+    """Yield the worker's result for each item, as they finish, not in their order.
+
+    At most `limiter.in_flight` workers run at once. An item is taken only when there is room for
+    it, so a caller stops by giving no more. If a worker raises, no more items are taken, those
+    under way finish and their results are still given, then the first error is raised. If the
+    caller itself is cancelled or leaves early, those under way are cancelled and waited for; leave
+    early only inside `contextlib.aclosing`.
+    """
+    todo = iter(items)
+    tasks: set[asyncio.Task[Result]] = set()
+    error: BaseException | None = None
+    more = True
+    try:
+        while True:
+            while more and error is None and len(tasks) < limiter.in_flight:
+                try:
+                    item = next(todo)
+                except StopIteration:
+                    more = False
+                    break
+                tasks.add(asyncio.create_task(_run(worker, item)))
+            if not tasks:
+                break
+            done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if task.cancelled():
+                    error = error or asyncio.CancelledError()
+                elif raised := task.exception():
+                    error = error or raised
+            for task in done:
+                if not task.cancelled() and task.exception() is None:
+                    yield task.result()
+        if error is not None:
+            raise error
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _run(worker: Callable[[Item], Awaitable[Result]], item: Item) -> Result:
+    return await worker(item)

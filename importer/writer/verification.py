@@ -1,0 +1,127 @@
+"""What became of a write whose answer is lost or doubtful, by what Alma has now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from importer.ledger.journal import Pending
+from importer.model.fields import LISTS, text
+from importer.model.plan import Act
+from importer.model.user import User
+from importer.planner.compare import same_as_sent
+from importer.planner.entries import entries
+from importer.planner.threeway import Conflict, three_way
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFound:
+    """The write is in Alma. The fields of these paths differ from what was sent.
+
+    `kept` are Alma's own values; `edited`, of a create, are Alma's or somebody's later ones.
+    """
+
+    kept: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteMissing:
+    """The write is not in Alma, and may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserDeleted:
+    """The user who was to be updated is not in Alma any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditConflict:
+    """Alma has neither what was sent nor what was there before: a person has to look."""
+
+
+Verification = WriteFound | WriteMissing | UserDeleted | EditConflict
+
+
+def is_user_of(step: Pending, user: User | None) -> bool:
+    """Whether this is the user of the step; a search by ID may find another user's barcode."""
+    return user is not None and (user.primary_id or "").casefold() == step.primary_id.casefold()
+
+
+def verify(step: Pending, found: User | None) -> Verification:
+    """Return whether the last write of a step is in Alma; `found` is the user with its ID."""
+    body = step.sent.body if step.sent else step.after
+    match step.act:
+        case Act.DELETE:
+            return WriteMissing() if is_user_of(step, found) else WriteFound()
+        case Act.CREATE:
+            return _verify_create(step, body, found)
+        case _:
+            return _verify_update(step, body, found)
+
+
+def _verify_create(step: Pending, body: User, found: User | None) -> Verification:
+    """Whether a user that was sent is the one that Alma has now.
+
+    It is if Alma has all that was sent. If the create may have arrived before (`attempts`), it
+    also is if Alma's user is the same person, and staff have edited it since. Any other user has
+    the ID by accident: the create did not arrive, and Alma will refuse it.
+    """
+    if found is None or not is_user_of(step, found):
+        return WriteMissing()
+    differing = same_as_sent(body, found)
+    if not differing:
+        return WriteFound()
+    if step.attempts and _same_person(body, found):
+        return WriteFound(edited=differing)
+    return WriteMissing()
+
+
+def _verify_update(step: Pending, body: User, found: User | None) -> Verification:
+    if found is None or not is_user_of(step, found):
+        return UserDeleted()
+    before = (step.sent.before if step.sent else step.before) or body
+    missing = same_as_sent(body, found, before)
+    changes = same_as_sent(body, before, before)
+    if changes and not missing:
+        return WriteFound()
+    if isinstance(three_way(before, body, found), Conflict):
+        return EditConflict()
+    # Alma takes a record whole: if any of it is there, the rest was kept by Alma. Where Alma
+    # answers nothing that could tell (a PIN alone), putting it once more does no harm.
+    return WriteFound(missing) if set(missing) < set(changes) else WriteMissing()
+
+
+_KIND = ("record_type", "account_type", "external_id")
+_PERSON = ("first_name", "last_name", "birth_date")
+
+
+def _same_person(sent: User, found: User) -> bool:
+    """Whether a user has what identifies the one that was sent, though other fields differ.
+
+    That is the kind of record, every ID, and a name or the birth date.
+    """
+    same_kind = all(
+        text(getattr(sent, name)).casefold() == text(getattr(found, name)).casefold()
+        for name in _KIND
+    )
+    known_by = any(
+        text(value).casefold() == text(getattr(found, name)).casefold()
+        for name in _PERSON
+        if (value := getattr(sent, name))
+    )
+    return same_kind and known_by and _ids(sent) <= _ids(found)
+
+
+def _ids(user: User) -> set[tuple[str, str]]:
+    return {
+        (text(entry.id_type), (entry.value or "").casefold())
+        for entry in user.user_identifier or ()
+    }
+
+
+def has_more(step: Pending, found: User | None) -> bool:
+    """Whether a created user has entries that were not sent: staff's, so no undo deletes them."""
+    body = step.sent.body if step.sent else step.after
+    return found is not None and any(
+        len(entries(found, parent)) > len(entries(body, parent)) for parent in LISTS
+    )
