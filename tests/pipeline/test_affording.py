@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from importer.alma.pacing import RateLimiter
 from importer.pipeline.affording import MANY, afforded
+from tests.alma.fakes import virtually
 
 
 async def _spend(limiter: RateLimiter, calls: int, said: list[str]) -> None:
@@ -20,13 +19,7 @@ async def _spend(limiter: RateLimiter, calls: int, said: list[str]) -> None:
 def test_many_calls_are_worth_a_word(calls: int, told: int) -> None:
     """Before, how many it may take; after many of them, what a directory would save."""
     said: list[str] = []
-
-    async def sleep(_: float) -> None:
-        """Time is not what this is about."""
-
-    clock = iter(range(10**6))
-    limiter = RateLimiter(50, clock=lambda: float(next(clock)), sleep=sleep)
-    asyncio.run(_spend(limiter, calls, said))
+    virtually(_spend(RateLimiter(50), calls, said))
     assert len(said) == told
     assert f"{calls} calls" in said[-1]
 
@@ -34,5 +27,5 @@ def test_many_calls_are_worth_a_word(calls: int, told: int) -> None:
 def test_where_nothing_is_asked_nothing_is_said() -> None:
     """No row is ready, or a directory answers."""
     said: list[str] = []
-    asyncio.run(_spend(RateLimiter(50), 0, said))
+    virtually(_spend(RateLimiter(50), 0, said))
     assert said == []
