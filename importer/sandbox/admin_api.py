@@ -17,7 +17,8 @@ refusal is 400, 403 or 404 with one sentence under `error`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, TypeVar
 
 from aiohttp import web
@@ -104,11 +105,12 @@ class AdminApi:
 
     async def show_log(self, _request: web.Request) -> web.Response:
         """Return the calls to Alma's API, oldest first."""
-        return web.Response(text=self.gateway.log.as_lines(), content_type="application/x-ndjson")
+        lines = "".join(f"{json.dumps(asdict(entry))}\n" for entry in self.gateway.log)
+        return web.Response(text=lines, content_type="application/x-ndjson")
 
     async def clear_log(self, _request: web.Request) -> web.Response:
         """Forget the calls so far."""
-        self.gateway.log.entries.clear()
+        self.gateway.log.clear()
         return web.Response(status=204)
 
     async def show_state(self, _request: web.Request) -> web.Response:

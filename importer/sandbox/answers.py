@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from enum import Enum
 from typing import TypeAlias
 
 from aiohttp import web
@@ -14,50 +13,41 @@ from importer.sandbox.json_format import ILLEGAL, Json
 from importer.sandbox.refusals import Refusal, RefusalError
 
 Element: TypeAlias = "etree._Element"
+_JSON = "application/json;charset=UTF-8"
+_XML = "application/xml;charset=UTF-8"
 _NAMESPACE = "http://com/exlibris/urm/general/xmlbeans"
 
 
-class Format(Enum):
-    """The two formats of bodies."""
-
-    JSON = "application/json;charset=UTF-8"
-    XML = "application/xml;charset=UTF-8"
-
-
-def wanted_format(request: web.BaseRequest, default: str) -> Format:
-    """Return the format of the answer: the query's `format`, then Accept, then the default."""
+def wants_xml(request: web.BaseRequest, default: str) -> bool:
+    """Return whether to answer in XML: by the query's `format`, then Accept, then the default."""
     wanted = request.query.get("format") or request.headers.get("Accept") or ""
-    if "json" in wanted:
-        return Format.JSON
-    if "xml" in wanted:
-        return Format.XML
-    return Format.JSON if default == "json" else Format.XML
+    return "json" not in wanted and ("xml" in wanted or default == "xml")
 
 
 def json_answer(document: Json, status: int = 200) -> web.Response:
     """Return an answer in JSON."""
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    return web.Response(status=status, body=body, headers={"Content-Type": Format.JSON.value})
+    return web.Response(status=status, body=body, headers={"Content-Type": _JSON})
 
 
 def xml_answer(root: Element, status: int = 200) -> web.Response:
     """Return an answer in XML."""
     body = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
-    return web.Response(status=status, body=body, headers={"Content-Type": Format.XML.value})
+    return web.Response(status=status, body=body, headers={"Content-Type": _XML})
 
 
 def gateway_answer(refusal: Refusal | RefusalError) -> web.Response:
     """Return a refusal by the gateway before Alma: always XML, without a tracking ID."""
     error = refusal if isinstance(refusal, RefusalError) else refusal.error()
-    return error_answer(error, Format.XML, "", "standard")
+    return error_answer(error, "", "standard", xml=True)
 
 
-def error_answer(error: RefusalError, wanted: Format, tracking: str, shape: str) -> web.Response:
+def error_answer(error: RefusalError, tracking: str, shape: str, *, xml: bool) -> web.Response:
     """Return a refusal in Alma's envelope.
 
     A blank `tracking` leaves the tracking ID out. `shape` is a value of the switch `error-shape`.
     """
-    if wanted is Format.XML:
+    if xml:
         return xml_answer(_error_xml(error, tracking), error.status)
     return json_answer(_error_json(error, tracking, shape), error.status)
 

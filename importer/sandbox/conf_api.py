@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from aiohttp import web
 from lxml import etree
 
-from importer.sandbox.answers import Format, json_answer, wanted_format, xml_answer
+from importer.sandbox.answers import json_answer, xml_answer
 from importer.sandbox.codes import INSTITUTION, LIBRARIES
 from importer.sandbox.institution import Institution
 from importer.sandbox.json_format import Json
 from importer.sandbox.refusals import Refusal
-from importer.sandbox.xml_format import plain_element
 
 
 @dataclass(frozen=True, slots=True)
 class ConfApi:
-    """The configuration of the institution, read only."""
+    """The configuration of the institution, read only and in JSON only."""
 
     institution: Institution
 
@@ -41,14 +40,14 @@ class ConfApi:
         root.text = "OK"
         return xml_answer(root)
 
-    async def code_tables(self, request: web.Request) -> web.Response:
+    async def code_tables(self, _request: web.Request) -> web.Response:
         """Return the names of the code tables."""
         rows: list[Json] = [
             {"name": name, "description": name, "sub_system": {"value": "INFRA"}}
             for name in self.institution.tables.names()
         ]
         document: Json = {"code_table": rows, "total_record_count": len(rows)}
-        return self._answer(request, "code_tables", document)
+        return json_answer(document)
 
     async def code_table(self, request: web.Request) -> web.Response:
         """Return the rows of one code table."""
@@ -56,9 +55,9 @@ class ConfApi:
         if name not in self.institution.tables.names():
             raise Refusal.NO_TABLE.error(value=name)
         shown = self.institution.tables.show(name, request.query.get("lang", "en"))
-        return self._answer(request, "code_table", shown)
+        return json_answer(shown)
 
-    async def libraries(self, request: web.Request) -> web.Response:
+    async def libraries(self, _request: web.Request) -> web.Response:
         """Return the libraries."""
         rows: list[Json] = [
             {
@@ -71,7 +70,7 @@ class ConfApi:
             for library in LIBRARIES
         ]
         document: Json = {"library": rows, "total_record_count": len(rows)}
-        return self._answer(request, "libraries", document)
+        return json_answer(document)
 
     async def general(self, request: web.Request) -> web.Response:
         """Return the institution and whether this is a sandbox or production."""
@@ -81,9 +80,4 @@ class ConfApi:
             "environment_type": self.institution.switches.environment.upper(),
             "default_language": {"value": "en", "desc": "English"},
         }
-        return self._answer(request, "general", document)
-
-    def _answer(self, request: web.Request, name: str, document: Json) -> web.Response:
-        if wanted_format(request, self.institution.switches.default_format) is Format.JSON:
-            return json_answer(document)
-        return xml_answer(plain_element(name, document))
+        return json_answer(document)

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -94,7 +94,18 @@ class Rule(BaseModel):
         return self.on in {"any", method} and fnmatchcase(path, self.path)
 
 
+class _File(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    seed: int = 0
+    rules: list[Rule] | None = None
+
+
 _EXPECTED = {
+    "seed": "`seed` is a whole number",
+    "rules": "`rules` is a list of rules such as {on: POST, rate: 0.05, do: 429}",
     "do": f"`do` is one of {', '.join(fault.value for fault in Fault)}",
     "on": "`on` is one of any, GET, POST, PUT, DELETE",
     "path": "`path` is text such as /users/*",
@@ -103,6 +114,7 @@ _EXPECTED = {
     "delay": "`delay` is a number of seconds from 0 to 3600",
     "code": "`code` is an error code of Alma",
 }
+"""What each key is, for the message about a wrong one."""
 
 
 class Faults:
@@ -129,7 +141,7 @@ class Faults:
 
 
 def load_faults(path: Path) -> Faults:
-    """Read the rules from a file of at most 64 kB; UsageError names the file and the line."""
+    """Read the rules from a file of at most 64 kB; UsageError names the file."""
     try:
         # Opening a pipe must not wait for somebody to write into it.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -145,66 +157,46 @@ def load_faults(path: Path) -> Faults:
 
 
 def read_faults(source: str, name: str) -> Faults:
-    """Read the rules from YAML text; errors call it `name`."""
+    """Read the rules from YAML text; errors call it `name` and give the line or the rule."""
     if len(source.encode("utf-8", "replace")) > _MAX_BYTES:
-        raise _wrong(name, 1, "the rules are longer than 64 kB")
+        msg = f"{name}: the rules are longer than 64 kB"
+        raise UsageError(msg)
     try:
         _refuse_deep(source, name)
-        document = YAML(typ="rt").load(source)
+        given = _File.model_validate(YAML(typ="safe", pure=True).load(source) or {})
+    except ValidationError as error:
+        msg = f"{name}: {_explain(error.errors()[0])}"
+        raise UsageError(msg) from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _wrong(name, line, f"this is not YAML: {error.problem or 'unreadable'}") from error
+        msg = f"{name}: line {line}: this is not YAML: {error.problem or 'unreadable'}"
+        raise UsageError(msg) from error
     except (YAMLError, ValueError, TypeError) as error:
-        raise _wrong(name, 1, "this is not YAML") from error
-    if document is None:
-        return Faults()
-    if not isinstance(document, CommentedMap):
-        raise _wrong(name, 1, "the file has `seed` and `rules`")
-    for key in document:
-        if key not in {"seed", "rules"}:
-            line = document.lc.key(key)[0] + 1
-            raise _wrong(name, line, f"{_short(key)} is unknown; the file has `seed` and `rules`")
-    seed, rows = document.get("seed", 0), document.get("rules")
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise _wrong(name, document.lc.key("seed")[0] + 1, "`seed` is a whole number")
-    if rows is None:
-        return Faults(seed=seed)
-    if not isinstance(rows, CommentedSeq):
-        raise _wrong(name, document.lc.key("rules")[0] + 1, "`rules` is a list")
-    rules = [_read_rule(row, name, rows.lc.item(at)[0] + 1) for at, row in enumerate(rows)]
-    return Faults(tuple(rules), seed)
+        msg = f"{name}: this is not YAML"
+        raise UsageError(msg) from error
+    return Faults(tuple(given.rules or ()), given.seed)
 
 
 def _refuse_deep(source: str, name: str) -> None:
     """Refuse deep nesting and aliases, event by event, before a document is built of them."""
     depth = 0
-    for event in YAML(typ="rt", pure=True).parse(source):
+    for event in YAML(typ="safe", pure=True).parse(source):
         depth += isinstance(event, MappingStartEvent | SequenceStartEvent)
         depth -= isinstance(event, MappingEndEvent | SequenceEndEvent)
-        if isinstance(event, AliasEvent):
-            raise _wrong(name, event.start_mark.line + 1, "write the rule out instead of an alias")
-        if depth > _MAX_DEPTH:
-            raise _wrong(name, event.start_mark.line + 1, "this is nested too deep for rules")
+        if depth > _MAX_DEPTH or isinstance(event, AliasEvent):
+            line = event.start_mark.line + 1
+            msg = f"{name}: line {line}: rules have no deep nesting and no aliases"
+            raise UsageError(msg)
 
 
-def _read_rule(row: object, name: str, line: int) -> Rule:
-    if not isinstance(row, CommentedMap):
-        raise _wrong(name, line, "a rule looks like {on: POST, rate: 0.05, do: 429}")
-    for key in row:
-        if key not in _EXPECTED:
-            raise _wrong(name, line, f"{_short(key)} is unknown; a rule has {', '.join(_EXPECTED)}")
-    try:
-        return Rule.model_validate(dict(row))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        field = str(problem["loc"][0]) if problem["loc"] else ""
-        sentence = _EXPECTED.get(field) or problem["msg"].removeprefix("Value error, ")
-        raise _wrong(name, line, sentence) from error
-
-
-def _short(key: object) -> str:
-    return repr(str(key)[:40])
-
-
-def _wrong(name: str, line: int, sentence: str) -> UsageError:
-    return UsageError(f"{name}: line {line}: {sentence}")
+def _explain(problem: ErrorDetails) -> str:
+    """Return what is wrong in the first place that pydantic found wrong."""
+    file, *rest = problem["loc"] or ("",)
+    where = f"rule {int(rest[0]) + 1}: " if file == "rules" and rest else ""
+    key = str(rest[-1] if rest else file)
+    if problem["type"] in {"extra_forbidden", "invalid_key"}:
+        known = ", ".join(Rule.model_fields if where else _File.model_fields)
+        return f"{where}{key[:40]!r} is unknown; there are {known}"
+    if problem["type"] == "value_error":
+        return where + problem["msg"].removeprefix("Value error, ")
+    return where + _EXPECTED.get(key, _EXPECTED["rules"])

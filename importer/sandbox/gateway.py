@@ -6,12 +6,11 @@ The two middlewares of the server are `guard`, for every call, and `pass_through
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from aiohttp import web
@@ -21,7 +20,7 @@ from importer.sandbox.answers import (
     gateway_answer,
     json_answer,
     tracking_id,
-    wanted_format,
+    wants_xml,
 )
 from importer.sandbox.clock import Clock
 from importer.sandbox.faults import Fault, Faults, Rule
@@ -54,24 +53,13 @@ _GATEWAY_FAULTS = {
 
 @dataclass(slots=True)
 class Entry:
-    """One call. `status` is 0 if no whole answer was sent; `applied` can become true later."""
+    """One call in the log. `status` is 0 if no whole answer was sent; `applied` may change."""
 
     time: str
     method: str
     path: str
     status: int = 0
     applied: bool = False
-
-
-@dataclass(slots=True)
-class Log:
-    """The latest calls to Alma's API, oldest first; the tests of faults compare with it."""
-
-    entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=_LOGGED_CALLS))
-
-    def as_lines(self) -> str:
-        """Return JSON Lines."""
-        return "".join(f"{json.dumps(asdict(entry))}\n" for entry in self.entries)
 
 
 @dataclass(slots=True)
@@ -85,7 +73,10 @@ class _Call:
 
 @dataclass(slots=True)
 class Gateway:
-    """The part in front of the routes. `latency` is the least and most seconds of an answer."""
+    """The part in front of the routes. `latency` is the least and most seconds of an answer.
+
+    `log` has the latest calls to Alma's API, oldest first.
+    """
 
     institution: Institution
     key: str
@@ -93,7 +84,7 @@ class Gateway:
     faults: Faults
     latency: tuple[float, float] | None
     clock: Clock
-    log: Log = field(default_factory=Log)
+    log: deque[Entry] = field(default_factory=lambda: deque(maxlen=_LOGGED_CALLS))
     _number: int = 0
     _late: dict[asyncio.Task[None], _Call] = field(default_factory=dict)
     _random: random.Random = field(default_factory=random.Random)
@@ -125,7 +116,7 @@ class Gateway:
             return await handler(request)
         target = request.raw_path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         entry = Entry(timestamp(self.clock.now()), request.method, target)
-        self.log.entries.append(entry)
+        self.log.append(entry)
         call = _Call(request, handler, entry)
         if self.latency:
             await self.clock.sleep(self._random.uniform(*self.latency))
@@ -168,8 +159,8 @@ class Gateway:
             return gateway_answer(Refusal.NO_ROUTE)
 
     def _error(self, request: web.Request, refusal: RefusalError, shape: str) -> web.Response:
-        wanted = wanted_format(request, self.institution.switches.default_format)
-        return error_answer(refusal, wanted, tracking_id(self.clock.now(), self._number), shape)
+        xml = wants_xml(request, self.institution.switches.default_format)
+        return error_answer(refusal, tracking_id(self.clock.now(), self._number), shape, xml=xml)
 
     async def _go_wrong(self, call: _Call, rule: Rule) -> web.StreamResponse:
         request, entry = call.request, call.entry

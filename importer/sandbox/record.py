@@ -110,8 +110,12 @@ def _code(name: str, table: str = "", length: int = 255) -> Field:
     return Field(name, Kind.CODE, length, table)
 
 
-def _date(name: str) -> Field:
-    return Field(name, Kind.DATE, None, empty=Empty.ABSENT)
+def _texts(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name) for name in names)
+
+
+def _dates(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, Kind.DATE, None, empty=Empty.ABSENT) for name in names)
 
 
 def _time(name: str) -> Field:
@@ -134,35 +138,22 @@ _SEGMENT = Field("segment_type", length=10, empty=Empty.ABSENT, attribute=True)
 _CREATED = (Field("created_by", empty=Empty.ABSENT), _time("created_date"))
 
 USER_FIELDS = (
-    _code("record_type", "AddNewUserOptions"),
-    Field("primary_id"),
-    Field("first_name"),
-    Field("middle_name"),
-    Field("last_name"),
+    *_texts("primary_id", "first_name", "middle_name", "last_name", "pin_number"),
+    *_texts("pref_first_name", "pref_middle_name", "pref_last_name", "pref_name_suffix"),
+    *_texts("job_description", "web_site_url", "external_id", "password"),
     Field("full_name", length=600),
-    Field("pin_number"),
+    Field("force_password_change", length=4),
+    _code("record_type", "AddNewUserOptions"),
+    _code("account_type", "UserUserType"),
+    _code("status", "ContentStructureStatus"),
+    _code("user_group", "UserGroups"),
     _code("user_title", "UserTitles"),
     _code("job_category", "JobTitles"),
-    Field("job_description"),
     _code("gender", "Genders"),
-    _code("user_group", "UserGroups"),
-    Field("campus_code", Kind.CODE, 50, "Campuses", Empty.NULL_VALUE),
-    Field("web_site_url"),
     _code("cataloger_level", "CatalogerLevel"),
     _code("preferred_language", "UserPreferredLanguage"),
-    _date("birth_date"),
-    _date("expiry_date"),
-    _date("purge_date"),
-    _code("account_type", "UserUserType"),
-    Field("external_id"),
-    Field("password"),
-    Field("force_password_change", length=4),
-    _code("status", "ContentStructureStatus"),
-    _date("status_date"),
-    Field("pref_first_name"),
-    Field("pref_middle_name"),
-    Field("pref_last_name"),
-    Field("pref_name_suffix"),
+    Field("campus_code", Kind.CODE, 50, "Campuses", Empty.NULL_VALUE),
+    *_dates("birth_date", "expiry_date", "purge_date", "status_date"),
     _bool("is_researcher"),
     Field("source_institution_code", length=None, empty=Empty.ABSENT),
     Field("source_link_id", length=None, empty=Empty.ABSENT),
@@ -177,13 +168,10 @@ ADDRESS = Part(
         _SEGMENT,
         Field("line1", length=None),
         *(_optional(f"line{number}") for number in range(2, 6)),
-        Field("city"),
-        Field("state_province"),
-        Field("postal_code"),
+        *_texts("city", "state_province", "postal_code"),
         Field("country", Kind.CODE, 255, "CountryCodes", Empty.NULL),
         Field("address_note", length=1000),
-        _date("start_date"),
-        _date("end_date"),
+        *_dates("start_date", "end_date"),
         _types("address_type", "UserAddressTypes"),
     ),
     contact=True,
@@ -233,7 +221,7 @@ ROLE = Part(
         _code("status", "UserRoleStatus"),
         _code("scope", "Scopes", 50),
         _code("role_type", "HFrUserRoles.roleType"),
-        _date("expiry_date"),
+        *_dates("expiry_date"),
     ),
     parts=(_PARAMETER,),
     segmented=False,

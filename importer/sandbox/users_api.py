@@ -12,7 +12,7 @@ from aiohttp import web
 from lxml import etree
 
 from importer.sandbox import json_format, xml_format
-from importer.sandbox.answers import Format, json_answer, wanted_format, xml_answer
+from importer.sandbox.answers import json_answer, wants_xml, xml_answer
 from importer.sandbox.identifiers import ALL_UNIQUE
 from importer.sandbox.institution import Institution
 from importer.sandbox.json_format import Json
@@ -136,7 +136,7 @@ class UsersApi:
         return json_format.show_user(user.record, self.institution.tables.describe, brief=brief)
 
     def _wants_xml(self, request: web.Request) -> bool:
-        return wanted_format(request, self.institution.switches.default_format) is Format.XML
+        return wants_xml(request, self.institution.switches.default_format)
 
     def _link(self, request: web.Request, user: Stored) -> str:
         primary_id = quote(text(user.record, "primary_id"), safe="")

@@ -130,28 +130,3 @@ def _rows(value: Json) -> list[Mapping[str, Json]]:
 
 def _printed(value: Json) -> str:
     return ILLEGAL.sub("?", str(value).lower() if isinstance(value, bool) else str(value))
-
-
-def plain_element(name: str, document: Json) -> Element:
-    """Return any other document as XML: codes become text, `row` lists get a `rows` element."""
-    root = etree.Element(name)
-    _fill(root, document)
-    return root
-
-
-def _fill(element: Element, document: Json) -> None:
-    if isinstance(document, Mapping) and "value" in document:
-        element.set("desc", str(document.get("desc") or ""))
-        _fill(element, document["value"])
-    elif isinstance(document, Mapping):
-        for key, value in document.items():
-            if key == "total_record_count":
-                element.set(key, str(value))
-            elif isinstance(value, Sequence) and not isinstance(value, str):
-                parent = etree.SubElement(element, "rows") if key == "row" else element
-                for entry in value:
-                    _fill(etree.SubElement(parent, key), entry)
-            else:
-                _fill(etree.SubElement(element, key), value)
-    elif document is not None:
-        element.text = _printed(document)

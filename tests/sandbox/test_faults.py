@@ -144,42 +144,44 @@ def test_chances_are_the_same_for_the_same_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "line"),
+    ("source", "place"),
     [
-        ("rules:\n  - {do: explode}", 2),
-        ("rules:\n  - {do: 503}\n  - {on: FETCH, do: 503}", 3),
-        ("rules:\n  - do: 503\n    rat: 0.5", 2),
-        ("rules:\n  - {do: 503, rate: 1.5}", 2),
-        ("rules:\n  - {do: 503, rate: often}", 2),
-        ("rules:\n  - {do: 503, nth: 0}", 2),
-        ("rules:\n  - {do: 503, nth: 1.5}", 2),
-        ("rules:\n  - {do: 503, nth: 1, rate: 0.5}", 2),
-        ("rules:\n  - {do: late, delay: -1}", 2),
-        ("rules:\n  - {do: refuse}", 2),
-        ("rules:\n  - {do: 503, code: 401860}", 2),
-        ("rules:\n  - {do: 503, path: 7}", 2),
-        ("rules:\n  - {rate: 0.5}", 2),
-        ("rules:\n  - drop_after", 2),
-        ("rules: {do: 503}", 1),
-        ("seed: 7\nrulez: []", 2),
-        ("seed: x", 1),
-        ("- {do: 503}", 1),
-        ("rules:\n  - {do: 503", 2),
-        ("seed: 1\nseed: 2", 2),
-        ("rules: []\n\tx: 1", 2),
-        ("a: \x00", 1),
+        ("rules:\n  - {do: explode}", "rule 1"),
+        ("rules:\n  - {do: 503}\n  - {on: FETCH, do: 503}", "rule 2"),
+        ("rules:\n  - do: 503\n    rat: 0.5", "rule 1"),
+        ("rules:\n  - {do: 503, rate: 1.5}", "rule 1"),
+        ("rules:\n  - {do: 503, rate: .nan}", "rule 1"),
+        ("rules:\n  - {do: 503, rate: often}", "rule 1"),
+        ("rules:\n  - {do: 503, nth: 0}", "rule 1"),
+        ("rules:\n  - {do: 503, nth: 1.5}", "rule 1"),
+        ("rules:\n  - {do: 503, nth: 1, rate: 0.5}", "rule 1"),
+        ("rules:\n  - {do: late, delay: -1}", "rule 1"),
+        ("rules:\n  - {do: refuse}", "rule 1"),
+        ("rules:\n  - {do: 503, code: 401860}", "rule 1"),
+        ("rules:\n  - {do: 503, path: 7}", "rule 1"),
+        ("rules:\n  - {do: [503]}", "rule 1"),
+        ("rules:\n  - {rate: 0.5}", "rule 1"),
+        ("rules:\n  - drop_after", "rule 1"),
+        ("rules: {do: 503}", "`rules`"),
+        ("seed: 7\nrulez: []", "'rulez'"),
+        ("1: 2", "'1'"),
+        ("seed: x", "`seed`"),
+        ("- {do: 503}", "`rules`"),
+        ("rules:\n  - {do: 503", "line 2"),
+        ("seed: 1\nseed: 2", "line 2"),
+        ("rules: []\n\tx: 1", "line 2"),
     ],
 )
-def test_a_wrong_faults_file_is_one_sentence_with_its_line(
-    tmp_path: Path, source: str, line: int
+def test_a_wrong_faults_file_is_one_sentence_with_its_place(
+    tmp_path: Path, source: str, place: str
 ) -> None:
-    """The practice Alma does not start; the error has the file and the line."""
+    """The practice Alma does not start; the error has the file and the rule, key or line."""
     path = tmp_path / "faults.yaml"
     path.write_text(source, "utf-8")
     with pytest.raises(UsageError) as caught, running(Options(faults=path)):
         pass
     shown = str(caught.value)
-    assert shown.startswith(f"{path}: line {line}: ")
+    assert shown.startswith(f"{path}: {place}")
     assert "\n" not in shown
 
 
@@ -206,8 +208,6 @@ def test_what_is_no_faults_file_is_a_sentence(tmp_path: Path) -> None:
         "a: &a [x, x]\nb: &b [*a, *a]\nrules: [*b]",
         "x" * 70_000,
         "seed: " + "9" * 5000,
-        "rules: [{do: 503, rate: .nan}]",
-        "rules: [{do: [503]}]",
         "rules: [{do: !!binary aaaa}]",
         "rules: [{? [a, b] : 1}]",
         "? {a: b}\n: c",
@@ -218,7 +218,7 @@ def test_odd_rules_are_refused_at_once(alma: Alma, source: str) -> None:
     """Deep, long and odd YAML is refused before it is built, and the server goes on."""
     answer = alma.admin("POST", "/faults", source)
     assert answer.status_code == 400
-    assert len(answer.json()["error"]) < 200
+    assert len(answer.json()["error"]) < 250
     assert alma.call("GET", "/users").status_code == 200
 
 
