@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+from typing import TYPE_CHECKING
 
 from importer.errors import Exit
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+REPEAT = 0.01
+"""Seconds after which a Ctrl-C that Python dropped is repeated."""
 
 
 def main() -> None:
     """Run the command line and leave with its exit code; Ctrl-C never ends in a traceback."""
+    sys.unraisablehook = _repeat_interrupt
     code: int | None = None
     try:
         try:
@@ -23,6 +32,14 @@ def main() -> None:
         if code is None:
             sys.stderr.write("importer: Stopped. Run the same command to continue.\n")
     sys.exit(Exit.INTERRUPTED if code is None else code)
+
+
+def _repeat_interrupt(unraisable: UnraisableHookArgs) -> None:
+    """Repeat a Ctrl-C that came during a callback of Python's own, which drops exceptions."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        threading.Timer(REPEAT, signal.raise_signal, (signal.SIGINT,)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 if __name__ == "__main__":

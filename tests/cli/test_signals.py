@@ -123,3 +123,31 @@ def test_ctrl_c_from_the_start(plan: Plan, command: str, attempt: int) -> None:
     out, told = process.communicate(timeout=60)
     assert "Traceback" not in out + told, told
     assert process.returncode in {Exit.INTERRUPTED, Exit.DONE}, (process.returncode, told)
+
+
+def test_ctrl_c_in_a_callback_is_not_lost() -> None:
+    """Python drops exceptions of weak references' callbacks, and prints a traceback instead."""
+    script = """
+import signal, sys, time, weakref
+from importer import __main__ as program
+from importer.cli import main
+
+class Thing: pass
+
+def interrupted(_):
+    raise KeyboardInterrupt
+
+def run(arguments):
+    thing = Thing()
+    reference = weakref.ref(thing, interrupted)
+    del thing
+    time.sleep(30)
+
+main.run = run
+signal.signal(signal.SIGINT, signal.default_int_handler)
+program.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (Exit.INTERRUPTED, False), done.stderr
