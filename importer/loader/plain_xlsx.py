@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from xml.parsers import expat
@@ -20,31 +19,17 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 from importer.loader.number_formats import DIGITS, read_styles, show
 from importer.loader.workbook import CELLS, COLUMNS, ROWS, Sheet, library_errors
 
-_IN_SHEETS = (
-    *(
-        b"<f",
-        b't="e"',
-        b't="d"',
-        b"<mergeCell",
-        b"<!",
-        b"_x",
-        b"='",
-        b" =",
-        b"= ",
-        b"<row>",
-        b"<c>",
-    ),
-    *(b"<row/>", b"<c/>", b"zeroHeight"),
-)
-"""What a sheet that is not plain contains: formulas, errors, ISO dates, unusual XML."""
-
-_IN_STRINGS = (b"_x", b"<rPh", b"<!")
+# In a sheet: formulas, merged cells, comments, escapes, hidden rows, other encodings, prefixes
+_NOT_PLAIN = (b"<f", b"<mergeCell", b"<!", b"_x", b"zeroHeight", b"\0", b":c", b":row")
+_NAMESPACE = b' xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 _HIDDEN = re.compile(rb'hidden=(?!"(?:0|false)")')
-_ROW = re.compile(rb'<row r="(\d{1,7})"')
-_COLUMN = re.compile(rb'<c r="([A-Z]{1,3})[1-9]')
-_TYPE = re.compile(rb' t="([^"]*)"')
-_TYPES = {b"s", b"n", b"b", b"str", b"inlineStr"}
+_ROW = re.compile(rb'<row r="([1-9]\d{0,6})"')
+_CELL_ROW = re.compile(rb'<c r="[A-Z]{1,3}([1-9]\d{0,6})"')
+_CELL = re.compile(rb"<c(?![a-zA-Z])[^>]*>")
+# A cell's tag without its digits; errors and ISO dates are not plain
+_PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3})"(?: s="")?(?: t="(?:s|n|b|str|inlineStr)")?/?>')
 _STYLE = re.compile(rb' s="(\d{1,6})"')
+_IN_STRINGS = (b"_x", b"<rPh", b"<!", b"\0")
 
 _BUILT_IN = frozenset((*range(5), *range(9, 12), *range(14, 18), 22, 49))
 _CODES = frozenset(("general", "@", "0", "0.00", "#,##0", "#,##0.00", "0%", "0.00%"))
@@ -81,7 +66,7 @@ class PlainWorkbook:
                 raise NotPlainError
             left = [""] * cells.start[1]  # python-calamine leaves out empty columns on the left
             for number, row in enumerate(cells.iter_rows(), start=1):
-                texts = [_text(value) for value in row]
+                texts = [one if type(one) is str else _text(one) for one in row]
                 if any(texts):
                     sheet.rows[number] = left + texts
         sheet.last_row = max(sheet.rows, default=0)
@@ -94,7 +79,7 @@ def open_plain(content: bytes, parts: Mapping[str, bytes]) -> PlainWorkbook | No
     """Return the workbook of these bytes if it is plain. `parts` are its members, unpacked."""
     workbook = parts.get("xl/workbook.xml", b"")
     strings = parts.get("xl/sharedStrings.xml", b"")
-    sheets = [part for name, part in parts.items() if name.startswith("xl/worksheets/sheet")]
+    sheets = [part for part in parts.values() if b"sheetData" in part]
     if not sheets or b"date1904" in workbook or any(mark in strings for mark in _IN_STRINGS):
         return None
     last_rows = frozenset(_last_row(part) for part in sheets)
@@ -115,20 +100,31 @@ def _is_well_formed(part: bytes) -> bool:
 
 
 def _last_row(part: bytes) -> int:
-    """Return the number of the last row of a sheet; 0 if the sheet is not plain or has no row."""
-    if any(mark in part for mark in _IN_SHEETS) or _HIDDEN.search(part):
+    """Return the number of the last row of a sheet; 0 if the sheet is not plain or has no row.
+
+    python-calamine holds all cells up to the last row and column in memory, empty ones too, and
+    ends the program if there is not enough. So every cell must be in the row that it names.
+    """
+    if _NAMESPACE not in part or any(mark in part for mark in _NOT_PLAIN) or _HIDDEN.search(part):
         return 0
-    rows = [int(number) for number in _ROW.findall(part)]
-    columns = _COLUMN.findall(part)
-    if len(rows) != part.count(b"<row ") or len(columns) != part.count(b"<c "):
+    rows = _ROW.findall(part)
+    cell_rows = _CELL_ROW.findall(part)
+    tags = _CELL.findall(part.translate(None, b"0123456789"))
+    plain = [_PLAIN_CELL.fullmatch(tag) for tag in set(tags)]
+    numbers = [int(row) for row in rows]
+    written_as_usual = (
+        len(rows) == part.count(b"<row")
+        and numbers == sorted(set(numbers))
+        and set(cell_rows) <= set(rows)
+        and len(tags) == len(cell_rows)
+        and all(plain)
+        and part.count(b"<is>") == part.count(b't="inlineStr"')
+    )
+    if not written_as_usual or not numbers:
         return 0
-    if not rows or rows != sorted(set(rows)) or rows[-1] > ROWS:
-        return 0
-    kinds = Counter(_TYPE.findall(part))
-    if kinds.keys() - _TYPES or kinds[b"inlineStr"] != part.count(b"<is>"):
-        return 0
-    width = max(map(_position, set(columns)), default=0)
-    return rows[-1] if width <= COLUMNS and width * rows[-1] <= CELLS else 0
+    width = max((_position(tag[1]) for tag in plain if tag), default=0)
+    fits = width <= COLUMNS and numbers[-1] <= ROWS and width * numbers[-1] <= CELLS
+    return numbers[-1] if fits else 0
 
 
 def _position(letters: bytes) -> int:
@@ -155,14 +151,14 @@ def _formats_are_plain(styles: bytes, sheets: list[bytes]) -> bool:
 
 
 def _text(value: object) -> str:
-    """Return a cell as text. Raises NotPlainError if openpyxl may read it otherwise."""
+    """Return a cell that is not text as text. Raises NotPlainError if openpyxl may differ."""
     match value:
-        case str():
-            return value
+        case float() if abs(value) < 10**DIGITS:
+            return show(value)[0]
         case bool():
             return str(value).upper()
-        case int() | float() if abs(value) < 10**DIGITS:
-            return show(value)[0]
+        case int() if abs(value) < 10**DIGITS:
+            return str(value)
         case datetime() if value.year >= _EARLIEST and not value.microsecond:
             return str(value).removesuffix(" 00:00:00")
         case date() if not isinstance(value, datetime) and value.year >= _EARLIEST:

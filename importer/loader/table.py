@@ -211,7 +211,8 @@ def _footers(
     A file of one row is a person.
     """
     out: dict[int, str] = {}
-    if filled and filled[0] == 0 and _cells(texts, 0)[0].casefold().startswith("example:"):
+    first = "".join(_cells(texts, 0)[:1]) if filled and filled[0] == 0 else ""
+    if first.casefold().startswith("example:"):
         out[0] = _EXAMPLE
     found: list[int] = []
     for row in reversed(filled[1:]):

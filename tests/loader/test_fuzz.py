@@ -118,8 +118,8 @@ def _readers_agree(path: Path) -> None:
 
 
 def _comparable(sheet: Sheet) -> Sheet:
-    """The sheet without blank cells at the end of its rows."""
-    rows = {row: list(cells) for row, cells in sheet.rows.items()}
+    """The sheet without outer blanks and without blank cells at the end of its rows."""
+    rows = {row: [cell.strip() for cell in cells] for row, cells in sheet.rows.items()}
     for cells in rows.values():
         while cells and not cells[-1]:
             cells.pop()
