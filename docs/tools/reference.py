@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from importer.errors import Exit
-from importer.mapper.grammar import TOP_FIELDS
+from importer.mapper.schema import TOP_FIELDS
 from importer.model.catalogue import CATALOGUE, Code, Severity
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
 from importer.model.user import Reach

@@ -38,13 +38,13 @@ def new(
 ) -> int:
     """Write a first mapping for a roster; guesses say so, and a `?` is yours to fill in."""
     from importer.loader.read import read
-    from importer.mapper.scaffold import scaffold
+    from importer.mapper.suggest import suggest
     from importer.model.roster import Layout
 
     layout = Layout(sheet=sheet, header=_heading_rows(header), visible_only=visible_only)
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     try:
-        text = scaffold(read(roster, layout), layout, schema)
+        text = suggest(read(roster, layout), layout, schema)
     except RosterError as error:
         if header or sheet:
             raise
@@ -72,13 +72,17 @@ def check(
     """Say what is wrong with a mapping, what is to do, and what is worth a second look."""
     from importer.cli.codes import saved_codes
     from importer.cli.trial import Findings, tell_findings, tell_trial, trial_for_machines
-    from importer.mapper.document import load
-    from importer.mapper.lint import remarks, to_do
+    from importer.mapper.checks import Level
+    from importer.mapper.checks import findings as checked
+    from importer.mapper.load import load
     from importer.pipeline.preview import preview, wrong_codes
 
     document, tables = load(file), saved_codes(codes)
     findings = Findings(
-        to_do(document), wrong_codes(document, tables), remarks(document), bool(tables.tables)
+        checked(document, Level.TO_DO),
+        wrong_codes(document, tables),
+        checked(document, Level.HINT),
+        bool(tables.tables),
     )
     if not as_json:
         tell_findings(document, findings)
@@ -96,8 +100,8 @@ def check(
 @mapping.command()
 def show(file: MappingFile, as_json: Json = False) -> int:
     """Say in words what each field of the record gets."""
-    from importer.mapper.document import load
     from importer.mapper.explain import about, explain
+    from importer.mapper.load import load
 
     document = load(file)
     fields = explain(document)
@@ -130,7 +134,7 @@ def template(
 ) -> int:
     """Make a blank roster to be filled in, with drop-downs and what is required."""
     from importer.cli.codes import saved_codes
-    from importer.mapper.document import load
+    from importer.mapper.load import load
     from importer.pipeline.blank import write_blank
 
     if output.suffix.lower() != ".xlsx":
@@ -148,7 +152,7 @@ def template(
 @mapping.command()
 def schema() -> int:
     """Print the JSON Schema of mappings, for editors that complete and check."""
-    from importer.mapper.schema import schema_text
+    from importer.mapper.json_schema import schema_text
 
     sys.stdout.write(schema_text())
     return Exit.DONE
@@ -164,7 +168,7 @@ def import_profile(
     ] = "",
 ) -> int:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
-    from importer.mapper.profile import to_mapping
+    from importer.mapper.user_loader_profile import to_mapping
 
     sys.stdout.write(to_mapping(profile, name))
     return Exit.DONE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from importer.cli.output import write
 
 if TYPE_CHECKING:
-    from importer.mapper.document import Mapping
+    from importer.mapper.mapping import Mapping
     from importer.pipeline.preview import ColumnMatch, Preview, SampleRecord
 
 

@@ -1,146 +1,152 @@
-"""What one part of a mapping asks of another: names that must exist, rules that must fit.
+"""What is wrong with a mapping, to do in it, or worth a second look: one list of checks.
 
 Everything here is decided without a roster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from enum import StrEnum
 
-from importer.mapper import periods, record
-from importer.mapper.template import RUN_VARIABLES
-from importer.mapper.wording import nearest
+from importer.mapper import periods
+from importer.mapper.mapping import Mapping
+from importer.mapper.placeholders import RUN_VARIABLES, TO_CHOOSE, heading_key, nearest
+from importer.mapper.schema import KeepHeaviest, Rule
+from importer.mapper.yaml_source import Source, Steps
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, Shape
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.user import Reach
 
-if TYPE_CHECKING:
-    from importer.mapper.clauses import LookupFile
-    from importer.mapper.grammar import MappingFile
-    from importer.mapper.lookup import Lookup
-    from importer.mapper.record import EntryRules, FieldRule
+
+class Level(StrEnum):
+    """What a finding means."""
+
+    ERROR = "error"  # the mapping cannot be used
+    TO_DO = "to do"  # a person still has to choose a column or a code
+    HINT = "hint"  # worth a second look
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Something wrong with the mapping: the steps to the key, and what is wrong with it.
+class MappingFinding:
+    """A finding about a mapping: the steps to the key, and what is wrong with it.
 
-    `lacking`: a part is missing, which may be only because it could not be read.
+    `lacking`: a part is missing, possibly only because it could not be read.
     """
 
-    steps: tuple[str | int, ...]
+    steps: Steps
     wrong: str
     lacking: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """The mapping as the checks need it."""
-
-    file: MappingFile
-    scalars: tuple[FieldRule, ...]
-    entries: tuple[EntryRules, ...]
-    tables: Mapping[str | LookupFile, Lookup]
-
-    @property
-    def rules(self) -> Iterator[FieldRule]:
-        """Every rule of the record."""
-        yield from self.scalars
-        for entry in self.entries:
-            yield from entry.fields
+def run(mapping: Mapping, *levels: Level) -> list[MappingFinding]:
+    """Return the findings of every check of these levels."""
+    return [found for level, check in CHECKS if level in levels for found in check(mapping)]
 
 
-def findings(
-    file: MappingFile,
-    scalars: tuple[FieldRule, ...],
-    entries: tuple[EntryRules, ...],
-    tables: Mapping[str | LookupFile, Lookup],
-) -> list[Found]:
-    """Everything that the checks find."""
-    whole = _Whole(file, scalars, entries, tables)
-    return [found for check in CHECKS for found in check(whole)]
+def findings(mapping: Mapping, *levels: Level) -> tuple[str, ...]:
+    """Return the findings of these levels as lines: file, line, key, sentence; by line."""
+    return in_order(mapping.source, run(mapping, *levels))
 
 
-def _owner(whole: _Whole) -> Iterator[Found]:
-    """An External user belongs to a student system; an Internal one to none (contract 1.2)."""
-    owner = whole.file.owning_system
-    if whole.file.account_type is AccountType.EXTERNAL and owner is None:
-        yield Found(
+def in_order(source: Source, found: list[MappingFinding]) -> tuple[str, ...]:
+    """Return findings with their places, each once, by file and line."""
+    marked = {}
+    for one in found:
+        mark, _ = source.locate(one.steps)
+        marked[f"{source.place(one.steps)}: {one.wrong}"] = (mark.file, mark.line)
+    return tuple(sorted(marked, key=lambda text: marked[text]))
+
+
+# --- errors ---
+
+
+def _owner(mapping: Mapping) -> Iterator[MappingFinding]:
+    """An External user belongs to an external system, an Internal one to none (contract 1.2)."""
+    owner = mapping.file.owning_system
+    if mapping.file.account_type is AccountType.EXTERNAL and owner is None:
+        yield MappingFinding(
             ("account_type",),
-            "an EXTERNAL mapping needs `owning_system`: the code of the student system's profile",
+            "an EXTERNAL mapping needs `owning_system`: the code of the external system in Alma",
             lacking=True,
         )
-    if whole.file.account_type is AccountType.INTERNAL and owner is not None:
-        yield Found(("owning_system",), "an INTERNAL mapping has none; take it out")
+    if mapping.file.account_type is AccountType.INTERNAL and owner is not None:
+        yield MappingFinding(("owning_system",), "an INTERNAL mapping has none; delete this line")
 
 
-def _required_fields(whole: _Whole) -> Iterator[Found]:
-    mapped = {rule.field.path for rule in whole.scalars}
+def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
+    mapped = {rule.field.path for rule in mapping.scalars}
     for path in ALWAYS_REQUIRED:
         if path not in mapped:
-            yield Found(("record",), f"`{path}` is missing; every record needs it", lacking=True)
+            yield MappingFinding(
+                ("record",), f"`{path}` is missing; every record needs it", lacking=True
+            )
 
 
-def _internal_only(whole: _Whole) -> Iterator[Found]:
-    if whole.file.account_type is AccountType.EXTERNAL:
-        for rule in whole.rules:
+def _internal_only(mapping: Mapping) -> Iterator[MappingFinding]:
+    if mapping.file.account_type is AccountType.EXTERNAL:
+        for rule in mapping.rules:
             if rule.field.facts.reach is Reach.INTERNAL_ONLY:
-                yield Found(rule.steps, "is for Internal users; an External one has no password")
+                yield MappingFinding(
+                    rule.steps,
+                    "is for Internal users only; Alma keeps no passwords of others",
+                )
 
 
-def _passwords(whole: _Whole) -> Iterator[Found]:
-    for rule in whole.rules:
+def _passwords(mapping: Mapping) -> Iterator[MappingFinding]:
+    for rule in mapping.rules:
         policy = rule.rule.on_update
         if rule.field.path == "password" and policy not in {None, OnUpdate.NEVER}:
             wrong = (
                 f"`{policy}` has no effect: the importer sets a password only when it creates the "
-                "user; take `on_update` out"
+                "user; delete `on_update`"
             )
-            yield Found((*rule.steps, "on_update"), wrong)
+            yield MappingFinding((*rule.steps, "on_update"), wrong)
 
 
-def _lookups_exist(whole: _Whole) -> Iterator[Found]:
-    for rule in whole.rules:
-        for steps, step in record.steps(rule):
-            if isinstance(step.lookup, str) and step.lookup not in whole.file.lookups:
-                guess = nearest(step.lookup, whole.file.lookups)
-                wrong = f"`{step.lookup}` is no table of `lookups`{guess}"
-                yield Found((*steps, "lookup"), wrong)
+def _lookups_exist(mapping: Mapping) -> Iterator[MappingFinding]:
+    for rule in mapping.rules:
+        for steps, step in rule.parts:
+            if isinstance(step.lookup, str) and step.lookup not in mapping.file.lookups:
+                guess = nearest(step.lookup, mapping.file.lookups)
+                wrong = f"`{step.lookup}` is not a table of `lookups`{guess}"
+                yield MappingFinding((*steps, "lookup"), wrong)
 
 
-def _weights(whole: _Whole) -> Iterator[Found]:
-    same_id = whole.file.duplicates.same_id
+def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
+    same_id = mapping.file.duplicates.same_id
     if isinstance(same_id, str):
         return
     steps = ("duplicates", "same_id", "keep heaviest")
-    if same_id.weights not in whole.file.lookups:
-        guess = nearest(same_id.weights, whole.file.lookups)
-        yield Found(steps, f"`{same_id.weights}` is no table of `lookups`{guess}")
-    elif (lookup := whole.tables.get(same_id.weights)) is not None:
-        for code in sorted(lookup.given):
+    if same_id.weights not in mapping.file.lookups:
+        guess = nearest(same_id.weights, mapping.file.lookups)
+        yield MappingFinding(steps, f"`{same_id.weights}` is not a table of `lookups`{guess}")
+    elif (lookup := mapping.tables.get(same_id.weights)) is not None:
+        for code in sorted(lookup.every_code):
             if not code.lstrip("-").isdecimal():
-                wrong = f"`{code}` is no whole number; the lookup gives each group its weight"
-                yield Found(("lookups", same_id.weights), wrong)
+                wrong = f"`{code}` is not a whole number; the lookup gives each group its weight"
+                yield MappingFinding(("lookups", same_id.weights), wrong)
 
 
-def _variables(whole: _Whole) -> Iterator[Found]:
+def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
     """A `<@name>` is a run variable or a mapped field of the record, and none needs itself."""
-    needs = {rule.field.path: set(record.named(rule)) for rule in whole.scalars}
+    needs = {rule.field.path: set(rule.fields) for rule in mapping.scalars}
     known = (*RUN_VARIABLES, *needs)
-    for rule in whole.rules:
-        for name in sorted(set(record.named(rule)) - set(needs)):
+    for rule in mapping.rules:
+        for name in sorted(set(rule.fields) - set(needs)):
             guess = nearest(name, known)
-            wrong = f"`<@{name}>` is neither known to the run nor a field of this record{guess}"
-            yield Found(rule.steps, wrong)
-    for rule in whole.scalars:
+            wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable{guess}"
+            yield MappingFinding(rule.steps, wrong)
+    for rule in mapping.scalars:
         if rule.field.path in _reach(needs, rule.field.path):
-            yield Found(rule.steps, "needs its own value, by way of `<@…>`")
+            yield MappingFinding(
+                rule.steps, "needs its own value, through `<@…>`; take a column instead"
+            )
 
 
-def _reach(needs: Mapping[str, set[str]], start: str) -> set[str]:
+def _reach(needs: MappingOf[str, set[str]], start: str) -> set[str]:
     reached: set[str] = set()
     ahead = list(needs[start])
     while ahead:
@@ -151,21 +157,25 @@ def _reach(needs: Mapping[str, set[str]], start: str) -> set[str]:
     return reached
 
 
-def _dates(whole: _Whole) -> Iterator[Found]:
-    for rule in whole.rules:
+def _dates(mapping: Mapping) -> Iterator[MappingFinding]:
+    for rule in mapping.rules:
         is_date = rule.field.shape is Shape.DATE
-        for steps, step in record.steps(rule):
+        for steps, step in rule.parts:
             if not is_date and (step.plus or step.dates):
                 key = "plus" if step.plus else "dates"
-                yield Found((*steps, key), f"is for dates, and `{rule.field.name}` is none")
-            if step.plus == periods.END_OF_TERM and not whole.file.terms:
-                yield Found((*steps, "plus"), "`end of term` needs `terms` in this mapping")
+                yield MappingFinding(
+                    (*steps, key), f"is for dates, but `{rule.field.name}` is not a date"
+                )
+            if step.plus == periods.END_OF_TERM and not mapping.file.terms:
+                yield MappingFinding(
+                    (*steps, "plus"), "`end of term` needs `terms` in this mapping"
+                )
             constant = step.constant
             if is_date and constant is not None and not _is_iso(constant):
-                wrong = f"`{constant}` is no date; write it as 2027-05-15"
-                yield Found(steps, wrong)
+                wrong = f"`{constant}` is not a date; write it as 2027-05-15"
+                yield MappingFinding(steps, wrong)
         if rule.rule.on_update is OnUpdate.LATER and not is_date:
-            yield Found((*rule.steps, "on_update"), "`later` is for dates")
+            yield MappingFinding((*rule.steps, "on_update"), "`later` is for dates")
 
 
 def _is_iso(text: str) -> bool:
@@ -175,31 +185,31 @@ def _is_iso(text: str) -> bool:
         return False
 
 
-def _flags(whole: _Whole) -> Iterator[Found]:
-    for rule in whole.rules:
+def _flags(mapping: Mapping) -> Iterator[MappingFinding]:
+    for rule in mapping.rules:
         if rule.field.shape is not Shape.FLAG:
             continue
-        for steps, step in record.steps(rule):
+        for steps, step in rule.parts:
             constant = step.constant
             if constant is not None and constant not in {"true", "false"}:
-                yield Found(steps, f"must be `true` or `false`, not `{constant}`")
+                yield MappingFinding(steps, f"must be `true` or `false`, not `{constant}`")
 
 
-def _policies(whole: _Whole) -> Iterator[Found]:
-    """What becomes of a known user's field is said of fields; of a list's, at the entry."""
+def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
+    """`on_update` of a field is set in its rule; that of a list, in the entry."""
     lists = {OnUpdate.ADD, OnUpdate.REPLACE_ALL}
     of_entries = {OnUpdate.REPLACE, OnUpdate.NEVER, *lists}
-    for rule in whole.scalars:
+    for rule in mapping.scalars:
         if rule.rule.on_update in lists:
             wrong = f"`{rule.rule.on_update}` is for the entries of a list"
-            yield Found((*rule.steps, "on_update"), wrong)
-    for entry in whole.entries:
+            yield MappingFinding((*rule.steps, "on_update"), wrong)
+    for entry in mapping.entries:
         if entry.on_update not in of_entries:
             wrong = (
                 f"`{entry.on_update}` is for single fields; write replace, add, replace_all or "
                 "never for an entry"
             )
-            yield Found((*entry.steps, "on_update"), wrong)
+            yield MappingFinding((*entry.steps, "on_update"), wrong)
         for rule in entry.fields:
             policy = rule.rule.on_update
             core = rule.field.facts.required or rule.field.name == TYPE_FIELD[entry.parent]
@@ -208,43 +218,166 @@ def _policies(whole: _Whole) -> Iterator[Found]:
             wrong = "write `on_update` beside the fields of the entry, for the whole entry"
             if not core:
                 wrong += "; a single field of an entry only takes `never`"
-            yield Found((*rule.steps, "on_update"), wrong)
-    for rule in whole.rules:
-        for steps, step in list(record.steps(rule))[1:]:
+            yield MappingFinding((*rule.steps, "on_update"), wrong)
+    for rule in mapping.rules:
+        for steps, step in list(rule.parts)[1:]:
             for key in ("required", "on_update", "override"):
                 if key in step.model_fields_set:
-                    yield Found((*steps, key), "is said of the rule itself, not of its default")
+                    yield MappingFinding(
+                        (*steps, key), "belongs to the rule itself, not to its default"
+                    )
 
 
-def _entries(whole: _Whole) -> Iterator[Found]:
+def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
     """An entry has its required parts, and repeats over one heading at most."""
-    for entry in whole.entries:
+    for entry in mapping.entries:
         mapped = {rule.field.path for rule in entry.fields}
         for path, field in FIELDS.items():
             if field.parent == entry.parent and field.facts.required and path not in mapped:
                 wrong = f"`{field.name}` is missing; every entry needs it"
-                yield Found(entry.steps, wrong, lacking=True)
+                yield MappingFinding(entry.steps, wrong, lacking=True)
         for rule in entry.fields:
             constant = rule.rule.constant
             if rule.field.name == "segment_type" and constant not in {"Internal", "External"}:
-                yield Found(rule.steps, "must be `Internal` or `External`")
+                yield MappingFinding(rule.steps, "must be `Internal` or `External`")
         repeated = {name for name in entry.cells if name.endswith("*")}
         if len(repeated) > 1:
             names = " and ".join(f"`<{name}>`" for name in sorted(repeated))
-            yield Found(entry.steps, f"repeats over {names}; an entry repeats over one heading")
+            yield MappingFinding(
+                entry.steps, f"repeats over {names}; an entry repeats over one heading"
+            )
 
 
-CHECKS: tuple[Callable[[_Whole], Iterator[Found]], ...] = (
-    _owner,
-    _required_fields,
-    _internal_only,
-    _passwords,
-    _lookups_exist,
-    _weights,
-    _variables,
-    _dates,
-    _flags,
-    _policies,
-    _entries,
+# --- to do ---
+
+
+def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
+    """What `mapping new` leaves to a person."""
+    for rule in mapping.rules:
+        if TO_CHOOSE in rule.cells:
+            yield MappingFinding(
+                rule.steps, "to do: write the heading of the column instead of `?`"
+            )
+    for name, table in mapping.file.lookups.items():
+        if isinstance(table, dict):
+            for key, code in table.items():
+                if code == TO_CHOOSE:
+                    yield MappingFinding(
+                        ("lookups", name, key), "to do: write Alma's code instead of `?`"
+                    )
+
+
+# --- hints ---
+
+
+def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
+    """A default after what is never blank, or an alternative after a constant."""
+    for rule in mapping.rules:
+        for steps, step in rule.parts:
+            constants = [_never_blank(step, at) for at in range(len(step.source))]
+            if any(constants[:-1]):
+                first = step.source[constants.index(True)]
+                yield MappingFinding((*steps, "from"), f"nothing after `{first}` is ever used")
+            reached = not any(constants) or step.clean or step.lookup or step.when
+            if step.default is not None and not reached:
+                wrong = "is never used, because the value before it is never blank"
+                yield MappingFinding((*steps, "default"), wrong)
+
+
+def _never_blank(step: Rule, at: int) -> bool:
+    template = step.templates[at]
+    return not template.cells and all(part.of_run for part in template.variables)
+
+
+def _unused_lookups(mapping: Mapping) -> Iterator[MappingFinding]:
+    used = {step.lookup for rule in mapping.rules for step in rule.rule.chain}
+    same_id = mapping.file.duplicates.same_id
+    weights = same_id.weights if isinstance(same_id, KeepHeaviest) else None
+    for name in mapping.file.lookups:
+        if name not in used and name != weights:
+            yield MappingFinding(("lookups", name), "no rule uses this lookup")
+
+
+def _unused_headings(mapping: Mapping) -> Iterator[MappingFinding]:
+    used = {heading_key(name) for name in mapping.headings}
+    starts = tuple(name.removesuffix("*") for name in used if name.endswith("*"))
+    for section, names in (("ids", mapping.file.ids), ("headings", mapping.file.headings)):
+        for name in names:
+            key = heading_key(name)
+            if key not in used and not (starts and key.startswith(starts)):
+                yield MappingFinding((section, name), f"no rule uses a column `{name}`")
+    for at, name in enumerate(mapping.file.roster.unused):
+        if heading_key(name) in used:
+            yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
+
+
+def _unused_terms(mapping: Mapping) -> Iterator[MappingFinding]:
+    rules = (step for rule in mapping.rules for step in rule.rule.chain)
+    if mapping.file.terms and not any(step.plus == periods.END_OF_TERM for step in rules):
+        yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
+
+
+def _vain_overrides(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Alma protects some fields, and only of External users (contract 3.1)."""
+    internal = mapping.account_type is AccountType.INTERNAL
+    for rule in mapping.rules:
+        if rule.rule.override and (internal or not (rule.field.facts.sticky or rule.field.parent)):
+            whose = "of Internal users" if internal else "of this kind"
+            yield MappingFinding(
+                (*rule.steps, "override"), f"has no effect: no field {whose} is protected"
+            )
+
+
+def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Users are matched by IDs that the record contains."""
+    given = {
+        rule.rule.constant
+        for entry in mapping.entries
+        for rule in entry.fields
+        if rule.field.path == "user_identifier.id_type"
+    }
+    for at, name in enumerate(mapping.match.by):
+        if name != "primary_id" and name not in given and None not in given:
+            wrong = (
+                f"no entry of `user_identifier` has the type `{name}`, so no user is found by it"
+            )
+            yield MappingFinding(("match", "by", at), wrong)
+
+
+def _vain_zips(mapping: Mapping) -> Iterator[MappingFinding]:
+    """`zip` changes nothing unless the address says that it is in the USA."""
+    located = {
+        entry.steps
+        for entry in mapping.entries
+        for rule in entry.fields
+        if rule.field.path == "contact_info.address.country"
+    }
+    for rule in mapping.rules:
+        for steps, part in rule.parts:
+            if any(step.name == "zip" for step in part.clean) and rule.steps[:-1] not in located:
+                wrong = "`zip` has no effect without a `country` in the same address, such as USA"
+                yield MappingFinding((*steps, "clean"), wrong)
+
+
+CHECKS: tuple[tuple[Level, Callable[[Mapping], Iterator[MappingFinding]]], ...] = (
+    (Level.ERROR, _owner),
+    (Level.ERROR, _required_fields),
+    (Level.ERROR, _internal_only),
+    (Level.ERROR, _passwords),
+    (Level.ERROR, _lookups_exist),
+    (Level.ERROR, _weights),
+    (Level.ERROR, _variables),
+    (Level.ERROR, _dates),
+    (Level.ERROR, _flags),
+    (Level.ERROR, _policies),
+    (Level.ERROR, _entries),
+    (Level.TO_DO, _to_do),
+    (Level.HINT, _unreachable),
+    (Level.HINT, _unused_lookups),
+    (Level.HINT, _unused_headings),
+    (Level.HINT, _unused_terms),
+    (Level.HINT, _vain_overrides),
+    (Level.HINT, _vain_zips),
+    (Level.HINT, _match_types),
 )
-"""Every check. Adding one is a function and a line here."""
+"""Every check with its level. To add one, write a function and a line here."""

@@ -1,25 +1,32 @@
-"""Dates typed as text: read by a declared order or pattern, never guessed.
+"""Dates typed as text.
 
 ISO dates (2027-05-15) and dates with the month's name are read in every column. Digits alone are
-read as the mapping says (`mdy`, `dmy`, `ymd`); where it says nothing, a whole column may decide
-(`Evidence`), and a date that still reads two ways is a problem.
+read in the order or by the pattern that the mapping declares (`mdy`, `dmy`, `ymd`). If it declares
+none, the column may show its order (`Evidence`); a date that still reads two ways is a problem.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Literal
+from typing import Annotated, Literal
 
-from importer.model.catalogue import Mends
+from pydantic import BeforeValidator, Field
+
+from importer.mapper.periods import TermEnd, later
+from importer.mapper.transforms import Reading
+from importer.model.catalogue import Code, Mends
+from importer.model.policy import MappingPart, Yes
+from importer.model.problem import CellFinding
 
 Order = Literal["mdy", "dmy", "ymd"]
 ORDERS: tuple[Order, ...] = ("mdy", "dmy", "ymd")
 ORDER_WORDS = {"mdy": "month/day/year", "dmy": "day/month/year", "ymd": "year/month/day"}
 PATTERN_LETTERS = "dmyYbBaAj"
-"""What a pattern may hold after `%`: day, month, year, names of month and weekday, day of year."""
+"""The letters of a pattern: day, month, year, names of month and weekday, day of year."""
 
 _MIDNIGHT = re.compile(r"[T ](?:00?:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)Z?", re.IGNORECASE)
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -53,19 +60,19 @@ _LAST_SERIAL = 80_000  # the year 2119
 
 
 class Unread(Enum):
-    """Why a text is not a date: the sentence, and an advice where the catalogue's is not it."""
+    """Why a text is not a date: the sentence, the advice (or the catalogue's), what it mends."""
 
     UNKNOWN = ("is not a date that can be read", "", Mends.ROW)
     TWO_WAYS = ("reads both as month/day and as day/month", "", Mends.ROW)
     NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Mends.ROW)
     SHORT_YEAR = (
         "has a year of two digits",
-        "Type the year with four digits, or say in the mapping from which year on they are meant: "
+        "Type the year with four digits, or set in the mapping up to which year they are 20xx: "
         "`dates: {pivot: 30}`.",
         Mends.COLUMN,
     )
     SERIAL = (
-        "is a bare number, perhaps a day number of the spreadsheet program",
+        "is a plain number, perhaps a day number of the spreadsheet program",
         "Format the column as a date, or allow day numbers in the mapping: "
         "`dates: {serials: true}`.",
         Mends.COLUMN,
@@ -76,8 +83,8 @@ class Unread(Enum):
 class Style:
     """How the dates of one column are read.
 
-    `order`: an Order, a pattern, or "" where the mapping does not say. `pivot`: two-digit years
-    below it are 20xx, the others 19xx.
+    `order`: an Order, a pattern, or "" if the mapping declares none. `pivot`: two-digit years
+    below it are 20xx, the others 19xx. `serials`: day numbers of spreadsheet programs are read.
     """
 
     order: str = ""
@@ -86,11 +93,11 @@ class Style:
 
     @property
     def declared(self) -> bool:
-        """Does it say whether the month or the day comes first?"""
+        """Whether it says if the month or the day comes first."""
         return bool(self.order)
 
     def over(self, base: Style) -> Style:
-        """This style where it says something, the roster's own otherwise."""
+        """Return this style, completed by that of the roster."""
         return Style(
             self.order or base.order,
             base.pivot if self.pivot is None else self.pivot,
@@ -98,7 +105,7 @@ class Style:
         )
 
     def read(self, text: str) -> date | Unread:
-        """The date of a text that is not blank."""
+        """Return the date of a text that is not blank, or why it is none."""
         text = _MIDNIGHT.sub("", text) if ":" in text else text
         if "%" in self.order:
             return self._by_pattern(text)
@@ -186,10 +193,10 @@ class Style:
 
 
 def _whole(text: str, pattern: str) -> str:
-    """The text, if every part of the pattern has its full number of digits in it; else blank.
+    """Return the text if every part of the pattern has its full number of digits; else "".
 
-    Where no sign stands between two parts, 1121980 would read as 11/2/1980 as well as 01/12/1980.
-    A number has lost the zero in front, which is put back.
+    Without a sign between two parts, 1121980 would read as 11/2/1980 and as 01/12/1980. A number
+    has lost the zero in front, which is put back.
     """
     parts = re.split(r"%(.)", pattern)
     digits = [
@@ -211,13 +218,13 @@ def _day(year: int, month: int, day: int) -> date | Unread:
 
 @dataclass(slots=True)
 class Evidence:
-    """What a whole column says about its order: how many texts are dates in one order only."""
+    """What a whole column shows about its order: how many texts are dates in one order only."""
 
     mdy: int = 0
     dmy: int = 0
 
     def add(self, texts: set[str], style: Style) -> None:
-        """Count texts that only one of the two orders can read."""
+        """Count the texts that only one of the two orders can read."""
         first, second = replace(style, order="mdy"), replace(style, order="dmy")
         for text in texts:
             as_mdy = isinstance(first.read(text), date)
@@ -227,25 +234,89 @@ class Evidence:
 
     @property
     def order(self) -> Order | None:
-        """The order, if there is evidence for it and none against it."""
+        """The order that the column shows, if nothing in it contradicts."""
         if self.mdy and not self.dmy:
             return "mdy"
         return "dmy" if self.dmy and not self.mdy else None
 
 
 def pattern_fault(pattern: str) -> str:
-    """What is wrong with a date pattern, or "" if nothing is."""
+    """Return what is wrong with a date pattern, or ""."""
     letters = re.findall(r"%(.?)", pattern.replace("%%", ""))
     unknown = [letter for letter in letters if letter not in PATTERN_LETTERS or not letter]
     if unknown:
-        return f"`%{unknown[0]}` is not a part of a date; a pattern is made like `%d %b %Y`"
+        return f"`%{unknown[0]}` is not a part of a date; write a pattern such as `%d %b %Y`"
     kinds = {"d": "dj", "m": "mbBj", "y": "yY"}
     if any(not set(letters) & set(kind) for kind in kinds.values()):
         return "a pattern needs day, month and year, as in `%d %b %Y`"
     try:
         datetime.strptime("", pattern)  # noqa: DTZ007  only the pattern is of interest
     except ValueError as error:
-        return "" if "does not match" in str(error) else "a part stands twice in the pattern"
+        return "" if "does not match" in str(error) else "the pattern has a part twice"
     except re.error:
-        return "a part stands twice in the pattern"
+        return "the pattern has a part twice"
     return ""
+
+
+# --- how the mapping writes it ---
+
+
+class Dates(MappingPart):
+    """How the dates of a column are read."""
+
+    order: str = ""
+    pivot: Annotated[int, Field(ge=0, le=99)] | None = None
+    serials: Yes = False
+
+    @property
+    def style(self) -> Style:
+        """The same for reading."""
+        return Style(self.order, self.pivot, self.serials)
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Check the order or pattern."""
+        wrong = pattern_fault(self.order) if "%" in self.order else ""
+        if self.order and "%" not in self.order and self.order not in ORDERS:
+            wrong = (
+                f"`{self.order}` is not an order of dates; write mdy, dmy, ymd or a pattern "
+                "such as `%d %b %Y`"
+            )
+        if wrong:
+            raise ValueError(wrong)
+
+
+DatesPart = Annotated[
+    Dates,
+    BeforeValidator(
+        lambda value: {"order": value} if isinstance(value, str) else value,
+        json_schema_input_type=str | Dates,
+    ),
+]
+
+
+# --- a date as a step ---
+
+
+def date_reader(
+    style: Style, plus: str | None, terms: tuple[TermEnd, ...]
+) -> Callable[[str, str], Reading]:
+    """Return the step that reads a date, moves it by `plus`, and writes it as ISO."""
+    move: Callable[[date], date] = later(plus, terms) if plus else lambda day: day
+
+    def read(text: str, _country: str = "") -> Reading:
+        day = style.read(text)
+        if isinstance(day, date):
+            return move(day).isoformat(), None
+        return "", _unread(day, style)
+
+    return read
+
+
+def _unread(why: Unread, style: Style) -> CellFinding:
+    sentence, advice, mends = why.value
+    message = f"{{value}} {sentence}"
+    if why is Unread.TWO_WAYS:
+        return CellFinding(Code.AMBIGUOUS_DATE, message, advice, mends=mends)
+    if why is Unread.NO_SUCH_DAY and style.order in ORDER_WORDS:
+        message += f", read as {ORDER_WORDS[style.order]}"
+    return CellFinding(Code.UNPARSABLE_DATE, message, advice, mends=mends)

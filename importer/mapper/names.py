@@ -22,7 +22,7 @@ _SMALL = str.maketrans({"İ": "i", "I": "ı"})
 _LARGE = str.maketrans({"i": "İ", "ı": "I"})
 
 
-def capitalise(name: str) -> str:
+def capitalize(name: str) -> str:
     """Return the name with capitals if it is all in capitals or all without; else as it is.
 
     The result is composed (NFC). A name with a letter that only Turkish and Azeri have follows

@@ -73,3 +73,9 @@ def _check_size(text: str) -> None:
         if sum(totals) > SIZE_LIMIT:
             msg = "the pattern is too large; repeat fewer times, or not inside a repetition"
             raise PatternError(msg)
+
+
+def check_pattern(text: str) -> str:
+    """Return the pattern if it can be used. Raises PatternError."""
+    compile_pattern(text)
+    return text

@@ -1,4 +1,4 @@
-"""`plus`: a date some time later, at the end of the month, or at the end of the term."""
+"""`plus` and `terms`: a date some time later, or at the end of the month or term."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from importer.model.policy import MappingPart
 
 LAST_DAY = date.max
 END_OF_MONTH = "end of month"
@@ -16,13 +21,13 @@ _PERIOD = re.compile(r"([0-9]{1,4}) (day|week|month|year)s?")
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """So many months and days."""
+    """Months and days."""
 
     months: int = 0
     days: int = 0
 
     def after(self, day: date) -> date:
-        """The day that much later; the 29 February gives the 28th where there is none."""
+        """Return the day that much later; February 29 becomes the 28th in other years."""
         months = day.year * 12 + day.month - 1 + self.months
         year, month = months // 12, months % 12 + 1
         if year > LAST_DAY.year:
@@ -34,19 +39,19 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class TermEnd:
-    """A day of the year on which a term ends, and how long borrowing goes on after it."""
+    """A day of the year on which a term ends, and how long patrons may borrow after it."""
 
     month: int
     day: int
     grace: Period = Period()
 
     def in_year(self, year: int) -> date:
-        """Its date in a year; the 29 February is the 28th where there is none."""
+        """Return its date in a year; February 29 becomes the 28th in other years."""
         return date(year, self.month, min(self.day, calendar.monthrange(year, self.month)[1]))
 
 
 def period(text: str) -> Period | None:
-    """`1 year`, `6 months`, `2 weeks`, `14 days`; None where it is something else."""
+    """Read `1 year`, `6 months`, `2 weeks` or `14 days`; None if it is something else."""
     match = _PERIOD.fullmatch(" ".join(text.split()).lower())
     if match is None:
         return None
@@ -63,7 +68,7 @@ def period(text: str) -> Period | None:
 
 
 def month_day(text: str) -> tuple[int, int] | None:
-    """`05-15` as month and day; None where there is no such day in a leap year."""
+    """Read `05-15` as month and day; None if even a leap year has no such day."""
     match = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", text)
     if match is None:
         return None
@@ -74,7 +79,7 @@ def month_day(text: str) -> tuple[int, int] | None:
 
 
 def later(plus: str, terms: tuple[TermEnd, ...]) -> Callable[[date], date]:
-    """What a `plus` does to a date. Both were checked when the mapping was read."""
+    """Return what a `plus` does to a date. Both were checked when the mapping was read."""
     text = " ".join(plus.split()).lower()
     if text == END_OF_MONTH:
         return _end_of_month
@@ -92,7 +97,7 @@ def _end_of_month(day: date) -> date:
 
 
 def _end_of_term(day: date, terms: tuple[TermEnd, ...]) -> date:
-    """The first term's end on or after the day, and its grace on top."""
+    """Return the first term's end on or after the day, plus its grace."""
     years = (day.year, min(day.year + 1, LAST_DAY.year))
     ends = ((term.in_year(year), term.grace) for year in years for term in terms)
     end, grace = min(
@@ -101,3 +106,46 @@ def _end_of_term(day: date, terms: tuple[TermEnd, ...]) -> date:
         default=(LAST_DAY, Period()),
     )
     return grace.after(end)
+
+
+def _plus(text: str) -> str:
+    plain = " ".join(text.split()).lower()
+    if plain not in {END_OF_MONTH, END_OF_TERM} and period(plain) is None:
+        sentence = (
+            f"`{text}` is not a span of time; write `1 year`, `6 months`, `14 days`, "
+            "`end of month` or `end of term`"
+        )
+        raise ValueError(sentence)
+    return plain
+
+
+def _grace(text: str) -> str:
+    if period(text) is None:
+        sentence = f"`{text}` is not a span of time; write `14 days` or `1 month`"
+        raise ValueError(sentence)
+    return text
+
+
+def _ends(text: str) -> str:
+    if month_day(text) is None:
+        sentence = f"`{text}` is not a day of the year; write month and day, as in `05-15`"
+        raise ValueError(sentence)
+    return text
+
+
+Plus = Annotated[str, AfterValidator(_plus)]
+"""A span of time, or the end of the month or term."""
+
+
+class Term(MappingPart):
+    """When a term ends, and how long patrons may borrow after it."""
+
+    ends: Annotated[str, AfterValidator(_ends)]
+    grace: Annotated[str, AfterValidator(_grace)] | None = None
+
+    @property
+    def end(self) -> TermEnd:
+        """The same for the calculation of dates."""
+        month, day = month_day(self.ends) or (1, 1)
+        grace = period(self.grace) if self.grace else None
+        return TermEnd(month, day, grace or Period())

@@ -1,100 +1,370 @@
-"""The mapping's JSON Schema, so that editors complete keys and mark mistakes while one types."""
+"""The mapping file's closed schema: every key there is, and what may follow it.
+
+A value of the record is a rule; a plain text is a rule that only has a `from`. The `record:` part
+is made from the field catalogue, so it has Alma's own shape and names.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from importer.mapper.grammar import MappingFile
-from importer.model.fields import FIELDS, Field, Shape
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    create_model,
+)
 
-_SCALARS = ("string", "number", "boolean")
+from importer.mapper.dates import Dates, DatesPart
+from importer.mapper.lookups import LookupFile
+from importer.mapper.patterns import check_pattern
+from importer.mapper.periods import Plus, Term
+from importer.mapper.placeholders import Template, heading_key, parse
+from importer.mapper.transforms import Step, Word
+from importer.model.fields import FIELDS, LISTS
+from importer.model.fields import Field as RecordField
+from importer.model.policy import (
+    AccountType,
+    IdRule,
+    MappingPart,
+    Match,
+    OnUpdate,
+    SafetyLimits,
+    Yes,
+)
 
-
-def schema_text() -> str:
-    """The schema as JSON, the same bytes each time."""
-    return json.dumps(_schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-def _schema() -> dict[str, object]:
-    whole: dict[str, object] = MappingFile.model_json_schema(by_alias=True)
-    _loosen(whole)
-    _describe(whole)
-    properties = whole["properties"]
-    if isinstance(properties, dict):
-        properties["extends"] = {
-            "type": "string",
-            "description": "Another mapping file of which this one overrides parts.",
-        }
-    whole["anyOf"] = [{"required": whole.pop("required")}, {"required": ["extends"]}]
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {**head, "title": "Mapping of a roster to Alma user records", **whole}
-
-
-def _loosen(node: object) -> None:
-    """Every scalar is text to us, but an editor takes 1, 07030 and true for something else."""
-    if isinstance(node, dict):
-        if isinstance(node.get("title"), str):
-            node.pop("title")
-        if node.get("type") in {"integer", "number"}:
-            return
-        if isinstance(choices := node.get("enum"), list):
-            node["enum"] = [*choices, *(word == "true" for word in choices if word in _FLAGS)]
-            node.pop("type", None)
-        elif node.get("const") == "1":
-            node.clear()
-            node["enum"] = ["1", 1]
-        elif node.get("type") == "string" and "pattern" not in node:
-            node["type"] = list(_SCALARS)
-        elif node.get("type") == "boolean":
-            node.pop("type")
-            node["enum"] = [True, False]
-        for inner in node.values():
-            _loosen(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            _loosen(inner)
+AS_TEXT, AS_TABLE, AS_FILE = "as text", "as table", "as file"
+"""Which of its forms a value has; pydantic's places contain these words, ours do not."""
 
 
-_FLAGS = frozenset({"true", "false"})
+def form(value: object) -> str:
+    """Return which of its forms a value has."""
+    if isinstance(value, LookupFile) or (isinstance(value, dict) and "file" in value):
+        return AS_FILE
+    return AS_TABLE if isinstance(value, dict | BaseModel) else AS_TEXT
 
 
-def _describe(whole: dict[str, object]) -> None:
-    """What Alma says of each field: how long it may be, and which table its codes are from."""
-    definitions = whole.get("$defs")
-    if not isinstance(definitions, dict):
-        return
-    for field in FIELDS.values():
-        name = _definition(field.parent)
-        definition = definitions.get(name)
-        properties = definition.get("properties") if isinstance(definition, dict) else None
-        if isinstance(properties, dict) and isinstance(part := properties.get(field.name), dict):
-            part["description"] = _description(field)
+def _one_or_more(value: object) -> object:
+    """A single text is a list of one."""
+    return [value] if isinstance(value, str) else value
 
 
-def _definition(parent: str) -> str:
-    last = parent.rpartition(".")[2]
-    return "".join(word.title() for word in last.split("_")) + "Entry" if last else "Record"
+def _template(text: str) -> str:
+    parse(text)
+    return text
 
 
-_SHAPES: Mapping[Shape, str] = {
-    Shape.TEXT: "Text",
-    Shape.CODE: "A code",
-    Shape.DATE: "A date",
-    Shape.FLAG: "true or false",
-}
+Words = Annotated[
+    tuple[Word, ...],
+    Field(min_length=1),
+    BeforeValidator(_one_or_more, json_schema_input_type=Word | list[Word]),
+]
+Templates = Annotated[
+    tuple[Annotated[Word, AfterValidator(_template)], ...],
+    Field(min_length=1),
+    BeforeValidator(_one_or_more, json_schema_input_type=Word | list[Word]),
+]
+LookupName = Annotated[
+    Annotated[Word, Tag(AS_TEXT)] | Annotated[LookupFile, Tag(AS_FILE)],
+    Discriminator(lambda value: AS_TEXT if isinstance(value, str) else AS_FILE),
+]
+"""A table of `lookups:` by its name, or a CSV file beside the mapping."""
 
 
-def _description(field: Field) -> str:
-    facts = field.facts
-    words = [_SHAPES[field.shape]]
-    if facts.table:
-        words.append(f"of Alma's table {facts.table}")
-    if facts.length and field.shape is Shape.TEXT:
-        words.append(f"of at most {facts.length} characters")
-    sentence = " ".join(words) + "."
-    if facts.required:
-        sentence += " Every entry needs it."
-    if facts.sticky:
-        sentence += " Alma keeps what was edited by hand unless `override: true` is said."
-    return sentence
+# --- rules ---
+
+
+def _as_rule(value: object) -> object:
+    if isinstance(value, list):
+        sentence = "must be one value, not a list; write alternatives after `from`"
+        raise ValueError(sentence)  # noqa: TRY004  pydantic takes ValueErrors only
+    return {"from": value} if isinstance(value, str) else value
+
+
+class Rule(MappingPart):
+    """How a field gets its value. The steps apply in the order of these keys."""
+
+    when: dict[Word, Words] = Field(default_factory=dict)
+    source: Templates = Field(alias="from")
+    clean: tuple[Step, ...] = ()
+    lookup: LookupName | None = None
+    dates: DatesPart | None = None
+    plus: Plus | None = None
+    default: Value | None = None
+    required: Literal["true", "warn", "false"] = "false"
+    on_update: OnUpdate | None = None
+    override: Yes = False
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """Its `from`, read."""
+        return tuple(parse(text) for text in self.source)
+
+    @property
+    def constant(self) -> str | None:
+        """The text that it gives to every row, if it is one and nothing is done with it."""
+        steps = self.when or self.clean or self.lookup or self.dates or self.plus
+        return None if steps or len(self.source) != 1 else self.templates[0].constant
+
+    @property
+    def lone_cells(self) -> bool:
+        """Whether it takes cells as they are, without any text around them."""
+        return all(template.lone_cell for template in self.templates)
+
+    @property
+    def chain(self) -> Iterator[Rule]:
+        """The rule and the defaults behind it."""
+        step: Rule | None = self
+        while step is not None:
+            yield step
+            step = step.default
+
+
+Value = Annotated[Rule, BeforeValidator(_as_rule, json_schema_input_type=Word | Rule)]
+"""A value of the record: a template, or a rule."""
+Rule.model_rebuild()
+
+
+# --- the record ---
+
+
+class EntryPart(MappingPart):
+    """One entry of a list; its other keys are Alma's."""
+
+    on_update: OnUpdate = OnUpdate.REPLACE
+
+
+def _entry_model(parent: str) -> type[EntryPart]:
+    fields = {f.name: (Value | None, None) for f in FIELDS.values() if f.parent == parent}
+    name = "".join(word.title() for word in parent.rpartition(".")[2].split("_"))
+    return create_model(f"{name}Entry", __base__=EntryPart, **fields)  # type: ignore[call-overload,no-any-return]
+
+
+ENTRY_MODELS: dict[str, type[EntryPart]] = {parent: _entry_model(parent) for parent in LISTS}
+"""The closed entry of each list, by the list's path."""
+
+TOP_FIELDS = ("account_type", "record_type", "external_id")
+"""Fields of the record that the mapping sets at its top, not in `record:`."""
+
+
+def _record_model() -> type[MappingPart]:
+    def list_field(parent: str) -> tuple[object, object]:
+        entry = ENTRY_MODELS[parent]
+        return (tuple[entry, ...], ())  # type: ignore[valid-type]
+
+    contact = {p.split(".")[1]: list_field(p) for p in LISTS if p.startswith("contact_info.")}
+    contact_model = create_model("ContactInfoPart", __base__=MappingPart, **contact)  # type: ignore[call-overload]
+    scalars = {
+        path: (Value | None, None)
+        for path, field in FIELDS.items()
+        if not field.parent and path not in TOP_FIELDS
+    }
+    lists = {path: list_field(path) for path in LISTS if "." not in path}
+    parts = {**scalars, "contact_info": (contact_model | None, None), **lists}
+    return create_model("Record", __base__=MappingPart, **parts)  # type: ignore[call-overload,no-any-return]
+
+
+Record = _record_model()
+"""The `record:` part: Alma's own shape and names."""
+
+
+# --- the other parts ---
+
+Table = Annotated[
+    Annotated[dict[Word, str], Tag(AS_TABLE)] | Annotated[LookupFile, Tag(AS_FILE)],
+    Discriminator(lambda value: AS_FILE if form(value) == AS_FILE else AS_TABLE),
+]
+"""A lookup: its keys and codes, or the CSV file that has them."""
+
+
+def _encoding(name: str) -> str:
+    """A character encoding that Python knows; `bz2` and `rot13` are other things."""
+    try:
+        "a".encode("utf-8" if name == "auto" else name)
+    except (LookupError, ValueError):
+        sentence = f"`{name}` is not a known encoding; write auto, utf-8 or windows-1252"
+        raise ValueError(sentence) from None
+    return name
+
+
+class RosterPart(MappingPart):
+    """How the roster is read."""
+
+    sheet: Word | None = None
+    encoding: Annotated[Word, AfterValidator(_encoding)] = "auto"
+    header: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1000)], ...],
+        Field(max_length=3),
+        BeforeValidator(
+            lambda value: () if value == "auto" else _one_or_more(value),
+            json_schema_input_type=Literal["auto"] | int | list[int],
+        ),
+    ] = ()
+    dates: DatesPart = Dates()
+    only: dict[Word, Words] = Field(default_factory=dict)
+    unused: Words | tuple[()] = ()
+
+
+class KeepHeaviest(MappingPart):
+    """Of rows with the same ID, keep the one whose group weighs most."""
+
+    weights: Word = Field(alias="keep heaviest")
+
+
+class DuplicatesPart(MappingPart):
+    """What happens to rows of one roster that share an ID or are the same person."""
+
+    same_id: Annotated[
+        Annotated[Literal["reject", "keep first"], Tag(AS_TEXT)]
+        | Annotated[KeepHeaviest, Tag(AS_TABLE)],
+        Discriminator(form),
+    ] = "reject"
+    same_person: Literal["review", "reject", "warn", "off"] = "review"
+    similar_person: Literal["warn", "off"] = "warn"
+
+
+def _check_names(value: object) -> object:
+    """The safety checks' own names, such as `many-changes`, as keys."""
+    if isinstance(value, dict):
+        return {str(key).replace("-", "_"): item for key, item in value.items()}
+    return value
+
+
+def _id_rule(rule: IdRule) -> IdRule:
+    if rule.pattern is not None:
+        check_pattern(rule.pattern)
+    if rule.pad and rule.digits is None:
+        sentence = "`pad` needs `digits`, which says how many zeros are missing"
+        raise ValueError(sentence)
+    return rule
+
+
+class MappingFile(MappingPart):
+    """A whole mapping file."""
+
+    version: Literal["1"]
+    name: Word | None = None
+    title: Word | None = None
+    account_type: AccountType
+    record_type: Literal["PUBLIC", "STAFF", "CONTACT"] = "PUBLIC"
+    owning_system: Value | None = None
+    roster: RosterPart = RosterPart()
+    ids: dict[Word, Annotated[IdRule, AfterValidator(_id_rule)]] = Field(default_factory=dict)
+    headings: dict[Word, Words] = Field(default_factory=dict)
+    match: Match = Match()
+    duplicates: DuplicatesPart = DuplicatesPart()
+    safety_checks: Annotated[
+        SafetyLimits, BeforeValidator(_check_names, json_schema_input_type=SafetyLimits)
+    ] = SafetyLimits()
+    terms: tuple[Term, ...] = ()
+    lookups: dict[Word, Table] = Field(default_factory=dict)
+    record: Record  # type: ignore[valid-type]
+
+    def id_rule(self, heading: str) -> IdRule | None:
+        """Return the `ids:` rule of a heading."""
+        key = heading_key(heading)
+        return next((rule for name, rule in self.ids.items() if heading_key(name) == key), None)
+
+
+# --- the record as a flat list of rules ---
+
+EXTERNAL_SYSTEM = "external_id"
+"""The field that `owning_system` fills (contract 1.2)."""
+
+CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
+"""Fields that are set only when the user is created, unless the mapping sets `on_update`."""
+
+Steps = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """A field and its rule. `steps` lead to it in the mapping file."""
+
+    field: RecordField
+    rule: Rule
+    steps: Steps
+
+    @property
+    def on_update(self) -> OnUpdate:
+        """What happens to the field of a known user."""
+        usual = OnUpdate.NEVER if self.field.path in CREATE_ONLY else OnUpdate.REPLACE
+        return self.rule.on_update or usual
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The headings whose cells may become the value, also by default; each once, in order."""
+        templates = (template for rule in self.rule.chain for template in rule.templates)
+        return tuple(dict.fromkeys(cell.heading for t in templates for cell in t.cells))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the record that it takes by `<@…>`."""
+        templates = (template for rule in self.rule.chain for template in rule.templates)
+        return tuple(part.name for t in templates for part in t.variables if not part.of_run)
+
+    @property
+    def run_dependent(self) -> bool:
+        """Whether it contains a run variable."""
+        templates = (template for rule in self.rule.chain for template in rule.templates)
+        return any(variable.of_run for t in templates for variable in t.variables)
+
+    @property
+    def parts(self) -> Iterator[tuple[Steps, Rule]]:
+        """The rule and the defaults behind it, each with the steps that lead to it."""
+        steps = self.steps
+        for rule in self.rule.chain:
+            yield steps, rule
+            steps = (*steps, "default")
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRules:
+    """One entry of a list as the mapping writes it."""
+
+    parent: str
+    position: int
+    fields: tuple[FieldRule, ...]
+    on_update: OnUpdate
+    steps: Steps
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The headings behind it, each once, in order."""
+        return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
+
+
+def scalar_rules(file: MappingFile) -> tuple[FieldRule, ...]:
+    """Return the rules of the record's own fields, `owning_system` among them."""
+    rules = tuple(_field_rules(file.record, "", ("record",)))
+    if file.owning_system is None:
+        return rules
+    owner = FieldRule(FIELDS[EXTERNAL_SYSTEM], file.owning_system, ("owning_system",))
+    return (*rules, owner)
+
+
+def entry_rules(file: MappingFile) -> tuple[EntryRules, ...]:
+    """Return the entries of every list, in the mapping's order within each list."""
+    found = []
+    for parent in LISTS:
+        part: Any = file.record
+        for name in parent.split("."):
+            part = getattr(part, name, None)
+        for position, entry in enumerate(part or ()):
+            steps: Steps = ("record", *parent.split("."), position)
+            rules = tuple(_field_rules(entry, parent, steps))
+            found.append(EntryRules(parent, position, rules, entry.on_update, steps))
+    return tuple(found)
+
+
+def _field_rules(part: BaseModel, parent: str, steps: Steps) -> Iterator[FieldRule]:
+    for name in type(part).model_fields:
+        rule = getattr(part, name)
+        if isinstance(rule, Rule):
+            path = f"{parent}.{name}" if parent else name
+            yield FieldRule(FIELDS[path], rule, (*steps, name))

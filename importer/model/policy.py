@@ -1,6 +1,6 @@
-"""What a mapping decides beyond values: how users are matched, what twins mean, when to brake.
+"""What a mapping decides beyond values: matching, duplicates, safety checks, ID rules.
 
-These are parts of the mapping file that later stages act on; each is closed and frozen.
+These are parts of the mapping file that later stages act on. Each is closed and frozen.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 class AccountType(StrEnum):
     """Who manages the user (contract 1.2, account_type)."""
 
-    INTERNAL = "INTERNAL"  # the library; primary identifier is the barcode
-    EXTERNAL = "EXTERNAL"  # the student information system; primary identifier is the EMPL ID
+    INTERNAL = "INTERNAL"  # the library; the primary ID is the barcode
+    EXTERNAL = "EXTERNAL"  # the student information system; the primary ID is the SIS ID (EMPL ID)
 
     @property
     def segment(self) -> str:
@@ -24,7 +24,7 @@ class AccountType(StrEnum):
 
 
 class OnUpdate(StrEnum):
-    """What becomes of a field, or a list, of a user that Alma already has."""
+    """What happens to a field, or a list, of a user whom Alma already has."""
 
     REPLACE = "replace"  # the roster's value, where it has one
     KEEP = "keep"  # only where Alma's is blank
@@ -35,15 +35,15 @@ class OnUpdate(StrEnum):
     REPLACE_ALL = "replace_all"  # lists: the roster owns the whole list
 
 
-class Settings(BaseModel):
+class MappingPart(BaseModel):
     """A closed, frozen part of the mapping file; every scalar of it arrives as text."""
 
     # deferred: it is built once, as a part of the whole mapping
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
-class Match(Settings):
-    """How a row finds its user in Alma, and what then.
+class Match(MappingPart):
+    """How a row finds its user in Alma, and what happens then.
 
     `by`: `primary_id`, or identifier types by Alma's code.
     """
@@ -54,10 +54,10 @@ class Match(Settings):
     look_alike: Literal["review", "warn", "ignore"] = "review"
 
 
-class Duplicates(Settings):
-    """What rows of one roster that collide mean.
+class Duplicates(MappingPart):
+    """What happens to rows of one roster that share an ID or are the same person.
 
-    `keep_heaviest` names a lookup that gives each user group its weight.
+    `weights` are those of the user groups, for `keep heaviest`.
     """
 
     same_id: Literal["reject", "keep first", "keep heaviest"] = "reject"
@@ -66,20 +66,20 @@ class Duplicates(Settings):
     similar_person: Literal["warn", "off"] = "warn"
 
 
-class BrakeLimit(Settings):
-    """A brake holds when more than `percent` and more than `count` matched users are concerned."""
+class SafetyLimit(MappingPart):
+    """A safety check stops if more than `percent` and more than `count` matched users are hit."""
 
     percent: float = Field(ge=0, le=100)
     count: int = Field(ge=0)
 
 
-class Brakes(Settings):
-    """The numbers of the brakes; the keys are the brakes' names with `_` for `-`."""
+class SafetyLimits(MappingPart):
+    """The limits of the safety checks; the keys are the checks' names with `_` for `-`."""
 
-    many_changes: BrakeLimit = BrakeLimit(percent=50, count=20)
-    removals: BrakeLimit = BrakeLimit(percent=0, count=0)
-    renames: BrakeLimit = BrakeLimit(percent=5, count=5)
-    foreign_group: BrakeLimit = BrakeLimit(percent=0, count=0)
+    many_changes: SafetyLimit = SafetyLimit(percent=50, count=20)
+    removals: SafetyLimit = SafetyLimit(percent=0, count=0)
+    renames: SafetyLimit = SafetyLimit(percent=5, count=5)
+    foreign_group: SafetyLimit = SafetyLimit(percent=0, count=0)
 
 
 def _yes(value: object) -> object:
@@ -87,11 +87,11 @@ def _yes(value: object) -> object:
 
 
 Yes = Annotated[bool, BeforeValidator(_yes)]
-"""`true` or `false`, as the mapping's text says it."""
+"""`true` or `false`, written as text in the mapping."""
 
 
-class IdRule(Settings):
-    """What an identifier of one column looks like."""
+class IdRule(MappingPart):
+    """What the IDs of one column look like."""
 
     digits: int | None = Field(default=None, ge=1, le=50)
     pattern: str | None = None

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from importer.model.plan import Act, Brake, Change, Fate, Result
-from importer.model.policy import AccountType, Brakes
+from importer.model.policy import AccountType, SafetyLimits
 
 
 class Kept(BaseModel):
@@ -50,7 +50,7 @@ class MappingFacts(FileFacts):
     name: str
     title: str = ""
     account_type: AccountType
-    brakes: Brakes = Brakes()
+    brakes: SafetyLimits = SafetyLimits()
 
 
 class AlmaFacts(Kept):

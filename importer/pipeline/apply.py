@@ -26,7 +26,7 @@ from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, h
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
 from importer.loader.detect import LARGEST
-from importer.mapper.document import load
+from importer.mapper.load import load
 from importer.model.codes import NO_CODES
 from importer.model.files import read_bounded
 from importer.model.plan import Brake

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from importer.errors import MappingError, UsageError
-from importer.mapper.columns import Kind as Wants
-from importer.mapper.columns import wanted
-from importer.mapper.todo import TO_CHOOSE
+from importer.mapper.explain import Kind as Wants
+from importer.mapper.explain import needed_columns
+from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.fields import FIELDS
 from importer.model.files import exists, shown
 from importer.report.template import Blank, BlankColumn, Kind, write_template
@@ -18,8 +18,8 @@ from importer.report.template import Blank, BlankColumn, Kind, write_template
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from importer.mapper.columns import Wanted
-    from importer.mapper.document import Mapping
+    from importer.mapper.explain import NeededColumn
+    from importer.mapper.mapping import Mapping
     from importer.model.codes import CodeTables
 
 _ORDERS = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy", "ymd": "yyyy-mm-dd", "": "yyyy-mm-dd"}
@@ -69,7 +69,7 @@ def blank(mapping: Mapping, codes: CodeTables) -> Blank:
     if TO_CHOOSE in mapping.headings:
         msg = f"{mapping.path.name}: some columns are still `<?>`; write their headings first"
         raise MappingError((msg,))
-    columns = tuple(map(partial(_column, codes=codes), wanted(mapping)))
+    columns = tuple(map(partial(_column, codes=codes), needed_columns(mapping)))
     if not columns:
         msg = f"{mapping.path.name}: no rule takes a column, so there is nothing to fill in"
         raise MappingError((msg,))
@@ -83,7 +83,7 @@ def blank(mapping: Mapping, codes: CodeTables) -> Blank:
     )
 
 
-def _column(column: Wanted, *, codes: CodeTables) -> BlankColumn:
+def _column(column: NeededColumn, *, codes: CodeTables) -> BlankColumn:
     choices = tuple((word, "") for word in column.choices)
     table = codes.known(column.table) if column.table else None
     if not choices and table:
@@ -121,7 +121,7 @@ def _literal(char: str) -> str:
     return char if char in "-/. ," else f"\\{char}"
 
 
-def _longest(column: Wanted) -> int:
+def _longest(column: NeededColumn) -> int:
     rule = column.id_rule
     if rule is not None:
         return rule.digits if rule.digits and not rule.strip else 0
@@ -129,7 +129,7 @@ def _longest(column: Wanted) -> int:
     return min(lengths) if len(lengths) == 1 and column.kind is Wants.TEXT else 0
 
 
-def _note(column: Wanted, choices: tuple[tuple[str, str], ...], date_format: str) -> str:
+def _note(column: NeededColumn, choices: tuple[tuple[str, str], ...], date_format: str) -> str:
     parts = [_becomes(column)]
     if rule := column.id_rule:
         if rule.digits and rule.pad:
@@ -147,7 +147,7 @@ def _note(column: Wanted, choices: tuple[tuple[str, str], ...], date_format: str
     return " ".join(parts)
 
 
-def _becomes(column: Wanted) -> str:
+def _becomes(column: NeededColumn) -> str:
     """The fields in words: `email: email address`."""
     names = [
         ": ".join(part.replace("_", " ") for part in path.split(".")[-2:]) for path in column.fields
@@ -155,7 +155,7 @@ def _becomes(column: Wanted) -> str:
     return f"In Alma: {', '.join(names)}." if names else "Tells which rows are loaded."
 
 
-def _example(column: Wanted, choices: tuple[tuple[str, str], ...]) -> str | date:
+def _example(column: NeededColumn, choices: tuple[tuple[str, str], ...]) -> str | date:
     if column.kind is Wants.DATE:
         return _BIRTH if "birth_date" in column.fields else _EXPIRY
     if choices:

@@ -57,7 +57,7 @@ def sis_clears(inputs: Inputs) -> tuple[str, ...]:
             "never touches Internal users. Use `plan` and `apply` for them."
         )
         raise UsageError(msg)
-    return cleared_fields(inputs.compiled.scheme.targets)
+    return cleared_fields(inputs.compiled.layout.targets)
 
 
 def convert(inputs: Inputs, fates: dict[int, Fate], to: Format, out: Path) -> tuple[Path, ...]:

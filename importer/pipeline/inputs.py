@@ -11,11 +11,11 @@ from pathlib import Path
 from importer.errors import MappingError, RosterError
 from importer.ledger.ledger import Ledger, add_cells, add_columns, add_problems, excuse
 from importer.loader.read import read
-from importer.mapper.batch import RunVariables
 from importer.mapper.compile import compile_mapping
-from importer.mapper.compiled import Compiled
-from importer.mapper.document import Mapping
-from importer.mapper.document import examine as read_mapping
+from importer.mapper.compiled import CompiledMapping, RunVariables
+from importer.mapper.evaluate import evaluate
+from importer.mapper.load import examine as read_mapping
+from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import CodeTables
@@ -67,13 +67,13 @@ class Inputs:
 
     mapping: Mapping
     roster: Roster
-    compiled: Compiled
+    compiled: CompiledMapping
     codes: CodeTables
     today: date
 
     def candidates(self) -> Candidates:
         """Map every row of the roster."""
-        return self.compiled.map(self.roster, self.codes)
+        return evaluate(self.compiled, self.roster, self.codes)
 
     def concerned(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Those of the problems with cells that are about whole rows or about cells that are used.
@@ -146,7 +146,6 @@ def read_inputs(
         raise MappingError((*findings, *error.findings)) from None
     if findings:
         raise MappingError(findings)
-    compiled = compiled.settle(opened)
     return Inputs(document, opened, compiled, codes, today)
 
 

@@ -91,7 +91,7 @@ async def plan(
                     "directory": lookup.as_of,
                     "rate": rate,
                     "calls_left": alma.limiter.available,
-                    "brakes": brakes(steps, inputs.mapping.brakes, groups),
+                    "brakes": brakes(steps, inputs.mapping.safety_limits, groups),
                 }
             ),
         )
@@ -142,7 +142,7 @@ def _groups_given(inputs: Inputs) -> set[str]:
 
     Where groups come from the cells as they are, every group of the institution may be meant.
     """
-    target = inputs.compiled.scheme.targets["user_group"]
+    target = inputs.compiled.layout.targets["user_group"]
     known = inputs.codes.known(target.field.facts.table) if target.from_cells else None
     return {*target.mapped_codes, *(known or ())}
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from importer.mapper.checks import Found
-from importer.mapper.document import Mapping
-from importer.mapper.giving import given_codes
-from importer.mapper.validating import in_order
+from importer.mapper.checks import MappingFinding, in_order
+from importer.mapper.explain import mapped_codes
+from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
 from importer.model.codes import CodeTables
@@ -47,12 +46,12 @@ class Preview:
 def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
     """The codes that a mapping itself writes and that Alma does not take, by line."""
     found = [
-        Found(steps, wrong)
+        MappingFinding(steps, wrong)
         for rule in mapping.rules
-        for code, steps in given_codes(rule, mapping.tables).items()
+        for code, steps in mapped_codes(rule, mapping.tables).items()
         if (wrong := wrong_in_mapping(code, rule.field, codes))
     ]
-    return in_order(mapping.tree, found)
+    return in_order(mapping.source, found)
 
 
 def preview(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Preview:

@@ -12,7 +12,7 @@ from typing import Literal
 from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import FILE
-from importer.mapper.template import heading_key
+from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code
 from importer.model.files import exists
 from importer.model.problem import Problem
@@ -70,7 +70,7 @@ def mapping_facts(inputs: Inputs) -> MappingFacts:
         name=mapping.name,
         title=mapping.title,
         account_type=mapping.account_type,
-        brakes=mapping.brakes,
+        brakes=mapping.safety_limits,
     )
 
 

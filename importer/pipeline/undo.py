@@ -38,7 +38,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.policy import BrakeLimit
+from importer.model.policy import SafetyLimit
 from importer.model.problem import Origin, Problem
 from importer.model.run import BrakeFinding, RunFacts
 from importer.model.user import User
@@ -190,7 +190,7 @@ def _what_stays(
         )
 
 
-_OFF = BrakeLimit(percent=100, count=0)
+_OFF = SafetyLimit(percent=100, count=0)
 
 
 def _brakes(facts: RunFacts, steps: dict[int, Step]) -> tuple[BrakeFinding, ...]:

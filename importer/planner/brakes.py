@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from importer.model.plan import Step
-    from importer.model.policy import BrakeLimit, Brakes
+    from importer.model.policy import SafetyLimit, SafetyLimits
 
 
 def brakes(
-    steps: Iterable[Step], limits: Brakes, groups: Collection[str]
+    steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
 ) -> tuple[BrakeFinding, ...]:
     """The brakes that hold for a plan; the steps are read once.
 
@@ -68,7 +68,7 @@ def _removes(step: Update) -> bool:
 
 
 def _finding(
-    brake: Brake, limit: BrakeLimit, concerned: int, matched: int, what: str
+    brake: Brake, limit: SafetyLimit, concerned: int, matched: int, what: str
 ) -> BrakeFinding | None:
     if concerned <= limit.count or concerned * 100 <= limit.percent * matched:
         return None

@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from importer.mapper.clauses import STEPS
-from importer.mapper.document import load
-from importer.mapper.grammar import MappingFile, RosterPart, Rule
-from importer.mapper.lint import lint
-from importer.mapper.profile import to_mapping
+from importer.mapper.load import load
+from importer.mapper.schema import MappingFile, RosterPart, Rule
+from importer.mapper.transforms import STEPS
+from importer.mapper.user_loader_profile import to_mapping
 from importer.model.catalogue import Severity
 from importer.model.codes import NO_CODES
-from importer.model.policy import Brakes, Duplicates, IdRule, Match, OnUpdate
+from importer.model.policy import Duplicates, IdRule, Match, OnUpdate, SafetyLimits
 from importer.validator.rules import validate
 from tests.docs.pages import DOCS, ROOT, Block, blocks
-from tests.mapper.bench import TODAY, Bench
+from tests.mapper.bench import TODAY, Bench, lint
 
 PAGE = DOCS / "reference" / "mapping.md"
 FILES = {"campuses.csv": next(block for block in blocks(PAGE) if block.language == "csv").text}
@@ -112,7 +111,7 @@ def test_every_key_has_its_words() -> None:
     assert not missing
     steps = {step for step in STEPS if f"`{step}`" not in text and f"{{{step}:" not in text}
     assert not steps
-    assert all(f"{brake}: {{" in text for brake in Brakes.model_fields)
+    assert all(f"{brake}: {{" in text for brake in SafetyLimits.model_fields)
 
 
 def test_every_example_is_seen() -> None:

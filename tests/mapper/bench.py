@@ -10,8 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from importer.errors import MappingError
-from importer.mapper.compile import Compiled, RunVariables, compile_mapping
-from importer.mapper.document import Mapping, load
+from importer.mapper import checks
+from importer.mapper.compile import compile_mapping
+from importer.mapper.compiled import CompiledMapping, RunVariables
+from importer.mapper.evaluate import evaluate
+from importer.mapper.load import load
+from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES, CodeTables
@@ -58,6 +62,11 @@ def findings(folder: Path, text: str) -> tuple[str, ...]:
     return ()
 
 
+def lint(mapping: Mapping) -> tuple[str, ...]:
+    """What is to do in a mapping and what is worth a second look."""
+    return checks.findings(mapping, checks.Level.TO_DO, checks.Level.HINT)
+
+
 def places(headings: Sequence[str]) -> tuple[Place, ...]:
     """Columns with these headings."""
     return tuple(Place(letter(at), heading) for at, heading in enumerate(headings))
@@ -83,19 +92,15 @@ class Bench:
         """`columns` are more headings, separated by `|`."""
         self.mapping = loaded(folder, mapping_text(record, top))
         self.headings = (*HEADINGS, *(columns.split("|") if columns else ()))
-        self.compiled: Compiled = compile_mapping(self.mapping, places(self.headings), RUN)
+        self.compiled: CompiledMapping = compile_mapping(self.mapping, places(self.headings), RUN)
 
     def rows(self, *cells: Sequence[str]) -> list[tuple[str, ...]]:
         """Whole rows, each of one person and these cells."""
         return [(f"{2000 + at}", *PERSON[1:], *row) for at, row in enumerate(cells)]
 
-    def map(
-        self, *cells: Sequence[str], codes: CodeTables = NO_CODES, settle: bool = False
-    ) -> Candidates:
+    def map(self, *cells: Sequence[str], codes: CodeTables = NO_CODES) -> Candidates:
         """The candidates of rows with these cells."""
-        rows = self.rows(*cells)
-        compiled = self.compiled.settle(roster(self.headings, rows)) if settle else self.compiled
-        return compiled.map(without_headings(rows), codes)
+        return evaluate(self.compiled, without_headings(self.rows(*cells)), codes)
 
     def values(self, label: str, *cells: str) -> list[str]:
         """What a label gets from these cells of the one more column."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.names import capitalise
+from importer.mapper.names import capitalize
 from importer.mapper.patterns import compile_pattern
 from importer.model.policy import IdRule
 from tests.mapper.bench import Bench, findings, mapping_text, told
@@ -133,7 +133,7 @@ def test_steps_apply_in_order(tmp_path: Path) -> None:
 )
 def test_names_get_capitals_as_people_write_them(typed: str, written: str) -> None:
     """Only names that are all capitals or all small letters change."""
-    assert capitalise(typed) == written
+    assert capitalize(typed) == written
 
 
 def test_padded_zeros_are_listed(tmp_path: Path) -> None:

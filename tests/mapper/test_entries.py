@@ -111,7 +111,7 @@ def test_an_entry_knows_its_policy_and_its_constants(tmp_path: Path) -> None:
         "user_identifier:\n"
         "  - {id_type: BARCODE, value: <B>, segment_type: Internal, on_update: add}"
     )
-    scheme = Bench(tmp_path, record, columns="B").compiled.scheme
+    scheme = Bench(tmp_path, record, columns="B").compiled.layout
     label = "user_identifier[0]"
     assert scheme.entries == (
         ListEntry(

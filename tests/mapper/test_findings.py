@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.document import load
+from importer.mapper.load import load
 from tests.mapper.bench import BASE, findings, mapping_text
 
 EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: work\n"
@@ -123,7 +123,12 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
         ("", 'ids: {ID: {pattern: "["}}', "8: ids.ID", ("pattern",)),
         ("", "ids: {ID: {digits: many}}", "8: ids.ID.digits", ("whole number",)),
         ("", "terms: [{ends: 13-40}]", "8: terms[0].ends", ("`05-15`",)),
-        ("", "brakes: {renames: {percent: 200, count: 1}}", "8: brakes.renames.percent", ("100",)),
+        (
+            "",
+            "safety_checks: {renames: {percent: 200, count: 1}}",
+            "8: safety_checks.renames.percent",
+            ("100",),
+        ),
         ("", "owning_system: SIS", "8: owning_system", ("INTERNAL",)),
         ("", "lookups: {g: {A: X, a: Y}}", "8: lookups.g", ("two codes",)),
         (
@@ -202,7 +207,17 @@ def test_a_file_that_is_not_there_is_told() -> None:
 def test_findings_are_free_of_programmers_words(tmp_path: Path) -> None:
     """Whatever stands where it should not, pydantic's own words do not come through."""
     values = ("x", "[x]", "{x: y}", "''", "[[x]]")
-    keys = ("record", "roster", "ids", "match", "brakes", "terms", "lookups", "headings", "version")
+    keys = (
+        "record",
+        "roster",
+        "ids",
+        "match",
+        "safety_checks",
+        "terms",
+        "lookups",
+        "headings",
+        "version",
+    )
     for key in keys:
         for value in values:
             text = BASE if key in {"record", "version"} else f"{BASE}{key}: {value}\n"

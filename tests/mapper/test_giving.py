@@ -14,7 +14,7 @@ LOOKUP = "lookups:\n  groups:\n    Friend: FRIEND\n    Other friend: FRIEND\n   
 
 def target(folder: Path, rule: str, top: str = "", label: str = "campus_code") -> FieldColumn:
     """The target of a rule for the campus, where the roster has a column `C`."""
-    return Bench(folder, f"{label}: {rule}", top, "C").compiled.scheme.targets[label]
+    return Bench(folder, f"{label}: {rule}", top, "C").compiled.layout.targets[label]
 
 
 @pytest.mark.parametrize(

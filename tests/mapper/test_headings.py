@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.compile import compile_mapping
-from importer.mapper.headings import EXACT, SPELLING
+from importer.mapper.compile import EXACT, SPELLING, compile_mapping
+from importer.mapper.evaluate import evaluate
 from importer.model.problem import Place
 from importer.model.roster import ADDED
 from tests.mapper.bench import RUN, loaded, mapping_text, places, told, without_headings
@@ -94,7 +94,7 @@ def test_an_unused_heading_may_stand_twice(tmp_path: Path) -> None:
     """Only what is used must be clear."""
     headings = ["X", "ID", "First", "Last", "X"]
     compiled = compile_mapping(loaded(tmp_path, mapping_text()), places(headings), RUN)
-    candidates = compiled.map(without_headings([("a", "1", "Ann", "Lee", "b")]))
+    candidates = evaluate(compiled, without_headings([("a", "1", "Ann", "Lee", "b")]))
     assert candidates.frame.loc[2, "primary_id"] == "1"
 
 
@@ -112,6 +112,6 @@ def test_a_roster_without_rows_gives_no_candidates(tmp_path: Path) -> None:
     )
     empty = without_headings([("1", "a", "b")])
     empty = replace(empty, frame=empty.frame.iloc[:0])
-    candidates = compiled.map(empty)
-    assert list(candidates.frame.columns) == list(compiled.scheme.targets)
+    candidates = evaluate(compiled, empty)
+    assert list(candidates.frame.columns) == list(compiled.layout.targets)
     assert len(candidates.frame) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from importer.model.policy import BrakeLimit, OnUpdate
+from importer.model.policy import OnUpdate, SafetyLimit
 from tests.mapper.bench import Bench
 
 
@@ -15,7 +15,7 @@ def test_what_an_update_does_is_said_by_field(tmp_path: Path) -> None:
         "expiry_date: {from: <E>, on_update: later}\ncampus_code: {from: MAIN, override: true}"
     )
     bench = Bench(tmp_path, record, columns="P|E")
-    targets = bench.compiled.scheme.targets
+    targets = bench.compiled.layout.targets
     assert {label: targets[label].on_update for label in targets if "name" not in label} == {
         "primary_id": OnUpdate.REPLACE,
         "pin_number": OnUpdate.KEEP,
@@ -58,9 +58,9 @@ def test_match_and_brakes_are_taken_over(tmp_path: Path) -> None:
     """Brakes go by their own names."""
     top = (
         "match: {by: [BARCODE], new: skip, known: reject, look_alike: warn}\n"
-        "brakes: {many-changes: {percent: 10, count: 3}}"
+        "safety_checks: {many-changes: {percent: 10, count: 3}}"
     )
     mapping = Bench(tmp_path, top=top).mapping
     assert mapping.match.by == ("BARCODE",)
-    assert mapping.brakes.many_changes == BrakeLimit(percent=10, count=3)
-    assert mapping.brakes.renames == BrakeLimit(percent=5, count=5)
+    assert mapping.safety_limits.many_changes == SafetyLimit(percent=10, count=3)
+    assert mapping.safety_limits.renames == SafetyLimit(percent=5, count=5)

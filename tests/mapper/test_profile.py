@@ -9,11 +9,12 @@ import pytest
 
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
-from importer.mapper.document import Mapping, load
-from importer.mapper.lint import lint
-from importer.mapper.profile import to_mapping
+from importer.mapper.evaluate import evaluate
+from importer.mapper.load import load
+from importer.mapper.mapping import Mapping
+from importer.mapper.user_loader_profile import to_mapping
 from importer.model.policy import OnUpdate
-from tests.mapper.bench import RUN, places, without_headings
+from tests.mapper.bench import RUN, lint, places, without_headings
 
 FIELDS = [
     {"header": "ID", "default": "", "fieldName": "primary_id"},
@@ -75,7 +76,7 @@ def test_blank_columns_shift_nothing_and_a_bare_type_is_no_entry(tmp_path: Path)
     """What the loader gets wrong: the second e-mail keeps its own type."""
     compiled = compile_mapping(mapping_of(tmp_path, profile("ADD")), places(HEADINGS), RUN)
     rows = [("1", "Ann", "Lee", "", "", "b@example.org", "", "")]
-    row = compiled.map(without_headings(rows)).frame.loc[2]
+    row = evaluate(compiled, without_headings(rows)).frame.loc[2]
     assert {label: row[label] for label in row.index if row[label]} == {
         "primary_id": "1",
         "first_name": "Ann",
@@ -231,6 +232,8 @@ def test_no_password_change_is_forced_by_a_no(cell: str, value: str, tmp_path: P
     more = {"header": "Force", "fieldName": "force_password_change"}
     mapping = mapping_of(tmp_path, profile("ADD", "INTERNAL", more))
     compiled = compile_mapping(mapping, places([*HEADINGS, "Force"]), RUN)
-    candidates = compiled.map(without_headings([("1", "Ann", "Lee", "", "", "", "", "", cell)]))
+    candidates = evaluate(
+        compiled, without_headings([("1", "Ann", "Lee", "", "", "", "", "", cell)])
+    )
     assert list(candidates.frame["force_password_change"]) == [value]
     assert candidates.problems == ()

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.mapper.compile import Compiled, compile_mapping
+from importer.mapper.compile import compile_mapping
+from importer.mapper.compiled import CompiledMapping
+from importer.mapper.evaluate import evaluate
 from importer.model.candidates import Candidates
 from tests.mapper.bench import RUN, loaded, places, without_headings
 
@@ -53,7 +55,7 @@ rows = st.lists(st.tuples(*[cells] * len(HEADINGS)), max_size=12)
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledMapping:
     """A mapping that uses every kind of step."""
     folder = tmp_path_factory.mktemp("mapping")
     (folder / "systems.csv").write_text("role,code\nstudent,SIS\nstaff,HR\n*,SIS\n", "utf-8")
@@ -81,19 +83,21 @@ def joined(parts: Sequence[Candidates]) -> list[object]:
 
 @given(rows)
 def test_a_chunk_is_mapped_as_its_rows_are(
-    compiled: Compiled, roster: list[tuple[str, ...]]
+    compiled: CompiledMapping, roster: list[tuple[str, ...]]
 ) -> None:
     """Chunks of one give the same values, problems, skipped and unspoken rows."""
     if not roster:
         return
-    whole = compiled.map(without_headings(roster))
-    single = [compiled.map(without_headings([row], first)) for first, row in enumerate(roster, 2)]
+    whole = evaluate(compiled, without_headings(roster))
+    single = [
+        evaluate(compiled, without_headings([row], first)) for first, row in enumerate(roster, 2)
+    ]
     assert seen(whole) == joined(single)
 
 
 @given(rows, st.data())
 def test_no_value_moves_between_rows(
-    compiled: Compiled, roster: list[tuple[str, ...]], data: st.DataObject
+    compiled: CompiledMapping, roster: list[tuple[str, ...]], data: st.DataObject
 ) -> None:
     """Rows in another order keep their values, whatever stands above and below them."""
     if not roster:
@@ -101,20 +105,20 @@ def test_no_value_moves_between_rows(
     order = data.draw(st.permutations(range(len(roster))))
     rostered = without_headings(roster)
     moved = rostered.frame.iloc[list(order)]
-    before = compiled.map(rostered)
-    after = compiled.map(replace(rostered, frame=moved))
+    before = evaluate(compiled, rostered)
+    after = evaluate(compiled, replace(rostered, frame=moved))
     assert after.frame.sort_index().equals(before.frame)
     assert sorted(after.problems, key=repr) == sorted(before.problems, key=repr)
 
 
 @given(rows)
 def test_every_row_is_a_candidate_or_skipped(
-    compiled: Compiled, roster: list[tuple[str, ...]]
+    compiled: CompiledMapping, roster: list[tuple[str, ...]]
 ) -> None:
     """Once, in order, and every cell is text."""
     if not roster:
         return
-    candidates = compiled.map(without_headings(roster))
+    candidates = evaluate(compiled, without_headings(roster))
     taken = candidates.frame.index.tolist()
     assert sorted((*taken, *candidates.skipped)) == list(range(2, 2 + len(roster)))
     assert taken == sorted(taken)

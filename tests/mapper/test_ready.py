@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from importer.mapper.compile import compile_mapping
-from importer.mapper.document import load
-from importer.mapper.lint import lint
-from importer.mapper.schema import schema_text
+from importer.mapper.evaluate import evaluate
+from importer.mapper.json_schema import schema_text
+from importer.mapper.load import load
 from importer.model.problem import Problem
-from tests.mapper.bench import RUN, places, told, without_headings
+from tests.mapper.bench import RUN, lint, places, told, without_headings
 
 FOLDER = Path(__file__).parents[2] / "mappings"
 COMMUNITY = {
@@ -58,7 +58,7 @@ def mapped(name: str, row: Mapping[str, str]) -> tuple[dict[str, str], tuple[Pro
     """The values that are not blank, and the problems, of one row."""
     compiled = compile_mapping(load(FOLDER / name), places([*row]), RUN)
     assert compiled.notices == ()
-    candidates = compiled.map(without_headings([tuple(row.values())]))
+    candidates = evaluate(compiled, without_headings([tuple(row.values())]))
     values = zip(candidates.frame.columns, candidates.frame.to_numpy().tolist()[0], strict=True)
     return {label: value for label, value in values if value}, candidates.problems
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.mapper.compile import compile_mapping
+from importer.mapper.evaluate import evaluate
 from importer.model.catalogue import Severity
 from importer.model.problem import Place
 from tests.mapper.bench import BASE, RUN, Bench, loaded, places, told, without_headings
@@ -26,7 +27,7 @@ lookups:
 def test_every_record_needs_its_four_fields(tmp_path: Path) -> None:
     """Whether the mapping says `required` or not; the problem names the column."""
     rows = [("", "Ann", "Lee"), ("2", "", ""), ("3", "Bo", "Ray")]
-    candidates = Bench(tmp_path).compiled.map(without_headings(rows))
+    candidates = evaluate(Bench(tmp_path).compiled, without_headings(rows))
     assert told(candidates.problems) == [
         (2, "missing-value", "primary_id"),
         (3, "missing-value", "first_name"),
@@ -40,7 +41,7 @@ def test_an_external_user_without_an_empl_id_is_told_apart(tmp_path: Path) -> No
     mapping = loaded(tmp_path, EXTERNAL)
     compiled = compile_mapping(mapping, places(["System", "EMPL ID", "F", "L", "G"]), RUN)
     rows = [("Students", "", "Ann", "Lee", "UGRD"), ("people", "1", "Bo", "Ray", "STAFF")]
-    candidates = compiled.map(without_headings(rows))
+    candidates = evaluate(compiled, without_headings(rows))
     assert told(candidates.problems) == [(2, "missing-empl-id", "primary_id")]
     assert list(candidates.frame["external_id"]) == ["SIS", "HR"]
 
@@ -49,7 +50,7 @@ def test_an_external_user_needs_an_owning_system(tmp_path: Path) -> None:
     """Alma refuses a record without one; the advice names the mapping's key."""
     mapping = loaded(tmp_path, EXTERNAL)
     compiled = compile_mapping(mapping, places(["System", "EMPL ID", "F", "L", "G"]), RUN)
-    candidates = compiled.map(without_headings([("", "1", "Bo", "Ray", "STAFF")]))
+    candidates = evaluate(compiled, without_headings([("", "1", "Bo", "Ray", "STAFF")]))
     assert told(candidates.problems) == [(2, "missing-value", "external_id")]
     assert candidates.problems[0].severity is Severity.REJECT
     assert candidates.problems[0].places[0].heading == "System"
@@ -62,7 +63,7 @@ def test_a_default_gives_the_owning_system(tmp_path: Path) -> None:
     compiled = compile_mapping(
         loaded(tmp_path, given), places(["System", "EMPL ID", "F", "L", "G"]), RUN
     )
-    candidates = compiled.map(without_headings([("", "1", "Bo", "Ray", "STAFF")]))
+    candidates = evaluate(compiled, without_headings([("", "1", "Bo", "Ray", "STAFF")]))
     assert told(candidates.problems) == []
     assert list(candidates.frame["external_id"]) == ["SIS"]
 
@@ -77,7 +78,7 @@ def test_a_required_field_stays_required_under_when(field: str, tmp_path: Path) 
     used = [name for name in headings if f"<{name}>" in text]
     rows = [[{"ID": "1", "Role": role}.get(name, "x") for name in used] for role in ROLES]
     compiled = compile_mapping(loaded(tmp_path, text), places(used), RUN)
-    candidates = compiled.map(without_headings(rows))
+    candidates = evaluate(compiled, without_headings(rows))
     assert told(candidates.problems) == [(3, "missing-value", field)]
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from importer.errors import MappingError
 from importer.mapper.compile import compile_mapping
-from importer.mapper.document import Mapping, load
-from importer.mapper.lint import lint
-from importer.mapper.scaffold import scaffold
+from importer.mapper.load import load
+from importer.mapper.mapping import Mapping
+from importer.mapper.suggest import suggest
 from importer.model.policy import AccountType
-from tests.mapper.bench import RUN, loaded, roster
+from tests.mapper.bench import RUN, lint, loaded, roster
 
 STUDENTS = ("EMPL ID", "First Name", "LAST_NAME", "Role", "Contact", "Barcode", "DOB", "Fines: due")
 ROWS = [
@@ -28,7 +28,7 @@ ROWS = [
 
 def started(folder: Path, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Mapping:
     """What `mapping new` makes of a roster, read back."""
-    return loaded(folder, scaffold(roster(headings, rows)))
+    return loaded(folder, suggest(roster(headings, rows)))
 
 
 def test_known_headings_make_a_mapping_that_runs(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_an_identity_column_is_never_guessed(tmp_path: Path) -> None:
         ("10001", "a1@example.org", "A", "L", "UGRD"),
         ("10002", "b2@example.org", "B", "M", ""),
     ]
-    text = scaffold(roster(headings, rows))
+    text = suggest(roster(headings, rows))
     assert '#   A "Number", 5 digits' in text
     assert '"Email ID"' not in text.replace("<Email ID>", "")
     mapping = loaded(tmp_path, text)
@@ -86,7 +86,7 @@ def test_values_that_are_codes_already_need_no_lookup(tmp_path: Path) -> None:
 
 def test_what_was_guessed_says_so() -> None:
     """Every line that rests on a heading's likeness or a column's looks."""
-    lines = scaffold(roster(STUDENTS, ROWS)).splitlines()
+    lines = suggest(roster(STUDENTS, ROWS)).splitlines()
     guessed = ("account_type", "dates", "first_name", "last_name", "birth_date", "email_address")
     for word in guessed:
         assert all("# guess" in line for line in lines if f" {word}:" in f" {line.strip('- ')}")
@@ -108,7 +108,7 @@ def test_what_is_started_can_always_be_read(headings: list[str], data: st.DataOb
     rows = data.draw(st.lists(st.tuples(*[texts] * len(headings)), min_size=1, max_size=5))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.yaml"
-        path.write_text(scaffold(roster(headings, rows)), "utf-8")
+        path.write_text(suggest(roster(headings, rows)), "utf-8")
         assert load(path).name == "m"
 
 
@@ -124,7 +124,7 @@ def test_a_card_number_is_the_barcode_if_it_looks_like_one(
     """Where most have fourteen digits the column identifies, marked as a guess by its values."""
     headings = ("Card Number", "First", "Last", "Type", "Born")
     rows = [(card, "Ann", "Lee", "Friend", "03/14/1988") for card in cards]
-    text = scaffold(roster(headings, rows))
+    text = suggest(roster(headings, rows))
     assert ("primary_id: <Card Number>   # guess, by its values" in text) is known
     mapping = loaded(tmp_path, text)
     assert mapping.file.roster.dates.order == "mdy"
@@ -134,5 +134,5 @@ def test_a_card_number_is_the_barcode_if_it_looks_like_one(
 def test_editors_are_told_of_a_schema_that_is_there() -> None:
     """The comment for editors names a file only where one lies beside the mapping."""
     sheet = roster(STUDENTS, ROWS)
-    assert "$schema" not in scaffold(sheet)
-    assert scaffold(sheet, schema="m.json").startswith("# yaml-language-server: $schema=m.json\n")
+    assert "$schema" not in suggest(sheet)
+    assert suggest(sheet, schema="m.json").startswith("# yaml-language-server: $schema=m.json\n")

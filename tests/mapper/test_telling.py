@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from importer.mapper.columns import Kind, wanted
-from importer.mapper.explain import explain
-from importer.mapper.lint import lint
-from importer.mapper.schema import schema_text
+from importer.mapper.explain import Kind, explain, needed_columns
+from importer.mapper.json_schema import schema_text
 from importer.model.fields import FIELDS
-from tests.mapper.bench import Bench, loaded, mapping_text
+from tests.mapper.bench import Bench, lint, loaded, mapping_text
 
 
 def test_the_schema_knows_every_field_and_what_alma_says_of_it() -> None:
@@ -112,7 +110,9 @@ def test_a_mapping_says_what_it_wants_of_a_roster(tmp_path: Path) -> None:
         "contact_info: {email: [{email_address: <Email *>, email_type: work}]}"
     )
     top = "lookups: {j: {Clerk: C, Cook: K}}\nids: {ID: {digits: 5}}\nroster: {only: {S: [New]}}"
-    found = {item.heading: item for item in wanted(loaded(tmp_path, mapping_text(record, top)))}
+    found = {
+        item.heading: item for item in needed_columns(loaded(tmp_path, mapping_text(record, top)))
+    }
     assert (found["ID"].kind, found["ID"].required) == (Kind.ID, True)
     assert found["ID"].id_rule is not None
     assert (found["B"].kind, found["B"].required) == (Kind.DATE, True)

@@ -14,12 +14,12 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.policy import BrakeLimit, Brakes
+from importer.model.policy import SafetyLimit, SafetyLimits
 from importer.planner.brakes import brakes
 from tests.planner.people import user
 
-OFF = BrakeLimit(percent=100, count=10**6)
-QUIET = Brakes(many_changes=OFF, removals=OFF, renames=OFF, foreign_group=OFF)
+OFF = SafetyLimit(percent=100, count=10**6)
+QUIET = SafetyLimits(many_changes=OFF, removals=OFF, renames=OFF, foreign_group=OFF)
 COMM = frozenset({"COMM"})
 
 
@@ -41,7 +41,7 @@ def test_many_changes(changed: int, same: int, holds: bool) -> None:  # noqa: FB
     """More than 50 % and more than 20 of the matched users would change; creates do not count."""
     steps: list[Step] = [*[update(change("first_name"))] * changed, *[Unchanged(3, "9")] * same]
     steps += [Create(4, user(user_group={"value": "COMM"}))] * 500 + [LeftAlone(5)] * 500
-    found = brakes(steps, Brakes(), COMM)
+    found = brakes(steps, SafetyLimits(), COMM)
     assert [(one.brake, one.concerned, one.matched) for one in found] == (
         [(Brake.MANY_CHANGES, changed, changed + same)] if holds else []
     )
@@ -54,8 +54,8 @@ def test_any_removal_of_an_entry_brakes() -> None:
         change("expiry_date", ChangeKind.REMOVE),
         change("contact_info.address[home].line2"),
     )
-    assert brakes([cleared], Brakes(), COMM) == ()
-    found = brakes([gone, cleared], Brakes(), COMM)
+    assert brakes([cleared], SafetyLimits(), COMM) == ()
+    found = brakes([gone, cleared], SafetyLimits(), COMM)
     assert [(one.brake, one.concerned, one.matched) for one in found] == [(Brake.REMOVALS, 1, 2)]
     assert found[0].sentence == "1 of 2 known users would lose a list entry"
 
@@ -65,7 +65,7 @@ def test_any_removal_of_an_entry_brakes() -> None:
 )
 def test_renames(renamed: int, same: int, holds: bool) -> None:  # noqa: FBT001
     """More than 5 % and more than 5 last names change: a column was sorted alone."""
-    limits = QUIET.model_copy(update={"renames": Brakes().renames})
+    limits = QUIET.model_copy(update={"renames": SafetyLimits().renames})
     steps: list[Step] = [*[update(change("last_name"))] * renamed, *[Unchanged(3, "9")] * same]
     steps.append(update(change("last_name", ChangeKind.ADD)))
     assert bool(brakes(steps, limits, COMM)) == holds
@@ -74,21 +74,21 @@ def test_renames(renamed: int, same: int, holds: bool) -> None:  # noqa: FBT001
 def test_a_user_of_a_foreign_group_brakes() -> None:
     """A matched user leaves a group that the mapping does not give, as staff among students."""
     steps = [update(change("user_group"), before="STAFF"), update(change("last_name"))]
-    found = brakes(steps, Brakes(), COMM)
+    found = brakes(steps, SafetyLimits(), COMM)
     assert [(one.brake, one.concerned, one.matched) for one in found] == [
         (Brake.FOREIGN_GROUP, 1, 2)
     ]
-    assert brakes(steps, Brakes(), frozenset({"COMM", "STAFF"})) == ()
-    assert brakes(steps, Brakes(), frozenset({"COMM", "staff"})) == ()
+    assert brakes(steps, SafetyLimits(), frozenset({"COMM", "STAFF"})) == ()
+    assert brakes(steps, SafetyLimits(), frozenset({"COMM", "staff"})) == ()
 
 
 def test_a_group_that_the_mapping_leaves_as_it_is_is_not_foreign() -> None:
     """Where the groups of known users stay as they are, any of them may be there."""
-    assert brakes([update(change("x"), before="STAFF", after="STAFF")], Brakes(), COMM) == ()
-    assert brakes([update(change("x"), before="", after="COMM")], Brakes(), COMM) == ()
+    assert brakes([update(change("x"), before="STAFF", after="STAFF")], SafetyLimits(), COMM) == ()
+    assert brakes([update(change("x"), before="", after="COMM")], SafetyLimits(), COMM) == ()
 
 
 def test_nothing_brakes_an_empty_plan() -> None:
     """Without matched users there is nothing to brake for."""
-    assert brakes([], Brakes(), COMM) == ()
-    assert brakes([Create(2, user())] * 1000, Brakes(), COMM) == ()
+    assert brakes([], SafetyLimits(), COMM) == ()
+    assert brakes([Create(2, user())] * 1000, SafetyLimits(), COMM) == ()

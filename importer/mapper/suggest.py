@@ -10,11 +10,17 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from importer.mapper.guessing import DATES, LAST_FIRST, Guess, date_order, guesses
-from importer.mapper.template import heading_key
-from importer.mapper.todo import TO_CHOOSE
-from importer.mapper.vocabulary import BARCODE, COUNTRIES, EMPL_ID, SECOND_LAST, type_of, words
-from importer.mapper.yamltext import cell, remark, scalar
+from importer.mapper.column_guesses import DATES, LAST_FIRST, Guess, date_order, guesses
+from importer.mapper.heading_vocabulary import (
+    BARCODE,
+    COUNTRIES,
+    EMPL_ID,
+    SECOND_LAST,
+    type_of,
+    words,
+)
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.yaml_source import cell, comment, scalar
 
 if TYPE_CHECKING:
     from importer.model.roster import Layout, Roster
@@ -29,7 +35,7 @@ _LOOKUPS = {"user_group": "groups", "campus_code": "campuses", "country": "count
 """Coded fields, with the lookup that is begun where the roster has words instead of codes."""
 
 
-def scaffold(roster: Roster, layout: Layout | None = None, schema: str = "") -> str:
+def suggest(roster: Roster, layout: Layout | None = None, schema: str = "") -> str:
     """The text of a mapping for this roster. It can be read as it is; what is to do is marked.
 
     `layout` is how the roster was asked for: what was said there is said in the mapping too.
@@ -69,7 +75,7 @@ class _Draft:
         source = self.roster.source
         if self.schema:
             yield f"# yaml-language-server: $schema={self.schema}"
-        yield f"# A first mapping for {remark(source.path.name)}."
+        yield f"# A first mapping for {comment(source.path.name)}."
         yield "# Look at every line, above all at those that end in `guess`; write what is missing"
         yield "# where a `?` stands."
         yield "version: 1"
@@ -134,7 +140,7 @@ class _Draft:
         yield "  # in every row:"
         for guess in self.guesses:
             if guess.identifies and not guess.field:
-                yield f"  #   {remark(str(guess.place))}{_lengths(guess)}"
+                yield f"  #   {comment(str(guess.place))}{_lengths(guess)}"
         yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
 
     def _names(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Lookups: tables from a roster's words to codes, written in the mapping or in a CSV beside it."""
+"""Lookups: from the roster's words to codes, by a table of the mapping or by Alma's own tables."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import csv
 import difflib
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from importer.errors import UnreadableFileError
-from importer.mapper.reading import Finding, Reading
-from importer.mapper.template import heading_key
-from importer.mapper.todo import TO_CHOOSE
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
 from importer.model.catalogue import Code, Mends
+from importer.model.codes import CodeTables
+from importer.model.fields import Field, Shape
 from importer.model.files import read_bounded
-from importer.model.problem import KNOWN, VALUE
+from importer.model.policy import MappingPart
+from importer.model.problem import KNOWN, VALUE, CellFinding
 from importer.model.text import means_one_of
-
-if TYPE_CHECKING:
-    from importer.mapper.clauses import LookupFile
 
 OTHERWISE = "*"
 SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes of a lookup's CSV file."""
+
+
+class LookupFile(MappingPart):
+    """A lookup in a CSV file beside the mapping: the column to compare, and that of the codes."""
+
+    file: Word
+    key: Word
+    value: Word
 
 
 class UnusableLookupError(ValueError):
@@ -34,7 +40,7 @@ class UnusableLookupError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A table. Keys are compared without case and doubled blanks; `written` is how they stand.
+    """A table of codes by `heading_key` of the words; `written` has the words as written.
 
     `otherwise` is the code for every other text that is not blank, None if there is none.
     """
@@ -45,7 +51,7 @@ class Lookup:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str, str]]) -> Lookup:
-        """The table of these rows. Raises UnusableLookupError where a key has two codes."""
+        """Make the table of these rows. Raises UnusableLookupError if a key has two codes."""
         codes: dict[str, str] = {}
         written: dict[str, str] = {}
         otherwise: str | None = None
@@ -61,26 +67,26 @@ class Lookup:
         return cls(codes, written, otherwise)
 
     @property
-    def given(self) -> frozenset[str]:
+    def every_code(self) -> frozenset[str]:
         """Every code that it can give."""
         rest = () if self.otherwise is None else (self.otherwise,)
         return frozenset((*self.codes.values(), *rest))
 
-    def convert(self, text: str) -> Reading:
-        """The code of a text, or a finding with the nearest keys."""
+    def find(self, text: str, _country: str = "") -> Reading:
+        """Return the code of a text, or a finding with the nearest keys."""
         key = heading_key(text)
         code = self.codes.get(key, self.otherwise)
         if code == TO_CHOOSE:
             message = f"{self._shown(key)} has no code yet in the mapping's lookup"
-            advice = "Write Alma's code into the lookup."
-            return "", Finding(Code.UNKNOWN_CODE, message, advice, Mends.VALUE)
+            advice = "Write Alma's code in the lookup."
+            return "", CellFinding(Code.UNKNOWN_CODE, message, advice, mends=Mends.VALUE)
         if code is not None:
             return code, None
         message = f"{self._shown(key)} is not in the mapping's lookup"
-        return "", Finding(Code.UNKNOWN_CODE, message, self._advice(key), Mends.VALUE)
+        return "", CellFinding(Code.UNKNOWN_CODE, message, self._advice(key), mends=Mends.VALUE)
 
     def _shown(self, key: str) -> str:
-        """How a text without a code stands in a message: a word of the table is nobody's name."""
+        """How a text without a code appears in a message: a word of the table is not a name."""
         return KNOWN if means_one_of(key, (*self.codes, *self.codes.values())) else VALUE
 
     def _advice(self, key: str) -> str:
@@ -91,7 +97,10 @@ class Lookup:
         return f"Did you mean {words}? Correct the cell, or add the value to the lookup."
 
 
-def read_file(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
+# --- files ---
+
+
+def read_lookup(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
     """Return the table of a CSV file beside the mapping, and the file's bytes.
 
     Only an ordinary file in the mapping's own folder is read, and messages quote nothing of it: a
@@ -146,3 +155,49 @@ def _column(spec: LookupFile, headings: list[str], name: str) -> int:
     wrong = "has the heading twice:" if key in headings else "has no heading"
     msg = f"`{spec.file}` {wrong} `{name}`; check `key` and `value` against its first line"
     raise UnusableLookupError(msg)
+
+
+# --- codes and flags as Alma writes them ---
+
+_FLAGS = frozenset({"true", "false"})
+_FORCE = {"true": "TRUE", "yes": "TRUE", "false": "", "no": ""}
+"""`force_password_change` is the text TRUE or nothing (contract 1.1)."""
+
+
+def code_reader(
+    field: Field, tables: CodeTables, *, from_cells: bool
+) -> Callable[[str], Reading] | None:
+    """Return what writes a field's codes or flags as Alma has them; None for texts and dates.
+
+    Whether a code exists at all is checked by the validator. `from_cells`: the text is the cell's
+    own, so that invisible characters in it are removed.
+    """
+    if field.shape is Shape.FLAG:
+        return lambda text: (text.lower() if text.lower() in _FLAGS else text, None)
+    if field.path == "force_password_change":
+        return lambda text: (_FORCE.get(text.casefold(), text), None)
+    if field.shape is not Shape.CODE:
+        return None
+    known = tables.known(field.facts.table)
+    if known is None:
+        return without_invisible if from_cells else None
+    enabled: dict[str, list[str]] = {}
+    for code, row in known.items():
+        if row.enabled:
+            enabled.setdefault(code.casefold(), []).append(code)
+
+    def read(text: str) -> Reading:
+        spellings: list[Reading] = [(text, None)]
+        if from_cells:
+            spellings += [without_invisible(text), without_blanks(text)]
+        for spelling, finding in spellings:
+            if spelling in known:
+                return spelling, finding
+        for spelling, _ in spellings[1:] or spellings:
+            other = enabled.get(spelling.casefold(), [])
+            if len(other) == 1:
+                message = f"{KNOWN} was written as Alma has it: {other[0]}"
+                return other[0], CellFinding(Code.WRONG_CASE_CODE, message)
+        return spellings[1] if from_cells else spellings[0]
+
+    return read

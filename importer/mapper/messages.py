@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
-from importer.mapper.clauses import (
-    STEPS,
-    Dates,
-    LookupFile,
-    Phone,
-    Replace,
-    Split,
-)
-from importer.mapper.grammar import (
+from importer.mapper.dates import Dates
+from importer.mapper.lookups import LookupFile
+from importer.mapper.periods import Term
+from importer.mapper.placeholders import nearest
+from importer.mapper.schema import (
     ENTRY_MODELS,
     DuplicatesPart,
     MappingFile,
     Record,
     RosterPart,
     Rule,
-    Term,
 )
+from importer.mapper.transforms import Phone, Replace, Split
 from importer.model.fields import FIELDS, LISTS
-from importer.model.policy import BrakeLimit, Brakes, IdRule, Match
+from importer.model.policy import IdRule, Match, SafetyLimit, SafetyLimits
 from importer.model.user import User
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
 Context = Mapping[str, Any]
-
-
-def nearest(name: str, known: Iterable[str], count: int = 1) -> str:
-    """` Did you mean …?` with the nearest names, or "" where none is near."""
-    spelled = {known_name.casefold(): known_name for known_name in known}
-    near = difflib.get_close_matches(name.casefold(), spelled, n=count, cutoff=0.6)
-    if not near:
-        return ""
-    return f"; did you mean {' or '.join(f'`{spelled[found]}`' for found in near)}?"
-
 
 WORDS: Mapping[str, Callable[[Context], str]] = {
     "missing": lambda _: "is missing",
@@ -63,20 +46,18 @@ WORDS: Mapping[str, Callable[[Context], str]] = {
     "greater_than_equal": lambda context: f"must be at least {context['ge']:g}",
     "less_than_equal": lambda context: f"must be at most {context['le']:g}",
 }
-"""What each type of finding means. Those that need the key or the value are in `sentence`."""
+"""What each type of finding means. Those that need the key or the value are in `in_our_words`."""
+
+MISSING = WORDS["missing"]({})
 
 
-def sentence(error: ErrorDetails, known: Iterable[str]) -> str:
-    """What is wrong, without its place. `known` are the keys that may stand there."""
+def in_our_words(error: ErrorDetails, known: Iterable[str]) -> str:
+    """Return what is wrong, without its place. `known` are the keys that are allowed there."""
     kind, context = error["type"], error.get("ctx", {})
     key = str(error["loc"][-1]) if error["loc"] else ""
     match kind:
-        case "finding":
-            return str(context["sentence"])
-        case "step":
-            step = str(context["step"])
-            there = ", ".join(STEPS)
-            return f"`{step}` is no step of `clean`; there are {there}{nearest(step, STEPS)}"
+        case "value_error":
+            return str(context["error"])
         case "extra_forbidden":
             return _unknown(key, error["input"], error["loc"], known)
         case "literal_error" | "enum":
@@ -92,14 +73,14 @@ def sentence(error: ErrorDetails, known: Iterable[str]) -> str:
 
 
 _AT_THE_TOP = {
-    "account_type": "is said once at the top of the mapping, not in `record`",
-    "record_type": "is said once at the top of the mapping, not in `record`",
-    "external_id": "is not mapped here; say `owning_system` at the top of the mapping",
+    "account_type": "is set once at the top of the mapping, not in `record`",
+    "record_type": "is set once at the top of the mapping, not in `record`",
+    "external_id": "is not mapped here; set `owning_system` at the top of the mapping",
 }
 _NEVER = {
     "user_role": "cannot be mapped: the importer reads roles and never writes them",
     "user_roles": "cannot be mapped: the importer reads roles and never writes them",
-    "proxy_for_user": "cannot be mapped: Alma only reports it",
+    "proxy_for_user": "cannot be mapped: set proxies in Alma",
     "full_name": "cannot be mapped: Alma makes it from the first, middle and last name",
 }
 
@@ -119,8 +100,8 @@ def _unknown(key: str, given: object, place: tuple[str | int, ...], known: Itera
         return "cannot be mapped: Alma only reports it"
     paths = [path for path in FIELDS if path.rsplit(".", 1)[-1] == key and "." in path]
     if in_record and paths:
-        return f"does not stand here; it belongs to `{paths[0].rsplit('.', 1)[0]}`"
-    return f"is not a key that is known here{nearest(key, known)}"
+        return f"is not allowed here; it belongs to `{paths[0].rsplit('.', 1)[0]}`"
+    return f"is not a known key{nearest(key, known)}"
 
 
 def _only_reported(key: str, place: tuple[str | int, ...]) -> bool:
@@ -129,7 +110,7 @@ def _only_reported(key: str, place: tuple[str | int, ...]) -> bool:
 
 
 def known_keys(place: tuple[str | int, ...]) -> list[str]:  # noqa: PLR0911  a shape each
-    """The keys that may stand beside the last of these steps."""
+    """Return the keys that are allowed beside the last of these steps."""
     steps = [step for step in place[:-1] if isinstance(step, str)]
     match steps:
         case ["record"]:
@@ -153,11 +134,11 @@ _BELOW: Mapping[str, type[BaseModel]] = {
     "dates": Dates,
     "match": Match,
     "duplicates": DuplicatesPart,
-    "brakes": Brakes,
-    "many_changes": BrakeLimit,
-    "removals": BrakeLimit,
-    "renames": BrakeLimit,
-    "foreign_group": BrakeLimit,
+    "safety_checks": SafetyLimits,
+    "many_changes": SafetyLimit,
+    "removals": SafetyLimit,
+    "renames": SafetyLimit,
+    "foreign_group": SafetyLimit,
     "terms": Term,
     "lookup": LookupFile,
     "lookups": LookupFile,
@@ -165,7 +146,7 @@ _BELOW: Mapping[str, type[BaseModel]] = {
     "replace": Replace,
     "phone": Phone,
 }
-"""What stands below a key; below every other key of the record stands a rule."""
+"""The models below some keys; below every other key of the record is a rule."""
 
 
 def _names(model: type[BaseModel]) -> list[str]:

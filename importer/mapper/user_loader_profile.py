@@ -18,10 +18,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from importer.errors import MappingError, UnreadableFileError
-from importer.mapper.template import heading_key
-from importer.mapper.todo import TO_CHOOSE
-from importer.mapper.wording import nearest
-from importer.mapper.yamltext import cell, constant, remark, scalar
+from importer.mapper.placeholders import TO_CHOOSE, heading_key, nearest
+from importer.mapper.yaml_source import cell, comment, constant, scalar
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Shape
 from importer.model.files import parse_json, read_text_bounded
 from importer.model.user import Reach
@@ -151,7 +149,7 @@ class _Translation:
         yield f"# From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind})."
         for item in profile.fields:
             if reason := self._left_out(item):
-                yield f"# Not taken over: {remark(item.name)}: {reason}"
+                yield f"# Not taken over: {comment(item.name)}: {reason}"
         yield "version: 1"
         yield f"title: {scalar(profile.name)}"
         yield f"account_type: {profile.account_type}"

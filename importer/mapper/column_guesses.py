@@ -14,8 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from importer.mapper.dates import Evidence, Order, Style, Unread
-from importer.mapper.template import heading_key
-from importer.mapper.vocabulary import (
+from importer.mapper.heading_vocabulary import (
     BARCODE,
     CARD,
     FULL_NAME,
@@ -24,6 +23,7 @@ from importer.mapper.vocabulary import (
     about_somebody_else,
     field_of,
 )
+from importer.mapper.placeholders import heading_key
 
 if TYPE_CHECKING:
     from importer.model.problem import Place

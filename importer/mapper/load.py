@@ -1,0 +1,256 @@
+"""Load a mapping file: read it, lay it over the one it extends, and check it without a roster."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from importer.errors import MappingError, UnreadableFileError
+from importer.mapper import checks
+from importer.mapper.checks import Level, MappingFinding
+from importer.mapper.lookups import Lookup, LookupFile, UnusableLookupError, read_lookup
+from importer.mapper.mapping import Mapping, Tables
+from importer.mapper.messages import MISSING, in_our_words, known_keys
+from importer.mapper.schema import (
+    AS_FILE,
+    AS_TABLE,
+    AS_TEXT,
+    FieldRule,
+    MappingFile,
+    entry_rules,
+    scalar_rules,
+)
+from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
+from importer.model.files import read_bounded
+from importer.model.policy import AccountType
+
+
+def load(path: Path) -> Mapping:
+    """Load a mapping. Raises MappingError with every finding, each with its line and key."""
+    mapping, findings = examine(path)
+    if mapping is None or findings:
+        raise MappingError(findings)
+    return mapping
+
+
+def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
+    """Return the mapping of a file as far as it is valid, and every finding against it.
+
+    Its valid part can still be compared with a roster's headings, so that one run shows all
+    findings; None if too little is left for that. Raises MappingError if the file does not exist
+    or cannot be read at all.
+    """
+    if os.path.isdir(path):  # noqa: PTH112  is_dir raises for a path that is too long
+        msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
+        raise MappingError((msg,))
+    source, contents = _read_extended(path)
+    file, wrong = _validated_part(source)
+    if file is None:
+        return None, checks.in_order(source, wrong)
+    scalars, entries = scalar_rules(file), entry_rules(file)
+    rules = (*scalars, *(rule for entry in entries for rule in entry.fields))
+    tables, lookup_files, faults = _tables(file, path.parent, rules)
+    digest = _digest((*contents, *lookup_files))
+    mapping = Mapping(path, digest, file, tables, scalars, entries, source)
+    missed = checks.run(mapping, Level.ERROR)
+    found = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
+    return mapping, checks.in_order(source, found)
+
+
+def _digest(contents: tuple[bytes, ...]) -> str:
+    """One hash over several files; each is hashed by itself, so none can run into the next."""
+    whole = hashlib.sha256()
+    for content in contents:
+        whole.update(hashlib.sha256(content).digest())
+    return whole.hexdigest()
+
+
+def _tables(
+    file: MappingFile, folder: Path, rules: tuple[FieldRule, ...]
+) -> tuple[Tables, list[bytes], list[MappingFinding]]:
+    """Every lookup, the bytes of those in files, and what is wrong with them."""
+    tables: dict[str | LookupFile, Lookup] = {}
+    contents: list[bytes] = []
+    findings: list[MappingFinding] = []
+    wanted: list[tuple[str | LookupFile, dict[str, str] | LookupFile, Steps]] = [
+        (name, table, ("lookups", name)) for name, table in file.lookups.items()
+    ]
+    for rule in rules:
+        for steps, part in rule.parts:
+            if isinstance(part.lookup, LookupFile):
+                wanted.append((part.lookup, part.lookup, (*steps, "lookup")))
+    for name, table, steps in wanted:
+        try:
+            if isinstance(table, LookupFile):
+                tables[name], content = read_lookup(folder, table)
+                contents.append(content)
+            else:
+                tables[name] = Lookup.of(table.items())
+        except UnusableLookupError as error:
+            findings.append(MappingFinding(steps, str(error)))
+    return tables, contents, findings
+
+
+# --- extends ---
+
+_MOST_EXTENDED = 5
+"""How many mappings may extend one another."""
+
+
+def _read_extended(path: Path, seen: tuple[Path, ...] = ()) -> tuple[Source, tuple[bytes, ...]]:
+    """The values of a mapping laid over those of the one it extends, and the bytes of all files.
+
+    Raises MappingError with every finding of a file that cannot be read.
+    """
+    try:
+        content = read_bounded(path, SIZE_LIMIT)
+    except UnreadableFileError as error:
+        raise MappingError((str(error),)) from None
+    source = read(path, content)
+    if "extends" not in source.values:
+        return source, (content,)
+    base = _base(source, path, (*seen, path.resolve()))
+    below, contents = _read_extended(base, (*seen, path.resolve()))
+    return _laid_over(source, below), (content, *contents)
+
+
+def _base(source: Source, path: Path, seen: tuple[Path, ...]) -> Path:
+    above = source.values["extends"]
+    wrong = ""
+    base = path.parent / (above if isinstance(above, str) else "")
+    if not isinstance(above, str) or not above or not above.isprintable():
+        wrong = "must be the name of one other mapping file"
+    elif base.suffix.lower() not in {".yaml", ".yml"} or base.name.startswith("."):
+        wrong = f"`{above}` is not the name of a mapping, such as community.yaml"
+    elif not os.path.isfile(base):  # noqa: PTH113  is_file raises for a path that is too long
+        wrong = f"`{above}` does not exist"
+    elif base.resolve() in seen:
+        wrong = f"`{above}` extends this mapping in turn"
+    elif len(seen) >= _MOST_EXTENDED:
+        wrong = f"more than {_MOST_EXTENDED} mappings extend one another"
+    if wrong:
+        raise MappingError((f"{source.marks['extends',]}: extends: {wrong}",))
+    return base
+
+
+def _laid_over(top: Source, base: Source) -> Source:
+    """The base with the top's keys instead of its own; a key with nothing after it is removed."""
+    replaced: set[Steps] = set()
+
+    def merge(over: dict[str, Plain], under: dict[str, Plain], steps: Steps) -> dict[str, Plain]:
+        merged = dict(under)
+        for key, value in over.items():
+            here = (*steps, key)
+            below = under.get(key)
+            if isinstance(value, dict) and isinstance(below, dict) and _merges(here):
+                merged[key] = merge(value, below, here)
+                continue
+            replaced.add(here)
+            if here in top.absent and key in under:
+                del merged[key]
+            else:
+                merged[key] = value
+        return merged
+
+    over = {key: value for key, value in top.values.items() if key != "extends"}
+    values = merge(over, base.values, ())
+    kept = {
+        steps: mark
+        for steps, mark in base.marks.items()
+        if not any(steps[:length] in replaced for length in range(1, len(steps) + 1))
+    }
+    return Source(values, {**kept, **top.marks})
+
+
+def _merges(steps: Steps) -> bool:
+    """Whether the keys here are merged one by one; a rule, and an `ids` rule, is replaced whole."""
+    if steps[0] == "record":
+        return steps in {("record",), ("record", "contact_info")}
+    return steps[0] != "owning_system" and not (steps[0] == "ids" and len(steps) > 1)
+
+
+# --- the schema ---
+
+_PRUNINGS = 5
+"""What is left of a part that was wrong may be wrong again, at most this often."""
+
+
+def _validated_part(source: Source) -> tuple[MappingFile | None, list[MappingFinding]]:
+    """The file by the schema, and what the schema has against it.
+
+    The file is what is left without the wrong parts, so that the others can be checked as well;
+    None if too little is left.
+    """
+    whole: Plain = source.values
+    file, wrong = _validated(whole)
+    found = _lacking(source, wrong)
+    for _ in range(_PRUNINGS):
+        if file is not None:
+            break
+        whole = _pruned(whole, [finding.steps for finding in wrong])
+        file, wrong = _validated(whole)
+    return file, found
+
+
+def _validated(values: Plain) -> tuple[MappingFile | None, list[MappingFinding]]:
+    try:
+        return MappingFile.model_validate(values), []
+    except ValidationError as error:
+        forms = {AS_TEXT, AS_TABLE, AS_FILE}
+        return None, [
+            MappingFinding(steps, in_our_words(detail, known_keys(steps)))
+            for detail in error.errors()
+            if not (detail["type"] == "too_short" and detail["input"])  # its parts are at fault
+            for steps in [tuple(step for step in detail["loc"] if step not in forms)]
+        ]
+
+
+def _pruned(values: Plain, wrong: list[Steps]) -> Plain:
+    """The values without the wrong keys, but with what every mapping needs."""
+    values = copy.deepcopy(values)
+    for holder, key in [_holder(values, steps) for steps in wrong]:
+        holder.pop(key, None)
+    if isinstance(values, dict):
+        owned = "owning_system" in values
+        usual: dict[str, Plain] = {
+            "version": "1",
+            "account_type": AccountType.EXTERNAL if owned else AccountType.INTERNAL,
+            "record": {},
+        }
+        return {**usual, **values}
+    return values
+
+
+def _holder(values: Plain, steps: Steps) -> tuple[dict[str, Plain], str]:
+    """The last key that the steps lead to, and what contains it."""
+    node: Plain = values
+    found: tuple[dict[str, Plain], str] = ({}, "")
+    for step in steps:
+        if isinstance(node, dict) and isinstance(step, str) and step in node:
+            found = (node, step)
+            node = node[step]
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        else:
+            break
+    return found
+
+
+def _lacking(source: Source, findings: list[MappingFinding]) -> list[MappingFinding]:
+    """The findings; a missing key is reported at the part that lacks it.
+
+    Beside an unknown key it is not reported: the two are most likely one slip.
+    """
+    kept = []
+    beside = {found.steps[:-1] for found in findings if found.wrong != MISSING}
+    for found in findings:
+        if found.wrong != MISSING or len(found.steps) == 1:
+            kept.append(found)
+        elif found.steps[:-1] not in beside:
+            _, walked = source.locate(found.steps)
+            kept.append(MappingFinding(walked, f"`{found.steps[-1]}` {MISSING}"))
+    return kept
