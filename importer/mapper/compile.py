@@ -21,6 +21,7 @@ from importer.mapper.compiled import (
 )
 from importer.mapper.conditions import Condition
 from importer.mapper.explain import mapped_codes, takes_cells
+from importer.mapper.heading_vocabulary import field_of
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,
@@ -53,7 +54,8 @@ def compile_mapping(
     Raises MappingError with every heading that the roster lacks or has twice. A mapping with
     findings can be compiled too, so that one run shows all of them; it must not be evaluated.
     """
-    return _Compiler(mapping, run, Headings(mapping.file, places)).compiled()
+    headings = Headings(mapping.file, places, mapping.layout().expected)
+    return _Compiler(mapping, run, headings).compiled()
 
 
 # --- headings ---
@@ -68,6 +70,9 @@ class Column:
     how: str = EXACT
 
 
+_USUAL_HEADINGS = 2  # usual headings that show that a row has headings
+
+
 class HeadingError(ValueError):
     """A heading without one column of its own; its text is the reason, for a finding."""
 
@@ -75,8 +80,10 @@ class HeadingError(ValueError):
 class Headings:
     """The roster's headings, and the spellings that the mapping gives them."""
 
-    def __init__(self, file: MappingFile, places: tuple[Place, ...]) -> None:
-        """Index the places by their headings."""
+    def __init__(
+        self, file: MappingFile, places: tuple[Place, ...], expected: frozenset[str]
+    ) -> None:
+        """Index the places by their headings. `expected`: all that the mapping uses."""
         self.places = places
         self._spellings = {
             heading_key(name): tuple(heading_key(other) for other in others)
@@ -86,6 +93,11 @@ class Headings:
         for position, place in enumerate(places):
             if place.heading.strip():
                 self._found.setdefault(heading_key(place.heading), []).append(position)
+        named = [place.heading for place in places if place.heading.strip()]
+        usual = sum(bool(field_of(heading)) for heading in named)
+        self.recognized = usual >= _USUAL_HEADINGS or any(map(self.has, expected))
+        """Whether the row has headings. Else it may be a person's, and no message may quote it."""
+        self._quotable = named if self.recognized else []
 
     def column(self, heading: str) -> Column:
         """Return the one column of a heading. Raises HeadingError if there is none, or two."""
@@ -97,7 +109,7 @@ class Headings:
         exact = self._found.get(key, [])
         found = list(dict.fromkeys((*exact, *other)))
         if not found:
-            names = [place.heading for place in self.places if place.heading.strip()]
+            names = self._quotable
             angled = f" ({ANGLED})" if _angled(heading, names) else ""
             msg = f"the roster has no column `{heading}`{nearest(heading, names, 3)}{angled}"
             raise HeadingError(msg)
@@ -148,6 +160,18 @@ class _Compiler:
     columns: dict[str, Column] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
 
+    def _columns(self) -> str:
+        """Return a sentence about the roster's headings, without quoting a person's row."""
+        if not self.headings.recognized:
+            return (
+                f"{self.run.file}: no row with headings was found. Check that this is the right "
+                "file and sheet. If the headings are below row 20, set `header` under `roster:` in "
+                "the mapping"
+            )
+        places = self.headings.places
+        there = ", ".join(str(place) for place in places if place.heading.strip())
+        return f"{self.run.file}: its columns are {there or 'without headings'}"
+
     def compiled(self) -> CompiledMapping:
         """Compile the whole mapping. Raises MappingError."""
         file = self.mapping.file
@@ -155,10 +179,7 @@ class _Compiler:
         entries = tuple(self._entries())
         only = self._condition(file.roster.only, ("roster", "only"), {})
         if self.faults:
-            places = self.headings.places
-            there = ", ".join(str(place) for place in places if place.heading.strip())
-            listing = f"{self.run.file}: its columns are {there or 'without headings'}"
-            raise MappingError((*self.faults.values(), listing))
+            raise MappingError((*self.faults.values(), self._columns()))
         fields = (*scalars, *(one for entry in entries for one in entry.fields))
         layout = RecordLayout(
             self.mapping.account_type,

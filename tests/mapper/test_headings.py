@@ -115,3 +115,19 @@ def test_a_roster_without_rows_gives_no_candidates(tmp_path: Path) -> None:
     candidates = evaluate(compiled, empty)
     assert list(candidates.frame.columns) == list(compiled.layout.targets)
     assert len(candidates.frame) == 0
+
+
+def test_a_row_that_may_be_a_persons_is_not_quoted(tmp_path: Path) -> None:
+    """Where no heading is found, the first row may be a patron's, and findings may go anywhere."""
+    found = " ".join(faults(tmp_path, mapping_text(), "20009988776655", "Zzfirst", "Last Nam"))
+    assert "no row with headings was found" in found
+    assert not any(text in found for text in ("2000998", "Zzfirst", "Last Nam`"))
+
+
+@pytest.mark.parametrize(
+    "headings", [("ID", "Vorname", "Nachname"), ("Number", "Given Name", "Surname")]
+)
+def test_headings_that_are_headings_are_quoted(tmp_path: Path, headings: tuple[str, ...]) -> None:
+    """One that the mapping uses, or two usual ones, show that the row holds headings."""
+    found = faults(tmp_path, mapping_text(), *headings)
+    assert all(heading in found[-1] for heading in headings)
