@@ -52,10 +52,11 @@ def check(
     from importer.cli.progress import progress
     from importer.ledger.summary import summarize
     from importer.pipeline.check import check as check_roster
+    from importer.pipeline.inputs import Progress
 
     order = _order(roster, mapping, output, codes, visible_only=visible_only)
     with progress("Checking") as advance:
-        checked = check_roster(order, lambda rows: advance(rows, 0, ""))
+        checked = check_roster(order, Progress(rows=lambda done, of: advance(done, of, "")))
     with checked as ledger:
         return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
@@ -78,6 +79,7 @@ def plan(
     from importer.cli.directory import FOLDER
     from importer.cli.progress import progress
     from importer.ledger.summary import summarize
+    from importer.pipeline.inputs import Progress
     from importer.pipeline.plan import plan as plan_roster
     from importer.settings import Settings
 
@@ -94,8 +96,7 @@ def plan(
                 order,
                 alma,
                 settings.alma_rate,
-                lambda done, of: advance(done, of, ""),
-                say,
+                Progress(lambda done, of: advance(done, of, ""), say),
             )
 
     with with_alma(settings, use) as ledger:
@@ -147,18 +148,14 @@ def convert(
 
     from importer.ledger.summary import summarize
     from importer.pipeline import check
-    from importer.pipeline.check import check_into
     from importer.pipeline.inputs import open_inputs
-    from importer.pipeline.runs import new_run
 
     with tempfile.TemporaryDirectory(prefix="importer-") as nobodys:
         order = _order(roster, mapping, Path(nobodys), codes, visible_only=visible_only)
         material = open_inputs(order)
         clears = check.sis_clears(material) if to == "sis-xml" else ()
-        with new_run(order) as ledger:
-            fates = check_into(ledger, material, order)
-        with ledger:
-            files = check.convert(material, fates, to, output)
+        with check.check_inputs(material, order) as ledger:
+            files = check.convert(material, dict(ledger.fates()), to, output)
             summary = summarize(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"

@@ -40,6 +40,7 @@ def undo(
     from importer.ledger.lock import run_lock
     from importer.ledger.summary import summarize
     from importer.pipeline.folders import find_folder
+    from importer.pipeline.inputs import Progress
     from importer.pipeline.undo import UndoRequest, check_undoable
     from importer.pipeline.undo import undo as plan_back
     from importer.settings import Settings
@@ -59,7 +60,9 @@ def undo(
 
         async def use(alma: Alma) -> Ledger:
             with progress("Comparing with Alma", lambda: alma.limiter.notice) as advance:
-                return await plan_back(first, alma, way, lambda done, of: advance(done, of, ""))
+                return await plan_back(
+                    first, alma, way, Progress(lambda done, of: advance(done, of, ""))
+                )
 
         with with_alma(settings, use) as ledger:
             return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)

@@ -186,11 +186,6 @@ class Ledger:
         query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
         return next(int(count) for (count,) in self.read(query, (Code.DECIDED, Severity.REJECT)))
 
-    def holds(self, row: int) -> bool:
-        """Return whether a problem keeps the row from being sent."""
-        query = "SELECT 1 FROM problems WHERE row = ? AND severity IN (?, ?)"
-        return any(self.read(query, (row, Severity.REJECT, Severity.REVIEW)))
-
     def life(self, row: int) -> RowLife | None:
         """Return a row with what was planned for it and the result; None if there is none."""
         if row.bit_length() >= _INTEGER_BITS:
@@ -371,23 +366,6 @@ def _columns_of(
             return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
         case LeftAlone(row):
             return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
-
-
-def ease(ledger: Ledger, row: int, code: Code, said: str) -> None:
-    """Turn review problems of a row into warnings, and add why to their messages."""
-    ledger.connection.execute(
-        "UPDATE problems SET severity = ?, message = message || ?"
-        " WHERE row = ? AND code = ? AND severity = ?",
-        (Severity.WARNING, said, row, code, Severity.REVIEW),
-    )
-
-
-def excuse(ledger: Ledger, rows: Iterable[int]) -> None:
-    """Turn problems of these rows into warnings: they are not sent, so need no correction."""
-    ledger.connection.executemany(
-        "UPDATE problems SET severity = ? WHERE row = ? AND severity IN (?, ?)",
-        ((Severity.WARNING, row, Severity.REJECT, Severity.REVIEW) for row in rows),
-    )
 
 
 def finish(ledger: Ledger, facts: RunFacts) -> None:

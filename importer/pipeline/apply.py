@@ -202,7 +202,7 @@ def passwords(facts: RunFacts) -> dict[int, str]:
     if facts.command == "undo" or not load(Path(facts.mapping.path)).maps_password:
         return {}
 
-    candidates = reopen_inputs(facts, NO_CODES).candidates()
+    candidates = reopen_inputs(facts, NO_CODES).candidates
     return {
         row: text
         for row, text in zip(candidates.rows, candidates.texts("password"), strict=True)

@@ -2,66 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from importer.errors import UsageError
-from importer.ledger.ledger import Ledger, add_problems, add_rows, finish
+from importer.ledger.ledger import Ledger
+from importer.model.catalogue import Code
 from importer.model.plan import RETURNING, Fate
 from importer.model.policy import AccountType
+from importer.model.problem import Problem
+from importer.model.text import spans
 from importer.model.user import User
-from importer.pipeline.inputs import Inputs, RunRequest, examine, keep_cells, open_inputs, quiet
-from importer.pipeline.runs import headings_changed, new_run, run_facts
+from importer.pipeline.fates import decide_fates
+from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
+from importer.pipeline.runs import RunContents, headings_changed, new_run, run_facts, write_run
 from importer.planner.create import new_user
 from importer.planner.drafts import drafts
+from importer.validator.code_checks import state_of_tables
+from importer.validator.rules import validate
 from importer.writer.jsonl import write_jsonl
 from importer.writer.sis import cleared_fields, write_sis
 
+_SPELLED_OUT = 50  # stretches of blank rows
 
-def check(request: RunRequest, tell: Callable[[int], None] = quiet) -> Ledger:
-    """The ledger of a dry run; `tell` hears how many rows are done.
+
+def check(request: RunRequest, progress: Progress = SILENT) -> Ledger:
+    """Check a roster offline and save the run.
 
     Raises RosterError, MappingError, UsageError, LedgerError.
     """
-    inputs = open_inputs(request)
-    with new_run(request) as ledger:
-        add_problems(ledger, headings_changed(ledger.folder, inputs))
-        check_into(ledger, inputs, request, tell)
-    return ledger
+    return check_inputs(open_inputs(request), request, progress)
 
 
-def check_into(
-    ledger: Ledger, inputs: Inputs, request: RunRequest, tell: Callable[[int], None] = quiet
-) -> dict[int, Fate]:
-    """Check every row and write the whole run down; each row's fate, in row order."""
-    fates = examine(inputs, ledger, tell)
-    add_rows(ledger, fates.items())
-    back = {row for row, fate in fates.items() if fate in RETURNING}
-    keep_cells(inputs, ledger, back)
-    finish(ledger, run_facts("check", inputs, request))
-    return fates
+def check_inputs(inputs: Inputs, request: RunRequest, progress: Progress = SILENT) -> Ledger:
+    """Check rows that are mapped already and save the run. Raises UsageError, LedgerError."""
+    with new_run(request) as folder:
+        problems = [*headings_changed(folder, inputs), *find_problems(inputs)]
+        decided = decide_fates(inputs.rows(), problems)
+        progress.rows(len(decided.fates), 0)
+        cells = inputs.cells(decided.rows(*RETURNING))
+        facts = run_facts("check", inputs, request)
+        return write_run(folder, RunContents(facts, inputs.columns(), decided, cells))
+
+
+def find_problems(inputs: Inputs) -> Iterator[Problem]:
+    """Yield all problems of a roster that can be found without Alma, in the order of reports."""
+    origin = inputs.roster.source.origin()
+    yield from inputs.compiled.notices
+    yield from inputs.roster_problems()
+    yield from inputs.candidates.problems
+    yield from validate(inputs.candidates, inputs.codes, inputs.mapping.duplicates, inputs.today)
+    yield from inputs.roster.notices
+    yield from state_of_tables(inputs.codes, origin, inputs.today)
+    if blank := inputs.roster.blank:
+        count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
+        message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
+        yield Problem.of(Code.BLANK_ROWS, origin, message)
 
 
 Format = Literal["jsonl", "sis-xml"]
 
 
 def sis_clears(inputs: Inputs) -> tuple[str, ...]:
-    """What a student system's load of these records would clear in Alma.
+    """Return what an SIS load of these records would clear in Alma.
 
     Raises UsageError for an Internal mapping: such a load never touches Internal users.
     """
     if inputs.mapping.account_type is AccountType.INTERNAL:
         msg = (
-            f"{inputs.mapping.path.name} makes Internal records, and the student system's load "
-            "never touches Internal users. Use `plan` and `apply` for them."
+            f"{inputs.mapping.path.name} makes Internal records, and an SIS load never "
+            "touches Internal users. Use `plan` and `apply` for them."
         )
         raise UsageError(msg)
     return cleared_fields(inputs.compiled.layout.targets)
 
 
 def convert(inputs: Inputs, fates: dict[int, Fate], to: Format, out: Path) -> tuple[Path, ...]:
-    """Write the ready rows' records; the files. Raises UsageError where one cannot be written."""
+    """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
     ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
     match to:
         case "jsonl":
@@ -72,5 +90,5 @@ def convert(inputs: Inputs, fates: dict[int, Fate], to: Format, out: Path) -> tu
 
 
 def _users(inputs: Inputs, ready: frozenset[int]) -> Iterator[User]:
-    for draft in drafts(inputs.candidates(), ready):
+    for draft in drafts(inputs.candidates, ready):
         yield new_user(draft)

@@ -71,7 +71,7 @@ def preview(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Prev
     unused = tuple(
         notice for notice in inputs.compiled.notices if notice.code is Code.UNUSED_COLUMN
     )
-    candidates = inputs.candidates()
+    candidates = inputs.candidates
     return Preview(columns, unused, _sample(candidates) if len(candidates.frame) else None)
 
 

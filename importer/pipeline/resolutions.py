@@ -11,16 +11,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from importer.alma.readers import Institution
-from importer.ledger.ledger import Ledger, add_problems, ease
 from importer.ledger.resolutions import Answer, Resolution, load_resolutions
+from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Fate, Held, Planned
+from importer.model.plan import Held, Planned
 from importer.model.problem import Origin, Problem
 from importer.model.run import AlmaFacts
 from importer.model.text import folded, name_key
 from importer.model.user import User
 from importer.pipeline.folders import DECISIONS
-from importer.pipeline.inputs import Inputs
 from importer.planner.decide import create, taken, update
 from importer.planner.drafts import Draft, drafts
 from importer.planner.values import current
@@ -32,7 +31,7 @@ WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_
 DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
 """Problems that ask whether that user may be changed.
 
-Of these and of those that ask who, the value is the primary identifier of the user in reviewed.
+Of these and of those that ask who, the value is the primary identifier of the user in question.
 """
 
 
@@ -42,41 +41,38 @@ def institution_key(alma: Institution | AlmaFacts) -> str:
     return f"{code} {alma.environment}"
 
 
-class Memory:
-    """The decisions that concern one institution."""
+class Resolutions:
+    """What people decided about rows of one institution in earlier runs."""
 
     def __init__(self, decisions: Mapping[str, Resolution]) -> None:
-        """By the row's primary identifier, without case."""
+        """Take the decisions by the row's primary ID, without case."""
         self._decisions = decisions
 
     @classmethod
-    def of(cls, institution: Institution) -> Memory:
-        """What was decided for this Alma. Raises LedgerError where the file is damaged."""
+    def of(cls, institution: Institution) -> Resolutions:
+        """Load the decisions for this Alma. Raises LedgerError if the file is damaged."""
         return cls(load_resolutions(DECISIONS, institution_key(institution)))
 
-    def ease(self, inputs: Inputs, ledger: Ledger, fates: dict[int, Fate]) -> dict[int, Fate]:
-        """The fates, where rows that were decided to be different people are ready.
+    def same_person(
+        self, candidates: Candidates, problems: Iterable[Problem]
+    ) -> dict[int, Resolution]:
+        """Return by row the decisions that answer whether it is the same person as another row.
 
-        Both rows of each pair must have been decided; a row that is not to be sent is rejected
-        whatever was decided about the other.
+        If rows are different people, both rows of each pair must have been decided; a row that is
+        not to be sent stays so whatever was decided about the other.
         """
         if not self._decisions:
-            return fates
-        eased = dict(fates)
-        for draft, others in alike_rows(inputs, ledger):
+            return {}
+        answered: dict[int, Resolution] = {}
+        for draft, others in alike_rows(candidates, problems):
             own = draft.primary_id.casefold()
             decision = self._decisions.get(own)
-            if fates.get(draft.row) is not Fate.REVIEW or decision is None:
+            if decision is None:
                 continue
-            if decision.answer is Answer.REJECT and others <= decision.against:
-                ease(ledger, draft.row, Code.DUPLICATE_PERSON, "")
-                add_problems(ledger, [_left_out(draft.origin, decision)])
-                eased[draft.row] = Fate.REJECTED
-            elif decision.answer is not Answer.REJECT and self._apart(own, others):
-                ease(ledger, draft.row, Code.DUPLICATE_PERSON, f"; {decision.sentence}")
-                if not ledger.holds(draft.row):
-                    eased[draft.row] = Fate.READY
-        return eased
+            dismiss = decision.answer is Answer.REJECT
+            if others <= decision.against if dismiss else self._apart(own, others):
+                answered[draft.row] = decision
+        return answered
 
     def _apart(self, own: str, others: Collection[str]) -> bool:
         ours = self._decisions.get(own)
@@ -87,8 +83,8 @@ class Memory:
             for other in others
         )
 
-    def recall(self, draft: Draft, found: MatchResult, planned: Planned) -> Planned:
-        """The step as it was decided before, with warnings instead of the same questions."""
+    def apply(self, draft: Draft, found: MatchResult, planned: Planned) -> Planned:
+        """Return the step as decided before, with warnings instead of the same questions."""
         decision = self._decisions.get(draft.primary_id.casefold())
         if decision is None or not isinstance(planned.step, Held):
             return planned
@@ -98,7 +94,7 @@ class Memory:
             return planned
         if decision.answer is Answer.REJECT:
             warnings = tuple(replace(problem, severity=Severity.WARNING) for problem in problems)
-            return Planned(Held(draft.row, (*warnings, _left_out(draft.origin, decision))))
+            return Planned(Held(draft.row, (*warnings, dismissed(draft.origin, decision))))
         warnings = tuple(
             replace(
                 problem,
@@ -116,8 +112,8 @@ class Memory:
         return planned if taken(draft, step, found) else Planned(step, warnings)
 
 
-def _left_out(origin: Origin, decision: Resolution) -> Problem:
-    """That a row is not sent because a person said so, and how that is taken back."""
+def dismissed(origin: Origin, decision: Resolution) -> Problem:
+    """Return the problem of a row that a person decided not to send."""
     return Problem.of(
         Code.DECIDED,
         origin,
@@ -133,14 +129,16 @@ def in_question(problems: Iterable[Problem]) -> frozenset[str]:
     return frozenset(p.value.casefold() for p in problems if p.code in WHO | DOUBTS and p.value)
 
 
-def alike_rows(inputs: Inputs, ledger: Ledger) -> Iterator[tuple[Draft, frozenset[str]]]:
-    """The rows that may be one person, each with the other ones' primary identifiers.
+def alike_rows(
+    candidates: Candidates, problems: Iterable[Problem]
+) -> Iterator[tuple[Draft, frozenset[str]]]:
+    """Yield the rows that may be one person, each with the primary IDs of the others.
 
-    Rows of one name that were found alike count as one group, which asks rather once too often.
+    Similar rows of one name count as one group, which rather asks once too often.
     """
-    flagged = frozenset(ledger.rows_with(Code.DUPLICATE_PERSON))
+    flagged = {p.origin.row for p in problems if p.code is Code.DUPLICATE_PERSON}
     groups: defaultdict[tuple[str, str], list[Draft]] = defaultdict(list)
-    for draft in drafts(inputs.candidates(), flagged) if flagged else ():
+    for draft in drafts(candidates, flagged) if flagged else ():
         first, last = draft.name
         groups[name_key(folded(first), folded(last))].append(draft)
     for group in groups.values():

@@ -151,7 +151,7 @@ def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: Draft, inputs: I
         return
     problems = tuple(reviewed.ledger.problems(reviewed.row))
     against = in_question(problems)
-    for other, ids in alike_rows(inputs, reviewed.ledger):
+    for other, ids in alike_rows(inputs.candidates, reviewed.ledger.problems()):
         against |= ids if other.row == reviewed.row else frozenset()
     own, institution = draft.primary_id.casefold(), institution_key(alma)
     if against:
@@ -228,7 +228,7 @@ def _check_free(reviewed: ReviewedRow, live: User) -> None:
 
 
 def _draft(inputs: Inputs, row: int) -> Draft:
-    draft = next(iter(drafts(inputs.candidates(), {row})), None)
+    draft = next(iter(drafts(inputs.candidates, {row})), None)
     if draft is None:
         msg = f"The mapping makes no record of row {row}. Plan again."
         raise UsageError(msg)

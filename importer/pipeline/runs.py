@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,42 +10,75 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
-from importer.ledger.ledger import Ledger
+from importer.ledger.ledger import (
+    Ledger,
+    add_cells,
+    add_columns,
+    add_problems,
+    add_rows,
+    add_steps,
+    finish,
+)
 from importer.ledger.schema import FILE
 from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code
 from importer.model.files import exists
+from importer.model.plan import Step
 from importer.model.problem import Problem
-from importer.model.run import MappingFacts, RosterFacts, RunFacts
+from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
+from importer.pipeline.fates import Decided
 from importer.pipeline.folders import RUNS, new_folder
 from importer.pipeline.inputs import Inputs, RunRequest
 
 
-@contextmanager
-def new_run(request: RunRequest) -> Iterator[Ledger]:
-    """The ledger of a new run, open for writing; removed again where the run does not end well.
+@dataclass(frozen=True, slots=True)
+class RunContents:
+    """Everything that the ledger of a new run contains, by row numbers where it is about rows."""
 
-    Raises UsageError where its folder cannot be used, LedgerError where it cannot be written.
+    facts: RunFacts
+    columns: Iterable[ColumnUse]
+    decided: Decided
+    cells: Iterable[tuple[int, tuple[str, ...]]]
+    steps: Iterable[Step] = ()
+
+
+@contextmanager
+def new_run(request: RunRequest) -> Iterator[Path]:
+    """Make the folder of a new run; it is removed again if the block fails.
+
+    Raises UsageError if the folder cannot be used.
     """
     was_there = request.folder is not None and exists(request.folder)
     folder = new_folder(request.roster, request.now, request.folder)
-    ledger = None
     try:
-        ledger = Ledger.create(folder)
-        with ledger.transaction():
-            yield ledger
+        yield folder
     except BaseException:
-        if ledger is not None:
-            ledger.close()
-        for path in folder.glob("ledger.sqlite*"):
+        for path in folder.glob(f"{FILE}*"):
             path.unlink()
         if not was_there:
             folder.rmdir()
         raise
 
 
+def write_run(folder: Path, contents: RunContents) -> Ledger:
+    """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be."""
+    ledger = Ledger.create(folder)
+    try:
+        with ledger.transaction():
+            add_columns(ledger, contents.columns)
+            add_rows(ledger, contents.decided.fates.items())
+            add_problems(ledger, contents.decided.problems)
+            add_steps(ledger, contents.steps)
+            add_cells(ledger, contents.cells)
+            finish(ledger, contents.facts)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
 def roster_facts(inputs: Inputs, request: RunRequest) -> RosterFacts:
-    """Which roster, and how it was read."""
+    """Return which roster it is, and how it was read."""
     source = inputs.roster.source
     return RosterFacts(
         path=str(source.path.resolve()),
@@ -61,7 +94,7 @@ def roster_facts(inputs: Inputs, request: RunRequest) -> RosterFacts:
 
 
 def mapping_facts(inputs: Inputs) -> MappingFacts:
-    """Which mapping."""
+    """Return which mapping it is."""
     mapping = inputs.mapping
     return MappingFacts(
         path=str(mapping.path.resolve()),
@@ -75,7 +108,7 @@ def mapping_facts(inputs: Inputs) -> MappingFacts:
 
 
 def run_facts(command: Literal["check", "plan"], inputs: Inputs, request: RunRequest) -> RunFacts:
-    """What is known of a run before Alma is asked."""
+    """Return what is known of a run before Alma is asked."""
     return RunFacts(
         command=command,
         version=request.version,

@@ -14,15 +14,7 @@ from importer.alma.pacing import run_concurrently
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images
-from importer.ledger.ledger import (
-    Ledger,
-    add_cells,
-    add_columns,
-    add_problems,
-    add_rows,
-    add_steps,
-    finish,
-)
+from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
 from importer.model.catalogue import Code
 from importer.model.codes import NO_CODES
@@ -43,9 +35,10 @@ from importer.model.problem import Origin, Problem
 from importer.model.run import BrakeFinding, RunFacts
 from importer.model.user import User
 from importer.pipeline.apply import check_institution
-from importer.pipeline.inputs import RunRequest
+from importer.pipeline.fates import decide_fates
+from importer.pipeline.inputs import SILENT, Progress, RunRequest
 from importer.pipeline.plan import FAILURES_IN_A_ROW
-from importer.pipeline.runs import new_run
+from importer.pipeline.runs import RunContents, new_run, write_run
 from importer.planner.brakes import brakes
 from importer.planner.undo import Written, as_created, created_again, undo_update
 from importer.report.wording import command
@@ -53,7 +46,7 @@ from importer.report.wording import command
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
-    """How a run is to be undone: where the plan goes, who asks, when, and how far it may go.
+    """Answer a run is to be undone: where the plan goes, who asks, when, and how far it may go.
 
     `folder` is None for a new one under `runs/`; `rate` is in calls a second.
     """
@@ -66,45 +59,38 @@ class UndoRequest:
     delete_created: bool = False
 
 
-async def undo(
-    first: Ledger, alma: Alma, way: UndoRequest, tell: Callable[[int, int], None]
-) -> Ledger:
-    """The ledger of a plan that takes a run's writes back, with the rows of that run.
+async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress = SILENT) -> Ledger:
+    """Save a plan that takes a run's writes back, with the rows of that run.
 
-    Only rows that are in Alma by this run are looked at; those that Alma refused, that were held
-    or not sent are left alone. `tell` hears how many rows of how many were compared. Raises
-    UsageError where there is nothing to undo, StalePlanError for another institution, LedgerError,
-    AlmaError.
+    Only rows that the run wrote to Alma are compared; rows that Alma refused, that need review or
+    were not sent are skipped. Raises UsageError if there is nothing to undo, StalePlanError for
+    another institution, LedgerError, AlmaError.
     """
     check_undoable(first)
     await check_institution(first.facts, alma)
-    with new_run(_order(first.facts, way)) as ledger:
+    with new_run(_request(first.facts, way)) as folder:
         origin = _origins(first.facts)
         wrote = sum(1 for _ in images(first))
-        steps: dict[int, Step] = {}
-        warnings: dict[int, tuple[Problem, ...]] = {}
-        tell(0, wrote)
-        async with aclosing(_compare(first, alma, origin, way)) as planned:
-            async for one in planned:
-                steps[one.step.row] = one.step
-                warnings[one.step.row] = one.warnings
-                tell(len(steps), wrote)
-        held = {row for row, step in steps.items() if isinstance(step, Held)}
-        fates = dict(_fates(first, held))
-        add_columns(ledger, first.columns())
-        add_rows(ledger, fates.items())
-        ready = (row for row, fate in fates.items() if fate is Fate.READY)
-        add_steps(ledger, (steps.get(row, LeftAlone(row)) for row in ready))
-        back = (step for _, step in sorted(steps.items()) if isinstance(step, Held))
-        add_problems(ledger, (problem for step in back for problem in step.problems))
-        add_problems(ledger, (problem for _, told in sorted(warnings.items()) for problem in told))
-        add_problems(ledger, _what_stays(first, steps, origin(0), way))
-        kept = Create | Update | Delete | Held
-        lives = (life for life in first.planned() if isinstance(steps.get(life.row), kept))
-        add_cells(ledger, ((life.row, life.cells) for life in lives if life.cells))
-        holding = _brakes(first.facts, steps)
-        finish(ledger, _facts(first, way, alma.limiter.available, holding))
-    return ledger
+        planned: dict[int, Planned] = {}
+        progress.rows(0, wrote)
+        async with aclosing(_compare(first, alma, origin, way)) as answers:
+            async for one in answers:
+                planned[one.step.row] = one
+                progress.rows(len(planned), wrote)
+        steps = {row: planned[row].step for row in sorted(planned)}
+        held = (problem for s in steps.values() if isinstance(s, Held) for problem in s.problems)
+        warnings = (problem for row in steps for problem in planned[row].warnings)
+        stays = _what_stays(first, steps, origin(0), way)
+        decided = decide_fates(dict(_rows(first)), [*held, *warnings, *stays])
+        back = Create | Update | Delete | Held
+        cells = (
+            (life.row, life.cells)
+            for life in first.planned()
+            if isinstance(steps.get(life.row), back) and life.cells
+        )
+        sent = [steps.get(row, LeftAlone(row)) for row in decided.fates if row in decided.ready]
+        facts = _facts(first, way, alma.limiter.available, _brakes(first.facts, steps))
+        return write_run(folder, RunContents(facts, first.columns(), decided, cells, sent))
 
 
 def check_undoable(first: Ledger) -> None:
@@ -156,13 +142,10 @@ async def _compare(
             yield planned
 
 
-def _fates(first: Ledger, held: set[int]) -> Iterator[tuple[int, Fate]]:
-    """Every row of the run: what was no person then is none now, all others are ready or held."""
+def _rows(first: Ledger) -> Iterator[tuple[int, Fate]]:
+    """Yield every row of the run: blank or skipped as it was then, or ready so far."""
     for row, fate in first.fates():
-        if fate in {Fate.BLANK, Fate.SKIPPED}:
-            yield row, fate
-        else:
-            yield row, Fate.REVIEW if row in held else Fate.READY
+        yield row, fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
 
 
 def _what_stays(
@@ -208,7 +191,7 @@ def _origins(facts: RunFacts) -> Callable[[int], Origin]:
     return lambda row: Origin(file, sheet, row)
 
 
-def _order(facts: RunFacts, way: UndoRequest) -> RunRequest:
+def _request(facts: RunFacts, way: UndoRequest) -> RunRequest:
     """A new run's order: its folder is named after the roster, as of an undo."""
     stem = Path(facts.roster.path).stem
     return RunRequest(
