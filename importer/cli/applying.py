@@ -40,7 +40,7 @@ def apply_run(
     apply.check_is_plan(ledger)
     left = apply.left_to_do(ledger)
     if not left:
-        say("Nothing of this plan is left to send, and nothing was sent.")
+        say("This plan is already complete. Nothing was sent.")
         return None
     settings = Settings.read()
     stopping = Stopping()
@@ -60,7 +60,7 @@ def apply_run(
     journal = Journal(ledger, leave.operator, now)
     for entry in apply.check_brakes(ledger, journal, allowed):
         when = f"{entry.time:%Y-%m-%d %H:%M}"
-        say(f"The brake {entry.detail} was let pass by {entry.operator} on {when}; it stays so.")
+        say(f"Safety check {entry.detail}: {entry.operator} let it pass on {when}.")
     _confirm(ledger.facts, of, yes=yes)
     if sentence := apply.doubt_if_end_is_lost(ledger, journal):
         say(sentence)
@@ -115,8 +115,8 @@ class _Telling:
                 self._advance(min(done, self._of), self._of, counts)
             case Waiting(waiting, seconds):
                 say(
-                    f"No clear answer for {rows(waiting)}. Alma gets {seconds:,.0f} s to finish "
-                    "what it may be at; then it is asked."
+                    f"Alma's answer was lost for {rows(waiting)}. Waiting {seconds:,.0f} s, then asking "
+                    "Alma what became of them."
                 )
 
 
@@ -132,7 +132,7 @@ def told(ledger: Ledger, stop: Stop, run: str) -> str:
     """Why an apply ended early; what is done, what is not known, what is left, how to go on."""
     lines = [stop.why]
     if stop.daily:
-        lines.append(f"Midnight GMT is {_midnight(now()):%H:%M on %d %B} here.")
+        lines.append(f"Midnight GMT is {_midnight(now()):%H:%M on %d %B} local time.")
     try:
         counts = ledger.progress()
     except ImporterError:
@@ -141,9 +141,9 @@ def told(ledger: Ledger, stop: Stop, run: str) -> str:
         unknown = counts.get(State.INTENT, 0) + counts.get(State.UNKNOWN, 0)
         left = counts.get(State.PLANNED, 0)
         done = sum(counts.values()) - unknown - left
-        asked = " (looked up first when you go on)" if unknown else ""
+        asked = " (looked up first when you continue)" if unknown else ""
         lines.append(f"Done: {done:,}. Outcome not known yet: {unknown:,}{asked}. Left: {left:,}.")
-    lines.append(f"To go on:\n  {command('apply', run)}")
+    lines.append(f"To continue, run:\n  {command('apply', run)}")
     return "\n".join(lines)
 
 
@@ -160,11 +160,11 @@ def _confirm(facts: RunFacts, count: int, *, yes: bool) -> None:
     code = facts.alma.institution
     if not sys.stdin.isatty():
         msg = (
-            f"This writes to the production Alma of {code}; say --yes to do so without being asked."
+            f"This writes to the production Alma of {code}. Give --yes to do so without confirmation."
         )
         raise UsageError(msg)
     say(f"This writes {rows(count)} to the production Alma of {facts.alma.name or code}.")
-    say(f"Type the institution's code ({code}) to go on:")
+    say(f"Type the institution code ({code}) to continue:")
     if sys.stdin.readline().strip() != code:
-        msg = "That is another code. Nothing was sent."
+        msg = "That is not the institution code. Nothing was sent."
         raise UsageError(msg)

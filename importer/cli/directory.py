@@ -1,4 +1,4 @@
-"""The commands about the directory: what we know of Alma's users without asking again."""
+"""The commands `users`: the user cache, a local copy of Alma's users."""
 
 from __future__ import annotations
 
@@ -17,97 +17,103 @@ if TYPE_CHECKING:
     from importer.alma.client import Alma
     from importer.users.cache import UserCache
 
-FOLDER = Path("directory")
-"""Where the mirrors are kept, one file for each institution's Alma."""
+FOLDER = Path("users")
+"""The folder of the user caches, one file for each institution's Alma."""
 
-directory = typer.Typer(help="A local mirror of Alma's users, so that a plan costs few calls.")
+users = typer.Typer(
+    help="The user cache: a local copy of Alma's users, so that a plan needs few API calls."
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    app.add_typer(directory, name="directory")
+    app.add_typer(users, name="users")
 
 
-@directory.command()
+@users.command()
 def refresh(
     full: Annotated[
-        bool, typer.Option("--full", help="Read everybody again, and forget who is gone.")
+        bool, typer.Option("--full", help="Read all users again, and drop those deleted in Alma.")
     ] = False,
 ) -> int:
-    """Read who changed since the last time; the first time, and once a month, read everybody."""
+    """Read the users changed since the last refresh; the first time and once a month, read all."""
     from importer.cli.alma import with_alma
     from importer.cli.progress import progress
     from importer.settings import Settings
-    from importer.users.refresh import refresh as refresh_mirror
+    from importer.users.refresh import refresh as refresh_cache
 
     settings = Settings.read()
 
     async def use(alma: Alma) -> None:
         watched = progress("Reading users", lambda: alma.limiter.notice)
-        with await _mirror(alma) as mirror, watched as advance:
+        with await _cache(alma) as cache, watched as advance:
             told = False
 
             def tell(done: int, of: int) -> None:
                 nonlocal told
                 if not told:
                     left = of - done
-                    say(f"Calls that this takes: {left:,}, or {left / settings.alma_rate:,.0f} s.")
+                    say(f"This takes {left:,} API calls, about {left / settings.alma_rate:,.0f} s.")
                     told = True
                 advance(done, of, "")
 
-            await refresh_mirror(mirror, alma, now, tell, say, full=full)
-            say(_sentence(mirror))
+            await refresh_cache(cache, alma, now, tell, say, full=full)
+            say(_sentence(cache))
 
     with_alma(settings, use)
     return Exit.DONE
 
 
-@directory.command()
+@users.command()
 def status(as_json: Json = False) -> int:
-    """Say how many users the directory knows, and as of when. Asks Alma nothing."""
+    """Show the number of users in the cache and its date, without a call to Alma."""
     from importer.users.cache import UserCache
 
-    mirrors: list[dict[str, object]] = []
+    caches: list[dict[str, object]] = []
     for path in _paths():
-        with UserCache.open(path) as mirror:
-            mirrors.append(_facts(mirror))
+        with UserCache.open(path) as cache:
+            caches.append(_facts(cache))
             if not as_json:
-                say(_sentence(mirror))
+                say(_sentence(cache))
     if as_json:
-        sys.stdout.write(json.dumps({"directories": mirrors, "exit": int(Exit.DONE)}) + "\n")
-    elif not mirrors:
-        say("No directory is kept here. `importer directory refresh` makes one.")
+        sys.stdout.write(json.dumps({"caches": caches, "exit": int(Exit.DONE)}) + "\n")
+    elif not caches:
+        say("There is no user cache here. `importer users refresh` creates one.")
     return Exit.DONE
 
 
-@directory.command()
-def forget(yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False) -> int:
-    """Remove the directory from this computer; Alma is not touched."""
+@users.command()
+def delete(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> int:
+    """Delete the user cache from this computer. Nothing changes in Alma."""
     from importer.users.cache import delete_cache as remove
 
     paths = _paths()
     if not paths:
-        say("No directory is kept here.")
+        say("There is no user cache here.")
         return Exit.DONE
     if not yes:
         _confirm(paths)
     for path in paths:
         remove(path)
-        say(f"{path} is removed.")
+        say(f"{path} was deleted.")
     return Exit.DONE
 
 
-@directory.command("import")
+@users.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV export of all users.", show_default=False)],
     as_of: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The day it shows; default: that before it."),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The day of the data; default: the day before the file."
+        ),
     ] = None,
 ) -> int:
-    """Begin with an export of all users (from Analytics, say): it costs hardly a call.
+    """Fill the cache from a CSV export of all users, such as one from Analytics, in one call.
 
-    Its headings are Primary Identifier, First Name, Last Name, and Birth Date, Email, Barcode.
+    The headings are Primary Identifier, First Name, Last Name, and Birth Date, Email, Barcode.
     """
     from importer.cli.alma import with_alma
     from importer.settings import Settings
@@ -117,23 +123,23 @@ def import_file(
     export = read_export(file)
 
     async def use(alma: Alma) -> int:
-        with await _mirror(alma) as mirror:
-            return add_export(mirror, export, day)
+        with await _cache(alma) as cache:
+            return add_export(cache, export, day)
 
     new, known = with_alma(Settings.read(), use), len(export.users)
-    say(f"{known:,} users as of {day:%Y-%m-%d}, {new:,} of them new to the directory.")
+    say(f"{known:,} users as of {day:%Y-%m-%d}, {new:,} of them new in the cache.")
     if export.nameless:
-        say(f"{export.nameless:,} rows have no primary identifier and were passed over.")
+        say(f"{export.nameless:,} rows have no primary ID and were skipped.")
     if export.dateless:
         say(
-            f"The birth dates of {export.dateless:,} users were passed over: they are not written "
-            "as 1990-03-01. These people are found by identifier, or by name and e-mail."
+            f"The birth dates of {export.dateless:,} users were skipped: they are not written like "
+            "1990-03-01. These people are found by ID, or by name and email."
         )
     return Exit.DONE
 
 
-async def _mirror(alma: Alma) -> UserCache:
-    """The mirror of the institution that the key belongs to."""
+async def _cache(alma: Alma) -> UserCache:
+    """Return the cache of the institution that the key belongs to."""
     from importer.users.cache import UserCache, cache_path
 
     of = await alma.general()
@@ -145,7 +151,7 @@ def _paths() -> list[Path]:
 
 
 def _day_before(file: Path) -> datetime:
-    """Analytics shows Alma as it was the night before."""
+    """Return the day before the file's date: Analytics shows Alma as of the night before."""
     try:
         written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except OSError as error:
@@ -155,41 +161,41 @@ def _day_before(file: Path) -> datetime:
 
 
 def _confirm(paths: list[Path]) -> None:
-    """Have it said twice. Raises UsageError where it is not."""
+    """Ask for confirmation. Raises UsageError without one."""
     if not sys.stdin.isatty():
-        msg = "Say --yes to remove the directory without being asked."
+        msg = "Give --yes to delete the user cache without confirmation."
         raise UsageError(msg)
-    say(f"This removes {', '.join(map(str, paths))}. Type yes to go on:")
+    say(f"This deletes {', '.join(map(str, paths))}. Type yes to continue:")
     if sys.stdin.readline().strip().lower() != "yes":
-        msg = "Nothing was removed."
+        msg = "Nothing was deleted."
         raise UsageError(msg)
 
 
-def _facts(mirror: UserCache) -> dict[str, object]:
-    """The mirror for machines."""
-    state = mirror.state
+def _facts(cache: UserCache) -> dict[str, object]:
+    """Return the state of a cache as JSON values."""
+    state = cache.state
     return {
         **state.model_dump(mode="json", exclude={"sweep"}),
-        "users": mirror.count(),
-        "unread": mirror.count("record = ''"),
-        "pages_done": mirror.pages_done,
+        "users": cache.count(),
+        "unread": cache.count("record = ''"),
+        "pages_done": cache.pages_done,
     }
 
 
-def _sentence(mirror: UserCache) -> str:
-    """The mirror for people."""
-    state, known = mirror.state, mirror.count()
+def _sentence(cache: UserCache) -> str:
+    """Return the state of a cache in one sentence."""
+    state, known = cache.state, cache.count()
     name = f"{state.institution} ({state.environment}): {known:,} users"
     if state.as_of is None:
         return printable(
-            f"{name}, not complete: {mirror.pages_done:,} calls were made. "
-            "`importer directory refresh` goes on."
+            f"{name}, not complete: {cache.pages_done:,} calls were made. "
+            "`importer users refresh` continues."
         )
     text = f"{name}, as of {state.as_of.astimezone():%Y-%m-%d %H:%M}"
     if state.swept is not None:
         text += f", all read on {state.swept.astimezone():%Y-%m-%d}"
-    if unread := mirror.count("record = ''"):
-        text += f"; {unread:,} of them are read when a row means them"
+    if unread := cache.count("record = ''"):
+        text += f"; {unread:,} of them are read when a row matches them"
     if state.total is not None and known != state.total - state.others:
         text += f". Alma has {state.total - state.others:,}"
     return printable(f"{text}.")

@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
     from importer.pipeline.inputs import RunRequest
 
-Roster = Annotated[Path, typer.Argument(help="The spreadsheet: CSV or Excel.", show_default=False)]
+Roster = Annotated[
+    Path, typer.Argument(help="The spreadsheet: CSV, Excel or OpenDocument.", show_default=False)
+]
 MappingFile = Annotated[
     Path, typer.Option("-m", "--mapping", help="The mapping (YAML).", show_default=False)
 ]
 Folder = Annotated[
-    Path | None, typer.Option("-o", "--output", help="The run's folder; default: under runs/.")
+    Path | None, typer.Option("-o", "--output", help="Run folder; default: a new one under runs/.")
 ]
 Codes = Annotated[
-    Path | None, typer.Option(help="Saved code tables; default: codes.json, if it is here.")
+    Path | None,
+    typer.Option(help="Saved code tables; default: codes.json in this folder, if there."),
 ]
 VisibleOnly = Annotated[
-    bool, typer.Option("--visible-only", help="Skip the rows that the sheet hides.")
+    bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")
 ]
-Run = Annotated[str, typer.Argument(help="A run's folder, or its name under runs/.")]
+Run = Annotated[str, typer.Argument(help="Run folder, or its name under runs/.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +51,7 @@ def check(
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Dry run, offline: read, map and check every row; write a report and the rejects."""
+    """Read, map and check every row offline; write a report and the rejects (dry run)."""
     from importer.cli.progress import progress
     from importer.ledger.summary import summarize
     from importer.pipeline.check import check as check_roster
@@ -68,12 +71,12 @@ def plan(
     codes: Codes = None,
     visible_only: VisibleOnly = False,
     no_refresh: Annotated[
-        bool, typer.Option("--no-refresh", help="Take the directory as it is.")
+        bool, typer.Option("--no-refresh", help="Use the user cache as it is.")
     ] = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Check, then compare with Alma (reading only): what would be created and changed."""
+    """Check, then compare with Alma (read only): what would be created and changed."""
     from importer.alma.client import Alma
     from importer.cli.alma import with_alma
     from importer.cli.directory import FOLDER
@@ -105,13 +108,17 @@ def plan(
 
 def apply(
     run: Run,
-    limit: Annotated[int | None, typer.Option(min=0, help="Send so many rows at most.")] = None,
-    allow: Annotated[list[Brake], typer.Option(help="Let a brake pass.")] = [],  # noqa: B006
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Send at most N rows.", metavar="N")
+    ] = None,
+    allow: Annotated[
+        list[Brake], typer.Option(help="Let a safety check pass.", metavar="CHECK")
+    ] = [],  # noqa: B006
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Carry a saved plan out; run it again to go on where it stopped."""
+    """Carry out a saved plan. Run it again to continue where it stopped."""
     from importer.cli.applying import apply_run, told
     from importer.ledger.ledger import Ledger
     from importer.ledger.lock import run_lock
@@ -136,14 +143,14 @@ def apply(
 def convert(
     roster: Roster,
     mapping: MappingFile,
-    to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The records' form.")],
+    to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The format of the records.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     codes: Codes = None,
     visible_only: VisibleOnly = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Write the ready rows' records to a file: as they would be posted, or the SIS load's zip."""
+    """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     import tempfile
 
     from importer.ledger.summary import summarize
@@ -162,7 +169,7 @@ def convert(
             )
     say(f"{summary.ready:,} records in {', '.join(map(str, files))}")
     if clears:
-        say("A load of this file clears, in Alma, what the mapping does not speak of:")
+        say("Loading this file clears these fields in Alma, which the mapping does not set:")
         say(f"  {', '.join(clears)}")
     return code
 

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
-    """Make the reports of a run again from its ledger."""
+    """Write the reports of a run again, from its ledger."""
     from importer.ledger.ledger import Ledger
     from importer.ledger.summary import summarize
     from importer.pipeline.folders import find_folder
@@ -45,7 +45,7 @@ def warn_of_faults(ledger: Ledger) -> None:
 
 
 def runs(as_json: Json = False) -> int:
-    """List the runs under runs/, oldest first: who loaded what, when, and what came of it."""
+    """List the runs under runs/, oldest first: operator, roster, time and result."""
     from importer.pipeline.runs import list_runs
 
     listed = [_listed(kept) for kept in list_runs()]
@@ -110,11 +110,11 @@ def _tell(one: dict[str, object], outcome: str) -> None:
 
 def show(
     run: Run,
-    row: Annotated[int, typer.Argument(help="The row, as the spreadsheet program counts.")],
+    row: Annotated[int, typer.Argument(help="Row number, as in the spreadsheet.")],
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """The life of one row: its problems, what was planned, what was sent, what came of it."""
+    """Show the history of one row: problems, plan, what was sent, and the result."""
     from importer.ledger.ledger import Ledger
     from importer.pipeline.folders import find_folder
     from importer.report.life import life_of, lines

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
     from importer.model.run import Summary
 
-Json = Annotated[bool, typer.Option("--json", help="Print the summary on stdout, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 ShowValues = Annotated[
-    bool, typer.Option("--show-values", help="Do not mask patrons' data in the page and here.")
+    bool,
+    typer.Option("--show-values", help="Do not mask patron data in report.html and on screen."),
 ]
 
 Reports = Literal["required", "wanted", "none"]

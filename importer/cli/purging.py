@@ -23,11 +23,13 @@ def register(app: typer.Typer) -> None:
 
 
 def purge(
-    older_than: Annotated[str, typer.Option(help="An age in days, such as 30d.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them; otherwise only list.")] = False,
+    older_than: Annotated[str, typer.Option(help="Age in days, such as 30d.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete them; otherwise only list them.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
-    """Remove old runs and decisions, which hold personal data. Without --yes it only says which."""
+    """Delete old runs and resolutions, which contain personal data; without --yes, list them."""
     from importer.ledger.resolutions import count_older, delete_older
     from importer.pipeline.folders import DECISIONS
     from importer.pipeline.runs import list_runs
@@ -35,7 +37,7 @@ def purge(
 
     found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
     if found is None:
-        msg = f"{older_than} is no age in days; write it like 30d."
+        msg = f"{older_than} is not an age in days. Write it like 30d."
         raise UsageError(msg)
     limit = now() - timedelta(days=int(found[1]))
     runs, decisions = list_runs(), count_older(DECISIONS, limit)
@@ -62,16 +64,16 @@ def purge(
         write_json(
             {"runs": list(map(str, old)), "stay": told, "decisions": decisions, "removed": yes}
         )
-    what = "removed" if yes else "would be removed; say --yes to remove them"
+    what = "deleted" if yes else "would be deleted; run again with --yes to delete them"
     said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
     say(f"{counted(len(old), 'run')}{said} {what}.")
     for folder, why in stay.items():
-        say(f"{folder} stays: {why}")
+        say(f"{folder} was not deleted: {why}")
     return Exit.STOPPED if stay else Exit.DONE
 
 
 def _not_removed(folder: Path) -> str:
-    """Remove a run; why it cannot be, or blank."""
+    """Delete a run; return why it cannot be, or blank."""
     from importer.ledger.lock import run_lock
 
     try:
@@ -80,5 +82,5 @@ def _not_removed(folder: Path) -> str:
     except LedgerError as error:
         return str(error)
     except OSError as error:
-        return f"{error.filename or folder} cannot be removed ({error.strerror or error})."
+        return f"{error.filename or folder} cannot be deleted ({error.strerror or error})."
     return ""

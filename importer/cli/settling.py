@@ -1,4 +1,4 @@
-"""The commands that settle what a run did or left open: undo, decide."""
+"""The commands `undo` and `resolve`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(undo)
-    app.command()(decide)
+    app.command()(resolve)
 
 
 def undo(
@@ -26,14 +26,15 @@ def undo(
     delete_created: Annotated[
         bool,
         typer.Option(
-            "--delete-created", help="Delete users that the run created; Alma cannot undo that."
+            "--delete-created",
+            help="Also delete the users that the run created; Alma cannot undo that.",
         ),
     ] = False,
     output: Folder = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Plan the way back from what was saved before each write; carry it out with apply."""
+    """Plan how to undo a run, from the records saved before each write. `apply` carries it out."""
     from importer.cli.alma import with_alma
     from importer.cli.progress import progress
     from importer.ledger.ledger import Ledger
@@ -68,20 +69,20 @@ def undo(
             return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
 
-def decide(
+def resolve(
     run: Run,
-    row: Annotated[int, typer.Argument(help="The row, as the spreadsheet program counts.")],
+    row: Annotated[int, typer.Argument(help="Row number, as in the spreadsheet.")],
     how: Annotated[
-        Literal["create", "update", "reject"], typer.Option("--as", help="How to settle it.")
+        Literal["create", "update", "reject"], typer.Option("--as", help="What becomes of the row.")
     ],
     user: Annotated[
-        str, typer.Argument(metavar="[ID]", help="With --as update: that user's identifier.")
+        str, typer.Argument(metavar="[ID]", help="With --as update: the ID of the user to update.")
     ] = "",
     codes: Codes = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Settle a row that is held for review; the next apply does it, and no plan asks again."""
+    """Resolve a row that needs review. `apply` carries it out; later plans remember it."""
     from importer.cli.alma import with_alma
     from importer.cli.codes import saved_codes
     from importer.ledger.ledger import Ledger
@@ -115,8 +116,8 @@ def decide(
 def _check_user(user: str, how: str, *, needed: bool) -> None:
     """Raises UsageError where an update lacks its user, or anything else names one."""
     if how == "update" and needed and not user.strip():
-        msg = "Say which user is to be updated: importer decide RUN ROW ID --as update"
+        msg = "Name the user to update: importer resolve RUN ROW --as update ID"
         raise UsageError(msg)
     if how != "update" and user:
-        msg = f"An identifier is said with --as update only, not with --as {how}."
+        msg = f"An ID is given with --as update only, not with --as {how}."
         raise UsageError(msg)

@@ -373,7 +373,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Same person under two identifiers",
         "Rows with different identifiers have the same name and the same birth date or email.",
         "If they are one person, delete one of the rows. If not, run `importer plan`, and resolve "
-        "both rows with `importer decide`.",
+        "both rows with `importer resolve`.",
     ),
     Code.SIMILAR_PERSON: Kind(
         Severity.WARNING,
@@ -405,13 +405,13 @@ CATALOGUE: dict[Code, Kind] = {
         Severity.REVIEW,
         "Possible match in Alma",
         "Alma has a user with the same name and birth date or email under another identifier.",
-        "Look at that user in Alma, then resolve the row with `importer decide`.",
+        "Look at that user in Alma, then resolve the row with `importer resolve`.",
     ),
     Code.MATCHES_TWO_USERS: Kind(
         Severity.REVIEW,
         "Matches two users",
         "The row's identifiers belong to more than one user in Alma.",
-        "Correct the identifiers, or resolve the row with `importer decide`.",
+        "Correct the identifiers, or resolve the row with `importer resolve`.",
     ),
     Code.PRIMARY_ID_DIFFERS: Kind(
         Severity.REVIEW,
@@ -459,7 +459,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.DECIDED: Kind(
         Severity.WARNING,
         "Resolved by a person",
-        "A person resolved this row with `importer decide`, in this run or an earlier one.",
+        "A person resolved this row with `importer resolve`, in this run or an earlier one.",
         "Nothing to do. You can resolve the row again until it is sent.",
     ),
     Code.KEPT_BY_ALMA: Kind(

@@ -15,7 +15,7 @@ MANY = 200
 """Calls for looking up one roster, from which on it is worth a word that a directory saves them."""
 
 _DIRECTORY = (
-    "`importer directory refresh` takes one call for each hundred users of Alma, and with a "
+    "`importer users refresh` takes one call for each hundred users of Alma, and with a "
     "directory a plan takes hardly any"
 )
 

@@ -119,7 +119,7 @@ def dismissed(origin: Origin, decision: Resolution) -> Problem:
         origin,
         decision.sentence,
         advice="Nothing to do. If it is to be sent after all, settle it anew with "
-        "`importer decide`.",
+        "`importer resolve`.",
         severity=Severity.REJECT,
     )
 

@@ -75,15 +75,15 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
         return ("The roster has no rows.",)
     held = _listed(
         (summary.to_correct, "must be corrected"),
-        (summary.review, "needs your decision" if summary.review == 1 else "need your decision"),
+        (summary.review, "needs review" if summary.review == 1 else "need review"),
         (summary.dismissed or 0, DISMISSED),
     )
     aside = _listed(
         (summary.blank, "is blank" if summary.blank == 1 else "are blank"),
-        (summary.skipped, "passed over"),
+        (summary.skipped, "skipped"),
     )
     if not summary.patrons:
-        parts: tuple[str, ...] = ("The roster holds no patron", aside)
+        parts: tuple[str, ...] = ("The roster has no patrons", aside)
     elif summary.created is not None:
         parts = (*_applied(summary), held)
     elif summary.create is not None:
@@ -131,8 +131,8 @@ def _applied(summary: Summary) -> tuple[str, ...]:
             (summary.was_so or 0, RESULTS[Result.WAS_SO]),
             (summary.was_gone or 0, RESULTS[Result.WAS_GONE]),
             (summary.refused or 0, "refused by Alma"),
-            (summary.held or 0, "held"),
-            (summary.unknown or 0, "with an outcome that is not known yet"),
+            (summary.held or 0, RESULTS[Result.HELD]),
+            (summary.unknown or 0, "with a result that is not known yet"),
             (summary.not_sent or 0, "not sent"),
         ),
     )

@@ -93,7 +93,7 @@ def show_files(
     workbook = workbooks[-1] if workbooks else WORKBOOK
     if summary.created is not None and (count := _kept_back(summary)):
         verb = "was" if count == 1 else "were"
-        rest = f"{rows(count)} {verb} not sent because of what the plan found; see {workbook}."
+        rest = f"{rows(count)} {verb} not sent because the plan found problems; see {workbook}."
         console.print(_text(rest))
         console.print()
     for path in files:
@@ -152,7 +152,7 @@ def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
         if summary.calls:
             parts.append(_text(effort(summary.calls)))
         parts += [
-            _text(f"Brake {finding.brake.value}: {finding.sentence}", "bold yellow")
+            _text(f"Safety check {finding.brake.value}: {finding.sentence}", "bold yellow")
             for finding in facts.brakes
         ]
     return [*parts, Text()] if parts else []

@@ -12,13 +12,13 @@ from importer.model.text import spans
 
 FATES: dict[Fate, str] = {
     Fate.READY: "ready",
-    Fate.REJECTED: "to be corrected",
-    Fate.REVIEW: "to be decided by you",
+    Fate.REJECTED: "rejected",
+    Fate.REVIEW: "to review",
     Fate.BLANK: "blank",
-    Fate.SKIPPED: "passed over",
+    Fate.SKIPPED: "skipped",
 }
 
-DISMISSED = "not to be sent, as a person decided"
+DISMISSED = "rejected by a person"
 """Said of rejected rows in which nothing is to be corrected."""
 
 ACTS: dict[Act, str] = {
@@ -26,7 +26,7 @@ ACTS: dict[Act, str] = {
     Act.UPDATE: "to update",
     Act.DELETE: "to delete",
     Act.UNCHANGED: "unchanged",
-    Act.LEFT_ALONE: "left alone",
+    Act.LEFT_ALONE: "skipped by the match rule",
 }
 
 RESULTS: dict[Result, str] = {
@@ -36,14 +36,14 @@ RESULTS: dict[Result, str] = {
     Result.WAS_SO: "already so in Alma",
     Result.WAS_GONE: "already gone from Alma",
     Result.REFUSED: "refused by Alma",
-    Result.HELD: "held",
-    Result.UNKNOWN: "outcome not known yet",
+    Result.HELD: "to review: changed in Alma",
+    Result.UNKNOWN: "result not known yet",
     Result.NOT_SENT: "not sent",
 }
 
 SEVERITIES: dict[Severity, str] = {
     Severity.REJECT: "Must be corrected",
-    Severity.REVIEW: "Needs your decision",
+    Severity.REVIEW: "Needs review",
     Severity.WARNING: "Worth a look",
     Severity.REPAIRED: "Repaired for you",
 }
@@ -76,14 +76,13 @@ def rows(count: int) -> str:
 
 
 def effort(calls: Calls) -> str:
-    """`To apply it takes 1,250 calls to Alma, about 3 minutes`, and whether so many were left."""
-    told = f"To apply it takes {number(calls.count)} call{'' if calls.count == 1 else 's'} to Alma"
+    """`Applying takes 1,250 API calls, about 3 minutes`, and whether they were left that day."""
+    told = f"Applying takes {number(calls.count)} API call{'' if calls.count == 1 else 's'}"
     told += f", about {duration(calls.seconds)}." if calls.seconds else "."
     if calls.left is not None:
-        verb = "was" if calls.left == 1 else "were"
-        told += f" When it was planned, {number(calls.left)} {verb} left of the day's."
+        told += f" {number(calls.left)} of today's calls were left when it was planned."
     if not calls.suffice:
-        told += " They do not suffice: `apply` stops; the same command goes on after midnight GMT."
+        told += " That is not enough: `apply` will stop; run it again after midnight GMT."
     return told
 
 
@@ -104,7 +103,7 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
 
 
 def result_of(life: RowLife) -> str:
-    """The word for a row that comes back: `rejected`, `review`, `refused by Alma` or `held`."""
+    """The word for a row that comes back: `rejected`, `review`, `refused by Alma`, …."""
     return RESULTS[life.result] if life.result else life.fate.value
 
 

@@ -51,7 +51,7 @@ def intact(folder: Path) -> bool:
 
 def test_another_person_is_created(held: Path, folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """`--as create` sends the row, and the next plan warns instead of asking."""
-    decided = typed("decide", "run", "2", "--as", "create", "--json")
+    decided = typed("resolve", "run", "2", "--as", "create", "--json")
     assert (decided.exit, decided.summary["create"], decided.summary["review"]) == (0, 2, 0)
     assert "decided" in typed("show", "run", "2").out
     assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 0
@@ -66,9 +66,9 @@ def test_a_new_look_alike_is_asked_about(
     held: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """What was decided holds only against those who were in question then."""
-    typed("decide", "run", "2", "--as", "create")
+    typed("resolve", "run", "2", "--as", "create")
     load(typed, write(folder, ("2008", *ANA[1:-2], "other@example.org", "")), "second")
-    typed("decide", "second", "2", "--as", "create")
+    typed("resolve", "second", "2", "--as", "create")
     typed("apply", "second")
     assert "2008" in state(sandbox)
     roster = write(folder, ANAS_TWIN)
@@ -81,7 +81,7 @@ def test_the_same_person_is_updated(
     """`--as update ID` changes the user that is named; the next plan does so by itself."""
     roster = write(folder, (*ANAS_TWIN[:3], "FRIEND", *ANAS_TWIN[4:]))
     typed("plan", roster, *PLAN, "other")
-    decided = typed("decide", "other", "2", "2001", "--as", "update", "--json")
+    decided = typed("resolve", "other", "2", "2001", "--as", "update", "--json")
     assert (decided.exit, decided.summary["update"]) == (0, 1)
     typed("apply", "other", "--allow", "many-changes")
     users = state(sandbox)
@@ -92,12 +92,12 @@ def test_the_same_person_is_updated(
 
 def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: Type) -> None:
     """`--as reject` keeps the row out; until it is sent it can be decided otherwise."""
-    rejected = typed("decide", "run", "2", "--as", "reject", "--json")
+    rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
     assert (rejected.exit, rejected.summary["rejected"]) == (Exit.ROWS_HELD, 1)
     assert ("2", "decided") in codes(folder, "run")
-    assert typed("decide", "run", "2", "--as", "create", "--json").summary["create"] == 2
+    assert typed("resolve", "run", "2", "--as", "create", "--json").summary["create"] == 2
     assert codes(folder, "run").count(("2", "decided")) == 1
-    assert typed("decide", "run", "2", "--as", "reject", "--json").summary["create"] == 1
+    assert typed("resolve", "run", "2", "--as", "reject", "--json").summary["create"] == 1
     assert intact(folder)
 
 
@@ -105,12 +105,12 @@ def test_a_rejection_is_remembered_until_it_is_taken_back(
     held: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """A later plan leaves the row out and says who decided so; there it can be decided anew."""
-    typed("decide", "run", "2", "--as", "reject")
+    typed("resolve", "run", "2", "--as", "reject")
     again = typed("plan", held, *PLAN, "next", "--json")
     assert (again.exit, again.summary["review"], again.summary["rejected"]) == (3, 0, 1)
     assert codes(folder, "next") == [("2", "look-alike-in-alma"), ("2", "decided")]
-    assert "importer decide" in typed("show", "next", "2").out
-    assert typed("decide", "next", "2", "--as", "create", "--json").summary["create"] == 2
+    assert "importer resolve" in typed("show", "next", "2").out
+    assert typed("resolve", "next", "2", "--as", "create", "--json").summary["create"] == 2
     assert typed("plan", held, *PLAN, "third", "--json").summary["create"] == 2
 
 
@@ -118,10 +118,10 @@ def test_a_rejection_is_about_those_in_question(
     held: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """Another look-alike is another question."""
-    typed("decide", "run", "2", "--as", "reject")
+    typed("resolve", "run", "2", "--as", "reject")
     roster = write(folder, ("2008", *ANA[1:]), name="other.csv")
     typed("plan", roster, *PLAN, "other")
-    typed("decide", "other", "2", "--as", "create")
+    typed("resolve", "other", "2", "--as", "create")
     typed("apply", "other")
     assert "2008" in state(sandbox)
     assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1
@@ -131,8 +131,8 @@ def test_one_of_two_twins_is_rejected_for_good(folder: Path, typed: Type, sandbo
     """The next plan sends the row that was kept, and leaves the other out."""
     roster = write(folder, ANA, ANAS_TWIN)
     typed("plan", roster, *PLAN, "run")
-    typed("decide", "run", "2", "--as", "create")
-    typed("decide", "run", "3", "--as", "reject")
+    typed("resolve", "run", "2", "--as", "create")
+    typed("resolve", "run", "3", "--as", "reject")
     again = typed("plan", roster, *PLAN, "next", "--json").summary
     assert (again["create"], again["review"], again["rejected"]) == (1, 0, 1)
     assert ("3", "decided") in codes(folder, "next")
@@ -142,9 +142,9 @@ def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbo
     """Twins of one roster are asked about until both were decided, then never again."""
     roster = write(folder, ANA, ANAS_TWIN)
     assert typed("plan", roster, *PLAN, "run", "--json").summary["review"] == 2
-    typed("decide", "run", "2", "--as", "create")
+    typed("resolve", "run", "2", "--as", "create")
     assert typed("plan", roster, *PLAN, "half", "--json").summary["review"] == 2
-    assert typed("decide", "run", "3", "--as", "create", "--json").exit == 0
+    assert typed("resolve", "run", "3", "--as", "create", "--json").exit == 0
     again = typed("plan", roster, *PLAN, "next", "--json")
     assert (again.exit, again.summary["create"], again.summary["warnings"]) == (0, 2, 2)
     assert typed("apply", "run", "--json").summary["created"] == 2
@@ -156,8 +156,8 @@ def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbo
 def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """The row that creates a user stands on another line than the row that is not sent."""
     typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
-    typed("decide", "run", "2", "--as", "create")
-    told = typed("decide", "run", "3", "--as", "reject").err
+    typed("resolve", "run", "2", "--as", "create")
+    told = typed("resolve", "run", "3", "--as", "reject").err
     assert "Worth a look · Resolved by a person · 1 row (3)" in told
     assert "Worth a look · Resolved by a person · 1 row (2)" in told
     assert f"→ {SETTLED}" in told
@@ -171,13 +171,13 @@ def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: 
     ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand", "job_description": "Printer"})
     allow = ("--allow", "many-changes")
     assert typed("apply", "run", *allow, "--json").summary["held"] == 1
-    assert typed("decide", "run", "2", "--as", "create").exit == Exit.USAGE
-    decided = typed("decide", "run", "2", "2001", "--as", "update", "--json")
+    assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
+    decided = typed("resolve", "run", "2", "2001", "--as", "update", "--json")
     assert (decided.exit, decided.summary["not_sent"]) == (0, 1)
     assert typed("apply", "run", *allow, "--json").summary["updated"] == 1
     user = state(sandbox)["2001"]
     assert (user["last_name"], user["job_description"]) == ("Novak", "Printer")
-    assert typed("decide", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
+    assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
 
 
 def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -187,8 +187,8 @@ def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox:
     typed("undo", "second", "-o", "run")
     ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
     assert typed("apply", "run", "--json").summary["held"] == 1
-    assert typed("decide", "run", "2", "--as", "create").exit == Exit.USAGE
-    assert typed("decide", "run", "2", "--as", "update", "--json").summary["update"] == 1
+    assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
+    assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
     assert codes(folder, "run") == [("2", "changed-in-alma"), ("2", "decided")]
     typed("apply", "run")
     user = state(sandbox)["2001"]
@@ -212,7 +212,7 @@ def test_what_cannot_be_decided(held: Path, folder: Path, typed: Type, sandbox: 
         ("run", "2", "7777", "--as", "update"),
         ("run", "2", "--as", "delete"),
     ):
-        got = typed("decide", *arguments)
+        got = typed("resolve", *arguments)
         assert (got.exit, got.out) == (Exit.USAGE, ""), arguments
         assert "7777" not in got.err
 
@@ -223,12 +223,12 @@ def test_a_user_of_another_row_or_kind_is_not_taken(
     """No user is updated from two rows, and no External record from an Internal mapping."""
     load(typed, write(folder, ANA), "first")
     typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
-    decided = typed("decide", "run", "2", "2001", "--as", "update", "--json")
+    decided = typed("resolve", "run", "2", "2001", "--as", "update", "--json")
     assert decided.summary["unchanged"] == 1
-    assert typed("decide", "run", "3", "2001", "--as", "update").exit == Exit.USAGE
+    assert typed("resolve", "run", "3", "2001", "--as", "update").exit == Exit.USAGE
     external = {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"}
     ask(sandbox, "PATCH", "users/2001", external)
-    assert typed("decide", "run", "2", "2001", "--as", "update").exit == Exit.USAGE
+    assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.USAGE
 
 
 @pytest.mark.parametrize("what", ["people.csv", "small.yaml"])
@@ -242,8 +242,8 @@ def test_another_roster_or_mapping_is_refused(
     with (folder / what).open("a", encoding="utf-8") as file:
         file.write("\n")
     for arguments in (("--as", "create"), ("2001", "--as", "update")):
-        assert typed("decide", "run", "2", *arguments).exit == Exit.STALE
-    assert typed("decide", "run", "2", "--as", "reject").exit == Exit.ROWS_HELD
+        assert typed("resolve", "run", "2", *arguments).exit == Exit.STALE
+    assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.ROWS_HELD
     assert not (folder / "runs" / "decisions.sqlite").exists()
 
 
@@ -266,9 +266,9 @@ def test_an_identifier_of_somebody_else_is_not_given(
     told = (folder / "run" / "problems.csv").read_text("utf-8")
     assert "3001" in told
     assert "3002" in told
-    assert typed("decide", "run", "2", "3001", "--as", "update").exit == Exit.USAGE
+    assert typed("resolve", "run", "2", "3001", "--as", "update").exit == Exit.USAGE
     assert [entry["method"] for entry in sandbox.log() if entry["method"] == "PUT"] == []
-    decided = typed("decide", "run", "2", "3002", "--as", "update", "--json")
+    decided = typed("resolve", "run", "2", "3002", "--as", "update", "--json")
     assert (decided.exit, decided.summary["update"]) == (0, 1)
     assert typed("plan", mixed, "-m", "two.yaml", "-o", "next", "--json").summary["update"] == 1
 
@@ -278,4 +278,4 @@ def test_somebody_took_the_identifier(
 ) -> None:
     """A row whose identifier is in Alma by now is not decided to be created."""
     load(typed, write(folder, ("2009", "Else", *ANA[2:]), name="other.csv"), "other")
-    assert typed("decide", "run", "2", "--as", "create").exit == Exit.USAGE
+    assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE

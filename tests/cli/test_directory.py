@@ -16,7 +16,7 @@ ROSTER, MAPPING = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
 def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """With a directory a plan reads changes only, says the same, and apply keeps it current."""
     without = typed("plan", ROSTER, "-m", MAPPING, "--json").summary
-    assert typed("directory", "refresh").exit == Exit.DONE
+    assert typed("users", "refresh").exit == Exit.DONE
     before = len(sandbox.log())
     planned = typed("plan", ROSTER, "-m", MAPPING, "-o", "run", "--json")
     assert "as of" in planned.err
@@ -31,7 +31,7 @@ def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) ->
     again = typed("plan", ROSTER, "-m", MAPPING, "--no-refresh", "--json").summary
     assert again["unchanged"] == created
     assert len(sandbox.log()) == before + 1
-    status = typed("directory", "status", "--json").summary["directories"]
+    status = typed("users", "status", "--json").summary["caches"]
     assert isinstance(status, list)
     assert [one["users"] for one in status] == [created]
 
@@ -42,7 +42,7 @@ def test_users_deleted_in_alma_are_planned_anew(
     """A plan sees that Alma has fewer users than the user cache, and reads everybody again."""
     roster = write(folder, ANA, BO)
     load(typed, roster, "first")
-    typed("directory", "refresh")
+    typed("users", "refresh")
     delete(sandbox, ANA[0])
     planned = typed("plan", roster, "-m", "small.yaml", "--json")
     assert (planned.summary["create"], planned.summary["unchanged"]) == (1, 1)
@@ -54,7 +54,7 @@ def test_an_apply_that_meets_a_deleted_user_removes_it(
 ) -> None:
     """The next plan creates the user, even if it reads no changes first."""
     load(typed, write(folder, ANA, BO), "first")
-    typed("directory", "refresh")
+    typed("users", "refresh")
     roster = write(folder, ANAS_CHANGE, BO)
     assert typed("plan", roster, "-m", "small.yaml", "-o", "run", "--json").summary["update"] == 1
     delete(sandbox, ANA[0])
@@ -65,15 +65,15 @@ def test_an_apply_that_meets_a_deleted_user_removes_it(
 
 def test_status_and_forget(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Status asks Alma nothing; forget removes the files, and only when told twice."""
-    assert typed("directory", "status", "--json").summary["directories"] == []
-    typed("directory", "refresh")
+    assert typed("users", "status", "--json").summary["caches"] == []
+    typed("users", "refresh")
     before = len(sandbox.log())
-    assert "0 users" in typed("directory", "status").err
-    assert typed("directory", "forget").exit == Exit.USAGE
-    assert list((folder / "directory").glob("*.sqlite"))
-    assert typed("directory", "forget", "--yes").exit == Exit.DONE
-    assert list((folder / "directory").iterdir()) == []
-    assert typed("directory", "forget", "--yes").exit == Exit.DONE
+    assert "0 users" in typed("users", "status").err
+    assert typed("users", "delete").exit == Exit.USAGE
+    assert list((folder / "users").glob("*.sqlite"))
+    assert typed("users", "delete", "--yes").exit == Exit.DONE
+    assert list((folder / "users").iterdir()) == []
+    assert typed("users", "delete", "--yes").exit == Exit.DONE
     assert len(sandbox.log()) == before
 
 
@@ -82,27 +82,27 @@ def test_import(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     export = folder / "users.csv"
     export.write_text("Primary Identifier,First Name,Last Name\n1,Ada,Almeida\n", "utf-8")
     os.utime(export, (1_787_000_000, 1_787_000_000))  # 2026-08-17
-    assert "1 users as of 2026-08-16" in typed("directory", "import", export).err
-    assert typed("directory", "import", "absent.csv").exit == Exit.USAGE
-    assert typed("directory", "import", export, "--as-of", "2026-08-01").exit == Exit.DONE
-    one = typed("directory", "status", "--json").summary["directories"][0]  # type: ignore[index]
+    assert "1 users as of 2026-08-16" in typed("users", "import", export).err
+    assert typed("users", "import", "absent.csv").exit == Exit.USAGE
+    assert typed("users", "import", export, "--as-of", "2026-08-01").exit == Exit.DONE
+    one = typed("users", "status", "--json").summary["caches"][0]  # type: ignore[index]
     assert (one["users"], one["unread"]) == (1, 1)
 
 
 def test_an_import_that_fails_leaves_nothing(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """A file that is no export makes no directory, which would be taken for one of nobody."""
     (folder / "users.csv").write_text("Name,Barcode\n1,2\n", "utf-8")
-    assert typed("directory", "import", "users.csv").exit == Exit.USAGE
-    assert not (folder / "directory").exists()
+    assert typed("users", "import", "users.csv").exit == Exit.USAGE
+    assert not (folder / "users").exists()
 
 
 def test_a_damaged_directory_stops_a_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """With a sentence that says what to do; and forget helps."""
-    typed("directory", "refresh")
-    (path,) = (folder / "directory").glob("*.sqlite")
+    typed("users", "refresh")
+    (path,) = (folder / "users").glob("*.sqlite")
     path.write_bytes(b"no database" * 1000)
     planned = typed("plan", ROSTER, "-m", MAPPING)
     assert planned.exit == Exit.USAGE
     assert "users delete" in planned.err
-    typed("directory", "forget", "--yes")
+    typed("users", "delete", "--yes")
     assert typed("plan", ROSTER, "-m", MAPPING).exit == Exit.ROWS_HELD

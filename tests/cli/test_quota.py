@@ -102,6 +102,6 @@ def test_a_plan_that_stops_on_the_way_leaves_nothing(
 
 def test_with_a_directory_nothing_is_held_back(people: Path, typed: Type, sandbox: Sandbox) -> None:
     """It answers without calls, so that few are enough."""
-    assert typed("directory", "refresh").exit == Exit.DONE
+    assert typed("users", "refresh").exit == Exit.DONE
     leave(sandbox, MOST - 1)
     assert typed("plan", people, *PLAN).exit == Exit.DONE

@@ -220,7 +220,7 @@ def test_a_folder_is_no_mapping(folder: Path, typed: Type, name: str) -> None:
 def test_a_row_that_no_roster_has(typed: Type, sandbox: Sandbox, row: str) -> None:
     """However large its number: exit 2."""
     typed("plan", PATRONS, "-m", COMMUNITY, "-o", "run")
-    for arguments in (("show", "run", row), ("decide", "run", row, "--as", "reject")):
+    for arguments in (("show", "run", row), ("resolve", "run", row, "--as", "reject")):
         got = typed(*arguments)
         assert got.exit == Exit.USAGE
         assert f"has no row {row}" in got.err

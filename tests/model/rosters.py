@@ -215,7 +215,7 @@ class House:
 
 
 def with_alma(folder: Path, house: House) -> Iterator[Problem]:
-    """What `plan`, `apply`, `decide` and `undo` find."""
+    """What `plan`, `apply`, `resolve` and `undo` find."""
     kinds = {
         "internal": ("INTERNAL", "", "create", "update"),
         "external": ("EXTERNAL", "owning_system: SIS", "create", "update"),
@@ -250,7 +250,7 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
         plan("type", "external", "2001,Ana,Nunez,COMM,1990-01-02,,"),
         plan("owner", "other", cy),
     ]
-    typed("decide", "alike", "2", "--as", "create")
+    typed("resolve", "alike", "2", "--as", "create")
     runs.append(plan("changed", "internal", ana.replace("Nunez", "Novak"), bo))
     house.ask("PATCH", "users/2001", {"last_name": "Byhand"})
     apply("changed")
