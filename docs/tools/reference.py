@@ -33,22 +33,31 @@ SETTINGS = {
 }
 
 EXITS = {
-    Exit.DONE: ("done, nothing to complain about", "Nothing."),
+    Exit.DONE: ("done", "Nothing."),
     Exit.BUG: ("a defect of the importer", "Report the line that it prints."),
-    Exit.USAGE: ("the command line, a setting or the mapping is wrong", "Read the line, mend it."),
-    Exit.ROWS_HELD: ("some rows were rejected or held; the others are fine", "See `rejects.xlsx`."),
-    Exit.ROSTER: ("the roster cannot be read, or was refused whole", "Look at the file."),
-    Exit.STALE: ("the plan belongs to another roster, mapping or institution", "Plan again."),
+    Exit.USAGE: (
+        "the command line, a setting or the mapping is wrong",
+        "Read the message, correct it.",
+    ),
+    Exit.ROWS_HELD: ("some rows were rejected or need review", "See `rejects.xlsx`."),
+    Exit.ROSTER: ("the roster could not be read", "Read the message; open the file."),
+    Exit.STALE: ("the plan is stale: the roster, mapping or institution changed", "Plan again."),
     Exit.REFUSED: ("applied, and Alma refused some rows", "See `rejects.xlsx`."),
-    Exit.BRAKE: ("a brake stopped `apply`", "Look at the plan; `--allow` it if it is meant."),
-    Exit.STOPPED: ("stopped by quota or outage, or another holds the run", "Same command again."),
-    Exit.ACCESS: ("the key is missing, wrong, or lacks a right", "`importer doctor` says which."),
-    Exit.INTERRUPTED: ("stopped by you", "Same command again."),
+    Exit.BRAKE: (
+        "a safety check stopped `apply`",
+        "Review the plan; if it is right, `--allow CHECK`.",
+    ),
+    Exit.STOPPED: (
+        "stopped by the daily limit, an outage or a full disk",
+        "Run the same command again.",
+    ),
+    Exit.ACCESS: ("the key is missing, wrong, or lacks a right", "`importer doctor` shows which."),
+    Exit.INTERRUPTED: ("stopped by the operator", "Run the same command again."),
 }
 
 SEVERITIES = {
     Severity.REJECT: "the row is not sent",
-    Severity.REVIEW: "the row is not sent until a person decides",
+    Severity.REVIEW: "the row is not sent until a person resolves it",
     Severity.WARNING: "the row is sent",
     Severity.REPAIRED: "the row is sent, changed by us",
 }
@@ -85,7 +94,7 @@ def exits() -> Iterator[str]:
     yield ""
     yield MADE
     yield ""
-    yield "For scripts. Where several hold, the first in this order is given:"
+    yield "For scripts. Where several apply, the first in this order is given:"
     yield f"{_order()}."
     yield ""
     yield "| code | meaning | what to do |"

@@ -115,8 +115,8 @@ class _Telling:
                 self._advance(min(done, self._of), self._of, counts)
             case Waiting(waiting, seconds):
                 say(
-                    f"Alma's answer was lost for {rows(waiting)}. Waiting {seconds:,.0f} s, then asking "
-                    "Alma what became of them."
+                    f"Alma's answer was lost for {rows(waiting)}. Waiting {seconds:,.0f} s before "
+                    "asking Alma what became of them."
                 )
 
 
@@ -160,7 +160,8 @@ def _confirm(facts: RunFacts, count: int, *, yes: bool) -> None:
     code = facts.alma.institution
     if not sys.stdin.isatty():
         msg = (
-            f"This writes to the production Alma of {code}. Give --yes to do so without confirmation."
+            f"This writes to the production Alma of {code}. Give --yes to write without "
+            "confirmation."
         )
         raise UsageError(msg)
     say(f"This writes {rows(count)} to the production Alma of {facts.alma.name or code}.")

@@ -25,7 +25,9 @@ def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") 
     """What to do now, with the exact command. `rejects` is the name of the rejects' workbook."""
     applied = summary.created is not None
     if summary.unknown or summary.not_sent:
-        step = NextStep("Some rows are not done yet. To continue, run:", command("apply", summary.run))
+        step = NextStep(
+            "Some rows are not done yet. To continue, run:", command("apply", summary.run)
+        )
     elif not applied and (summary.create or summary.update or summary.delete):
         step = _apply(summary)
     elif not facts.undoes and (back := _back(summary, facts, rejects)):
@@ -48,9 +50,7 @@ def _apply(summary: Summary) -> NextStep:
     if brakes:
         why = "A safety check failed. Review the changes, then run:"
         return NextStep(why, command("apply", summary.run, *brakes))
-    return NextStep(
-        "Review the plan. If it is right, carry it out:", command("apply", summary.run)
-    )
+    return NextStep("Review the plan. If it is right, carry it out:", command("apply", summary.run))
 
 
 def _back(summary: Summary, facts: RunFacts, rejects: str) -> NextStep | None:
@@ -73,6 +73,6 @@ def _back(summary: Summary, facts: RunFacts, rejects: str) -> NextStep | None:
         how = f"{command('resolve', run, *codes)} ROW --as create|reject, or --as update ID"
         return NextStep(why, how)
     if summary.held:
-        why = f"The rows of {rejects} that need review need no correction; compare them with Alma again:"
+        why = f"The rows to review in {rejects} need no correction; compare them with Alma again:"
         return NextStep(why, again("plan", facts, file))
     return None

@@ -26,7 +26,7 @@ ACTS: dict[Act, str] = {
     Act.UPDATE: "to update",
     Act.DELETE: "to delete",
     Act.UNCHANGED: "unchanged",
-    Act.LEFT_ALONE: "skipped by the match rule",
+    Act.LEFT_ALONE: "skipped by the plan",
 }
 
 RESULTS: dict[Result, str] = {

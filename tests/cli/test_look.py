@@ -96,7 +96,7 @@ def test_old_runs_are_purged_only_when_told(folder: Path, typed: Type) -> None:
     assert (len(list((folder / "runs").iterdir())), listed["removed"]) == (1, False)
     removed = typed("purge", "--older-than", "0d", "--yes")
     assert removed.exit == Exit.DONE
-    assert "1 run removed." in removed.err
+    assert "1 run deleted." in removed.err
     assert list((folder / "runs").iterdir()) == []
     assert typed("purge", "--older-than", "soon").exit == Exit.USAGE
 
@@ -169,7 +169,7 @@ def test_a_run_in_the_way_stops_no_other(
         got = typed("purge", "--older-than", "0d", "--yes")
     assert got.exit == Exit.STOPPED
     assert got.out == "runs/other\n"
-    for named in ("runs/closed stays", "runs/held stays", "ana@desk"):
+    for named in ("runs/closed was not deleted", "runs/held was not deleted", "ana@desk"):
         assert named in got.err
     assert {path.name for path in (folder / "runs").iterdir()} == {"closed", "held"}
 
@@ -182,7 +182,7 @@ def test_a_linked_run_is_left_where_it_is(folder: Path, typed: Type) -> None:
     before = sorted((folder / "elsewhere").iterdir())
     got = typed("purge", "--older-than", "0d", "--yes")
     assert got.exit == Exit.STOPPED
-    assert "runs/linked stays: it is a link" in got.err
+    assert "runs/linked was not deleted: it is a link" in got.err
     assert "None" not in got.err
     assert sorted((folder / "elsewhere").iterdir()) == before
 

@@ -45,7 +45,7 @@ def test_a_plan_that_cannot_be_afforded_is_not_begun(
     assert got.exit == Exit.STOPPED
     assert f"{MOST} calls" in got.err
     assert f"{MOST - 1} are left" in got.err
-    assert "directory refresh" in got.err
+    assert "users refresh" in got.err
     assert len(sandbox.log()) == 1
     assert not (folder / "run").exists()
 
@@ -74,9 +74,11 @@ def test_a_plan_says_whether_it_can_be_applied_today(
     """Applying takes a call a row and one to ask whose key it is; one plan, and apply does so."""
     leave(sandbox, MOST + left)
     told = " ".join(typed("plan", people, *PLAN).err.split())
-    assert "left of the day's" in told
-    assert ("do not suffice" in told) is not suffices
-    assert ("do not suffice" in (folder / "run" / "report.html").read_text("utf-8")) is not suffices
+    assert "of today's calls were left" in told
+    assert ("That is not enough" in told) is not suffices
+    assert (
+        "That is not enough" in (folder / "run" / "report.html").read_text("utf-8")
+    ) is not suffices
     counts = json.loads((folder / "run" / "summary.json").read_text("utf-8"))["calls"]
     assert abs(counts["left"] - left) <= OUT_OF_TURN
     applied = typed("apply", "run", "--json")

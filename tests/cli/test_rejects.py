@@ -123,6 +123,6 @@ def test_a_blank_roster_asks_to_be_filled_in(folder: Path, typed: Type) -> None:
     mapping = MAPPING_OF_SAMPLE["community-patrons.csv"]
     typed("mapping", "template", mapping, "-o", "blank.xlsx")
     got = typed("check", "blank.xlsx", "-m", mapping, "-o", "run")
-    assert "holds no patron" in got.err
+    assert "has no patrons" in got.err
     assert "importer check blank.xlsx" in got.err
     assert "not read" not in (folder / "run" / "problems.csv").read_text("utf-8")

@@ -23,7 +23,7 @@ def _told(trial: Trial) -> tuple[int, int, int]:
     """What the message says is done, not known, and left; its command is the one to type."""
     counts = re.search(r"Done: (\d+)\. Outcome not known yet: (\d+).*Left: (\d+)\.", trial.err)
     assert counts is not None, trial.err
-    assert f"To go on:\n  importer apply {trial.run}\n" in trial.err
+    assert f"To continue, run:\n  importer apply {trial.run}\n" in trial.err
     done, unknown, left = map(int, counts.groups())
     assert done + unknown + left == ROWS
     return done, unknown, left

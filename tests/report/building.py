@@ -212,7 +212,7 @@ def checked() -> Run:
 
 
 def planned(command: Literal["plan", "undo"] = "plan") -> Run:
-    """A plan: rows 2 to 5 are created, 6 to 9 updated, 10 unchanged, 11 left alone."""
+    """A plan: rows 2 to 5 are created, 6 to 9 updated, 10 unchanged, 11 skipped by the plan."""
     run = checked()
     removals = BrakeFinding(
         brake=Brake.REMOVALS,

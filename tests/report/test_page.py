@@ -164,7 +164,7 @@ def test_removals_come_first(keep: Keep) -> None:
 
 def test_a_change_that_the_mask_hides_is_said(keep: Keep) -> None:
     """Where old and new look alike, the page says that they differ all the same."""
-    assert "differs where it is masked" in Outline(page(keep(building.planned()))).text
+    assert "the masked part differs" in Outline(page(keep(building.planned()))).text
 
 
 def test_every_row_of_an_apply_is_told(keep: Keep) -> None:
@@ -172,7 +172,8 @@ def test_every_row_of_an_apply_is_told(keep: Keep) -> None:
     text = Outline(page(keep(building.applied()))).text
     assert "Alma says: user group COMM is not enabled." in text
     assert "It is asked again when you run apply once more." in text
-    for heading in ("Refused by Alma 1 row", "Held 1 row", "Outcome not known yet 2 rows",
+    for heading in ("Refused by Alma 1 row", "To review: changed in Alma 1 row",
+                    "Result not known yet 2 rows",
                     "Not sent 1 row", "Created 1 row", "Updated 1 row",
                     "Already so in Alma 1 row"):  # fmt: skip
         assert heading in text
@@ -209,8 +210,8 @@ def test_long_lists_are_cut_and_said_to_be(keep: Keep) -> None:
     assert len(text.encode()) < 3_000_000
     outline = Outline(text)
     assert text.count("Ask office") <= MOST_CAUSES
-    assert f"And {2_000 + 3 - MOST_CAUSES:,} more causes; problems.csv" in outline.text
-    assert f"And {7_900 + 2 - MOST_LINES:,} more differences" in outline.text
+    assert f"And {2_000 + 3 - MOST_CAUSES:,} more; problems.csv" in outline.text
+    assert f"And {7_900 + 2 - MOST_LINES:,} more changes" in outline.text
     clash = "#changes:has(#kind-{}:checked):has(#part-1:checked) .none"
     assert clash.format("add") in text
     assert clash.format("replace") not in text  # what is cut may be of that part
@@ -228,7 +229,7 @@ def test_outcomes_are_cut_and_said_to_be(keep: Keep, rows: int, state: State) ->
         run.states[row] = state
     text = Outline(page(keep(run))).text
     assert ("And 1 row more" in text) is (rows > MOST_ROWS)
-    where = "And 1 row more; rejects.xlsx has them all."
+    where = "And 1 row more; all are in rejects.xlsx."
     assert (where in text) is (rows > MOST_ROWS and state is State.REFUSED)
 
 
@@ -349,8 +350,8 @@ SEEN = {
     "part-2": "Added, contact_info.email[work]",
     "part-3": "Removed from Alma, contact_info.phone[home]",
     "part-4": "Replaced, user_group",
-    "both": "No listed difference is of both choices.",
-    "clash": "No listed difference is of both choices.",
+    "both": "No listed change matches both choices.",
+    "clash": "No listed change matches both choices.",
 }
 
 

@@ -66,14 +66,14 @@ def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callabl
 def test_an_apply_tells_what_is_new(keep: Keep) -> None:
     """Alma's refusals and what was held are told; what the plan said already is one line."""
     planned = screen(keep(building.planned()))
-    assert "Brake removals" in planned
+    assert "Safety check removals" in planned
     assert "Identifier not valid" in planned
     applied = screen(keep(building.applied()))
     assert "Refused by Alma · 1 row (3)" in applied
     assert "Changed in Alma since the plan · 1 row (7)" in applied
     assert "Identifier not valid" not in applied
-    assert "Brake" not in applied
-    assert "7 rows were not sent because of what the plan found; see rejects.xlsx." in applied
+    assert "Safety check" not in applied
+    assert "7 rows were not sent because the plan found problems; see rejects.xlsx." in applied
 
 
 def test_why_an_apply_ended_early_stands_last(keep: Keep) -> None:

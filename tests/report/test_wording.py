@@ -29,9 +29,7 @@ def summary(**counts: int) -> Summary:
 def test_headline_says_what_is_ready_and_what_is_not() -> None:
     """A check's headline is the design's own sentence."""
     told = headline(summary(rows=120, ready=97, rejected=15, review=5, blank=3))
-    assert told == (
-        "97 of 120 rows are ready. 15 must be corrected, 5 need your decision. 3 are blank."
-    )
+    assert told == ("97 of 120 rows are ready. 15 must be corrected, 5 need review. 3 are blank.")
 
 
 @pytest.mark.parametrize(
@@ -42,19 +40,19 @@ def test_headline_says_what_is_ready_and_what_is_not() -> None:
         ({"rows": 12_000, "ready": 12_000}, "All 12,000 rows are ready."),
         (
             {"rows": 2, "rejected": 1, "review": 1},
-            "None of 2 rows is ready. 1 must be corrected, 1 needs your decision.",
+            "None of 2 rows is ready. 1 must be corrected, 1 needs review.",
         ),
         (
             {"rows": 25, "ready": 25, "create": 0, "update": 0, "unchanged": 5, "left_alone": 20},
-            "Nothing would be written to Alma. 5 unchanged, 20 left alone.",
+            "Nothing would be written to Alma. 5 unchanged, 20 skipped by the plan.",
         ),
         (
             {"rows": 3, "rejected": 3, "dismissed": 1},
-            "None of 3 rows is ready. 2 must be corrected, 1 not to be sent, as a person decided.",
+            "None of 3 rows is ready. 2 must be corrected, 1 rejected by a person.",
         ),
         (
             {"rows": 2, "blank": 1, "skipped": 1},
-            "The roster holds no patron. 1 is blank, 1 passed over.",
+            "The roster has no patrons. 1 is blank, 1 skipped.",
         ),
         (
             {"rows": 3, "ready": 3, "create": 2, "update": 0, "unchanged": 1, "left_alone": 0},
@@ -152,9 +150,9 @@ def test_the_effort_says_whether_the_days_calls_suffice(
 ) -> None:
     """One call more asks whose key it is; where Alma has not told what is left, nothing is said."""
     told = effort(Calls(count=count, seconds=3, left=left))
-    assert told.startswith(f"To apply it takes {count} calls to Alma, about 3 seconds.")
-    assert ("of the day's" in told) is (left is not None)
-    assert ("do not suffice" in told) is not suffice
+    assert told.startswith(f"Applying takes {count} API calls, about 3 seconds.")
+    assert ("of today's calls" in told) is (left is not None)
+    assert ("That is not enough" in told) is not suffice
 
 
 def test_a_clean_check_goes_on_to_the_plan() -> None:
@@ -225,7 +223,7 @@ def test_a_blank_roster_is_to_be_filled_in() -> None:
 
 
 def test_the_next_command_reads_the_roster_in_the_same_way() -> None:
-    """Code tables that were named, and rows passed over, are in the command to type."""
+    """Code tables that were named, and rows skipped, are in the command to type."""
     roster = building.FACTS.roster.model_copy(update={"visible_only": True})
     facts = building.FACTS.model_copy(update={"codes": "our codes.json", "roster": roster})
     ready = next_step(summary(rows=1, ready=1), facts).command
