@@ -37,9 +37,18 @@ def main() -> None:
 def _repeat_interrupt(unraisable: UnraisableHookArgs) -> None:
     """Repeat a Ctrl-C that came during a callback of Python's own, which drops exceptions."""
     if unraisable.exc_type is KeyboardInterrupt:
-        threading.Timer(REPEAT, signal.raise_signal, (signal.SIGINT,)).start()
+        threading.Timer(REPEAT, _interrupt).start()
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def _interrupt() -> None:
+    """Send Ctrl-C to the main thread, so that it also ends a wait there."""
+    main_thread = threading.main_thread().ident
+    if main_thread is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main_thread, signal.SIGINT)
+    else:  # Windows
+        signal.raise_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

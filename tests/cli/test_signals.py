@@ -148,6 +148,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 program.main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=25,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (Exit.INTERRUPTED, False), done.stderr
