@@ -21,10 +21,9 @@ from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_
 from importer.pipeline.looking import looking
 from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.runs import RunContents, headings_changed, new_run, run_facts, write_run
-from importer.planner.brakes import brakes
-from importer.planner.collisions import hold_collisions
-from importer.planner.decide import decide
-from importer.planner.drafts import Draft, drafts
+from importer.planner.decide import decide, review_collisions
+from importer.planner.drafts import DraftUser, drafts
+from importer.planner.safety_checks import safety_checks
 from importer.users.matching import Matcher, PersonQuery
 
 FAILURES_IN_A_ROW = 5
@@ -48,7 +47,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         ready = tuple(drafts(inputs.candidates, checked.ready))
         async with looking(request, alma, institution, progress.note) as users:
             compared = await _compare(ready, users, inputs, alma, resolutions, progress)
-        steps = hold_collisions(
+        steps = review_collisions(
             sorted((one.step for one in compared), key=lambda step: step.row),
             inputs.roster.source.origin,
         )
@@ -66,7 +65,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 "directory": users.as_of,
                 "rate": rate,
                 "calls_left": alma.limiter.available,
-                "brakes": brakes(
+                "brakes": safety_checks(
                     steps, inputs.mapping.safety_limits, _expected_groups(inputs, ready)
                 ),
             }
@@ -90,7 +89,7 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
 
 
 async def _compare(
-    ready: Sequence[Draft],
+    ready: Sequence[DraftUser],
     users: Matcher,
     inputs: Inputs,
     alma: Alma,
@@ -104,7 +103,7 @@ async def _compare(
     failures = 0
     planned: list[Planned] = []
 
-    async def one(draft: Draft) -> Planned:
+    async def one(draft: DraftUser) -> Planned:
         nonlocal failures
         found = await users.find(queries[draft.row])
         failures = failures + 1 if found.failed else 0
@@ -121,7 +120,7 @@ async def _compare(
     return planned
 
 
-def _expected_groups(inputs: Inputs, ready: Sequence[Draft]) -> set[str]:
+def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:
     """Return the codes of user groups that the mapping gives, and those of the ready rows.
 
     If groups come from the cells as they are, every group of the institution is expected.
@@ -131,7 +130,7 @@ def _expected_groups(inputs: Inputs, ready: Sequence[Draft]) -> set[str]:
     return {*column.mapped_codes, *(known or ()), *(draft.user_group for draft in ready)}
 
 
-def _query(draft: Draft, match: Match) -> PersonQuery:
+def _query(draft: DraftUser, match: Match) -> PersonQuery:
     by_name = match.new == "create" and match.look_alike != "ignore"
     first, last = draft.name
     return PersonQuery(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)

@@ -20,8 +20,8 @@ from importer.model.run import AlmaFacts
 from importer.model.text import folded, name_key
 from importer.model.user import User
 from importer.pipeline.folders import DECISIONS
-from importer.planner.decide import create, taken, update
-from importer.planner.drafts import Draft, drafts
+from importer.planner.decide import create, taken_identifiers, update
+from importer.planner.drafts import DraftUser, drafts
 from importer.planner.values import current
 from importer.users.matching import MatchResult
 
@@ -83,7 +83,7 @@ class Resolutions:
             for other in others
         )
 
-    def apply(self, draft: Draft, found: MatchResult, planned: Planned) -> Planned:
+    def apply(self, draft: DraftUser, found: MatchResult, planned: Planned) -> Planned:
         """Return the step as decided before, with warnings instead of the same questions."""
         decision = self._decisions.get(draft.primary_id.casefold())
         if decision is None or not isinstance(planned.step, Held):
@@ -109,7 +109,7 @@ class Resolutions:
         if live is None or current(live, "account_type") != draft.scheme.account_type.value:
             return planned
         step = update(draft, live)
-        return planned if taken(draft, step, found) else Planned(step, warnings)
+        return planned if taken_identifiers(draft, step, found) else Planned(step, warnings)
 
 
 def dismissed(origin: Origin, decision: Resolution) -> Problem:
@@ -131,13 +131,13 @@ def in_question(problems: Iterable[Problem]) -> frozenset[str]:
 
 def alike_rows(
     candidates: Candidates, problems: Iterable[Problem]
-) -> Iterator[tuple[Draft, frozenset[str]]]:
+) -> Iterator[tuple[DraftUser, frozenset[str]]]:
     """Yield the rows that may be one person, each with the primary IDs of the others.
 
     Similar rows of one name count as one group, which rather asks once too often.
     """
     flagged = {p.origin.row for p in problems if p.code is Code.DUPLICATE_PERSON}
-    groups: defaultdict[tuple[str, str], list[Draft]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str], list[DraftUser]] = defaultdict(list)
     for draft in drafts(candidates, flagged) if flagged else ():
         first, last = draft.name
         groups[name_key(folded(first), folded(last))].append(draft)

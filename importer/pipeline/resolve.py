@@ -23,8 +23,8 @@ from importer.pipeline.folders import DECISIONS
 from importer.pipeline.inputs import Inputs, reopen_inputs
 from importer.pipeline.resolutions import DOUBTS, alike_rows, in_question, institution_key
 from importer.pipeline.undo import update_undone
-from importer.planner.decide import create, taken, update
-from importer.planner.drafts import Draft, drafts
+from importer.planner.decide import create, taken_identifiers, update
+from importer.planner.drafts import DraftUser, drafts
 from importer.planner.values import current
 from importer.users.matching import MatchResult, PersonQuery, match_keys, search_alma
 
@@ -144,7 +144,7 @@ async def resolve(
     _keep(reviewed, how, user, draft, inputs)
 
 
-def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: Draft, inputs: Inputs) -> None:
+def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: DraftUser, inputs: Inputs) -> None:
     """Remember a decision for later plans; one about nobody in particular undoes an earlier one."""
     alma = reviewed.facts.alma
     if alma is None:
@@ -163,7 +163,7 @@ def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: Draft, inputs: I
         delete_resolution(DECISIONS, institution, own)
 
 
-async def _holders(draft: Draft, alma: Alma) -> MatchResult:
+async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
     """Who in Alma has an identifier of the row. Raises UnavailableError without a clear answer."""
     first, last = draft.name
     sought = PersonQuery(
@@ -175,10 +175,10 @@ async def _holders(draft: Draft, alma: Alma) -> MatchResult:
     return found
 
 
-async def _updated(draft: Draft, live: User, alma: Alma) -> Step:
+async def _updated(draft: DraftUser, live: User, alma: Alma) -> Step:
     """The step that updates the user, if it gives it no identifier that somebody else has."""
     step = update(draft, live)
-    if keys := taken(draft, step, await _holders(draft, alma)):
+    if keys := taken_identifiers(draft, step, await _holders(draft, alma)):
         msg = (
             f"The {' and the '.join(keys)} of row {draft.row} is that of another user of Alma, so "
             "that Alma would refuse the update. Nothing was decided. Correct the row or that user, "
@@ -188,7 +188,7 @@ async def _updated(draft: Draft, live: User, alma: Alma) -> Step:
     return step
 
 
-async def _created(draft: Draft, alma: Alma) -> Step:
+async def _created(draft: DraftUser, alma: Alma) -> Step:
     """The step that creates the row's user, if nobody in Alma has its identifiers."""
     if (await _holders(draft, alma)).users:
         msg = (
@@ -207,7 +207,7 @@ async def _user(user_id: str, alma: Alma) -> User:
     return live
 
 
-def _check_kind(draft: Draft, live: User) -> None:
+def _check_kind(draft: DraftUser, live: User) -> None:
     """An update never changes who manages a record (contract 1.2, account_type)."""
     theirs, ours = current(live, "account_type"), draft.scheme.account_type.value
     if theirs != ours:
@@ -227,7 +227,7 @@ def _check_free(reviewed: ReviewedRow, live: User) -> None:
             raise UsageError(msg)
 
 
-def _draft(inputs: Inputs, row: int) -> Draft:
+def _draft(inputs: Inputs, row: int) -> DraftUser:
     draft = next(iter(drafts(inputs.candidates, {row})), None)
     if draft is None:
         msg = f"The mapping makes no record of row {row}. Plan again."

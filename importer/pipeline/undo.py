@@ -39,7 +39,7 @@ from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress, RunRequest
 from importer.pipeline.plan import FAILURES_IN_A_ROW
 from importer.pipeline.runs import RunContents, new_run, write_run
-from importer.planner.brakes import brakes
+from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import Written, as_created, created_again, undo_update
 from importer.report.wording import command
 
@@ -183,7 +183,7 @@ def _brakes(facts: RunFacts, steps: dict[int, Step]) -> tuple[BrakeFinding, ...]
     an undo is for, and stops nobody.
     """
     limits = facts.mapping.brakes.model_copy(update={"many_changes": _OFF, "foreign_group": _OFF})
-    return brakes(steps.values(), limits, ())
+    return safety_checks(steps.values(), limits, ())
 
 
 def _origins(facts: RunFacts) -> Callable[[int], Origin]:

@@ -14,16 +14,17 @@ from importer.planner.values import current
 from importer.users.matching import match_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from importer.model.plan import Step
     from importer.model.policy import Match
+    from importer.model.problem import Origin
     from importer.model.user import User
-    from importer.planner.drafts import Draft
+    from importer.planner.drafts import DraftUser
     from importer.users.matching import MatchedUser, MatchResult
 
 
-def decide(draft: Draft, found: MatchResult, match: Match) -> Planned:
+def decide(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
     """One step for one row, with the warnings that belong to it.
 
     Nothing is planned for a row that could not be looked up, that matches two users, or one of
@@ -48,12 +49,12 @@ def decide(draft: Draft, found: MatchResult, match: Match) -> Planned:
     return _held(draft, *problems) if problems else _new(draft, found, match)
 
 
-def create(draft: Draft) -> Create:
+def create(draft: DraftUser) -> Create:
     """The step that creates the row's user, whatever Alma may hold."""
     return Create(draft.row, new_user(draft))
 
 
-def update(draft: Draft, live: User) -> Update | Unchanged:
+def update(draft: DraftUser, live: User) -> Update | Unchanged:
     """The step that brings a user to what the row says, whoever that user is."""
     merged = merge(draft, live)
     primary_id = current(live, "primary_id")
@@ -62,7 +63,7 @@ def update(draft: Draft, live: User) -> Update | Unchanged:
     return Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
 
 
-def taken(draft: Draft, step: Step, found: MatchResult) -> tuple[str, ...]:
+def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple[str, ...]:
     """Which identifiers an update would give to its user although another one has them.
 
     By key: `primary_id` or the type's code. Alma refuses such an update (contract 3.2).
@@ -81,12 +82,12 @@ def taken(draft: Draft, step: Step, found: MatchResult) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def _held(draft: Draft, *problems: Problem) -> Planned:
+def _held(draft: DraftUser, *problems: Problem) -> Planned:
     return Planned(Held(draft.row, problems))
 
 
 def _problem(
-    draft: Draft,
+    draft: DraftUser,
     code: Code,
     message: str,
     label: str = "",
@@ -106,7 +107,7 @@ def _problem(
     )
 
 
-def _label(draft: Draft, key: str) -> str:
+def _label(draft: DraftUser, key: str) -> str:
     """The label of the column that gives an identifier."""
     if key == "primary_id":
         return key
@@ -121,7 +122,7 @@ def _kind(user: User) -> str:
     return current(user, "account_type").capitalize()
 
 
-def _whose(draft: Draft, key: str, user: User, code: Code, advice: str = "") -> Problem:
+def _whose(draft: DraftUser, key: str, user: User, code: Code, advice: str = "") -> Problem:
     """Whose an identifier of the row is: the user by primary identifier, and its account type."""
     return _problem(
         draft,
@@ -135,13 +136,13 @@ def _whose(draft: Draft, key: str, user: User, code: Code, advice: str = "") -> 
     )
 
 
-def _taken(draft: Draft, key: str, user: User) -> Problem:
+def _taken(draft: DraftUser, key: str, user: User) -> Problem:
     """An identifier of the row that is another user's."""
     advice = "Find out whose identifier it is, and correct the row or the user in Alma."
     return _whose(draft, key, user, Code.EXISTS_IN_ALMA, advice)
 
 
-def _matches_two(draft: Draft, known: list[MatchedUser]) -> Iterator[Problem]:
+def _matches_two(draft: DraftUser, known: list[MatchedUser]) -> Iterator[Problem]:
     """Identifiers that lead to different people, each with the user to whom it leads."""
     for matched in known:
         for key in matched.by:
@@ -153,7 +154,7 @@ def _named(key: str) -> str:
     return "primary identifier" if key == "primary_id" else key
 
 
-def _known(draft: Draft, matched: MatchedUser, match: Match) -> list[Problem]:
+def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> list[Problem]:
     """What keeps a known user from being updated."""
     live, scheme = matched.user, draft.scheme
     if match.known == "reject":
@@ -188,7 +189,7 @@ def _known(draft: Draft, matched: MatchedUser, match: Match) -> list[Problem]:
     return problems
 
 
-def _new(draft: Draft, found: MatchResult, match: Match) -> Planned:
+def _new(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
     match match.new:
         case "skip":
             return Planned(LeftAlone(draft.row))
@@ -206,7 +207,7 @@ def _new(draft: Draft, found: MatchResult, match: Match) -> Planned:
             return Planned(create(draft), problems)
 
 
-def _look_alike(draft: Draft, user: User, severity: Severity) -> Problem:
+def _look_alike(draft: DraftUser, user: User, severity: Severity) -> Problem:
     """The other user by primary identifier, which the person who decides needs."""
     born = draft.birth_date and draft.birth_date == current(user, "birth_date")
     shared = "birth date" if born else "e-mail"
@@ -217,4 +218,36 @@ def _look_alike(draft: Draft, user: User, severity: Severity) -> Problem:
         "primary_id",
         current(user, "primary_id"),
         severity,
+    )
+
+
+# rows of one plan that lead to the same user
+
+
+def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:
+    """The steps, in their order; those that mean one user, by whatever identifier, are held.
+
+    The second would undo what the first did, and which of them is right no rule can tell.
+    """
+    rows: dict[str, list[int]] = {}
+    for step in steps:
+        if isinstance(step, Update | Unchanged):
+            rows.setdefault(step.primary_id.casefold(), []).append(step.row)
+    twins = {row: together for together in rows.values() if len(together) > 1 for row in together}
+    return [
+        Held(step.row, (_same_user(origin, step.row, twins[step.row]),))
+        if step.row in twins
+        else step
+        for step in steps
+    ]
+
+
+def _same_user(origin: Callable[[int], Origin], row: int, together: list[int]) -> Problem:
+    others = ", ".join(str(other) for other in sorted(together) if other != row)
+    return Problem.of(
+        Code.DUPLICATE_PERSON,
+        origin(row),
+        f"leads to the same user of Alma as row {others}",
+        field="primary_id",
+        advice="Decide which of the rows is right; delete the others.",
     )

@@ -24,7 +24,7 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class DraftEntry:
     """One entry of a list as a row has it: text by the field's own name, blanks too."""
 
     entry: ListEntry
@@ -46,12 +46,12 @@ class Item:
         """The segment that the mapping asks for; blank if it leaves that to us."""
         return self.values.get("segment_type", "").capitalize()
 
-    def says(self, flag: str) -> bool:
+    def sets(self, flag: str) -> bool:
         """Whether the row sets a flag, such as `preferred`."""
         return self.values.get(flag) == "true"
 
     @property
-    def steady(self) -> Item | None:
+    def steady(self) -> DraftEntry | None:
         """The entry without its run variables, which alone never make a row differ.
 
         None where nothing is left to compare: in lists that are only added to, where another text
@@ -76,7 +76,7 @@ class Item:
         """Whether an update writes the entry; `on_update: never` is for new users only."""
         return self.entry.on_update is not OnUpdate.NEVER
 
-    def without_create_only(self) -> Item:
+    def without_create_only(self) -> DraftEntry:
         """Return the entry without the fields that are only given when the user is created."""
         never = {n for n, target in self.targets.items() if target.on_update is OnUpdate.NEVER}
         if not never:
@@ -91,7 +91,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftUser:
     """One row: the texts that it gives, by label, "" where it is blank.
 
     `unspoken` are the labels of which the row does not speak; they are not in `values`.
@@ -140,7 +140,7 @@ class Draft:
         """The code of the user group."""
         return self.values.get("user_group", "")
 
-    def items(self, parent: str) -> tuple[Item, ...]:
+    def items(self, parent: str) -> tuple[DraftEntry, ...]:
         """The entries of a list that the row has: those with every required part.
 
         In the mapping's order, but those that every update sees to come first, so that where two
@@ -171,7 +171,7 @@ class Draft:
             for label in entry.labels
         )
 
-    def _all_items(self, parent: str) -> Iterator[Item]:
+    def _all_items(self, parent: str) -> Iterator[DraftEntry]:
         targets = self.scheme.targets
         for entry in self.scheme.entries:
             if entry.parent == parent:
@@ -180,14 +180,14 @@ class Draft:
                     for label in entry.labels
                     if label not in self.unspoken
                 }
-                yield Item(
+                yield DraftEntry(
                     entry,
                     {name: self.values.get(label, "") for name, label in named.items()},
                     {name: targets[label] for name, label in named.items()},
                 )
 
 
-def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[Draft]:
+def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[DraftUser]:
     """The drafts of some rows, in the roster's order; a row that is not there has none."""
     labels = tuple(candidates.frame.columns)
     taken = candidates.frame[candidates.frame.index.isin(list(rows))]
@@ -198,4 +198,4 @@ def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[Draft]:
         values = dict(zip(labels, cells, strict=True))
         for label in unspoken:
             values.pop(label, None)
-        yield Draft(row, candidates.origin(row), candidates.layout, values, unspoken)
+        yield DraftUser(row, candidates.origin(row), candidates.layout, values, unspoken)

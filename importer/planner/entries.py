@@ -1,4 +1,4 @@
-"""What tells one entry of a list from another, and how a row's entry becomes one of the record's.
+"""The entries of a record's lists: when two are equal, how one is made, which one is preferred.
 
 Two entries are equal when they have the same type and the same core: the e-mail address, the
 lines of the postal address, the note's text. Everything else (a description, an end date, a
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from importer.model.fields import LISTS, TYPE_FIELD
 from importer.model.policy import AccountType
 from importer.model.user import Coded, ContactInfo, Part, Segment, User, UserNote
-from importer.planner.values import alike, current, typed
+from importer.planner.values import current, same_text, to_field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from importer.planner.drafts import Item
+    from importer.planner.drafts import DraftEntry
 
 CONTACT = "contact_info."
 
@@ -91,16 +91,16 @@ def path(parent: str, part: Part) -> str:
 def equal(parent: str, one: Part, other: Part) -> bool:
     """Whether two entries of the record say the same."""
     return set(types(parent, one)) == set(types(parent, other)) and all(
-        alike(name, current(one, name), current(other, name)) for name in CORE[parent]
+        same_text(name, current(one, name), current(other, name)) for name in CORE[parent]
     )
 
 
-def says(item: Item, part: Part) -> bool:
+def matches(item: DraftEntry, part: Part) -> bool:
     """Whether an entry of the record says what the row's entry does, perhaps more."""
     if item.type and item.type not in types(item.parent, part):
         return False
     return all(
-        alike(name, value, current(part, name))
+        same_text(name, value, current(part, name))
         for name in CORE[item.parent]
         if (value := item.values.get(name))
     )
@@ -119,14 +119,14 @@ def segment(part: Part, account: AccountType) -> str:
     return "External"
 
 
-def owner(parent: str, account: AccountType, asked: str = "") -> str:
+def our_segment(parent: str, account: AccountType, asked: str = "") -> str:
     """Whose an entry of ours is: what the mapping asked for, else the account type's segment."""
     if not issubclass(LISTS[parent], Segment):
         return ""
     return (account is AccountType.EXTERNAL and asked) or account.segment
 
 
-def build(item: Item, account: AccountType) -> Part:
+def new_entry(item: DraftEntry, account: AccountType) -> Part:
     """A new entry as the record holds it, without its blank fields.
 
     A note always says whether the patron sees it and whether it pops up (contract 1.3), an
@@ -134,12 +134,66 @@ def build(item: Item, account: AccountType) -> Part:
     """
     kind = LISTS[item.parent]
     held = {
-        name: typed(item.targets[name].field, value) for name, value in item.values.items() if value
+        name: to_field(item.targets[name].field, value)
+        for name, value in item.values.items()
+        if value
     }
     if issubclass(kind, Segment):
-        held["segment_type"] = owner(item.parent, account, item.segment)
+        held["segment_type"] = our_segment(item.parent, account, item.segment)
     if kind is UserNote:
         held = {"user_viewable": False, "popup_note": False} | held
     elif item.parent.startswith(CONTACT):
         held = {"preferred": False} | held
     return kind.model_validate(held)
+
+
+# the preferred entry
+
+FLAGS: dict[str, tuple[str, ...]] = {
+    "contact_info.address": ("preferred",),
+    "contact_info.email": ("preferred",),
+    "contact_info.phone": ("preferred", "preferred_sms"),
+}
+"""By list: the flags that at most one entry has. `preferred` is one that some entry must have."""
+
+
+def preferred_wishes(
+    items: Sequence[tuple[DraftEntry, int]], flag: str
+) -> tuple[int | None, int | None]:
+    """The entry that the row sets a flag in, and the first where it does not refuse it.
+
+    Given are the row's entries, in their order, with their places.
+    """
+    wished = next((place for item, place in items if item.sets(flag)), None)
+    return wished, next((place for item, place in items if item.values.get(flag) != "false"), None)
+
+
+def choose_preferred(
+    parts: Sequence[Part], flag: str, account: AccountType, wished: int | None, first: int | None
+) -> tuple[Part, ...]:
+    """The parts with the flag set in one of them.
+
+    It is the entry that the row says so of (`wished`); else the one that Alma prefers now, and of
+    several an Internal one before an External one, because a librarian chose it (contract 3.1);
+    else, for `preferred`, the row's first entry (`first`) or the first that is there. An entry of
+    the other segment therefore loses its flag only where the mapping sets the flag in so many
+    words.
+    """
+    held = [place for place, part in enumerate(parts) if getattr(part, flag)]
+    held.sort(key=lambda place: segment(parts[place], account) != "Internal")
+    if wished is not None:
+        chosen: int | None = wished
+    elif held:
+        chosen = held[0]
+    elif flag == "preferred" and parts:
+        chosen = first or 0
+    else:
+        chosen = None
+    return tuple(_flagged(part, flag, value=place == chosen) for place, part in enumerate(parts))
+
+
+def _flagged(part: Part, flag: str, *, value: bool) -> Part:
+    """The part with its flag; one that says nothing where the answer is no stays as it is."""
+    if bool(getattr(part, flag)) == value:
+        return part
+    return part.model_copy(update={flag: value})

@@ -14,10 +14,9 @@ from importer.model.plan import Change, ChangeKind, Unchanged, Update
 from importer.model.policy import AccountType
 from importer.model.user import User
 from importer.planner.entries import entries, main_value, path, with_entries
-from importer.planner.forms import compared, form
 from importer.planner.merge import OVERRIDE_NAMES
-from importer.planner.threeway import Conflict, three_way
-from importer.planner.values import current
+from importer.planner.three_way import Conflict, three_way
+from importer.planner.values import comparable, compared_fields, current
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +66,7 @@ def as_created(sent: User, answered: User | None, live: User) -> bool:
     stored = answered or sent
     kept = with_entries(stored, {p: _echo(p, sent, stored) for p in LISTS})
     return (
-        form(kept) == form(live)
+        comparable(kept) == comparable(live)
         and all(_same(entries(kept, parent), entries(live, parent)) for parent in LISTS)
         and all(
             _same(getattr(kept, name) or (), getattr(live, name) or ()) for name in _STAFF_LISTS
@@ -84,7 +83,7 @@ def created_again(before: User) -> User:
     fields = {
         name: value
         for name in before.model_fields_set
-        if name in {*compared(User), *LISTS, "contact_info"}
+        if name in {*compared_fields(User), *LISTS, "contact_info"}
         and (value := getattr(before, name)) is not None
     }
     return User.model_construct(_fields_set=set(fields), **fields)
@@ -94,9 +93,11 @@ def _as_kept(written: Written) -> User:
     """The record from before with what the update changed in it, as Alma shows that."""
     before, sent = written.before, written.sent
     answered = written.answered or sent
-    was, will = form(before), form(sent)
+    was, will = comparable(before), comparable(sent)
     scalars = {
-        name: getattr(answered, name) for name in compared(User) if was.get(name) != will.get(name)
+        name: getattr(answered, name)
+        for name in compared_fields(User)
+        if was.get(name) != will.get(name)
     }
     lists = {
         parent: _echo(parent, sent, answered)
@@ -112,10 +113,10 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
     Entries of the answer that are not ours are left out: they are somebody else's.
     """
     ours, there = list(entries(sent, parent)), entries(answered, parent)
-    shapes = [form(part, fold_codes=True) for part in ours]
+    shapes = [comparable(part, fold_codes=True) for part in ours]
     found = []
     for part in there:
-        shape = form(part, fold_codes=True)
+        shape = comparable(part, fold_codes=True)
         twin = next((place for place, own in enumerate(shapes) if own == shape), None)
         if twin is None:
             twin = next((n for n, own in enumerate(shapes) if own.items() <= shape.items()), None)
@@ -127,9 +128,9 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
 
 def _same(ones: Sequence[Part], others: Sequence[Part]) -> bool:
     """Whether two lists hold the same entries, in any order."""
-    left = [form(part) for part in others]
+    left = [comparable(part) for part in others]
     for part in ones:
-        shape = form(part)
+        shape = comparable(part)
         if shape not in left:
             return False
         left.remove(shape)
@@ -164,7 +165,9 @@ def _override(written: Written, live: User, after: User) -> tuple[str, ...]:
     if current(live, "account_type") != AccountType.EXTERNAL:
         return ()
     changed = [
-        name for name in compared(User) if text(getattr(live, name)) != text(getattr(after, name))
+        name
+        for name in compared_fields(User)
+        if text(getattr(live, name)) != text(getattr(after, name))
     ]
     changed += [
         parent
@@ -187,7 +190,7 @@ def _changes(live: User, after: User) -> list[Change]:
     """How two records differ; removals come first."""
     changes = [
         _change(name, old, new)
-        for name in compared(User)
+        for name in compared_fields(User)
         if (old := current(live, name)) != (new := current(after, name))
     ]
     for parent in LISTS:
@@ -210,7 +213,7 @@ def _list_changes(parent: str, old: tuple[Part, ...], new: tuple[Part, ...]) -> 
 
 def _differences(parent: str, old: Part, new: Part) -> list[Change]:
     """What differs between an entry and its heir, by field, but for the one it is known by."""
-    where, ours, theirs = path(parent, old), form(old), form(new)
+    where, ours, theirs = path(parent, old), comparable(old), comparable(new)
     mains = main_value(parent, old), main_value(parent, new)
     if mains[0] != mains[1]:
         return [_change(where, *mains)]
@@ -222,10 +225,10 @@ def _differences(parent: str, old: Part, new: Part) -> list[Change]:
 
 
 def _alone(ones: tuple[Part, ...], others: tuple[Part, ...]) -> list[Part]:
-    left = [form(part) for part in others]
+    left = [comparable(part) for part in others]
     alone = []
     for part in ones:
-        shape = form(part)
+        shape = comparable(part)
         if shape in left:
             left.remove(shape)
         else:

@@ -1,16 +1,15 @@
-"""A field's value as the record holds it, and as text: one way there, one way back."""
+"""A field's value: as the record holds it, as text, and the form in which values are compared."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache
+from typing import TypeVar
 
-from importer.model.fields import Field, Shape, text
+from importer.model.fields import LISTS, Field, Shape, text
 from importer.model.policy import OnUpdate
-from importer.model.user import Coded, Part
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from importer.model.user import Coded, Facts, Part, Reach, User
 
 P = TypeVar("P", bound=Part)
 
@@ -23,7 +22,7 @@ def current(part: Part, name: str) -> str:
     return text(getattr(part, name))
 
 
-def typed(field: Field, value: str) -> object:
+def to_field(field: Field, value: str) -> object:
     """The text of a candidate as the record holds it.
 
     `force_password_change` is the text TRUE or nothing (contract 1.1). Raises ValueError where a
@@ -60,7 +59,7 @@ _SAME: dict[str, Callable[[str], str]] = {
 }
 
 
-def alike(name: str, one: str, other: str) -> bool:
+def same_text(name: str, one: str, other: str) -> bool:
     """Whether two texts of a field mean the same to Alma."""
     if one == other:
         return True
@@ -68,10 +67,10 @@ def alike(name: str, one: str, other: str) -> bool:
     return normal is not None and normal(one) == normal(other)
 
 
-def blanked(part: P, field: Field) -> P:
+def cleared(part: P, field: Field) -> P:
     """The part with a field blank as Alma shows it: an unset date is absent (contract 1.1)."""
     if field.shape is not Shape.DATE:
-        return part.model_copy(update={field.name: typed(field, "")})
+        return part.model_copy(update={field.name: to_field(field, "")})
     without = part.model_copy(update={field.name: None})
     without.model_fields_set.discard(field.name)
     return without
@@ -80,7 +79,7 @@ def blanked(part: P, field: Field) -> P:
 _REPLACES = frozenset({OnUpdate.REPLACE, OnUpdate.REPLACE_ALL})
 
 
-def settled(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:
+def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:
     """The text that a known user's field ends up with: `old`, where nothing is to be done.
 
     A blank `new` leaves Alma's value, unless the policy is `erase` or the field belongs to
@@ -96,4 +95,42 @@ def settled(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = F
         case OnUpdate.LATER if new <= old:
             return old
         case _:
-            return old if alike(name, old, new) else new
+            return old if same_text(name, old, new) else new
+
+
+# comparing
+
+_NOT_OURS = frozenset({"start_date", "user_role", "proxy_for_user", "password", "contact_info"})
+
+
+@cache
+def compared_fields(kind: type[Part]) -> tuple[str, ...]:
+    """The names of the fields of a part that are compared, its lists of parts not among them."""
+    return tuple(
+        name
+        for name, info in kind.model_fields.items()
+        if name not in _NOT_OURS
+        and not (kind is User and name in LISTS)
+        and not any(
+            isinstance(facts, Facts) and facts.reach is Reach.OUTPUT for facts in info.metadata
+        )
+    )
+
+
+def comparable(part: Part, *, fold_codes: bool = False) -> Mapping[str, str]:
+    """The fields of a part that are not blank, as text; a flag that is not set is blank.
+
+    `fold_codes`: codes are written without case, as Alma may answer them (contract 1.1).
+    """
+    held = {}
+    for name in compared_fields(type(part)):
+        value = getattr(part, name)
+        shown = text(value)
+        if fold_codes and isinstance(value, Coded | tuple):
+            shown = shown.casefold()
+        if shown and value is not False:
+            held[name] = shown
+    for name, value in (part.model_extra or {}).items():
+        if value:
+            held[name] = repr(value)
+    return held

@@ -27,8 +27,7 @@ from importer.errors import (
 )
 from importer.ledger.schema import GONE, State
 from importer.model.plan import Act
-from importer.planner.compare import same_as_sent
-from importer.planner.threeway import Conflict, three_way
+from importer.planner.three_way import Conflict, same_as_sent, three_way
 from importer.writer import findings
 from importer.writer.news import News, Stop, Told, Waiting
 from importer.writer.verification import (

@@ -8,9 +8,8 @@ from importer.ledger.journal import Pending
 from importer.model.fields import LISTS, text
 from importer.model.plan import Act
 from importer.model.user import User
-from importer.planner.compare import same_as_sent
 from importer.planner.entries import entries
-from importer.planner.threeway import Conflict, three_way
+from importer.planner.three_way import Conflict, same_as_sent, three_way
 
 
 @dataclass(frozen=True, slots=True)

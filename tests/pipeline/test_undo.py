@@ -16,11 +16,11 @@ from importer.cli.main import run
 from importer.model.fields import LISTS
 from importer.model.plan import Unchanged, Update
 from importer.model.user import User
-from importer.planner.drafts import Draft
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import entries
-from importer.planner.forms import form
 from importer.planner.merge import merge
 from importer.planner.undo import Written, undo_update
+from importer.planner.values import comparable
 from importer.sandbox.server import Options, running
 from tests.planner import people
 from tests.planner.people import email
@@ -62,12 +62,12 @@ BY_ALMA = ("modified", "edited", "status_date")
 
 def shapes(user: User) -> tuple[Any, ...]:
     """Everything about a user that counts."""
-    lists = {parent: [form(part) for part in entries(user, parent)] for parent in LISTS}
-    return form(user), lists
+    lists = {parent: [comparable(part) for part in entries(user, parent)] for parent in LISTS}
+    return comparable(user), lists
 
 
 @given(pairs())
-def test_the_reverse_gives_the_record_before(pair: tuple[Draft, User]) -> None:
+def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> None:
     """Whatever a row changed in whatever record: its reverse gives every field and entry back."""
     draft, live = pair
     merged = merge(draft, live)
@@ -86,7 +86,7 @@ def test_the_reverse_gives_the_record_before(pair: tuple[Draft, User]) -> None:
 
 
 @given(pairs())
-def test_the_reverse_leaves_what_others_did(pair: tuple[Draft, User]) -> None:
+def test_the_reverse_leaves_what_others_did(pair: tuple[DraftUser, User]) -> None:
     """What staff changed elsewhere stays; undone already, there is nothing to do."""
     draft, live = pair
     merged = merge(draft, live)
@@ -100,7 +100,7 @@ def test_the_reverse_leaves_what_others_did(pair: tuple[Draft, User]) -> None:
 
 
 @given(pairs())
-def test_the_reverse_puts_back_field_by_field(pair: tuple[Draft, User]) -> None:
+def test_the_reverse_puts_back_field_by_field(pair: tuple[DraftUser, User]) -> None:
     """What somebody changed since stays theirs, and everything else is as before."""
     draft, live = pair
     merged = merge(draft, live)
@@ -109,7 +109,7 @@ def test_the_reverse_puts_back_field_by_field(pair: tuple[Draft, User]) -> None:
     plain = undo_update(draft.row, written, merged.after)
     edited = merged.after.model_copy(update={"last_name": "Byhand"})
     back = undo_update(draft.row, written, edited)
-    touched = form(merged.after).get("last_name") != form(live).get("last_name")
+    touched = comparable(merged.after).get("last_name") != comparable(live).get("last_name")
     assert set(back.theirs) - set(plain.theirs) == ({"last_name"} if touched else set())
     after = back.step.after if isinstance(back.step, Update) else edited
     assert after.last_name == "Byhand"
@@ -127,7 +127,7 @@ def test_of_a_list_only_the_entries_that_somebody_changed_are_theirs() -> None:
     assert undone.theirs == ("contact_info.email[personal]",)
     assert isinstance(undone.step, Update)
     (left,) = entries(undone.step.after, "contact_info.email")
-    assert form(left)["email_address"] == "staff@b.org"
+    assert comparable(left)["email_address"] == "staff@b.org"
 
 
 @st.composite

@@ -13,7 +13,7 @@ from importer.model.policy import AccountType, OnUpdate
 from importer.model.problem import Place
 from importer.model.roster import Source
 from importer.model.user import User
-from importer.planner.drafts import Draft, drafts
+from importer.planner.drafts import DraftUser, drafts
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")
 FIRST = 2  # the row under the heading
@@ -87,7 +87,7 @@ def draft(
     *,
     unspoken: frozenset[str] = frozenset(),
     plan: RecordLayout | None = None,
-) -> Draft:
+) -> DraftUser:
     """The draft of one row; without a scheme, the one of the row's own labels."""
     made = candidates(
         plan or scheme(list(row), account),

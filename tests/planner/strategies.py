@@ -11,7 +11,7 @@ from importer.model.fields import TYPE_FIELD
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.problem import Origin
 from importer.model.user import User
-from importer.planner.drafts import Draft
+from importer.planner.drafts import DraftUser
 from tests.planner.people import scheme
 
 SEGMENTS = st.sampled_from(["Internal", "External", None])
@@ -153,7 +153,7 @@ def drafts(
         *(OnUpdate.LATER, OnUpdate.NEVER),
     ),
     volatile: bool = True,
-) -> Draft:
+) -> DraftUser:
     """One row under a scheme with any policies; an entry that it lacks is blank throughout."""
     values = {"primary_id": "21234"}
     policies: dict[str, OnUpdate] = {}
@@ -188,13 +188,13 @@ def drafts(
         list(values), account, policies=policies, lists=list_policies, volatile=frozenset(passing)
     )
     spoken = {label: value for label, value in values.items() if label not in silent}
-    return Draft(2, Origin("autumn.csv", "", 2), plan, spoken, silent)
+    return DraftUser(2, Origin("autumn.csv", "", 2), plan, spoken, silent)
 
 
 @st.composite
 def pairs(
     draw: st.DrawFn, *, lists: tuple[OnUpdate, ...] = EVERY_LIST_POLICY
-) -> tuple[Draft, User]:
+) -> tuple[DraftUser, User]:
     """A row and the user that it matches, of the same account type."""
     account = draw(st.sampled_from(AccountType))
     parents = draw(LISTED)

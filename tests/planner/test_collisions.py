@@ -6,7 +6,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.plan import Create, Held, LeftAlone, Step, Unchanged, Update
 from importer.model.problem import Origin
 from importer.model.user import User
-from importer.planner.collisions import hold_collisions
+from importer.planner.decide import review_collisions
 
 USER = User(primary_id="P1")
 
@@ -24,7 +24,7 @@ def test_rows_of_one_user_are_all_held() -> None:
         Update(4, "P2", USER, USER, ()),
         Update(5, "P1", USER, USER, ()),
     ]
-    got = hold_collisions(steps, origin)
+    got = review_collisions(steps, origin)
     assert got[2] is steps[2]
     held = [step for step in got if isinstance(step, Held)]
     assert [step.row for step in held] == [2, 3, 5]
@@ -44,4 +44,4 @@ def test_others_stay() -> None:
         LeftAlone(5),
         Unchanged(6, "P1"),
     ]
-    assert hold_collisions(steps, origin) == steps
+    assert review_collisions(steps, origin) == steps

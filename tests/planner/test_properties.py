@@ -8,19 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from importer.model.fields import LISTS, TYPE_FIELD
 from importer.model.policy import AccountType, OnUpdate
 from importer.model.user import Part, User
-from importer.planner.compare import same_as_sent
 from importer.planner.create import new_user
-from importer.planner.drafts import Draft
-from importer.planner.entries import CORE, entries, equal, owner, says, segment
+from importer.planner.drafts import DraftUser
+from importer.planner.entries import CORE, FLAGS, entries, equal, matches, our_segment, segment
 from importer.planner.merge import merge
-from importer.planner.preferred import FLAGS
-from importer.planner.threeway import Conflict, three_way
-from importer.planner.values import alike, current
+from importer.planner.three_way import Conflict, same_as_sent, three_way
+from importer.planner.values import current, same_text
 from tests.planner.strategies import LIST_POLICIES, drafts, live_users, pairs
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 many = settings(max_examples=150, deadline=None, suppress_health_check=SLOW, derandomize=True)
-Pair = tuple[Draft, User]
+Pair = tuple[DraftUser, User]
 
 
 def account(user: User) -> AccountType:
@@ -61,7 +59,7 @@ def test_mapped_scalars_end_up_as_their_policy_says(pair: Pair) -> None:
             OnUpdate.LATER: max(was, said),
             OnUpdate.NEVER: was,
         }[target.on_update]
-        assert alike(name, now, expected)
+        assert same_text(name, now, expected)
 
 
 @many
@@ -97,7 +95,7 @@ def test_entries_that_no_row_speaks_of_stay(pair: Pair) -> None:
     after = merge(draft, live).after
     for parent in {entry.parent for entry in draft.scheme.entries}:
         items = draft.items(parent)
-        spoken = {(item.type, owner(parent, account(live), item.segment)) for item in items}
+        spoken = {(item.type, our_segment(parent, account(live), item.segment)) for item in items}
         parts = [without_flags(part) for part in entries(after, parent)]
         for part in entries(live, parent):
             kinds = getattr(part, TYPE_FIELD[parent])
@@ -130,7 +128,7 @@ def test_every_entry_of_the_row_is_there(pair: Pair) -> None:
     for parent in LISTS:
         for item in draft.items(parent):
             if (steady := item.steady) is not None:
-                assert any(says(steady, part) for part in entries(after, parent))
+                assert any(matches(steady, part) for part in entries(after, parent))
 
 
 @many
@@ -229,7 +227,7 @@ def test_an_update_that_was_lost_is_noticed(pair: Pair) -> None:
 
 @many
 @given(drafts(AccountType.EXTERNAL), live_users(AccountType.EXTERNAL))
-def test_someone_elses_edit_of_the_same_field_is_a_conflict(draft: Draft, live: User) -> None:
+def test_someone_elses_edit_of_the_same_field_is_a_conflict(draft: DraftUser, live: User) -> None:
     """Where the update and someone else change one field differently, a person decides."""
     after = merge(draft, live).after
     now = live.model_copy(update={"last_name": "Third"})
@@ -242,7 +240,7 @@ def test_someone_elses_edit_of_the_same_field_is_a_conflict(draft: Draft, live: 
 
 @many
 @given(drafts(AccountType.INTERNAL))
-def test_a_created_user_needs_no_update(draft: Draft) -> None:
+def test_a_created_user_needs_no_update(draft: DraftUser) -> None:
     """The row that created a user finds nothing to change in it."""
     assert merge(draft, new_user(draft)).changes == ()
 

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from importer.model.policy import AccountType
 from importer.model.user import User
-from importer.planner.compare import same_as_sent
-from importer.planner.drafts import Draft
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import entries
 from importer.planner.merge import merge
-from importer.planner.threeway import three_way
+from importer.planner.three_way import same_as_sent, three_way
 from importer.planner.values import current
 from tests.planner.people import draft
 from tests.planner.strategies import drafts
@@ -56,7 +55,7 @@ def test_any_row_merges_into_a_real_record(body: Path, data: st.DataObject) -> N
     """Roles stay, merging twice changes nothing more, and the plan stands where nobody edits."""
     user = live(body)
     account = AccountType(current(user, "account_type"))
-    one: Draft = data.draw(drafts(account))
+    one: DraftUser = data.draw(drafts(account))
     made = merge(one, user)
     assert made.after.user_role == user.user_role
     assert made.after.proxy_for_user == user.proxy_for_user

@@ -6,7 +6,7 @@ import pytest
 
 from importer.model.user import User
 from importer.planner.entries import entries
-from importer.planner.threeway import Conflict, three_way
+from importer.planner.three_way import Conflict, three_way
 from importer.planner.values import current
 from tests.planner.people import email, identifier, user
 

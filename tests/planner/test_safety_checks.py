@@ -15,7 +15,7 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.policy import SafetyLimit, SafetyLimits
-from importer.planner.brakes import brakes
+from importer.planner.safety_checks import safety_checks
 from tests.planner.people import user
 
 OFF = SafetyLimit(percent=100, count=10**6)
@@ -41,7 +41,7 @@ def test_many_changes(changed: int, same: int, holds: bool) -> None:  # noqa: FB
     """More than 50 % and more than 20 of the matched users would change; creates do not count."""
     steps: list[Step] = [*[update(change("first_name"))] * changed, *[Unchanged(3, "9")] * same]
     steps += [Create(4, user(user_group={"value": "COMM"}))] * 500 + [LeftAlone(5)] * 500
-    found = brakes(steps, SafetyLimits(), COMM)
+    found = safety_checks(steps, SafetyLimits(), COMM)
     assert [(one.brake, one.concerned, one.matched) for one in found] == (
         [(Brake.MANY_CHANGES, changed, changed + same)] if holds else []
     )
@@ -54,8 +54,8 @@ def test_any_removal_of_an_entry_brakes() -> None:
         change("expiry_date", ChangeKind.REMOVE),
         change("contact_info.address[home].line2"),
     )
-    assert brakes([cleared], SafetyLimits(), COMM) == ()
-    found = brakes([gone, cleared], SafetyLimits(), COMM)
+    assert safety_checks([cleared], SafetyLimits(), COMM) == ()
+    found = safety_checks([gone, cleared], SafetyLimits(), COMM)
     assert [(one.brake, one.concerned, one.matched) for one in found] == [(Brake.REMOVALS, 1, 2)]
     assert found[0].sentence == "1 of 2 known users would lose a list entry"
 
@@ -68,27 +68,30 @@ def test_renames(renamed: int, same: int, holds: bool) -> None:  # noqa: FBT001
     limits = QUIET.model_copy(update={"renames": SafetyLimits().renames})
     steps: list[Step] = [*[update(change("last_name"))] * renamed, *[Unchanged(3, "9")] * same]
     steps.append(update(change("last_name", ChangeKind.ADD)))
-    assert bool(brakes(steps, limits, COMM)) == holds
+    assert bool(safety_checks(steps, limits, COMM)) == holds
 
 
 def test_a_user_of_a_foreign_group_brakes() -> None:
     """A matched user leaves a group that the mapping does not give, as staff among students."""
     steps = [update(change("user_group"), before="STAFF"), update(change("last_name"))]
-    found = brakes(steps, SafetyLimits(), COMM)
+    found = safety_checks(steps, SafetyLimits(), COMM)
     assert [(one.brake, one.concerned, one.matched) for one in found] == [
         (Brake.FOREIGN_GROUP, 1, 2)
     ]
-    assert brakes(steps, SafetyLimits(), frozenset({"COMM", "STAFF"})) == ()
-    assert brakes(steps, SafetyLimits(), frozenset({"COMM", "staff"})) == ()
+    assert safety_checks(steps, SafetyLimits(), frozenset({"COMM", "STAFF"})) == ()
+    assert safety_checks(steps, SafetyLimits(), frozenset({"COMM", "staff"})) == ()
 
 
 def test_a_group_that_the_mapping_leaves_as_it_is_is_not_foreign() -> None:
     """Where the groups of known users stay as they are, any of them may be there."""
-    assert brakes([update(change("x"), before="STAFF", after="STAFF")], SafetyLimits(), COMM) == ()
-    assert brakes([update(change("x"), before="", after="COMM")], SafetyLimits(), COMM) == ()
+    assert (
+        safety_checks([update(change("x"), before="STAFF", after="STAFF")], SafetyLimits(), COMM)
+        == ()
+    )
+    assert safety_checks([update(change("x"), before="", after="COMM")], SafetyLimits(), COMM) == ()
 
 
 def test_nothing_brakes_an_empty_plan() -> None:
     """Without matched users there is nothing to brake for."""
-    assert brakes([], SafetyLimits(), COMM) == ()
-    assert brakes([Create(2, user())] * 1000, SafetyLimits(), COMM) == ()
+    assert safety_checks([], SafetyLimits(), COMM) == ()
+    assert safety_checks([Create(2, user())] * 1000, SafetyLimits(), COMM) == ()

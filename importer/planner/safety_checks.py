@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importer.model.policy import SafetyLimit, SafetyLimits
 
 
-def brakes(
+def safety_checks(
     steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
 ) -> tuple[BrakeFinding, ...]:
     """The brakes that hold for a plan; the steps are read once.

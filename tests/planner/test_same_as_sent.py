@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from importer.model.user import User
-from importer.planner.compare import same_as_sent
+from importer.planner.three_way import same_as_sent
 from tests.planner.people import address, email, user
 
 SENT = user(
