@@ -1,4 +1,4 @@
-"""The pages hang together: links lead somewhere, made pages are fresh, nobody is named."""
+"""Links of the pages work, generated pages are up to date, and nobody real is named."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _headings(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_pages_name_nobody(page: Path) -> None:
-    """E-mail addresses are of example.org, and no telephone number is a real one."""
+    """Email addresses are of example.org, and no phone number is a real one."""
     words = page.read_text("utf-8")
     hosts = set(re.findall(r"[\w.-]+@([\w-]+(?:\.[\w-]+)+)", words))
     assert hosts <= {"example.org"}
@@ -85,3 +85,18 @@ def test_the_faults_of_the_sandbox_have_their_words(tmp_path: Path) -> None:
     file = tmp_path / "faults.yaml"
     file.write_text(next(b.text for b in blocks(page) if b.language == "yaml"), "utf-8")
     assert len(load_faults(file).rules) == 3
+
+
+def test_every_cited_section_of_the_contract_exists() -> None:
+    """A comment such as "contract 3.1" names a section of the page about Alma."""
+    page = (DOCS / "reference" / "alma.md").read_text("utf-8")
+    sections = set(re.findall(r"^#+ (\d(?:\.\d)?)", page, re.MULTILINE))
+    sections |= {f"0.{number}" for number in re.findall(r"^(\d+)\. ", page, re.MULTILINE)}
+    cited = {
+        number
+        for folder in ("importer", "tests")
+        for file in (ROOT / folder).rglob("*.py")
+        for number in re.findall(r"contract (?:section )?(\d(?:\.\d+)?)", file.read_text("utf-8"))
+    }
+    assert len(cited) > 10
+    assert cited <= sections

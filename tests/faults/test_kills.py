@@ -129,7 +129,7 @@ def test_killed_at_random_all_night(ground: Ground, tmp_path: Path) -> None:
 
 
 def tell(what: str, **figures: int) -> None:
-    """Leave the figures of a long form where `docs/explanation/proof.md` says."""
+    """Leave the figures of a long form where `docs/explanation/how-it-is-tested.md` says."""
     kept = ROOT / "build" / "hunt.jsonl"
     kept.parent.mkdir(exist_ok=True)
     with kept.open("a", encoding="utf-8") as file:
