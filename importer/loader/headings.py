@@ -165,6 +165,8 @@ def _refuse_two_rows(
             continue
         pair = (area.first_row, area.last_row) if down else (number, number + 1)
         text = _cell(by_number, area.first_row, area.first_column)
+        if not text:
+            continue
         where = f"{letter(area.first_column)} to {letter(area.last_column)}"
         msg = (
             f'The headings seem to take two rows: "{text}" in row {area.first_row} is merged '

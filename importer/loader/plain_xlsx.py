@@ -16,6 +16,7 @@ from xml.parsers import expat
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from importer.loader.detect import DamagedError
 from importer.loader.number_formats import DIGITS, read_styles, show
 from importer.loader.workbook import CELLS, COLUMNS, ROWS, Sheet, library_errors
 
@@ -87,7 +88,10 @@ def open_plain(content: bytes, parts: Mapping[str, bytes]) -> PlainWorkbook | No
         return None
     if not all(map(_is_well_formed, (part for part in (workbook, strings, *sheets) if part))):
         return None
-    return PlainWorkbook(content, last_rows)
+    try:
+        return PlainWorkbook(content, last_rows)
+    except DamagedError:
+        return None
 
 
 def _is_well_formed(part: bytes) -> bool:

@@ -6,7 +6,6 @@ import io
 import struct
 
 import xlrd
-from xlrd.biffh import XLRDError
 from xlrd.compdoc import CompDoc
 
 from importer.loader.cleaning import CellFinding, formula_error, is_formula_error
@@ -21,9 +20,9 @@ STORED = 2_000_000
 OTHERS = 200_000
 """Records of a file beside those of rows and cells."""
 
-# Records of [MS-XLS]: shared texts; rows hidden by a filter; cells, with the bytes of each where a
-# record holds several
-_TEXTS, _FILTERED = 0xFC, 0x9B
+# Records of [MS-XLS]: shared texts, rows hidden by a filter, encryption, and cells, with the bytes
+# of each if a record has several
+_TEXTS, _FILTERED, _LOCKED = 0xFC, 0x9B, 0x2F
 _CELLS = dict.fromkeys((0x06, 0xFD, 0x201, 0x203, 0x204, 0x205, 0x207, 0x208, 0x27E), 0)
 _CELLS |= {0xBE: 2, 0xBD: 6}
 
@@ -35,15 +34,12 @@ class XlsWorkbook:
         """Open the workbook of these bytes. Raises DamagedError, LockedError, TooLargeError."""
         with library_errors():
             self._filtered = _measure(content)
-            try:
-                self._book = xlrd.open_workbook(
-                    file_contents=content,
-                    formatting_info=True,
-                    ragged_rows=True,
-                    logfile=io.StringIO(),
-                )
-            except XLRDError as error:
-                raise LockedError if "encrypted" in str(error).lower() else DamagedError from error
+            self._book = xlrd.open_workbook(
+                file_contents=content,
+                formatting_info=True,
+                ragged_rows=True,
+                logfile=io.StringIO(),
+            )
             self.sheets = [(sheet.name, sheet.visibility == 0) for sheet in self._book.sheets()]
             self.starts_1904 = self._book.datemode == 1
         self._formats: dict[int, Format] = {}
@@ -97,9 +93,9 @@ class XlsWorkbook:
 
 
 def _measure(content: bytes) -> bool:
-    """Return whether a filter hides rows.
+    """Walk over the records of the file. Return whether a filter hides rows.
 
-    Raises TooLargeError if xlrd would take too long, by walking over the records of the file.
+    Raises LockedError, and TooLargeError if xlrd would take too long.
     """
     container = CompDoc(content, logfile=io.StringIO())
     stream, at, length = container.locate_named_stream("Workbook")
@@ -116,8 +112,10 @@ def _measure(content: bytes) -> bool:
             cells += size // (_CELLS[kind] or size or 1)
         else:
             others += 1
+        if kind == _LOCKED:
+            raise LockedError
         if kind == _TEXTS and size >= 8:
-            cells += struct.unpack_from("<I", stream, at + 8)[0]
+            cells += min(struct.unpack_from("<I", stream, at + 8)[0], length // 3)
         filtered |= kind == _FILTERED
         at += 4 + size
     if cells > STORED or others > OTHERS:

@@ -83,7 +83,7 @@ class XlsxWorkbook:
         if self._plain is not None:
             try:
                 return self._plain.read(name)
-            except plain_xlsx.NotPlainError:
+            except (DamagedError, plain_xlsx.NotPlainError):
                 self._plain = None
         return self._opened().read(name, until)
 
@@ -131,17 +131,20 @@ class OpenpyxlWorkbook:
                 if until and number > until:
                     break
                 source.since_row = 0
-                if number in sheet.rows or not 0 < number <= ROWS:
-                    raise DamagedError  # which of the two is the person's row?
-                sheet.rows[number] = self._row(sheet, number, cells)
+                self._add_row(sheet, number, cells)
             sheet.last_row = max(sheet.rows, default=0)
             sheet.rows = {row: sheet.rows[row] for row in sorted(sheet.rows)}
             _add_surroundings(sheet, parser)
         return sheet
 
-    def _row(self, sheet: Sheet, number: int, cells: list[dict[str, Any]]) -> list[str]:
-        """Return the texts of a row, and add what is wrong with its cells to the sheet."""
-        texts: list[str] = []
+    def _add_row(self, sheet: Sheet, number: int, cells: list[dict[str, Any]]) -> None:
+        """Add the texts of a row to the sheet, and what is wrong with its cells.
+
+        Some programs write a row in several pieces. Raises DamagedError if a cell is there twice.
+        """
+        if not 0 < number <= ROWS:
+            raise DamagedError
+        texts = sheet.rows.setdefault(number, [])
         for cell in cells:
             column = cell["column"] - 1
             if not 0 <= column < COLUMNS or cell["row"] != number:
@@ -153,8 +156,9 @@ class OpenpyxlWorkbook:
                 sheet.findings.append((number, column, finding))
             if text:
                 texts.extend([""] * (column + 1 - len(texts)))
+                if texts[column]:
+                    raise DamagedError
                 texts[column] = text
-        return texts
 
     def _text(self, cell: dict[str, Any]) -> tuple[str, CellFinding | None]:
         """Return what a person sees of a cell, and what is wrong with it."""
@@ -173,7 +177,7 @@ class OpenpyxlWorkbook:
             case datetime() | date() | time() | timedelta():
                 return str(value).removesuffix(" 00:00:00"), None
             case _:
-                style = cell["style_id"]
+                style = cell["style_id"] or 0
                 chosen = self._formats[style] if style < len(self._formats) else PLAIN
                 text, code = show(value, chosen, starts_1904=self.starts_1904)
                 return text, number_finding(code, text)

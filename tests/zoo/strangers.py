@@ -219,7 +219,21 @@ STRANGERS = [
         DAMAGED,
     ),
     _refused(
-        "a.xlsx", "rows out of order", one(TWO + '<row r="1"><c r="A1"><v>1</v></c></row>'), DAMAGED
+        "a.xlsx",
+        "a cell that is there twice",
+        one(TWO + '<row r="1"><c r="A1"><v>1</v></c></row>'),
+        DAMAGED,
+    ),
+    Specimen(
+        "a.xlsx",
+        "rows out of order, and one in two pieces",
+        one(
+            HEAD
+            + '<row r="3"><c r="A3"><v>2</v></c></row><row r="2"><c r="A2"><v>1</v></c></row>'
+            + '<row r="3"><c r="B3"><v>3</v></c></row>'
+        ),
+        EXPECTED,
+        rows={2: ("1", ""), 3: ("2", "3")},
     ),
     Specimen(
         "a.xlsx",
