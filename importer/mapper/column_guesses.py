@@ -1,7 +1,7 @@
-"""What a roster's columns seem to be, by their headings and their values.
+"""Guess what a roster's columns contain, by their headings and their values.
 
-An identifier is never guessed by its values alone: only headings that name one count. A heading
-that its values do not bear out counts for nothing.
+An ID is never guessed by its values alone: only a heading that names one counts. A heading does
+not count if the values contradict it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from importer.mapper.heading_vocabulary import (
     FULL_NAME,
     GIVEN,
     IDENTITY,
+    OWNING_SYSTEM,
     about_somebody_else,
     field_of,
 )
@@ -30,21 +31,25 @@ if TYPE_CHECKING:
     from importer.model.roster import Roster
 
 ROWS = 20_000
-"""So many rows are looked at."""
+"""At most N rows are read."""
 _ALIKE = 0.9
-"""This part of a column's values must be of a kind for the column to be."""
+"""The share of a column's values that must be of a kind for the column to be of it."""
 
 LAST_FIRST = "last, first"
-"""Not a field: a column that holds a whole name, the last name and a comma in front."""
+"""Not a field: a column of whole names, with the last name and a comma in front."""
 DATES = ("birth_date", "expiry_date", "purge_date")
-"""Fields of days."""
+"""Date fields."""
 _SEVERAL = frozenset({"email", "phone", ""})
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"[+(]?[0-9][0-9 ().-]{6,}[0-9]")
 _CODE = re.compile(r"[A-Z0-9_-]{1,12}")
 _DIGITS = re.compile(r"[0-9]+")
-_COUNTRY = re.compile(r"[A-Z]{3}")
+_KINDS_OF_CODES = {
+    "country": re.compile(r"[A-Z]{3}"),
+    "gender": re.compile(r"[A-Z_]{4,}"),
+    "preferred_language": re.compile(r"[a-z]{2,3}"),
+}
 _GROUPS = 40
 _US_DIGITS = frozenset({7, 10, 11})
 _BARCODE_DIGITS = 14
@@ -52,11 +57,11 @@ _BARCODE_DIGITS = 14
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A column: its place, what it seems to be for ("" if nothing), and its values.
+    """A column: its place, the field that it seems to feed ("" if none), and its values.
 
-    `field` is a field's last name, or one of the words of the vocabulary for what is no field.
-    `sure`: the heading says so, and the values do not speak against it. `counts`: how often each
-    value stands there.
+    `field` is a field's last name, or one of the vocabulary's words for what is not a field.
+    `sure`: the heading names it, and the values do not contradict. `counts`: how often each value
+    occurs.
     """
 
     place: Place
@@ -66,12 +71,12 @@ class Guess:
 
     @property
     def values(self) -> int:
-        """How many cells are not blank."""
+        """The number of cells that are not blank."""
         return sum(self.counts.values())
 
     @property
     def lengths(self) -> Counter[int] | None:
-        """How often its numbers have which length, None if they are not numbers for the most."""
+        """How often its numbers have each length; None if most values are not numbers."""
         found: Counter[int] = Counter()
         for text, count in self.counts.items():
             if _DIGITS.fullmatch(text):
@@ -80,30 +85,30 @@ class Guess:
 
     @property
     def identifies(self) -> bool:
-        """Could it be an identifier: all different, with a digit, and not a date or an e-mail?"""
+        """Whether it could be an ID: all different, with a digit, and not a date or an email."""
         different = len(self.counts) == self.values > 0
         return different and all(_identifier_like(text) for text in self.counts)
 
     @property
     def coded(self) -> bool:
-        """Do its values look like codes already?"""
-        kind = _COUNTRY if self.field == "country" else _CODE
+        """Whether its values look like codes already."""
+        kind = _KINDS_OF_CODES.get(self.field, _CODE)
         return all(map(kind.fullmatch, self.counts))
 
     @property
     def few(self) -> bool:
-        """Are its values few enough to be listed?"""
+        """Whether its values are few enough to be listed."""
         return 0 < len(self.counts) <= _GROUPS
 
     @property
     def shouted(self) -> bool:
-        """Are its words in capitals throughout, as old systems write names?"""
+        """Whether its words are in capitals throughout, as old systems write names."""
         long = {text: count for text, count in self.counts.items() if len(text) > 1}
         return bool(long) and _share(long, str.isupper) >= _ALIKE
 
     @property
     def american(self) -> bool:
-        """Do most of its numbers have as many digits as telephone numbers of the US?"""
+        """Whether most of its numbers have as many digits as US phone numbers."""
         return _share(self.counts, lambda text: _digits(text) in _US_DIGITS) > 1 / 2
 
 
@@ -112,7 +117,7 @@ def _digits(text: str) -> int:
 
 
 def _share(counts: Mapping[str, int], fits: Callable[[str], bool]) -> float:
-    """Which part of the cells fits; all, where there are none."""
+    """The share of the cells that fit; 1 if there are none."""
     whole = sum(counts.values())
     return sum(count for text, count in counts.items() if fits(text)) / whole if whole else 1.0
 
@@ -130,7 +135,7 @@ def _identifier_like(text: str) -> bool:
 
 
 def guesses(roster: Roster) -> tuple[Guess, ...]:
-    """A guess for each column with a heading, from the first rows of the roster."""
+    """Return a guess for each column with a heading, from the first rows of the roster."""
     counts: list[Counter[str]] = [Counter() for _ in roster.places]
     for position, counter in enumerate(counts):
         counter.update(text for text in roster.frame[position].head(ROWS).tolist() if text)
@@ -149,7 +154,7 @@ def _guess(place: Place, counter: Counter[str]) -> Guess:
     if heading_key(place.heading) in CARD and _share(counter, _is_library_barcode) > 1 / 2:
         return Guess(place, BARCODE, counter)
     field = field_of(place.heading)
-    if field and _share(counter, _BORNE_OUT.get(field, bool)) > 1 / 2:
+    if field and _share(counter, _PLAUSIBLE.get(field, bool)) > 1 / 2:
         return Guess(place, field, counter, sure=True)
     if about_somebody_else(place.heading):
         return Guess(place, "", counter)
@@ -170,7 +175,7 @@ def _has_letters(text: str) -> bool:
     return any(char.isalpha() for char in text)
 
 
-_BORNE_OUT: Mapping[str, Callable[[str], bool]] = {
+_PLAUSIBLE: Mapping[str, Callable[[str], bool]] = {
     "email": lambda text: _EMAIL.fullmatch(text) is not None,
     "phone": lambda text: _digits(text) >= 7,
     "postal_code": lambda text: _digits(text) >= 3 and len(text) <= 10,
@@ -181,13 +186,17 @@ _BORNE_OUT: Mapping[str, Callable[[str], bool]] = {
     GIVEN: _has_letters,
     FULL_NAME: _has_letters,
     "line1": lambda text: "@" not in text,
+    "user_title": lambda text: len(text) <= 10,
+    "gender": lambda text: len(text) <= 20,
+    "pin_number": lambda text: text.isdecimal() and len(text) <= 10,
+    OWNING_SYSTEM: lambda text: len(text) <= 30,
     **dict.fromkeys(DATES, _is_date),
 }
-"""Whether a value can be what the heading says."""
+"""Whether a value can be what the heading names, by field."""
 
 
 def _named(found: list[Guess]) -> list[Guess]:
-    """What a column of names is for depends on the others: a `Name` beside `Surname` is first."""
+    """Decide about columns of names by the others: a `Name` beside `Surname` is a first name."""
     fields = {guess.field for guess in found}
     whole = {"first_name", "last_name"} <= fields
     named = []
@@ -205,7 +214,7 @@ def _named(found: list[Guess]) -> list[Guess]:
 
 
 def _each_once(found: list[Guess]) -> Iterator[Guess]:
-    """Only e-mail addresses and telephone numbers may be several; of others the first counts."""
+    """Keep the first column of each field; only emails and phones may have several."""
     taken: set[str] = set()
     for guess in found:
         twice = guess.field in taken and guess.field not in _SEVERAL
@@ -214,7 +223,7 @@ def _each_once(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _by_values(counter: Counter[str]) -> str:
-    """E-mail addresses and telephone numbers are known by their looks, whatever their heading."""
+    """Recognize email addresses and phone numbers by their form, whatever the heading."""
     for field, kind in (("email", _EMAIL), ("phone", _PHONE)):
         long = all(_digits(text) in _US_DIGITS for text in counter)
         apart = all(not _DIGITS.fullmatch(text) for text in counter)  # else it may identify
@@ -228,7 +237,7 @@ def _by_values(counter: Counter[str]) -> str:
 
 
 def date_order(found: tuple[Guess, ...]) -> Order | None:
-    """The order of the roster's dates, if some of them fit one order only."""
+    """Return the order of the roster's dates, if some of them fit one order only."""
     evidence = Evidence()
     for guess in found:
         if guess.field in DATES:

@@ -147,7 +147,7 @@ _CLEAN = {
 class Kind(StrEnum):
     """What a column contains."""
 
-    ID = "identifier"
+    ID = "ID"
     DATE = "date"
     CHOICE = "choice"
     TEXT = "text"

@@ -1,6 +1,6 @@
-"""What offices call their columns, in English and Spanish, and in the student systems' exports.
+"""What offices call their columns, in English and Spanish, and in exports of student systems.
 
-Identifiers stand apart: they are known by the exact headings of `IDENTITY` and `CARD` alone.
+Columns of IDs are recognized by the exact headings of `IDENTITY` and `CARD` only.
 """
 
 from __future__ import annotations
@@ -9,21 +9,26 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-EMPL_ID, BARCODE = "empl id", "barcode"
+EMPL_ID, BARCODE, PRIMARY_ID = "empl id", "barcode", "primary id"
 IDENTITY = {
+    "primary identifier": PRIMARY_ID,
+    "primary id": PRIMARY_ID,
     "empl id": EMPL_ID,
     "emplid": EMPL_ID,
     "barcode": BARCODE,
     "card barcode": BARCODE,
     "library barcode": BARCODE,
 }
-"""Headings that say exactly which identifier they are."""
+"""Headings that name exactly which ID they are."""
 
 CARD = frozenset({"card number", "card no", "library card", "library card number"})
-"""Headings of a barcode, as long as their values look like one: there are other cards."""
+"""Headings of a barcode, if the values look like one: there are other cards."""
 
 FULL_NAME, GIVEN, SECOND_LAST = "full name", "name or given name", "second last name"
 """Not fields: columns from which name fields may be made."""
+
+OWNING_SYSTEM = "owning system"
+"""Not a field of the record: the code of the external system."""
 
 _FIELDS: Mapping[str, str] = {
     "first_name": "first name|first|given name|given names|forename|firstname|fname|nombres"
@@ -38,13 +43,21 @@ _FIELDS: Mapping[str, str] = {
     SECOND_LAST: "segundo apellido|apellido materno",
     "pref_first_name": "preferred first name|preferred name|nickname|pref first name|goes by"
     "|preferred first",
+    "pref_middle_name": "preferred middle name|pref middle name|preferred middle",
+    "pref_last_name": "preferred last name|pref last name|preferred last",
+    "user_title": "title|user title|salutation|honorific|tratamiento",
+    "gender": "gender|sex|sexo|genero",
+    "job_category": "job category|employee category|categoria laboral",
+    "preferred_language": "preferred language|language|idioma|lengua|idioma preferido",
+    "pin_number": "pin|pin number|pin code",
+    OWNING_SYSTEM: "owning system|external system",
     "user_group": "user group|patron type|patron group|group|role|affiliation|borrower type"
     "|patron category|borrower category|user type|member type|membership type"
     "|membership|affiliation type|acad career|career|level|levl code"
     "|level code|employee class|ecls code|tipo de usuario|tipo de lector|tipo de socio"
     "|categoria de usuario|tipo|type",
     "campus_code": "campus|campus code|camp code|recinto",
-    "job_description": "job title|position title|position|puesto|cargo",
+    "job_description": "job description|job title|position title|position|puesto|cargo",
     "birth_date": "birth date|born|born on|date of birth|dob|birthdate|birth dt|birthday"
     "|fecha de nacimiento|fecha nacimiento|nacimiento|fec nac",
     "expiry_date": "expires|expires on|expiration date|expiry date|expiration|expiry|valid until"
@@ -83,7 +96,7 @@ _PASSING = frozenset(
         "personales", "de", "del", "contact", "contacto",
     }
 )  # fmt: skip
-"""Words in front that tell nothing new; a table of a student system among them."""
+"""Words in front that add nothing; some are names of tables of student systems."""
 
 _SOMEBODY_ELSE = frozenset(
     {
@@ -93,25 +106,25 @@ _SOMEBODY_ELSE = frozenset(
         "kin", "previous", "former", "old", "anterior",
     }
 )  # fmt: skip
-"""With one of these a column is about another person, or about what was."""
+"""With one of these words a column is about another person, or about the past."""
 
 _OF_CONTACT = frozenset({"email", "phone"})
 
 
 def words(heading: str) -> tuple[str, ...]:
-    """A heading's words, without case, accents and punctuation."""
+    """Return a heading's words, without case, accents and punctuation."""
     apart = unicodedata.normalize("NFKD", heading.casefold())
     plain = "".join(char for char in apart if not unicodedata.combining(char))
     return tuple(re.findall(r"[^\W_]+", plain))
 
 
 def about_somebody_else(heading: str) -> bool:
-    """Is the column not about the patron, or not about now?"""
+    """Return whether the column is about another person, or about the past."""
     return bool(_SOMEBODY_ELSE & set(words(heading)))
 
 
 def field_of(heading: str) -> str:
-    """The field that a heading names, "" if none that is known here."""
+    """Return the field that a heading names, "" if it names none that is known here."""
     left = words(heading)
     if about_somebody_else(heading):
         return ""
@@ -143,7 +156,7 @@ _USUAL = {"email": "personal", "phone": "mobile"}
 
 
 def type_of(kind: str, heading: str) -> str:
-    """Alma's type of an e-mail address or a telephone number, as the heading hints at it."""
+    """Return Alma's type of an email address or phone number, as the heading suggests."""
     found = set(words(heading))
     hints = _TYPES[kind].items()
     return next((name for name, hint in hints if found & set(hint.split())), _USUAL[kind])
@@ -154,4 +167,4 @@ COUNTRIES: Mapping[str, str] = {
     "united states of america": "USA", "estados unidos": "USA", "canada": "CAN", "mexico": "MEX",
     "spain": "ESP", "espana": "ESP", "puerto rico": "PRI",
 }  # fmt: skip
-"""Alma's codes of the countries that rosters name most, by their words."""
+"""Alma's codes of the countries that are most frequent in rosters, by their names."""

@@ -1,4 +1,4 @@
-"""The mapping's JSON Schema, so that editors complete keys and mark mistakes while one types."""
+"""The mapping's JSON Schema, with which editors complete keys and mark mistakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SCALARS = ("string", "number", "boolean")
 
 
 def schema_text() -> str:
-    """The schema as JSON, the same bytes each time."""
+    """Return the schema as JSON, the same bytes each time."""
     return json.dumps(_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -32,7 +32,7 @@ def _schema() -> dict[str, object]:
 
 
 def _loosen(node: object) -> None:
-    """Every scalar is text to us, but an editor takes 1, 07030 and true for something else."""
+    """Accept numbers and booleans as text: editors read 1, 07030 and true as such."""
     if isinstance(node, dict):
         if isinstance(node.get("title"), str):
             node.pop("title")
@@ -60,7 +60,7 @@ _FLAGS = frozenset({"true", "false"})
 
 
 def _describe(whole: dict[str, object]) -> None:
-    """What Alma says of each field: how long it may be, and which table its codes are from."""
+    """Describe each field by Alma's facts: its greatest length, and the table of its codes."""
     definitions = whole.get("$defs")
     if not isinstance(definitions, dict):
         return
@@ -96,5 +96,5 @@ def _description(field: Field) -> str:
     if facts.required:
         sentence += " Every entry needs it."
     if facts.sticky:
-        sentence += " Alma keeps what was edited by hand unless `override: true` is said."
+        sentence += " Alma keeps what was edited by hand unless `override: true` is set."
     return sentence

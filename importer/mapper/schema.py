@@ -239,7 +239,7 @@ def _id_rule(rule: IdRule) -> IdRule:
     if rule.pattern is not None:
         check_pattern(rule.pattern)
     if rule.pad and rule.digits is None:
-        sentence = "`pad` needs `digits`, which says how many zeros are missing"
+        sentence = "`pad` needs `digits`: the full number of digits"
         raise ValueError(sentence)
     return rule
 

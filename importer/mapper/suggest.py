@@ -1,61 +1,87 @@
-"""A first mapping for a roster, as a commented text that a person finishes.
+"""Suggest a first mapping for a roster: a commented text that a person completes.
 
-What was guessed says so. What only a person can know is a `?`: the column of the identifier
-where no heading says exactly that it is one, and Alma's codes for what the roster says in words.
+Guesses are marked. What only a person can know is a `?`: the column of the primary ID if no
+heading names it, and Alma's codes for the words in the roster.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from importer.mapper.column_guesses import DATES, LAST_FIRST, Guess, date_order, guesses
 from importer.mapper.heading_vocabulary import (
     BARCODE,
     COUNTRIES,
     EMPL_ID,
+    OWNING_SYSTEM,
+    PRIMARY_ID,
     SECOND_LAST,
     type_of,
     words,
 )
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.yaml_source import cell, comment, scalar
-
-if TYPE_CHECKING:
-    from importer.model.roster import Layout, Roster
+from importer.model.roster import Layout, Roster
 
 _GUESS = "   # guess"
 _BY_LOOKS = "   # guess, by its values"
 _TO_DO = "   # to do"
-_NAMES = ("first_name", "middle_name", "last_name", "pref_first_name")
+_NAMES = (
+    "first_name",
+    "middle_name",
+    "last_name",
+    "pref_first_name",
+    "pref_middle_name",
+    "pref_last_name",
+)
+_FIELDS = (
+    "user_title",
+    "gender",
+    "user_group",
+    "campus_code",
+    "job_category",
+    "job_description",
+    "preferred_language",
+    *DATES,
+    "pin_number",
+)
 _ADDRESS = ("line1", "line2", "city", "state_province", "postal_code")
 _STEPS = {"state_province": "upper", "postal_code": "zip"}
-_LOOKUPS = {"user_group": "groups", "campus_code": "campuses", "country": "countries"}
-"""Coded fields, with the lookup that is begun where the roster has words instead of codes."""
+_LOOKUPS = {
+    "user_title": "titles",
+    "gender": "genders",
+    "user_group": "groups",
+    "campus_code": "campuses",
+    "job_category": "job categories",
+    "preferred_language": "languages",
+    "country": "countries",
+}
+"""Coded fields, with the lookup that is started if the roster has words instead of codes."""
 
 
 def suggest(roster: Roster, layout: Layout | None = None, schema: str = "") -> str:
-    """The text of a mapping for this roster. It can be read as it is; what is to do is marked.
+    """Return the text of a mapping for this roster. It loads as it is; what is to do is marked.
 
-    `layout` is how the roster was asked for: what was said there is said in the mapping too.
-    `schema` is the name of a file for editors that lies beside the mapping, if one does.
+    `layout` is how the roster was read; its settings are written to the mapping. `schema` is the
+    name of the JSON Schema beside the mapping, if there is one.
     """
     return "\n".join((*_Draft(roster, layout, schema).lines(), ""))
 
 
 class _Draft:
-    """The parts of the mapping, from what the columns seem to be."""
+    """The parts of the mapping, from the guesses about the columns."""
 
     def __init__(self, roster: Roster, layout: Layout | None, schema: str) -> None:
         self.roster = roster
         self.schema = schema
-        self.said_header = bool(layout and layout.header)
+        self.header_given = bool(layout and layout.header)
         self.guesses = guesses(roster)
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
             self.by_field.setdefault(guess.field, []).append(guess)
         self.external = EMPL_ID in self.by_field
+        self.primary = self.first(PRIMARY_ID) or self.first(EMPL_ID) or self.first(BARCODE)
 
     def lines(self) -> Iterator[str]:
         yield from self._head()
@@ -76,68 +102,69 @@ class _Draft:
         if self.schema:
             yield f"# yaml-language-server: $schema={self.schema}"
         yield f"# A first mapping for {comment(source.path.name)}."
-        yield "# Look at every line, above all at those that end in `guess`; write what is missing"
-        yield "# where a `?` stands."
+        yield "# Check every line, above all those that end in `guess`, and replace every `?`."
         yield "version: 1"
         yield f"account_type: {'EXTERNAL' if self.external else 'INTERNAL'}{_GUESS}"
         if self.external:
-            yield f"owning_system: SIS{_GUESS}: the code of the student system's profile in Alma"
+            owner = self.first(OWNING_SYSTEM)
+            code = f"SIS{_GUESS}: the code of the external system in Alma"
+            yield f"owning_system: {cell(owner.place.heading) + _GUESS if owner else code}"
         yield "record_type: PUBLIC"
         yield "roster:"
         if source.sheet:
             yield f"  sheet: {scalar(source.sheet)}"
         order = date_order(self.guesses)
         if order:
-            yield f"  dates: {order}{_GUESS}: some dates can be read in no other way"
+            yield f"  dates: {order}{_GUESS}: some dates allow no other order"
         else:
-            yield "  # dates: mdy   # say how dates are typed: mdy, dmy or ymd"
+            yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
         yield from self._unused()
         rows = source.header
         one = str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
-        yield f"  header: {one if self.said_header or len(rows) > 1 else 'auto'}"
+        yield f"  header: {one if self.header_given or len(rows) > 1 else 'auto'}"
         yield from self._angled()
 
     def _angled(self) -> Iterator[str]:
-        """Headings that cannot stand in angle brackets, with names by which they could."""
+        """Headings that cannot be written in angle brackets, with names that can."""
         angled = [h for place in self.roster.places if set("<>") & set(h := place.heading)]
         if angled:
-            yield "# Headings that hold `<` or `>` go by another name, given here without the `#`:"
+            yield "# To use a heading with `<` or `>`, give it a name here; delete the `#`:"
             yield "# headings:"
         for heading in angled:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
 
     def _unused(self) -> Iterator[str]:
-        left = [guess.place.heading for guess in self.guesses if not guess.field]
+        no_use = {""} if self.external else {"", OWNING_SYSTEM}
+        left = [guess.place.heading for guess in self.guesses if guess.field in no_use]
         if not left:
             return
-        yield "  # Columns that no line below takes. Take the `#` away from the next line, without"
-        yield "  # those that are meant for Alma: what is not named here is told at each run."
+        yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
+        yield "  # without a notice; columns that are not in this list are reported at each run."
         yield f"  # unused: [{', '.join(scalar(heading) for heading in left)}]"
 
     def _ids(self) -> Iterator[str]:
-        """Identifiers' digits, as most of them have them; nothing is padded unasked."""
+        """The number of digits that most IDs have. Padding is only suggested in a comment."""
         rules = []
-        for guess in (self.first(EMPL_ID), self.first(BARCODE)):
+        for guess in (self.first(PRIMARY_ID), self.first(EMPL_ID), self.first(BARCODE)):
             lengths = guess.lengths if guess else None
             if guess and lengths:
                 digits, count = lengths.most_common(1)[0]
                 rest = guess.values - count
-                note = f"; {rest} of {guess.values} are written otherwise" if rest else ""
+                note = f"; {rest} of {guess.values} have another form" if rest else ""
                 rule = f"  {scalar(guess.place.heading)}: {{digits: {digits}}}"
                 rules.append(f"{rule}{_GUESS}{note}")
         if rules:
-            yield "ids:   # `pad: true` would put lost zeros back in front"
+            yield "ids:   # `pad: true` puts lost zeros back in front"
             yield from rules
 
     def _identity(self) -> Iterator[str]:
-        known = self.first(EMPL_ID) or self.first(BARCODE)
+        known = self.primary
         if known is not None:
-            mark = "" if known.sure else _BY_LOOKS
+            mark = "" if known.field == PRIMARY_ID else _mark(known)
             yield f"  primary_id: {cell(known.place.heading)}{mark}"
             return
-        yield "  # Which column identifies a patron is for you to say. These have a different value"
-        yield "  # in every row:"
+        yield "  # Choose the column that identifies a patron. In these, every value is different:"
         for guess in self.guesses:
             if guess.identifies and not guess.field:
                 yield f"  #   {comment(str(guess.place))}{_lengths(guess)}"
@@ -166,22 +193,22 @@ class _Draft:
             yield f"  {field}: {value}{_mark(guess)}"
 
     def _fields(self) -> Iterator[str]:
-        for field in ("user_group", "campus_code", "job_description", *DATES):
+        for field in _FIELDS:
             guess = self.first(field)
             if guess is not None:
                 yield f"  {field}: {self._value(field, guess)}{_mark(guess)}"
             elif field == "user_group":
-                yield "  # A column with the group, or Alma's code where all are of one group:"
+                yield "  # The column of the user group, or Alma's code if everybody has the same:"
                 yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
 
     def _value(self, field: str, guess: Guess) -> str:
         source = cell(guess.place.heading)
         if _begun(field, guess):
-            return f"{{from: {source}, lookup: {_LOOKUPS[field]}}}"
+            return f"{{from: {source}, lookup: {scalar(_LOOKUPS[field])}}}"
         return f"{{from: {source}, clean: [{_STEPS[field]}]}}" if self._fits(field) else source
 
     def _fits(self, field: str) -> bool:
-        """Is there a step of `clean` for the field? Those of an address are for the US."""
+        """Whether there is a step of `clean` for the field; those of an address are for the US."""
         return field in _STEPS and "country" not in self.by_field
 
     def _contacts(self) -> Iterator[str]:
@@ -196,8 +223,8 @@ class _Draft:
                 dash = "- " if at == 0 else "  "
                 yield f"      {dash}{name}: {self._value(name, guess)}{_mark(guess)}"
             country = self.first("country")
-            said = self._value("country", country) if country else "USA"
-            yield f"        country: {said}{_GUESS}"
+            value = self._value("country", country) if country else "USA"
+            yield f"        country: {value}{_GUESS}"
             yield f"        address_type: home{_GUESS}"
         if emails:
             yield "    email:"
@@ -218,14 +245,15 @@ class _Draft:
 
     def _card(self) -> Iterator[str]:
         card = self.first(BARCODE)
-        if self.external and card is not None:
+        if card is not None and card is not self.primary:
             yield "  user_identifier:"
             yield "    - id_type: BARCODE"
             yield f"      value: {cell(card.place.heading)}{'' if card.sure else _BY_LOOKS}"
-            yield "      segment_type: Internal   # the student system's load does not touch it"
+            if self.external:
+                yield "      segment_type: Internal   # the SIS load does not change it"
 
     def _lookups(self) -> Iterator[str]:
-        """The begun lookups: what the roster says, each word once, and Alma's code for it."""
+        """The lookups to complete: each word of the roster once, and Alma's code for it."""
         used = {
             field: guess
             for field in _LOOKUPS
@@ -234,13 +262,13 @@ class _Draft:
         if "line1" not in self.by_field:
             used.pop("country", None)
         if used:
-            yield "lookups:   # what the roster says, and Alma's code for it"
+            yield "lookups:   # the words of the roster, and Alma's codes for them"
         for field, guess in used.items():
-            yield f"  {_LOOKUPS[field]}:"
-            told: dict[str, list[tuple[str, int]]] = {}
+            yield f"  {scalar(_LOOKUPS[field])}:"
+            spellings: dict[str, list[tuple[str, int]]] = {}
             for text, count in sorted(guess.counts.items()):
-                told.setdefault(heading_key(text), []).append((text, count))
-            for same in told.values():
+                spellings.setdefault(heading_key(text), []).append((text, count))
+            for same in spellings.values():
                 text, count = same[0][0], sum(number for _, number in same)
                 rows = "1 row" if count == 1 else f"{count} rows"
                 code = COUNTRIES.get(" ".join(words(text)), "") if field == "country" else ""
@@ -249,7 +277,7 @@ class _Draft:
 
 
 def _begun(field: str, guess: Guess) -> bool:
-    """Does the column hold words, few enough for a lookup?"""
+    """Whether the column contains words, few enough for a lookup."""
     return field in _LOOKUPS and not guess.coded and guess.few
 
 

@@ -84,7 +84,7 @@ F|202680
         "SPRADDR_STAT_CODE": STATE,
         "SPRADDR_ZIP": ZIP,
         "SPRTELE_PHONE_NUMBER": PHONE,
-        "SPBPERS_SEX": "",
+        "SPBPERS_SEX": "gender",
         "STVTERM_CODE": "",
     },
     "SPRIDEN_ID",
