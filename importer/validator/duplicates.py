@@ -182,7 +182,7 @@ def duplicate_people(
     groups: list[list[int]] = []
     labels: defaultdict[int, list[str]] = defaultdict(list)
     for path, columns in (("birth_date", [keys.birth]), (EMAIL, keys.emails)):
-        shared = sharing([paired(names, column) for column in columns])
+        shared = sharing(paired(names, columns))
         found = [sorted({position for position, _ in places}) for places in shared]
         found = [group for group in found if len(group) > 1]
         groups += found

@@ -147,10 +147,14 @@ def numbered(columns: list[list[str]]) -> list[Numbers]:
     return list(np.split(codes.astype(np.int64) + 1, len(columns)))
 
 
-def paired(one: Numbers, two: Numbers) -> Numbers:
-    """Number the distinct pairs; 0 if either is blank."""
-    pairs = pd.DataFrame({"one": one, "two": two}).groupby(["one", "two"], sort=False).ngroup()
-    return np.where((one == 0) | (two == 0), 0, pairs.to_numpy() + 1)
+def paired(one: Numbers, columns: Sequence[Numbers]) -> list[Numbers]:
+    """Number the distinct pairs of one column and some others together; 0 if either is blank."""
+    if not columns:
+        return []
+    ones, twos = np.tile(one, len(columns)), np.concatenate(columns)
+    pairs = pd.DataFrame({"one": ones, "two": twos}).groupby(["one", "two"], sort=False).ngroup()
+    found = np.where((ones == 0) | (twos == 0), 0, pairs.to_numpy() + 1)
+    return list(np.split(found, len(columns)))
 
 
 def sharing(columns: Sequence[Numbers]) -> list[list[tuple[int, int]]]:

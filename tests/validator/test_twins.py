@@ -223,6 +223,21 @@ def test_same_person(shared: str) -> None:
     assert "row 2" in problems[1].message
 
 
+def test_a_second_email_column_makes_no_strangers_equal() -> None:
+    """Pairs of name and email are compared across columns by their values, not by their order."""
+    other = "contact_info.email[1].email_address"
+    rows = [person(number, last="Ruiz", first="Ana") for number in range(3)]
+    rows += [person(number) for number in range(3, 20)]
+    for number, row in enumerate(rows):
+        row["birth_date"] = f"1990-01-{number + 1:02}"
+        row[other] = "" if number < 5 else f"other{number}@example.org"
+    assert "duplicate-person" not in {code for code, _, _ in found(twins(*rows))}
+    rows[7][other], rows[1]["last_name"] = rows[1][SHORT["email"]], rows[7]["last_name"]
+    rows[1]["first_name"] = rows[7]["first_name"]
+    people = [entry for entry in found(twins(*rows)) if entry[0] == "duplicate-person"]
+    assert [row for _, row, _ in people] == [3, 9]
+
+
 def test_same_person_with_swapped_names() -> None:
     """It counts as one name whichever part stands first."""
     birth = "1990-01-01"
