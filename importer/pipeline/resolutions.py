@@ -106,7 +106,7 @@ class Resolutions:
         if decision.answer is Answer.CREATE:
             return planned if found.users else Planned(create(draft), warnings)
         live = next((u for u in _users(found) if _id(u) == decision.user), None)
-        if live is None or current(live, "account_type") != draft.scheme.account_type.value:
+        if live is None or current(live, "account_type") != draft.layout.account_type.value:
             return planned
         step = update(draft, live)
         return planned if taken_identifiers(draft, step, found) else Planned(step, warnings)

@@ -209,7 +209,7 @@ async def _user(user_id: str, alma: Alma) -> User:
 
 def _check_kind(draft: DraftUser, live: User) -> None:
     """An update never changes who manages a record (contract 1.2, account_type)."""
-    theirs, ours = current(live, "account_type"), draft.scheme.account_type.value
+    theirs, ours = current(live, "account_type"), draft.layout.account_type.value
     if theirs != ours:
         msg = (
             f"That user is {theirs.capitalize() or 'of no account type'} in Alma, and the mapping "

@@ -1,1 +1,1 @@
-"""Candidates and what Alma holds become a plan: pure, without network, files or clock."""
+"""Candidates and Alma's users become a plan: pure functions, no network, files or clock."""

@@ -1,4 +1,4 @@
-"""What is to be done about one row, given whom it matches in Alma."""
+"""Decide what to do about one row, given the users of Alma that it matches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def decide(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
-    """One step for one row, with the warnings that belong to it.
+    """Return the step for one row, with the warnings that belong to it.
 
     Nothing is planned for a row that could not be looked up, that matches two users, or one of
     whose identifiers belongs to somebody else. Whatever a person must look at is reported at
@@ -50,12 +50,12 @@ def decide(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
 
 
 def create(draft: DraftUser) -> Create:
-    """The step that creates the row's user, whatever Alma may hold."""
+    """Return the step that creates the row's user, whatever Alma may have."""
     return Create(draft.row, new_user(draft))
 
 
 def update(draft: DraftUser, live: User) -> Update | Unchanged:
-    """The step that brings a user to what the row says, whoever that user is."""
+    """Return the step that updates a user with the row's values, whoever that user is."""
     merged = merge(draft, live)
     primary_id = current(live, "primary_id")
     if not merged.changes:
@@ -64,7 +64,7 @@ def update(draft: DraftUser, live: User) -> Update | Unchanged:
 
 
 def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple[str, ...]:
-    """Which identifiers an update would give to its user although another one has them.
+    """Return the identifiers that an update would give to its user although another has them.
 
     By key: `primary_id` or the type's code. Alma refuses such an update (contract 3.2).
     """
@@ -99,7 +99,7 @@ def _problem(
         code,
         draft.origin,
         message,
-        *draft.scheme.places(label),
+        *draft.layout.places(label),
         field=label,
         value=value,
         severity=severity,
@@ -108,26 +108,26 @@ def _problem(
 
 
 def _label(draft: DraftUser, key: str) -> str:
-    """The label of the column that gives an identifier."""
+    """Return the label of the column that gives an identifier."""
     if key == "primary_id":
         return key
-    for item in draft.items("user_identifier"):
+    for item in draft.entries("user_identifier"):
         if item.type == key and "value" in item.targets:
             return item.targets["value"].label
     return ""
 
 
 def _kind(user: User) -> str:
-    """Internal or External, as people say it."""
+    """Return Internal or External, as people write it."""
     return current(user, "account_type").capitalize()
 
 
 def _whose(draft: DraftUser, key: str, user: User, code: Code, advice: str = "") -> Problem:
-    """Whose an identifier of the row is: the user by primary identifier, and its account type."""
+    """Report the user that has an identifier of the row, by primary identifier and account type."""
     return _problem(
         draft,
         code,
-        f"this {_named(key)} is that of the user {{value}} of Alma ({_kind(user)})".removesuffix(
+        f"this {_named(key)} belongs to the Alma user {{value}} ({_kind(user)})".removesuffix(
             " ()"
         ),
         _label(draft, key),
@@ -137,26 +137,26 @@ def _whose(draft: DraftUser, key: str, user: User, code: Code, advice: str = "")
 
 
 def _taken(draft: DraftUser, key: str, user: User) -> Problem:
-    """An identifier of the row that is another user's."""
-    advice = "Find out whose identifier it is, and correct the row or the user in Alma."
+    """Report an identifier of the row that another user has."""
+    advice = "Find out whose identifier it is. Correct the row, or the user in Alma."
     return _whose(draft, key, user, Code.EXISTS_IN_ALMA, advice)
 
 
 def _matches_two(draft: DraftUser, known: list[MatchedUser]) -> Iterator[Problem]:
-    """Identifiers that lead to different people, each with the user to whom it leads."""
+    """Report identifiers that belong to different users, each with its user."""
     for matched in known:
         for key in matched.by:
             yield _whose(draft, key, matched.user, Code.MATCHES_TWO_USERS)
 
 
 def _named(key: str) -> str:
-    """What people call an identifier: Alma's code of its type, or the primary one."""
+    """Return what people call an identifier: Alma's code of its type, or the primary one."""
     return "primary identifier" if key == "primary_id" else key
 
 
 def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> list[Problem]:
-    """What keeps a known user from being updated."""
-    live, scheme = matched.user, draft.scheme
+    """Return the problems that keep a known user from being updated."""
+    live, layout = matched.user, draft.layout
     if match.known == "reject":
         key = next(key for key in matched.by if key in match.by)
         return [_whose(draft, key, live, Code.EXISTS_IN_ALMA)]
@@ -167,22 +167,24 @@ def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> list[Problem
             _problem(
                 draft,
                 Code.PRIMARY_ID_DIFFERS,
-                "the user has the primary identifier {value} in Alma",
+                "the user's primary identifier in Alma is {value}",
                 "primary_id",
                 theirs,
             )
         )
     account = current(live, "account_type")
-    if account != scheme.account_type.value:
-        ours = scheme.account_type.value.capitalize()
-        kind = _kind(live) or "of no account type"
-        said = f"the user {{value}} is {kind} in Alma; the mapping says {ours}"
+    if account != layout.account_type.value:
+        ours = layout.account_type.value.capitalize()
+        kind = _kind(live) or "without an account type"
+        said = f"the user {{value}} is {kind} in Alma, but {ours} in the mapping"
         problems.append(_problem(draft, Code.ACCOUNT_TYPE_DIFFERS, said, "primary_id", theirs))
-    elif scheme.account_type is AccountType.EXTERNAL:
+    elif layout.account_type is AccountType.EXTERNAL:
         system, owning = draft.values.get("external_id", ""), current(live, "external_id")
         if system and system != owning:
-            said = f"belongs to {owning or 'no system'} in Alma; the mapping says {system}"
-            said = f"the user {{value}} {said}"
+            said = (
+                f"the user {{value}} belongs to {owning or 'no external system'} in Alma, but to "
+            )
+            said += f"{system} in the mapping"
             problems.append(
                 _problem(draft, Code.OWNING_SYSTEM_DIFFERS, said, "external_id", theirs)
             )
@@ -208,13 +210,13 @@ def _new(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
 
 
 def _look_alike(draft: DraftUser, user: User, severity: Severity) -> Problem:
-    """The other user by primary identifier, which the person who decides needs."""
+    """Report a possible match by primary identifier, which the person who resolves it needs."""
     born = draft.birth_date and draft.birth_date == current(user, "birth_date")
-    shared = "birth date" if born else "e-mail"
+    shared = "birth date" if born else "email"
     return _problem(
         draft,
         Code.LOOK_ALIKE_IN_ALMA,
-        f"Alma has a user of this name and {shared}: {{value}}",
+        f"Alma has a user with this name and {shared}: {{value}}",
         "primary_id",
         current(user, "primary_id"),
         severity,
@@ -225,9 +227,9 @@ def _look_alike(draft: DraftUser, user: User, severity: Severity) -> Problem:
 
 
 def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:
-    """The steps, in their order; those that mean one user, by whatever identifier, are held.
+    """Return the steps in their order; rows that update the same user need review instead.
 
-    The second would undo what the first did, and which of them is right no rule can tell.
+    The second would undo what the first did, and no rule can know which of them is right.
     """
     rows: dict[str, list[int]] = {}
     for step in steps:
@@ -247,7 +249,7 @@ def _same_user(origin: Callable[[int], Origin], row: int, together: list[int]) -
     return Problem.of(
         Code.DUPLICATE_PERSON,
         origin(row),
-        f"leads to the same user of Alma as row {others}",
+        f"matches the same Alma user as row {others}",
         field="primary_id",
-        advice="Decide which of the rows is right; delete the others.",
+        advice="Decide which of the rows is right. Delete the others.",
     )

@@ -1,4 +1,4 @@
-"""Drafts: one row of the candidates at a time, as far as the record needs it."""
+"""Draft users: the candidates row by row, with what a record needs of each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     )
     for parent in TYPE_FIELD
 }
-"""By list: the fields without which an entry is not an entry."""
+"""By list: the fields that an entry must have."""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftEntry:
-    """One entry of a list as a row has it: text by the field's own name, blanks too."""
+    """One entry of a list as a row gives it: text by field name, blanks included."""
 
     entry: ListEntry
     values: Mapping[str, str]
@@ -38,12 +38,12 @@ class DraftEntry:
 
     @property
     def type(self) -> str:
-        """The code by which the entry is told from its neighbours; blank if it has none."""
+        """The code of the entry's type; blank if it has none."""
         return self.values.get(TYPE_FIELD[self.entry.parent], "")
 
     @property
     def segment(self) -> str:
-        """The segment that the mapping asks for; blank if it leaves that to us."""
+        """The segment that the mapping sets; blank if it sets none."""
         return self.values.get("segment_type", "").capitalize()
 
     def sets(self, flag: str) -> bool:
@@ -52,10 +52,10 @@ class DraftEntry:
 
     @property
     def steady(self) -> DraftEntry | None:
-        """The entry without its run variables, which alone never make a row differ.
+        """The entry without its run variables, which alone are no reason for an update.
 
-        None where nothing is left to compare: in lists that are only added to, where another text
-        is another entry, and where a required part or the type changes with the run.
+        None if nothing is left to compare: in lists that are only added to, where another text is
+        another entry, and if a required part or the type changes with the run.
         """
         passing = {name for name, target in self.targets.items() if target.run_dependent}
         if not passing:
@@ -68,7 +68,7 @@ class DraftEntry:
 
     @property
     def enforced(self) -> bool:
-        """Whether every update sees to it, and not only the one that adds it."""
+        """Whether every update applies it, not only the one that adds it."""
         return self.entry.on_update is not OnUpdate.ADD and self.steady is not None
 
     @property
@@ -86,22 +86,23 @@ class DraftEntry:
 
     @property
     def override(self) -> bool:
-        """Whether the mapping replaces the list even where Alma protects it."""
+        """Whether the mapping replaces the list even if Alma protects it."""
         return any(target.override for target in self.targets.values())
 
 
 @dataclass(frozen=True, slots=True)
 class DraftUser:
-    """One row: the texts that it gives, by label, "" where it is blank.
+    """One row: its texts by label, "" for blanks.
 
-    `unspoken` are the labels of which the row does not speak; they are not in `values`.
+    `not_applicable` are the labels that the mapping leaves out for this row (`when`); they are not
+    in `values`, and their fields stay unchanged.
     """
 
     row: int
     origin: Origin
-    scheme: RecordLayout
+    layout: RecordLayout
     values: Mapping[str, str]
-    unspoken: frozenset[str] = frozenset()
+    not_applicable: frozenset[str] = frozenset()
 
     @property
     def primary_id(self) -> str:
@@ -110,14 +111,14 @@ class DraftUser:
 
     @property
     def every_identifier(self) -> tuple[tuple[str, str], ...]:
-        """All identifiers of the row: `primary_id` or the type's code, and the value."""
+        """All identifiers of the row, as pairs of `primary_id` or a type's code, and a value."""
         primary = [("primary_id", self.primary_id)] if self.primary_id else []
-        others = [(item.type, item.values["value"]) for item in self.items("user_identifier")]
+        others = [(item.type, item.values["value"]) for item in self.entries("user_identifier")]
         return (*primary, *others)
 
     @property
     def identifiers(self) -> Mapping[str, str]:
-        """By match key (`primary_id` or a type's code), the first value that the row has of it."""
+        """The row's first value by match key (`primary_id` or a type's code)."""
         return dict(reversed(self.every_identifier))
 
     @property
@@ -127,58 +128,58 @@ class DraftUser:
 
     @property
     def birth_date(self) -> str:
-        """The birth date, ISO."""
+        """The birth date as ISO text."""
         return self.values.get("birth_date", "")
 
     @property
     def emails(self) -> tuple[str, ...]:
-        """The e-mail addresses, in the mapping's order."""
-        return tuple(item.values["email_address"] for item in self.items("contact_info.email"))
+        """The email addresses, in the mapping's order."""
+        return tuple(item.values["email_address"] for item in self.entries("contact_info.email"))
 
     @property
     def user_group(self) -> str:
         """The code of the user group."""
         return self.values.get("user_group", "")
 
-    def items(self, parent: str) -> tuple[DraftEntry, ...]:
-        """The entries of a list that the row has: those with every required part.
+    def entries(self, parent: str) -> tuple[DraftEntry, ...]:
+        """Return the row's entries of a list that have every required part.
 
-        In the mapping's order, but those that every update sees to come first, so that where two
-        entries contradict one another a later update does not undo what creating the user did.
+        In the mapping's order, but those that every update applies come first, so that if two
+        entries contradict each other, a later update does not undo what creating the user did.
         """
         there = (
             item
-            for item in self._all_items(parent)
+            for item in self._all_entries(parent)
             if all(item.values.get(name) for name in _REQUIRED[parent])
         )
         return tuple(sorted(there, key=lambda item: not item.enforced))
 
-    def owns(self, parent: str) -> bool:
-        """Whether the row speaks for the whole list.
+    def sets_whole_list(self, parent: str) -> bool:
+        """Return whether the row sets the whole list.
 
-        Every entry of it says `on_update: replace_all`, and the row speaks of each of them; where
-        entries of one list differ, none of Alma's is removed.
+        Every entry of it has `on_update: replace_all` and applies to the row; if entries of one
+        list have different rules, none of Alma's is removed.
         """
-        entries = [entry for entry in self.scheme.entries if entry.parent == parent]
-        return bool(entries) and all(
-            entry.on_update is OnUpdate.REPLACE_ALL and self._speaks(entry) for entry in entries
+        there = [entry for entry in self.layout.entries if entry.parent == parent]
+        return bool(there) and all(
+            entry.on_update is OnUpdate.REPLACE_ALL and self._applies(entry) for entry in there
         )
 
-    def _speaks(self, entry: ListEntry) -> bool:
+    def _applies(self, entry: ListEntry) -> bool:
         names = _REQUIRED[entry.parent]
         return not any(
-            label in self.unspoken and self.scheme.targets[label].field.name in names
+            label in self.not_applicable and self.layout.targets[label].field.name in names
             for label in entry.labels
         )
 
-    def _all_items(self, parent: str) -> Iterator[DraftEntry]:
-        targets = self.scheme.targets
-        for entry in self.scheme.entries:
+    def _all_entries(self, parent: str) -> Iterator[DraftEntry]:
+        targets = self.layout.targets
+        for entry in self.layout.entries:
             if entry.parent == parent:
                 named = {
                     targets[label].field.name: label
                     for label in entry.labels
-                    if label not in self.unspoken
+                    if label not in self.not_applicable
                 }
                 yield DraftEntry(
                     entry,
@@ -188,14 +189,14 @@ class DraftUser:
 
 
 def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[DraftUser]:
-    """The drafts of some rows, in the roster's order; a row that is not there has none."""
+    """Return the draft users of these rows, in the roster's order."""
     labels = tuple(candidates.frame.columns)
     taken = candidates.frame[candidates.frame.index.isin(list(rows))]
     for row, *cells in taken.itertuples(name=None):
-        unspoken = frozenset(
+        not_applicable = frozenset(
             label for label, silent in candidates.not_applicable.items() if row in silent
         )
         values = dict(zip(labels, cells, strict=True))
-        for label in unspoken:
+        for label in not_applicable:
             values.pop(label, None)
-        yield DraftUser(row, candidates.origin(row), candidates.layout, values, unspoken)
+        yield DraftUser(row, candidates.origin(row), candidates.layout, values, not_applicable)

@@ -1,8 +1,8 @@
 """The entries of a record's lists: when two are equal, how one is made, which one is preferred.
 
-Two entries are equal when they have the same type and the same core: the e-mail address, the
-lines of the postal address, the note's text. Everything else (a description, an end date, a
-flag) is said about the entry.
+Two entries are equal if they have the same type and the same core: the email address, the lines of
+the postal address, the note's text. Everything else (a description, an end date, a flag) only
+describes the entry.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ CORE: dict[str, tuple[str, ...]] = {
     "rs_library": (),
     "library_notice": (),
 }
-"""By list: what an entry is about, beside its type; the first is what a difference shows."""
+"""By list: the core of an entry, beside its type; a difference shows the first of them."""
 
 ONLY_ADDED = frozenset({"user_note", "user_block", "user_statistic"})
 """Lists whose entries an update never replaces."""
 
 
 def entries(user: User, parent: str) -> tuple[Part, ...]:
-    """The entries of one list of a user, none if the list is absent."""
+    """Return the entries of one list of a user; none if the list is absent."""
     owner: Part | None = user
     if parent.startswith(CONTACT):
         owner = user.contact_info
@@ -53,7 +53,7 @@ def entries(user: User, parent: str) -> tuple[Part, ...]:
 
 
 def with_entries(user: User, lists: dict[str, tuple[Part, ...]]) -> User:
-    """The user with some lists replaced, by path; all else as it is."""
+    """Return the user with these lists, by path, and everything else unchanged."""
     contact = {
         parent.removeprefix(CONTACT): parts
         for parent, parts in lists.items()
@@ -68,14 +68,14 @@ def with_entries(user: User, lists: dict[str, tuple[Part, ...]]) -> User:
 
 
 def types(parent: str, part: Part) -> tuple[str, ...]:
-    """The codes of an entry's types; an address may have several."""
+    """Return the codes of an entry's types; an address may have several."""
     held = getattr(part, TYPE_FIELD[parent])
     coded: Iterable[Coded] = held if isinstance(held, tuple) else () if held is None else (held,)
     return tuple(code.value for code in coded if code.value)
 
 
 def main_value(parent: str, part: Part) -> str:
-    """The text by which people know an entry."""
+    """Return the text by which people know an entry."""
     if parent == "library_notice":
         return current(part, "value")
     core = CORE[parent]
@@ -84,19 +84,19 @@ def main_value(parent: str, part: Part) -> str:
 
 
 def path(parent: str, part: Part) -> str:
-    """An entry's place in a list of changes: `contact_info.email[work]`."""
+    """Return an entry's path in a list of changes, such as `contact_info.email[work]`."""
     return f"{parent}[{'+'.join(types(parent, part))}]"
 
 
 def equal(parent: str, one: Part, other: Part) -> bool:
-    """Whether two entries of the record say the same."""
+    """Return whether two entries of a record have the same types and core."""
     return set(types(parent, one)) == set(types(parent, other)) and all(
         same_text(name, current(one, name), current(other, name)) for name in CORE[parent]
     )
 
 
 def matches(item: DraftEntry, part: Part) -> bool:
-    """Whether an entry of the record says what the row's entry does, perhaps more."""
+    """Return whether an entry of the record has everything that the row's entry has."""
     if item.type and item.type not in types(item.parent, part):
         return False
     return all(
@@ -107,7 +107,7 @@ def matches(item: DraftEntry, part: Part) -> bool:
 
 
 def segment(part: Part, account: AccountType) -> str:
-    """Whose an entry is, Internal or External; "" in lists that have no segments.
+    """Return an entry's segment, Internal or External; "" in lists without segments.
 
     Everything in an Internal user is Internal; what is not Internal in an External user counts
     as External (contract 3.1).
@@ -120,17 +120,17 @@ def segment(part: Part, account: AccountType) -> str:
 
 
 def our_segment(parent: str, account: AccountType, asked: str = "") -> str:
-    """Whose an entry of ours is: what the mapping asked for, else the account type's segment."""
+    """Return the segment of a new entry: the one that is asked for, else the account type's."""
     if not issubclass(LISTS[parent], Segment):
         return ""
     return (account is AccountType.EXTERNAL and asked) or account.segment
 
 
 def new_entry(item: DraftEntry, account: AccountType) -> Part:
-    """A new entry as the record holds it, without its blank fields.
+    """Return a new entry of the record, without blank fields.
 
-    A note always says whether the patron sees it and whether it pops up (contract 1.3), an
-    address, e-mail or phone whether it is the preferred one.
+    A note always has the flags for "patron sees it" and "pops up" (contract 1.3); an address, email
+    or phone has `preferred`.
     """
     kind = LISTS[item.parent]
     held = {
@@ -154,15 +154,15 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "contact_info.email": ("preferred",),
     "contact_info.phone": ("preferred", "preferred_sms"),
 }
-"""By list: the flags that at most one entry has. `preferred` is one that some entry must have."""
+"""By list: the flags that at most one entry has. Exactly one must have `preferred`."""
 
 
 def preferred_wishes(
     items: Sequence[tuple[DraftEntry, int]], flag: str
 ) -> tuple[int | None, int | None]:
-    """The entry that the row sets a flag in, and the first where it does not refuse it.
+    """Return the place of the entry with the flag set, and of the first without it refused.
 
-    Given are the row's entries, in their order, with their places.
+    `items` are the row's entries in their order, with their places.
     """
     wished = next((place for item, place in items if item.sets(flag)), None)
     return wished, next((place for item, place in items if item.values.get(flag) != "false"), None)
@@ -171,7 +171,7 @@ def preferred_wishes(
 def choose_preferred(
     parts: Sequence[Part], flag: str, account: AccountType, wished: int | None, first: int | None
 ) -> tuple[Part, ...]:
-    """The parts with the flag set in one of them.
+    """Return the parts with the flag set in one of them.
 
     It is the entry that the row says so of (`wished`); else the one that Alma prefers now, and of
     several an Internal one before an External one, because a librarian chose it (contract 3.1);
@@ -193,7 +193,7 @@ def choose_preferred(
 
 
 def _flagged(part: Part, flag: str, *, value: bool) -> Part:
-    """The part with its flag; one that says nothing where the answer is no stays as it is."""
+    """Return the part with its flag; unchanged if it has no flag and should have none."""
     if bool(getattr(part, flag)) == value:
         return part
     return part.model_copy(update={flag: value})

@@ -42,17 +42,17 @@ if TYPE_CHECKING:
     from importer.planner.drafts import DraftUser
 
 NEVER_CHANGED = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
-"""Fields that no update changes; a password is added when it is sent (`create.add_password`)."""
+"""Fields that no update changes."""
 
 OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
-"""What Alma's `override` calls a sticky field, where it differs from the field's name."""
+"""Alma's names of sticky fields in `override`, if they differ from the field's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The record as it will be, how it differs from Alma's, and which sticky fields to override.
+    """The record as it will be, its changes, and the sticky fields to override.
 
-    Without changes `after` is Alma's record itself.
+    Without changes, `after` is Alma's record itself.
     """
 
     after: User
@@ -61,12 +61,12 @@ class Merged:
 
 
 def merge(draft: DraftUser, live: User) -> Merged:
-    """Alma's record with what the row says of it; removals come first in the changes.
+    """Return Alma's record with the row's values; removals come first in the changes.
 
-    What holds a run variable in an entry is written only where something else changes.
+    Entries' fields with a run variable are written only if something else changes.
     """
     merged = _merged(draft, live, volatile=False)
-    targets = draft.scheme.targets.values()
+    targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
         merged = _merged(draft, live, volatile=True)
     return merged
@@ -76,7 +76,7 @@ def _merged(draft: DraftUser, live: User, *, volatile: bool) -> Merged:
     after, changes, override = _scalars(draft, live)
     account = _account(draft, live)
     lists: dict[str, tuple[Part, ...]] = {}
-    for parent in {entry.parent: None for entry in draft.scheme.entries}:
+    for parent in {entry.parent: None for entry in draft.layout.entries}:
         wanted = _wanted(draft, parent, volatile=volatile)
         parts, differences = merge_list(wanted, entries(live, parent), account)
         if differences:
@@ -92,17 +92,17 @@ def _merged(draft: DraftUser, live: User, *, volatile: bool) -> Merged:
 
 
 def _account(draft: DraftUser, live: User) -> AccountType:
-    """The account type that Alma says; the mapping's where Alma says none."""
+    """Return the account type in Alma; the mapping's if Alma has none."""
     said = current(live, "account_type")
     known = {kind.value: kind for kind in AccountType}
-    return known.get(said, draft.scheme.account_type)
+    return known.get(said, draft.layout.account_type)
 
 
 def _scalars(draft: DraftUser, live: User) -> tuple[User, list[Change], list[str]]:
     after = live
     changes: list[Change] = []
     override: list[str] = []
-    for target in draft.scheme.scalars:
+    for target in draft.layout.scalars:
         name = target.field.name
         if name in NEVER_CHANGED or target.label not in draft.values:
             continue
@@ -123,19 +123,19 @@ def _scalars(draft: DraftUser, live: User) -> tuple[User, list[Change], list[str
 
 
 def _wanted(draft: DraftUser, parent: str, *, volatile: bool) -> WantedList:
-    """What the row wants of a known user's list; what holds a run variable only if asked for.
+    """Return what the row wants of a known user's list; run variables only if `volatile`.
 
     Entries and fields with `on_update: never` are for new users only. Entries that this update
     skips are no reason to remove what they once wrote.
     """
     there = [
         (item, (item if volatile else item.steady) if item.for_known_users else None)
-        for item in map(DraftEntry.without_create_only, draft.items(parent))
+        for item in map(DraftEntry.without_create_only, draft.entries(parent))
     ]
     return WantedList(
         parent,
         tuple(wanted for _, wanted in there if wanted is not None),
-        draft.owns(parent),
+        draft.sets_whole_list(parent),
         frozenset(item.type for item, wanted in there if wanted is None),
     )
 
@@ -143,15 +143,15 @@ def _wanted(draft: DraftUser, parent: str, *, volatile: bool) -> WantedList:
 # one list
 
 _NOT_COMPARED = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
-"""Set by other rules; Alma moves start dates by itself (contract 3.1)."""
+"""Set by other rules; Alma changes start dates by itself (contract 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedList:
     """What a row wants of one list.
 
-    `items` are its entries. `owned`: the row speaks for the whole list of our segment, so that
-    other entries go, but for the types in `spared`.
+    `items` are its entries. `owned`: the row sets the whole list of our segment, so other entries
+    are removed, except those of the types in `spared`.
     """
 
     parent: str
@@ -174,13 +174,13 @@ class _Work:
     changes: list[Change] = field(default_factory=list)
 
     def ours(self, place: int, item: DraftEntry) -> bool:
-        """Whether Alma's entry at a place is in the segment that the row's entry goes to."""
+        """Return whether Alma's entry at a place is in the segment of the row's entry."""
         return segment(self.live[place], self.account) == our_segment(
             item.parent, self.account, item.segment
         )
 
     def free(self, item: DraftEntry) -> list[int]:
-        """Places of Alma's entries of our segment and the row's type that no row's entry took."""
+        """Return the places of Alma's entries of our segment and this type that are not taken."""
         return [
             place
             for place in range(len(self.live))
@@ -193,10 +193,10 @@ class _Work:
 def merge_list(
     wanted: WantedList, live: tuple[Part, ...], account: AccountType
 ) -> tuple[tuple[Part, ...], tuple[Change, ...]]:
-    """The list as it will be, and how it differs; `live` itself where it does not.
+    """Return the list as it will be, and its changes; `live` itself if there are none.
 
-    The entries keep Alma's order, new ones follow. Exactly one address, e-mail and phone is
-    preferred afterwards, by the rule of `preferred.elect`.
+    The entries keep Alma's order, new ones follow. Exactly one address, email and phone is
+    preferred afterwards, by the rule of `choose_preferred`.
     """
     work = _Work(wanted, account, live, list(live))
     unpaired = [item for item in wanted.items if not _paired(work, item)]
@@ -221,7 +221,7 @@ def _remove(work: _Work, place: int) -> None:
 
 
 def _remove_others(work: _Work) -> None:
-    """Whatever else our segment holds; Alma's own segment is not in the roster's reach."""
+    """Remove the other entries of our segment; the other segment is not touched."""
     parent = work.wanted.parent
     ours = {our_segment(parent, work.account, item.segment) for item in work.wanted.items} or {
         our_segment(parent, work.account)
@@ -236,7 +236,7 @@ def _remove_others(work: _Work) -> None:
 
 
 def _paired(work: _Work, item: DraftEntry) -> bool:
-    """Find the entry that says already what the row says, ours first; it is not repeated."""
+    """Find Alma's entry that already has the row's values, one of our segment first."""
     fits = [
         place
         for place, part in enumerate(work.live)
@@ -256,7 +256,7 @@ def _paired(work: _Work, item: DraftEntry) -> bool:
 
 
 def _place(work: _Work, item: DraftEntry) -> None:
-    """Give a place to an entry that Alma does not have: another's, or a new one."""
+    """Put an entry that Alma does not have in the place of another, or at the end."""
     parent, policy = item.parent, item.entry.on_update
     place = next((place for place, part in enumerate(work.parts) if matches(item, part)), None)
     if place is not None:  # an earlier entry of the row says the same
@@ -280,7 +280,7 @@ def _place(work: _Work, item: DraftEntry) -> None:
 
 
 def _replaced(work: _Work, item: DraftEntry) -> int | None:
-    """The place of the entry that a row's entry replaces, if there is one."""
+    """Return the place of the entry that a row's entry replaces, if there is one."""
     free = work.free(item)
     if work.wanted.owned:
         free = [place for place in free if len(types(item.parent, work.parts[place])) == 1]
@@ -301,10 +301,10 @@ def _replaced(work: _Work, item: DraftEntry) -> int | None:
 
 
 def _given_up(work: _Work, place: int, item: DraftEntry) -> bool:
-    """Settle the types of an entry that is to be replaced; whether it is the row's to replace.
+    """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
 
-    One that has other types too only loses this one, so that its other uses stay as they are;
-    unless another entry serves those already.
+    An entry with other types too only loses this one, so that its other uses stay, unless another
+    entry has those types and the same values.
     """
     parent = item.parent
     name = TYPE_FIELD[parent]
@@ -330,10 +330,10 @@ def _given_up(work: _Work, place: int, item: DraftEntry) -> bool:
 
 
 def _revise(work: _Work, place: int, item: DraftEntry) -> None:
-    """Bring an entry to what the row says of it; what the mapping does not name survives.
+    """Update an entry with the row's values; what the mapping does not name stays.
 
-    Where the core changes it is another address or number, so the named fields that the row
-    leaves blank are blank in it; else a blank leaves Alma's value.
+    If the core changes, it is another address or number, so mapped fields that are blank in the
+    row become blank; otherwise a blank leaves Alma's value.
     """
     parent, old = item.parent, work.parts[place]
     core = CORE[parent]
@@ -368,7 +368,7 @@ def _revise(work: _Work, place: int, item: DraftEntry) -> None:
 
 
 def _elected(work: _Work) -> Sequence[Part]:
-    """The parts with their flags settled, and the changes that this makes to Alma's entries."""
+    """Return the parts with their flags set, and add the changes of Alma's entries."""
     parent = work.wanted.parent
     if not work.wanted.items and not work.gone:
         return work.parts

@@ -1,4 +1,4 @@
-"""Brakes: what a plan does to users whom Alma has already, beyond a usual load.
+"""Safety checks: find plans that change more of Alma's users than a usual load.
 
 They look at matched users only; creating users is what a load is for.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def safety_checks(
     steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
 ) -> tuple[BrakeFinding, ...]:
-    """The brakes that hold for a plan; the steps are read once.
+    """Return the safety checks that a plan fails; the steps are read once.
 
     `groups` are the codes of the user groups that the mapping gives; a user of another one who
     keeps his group is as the mapping wants it. A user who stays as he is concerns no brake.
@@ -61,7 +61,7 @@ def safety_checks(
 
 
 def _removes(step: Update) -> bool:
-    """Whether an entry of one of Alma's lists goes; a field that is cleared is no entry."""
+    """Return whether an entry of one of Alma's lists is removed; a cleared field is no entry."""
     return any(
         change.kind is ChangeKind.REMOVE and change.path.endswith("]") for change in step.changes
     )

@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The paths of what the update would change and someone else has changed in between."""
+    """The paths that the update would change and that someone else changed meanwhile."""
 
     paths: tuple[str, ...]
 
 
 def three_way(before: User, after: User, now: User) -> User | Conflict:
-    """The update's changes, applied to the record as it is now; or what stands in their way.
+    """Return the record as it is now with the update's changes; or the conflicts.
 
-    A scalar field is one thing; in a list each entry is. `after` results where nothing but what
-    Alma writes by itself has changed.
+    A scalar field can conflict, and each entry of a list. The result is `after` if nothing has
+    changed but what Alma writes by itself.
     """
     conflicts: list[str] = []
     update: dict[str, object] = {}
@@ -66,7 +66,7 @@ def three_way(before: User, after: User, now: User) -> User | Conflict:
 
 
 def _updated(now: User, after: User, update: dict[str, object]) -> User:
-    """The record with some fields as `after` has them; a field absent there is absent."""
+    """Return the record with some fields as in `after`; a field absent there is absent."""
     made = now.model_copy(update=update)
     for name in update:
         if name not in after.model_fields_set:
@@ -79,7 +79,7 @@ def _updated(now: User, after: User, update: dict[str, object]) -> User:
 
 @dataclass(frozen=True, slots=True)
 class _Edits:
-    """How a list differs: entries that went, entries that came, and entries that changed."""
+    """How a list differs: entries removed, added, and changed."""
 
     gone: list[Part] = field(default_factory=list)
     added: list[Part] = field(default_factory=list)
@@ -89,7 +89,7 @@ class _Edits:
 def merge_entries(
     parent: str, before: tuple[Part, ...], after: tuple[Part, ...], now: tuple[Part, ...]
 ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """The entries of `now` with the edits from `before` to `after`, and the paths of conflicts."""
+    """Return the entries of `now` with the edits of `before` to `after`, and conflicting paths."""
     if _forms(now) == _forms(before):
         return after, ()
     if _forms(now) == _forms(after):
@@ -115,13 +115,13 @@ def _forms(parts: tuple[Part, ...]) -> list[dict[str, str]]:
 
 
 def _find(parts: list[Part], sought: Part) -> int | None:
-    """The place of an entry that says exactly what the sought one does."""
+    """Return the place of an entry that is the same in every compared field."""
     shape = comparable(sought)
     return next((place for place, part in enumerate(parts) if comparable(part) == shape), None)
 
 
 def _without(parts: tuple[Part, ...], others: tuple[Part, ...]) -> list[Part]:
-    """The parts that have no twin among the others; each twin counts once."""
+    """Return the parts without an equal among the others; each equal counts once."""
     left = list(others)
     alone = []
     for part in parts:
@@ -134,7 +134,7 @@ def _without(parts: tuple[Part, ...], others: tuple[Part, ...]) -> list[Part]:
 
 
 def _edits(parent: str, before: tuple[Part, ...], after: tuple[Part, ...]) -> _Edits:
-    """Tell a changed entry from one that went and another that came: it keeps its type."""
+    """Distinguish a changed entry, which keeps its type, from one removed and another added."""
     edits = _Edits(added=_without(after, before))
     for old in _without(before, after):
         heirs = [new for new in edits.added if path(parent, new) == path(parent, old)]
@@ -153,7 +153,7 @@ def _same_main(parent: str, one: Part, other: Part) -> bool:
 
 
 def _rivals(parent: str, news: list[Part], part: Part) -> list[Part]:
-    """Entries of the same type and segment that someone else wrote since the plan."""
+    """Return entries of the same type and segment that someone wrote since the plan."""
     segment = getattr(part, "segment_type", None)
     return [
         new
@@ -163,7 +163,7 @@ def _rivals(parent: str, news: list[Part], part: Part) -> list[Part]:
 
 
 def _change(parent: str, made: list[Part], news: list[Part], old: Part, new: Part) -> bool:
-    """Replace an entry, or only the fields that we change in it if someone changed others."""
+    """Replace an entry, or only the fields that we change if someone changed others."""
     place = _find(made, old)
     if place is not None:
         made[place] = new
@@ -182,7 +182,7 @@ def _change(parent: str, made: list[Part], news: list[Part], old: Part, new: Par
 
 
 def _joined(old: Part, new: Part, rival: Part) -> Part | None:
-    """The rival with our changes of the entry; none if both changed one field differently."""
+    """Return the rival with our changes; None if both changed one field differently."""
     was, will, theirs = comparable(old), comparable(new), comparable(rival)
     ours = [name for name in {**was, **will} if was.get(name) != will.get(name)]
     if any(theirs.get(name) not in {was.get(name), will.get(name)} for name in ours):
@@ -199,7 +199,7 @@ def _remove(parent: str, made: list[Part], news: list[Part], old: Part) -> bool:
 
 
 def _add(parent: str, made: list[Part], news: list[Part], new: Part) -> bool:
-    """Add an entry unless it is there; someone's new one of the same type is for a person."""
+    """Add an entry unless it is there; a new one of the same type is a conflict."""
     if _find(made, new) is not None:
         return True
     if any(equal(parent, new, part) for part in made):
@@ -213,13 +213,13 @@ def _add(parent: str, made: list[Part], news: list[Part], new: Part) -> bool:
 # what Alma kept
 
 _NOT_ANSWERED = frozenset({"pin_number", "force_password_change"})
-"""Alma need not answer these as they were sent (contract 1.2)."""
+"""Alma may answer these otherwise than they were sent (contract 1.2)."""
 _SAID_BY_ALMA = frozenset({"segment_type"})
 _COMPARED_FLAGS = ("preferred", "preferred_sms", "user_viewable", "popup_note", "value")
 
 
 def same_as_sent(sent: User, answered: User, before: User | None = None) -> tuple[str, ...]:
-    """The paths of what we set and Alma keeps otherwise; none if all is as it was sent.
+    """Return the paths that Alma keeps otherwise than they were sent; none if all is as sent.
 
     With `before`, Alma's record from before an update, only what `sent` changes in it counts;
     without it, the user was created and all of `sent` counts. Left out is what Alma decides by
@@ -268,9 +268,9 @@ def _shape(part: Part) -> Mapping[str, str]:
 
 
 def _take(shape: Mapping[str, str], there: list[Mapping[str, str]], exact: tuple[str, ...]) -> bool:
-    """Whether one of Alma's entries holds all that ours says; it is then used up.
+    """Return whether one of Alma's entries has all values of ours, and take that entry out.
 
-    In the `exact` fields it says no more than ours: Alma fills in others, such as a status.
+    In the `exact` fields it has no more than ours: Alma fills in others, such as a status.
     """
     for place, other in enumerate(there):
         if shape.items() <= other.items() and all(

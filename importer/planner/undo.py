@@ -1,7 +1,7 @@
-"""The way back of one write: the reverse of what it changed, on the record as it is now.
+"""Undo one write: reverse what it changed, on the record as it is now.
 
-Only what the write itself changed is put back, and only where Alma still holds it as it was
-written. What others changed since, or changed in between, is theirs.
+Only what the write itself changed is put back, and only if Alma still has it as it was written.
+What others changed since then stays.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from importer.model.user import Part
 
 _STAFF_LISTS = ("user_role", "proxy_for_user")
-"""Lists that no load writes, and that tell that somebody has taken a user in hand."""
+"""Lists that no load writes; a change in them shows that someone worked on the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One update that is in Alma: the record before it, what was put, and what Alma answered."""
+    """One update that is in Alma: the record before it, the body sent, and Alma's answer."""
 
     before: User
     sent: User
@@ -39,14 +39,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The step that puts back what can be, and the paths of what somebody changed since."""
+    """The step that puts back what it can, and the paths that someone changed since."""
 
     step: Update | Unchanged
     theirs: tuple[str, ...] = ()
 
 
 def undo_update(row: int, written: Written, live: User) -> Undone:
-    """What puts an update back: each field and entry that Alma still holds as it was written."""
+    """Return the step that puts back each field and entry that Alma still has as written."""
     put = _as_kept(written)
     target = written.before
     theirs: dict[str, None] = {}
@@ -62,7 +62,7 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:
-    """Whether a user is still as it was created: nobody has changed or added anything."""
+    """Return whether a user is still as it was created: nobody changed or added anything."""
     stored = answered or sent
     kept = with_entries(stored, {p: _echo(p, sent, stored) for p in LISTS})
     return (
@@ -75,10 +75,9 @@ def as_created(sent: User, answered: User | None, live: User) -> bool:
 
 
 def created_again(before: User) -> User:
-    """The body that creates a deleted user again, without roles and password.
+    """Return the body that creates a deleted user again, without roles and password.
 
-    Roles are given by Alma's own rules to a new user (contract 3.1), and a password is kept
-    nowhere.
+    Alma gives roles to a new user by its own rules (contract 3.1); passwords are not stored.
     """
     fields = {
         name: value
@@ -90,7 +89,7 @@ def created_again(before: User) -> User:
 
 
 def _as_kept(written: Written) -> User:
-    """The record from before with what the update changed in it, as Alma shows that."""
+    """Return the record before the update with what the update changed, as Alma shows it."""
     before, sent = written.before, written.sent
     answered = written.answered or sent
     was, will = comparable(before), comparable(sent)
@@ -108,9 +107,9 @@ def _as_kept(written: Written) -> User:
 
 
 def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
-    """Our entries of a list as Alma answered them: it fills in what was not said.
+    """Return our entries of a list as Alma answered them, with what it filled in.
 
-    Entries of the answer that are not ours are left out: they are somebody else's.
+    Other entries of the answer are left out: they are not ours.
     """
     ours, there = list(entries(sent, parent)), entries(answered, parent)
     shapes = [comparable(part, fold_codes=True) for part in ours]
@@ -127,7 +126,7 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
 
 
 def _same(ones: Sequence[Part], others: Sequence[Part]) -> bool:
-    """Whether two lists hold the same entries, in any order."""
+    """Return whether two lists have the same entries, in any order."""
     left = [comparable(part) for part in others]
     for part in ones:
         shape = comparable(part)
@@ -138,9 +137,9 @@ def _same(ones: Sequence[Part], others: Sequence[Part]) -> bool:
 
 
 def _without(put: User, target: User, conflict: Conflict) -> User:
-    """What was put, less what the conflict is about: a field, or the entries at one path.
+    """Return what was put without the conflict's part: a field, or the entries at one path.
 
-    Where it is not about entries, but about which of them is preferred, it is the whole list.
+    If the conflict is about which entry is preferred, it is the whole list.
     """
     for place in conflict.paths:
         parent = next((p for p in LISTS if place.startswith((f"{p}[", f"{p}."))), "")
@@ -157,10 +156,10 @@ def _without(put: User, target: User, conflict: Conflict) -> User:
 
 
 def _override(written: Written, live: User, after: User) -> tuple[str, ...]:
-    """The sticky fields to replace all the same.
+    """Return the sticky fields to override.
 
-    Those that the update replaced so; and those that become blank, which Alma would not take
-    otherwise (contract 3.1). That we may is known: Alma holds what we wrote.
+    Those that the update overrode, and those that become blank, which Alma refuses otherwise
+    (contract 3.1). That is allowed: Alma still has what we wrote.
     """
     if current(live, "account_type") != AccountType.EXTERNAL:
         return ()
@@ -187,7 +186,7 @@ def _sticky(name: str) -> bool:
 
 
 def _changes(live: User, after: User) -> list[Change]:
-    """How two records differ; removals come first."""
+    """Return how two records differ; removals come first."""
     changes = [
         _change(name, old, new)
         for name in compared_fields(User)
@@ -212,7 +211,7 @@ def _list_changes(parent: str, old: tuple[Part, ...], new: tuple[Part, ...]) -> 
 
 
 def _differences(parent: str, old: Part, new: Part) -> list[Change]:
-    """What differs between an entry and its heir, by field, but for the one it is known by."""
+    """Return the differences between an entry and its successor, by field or by main value."""
     where, ours, theirs = path(parent, old), comparable(old), comparable(new)
     mains = main_value(parent, old), main_value(parent, new)
     if mains[0] != mains[1]:

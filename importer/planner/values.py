@@ -14,16 +14,16 @@ from importer.model.user import Coded, Facts, Part, Reach, User
 P = TypeVar("P", bound=Part)
 
 SEVERAL_TYPES = frozenset({"address_type", "email_type", "phone_type"})
-"""Fields that hold several codes; a mapping gives one."""
+"""Fields with several codes in the record; a mapping gives one."""
 
 
 def current(part: Part, name: str) -> str:
-    """What a part of the record holds in one field, as text."""
+    """Return a field of a part of the record as text."""
     return text(getattr(part, name))
 
 
 def to_field(field: Field, value: str) -> object:
-    """The text of a candidate as the record holds it.
+    """Return a candidate's text as the value that the record has.
 
     `force_password_change` is the text TRUE or nothing (contract 1.1). Raises ValueError where a
     date is not ISO; the mapper lets none through.
@@ -60,7 +60,7 @@ _SAME: dict[str, Callable[[str], str]] = {
 
 
 def same_text(name: str, one: str, other: str) -> bool:
-    """Whether two texts of a field mean the same to Alma."""
+    """Return whether two texts of a field mean the same to Alma."""
     if one == other:
         return True
     normal = _SAME.get(name)
@@ -68,7 +68,7 @@ def same_text(name: str, one: str, other: str) -> bool:
 
 
 def cleared(part: P, field: Field) -> P:
-    """The part with a field blank as Alma shows it: an unset date is absent (contract 1.1)."""
+    """Return the part with a blank field as Alma shows it: no date is absent (contract 1.1)."""
     if field.shape is not Shape.DATE:
         return part.model_copy(update={field.name: to_field(field, "")})
     without = part.model_copy(update={field.name: None})
@@ -80,7 +80,7 @@ _REPLACES = frozenset({OnUpdate.REPLACE, OnUpdate.REPLACE_ALL})
 
 
 def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:
-    """The text that a known user's field ends up with: `old`, where nothing is to be done.
+    """Return the text that a known user's field gets: `old` if nothing changes.
 
     A blank `new` leaves Alma's value, unless the policy is `erase` or the field belongs to
     something that is replaced as a whole (`clears`).
@@ -105,7 +105,7 @@ _NOT_OURS = frozenset({"start_date", "user_role", "proxy_for_user", "password", 
 
 @cache
 def compared_fields(kind: type[Part]) -> tuple[str, ...]:
-    """The names of the fields of a part that are compared, its lists of parts not among them."""
+    """Return the names of a part's fields that are compared, without its lists of parts."""
     return tuple(
         name
         for name, info in kind.model_fields.items()
@@ -118,7 +118,7 @@ def compared_fields(kind: type[Part]) -> tuple[str, ...]:
 
 
 def comparable(part: Part, *, fold_codes: bool = False) -> Mapping[str, str]:
-    """The fields of a part that are not blank, as text; a flag that is not set is blank.
+    """Return the fields of a part that are not blank, as text; a flag not set is blank.
 
     `fold_codes`: codes are written without case, as Alma may answer them (contract 1.1).
     """

@@ -73,26 +73,26 @@ def scheme(
 def candidates(
     plan: RecordLayout,
     rows: Sequence[Mapping[str, str]],
-    unspoken: Mapping[str, frozenset[int]] | None = None,
+    not_applicable: Mapping[str, frozenset[int]] | None = None,
 ) -> Candidates:
     """Candidates of some rows, numbered from the row under the heading."""
     columns = {label: [row.get(label, "") for row in rows] for label in plan.targets}
     frame = pd.DataFrame(columns, index=range(FIRST, FIRST + len(rows)), dtype=object)
-    return Candidates(SOURCE, plan, frame, unspoken or {})
+    return Candidates(SOURCE, plan, frame, not_applicable or {})
 
 
 def draft(
     row: Mapping[str, str],
     account: AccountType = AccountType.INTERNAL,
     *,
-    unspoken: frozenset[str] = frozenset(),
+    not_applicable: frozenset[str] = frozenset(),
     plan: RecordLayout | None = None,
 ) -> DraftUser:
     """The draft of one row; without a scheme, the one of the row's own labels."""
     made = candidates(
         plan or scheme(list(row), account),
         [row],
-        {label: frozenset({FIRST}) for label in unspoken},
+        {label: frozenset({FIRST}) for label in not_applicable},
     )
     return next(drafts(made, [FIRST]))
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from importer.model.policy import AccountType, OnUpdate
-from importer.planner.create import add_password, new_user
-from tests.planner.people import draft, scheme
+from importer.model.policy import AccountType
+from importer.planner.create import new_user
+from tests.planner.people import draft
 
 E0, E1 = "contact_info.email[0]", "contact_info.email[1]"
 
@@ -175,23 +175,6 @@ def test_equal_entries_are_said_once() -> None:
     assert len(made.contact_info.email or ()) == 1
 
 
-def test_a_password_is_added_only_when_asked_for() -> None:
-    """A plan holds no password; at the moment of sending it is there, for Internal users."""
-    row = {"primary_id": "21", "password": "correct horse"}
-    plan = scheme(list(row), policies={"password": OnUpdate.NEVER})
-    one = draft(row, plan=plan)
-    assert new_user(one).password is None
-    assert new_user(one, with_password=True).password == "correct horse"
-    external = draft(row, AccountType.EXTERNAL)
-    assert new_user(external, with_password=True).password is None
-
-
-def test_a_known_user_gets_a_password_only_where_the_mapping_says_so() -> None:
-    """`on_update: never` keeps the password of a known user; `replace` sets it."""
-    row = {"primary_id": "21", "password": "correct horse"}
-    kept = draft(row, plan=scheme(list(row), policies={"password": OnUpdate.NEVER}))
-    changed = draft(row)
-    user = new_user(kept)
-    assert add_password(user, kept, known=True) is user
-    assert add_password(user, changed, known=True).password == "correct horse"
-    assert add_password(user, draft({"primary_id": "21"})) is user
+def test_a_planned_record_has_no_password() -> None:
+    """A plan is stored; a password is added when the record is sent."""
+    assert new_user(draft({"primary_id": "21", "password": "correct horse"})).password is None

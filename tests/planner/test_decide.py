@@ -126,7 +126,7 @@ def test_an_identifier_of_somebody_else_rejects_the_row() -> None:
         assert isinstance(planned.step, Held)
         problem = planned.step.problems[0]
         assert (problem.field, problem.value) == ("user_identifier[0].value", "77")
-        assert problem.places == draft(ROW).scheme.places("user_identifier[0].value")
+        assert problem.places == draft(ROW).layout.places("user_identifier[0].value")
         assert "External" in problem.message
         assert "SECRET" not in repr(problem).upper()
 
@@ -153,7 +153,7 @@ def test_look_alikes_hold_a_create() -> None:
     held = decide(draft(ROW), found, Match())
     assert codes(held) == [(Code.LOOK_ALIKE_IN_ALMA, Severity.REVIEW)]
     assert isinstance(held.step, Held)
-    assert held.step.problems[0].sentence() == "Alma has a user of this name and birth date: 999"
+    assert held.step.problems[0].sentence() == "Alma has a user with this name and birth date: 999"
     warned = decide(draft(ROW), found, Match(look_alike="warn"))
     assert isinstance(warned.step, Create)
     assert [(one.code, one.severity) for one in warned.warnings] == [

@@ -18,9 +18,9 @@ def test_only_the_rows_asked_for_have_drafts() -> None:
 
 
 def test_a_field_that_is_not_spoken_of_is_not_blank() -> None:
-    """An unspoken label is in `unspoken` and not among the values; a blank one is the reverse."""
-    one = draft({"last_name": "Doe", "pin_number": ""}, unspoken=frozenset({"last_name"}))
-    assert (dict(one.values), one.unspoken) == ({"pin_number": ""}, frozenset({"last_name"}))
+    """A label that does not apply is in `not_applicable`, not in the values, unlike a blank."""
+    one = draft({"last_name": "Doe", "pin_number": ""}, not_applicable=frozenset({"last_name"}))
+    assert (dict(one.values), one.not_applicable) == ({"pin_number": ""}, frozenset({"last_name"}))
 
 
 def test_identifiers_are_found_by_match_key() -> None:
@@ -76,7 +76,7 @@ def test_an_entry_without_its_required_part_is_no_entry() -> None:
             f"{TWO}.email_type": "",
         }
     )
-    assert one.items("contact_info.email") == ()
+    assert one.entries("contact_info.email") == ()
 
 
 def test_entries_that_every_update_sees_to_come_first() -> None:

@@ -87,7 +87,7 @@ def test_erased_fields_are_blank_as_alma_writes_blank() -> None:
 def test_what_the_row_does_not_speak_of_is_not_erased() -> None:
     """`erase` needs a blank cell; a rule whose `when` does not hold says nothing."""
     plan = scheme(["middle_name"], policies={"middle_name": OnUpdate.ERASE})
-    one = draft({"middle_name": ""}, plan=plan, unspoken=frozenset({"middle_name"}))
+    one = draft({"middle_name": ""}, plan=plan, not_applicable=frozenset({"middle_name"}))
     live = user(middle_name="Q")
     assert merge(one, live).after is live
 
@@ -407,7 +407,7 @@ def test_replace_all_of_a_row_that_does_not_speak_removes_nothing() -> None:
     row = email_row("", "")
     plan = scheme(list(row), lists={E0: OnUpdate.REPLACE_ALL})
     assert emails(merge(draft(row, plan=plan), live)) == []
-    silent = draft(row, plan=plan, unspoken=frozenset({f"{E0}.email_address"}))
+    silent = draft(row, plan=plan, not_applicable=frozenset({f"{E0}.email_address"}))
     assert merge(silent, live).after is live
 
 

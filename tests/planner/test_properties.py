@@ -45,7 +45,7 @@ def test_mapped_scalars_end_up_as_their_policy_says(pair: Pair) -> None:
     """Afterwards a mapped field holds the row's value or Alma's, as its policy decides."""
     draft, live = pair
     after = merge(draft, live).after
-    for target in draft.scheme.scalars:
+    for target in draft.layout.scalars:
         name = target.field.name
         was, now = current(live, name), current(after, name)
         said = draft.values.get(target.label)
@@ -68,8 +68,8 @@ def test_everything_else_stays(pair: Pair) -> None:
     """Fields and lists that the mapping does not name are Alma's own afterwards."""
     draft, live = pair
     after = merge(draft, live).after
-    named = {target.label for target in draft.scheme.scalars}
-    parents = {entry.parent for entry in draft.scheme.entries}
+    named = {target.label for target in draft.layout.scalars}
+    parents = {entry.parent for entry in draft.layout.entries}
     for name in User.model_fields:
         if name not in {*named, *parents, "contact_info"}:
             assert getattr(after, name) == getattr(live, name)
@@ -93,8 +93,8 @@ def test_entries_that_no_row_speaks_of_stay(pair: Pair) -> None:
     """The other segment's entries, and those of other types, survive to the letter."""
     draft, live = pair
     after = merge(draft, live).after
-    for parent in {entry.parent for entry in draft.scheme.entries}:
-        items = draft.items(parent)
+    for parent in {entry.parent for entry in draft.layout.entries}:
+        items = draft.entries(parent)
         spoken = {(item.type, our_segment(parent, account(live), item.segment)) for item in items}
         parts = [without_flags(part) for part in entries(after, parent)]
         for part in entries(live, parent):
@@ -126,7 +126,7 @@ def test_every_entry_of_the_row_is_there(pair: Pair) -> None:
     draft, live = pair
     after = merge(draft, live).after
     for parent in LISTS:
-        for item in draft.items(parent):
+        for item in draft.entries(parent):
             if (steady := item.steady) is not None:
                 assert any(matches(steady, part) for part in entries(after, parent))
 
@@ -160,7 +160,7 @@ def test_exactly_one_entry_is_preferred(pair: Pair) -> None:
     draft, live = pair
     after = merge(draft, live).after
     for parent, flags in FLAGS.items():
-        items = [item for item in draft.items(parent) if item.steady]
+        items = [item for item in draft.entries(parent) if item.steady]
         parts = entries(after, parent)
         for flag in flags if items and parts else ():
             count = sum(bool(getattr(part, flag)) for part in parts)

@@ -62,7 +62,7 @@ def test_any_row_merges_into_a_real_record(body: Path, data: st.DataObject) -> N
     assert merge(one, made.after).changes == ()
     assert three_way(user, made.after, user) == made.after
     assert same_as_sent(made.after, User.from_json(made.after.to_json()), user) == ()
-    parents = {entry.parent for entry in one.scheme.entries}
+    parents = {entry.parent for entry in one.layout.entries}
     for parent in ("user_block", "user_note", "contact_info.address"):
         if parent not in parents:
             assert entries(made.after, parent) == entries(user, parent)
