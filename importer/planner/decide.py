@@ -181,10 +181,8 @@ def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> list[Problem
     elif layout.account_type is AccountType.EXTERNAL:
         system, owning = draft.values.get("external_id", ""), current(live, "external_id")
         if system and system != owning:
-            said = (
-                f"the user {{value}} belongs to {owning or 'no external system'} in Alma, but to "
-            )
-            said += f"{system} in the mapping"
+            there = owning or "no external system"
+            said = f"the user {{value}} belongs to {there} in Alma, but to {system} in the mapping"
             problems.append(
                 _problem(draft, Code.OWNING_SYSTEM_DIFFERS, said, "external_id", theirs)
             )

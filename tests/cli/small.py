@@ -16,7 +16,7 @@ account_type: INTERNAL
 record_type: PUBLIC
 roster: {dates: ymd}
 match: {by: [primary_id], look_alike: review}
-brakes:
+safety_checks:
   removals: {percent: 100, count: 100}
   foreign_group: {percent: 100, count: 100}
   renames: {percent: 100, count: 100}

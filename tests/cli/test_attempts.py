@@ -10,7 +10,7 @@ from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, load, write
 
-BRAKES = "brakes:\n"
+BRAKES = "safety_checks:\n"
 
 
 @pytest.fixture

@@ -227,7 +227,9 @@ def test_brakes(ground: Ground, tmp_path: Path) -> None:
     with ground.trial(tmp_path) as trial:
         mapping = Path(ROOT / "mappings" / "community.yaml").read_text("utf-8")
         braked = trial.folder / "braked.yaml"
-        braked.write_text(mapping + "\nbrakes:\n  many_changes: {percent: 1, count: 1}\n", "utf-8")
+        braked.write_text(
+            mapping + "\nsafety_checks:\n  many_changes: {percent: 1, count: 1}\n", "utf-8"
+        )
         rows = str(ground.folder / "roster.csv")
         trial.type("plan", rows, "-m", str(braked), "-o", "held-back")
         trial.run = "held-back"

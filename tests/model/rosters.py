@@ -100,7 +100,7 @@ version: 1
 account_type: {account_type}
 {owner}
 match: {{by: [primary_id, BARCODE], new: {new}, known: {known}}}
-brakes:
+safety_checks:
   foreign_group: {{percent: 100, count: 100}}
   removals: {{percent: 100, count: 100}}
   renames: {{percent: 100, count: 100}}
