@@ -1,14 +1,19 @@
-"""Where Alma's API is: a region's documented host, or an address given outright."""
+"""Alma's address: a region's documented host or a given one, and IDs as parts of a path."""
 
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from collections.abc import Iterator
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
-from importer.errors import UsageError
+from importer.errors import RefusedError, UsageError
+from importer.model.text import steering
 
 API_PATH = "/almaws/v1"
+
+LONGEST_ID = 255
+"""Characters of the longest ID that Alma's schema allows."""
 
 REGIONS = {
     "na": "api-na.hosted.exlibrisgroup.com",
@@ -22,7 +27,7 @@ REGIONS = {
 
 
 def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
-    """The API's address, such as `https://api-na.hosted.exlibrisgroup.com/almaws/v1`.
+    """Return the API's address, such as `https://api-na.hosted.exlibrisgroup.com/almaws/v1`.
 
     `base_url` (scheme and host) wins over `region`. Its host is one of Ex Libris' API hosts, this
     computer, or `gateway`: a host of the institution's own that may get the key.
@@ -33,7 +38,7 @@ def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
         return _checked(base_url, gateway.strip().lower())
     if not region:
         msg = (
-            "Alma's address is not set; set ALMA_REGION to "
+            "Alma's address is not set. Set ALMA_REGION to "
             f"{_list(REGIONS)}, or ALMA_BASE_URL to a scheme and host."
         )
         raise UsageError(msg)
@@ -45,7 +50,7 @@ def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Is it this very computer? Names other than `localhost` are not looked up."""
+    """Whether a host is this computer. Names other than `localhost` are not looked up."""
     if host == "localhost":
         return True
     address = _number(host)
@@ -70,37 +75,37 @@ def _checked(base_url: str, gateway: str) -> str:
 def _flaws(text: str, parts: SplitResult, port: int | None, gateway: str) -> Iterator[str]:
     host = parts.hostname or ""
     if any(not "!" <= letter <= "~" or letter == "\\" for letter in text):
-        yield "holds a letter or sign that no address of Alma has"
+        yield "contains a character that no address of Alma has"
     if parts.scheme not in {"https", "http"}:
-        yield "does not begin with https://"
+        yield "does not start with https://"
     if "@" in parts.netloc:
-        yield "holds a user name; give the scheme and the host only"
+        yield "contains a user name; give the scheme and the host only"
     yield from _flaws_of_host(host, gateway)
     if parts.scheme == "http" and not is_loopback(host):
         yield "would send the key unencrypted; use https://"
     if host in REGIONS.values() and port not in {None, 443}:
-        yield "names a port that Ex Libris' hosts do not serve"
+        yield "names a port that Ex Libris' hosts do not use"
     if "?" in text or "#" in text:
-        yield "goes on after the host; give the scheme and the host only"
+        yield "has something after the host; give the scheme and the host only"
     if "/almaws" in parts.path.rstrip("/").removesuffix(API_PATH):
-        yield f"goes on after {API_PATH}; give the scheme and the host only"
+        yield f"has something after {API_PATH}; give the scheme and the host only"
     steps = parts.path.split("/")
     if "%" in parts.path or "//" in parts.path or "." in steps or ".." in steps:
-        yield "has a path that leads elsewhere; give the scheme and the host only"
+        yield "has a path that leads to another place; give the scheme and the host only"
 
 
 def _flaws_of_host(host: str, gateway: str) -> Iterator[str]:
     if not host:
         yield "does not name a host; write it as https://host"
     if host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split(".")):
-        yield "names a host in a spelling that could hide another one"
+        yield "spells a host in a way that could hide another one"
     if host in {*REGIONS.values(), gateway} or is_loopback(host):
         return
     if "exlibris" in host:
-        yield "names a host of Ex Libris that is not one of the API's; set ALMA_REGION instead"
+        yield "names a host of Ex Libris that is not an API host; set ALMA_REGION instead"
     yield (
-        "names a host that is not Alma's, and the key is not sent there; set ALMA_REGION instead, "
-        "or, where a host of your own stands between, set ALMA_GATEWAY to its name"
+        "names a host that is not Alma's, so the key is not sent there; set ALMA_REGION instead, "
+        "or, if your library has a gateway of its own, set ALMA_GATEWAY to its host name"
     )
 
 
@@ -114,3 +119,21 @@ def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def _list(words: dict[str, str]) -> str:
     *rest, last = words
     return f"{', '.join(rest)} or {last}"
+
+
+def segment(text: str) -> str:
+    """Return an ID, quoted, so that it stays one segment of a path.
+
+    Raises RefusedError where that is not certain on the whole way to Alma: blank, characters that
+    change a path, control characters. The error does not repeat the ID.
+    """
+    if not text.strip():
+        msg = "The primary ID is blank. Nothing was sent."
+        raise RefusedError(msg)
+    if steering(text) or any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+        msg = "The ID contains characters that cannot be sent to Alma safely. Nothing was sent."
+        raise RefusedError(msg)
+    if len(text) > LONGEST_ID:
+        msg = f"The ID is longer than Alma's {LONGEST_ID} characters. Nothing was sent."
+        raise RefusedError(msg)
+    return quote(text, safe="")

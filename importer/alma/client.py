@@ -20,16 +20,15 @@ import stamina
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
-from importer.alma.answers import Answer, NotFoundError, judge, nonsense
-from importer.alma.business import EVERYTHING
-from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
-from importer.alma.paths import segment
-from importer.alma.readers import (
+from importer.alma.address import segment
+from importer.alma.connection import MANY_RECORDS, Connection, Request, Timeouts
+from importer.alma.error_codes import NO_SUCH_TABLE
+from importer.alma.models import (
+    OBLIGATIONS,
     Institution,
     Reader,
     UserPage,
     read_code_table,
-    read_deleted,
     read_institution,
     read_libraries,
     read_nothing,
@@ -37,8 +36,8 @@ from importer.alma.readers import (
     read_users,
     user_reader,
 )
-from importer.alma.refusals import NO_SUCH_TABLE
-from importer.alma.wire import MANY_RECORDS, Request, Timeouts, Wire
+from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
+from importer.alma.responses import NotFoundError, Reply, judge, not_understood
 from importer.errors import RefusedError, ThrottledError, UnavailableError
 from importer.model.codes import CodeRow
 from importer.model.user import User
@@ -88,7 +87,7 @@ class Alma:
         self.clock_offset: float | None = None
         """Alma's clock less ours, in seconds; None until Alma has told its time."""
         self._now = now
-        self._wire = Wire(
+        self._connection = Connection(
             base_url, key, transport=transport, ca_bundle=ca_bundle, timeouts=timeouts
         )
 
@@ -107,7 +106,7 @@ class Alma:
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
-        await self._wire.close()
+        await self._connection.close()
 
     @property
     def calls(self) -> int:
@@ -127,7 +126,7 @@ class Alma:
         Without `id_type` any unique identifier may match, another person's barcode too: compare
         the primary identifier. An answer about a user who has this identifier nowhere is not
         Alma's: UnavailableError. `expand` names what Alma counts besides, such as
-        `business.EVERYTHING`. Raises AlmaError.
+        `models.OBLIGATIONS`. Raises AlmaError.
         """
         return await self._get(user_id, id_type, expand)
 
@@ -215,9 +214,9 @@ class Alma:
         path = f"/users/{segment(primary_id)}"
 
         def request(user: User | None) -> Request | None:
-            return Request("DELETE", path, {}) if agreed(user) else None
+            return Request("DELETE", path, {}, success=204) if agreed(user) else None
 
-        deleted = await self._read_and_write(primary_id, EVERYTHING, request, read_deleted)
+        deleted = await self._read_and_write(primary_id, OBLIGATIONS, request, read_nothing)
         return deleted is not None
 
     # ---- configuration ----
@@ -304,23 +303,23 @@ class Alma:
     ) -> T:
         """Make one call, once; `urgent` and `read_at` as for `RateLimiter.call`."""
         async with self.limiter.call(urgent=urgent, read_at=read_at) as slot:
-            outcome = await self._wire.send(request)
-            if isinstance(outcome, Answer):
-                self._note(slot, outcome)
-            error = judge(outcome, writes=request.writes)
-            if error is None and isinstance(outcome, Answer):
-                value = read(outcome)
-                if value is not None:
-                    return value
-            raise error or nonsense(writes=request.writes)
+            result = await self._connection.send(request)
+            error = judge(result, writes=request.writes)
+            if isinstance(result, Reply):
+                self._note(slot, result)
+                if error is None and request.success in {None, result.status}:
+                    value = read(result.body)
+                    if value is not None:
+                        return value
+            raise error or not_understood(writes=request.writes)
 
-    def _note(self, slot: Slot, answer: Answer) -> None:
-        """Learn from an answer's headers what is left of the day and what time it is in Alma."""
-        left = answer.remaining
+    def _note(self, slot: Slot, reply: Reply) -> None:
+        """Learn from a reply's headers what is left of the day and what time it is in Alma."""
+        left = reply.remaining
         if left.isascii() and left.isdigit() and len(left) < 12:
             self.limiter.saw(slot, int(left))
         try:
-            server = parsedate_to_datetime(answer.date)
+            server = parsedate_to_datetime(reply.date)
             self.clock_offset = (server - self._now()).total_seconds()
         except (ValueError, TypeError):
             return

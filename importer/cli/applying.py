@@ -18,7 +18,7 @@ from importer.model.plan import Result
 from importer.pipeline import apply
 from importer.report import wording
 from importer.report.wording import command, rows
-from importer.writer.news import News, Stop, Told, Waiting
+from importer.writer.progress import Progress, RowDone, Stop, Waiting
 
 if TYPE_CHECKING:
     from importer.alma.client import Alma
@@ -102,9 +102,9 @@ class _Telling:
         self._results: dict[int, Result] = {}
         self._counts: Counter[Result] = Counter()
 
-    def __call__(self, news: News) -> None:
+    def __call__(self, news: Progress) -> None:
         match news:
-            case Told(row, act, state):
+            case RowDone(row, act, state):
                 if before := self._results.get(row):
                     self._counts[before] -= 1
                 result = self._results[row] = RESULTS[act, state]

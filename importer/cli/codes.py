@@ -21,6 +21,6 @@ def saved_codes(path: Path | None) -> CodeTables:
         from importer.model.codes import NO_CODES
 
         return NO_CODES
-    from importer.alma.codes import read
+    from importer.alma.code_tables import read_file
 
-    return read(path or CODES)
+    return read_file(path or CODES)

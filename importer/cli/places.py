@@ -39,9 +39,8 @@ def register(app: typer.Typer) -> None:
 @codes.command()
 def fetch(file: File = None) -> int:
     """Read the tables from Alma into a file that can be shared and edited by hand."""
-    from importer.alma.codes import write
-    from importer.alma.fetching import TABLES
-    from importer.alma.fetching import fetch as fetch_tables
+    from importer.alma.code_tables import TABLES, write_file
+    from importer.alma.code_tables import fetch as fetch_tables
     from importer.cli.alma import with_alma
     from importer.cli.codes import CODES
     from importer.settings import Settings
@@ -53,7 +52,7 @@ def fetch(file: File = None) -> int:
 
     tables = with_alma(Settings.read(), use)
     path = file or CODES
-    write(path, tables)
+    write_file(path, tables)
     count = sum(len(rows) for rows in tables.tables.values())
     say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
     return Exit.DONE

@@ -34,7 +34,7 @@ from importer.model.problem import Origin
 from importer.model.run import RunFacts
 from importer.pipeline.inputs import reopen_inputs
 from importer.writer.executor import Executor
-from importer.writer.news import News, Stop
+from importer.writer.progress import Progress, Stop
 
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
 """The states of steps that an apply still has to do with."""
@@ -53,7 +53,7 @@ class ApplyOptions:
     operator: str
     now: Callable[[], datetime]
     stopping: Callable[[], bool]
-    tell: Callable[[News], None]
+    tell: Callable[[Progress], None]
     settle: float
     plan_days: int
     limit: int | None = None

@@ -21,8 +21,8 @@ from importer.planner.create import new_user
 from importer.planner.drafts import drafts
 from importer.validator.code_checks import state_of_tables
 from importer.validator.rules import validate
-from importer.writer.jsonl import write_jsonl
-from importer.writer.sis import cleared_fields, write_sis
+from importer.writer.json_lines import write_json_lines
+from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
 _SPELLED_OUT = 50  # stretches of blank rows
 
@@ -83,10 +83,10 @@ def convert(inputs: Inputs, fates: dict[int, Fate], to: Format, out: Path) -> tu
     ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
     match to:
         case "jsonl":
-            write_jsonl(_users(inputs, ready), out)
+            write_json_lines(_users(inputs, ready), out)
             return (out,)
         case "sis-xml":
-            return write_sis(_users(inputs, ready), out)[1]
+            return write_sis_zip(_users(inputs, ready), out)[1]
 
 
 def _users(inputs: Inputs, ready: frozenset[int]) -> Iterator[User]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from importer.alma.client import Alma
-from importer.alma.readers import Institution
+from importer.alma.models import Institution
 from importer.pipeline.inputs import RunRequest
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from importer.alma.client import Alma
+from importer.alma.models import Institution
 from importer.alma.pacing import run_concurrently
-from importer.alma.readers import Institution
 from importer.errors import UnavailableError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.codes import CodeTables

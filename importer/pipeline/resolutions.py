@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from importer.alma.readers import Institution
+from importer.alma.models import Institution
 from importer.ledger.resolutions import Answer, Resolution, load_resolutions
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from importer.alma.business import EVERYTHING, unfinished
 from importer.alma.client import Alma
+from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
@@ -126,7 +126,7 @@ async def _compare(
         if image.act is Act.CREATE and not way.delete_created:
             return Planned(LeftAlone(image.row))
         try:
-            expand = EVERYTHING if image.act is Act.CREATE else "none"
+            expand = OBLIGATIONS if image.act is Act.CREATE else "none"
             live = await alma.get_user(image.primary_id, expand=expand)
         except (UnavailableError, RefusedError) as error:
             failures += 1
@@ -261,7 +261,7 @@ def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
         sentence = "Someone changed this user in Alma since the run created it."
         advice = "Look at the user in Alma, and delete it there if it is to go all the same."
         return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
-    if has := unfinished(live):
+    if has := obligations(live):
         return held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
     return Planned(Delete(image.row, image.primary_id, live))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from importer.alma.client import Alma
-    from importer.alma.readers import UserPage
+    from importer.alma.models import UserPage
     from importer.ledger.ledger import Ledger
     from importer.users.cache import CacheState
 

@@ -12,9 +12,9 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
-from importer.alma.answers import NotFoundError
-from importer.alma.business import unfinished
+from importer.alma.models import obligations
 from importer.alma.pacing import run_concurrently
+from importer.alma.responses import NotFoundError
 from importer.errors import (
     AccessError,
     AlmaError,
@@ -28,8 +28,8 @@ from importer.errors import (
 from importer.ledger.schema import GONE, State
 from importer.model.plan import Act
 from importer.planner.three_way import Conflict, same_as_sent, three_way
-from importer.writer import findings
-from importer.writer.news import News, Stop, Told, Waiting
+from importer.writer import outcomes
+from importer.writer.progress import Progress, RowDone, Stop, Waiting
 from importer.writer.verification import (
     EditConflict,
     UserDeleted,
@@ -75,7 +75,7 @@ class Executor:
     clock: Callable[[], float]
     passwords: Mapping[int, str]
     stopping: Callable[[], bool]
-    tell: Callable[[News], None]
+    tell: Callable[[Progress], None]
     _failures: int = field(default=0, init=False)
     _trouble: str = field(default="", init=False)
     _doubt: float = field(default=0, init=False)
@@ -123,7 +123,7 @@ class Executor:
     ) -> None:
         async def one(row: int) -> None:
             step = self.journal.step(row)
-            self.tell(Told(row, step.act, await worker(step)))
+            self.tell(RowDone(row, step.act, await worker(step)))
 
         unstopped = (row for row in rows if not self.stopping())
         async with aclosing(run_concurrently(self.alma.limiter, unstopped, one)) as running:
@@ -137,7 +137,7 @@ class Executor:
             return await self._attempt(step)
         except RefusedError as refusal:
             self._failures = 0
-            if not (step.act is Act.CREATE and refusal.code in findings.TAKEN):
+            if not (step.act is Act.CREATE and refusal.code in outcomes.TAKEN):
                 return self._refuse(step, refusal)
             taken = refusal
         except UnknownOutcomeError as error:
@@ -190,11 +190,11 @@ class Executor:
         def change(current: User | None) -> User | None:
             nonlocal ended, sends, before, body
             if current is None or not is_user_of(step, current):
-                ended = self._hold(step, findings.vanished(self.origin(step.row)), GONE)
+                ended = self._hold(step, outcomes.vanished(self.origin(step.row)), GONE)
                 return None
             merged = three_way(step.before or step.after, step.after, current)
             if isinstance(merged, Conflict):
-                ended = self._hold(step, findings.changed(self.origin(step.row)))
+                ended = self._hold(step, outcomes.changed(self.origin(step.row)))
                 return None
             if merged == current:
                 ended = self._already(step, sends, "was so already", current)
@@ -208,7 +208,7 @@ class Executor:
             answered = await self.alma.update_user(step.primary_id, change, step.override)
         except NotFoundError:
             self._failures = 0
-            return self._hold(step, findings.vanished(self.origin(step.row)), GONE)
+            return self._hold(step, outcomes.vanished(self.origin(step.row)), GONE)
         if ended is not None:
             return ended
         assert answered is not None  # noqa: S101  nothing is sent only where the row has ended
@@ -223,12 +223,12 @@ class Executor:
             if current is None or not is_user_of(step, current):
                 ended = self._already(step, sends, "was gone already")
                 return False
-            if has := unfinished(current):
-                ended = self._hold(step, findings.in_use(self.origin(step.row), has))
+            if has := obligations(current):
+                ended = self._hold(step, outcomes.in_use(self.origin(step.row), has))
                 return False
             planned = step.before or step.after
             if same_as_sent(planned, current) or same_as_sent(current, planned):
-                ended = self._hold(step, findings.changed(self.origin(step.row)))
+                ended = self._hold(step, outcomes.changed(self.origin(step.row)))
                 return False
             sends += 1
             self.journal.intend(step.row, current, current)
@@ -281,7 +281,7 @@ class Executor:
         origin = self.origin(step.row)
         match verify(step, found):
             case WriteFound(kept, edited) if step.act is Act.CREATE:
-                problems = [findings.edited(origin, path) for path in edited]
+                problems = [outcomes.edited(origin, path) for path in edited]
                 stored = None if edited or has_more(step, found) else found
                 detail = "was so already" if taken is not None else "is in Alma"
                 return self._apply(step, detail, kept, stored, problems)
@@ -292,9 +292,9 @@ class Executor:
             case WriteMissing():
                 return self._settle(step, State.PLANNED, "is not in Alma")
             case UserDeleted():
-                return self._hold(step, findings.vanished(origin), GONE)
+                return self._hold(step, outcomes.vanished(origin), GONE)
             case EditConflict():
-                return self._hold(step, findings.changed_after(origin))
+                return self._hold(step, outcomes.changed_after(origin))
 
     # writing down what came of a step
 
@@ -306,7 +306,7 @@ class Executor:
         answered: User | None,
         problems: Iterable[Problem] = (),
     ) -> State:
-        problems = [*problems, *(findings.kept(self.origin(step.row), path) for path in kept)]
+        problems = [*problems, *(outcomes.kept(self.origin(step.row), path) for path in kept)]
         return self._settle(step, State.APPLIED, detail, answered=answered, problems=problems)
 
     def _already(
@@ -317,7 +317,7 @@ class Executor:
         return self._settle(step, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
-        problems = [findings.refused(self.origin(step.row), refusal)]
+        problems = [outcomes.refused(self.origin(step.row), refusal)]
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
         return self._settle(step, State.REFUSED, detail, problems=problems)
 

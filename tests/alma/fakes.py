@@ -14,8 +14,8 @@ import httpx
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
+from importer.alma.connection import Timeouts
 from importer.alma.pacing import RateLimiter
-from importer.alma.wire import Timeouts
 from importer.model.user import User
 
 T = TypeVar("T")

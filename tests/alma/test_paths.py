@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.alma.paths import segment
+from importer.alma.address import segment
 from importer.errors import RefusedError
 
 

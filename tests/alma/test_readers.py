@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from importer.alma.answers import Answer, judge
-from importer.alma.readers import (
+from importer.alma.models import (
     Reader,
     read_code_table,
     read_institution,
@@ -18,6 +17,7 @@ from importer.alma.readers import (
     read_user,
     read_users,
 )
+from importer.alma.responses import Reply, judge
 
 READERS: list[Reader[object]] = [
     read_user,
@@ -54,18 +54,17 @@ bodies = anything.map(lambda value: json.dumps(value).encode()) | st.binary(max_
 )
 def test_no_body_raises(body: bytes, status: int, *, writes: bool) -> None:
     """Odd shapes, wrong kinds and torn bytes are judged and read, never raised."""
-    answer = Answer(status, body)
-    error = judge(answer, writes=writes)
+    error = judge(Reply(status, body), writes=writes)
     assert error is None or status != 200 or b"errorCode" in body or b"nvalid" in body
     for read in READERS:
-        read(answer)
+        read(body)
 
 
 @pytest.mark.parametrize("read", READERS[:-1])
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b"<html></html>", b'"x"', b"\xff"])
 def test_what_is_not_asked_for_is_none(read: Reader[object], body: bytes) -> None:
     """An empty or foreign body is never taken for an empty result."""
-    assert read(Answer(200, body)) is None
+    assert read(body) is None
 
 
 @pytest.mark.parametrize(
@@ -80,4 +79,5 @@ def test_what_is_not_asked_for_is_none(read: Reader[object], body: bytes) -> Non
 )
 def test_a_page_is_no_answer(body: bytes, content_type: str, *, fine: bool) -> None:
     """Where no body is expected, a web page is the sign of a network that wants a sign-in."""
-    assert (read_nothing(Answer(200, body, content_type)) is True) is fine
+    error = judge(Reply(200, body, content_type), writes=False)
+    assert (error is None and read_nothing(body) is True) is fine

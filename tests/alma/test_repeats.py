@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from importer.alma import client as client_module
-from importer.alma.answers import NotFoundError
 from importer.alma.client import PATIENCE, Alma
+from importer.alma.responses import NotFoundError
 from importer.errors import (
     AccessError,
     AlmaError,

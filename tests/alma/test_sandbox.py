@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from importer.alma.address import resolve
 from importer.alma.client import Alma
+from importer.alma.code_tables import LIBRARIES, TABLES, fetch
 from importer.alma.doctor import State, examine
-from importer.alma.fetching import LIBRARIES, TABLES, fetch
+from importer.alma.error_codes import explain_refusal
 from importer.alma.pacing import RateLimiter, run_concurrently
-from importer.alma.refusals import refusal
 from importer.errors import (
     AccessError,
     DailyLimitError,
@@ -174,7 +174,7 @@ def test_a_refusal_speaks_our_language(
 
     with pytest.raises(RefusedError) as caught:
         asked(address, work)
-    found = refusal(caught.value)
+    found = explain_refusal(caught.value)
     assert (found.problem, found.field) == (problem, field)
     assert caught.value.said
     assert caught.value.tracking_id
@@ -189,8 +189,8 @@ def test_an_identifier_twice_is_exists_in_alma(address: str) -> None:
 
     with pytest.raises(RefusedError) as caught:
         asked(address, work)
-    assert refusal(caught.value).problem is Code.EXISTS_IN_ALMA
-    assert refusal(caught.value).field == "primary_id"
+    assert explain_refusal(caught.value).problem is Code.EXISTS_IN_ALMA
+    assert explain_refusal(caught.value).field == "primary_id"
 
 
 @pytest.mark.parametrize(

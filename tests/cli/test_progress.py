@@ -12,7 +12,7 @@ from importer.cli.bar import Bar
 from importer.cli.progress import INTERVAL, progress
 from importer.ledger.schema import State
 from importer.model.plan import Act
-from importer.writer.news import Told
+from importer.writer.progress import RowDone
 
 WAIT = "Alma asked us to slow down, 4 s"
 
@@ -64,9 +64,9 @@ def test_rows_are_counted_by_what_came_of_them() -> None:
     """A row counts once, by its last state, and only what is final is done."""
     told: list[tuple[int, int, str]] = []
     telling = _Telling(lambda *news: told.append(news), 3)
-    telling(Told(2, Act.CREATE, State.UNKNOWN))
-    telling(Told(3, Act.UPDATE, State.APPLIED))
-    telling(Told(2, Act.CREATE, State.APPLIED))
-    telling(Told(4, Act.CREATE, State.REFUSED))
+    telling(RowDone(2, Act.CREATE, State.UNKNOWN))
+    telling(RowDone(3, Act.UPDATE, State.APPLIED))
+    telling(RowDone(2, Act.CREATE, State.APPLIED))
+    telling(RowDone(4, Act.CREATE, State.REFUSED))
     assert told[0] == (0, 3, "")
     assert told[-1] == (3, 3, "1 created, 1 updated, 1 refused by Alma")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from importer.alma.answers import Lost, Outcome
 from importer.alma.client import Alma
+from importer.alma.connection import Connection, Request
 from importer.alma.pacing import Moment, RateLimiter
-from importer.alma.wire import Request, Wire
+from importer.alma.responses import CallResult, ReplyLost
 from importer.errors import AlmaError, ThrottledError
 from importer.ledger.journal import Journal
 from importer.ledger.schema import State
@@ -16,7 +16,7 @@ from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User
 from importer.validator import rules
-from importer.writer import executor, findings
+from importer.writer import executor, outcomes
 from importer.writer.executor import Executor
 
 
@@ -28,15 +28,15 @@ def blind_retry() -> None:
     """A PUT whose answer is lost is sent again at once."""
 
     def made(send: Any) -> Any:
-        async def sent(self: Wire, request: Request) -> Outcome:
-            outcome: Outcome = await send(self, request)
-            if request.method == "PUT" and isinstance(outcome, Lost):
+        async def sent(self: Connection, request: Request) -> CallResult:
+            outcome: CallResult = await send(self, request)
+            if request.method == "PUT" and isinstance(outcome, ReplyLost):
                 outcome = await send(self, request)
             return outcome
 
         return sent
 
-    _replace(Wire, "send", made)
+    _replace(Connection, "send", made)
 
 
 def stale_reading() -> None:
@@ -88,7 +88,7 @@ def counting_by_position() -> None:
 
 def ignoring_a_late_apply() -> None:
     """An identifier that is taken means a refusal, even if it may be our own that came late."""
-    findings.TAKEN = frozenset()
+    outcomes.TAKEN = frozenset()
 
 
 def first_twin_wins() -> None:

@@ -25,8 +25,8 @@ from urllib.request import Request, urlopen
 
 from pydantic import BaseModel
 
-from importer.alma import client, pacing, wire
-from importer.alma.answers import Outcome
+from importer.alma import client, connection, pacing
+from importer.alma.responses import CallResult
 from importer.cli.main import run
 from importer.ledger.journal import Journal
 from importer.report import files, page, placing, workbook
@@ -121,13 +121,13 @@ class Points:
             self.wrap(Journal, name, name)
         self.wrap(Journal, "_append", "append, not committed")
         self.wrap(placing, "_put", "report")
-        send = wire.Wire.send
+        send = connection.Connection.send
 
-        async def sent(itself: wire.Wire, request: wire.Request) -> Outcome:
+        async def sent(itself: connection.Connection, request: connection.Request) -> CallResult:
             with self.around(request.method):
                 return await send(itself, request)
 
-        setattr(wire.Wire, "send", sent)  # noqa: B010  a method is replaced on purpose
+        setattr(connection.Connection, "send", sent)  # noqa: B010  a method is replaced on purpose
 
 
 class Disk:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from importer.alma.client import Alma
+from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
-from importer.alma.readers import UserPage
 from importer.errors import UnavailableError, UsageError
 from importer.model.user import Coded, User
 from importer.users.cache import UserCache, cache_path, delete_cache, refresh_lock

@@ -23,7 +23,7 @@ from importer.model.problem import Origin
 from importer.model.user import Coded, User, UserIdentifier
 from importer.sandbox.server import Options, running
 from importer.writer.executor import Executor
-from importer.writer.news import News, Stop, Waiting
+from importer.writer.progress import Progress, Stop, Waiting
 from tests.ledger.test_ledger import FACTS, NOW
 
 Step = Create | Update | Delete
@@ -58,7 +58,7 @@ class Desk:
     url: str
     time: float = 1000.0
     slept: list[float] = field(default_factory=list)
-    news: list[News] = field(default_factory=list)
+    news: list[Progress] = field(default_factory=list)
     stop_when: Callable[[], bool] = lambda: False
     in_a_pause: Callable[[], None] = lambda: None
 

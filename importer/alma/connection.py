@@ -1,9 +1,9 @@
-"""One call over HTTP: out goes a request, back comes what became of it, as a value.
+"""One call over HTTP, with its result as a value.
 
-Nothing is raised for what a network does, so no exception ever holds a request, its key or its
-path. Environment variables and `.netrc` have no say, redirects are not followed, certificates
-are always checked, cookies are not kept, and a body is counted while it comes, both as sent and as
-unpacked. The API key never gets beyond this module, even if a gateway repeats it.
+Nothing is raised for what a network does, so no exception contains a request, its key or its path.
+Environment variables and `.netrc` are ignored, redirects are not followed, certificates are always
+checked, cookies are not kept, and the size of a body is limited as sent and as unpacked. The API
+key never gets beyond this module, even if a gateway repeats it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from importer.alma.answers import Answer, Lost, NotSent, Outcome
+from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
 from importer.errors import AccessError, RefusedError, UsageError
 from importer.model.files import read_bounded
 
@@ -38,7 +38,7 @@ ONE_RECORD = 5 * MEGABYTE
 MANY_RECORDS = 64 * MEGABYTE
 """The largest bodies that are read, in bytes. 100 whole users are a few megabytes at most."""
 
-DAMAGED = "the answer was damaged on its way"
+DAMAGED = "the reply was damaged on its way"
 
 SHORTEST_SECRET = 12
 """Letters of a key below which it is not looked for in replies: the practice Alma's is a word."""
@@ -59,9 +59,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call: its method, its path under the API's address, already quoted, and what goes along.
+    """A call: method, quoted path under the API's address, query and body.
 
-    `harmless` marks a POST that changes nothing. What may name a person is kept out of the repr.
+    `harmless` marks a POST that changes nothing; `success` is the only status that counts as
+    success, if there is only one. What may name a person is kept out of the repr.
     """
 
     method: str
@@ -70,14 +71,15 @@ class Request:
     body: str | None = field(default=None, repr=False)
     largest: int = ONE_RECORD
     harmless: bool = False
+    success: int | None = None
 
     @property
     def writes(self) -> bool:
-        """May it change something in Alma?"""
+        """Whether it may change something in Alma."""
         return self.method != "GET" and not self.harmless
 
 
-class Wire:
+class Connection:
     """A connection to one address, with the key in its header and nowhere else."""
 
     def __init__(
@@ -92,10 +94,15 @@ class Wire:
         """Check the key's form, so that no library ever complains of it in clear."""
         secret = key.get_secret_value()
         if not secret:
-            msg = "No API key is set; set ALMA_API_KEY to a key with the areas Users and Conf."
+            msg = (
+                "No API key is set. "
+                "Set ALMA_API_KEY to a key with the areas Users and Configuration."
+            )
             raise AccessError(msg)
         if any(not "!" <= letter <= "~" for letter in secret):
-            msg = "ALMA_API_KEY holds a blank or a sign that no key has; copy the key again."
+            msg = (
+                "ALMA_API_KEY contains a space or a character that no key has. Copy the key again."
+            )
             raise AccessError(msg)
         self._base_url = base_url.rstrip("/")
         self._secret = Secret(secret)
@@ -123,13 +130,13 @@ class Wire:
 
     def __repr__(self) -> str:
         """Name the address, never the key."""
-        return f"Wire({self._base_url!r})"
+        return f"Connection({self._base_url!r})"
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def send(self, request: Request) -> Outcome:
+    async def send(self, request: Request) -> CallResult:
         """Send one request, once, and give what became of it.
 
         Raises RefusedError where the path is not what was meant; nothing is sent then.
@@ -144,35 +151,35 @@ class Wire:
         )
         meant = httpx.URL(self._base_url).raw_path + request.path.encode("ascii")
         if built.url.raw_path.partition(b"?")[0] != meant:
-            msg = "An identifier leads to another place in Alma than its record; nothing was sent."
+            msg = "This ID would lead to another place in Alma than its record. Nothing was sent."
             raise RefusedError(msg)
         try:
             async with asyncio.timeout(self._timeouts.total):
                 return await self._exchange(built, request.largest)
         except TimeoutError:
-            return Lost("Alma took too long to answer")
+            return ReplyLost("Alma took too long to reply")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             return NotSent(_why(error))
         except httpx.TimeoutException:
-            return Lost("Alma took too long to answer")
+            return ReplyLost("Alma took too long to reply")
         except (httpx.TransportError, OSError):
-            return Lost("the connection broke before the answer was here")
+            return ReplyLost("the connection broke before the reply arrived")
         except httpx.DecodingError:
-            return Lost(DAMAGED)
+            return ReplyLost(DAMAGED)
 
-    async def _exchange(self, request: httpx.Request, largest: int) -> Outcome:
+    async def _exchange(self, request: httpx.Request, largest: int) -> CallResult:
         response = await self._client.send(request, stream=True)
         header = response.headers
         try:
             body = await _read_body(response, largest)
         finally:
             await response.aclose()
-        if isinstance(body, Lost):
+        if isinstance(body, ReplyLost):
             return body
         if response.is_success and self._secret.is_in(body):
-            return Lost("the answer repeats the API key, so it is not Alma's")
+            return ReplyLost("the reply repeats the API key, so it is not Alma's")
         hidden = self._secret.hide
-        return Answer(
+        return Reply(
             status=response.status_code,
             body=hidden(body),
             content_type=_text(hidden(header.get("Content-Type", "").encode())),
@@ -216,12 +223,12 @@ class Secret:
         return text if self._pattern is None else self._pattern.sub(b"[API key]", text)
 
 
-async def _read_body(response: httpx.Response, largest: int) -> bytes | Lost:
+async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLost:
     """Return the body, unpacked, of at most `largest` bytes before and after unpacking."""
-    too_large = Lost("the answer is far larger than any of Alma's")
+    too_large = ReplyLost("the reply is far larger than any of Alma's")
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip"}:
-        return Lost("the answer is packed in a way that was not asked for")
+        return ReplyLost("the reply is compressed in a way that was not asked for")
     unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     received = 0
     body = bytearray()
@@ -235,11 +242,11 @@ async def _read_body(response: httpx.Response, largest: int) -> bytes | Lost:
         try:
             body += unpacker.decompress(piece, largest + 1 - len(body))
         except zlib.error:
-            return Lost(DAMAGED)
+            return ReplyLost(DAMAGED)
         if len(body) > largest:
             return too_large
     if received and unpacker is not None and (not unpacker.eof or unpacker.unused_data):
-        return Lost(DAMAGED)
+        return ReplyLost(DAMAGED)
     return bytes(body)
 
 
@@ -262,9 +269,9 @@ def _why(error: httpx.TransportError) -> str:
     """The cause in a librarian's words; the library's own text is looked at, never shown."""
     text = str(error).lower()
     if isinstance(error, httpx.ConnectTimeout):
-        return "no connection within the time allowed; check the network"
+        return "no connection within the time limit; check the network"
     if "certificate" in text or "ssl" in text or "tls" in text:
         return "its certificate cannot be trusted; ask your network's administrators"
     if "name" in text or "nodename" in text or "getaddrinfo" in text:
-        return "its name is not known here; check ALMA_REGION or ALMA_BASE_URL and the network"
+        return "its host name is not known; check ALMA_REGION or ALMA_BASE_URL and the network"
     return "no connection; check the network"

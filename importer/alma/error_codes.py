@@ -1,7 +1,6 @@
-"""Alma's error codes (contract 2.4), each with what it means for us.
+"""Alma's error codes (contract 2.4) and what each means for a row.
 
-Every code is in exactly one of the tables. What a code says in Alma's words stays beside it in
-the error; here it is said in ours.
+Every code is in exactly one of the tables. Alma's own words are kept in the error.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from importer.model.fields import FIELDS
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why Alma refuses a record, as a row's report says it.
+    """Why Alma refuses a record: the problem that a row's report shows.
 
-    `field` is the path of the field concerned, blank where that cannot be told.
+    `field` is the path of the field concerned, blank if it is not known.
     """
 
     problem: Code
@@ -38,56 +37,58 @@ def _refusal(
     return Refusal(problem, field, sentence, advice, mends)
 
 
-_SUPPORT = "Try this row again later; if it stays, give Alma's tracking id to Ex Libris' support."
+_SUPPORT = (
+    "Try this row again later. If it fails again, send Alma's tracking ID to Ex Libris support."
+)
 _NETWORK = _refusal(
-    "Alma could not link the user to the fulfilment network.",
+    "Alma could not link the user to the fulfillment network.",
     "Check the source institution and the user there.",
 )
 _GONE = _refusal(
-    "Alma has no user with this identifier.",
-    "Plan again; the user may have been deleted or have another identifier now.",
+    "Alma has no user with this ID.",
+    "Plan again. The user may have been deleted or may have another ID now.",
     problem=Code.NOT_IN_ALMA,
 )
 
-NOT_FOUND: frozenset[str] = frozenset({"401861", "401890", "4019990", "4019998"})
-"""The only codes that mean that a user is not there; no status means it (contract 2.4)."""
+NOT_FOUND_CODES: frozenset[str] = frozenset({"401861", "401890", "4019990", "4019998"})
+"""The only codes that mean that there is no such user; no status means it (contract 2.4)."""
 
 NO_SUCH_TABLE = "40166411"
 
 REFUSALS: dict[str, Refusal] = {
-    **dict.fromkeys(sorted(NOT_FOUND), _GONE),
+    **dict.fromkeys(sorted(NOT_FOUND_CODES), _GONE),
     "401676": _refusal("Alma could not read the record.", _SUPPORT),
     "401664": _refusal(
-        "Alma misses a value that every record needs here.",
-        "Fill in the cell, or let the mapping set the value.",
+        "A value is missing that Alma requires in every record.",
+        "Fill in the cell, or set the value in the mapping.",
         problem=Code.MISSING_VALUE,
     ),
     "401851": _refusal(
-        "Alma already has a user with one of these identifiers.",
-        "Look the identifier up in Alma; correct the roster, or let the mapping update the user.",
+        "Alma already has a user with one of these IDs.",
+        "Look up the ID in Alma. Correct the roster, or change `match` in the mapping.",
         "primary_id",
         Code.EXISTS_IN_ALMA,
     ),
     "4018994": _refusal(
-        "The record holds the same identifier twice, and Alma takes each value once.",
+        "The record contains the same ID twice. Alma allows each value once.",
         "Correct or clear one of the two columns.",
         "user_identifier.value",
         Code.DUPLICATE_IDENTIFIER,
     ),
     "401852": _refusal(
-        "Alma does not take this user group, or not for this kind of record.",
+        "Alma does not allow this user group, or not for this record type.",
         "Use a user group that Alma has for the record type of the mapping.",
         "user_group",
         Code.UNKNOWN_CODE,
     ),
     "401853": _refusal(
-        "An Internal patron has no owning system, but the record names one.",
+        "An Internal patron has no external system, but the record names one.",
         "Remove `owning_system` from the mapping, or load the patron as External.",
         "external_id",
         mends=Mends.COLUMN,
     ),
     "401854": _refusal(
-        "An External patron needs an owning system, and the record names none.",
+        "An External patron needs an external system, but the record names none.",
         "Set `owning_system` in the mapping to the code of the student system's profile in Alma.",
         "external_id",
         Code.MISSING_VALUE,
@@ -108,14 +109,14 @@ REFUSALS: dict[str, Refusal] = {
         Mends.COLUMN,
     ),
     "401858": _refusal(
-        "Alma's record belongs to another owning system, which cannot be changed.",
-        "Find out which system owns this patron.",
+        "Alma's record belongs to another external system. That cannot be changed.",
+        "Find out which system manages this patron.",
         "external_id",
         Code.OWNING_SYSTEM_DIFFERS,
     ),
     "401859": _refusal(
-        "Alma does not make this change; an External patron, for one, cannot become Internal.",
-        "Find out who manages this patron: the library or the student system.",
+        "Alma does not allow this change. For example, an External patron cannot become Internal.",
+        "Find out who manages this patron: the library or the SIS.",
         "account_type",
         Code.ACCOUNT_TYPE_DIFFERS,
     ),
@@ -123,50 +124,50 @@ REFUSALS: dict[str, Refusal] = {
     "401658": _refusal("Alma could not create the user.", _SUPPORT),
     "401652": _refusal("Alma failed while it updated the user.", _SUPPORT),
     "401863": _refusal(
-        "Alma has this code, but not for this kind of record.",
+        "Alma has this code, but not for this record type.",
         "Use a code that Alma allows for the record type of the mapping.",
         problem=Code.UNKNOWN_CODE,
     ),
     "401864": _refusal(
         "Alma does not have this code.",
-        "Use a code of Alma's table, or add the value to the mapping's lookup.",
+        "Use a code from Alma's table, or add the value to the lookup in the mapping.",
         problem=Code.UNKNOWN_CODE,
     ),
     "40166404": _refusal(
-        "Alma does not take the value of a field.",
-        "Correct the value; Alma's own words name the field.",
+        "Alma does not accept the value of a field.",
+        "Correct the value. Alma's message names the field.",
         problem=Code.UNKNOWN_CODE,
     ),
     NO_SUCH_TABLE: _refusal("Alma has no code table of this name.", "Check the table's name."),
     "500038": _refusal(
-        "Alma does not take the password: it is too short, too common, or holds the user's name.",
+        "Alma does not accept the password: too short, too common, or it contains the user's name.",
         "Choose a password of at least 8 characters, or clear the cell.",
         "password",
         Code.BAD_PASSWORD,
     ),
     "401850": _refusal(
         "Alma could not delete the user, who may have loans, requests or fees.",
-        "Settle them in Alma first.",
+        "Clear them in Alma first.",
     ),
     "401866": _refusal("Alma does not accept the user's password.", "Set a new password."),
     "401651": _NETWORK,
     **{str(number): _NETWORK for number in range(60224, 60233)},
-    "60105": _refusal("Alma does not serve this in the notation that was asked for.", _SUPPORT),
+    "60105": _refusal("Alma does not offer this in the requested format.", _SUPPORT),
 }
-"""Alma understood the call and says no to this one record."""
+"""Alma understood the call and refused this one record."""
 
-ACCESS: dict[str, str] = {
-    "UNAUTHORIZED": "Alma does not know the API key, or the key may not do this.",
+ACCESS_CODES: dict[str, str] = {
+    "UNAUTHORIZED": "Alma does not know the API key, or the key lacks the right for this.",
     "INVALID_REQUEST": "Alma does not accept the API key.",
     "FORBIDDEN": "Alma does not accept calls from this computer's address with this API key.",
 }
-"""The gateway says no to the key."""
+"""The gateway refused the key."""
 
-DAILY = "DAILY_THRESHOLD"
-PER_SECOND = "PER_SECOND_THRESHOLD"
+DAILY_LIMIT_CODE = "DAILY_THRESHOLD"
+PER_SECOND_CODE = "PER_SECOND_THRESHOLD"
 
-TROUBLE: frozenset[str] = frozenset({"GENERAL_ERROR", "ROUTING_ERROR", "402119", "60101"})
-"""Alma is out of order for the moment: nothing is said about what was asked."""
+OUTAGE_CODES: frozenset[str] = frozenset({"GENERAL_ERROR", "ROUTING_ERROR", "402119", "60101"})
+"""Alma has a problem at the moment; the reply says nothing about the call."""
 
 _LISTS = {
     "address": "contact_info.address.address_type",
@@ -190,11 +191,11 @@ _NAMED = (
 )
 
 
-def refusal(error: RefusedError) -> Refusal:
-    """What a refusal means, with the field that Alma's own text names where it names one."""
+def explain_refusal(error: RefusedError) -> Refusal:
+    """Return what a refusal means, with the field that Alma's text names, if it names one."""
     known = REFUSALS.get(error.code)
     if known is None:
-        advice = "Read Alma's own words and correct the row." if error.said else _SUPPORT
+        advice = "Read Alma's message and correct the row." if error.said else _SUPPORT
         return _refusal(str(error), advice)
     if error.code == "401851" and "of type" in error.said:
         mine = re.search(r"of type\s+primary.id\b", error.said, re.IGNORECASE)
@@ -206,7 +207,7 @@ def refusal(error: RefusedError) -> Refusal:
 
 
 def _named(said: str) -> str:
-    """The path of the field that Alma's text speaks of, or blank."""
+    """Return the path of the field that Alma's text names, or blank."""
     for pattern in _NAMED:
         if match := pattern.search(said):
             name = "_".join(match["field"].strip().lower().split())

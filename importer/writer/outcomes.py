@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.alma.refusals import refusal
+from importer.alma.error_codes import explain_refusal
 from importer.model.catalogue import Code
 from importer.model.problem import VALUE, Origin, Problem
 
@@ -17,7 +17,7 @@ TAKEN = frozenset({"401851", "4018994"})
 
 def refused(origin: Origin, error: RefusedError) -> Problem:
     """Alma refuses the record: its reason in our words, and in its own as the value."""
-    known = refusal(error)
+    known = explain_refusal(error)
     tracking = f"(tracking id {error.tracking_id})" if error.tracking_id else ""
     said = VALUE if error.said else ""
     own = " ".join(part for part in (error.code, said, tracking) if part)

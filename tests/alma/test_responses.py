@@ -6,23 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from importer.alma.answers import (
-    Answer,
-    Lost,
-    NotFoundError,
-    NotSent,
-    complaint,
-    judge,
-)
-from importer.alma.refusals import (
-    ACCESS,
-    DAILY,
-    NOT_FOUND,
-    PER_SECOND,
+from importer.alma.error_codes import (
+    ACCESS_CODES,
+    DAILY_LIMIT_CODE,
+    NOT_FOUND_CODES,
+    OUTAGE_CODES,
+    PER_SECOND_CODE,
     REFUSALS,
-    TROUBLE,
-    refusal,
+    explain_refusal,
 )
+from importer.alma.responses import NotFoundError, NotSent, Reply, ReplyLost, error_in, judge
 from importer.errors import (
     AccessError,
     AlmaError,
@@ -56,7 +49,7 @@ CONTRACT: dict[str, type[AlmaError]] = {
 @pytest.mark.parametrize("body", [envelope, xml_envelope])
 def test_every_code_of_the_contract_has_its_class(code: str, body: Callable[[str], bytes]) -> None:
     """A code means the same in JSON and in XML, and for a read no outcome is unknown."""
-    answer = Answer(400, body(code))
+    answer = Reply(400, body(code))
     expected = CONTRACT[code]
     written = judge(answer, writes=True)
     assert type(written) is expected
@@ -69,10 +62,15 @@ def test_every_code_of_the_contract_has_its_class(code: str, body: Callable[[str
 
 def test_the_tables_hold_each_code_once_and_no_other() -> None:
     """The tables of codes are the contract's, without overlap."""
-    tables = [set(REFUSALS), set(ACCESS), set(TROUBLE), {DAILY, PER_SECOND}]
+    tables = [
+        set(REFUSALS),
+        set(ACCESS_CODES),
+        set(OUTAGE_CODES),
+        {DAILY_LIMIT_CODE, PER_SECOND_CODE},
+    ]
     assert set.union(*tables) == set(CONTRACT)
     assert sum(map(len, tables)) == len(CONTRACT)
-    assert set(REFUSALS) >= NOT_FOUND
+    assert set(REFUSALS) >= NOT_FOUND_CODES
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -126,7 +124,7 @@ def test_a_status_without_a_known_code_has_its_class(
     status: int, body: bytes, write: type[AlmaError] | None, read: type[AlmaError] | None
 ) -> None:
     """What is not clear is unknown for a write and unavailable for a read; absence needs a code."""
-    answer = Answer(status, body)
+    answer = Reply(status, body)
     for writes, expected in ((True, write), (False, read)):
         error = judge(answer, writes=writes)
         assert (None if error is None else type(error)) is expected
@@ -136,7 +134,7 @@ def test_a_status_without_a_known_code_has_its_class(
 def test_no_status_falls_through(*, writes: bool) -> None:
     """Every status is success or one of the errors."""
     for status in range(100, 600):
-        error = judge(Answer(status, b""), writes=writes)
+        error = judge(Reply(status, b""), writes=writes)
         assert (error is None) == (200 <= status < 300), status
 
 
@@ -150,8 +148,8 @@ def test_what_was_not_sent_is_unavailable_and_may_be_sent_again() -> None:
 
 def test_a_lost_answer_to_a_write_is_unknown_and_never_sent_again() -> None:
     """A write whose answer is lost may have happened."""
-    assert type(judge(Lost("gone"), writes=True)) is UnknownOutcomeError
-    error = judge(Lost("gone"), writes=False)
+    assert type(judge(ReplyLost("gone"), writes=True)) is UnknownOutcomeError
+    error = judge(ReplyLost("gone"), writes=False)
     assert isinstance(error, UnavailableError)
     assert error.repeatable
 
@@ -161,7 +159,7 @@ def test_a_read_that_failed_is_repeated_unless_it_was_redirected(
     status: int, *, repeatable: bool
 ) -> None:
     """After the time that the server asks for, where it asks for one."""
-    error = judge(Answer(status, b"", retry_after="7"), writes=False)
+    error = judge(Reply(status, b"", retry_after="7"), writes=False)
     assert isinstance(error, UnavailableError)
     assert error.repeatable is repeatable
     assert error.wait == (7 if repeatable else 0)
@@ -183,14 +181,14 @@ ODD_ENVELOPES = [
 @pytest.mark.parametrize("body", ODD_ENVELOPES)
 def test_every_form_of_the_envelope_is_read(body: bytes) -> None:
     """One object for a list, a wrapper, numbers for text, an id inside the text, torn XML."""
-    found = complaint(Answer(400, body))
+    found = error_in(Reply(400, body))
     assert found is not None
     assert (found.code, found.said, found.tracking_id) == ("401664", "M", "T")
 
 
 def test_an_envelope_without_tracking_id_is_read() -> None:
     """Gateway errors carry none."""
-    found = complaint(Answer(429, b"<errorCode>PER_SECOND_THRESHOLD</errorCode>"))
+    found = error_in(Reply(429, b"<errorCode>PER_SECOND_THRESHOLD</errorCode>"))
     assert found is not None
     assert (found.code, found.tracking_id) == ("PER_SECOND_THRESHOLD", "")
 
@@ -210,14 +208,14 @@ def test_an_envelope_without_tracking_id_is_read() -> None:
 )
 def test_the_wish_to_wait_is_understood(retry_after: str, date: str, wait: float) -> None:
     """Retry-After is seconds or a time by the server's own clock; absurd ones are capped."""
-    error = judge(Answer(429, b"", retry_after=retry_after, date=date), writes=True)
+    error = judge(Reply(429, b"", retry_after=retry_after, date=date), writes=True)
     assert isinstance(error, ThrottledError)
     assert error.wait == wait
 
 
 def test_a_redirect_names_the_host_and_not_the_path() -> None:
     """Who redirects is said; the path may hold an identifier and is not."""
-    answer = Answer(302, b"", location="https://login.example.org/x?id=CANARY")
+    answer = Reply(302, b"", location="https://login.example.org/x?id=CANARY")
     error = judge(answer, writes=False)
     assert "login.example.org" in str(error)
     assert "CANARY" not in str(error)
@@ -249,7 +247,7 @@ UNKNOWN, EXISTS, MISSING = Code.UNKNOWN_CODE, Code.EXISTS_IN_ALMA, Code.MISSING_
 )
 def test_a_refusal_names_problem_and_field(code: str, said: str, problem: Code, field: str) -> None:
     """A row's report speaks of our problem and Alma's field, taken from Alma's text if need be."""
-    found = refusal(RefusedError("Alma does not take it.", code=code, said=said))
+    found = explain_refusal(RefusedError("Alma does not take it.", code=code, said=said))
     assert (found.problem, found.field) == (problem, field)
     assert found.sentence
     assert found.advice

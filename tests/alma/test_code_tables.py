@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importer.alma.codes import CAMPUSES, read, write
-from importer.alma.fetching import LIBRARIES, TABLES, fetch
+from importer.alma.code_tables import CAMPUSES, LIBRARIES, TABLES, fetch, read_file, write_file
 from importer.errors import UnavailableError, UsageError
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.fields import FIELDS
@@ -88,14 +87,14 @@ def test_what_is_written_is_read(
     path = tmp_path / "codes.json"
     path.unlink(missing_ok=True)
     written = {name: tuple(sorted(rows, key=lambda row: row.code)) for name, rows in tables.items()}
-    write(path, CodeTables(written, institution, TODAY))
-    assert read(path) == CodeTables(written, institution, TODAY)
+    write_file(path, CodeTables(written, institution, TODAY))
+    assert read_file(path) == CodeTables(written, institution, TODAY)
 
 
 def test_the_file_is_made_for_people(tmp_path: Path) -> None:
     """Indented, sorted, codes as text, a line per code, no value escaped."""
     path = tmp_path / "new" / "codes.json"
-    write(path, SAVED)
+    write_file(path, SAVED)
     lines = path.read_text("utf-8").splitlines()
     assert '      "01": "One",' in lines
     assert path.read_bytes().endswith(b"}\n")
@@ -105,7 +104,7 @@ def test_the_file_is_made_for_people(tmp_path: Path) -> None:
 def test_the_file_is_private(tmp_path: Path) -> None:
     """As the guide promises; whoever wants to share the file can change its mode or copy it."""
     path = tmp_path / "codes.json"
-    write(path, SAVED)
+    write_file(path, SAVED)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -113,14 +112,14 @@ def test_campuses_written_by_hand_are_kept(tmp_path: Path) -> None:
     """Alma has no call for them, so a fetch must not lose them; another institution's go."""
     path = tmp_path / "codes.json"
     path.write_text(json.dumps({"tables": {CAMPUSES: {"MAIN": "Main"}, "Gone": {"A": "B"}}}))
-    write(path, SAVED)
-    kept = read(path)
+    write_file(path, SAVED)
+    kept = read_file(path)
     assert kept.tables == {CAMPUSES: (CodeRow("MAIN", "Main"),), "UserGroups": GROUPS}
-    write(path, CodeTables({CAMPUSES: ()}, "01EX_INST", TODAY))
-    assert read(path).tables[CAMPUSES] == ()
-    write(path, kept)
-    write(path, CodeTables({}, "02OTHER", TODAY))
-    assert CAMPUSES not in read(path).tables
+    write_file(path, CodeTables({CAMPUSES: ()}, "01EX_INST", TODAY))
+    assert read_file(path).tables[CAMPUSES] == ()
+    write_file(path, kept)
+    write_file(path, CodeTables({}, "02OTHER", TODAY))
+    assert CAMPUSES not in read_file(path).tables
 
 
 def test_a_file_that_cannot_be_read_is_not_overwritten(tmp_path: Path) -> None:
@@ -128,7 +127,7 @@ def test_a_file_that_cannot_be_read_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "codes.json"
     path.write_text("{")
     with pytest.raises(UsageError):
-        write(path, SAVED)
+        write_file(path, SAVED)
     assert path.read_text() == "{"
 
 
@@ -154,7 +153,7 @@ def test_a_wrong_file_is_one_sentence_with_its_place(tmp_path: Path, text: str, 
     path = tmp_path / "codes.json"
     path.write_text(text)
     with pytest.raises(UsageError) as caught:
-        read(path)
+        read_file(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert where in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -163,12 +162,12 @@ def test_a_wrong_file_is_one_sentence_with_its_place(tmp_path: Path, text: str, 
 def test_no_file_and_no_text_are_said(tmp_path: Path) -> None:
     """A missing file says how to get one; a folder or a picture is not a file of text."""
     with pytest.raises(UsageError, match="codes fetch"):
-        read(tmp_path / "none.json")
+        read_file(tmp_path / "none.json")
     with pytest.raises(UsageError):
-        read(tmp_path)
+        read_file(tmp_path)
     picture = tmp_path / "picture.png"
     picture.write_bytes(b"\x89PNG\xff")
     with pytest.raises(UsageError):
-        read(picture)
+        read_file(picture)
     with pytest.raises(UsageError):
-        write(picture / "codes.json", SAVED)
+        write_file(picture / "codes.json", SAVED)

@@ -1,4 +1,4 @@
-"""What an apply tells while it runs, and why it ended early."""
+"""What an apply reports while it runs, and why it ended early."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One row's news, for progress: what was planned, and its state after a step."""
+class RowDone:
+    """A row was tried: what was planned for it, and its state now."""
 
     row: int
     act: Act
@@ -24,20 +24,20 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """So many rows are without a clear answer; Alma is asked about them in so many seconds."""
+    """Rows without a clear reply, and the seconds until Alma is asked about them."""
 
     rows: int
     seconds: float
 
 
-News = Told | Waiting
+Progress = RowDone | Waiting
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Why an apply ended before its work was done: the exit code, and a sentence.
 
-    `daily`: the calls of the day are used up, and come back at midnight GMT.
+    `daily`: today's API calls are used up; there are new ones after midnight GMT.
     """
 
     exit: Exit
@@ -46,5 +46,5 @@ class Stop:
 
     @classmethod
     def by(cls, error: ImporterError) -> Stop:
-        """The stop that an error means."""
+        """Return the stop that an error means."""
         return cls(error.exit, str(error), isinstance(error, DailyLimitError))

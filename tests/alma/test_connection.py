@@ -20,10 +20,10 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from importer.alma.answers import Lost
 from importer.alma.client import Alma
+from importer.alma.connection import ONE_RECORD, Connection, Request, Timeouts
 from importer.alma.pacing import RateLimiter
-from importer.alma.wire import ONE_RECORD, Request, Timeouts, Wire
+from importer.alma.responses import ReplyLost
 from importer.errors import (
     AlmaError,
     RefusedError,
@@ -284,10 +284,10 @@ def test_what_is_unpacked_is_counted_before_it_fills_the_memory() -> None:
 
     async def work() -> None:
         async with listening(says(reply(bomb, "200 OK", "Content-Encoding: gzip"))) as address:
-            wire = Wire(address, SecretStr(KEY))
+            wire = Connection(address, SecretStr(KEY))
             outcome = await wire.send(Request("GET", "/users/1", {}))
             await wire.close()
-        assert isinstance(outcome, Lost)
+        assert isinstance(outcome, ReplyLost)
 
     tracemalloc.start()
     try:

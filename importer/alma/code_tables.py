@@ -1,0 +1,161 @@
+"""The institution's code tables: fetched from Alma, and kept in a file that people can edit.
+
+{
+"fetched": "2026-08-20",
+"institution": "01EX_INST",
+"tables": {
+"Campuses": {"MAIN": "Main campus"},
+"UserGroups": {"COMM": "Community", "OLD": {"description": "Old", "enabled": false}}
+}
+}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from importer.alma.client import Alma
+from importer.alma.pacing import run_concurrently
+from importer.errors import FileMissingError, UsageError
+from importer.model.codes import CodeRow, CodeTables
+from importer.model.fields import FIELDS
+from importer.model.files import parse_json, read_text_bounded, write_atomically
+
+LARGEST = 20_000_000
+"""Bytes of the largest file of code tables that is read; real ones have some 100,000."""
+
+CAMPUSES = "Campuses"
+"""Not a code table: Alma has no call for its campuses (contract 0.3), so people write them down."""
+
+LIBRARIES = "Libraries"
+"""Alma's libraries, which have a call of their own."""
+
+TABLES: tuple[str, ...] = tuple(
+    sorted(({field.facts.table for field in FIELDS.values()} | {LIBRARIES}) - {"", CAMPUSES})
+)
+"""The tables that the record's fields refer to, as far as Alma gives them."""
+
+
+async def fetch(alma: Alma, tables: Iterable[str], today: date) -> CodeTables:
+    """Fetch tables from Alma, one call each; leave out those that Alma does not have.
+
+    Raises AlmaError.
+    """
+    institution = await alma.general()
+
+    async def one(name: str) -> tuple[str, tuple[CodeRow, ...] | None]:
+        if name == LIBRARIES:
+            return name, await alma.libraries()
+        return name, await alma.code_table(name)
+
+    names = sorted(set(tables))
+    found = {name: rows async for name, rows in run_concurrently(alma.limiter, names, one)}
+    return CodeTables(
+        {name: rows for name, rows in sorted(found.items()) if rows is not None},
+        institution.code,
+        today,
+    )
+
+
+class _Code(BaseModel):
+    """A code that is written with more than its description."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    description: str
+    enabled: bool
+
+
+def _day(value: object) -> date | None:
+    if value is None or isinstance(value, date):
+        return value
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004  pydantic collects this one
+    return date.fromisoformat(value)
+
+
+class _File(BaseModel):
+    """The file, as it is written."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    tables: dict[str, dict[str, str | _Code]]
+    institution: str | None = None
+    fetched: Annotated[date | None, BeforeValidator(_day)] = None
+
+
+_ADVICE = {
+    "tables": 'write the codes of a table as "CODE": "description", under "tables".',
+    "institution": "put the code in quotation marks.",
+    "fetched": "write the day as 2026-08-20.",
+}
+"""What to do about an error, by the key that it is in."""
+
+
+def read_file(path: Path) -> CodeTables:
+    """Read the tables of a file. Raises UsageError, with the place where it is known."""
+    try:
+        text = read_text_bounded(path, LARGEST)
+    except FileMissingError:
+        msg = f"{path}: there are no code tables. Run `importer codes fetch` to get them from Alma."
+        raise UsageError(msg) from None
+    try:
+        file = _File.model_validate(parse_json(path, text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = [str(part) for part in first["loc"]][:3]
+        known = place[0] if place else "tables"
+        where = ": ".join(part for part in place if part != "tables") or "tables"
+        advice = _ADVICE.get(known, "this key is not known. The tables belong under 'tables'.")
+        msg = f"{path}: {where}: {advice}"
+        raise UsageError(msg) from None
+    tables = {
+        name: tuple(_row(code, entry) for code, entry in codes.items())
+        for name, codes in file.tables.items()
+    }
+    return CodeTables(tables, file.institution or "", file.fetched)
+
+
+def _row(code: str, entry: str | _Code) -> CodeRow:
+    if isinstance(entry, str):
+        return CodeRow(code, entry)
+    return CodeRow(code, entry.description, entry.enabled)
+
+
+def write_file(path: Path, tables: CodeTables) -> None:
+    """Save the tables; the file is whole at every moment.
+
+    Campuses that were written by hand are kept if `tables` has none, unless the file is another
+    institution's. Raises UsageError where an existing file cannot be read, so that nothing that
+    was written by hand is lost, and where nothing can be written.
+    """
+    kept = dict(tables.tables)
+    if path.exists():
+        old = read_file(path)
+        same = not old.institution or old.institution == tables.institution
+        if same and CAMPUSES in old.tables:
+            kept.setdefault(CAMPUSES, old.tables[CAMPUSES])
+    content = {
+        "fetched": tables.fetched.isoformat() if tables.fetched else None,
+        "institution": tables.institution,
+        "tables": {name: dict(sorted(map(_entry, rows))) for name, rows in sorted(kept.items())},
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError:
+        msg = f"{path}: the code tables cannot be saved here."
+        raise UsageError(msg) from None
+
+
+def _entry(row: CodeRow) -> tuple[str, str | dict[str, str | bool]]:
+    if row.enabled:
+        return row.code, row.description
+    return row.code, {"description": row.description, "enabled": False}

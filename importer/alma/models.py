@@ -1,0 +1,265 @@
+"""What Alma sends, as models: users, code tables, the institution, and error envelopes.
+
+A reader turns the body of a reply into its value, or into None where it is not what was asked for.
+Nothing is raised, so that no error contains a piece of a patron's record.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from importer.model.codes import CodeRow
+from importer.model.user import Amount, User
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+Reader = Callable[[bytes], T | None]
+
+NO_PRIMARY_ID = "no primary id ("
+"""How Alma's lists show contacts that have none (contract 3.2)."""
+
+OBLIGATIONS = "loans,requests,fees"
+"""What to ask for with `expand` (contract 2.2) before a user is deleted."""
+
+
+def _text(value: object) -> str:
+    """A value as text, whether it stands alone or as a code with a description."""
+    inner = value.get("value") if isinstance(value, dict) else value
+    return str(inner).strip() if isinstance(inner, str | int | float) else ""
+
+
+def _entries(value: object) -> list[dict[str, object]]:
+    """The objects of a list; of one object that stands alone, that one."""
+    return [
+        entry
+        for entry in (value if isinstance(value, list) else [value])
+        if isinstance(entry, dict)
+    ]
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Entries = BeforeValidator(_entries)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ApiError(_Model):
+    """The first error of an envelope: Alma's code, text and tracking ID, blank if it gave none."""
+
+    code: Text = Field("", alias="errorCode")
+    said: Text = Field("", alias="errorMessage")
+    tracking_id: Text = Field("", alias="trackingId")
+
+
+class _ErrorList(_Model):
+    error: Annotated[list[ApiError], Entries] = []
+
+
+class _Envelope(_Model):
+    """An error in JSON (contract 2.3), bare or inside `web_service_result`."""
+
+    errors: _ErrorList = Field(alias="errorList")
+
+
+class _WrappedEnvelope(_Model):
+    result: _Envelope = Field(alias="web_service_result")
+
+
+_ENVELOPE: TypeAdapter[_WrappedEnvelope | _Envelope] = TypeAdapter(_WrappedEnvelope | _Envelope)
+
+
+def read_error(body: bytes) -> ApiError | None:
+    """The error of a JSON envelope, or None if the body is none."""
+    try:
+        envelope = _ENVELOPE.validate_json(body)
+    except ValidationError:
+        return None
+    found = envelope.result if isinstance(envelope, _WrappedEnvelope) else envelope
+    return next((error for error in found.errors.error[:1] if error.code), None)
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """A page of a list of users, and how many the whole list has.
+
+    The page may be shorter than asked for: contacts without a primary ID are left out, and
+    `unreadable` has the primary IDs of entries that could not be understood.
+    """
+
+    users: tuple[User, ...]
+    total: int
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """Which Alma this is. `environment` is `production` or `sandbox`, or what Alma calls it."""
+
+    code: str
+    name: str
+    environment: str
+    url: str
+
+
+class _UserList(_Model):
+    user: Annotated[list[dict[str, Any]], Entries] = []
+    total_record_count: Text = ""
+
+
+class _TableRow(_Model):
+    code: Text = ""
+    description: Text = ""
+    enabled: Text = ""
+
+
+class _Table(_Model):
+    name: Text = ""
+    row: Annotated[list[_TableRow], Entries] = []
+
+
+class _Library(_Model):
+    code: Text = ""
+    name: Text = ""
+
+
+class _LibraryList(_Model):
+    library: Annotated[list[_Library], Entries] = []
+    total_record_count: Text = ""
+
+
+class _Named(_Model):
+    value: Text = ""
+    desc: Text = ""
+
+
+class _General(_Model):
+    institution: Annotated[
+        _Named, BeforeValidator(lambda raw: raw if isinstance(raw, dict) else {"value": raw})
+    ]
+    environment_type: Text = ""
+    alma_url: Text = ""
+
+
+def _read(model: type[M], body: bytes) -> M | None:
+    """The body as a model; None if it is something else, or has none of the model's keys."""
+    try:
+        found = model.model_validate_json(body)
+    except ValidationError:
+        return None
+    return found if found.model_fields_set else None
+
+
+def read_user(body: bytes) -> User | None:
+    """A whole user; a body without a primary ID is none."""
+    try:
+        user = User.from_json(body)
+    except ValidationError:
+        return None
+    return user if user.primary_id else None
+
+
+def user_reader(user_id: str) -> Reader[User]:
+    """Return a reader that takes only a user who has this ID, primary or additional."""
+
+    def read(body: bytes) -> User | None:
+        user = read_user(body)
+        return user if user is not None and _has_id(user, user_id) else None
+
+    return read
+
+
+def _has_id(user: User, user_id: str) -> bool:
+    ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
+    return _folded(user_id) in {_folded(text) for text in ids if text}
+
+
+def _folded(user_id: str) -> str:
+    return unicodedata.normalize("NFC", user_id.strip()).casefold()
+
+
+def read_users(body: bytes) -> UserPage | None:
+    """A page of users. With no hit, Alma leaves the list out or sends none (contract 2.2)."""
+    page = _read(_UserList, body)
+    if page is None:
+        return None
+    users: list[User] = []
+    unreadable: list[str] = []
+    for entry in page.user:
+        primary_id = _text(entry.get("primary_id"))
+        if not primary_id or primary_id.startswith(NO_PRIMARY_ID):
+            continue
+        try:
+            users.append(User.model_validate(entry))
+        except ValidationError:
+            unreadable.append(primary_id)
+    count = page.total_record_count
+    is_count = count.isascii() and count.isdigit() and len(count) < 12
+    return UserPage(tuple(users), int(count) if is_count else len(users), tuple(unreadable))
+
+
+def read_code_table(body: bytes) -> tuple[CodeRow, ...] | None:
+    """The rows of a code table."""
+    table = _read(_Table, body)
+    if table is None:
+        return None
+    return tuple(
+        CodeRow(row.code, row.description, enabled=row.enabled.lower() != "false")
+        for row in table.row
+    )
+
+
+def read_libraries(body: bytes) -> tuple[CodeRow, ...] | None:
+    """The libraries, as codes with their names."""
+    page = _read(_LibraryList, body)
+    if page is None:
+        return None
+    return tuple(CodeRow(library.code, library.name) for library in page.library)
+
+
+def read_institution(body: bytes) -> Institution | None:
+    """The institution; a body without its code is none."""
+    general = _read(_General, body)
+    if general is None or not general.institution.value:
+        return None
+    return Institution(
+        code=general.institution.value,
+        name=general.institution.desc,
+        environment=general.environment_type.lower(),
+        url=general.alma_url,
+    )
+
+
+def read_nothing(body: bytes) -> Literal[True] | None:
+    """True, whatever the body, unless it is a web page: no body is expected."""
+    return None if body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")) else True
+
+
+def obligations(user: User) -> str:
+    """What the user still has to do with the library, as `2 loans, fees`; blank if nothing.
+
+    It keeps the user from being deleted. A count that Alma does not give may be anything, so it
+    counts: a deletion cannot be undone.
+    """
+    amounts = (("loans", user.loans), ("requests", user.requests), ("fees", user.fees))
+    return ", ".join(shown for name, amount in amounts if (shown := _obligation(name, amount)))
+
+
+def _obligation(name: str, amount: Amount | None) -> str:
+    try:
+        count = float(amount.value) if amount is not None and amount.value is not None else None
+    except ValueError:
+        count = None
+    if count is None:
+        return f"{name} that Alma does not count"
+    if not count:
+        return ""
+    if name == "fees":
+        return name
+    return f"{count:.0f} {name.removesuffix('s') if count == 1 else name}"

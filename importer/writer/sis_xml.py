@@ -1,0 +1,191 @@
+"""Records as files for Alma's SIS load: XML in a zip (contract 1.3 and section 5).
+
+Alma's XML is its JSON with lists wrapped in a plural (`user_identifiers/user_identifier`), codes as
+text with a `desc`, and a few keys as attributes. So the model itself decides how a record is
+written. XML has no blanks: a field without a value is left out.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+from lxml import etree
+
+from importer.errors import UsageError
+from importer.model.fields import FIELDS, LISTS, text
+from importer.model.policy import AccountType
+from importer.model.user import Coded, ContactInfo, Part, User
+from importer.writer.json_lines import new_file
+
+USERS_PER_FILE = 10_000
+FILES_PER_ZIP = 50
+"""What Alma's load accepts without trouble, as libraries that use it report."""
+
+STAMP = (1980, 1, 1, 0, 0, 0)
+"""The time of every file in a zip, so that the same roster gives the same bytes."""
+
+ATTRIBUTES = frozenset({"preferred", "preferred_sms"})
+"""The keys that are attributes in XML; a load takes no `segment_type`."""
+
+REQUIRED_WRAPPERS = frozenset({"address_type", "email_type", "phone_type"})
+"""The lists whose wrapper the schema requires, even if it is empty."""
+
+REQUIRED_FLAGS = ("user_viewable", "popup_note")
+"""What the schema requires of a note; false where it is not set."""
+
+
+def write_sis_zip(users: Iterable[User], out: Path) -> tuple[int, tuple[Path, ...]]:
+    """Write the load, without Internal entries; return the number of users and the zips.
+
+    A load makes every entry in it External, and leaves a user's Internal entries as they are
+    (contract section 5), so Internal ones stay out. One zip takes half a million users. Raises
+    UsageError if a zip cannot be written or exists already.
+    """
+    rest = iter(users)
+    count = 0
+    zips: list[Path] = []
+    upcoming = next(rest, None)
+    while upcoming is not None or not zips:
+        path = out if not zips else out.with_name(f"{out.stem}-{len(zips) + 1}{out.suffix}")
+        with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(1, FILES_PER_ZIP + 1):
+                member = zipfile.ZipInfo(f"users-{number:02}.xml", STAMP)
+                member.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(member, "w") as raw, etree.xmlfile(raw, encoding="UTF-8") as xml:
+                    xml.write_declaration()
+                    with xml.element("users"):
+                        for user in _users_of_file(upcoming, rest):
+                            xml.write(user_element(without_internal_entries(user)))
+                            count += 1
+                upcoming = next(rest, None)
+                if upcoming is None:
+                    break
+        zips.append(path)
+    return count, tuple(zips)
+
+
+def _users_of_file(first: User | None, rest: Iterator[User]) -> Iterator[User]:
+    if first is not None:
+        yield first
+        yield from islice(rest, USERS_PER_FILE - 1)
+
+
+def without_internal_entries(user: User) -> User:
+    """Return the user without the entries of lists that are Internal."""
+    update: dict[str, object] = dict(_external_lists(user))
+    if user.contact_info is not None:
+        contacts = dict(_external_lists(user.contact_info))
+        update["contact_info"] = user.contact_info.model_copy(update=contacts)
+    return user.model_copy(update=update)
+
+
+def _external_lists(part: User | ContactInfo) -> Iterator[tuple[str, object]]:
+    internal = AccountType.INTERNAL.segment
+    for name, value in part:
+        if isinstance(value, tuple):
+            yield name, tuple(e for e in value if getattr(e, "segment_type", None) != internal)
+
+
+def cleared_fields(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the fields that a load clears in Alma because the mapping does not set them.
+
+    Absent fields are cleared unless they are sticky (contract section 5). Of a list that the
+    mapping does not set at all, the External entries are removed.
+    """
+    mapped = {label.partition("[")[0] for label in labels}
+    scalars = (
+        field.path
+        for field in FIELDS.values()
+        if not field.parent and field.facts.sis and not field.facts.sticky
+        and field.path not in mapped
+    )  # fmt: skip
+    lists = dict.fromkeys(
+        field.parent
+        for field in FIELDS.values()
+        if field.parent and not field.facts.sticky and field.parent not in mapped
+        and field.parent not in {"rs_library", "library_notice"}
+    )  # fmt: skip
+    return (*scalars, *lists)
+
+
+def user_element(user: User) -> etree._Element:
+    """Return the record as a `user` element of a load.
+
+    It leaves out what the load takes from its profile or not at all: record and account type,
+    external system, password, roles, segments, and what Alma only reports. Raises UsageError where
+    a text contains a character that XML cannot carry.
+    """
+    try:
+        return _part("user", user, "")
+    except ValueError:
+        msg = "A value contains a character that XML cannot carry. Type the value again."
+        raise UsageError(msg) from None
+
+
+def _part(tag: str, part: Part, path: str) -> etree._Element:
+    """Return an element of a part's fields, in the model's order, which is that of the schema."""
+    element = etree.Element(tag)
+    for name, value in part:
+        if not _is_loaded(f"{path}{name}"):
+            continue
+        if name in REQUIRED_WRAPPERS:
+            etree.SubElement(element, _plural(name)).extend(_entries(name, value, path))
+        elif name in REQUIRED_FLAGS:
+            etree.SubElement(element, name).text = text(value) or "false"
+        elif name in ATTRIBUTES:
+            if shown := text(value):
+                element.set(name, shown)
+        else:
+            element.extend(_field(name, value, path))
+    return element
+
+
+def _field(name: str, value: object, path: str) -> Iterator[etree._Element]:
+    """Yield the element of one field; none if it has no value."""
+    if isinstance(value, tuple):
+        if entries := list(_entries(name, value, path)):
+            wrapper = etree.Element(_plural(name))
+            wrapper.extend(entries)
+            yield wrapper
+    elif isinstance(value, Coded):
+        yield from _leaf(name, value.value, text(value.desc))
+    elif isinstance(value, Part):
+        element = _part(name, value, f"{path}{name}.")
+        if len(element) or element.attrib:
+            yield element
+    else:
+        yield from _leaf(name, value)
+
+
+def _entries(name: str, value: object, path: str) -> Iterator[etree._Element]:
+    for entry in value if isinstance(value, tuple) else ():
+        if isinstance(entry, Part) and not isinstance(entry, Coded):
+            yield _part(name, entry, f"{path}{name}.")
+        else:
+            yield from _field(name, entry, path)
+
+
+def _leaf(name: str, value: object, desc: str = "") -> Iterator[etree._Element]:
+    if not (shown := text(value)):
+        return
+    element = etree.Element(name)
+    element.text = shown
+    if desc:
+        element.set("desc", desc)
+    yield element
+
+
+@cache
+def _is_loaded(path: str) -> bool:
+    if path == "contact_info" or path in LISTS:
+        return True
+    field = FIELDS.get(path)
+    return field is not None and field.facts.sis
+
+
+def _plural(name: str) -> str:
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}{'es' if name[-1] == 's' else 's'}"
