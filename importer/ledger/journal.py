@@ -176,7 +176,7 @@ class Journal:
                 (Severity.WARNING, SETTLED, row, Severity.REVIEW),
             )
             connection.execute(
-                "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.DECIDED)
+                "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
             )
             add_problems(self._ledger, [problem])
             self._append(row, DECIDED, detail)

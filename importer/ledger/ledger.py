@@ -184,7 +184,7 @@ class Ledger:
     def dismissed(self) -> int:
         """Count the rows that a person decided not to send."""
         query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
-        return next(int(count) for (count,) in self.read(query, (Code.DECIDED, Severity.REJECT)))
+        return next(int(count) for (count,) in self.read(query, (Code.RESOLVED, Severity.REJECT)))
 
     def life(self, row: int) -> RowLife | None:
         """Return a row with what was planned for it and the result; None if there is none."""

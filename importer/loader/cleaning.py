@@ -113,7 +113,7 @@ def clean(text: str) -> Cleaned:
         if ascii_digits != text:
             message = "{value} was written with full-width digits"
             found.append(
-                CellFinding(Code.DIGITS_NORMALISED, message, ascii_digits, Severity.REPAIRED)
+                CellFinding(Code.DIGITS_NORMALIZED, message, ascii_digits, Severity.REPAIRED)
             )
             text = ascii_digits
         found.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space

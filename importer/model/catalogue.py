@@ -27,7 +27,7 @@ class Code(StrEnum):
     MOJIBAKE = "mojibake"
     FORMULA_ERROR = "formula-error"
     WHITESPACE_REMOVED = "whitespace-removed"
-    DIGITS_NORMALISED = "digits-normalised"
+    DIGITS_NORMALIZED = "digits-normalized"
     TEXT_MARK_REMOVED = "text-mark-removed"
     ZEROS_RESTORED = "zeros-restored"
     # values
@@ -52,7 +52,7 @@ class Code(StrEnum):
     BAD_PASSWORD = "bad-password"  # noqa: S105  a problem's code, not a password
     # rows beside one another
     DUPLICATE_ID = "duplicate-id"
-    GIVES_WAY = "gives-way"
+    SKIPPED_DUPLICATE = "skipped-duplicate"
     DUPLICATE_IDENTIFIER = "duplicate-identifier"
     DUPLICATE_PERSON = "duplicate-person"
     SIMILAR_PERSON = "similar-person"
@@ -60,7 +60,7 @@ class Code(StrEnum):
     # beside what Alma holds
     EXISTS_IN_ALMA = "exists-in-alma"
     NOT_IN_ALMA = "not-in-alma"
-    LOOK_ALIKE_IN_ALMA = "look-alike-in-alma"
+    POSSIBLE_MATCH_IN_ALMA = "possible-match-in-alma"
     MATCHES_TWO_USERS = "matches-two-users"
     PRIMARY_ID_DIFFERS = "primary-id-differs"
     ACCOUNT_TYPE_DIFFERS = "account-type-differs"
@@ -69,7 +69,7 @@ class Code(StrEnum):
     CHANGED_IN_ALMA = "changed-in-alma"
     NOT_DELETED = "not-deleted"
     NOT_UNDONE = "not-undone"
-    DECIDED = "decided"
+    RESOLVED = "resolved"
     KEPT_BY_ALMA = "kept-by-alma"
     REFUSED_BY_ALMA = "refused-by-alma"
 
@@ -210,7 +210,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Spaces or invisible characters inside an identifier, a code or an email were removed.",
         "Nothing to do, if the result is right.",
     ),
-    Code.DIGITS_NORMALISED: Kind(
+    Code.DIGITS_NORMALIZED: Kind(
         Severity.REPAIRED,
         "Digits replaced",
         "Digits of another script or width were replaced by 0 to 9.",
@@ -355,7 +355,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Two or more rows have the same primary identifier. None of them is sent.",
         "Find out which row is right, and delete or correct the others.",
     ),
-    Code.GIVES_WAY: Kind(
+    Code.SKIPPED_DUPLICATE: Kind(
         Severity.WARNING,
         "Skipped duplicate",
         "Several rows have the same primary identifier. The mapping's `duplicates` rule keeps "
@@ -401,7 +401,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Correct the identifier, or set `new: create` under `match:` in the mapping.",
         Mends.COLUMN,
     ),
-    Code.LOOK_ALIKE_IN_ALMA: Kind(
+    Code.POSSIBLE_MATCH_IN_ALMA: Kind(
         Severity.REVIEW,
         "Possible match in Alma",
         "Alma has a user with the same name and birth date or email under another identifier.",
@@ -456,7 +456,7 @@ CATALOGUE: dict[Code, Kind] = {
         "The undo plan does not restore this value, user or entry.",
         "Read the message, and change the record in Alma by hand if it is wrong.",
     ),
-    Code.DECIDED: Kind(
+    Code.RESOLVED: Kind(
         Severity.WARNING,
         "Resolved by a person",
         "A person resolved this row with `importer resolve`, in this run or an earlier one.",

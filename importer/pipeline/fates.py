@@ -55,7 +55,7 @@ def decide_fates(
         if fate is not Fate.READY or row not in found:
             continue
         own = found[row]
-        if any(problem.code is Code.GIVES_WAY for problem in own):
+        if any(problem.code is Code.SKIPPED_DUPLICATE for problem in own):
             fates[row], found[row] = Fate.SKIPPED, [_as_warning(problem) for problem in own]
             continue
         if resolutions and row in resolutions and _worst(own) is Fate.REVIEW:

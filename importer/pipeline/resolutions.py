@@ -25,7 +25,7 @@ from importer.planner.drafts import DraftUser, drafts
 from importer.planner.values import current
 from importer.users.matching import MatchResult
 
-WHO = frozenset({Code.LOOK_ALIKE_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
+WHO = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
 """Problems that ask who a row is."""
 
 DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
@@ -115,7 +115,7 @@ class Resolutions:
 def dismissed(origin: Origin, decision: Resolution) -> Problem:
     """Return the problem of a row that a person decided not to send."""
     return Problem.of(
-        Code.DECIDED,
+        Code.RESOLVED,
         origin,
         decision.sentence,
         advice="Nothing to do. If it is to be sent after all, settle it anew with "

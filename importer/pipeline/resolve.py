@@ -57,7 +57,7 @@ def check_open(reviewed: ReviewedRow, how: Answer) -> None:
     if life is None:
         msg = f"The roster of this run has no row {row}."
         raise UsageError(msg)
-    wrong = _closed(life, decided=row in ledger.rows_with(Code.DECIDED))
+    wrong = _closed(life, decided=row in ledger.rows_with(Code.RESOLVED))
     if not wrong and how is Answer.CREATE and life.result is Result.HELD:
         wrong = "was held when it was sent; say --as update with the user's identifier, or reject"
     if not wrong and how is Answer.CREATE and reviewed.facts.command == "undo":
@@ -260,7 +260,7 @@ def _origin(reviewed: ReviewedRow) -> Origin:
 def _settle(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: Answer, said: str) -> None:
     severity = Severity.REJECT if fate is Fate.REJECTED else Severity.WARNING
     problem = Problem.of(
-        Code.DECIDED,
+        Code.RESOLVED,
         _origin(reviewed),
         f"decided by {reviewed.operator} on {reviewed.now():%Y-%m-%d}: {said}",
         advice=_ADVICE[how],

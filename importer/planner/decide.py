@@ -213,7 +213,7 @@ def _look_alike(draft: DraftUser, user: User, severity: Severity) -> Problem:
     shared = "birth date" if born else "email"
     return _problem(
         draft,
-        Code.LOOK_ALIKE_IN_ALMA,
+        Code.POSSIBLE_MATCH_IN_ALMA,
         f"Alma has a user with this name and {shared}: {{value}}",
         "primary_id",
         current(user, "primary_id"),

@@ -33,7 +33,7 @@ class Cause:
     @property
     def severity(self) -> Severity:
         """How bad they are, all of them. Where a person decided nothing is left to correct."""
-        return Severity.WARNING if self.code is Code.DECIDED else self.first.severity
+        return Severity.WARNING if self.code is Code.RESOLVED else self.first.severity
 
     @property
     def title(self) -> str:

@@ -81,7 +81,7 @@ def duplicate_ids(keys: MatchKeys, policy: Duplicates) -> tuple[list[Problem], M
             else:
                 skipped[position] = True
                 problem = keys.problem(
-                    Code.GIVES_WAY,
+                    Code.SKIPPED_DUPLICATE,
                     position,
                     f"{same} row {keys.rows[keeper]}, which the `duplicates` rule keeps",
                     PRIMARY,

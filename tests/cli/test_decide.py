@@ -39,7 +39,7 @@ def held(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
     roster = write(folder, ANAS_TWIN, BO)
     planned = typed("plan", roster, *PLAN, "run", "--json")
     assert (planned.exit, planned.summary["review"]) == (Exit.ROWS_HELD, 1)
-    assert codes(folder, "run") == [("2", "look-alike-in-alma")]
+    assert codes(folder, "run") == [("2", "possible-match-in-alma")]
     return roster
 
 
@@ -55,7 +55,7 @@ def test_another_person_is_created(held: Path, folder: Path, typed: Type, sandbo
     assert (decided.exit, decided.summary["create"], decided.summary["review"]) == (0, 2, 0)
     assert "decided" in typed("show", "run", "2").out
     assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 0
-    assert codes(folder, "next") == [("2", "look-alike-in-alma")]
+    assert codes(folder, "next") == [("2", "possible-match-in-alma")]
     assert typed("apply", "run", "--json").summary["created"] == 2
     assert set(state(sandbox)) == {"2001", "2002", "2009"}
     assert intact(folder)
@@ -94,9 +94,9 @@ def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: T
     """`--as reject` keeps the row out; until it is sent it can be decided otherwise."""
     rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
     assert (rejected.exit, rejected.summary["rejected"]) == (Exit.ROWS_HELD, 1)
-    assert ("2", "decided") in codes(folder, "run")
+    assert ("2", "resolved") in codes(folder, "run")
     assert typed("resolve", "run", "2", "--as", "create", "--json").summary["create"] == 2
-    assert codes(folder, "run").count(("2", "decided")) == 1
+    assert codes(folder, "run").count(("2", "resolved")) == 1
     assert typed("resolve", "run", "2", "--as", "reject", "--json").summary["create"] == 1
     assert intact(folder)
 
@@ -108,7 +108,7 @@ def test_a_rejection_is_remembered_until_it_is_taken_back(
     typed("resolve", "run", "2", "--as", "reject")
     again = typed("plan", held, *PLAN, "next", "--json")
     assert (again.exit, again.summary["review"], again.summary["rejected"]) == (3, 0, 1)
-    assert codes(folder, "next") == [("2", "look-alike-in-alma"), ("2", "decided")]
+    assert codes(folder, "next") == [("2", "possible-match-in-alma"), ("2", "resolved")]
     assert "importer resolve" in typed("show", "next", "2").out
     assert typed("resolve", "next", "2", "--as", "create", "--json").summary["create"] == 2
     assert typed("plan", held, *PLAN, "third", "--json").summary["create"] == 2
@@ -135,7 +135,7 @@ def test_one_of_two_twins_is_rejected_for_good(folder: Path, typed: Type, sandbo
     typed("resolve", "run", "3", "--as", "reject")
     again = typed("plan", roster, *PLAN, "next", "--json").summary
     assert (again["create"], again["review"], again["rejected"]) == (1, 0, 1)
-    assert ("3", "decided") in codes(folder, "next")
+    assert ("3", "resolved") in codes(folder, "next")
 
 
 def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -189,7 +189,7 @@ def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox:
     assert typed("apply", "run", "--json").summary["held"] == 1
     assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
     assert typed("resolve", "run", "2", "--as", "update", "--json").summary["update"] == 1
-    assert codes(folder, "run") == [("2", "changed-in-alma"), ("2", "decided")]
+    assert codes(folder, "run") == [("2", "changed-in-alma"), ("2", "resolved")]
     typed("apply", "run")
     user = state(sandbox)["2001"]
     assert user["last_name"] == "Byhand"

@@ -21,7 +21,7 @@ from importer.model.plan import Fate, Result, Unchanged
 from importer.model.problem import Origin, Problem
 from tests.ledger.test_ledger import ANA, CHANGED, NOW, STEPS, made
 
-DECIDED = Problem.of(Code.DECIDED, Origin("autumn.csv", "", 3), "told")
+DECIDED = Problem.of(Code.RESOLVED, Origin("autumn.csv", "", 3), "told")
 
 
 @pytest.fixture

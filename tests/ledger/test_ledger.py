@@ -134,7 +134,7 @@ def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
     origin = Origin("autumn.csv", "", 3)
     known, refused, decided = (
         Problem.of(code, origin, "told") for code in
-        (Code.EXPIRY_PAST, Code.REFUSED_BY_ALMA, Code.DECIDED)
+        (Code.EXPIRY_PAST, Code.REFUSED_BY_ALMA, Code.RESOLVED)
     )  # fmt: skip
     with Ledger.create(tmp_path) as ledger:
         with ledger.transaction():

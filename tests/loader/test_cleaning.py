@@ -104,7 +104,7 @@ def test_damaged_letters_that_end_in_a_blank_are_seen(text: str) -> None:
 def test_full_width_digits_become_plain_ones() -> None:
     """Digits of double width are replaced and said; those of other scripts stay."""
     assert clean("１２３")[0] == "123"
-    assert _codes("１２３") == [Code.DIGITS_NORMALISED]
+    assert _codes("１２３") == [Code.DIGITS_NORMALIZED]
     assert clean("١٢٣") == ("١٢٣", ())
 
 

@@ -15,7 +15,7 @@ from importer.model.plan import Fate
 from importer.model.problem import Origin, Problem
 from importer.pipeline.fates import decide_fates
 
-CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.GIVES_WAY)
+CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.SKIPPED_DUPLICATE)
 
 
 def problem(row: int, code: Code, severity: Severity) -> Problem:
@@ -93,7 +93,7 @@ def test_no_problem_is_lost(
         before = [found.code for found in problems if found.origin.row == row]
         after = [found.code for found in decided.problems if found.origin.row == row]
         assert after[: len(before)] == before
-        assert set(after[len(before) :]) <= {Code.DECIDED}
+        assert set(after[len(before) :]) <= {Code.RESOLVED}
 
 
 @pytest.mark.parametrize(

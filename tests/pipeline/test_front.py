@@ -102,5 +102,5 @@ def test_a_row_that_gives_way_is_no_reject(tmp_path: Path, birth: str) -> None:
         assert list(ledger.fates()) == [(2, Fate.SKIPPED), (3, Fate.READY)]
         assert list(ledger.returning()) == []
         assert not any(problem.severity.holds for problem in ledger.problems(2))
-        assert ledger.rows_with(Code.GIVES_WAY) == (2,)
+        assert ledger.rows_with(Code.SKIPPED_DUPLICATE) == (2,)
     assert (summary.ready, summary.skipped, summary.rejected, summary.exit) == (1, 1, 0, Exit.DONE)

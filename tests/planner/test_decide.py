@@ -151,13 +151,13 @@ def test_look_alikes_hold_a_create() -> None:
     twin = user(primary_id="999", last_name="Doe", birth_date="1990-03-01Z")
     found = MatchResult(possible_matches=(twin,))
     held = decide(draft(ROW), found, Match())
-    assert codes(held) == [(Code.LOOK_ALIKE_IN_ALMA, Severity.REVIEW)]
+    assert codes(held) == [(Code.POSSIBLE_MATCH_IN_ALMA, Severity.REVIEW)]
     assert isinstance(held.step, Held)
     assert held.step.problems[0].sentence() == "Alma has a user with this name and birth date: 999"
     warned = decide(draft(ROW), found, Match(look_alike="warn"))
     assert isinstance(warned.step, Create)
     assert [(one.code, one.severity) for one in warned.warnings] == [
-        (Code.LOOK_ALIKE_IN_ALMA, Severity.WARNING)
+        (Code.POSSIBLE_MATCH_IN_ALMA, Severity.WARNING)
     ]
     sent = decide(draft(ROW), found, Match(look_alike="ignore"))
     assert isinstance(sent.step, Create)

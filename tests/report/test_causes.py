@@ -98,7 +98,7 @@ def changes_once(mends: Mends, *values: str) -> bool:
     return cause.one_change
 
 
-@pytest.mark.parametrize("code", [Code.LOOK_ALIKE_IN_ALMA, Code.DUPLICATE_PERSON])
+@pytest.mark.parametrize("code", [Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON])
 def test_persons_are_decided_one_by_one(code: Code) -> None:
     """A command in the advice is no change that repairs all rows."""
     (cause,) = causes(problem(row, code) for row in range(2, 11))

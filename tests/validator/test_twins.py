@@ -104,7 +104,10 @@ def test_keep_first() -> None:
     """By policy the first row is kept, not flagged, and the twin of nobody else."""
     policy = Duplicates(same_id="keep first")
     problems = twins(person(0), person(1), person(0), person(0), policy=policy)
-    assert found(problems) == [("gives-way", 4, "primary_id"), ("gives-way", 5, "primary_id")]
+    assert found(problems) == [
+        ("skipped-duplicate", 4, "primary_id"),
+        ("skipped-duplicate", 5, "primary_id"),
+    ]
     assert {problem.severity for problem in problems} == {Severity.WARNING}
     assert all(
         "row 2, which the `duplicates` rule keeps" in problem.message for problem in problems
@@ -161,7 +164,7 @@ def test_run_variables_make_no_difference() -> None:
     varied = {**targets, label: replace(targets[label], run_dependent=True)}
     mapped = replace(chunk, layout=replace(chunk.layout, targets=varied))
     problems = duplicates(mapped, Duplicates(same_id="keep first"))
-    assert [(p.origin.row, p.code) for p in problems] == [(3, Code.GIVES_WAY)]
+    assert [(p.origin.row, p.code) for p in problems] == [(3, Code.SKIPPED_DUPLICATE)]
 
 
 @pytest.mark.parametrize("change", [{"last": "Other"}, {"birth": "1999-09-09"}])

@@ -413,7 +413,7 @@ TEXTS = [
             4: ("2", "Mu\ufffdoz", "c"),
         },
         problems=_problems(
-            (2, "A", "digits-normalised"), (3, "B", "mojibake"), (4, "B", "mojibake")
+            (2, "A", "digits-normalized"), (3, "B", "mojibake"), (4, "B", "mojibake")
         ),
     ),
     Specimen("a.csv", "headings only", csv(HEAD), EXPECTED),
