@@ -1,0 +1,142 @@
+"""The product is written in plain American English: one word for each thing, and no private ones.
+
+What is read: the guide, the texts of the program (messages, help, problem titles and advice),
+its docstrings and comments, the pages of a report and the ready mappings. Names of variables are
+not; neither are texts that other programs decide, such as the data of the practice Alma.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import PAGES, ROOT
+
+BANNED = {
+    # one thing, one word
+    r"twins?": "duplicate",
+    r"look-alikes?": "possible match",
+    r"brakes?|braking": "safety check",
+    r"settl(?:e|es|ed|ing)|settle time": "resolve; verification delay",
+    r"mirrors?": "user cache",
+    r"directory (?:refresh|status|forget|import)": "users refresh, status, delete, import",
+    r"student systems?(?:'s load)?": "SIS, SIS load",
+    r"calls? of the day|day's calls": "daily API calls, daily API limit",
+    r"way back": "undo plan",
+    r"e-mails?": "email",
+    r"back ?doors?|backstage": "admin API",
+    # verbs that a colleague would not use
+    r"tells?|told|telling": "report, list, show",
+    r"gives? way|given up|gives? up|giving up": "is skipped",
+    r"pass(?:es|ed)? over|passing over": "skip",
+    r"mend(?:s|ed|ing)?": "fix, repair",
+    r"spoken of|speaks? of|unspoken": "is not in the mapping; is left unchanged",
+    r"(?:says?|said|say) (?:so|otherwise)": "set, unless set",
+    r"come about|came about|comes about": "happen",
+    r"goes on|go on|went on": "continue",
+    r"anew": "again",
+    r"stands? (?:twice|in|under|at|beside|behind|alone)|stood": "is, appears",
+    r"holds? (?:against|good)|held against": "compare, apply",
+    r"bear in mind|to be had|at hand": "remember, available",
+    r"if (?:it is|they are|that is) meant": "if this is right",
+    # riddles and inverted order
+    r"so many": "N",
+    r"nobody listens|what becomes of|what came of|what comes of": "the result of",
+    r"merely near|near names?": "similar names",
+    r"half way": "halfway",
+    r"practi[s]e[sd]?": "practice",
+    r"colou?rs? of": "colors",
+    r"(?:normalis|summaris|recognis|organis)(?:e|es|ed|ing|ation)": "US spelling: -ize",
+    # metaphors
+    r"house of|rooms?|doors?|roads?|newcomers?|tidings": "plain words",
+}
+
+ALLOWED = (
+    r"tells? (?:them|it) apart",
+    r"DIGITS_NORMALISED|digits-normalised",
+    r"half way",
+)
+
+PENDING: frozenset[str] = frozenset()
+"""Folders that are still being rewritten."""
+
+_WORD = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in BANNED), re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of prose and where it is."""
+
+    file: Path
+    line: int
+    words: str
+
+    @property
+    def place(self) -> str:
+        """The file and line, as an editor opens them."""
+        return f"{self.file.relative_to(ROOT)}:{self.line}"
+
+
+def _prose_of_python(file: Path) -> Iterator[Text]:
+    """Yield the docstrings, other texts and comments of a module."""
+    source = file.read_text("utf-8")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield Text(file, node.lineno, node.value)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield Text(file, token.start[0], token.string)
+
+
+def _lines(file: Path) -> Iterator[Text]:
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        yield Text(file, number, line)
+
+
+def prose() -> Iterator[Text]:
+    """Yield all the prose of the project."""
+    for file in sorted((ROOT / "importer").rglob("*.py")):
+        yield from _prose_of_python(file)
+    for file in (
+        *PAGES,
+        *sorted((ROOT / "importer").rglob("*.j2")),
+        *sorted((ROOT / "mappings").glob("*.yaml")),
+        ROOT / "mkdocs.yml",
+        ROOT / "Makefile",
+    ):
+        yield from _lines(file)
+
+
+def found(words: str) -> list[str]:
+    """Return the banned words of a text."""
+    for pattern in ALLOWED:
+        words = re.sub(pattern, "", words)
+    return [hit[0].lower() for hit in _WORD.finditer(words)]
+
+
+def _replacement(word: str) -> str:
+    return next(use for old, use in BANNED.items() if re.fullmatch(old, word, re.IGNORECASE))
+
+
+def test_no_banned_word_is_used() -> None:
+    """Each place where a banned word is used, with the word to use in its place."""
+    wrong = [
+        f"{text.place}: {word!r}: use {_replacement(word)}"
+        for text in prose()
+        if text.file.parent.name not in PENDING
+        for word in found(text.words)
+    ]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("words", ["The row gives way.", "a twin", "e-mail", "Nothing was told."])
+def test_banned_words_are_found(words: str) -> None:
+    """The search sees words of any case, anywhere in a sentence."""
+    assert found(words)
