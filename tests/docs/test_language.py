@@ -59,13 +59,14 @@ BANNED = {
 }
 
 ALLOWED = (
-    r"tells? (?:them|it) apart",
-    r"DIGITS_NORMALISED|digits-normalised",
-    r"half way",
+    r"twin siblings",  # people, among the labelled pairs
+    r"HUNT_LIVES",
+    r"digits-normalised",  # a problem's code
 )
+"""Places where a banned word is right."""
 
-PENDING: frozenset[str] = frozenset()
-"""Folders that are still being rewritten."""
+PENDING = ("importer/", "mappings/", "CHANGELOG.md", "docs/", "README.md")
+"""What is still being rewritten."""
 
 _WORD = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in BANNED), re.IGNORECASE)
 
@@ -130,7 +131,7 @@ def test_no_banned_word_is_used() -> None:
     wrong = [
         f"{text.place}: {word!r}: use {_replacement(word)}"
         for text in prose()
-        if text.file.parent.name not in PENDING
+        if not any(text.place.startswith(folder) for folder in PENDING)
         for word in found(text.words)
     ]
     assert not wrong, "\n" + "\n".join(wrong)

@@ -1,6 +1,6 @@
-"""How well twins are told: measured with labelled pairs of rows, written as a page.
+"""The accuracy of duplicate detection, measured with labelled pairs and written as a page.
 
-`python -m tests.validator.matching` writes docs/reference/matching.md anew.
+`python -m tests.validator.matching` writes docs/reference/matching.md.
 """
 
 from __future__ import annotations
@@ -82,50 +82,49 @@ def page(results: list[tuple[Pair, str]]) -> str:
         f"| {kind} | {why} | {hits[kind, why]} of {count} |"
         for (kind, why), count in reasons.items()
     )
-    return f"""# How well twins are told
+    return f"""# Accuracy of duplicate detection
 
-Measured with {len(results)} labelled pairs of invented rows (`tests/validator/pairs.csv`), each
-pair as a roster of its own, with the default policies. Made by
-`python -m tests.validator.matching`. The pairs were at hand when the rules were chosen, so rosters
-with other names will do a little worse.
+Measured with {len(results)} labelled pairs of invented rows (`tests/validator/pairs.csv`), each as
+a roster of its own, with the default settings. `python -m tests.validator.matching` writes this
+page. The rules were chosen with these pairs, so rosters with other names will do slightly worse.
 
-Precision: of the pairs that were told to be of a kind, how many are. Recall: of the pairs that
-are of a kind, how many were told to be.
+Precision: the share of the pairs reported as a kind that really are of that kind. Recall: the share
+of the pairs of a kind that are reported as that kind.
 
-| kind | problem | pairs | told rightly | told in all | precision | recall |
+| kind | problem | pairs | reported correctly | reported | precision | recall |
 |---|---|---|---|---|---|---|
 {by_kind}
 
-The first three kinds follow from exact comparison and miss none. The fourth is a warning and never
-holds a row back; it is wrong now and then, on both sides, and here is where:
+The first three kinds are exact comparisons and miss none. The fourth is only a warning; the row is
+still sent. Where it is right and wrong:
 
-| kind | why | told rightly |
+| kind | example | reported correctly |
 |---|---|---|
 {by_reason}
 
-## What counts as the same, and what as near
+## What counts as the same or similar
 
-- **Same identifier**: equal without regard to capitals, in whatever identifier column.
-- **Same name**: equal without capitals, accents, points, hyphens, apostrophes and blanks, and
-  whichever of given and family name stands first. Letters of every script count.
-- **Same person**: the same name and the same birth date or e-mail, under different identifiers.
-- **Similar**: another agreement (birth date, e-mail, phone number, or street with ZIP code), and
+- **Same identifier**: equal in any identifier column, ignoring upper and lower case.
+- **Same name**: equal, ignoring case, accents, periods, hyphens, apostrophes, blanks and the
+  order of first and last name. Letters of every script count.
+- **Same person**: the same name and the same birth date or email, under different identifiers.
+- **Similar**: one of birth date, email, phone number, or street with ZIP code is equal, and
   - the same name, or
-  - both parts of the name near (a Jaro-Winkler likeness of 0.88, an initial, the beginning of the
-    other, half of a double name, an English nickname, or the same four or more consonants), unless
-    both rows have birth dates that differ in more than one typing error, or
-  - the same first name and birth date and one thing more under another last name (a marriage).
-- An e-mail, a phone number or an address that stands in more than 200 rows is not taken for a
-  person's own.
+  - both parts of the name are similar (Jaro-Winkler similarity of 0.88, an initial, the beginning
+    of the other, half of a double name, an English nickname, or the same four or more consonants),
+    unless both rows have birth dates that differ by more than one typing error, or
+  - the same first name and birth date, and one more equal value, under another last name
+    (marriage).
+- An email, phone number or address in more than 200 rows does not count as personal.
 
-What is not told: spellings that have little but the sound in common (Tchaikov and Chaikov, Said
-and Saeed), nicknames outside English, and a new last name where nothing but the birth date and the
-first name agree. What is told wrongly: twins whose first names are as near as a typing error.
+Not found: spellings that only sound alike (Tchaikov and Chaikov, Said and Saeed), nicknames in
+other languages, and a new last name if only the birth date and the first name are equal.
+Found wrongly: twin siblings whose first names differ by a typing error.
 """
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Write the page."""
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(judged()), encoding="utf-8", newline="\n")
 
