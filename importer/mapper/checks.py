@@ -5,7 +5,8 @@ Everything here is decided without a roster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import date
@@ -110,9 +111,14 @@ def _lookups_exist(mapping: Mapping) -> Iterator[MappingFinding]:
     for rule in mapping.rules:
         for steps, step in rule.parts:
             if isinstance(step.lookup, str) and step.lookup not in mapping.file.lookups:
-                guess = nearest(step.lookup, mapping.file.lookups)
+                guess = nearest(step.lookup, mapping.file.lookups) or _there(mapping.file.lookups)
                 wrong = f"`{step.lookup}` is not a table of `lookups`{guess}"
                 yield MappingFinding((*steps, "lookup"), wrong)
+
+
+def _there(names: Iterable[str]) -> str:
+    """What there is instead of a name that does not exist."""
+    return f"; there are {', '.join(f'`{name}`' for name in names) or 'none'}"
 
 
 def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -121,7 +127,7 @@ def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
         return
     steps = ("duplicates", "same_id", "keep heaviest")
     if same_id.weights not in mapping.file.lookups:
-        guess = nearest(same_id.weights, mapping.file.lookups)
+        guess = nearest(same_id.weights, mapping.file.lookups) or _there(mapping.file.lookups)
         yield MappingFinding(steps, f"`{same_id.weights}` is not a table of `lookups`{guess}")
     elif (lookup := mapping.tables.get(same_id.weights)) is not None:
         for code in sorted(lookup.every_code):
@@ -136,7 +142,7 @@ def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
     known = (*RUN_VARIABLES, *needs)
     for rule in mapping.rules:
         for name in sorted(set(rule.fields) - set(needs)):
-            guess = nearest(name, known)
+            guess = nearest(name, known) or _there(known)
             wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable{guess}"
             yield MappingFinding(rule.steps, wrong)
     for rule in mapping.scalars:
@@ -359,6 +365,22 @@ def _vain_zips(mapping: Mapping) -> Iterator[MappingFinding]:
                 yield MappingFinding((*steps, "clean"), wrong)
 
 
+_LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*")
+
+
+def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
+    """A condition compares whole words; a comparison or a `*` in it is taken literally."""
+    only = mapping.file.roster.only
+    conditions: list[tuple[Steps, dict[str, tuple[str, ...]]]] = [(("roster", "only"), only)]
+    for rule in mapping.rules:
+        conditions.extend(((*steps, "when"), part.when) for steps, part in rule.parts)
+    for steps, condition in conditions:
+        for heading, words in condition.items():
+            for word in filter(_LIKE_A_PATTERN.fullmatch, words):
+                wrong = f"`{word}` is compared literally; list the words that the cells contain"
+                yield MappingFinding((*steps, heading), wrong)
+
+
 CHECKS: tuple[tuple[Level, Callable[[Mapping], Iterator[MappingFinding]]], ...] = (
     (Level.ERROR, _owner),
     (Level.ERROR, _required_fields),
@@ -379,5 +401,6 @@ CHECKS: tuple[tuple[Level, Callable[[Mapping], Iterator[MappingFinding]]], ...] 
     (Level.HINT, _vain_overrides),
     (Level.HINT, _vain_zips),
     (Level.HINT, _match_types),
+    (Level.HINT, _patterns_as_words),
 )
 """Every check with its level. To add one, write a function and a line here."""

@@ -35,7 +35,7 @@ record:
   last_name: <Last>
   user_group: COMM
 """
-"""The least that a mapping says; `mapping_text` adds to it."""
+"""The smallest mapping; `mapping_text` adds to it."""
 HEADINGS = ("ID", "First", "Last")
 PERSON = ("2000", "Ann", "Lee")
 
@@ -86,7 +86,7 @@ def roster(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Roster:
 
 
 class Bench:
-    """Maps rows of some columns beside an identifier and a name."""
+    """Maps rows of some columns beside an ID and a name."""
 
     def __init__(self, folder: Path, record: str = "", top: str = "", columns: str = "") -> None:
         """`columns` are more headings, separated by `|`."""

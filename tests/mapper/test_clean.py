@@ -1,4 +1,4 @@
-"""The steps of `clean`, the ids' own rules, and what is said about repairs."""
+"""The steps of `clean`, the `ids:` rules, and the problems about repairs."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_phone_is_read_in_the_country_of_the_address(
 
 
 def test_steps_apply_in_order(tmp_path: Path) -> None:
-    """The last four digits of a telephone number make a PIN."""
+    """The last four digits of a phone number make a PIN."""
     bench = Bench(tmp_path, "pin_number: {from: <X>, clean: [digits, {last: 4}]}", columns="X")
     assert bench.values("pin_number", "(701) 555-0123", "12") == ["0123", "12"]
 
@@ -137,7 +137,7 @@ def test_names_get_capitals_as_people_write_them(typed: str, written: str) -> No
 
 
 def test_padded_zeros_are_listed(tmp_path: Path) -> None:
-    """Each row whose identifier was padded is told, with its cell as it came."""
+    """Each row whose ID was padded gets a problem, with its cell as it came."""
     bench = Bench(
         tmp_path,
         "user_identifier: [{id_type: UNIV_ID, value: <EMPL ID>}]",

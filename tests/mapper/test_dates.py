@@ -66,7 +66,7 @@ def test_iso_is_read_in_every_column(order: str, text: str) -> None:
 def test_a_date_is_read_as_declared_or_not_at_all(
     order: str, text: str, read: date | Unread
 ) -> None:
-    """Nothing is guessed: what reads two ways, or lacks its century, is told."""
+    """Nothing is guessed: what can be read in two ways, or has no century, is a problem."""
     assert Style(order).read(text) == read
 
 
@@ -121,7 +121,7 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_column_may_have_its_own_dates(tmp_path: Path) -> None:
-    """`dates` of a rule goes before the roster's; the roster's holds for what it leaves open."""
+    """`dates` of a rule comes before the roster's, which completes it."""
     bench = Bench(
         tmp_path,
         "birth_date: {from: <B>, dates: dmy}\nexpiry_date: <B>",
@@ -146,7 +146,7 @@ def test_without_evidence_every_ambiguous_date_is_a_problem(tmp_path: Path) -> N
 def test_a_column_is_decided_by_dates_that_fit_one_order(
     tmp_path: Path, proof: str, first: str
 ) -> None:
-    """The whole column counts, and a notice about the roster says how it was read."""
+    """The whole column counts, and a notice about the roster reports the order."""
     bench = Bench(tmp_path, "birth_date: <B>", columns="B")
     candidates = bench.map(("1/2/2000",), (proof,))
     assert candidates.frame.loc[2, "birth_date"] == first

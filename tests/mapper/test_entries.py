@@ -1,4 +1,4 @@
-"""Lists: which rows have an entry, and what an entry must hold."""
+"""Lists: which rows have an entry, and what an entry must contain."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_an_entry_without_placeholders_is_for_every_row(tmp_path: Path) -> None:
 
 
 def test_an_entry_may_hold_for_some_rows_only(tmp_path: Path) -> None:
-    """Where the rule of its required part does not hold, there is no entry."""
+    """If the rule of its required part does not apply, there is no entry."""
     record = (
         "user_statistic:\n  - statistic_category: {from: STUDENT, when: {Role: Student}}\n"
         "    statistic_note: <Role>"
@@ -78,7 +78,7 @@ def test_the_second_part_of_a_cell_that_has_one_is_no_gap(tmp_path: Path) -> Non
 
 
 def test_two_entries_never_shift(tmp_path: Path) -> None:
-    """An empty first e-mail leaves the second with its own type."""
+    """A blank first email leaves the second with its own type."""
     record = (
         "contact_info:\n  email:\n"
         "    - {email_address: <A>, email_type: personal}\n"
@@ -124,7 +124,7 @@ def test_an_entry_knows_its_policy_and_its_constants(tmp_path: Path) -> None:
 
 
 def test_a_required_part_that_is_asked_for_is_missed_also_without_the_entry(tmp_path: Path) -> None:
-    """`required: true` on an e-mail means that everybody needs one."""
+    """`required: true` on an email means that everybody needs one."""
     record = (
         "contact_info: {email: [{email_address: {from: <E>, required: true}, email_type: work}]}"
     )
@@ -154,7 +154,7 @@ def test_flags_and_dates_of_the_record_make_no_entry(tmp_path: Path) -> None:
 
 
 def test_a_flag_alone_may_be_what_an_entry_asks_for(tmp_path: Path) -> None:
-    """A notice is taken or not taken by what the one column says."""
+    """A notice depends on its one column."""
     record = "library_notice: [{code: LOANS, value: <Mail>}]"
     frame = Bench(tmp_path, record, columns="Mail").map(("TRUE",), ("",)).frame
     assert frame.filter(like="library_notice").to_numpy().tolist() == [["LOANS", "true"], ["", ""]]

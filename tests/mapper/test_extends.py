@@ -46,7 +46,7 @@ def test_the_hash_is_over_both_files(tmp_path: Path) -> None:
 
 
 def test_a_finding_names_the_file_that_it_is_in(tmp_path: Path) -> None:
-    """The base's line for what stands in the base."""
+    """The base's line for what is in the base."""
     (tmp_path / "base.yaml").write_text(BELOW.replace("campuses}", "campus}"), "utf-8")
     (found,) = findings(tmp_path, "extends: base.yaml\n")
     assert found.startswith("base.yaml:9: record.campus_code.lookup: ")

@@ -1,4 +1,4 @@
-"""What is wrong with a mapping is told with file, line, key, and the nearest known name."""
+"""Findings about a mapping name the file, the line, the key, and the nearest known name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importer.mapper.load import load
 from tests.mapper.bench import BASE, findings, mapping_text
 
 EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: work\n"
-"""In `mapping_text` the address stands on line 10 of the file."""
+"""In `mapping_text` the address is on line 10 of the file."""
 
 
 @pytest.mark.parametrize(
@@ -198,14 +198,14 @@ def test_all_findings_come_in_one_go(tmp_path: Path) -> None:
     assert lines == [8, 9, 9, 10, 10]
 
 
-def test_a_file_that_is_not_there_is_told() -> None:
+def test_a_missing_file_is_named() -> None:
     """By its name."""
     with pytest.raises(MappingError, match=r"nowhere\.yaml does not exist"):
         load(Path("nowhere.yaml"))
 
 
 def test_findings_are_free_of_programmers_words(tmp_path: Path) -> None:
-    """Whatever stands where it should not, pydantic's own words do not come through."""
+    """Whatever is in the wrong place, pydantic's own words do not appear."""
     values = ("x", "[x]", "{x: y}", "''", "[[x]]")
     keys = (
         "record",

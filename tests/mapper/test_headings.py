@@ -1,4 +1,4 @@
-"""Which column a heading means, and what is told about the others."""
+"""Which column a heading means, and the notices about the others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_used_heading_that_stands_twice_is_refused(tmp_path: Path) -> None:
 def test_a_heading_with_angle_brackets_names_the_way_to_map_it(
     written: str, tmp_path: Path
 ) -> None:
-    """Between angle brackets it cannot stand; `headings:` gives it a name that can."""
+    """It cannot be written in angle brackets; `headings:` gives it a name that can."""
     heading = written[1:-1]
     asked = mapping_text(f'middle_name: "{written}"')
     with pytest.raises(MappingError) as caught:
@@ -62,7 +62,7 @@ def test_a_heading_with_angle_brackets_names_the_way_to_map_it(
 
 
 def test_other_spellings_are_those_of_the_mapping(tmp_path: Path) -> None:
-    """How a column was found is told; two spellings of one heading are two columns too many."""
+    """How a column was matched is known; two spellings of one heading are a finding."""
     text = mapping_text(top="headings: {ID: [Card, Card No]}")
     compiled = compile_mapping(loaded(tmp_path, text), places(["card no", "First", "Last"]), RUN)
     assert [(use.place.letter, use.labels, use.how) for use in compiled.uses] == [
@@ -99,7 +99,7 @@ def test_an_unused_heading_may_stand_twice(tmp_path: Path) -> None:
 
 
 def test_a_repeated_heading_needs_a_column(tmp_path: Path) -> None:
-    """`<Email *>` without any is told."""
+    """`<Email *>` without any is a finding."""
     text = mapping_text("contact_info: {email: [{email_address: <Email *>, email_type: work}]}")
     (found, _) = faults(tmp_path, text, "ID", "First", "Last")
     assert "`Email *`" in found

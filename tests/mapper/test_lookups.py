@@ -118,7 +118,7 @@ def test_a_code_that_holds_a_blank_in_alma_keeps_it(tmp_path: Path) -> None:
 
 
 def test_flags_are_written_small(tmp_path: Path) -> None:
-    """`TRUE` of a spreadsheet is `true`; what is no flag is left for the checks to tell."""
+    """`TRUE` of a spreadsheet is `true`; what is not a flag is left to the validator."""
     note = "user_note: [{note_type: OTHER, note_text: <N>, popup_note: <P>}]"
     candidates = Bench(tmp_path, note, columns="N|P").map(("x", "TRUE"), ("x", "maybe"))
     assert list(candidates.frame["user_note[0].popup_note"]) == ["true", "maybe"]

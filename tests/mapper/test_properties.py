@@ -63,29 +63,29 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> CompiledMapping:
 
 
 def seen(candidates: Candidates) -> list[object]:
-    """All that is said about the rows, in a form that can be joined and compared."""
-    unspoken = {(label, row) for label, rows in candidates.not_applicable.items() for row in rows}
+    """All that is known about the rows, in a form that can be joined and compared."""
+    untouched = {(label, row) for label, rows in candidates.not_applicable.items() for row in rows}
     return [
         [(row, *values) for row, values in zip(
             candidates.frame.index.tolist(), candidates.frame.to_numpy().tolist(), strict=True
         )],
         list(candidates.problems),
         list(candidates.skipped),
-        sorted(unspoken, key=lambda item: (item[1], item[0])),
+        sorted(untouched, key=lambda item: (item[1], item[0])),
     ]  # fmt: skip
 
 
 def joined(parts: Sequence[Candidates]) -> list[object]:
-    """What is said about several chunks, one after another."""
+    """What is known about several rosters, one after another."""
     columns = [seen(part) for part in parts]
     return [[item for part in column for item in part] for column in zip(*columns, strict=True)]
 
 
 @given(rows)
-def test_a_chunk_is_mapped_as_its_rows_are(
+def test_a_roster_is_mapped_as_its_rows_are(
     compiled: CompiledMapping, roster: list[tuple[str, ...]]
 ) -> None:
-    """Chunks of one give the same values, problems, skipped and unspoken rows."""
+    """Rows by themselves give the same values, problems and skipped rows."""
     if not roster:
         return
     whole = evaluate(compiled, without_headings(roster))
@@ -99,7 +99,7 @@ def test_a_chunk_is_mapped_as_its_rows_are(
 def test_no_value_moves_between_rows(
     compiled: CompiledMapping, roster: list[tuple[str, ...]], data: st.DataObject
 ) -> None:
-    """Rows in another order keep their values, whatever stands above and below them."""
+    """Rows in another order keep their values, whatever is above and below them."""
     if not roster:
         return
     order = data.draw(st.permutations(range(len(roster))))

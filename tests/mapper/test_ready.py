@@ -65,7 +65,7 @@ def mapped(name: str, row: Mapping[str, str]) -> tuple[dict[str, str], tuple[Pro
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
 def test_a_ready_mapping_leaves_nothing_to_do(path: Path) -> None:
-    """It loads, has nothing to be looked at twice, and tells editors its schema."""
+    """It loads, has no hints, and names its schema for editors."""
     assert lint(load(path)) == ()
     assert path.read_text("utf-8").startswith(
         "# yaml-language-server: $schema=mapping.schema.json\n"
@@ -78,7 +78,7 @@ def test_the_schema_beside_the_mappings_is_the_present_one() -> None:
 
 
 def test_a_community_patron() -> None:
-    """A year where no expiry is given, a PIN from the telephone number, a note about the load."""
+    """The end of the term as expiry date, a PIN from the phone number, a note about the load."""
     values, problems = mapped("community.yaml", COMMUNITY)
     assert values["primary_id"] == "20001234567890"
     assert values["user_group"] == "FRIEND"

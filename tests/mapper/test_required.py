@@ -58,7 +58,7 @@ def test_an_external_user_needs_an_owning_system(tmp_path: Path) -> None:
 
 
 def test_a_default_gives_the_owning_system(tmp_path: Path) -> None:
-    """As the advice says."""
+    """This is what the advice suggests."""
     given = EXTERNAL.replace("lookup: systems}", "lookup: systems, default: SIS}")
     compiled = compile_mapping(
         loaded(tmp_path, given), places(["System", "EMPL ID", "F", "L", "G"]), RUN

@@ -11,7 +11,7 @@ from tests.mapper.bench import Bench, told
 
 
 def test_a_template_is_read_in_parts() -> None:
-    """Headings and variables stand between the text around them; `<<` is a literal `<`."""
+    """Headings and variables are parts between the text around them; `<<` is a literal `<`."""
     assert parse("a <B c>, <@today> << 3").parts == (
         "a ",
         Cell("B c"),
@@ -59,7 +59,7 @@ def test_run_variables_do_not_fill_a_template_whose_cells_are_blank(tmp_path: Pa
 
 
 def test_a_field_may_be_taken_from_another_whatever_their_order(tmp_path: Path) -> None:
-    """`<@purge_date>` may stand above the field that it names."""
+    """`<@purge_date>` may be above the field that it names."""
     bench = Bench(
         tmp_path,
         "birth_date: {from: <@purge_date>, plus: 1 day}\n"
@@ -101,7 +101,7 @@ def test_a_rule_holds_only_when_its_condition_does(tmp_path: Path) -> None:
 
 
 def test_a_default_is_the_else_of_a_condition(tmp_path: Path) -> None:
-    """It is used where `when` does not hold, as where the value is blank."""
+    """It is used where `when` does not apply, and where the value is blank."""
     rule = "job_description: {when: {Role: Student}, from: <A>, default: guest}"
     candidates = Bench(tmp_path, rule, columns="Role|A").map(
         ("Student", "a"), ("Student", ""), ("Guest", "b")
@@ -133,7 +133,7 @@ def test_a_cell_that_could_not_be_read_is_not_a_blank(tmp_path: Path) -> None:
 
 
 def test_only_takes_the_rows_that_are_wanted(tmp_path: Path) -> None:
-    """The others are counted as skipped, and nothing is said about them."""
+    """The others are counted as skipped, and have no problems."""
     bench = Bench(
         tmp_path, "expiry_date: <E>", "roster: {only: {Status: [active, New]}}", "Status|E"
     )

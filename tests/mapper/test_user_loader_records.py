@@ -1,11 +1,11 @@
 """Profiles of the CSV User Loader make the records that the app would make, without its defects.
 
 What is expected is written down by hand from the app's rules: the n-th column of a field belongs
-to the n-th entry of its list; an empty cell takes the profile's default, else says nothing;
+to the n-th entry of its list; a blank cell takes the profile's default, or leaves the field out;
 `true` and `false` become flags; the first phone gets the text messages. Its defects are not copied:
 it fails without a phone, gives an email the type of a blank one before it, and leaves entries that
 are nothing but a type. What Alma takes for granted where
-nothing is said (segments, the first entry preferred, notes that do not pop up) is said.
+nothing is sent (segments, the first entry preferred, notes that do not pop up) is sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The codes that a mapping writes by itself, and where they stand."""
+"""The codes that a mapping writes by itself, and their places."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_constants_and_lookups_are_given(
     given: set[str],
     free: bool,  # noqa: FBT001
 ) -> None:
-    """Whether their `when` holds or not; what a cell has as it is, the mapping does not give."""
+    """Whether their `when` applies or not; a cell's own text is not among them."""
     found = target(tmp_path, rule, LOOKUP)
     assert (set(found.mapped_codes), found.from_cells) == (given, free)
 

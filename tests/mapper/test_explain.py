@@ -45,13 +45,13 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
         "contact_info: {email: [{email_address: <M>, email_type: work}]}"
     )
     mapping = loaded(tmp_path, mapping_text(record, 'lookups: {c: {x: X, "*": Y}}'))
-    told = {explanation.field: explanation.sentence for explanation in explain(mapping)}
-    assert told["user_group"] == "Always `COMM`; a blank rejects the row."
+    sentences = {explanation.field: explanation.sentence for explanation in explain(mapping)}
+    assert sentences["user_group"] == "Always `COMM`; a blank rejects the row."
     for word in ("Role is A or B", "<C> or else", "first 3", "`c`", "otherwise Y", "by hand"):
-        assert word in told["campus_code"]
+        assert word in sentences["campus_code"]
     for word in ("day/month/year", "blank: <@today>, plus 1 year", "never earlier"):
-        assert word in told["expiry_date"]
-    assert told["contact_info.email[0].email_address"] == "<M>."
+        assert word in sentences["expiry_date"]
+    assert sentences["contact_info.email[0].email_address"] == "<M>."
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,14 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
         ("campus_code: {from: <C>, override: true}", "", "8: record.campus_code.override"),
         ("", "match: {by: [primary_id, BARCODE]}", "8: match.by[1]"),
         ("birth_date: <?>", "", "8: record.birth_date"),
+        ('job_category: {when: {B: "<2008-01-01"}, from: X}', "", "8: record.job_category.when.B"),
+        ("", 'roster: {only: {ID: ["A*"]}}', "8: roster.only.ID"),
+        (
+            "contact_info:\n  address:\n    - line1: <S>\n      address_type: home\n"
+            "      postal_code: {from: <Z>, clean: [zip]}",
+            "",
+            "12: record.contact_info.address[0].postal_code.clean",
+        ),
         ("campus_code: {from: <C>, lookup: g}", 'lookups: {g: {a: "?"}}', "9: lookups.g.a"),
     ],
 )
@@ -90,7 +98,7 @@ def test_what_has_no_effect_or_is_still_to_do_is_found(
     ],
 )
 def test_what_has_an_effect_is_not_found(tmp_path: Path, record: str, top: str) -> None:
-    """Nothing is said about a mapping that is as it should be."""
+    """A mapping that is right has no findings."""
     assert lint(loaded(tmp_path, mapping_text(record, top))) == ()
 
 
@@ -102,8 +110,8 @@ def test_what_is_still_to_do_never_reaches_alma(tmp_path: Path) -> None:
     assert [problem.code for problem in candidates.problems] == ["unknown-code"]
 
 
-def test_a_mapping_says_what_it_wants_of_a_roster(tmp_path: Path) -> None:
-    """Each column once: its kind, whether it may be blank, and the words that it may hold."""
+def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:
+    """Each column once: its kind, whether it may be blank, and the words that it may contain."""
     record = (
         "birth_date: {from: <B>, required: true}\ncampus_code: <C>\n"
         "job_category: {from: <J>, lookup: j}\nmiddle_name: {from: [<M>, <First>]}\n"

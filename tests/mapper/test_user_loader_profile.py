@@ -73,7 +73,7 @@ def test_a_profile_becomes_a_mapping_that_loads(
 
 
 def test_blank_columns_shift_nothing_and_a_bare_type_is_no_entry(tmp_path: Path) -> None:
-    """What the loader gets wrong: the second e-mail keeps its own type."""
+    """The second email keeps its own type, which the app gets wrong."""
     compiled = compile_mapping(mapping_of(tmp_path, profile("ADD")), places(HEADINGS), RUN)
     rows = [("1", "Ann", "Lee", "", "", "b@example.org", "", "")]
     row = evaluate(compiled, without_headings(rows)).frame.loc[2]

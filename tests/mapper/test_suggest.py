@@ -56,7 +56,7 @@ def test_known_headings_make_a_mapping_that_runs(tmp_path: Path) -> None:
 
 
 def test_an_identity_column_is_never_guessed(tmp_path: Path) -> None:
-    """Candidates stand in a comment; the mapping loads, says what is to do, and does not run."""
+    """Candidates are in a comment; the mapping loads, lists what is to do, and does not run."""
     headings = ("Number", "Email ID", "First", "Last", "Group")
     rows = [
         ("10001", "a1@example.org", "A", "L", "UGRD"),
