@@ -22,7 +22,7 @@ def main() -> None:
     code: int | None = None
     try:
         try:
-            from importer.cli.main import run  # here, so that Ctrl-C while it loads is caught
+            from importer.cli.app import run  # here, so that Ctrl-C while it loads is caught
 
             code = run(sys.argv[1:])
         finally:  # only leaving is left: one more Ctrl-C must not cut it off

@@ -229,12 +229,16 @@ def _helps() -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the words of each command and its help text, 88 columns wide."""
     from typer.main import get_group
 
-    from importer.cli.main import app
+    from importer.cli.app import app
 
     groups = [(("importer",), get_group(app))]
     while groups:
         words, group = groups.pop(0)
-        for name, command in group.commands.items():
+        within = group.make_context(" ".join(words), [], resilient_parsing=True)
+        for name in group.list_commands(within):
+            command = group.get_command(within, name)
+            if command is None:
+                continue
             path = (*words, name)
             inner = getattr(command, "commands", None)
             if inner is not None:

@@ -1,101 +1,311 @@
-"""The way from the settings to a client that speaks to the institution's Alma."""
+"""The commands `codes`, `users` and `doctor`: what is in Alma, and the connection to it."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
 
-from importer.cli.output import say
-from importer.errors import StoppedError
+import typer
 
-if TYPE_CHECKING:
-    from importer.alma.client import Alma
-    from importer.settings import Settings
+from importer.alma.client import Alma
+from importer.alma.code_tables import TABLES, write_file
+from importer.alma.code_tables import fetch as fetch_tables
+from importer.alma.doctor import Finding, State
+from importer.alma.doctor import examine as examine_alma
+from importer.cli.arguments import CODES, USERS, Json, saved_codes
+from importer.cli.connection import with_alma
+from importer.cli.console import now, printable, say
+from importer.cli.progress import progress
+from importer.errors import Exit, ImporterError, UsageError
+from importer.model.codes import CodeTables
+from importer.settings import Settings
+from importer.users.cache import UserCache, cache_path
+from importer.users.cache import delete_cache as remove
+from importer.users.export_csv import add_export, read_export
+from importer.users.refresh import refresh as refresh_cache
 
-T = TypeVar("T")
+app = typer.Typer(rich_markup_mode=None)
+codes = typer.Typer(
+    rich_markup_mode=None, help="The institution's code tables, saved for checking offline."
+)
+app.add_typer(codes, name="codes")
+
+File = Annotated[
+    Path | None, typer.Option("-f", "--file", help="The file; default: codes.json here.")
+]
 
 
-def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
-    """What a use of Alma gives. Raises UsageError, AccessError, AlmaError."""
-    from importer.alma.address import resolve
-    from importer.alma.client import Alma
-    from importer.alma.pacing import RateLimiter
+@codes.command()
+def fetch(file: File = None) -> int:
+    """Read the tables from Alma into a file that can be shared and edited by hand."""
+    today = now().date()
 
-    base_url = resolve(settings.alma_region, settings.alma_base_url, settings.alma_gateway)
-    key = settings.key
+    async def use(alma: Alma) -> CodeTables:
+        return await fetch_tables(alma, TABLES, today)
 
-    async def main() -> T:
-        limiter = RateLimiter(settings.alma_rate, settings.alma_reserve)
-        async with Alma(base_url, key, limiter, ca_bundle=settings.alma_ca_bundle) as alma:
-            return await use(alma)
+    tables = with_alma(Settings.read(), use)
+    path = file or CODES
+    write_file(path, tables)
+    count = sum(len(rows) for rows in tables.tables.values())
+    say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
+    return Exit.DONE
 
-    return asyncio.run(main())
+
+@codes.command("show")
+def show_codes(
+    table: Annotated[str, typer.Argument(help="A table's name; default: list them.")] = "",
+    file: File = None,
+    as_json: Json = False,
+) -> int:
+    """Show the saved tables, or one of them."""
+    tables = saved_codes(file)
+    if not tables.tables:
+        msg = "No code tables are saved here. `importer codes fetch` reads them from Alma."
+        raise UsageError(msg)
+    if table and table not in tables.tables:
+        msg = f"There is no table {table}; there are {', '.join(tables.tables)}."
+        raise UsageError(msg)
+    if as_json:
+        chosen = {table: tables.tables[table]} if table else tables.tables
+        told = {name: [asdict(row) for row in part] for name, part in chosen.items()}
+        sys.stdout.write(json.dumps({"institution": tables.institution, "tables": told}) + "\n")
+    elif not table:
+        day = f", read on {tables.fetched}" if tables.fetched else ""
+        say(f"{tables.institution or 'Code tables'}{day}")
+        for name, rows in tables.tables.items():
+            sys.stdout.write(f"{name}: {len(rows)}\n")
+    else:
+        for row in tables.tables[table]:
+            disabled = "" if row.enabled else "  (disabled)"
+            sys.stdout.write(printable(f"{row.code}  {row.description}{disabled}") + "\n")
+    return Exit.DONE
 
 
-class Stopping:
-    """Whether the operator wants to stop: after the first Ctrl-C softly, after the second at once.
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Look at key, rights, institution, clock, folders and code tables; say what to do."""
+    findings: list[Finding] = list(_here())
+    tables = saved_codes(None)
+    today = now().date()
 
-    A request of the system to end counts as Ctrl-C.
+    async def use(alma: Alma) -> tuple[Finding, ...]:
+        return await examine_alma(alma, tables, today)
+
+    try:
+        findings += with_alma(Settings.read(), use)
+    except ImporterError as error:
+        findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
+    code = Exit.worst({finding.exit for finding in findings})
+    if as_json:
+        rows = [
+            {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
+            for f in findings
+        ]
+        sys.stdout.write(json.dumps({"findings": rows, "exit": int(code)}) + "\n")
+        return code
+    for finding in findings:
+        advice = f" {finding.advice}" if finding.advice else ""
+        text = f"{finding.state.upper():4}  {finding.name}: {finding.sentence}{advice}"
+        sys.stdout.write(printable(text) + "\n")
+    return code
+
+
+def _here() -> Iterator[Finding]:
+    """How this folder and this computer are."""
+    here = Path()
+    if os.access(here, os.W_OK):
+        yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
+    else:
+        yield Finding(
+            "folder", State.BAD, "Nothing can be written in this folder.",
+            "Work in a folder of your own.", Exit.USAGE,
+        )  # fmt: skip
+    free = shutil.disk_usage(here).free // 2**20
+    if free < 200:
+        yield Finding(
+            "disk", State.WARN, f"Only {free:,} MB are free.", "Make room before a large load."
+        )
+    else:
+        yield Finding("disk", State.OK, f"{free:,} MB are free.")
+    env = Path(".env")
+    if os.name == "posix" and env.is_file() and _for_group_only(env.stat().st_mode):
+        yield Finding(
+            "key file", State.WARN, "Others of your group can read .env, which holds the key.",
+            "Type: chmod 600 .env",
+        )  # fmt: skip
+
+
+def _for_group_only(mode: int) -> bool:
+    """May the group read a file, and nobody else? One that everybody can read is not used."""
+    return bool(mode & stat.S_IRGRP) and not mode & stat.S_IROTH
+
+
+users = typer.Typer(
+    rich_markup_mode=None,
+    help="The user cache: a local copy of Alma's users, so that a plan needs few API calls.",
+)
+app.add_typer(users, name="users")
+
+
+@users.command()
+def refresh(
+    full: Annotated[
+        bool, typer.Option("--full", help="Read all users again, and drop those deleted in Alma.")
+    ] = False,
+) -> int:
+    """Read the users changed since the last refresh; the first time and once a month, read all."""
+    settings = Settings.read()
+
+    async def use(alma: Alma) -> None:
+        watched = progress("Reading users", lambda: alma.limiter.notice)
+        with await _cache(alma) as cache, watched as advance:
+            told = False
+
+            def tell(done: int, of: int) -> None:
+                nonlocal told
+                if not told:
+                    left = of - done
+                    say(f"This takes {left:,} API calls, about {left / settings.alma_rate:,.0f} s.")
+                    told = True
+                advance(done, of, "")
+
+            await refresh_cache(cache, alma, now, tell, say, full=full)
+            say(_sentence(cache))
+
+    with_alma(settings, use)
+    return Exit.DONE
+
+
+@users.command()
+def status(as_json: Json = False) -> int:
+    """Show the number of users in the cache and its date, without a call to Alma."""
+    caches: list[dict[str, object]] = []
+    for path in _paths():
+        with UserCache.open(path) as cache:
+            caches.append(_facts(cache))
+            if not as_json:
+                say(_sentence(cache))
+    if as_json:
+        sys.stdout.write(json.dumps({"caches": caches, "exit": int(Exit.DONE)}) + "\n")
+    elif not caches:
+        say("There is no user cache here. `importer users refresh` creates one.")
+    return Exit.DONE
+
+
+@users.command()
+def delete(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> int:
+    """Delete the user cache from this computer. Nothing changes in Alma."""
+    paths = _paths()
+    if not paths:
+        say("There is no user cache here.")
+        return Exit.DONE
+    if not yes:
+        _confirm(paths)
+    for path in paths:
+        remove(path)
+        say(f"{path} was deleted.")
+    return Exit.DONE
+
+
+@users.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV export of all users.", show_default=False)],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The day of the data; default: the day before the file."
+        ),
+    ] = None,
+) -> int:
+    """Fill the cache from a CSV export of all users, such as one from Analytics, in one call.
+
+    The headings are Primary Identifier, First Name, Last Name, and Birth Date, Email, Barcode.
     """
+    day = as_of.replace(tzinfo=UTC) if as_of else _day_before(file)
+    export = read_export(file)
 
-    def __init__(self) -> None:
-        """Start without a request."""
-        self.asked = False
-        self.at_once = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[object] | None = None
+    async def use(alma: Alma) -> int:
+        with await _cache(alma) as cache:
+            return add_export(cache, export, day)
 
-    def __call__(self) -> bool:
-        """Return whether to begin nothing new."""
-        return self.asked
+    new, known = with_alma(Settings.read(), use), len(export.users)
+    say(f"{known:,} users as of {day:%Y-%m-%d}, {new:,} of them new in the cache.")
+    if export.nameless:
+        say(f"{export.nameless:,} rows have no primary ID and were skipped.")
+    if export.dateless:
+        say(
+            f"The birth dates of {export.dateless:,} users were skipped: they are not written like "
+            "1990-03-01. These people are found by ID, or by name and email."
+        )
+    return Exit.DONE
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take signals as requests to stop while the block runs; they raise nothing in it."""
-        kinds = [signal.SIGINT, signal.SIGTERM]
-        # Started by nohup, a load outlives the terminal.
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            kinds.append(signal.SIGHUP)
-        before = {kind: signal.signal(kind, self._hear) for kind in kinds}
-        try:
-            yield
-        finally:
-            for kind, handler in before.items():
-                # After a stop at once only the counts are left to write, which takes a moment and
-                # must not be cut off by one more Ctrl-C.
-                signal.signal(kind, signal.SIG_IGN if self.at_once else handler)
 
-    async def run(self, work: Coroutine[object, object, T]) -> T:
-        """Return what the work gives; it alone is cancelled by a stop at once.
+async def _cache(alma: Alma) -> UserCache:
+    """Return the cache of the institution that the key belongs to."""
+    of = await alma.general()
+    return UserCache.make(cache_path(USERS, of.code, of.environment), of.code, of.environment)
 
-        What is around it, such as closing connections, is never cut off. Raises StoppedError where
-        the work was cancelled.
-        """
-        task = asyncio.ensure_future(work)
-        self._task, self._loop = task, asyncio.get_running_loop()
-        self._act()  # on what was asked for before
-        try:
-            return await task
-        except asyncio.CancelledError:
-            msg = "Stopped at once, as you asked."
-            raise StoppedError(msg) from None
-        finally:
-            self._loop = self._task = None
 
-    def _hear(self, *_: object) -> None:
-        """Note a signal; the event loop acts on it, where writing and cancelling is safe."""
-        self.at_once = self.asked
-        self.asked = True
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._act)
+def _paths() -> list[Path]:
+    return sorted(USERS.glob("*.sqlite"))
 
-    def _act(self) -> None:
-        if self._task is None or not self.asked:
-            return
-        if not self.at_once:
-            say("Stopping after the rows under way. Press Ctrl-C again to stop at once.")
-        elif not self._task.cancelling():
-            self._task.cancel()
+
+def _day_before(file: Path) -> datetime:
+    """Return the day before the file's date: Analytics shows Alma as of the night before."""
+    try:
+        written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError as error:
+        msg = f"{file} cannot be read ({error.strerror}). Name the CSV file of the export."
+        raise UsageError(msg) from error
+    return written - timedelta(days=1)
+
+
+def _confirm(paths: list[Path]) -> None:
+    """Ask for confirmation. Raises UsageError without one."""
+    if not sys.stdin.isatty():
+        msg = "Give --yes to delete the user cache without confirmation."
+        raise UsageError(msg)
+    say(f"This deletes {', '.join(map(str, paths))}. Type yes to continue:")
+    if sys.stdin.readline().strip().lower() != "yes":
+        msg = "Nothing was deleted."
+        raise UsageError(msg)
+
+
+def _facts(cache: UserCache) -> dict[str, object]:
+    """Return the state of a cache as JSON values."""
+    state = cache.state
+    return {
+        **state.model_dump(mode="json", exclude={"sweep"}),
+        "users": cache.count(),
+        "unread": cache.count("record = ''"),
+        "pages_done": cache.pages_done,
+    }
+
+
+def _sentence(cache: UserCache) -> str:
+    """Return the state of a cache in one sentence."""
+    state, known = cache.state, cache.count()
+    name = f"{state.institution} ({state.environment}): {known:,} users"
+    if state.as_of is None:
+        return printable(
+            f"{name}, not complete: {cache.pages_done:,} calls were made. "
+            "`importer users refresh` continues."
+        )
+    text = f"{name}, as of {state.as_of.astimezone():%Y-%m-%d %H:%M}"
+    if state.swept is not None:
+        text += f", all read on {state.swept.astimezone():%Y-%m-%d}"
+    if unread := cache.count("record = ''"):
+        text += f"; {unread:,} of them are read when a row matches them"
+    if state.total is not None and known != state.total - state.others:
+        text += f". Alma has {state.total - state.others:,}"
+    return printable(f"{text}.")

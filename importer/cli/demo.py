@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from importer.cli.output import say
+from importer.cli.console import say
 from importer.errors import Exit
 
 ROSTER = Path("samples/community-patrons.xlsx")

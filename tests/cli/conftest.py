@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.sandbox.server import Options, running
 
 

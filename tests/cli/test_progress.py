@@ -7,9 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from importer.cli.applying import _Telling
-from importer.cli.bar import Bar
-from importer.cli.progress import INTERVAL, progress
+from importer.cli.load import _ShownProgress
+from importer.cli.progress import INTERVAL, Bar, progress
 from importer.ledger.schema import State
 from importer.model.plan import Act
 from importer.writer.progress import RowDone
@@ -63,7 +62,7 @@ def test_without_a_terminal_there_is_a_line_every_few_seconds(
 def test_rows_are_counted_by_what_came_of_them() -> None:
     """A row counts once, by its last state, and only what is final is done."""
     told: list[tuple[int, int, str]] = []
-    telling = _Telling(lambda *news: told.append(news), 3)
+    telling = _ShownProgress(lambda *news: told.append(news), 3)
     telling(RowDone(2, Act.CREATE, State.UNKNOWN))
     telling(RowDone(3, Act.UPDATE, State.APPLIED))
     telling(RowDone(2, Act.CREATE, State.APPLIED))

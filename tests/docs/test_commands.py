@@ -9,7 +9,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.sandbox.server import Options, running
 from tests.docs.pages import PAGES, ROOT, Block, blocks, name
 

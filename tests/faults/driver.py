@@ -27,7 +27,7 @@ from pydantic import BaseModel
 
 from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.ledger.journal import Journal
 from importer.report import files, page, placing, workbook
 from importer.settings import Settings

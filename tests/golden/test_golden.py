@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from importer import cli
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.errors import Exit
 from importer.sandbox.server import Options, running
 

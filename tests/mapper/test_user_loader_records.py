@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.errors import Exit
 
 ADD = {

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import openpyxl
 
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Problem
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.errors import Exit
 from importer.loader.read import read
 from importer.mapper.checks import Level, findings

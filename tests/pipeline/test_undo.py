@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from importer.cli.main import run
+from importer.cli.app import run
 from importer.model.fields import LISTS
 from importer.model.plan import Unchanged, Update
 from importer.model.user import User

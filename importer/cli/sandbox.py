@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.output import say
+from importer.cli.console import say
 from importer.errors import Exit, UsageError
+from importer.sandbox.server import Options, serve
+from importer.sandbox.switches import list_switches
+
+app = typer.Typer(rich_markup_mode=None)
 
 
-def register(app: typer.Typer) -> None:
-    """Add this command."""
-    app.command()(sandbox)
-
-
+@app.command()
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8421,
     db: Annotated[Path | None, typer.Option(help="Keep the users in this file.")] = None,
@@ -29,9 +29,6 @@ def sandbox(
     switch: Annotated[list[str], typer.Option(help="NAME=VALUE; `list` lists all.")] = [],  # noqa: B006
 ) -> int:
     """Run a practice Alma on this computer until Ctrl-C."""
-    from importer.sandbox.server import Options, serve
-    from importer.sandbox.switches import list_switches
-
     if switch == ["list"]:
         for name, values, description in list_switches():
             say(f"{name}={'|'.join(values)}\n    {description}")

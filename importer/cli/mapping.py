@@ -1,29 +1,40 @@
-"""The commands about a mapping: start one, check it, explain it, and what is made from it."""
+"""The commands `mapping new`, `check`, `show`, `template`, `schema` and `import`."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from importer.cli.load import Codes, VisibleOnly
-from importer.cli.output import Json, ShowValues, now, say, write, write_json
+from importer.cli.arguments import Codes, Json, ShowValues, VisibleOnly, saved_codes
+from importer.cli.console import now, say, write, write_json
 from importer.errors import Exit, RosterError, UsageError
+from importer.loader.read import read
+from importer.mapper.checks import Level
+from importer.mapper.checks import findings as checked
+from importer.mapper.explain import about, explain
+from importer.mapper.json_schema import schema_text
+from importer.mapper.load import load
+from importer.mapper.mapping import Mapping
+from importer.mapper.suggest import suggest
+from importer.mapper.user_loader_profile import to_mapping
 from importer.model.files import shown
+from importer.model.roster import Layout
+from importer.pipeline.blank import write_blank
+from importer.pipeline.preview import ColumnMatch, Preview, SampleRecord, preview, wrong_codes
+from importer.report.masking import shown as masked
 
-mapping = typer.Typer(help="Start, check and explain a mapping.")
+app = typer.Typer(rich_markup_mode=None)
+mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")
+app.add_typer(mapping, name="mapping")
 
 SCHEMA = "mapping.schema.json"
 """What `mapping schema` prints goes by this name for editors, beside the mappings."""
 
 MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_default=False)]
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.add_typer(mapping, name="mapping")
 
 
 @mapping.command()
@@ -37,10 +48,6 @@ def new(
     visible_only: VisibleOnly = False,
 ) -> int:
     """Write a first mapping for a roster; guesses say so, and a `?` is yours to fill in."""
-    from importer.loader.read import read
-    from importer.mapper.suggest import suggest
-    from importer.model.roster import Layout
-
     layout = Layout(sheet=sheet, header=_heading_rows(header), visible_only=visible_only)
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     try:
@@ -70,13 +77,6 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Say what is wrong with a mapping, what is to do, and what is worth a second look."""
-    from importer.cli.codes import saved_codes
-    from importer.cli.trial import Findings, tell_findings, tell_trial, trial_for_machines
-    from importer.mapper.checks import Level
-    from importer.mapper.checks import findings as checked
-    from importer.mapper.load import load
-    from importer.pipeline.preview import preview, wrong_codes
-
     document, tables = load(file), saved_codes(codes)
     findings = Findings(
         checked(document, Level.TO_DO),
@@ -85,24 +85,21 @@ def check(
         bool(tables.tables),
     )
     if not as_json:
-        tell_findings(document, findings)
+        _write_findings(document, findings)
     trial = preview(file, roster, tables, now().date()) if roster is not None else None
     if as_json:
-        told = {"mapping": document.name, **findings.for_machines()}
+        told = {"mapping": document.name, **findings.as_json()}
         if trial is not None:
-            told |= trial_for_machines(trial, show_values=show_values)
+            told |= _preview_json(trial, show_values=show_values)
         write_json({**told, "exit": int(Exit.DONE)})
     elif trial is not None:
-        tell_trial(trial, show_values=show_values)
+        _write_preview(trial, show_values=show_values)
     return Exit.DONE
 
 
 @mapping.command()
 def show(file: MappingFile, as_json: Json = False) -> int:
     """Say in words what each field of the record gets."""
-    from importer.mapper.explain import about, explain
-    from importer.mapper.load import load
-
     document = load(file)
     fields = explain(document)
     if as_json:
@@ -133,10 +130,6 @@ def template(
     as_json: Json = False,
 ) -> int:
     """Make a blank roster to be filled in, with drop-downs and what is required."""
-    from importer.cli.codes import saved_codes
-    from importer.mapper.load import load
-    from importer.pipeline.blank import write_blank
-
     if output.suffix.lower() != ".xlsx":
         msg = f"{output} is a workbook's name only with the ending .xlsx."
         raise UsageError(msg)
@@ -152,8 +145,6 @@ def template(
 @mapping.command()
 def schema() -> int:
     """Print the JSON Schema of mappings, for editors that complete and check."""
-    from importer.mapper.json_schema import schema_text
-
     sys.stdout.write(schema_text())
     return Exit.DONE
 
@@ -168,8 +159,6 @@ def import_profile(
     ] = "",
 ) -> int:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
-    from importer.mapper.user_loader_profile import to_mapping
-
     sys.stdout.write(to_mapping(profile, name))
     return Exit.DONE
 
@@ -194,3 +183,80 @@ def _write_new(path: Path, text: str) -> None:
     except OSError as error:
         msg = f"{shown(path)} cannot be written: {error.strerror}."
         raise UsageError(msg) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a mapping that is right leaves to a person, each finding with its line.
+
+    `codes` are those that Alma's tables do not have; `tables`: are there any to tell by?
+    """
+
+    to_do: tuple[str, ...]
+    codes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    tables: bool
+
+    def as_json(self) -> dict[str, object]:
+        """As JSON."""
+        return {"to_do": self.to_do, "codes": self.codes, "remarks": self.remarks}
+
+
+def _write_findings(document: Mapping, findings: Findings) -> None:
+    """The findings, and in one sentence how the mapping stands."""
+    for title, part in (
+        ("To do", findings.to_do),
+        ("Not Alma's codes", findings.codes),
+        ("Worth a second look", findings.remarks),
+    ):
+        if part:
+            write(f"{title}:", *(f"  {finding}" for finding in part), "")
+    open_ends = ((findings.codes, "its codes"), (findings.to_do, "what is to do"))
+    left = " and ".join(words for part, words in open_ends if part)
+    write(f"{document.path.name} is right in itself{', apart from ' if left else ''}{left}.")
+    if not findings.tables:
+        write("Its codes were not checked; `importer codes fetch` gets the tables of your Alma.")
+
+
+def _write_preview(trial: Preview, *, show_values: bool) -> None:
+    """What each column becomes, and one record."""
+    write("", "Columns:")
+    write(*(f"  {column.place} → {_use(column, trial)}" for column in trial.columns))
+    if trial.sample is None:
+        write("", "The roster has no row that the mapping takes.")
+        return
+    write("", f"Row {trial.sample.row} becomes:")
+    fields = _shown(trial.sample, show_values=show_values)
+    width = max((len(label) for label, _ in fields), default=0)
+    write(*(f"  {label:{width}}  {text}" for label, text in fields))
+    if not show_values:
+        write("", "Values are masked; --show-values shows them.")
+
+
+def _use(column: ColumnMatch, trial: Preview) -> str:
+    if column.how:
+        how = "" if column.how == "exact" else f" ({column.how})"
+        labels = ", ".join(column.labels)
+        return f"{labels or 'tells which rows are meant'}{how}"
+    if any(column.place in notice.places for notice in trial.unused):
+        return "not used; map it, or name it under `unused`"
+    return "stays out" if column.place.heading.strip() else "has no heading"
+
+
+def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:
+
+    return [(label, masked(label, text, show_values=show_values)) for label, text in sample.fields]
+
+
+def _preview_json(trial: Preview, *, show_values: bool) -> dict[str, object]:
+    """The same, as JSON."""
+    columns = [
+        {"letter": c.place.letter, "heading": c.place.heading, "fields": c.labels, "how": c.how}
+        for c in trial.columns
+    ]
+    unused = [place.heading for notice in trial.unused for place in notice.places]
+    sample: dict[str, object] | None = None
+    if trial.sample is not None:
+        fields = dict(_shown(trial.sample, show_values=show_values))
+        sample = {"row": trial.sample.row, "fields": fields}
+    return {"columns": columns, "unused": unused, "sample": sample}

@@ -1,4 +1,4 @@
-"""What the commands share: where output goes; when, by whom and to which version it is given."""
+"""Output of the commands: text, JSON and the end of a run."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Literal
 
-import typer
+from rich.console import Console
 
 from importer.errors import LedgerError
-
-if TYPE_CHECKING:
-    from importer.ledger.ledger import Ledger
-    from importer.model.run import Summary
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-ShowValues = Annotated[
-    bool,
-    typer.Option("--show-values", help="Do not mask patron data in report.html and on screen."),
-]
+from importer.ledger.ledger import Ledger
+from importer.model.run import Summary
+from importer.report import terminal
+from importer.report.files import write_all
 
 Reports = Literal["required", "wanted", "none"]
 """What a run's reports are to a command: its purpose, something beside it, or not written."""
@@ -70,8 +65,6 @@ def operator() -> str:
 
 def program() -> str:
     """The version of this program."""
-    from importlib.metadata import version
-
     return version("alma-roster-importer")
 
 
@@ -112,9 +105,6 @@ def conclude(
 def _conclude_for_people(
     ledger: Ledger, summary: Summary, reports: Reports, *, show_values: bool, stopped: str
 ) -> None:
-    from rich.console import Console
-
-    from importer.report import terminal
 
     console = Console(stderr=True)
     if stopped and summary.created is None:
@@ -134,7 +124,6 @@ def _conclude_for_people(
 def _write_reports(
     ledger: Ledger, summary: Summary, reports: Reports, *, show_values: bool
 ) -> None:
-    from importer.report.files import write_all
 
     if reports != "none":
         with _reporting(ledger, reports):

@@ -1,18 +1,20 @@
-"""The command `importer`: its commands, and what becomes of an error."""
+"""The command `importer`: its commands, and its exit code after an error."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from difflib import get_close_matches
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 import typer.core
+from typer.main import get_group
 
-from importer.cli import directory, load, look, mappings, places, practice, purging, settling
-from importer.cli.output import defect, printable, program
-from importer.errors import Exit, ImporterError, StoppedError
+from importer.cli.console import defect, printable, program
+from importer.errors import Exit, ImporterError, StoppedError, UsageError
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
@@ -21,11 +23,56 @@ def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
         raise typer.Exit
 
 
+COMMANDS = {
+    "check": ("load", "Read, map and check every row offline (dry run)."),
+    "plan": ("load", "Check, then compare with Alma (read only)."),
+    "apply": ("load", "Carry out a saved plan, or continue with it."),
+    "convert": ("load", "Write the records of the ready rows to a file."),
+    "undo": ("review", "Plan how to undo a run."),
+    "resolve": ("review", "Resolve a row that needs review."),
+    "report": ("runs", "Write the reports of a run again."),
+    "runs": ("runs", "List the runs under runs/."),
+    "show": ("runs", "Show the history of one row."),
+    "purge": ("runs", "Delete old runs."),
+    "mapping": ("mapping", "Start, check and explain a mapping."),
+    "codes": ("alma", "Save the institution's code tables for checking offline."),
+    "users": ("alma", "Keep the user cache, a local copy of Alma's users."),
+    "doctor": ("alma", "Check the key, its rights and this computer."),
+    "sandbox": ("sandbox", "Run a practice Alma on this computer."),
+}
+"""Each command: its module, which is imported only when the command is used, and its help."""
+
+
 class _Commands(typer.core.TyperGroup):
-    """The commands; the library would make a mute exit of Ctrl-C."""
+    """The commands. A command's module is imported when it is called, so that help is quick."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by its name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"importer.cli.{COMMANDS[cmd_name][0]}")
+        return get_group(module.app).get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is called; of a wrong name, say which is nearest."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            msg = f"There is no command {args[0]}.{hint} See: importer --help"
+            raise UsageError(msg)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in COMMANDS.items()])
 
     def invoke(self, ctx: Any) -> Any:
-        """Carry out the command that was typed. Raises StoppedError where Ctrl-C is pressed."""
+        """Carry out the command. Raises StoppedError at Ctrl-C."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -43,13 +90,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (load, settling, look, purging, mappings, places, directory, practice):
-    part.register(app)
 
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.",
+    version: Annotated[bool, typer.Option("--version", help="Show the version.",
                                           callback=_version, is_eager=True)] = False,
 ) -> None:  # fmt: skip
     """Load library patrons into Alma from spreadsheets: check, show, then write."""

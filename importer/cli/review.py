@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from importer.cli.load import Codes, Folder, Run
-from importer.cli.output import Json, ShowValues, conclude, now, operator, program
+from importer.alma.client import Alma
+from importer.cli.arguments import Codes, Folder, Json, Row, Run, ShowValues, saved_codes
+from importer.cli.connection import with_alma
+from importer.cli.console import conclude, now, operator, program
+from importer.cli.progress import progress
 from importer.errors import UsageError
+from importer.ledger.ledger import Ledger
+from importer.ledger.lock import run_lock
+from importer.ledger.resolutions import Answer
+from importer.ledger.summary import summarize
+from importer.pipeline.folders import find_folder
+from importer.pipeline.inputs import Progress
+from importer.pipeline.resolve import ReviewedRow, check_open, reject
+from importer.pipeline.resolve import resolve as resolve_row
+from importer.pipeline.undo import UndoRequest, check_undoable
+from importer.pipeline.undo import undo as plan_undo
+from importer.settings import Settings
 
-if TYPE_CHECKING:
-    from importer.alma.client import Alma
-    from importer.ledger.ledger import Ledger
+app = typer.Typer(rich_markup_mode=None)
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands."""
-    app.command()(undo)
-    app.command()(resolve)
-
-
+@app.command()
 def undo(
     run: Run,
     delete_created: Annotated[
@@ -35,22 +42,11 @@ def undo(
     as_json: Json = False,
 ) -> int:
     """Plan how to undo a run, from the records saved before each write. `apply` carries it out."""
-    from importer.cli.alma import with_alma
-    from importer.cli.progress import progress
-    from importer.ledger.ledger import Ledger
-    from importer.ledger.lock import run_lock
-    from importer.ledger.summary import summarize
-    from importer.pipeline.folders import find_folder
-    from importer.pipeline.inputs import Progress
-    from importer.pipeline.undo import UndoRequest, check_undoable
-    from importer.pipeline.undo import undo as plan_back
-    from importer.settings import Settings
-
     folder = find_folder(run)
-    with Ledger.open(folder) as first, run_lock(folder, operator(), now()):
-        check_undoable(first)
+    with Ledger.open(folder) as done, run_lock(folder, operator(), now()):
+        check_undoable(done)
         settings = Settings.read()
-        way = UndoRequest(
+        request = UndoRequest(
             folder=output,
             now=now(),
             operator=operator(),
@@ -61,17 +57,18 @@ def undo(
 
         async def use(alma: Alma) -> Ledger:
             with progress("Comparing with Alma", lambda: alma.limiter.notice) as advance:
-                return await plan_back(
-                    first, alma, way, Progress(lambda done, of: advance(done, of, ""))
+                return await plan_undo(
+                    done, alma, request, Progress(lambda done, of: advance(done, of, ""))
                 )
 
         with with_alma(settings, use) as ledger:
             return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
 
+@app.command()
 def resolve(
     run: Run,
-    row: Annotated[int, typer.Argument(help="Row number, as in the spreadsheet.")],
+    row: Row,
     how: Annotated[
         Literal["create", "update", "reject"], typer.Option("--as", help="What becomes of the row.")
     ],
@@ -83,29 +80,18 @@ def resolve(
     as_json: Json = False,
 ) -> int:
     """Resolve a row that needs review. `apply` carries it out; later plans remember it."""
-    from importer.cli.alma import with_alma
-    from importer.cli.codes import saved_codes
-    from importer.ledger.ledger import Ledger
-    from importer.ledger.lock import run_lock
-    from importer.ledger.resolutions import Answer
-    from importer.ledger.summary import summarize
-    from importer.pipeline import resolve
-    from importer.pipeline.folders import find_folder
-    from importer.pipeline.resolve import ReviewedRow, check_open
-    from importer.settings import Settings
-
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
-        question = ReviewedRow(ledger, row, operator(), now)
+        reviewed = ReviewedRow(ledger, row, operator(), now)
         chosen = Answer(how)
         _check_user(user, how, needed=ledger.facts.command != "undo")
-        check_open(question, chosen)
+        check_open(reviewed, chosen)
         if chosen is Answer.REJECT:
-            resolve.reject(question, saved_codes(codes))
+            reject(reviewed, saved_codes(codes))
         else:
 
             async def use(alma: Alma) -> None:
-                await resolve.resolve(question, chosen, user, alma, saved_codes(codes))
+                await resolve_row(reviewed, chosen, user, alma, saved_codes(codes))
 
             with_alma(Settings.read(), use)
         return conclude(
@@ -114,7 +100,7 @@ def resolve(
 
 
 def _check_user(user: str, how: str, *, needed: bool) -> None:
-    """Raises UsageError where an update lacks its user, or anything else names one."""
+    """Raise UsageError where an update lacks the user's ID, or another answer has one."""
     if how == "update" and needed and not user.strip():
         msg = "Name the user to update: importer resolve RUN ROW --as update ID"
         raise UsageError(msg)

@@ -1,0 +1,97 @@
+"""The connection to Alma, and stopping a command that uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from importer.alma.address import resolve
+from importer.alma.client import Alma
+from importer.alma.pacing import RateLimiter
+from importer.cli.console import say
+from importer.errors import StoppedError
+from importer.settings import Settings
+
+T = TypeVar("T")
+
+
+def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
+    """Return what `use` returns, called with a client of Alma. Raises UsageError, AlmaError."""
+    base_url = resolve(settings.alma_region, settings.alma_base_url, settings.alma_gateway)
+    key = settings.key
+
+    async def main() -> T:
+        limiter = RateLimiter(settings.alma_rate, settings.alma_reserve)
+        async with Alma(base_url, key, limiter, ca_bundle=settings.alma_ca_bundle) as alma:
+            return await use(alma)
+
+    return asyncio.run(main())
+
+
+class Stopping:
+    """Whether the operator wants to stop: after the first Ctrl-C softly, after the second at once.
+
+    A request of the system to end counts as Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        """Start without a request."""
+        self.asked = False
+        self.at_once = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
+
+    def __call__(self) -> bool:
+        """Return whether to begin nothing new."""
+        return self.asked
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take signals as requests to stop while the block runs; they raise nothing in it."""
+        kinds = [signal.SIGINT, signal.SIGTERM]
+        # Started by nohup, a load outlives the terminal.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            kinds.append(signal.SIGHUP)
+        before = {kind: signal.signal(kind, self._hear) for kind in kinds}
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                # After a stop at once only the counts are left to write, which takes a moment and
+                # must not be cut off by one more Ctrl-C.
+                signal.signal(kind, signal.SIG_IGN if self.at_once else handler)
+
+    async def run(self, work: Coroutine[object, object, T]) -> T:
+        """Return what the work gives; it alone is cancelled by a stop at once.
+
+        What is around it, such as closing connections, is never cut off. Raises StoppedError where
+        the work was cancelled.
+        """
+        task = asyncio.ensure_future(work)
+        self._task, self._loop = task, asyncio.get_running_loop()
+        self._act()  # on what was asked for before
+        try:
+            return await task
+        except asyncio.CancelledError:
+            msg = "Stopped at once, as you asked."
+            raise StoppedError(msg) from None
+        finally:
+            self._loop = self._task = None
+
+    def _hear(self, *_: object) -> None:
+        """Note a signal; the event loop acts on it, where writing and cancelling is safe."""
+        self.at_once = self.asked
+        self.asked = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._act)
+
+    def _act(self) -> None:
+        if self._task is None or not self.asked:
+            return
+        if not self.at_once:
+            say("Stopping after the rows under way. Press Ctrl-C again to stop at once.")
+        elif not self._task.cancelling():
+            self._task.cancel()

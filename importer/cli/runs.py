@@ -1,0 +1,178 @@
+"""The commands `report`, `runs`, `show` and `purge`."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from importer.cli.arguments import Json, Row, Run, ShowValues
+from importer.cli.console import conclude, now, operator, printable, say, write, write_json
+from importer.errors import Exit, ImporterError, LedgerError, UsageError
+from importer.ledger.integrity import fault, first_broken
+from importer.ledger.ledger import Ledger
+from importer.ledger.lock import run_lock
+from importer.ledger.resolutions import count_older, delete_older
+from importer.ledger.summary import summarize
+from importer.pipeline.folders import DECISIONS, find_folder
+from importer.pipeline.runs import KeptRun, list_runs
+from importer.report.headline import headline
+from importer.report.life import life_of, lines
+from importer.report.wording import counted
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
+    """Write the reports of a run again, from its ledger."""
+    with Ledger.open(find_folder(run)) as ledger:
+        _warn_of_faults(ledger)
+        return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
+
+
+def _warn_of_faults(ledger: Ledger) -> None:
+    """Warn where the ledger is not as it was written."""
+    if sentence := fault(ledger):
+        say(sentence)
+
+
+@app.command()
+def runs(as_json: Json = False) -> int:
+    """List the runs under runs/, oldest first: operator, roster, time and result."""
+    listed = [_listed(kept) for kept in list_runs()]
+    if as_json:
+        sys.stdout.write(json.dumps([one for one, _ in listed]) + "\n")
+        return Exit.DONE
+    if not listed:
+        say("There are no runs under runs/ yet.")
+    for one, outcome in listed:
+        if "fault" in one:
+            write(str(one["run"]), f"  {outcome}")
+        else:
+            _write_run(one, outcome)
+    return Exit.DONE
+
+
+def _listed(kept: KeptRun) -> tuple[dict[str, object], str]:
+    """Return a run as JSON values, and its result in words, or why it cannot be read."""
+    fault = kept.fault
+    if not fault:
+        try:
+            with Ledger.open(kept.folder) as ledger:
+                return _described(ledger)
+        except ImporterError as error:  # damage may show only further down in the file
+            fault = str(error)
+    return {"run": str(kept.folder), "fault": fault}, fault
+
+
+def _described(ledger: Ledger) -> tuple[dict[str, object], str]:
+
+    facts, summary = ledger.facts, summarize(ledger)
+    told = {
+        "run": str(ledger.folder),
+        "command": facts.command,
+        "applied": ledger.was_applied,
+        "started": facts.started.isoformat(timespec="seconds"),
+        "operator": facts.operator,
+        "roster": Path(facts.roster.path).name,
+        "sha256": facts.roster.sha256,
+        "mapping": facts.mapping.name,
+        "institution": facts.alma.institution if facts.alma else "",
+        "summary": summary.model_dump(mode="json", exclude_none=True),
+        "history_intact": first_broken(ledger) is None,
+    }
+    return told, headline(summary)
+
+
+def _write_run(one: dict[str, object], outcome: str) -> None:
+    state = "applied" if one["applied"] else str(one["command"])
+    broken = "" if one["history_intact"] else "  HISTORY CHANGED BY HAND"
+    text = (
+        f"{one['run']}  {state}  {one['started']}  {one['operator']}  "
+        f"{one['roster']} with {one['mapping']}{broken}"
+    )
+    write(text, f"  {outcome}")
+
+
+@app.command()
+def show(
+    run: Run,
+    row: Row,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """Show the history of one row: problems, plan, what was sent, and the result."""
+    with Ledger.open(find_folder(run)) as ledger:
+        _warn_of_faults(ledger)
+        life = life_of(ledger, row, show_values=show_values)
+    if life is None:
+        msg = f"The roster of this run has no row {row}."
+        raise UsageError(msg)
+    told = [json.dumps({"run": run} | life)] if as_json else map(printable, lines(life))
+    sys.stdout.writelines(f"{line}\n" for line in told)
+    return Exit.DONE
+
+
+@app.command()
+def purge(
+    older_than: Annotated[str, typer.Option(help="Age in days, such as 30d.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete them; otherwise only list them.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Delete old runs and resolutions, which contain personal data; without --yes, list them."""
+    found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
+    if found is None:
+        msg = f"{older_than} is not an age in days. Write it like 30d."
+        raise UsageError(msg)
+    limit = now() - timedelta(days=int(found[1]))
+    kept_runs, decisions = list_runs(), count_older(DECISIONS, limit)
+    old: list[Path] = []
+    stay = {kept.folder: kept.fault for kept in kept_runs if kept.since is None}
+    for kept in kept_runs:
+        if kept.since is None or kept.since >= limit:
+            continue
+        if kept.folder.is_symlink():
+            stay[kept.folder] = "it is a link to another folder. Delete the link by hand."
+            continue
+        if yes and (why := _not_removed(kept.folder)):
+            stay[kept.folder] = why
+            continue
+        old.append(kept.folder)
+        if not as_json:
+            sys.stdout.write(f"{kept.folder}\n")
+        if kept.fault:
+            say(f"{kept.fault} Its age is that of its newest file.")
+    if yes and decisions:
+        delete_older(DECISIONS, limit)
+    if as_json:
+        told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
+        write_json(
+            {"runs": list(map(str, old)), "stay": told, "decisions": decisions, "removed": yes}
+        )
+    what = "deleted" if yes else "would be deleted; run again with --yes to delete them"
+    said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
+    say(f"{counted(len(old), 'run')}{said} {what}.")
+    for folder, why in stay.items():
+        say(f"{folder} was not deleted: {why}")
+    return Exit.STOPPED if stay else Exit.DONE
+
+
+def _not_removed(folder: Path) -> str:
+    """Delete a run; return why it cannot be, or blank."""
+    try:
+        with run_lock(folder, operator(), now()):
+            shutil.rmtree(folder)
+    except LedgerError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename or folder} cannot be deleted ({error.strerror or error})."
+    return ""
