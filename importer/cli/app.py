@@ -58,11 +58,11 @@ class _Commands(typer.core.TyperGroup):
         return get_group(module.app).get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that is called; of a wrong name, say which is nearest."""
+        """Return the command that is called. Raises UsageError with the nearest name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            msg = f"There is no command {args[0]}.{hint} See: importer --help"
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            msg = f"No such command {args[0]!r}.{hint} See: importer --help"
             raise UsageError(msg)
         return super().resolve_command(ctx, args)
 

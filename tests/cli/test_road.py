@@ -62,13 +62,6 @@ def test_the_help_lists_the_commands_in_words_of_their_own() -> None:
         assert {(module, name) for name in there} == {each for each in listed if each[0] == module}
 
 
-def test_a_wrong_command_is_answered_with_the_nearest(typed: Type) -> None:
-    """A typing error is wrong usage; the message names the command that may be meant."""
-    got = typed("chek", "x.csv")
-    assert got.exit == Exit.USAGE
-    assert "Did you mean check?" in got.err
-
-
 @pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)
 def test_the_whole_road(name: str, folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Check and plan only read; apply writes each row once; applied again it sends nothing."""
