@@ -1,6 +1,6 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix lint types layers hunt bench golden samples reference docs lock clean
+.PHONY: help setup demo test faults test-all check fix lint types layers hunt bench golden samples reference docs lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -23,10 +23,15 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Check, plan and apply the community sample against the sandbox
 	$(BIN)/python -m importer.cli.demo
 
-test: setup ## Run the tests
-	$(BIN)/pytest -n auto $(ARGS)
+test: setup ## Run the tests, without the long searches for faults
+	$(BIN)/pytest -n auto -m "not faults" $(ARGS)
 
-check: lint types layers test ## Style, types, layers and tests: what CI runs
+faults: setup ## Search for faults: kills, full disks, planted bugs, people in any order
+	$(BIN)/pytest -n auto -m faults $(ARGS)
+
+test-all: test faults ## Run all tests that CI runs
+
+check: lint types layers test ## Style, types, layers and the quick tests
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -42,7 +47,7 @@ fix: setup ## Format and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-hunt: setup ## The long searches for faults (ARGS narrows them)
+hunt: setup ## The same searches for a night (ARGS narrows them)
 	$(BIN)/pytest -m hunt $(ARGS)
 
 bench: setup ## Measure, as ratios in one run (ARGS picks a part)

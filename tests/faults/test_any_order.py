@@ -267,6 +267,7 @@ def _run(ground: Ground, lives: int, steps: int) -> Counter[str]:
     return figures
 
 
+@pytest.mark.faults
 def test_in_any_order(ground: Ground) -> None:
     """Whatever people do, nothing is lost, done twice, or overwritten unseen."""
     assert _run(ground, lives=10, steps=8)["undos"]

@@ -41,6 +41,7 @@ def _loop(ground: Ground, folder: Path, fails: Literal["full", "io"], stride: in
     return write
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("fails", ["full", "io"])
 def test_a_write_fails(ground: Ground, tmp_path: Path, fails: Literal["full", "io"]) -> None:
     """From the first write of the ledger to the last report; the full disk stays full."""
@@ -69,6 +70,7 @@ def test_reports_that_cannot_be_written_are_made_again(ground: Ground, tmp_path:
         assert ground.violations(trial) == []
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("most", [4_096, 40_000, 150_000])
 def test_no_file_may_grow(ground: Ground, tmp_path: Path, most: int) -> None:
     """The system lets no file grow beyond so many bytes: the ledger's log soon meets that."""
@@ -92,6 +94,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.faults
 def test_the_disk_is_full(ground: Ground, tmp_path: Path, small: Path) -> None:
     """On a file system without room nothing is sent; with room again the run goes on."""
     with ground.trial(tmp_path / "trial") as trial:

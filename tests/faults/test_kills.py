@@ -62,6 +62,15 @@ def _killed_at(ground: Ground, folder: Path, point: int, in_flight: int = 4) -> 
         assert ground.violations(trial) == [], f"killed at point {point}, {label}"
 
 
+@pytest.mark.parametrize("label", ["before POST", "after PUT", "after append, not committed"])
+def test_killed_once(ground: Ground, tmp_path: Path, label: str) -> None:
+    """Around a write and in the middle of a durable one: the quick form of what follows."""
+    labels = _points(ground, tmp_path / "points")
+    at = [place for place, point in enumerate(labels, 1) if point == label]
+    _killed_at(ground, tmp_path / "trial", at[len(at) // 2])
+
+
+@pytest.mark.faults
 def test_killed_once_at_every_kind_of_point(ground: Ground, tmp_path: Path) -> None:
     """Before and after each durable write, each call and each report; in the midst of the run."""
     labels = _points(ground, tmp_path / "points")
@@ -112,6 +121,7 @@ def _hunt(ground: Ground, folder: Path, seed: int, wanted: int) -> tuple[int, in
     return kills, lives
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("seed", SEEDS)
 def test_killed_at_random_in_bad_weather(ground: Ground, tmp_path: Path, seed: int) -> None:
     """Wherever it is killed and whatever Alma does, the run ends as an uninterrupted one."""
@@ -140,7 +150,7 @@ def test_a_resume_waits_only_when_something_is_in_doubt(ground: Ground, tmp_path
     """A first slice that went well leaves nothing to be asked; the rest follows at once."""
     with ground.trial(tmp_path) as trial:
         trial.environ["ALMA_VERIFY_DELAY"] = "3600"
-        trial.apply("--limit", "7")
-        trial.apply("--limit", "7")
-        assert trial.apply() >= 0, "it waited until it was killed"
+        for flags in (("--limit", "7"), ("--limit", "7"), ()):
+            trial.apply(*flags)
+            assert "wait" not in trial.points
         assert ground.violations(trial) == []

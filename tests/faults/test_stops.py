@@ -35,6 +35,7 @@ def _goes_on(ground: Ground, trial: Trial) -> None:
     assert ground.violations(trial) == []
 
 
+@pytest.mark.faults
 def test_the_days_calls_are_used_up(ground: Ground, tmp_path: Path) -> None:
     """Exit 8; the message says when it is midnight GMT here, and what is left."""
     with ground.trial(tmp_path) as trial:
@@ -52,6 +53,7 @@ def test_the_days_calls_are_used_up(ground: Ground, tmp_path: Path) -> None:
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 def test_the_reserve_is_left_to_others(ground: Ground, tmp_path: Path) -> None:
     """Of 30 calls that are left with a reserve of 15, no more than 15 are taken."""
     with ground.trial(tmp_path) as trial:
@@ -82,6 +84,7 @@ def test_the_key_is_revoked(ground: Ground, tmp_path: Path) -> None:
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("fault", ["503", "html", "drop_before"])
 def test_alma_is_out_of_order(ground: Ground, tmp_path: Path, fault: str) -> None:
     """After five calls in a row without a clear answer nothing more is sent."""
@@ -94,6 +97,7 @@ def test_alma_is_out_of_order(ground: Ground, tmp_path: Path, fault: str) -> Non
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 def test_one_row_that_cannot_be_read_does_not_stop_the_others(
     ground: Ground, tmp_path: Path
 ) -> None:
@@ -106,6 +110,7 @@ def test_one_row_that_cannot_be_read_does_not_stop_the_others(
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 def test_a_doubtful_row_that_cannot_be_read_stays_doubtful(ground: Ground, tmp_path: Path) -> None:
     """Other rows are done all the same; the next apply asks again, before anything is sent."""
     with ground.trial(tmp_path) as trial:
@@ -121,6 +126,7 @@ def test_a_doubtful_row_that_cannot_be_read_stays_doubtful(ground: Ground, tmp_p
         assert [call["method"] for call in trial.house.log()] == ["GET", "GET"]
 
 
+@pytest.mark.faults
 def test_a_user_who_goes_between_reading_and_writing_is_held(
     ground: Ground, tmp_path: Path
 ) -> None:
@@ -141,6 +147,7 @@ def test_too_fast_for_too_long(ground: Ground, tmp_path: Path) -> None:
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_asked_to_stop(ground: Ground, tmp_path: Path, number: signal.Signals) -> None:
     """What is under way is finished; exit 130, nothing is in doubt."""
@@ -153,6 +160,7 @@ def test_asked_to_stop(ground: Ground, tmp_path: Path, number: signal.Signals) -
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 def test_asked_to_stop_at_once(ground: Ground, tmp_path: Path) -> None:
     """The second Ctrl-C leaves writes in doubt, which the next start asks about."""
     with ground.trial(tmp_path, latency=(0.2, 0.2)) as trial:
@@ -164,6 +172,7 @@ def test_asked_to_stop_at_once(ground: Ground, tmp_path: Path) -> None:
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 def test_asked_to_stop_while_waiting(ground: Ground, tmp_path: Path) -> None:
     """The wait for a late write does not keep the operator."""
     with ground.trial(tmp_path) as trial:
@@ -172,7 +181,7 @@ def test_asked_to_stop_while_waiting(ground: Ground, tmp_path: Path) -> None:
         point = _place_of_last(ground, tmp_path / "points", "after POST")
         assert trial.apply(signals={point: signal.SIGINT}) == Exit.INTERRUPTED
         assert _told(trial)[1] == 1
-        trial.environ["ALMA_VERIFY_DELAY"] = "0.25"
+        del trial.environ["ALMA_VERIFY_DELAY"]
         _goes_on(ground, trial)
 
 
@@ -222,6 +231,7 @@ def test_a_slice_of_nothing_asks_only(ground: Ground, tmp_path: Path) -> None:
         _goes_on(ground, trial)
 
 
+@pytest.mark.faults
 def test_brakes(ground: Ground, tmp_path: Path) -> None:
     """Exit 7 and nothing is sent; what was let pass is remembered by the resume."""
     with ground.trial(tmp_path) as trial:
@@ -245,6 +255,7 @@ def test_brakes(ground: Ground, tmp_path: Path) -> None:
         assert len(allowed) == 1
 
 
+@pytest.mark.faults
 def test_production_is_asked_for(ground: Ground, tmp_path: Path) -> None:
     """Without a person at the keyboard `--yes` is needed before production is written to."""
     with ground.trial(tmp_path, switches={"environment": "production"}) as trial:
