@@ -60,7 +60,7 @@ _LAST_SERIAL = 80_000  # the year 2119
 
 
 class Unread(Enum):
-    """Why a text is not a date: the sentence, the advice (or the catalogue's), what it mends."""
+    """Why a text is not a date: the sentence, the advice ("" for the catalogue's), its reach."""
 
     UNKNOWN = ("is not a date that can be read", "", Mends.ROW)
     TWO_WAYS = ("reads both as month/day and as day/month", "", Mends.ROW)

@@ -1,4 +1,4 @@
-"""What offices call their columns, in English and Spanish, and in exports of student systems.
+"""What offices call their columns, in English and Spanish, and in exports of the SIS.
 
 Columns of IDs are recognized by the exact headings of `IDENTITY` and `CARD` only.
 """
@@ -96,7 +96,7 @@ _PASSING = frozenset(
         "personales", "de", "del", "contact", "contacto",
     }
 )  # fmt: skip
-"""Words in front that add nothing; some are names of tables of student systems."""
+"""Words in front that add nothing; some are names of tables of a SIS."""
 
 _SOMEBODY_ELSE = frozenset(
     {
