@@ -8,7 +8,7 @@ ImporterError                    exit
 ├── StoppedError                130   the operator pressed Ctrl-C
 ├── RosterError                   4   the roster could not be read, or was refused whole
 ├── StalePlanError                5   the plan was made for another roster, mapping or institution
-├── BrakeError                    7   a brake stopped `apply`
+├── SafetyCheckError              7   a safety check stopped `apply`
 ├── LedgerError                   8   the run folder cannot be written, or another operator holds it
 └── AlmaError                         what Alma's answer means for us (contract section 2.4)
     ├── RefusedError              6   Alma refuses this one record; the run goes on
@@ -34,7 +34,7 @@ class Exit(IntEnum):
     ROSTER = 4
     STALE = 5
     REFUSED = 6
-    BRAKE = 7
+    SAFETY_CHECK = 7
     STOPPED = 8
     ACCESS = 9
     INTERRUPTED = 130
@@ -49,7 +49,7 @@ class Exit(IntEnum):
             cls.ACCESS,
             cls.STOPPED,
             cls.INTERRUPTED,
-            cls.BRAKE,
+            cls.SAFETY_CHECK,
             cls.STALE,
             cls.REFUSED,
             cls.ROWS_HELD,
@@ -104,10 +104,10 @@ class StalePlanError(ImporterError):
     exit = Exit.STALE
 
 
-class BrakeError(ImporterError):
+class SafetyCheckError(ImporterError):
     """The plan does more than a usual load would; a person must say that it is meant."""
 
-    exit = Exit.BRAKE
+    exit = Exit.SAFETY_CHECK
 
 
 class LedgerError(ImporterError):

@@ -50,7 +50,7 @@ EXITS = {
         "Plan again.",
     ),
     Exit.REFUSED: ("applied, but Alma refused some rows", "See `rejects.xlsx`."),
-    Exit.BRAKE: (
+    Exit.SAFETY_CHECK: (
         "a safety check stopped `apply`",
         "Review the plan. If it is right, add `--allow CHECK`.",
     ),

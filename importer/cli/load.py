@@ -34,7 +34,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.lock import run_lock
 from importer.ledger.schema import RESULTS, State
 from importer.ledger.summary import summarize
-from importer.model.plan import Brake, Result
+from importer.model.plan import Result, SafetyCheck
 from importer.model.run import RunFacts
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
@@ -111,7 +111,7 @@ def apply(
         int | None, typer.Option(min=0, help="Send at most N rows.", metavar="N")
     ] = None,
     allow: Annotated[
-        list[Brake], typer.Option(help="Let a safety check pass.", metavar="CHECK")
+        list[SafetyCheck], typer.Option(help="Let a safety check pass.", metavar="CHECK")
     ] = [],  # noqa: B006
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     show_values: ShowValues = False,
@@ -180,7 +180,7 @@ def _request(
 
 
 def _apply_run(
-    ledger: Ledger, limit: int | None, allowed: frozenset[Brake], *, yes: bool
+    ledger: Ledger, limit: int | None, allowed: frozenset[SafetyCheck], *, yes: bool
 ) -> Stop | None:
     """Carry out the rest of a run; return why it ended early, if it did.
 
@@ -207,7 +207,7 @@ def _apply_run(
     apply_stage.check_fresh(ledger, options)
     apply_stage.check_room(ledger)
     journal = Journal(ledger, options.operator, now)
-    for entry in apply_stage.check_brakes(ledger, journal, allowed):
+    for entry in apply_stage.check_safety(ledger, journal, allowed):
         when = f"{entry.time:%Y-%m-%d %H:%M}"
         say(f"Safety check {entry.detail}: {entry.operator} let it pass on {when}.")
     _confirm(ledger.facts, of, yes=yes)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FILE = "ledger.sqlite"
 
-VERSION = 2
+VERSION = 3
 
 FAILURES = (sqlite3.Error, UnicodeError)
 """What reading a ledger may raise; for a damaged one even SQLite's message may not be text."""

@@ -61,7 +61,9 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         problems=ledger.count("problems", "code"),
         calls=calls,
         dismissed=ledger.dismissed() or None,
-        brakes=None if facts.command == "check" else tuple(b.brake for b in facts.brakes),
+        failed_checks=None
+        if facts.command == "check"
+        else tuple(failed.check for failed in facts.failed_checks),
         run=str(ledger.folder),
         exit=Exit.worst(codes),
         **counts,

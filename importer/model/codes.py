@@ -12,7 +12,7 @@ OLD_AFTER = 180
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """One code of a table, by Alma's spelling; a disabled code is not accepted by Alma."""
+    """One code of a table, as Alma spells it; Alma does not accept a disabled code."""
 
     code: str
     description: str = ""
@@ -23,8 +23,8 @@ class CodeRow:
 class CodeTables:
     """Code tables by Alma's names (`UserGroups`, `Campuses`, …).
 
-    A table that is not in `tables` is not known, so nothing can be said about its codes.
-    `fetched` is the day on which they were read from Alma, if they were.
+    Codes of a table that is not in `tables` are not checked. `fetched` is the day on which the
+    tables were read from Alma; None if people wrote them.
     """
 
     tables: Mapping[str, tuple[CodeRow, ...]]
@@ -32,19 +32,19 @@ class CodeTables:
     fetched: date | None = None
 
     def known(self, table: str) -> Mapping[str, CodeRow] | None:
-        """The rows of a table by code, or None if the table is not known."""
+        """Return the rows of a table by code, or None if the table is not known."""
         rows = self.tables.get(table)
         return None if rows is None else {row.code: row for row in rows}
 
     def age(self, today: date) -> int | None:
-        """How many days ago they were read from Alma; None where people wrote them."""
+        """Return how many days ago they were read from Alma; None if people wrote them."""
         return None if self.fetched is None else (today - self.fetched).days
 
     def old(self, today: date) -> bool:
-        """Are they so old that Alma may have other codes by now?"""
+        """Return whether they are so old that Alma may have other codes by now."""
         age = self.age(today)
         return age is not None and age >= OLD_AFTER
 
 
 NO_CODES = CodeTables({})
-"""Where no code tables have been saved."""
+"""No code tables are saved."""

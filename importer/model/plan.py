@@ -1,4 +1,4 @@
-"""The plan: for each row that is ready, what is to be done in Alma; and what became of it."""
+"""The plan: what to do in Alma for each ready row, and what became of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Fate(StrEnum):
-    """What becomes of a row before Alma is asked to write anything."""
+    """What becomes of a row before anything is sent to Alma."""
 
     READY = "ready"
     REJECTED = "rejected"
@@ -22,15 +22,15 @@ class Fate(StrEnum):
 
 
 RETURNING = (Fate.REJECTED, Fate.REVIEW)
-"""Rows of these come back, to be corrected or decided. To look at two is quicker than to hash."""
+"""Fates of the rows in the rejects files, to be corrected or resolved."""
 
 
 class Act(StrEnum):
-    """What a plan says of a ready row."""
+    """What a plan does with a ready row."""
 
     CREATE = "create"
     UPDATE = "update"
-    DELETE = "delete"  # only on the way back from a run that created the user
+    DELETE = "delete"  # only in an undo of a run that created the user
     UNCHANGED = "unchanged"
     LEFT_ALONE = "left_alone"
 
@@ -41,11 +41,11 @@ class Result(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     DELETED = "deleted"
-    WAS_SO = "was_so"  # an update that Alma had already when its turn came: nothing was sent
-    WAS_GONE = "was_gone"  # a delete of a user who was gone already
+    WAS_SO = "was_so"  # an update that Alma had already: nothing was sent
+    WAS_GONE = "was_gone"  # a delete of a user who was deleted already
     REFUSED = "refused"  # by Alma
-    HELD = "held"  # for review: somebody changed the record since the plan
-    UNKNOWN = "unknown"  # the answer is lost; Alma is asked at the next start
+    HELD = "held"  # needs review: someone changed the record since the plan
+    UNKNOWN = "unknown"  # the answer is lost; the next start looks it up
     NOT_SENT = "not_sent"
 
 
@@ -57,7 +57,7 @@ class ChangeKind(StrEnum):
     ADD = "add"
 
 
-class Brake(StrEnum):
+class SafetyCheck(StrEnum):
     """What stops an `apply` that does more than usual, until a person allows it."""
 
     MANY_CHANGES = "many-changes"
@@ -82,7 +82,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A user to be created. `user` is the body to post, without its password."""
+    """A user to create. `user` is the body to post, without the password."""
 
     row: int
     user: User
@@ -90,10 +90,10 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A user to be changed.
+    """A user to change.
 
-    `before` is Alma's record as it was read, `after` what is to be put; `override` names the
-    sticky fields that are replaced all the same.
+    `before` is Alma's record as it was read, `after` the record to put; `override` names the
+    sticky fields to replace.
     """
 
     row: int
@@ -106,7 +106,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A user to be deleted for good, and Alma's record as it was read."""
+    """A user to delete for good, and Alma's record as it was read."""
 
     row: int
     primary_id: str
@@ -115,7 +115,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A user that is already as the roster says; nothing is sent."""
+    """A user that already has the roster's values; nothing is sent."""
 
     row: int
     primary_id: str
@@ -123,26 +123,26 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A row that the mapping's `match` passes over: new ones skipped, or known ones."""
+    """A row that the mapping's `match` skips: a new user, or a known one."""
 
     row: int
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A row that the comparison with Alma rejects or holds for review; its problems say why."""
+    """A row that is rejected or needs review after the comparison; its problems say why."""
 
     row: int
     problems: tuple[Problem, ...]
 
 
 Step = Create | Update | Delete | Unchanged | LeftAlone | Held
-"""What the planner says of one ready row. Warnings travel beside it, in `Planned`."""
+"""What is done with one ready row. `Planned` adds its warnings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A step and what is worth knowing about it."""
+    """A step and its warnings."""
 
     step: Step
     warnings: tuple[Problem, ...] = ()

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from importer.model.catalogue import CATALOGUE, Code, Mends, Severity
 
 VALUE = "{value}"
-"""Stands in a message where the cell's own text goes, so that it can be masked."""
+"""The place of the cell's own text in a message, where it can be masked."""
 
 KNOWN = "{known}"
-"""The same where that text is a known word, however typed: nobody's name, so it is not masked."""
+"""The same for a text that is a known word, however typed: not a name, so never masked."""
 
 _SHOWN = 100  # characters of a heading in a message
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a row stands, as the spreadsheet program shows it. Row 0 is the whole roster."""
+    """The place of a row as the spreadsheet program shows it. Row 0 is the whole roster."""
 
     file: str
     sheet: str
     row: int
 
     def __str__(self) -> str:
-        """For a message: `autumn.xlsx[Staff]:4`."""
+        """Return `autumn.xlsx[Staff]:4`."""
         sheet = f"[{self.sheet}]" if self.sheet else ""
         return f"{self.file}{sheet}:{self.row}"
 
@@ -37,7 +37,7 @@ class Place:
     heading: str
 
     def __str__(self) -> str:
-        """For a message: `C "EMPL ID"`; of a very long heading only the beginning."""
+        """Return `C "EMPL ID"`; a very long heading is cut."""
         cut = "…" if len(self.heading) > _SHOWN else ""
         return f'{self.letter} "{self.heading[:_SHOWN]}{cut}"'
 
@@ -60,11 +60,10 @@ class CellFinding:
 class Problem:
     """One finding about one row.
 
-    `message` says what is wrong and may hold `{value}` or `{known}`, where `value` goes: the cell's
-    text, or the primary identifier of the user in question. No other private text may stand in it.
-    `advice` says what to do, `mends` what that mends if it is done in the mapping.
-    Problems with equal code, severity, place, field and advice have one cause. `places` are the
-    columns concerned, possibly none.
+    `message` says what is wrong; `{value}` or `{known}` in it stand for `value`: the cell's text,
+    or the primary ID of the user in question. It contains no other private text. `advice` says
+    what to do, `mends` what that fixes if it is done in the mapping. Problems with equal code,
+    severity, places, field and advice have one cause. `places` are the columns, possibly none.
     """
 
     code: Code
@@ -78,9 +77,9 @@ class Problem:
     mends: Mends = Mends.ROW
 
     def sentence(self, shown: str | None = None, *, begin: bool = False) -> str:
-        """What is wrong, with the cell's text, or `shown` in its stead.
+        """Return what is wrong, with the cell's text, or `shown` instead of it.
 
-        `begin`: with a capital, as a sentence begins; a cell's text stays as it came.
+        `begin`: with a capital, as a sentence begins; a cell's text is not changed.
         """
         message = self.message
         if begin:
@@ -102,9 +101,9 @@ class Problem:
         severity: Severity | None = None,
         mends: Mends = Mends.ROW,
     ) -> Problem:
-        """A problem with the catalogue's severity and advice, where none are given.
+        """Return a problem with the catalogue's severity and advice, if none are given.
 
-        `mends` is that of the advice that is given; the catalogue's advice has its own.
+        `mends` goes with the given advice; the catalogue's advice has its own.
         """
         kind = CATALOGUE[code]
         return cls(
@@ -121,5 +120,5 @@ class Problem:
 
     @property
     def title(self) -> str:
-        """The catalogue's few words for it."""
+        """The catalogue's title of its code."""
         return CATALOGUE[self.code].title

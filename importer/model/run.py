@@ -1,4 +1,4 @@
-"""A run as it is kept and told: what it was made from, what it counted, what came of each row."""
+"""A saved run: what it was made from, what it counted, and what became of each row."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from importer.model.plan import Act, Brake, Change, Fate, Result
+from importer.model.plan import Act, Change, Fate, Result, SafetyCheck
 from importer.model.policy import AccountType, SafetyLimits
 
 
 class Kept(BaseModel):
-    """A frozen value that is written down as JSON and read back."""
+    """A frozen value that is saved as JSON and loaded again."""
 
     # deferred: a command needs some of these only
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class FileFacts(Kept):
-    """A file that a run was made from: where it is, and how its path was typed."""
+    """A file that a run was made from: its path, and the path as it was typed."""
 
     path: str
     typed: str = ""
 
     @property
     def shown(self) -> str:
-        """The path for people: as it was typed."""
+        """The path for messages: as it was typed."""
         return self.typed or self.path
 
 
@@ -44,13 +44,13 @@ class RosterFacts(FileFacts):
 
 
 class MappingFacts(FileFacts):
-    """Which mapping a run was made with, and its numbers for the brakes, also those of an undo."""
+    """Which mapping a run was made with, and its limits of the safety checks (also for an undo)."""
 
     sha256: str
     name: str
     title: str = ""
     account_type: AccountType
-    brakes: SafetyLimits = SafetyLimits()
+    safety_limits: SafetyLimits = SafetyLimits()
 
 
 class AlmaFacts(Kept):
@@ -62,10 +62,10 @@ class AlmaFacts(Kept):
     environment: str = ""
 
 
-class BrakeFinding(Kept):
-    """A brake that holds: how many of the matched users it concerns, in one sentence."""
+class FailedCheck(Kept):
+    """A safety check that failed: how many matched users it concerns, and one sentence."""
 
-    brake: Brake
+    check: SafetyCheck
     concerned: int
     matched: int
     sentence: str
@@ -91,15 +91,15 @@ class RunFacts(Kept):
     directory: datetime | None = None
     rate: float = 0
     calls_left: int | None = None
-    brakes: tuple[BrakeFinding, ...] = ()
+    failed_checks: tuple[FailedCheck, ...] = ()
     undoes: str = ""
 
 
 class Calls(Kept):
-    """How many calls to Alma applying a plan takes, and for how many seconds at the set rate.
+    """How many calls to Alma it takes to apply a plan, and how many seconds at the set rate.
 
-    `left`: how many of the day's might be sent when it was planned, the reserve left alone; not
-    there where Alma has not told, or once the plan is applied.
+    `left`: how many calls could still be sent that day when the plan was made, without the
+    reserve; null if Alma did not say, or once the plan is applied.
     """
 
     count: int
@@ -108,7 +108,7 @@ class Calls(Kept):
 
     @property
     def suffice(self) -> bool:
-        """Are so many left, and one to ask whose key it is? Yes, where that is not known."""
+        """Whether enough calls are left, with one to identify the institution; yes if not known."""
         return self.left is None or not self.count or self.count < self.left
 
 
@@ -117,10 +117,10 @@ class Summary(Kept):
 
     `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
     unchanged + left_alone`; after an apply `create + update = created + updated + refused + held
-    + unknown + not_sent`. `delete` and `deleted` are counted with them, in an undo alone. `was_so`
-    of those that are `updated`, and `was_gone` of those that are `deleted`, were so already when
-    their turn came: nothing was sent for them. `warnings` and `repaired` count problems of these
-    severities. `dismissed`: of the rejected rows, those that a person decided not to send.
+    + unknown + not_sent`. An undo counts `delete` and `deleted` with them. Of the `updated`,
+    `was_so` had these values already, and of the `deleted`, `was_gone` were deleted already:
+    nothing was sent for them. `warnings` and `repaired` count problems of these severities.
+    `dismissed`: of the rejected rows, those that a person decided not to send.
     """
 
     schema_version: Literal[1] = 1
@@ -139,7 +139,7 @@ class Summary(Kept):
     unchanged: int | None = None
     left_alone: int | None = None
     calls: Calls | None = None
-    brakes: tuple[Brake, ...] | None = None
+    failed_checks: tuple[SafetyCheck, ...] | None = None
     dismissed: int | None = None
     created: int | None = None
     updated: int | None = None
@@ -155,23 +155,23 @@ class Summary(Kept):
 
     @property
     def patrons(self) -> int:
-        """How many rows hold a person."""
+        """How many rows contain a person."""
         return self.rows - self.blank - self.skipped
 
     @property
     def to_correct(self) -> int:
-        """How many rows are rejected because something is wrong in them."""
+        """How many rows are rejected because of a problem in them."""
         return self.rejected - (self.dismissed or 0)
 
     @property
     def written(self) -> int:
-        """How many users were created, changed or deleted by what was sent."""
+        """How many users were created, changed or deleted by calls that were sent."""
         sent = (self.created, self.updated, self.deleted)
         already = (self.was_so, self.was_gone)
         return sum(count or 0 for count in sent) - sum(count or 0 for count in already)
 
     def adds_up(self) -> bool:
-        """Is every row in exactly one place?"""
+        """Whether every row is counted exactly once."""
         parts = (self.ready, self.rejected, self.review, self.blank, self.skipped)
         sums = sum(parts) == self.rows
         acts = (self.create, self.update, self.delete, self.unchanged, self.left_alone)
@@ -189,7 +189,7 @@ class Summary(Kept):
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """A column of the roster, the fields that it feeds, how it was matched, and some values."""
+    """A column of the roster: the fields it fills, how it was matched, and some values."""
 
     letter: str
     heading: str
@@ -202,8 +202,8 @@ class ColumnUse:
 class RowLife:
     """A row, what was planned for it, and what became of it.
 
-    `cells` are as they came, by position of the heading; they are kept for every row that comes
-    back or that is to be sent.
+    `cells` are as in the roster, by position of the heading; they are saved for every row that is
+    rejected, needs review or is sent.
     """
 
     row: int

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.errors import (
-    BrakeError,
     LedgerError,
     MappingError,
+    SafetyCheckError,
     StalePlanError,
     UnreadableFileError,
     UsageError,
@@ -29,7 +29,7 @@ from importer.loader.detect import LARGEST
 from importer.mapper.load import load
 from importer.model.codes import NO_CODES
 from importer.model.files import read_bounded
-from importer.model.plan import Brake
+from importer.model.plan import SafetyCheck
 from importer.model.problem import Origin
 from importer.model.run import RunFacts
 from importer.pipeline.inputs import reopen_inputs
@@ -45,7 +45,7 @@ ROOM_PER_ROW = 30_000
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
-    """What the operator allows: how many rows, which brakes to let pass, and until when to go on.
+    """What the operator allows: how many rows, and which safety checks may fail.
 
     `stopping` is asked before each row. `plan_days` is how old a plan may be when it is begun.
     """
@@ -57,7 +57,7 @@ class ApplyOptions:
     settle: float
     plan_days: int
     limit: int | None = None
-    allowed: frozenset[Brake] = frozenset()
+    allowed: frozenset[SafetyCheck] = frozenset()
 
 
 def left_to_do(ledger: Ledger) -> int:
@@ -106,30 +106,32 @@ def check_sources(facts: RunFacts) -> None:
     _check_mapping(facts)
 
 
-def check_brakes(
-    ledger: Ledger, journal: Journal, allowed: frozenset[Brake]
+def check_safety(
+    ledger: Ledger, journal: Journal, allowed: frozenset[SafetyCheck]
 ) -> tuple[JournalEntry, ...]:
-    """When and by whom brakes that hold were let pass in an earlier attempt, if not now again.
+    """Return when and by whom failed checks were allowed in an earlier attempt, if not now again.
 
-    Raises BrakeError for the brakes that hold and were not let pass, now or before.
+    Raises SafetyCheckError for failed checks that were not allowed, now or before.
     """
     before = {entry.detail: entry for entry in history(ledger, 0) if entry.event == ALLOWED}
     passed = set(before)
-    for brake in sorted(allowed - passed):
-        journal.note(ALLOWED, brake)
+    for check in sorted(allowed - passed):
+        journal.note(ALLOWED, check)
     passed |= allowed
-    holding = [finding for finding in ledger.facts.brakes if finding.brake not in passed]
+    holding = [finding for finding in ledger.facts.failed_checks if finding.check not in passed]
     if holding:
-        lines = [f"{finding.sentence} [{finding.brake}]" for finding in holding]
-        flags = " ".join(f"--allow {finding.brake}" for finding in holding)
+        lines = [f"{finding.sentence} [{finding.check}]" for finding in holding]
+        flags = " ".join(f"--allow {finding.check}" for finding in holding)
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
             f"Nothing was sent. Look at the report; if it is meant:\n"
             f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
         )
-        raise BrakeError(msg)
+        raise SafetyCheckError(msg)
     return tuple(
-        before[finding.brake] for finding in ledger.facts.brakes if finding.brake not in allowed
+        before[finding.check]
+        for finding in ledger.facts.failed_checks
+        if finding.check not in allowed
     )
 
 

@@ -65,7 +65,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 "directory": users.as_of,
                 "rate": rate,
                 "calls_left": alma.limiter.available,
-                "brakes": safety_checks(
+                "failed_checks": safety_checks(
                     steps, inputs.mapping.safety_limits, _expected_groups(inputs, ready)
                 ),
             }

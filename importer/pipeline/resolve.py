@@ -115,11 +115,11 @@ def reject(reviewed: ReviewedRow, codes: CodeTables) -> None:
 async def resolve(
     reviewed: ReviewedRow, how: Answer, user_id: str, alma: Alma, codes: CodeTables
 ) -> None:
-    """Create the row's user, or update the user with this identifier, at the next apply.
+    """Plan to create the row's user, or to update the user with this ID.
 
-    The brakes looked at the plan as it was made; a row that a person decided does not change
-    them. Raises UsageError where Alma says otherwise, StalePlanError where the roster, the mapping
-    or the institution is another one, LedgerError, AlmaError.
+    The safety checks are not repeated for a resolved row. Raises UsageError if Alma holds
+    something else, StalePlanError if the roster, the mapping or the institution changed,
+    LedgerError, AlmaError.
     """
     facts = reviewed.facts
     if facts.command == "undo":

@@ -103,7 +103,7 @@ def mapping_facts(inputs: Inputs) -> MappingFacts:
         name=mapping.name,
         title=mapping.title,
         account_type=mapping.account_type,
-        brakes=mapping.safety_limits,
+        safety_limits=mapping.safety_limits,
     )
 
 

@@ -32,7 +32,7 @@ from importer.model.plan import (
 )
 from importer.model.policy import SafetyLimit
 from importer.model.problem import Origin, Problem
-from importer.model.run import BrakeFinding, RunFacts
+from importer.model.run import FailedCheck, RunFacts
 from importer.model.user import User
 from importer.pipeline.apply import check_institution
 from importer.pipeline.fates import decide_fates
@@ -89,7 +89,7 @@ async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress =
             if isinstance(steps.get(life.row), back) and life.cells
         )
         sent = [steps.get(row, LeftAlone(row)) for row in decided.fates if row in decided.ready]
-        facts = _facts(first, way, alma.limiter.available, _brakes(first.facts, steps))
+        facts = _facts(first, way, alma.limiter.available, _failed_checks(first.facts, steps))
         return write_run(folder, RunContents(facts, first.columns(), decided, cells, sent))
 
 
@@ -176,13 +176,15 @@ def _what_stays(
 _OFF = SafetyLimit(percent=100, count=0)
 
 
-def _brakes(facts: RunFacts, steps: dict[int, Step]) -> tuple[BrakeFinding, ...]:
-    """The brakes that hold for the way back, by the numbers of the run's mapping.
+def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck, ...]:
+    """Return the safety checks that the undo plan fails, by the limits of the run's mapping.
 
     It changes every user of the run, whose groups are those that they came from: that is what
     an undo is for, and stops nobody.
     """
-    limits = facts.mapping.brakes.model_copy(update={"many_changes": _OFF, "foreign_group": _OFF})
+    limits = facts.mapping.safety_limits.model_copy(
+        update={"many_changes": _OFF, "foreign_group": _OFF}
+    )
     return safety_checks(steps.values(), limits, ())
 
 
@@ -206,7 +208,7 @@ def _request(facts: RunFacts, way: UndoRequest) -> RunRequest:
 
 
 def _facts(
-    first: Ledger, way: UndoRequest, calls_left: int | None, holding: tuple[BrakeFinding, ...]
+    first: Ledger, way: UndoRequest, calls_left: int | None, holding: tuple[FailedCheck, ...]
 ) -> RunFacts:
     return first.facts.model_copy(
         update={
@@ -217,7 +219,7 @@ def _facts(
             "operator": way.operator,
             "rate": way.rate,
             "calls_left": calls_left,
-            "brakes": holding,
+            "failed_checks": holding,
             "undoes": str(first.folder.resolve()),
         }
     )

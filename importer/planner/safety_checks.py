@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.model.plan import Brake, ChangeKind, Unchanged, Update
-from importer.model.run import BrakeFinding
+from importer.model.plan import ChangeKind, SafetyCheck, Unchanged, Update
+from importer.model.run import FailedCheck
 from importer.planner.values import current
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 def safety_checks(
     steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
-) -> tuple[BrakeFinding, ...]:
+) -> tuple[FailedCheck, ...]:
     """Return the safety checks that a plan fails; the steps are read once.
 
     `groups` are the codes of the user groups that the mapping gives; a user of another one who
-    keeps his group is as the mapping wants it. A user who stays as he is concerns no brake.
+    keeps his group is as the mapping wants it. A user who does not change counts for no check.
     """
     changed = matched = 0
     removals = renames = foreign = 0
@@ -46,11 +46,15 @@ def safety_checks(
                 pass
     matched += changed
     found = (
-        _finding(Brake.MANY_CHANGES, limits.many_changes, changed, matched, "would change"),
-        _finding(Brake.REMOVALS, limits.removals, removals, matched, "would lose a list entry"),
-        _finding(Brake.RENAMES, limits.renames, renames, matched, "would get another last name"),
+        _finding(SafetyCheck.MANY_CHANGES, limits.many_changes, changed, matched, "would change"),
         _finding(
-            Brake.FOREIGN_GROUP,
+            SafetyCheck.REMOVALS, limits.removals, removals, matched, "would lose a list entry"
+        ),
+        _finding(
+            SafetyCheck.RENAMES, limits.renames, renames, matched, "would get another last name"
+        ),
+        _finding(
+            SafetyCheck.FOREIGN_GROUP,
             limits.foreign_group,
             foreign,
             matched,
@@ -68,9 +72,9 @@ def _removes(step: Update) -> bool:
 
 
 def _finding(
-    brake: Brake, limit: SafetyLimit, concerned: int, matched: int, what: str
-) -> BrakeFinding | None:
+    check: SafetyCheck, limit: SafetyLimit, concerned: int, matched: int, what: str
+) -> FailedCheck | None:
     if concerned <= limit.count or concerned * 100 <= limit.percent * matched:
         return None
     sentence = f"{concerned} of {matched} known users {what}"
-    return BrakeFinding(brake=brake, concerned=concerned, matched=matched, sentence=sentence)
+    return FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)

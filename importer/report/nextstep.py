@@ -46,10 +46,10 @@ def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") 
 
 
 def _apply(summary: Summary) -> NextStep:
-    brakes = [part for brake in summary.brakes or () for part in ("--allow", brake.value)]
-    if brakes:
+    flags = [part for check in summary.failed_checks or () for part in ("--allow", check.value)]
+    if flags:
         why = "A safety check failed. Review the changes, then run:"
-        return NextStep(why, command("apply", summary.run, *brakes))
+        return NextStep(why, command("apply", summary.run, *flags))
     return NextStep("Review the plan. If it is right, carry it out:", command("apply", summary.run))
 
 

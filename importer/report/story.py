@@ -28,7 +28,7 @@ from importer.report.writing import told_writing
 
 if TYPE_CHECKING:
     from importer.ledger.ledger import Ledger
-    from importer.model.run import BrakeFinding, Summary
+    from importer.model.run import FailedCheck, Summary
 
 MOST_CAUSES = 60
 """Of one severity. The page says how many are left, and where they are."""
@@ -69,7 +69,7 @@ class Story:
     next: NextStep
     effort: str
     writing: str
-    brakes: tuple[BrakeFinding, ...]
+    failed_checks: tuple[FailedCheck, ...]
     grades: tuple[Grade, ...]
     outcomes: tuple[Outcome, ...]
     creates: tuple[int, ...]
@@ -123,7 +123,7 @@ def tell(ledger: Ledger, summary: Summary, files: tuple[str, ...], *, show_value
         next=next_step(summary, facts, workbook),
         effort=effort(summary.calls) if summary.calls and not ledger.was_applied else "",
         writing=told_writing(history(ledger)),
-        brakes=facts.brakes,
+        failed_checks=facts.failed_checks,
         grades=tuple(_grades(causes(ledger.problems()))),
         outcomes=outcomes.told(ledger.problems()) if ledger.was_applied else (),
         creates=tuple(creates),

@@ -142,7 +142,7 @@ def _counts(summary: Summary) -> RenderableType:
 
 
 def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
-    """Which Alma it is for; what applying takes and which brakes hold, as long as it is a plan."""
+    """Return which Alma it is for; for a plan also the calls and the failed safety checks."""
     parts: list[RenderableType] = []
     if facts.alma:
         alma = " · ".join(filter(None, (facts.alma.name or facts.alma.institution,
@@ -152,8 +152,8 @@ def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
         if summary.calls:
             parts.append(_text(effort(summary.calls)))
         parts += [
-            _text(f"Safety check {finding.brake.value}: {finding.sentence}", "bold yellow")
-            for finding in facts.brakes
+            _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
+            for finding in facts.failed_checks
         ]
     return [*parts, Text()] if parts else []
 

@@ -27,7 +27,7 @@ def changing(folder: Path, typed: Type, sandbox: Sandbox) -> str:
 
 def test_a_brake_that_was_let_pass_stays_so_and_that_is_said(changing: str, typed: Type) -> None:
     """Who goes on need not name it again, and is told who did."""
-    assert typed("apply", changing).exit == Exit.BRAKE
+    assert typed("apply", changing).exit == Exit.SAFETY_CHECK
     begun = typed("apply", changing, "--allow", "many-changes", "--limit", "1")
     assert "let it pass" not in begun.err
     ended = typed("apply", changing)

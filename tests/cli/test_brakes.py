@@ -45,5 +45,5 @@ def test_a_group_that_the_mapping_gives_is_not_foreign(
     person = dict(zip(HEAD, ANA, strict=True)) | {"Group": group, "Last": "Novak"}
     roster.write_text(f"{','.join(HEAD)}\n{','.join(person.values())}\n", "utf-8")
     planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json")
-    assert (planned.summary["update"], planned.summary["brakes"]) == (1, brakes)
-    assert typed("apply", "second").exit == (Exit.BRAKE if brakes else Exit.DONE)
+    assert (planned.summary["update"], planned.summary["failed_checks"]) == (1, brakes)
+    assert typed("apply", "second").exit == (Exit.SAFETY_CHECK if brakes else Exit.DONE)

@@ -133,7 +133,7 @@ def test_the_brakes_look_at_the_way_back_too(folder: Path, typed: Type, sandbox:
     mapping.write_text(mapping.read_text("utf-8").replace(none, ""), "utf-8")
     load(typed, roster, "second")
     undone = typed("undo", "second", "-o", "back", "--json")
-    assert undone.summary["brakes"] == ["removals"]
-    assert typed("apply", "back").exit == Exit.BRAKE
+    assert undone.summary["failed_checks"] == ["removals"]
+    assert typed("apply", "back").exit == Exit.SAFETY_CHECK
     allowed = typed("apply", "back", "--allow", "removals", "--json")
     assert (allowed.exit, allowed.summary["updated"]) == (0, 1)

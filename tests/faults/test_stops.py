@@ -244,7 +244,7 @@ def test_brakes(ground: Ground, tmp_path: Path) -> None:
         trial.type("plan", rows, "-m", str(braked), "-o", "held-back")
         trial.run = "held-back"
         before = len(trial.house.log())
-        assert trial.apply() == Exit.BRAKE
+        assert trial.apply() == Exit.SAFETY_CHECK
         assert "--allow many-changes" in trial.err
         assert len(trial.house.log()) == before
         trial.apply("--allow", "many-changes", "--limit", "3")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from importer.model.plan import (
-    Brake,
     Change,
     ChangeKind,
     Create,
     LeftAlone,
+    SafetyCheck,
     Step,
     Unchanged,
     Update,
@@ -42,8 +42,8 @@ def test_many_changes(changed: int, same: int, holds: bool) -> None:  # noqa: FB
     steps: list[Step] = [*[update(change("first_name"))] * changed, *[Unchanged(3, "9")] * same]
     steps += [Create(4, user(user_group={"value": "COMM"}))] * 500 + [LeftAlone(5)] * 500
     found = safety_checks(steps, SafetyLimits(), COMM)
-    assert [(one.brake, one.concerned, one.matched) for one in found] == (
-        [(Brake.MANY_CHANGES, changed, changed + same)] if holds else []
+    assert [(one.check, one.concerned, one.matched) for one in found] == (
+        [(SafetyCheck.MANY_CHANGES, changed, changed + same)] if holds else []
     )
 
 
@@ -56,7 +56,9 @@ def test_any_removal_of_an_entry_brakes() -> None:
     )
     assert safety_checks([cleared], SafetyLimits(), COMM) == ()
     found = safety_checks([gone, cleared], SafetyLimits(), COMM)
-    assert [(one.brake, one.concerned, one.matched) for one in found] == [(Brake.REMOVALS, 1, 2)]
+    assert [(one.check, one.concerned, one.matched) for one in found] == [
+        (SafetyCheck.REMOVALS, 1, 2)
+    ]
     assert found[0].sentence == "1 of 2 known users would lose a list entry"
 
 
@@ -75,8 +77,8 @@ def test_a_user_of_a_foreign_group_brakes() -> None:
     """A matched user leaves a group that the mapping does not give, as staff among students."""
     steps = [update(change("user_group"), before="STAFF"), update(change("last_name"))]
     found = safety_checks(steps, SafetyLimits(), COMM)
-    assert [(one.brake, one.concerned, one.matched) for one in found] == [
-        (Brake.FOREIGN_GROUP, 1, 2)
+    assert [(one.check, one.concerned, one.matched) for one in found] == [
+        (SafetyCheck.FOREIGN_GROUP, 1, 2)
     ]
     assert safety_checks(steps, SafetyLimits(), frozenset({"COMM", "STAFF"})) == ()
     assert safety_checks(steps, SafetyLimits(), frozenset({"COMM", "staff"})) == ()

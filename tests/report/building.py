@@ -18,12 +18,12 @@ from importer.ledger.ledger import (
 from importer.ledger.schema import State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
-    Brake,
     Change,
     ChangeKind,
     Create,
     Fate,
     LeftAlone,
+    SafetyCheck,
     Step,
     Unchanged,
     Update,
@@ -32,8 +32,8 @@ from importer.model.policy import AccountType
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import (
     AlmaFacts,
-    BrakeFinding,
     ColumnUse,
+    FailedCheck,
     MappingFacts,
     RosterFacts,
     RunFacts,
@@ -214,14 +214,14 @@ def checked() -> Run:
 def planned(command: Literal["plan", "undo"] = "plan") -> Run:
     """A plan: rows 2 to 5 are created, 6 to 9 updated, 10 unchanged, 11 skipped by the plan."""
     run = checked()
-    removals = BrakeFinding(
-        brake=Brake.REMOVALS,
+    removals = FailedCheck(
+        check=SafetyCheck.REMOVALS,
         concerned=1,
         matched=5,
         sentence="1 of 5 matched users would lose an entry.",
     )
     run.facts = FACTS.model_copy(
-        update={"command": command, "alma": ALMA, "rate": 8.0, "brakes": (removals,)}
+        update={"command": command, "alma": ALMA, "rate": 8.0, "failed_checks": (removals,)}
     )
     run.steps += [Create(row, user(row)) for row in range(2, 6)]
     group = Change(ChangeKind.REPLACE, "user_group", "FRIEND", "COMM")

@@ -18,18 +18,18 @@ from importer.ledger.schema import State
 from importer.ledger.summary import summarize
 from importer.model.catalogue import Severity
 from importer.model.plan import (
-    Brake,
     Change,
     ChangeKind,
     Create,
     Delete,
     Fate,
     Result,
+    SafetyCheck,
     Unchanged,
     Update,
 )
 from importer.model.problem import Origin, Problem
-from importer.model.run import BrakeFinding
+from importer.model.run import FailedCheck
 from importer.report import page
 from importer.report.causes import Cause
 from importer.report.changes import MOST_LINES, Difference, Differences
@@ -52,8 +52,8 @@ VIEWS: dict[str, type] = {
     "story.next": NextStep,
     "story.newcomers": Newcomers,
     "tally": Tally,
-    "finding": BrakeFinding,
-    "finding.brake": Brake,
+    "finding": FailedCheck,
+    "finding.check": SafetyCheck,
     "outcome": Outcome,
     "outcome.result": Result,
     "outcomes: line": Line,
@@ -176,8 +176,8 @@ def _undone() -> Run:
     run = building.planned("undo")
     run.row(30, Fate.READY)
     run.steps.append(Delete(30, "x", building.user(30)))
-    (held,) = run.facts.brakes
-    run.facts = run.facts.model_copy(update={"brakes": (held, BrakeFinding(**dict(held)))})
+    (held,) = run.facts.failed_checks
+    run.facts = run.facts.model_copy(update={"failed_checks": (held, FailedCheck(**dict(held)))})
     return run
 
 
@@ -245,7 +245,7 @@ def _updates(*changes: Change) -> Callable[[], Run]:
 
 def _nothing_to_send() -> Run:
     run = Run()
-    run.facts = building.planned().facts.model_copy(update={"brakes": ()})
+    run.facts = building.planned().facts.model_copy(update={"failed_checks": ()})
     run.row(2, Fate.READY)
     run.steps = [Unchanged(2, "x")]
     return run

@@ -173,7 +173,7 @@ def test_a_plan_goes_on_to_its_apply(keep: Keep) -> None:
     ledger = keep(run)
     command = next_step(summarize(ledger), ledger.facts).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder), "--allow", "removals"]
-    run.facts = run.facts.model_copy(update={"brakes": ()})
+    run.facts = run.facts.model_copy(update={"failed_checks": ()})
     ledger = keep(run)
     command = next_step(summarize(ledger), ledger.facts).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder)]
