@@ -1,1 +1,1 @@
-"""Alma's API as Python verbs: the only room that speaks HTTP."""
+"""Alma's API as functions: the only package that uses HTTP."""

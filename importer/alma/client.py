@@ -85,7 +85,7 @@ class Alma:
         self.base_url = base_url
         self.limiter = limiter
         self.clock_offset: float | None = None
-        """Alma's clock less ours, in seconds; None until Alma has told its time."""
+        """Alma's clock less ours, in seconds; None until the first reply with a date."""
         self._now = now
         self._connection = Connection(
             base_url, key, transport=transport, ca_bundle=ca_bundle, timeouts=timeouts
@@ -150,7 +150,7 @@ class Alma:
             found += page.users
             if offset + PAGE >= page.total:
                 return tuple(found)
-        msg = f"More than {MOST_FOUND:,} users fit the search; nothing can be told from it."
+        msg = f"More than {MOST_FOUND:,} users match the search, too many to compare."
         raise RefusedError(msg)
 
     async def list_users(
@@ -206,7 +206,7 @@ class Alma:
     async def delete_user(
         self, primary_id: str, agreed: Callable[[User | None], bool] = bool
     ) -> bool:
-        """Read a user with loans, requests and fees, and delete it for good if `agreed` says so.
+        """Read a user with loans, requests and fees, and delete it if `agreed` returns true.
 
         `agreed` is called as `change` of `update_user` is. Returns whether the user was deleted.
         Only Alma's status 204 counts; anything else is an UnknownOutcomeError. Raises AlmaError.
@@ -351,7 +351,7 @@ def _body(user: User, leave_out: set[str] | None = None) -> str:
     """The record as it is sent. Raises RefusedError where a text is no text, half a letter say."""
     with contextlib.suppress(PydanticSerializationError):
         return user.model_dump_json(exclude_unset=True, exclude=leave_out)
-    msg = "A value holds a character that cannot be sent; type the value anew."
+    msg = "A value contains a character that cannot be sent; type the value again."
     raise RefusedError(msg)
 
 

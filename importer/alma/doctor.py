@@ -81,7 +81,7 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
         advice = "Give the key the right to read in the area Configuration."
         return Finding("institution", State.BAD, str(error), advice, error.exit), ""
     name = general.name or general.code
-    sentence = f"{name} ({general.code}), {general.environment or 'environment not told'}."
+    sentence = f"{name} ({general.code}), {general.environment or 'environment not known'}."
     if general.environment == "production":
         advice = "This is the real Alma: what is applied here is seen by patrons."
         return Finding("institution", State.OK, sentence, advice), general.code
@@ -90,7 +90,7 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
 
 def _clock(offset: float | None) -> Finding:
     if offset is None:
-        return Finding("clock", State.WARN, "Alma did not tell its time.")
+        return Finding("clock", State.WARN, "Alma's reply has no date.")
     if abs(offset) > CLOCK_TOLERANCE:
         way = "behind" if offset > 0 else "ahead of"
         minutes = round(abs(offset) / 60)
@@ -102,7 +102,7 @@ def _clock(offset: float | None) -> Finding:
 def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
     advice = "Run `importer codes fetch`."
     if not codes.tables:
-        sentence = "No code tables are saved, so `check` cannot tell wrong codes."
+        sentence = "No code tables are saved, so `check` cannot find wrong codes."
         return Finding("code tables", State.WARN, sentence, advice)
     if institution and codes.institution and institution != codes.institution:
         sentence = f"The saved code tables are those of {codes.institution}, not {institution}."

@@ -89,7 +89,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "401854": _refusal(
         "An External patron needs an external system, but the record names none.",
-        "Set `owning_system` in the mapping to the code of the student system's profile in Alma.",
+        "Set `owning_system` in the mapping to the code of the SIS profile in Alma.",
         "external_id",
         Code.MISSING_VALUE,
         Mends.COLUMN,

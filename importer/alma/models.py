@@ -28,13 +28,13 @@ OBLIGATIONS = "loans,requests,fees"
 
 
 def _text(value: object) -> str:
-    """A value as text, whether it stands alone or as a code with a description."""
+    """Return a value as text; the code of a coded field."""
     inner = value.get("value") if isinstance(value, dict) else value
     return str(inner).strip() if isinstance(inner, str | int | float) else ""
 
 
 def _entries(value: object) -> list[dict[str, object]]:
-    """The objects of a list; of one object that stands alone, that one."""
+    """Return the objects of a list; a single object counts as a list of one."""
     return [
         entry
         for entry in (value if isinstance(value, list) else [value])

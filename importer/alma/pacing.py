@@ -65,7 +65,7 @@ class Slot:
 class Moment:
     """A point in time, by both clocks, and the number of pauses before it.
 
-    The wall clock goes on while a computer sleeps; the monotonic clock is not set by anybody.
+    The wall clock advances while a computer sleeps; the monotonic clock is never set.
     """
 
     monotonic: float
@@ -76,7 +76,7 @@ class Moment:
 class RateLimiter:
     """The slots of one run. Use one limiter for all calls that go to one institution.
 
-    `rate` is in calls per second; `reserve` is how many of the day's calls are never used.
+    `rate` is in calls per second; `reserve` is the number of daily API calls that are never used.
     `clock` is monotonic and `wall` the time of day, both in seconds; `sleep` waits.
     """
 
@@ -106,7 +106,7 @@ class RateLimiter:
         self._giving: asyncio.Task[None] | None = None
         self._spacing: tuple[float, AsyncLimiter] | None = None
         self._answered = 0
-        # Calls of the day at the start of this run: certainly no fewer, and by the last answer.
+        # Daily API calls left at the start of this run: at least, and by the last answer.
         self._at_least: int | None = None
         self._by_last_answer = 0
         self._used_up = False
@@ -123,7 +123,7 @@ class RateLimiter:
 
     @property
     def remaining(self) -> int | None:
-        """The day's calls that are left, or None if Alma has not told yet.
+        """The daily API calls that are left; None before Alma's first answer.
 
         Answers come in another order than calls are counted, so the last answer alone may promise
         too many: the number is never higher than what follows from an earlier answer.
@@ -134,7 +134,7 @@ class RateLimiter:
 
     @property
     def available(self) -> int | None:
-        """The day's calls that may still be sent without touching the reserve; None if unknown."""
+        """The daily API calls that may be sent without using the reserve; None if unknown."""
         left = self.remaining
         return None if left is None else max(0, left - self.reserve)
 
@@ -187,7 +187,7 @@ class RateLimiter:
             raise
 
     def saw(self, slot: Slot, remaining: int) -> None:
-        """Note how many calls of the day Alma says are left, in the answer to this slot's call.
+        """Note the number of daily API calls left, from the answer to this slot's call.
 
         Only calls that were answered before this one was sent are certain to be in its count.
         """
@@ -242,8 +242,8 @@ class RateLimiter:
     def _no_more_calls(self) -> DailyLimitError:
         reserve = f" down to the reserve of {self.reserve:,}" if self.reserve else ""
         return DailyLimitError(
-            f"The institution's calls of the day are used up{reserve}; "
-            "run the same command again after midnight GMT."
+            f"The institution's daily API calls are used up{reserve}. "
+            "Run the same command again after midnight GMT."
         )
 
     def _slow_down(self, slot: Slot, asked: float) -> None:
@@ -262,7 +262,7 @@ class StaleReadError(UnavailableError):
     """A record was read too long ago to be replaced, so nothing was sent."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Set the message."""
         super().__init__(
             "The record could not be sent shortly enough after it was read; nothing was sent."
         )

@@ -155,7 +155,7 @@ def _refused(error: ApiError) -> RefusedError:
 
 def _throttled(error: ApiError | None, reply: Reply) -> ThrottledError:
     return ThrottledError(
-        "Alma received more calls per second than it allows. Lower ALMA_RATE if this goes on.",
+        "Alma received more calls per second than it allows. Lower ALMA_RATE.",
         **_details(error),
         wait=_wait(reply),
     )

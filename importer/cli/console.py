@@ -82,7 +82,7 @@ def conclude(
     The counts come first, so that no fault of a report hides what was done in Alma. A report that
     cannot be written raises LedgerError where reports are "required"; where they are "wanted" it
     is one sentence, and the exit code stays what the run earned.
-    `stopped`: why an apply ended early, and how to go on.
+    `stopped`: why an apply ended early, and how to continue.
     Raises AssertionError, which is a defect, where the rows do not add up.
     """
     if not summary.adds_up():

@@ -70,7 +70,7 @@ def resolve(
     run: Run,
     row: Row,
     how: Annotated[
-        Literal["create", "update", "reject"], typer.Option("--as", help="What becomes of the row.")
+        Literal["create", "update", "reject"], typer.Option("--as", help="How to resolve the row.")
     ],
     user: Annotated[
         str, typer.Argument(metavar="[ID]", help="With --as update: the ID of the user to update.")

@@ -152,7 +152,7 @@ def _beginning(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
 
 
 def _ole_kind(path: Path, content: bytes) -> Kind:
-    """Tell old Office files apart by the names of the streams in them."""
+    """Return the kind of an old Office file, by the names of its streams."""
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise locked(path)
     if "WordDocument".encode("utf-16-le") in content:

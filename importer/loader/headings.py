@@ -72,7 +72,7 @@ def find(
     """Return the headings of a sheet whose first rows are `top`; None if there is no text at all.
 
     Raises RosterError if the mapping names a row that is blank, or if headings take two rows and
-    the mapping does not say so.
+    the mapping does not name both.
     """
     if layout.header and _is_rejects_file(top):
         layout = replace(layout, header=(1,))  # `header` describes the roster that it came from

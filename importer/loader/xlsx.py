@@ -272,7 +272,7 @@ def _add_surroundings(sheet: Sheet, parser: _SheetParser) -> None:
 
 
 class _Metered(io.BytesIO):
-    """The XML of a sheet, which refuses to go on if no row ends for a long time."""
+    """The XML of a sheet; reading stops if no row ends for a long time."""
 
     since_row = 0
 

@@ -71,7 +71,7 @@ class AdminApi:
     gateway: Gateway
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes; `check_access` must stand in front of them."""
+        """Return the routes; `check_access` must run before them."""
         user = f"{ADMIN}/users/{{id:[^/]+}}"
         return [
             web.get(f"{ADMIN}/log", self.show_log),

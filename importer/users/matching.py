@@ -55,7 +55,7 @@ class PersonQuery:
 
     @property
     def worth_a_search(self) -> bool:
-        """Whether people of the same name could be told apart."""
+        """Whether a search by name could decide anything."""
         return self.by_name and bool(self.birth_date or self.emails)
 
     @property
@@ -189,7 +189,7 @@ async def search_alma(alma: Alma, query: PersonQuery) -> MatchResult:
     """Ask Alma who has these identifiers and, if nobody does, who may be the same person.
 
     Identifiers of a user already found are not asked for again. If Alma gives no clear answer for
-    this row, `failed` says so. Raises errors that concern every row: AccessError,
+    this row, `failed` contains the reason. Raises errors that concern every row: AccessError,
     DailyLimitError, ThrottledError.
     """
     try:

@@ -1,1 +1,1 @@
-"""Candidates to problems: the checks within rows, and the twins across them."""
+"""Checks of candidates: within each row, and for duplicates across rows."""

@@ -1,1 +1,1 @@
-"""A plan's way out: into Alma, into a student system's load, or as plain records."""
+"""Write a plan to Alma, or records to a file: JSON Lines or the zip of the SIS load."""
