@@ -1,4 +1,4 @@
-"""What stops a run. Bad data never does: it is a `Problem`, collected to the last row.
+"""Errors that stop a run. Bad data is never an error: it is a `Problem`, collected to the last row.
 
 ImporterError                    exit
 ├── UsageError                    2   wrong usage
@@ -10,11 +10,11 @@ ImporterError                    exit
 ├── StalePlanError                5   the plan was made for another roster, mapping or institution
 ├── SafetyCheckError              7   a safety check stopped `apply`
 ├── LedgerError                   8   the run folder cannot be written, or another operator holds it
-└── AlmaError                         what Alma's answer means for us (contract section 2.4)
-    ├── RefusedError              6   Alma refuses this one record; the run goes on
-    ├── ThrottledError            8   too fast; was not processed, may be sent again
+└── AlmaError                         what Alma's reply means (contract section 2.4)
+    ├── RefusedError              6   Alma refuses this one record; the run continues
+    ├── ThrottledError            8   too many calls a second; not processed, can be sent again
     ├── UnavailableError          8   nothing was processed: no connection, maintenance
-    ├── DailyLimitError           8   the institution's calls are used up until midnight GMT
+    ├── DailyLimitError           8   the daily API limit is reached, until midnight GMT
     ├── UnknownOutcomeError       8   a write that may or may not have happened
     └── AccessError               9   the key is missing, wrong or lacks a right
 """
@@ -41,7 +41,7 @@ class Exit(IntEnum):
 
     @classmethod
     def worst(cls, codes: set[Exit]) -> Exit:
-        """The one to leave with where several hold."""
+        """Return the exit code to use if several apply."""
         order = (
             cls.BUG,
             cls.USAGE,
@@ -70,7 +70,7 @@ class UsageError(ImporterError):
 
 
 class MappingError(UsageError):
-    """The mapping is wrong. `findings` holds every one of them, each with its place."""
+    """The mapping is wrong. `findings` are all the reasons, each with its place."""
 
     def __init__(self, findings: tuple[str, ...]) -> None:
         """Join the findings, a line each."""
@@ -117,9 +117,9 @@ class LedgerError(ImporterError):
 
 
 class AlmaError(ImporterError):
-    """Alma's answer, understood. `code` and `tracking_id` are Alma's own, blank if it gave none.
+    """The meaning of Alma's reply. `code` and `tracking_id` are Alma's own, or blank.
 
-    `said` is Alma's own text. It may name a person, so it goes to the ledger, never to a log.
+    `said` is Alma's own text. It can name a person, so it goes to the ledger, never to a log.
     """
 
     exit = Exit.STOPPED
@@ -152,7 +152,7 @@ class ThrottledError(AlmaError):
         said: str = "",
         wait: float = 0,
     ) -> None:
-        """`wait` is what the server asked for, in seconds; 0 if it did not say."""
+        """`wait` is the wait that the server asked for, in seconds, or 0."""
         super().__init__(message, code=code, tracking_id=tracking_id, said=said)
         self.wait = wait
 
@@ -181,11 +181,11 @@ class UnavailableError(AlmaError):
 
 
 class DailyLimitError(AlmaError):
-    """The institution's calls of the day are used up, or down to the reserve."""
+    """The institution's daily API calls are used up, or down to the reserve."""
 
 
 class UnknownOutcomeError(AlmaError):
-    """A write was sent and its answer is lost or makes no sense: ask Alma what became of it."""
+    """A write was sent and its reply was lost or is not valid: ask Alma whether it was done."""
 
 
 class AccessError(AlmaError):

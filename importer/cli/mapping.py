@@ -47,7 +47,7 @@ def new(
     sheet: Annotated[str, typer.Option(help="The sheet of a workbook.")] = "",
     visible_only: VisibleOnly = False,
 ) -> int:
-    """Write a first mapping for a roster; guesses say so, and a `?` is yours to fill in."""
+    """Write a first mapping for a roster: guesses are marked, and you replace each `?`."""
     layout = Layout(sheet=sheet, header=_heading_rows(header), visible_only=visible_only)
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     try:
@@ -189,7 +189,7 @@ def _write_new(path: Path, text: str) -> None:
 class Findings:
     """What a mapping that is right leaves to a person, each finding with its line.
 
-    `codes` are those that Alma's tables do not have; `tables`: are there any to tell by?
+    `codes` are those that Alma's tables do not have; `tables`: whether code tables are saved.
     """
 
     to_do: tuple[str, ...]
@@ -237,7 +237,7 @@ def _use(column: ColumnMatch, trial: Preview) -> str:
     if column.how:
         how = "" if column.how == "exact" else f" ({column.how})"
         labels = ", ".join(column.labels)
-        return f"{labels or 'tells which rows are meant'}{how}"
+        return f"{labels or 'selects the rows to load'}{how}"
     if any(column.place in notice.places for notice in trial.unused):
         return "not used; map it, or name it under `unused`"
     return "stays out" if column.place.heading.strip() else "has no heading"

@@ -124,7 +124,7 @@ def prose() -> Iterator[Text]:
 def found(words: str) -> list[str]:
     """Return the banned words of a text."""
     for pattern in ALLOWED:
-        words = re.sub(pattern, "", words)
+        words = re.sub(pattern, "", words, flags=re.IGNORECASE)
     return [hit[0].lower() for hit in _WORD.finditer(words)]
 
 
