@@ -89,7 +89,7 @@ def plan(
     async def use(alma: Alma) -> Ledger:
         request = replace(
             _request(roster, mapping, output, codes, visible_only=visible_only),
-            mirrors=USERS,
+            users_folder=USERS,
             refresh=not no_refresh,
         )
         with progress("Planning", lambda: alma.limiter.notice) as advance:

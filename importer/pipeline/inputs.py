@@ -28,7 +28,7 @@ class RunRequest:
 
     `codes_file`: where the codes are from, if a file was named. `now` has its time zone. `folder`
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
-    importer's. `visible_only`: rows that the sheet hides are skipped. `mirrors`: the folder of the
+    importer's. `visible_only`: rows that the sheet hides are skipped. `users_folder`: that of the
     user cache, None to ask Alma about each row; `refresh`: first read who changed since.
     """
 
@@ -40,7 +40,7 @@ class RunRequest:
     operator: str
     version: str
     visible_only: bool = False
-    mirrors: Path | None = None
+    users_folder: Path | None = None
     refresh: bool = True
     codes_file: Path | None = None
 

@@ -14,13 +14,12 @@ from importer.model.codes import CodeTables
 from importer.model.plan import RETURNING, Create, Held, Planned, Update
 from importer.model.policy import Match
 from importer.model.run import AlmaFacts
-from importer.pipeline.affording import afforded
 from importer.pipeline.check import find_problems
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
-from importer.pipeline.looking import looking
 from importer.pipeline.resolutions import Resolutions
 from importer.pipeline.runs import RunContents, headings_changed, new_run, run_facts, write_run
+from importer.pipeline.users import check_call_budget, open_users
 from importer.planner.decide import decide, review_collisions
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.safety_checks import safety_checks
@@ -45,7 +44,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         checked = decide_fates(inputs.rows(), problems, answers)
         progress.rows(len(checked.fates), 0)
         ready = tuple(drafts(inputs.candidates, checked.ready))
-        async with looking(request, alma, institution, progress.note) as users:
+        async with open_users(request, alma, institution, progress.note) as users:
             compared = await _compare(ready, users, inputs, alma, resolutions, progress)
         steps = review_collisions(
             sorted((one.step for one in compared), key=lambda step: step.row),
@@ -111,7 +110,7 @@ async def _compare(
             raise UnavailableError(found.failed)
         return resolutions.apply(draft, found, decide(draft, found, match))
 
-    with afforded(len(ready), most, alma.limiter, progress.note):
+    with check_call_budget(len(ready), most, alma.limiter, progress.note):
         progress.rows(0, len(ready))
         async with aclosing(run_concurrently(alma.limiter, ready, one)) as answers:
             async for answer in answers:

@@ -1,0 +1,62 @@
+"""A plan reads the roster once and maps it once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from importer.mapper.compiled import CompiledMapping
+from importer.mapper.evaluate import evaluate
+from importer.model.candidates import Candidates
+from importer.model.codes import CodeTables
+from importer.model.roster import Roster
+from importer.pipeline import inputs
+from importer.pipeline.plan import plan
+from tests.alma.fakes import alma, ok, refuses, virtually
+from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES, order
+
+OPENED: list[str] = []
+
+
+def _note_opened_files(event: str, details: tuple[object, ...]) -> None:
+    if event == "open":
+        OPENED.append(str(details[0]))
+
+
+sys.addaudithook(_note_opened_files)
+
+
+def empty_alma(request: httpx.Request) -> httpx.Response:
+    """An Alma without users."""
+    if request.url.path.endswith("/conf/general"):
+        return ok({"institution": {"value": "01TEST", "desc": "Test"}, "environment_type": "SB"})
+    if request.url.path.endswith("/users"):
+        return ok({"user": [], "total_record_count": 0})
+    return refuses("401861", "User was not found.")
+
+
+@pytest.mark.parametrize("name", ["community-patrons.csv", "students-and-staff.xlsx"])
+def test_plan_reads_and_maps_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One opening of the file, and one evaluation of the mapping, for the whole plan."""
+    mapped: list[int] = []
+
+    def counted(compiled: CompiledMapping, roster: Roster, codes: CodeTables) -> Candidates:
+        mapped.append(len(roster.frame))
+        return evaluate(compiled, roster, codes)
+
+    monkeypatch.setattr(inputs, "evaluate", counted)
+    request = order(SAMPLES / name, MAPPING_OF_SAMPLE[name], tmp_path / "run")
+
+    async def planned() -> int:
+        with await plan(request, alma(empty_alma), 1000.0) as ledger:
+            return sum(1 for _ in ledger.planned())
+
+    OPENED.clear()
+    assert virtually(planned()) > 0
+    assert OPENED.count(str(SAMPLES / name)) == 1
+    assert len(mapped) == 1
