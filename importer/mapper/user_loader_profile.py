@@ -113,6 +113,10 @@ def _chosen(profiles: tuple[Profile, ...], name: str) -> Profile:
     raise MappingError((f"{wrong} The file has {there}; name one with --profile",))
 
 
+_NO_PLACEHOLDER = re.compile(r"[<>]|^@|\*$")
+"""Headings that a placeholder would read as something else."""
+
+
 @dataclass(slots=True)
 class _Translation:
     """One profile on its way to a mapping.
@@ -135,9 +139,9 @@ class _Translation:
         headings = [item.header for item in self.profile.fields if item.header]
         taken = {heading_key(heading) for heading in headings}
         for heading in dict.fromkeys(headings):
-            if not set("<>") & set(heading) and heading[0] != "@" and heading != TO_CHOOSE:
+            if heading != TO_CHOOSE and not _NO_PLACEHOLDER.search(heading):
                 continue
-            base = " ".join(re.split("[<>@? ]+", heading)).strip() or "Column"
+            base = " ".join(re.split("[<>@?* ]+", heading)).strip() or "Column"
             names = (base, *(f"{base} {number}" for number in range(2, len(headings) + 3)))
             name = next(name for name in names if heading_key(name) not in taken)
             taken.add(heading_key(name))
@@ -151,12 +155,14 @@ class _Translation:
             if reason := self._left_out(item):
                 yield f"# Not taken over: {comment(item.name)}: {reason}"
         yield "version: 1"
-        yield f"title: {scalar(profile.name)}"
+        if profile.name.strip():
+            yield f"title: {scalar(profile.name)}"
         yield f"account_type: {profile.account_type}"
         if profile.account_type == "EXTERNAL":
             owner = given.get("external_id")
             to_do = f"{cell(TO_CHOOSE)}  # to do"
-            yield f"owning_system: {self._value(owner) if owner else to_do}"
+            known = owner is not None and bool(owner.header or owner.default)
+            yield f"owning_system: {self._value(owner) if owner and known else to_do}"
         record_type = given.get("record_type")
         if record_type is not None and record_type.default:
             yield f"record_type: {scalar(record_type.default.upper())}"

@@ -214,7 +214,7 @@ def test_the_first_phone_gets_the_text_messages_and_dates_are_iso(tmp_path: Path
     assert mapping.file.roster.dates.order == "ymd"
 
 
-@pytest.mark.parametrize("heading", ["Phone <home>", "<", "@today", "?", "A>B"])
+@pytest.mark.parametrize("heading", ["Phone <home>", "<", "@today", "?", "A>B", "Email *"])
 def test_a_heading_that_is_no_placeholder_gets_another_name(heading: str, tmp_path: Path) -> None:
     """`headings:` names it, so that the mapping reads the column."""
     more = {"header": heading, "fieldName": "job_description"}
