@@ -386,6 +386,21 @@ def test_a_list_that_is_only_added_to() -> None:
     assert merged(email_row("OLD@example.org"), live, lists={E0: OnUpdate.ADD}).after is live
 
 
+def test_entries_and_fields_for_new_users_leave_a_known_user_as_is() -> None:
+    """`on_update: never` of an entry, and of one field of an entry."""
+    note = {"user_note[0].note_text": "Roster load", "user_note[0].note_type": "LIBRARY"}
+    live = user(last_name="Doe")
+    made = merged({"last_name": "Roe"} | note, live, lists={"user_note[0]": OnUpdate.NEVER})
+    assert [change.path for change in made.changes] == ["last_name"]
+    parent = "contact_info.phone"
+    phone = {f"{parent}[0].phone_number": "701", f"{parent}[0].phone_type": "home"}
+    before = merged(phone, live).after
+    row = phone | {f"{parent}[0].phone_number": "702", f"{parent}[0].preferred_sms": "true"}
+    policies = {f"{parent}[0].preferred_sms": OnUpdate.NEVER}
+    made = merged(row, before, policies=policies)
+    assert [change.path for change in made.changes] == [f"{parent}[home]"]
+
+
 def test_replace_all_owns_our_segment_and_counts_removals_first() -> None:
     """Our segment's other entries go, the other segment's stay, and removals are said first."""
     held = [
