@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import filterfalse
 from typing import NamedTuple
 
 from importer.model.catalogue import Code, Severity
@@ -64,25 +65,23 @@ _MOJIBAKE = re.compile(
 
 
 def clean_column(
-    texts: Sequence[str], clean: Clean
+    texts: list[str], clean: Clean
 ) -> tuple[list[str], dict[str, tuple[CellFinding, ...]]]:
     """Clean every text of a column. Return the new texts, and the findings by original text."""
     changed: dict[str, str] = {}
     findings: dict[str, tuple[CellFinding, ...]] = {}
-    for text in set(texts):
-        if is_plain(text):
-            continue
+    for text in filterfalse(is_plain, set(texts)):
         cleaned, found = clean(text)
         if found:
             findings[text] = found
         if cleaned != text:
             changed[text] = cleaned
-    return [changed.get(text, text) for text in texts] if changed else list(texts), findings
+    return [changed.get(text, text) for text in texts] if changed else texts, findings
 
 
 def is_plain(text: str) -> bool:
     """Return whether cleaning would neither change nor report the text; most cells are so."""
-    return len(text) <= LONGEST and _PLAIN.fullmatch(text) is not None
+    return _PLAIN.fullmatch(text) is not None and len(text) <= LONGEST
 
 
 def clean(text: str) -> Cleaned:

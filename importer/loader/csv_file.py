@@ -27,6 +27,9 @@ ROWS = 1_000_000
 CELLS = 25 * ROWS
 """Cells that a CSV file may have."""
 
+Record = tuple[str, ...]
+"""The cells of a row. Python's garbage collector skips tuples of text, but not lists of it."""
+
 _DELIMITERS = ",;\t|"
 _SAMPLE = 200  # lines that decide on the delimiter
 _WIDTH_SAMPLE = 1_000  # rows that show how many cells a row usually has
@@ -109,7 +112,7 @@ class _Text:
     delimiter: str
     has_sep_line: bool
 
-    def records(self) -> Iterator[list[str]]:
+    def records(self) -> Iterator[Record]:
         """Return every record, blank lines included.
 
         Raises RosterError if a quotation mark is out of place: what follows it would be read into
@@ -126,7 +129,7 @@ class _Text:
                 lines.since_record = 0
                 number += 1
                 line = reader.line_num
-                yield record
+                yield tuple(record)
         except csv.Error as error:
             raise self._misquoted(number + 1, line + 1 + self.has_sep_line, str(error)) from None
         except UnicodeError:
@@ -179,9 +182,9 @@ def _decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
 
 
-def _all_records(text: _Text) -> list[list[str]]:
+def _all_records(text: _Text) -> list[Record]:
     """Return every record. Raises RosterError if there are more than can be held in memory."""
-    records: list[list[str]] = []
+    records: list[Record] = []
     cells = 0
     for record in text.records():
         records.append(record)
@@ -265,7 +268,7 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
     return max(_DELIMITERS, key=merit)
 
 
-def _encoding_notice(records: Sequence[list[str]]) -> str:
+def _encoding_notice(records: Sequence[Record]) -> str:
     rows = [n for n, record in enumerate(records, start=1) if not "".join(record).isascii()]
     shown = ", ".join(str(number) for number in rows[:5]) + (", …" if len(rows) > 5 else "")
     return (
@@ -274,14 +277,14 @@ def _encoding_notice(records: Sequence[list[str]]) -> str:
     )
 
 
-def _usual_width(records: Iterable[list[str]]) -> int:
+def _usual_width(records: Iterable[Record]) -> int:
     """Return how many cells most records with text have; 0 if no two have the same number."""
     counts = Counter(len(record) for record in records if any(cell.strip() for cell in record))
     often = [cells for cells, count in counts.items() if count > 1]
     return max(often, key=lambda cells: (counts[cells], -cells), default=0)
 
 
-def _uneven(records: Sequence[list[str]], width: int, usual: int) -> Iterator[Located]:
+def _uneven(records: Sequence[Record], width: int, usual: int) -> Iterator[Located]:
     """Find records with text that have fewer cells than there are columns, or text beyond them.
 
     Spreadsheet programs pad all rows alike, up to the `usual` width. A longer record has a

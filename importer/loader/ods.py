@@ -22,7 +22,7 @@ from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
 from importer.loader.workbook import CELLS, COLUMNS, ROWS, Sheet, library_errors, number_finding
 
-TAGS = 15_000_000
+TAGS = 8_000_000
 """Tags of XML in a file, which are measured in some 10 seconds."""
 
 _HIDING = {"collapse", "filter"}

@@ -86,7 +86,8 @@ def open_plain(content: bytes, parts: Mapping[str, bytes]) -> PlainWorkbook | No
     last_rows = frozenset(_last_row(part) for part in sheets)
     if 0 in last_rows or not _formats_are_plain(parts.get("xl/styles.xml", b""), sheets):
         return None
-    if not all(map(_is_well_formed, (part for part in (workbook, strings, *sheets) if part))):
+    xml = [part for name, part in parts.items() if name.endswith((".xml", ".rels")) and part]
+    if not all(map(_is_well_formed, xml)):
         return None
     try:
         return PlainWorkbook(content, last_rows)

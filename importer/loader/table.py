@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from importer.loader.cleaning import CellFinding, Clean, clean, clean_column, writable
@@ -276,6 +277,10 @@ def _heading_notices(source: Source, columns: Columns) -> Iterator[Problem]:
 
 
 def _frame(texts: Sequence[list[str]], numbers: Sequence[int], kept: Sequence[int]) -> pd.DataFrame:
-    index = pd.Index([numbers[row] for row in kept], dtype="int64")
-    columns = {at: [column[row] for row in kept] for at, column in enumerate(texts)}
+    whole = isinstance(kept, range)  # no row but those at the end is left out
+    index = np.array([numbers[row] for row in kept], dtype=np.int64)
+    columns = {
+        at: column[: len(kept)] if whole else [column[row] for row in kept]
+        for at, column in enumerate(texts)
+    }
     return pd.DataFrame(columns, index=index, columns=range(len(texts)), dtype=object)
