@@ -128,6 +128,11 @@ class Values:
         self.found.extend(other.found)
 
 
+def _filled(texts: pd.Series[str]) -> pd.Series[bool]:
+    """By row, whether the text is not blank."""
+    return texts.astype(bool)
+
+
 def _fill(filling: Filling, rows: Rows) -> tuple[pd.Series[str], pd.Series[bool]]:
     """The texts of a template, and whether the roster or the record contributes anything.
 
@@ -137,7 +142,7 @@ def _fill(filling: Filling, rows: Rows) -> tuple[pd.Series[str], pd.Series[bool]
     match filling.parts:
         case (int() as position,):
             texts: pd.Series[str] = rows.cells[position]
-            return texts, texts != ""
+            return texts, _filled(texts)
         case parts:
             whole = rows.constant("")
             content = pd.Series(data=False, index=whole.index)
@@ -147,7 +152,7 @@ def _fill(filling: Filling, rows: Rows) -> tuple[pd.Series[str], pd.Series[bool]
                 whole = whole + column
                 if isinstance(part, int) or (isinstance(part, Variable) and not part.of_run):
                     optional = True
-                    content |= column != ""
+                    content |= _filled(column)
             if len(parts) > 1 or isinstance(parts[0], Variable):
                 whole = whole.map(lambda text: " ".join(text.split()))
             return (whole.where(content, "") if optional else whole), content
@@ -168,7 +173,7 @@ def _changed(
     texts: pd.Series[str], change: Callable[[str], Reading]
 ) -> tuple[pd.Series[str], dict[str, CellFinding]]:
     """The texts after a step, and what was found by text. Each distinct text is read once."""
-    read = {text: change(text) for text in texts.unique() if text}
+    read = {text: change(text) for text in dict.fromkeys(texts.tolist()) if text}
     found = {text: finding for text, (_, finding) in read.items() if finding is not None}
     changes = {text: new for text, (new, _) in read.items() if new != text}
     if changes:
@@ -234,7 +239,7 @@ class _Evaluation:
                 if one.column.field.name == "country":
                     countries = self._evaluate(one.rule, self.rows).texts
                     known = self.rows.countries
-                    first = countries if known is None else known.where(known != "", countries)
+                    first = countries if known is None else known.where(_filled(known), countries)
                     self.rows.countries = first
         elif parent == "contact_info.phone":
             countries = self.rows.countries
@@ -257,7 +262,7 @@ class _Evaluation:
             values.put(self._apply(rule, rows.at(rows.cells.index[holds])))
         if rule.default is not None:
             failed = {row for row, _, _ in values.found}
-            blank = values.texts.index[(values.texts == "") & ~values.texts.index.isin(failed)]
+            blank = values.texts.index[~_filled(values.texts) & ~values.texts.index.isin(failed)]
             if len(blank):
                 values.put(self._evaluate(rule.default, rows.at(blank)))
         return values
@@ -282,7 +287,7 @@ class _Evaluation:
             else:
                 self._step(values, lambda text, step=step: step.change(text, ""), source)  # type: ignore[misc]
             if step.selects:
-                values.content = values.content & (values.texts != "")
+                values.content = values.content & _filled(values.texts)
         return values
 
     def _step(
@@ -359,7 +364,7 @@ class _Evaluation:
             return
         reported = {row for row, _, _ in values.found}
         severity = Severity.WARNING if one.required == "warn" else None
-        for row in values.texts.index[values.texts == ""].tolist():
+        for row in values.texts.index[~_filled(values.texts)].tolist():
             if row not in reported:
                 self._missing(row, one.column, severity)
 
@@ -385,7 +390,7 @@ class _Evaluation:
         """Add a problem for each row that has the entry without a part that it needs."""
         reported = {row for row, _, _ in values.found}
         every = tuple(place for one in compiled.fields for place in one.column.places)
-        for row in there.index[there & (values.texts == "")].tolist():
+        for row in there.index[there & ~_filled(values.texts)].tolist():
             if row in reported:
                 continue
             self.problems.append(
@@ -429,8 +434,8 @@ def _fillings(rule: CompiledRule, rows: Rows) -> tuple[pd.Series[str], pd.Series
     """The first of the rule's templates that is not blank, row by row."""
     texts, content = _fill(rule.fillings[0], rows)
     for filling in rule.fillings[1:]:
-        if (texts != "").all():
+        if _filled(texts).all():
             break
         more, contributes = _fill(filling, rows)
-        texts, content = texts.where(texts != "", more), content | contributes
+        texts, content = texts.where(_filled(texts), more), content | contributes
     return texts, content
