@@ -22,9 +22,8 @@ from importer.ledger.resolutions import count_older, delete_older
 from importer.ledger.summary import summarize
 from importer.pipeline.folders import DECISIONS, find_folder
 from importer.pipeline.runs import KeptRun, list_runs
-from importer.report.headline import headline
-from importer.report.life import life_of, lines
-from importer.report.wording import counted
+from importer.report.row_history import as_lines, row_history
+from importer.report.wording import counted, headline
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -111,11 +110,11 @@ def show(
     """Show the history of one row: problems, plan, what was sent, and the result."""
     with Ledger.open(find_folder(run)) as ledger:
         _warn_of_faults(ledger)
-        life = life_of(ledger, row, show_values=show_values)
+        life = row_history(ledger, row, show_values=show_values)
     if life is None:
         msg = f"The roster of this run has no row {row}."
         raise UsageError(msg)
-    told = [json.dumps({"run": run} | life)] if as_json else map(printable, lines(life))
+    told = [json.dumps({"run": run} | life)] if as_json else map(printable, as_lines(life))
     sys.stdout.writelines(f"{line}\n" for line in told)
     return Exit.DONE
 

@@ -13,7 +13,7 @@ from importer.mapper.explain import needed_columns
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.fields import FIELDS
 from importer.model.files import exists, shown
-from importer.report.template import Blank, BlankColumn, Kind, write_template
+from importer.report.roster_template import Blank, BlankColumn, Kind, write_template
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,50 +1,59 @@
-"""The files that a run leaves for people and scripts."""
+"""The report files of a run: written whole, private, and never over edited ones."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from importer.report.placing import edited, generations, place, remove
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from importer.ledger.ledger import Ledger
-    from importer.model.run import Summary
+from importer.errors import LedgerError
+from importer.ledger.ledger import Ledger
+from importer.model.files import flush, temporary_beside
+from importer.model.run import Summary
+from importer.report.page import render
+from importer.report.rejects import write_problems, write_rejects, write_workbook
+from importer.report.view import FileLink
 
 SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE = (
     "summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.html",
 )  # fmt: skip
 
+_ABOUT = {
+    SUMMARY: "the counts, for scripts",
+    PROBLEMS: "every problem with its row and column; contains personal data",
+    WORKBOOK: "the rows to correct, marked; contains personal data",
+    REJECTS: "the same rows as plain text; contains personal data",
+}
+"""What each report beside the page is for."""
+
 _PERSONAL = frozenset({PROBLEMS, WORKBOOK, REJECTS})
 
 
 def kind_of(file: str) -> str:
-    """`rejects-2.xlsx` is of the kind `rejects.xlsx`."""
+    """Return the usual name of a report: `rejects.xlsx` for `rejects-2.xlsx`."""
     return re.sub(r"-\d+(?=\.)", "", file)
 
 
 def holds_personal_data(path: Path, *, show_values: bool) -> bool:
-    """Is a report not to be passed on? The page masks values, unless they were asked for."""
+    """Return whether a report contains personal data; the page does so with `show_values`."""
     kind = kind_of(path.name)
     return kind in _PERSONAL or (kind == PAGE and show_values)
 
 
 def write_all(ledger: Ledger, summary: Summary, *, show_values: bool = False) -> tuple[Path, ...]:
-    """Write every report of a run into its folder; gives the files.
+    """Write every report of a run into its folder; return the files.
 
-    `rejects.*` are there only where rows come back; those of an earlier invocation are removed,
-    unless somebody has edited them. A file that another program holds open, or that was edited,
-    stays as it is, and the new one gets a free name beside it. Values are masked in `report.html`
-    unless `show_values`; `problems.csv` and `rejects.*` always hold them. Raises LedgerError
-    where the folder cannot be written.
+    `rejects.*` are written only where there are rows to correct or review; earlier ones are
+    deleted unless somebody edited them. A file that is open in another program, or was edited,
+    stays, and the new one gets a free name beside it. Values are masked in `report.html` unless
+    `show_values`; `problems.csv` and `rejects.*` always contain them.
+    Raises LedgerError where the folder cannot be written.
     """
-    from importer.report.page import render
-    from importer.report.tables import write_problems
-
     folder = ledger.folder
     counts = summary.model_dump_json(exclude_none=True, indent=2) + "\n"
     paths = [
@@ -52,13 +61,17 @@ def write_all(ledger: Ledger, summary: Summary, *, show_values: bool = False) ->
         place(folder / PROBLEMS, partial(write_problems, ledger)),
         *_rejects(ledger),
     ]
-    names = tuple(path.name for path in paths)
-    page = render(ledger, summary, names, show_values=show_values)
+    page = render(ledger, summary, links(paths), show_values=show_values)
     return *paths, place(folder / PAGE, partial(_write_text, page))
 
 
+def links(paths: Iterable[Path]) -> tuple[FileLink, ...]:
+    """Return the reports beside the page with what each is for."""
+    return tuple(FileLink(path.name, _ABOUT[kind_of(path.name)]) for path in paths)
+
+
 def present(folder: Path) -> tuple[Path, ...]:
-    """The reports that a run's folder holds."""
+    """Return the reports in a run folder."""
     names = (SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE)
     return tuple(path for name in names for path in generations(folder / name))
 
@@ -68,7 +81,7 @@ def _write_text(text: str, path: Path) -> None:
 
 
 def _rejects(ledger: Ledger) -> tuple[Path, ...]:
-    """Write the rows that come back, if there are any, and remove what an earlier one left."""
+    """Write the rejects, if there are any; delete earlier ones that nobody edited."""
     started = ledger.facts.started
     stale = {
         path
@@ -83,11 +96,98 @@ def _rejects(ledger: Ledger) -> tuple[Path, ...]:
 
 
 def _write_rejects(ledger: Ledger, started: datetime) -> tuple[Path, ...]:
-    from importer.report.tables import write_rejects
-    from importer.report.workbook import write_workbook
 
     folder = ledger.folder
     return (
         place(folder / WORKBOOK, partial(write_workbook, ledger), started),
         place(folder / REJECTS, partial(write_rejects, ledger), started),
     )
+
+
+Write = Callable[[Path], None]
+"""Writes the content of a file to a path."""
+
+SAME_TIME = 2
+"""Seconds: some file systems keep times to two seconds only."""
+
+
+def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
+    """Write a file whole under its name, or under a free one beside it; return its path.
+
+    A free name is taken where the file is open in another program. With a `stamp`, the file's time
+    is set to it, which tells `edited` whether somebody has changed it since; an edited file is not
+    replaced either. Raises LedgerError where the folder cannot be written.
+    """
+    try:
+        with temporary_beside(wanted) as unfinished:
+            write(unfinished)
+            flush(unfinished)
+            if stamp is not None:
+                os.utime(unfinished, (stamp.timestamp(), stamp.timestamp()))
+            return _put(unfinished, wanted, stamp)
+    except OSError as error:
+        msg = (
+            f"The report {wanted} cannot be written ({error.strerror or error}). The run itself is "
+            "safe in its ledger. Make room on the disk or check the folder, then run: "
+            f"importer report {wanted.parent}"
+        )
+        raise LedgerError(msg) from error
+
+
+def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
+    for path in _names(wanted):
+        if path.exists() and (_is_open(path) or (stamp is not None and edited(path, stamp))):
+            continue
+        try:
+            unfinished.replace(path)
+        except (PermissionError, IsADirectoryError):
+            if not path.exists():
+                raise
+        else:
+            return path
+    raise AssertionError  # pragma: no cover  the names never end
+
+
+def _names(wanted: Path) -> Iterator[Path]:
+    yield wanted
+    for number in count(2):
+        yield wanted.with_stem(f"{wanted.stem}-{number}")
+
+
+def generations(wanted: Path) -> tuple[Path, ...]:
+    """Return the files of this name and of the free names beside it, in order."""
+    name = re.compile(rf"{re.escape(wanted.stem)}(?:-(\d+))?{re.escape(wanted.suffix)}")
+    found = (
+        (int(hit[1] or 1), path)
+        for path in wanted.parent.iterdir()
+        if (hit := name.fullmatch(path.name)) and path.is_file()
+    )
+    return tuple(path for _, path in sorted(found))
+
+
+def edited(path: Path, stamp: datetime) -> bool:
+    """Return whether somebody changed the file since it was placed with this stamp."""
+    return abs(path.stat().st_mtime - stamp.timestamp()) >= SAME_TIME
+
+
+def remove(path: Path) -> None:
+    """Delete an outdated file, unless it is open in another program."""
+    if not _is_open(path):
+        try:
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            return
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether LibreOffice or Excel has the file open: they leave such a file beside it."""
+    return any(path.with_name(name).exists() for name in (f".~lock.{path.name}#", f"~${path.name}"))
+
+
+def summary_schema() -> str:
+    """Return the JSON Schema of `summary.json` and `--json`: docs/reference/summary.schema.json."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Summary.model_json_schema(mode="validation"),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

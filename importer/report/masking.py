@@ -1,4 +1,4 @@
-"""Private values, as far as others may see them: enough to find the row, too little to know it."""
+"""Private values masked for others: enough to find the row, too little to know the person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importer.model.fields import FIELDS, Shape
 
 CUT = "…"
-"""Stands where something private was left out."""
+"""Marks what was left out."""
 
 _POSITION = re.compile(r"\[[^\]]*\]")
 
@@ -20,15 +20,15 @@ _MAIN = {
     "rs_library": "rs_library.code",
     "library_notice": "library_notice.code",
 }
-"""The field that speaks for an entry of a list, where it is of a kind that may be shown in part."""
+"""The main field of a list's entry, where it may be shown in part."""
 
 SECRETS = frozenset({"password", "pin_number"})
-"""Never shown, whoever asks."""
+"""Fields that are never shown."""
 
 _PRIVATE_CODES = frozenset({"gender"})
 
 _BARE_CODES = frozenset({"external_id", "segment_type"})
-"""Fields that Alma writes as text and that take codes: who owns a record, and an entry of it."""
+"""Fields that Alma writes as text and that take codes."""
 
 _ID_TAIL = re.compile(r"[0-9A-Za-z]*[0-9][0-9A-Za-z]*", re.ASCII)
 _YEAR = re.compile(r"(?<![0-9])(?:18|19|20)[0-9]{2}(?![0-9])")
@@ -41,12 +41,12 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 def mask(field: str, text: str) -> str:
-    """A value of a field as it may be shown; a cut stands wherever something was left out.
+    """Return a value of a field with private parts replaced by CUT.
 
-    Identifiers keep their last four characters, names their initials, birth dates the year, e-mail
-    addresses the first letter, phone numbers two digits. Codes, flags and the other dates say
-    nothing about a person and are shown. `field` is a path (`contact_info.email.email_address`),
-    with or without positions, or blank where the field is not known: then all is cut.
+    IDs keep their last four characters, names their initials, birth dates the year, email addresses
+    the first letter, phone numbers two digits. Codes, flags and other dates are not private.
+    `field` is a path (`contact_info.email.email_address`), with or without positions, or blank
+    where the field is not known: then everything is cut.
     """
     if not text:
         return ""
@@ -54,20 +54,20 @@ def mask(field: str, text: str) -> str:
     masking = _MASKS.get(path)
     if masking is not None:
         return masking(text)
-    return text if _says_nothing(path, text) else CUT
+    return text if _is_public(path, text) else CUT
 
 
 def takes_code(field: str) -> bool:
-    """Is it a field that takes codes, and no others' words?"""
+    """Return whether a field takes codes."""
     known = FIELDS.get(_path(field))
     return known is not None and (known.shape is Shape.CODE or known.name in _BARE_CODES)
 
 
 def said(text: str) -> str:
-    """Alma's own words about a record, without what it may have taken from the record.
+    """Return Alma's message about a record without what it may quote from the record.
 
-    What is kept are its first word and the words in small letters, but not in brackets or where a
-    value is named. `Given field job has invalid value Ann` → `Given field job has invalid value …`
+    The first word and lower-case words are kept, but not in brackets or where a value is named.
+    `Given field job has invalid value Ann` → `Given field job has invalid value …`
     """
     words = _WORD.findall(text)
     if len(words) == 1:  # a value alone
@@ -81,12 +81,12 @@ def said(text: str) -> str:
 
 
 def mask_all(fields: tuple[str, ...], text: str, *, show_values: bool) -> str:
-    """A value that feeds several fields: as the one that shows least of it would have it."""
+    """Return a value of several fields, masked as the strictest of them asks."""
     return min((shown(field, text, show_values=show_values) for field in fields or ("",)), key=len)
 
 
 def shown(field: str, text: str, *, show_values: bool) -> str:
-    """The value, masked unless values are asked for; a secret is never shown."""
+    """Return the value, masked unless `show_values`; a secret is never shown."""
     if show_values and _POSITION.sub("", field) not in SECRETS:
         return text
     return mask(field, text)
@@ -103,7 +103,7 @@ def _identifier(text: str) -> str:
 
 
 def _initials(text: str) -> str:
-    """`Jane van Dyck` → `J… v… D…`."""
+    """Return the initials: `J… v… D…` for `Jane van Dyck`."""
     letters = (_LETTER.search(word) for word in text.split())
     return " ".join(found.group() + CUT for found in letters if found) or CUT
 
@@ -126,8 +126,8 @@ def _number(text: str) -> str:
     return CUT + "".join(digits[-2:]) if len(digits) >= 7 else CUT
 
 
-def _says_nothing(path: str, text: str) -> bool:
-    """Is it a code, a flag or a day, by the field and by its looks?"""
+def _is_public(path: str, text: str) -> bool:
+    """Return whether a value is a code, a flag or a date, by its field and its form."""
     known = FIELDS.get(path)
     if known is None or path in SECRETS or path in _PRIVATE_CODES:
         return False
@@ -149,3 +149,26 @@ _MASKS: dict[str, Callable[[str], str]] = {
     "contact_info.email.email_address": _address,
     "contact_info.phone.phone_number": _number,
 }
+
+_BLANKS = re.compile(r"[\t\n\r\f\v\u2028\u2029]+")
+
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f"
+    "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def _code_point(found: re.Match[str]) -> str:
+    return f"⟨U+{ord(found.group()):04X}⟩"
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, each unprintable character replaced by its number.
+
+    Such characters steer a terminal, hide text or turn its direction; rosters contain them in
+    cells, headings and file names. Joiners between letters stay: scripts need them.
+    """
+    if text.isprintable():  # as nearly all is; a quick look spares the search
+        return text
+    return _UNPRINTABLE.sub(_code_point, _BLANKS.sub(" ", text))

@@ -1,38 +1,34 @@
-"""A run on one screen: how it stands, what is wrong, which files tell more, what to type next."""
+"""A run on one screen: counts, worst problems, files, and the next command."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Severity
-from importer.report.causes import Cause, causes
+from importer.model.run import RunFacts, Summary
 from importer.report.files import WORKBOOK, holds_personal_data, present
-from importer.report.headline import Tone, headline, tallies
-from importer.report.nextstep import next_step
-from importer.report.visible import visible
+from importer.report.masking import printable
+from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import (
     SEVERITIES,
+    Tone,
     effort,
+    headline,
+    next_step,
     number,
     row_numbers,
     rows,
+    tallies,
 )
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+MOST_GROUPS = 8
+"""Problem groups on the screen; the report has all."""
 
-    from importer.ledger.ledger import Ledger
-    from importer.model.run import RunFacts, Summary
-
-MOST_CAUSES = 8
-"""More than these do not fit on a screen; the report has them all."""
-
-_COLOURS: dict[Tone, str] = {"good": "green", "quiet": "dim", "decide": "yellow", "bad": "red"}
+_COLORS: dict[Tone, str] = {"good": "green", "quiet": "dim", "decide": "yellow", "bad": "red"}
 
 _SEVERITIES: dict[Severity, str] = {
     Severity.REJECT: "red",
@@ -65,12 +61,12 @@ def show_problems(
     for part in _plan(summary, ledger.facts):
         console.print(part)
     applied = summary.created is not None
-    found = causes(ledger.later_problems() if applied else ledger.problems())
-    for cause in found[:MOST_CAUSES]:
-        console.print(_cause(cause, show_values=show_values))
-    if len(found) > MOST_CAUSES:
+    found = group_problems(ledger.later_problems() if applied else ledger.problems())
+    for group in found[:MOST_GROUPS]:
+        console.print(_group(group, show_values=show_values))
+    if len(found) > MOST_GROUPS:
         where = "see the report" if reported else "`importer check` makes a report of them all"
-        more = f"… and {number(len(found) - MOST_CAUSES)} more; {where}."
+        more = f"… and {number(len(found) - MOST_GROUPS)} more; {where}."
         console.print(_text(more, "dim"))
     if found and not (applied and _kept_back(summary)):
         console.print()
@@ -123,8 +119,8 @@ def _kept_back(summary: Summary) -> int:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Text from outside: no markup is read in it and no control character leaves with it."""
-    return Text(visible(text), style=style)
+    """Return text without markup and control characters."""
+    return Text(printable(text), style=style)
 
 
 def _lines(text: str) -> Text:
@@ -136,13 +132,13 @@ def _counts(summary: Summary) -> RenderableType:
     table.add_column(justify="right")
     table.add_column()
     for tally in tallies(summary):
-        style = _COLOURS[tally.tone]
+        style = _COLORS[tally.tone]
         table.add_row(_text(number(tally.count), f"bold {style}"), _text(tally.words, style))
     return Padding(table, (1, 0, 0, 2))
 
 
 def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
-    """Return which Alma it is for; for a plan also the calls and the failed safety checks."""
+    """Return the institution and, of a plan, its API calls and the safety checks that failed."""
     parts: list[RenderableType] = []
     if facts.alma:
         alma = " · ".join(filter(None, (facts.alma.name or facts.alma.institution,
@@ -158,15 +154,15 @@ def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
     return [*parts, Text()] if parts else []
 
 
-def _cause(cause: Cause, *, show_values: bool) -> RenderableType:
+def _group(group: ProblemGroup, *, show_values: bool) -> RenderableType:
     head = Text()
-    head.append(SEVERITIES[cause.severity], f"bold {_SEVERITIES[cause.severity]}")
-    head.append_text(_text(f" · {cause.title}", "bold"))
-    if cause.count:
-        head.append_text(_text(f" · {rows(cause.count)} ({row_numbers(cause.rows, most=4)})"))
-    example = "" if cause.alike else "For example: "
+    head.append(SEVERITIES[group.severity], f"bold {_SEVERITIES[group.severity]}")
+    head.append_text(_text(f" · {group.title}", "bold"))
+    if group.count:
+        head.append_text(_text(f" · {rows(group.count)} ({row_numbers(group.rows, most=4)})"))
+    example = "" if group.alike else "For example: "
     told = [
-        _text(example + cause.sentence(show_values=show_values)),
-        _text(f"→ {cause.to_do}", "italic"),
+        _text(example + group.sentence(show_values=show_values)),
+        _text(f"→ {group.to_do}", "italic"),
     ]
     return Group(head, Padding(Group(*told), (0, 0, 0, 2)))

@@ -1,14 +1,19 @@
-"""The words in which a run is told: counts, fates, rows, and commands."""
+"""The words for a run: counts, headline, next step, and names of fields and problems."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
 
-from importer.model.catalogue import Severity
+from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
-from importer.model.run import Calls, RowLife, RunFacts
+from importer.model.problem import Place, Problem
+from importer.model.run import Calls, RowLife, RunFacts, Summary
 from importer.model.text import spans
+from importer.report.masking import CUT, said, shown, takes_code
 
 FATES: dict[Fate, str] = {
     Fate.READY: "ready",
@@ -19,7 +24,7 @@ FATES: dict[Fate, str] = {
 }
 
 DISMISSED = "rejected by a person"
-"""Said of rejected rows in which nothing is to be corrected."""
+"""Of rows that a person rejected: nothing is to be corrected in them."""
 
 ACTS: dict[Act, str] = {
     Act.CREATE: "to create",
@@ -49,7 +54,7 @@ SEVERITIES: dict[Severity, str] = {
 }
 
 Group = Act | ChangeKind
-"""What the page lists together: what is done to whole records, and how their fields differ."""
+"""A kind of change that the page lists together."""
 
 GROUPS: dict[Group, str] = {
     Act.CREATE: "Created",
@@ -61,22 +66,22 @@ GROUPS: dict[Group, str] = {
 
 
 def number(count: int) -> str:
-    """A count as people write it: 12,345."""
+    """Return a count as people write it: 12,345."""
     return f"{count:,}"
 
 
 def counted(count: int, thing: str) -> str:
-    """`1 run`, `12,345 runs`."""
+    """Return a count with its noun: `1 run`, `12,345 runs`."""
     return f"{number(count)} {thing}{'' if count == 1 else 's'}"
 
 
 def rows(count: int) -> str:
-    """`1 row`, `12,345 rows`."""
+    """Return a number of rows: `1 row`, `12,345 rows`."""
     return counted(count, "row")
 
 
 def effort(calls: Calls) -> str:
-    """`Applying takes 1,250 API calls, about 3 minutes`, and whether they were left that day."""
+    """Return the API calls and time that applying takes, and whether the calls were left."""
     told = f"Applying takes {number(calls.count)} API call{'' if calls.count == 1 else 's'}"
     told += f", about {duration(calls.seconds)}." if calls.seconds else "."
     if calls.left is not None:
@@ -87,7 +92,7 @@ def effort(calls: Calls) -> str:
 
 
 def duration(seconds: int) -> str:
-    """A time as people say it, to two parts: `45 seconds`, `1 hour 20 minutes`."""
+    """Return a time in words, in at most two parts: `45 seconds`, `1 hour 20 minutes`."""
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
     parts = ((hours, "hour"), (minute, "minute"), (0 if hours else second, "second"))
@@ -96,25 +101,285 @@ def duration(seconds: int) -> str:
 
 
 def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
-    """Row numbers, in order, as `22, 31–35 and 7 more`: at most so many ranges are spelled out."""
+    """Return row numbers as `22, 31–35 and 7 more`, with at most `most` ranges."""
     if tuple(numbers) == (0,):
         return "the whole roster"
     return spans(numbers, most)
 
 
 def result_of(life: RowLife) -> str:
-    """The word for a row that comes back: `rejected`, `review`, `refused by Alma`, …."""
+    """Return the result of a row in the rejects, such as `rejected` or `refused by Alma`."""
     return RESULTS[life.result] if life.result else life.fate.value
 
 
 def command(*parts: str) -> str:
-    """A command of the importer, quoted for the shell."""
+    """Return a command of the importer, quoted for the shell."""
     return shlex.join(("importer", *parts))
 
 
 def again(verb: str, facts: RunFacts, roster: str = "") -> str:
-    """`check` or `plan` of a run's roster, or of another, read as the run has read its own."""
+    """Return the command to check or plan the roster of a run, or another, in the same way."""
     codes = ("--codes", facts.codes) if facts.codes else ()
     visible = ("--visible-only",) if facts.roster.visible_only and not roster else ()
     path = roster or facts.roster.shown
     return command(verb, path, "-m", facts.mapping.shown, *codes, *visible)
+
+
+Tone = Literal["good", "quiet", "decide", "bad"]
+"""The color of a count; color is never the only sign."""
+
+_TONES: dict[Fate | Act | Result, Tone] = {
+    Fate.READY: "good",
+    Act.CREATE: "good",
+    Act.UPDATE: "good",
+    Act.DELETE: "bad",
+    Result.CREATED: "good",
+    Result.UPDATED: "good",
+    Result.DELETED: "good",
+    Fate.REVIEW: "decide",
+    Result.HELD: "decide",
+    Result.UNKNOWN: "decide",
+    Result.NOT_SENT: "decide",
+    Fate.REJECTED: "bad",
+    Result.REFUSED: "bad",
+}
+_WRITES = (Act.CREATE, Act.UPDATE, Act.DELETE)
+_STAYS = (Act.UNCHANGED, Act.LEFT_ALONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A number of rows and what became of them."""
+
+    words: str
+    count: int
+    tone: Tone
+
+
+def tallies(summary: Summary) -> tuple[Tally, ...]:
+    """Return the counts in which each row is once, without zeros."""
+    return tuple(tally for tally in _tallies(summary) if tally.count)
+
+
+def _tallies(summary: Summary) -> Iterator[Tally]:
+    applied, planned = summary.created is not None, summary.create is not None
+    ends: list[tuple[Fate | Act | Result, str]] = []
+    if applied:
+        ends += RESULTS.items()
+    elif planned:
+        ends += [(act, ACTS[act]) for act in _WRITES]
+    if planned:
+        ends += [(act, ACTS[act]) for act in _STAYS]
+    ends += [
+        (fate, words) for fate, words in FATES.items() if fate is not Fate.READY or not planned
+    ]
+    counts = summary.model_dump() | _written(summary) | {Fate.REJECTED: summary.to_correct}
+    for end, words in ends:
+        yield Tally(words, counts[end] or 0, _TONES.get(end, "quiet"))
+    yield Tally(DISMISSED, summary.dismissed or 0, "quiet")
+
+
+def headline(summary: Summary) -> str:
+    """Return the run in a few sentences: `97 of 120 rows are ready. 15 must be corrected, …`."""
+    return " ".join(sentences_of(summary))
+
+
+def sentences_of(summary: Summary) -> tuple[str, ...]:
+    """Return the sentences of the headline, the most important first."""
+    if not summary.rows:
+        return ("The roster has no rows.",)
+    held = _listed(
+        (summary.to_correct, "must be corrected"),
+        (summary.review, "needs review" if summary.review == 1 else "need review"),
+        (summary.dismissed or 0, DISMISSED),
+    )
+    aside = _listed(
+        (summary.blank, "is blank" if summary.blank == 1 else "are blank"),
+        (summary.skipped, "skipped"),
+    )
+    if not summary.patrons:
+        parts: tuple[str, ...] = ("The roster has no patrons", aside)
+    elif summary.created is not None:
+        parts = (*_applied(summary), held)
+    elif summary.create is not None:
+        parts = (*_planned(summary), held, aside)
+    else:
+        parts = (_ready(summary), held, aside)
+    return tuple(f"{part}." for part in parts if part)
+
+
+def _listed(*parts: tuple[int, str]) -> str:
+    return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
+
+
+def _ready(summary: Summary) -> str:
+    total, ready = summary.rows, summary.ready
+    if ready == total:
+        return "The one row is ready" if total == 1 else f"All {number(total)} rows are ready"
+    if ready:
+        return f"{number(ready)} of {rows(total)} {'is' if ready == 1 else 'are'} ready"
+    return "The one row is not ready" if total == 1 else f"None of {rows(total)} is ready"
+
+
+def _planned(summary: Summary) -> tuple[str, ...]:
+    """Return what would be written and what would not; a ready row may be unchanged."""
+    writes = _listed(*((getattr(summary, act) or 0, ACTS[act]) for act in _WRITES))
+    written = sum(getattr(summary, act) or 0 for act in _WRITES)
+    return (
+        f"{number(written)} of {rows(summary.rows)} would be written to Alma: {writes}"
+        if written
+        else "Nothing would be written to Alma",
+        _listed(*((getattr(summary, act) or 0, ACTS[act]) for act in _STAYS)),
+    )
+
+
+def _applied(summary: Summary) -> tuple[str, ...]:
+    by_result = _written(summary)
+    written = sum(by_result.values())
+    done = _listed(*((count, RESULTS[Result(result)]) for result, count in by_result.items()))
+    verb = "was" if written == 1 else "were"
+    return (
+        f"{number(written)} of {rows(summary.rows)} {verb} written to Alma: {done}"
+        if written
+        else "Nothing was written to Alma",
+        _listed(
+            (summary.was_so or 0, RESULTS[Result.WAS_SO]),
+            (summary.was_gone or 0, RESULTS[Result.WAS_GONE]),
+            (summary.refused or 0, "refused by Alma"),
+            (summary.held or 0, RESULTS[Result.HELD]),
+            (summary.unknown or 0, "with a result that is not known yet"),
+            (summary.not_sent or 0, "not sent"),
+        ),
+    )
+
+
+def _written(summary: Summary) -> dict[str, int]:
+    """Return the users written, by result, without those that were so already."""
+    return {
+        Result.CREATED: summary.created or 0,
+        Result.UPDATED: (summary.updated or 0) - (summary.was_so or 0),
+        Result.DELETED: (summary.deleted or 0) - (summary.was_gone or 0),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to do next and the command; a blank command where there is nothing to do."""
+
+    why: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        """Return both, on two lines."""
+        return f"{self.why}\n{self.command}".rstrip()
+
+
+def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") -> NextStep:
+    """Return what to do next, with the exact command. `rejects` is the name of the workbook."""
+    applied = summary.created is not None
+    if summary.unknown or summary.not_sent:
+        step = NextStep(
+            "Some rows are not done yet. To continue, run:", command("apply", summary.run)
+        )
+    elif not applied and (summary.create or summary.update or summary.delete):
+        step = _apply(summary)
+    elif not facts.undoes and (rejects_step := _rejects_step(summary, facts, rejects)):
+        step = rejects_step
+    elif applied and summary.written:
+        why = "Everything is done. If it was wrong, plan the undo:"
+        step = NextStep(why, command("undo", summary.run))
+    elif not summary.patrons:
+        why = "There is nothing to load yet. Fill in the roster, then check it again:"
+        step = NextStep(why, again("check", facts))
+    elif facts.command == "check" and (summary.ready or summary.review):
+        step = NextStep("Compare with Alma (read only):", again("plan", facts))
+    else:
+        step = NextStep("Everything is done." if applied else "There is nothing to send.")
+    return step
+
+
+def _apply(summary: Summary) -> NextStep:
+    flags = [part for check in summary.failed_checks or () for part in ("--allow", check.value)]
+    if flags:
+        why = "A safety check failed. Review the changes, then run:"
+        return NextStep(why, command("apply", summary.run, *flags))
+    return NextStep("Review the plan. If it is right, carry it out:", command("apply", summary.run))
+
+
+def _rejects_step(summary: Summary, facts: RunFacts, rejects: str) -> NextStep | None:
+    """Return how to go on with rejected rows and rows to review; None where there are none."""
+    run = summary.run
+    file = str(PurePath(run, rejects))
+    wrong = summary.to_correct + (summary.refused or 0)
+    if not run and wrong + summary.review:
+        why = "To get the rows that were left out, each with its problem:"
+        return NextStep(why, again("check", facts))
+    if wrong:
+        verb = "check" if facts.command == "check" else "plan"
+        # what Alma refuses is marked in no cell: its reason stands beside the row
+        todo = "Correct the marked cells in" if summary.to_correct else "Follow the advice in"
+        why = f"{todo} {rejects}, save it, and {verb} those rows again:"
+        return NextStep(why, again(verb, facts, file))
+    if summary.review and facts.command == "plan":
+        codes = ("--codes", facts.codes) if facts.codes else ()
+        why = "Resolve each row that needs review:"
+        how = f"{command('resolve', run, *codes)} ROW --as create|reject, or --as update ID"
+        return NextStep(why, how)
+    if summary.held:
+        why = f"The rows to review in {rejects} need no correction; compare them with Alma again:"
+        return NextStep(why, again("plan", facts, file))
+    return None
+
+
+def places(columns: Sequence[Place]) -> str:
+    """Return columns in words: `C "EMPL ID" and D "Barcode"`."""
+    return " and ".join(str(place) for place in columns)
+
+
+def what(problem: Problem, *, show_values: bool, begin: bool = False) -> str:
+    """Return what is wrong, in a sentence without its column.
+
+    `begin`: start with a capital letter, unless with a value.
+    """
+    value = _value(problem, show_values=show_values)
+    text = problem.sentence(value, begin=begin).strip()
+    return text + "." if text and text[-1] not in ".?!:…" else text
+
+
+def _value(problem: Problem, *, show_values: bool) -> str:
+    """Return the value that a problem is about, as it may be shown.
+
+    A wrong value where a code belongs may be anything, such as the name from the next cell.
+    """
+    if problem.code is Code.REFUSED_BY_ALMA and not show_values:
+        return said(problem.value)
+    if problem.code is Code.OWNING_SYSTEM_DIFFERS:  # it is about the system, and names the user
+        return shown("primary_id", problem.value, show_values=show_values)
+    if not show_values and problem.value and takes_code(problem.field):
+        return CUT
+    return shown(problem.field, problem.value, show_values=show_values)
+
+
+def sentence(problem: Problem, *, show_values: bool) -> str:
+    """Return what is wrong, in a sentence that starts with its column."""
+    if problem.places:
+        return f"{places(problem.places)}: {what(problem, show_values=show_values)}"
+    return what(problem, show_values=show_values, begin=True)
+
+
+def part_name(path: str) -> str:
+    """Return the part of a record in words: `Email` for `contact_info.email[work]`."""
+    return _words(path.partition("[")[0].rpartition(".")[2])
+
+
+def field_name(path: str) -> str:
+    """Return a field in words: `User group`, or `Email (work)` for `contact_info.email[work]`."""
+    head, _, rest = path.partition("[")
+    kind, _, tail = rest.partition("]")
+    name = _words(tail.lstrip(".") or head.rpartition(".")[2])
+    return f"{name} ({kind})" if kind else name
+
+
+def _words(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]

@@ -49,14 +49,14 @@ def test_the_terminal_says_it_once(roster: Path, typed: Type) -> None:
     told = plain(got.err)
     assert told.count(f"{SHORT} rows (2–39)") == 1
     assert told.count("`pad: true`") == 1
-    assert f"One change may repair all {SHORT} rows: " in told
+    assert f"One change may correct all {SHORT} rows: " in told
 
 
 def test_the_page_says_it_once(folder: Path, roster: Path, typed: Type) -> None:
     """The page groups by cause as well."""
     typed("check", roster, "-m", "m.yaml", "-o", "run")
     page = plain(re.sub(r"<[^>]*>", " ", (folder / "run" / "report.html").read_text("utf-8")))
-    assert page.count("One change may repair all") == 1
+    assert page.count("One change may correct all") == 1
     assert re.search(rf"\b{SHORT} rows?\b", page)
     assert "`pad: true`" in page or "pad: true" in page
 

@@ -13,7 +13,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.pipeline.blank import excel_date
-from importer.report.template import VERSION
+from importer.report.roster_template import VERSION
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
 

@@ -31,12 +31,12 @@ from importer.alma.responses import CallResult
 from importer.cli.app import run
 from importer.ledger.journal import Journal
 from importer.pipeline import apply
-from importer.report import files, page, placing, workbook
+from importer.report import files, page, rejects
 from importer.settings import Settings
 from importer.writer import executor
 from tests.faults.bugs import BUGS
 
-PRELOADED = (files, page, workbook)
+PRELOADED = (files, page, rejects)
 """What a child would import for itself, once for all of them."""
 
 
@@ -144,7 +144,7 @@ class Points:
         for name in ("start", "note", "intend", "settle"):
             self.wrap(Journal, name, name)
         self.wrap(Journal, "_append", "append, not committed")
-        self.wrap(placing, "_put", "report")
+        self.wrap(files, "_put", "report")
         send = connection.Connection.send
 
         async def sent(itself: connection.Connection, request: connection.Request) -> CallResult:

@@ -60,8 +60,8 @@ def test_every_sample_is_golden() -> None:
 @pytest.fixture
 def alma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty practice Alma on a fixed day; the working folder holds the sample and mappings."""
-    for found in pkgutil.iter_modules(cli.__path__, "importer.cli."):
-        module = import_module(found.name)
+    names = [found.name for found in pkgutil.iter_modules(cli.__path__, "importer.cli.")]
+    for module in [import_module(name) for name in names]:  # all are imported before any is changed
         for name, fixed in (("now", lambda: NOW), ("operator", lambda: "librarian@desk")):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fixed)

@@ -14,9 +14,8 @@ from importer.errors import LedgerError
 from importer.ledger.summary import summarize
 from importer.model.plan import Fate
 from importer.model.run import Summary
-from importer.report.files import present, write_all
-from importer.report.placing import place
-from importer.report.tables import PROBLEMS
+from importer.report.files import place, present, write_all
+from importer.report.rejects import PROBLEM_COLUMNS
 from tests.report import building
 from tests.report.building import Run
 from tests.report.conftest import Keep
@@ -137,14 +136,14 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
 
 def test_the_workbooks_failure_is_said_too(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the workbook's library makes of a full disk is told in the same words."""
-    from importer.report import workbook
+    from importer.report import rejects
 
     ledger = keep(building.checked())
 
     def full(*_: object) -> None:
         raise FileCreateError(OSError(28, "No space left on device"))
 
-    monkeypatch.setattr(workbook, "_fill", full)
+    monkeypatch.setattr(rejects, "_fill", full)
     with pytest.raises(LedgerError, match="No space left"):
         write(ledger)
     assert not (ledger.folder / "rejects.xlsx").exists()
@@ -167,7 +166,7 @@ def test_problems_csv_has_a_line_per_problem(keep: Keep) -> None:
     write(ledger)
     text = (ledger.folder / "problems.csv").read_text("utf-8")
     heading, *lines = text.splitlines()
-    assert tuple(heading.split(",")) == PROBLEMS
+    assert tuple(heading.split(",")) == PROBLEM_COLUMNS
     rows = [int(line.split(",")[0]) for line in lines]
     assert rows == sorted(rows)
     assert len(rows) == len(list(ledger.problems()))

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,18 +19,16 @@ from importer.ledger.summary import summarize
 from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Create, Fate, Update
 from importer.model.problem import Problem
-from importer.report.changes import MOST_LINES
-from importer.report.files import write_all
-from importer.report.headline import sentences_of
-from importer.report.outcomes import MOST_ROWS
+from importer.report.differences import MOST_LINES
+from importer.report.files import links, write_all
 from importer.report.page import render
-from importer.report.story import MOST_CAUSES
+from importer.report.view import MOST_GROUPS, MOST_ROWS
+from importer.report.wording import sentences_of
 from tests.report import building
 from tests.report.building import Run, at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from importer.ledger.ledger import Ledger
     from tests.report.conftest import Keep
@@ -40,7 +39,7 @@ FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")
 
 def page(ledger: Ledger, *, values: bool = False) -> str:
     """The page of a run."""
-    return render(ledger, summarize(ledger), FILES, show_values=values)
+    return render(ledger, summarize(ledger), links(map(Path, FILES)), show_values=values)
 
 
 class Outline(HTMLParser):
@@ -151,7 +150,7 @@ def test_values_are_shown_where_they_are_asked_for(keep: Keep) -> None:
     """With `show_values` the page holds them, and says so."""
     text = page(keep(building.applied()), values=True)
     assert "w.quillfeather@example.org" in text
-    assert "holds personal data" in Outline(text).text.split("Files beside")[1]
+    assert "contains personal data" in Outline(text).text.split("Files beside")[1]
 
 
 def test_removals_come_first(keep: Keep) -> None:
@@ -209,8 +208,8 @@ def test_long_lists_are_cut_and_said_to_be(keep: Keep) -> None:
     text = page(keep(run), values=True)
     assert len(text.encode()) < 3_000_000
     outline = Outline(text)
-    assert text.count("Ask office") <= MOST_CAUSES
-    assert f"And {2_000 + 3 - MOST_CAUSES:,} more; problems.csv" in outline.text
+    assert text.count("Ask office") <= MOST_GROUPS
+    assert f"And {2_000 + 3 - MOST_GROUPS:,} more; problems.csv" in outline.text
     assert f"And {7_900 + 2 - MOST_LINES:,} more changes" in outline.text
     clash = "#changes:has(#kind-{}:checked):has(#part-1:checked) .none"
     assert clash.format("add") in text

@@ -20,11 +20,10 @@ from importer.model.problem import Place, Problem
 from importer.model.roster import ADDED
 from importer.model.run import ColumnUse
 from importer.model.text import unescape
-from importer.report import workbook as workbook_room
+from importer.report import rejects as workbook_room
 from importer.report.files import write_all
-from importer.report.sheets import LONGEST_CELL, sheet_name
-from importer.report.tables import write_rejects
-from importer.report.workbook import write_workbook
+from importer.report.rejects import write_rejects, write_workbook
+from importer.report.workbook import LONGEST_CELL, sheet_name
 from tests.report import building
 from tests.report.building import Run, at
 from tests.report.conftest import Keep

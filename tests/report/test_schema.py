@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from importer.ledger.summary import summarize
-from importer.report.schema import summary_schema
+from importer.report.files import summary_schema
 from tests.report import building
 from tests.report.conftest import Keep
 

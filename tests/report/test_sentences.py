@@ -5,7 +5,7 @@ from __future__ import annotations
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.report.masking import CUT
-from importer.report.sentences import sentence, what
+from importer.report.wording import sentence, what
 from tests.report.building import TYPE, at
 
 

@@ -31,14 +31,21 @@ from importer.model.plan import (
 from importer.model.problem import Origin, Problem
 from importer.model.run import FailedCheck
 from importer.report import page
-from importer.report.causes import Cause
-from importer.report.changes import MOST_LINES, Difference, Differences
-from importer.report.facts import Fact
-from importer.report.headline import Tally
-from importer.report.newcomers import MOST, Newcomers
-from importer.report.nextstep import NextStep
-from importer.report.outcomes import MOST_ROWS, Line, Outcome
-from importer.report.story import MOST_CAUSES, Column, Grade, Story
+from importer.report.differences import MOST, MOST_LINES, Difference, Differences, NewUsers
+from importer.report.files import links
+from importer.report.problem_groups import ProblemGroup
+from importer.report.view import (
+    MOST_GROUPS,
+    MOST_ROWS,
+    Column,
+    Fact,
+    FileLink,
+    Line,
+    Outcome,
+    ReportView,
+    SeverityGroup,
+)
+from importer.report.wording import NextStep, Tally
 from tests.report import building
 from tests.report.building import Run
 
@@ -48,25 +55,26 @@ if TYPE_CHECKING:
 TEMPLATES = sorted((Path(report.__file__).parent / "templates").glob("*.j2"))
 
 VIEWS: dict[str, type] = {
-    "story": Story,
-    "story.next": NextStep,
-    "story.newcomers": Newcomers,
+    "view": ReportView,
+    "view.next": NextStep,
+    "view.new_users": NewUsers,
     "tally": Tally,
     "finding": FailedCheck,
     "finding.check": SafetyCheck,
     "outcome": Outcome,
     "outcome.result": Result,
     "outcomes: line": Line,
-    "grade": Grade,
-    "grade.severity": Severity,
-    "cause": Cause,
-    "cause.first": Problem,
-    "cause.first.origin": Origin,
+    "part": SeverityGroup,
+    "part.severity": Severity,
+    "group": ProblemGroup,
+    "group.first": Problem,
+    "group.first.origin": Origin,
     "differences": Differences,
     "differences.kind": ChangeKind,
     "changes: line": Difference,
     "column": Column,
     "fact": Fact,
+    "file": FileLink,
 }
 """The class of each variable, and of each attribute of which an attribute is asked."""
 
@@ -204,7 +212,7 @@ def _over_every_cap() -> Run:
     """More causes, differences and outcomes than are listed."""
     run = building.applied()
     row = 100
-    for _ in range(MOST_CAUSES + 1):
+    for _ in range(MOST_GROUPS + 1):
         run.reject(row)
         run.problems[-1] = replace(run.problems[-1], advice=f"Ask office {row}.")
         row += 1
@@ -279,7 +287,9 @@ def test_every_branch_of_every_template_is_rendered(keep: Keep, branches: Seen) 
     for made in RUNS:
         for show_values in (False, True):
             ledger = keep(made())
-            page.render(ledger, summarize(ledger), ("summary.json",), show_values=show_values)
+            page.render(
+                ledger, summarize(ledger), links([Path("summary.json")]), show_values=show_values
+            )
     ledger = keep(building.applied())
     Journal(ledger, "robin", lambda: building.FACTS.started).start("")
     page.render(ledger, summarize(ledger), ())

@@ -13,9 +13,8 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.summary import summarize
 from importer.model.plan import Fate
 from importer.report.files import write_all
-from importer.report.headline import headline
-from importer.report.nextstep import next_step
-from importer.report.terminal import MOST_CAUSES, show_counts, show_files, show_problems
+from importer.report.terminal import MOST_GROUPS, show_counts, show_files, show_problems
+from importer.report.wording import headline, next_step
 from tests.report import building
 from tests.report.building import Run
 from tests.report.conftest import Keep
@@ -111,7 +110,7 @@ def test_values_are_masked_on_the_screen(keep: Keep) -> None:
 def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
     """The screen shows the worst causes, and says how many more there are and where they stand."""
     run = Run()
-    for row in range(2, 2 + MOST_CAUSES + 3):
+    for row in range(2, 2 + MOST_GROUPS + 3):
         run.reject(row)
     run.problems = [
         problem.__class__.of(
@@ -121,7 +120,7 @@ def test_a_run_with_many_causes_still_fits(keep: Keep) -> None:
     ]
     ledger = keep(run)
     told = screen(ledger)
-    assert told.count("Ask office") == MOST_CAUSES
+    assert told.count("Ask office") == MOST_GROUPS
     assert "and 3 more" in told
     assert "and 3 more; see the report" in told
     assert "importer check" in screen(ledger, reported=False)

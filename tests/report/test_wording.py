@@ -13,9 +13,17 @@ from importer.ledger.schema import State
 from importer.ledger.summary import summarize
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Calls, Summary
-from importer.report.headline import headline, tallies
-from importer.report.nextstep import next_step
-from importer.report.wording import ACTS, FATES, RESULTS, duration, effort, row_numbers
+from importer.report.wording import (
+    ACTS,
+    FATES,
+    RESULTS,
+    duration,
+    effort,
+    headline,
+    next_step,
+    row_numbers,
+    tallies,
+)
 from tests.report import building
 from tests.report.conftest import Keep
 

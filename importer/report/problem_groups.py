@@ -1,4 +1,4 @@
-"""Problems, gathered by their cause: what one and the same change would repair."""
+"""Problems grouped by their cause: what one and the same change would correct."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 
 from importer.model.catalogue import Code, Mends, Severity
 from importer.model.problem import Place, Problem
-from importer.report.sentences import sentence
-from importer.report.wording import number
+from importer.report.wording import number, sentence
 
 _ORDER = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class ProblemGroup:
     """Problems of equal code, severity, places, field and advice: the first, and all their rows.
 
-    `rows` are in order and without repetition; the one row 0 stands for the whole roster. `alike`:
-    every one of them says the same, value and all.
+    `rows` are in order, without repetition; row 0 alone means the whole roster. `alike`: all have
+    the same message and value.
     """
 
     first: Problem
@@ -27,49 +26,49 @@ class Cause:
 
     @property
     def code(self) -> Code:
-        """The code of them all."""
+        """Return the code of all."""
         return self.first.code
 
     @property
     def severity(self) -> Severity:
-        """How bad they are, all of them. Where a person decided nothing is left to correct."""
+        """Return the severity of all; nothing is left to correct where a person decided."""
         return Severity.WARNING if self.code is Code.RESOLVED else self.first.severity
 
     @property
     def title(self) -> str:
-        """The catalogue's few words for it."""
+        """Return the title in the catalogue."""
         return self.first.title
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """The columns concerned."""
+        """Return the columns concerned."""
         return self.first.places
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """Return what to do."""
         return self.first.advice
 
     @property
     def count(self) -> int:
-        """How many rows it concerns; none if it is about the roster as a whole."""
+        """Return the number of rows; 0 where it is about the whole roster."""
         return len(self.rows) - (self.rows[:1] == (0,))
 
     @property
     def one_change(self) -> bool:
-        """May a single change of the mapping repair them all?"""
+        """Return whether a single change of the mapping may correct all."""
         mends = self.first.mends
         return self.count > 1 and (mends is Mends.COLUMN or (mends is Mends.VALUE and self.alike))
 
     @property
     def to_do(self) -> str:
-        """The advice, and whether following it once may be enough."""
+        """Return the advice, and whether following it once may be enough."""
         if self.one_change:
-            return f"One change may repair all {number(self.count)} rows: {self.advice}"
+            return f"One change may correct all {number(self.count)} rows: {self.advice}"
         return self.advice
 
     def sentence(self, *, show_values: bool = False) -> str:
-        """What the first of them says."""
+        """Return the sentence of the first."""
         return sentence(self.first, show_values=show_values)
 
 
@@ -85,8 +84,8 @@ class _Group:
         self.alike = self.alike and told == (self.first.message, self.first.value)
 
 
-def causes(problems: Iterable[Problem]) -> tuple[Cause, ...]:
-    """The causes of these problems: the worst first, then those of the most rows."""
+def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
+    """Return the groups, the worst severity first, then those of the most rows."""
     groups: dict[tuple[Code, Severity, tuple[Place, ...], str, str], _Group] = {}
     for problem in problems:
         key = (problem.code, problem.severity, problem.places, problem.field, problem.advice)
@@ -95,7 +94,8 @@ def causes(problems: Iterable[Problem]) -> tuple[Cause, ...]:
             group = groups[key] = _Group(problem)
         group.add(problem)
     found = (
-        Cause(group.first, tuple(sorted(group.rows)), group.alike) for group in groups.values()
+        ProblemGroup(group.first, tuple(sorted(group.rows)), group.alike)
+        for group in groups.values()
     )
     return tuple(
         sorted(found, key=lambda cause: (_ORDER.index(cause.severity), -cause.count, cause.rows[0]))

@@ -1,8 +1,8 @@
-"""The blank roster of a mapping: a workbook that an office fills in, and that needs no correcting.
+"""The roster template of a mapping: a workbook that an office fills in.
 
-Every column is text, so that identifiers keep their zeros; only dates are dates, shown in the
-order that the mapping declares. Choices come from a hidden sheet. No cell outside the first sheet
-is a heading by itself: it is by its headings that the loader finds the roster's sheet.
+Every column is text, so that IDs keep their zeros; only dates are dates, shown in the order that
+the mapping declares. Choices come from a hidden sheet. No cell outside the first sheet is equal to
+a heading: the loader finds the sheet of a roster by its headings.
 """
 
 from __future__ import annotations
@@ -10,24 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from importer.model.roster import TEMPLATE_SHEETS, letter
-from importer.report.sheets import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
-from importer.report.visible import visible
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from xlsxwriter.format import Format
-    from xlsxwriter.worksheet import Worksheet
+from importer.report.masking import printable
+from importer.report.workbook import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
 
 
 class Kind(StrEnum):
-    """What is typed into a column."""
+    """The kind of value in a column."""
 
     TEXT = "text"
     ID = "identifier"
@@ -36,10 +32,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BlankColumn:
-    """A column to be filled in.
+    """A column to fill in.
 
-    `choices`: what may stand there, each with its description; none where anything may.
-    `date_format` is the spreadsheet program's, for dates. `longest`: characters, 0 is unbounded.
+    `choices`: the values allowed, each with its description; none where any value is.
+    `date_format`: as the spreadsheet program writes it. `longest`: in characters, 0 for no limit.
     """
 
     heading: str
@@ -54,7 +50,7 @@ class BlankColumn:
 
 @dataclass(frozen=True, slots=True)
 class Blank:
-    """A blank roster. `heading_row` is counted from 1; `version` tells which mapping it is for."""
+    """A roster template. `heading_row` counts from 1; `version` identifies the mapping."""
 
     title: str
     sheet: str
@@ -64,9 +60,9 @@ class Blank:
 
 
 EXAMPLE = "Example: "
-"""With this the example row begins; the loader passes such a row over."""
+"""Starts the example row, which the loader skips."""
 VERSION = "Template version"
-"""The property of the document that holds the version."""
+"""The document property with the version."""
 (NOTES,), LISTS = TEMPLATE_SHEETS, "Lists"
 
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version tells more
@@ -75,7 +71,7 @@ _LONGEST_MESSAGE = 255
 
 
 def write_template(blank: Blank, path: Path) -> None:
-    """Write the workbook. The same blank gives the same bytes. Raises OSError."""
+    """Write the workbook; the same template gives the same bytes. Raises OSError."""
     try:
         with xlsxwriter.Workbook(str(path), {"strings_to_urls": False}) as book:
             book.set_properties({"title": blank.title, "created": _MADE})
@@ -100,7 +96,7 @@ def _fill(book: xlsxwriter.Workbook, blank: Blank) -> None:
 
 
 def _write_lists(sheet: Worksheet, blank: Blank) -> dict[int, str]:
-    """A column of choices and one of descriptions for each list; where each stands, for Excel."""
+    """Write each list as two columns, choices and descriptions; return their Excel ranges."""
     found: dict[int, str] = {}
     for position, column in enumerate(blank.columns):
         if not column.choices:
@@ -127,10 +123,10 @@ def _write_roster(
     for position, column in enumerate(blank.columns):
         sheet.write(line, position, column.heading, needed if column.required else other)
         sheet.sheet.write_comment(
-            line, position, visible(_comment(column)), {"x_scale": 2, "y_scale": 1.4}
+            line, position, printable(_comment(column)), {"x_scale": 2, "y_scale": 1.4}
         )
         _write_example(book, sheet, line + 1, position, column, grey)
-        _demand(sheet.sheet, line + 2, position, column, sources.get(position, ""))
+        _validate(sheet.sheet, line + 2, position, column, sources.get(position, ""))
     sheet.sheet.freeze_panes(line + 1, 0)
     sheet.fit({})
     for position, column in enumerate(blank.columns):
@@ -156,13 +152,15 @@ def _write_example(
         sheet.write(line, position, text, book.add_format(looks))
 
 
-def _demand(sheet: Worksheet, first: int, position: int, column: BlankColumn, source: str) -> None:
-    """What the spreadsheet program asks of the cells below the example."""
+def _validate(
+    sheet: Worksheet, first: int, position: int, column: BlankColumn, source: str
+) -> None:
+    """Set what the spreadsheet program accepts in the cells below the example."""
     rule: dict[str, object] = {
         "ignore_blank": True,
-        "input_title": visible(column.heading)[:32],
-        "input_message": visible(_comment(column))[:_LONGEST_MESSAGE],
-        "error_title": "This does not fit here",
+        "input_title": printable(column.heading)[:32],
+        "input_message": printable(_comment(column))[:_LONGEST_MESSAGE],
+        "error_title": "Not allowed here",
     }
     if source:
         rule |= {"validate": "list", "source": source}
@@ -180,31 +178,31 @@ def _demand(sheet: Worksheet, first: int, position: int, column: BlankColumn, so
 
 
 def _comment(column: BlankColumn) -> str:
-    return f"Required. {column.note}" if column.required else f"May stay blank. {column.note}"
+    return f"Required. {column.note}" if column.required else f"Optional. {column.note}"
 
 
 def _named(position: int, column: BlankColumn) -> str:
-    """A column's name, so that the cell is not the heading itself."""
-    return f"{letter(position)} · {visible(column.heading)}"
+    """Return a column's name in a form that is not equal to its heading."""
+    return f"{letter(position)} · {printable(column.heading)}"
 
 
 def _write_notes(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank) -> None:
     bold = book.add_format({"num_format": "@", "bold": True, "valign": "top"})
     wrapped = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
     lines: list[tuple[tuple[str, ...], Format]] = [
-        ((visible(blank.title),), bold),
+        ((printable(blank.title),), bold),
         *(((step,), wrapped) for step in _STEPS),
         (("",), wrapped),
-        (("The columns", "Needed?", "What is typed"), bold),
+        (("Column", "Required", "What to type"), bold),
     ]
     for position, column in enumerate(blank.columns):
-        needed = "required" if column.required else "may stay blank"
+        needed = "required" if column.required else "optional"
         lines.append(((_named(position, column), needed, column.note), wrapped))
     for position, column in enumerate(blank.columns):
         described = [f"{word} = {about}" for word, about in column.choices if about]
         if described:
             lines.append((("",), wrapped))
-            lines.append(((f"The codes of {_named(position, column)}",), bold))
+            lines.append(((f"Codes of {_named(position, column)}",), bold))
             lines.extend(((text,), wrapped) for text in described)
     for line, (texts, style) in enumerate(lines):
         for position, text in enumerate(texts):
@@ -214,10 +212,9 @@ def _write_notes(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank) -> None:
 
 
 _STEPS = (
-    "One row for each person, on the first sheet, below the example. The example is not loaded.",
-    "Bold headings on blue are required: a row that is blank there is not loaded.",
-    "Do not change the headings, and do not format identifiers as numbers: they keep their zeros "
-    "only as text.",
-    "Point at a heading to read what is typed below it.",
-    "A filled-in file holds personal data. Do not send it by unprotected e-mail.",
+    "Enter one row per person on the first sheet, below the example. The example is not loaded.",
+    "Bold headings on blue are required: a row with a blank there is not loaded.",
+    "Do not change the headings, and do not format IDs as numbers: only text keeps their zeros.",
+    "Point at a heading to read what to type below it.",
+    "A filled-in file contains personal data. Do not send it by unprotected email.",
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from importer.model.catalogue import Code, Mends, Severity
 from importer.model.problem import Place, Problem
-from importer.report.causes import causes
+from importer.report.problem_groups import group_problems
 from tests.report.building import BARCODE, LAST, at
 
 CODES = (Code.MALFORMED_ID, Code.DUPLICATE_PERSON, Code.EXPIRY_PAST, Code.ZEROS_RESTORED)
@@ -27,7 +27,7 @@ def problem(
 
 def test_equal_code_place_field_and_advice_are_one_cause() -> None:
     """Whatever the values are, problems that one change repairs are one cause."""
-    (cause,) = causes(problem(row) for row in (31, 22, 32, 22))
+    (cause,) = group_problems(problem(row) for row in (31, 22, 32, 22))
     assert cause.rows == (22, 31, 32)
     assert cause.count == 3
 
@@ -42,12 +42,12 @@ def test_another_place_field_code_or_advice_is_another_cause() -> None:
         replace(problem(3), field="last_name"),
     ]
     for other in others:
-        assert len(causes([first, other])) == 2
+        assert len(group_problems([first, other])) == 2
 
 
 def test_the_worst_and_the_most_frequent_come_first() -> None:
     """Causes are sorted by severity, then by the number of their rows."""
-    found = causes(
+    found = group_problems(
         [
             problem(2, Code.ZEROS_RESTORED),
             problem(3, Code.EXPIRY_PAST),
@@ -69,14 +69,14 @@ def test_the_worst_and_the_most_frequent_come_first() -> None:
 def test_a_cause_is_as_bad_as_all_its_problems() -> None:
     """Where a decision made single findings milder, those that still hold stand by themselves."""
     milder = replace(problem(2), severity=Severity.WARNING)
-    holding, eased = causes([milder, problem(3)])
+    holding, eased = group_problems([milder, problem(3)])
     assert (holding.severity, holding.rows) == (Severity.REJECT, (3,))
     assert (eased.severity, eased.rows) == (Severity.WARNING, (2,))
 
 
 def test_the_sentence_is_masked() -> None:
     """The sentence of the first problem shows no identifier whole unless it is asked for."""
-    (cause,) = causes([problem(2)])
+    (cause,) = group_problems([problem(2)])
     assert "999000000002" not in cause.sentence()
     assert "999000000002" in cause.sentence(show_values=True)
 
@@ -92,7 +92,7 @@ def test_one_change_is_promised_only_where_it_can_be() -> None:
 
 def changes_once(mends: Mends, *values: str) -> bool:
     """Whether rows with these values are said to be repaired by one change."""
-    (cause,) = causes(
+    (cause,) = group_problems(
         replace(problem(row), value=value, mends=mends) for row, value in enumerate(values, start=2)
     )
     return cause.one_change
@@ -101,19 +101,19 @@ def changes_once(mends: Mends, *values: str) -> bool:
 @pytest.mark.parametrize("code", [Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON])
 def test_persons_are_decided_one_by_one(code: Code) -> None:
     """A command in the advice is no change that repairs all rows."""
-    (cause,) = causes(problem(row, code) for row in range(2, 11))
+    (cause,) = group_problems(problem(row, code) for row in range(2, 11))
     assert not cause.one_change
 
 
 def test_a_problem_of_the_whole_roster_concerns_no_row() -> None:
     """Row 0 is not counted as a row."""
-    (cause,) = causes([problem(0)])
+    (cause,) = group_problems([problem(0)])
     assert cause.count == 0
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(CODES))))
 def test_no_row_is_lost_in_the_causes(pairs: list[tuple[int, Code]]) -> None:
     """Every row of every problem is in the one cause of its code."""
-    found = causes(problem(row, code) for row, code in pairs)
+    found = group_problems(problem(row, code) for row, code in pairs)
     assert {(row, cause.code) for cause in found for row in cause.rows} == set(pairs)
     assert sum(cause.count for cause in found) == len(set(pairs))

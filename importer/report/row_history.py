@@ -1,28 +1,25 @@
-"""The life of one row: its problems, what was planned, what was sent, what came of it."""
+"""The history of one row: problems, plan, what was sent, and the result."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from importer.ledger.journal import history
-from importer.ledger.ledger import to_create
+from importer.ledger.ledger import Ledger, to_create
 from importer.ledger.schema import State
 from importer.model.fields import fields_of
 from importer.report.masking import shown
-from importer.report.sentences import what
-
-if TYPE_CHECKING:
-    from importer.ledger.ledger import Ledger
+from importer.report.wording import what
 
 _HASH, _DETAIL = 12, 80
-"""So many characters of a hash, and of what else an entry of the history says, are told."""
+"""Characters shown of a hash, and of another detail of the history."""
 
 
-def life_of(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any] | None:
-    """A row as data, masked unless values are asked for; None where there is no such row.
+def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any] | None:
+    """Return the history of a row as JSON values, masked unless `show_values`; None if no such row.
 
-    `record` are the fields of a user who is to be created, `changes` those that differ of one who
-    is to be updated.
+    `record`: the fields of a user to be created. `changes`: the fields that change of one to be
+    updated.
     """
     life = ledger.life(row)
     if life is None:
@@ -73,22 +70,22 @@ def life_of(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any] | 
     }
 
 
-def lines(life: dict[str, Any]) -> list[str]:
-    """The same for people, line by line."""
-    told = [f"Row {life['row']}: {life['fate']}"]
-    if life["planned"]:
-        told.append(f"Planned: {life['planned']}")
-    told += [f"  {field['path']}: {field['value']}" for field in life["record"]]
-    told += [
+def as_lines(row: dict[str, Any]) -> list[str]:
+    """Return the same for people, line by line."""
+    lines = [f"Row {row['row']}: {row['fate']}"]
+    if row["planned"]:
+        lines.append(f"Planned: {row['planned']}")
+    lines += [f"  {field['path']}: {field['value']}" for field in row["record"]]
+    lines += [
         f"  {change['path']}: {change['old'] or '(blank)'} -> {change['new'] or '(blank)'}"
-        for change in life["changes"]
+        for change in row["changes"]
     ]
-    if life["result"]:
-        told.append(f"Result: {life['result']}")
-    for problem in life["problems"]:
-        said = (", ".join(problem["columns"]), problem["message"], problem["advice"])
-        told.append(f"{problem['severity']}: {' '.join(filter(None, said))} [{problem['code']}]")
-    for entry in life["history"]:
+    if row["result"]:
+        lines.append(f"Result: {row['result']}")
+    for problem in row["problems"]:
+        parts = (", ".join(problem["columns"]), problem["message"], problem["advice"])
+        lines.append(f"{problem['severity']}: {' '.join(filter(None, parts))} [{problem['code']}]")
+    for entry in row["history"]:
         detail = f"({entry['detail']})" if entry["event"] == State.INTENT else entry["detail"]
-        told.append(f"{entry['time']}  {entry['operator']}  {entry['event']}  {detail}".rstrip())
-    return told
+        lines.append(f"{entry['time']}  {entry['operator']}  {entry['event']}  {detail}".rstrip())
+    return lines

@@ -1,0 +1,276 @@
+"""The rows to correct or review, as rejects.csv and rejects.xlsx; and problems.csv."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import groupby
+from pathlib import Path
+
+import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.worksheet import Worksheet
+
+from importer.ledger.ledger import Ledger
+from importer.model.catalogue import Severity
+from importer.model.problem import Problem
+from importer.model.roster import ADDED, REJECTS_SHEETS, UNEVEN, UNEVEN_ADVICE, row_text
+from importer.model.run import RunFacts
+from importer.model.text import escape
+from importer.report.masking import printable
+from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.wording import (
+    SEVERITIES,
+    again,
+    number,
+    places,
+    result_of,
+    row_numbers,
+    rows,
+    sentence,
+    what,
+)
+from importer.report.workbook import (
+    COLORS,
+    LAST_ROW,
+    WIDEST_REASON,
+    Formats,
+    Sheet,
+    formats_of,
+    free_name,
+    sheet_name,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One row as it came, its result, and its problems, those that hold it back first."""
+
+    row: int
+    result: str
+    cells: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def added(self) -> tuple[str, str, str, str]:
+        """Return the texts of the columns ADDED: row, result, why, what to do."""
+        holding = [problem for problem in self.problems if problem.severity.holds]
+        why = dict.fromkeys(sentence(problem, show_values=True) for problem in holding)
+        to_do = dict.fromkeys(problem.advice for problem in holding)
+        codes = {problem.code for problem in holding}
+        if not codes.isdisjoint(UNEVEN):
+            to_do |= {UNEVEN_ADVICE: None}
+        row = row_text(self.row, codes)
+        return row, self.result, printable(" ".join(why)), printable(" ".join(to_do))
+
+
+def returned(ledger: Ledger) -> Iterator[Returned]:
+    """Yield the rejected rows and rows to review, in order; rows and problems are read once."""
+    groups = groupby(ledger.problems(), key=lambda problem: problem.origin.row)
+    row, problems = next(groups, (None, iter(())))
+    for life in ledger.returning():
+        while row is not None and row < life.row:
+            row, problems = next(groups, (None, iter(())))
+        found = tuple(problems) if row == life.row else ()
+        ordered = tuple(sorted(found, key=lambda problem: not problem.severity.holds))
+        yield Returned(life.row, result_of(life), life.cells, ordered)
+
+
+PROBLEM_COLUMNS = ("row", "column", "field", "code", "severity", "message")
+"""The headings of problems.csv; scripts rely on them."""
+
+
+def write_problems(ledger: Ledger, path: Path) -> None:
+    """Write one line per problem, by row; 0 is the whole roster. Plain UTF-8 for scripts."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(PROBLEM_COLUMNS)
+        for problem in ledger.problems():
+            columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
+            message = f"{what(problem, show_values=True)} {problem.advice}".strip()
+            texts = (columns, problem.field, problem.code, problem.severity, message)
+            lines.writerow((problem.origin.row, *map(escape, map(printable, texts))))
+
+
+def write_rejects(ledger: Ledger, path: Path) -> None:
+    """Write the rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel."""
+    headings = tuple(use.heading for use in ledger.columns())
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        lines = csv.writer(file, lineterminator="\r\n")
+        lines.writerow(map(escape, (*headings, *ADDED)))
+        for row in returned(ledger):
+            cells = (row.cells + ("",) * len(headings))[: len(headings)]
+            lines.writerow(map(escape, (*cells, *row.added)))
+
+
+MOST_COMMENTS = 10_000
+"""Comments on a sheet: Excel opens more very slowly, and 65,530 not at all."""
+
+LONGEST_COMMENT = 1_000
+"""Characters of a comment."""
+
+
+GROUPS, HOW_TO = REJECTS_SHEETS
+
+
+def _steps(facts: RunFacts) -> list[str]:
+    verb = "check" if facts.command == "check" else "plan"
+    typed = printable(again(verb, facts, "THIS-FILE"))
+    return [
+        "Correct the colored cells on the first sheet. Point at a cell to read its problem; the "
+        "columns Why and What to do repeat it.",
+        "Red: must be corrected. Amber: needs review. Pale yellow: a warning; the row is loaded "
+        "anyway.",
+        "Do not change the headings. The last four columns may stay; they are not loaded.",
+        "Delete rows that should not be loaded.",
+        f"Save the file and run the same command with it in place of the roster: {typed}",
+        "Every cell is formatted as text, so that IDs keep their zeros. Leave it so.",
+        "This file contains personal data. Do not send it by unprotected email; delete it when "
+        "done.",
+    ]
+
+
+def write_workbook(ledger: Ledger, path: Path) -> None:
+    """Write the rejects as a workbook, row by row, in little memory.
+
+    Text stays text: no cell becomes a formula, a number or a link. The same ledger gives the same
+    bytes. Raises OSError.
+    """
+    options = {
+        "constant_memory": True,
+        "tmpdir": str(path.parent),  # private while unfinished
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    try:
+        with xlsxwriter.Workbook(str(path), options) as book:
+            _fill(book, ledger)
+    except FileCreateError as error:
+        # the library wraps the error of the system, such as a full disk
+        raise OSError(str(error)) from error
+
+
+def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
+    facts = ledger.facts
+    book.use_zip64()
+    book.set_properties(
+        {
+            "title": "Rows to correct",
+            "created": facts.started.astimezone(UTC).replace(tzinfo=None),
+        }
+    )
+    formats = formats_of(book)
+    name = sheet_name(facts.roster.sheet)
+    taken = {name.casefold()}
+    first = Sheet(book.add_worksheet(name), formats.text)
+    comments, left = _write_rows(first, ledger, formats)
+    found = group_problems(ledger.problems())
+    _write_groups(book.add_worksheet(free_name(GROUPS, taken)), found, formats)
+    notes = _steps(facts)
+    if first.cut:
+        notes.append(
+            f"{number(first.cut)} cells are longer than Excel allows and end in …; rejects.csv has "
+            "them whole."
+        )
+    if comments > MOST_COMMENTS:
+        notes.append(
+            f"Comments are on the first {number(MOST_COMMENTS)} marked cells; the column Why "
+            "covers all."
+        )
+    if left:
+        notes.append(f"{rows(left)} did not fit into this sheet; rejects.csv has them all.")
+    _write_notes(book.add_worksheet(free_name(HOW_TO, taken)), notes, formats)
+
+
+def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats) -> tuple[int, int]:
+    """Write the first sheet; return the number of marked cells and of rows that did not fit."""
+    columns = ledger.columns()
+    positions = {use.letter: position for position, use in enumerate(columns)}
+    for position, heading in enumerate((*(use.heading for use in columns), *ADDED)):
+        own = position < len(columns)
+        sheet.write(0, position, heading, formats.heading if own else formats.added)
+    line = comments = left = 0
+    for row in returned(ledger):
+        if line == LAST_ROW:
+            left += 1
+            continue
+        line += 1
+        marks = _marks(row, positions)
+        cells = (row.cells + ("",) * len(columns))[: len(columns)]
+        for position, text in enumerate(cells):
+            mark = marks.get(position)
+            if mark is None:
+                sheet.write(line, position, text)
+                continue
+            severity, comment = mark
+            sheet.write(line, position, text, formats.marked[severity])
+            comments += 1
+            if comments <= MOST_COMMENTS:
+                size = {"x_scale": 2.2, "y_scale": 1 + len(comment) / 120}
+                sheet.sheet.write_comment(line, position, comment, size)
+        for position, text in enumerate(row.added, start=len(columns)):
+            sheet.write(line, position, text, formats.wrapped)
+    sheet.sheet.freeze_panes(1, 0)
+    sheet.sheet.autofilter(0, 0, line, len(columns) + len(ADDED) - 1)
+    sheet.fit({len(columns) + 2: WIDEST_REASON, len(columns) + 3: WIDEST_REASON})
+    return comments, left
+
+
+def _marks(row: Returned, positions: dict[str, int]) -> dict[int, tuple[Severity, str]]:
+    """Return by position the severity of a cell, and a comment with the reason and the advice."""
+    marks: dict[int, tuple[Severity, str]] = {}
+    order = tuple(COLORS)
+    for problem in row.problems:
+        if problem.severity not in COLORS:
+            continue
+        text = f"{what(problem, show_values=True, begin=True)} {problem.advice}".strip()
+        for place in problem.places:
+            if place.letter not in positions:
+                continue
+            position = positions[place.letter]
+            worst, before = marks.get(position, (problem.severity, ""))
+            severity = min(worst, problem.severity, key=order.index)
+            told = f"{before}\n{text}" if before else text
+            marks[position] = severity, _printable_lines(told)[:LONGEST_COMMENT]
+    return marks
+
+
+def _printable_lines(text: str) -> str:
+    """Return text of several lines, each printable."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _write_groups(worksheet: Worksheet, found: tuple[ProblemGroup, ...], formats: Formats) -> None:
+    sheet = Sheet(worksheet, formats.text)
+    headings = (
+        "Severity", "Number of rows", "Rows", "Column", "Problem", "Example",
+        "What to do",
+    )  # fmt: skip
+    for position, heading in enumerate(headings):
+        sheet.write(0, position, heading, formats.heading)
+    for line, group in enumerate(found[:LAST_ROW], start=1):
+        texts = (
+            SEVERITIES[group.severity],
+            number(group.count) if group.count else "",
+            row_numbers(group.rows, most=200),
+            places(group.places),
+            group.title,
+            what(group.first, show_values=True),
+            group.to_do,
+        )
+        for position, text in enumerate(texts):
+            sheet.write(line, position, text, formats.wrapped)
+    worksheet.freeze_panes(1, 0)
+    worksheet.autofilter(0, 0, len(found), len(headings) - 1)
+    sheet.fit(dict.fromkeys((5, 6), WIDEST_REASON))
+
+
+def _write_notes(worksheet: Worksheet, notes: list[str], formats: Formats) -> None:
+    sheet = Sheet(worksheet, formats.text)
+    sheet.write(0, 0, HOW_TO, formats.heading)
+    for line, note in enumerate(notes, start=1):
+        sheet.write(line, 0, f"{line}. {note}", formats.wrapped)
+    sheet.fit({0: 90})
