@@ -83,12 +83,12 @@ async def _apply(ledger: Ledger, base_url: str) -> None:
             alma=alma,
             journal=Journal(ledger, "benchmark", _now),
             origin=lambda row: Origin("roster.csv", "", row),
-            settle=90,
+            verify_delay=90,
             sleep=asyncio.sleep,
             clock=time.monotonic,
             passwords={},
             stopping=lambda: False,
-            tell=lambda _: None,
+            report=lambda _: None,
         )
         stop = await executor.run()
         if stop is not None:

@@ -1,8 +1,8 @@
 """Alma's users and configuration as Python verbs (contract 2.2).
 
-A verb gives what it says or raises one of the errors of `importer.errors`; it knows users, not
-rows. Calls that Alma did not process are sent again here, and nowhere else: refused for speed,
-no connection, or a read that failed. A write that may have happened never is.
+A verb returns what its name says or raises an AlmaError; it knows users, not rows. Calls that Alma
+did not process are repeated here and nowhere else: refused for speed, no connection, or a read
+that failed. A write that may have happened is never repeated.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
+import httpx
 import stamina
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
@@ -41,9 +42,6 @@ from importer.alma.responses import NotFoundError, Reply, judge, not_understood
 from importer.errors import RefusedError, ThrottledError, UnavailableError
 from importer.model.codes import CodeRow
 from importer.model.user import User
-
-if TYPE_CHECKING:
-    import httpx
 
 PAGE = 100
 """The most users that Alma gives in one call."""
@@ -81,7 +79,7 @@ class Alma:
         timeouts: Timeouts | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`base_url` is what `address.resolve` gives. Raises AccessError where there is no key."""
+        """Use an address that `address.resolve` returned. Raises AccessError if there is no key."""
         self.base_url = base_url
         self.limiter = limiter
         self.clock_offset: float | None = None
@@ -115,26 +113,25 @@ class Alma:
 
     @property
     def remaining(self) -> int | None:
-        """The institution's calls that are left today, or None if Alma has not said."""
+        """Calls that the institution has left today, or None if it is not known yet."""
         return self.limiter.remaining
 
     # ---- users ----
 
     async def get_user(self, user_id: str, id_type: str = "", expand: str = "none") -> User | None:
-        """The whole user with this identifier, or None if Alma says that there is none.
+        """Return the whole user with this ID, or None if Alma reports that there is none.
 
-        Without `id_type` any unique identifier may match, another person's barcode too: compare
-        the primary identifier. An answer about a user who has this identifier nowhere is not
-        Alma's: UnavailableError. `expand` names what Alma counts besides, such as
-        `models.OBLIGATIONS`. Raises AlmaError.
+        Without `id_type` any unique ID may match, another person's barcode too: compare the
+        primary ID. A reply with a user who has this ID nowhere is not Alma's: UnavailableError.
+        `expand` names what Alma is to count, such as `models.OBLIGATIONS`. Raises AlmaError.
         """
         return await self._get(user_id, id_type, expand)
 
     async def find_users(self, **words: str) -> tuple[User, ...]:
-        """The whole users whose fields hold these words, as `last_name="Núñez", first_name="Ana"`.
+        """Return the users whose fields contain words: `last_name="Núñez", first_name="Ana"`.
 
-        Alma searches by words and finds more than was asked: compare again. Nothing is asked,
-        and nothing found, where no word has a letter or digit. Raises AlmaError.
+        Alma searches by words and finds more than was asked: compare again. If no word has a
+        letter or digit, nothing is sent and nothing found. Raises AlmaError.
         """
         if unknown := sorted(words.keys() - SEARCHABLE):
             msg = f"no search by {', '.join(unknown)}"
@@ -156,9 +153,9 @@ class Alma:
     async def list_users(
         self, offset: int, limit: int = PAGE, modified_from: date | None = None
     ) -> UserPage:
-        """A page of whole users, by primary identifier; those changed since a day, if one is given.
+        """Return a page of whole users, by primary ID; only those modified since a day, if given.
 
-        Contacts without a primary identifier are left out. Raises AlmaError.
+        Contacts without a primary ID are left out. Raises AlmaError.
         """
         params = {"limit": str(limit), "offset": str(offset), "order_by": "primary_id"}
         if modified_from is not None:
@@ -166,10 +163,10 @@ class Alma:
         return await self._list(params)
 
     async def create_user(self, user: User) -> User:
-        """Create a user and give it as Alma stored it.
+        """Create a user and return it as Alma stored it.
 
-        Alma would make up a primary identifier; then a lost answer could never be looked up, so
-        a user without one is refused here. Raises AlmaError.
+        A user without a primary ID is refused: Alma would invent one, and after a lost reply the
+        user could not be looked up. Raises AlmaError.
         """
         segment(user.primary_id or "")
         return await self._ask(Request("POST", "/users", {}, body=_body(user)), read_user)
@@ -222,7 +219,7 @@ class Alma:
     # ---- configuration ----
 
     async def code_table(self, name: str) -> tuple[CodeRow, ...] | None:
-        """The rows of a code table, or None if Alma has none of that name. Raises AlmaError."""
+        """Return the rows of a code table, or None if Alma has none of that name."""
         try:
             request = Request("GET", f"/conf/code-tables/{segment(name)}", {})
             return await self._ask(request, read_code_table)
@@ -232,19 +229,19 @@ class Alma:
             raise
 
     async def libraries(self) -> tuple[CodeRow, ...]:
-        """The institution's libraries, by code. Raises AlmaError."""
+        """Return the institution's libraries, by code. Raises AlmaError."""
         return await self._ask(Request("GET", "/conf/libraries", {}), read_libraries)
 
     async def general(self) -> Institution:
-        """Which institution and which environment the key belongs to. Raises AlmaError."""
+        """Return the institution and environment that the key belongs to. Raises AlmaError."""
         return await self._ask(Request("GET", "/conf/general", {}), read_institution)
 
     async def may_read(self) -> None:
-        """Ask whether the key may read users. Raises AccessError if not, or another AlmaError."""
+        """Check that the key may read users. Raises AccessError if not, or another AlmaError."""
         await self._ask(Request("GET", "/users/operation/test", {}), read_nothing)
 
     async def may_write(self) -> None:
-        """Ask whether the key may change users; changes nothing. Raises as `may_read` does."""
+        """Check that the key may change users; change nothing. Raises as `may_read` does."""
         request = Request("POST", "/users/operation/test", {}, harmless=True)
         await self._ask(request, read_nothing)
 
@@ -279,10 +276,10 @@ class Alma:
         """
         urgent = False
         async for attempt in _attempts():
+            user = await self._get(primary_id, "", expand, urgent=urgent)
+            urgent = True
+            read_at = self.limiter.moment()
             with attempt:
-                user = await self._get(primary_id, "", expand, urgent=urgent)
-                urgent = True
-                read_at = self.limiter.moment()
                 request = write(user)
                 return await self._send(request, read, read_at=read_at) if request else None
         raise AssertionError
@@ -348,7 +345,7 @@ def _attempts() -> AsyncIterable[stamina.Attempt]:
 
 
 def _body(user: User, leave_out: set[str] | None = None) -> str:
-    """The record as it is sent. Raises RefusedError where a text is no text, half a letter say."""
+    """Return the record as JSON. Raises RefusedError if a value contains half a character."""
     with contextlib.suppress(PydanticSerializationError):
         return user.model_dump_json(exclude_unset=True, exclude=leave_out)
     msg = "A value contains a character that cannot be sent; type the value again."
@@ -356,7 +353,7 @@ def _body(user: User, leave_out: set[str] | None = None) -> str:
 
 
 def _words(text: str) -> str:
-    """Words as a search takes them: joined by underscores, without what would break the query."""
+    """Return words for a search: joined by underscores, without what would break the query."""
     letters = unicodedata.normalize("NFC", text)
     kept = (c if unicodedata.category(c)[0] in "LMN" or c in ".@'+-" else " " for c in letters)
     return "_".join("".join(kept).split())

@@ -1,4 +1,4 @@
-"""What stands between us and Alma, asked in a handful of calls, and what to do about it."""
+"""Check the connection to Alma, the key and the code tables in a handful of calls."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from importer.alma.client import Alma
 from importer.errors import AlmaError, Exit
 from importer.model.codes import CodeTables
-
-if TYPE_CHECKING:
-    from importer.alma.client import Alma
 
 CLOCK_TOLERANCE = 300
 """Seconds by which the two clocks may differ."""
 
 
 class State(StrEnum):
-    """How a finding is to be taken."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARN = "warn"
@@ -28,7 +25,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: how it is, and what to do, blank where there is nothing.
+    """One thing that was checked, with its result and advice, blank if there is nothing to do.
 
     `exit` is the code with which a load would end because of it.
     """
@@ -41,9 +38,9 @@ class Finding:
 
 
 async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Finding, ...]:
-    """Every finding about the key, its rights, the institution, the clock and the code tables.
+    """Check the key, its rights, the institution, the clock and the code tables.
 
-    `alma` is None where no key is set. Never raises AlmaError: that is a finding.
+    `alma` is None if no key is set. An AlmaError becomes a finding.
     """
     if alma is None:
         missing = Finding(
@@ -83,7 +80,7 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
     name = general.name or general.code
     sentence = f"{name} ({general.code}), {general.environment or 'environment not known'}."
     if general.environment == "production":
-        advice = "This is the real Alma: what is applied here is seen by patrons."
+        advice = "This is the production Alma: patrons see what is applied here."
         return Finding("institution", State.OK, sentence, advice), general.code
     return Finding("institution", State.OK, sentence), general.code
 
@@ -105,7 +102,7 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
         sentence = "No code tables are saved, so `check` cannot find wrong codes."
         return Finding("code tables", State.WARN, sentence, advice)
     if institution and codes.institution and institution != codes.institution:
-        sentence = f"The saved code tables are those of {codes.institution}, not {institution}."
+        sentence = f"The saved code tables belong to {codes.institution}, not to {institution}."
         return Finding("code tables", State.BAD, sentence, advice, Exit.USAGE)
     age = codes.age(today)
     if age is None:

@@ -181,12 +181,12 @@ async def carry_out(
         alma=alma,
         journal=journal,
         origin=origin,
-        settle=options.settle,
+        verify_delay=options.settle,
         sleep=asyncio.sleep,
         clock=time.monotonic,
         passwords=secrets,
         stopping=options.stopping,
-        tell=options.tell,
+        report=options.tell,
     )
     try:
         journal.start(f"limit {options.limit}" if options.limit is not None else "")

@@ -1,8 +1,8 @@
-"""Carries a plan out: nothing lost, nothing done twice, whatever breaks.
+"""Carry out a plan: nothing is lost or sent twice, whatever breaks.
 
-What is about to be sent is durable before a byte leaves, and what came of it before it counts.
-A write whose answer is lost is never repeated blindly: Alma is asked first, after the time in
-which a late write may still arrive.
+What is about to be sent is on the disk before a byte leaves, and the outcome before it is counted.
+A write whose reply is lost is never repeated blindly: Alma is asked first, after a delay in which
+a late write may still arrive.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
+from importer.alma.client import Alma
 from importer.alma.models import obligations
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import NotFoundError
@@ -25,8 +26,11 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from importer.ledger.journal import Journal, Pending
 from importer.ledger.schema import GONE, State
 from importer.model.plan import Act
+from importer.model.problem import Origin, Problem
+from importer.model.user import User
 from importer.planner.three_way import Conflict, same_as_sent, three_way
 from importer.writer import outcomes
 from importer.writer.progress import Progress, RowDone, Stop, Waiting
@@ -40,20 +44,14 @@ from importer.writer.verification import (
     verify,
 )
 
-if TYPE_CHECKING:
-    from importer.alma.client import Alma
-    from importer.ledger.journal import Journal, Pending
-    from importer.model.problem import Origin, Problem
-    from importer.model.user import User
-
 ATTEMPTS = 3
-"""How often one row is sent, where Alma says each time that it did not arrive."""
+"""How often one row is sent, if each time Alma does not have it afterwards."""
 
 FAILURES_IN_A_ROW = 5
-"""After so many calls without a clear answer nothing more is sent: Alma is not well."""
+"""Calls in a row without a clear reply after which nothing more is sent."""
 
 GLANCE = 0.2
-"""Seconds between two looks at whether the operator wants to stop, while there is only waiting."""
+"""Seconds between two checks whether the operator wants to stop, during a wait."""
 
 DOUBTFUL = (State.INTENT, State.UNKNOWN)
 """States of a write that may or may not have arrived."""
@@ -61,32 +59,33 @@ DOUBTFUL = (State.INTENT, State.UNKNOWN)
 
 @dataclass
 class Executor:
-    """One invocation of `apply` over a run's journal.
+    """One `apply` of a run.
 
-    `settle` is in seconds, `clock` is monotonic. `passwords` are read from the roster, by row, and
-    never kept. `stopping` says whether the operator wants to stop; rows under way are finished.
+    `verify_delay` is in seconds, `clock` is monotonic. `passwords` come from the roster, by row,
+    and are never stored. `stopping` returns whether the operator wants to stop; rows under way are
+    finished. `report` gets each row's progress.
     """
 
     alma: Alma
     journal: Journal
     origin: Callable[[int], Origin]
-    settle: float
+    verify_delay: float
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], float]
     passwords: Mapping[int, str]
     stopping: Callable[[], bool]
-    tell: Callable[[Progress], None]
+    report: Callable[[Progress], None]
     _failures: int = field(default=0, init=False)
     _trouble: str = field(default="", init=False)
     _doubt: float = field(default=0, init=False)
 
     async def run(self, limit: int | None = None) -> Stop | None:
-        """Carry out what is not settled, `limit` rows at most; why it ended early, if it did.
+        """Carry out what is left, at most `limit` rows; return why it ended early, or None.
 
-        Raises LedgerError where the journal cannot be written; nothing is sent without it.
+        Raises LedgerError if the journal cannot be written; nothing is sent without it.
         """
-        # A write of an earlier invocation counts as sent just now: its own time was told by a
-        # clock that may have been set since.
+        # A write of an earlier apply counts as sent just now: its time came from a clock that may
+        # have been set since.
         self._doubt = self.clock()
         try:
             stop = await self._run(limit)
@@ -109,7 +108,7 @@ class Executor:
         if open_rows and not self.stopping():
             return Stop(
                 Exit.STOPPED,
-                f"Alma gave no clear answer for {open_rows} rows, though each was tried several "
+                f"Alma gave no clear reply for {open_rows} rows, although each was tried several "
                 f"times. The last reason: {self._trouble}",
             )
         return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
@@ -123,7 +122,7 @@ class Executor:
     ) -> None:
         async def one(row: int) -> None:
             step = self.journal.step(row)
-            self.tell(RowDone(row, step.act, await worker(step)))
+            self.report(RowDone(row, step.act, await worker(step)))
 
         unstopped = (row for row in rows if not self.stopping())
         async with aclosing(run_concurrently(self.alma.limiter, unstopped, one)) as running:
@@ -152,8 +151,8 @@ class Executor:
         except (ThrottledError, DailyLimitError, AccessError) as error:
             self._settle(step, State.PLANNED, str(error))  # nor here
             raise
-        # It may be our own user: one that arrived late, that a colleague sent from a copy of the
-        # run, or that the ledger has forgotten. It is a refusal only once Alma was asked.
+        # The ID may be taken by our own user: one that arrived late, that a colleague sent from a
+        # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
         return await self._verify(step, taken)
 
     async def _attempt(self, step: Pending) -> State:
@@ -179,9 +178,10 @@ class Executor:
         return self._done(step, None, step.after, answered)
 
     async def _update(self, step: Pending) -> State:
-        """Change the record as it is now; the client reads it just before, more than once if late.
+        """Change the record as it is now.
 
-        Every reading is judged anew, and what is about to be sent is written down each time.
+        The client reads it just before, and again if a reading is not fresh any more; `change`
+        compares each reading with the plan and records what is about to be sent.
         """
         ended: State | None = None
         sends = step.attempts
@@ -209,10 +209,12 @@ class Executor:
         except NotFoundError:
             self._failures = 0
             return self._hold(step, outcomes.vanished(self.origin(step.row)), GONE)
-        if ended is not None:
-            return ended
-        assert answered is not None  # noqa: S101  nothing is sent only where the row has ended
-        return self._done(step, before, body, answered)
+        if answered is not None:
+            return self._done(step, before, body, answered)
+        if ended is None:
+            msg = "nothing was sent, and the row has no outcome"
+            raise AssertionError(msg)
+        return ended
 
     async def _delete(self, step: Pending) -> State:
         ended: State | None = None
@@ -241,7 +243,7 @@ class Executor:
 
     def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
         if not is_user_of(step, answered):
-            msg = "Alma answered with another user than the one that was sent"
+            msg = "Alma replied with another user than the one that was sent."
             raise UnknownOutcomeError(msg)
         self._failures = 0
         return self._apply(step, "", same_as_sent(sent, answered, before), answered)
@@ -249,21 +251,21 @@ class Executor:
     # asking what became of a write
 
     async def _verify_all(self) -> None:
-        """Ask Alma about every write whose outcome is not known, once it has had its time."""
+        """Ask Alma about every write of unknown outcome, after the verification delay."""
         doubtful = self.journal.waiting(*DOUBTFUL)
         if not doubtful:
             return
-        until = self._doubt + self.settle
+        until = self._doubt + self.verify_delay
         if until > self.clock():
-            self.tell(Waiting(len(doubtful), until - self.clock()))
+            self.report(Waiting(len(doubtful), until - self.clock()))
         while (left := until - self.clock()) > 0 and not self.stopping():
             await self.sleep(min(left, GLANCE))
         await self._each(doubtful, self._verify)
 
     async def _verify(self, step: Pending, taken: RefusedError | None = None) -> State:
-        """Settle a doubtful write; `taken` is Alma's refusal of its repetition, if there was one.
+        """Ask Alma whether a write is there; `taken` is its reply that the ID is taken, if any.
 
-        Where Alma does not answer, the write stays doubtful.
+        Without a reply the outcome stays unknown.
         """
         try:
             found = await self.alma.get_user(step.primary_id)
@@ -312,7 +314,7 @@ class Executor:
     def _already(
         self, step: Pending, sends: int, detail: str, current: User | None = None
     ) -> State:
-        """Nothing is left to send. Where an attempt was made before, it may have been ours."""
+        """Record that Alma has it already; if an attempt was made before, by this run."""
         state = State.APPLIED if sends else State.ALREADY
         return self._settle(step, state, detail, answered=current)
 
@@ -341,7 +343,7 @@ class Executor:
         self._trouble = str(error)
         if self._failures >= FAILURES_IN_A_ROW:
             msg = (
-                f"Alma gave no clear answer {self._failures} times in a row, so nothing more was "
+                f"Alma gave no clear reply {self._failures} times in a row, so nothing more was "
                 f"sent. The last reason: {error}"
             )
             raise UnavailableError(msg)

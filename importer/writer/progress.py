@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from importer.errors import DailyLimitError
-
-if TYPE_CHECKING:
-    from importer.errors import Exit, ImporterError
-    from importer.ledger.schema import State
-    from importer.model.plan import Act
+from importer.errors import DailyLimitError, Exit, ImporterError
+from importer.ledger.schema import State
+from importer.model.plan import Act
 
 
 @dataclass(frozen=True, slots=True)

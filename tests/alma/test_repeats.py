@@ -198,3 +198,43 @@ def test_a_clear_no_is_not_asked_again(
         virtually(work())
     assert type(caught.value) is error
     assert len(fake.seen) == 1
+
+
+@pytest.mark.parametrize("verb", ["update", "delete"])
+def test_a_user_who_cannot_be_read_is_not_written(verb: str) -> None:
+    """The read is repeated as any other, no more often, and nothing is written."""
+    fake = Script(httpx.Response(503))
+
+    async def work() -> None:
+        async with alma(fake) as client:
+            await _write(client, verb)
+
+    with pytest.raises(UnavailableError):
+        virtually(work())
+    assert [request.method for request in fake.seen] == ["GET"] * 4
+
+
+@pytest.mark.parametrize("verb", ["update", "delete"])
+def test_before_a_write_is_repeated_the_user_is_read_again(verb: str) -> None:
+    """A refusal for speed, a missing connection: what was read is old by then."""
+    methods: list[str] = []
+    slow = httpx.Response(429, content=xml_envelope("PER_SECOND_THRESHOLD"))
+    good = httpx.Response(204) if verb == "delete" else ok(record())
+    answers: list[httpx.Response | Exception] = [slow, httpx.ConnectError("x"), good]
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        methods.append(request.method)
+        if request.method == "GET":
+            return ok(record())
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def work() -> None:
+        async with alma(handler) as client:
+            await _write(client, verb)
+
+    virtually(work())
+    write = "DELETE" if verb == "delete" else "PUT"
+    assert methods == ["GET", write] * 3

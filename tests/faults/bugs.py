@@ -134,7 +134,7 @@ def settle_skipped() -> None:
 
     def made(verify: Any) -> Any:
         async def called(self: Executor) -> None:
-            self.settle = 0
+            self.verify_delay = 0
             await verify(self)
 
         return called

@@ -104,12 +104,12 @@ class Desk:
                     alma=alma,
                     journal=journal,
                     origin=lambda row: Origin("autumn.csv", "", row),
-                    settle=settle,
+                    verify_delay=settle,
                     sleep=sleep,
                     clock=lambda: self.time,
                     passwords={2: "Correct-Horse-7"},
                     stopping=self.stop_when,
-                    tell=self.news.append,
+                    report=self.news.append,
                 )
                 return await executor.run(limit)
 
