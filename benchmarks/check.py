@@ -1,9 +1,9 @@
-"""Time of `check` beside the bare read of the same file: whole process against whole process.
+"""CPU time of `check` beside the bare read of the same file: whole process against whole process.
 
 `python -m benchmarks.check [--largest N]` prints a table, writes it into the documentation, and
 ends with 1 if a promise is not kept. Each round runs the bare read, `pandas.read_excel` (workbooks
-only) and the check one after another, so that a slow minute of the computer meets all of them;
-times and ratios are medians of three rounds. Peaks are the resident memory of the check.
+only) and the check one after another; times and ratios are medians of three rounds. Peaks are the
+resident memory of the check.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -80,7 +79,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds and peak megabytes of one process."""
+    """CPU seconds and peak megabytes of one process."""
 
     seconds: float
     megabytes: float
@@ -96,8 +95,7 @@ class Round:
 
 
 def measure(command: list[str], folder: Path) -> Cost:
-    """Run a process from start to end."""
-    began = time.perf_counter()
+    """Run a process from start to end; its CPU time does not depend on what else is running."""
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -110,7 +108,7 @@ def measure(command: list[str], folder: Path) -> Cost:
     if process.returncode not in {0, 3}:
         msg = f"{command[:4]} ended with {process.returncode}"
         raise SystemExit(msg)
-    return Cost(time.perf_counter() - began, usage.ru_maxrss / 1024)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def run_rounds(kind: Kind, roster: Path) -> list[Round]:
