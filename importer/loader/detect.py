@@ -62,6 +62,10 @@ _SIGNATURES = (
     (b"SQLite format 3", "a database"),
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
+    (b"ID;PWXL;", "a SYLK file"),
+    (b"ID;PSCALC", "a SYLK file"),
+    (b"TABLE\r\n0,1", "a DIF file"),
+    (b"TABLE\n0,1", "a DIF file"),
 )
 
 
