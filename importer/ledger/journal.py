@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 INTENT, ALLOWED, PASSWORDS, DECIDED = "intent", "allowed", "passwords", "decided"
 """Events of entries that are read again. The event of an outcome is the step's new state."""
 
-SETTLED = "Nothing to do: a person decided."
+RESOLVED_ADVICE = "Nothing to do: a person decided."
 """The advice of a review problem once its row is resolved."""
 
 
@@ -97,7 +97,7 @@ class Journal:
             self._keep("applied", self._now().isoformat())
             self._append(0, "apply", detail)
 
-    def waiting(self, *states: State) -> tuple[int, ...]:
+    def rows_in(self, *states: State) -> tuple[int, ...]:
         """Return the rows whose step is in one of these states, in order."""
         marks = ", ".join("?" * len(states))
         query = (
@@ -127,7 +127,7 @@ class Journal:
             Write(_user(overwritten), User.from_json(sent)) if sent else None,
         )
 
-    def intend(self, row: int, before: User | None, sent: User) -> None:
+    def record_intent(self, row: int, before: User | None, sent: User) -> None:
         """Record what is about to be sent, and what it will overwrite."""
         body = sent.to_json()
         with self._writing():
@@ -138,7 +138,7 @@ class Journal:
             )
             self._append(row, INTENT, hashlib.sha256(body.encode()).hexdigest())
 
-    def settle(
+    def record_outcome(
         self,
         row: int,
         state: State,
@@ -157,7 +157,7 @@ class Journal:
             add_problems(self._ledger, problems)
             self._append(row, state, detail)
 
-    def decide(
+    def record_resolution(
         self, row: int, fate: Fate, step: Step | None, problem: Problem, detail: str
     ) -> None:
         """Record how a person resolved a row: its new fate, its step, and a problem that says so.
@@ -173,7 +173,7 @@ class Journal:
             change_seal(self._ledger, before, step_seal(self._ledger, row))
             connection.execute(
                 "UPDATE problems SET severity = ?, advice = ? WHERE row = ? AND severity = ?",
-                (Severity.WARNING, SETTLED, row, Severity.REVIEW),
+                (Severity.WARNING, RESOLVED_ADVICE, row, Severity.REVIEW),
             )
             connection.execute(
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)

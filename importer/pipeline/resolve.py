@@ -267,4 +267,4 @@ def _settle(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: Answer, s
         severity=severity,
     )
     journal = Journal(reviewed.ledger, reviewed.operator, reviewed.now)
-    journal.decide(reviewed.row, fate, step, problem, how)
+    journal.record_resolution(reviewed.row, fate, step, problem, how)

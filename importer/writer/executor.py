@@ -97,14 +97,14 @@ class Executor:
 
     async def _run(self, limit: int | None) -> Stop | None:
         await self._verify_all()
-        chosen = self.journal.waiting(State.PLANNED)[:limit]
+        chosen = self.journal.rows_in(State.PLANNED)[:limit]
         for _ in range(ATTEMPTS):
             todo = self._left_of(chosen)
             if not todo or self.stopping():
                 break
             await self._each(todo, self._send)
             await self._verify_all()
-        open_rows = len(self._left_of(chosen)) + len(self.journal.waiting(*DOUBTFUL))
+        open_rows = len(self._left_of(chosen)) + len(self.journal.rows_in(*DOUBTFUL))
         if open_rows and not self.stopping():
             return Stop(
                 Exit.STOPPED,
@@ -114,7 +114,7 @@ class Executor:
         return Stop(Exit.INTERRUPTED, "Stopped, as you asked.") if self.stopping() else None
 
     def _left_of(self, chosen: tuple[int, ...]) -> tuple[int, ...]:
-        planned = set(self.journal.waiting(State.PLANNED))
+        planned = set(self.journal.rows_in(State.PLANNED))
         return tuple(row for row in chosen if row in planned)
 
     async def _each(
@@ -170,7 +170,7 @@ class Executor:
                 assert_never(never)
 
     async def _create(self, step: Pending) -> State:
-        self.journal.intend(step.row, None, step.after)
+        self.journal.record_intent(step.row, None, step.after)
         body = step.after
         if password := self.passwords.get(step.row):
             body = body.model_copy(update={"password": password})
@@ -201,7 +201,7 @@ class Executor:
                 return None
             before, body = current, merged
             sends += 1
-            self.journal.intend(step.row, before, body)
+            self.journal.record_intent(step.row, before, body)
             return body
 
         try:
@@ -233,7 +233,7 @@ class Executor:
                 ended = self._hold(step, outcomes.changed(self.origin(step.row)))
                 return False
             sends += 1
-            self.journal.intend(step.row, current, current)
+            self.journal.record_intent(step.row, current, current)
             return True
 
         with suppress(NotFoundError):  # somebody was faster
@@ -252,7 +252,7 @@ class Executor:
 
     async def _verify_all(self) -> None:
         """Ask Alma about every write of unknown outcome, after the verification delay."""
-        doubtful = self.journal.waiting(*DOUBTFUL)
+        doubtful = self.journal.rows_in(*DOUBTFUL)
         if not doubtful:
             return
         until = self._doubt + self.verify_delay
@@ -335,7 +335,7 @@ class Executor:
         answered: User | None = None,
         problems: Iterable[Problem] = (),
     ) -> State:
-        self.journal.settle(step.row, state, detail, answered=answered, problems=problems)
+        self.journal.record_outcome(step.row, state, detail, answered=answered, problems=problems)
         return state
 
     def _count_failure(self, error: AlmaError) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.integrity import first_broken
-from importer.ledger.journal import SETTLED
+from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
@@ -160,7 +160,7 @@ def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sand
     told = typed("resolve", "run", "3", "--as", "reject").err
     assert "Worth a look · Resolved by a person · 1 row (3)" in told
     assert "Worth a look · Resolved by a person · 1 row (2)" in told
-    assert f"→ {SETTLED}" in told
+    assert f"→ {RESOLVED_ADVICE}" in told
     assert "marked cells" not in told
 
 

@@ -66,11 +66,11 @@ def outcome_before_reply() -> None:
     def made(intend: Any) -> Any:
         def called(self: Journal, row: int, before: User | None, sent: User) -> None:
             intend(self, row, before, sent)
-            self.settle(row, State.APPLIED)
+            self.record_outcome(row, State.APPLIED)
 
         return called
 
-    _replace(Journal, "intend", made)
+    _replace(Journal, "record_intent", made)
 
 
 def counting_by_position() -> None:
@@ -83,7 +83,7 @@ def counting_by_position() -> None:
 
         return called
 
-    _replace(Journal, "waiting", made)
+    _replace(Journal, "rows_in", made)
 
 
 def ignoring_a_late_apply() -> None:
@@ -145,7 +145,7 @@ def settle_skipped() -> None:
 def intent_after_send() -> None:
     """An update is written down when it has been sent."""
     later: dict[int, tuple[User, User]] = {}
-    intend, settle = Journal.intend, Journal.settle
+    intend, settle = Journal.record_intent, Journal.record_outcome
 
     def wait(self: Journal, row: int, before: User | None, sent: User) -> None:
         if before is None:
@@ -158,8 +158,8 @@ def intent_after_send() -> None:
             intend(self, row, *later.pop(row))
         settle(self, row, *more, **named)
 
-    _replace(Journal, "intend", lambda _: wait)
-    _replace(Journal, "settle", lambda _: first)
+    _replace(Journal, "record_intent", lambda _: wait)
+    _replace(Journal, "record_outcome", lambda _: first)
 
 
 def before_image_missing() -> None:
@@ -171,7 +171,7 @@ def before_image_missing() -> None:
 
         return called
 
-    _replace(Journal, "intend", made)
+    _replace(Journal, "record_intent", made)
 
 
 BUGS: dict[str, Callable[[], None]] = {

@@ -29,6 +29,7 @@ from pydantic import BaseModel
 from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
 from importer.cli.app import run
+from importer.ledger import journal
 from importer.ledger.journal import Journal
 from importer.pipeline import apply
 from importer.report import files, page, rejects
@@ -141,9 +142,10 @@ class Points:
 
         setattr(apply, "Executor", Hurried)  # noqa: B010
         setattr(executor, "GLANCE", 1_000_000.0)  # noqa: B010
-        for name in ("start", "note", "intend", "settle"):
+        for name in ("start", "note", "record_intent", "record_outcome"):
             self.wrap(Journal, name, name)
         self.wrap(Journal, "_append", "append, not committed")
+        self.wrap(journal, "write_mark", "mark")
         self.wrap(files, "_put", "report")
         send = connection.Connection.send
 

@@ -75,9 +75,9 @@ def test_killed_once_at_every_kind_of_point(ground: Ground, tmp_path: Path) -> N
     """Before and after each durable write, each call and each report; in the midst of the run."""
     labels = _points(ground, tmp_path / "points")
     kinds = set(labels)
-    assert {"before intend", "after intend", "before POST", "after POST", "after PUT", "after GET",
-            "after append, not committed", "before settle", "after settle", "before start",
-            "after note", "before report", "after report"} <= kinds  # fmt: skip
+    assert {"before record_intent", "after record_intent", "before POST", "after POST", "after PUT", "after GET",
+            "after append, not committed", "before record_outcome", "after record_outcome", "before start",
+            "after note", "before mark", "after mark", "before report", "after report"} <= kinds  # fmt: skip
     for kind in sorted(kinds):
         at = [place for place, label in enumerate(labels, 1) if label == kind]
         _killed_at(ground, tmp_path / kind.replace(" ", "-"), at[len(at) // 2])

@@ -69,8 +69,8 @@ def test_what_apply_writes_leaves_the_seal(ledger: Ledger) -> None:
     """States, images, problems and entries are no part of the plan."""
     writing = journal(ledger)
     writing.start("")
-    writing.intend(3, ANA, CHANGED)
-    writing.settle(3, State.APPLIED, answered=CHANGED, problems=[DECIDED])
+    writing.record_intent(3, ANA, CHANGED)
+    writing.record_outcome(3, State.APPLIED, answered=CHANGED, problems=[DECIDED])
     assert is_sealed(ledger)
     assert fault(ledger) == ""
 
@@ -78,12 +78,12 @@ def test_what_apply_writes_leaves_the_seal(ledger: Ledger) -> None:
 def test_a_decision_renews_the_seal(ledger: Ledger) -> None:
     """Of its own row only: a change by hand of another row still shows."""
     writing = journal(ledger)
-    writing.decide(3, Fate.READY, Unchanged(3, "20001234567890"), DECIDED, "")
+    writing.record_resolution(3, Fate.READY, Unchanged(3, "20001234567890"), DECIDED, "")
     assert is_sealed(ledger)
-    writing.decide(3, Fate.REJECTED, None, DECIDED, "")
+    writing.record_resolution(3, Fate.REJECTED, None, DECIDED, "")
     assert is_sealed(ledger)
     ledger.connection.execute("UPDATE steps SET after = '{}' WHERE row = 2")
-    writing.decide(3, Fate.READY, STEPS[1], DECIDED, "")
+    writing.record_resolution(3, Fate.READY, STEPS[1], DECIDED, "")
     assert not is_sealed(ledger)
 
 
@@ -95,8 +95,8 @@ def written(ledger: Ledger, *rows: int) -> None:
     writing = journal(ledger)
     writing.start("")
     for row in rows:
-        writing.intend(row, ANA if row == 3 else None, CHANGED if row == 3 else ANA)
-        writing.settle(row, State.APPLIED, answered=CHANGED)
+        writing.record_intent(row, ANA if row == 3 else None, CHANGED if row == 3 else ANA)
+        writing.record_outcome(row, State.APPLIED, answered=CHANGED)
 
 
 def put_back(ledger: Ledger, copy: Path) -> Ledger:

@@ -30,40 +30,40 @@ def journal(ledger: Ledger) -> Journal:
 def test_an_intent_is_in_doubt_until_it_is_settled(ledger: Ledger, journal: Journal) -> None:
     """It counts as unknown, and holds what was there and what was sent."""
     journal.start("")
-    journal.intend(3, ANA, CHANGED)
+    journal.record_intent(3, ANA, CHANGED)
     step = journal.step(3)
     assert (step.state, step.attempts) == (State.INTENT, 1)
     assert step.sent is not None
     assert (step.sent.before, step.sent.body) == (ANA, CHANGED)
-    assert journal.waiting(State.INTENT, State.UNKNOWN) == (3,)
+    assert journal.rows_in(State.INTENT, State.UNKNOWN) == (3,)
     assert ledger.results()[Result.UNKNOWN] == 1
-    journal.settle(3, State.APPLIED, answered=CHANGED)
+    journal.record_outcome(3, State.APPLIED, answered=CHANGED)
     assert ledger.results() == {Result.NOT_SENT: 1, Result.UPDATED: 1}
 
 
 def test_attempts_are_counted(journal: Journal) -> None:
     """Every intent is one, whatever came of it."""
     for _ in range(3):
-        journal.intend(2, None, ANA)
-        journal.settle(2, State.PLANNED)
+        journal.record_intent(2, None, ANA)
+        journal.record_outcome(2, State.PLANNED)
     assert journal.step(2).attempts == 3
 
 
 def test_another_process_goes_on(ledger: Ledger, journal: Journal) -> None:
     """What was written down is there when the ledger is opened again."""
     journal.start("")
-    journal.intend(2, None, ANA)
+    journal.record_intent(2, None, ANA)
     ledger.close()
     with Ledger.open(ledger.folder) as again:
-        assert Journal(again, "flo", lambda: NOW).waiting(State.INTENT) == (2,)
+        assert Journal(again, "flo", lambda: NOW).rows_in(State.INTENT) == (2,)
         assert again.was_applied
 
 
 def _written(journal: Journal) -> None:
     journal.start("")
     for row in (2, 3):
-        journal.intend(row, None, ANA)
-        journal.settle(row, State.APPLIED)
+        journal.record_intent(row, None, ANA)
+        journal.record_outcome(row, State.APPLIED)
     journal.note("finished", "")
 
 

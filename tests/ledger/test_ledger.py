@@ -78,7 +78,7 @@ def test_every_kind_of_step_comes_back(tmp_path: Path) -> None:
         create, update = STEPS[0], STEPS[1]
         assert isinstance(create, Create)
         assert isinstance(update, Update)
-        assert journal.waiting(State.PLANNED) == (2, 3)
+        assert journal.rows_in(State.PLANNED) == (2, 3)
         assert journal.step(2).after == create.user
         assert journal.step(2).before is None
         found = journal.step(3)
@@ -144,8 +144,8 @@ def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
         assert list(ledger.later_problems()) == []
         journal = Journal(ledger, "jo", lambda: NOW)
         for fate in (Fate.READY, Fate.REJECTED):
-            journal.decide(3, fate, None, decided, "")
-        journal.settle(3, State.REFUSED, problems=[refused])
+            journal.record_resolution(3, fate, None, decided, "")
+        journal.record_outcome(3, State.REFUSED, problems=[refused])
         assert list(ledger.later_problems()) == [decided, refused]
         assert list(ledger.problems()) == [known, decided, refused]
 
@@ -164,7 +164,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
         journal = Journal(ledger, "jo", lambda: NOW)
         impossible = Problem.of(Code.REFUSED_BY_ALMA, Origin("f", "", 3), "no", value="\ud800")
         with pytest.raises(UnicodeEncodeError):
-            journal.settle(3, State.REFUSED, problems=[impossible])
+            journal.record_outcome(3, State.REFUSED, problems=[impossible])
         assert journal.step(3).state is State.PLANNED
         assert list(ledger.problems()) == []
 

@@ -187,8 +187,8 @@ def test_the_page_says_how_the_apply_went(keep: Keep) -> None:
         times.append(times[0].replace(minute=minute))
         journal.start("")
         times.append(times[0].replace(minute=minute + 2))
-        journal.intend(row, None, building.user(row))
-        journal.settle(row, State.APPLIED)
+        journal.record_intent(row, None, building.user(row))
+        journal.record_outcome(row, State.APPLIED)
     text = Outline(page(ledger)).text
     assert "Applied by robin in 2 sittings, from 20 August 2026, 09:31:00" in text
     assert "2 writes were sent to Alma, in 4 minutes of work." in text

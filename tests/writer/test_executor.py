@@ -119,7 +119,7 @@ class Desk:
         """How far each row has come."""
         with Ledger.open(self.folder) as ledger:
             journal = Journal(ledger, "", lambda: NOW)
-            return {row: journal.step(row).state for row in journal.waiting(*State)}
+            return {row: journal.step(row).state for row in journal.rows_in(*State)}
 
     def images(self) -> list[int]:
         """The rows of which an undo knows."""
@@ -222,7 +222,7 @@ def test_a_write_of_an_earlier_invocation_has_its_time(desk: Desk, jump: int) ->
     """Whatever the clock was set to in between: the whole wait, and not more."""
     desk.plan(Create(2, person(1)))
     with Ledger.open(desk.folder) as ledger:
-        Journal(ledger, "jo", lambda: NOW).intend(2, None, person(1))
+        Journal(ledger, "jo", lambda: NOW).record_intent(2, None, person(1))
     desk.time += jump
     assert desk.apply(settle=90) is None
     assert sum(desk.slept) == pytest.approx(90)
@@ -327,7 +327,7 @@ def test_a_create_whose_record_staff_changed_before_the_resume_is_ours(desk: Des
     desk.plan(Create(2, person(1)))
     desk.put_in(person(1))
     with Ledger.open(desk.folder) as ledger:
-        Journal(ledger, "jo", lambda: NOW).intend(2, None, person(1))
+        Journal(ledger, "jo", lambda: NOW).record_intent(2, None, person(1))
     desk.back("PATCH", f"/users/{person(1).primary_id}", '{"last_name": "Vega"}')
     assert desk.apply() is None
     assert desk.states() == {2: State.APPLIED}
@@ -349,7 +349,7 @@ def test_a_taken_id_ends_the_same_with_and_without_an_earlier_attempt(
     desk.plan(Create(2, person(1)))
     if attempted:
         with Ledger.open(desk.folder) as ledger:
-            Journal(ledger, "jo", lambda: NOW).intend(2, None, person(1))
+            Journal(ledger, "jo", lambda: NOW).record_intent(2, None, person(1))
     assert desk.apply() is None
     assert desk.states() == {2: State.REFUSED}
     assert [code for _, code, _ in desk.codes()] == [Code.REFUSED_BY_ALMA]
