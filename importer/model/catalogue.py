@@ -89,9 +89,9 @@ class Severity(StrEnum):
 
 
 class Mends(StrEnum):
-    """What one change of the mapping mends, if what the advice says is done there."""
+    """What one change of the mapping repairs, if the advice is followed there."""
 
-    ROW = "row"  # nothing: each row is mended by itself
+    ROW = "row"  # nothing: each row is corrected by itself
     VALUE = "value"  # every row that has the same value
     COLUMN = "column"  # every row with this problem in this column
 
@@ -100,7 +100,7 @@ class Mends(StrEnum):
 class Kind:
     """A kind of problem: its title, what it means, what to do, and how bad it is.
 
-    A mapping may make single findings milder or worse; `severity` is what holds without that.
+    A mapping can change the severity of single findings; `severity` is the default.
     `mends` belongs to the advice.
     """
 

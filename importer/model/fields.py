@@ -112,7 +112,7 @@ TYPE_FIELD: dict[str, str] = {
     "rs_library": "code",
     "library_notice": "code",
 }
-"""By what an entry is told from its neighbours of the same list."""
+"""The field that identifies an entry within its list."""
 
 
 def text(value: object) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Fate(StrEnum):
-    """What becomes of a row before anything is sent to Alma."""
+    """The fate of a row before anything is sent to Alma."""
 
     READY = "ready"
     REJECTED = "rejected"

@@ -94,7 +94,7 @@ def _is_accent(mark: str) -> bool:
     """Return whether people leave the combining mark out when they type.
 
     Accents and pointing are left out; vowel signs and voicing marks are letters. The canonical
-    combining class tells them apart: 1 overlays, 10 to 36 Hebrew and Arabic pointing, 200 and
+    combining class separates them: 1 overlays, 10 to 36 Hebrew and Arabic pointing, 200 and
     more marks above and below. Nukta, kana voicing, virama and the vowel signs of Indic and Thai
     script have other classes.
     """

@@ -1,8 +1,8 @@
 """Alma's user record (contract section 1), by Alma's own names, in Alma's own JSON shape.
 
 Every key that Alma sends is kept, also those that a newer Alma may add, and only what was set is
-sent back: reading a record and writing it again loses nothing. What Alma's own screens and lists
-say of a field (its length, its code table) stands beside the field as `Facts`.
+sent back: reading a record and writing it again loses nothing. What Alma's documents
+state about a field (its length, its code table) is kept beside the field as `Facts`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ class Reach(Enum):
 
     SETTABLE = "settable"
     INTERNAL_ONLY = "internal only"
-    OUTPUT = "output"  # Alma says it and ignores it on input
+    OUTPUT = "output"  # Alma returns it and ignores it on input
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What Alma holds about a field. Lengths are in characters; 0 is unbounded.
+    """Facts about a field in Alma. Lengths are in characters; 0 is unbounded.
 
     `table` is the code table's name in Alma, blank where values are free. `sticky`: an External
-    user's value that was edited by hand in Alma is kept unless overridden. `sis`: taken from the
-    student system's load. `required`: an entry without it is not an entry.
+    user's value that was edited by hand in Alma is kept unless overridden. `sis`: taken by the SIS
+    load. `required`: an entry without it is not an entry.
     """
 
     length: int = 255
@@ -81,7 +81,7 @@ class Amount(Part):
 
 
 class Segment(Part):
-    """An entry of a list: owned by the library (Internal) or the student system (External)."""
+    """An entry of a list: owned by the library (Internal) or the SIS (External)."""
 
     segment_type: Annotated[str | None, Facts(10, sis=False)] = None
 

@@ -1,4 +1,4 @@
-"""What becomes of each row before anything is sent. It is decided here and nowhere else."""
+"""The fate of each row before anything is sent. It is decided here and nowhere else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def decide_fates(
     problems: Iterable[Problem],
     resolutions: Mapping[int, Resolution] | None = None,
 ) -> Decided:
-    """Decide what becomes of each row.
+    """Decide the fate of each row.
 
     `rows`: all rows of the roster, in order; blank and skipped ones stay so, ready ones may change.
     `resolutions`: by row, an earlier answer to the question whether it is the same person as

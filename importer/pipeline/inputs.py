@@ -47,7 +47,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a long command reports how far it is; without arguments nobody listens.
+    """Callbacks for the progress of a long command; by default nothing is reported.
 
     `rows`: rows done, and rows in all (0 if not known). `note`: one sentence for the operator.
     """

@@ -36,7 +36,7 @@ class SampleRecord:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What came of it. `unused` are the columns that neither a rule nor `unused:` names."""
+    """The result of a preview. `unused` are the columns that neither a rule nor `unused:` names."""
 
     columns: tuple[ColumnMatch, ...]
     unused: tuple[Problem, ...]

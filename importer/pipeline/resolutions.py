@@ -118,8 +118,7 @@ def dismissed(origin: Origin, decision: Resolution) -> Problem:
         Code.RESOLVED,
         origin,
         decision.sentence,
-        advice="Nothing to do. If it is to be sent after all, settle it anew with "
-        "`importer resolve`.",
+        advice="Nothing to do. To send it after all, resolve it again with `importer resolve`.",
         severity=Severity.REJECT,
     )
 

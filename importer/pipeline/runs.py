@@ -128,10 +128,10 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class KeptRun:
-    """A folder under `runs/` that is a run of ours, or was to be one.
+    """A run folder under `runs/`, whole or not.
 
-    `since`: when the run was begun or, where its ledger does not tell, when a file of it was last
-    modified; None where that cannot be told either. `fault`: why it cannot be read, blank if it
+    `since`: the start of the run or, if its ledger cannot be read, the latest change of a file in
+    it; None if neither is known. `fault`: why it cannot be read, blank if it
     can.
     """
 
@@ -174,7 +174,7 @@ def _modified(folder: Path, files: Sequence[Path]) -> datetime:
 
 
 LOOKED_AT = 50
-"""So many runs are opened, the newest first; an older one says little about this roster."""
+"""Open at most N runs, the newest first; older ones are of little use for this roster."""
 
 _LISTED = 10
 _SHOWN = 100  # characters of a heading

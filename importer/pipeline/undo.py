@@ -151,15 +151,15 @@ def _rows(first: Ledger) -> Iterator[tuple[int, Fate]]:
 def _what_stays(
     first: Ledger, steps: dict[int, Step], origin: Origin, way: UndoRequest
 ) -> Iterator[Problem]:
-    """What the way back does not undo."""
+    """Yield what the undo plan does not undo."""
     created = sum(image.act is Act.CREATE for image in images(first))
     if created and not way.delete_created:
         users = "1 user was" if created == 1 else f"{created:,} users were"
         yield Problem.of(
             Code.NOT_UNDONE,
             origin,
-            f"{users} created by this run; they stay, unless you say --delete-created.",
-            advice="A deleted user cannot be brought back by Alma; say it only if that is meant.",
+            f"{users} created by this run; they stay, unless you add --delete-created.",
+            advice="Alma cannot restore a deleted user; use it only if you are sure.",
         )
     if any(entry.event == PASSWORDS for entry in history(first, 0)):
         sentence = "The run sent passwords. What the passwords were before is not known."
@@ -246,7 +246,7 @@ def update_undone(image: Image, live: User | None, origin: Origin) -> Planned:
     """
     if live is None or image.before is None or not _is_of(image, live):
         sentence = "This user was deleted in Alma since the run, or has another identifier now."
-        advice = "Look for the user in Alma; what the run changed can only be mended there."
+        advice = "Look for the user in Alma; what the run changed can only be corrected there."
         return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
     written = Written(image.before, image.sent, image.answered, image.override)
     undone = undo_update(image.row, written, live)

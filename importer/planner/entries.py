@@ -173,11 +173,10 @@ def choose_preferred(
 ) -> tuple[Part, ...]:
     """Return the parts with the flag set in one of them.
 
-    It is the entry that the row says so of (`wished`); else the one that Alma prefers now, and of
+    It is the entry that the row marks (`wished`); else the one that Alma prefers now, and of
     several an Internal one before an External one, because a librarian chose it (contract 3.1);
     else, for `preferred`, the row's first entry (`first`) or the first that is there. An entry of
-    the other segment therefore loses its flag only where the mapping sets the flag in so many
-    words.
+    the other segment therefore loses its flag only where the mapping itself sets the flag.
     """
     held = [place for place, part in enumerate(parts) if getattr(part, flag)]
     held.sort(key=lambda place: segment(parts[place], account) != "Internal")
