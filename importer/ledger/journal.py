@@ -160,7 +160,7 @@ class Journal:
     def record_resolution(
         self, row: int, fate: Fate, step: Step | None, problem: Problem, detail: str
     ) -> None:
-        """Record how a person resolved a row: its new fate, its step, and a problem that says so.
+        """Record how a person resolved a row: its new fate, its step, and a problem.
 
         Its review problems become warnings with nothing to do; an earlier resolution is replaced.
         """

@@ -88,7 +88,7 @@ def check_is_plan(ledger: Ledger) -> None:
 def check_fresh(ledger: Ledger, options: ApplyOptions) -> None:
     """Raises StalePlanError where the plan was changed, is too old, or its roster or mapping was.
 
-    The way back is made from the ledger alone, so that an undo needs neither.
+    An undo plan is made from the ledger alone, so that an undo needs neither.
     """
     check_seal(ledger)
     facts = ledger.facts
@@ -124,7 +124,7 @@ def check_safety(
         flags = " ".join(f"--allow {finding.check}" for finding in holding)
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
-            f"Nothing was sent. Look at the report; if it is meant:\n"
+            f"Nothing was sent. Review the changes, then run:\n"
             f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
         )
         raise SafetyCheckError(msg)
@@ -138,7 +138,7 @@ def check_safety(
 def doubt_if_end_is_lost(ledger: Ledger, journal: Journal) -> str:
     """Have every open row looked up in Alma first, where the ledger has lost its last entries.
 
-    Return the sentence that says so; blank where nothing is lost.
+    Return the warning, or blank if nothing is lost.
     """
     if not end_is_lost(ledger):
         return ""

@@ -31,7 +31,7 @@ from importer.users.matching import MatchResult, PersonQuery, match_keys, search
 
 @dataclass(frozen=True, slots=True)
 class ReviewedRow:
-    """A row of a run, and who settles it."""
+    """A row of a run, and the person who resolves it."""
 
     ledger: Ledger
     row: int
@@ -45,7 +45,7 @@ class ReviewedRow:
 
 
 def check_open(reviewed: ReviewedRow, how: Answer) -> None:
-    """Raises UsageError where the row is not held, or cannot be settled in this way."""
+    """Raises UsageError if the row does not need review, or cannot be resolved in this way."""
     ledger, row = reviewed.ledger, reviewed.row
     if reviewed.facts.command == "check":
         msg = (
@@ -61,7 +61,7 @@ def check_open(reviewed: ReviewedRow, how: Answer) -> None:
     if not wrong and how is Answer.CREATE and life.result is Result.HELD:
         wrong = "was held when it was sent; say --as update with the user's identifier, or reject"
     if not wrong and how is Answer.CREATE and reviewed.facts.command == "undo":
-        wrong = "is on the way back, which creates nobody by decision; say --as update or reject"
+        wrong = "belongs to an undo, which creates no users. Use --as update or --as reject"
     if wrong:
         msg = f"Row {row} {wrong}."
         raise UsageError(msg)
@@ -90,14 +90,14 @@ _ADVICE = {
     Answer.UPDATE: "The row updates a user; until that is sent it can be decided otherwise.",
     Answer.REJECT: "The row is not sent, unless it is decided otherwise.",
 }
-"""What comes of a decision."""
+"""The result of a resolution."""
 
 
 def reject(reviewed: ReviewedRow, codes: CodeTables) -> None:
     """Do not send the row, now or by a later plan. Raises LedgerError, MappingError, RosterError.
 
-    Where the roster or the mapping is not that of the plan any more, it cannot be told whose row
-    it is, so that later plans ask again.
+    Where the roster or the mapping is not that of the plan any more, the row's person is not known
+    any more, so that later plans ask again.
     """
     inputs = None
     said = "not to be sent"

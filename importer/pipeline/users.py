@@ -30,7 +30,7 @@ async def open_users(
 ) -> AsyncIterator[Matcher]:
     """Open the user cache of the institution, or Alma itself, for the block.
 
-    The cache first reads who changed since its last refresh, unless the request says otherwise.
+    The cache first reads who changed since its last refresh, unless the request turns that off.
     An incomplete cache is not used: it does not know who is missing in Alma. `note` gets a
     sentence about the cache. Raises UsageError if it is damaged, AlmaError.
     """

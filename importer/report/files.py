@@ -115,7 +115,7 @@ def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
     """Write a file whole under its name, or under a free one beside it; return its path.
 
     A free name is taken where the file is open in another program. With a `stamp`, the file's time
-    is set to it, which tells `edited` whether somebody has changed it since; an edited file is not
+    is set to it, so that `edited` can find later changes; an edited file is not
     replaced either. Raises LedgerError where the folder cannot be written.
     """
     try:

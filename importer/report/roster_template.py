@@ -65,7 +65,7 @@ VERSION = "Template version"
 """The document property with the version."""
 (NOTES,), LISTS = TEMPLATE_SHEETS, "Lists"
 
-_MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version tells more
+_MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version says more
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 _LONGEST_MESSAGE = 255
 

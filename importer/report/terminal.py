@@ -82,7 +82,7 @@ def show_files(
 ) -> None:
     """Print the report files of a run and the next command.
 
-    `stopped`: why an apply ended early and how to go on; printed in place of the next step.
+    `stopped`: why an apply ended early and how to continue; printed in place of the next step.
     """
     files = present(ledger.folder)
     workbooks = [path.name for path in files if path.name.endswith(".xlsx")]

@@ -298,7 +298,7 @@ class Executor:
             case EditConflict():
                 return self._hold(step, outcomes.changed_after(origin))
 
-    # writing down what came of a step
+    # recording the result of a step
 
     def _apply(
         self,

@@ -86,7 +86,7 @@ def _verify_update(step: Pending, body: User, found: User | None) -> Verificatio
     if isinstance(three_way(before, body, found), Conflict):
         return EditConflict()
     # Alma takes a record whole: if any of it is there, the rest was kept by Alma. Where Alma
-    # answers nothing that could tell (a PIN alone), putting it once more does no harm.
+    # answers nothing that could show it (a PIN alone), sending it again does no harm.
     return WriteFound(missing) if set(missing) < set(changes) else WriteMissing()
 
 
