@@ -1,4 +1,4 @@
-"""How many of Alma's calls a semester load takes, with a directory that is one day old.
+"""API calls of a semester load, with a user cache that is one day old.
 
     python -m benchmarks.calls
 
@@ -163,12 +163,12 @@ def _load(folder: Path, url: str) -> int:
     (folder / "semester.yaml").write_text(_MAPPING, "utf-8")
     with (folder / "roster.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([_HEADINGS, *_roster(url)])
-    first = _importer(folder, url, "directory", "refresh")
-    _told("the directory, once", _calls(url), first)
-    (path,) = (folder / "directory").glob("*.sqlite")
-    with UserCache.open(path) as mirror:
+    first = _importer(folder, url, "users", "refresh")
+    _told("the user cache, once", _calls(url), first)
+    (path,) = (folder / "users").glob("*.sqlite")
+    with UserCache.open(path) as cache:
         yesterday = datetime.now(UTC) - timedelta(days=1)
-        mirror.set_state(mirror.state.model_copy(update={"as_of": yesterday}))
+        cache.set_state(cache.state.model_copy(update={"as_of": yesterday}))
     planning = _importer(folder, url, "plan", "roster.csv", "-m", "semester.yaml", "-o", "run")
     planned = _calls(url)
     _told("plan", planned, planning)
