@@ -141,15 +141,15 @@ class Executor:
             taken = refusal
         except UnknownOutcomeError as error:
             self._doubt = self.clock()
-            self._settle(step, State.UNKNOWN, str(error))
+            self._record(step, State.UNKNOWN, str(error))
             self._count_failure(error)
             return State.UNKNOWN
         except UnavailableError as error:
-            self._settle(step, State.PLANNED, str(error))  # nothing was processed
+            self._record(step, State.PLANNED, str(error))  # nothing was processed
             self._count_failure(error)
             return State.PLANNED
         except (ThrottledError, DailyLimitError, AccessError) as error:
-            self._settle(step, State.PLANNED, str(error))  # nor here
+            self._record(step, State.PLANNED, str(error))  # nor here
             raise
         # The ID may be taken by our own user: one that arrived late, that a colleague sent from a
         # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
@@ -239,7 +239,7 @@ class Executor:
         with suppress(NotFoundError):  # somebody was faster
             await self.alma.delete_user(step.primary_id, agreed)
         self._failures = 0
-        return self._settle(step, State.APPLIED) if ended is None else ended
+        return self._record(step, State.APPLIED) if ended is None else ended
 
     def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
         if not is_user_of(step, answered):
@@ -270,7 +270,7 @@ class Executor:
         try:
             found = await self.alma.get_user(step.primary_id)
         except AlmaError as error:
-            self._settle(step, State.UNKNOWN, str(error))
+            self._record(step, State.UNKNOWN, str(error))
             if isinstance(error, UnavailableError):
                 self._count_failure(error)
             elif not isinstance(error, RefusedError):
@@ -292,7 +292,7 @@ class Executor:
             case WriteMissing() if taken is not None:
                 return self._refuse(step, taken)
             case WriteMissing():
-                return self._settle(step, State.PLANNED, "is not in Alma")
+                return self._record(step, State.PLANNED, "is not in Alma")
             case UserDeleted():
                 return self._hold(step, outcomes.vanished(origin), GONE)
             case EditConflict():
@@ -309,24 +309,24 @@ class Executor:
         problems: Iterable[Problem] = (),
     ) -> State:
         problems = [*problems, *(outcomes.kept(self.origin(step.row), path) for path in kept)]
-        return self._settle(step, State.APPLIED, detail, answered=answered, problems=problems)
+        return self._record(step, State.APPLIED, detail, answered=answered, problems=problems)
 
     def _already(
         self, step: Pending, sends: int, detail: str, current: User | None = None
     ) -> State:
         """Record that Alma has it already; if an attempt was made before, by this run."""
         state = State.APPLIED if sends else State.ALREADY
-        return self._settle(step, state, detail, answered=current)
+        return self._record(step, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
         problems = [outcomes.refused(self.origin(step.row), refusal)]
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
-        return self._settle(step, State.REFUSED, detail, problems=problems)
+        return self._record(step, State.REFUSED, detail, problems=problems)
 
     def _hold(self, step: Pending, problem: Problem, detail: str = "") -> State:
-        return self._settle(step, State.HELD, detail or problem.message, problems=[problem])
+        return self._record(step, State.HELD, detail or problem.message, problems=[problem])
 
-    def _settle(
+    def _record(
         self,
         step: Pending,
         state: State,

@@ -180,8 +180,8 @@ def test_a_certificate_is_always_checked(tmp_path: Path) -> None:
 
     async def work(bundle: Path | None) -> None:
         async with listening(says(reply(USER)), server) as address:
-            governor = RateLimiter(1000)
-            async with Alma(address, SecretStr(KEY), governor, ca_bundle=bundle) as alma:
+            limiter = RateLimiter(1000)
+            async with Alma(address, SecretStr(KEY), limiter, ca_bundle=bundle) as alma:
                 await alma.create_user(User(primary_id="CANARYid"))
 
     with pytest.raises(UnavailableError, match="certificate cannot be trusted"):

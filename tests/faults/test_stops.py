@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -211,6 +212,20 @@ def test_two_operators(ground: Ground, tmp_path: Path) -> None:
             assert trial.house.log() == []
             other.kill()
         _goes_on(ground, trial)
+
+
+def test_a_copy_of_the_run_on_another_computer(ground: Ground, tmp_path: Path) -> None:
+    """It finds everything in Alma, changes nothing, and reports what is true."""
+    with ground.trial(tmp_path) as trial:
+        shutil.copytree(trial.folder / "run", trial.folder / "copy")
+        trial.finish()
+        writes = len(trial.house.writes())
+        trial.run = "copy"
+        trial.finish()
+        assert len(trial.house.writes()) == writes
+        ends = {"updated": "was_so"}
+        expected = {row: ends.get(end, end) for row, end in ground.results.items()}
+        assert trial.results() == expected
 
 
 def test_slices(ground: Ground, tmp_path: Path) -> None:
