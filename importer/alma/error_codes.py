@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from importer.errors import RefusedError
-from importer.model.catalogue import Code, Mends
+from importer.model.catalogue import Code, Repairs
 from importer.model.fields import FIELDS
 
 
@@ -24,7 +24,7 @@ class Refusal:
     field: str
     sentence: str
     advice: str
-    mends: Mends = Mends.ROW
+    repairs: Repairs = Repairs.ROW
 
 
 def _refusal(
@@ -32,9 +32,9 @@ def _refusal(
     advice: str,
     field: str = "",
     problem: Code = Code.REFUSED_BY_ALMA,
-    mends: Mends = Mends.ROW,
+    repairs: Repairs = Repairs.ROW,
 ) -> Refusal:
-    return Refusal(problem, field, sentence, advice, mends)
+    return Refusal(problem, field, sentence, advice, repairs)
 
 
 _SUPPORT = (
@@ -85,28 +85,28 @@ REFUSALS: dict[str, Refusal] = {
         "An Internal patron has no external system, but the record names one.",
         "Remove `owning_system` from the mapping, or load the patron as External.",
         "external_id",
-        mends=Mends.COLUMN,
+        repairs=Repairs.COLUMN,
     ),
     "401854": _refusal(
         "An External patron needs an external system, but the record names none.",
         "Set `owning_system` in the mapping to the code of the SIS profile in Alma.",
         "external_id",
         Code.MISSING_VALUE,
-        Mends.COLUMN,
+        Repairs.COLUMN,
     ),
     "401855": _refusal(
         "Alma does not support this account type.",
         "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
         "account_type",
         Code.UNKNOWN_CODE,
-        Mends.COLUMN,
+        Repairs.COLUMN,
     ),
     "401857": _refusal(
         "The account type is neither Internal nor External.",
         "Set `account_type` in the mapping to INTERNAL or EXTERNAL.",
         "account_type",
         Code.UNKNOWN_CODE,
-        Mends.COLUMN,
+        Repairs.COLUMN,
     ),
     "401858": _refusal(
         "Alma's record belongs to another external system. That cannot be changed.",

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from importer.ledger import schema
 from importer.ledger.integrity import add_seal
 from importer.ledger.schema import RESULTS, SENT, State
-from importer.model.catalogue import Code, Mends, Severity
+from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import (
     Act,
     Change,
@@ -159,8 +159,8 @@ class Ledger:
     def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
         roster = self.facts.roster
         file = roster.path.replace("\\", "/").rpartition("/")[2]
-        for number, code, severity, field, places, value, message, advice, mends in self.read(
-            "SELECT row, code, severity, field, places, value, message, advice, mends"  # noqa: S608
+        for number, code, severity, field, places, value, message, advice, repairs in self.read(
+            "SELECT row, code, severity, field, places, value, message, advice, repairs"  # noqa: S608
             " FROM problems"
             f" WHERE {condition} ORDER BY row, id",
             values,
@@ -168,7 +168,7 @@ class Ledger:
             origin = Origin(file, roster.sheet, number)
             yield Problem(
                 Code(code), origin, Severity(severity), message, advice, field, _places(places),
-                value, Mends(mends),
+                value, Repairs(repairs),
             )  # fmt: skip
 
     def fates(self) -> Iterator[tuple[int, Fate]]:
@@ -317,7 +317,7 @@ def add_cells(ledger: Ledger, cells: Iterable[tuple[int, tuple[str, ...]]]) -> N
 def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
     """Add problems."""
     ledger.connection.executemany(
-        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, mends)"
+        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, repairs)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
@@ -329,7 +329,7 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
                 problem.value,
                 problem.message,
                 problem.advice,
-                problem.mends.value,
+                problem.repairs.value,
             )
             for problem in problems
         ),

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field
 
 from importer.mapper.periods import TermEnd, later
 from importer.mapper.transforms import Reading
-from importer.model.catalogue import Code, Mends
+from importer.model.catalogue import Code, Repairs
 from importer.model.policy import MappingPart, Yes
 from importer.model.problem import CellFinding
 
@@ -62,20 +62,20 @@ _LAST_SERIAL = 80_000  # the year 2119
 class Unread(Enum):
     """Why a text is not a date: the sentence, the advice ("" for the catalogue's), its reach."""
 
-    UNKNOWN = ("is not a date that can be read", "", Mends.ROW)
-    TWO_WAYS = ("reads both as month/day and as day/month", "", Mends.ROW)
-    NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Mends.ROW)
+    UNKNOWN = ("is not a date that can be read", "", Repairs.ROW)
+    TWO_WAYS = ("reads both as month/day and as day/month", "", Repairs.ROW)
+    NO_SUCH_DAY = ("is a day that does not exist", "Correct the date.", Repairs.ROW)
     SHORT_YEAR = (
         "has a year of two digits",
         "Type the year with four digits, or set in the mapping up to which year they are 20xx: "
         "`dates: {pivot: 30}`.",
-        Mends.COLUMN,
+        Repairs.COLUMN,
     )
     SERIAL = (
         "is a plain number, perhaps a day number of the spreadsheet program",
         "Format the column as a date, or allow day numbers in the mapping: "
         "`dates: {serials: true}`.",
-        Mends.COLUMN,
+        Repairs.COLUMN,
     )
 
 
@@ -313,10 +313,10 @@ def date_reader(
 
 
 def _unread(why: Unread, style: Style) -> CellFinding:
-    sentence, advice, mends = why.value
+    sentence, advice, repairs = why.value
     message = f"{{value}} {sentence}"
     if why is Unread.TWO_WAYS:
-        return CellFinding(Code.AMBIGUOUS_DATE, message, advice, mends=mends)
+        return CellFinding(Code.AMBIGUOUS_DATE, message, advice, repairs=repairs)
     if why is Unread.NO_SUCH_DAY and style.order in ORDER_WORDS:
         message += f", read as {ORDER_WORDS[style.order]}"
-    return CellFinding(Code.UNPARSABLE_DATE, message, advice, mends=mends)
+    return CellFinding(Code.UNPARSABLE_DATE, message, advice, repairs=repairs)

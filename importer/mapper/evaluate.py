@@ -418,7 +418,7 @@ class _Evaluation:
                 value="" if label == "password" else text,
                 advice=finding.advice,
                 severity=finding.severity,
-                mends=finding.mends,
+                repairs=finding.repairs,
             )
         )
 

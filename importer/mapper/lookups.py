@@ -13,7 +13,7 @@ from pathlib import Path
 from importer.errors import UnreadableFileError
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
-from importer.model.catalogue import Code, Mends
+from importer.model.catalogue import Code, Repairs
 from importer.model.codes import CodeTables
 from importer.model.fields import Field, Shape
 from importer.model.files import read_bounded
@@ -79,11 +79,11 @@ class Lookup:
         if code == TO_CHOOSE:
             message = f"{self._shown(key)} has no code yet in the mapping's lookup"
             advice = "Write Alma's code in the lookup."
-            return "", CellFinding(Code.UNKNOWN_CODE, message, advice, mends=Mends.VALUE)
+            return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
         if code is not None:
             return code, None
         message = f"{self._shown(key)} is not in the mapping's lookup"
-        return "", CellFinding(Code.UNKNOWN_CODE, message, self._advice(key), mends=Mends.VALUE)
+        return "", CellFinding(Code.UNKNOWN_CODE, message, self._advice(key), repairs=Repairs.VALUE)
 
     def _shown(self, key: str) -> str:
         """How a text without a code appears in a message: a word of the table is not a name."""

@@ -88,7 +88,7 @@ class Severity(StrEnum):
         return self in {Severity.REJECT, Severity.REVIEW}
 
 
-class Mends(StrEnum):
+class Repairs(StrEnum):
     """What one change of the mapping repairs, if the advice is followed there."""
 
     ROW = "row"  # nothing: each row is corrected by itself
@@ -101,14 +101,14 @@ class Kind:
     """A kind of problem: its title, what it means, what to do, and how bad it is.
 
     A mapping can change the severity of single findings; `severity` is the default.
-    `mends` belongs to the advice.
+    `repairs` belongs to the advice.
     """
 
     severity: Severity
     title: str
     meaning: str
     advice: str
-    mends: Mends = Mends.ROW
+    repairs: Repairs = Repairs.ROW
 
 
 CATALOGUE: dict[Code, Kind] = {
@@ -266,7 +266,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Unknown code",
         "The value is not in the mapping's lookup, or the code is not in Alma's table.",
         "Correct the cell, or add the value to the lookup.",
-        Mends.VALUE,
+        Repairs.VALUE,
     ),
     Code.WRONG_CASE_CODE: Kind(
         Severity.REPAIRED,
@@ -285,7 +285,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Ambiguous date",
         "The date can be read as month/day or as day/month.",
         "Set `dates: mdy` or `dates: dmy` in the mapping.",
-        Mends.COLUMN,
+        Repairs.COLUMN,
     ),
     Code.DATE_OUT_OF_RANGE: Kind(
         Severity.REJECT,
@@ -399,7 +399,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Not in Alma",
         "Alma has no user with this identifier, and the mapping does not create users.",
         "Correct the identifier, or set `new: create` under `match:` in the mapping.",
-        Mends.COLUMN,
+        Repairs.COLUMN,
     ),
     Code.POSSIBLE_MATCH_IN_ALMA: Kind(
         Severity.REVIEW,
@@ -467,7 +467,7 @@ CATALOGUE: dict[Code, Kind] = {
         "Kept by Alma",
         "Alma saved the record, but kept its own value of a field that someone edited in Alma.",
         "If the roster is right, set `override: true` for the field in the mapping.",
-        Mends.COLUMN,
+        Repairs.COLUMN,
     ),
     Code.REFUSED_BY_ALMA: Kind(
         Severity.REJECT,

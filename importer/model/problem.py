@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from importer.model.catalogue import CATALOGUE, Code, Mends, Severity
+from importer.model.catalogue import CATALOGUE, Code, Repairs, Severity
 
 VALUE = "{value}"
 """The place of the cell's own text in a message, where it can be masked."""
@@ -46,14 +46,14 @@ class Place:
 class CellFinding:
     """What is wrong with a value, before it is known which rows have the value.
 
-    `advice` and `severity` are the catalogue's if not given; `mends` goes with the given advice.
+    `advice` and `severity` are the catalogue's if not given; `repairs` goes with the given advice.
     """
 
     code: Code
     message: str
     advice: str = ""
     severity: Severity | None = None
-    mends: Mends = Mends.ROW
+    repairs: Repairs = Repairs.ROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Problem:
 
     `message` says what is wrong; `{value}` or `{known}` in it stand for `value`: the cell's text,
     or the primary ID of the user in question. It contains no other private text. `advice` says
-    what to do, `mends` what that fixes if it is done in the mapping. Problems with equal code,
+    what to do, `repairs` what that fixes if it is done in the mapping. Problems with equal code,
     severity, places, field and advice have one cause. `places` are the columns, possibly none.
     """
 
@@ -74,7 +74,7 @@ class Problem:
     field: str = ""
     places: tuple[Place, ...] = ()
     value: str = ""
-    mends: Mends = Mends.ROW
+    repairs: Repairs = Repairs.ROW
 
     def sentence(self, shown: str | None = None, *, begin: bool = False) -> str:
         """Return what is wrong, with the cell's text, or `shown` instead of it.
@@ -99,11 +99,11 @@ class Problem:
         value: str = "",
         advice: str = "",
         severity: Severity | None = None,
-        mends: Mends = Mends.ROW,
+        repairs: Repairs = Repairs.ROW,
     ) -> Problem:
         """Return a problem with the catalogue's severity and advice, if none are given.
 
-        `mends` goes with the given advice; the catalogue's advice has its own.
+        `repairs` goes with the given advice; the catalogue's advice has its own.
         """
         kind = CATALOGUE[code]
         return cls(
@@ -115,7 +115,7 @@ class Problem:
             field,
             places,
             value,
-            mends if advice else kind.mends,
+            repairs if advice else kind.repairs,
         )
 
     @property

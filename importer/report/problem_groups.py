@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from importer.model.catalogue import Code, Mends, Severity
+from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.problem import Place, Problem
 from importer.report.wording import number, sentence
 
@@ -57,8 +57,10 @@ class ProblemGroup:
     @property
     def one_change(self) -> bool:
         """Return whether a single change of the mapping may correct all."""
-        mends = self.first.mends
-        return self.count > 1 and (mends is Mends.COLUMN or (mends is Mends.VALUE and self.alike))
+        repairs = self.first.repairs
+        return self.count > 1 and (
+            repairs is Repairs.COLUMN or (repairs is Repairs.VALUE and self.alike)
+        )
 
     @property
     def to_do(self) -> str:

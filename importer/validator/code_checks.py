@@ -7,7 +7,7 @@ from datetime import date
 
 from rapidfuzz import fuzz
 
-from importer.model.catalogue import Code, Mends
+from importer.model.catalogue import Code, Repairs
 from importer.model.codes import CodeRow, CodeTables
 from importer.model.countries import COUNTRIES, country_of
 from importer.model.fields import Field, Shape
@@ -88,7 +88,7 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
                 Code.UNKNOWN_CODE,
                 f"{shown} {_wrong(text, field, rows)}",
                 _advice(likely, place),
-                mends=Mends.COLUMN if place else Mends.VALUE,
+                repairs=Repairs.COLUMN if place else Repairs.VALUE,
             )
         yield from column.flag(found)
 

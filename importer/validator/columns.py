@@ -64,7 +64,7 @@ class Column:
             value="" if self.target.field.path in SECRET else text,
             advice=finding.advice,
             severity=finding.severity,
-            mends=finding.mends,
+            repairs=finding.repairs,
         )
 
 

@@ -12,7 +12,7 @@ import regex
 
 from importer.errors import MappingError
 from importer.model.candidates import FieldColumn
-from importer.model.catalogue import Code, Mends, Severity
+from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.policy import AccountType, IdRule
 from importer.model.problem import CellFinding, Problem
 from importer.model.text import steering
@@ -180,7 +180,7 @@ def rule_judge(target: FieldColumn) -> Judge | None:
                 Code.MALFORMED_ID,
                 f"{{value}} has {len(text)} digits, and its column asks for {rule.digits}",
                 _PAD if _lacks_zeros(text, rule) else "",
-                mends=Mends.COLUMN,
+                repairs=Repairs.COLUMN,
             )
         if fits is not None and not fits(text):
             return CellFinding(

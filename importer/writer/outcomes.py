@@ -24,7 +24,7 @@ def refused(origin: Origin, error: RefusedError) -> Problem:
         field=known.field,
         value=error.said,
         advice=known.advice,
-        mends=known.mends,
+        repairs=known.repairs,
     )
 
 

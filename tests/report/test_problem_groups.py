@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.catalogue import Code, Mends, Severity
+from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.problem import Place, Problem
 from importer.report.problem_groups import group_problems
 from tests.report.building import BARCODE, LAST, at
@@ -83,17 +83,18 @@ def test_the_sentence_is_masked() -> None:
 
 def test_one_change_is_promised_only_where_it_can_be() -> None:
     """A change of the mapping may repair all rows of a column, or all of a value, or none."""
-    assert changes_once(Mends.COLUMN, "a", "b")
-    assert changes_once(Mends.VALUE, "a", "a")
-    assert not changes_once(Mends.COLUMN, "a")
-    assert not changes_once(Mends.VALUE, "a", "b")
-    assert not changes_once(Mends.ROW, "a", "a")
+    assert changes_once(Repairs.COLUMN, "a", "b")
+    assert changes_once(Repairs.VALUE, "a", "a")
+    assert not changes_once(Repairs.COLUMN, "a")
+    assert not changes_once(Repairs.VALUE, "a", "b")
+    assert not changes_once(Repairs.ROW, "a", "a")
 
 
-def changes_once(mends: Mends, *values: str) -> bool:
+def changes_once(repairs: Repairs, *values: str) -> bool:
     """Whether rows with these values are said to be repaired by one change."""
     (cause,) = group_problems(
-        replace(problem(row), value=value, mends=mends) for row, value in enumerate(values, start=2)
+        replace(problem(row), value=value, repairs=repairs)
+        for row, value in enumerate(values, start=2)
     )
     return cause.one_change
 
