@@ -21,8 +21,8 @@ LONGEST = 131_072
 class CellFinding(NamedTuple):
     """What is wrong, or worth knowing, about the text of a cell.
 
-    `message` may contain `{value}`, which stands for `value`. Without a severity or advice, those
-    of the catalogue apply.
+    `message` may contain `{value}`, which is replaced by `value`. Without a severity or advice,
+    those of the catalogue apply.
     """
 
     code: Code
@@ -131,7 +131,7 @@ def formula_error(text: str) -> CellFinding:
 
 
 def writable(text: str) -> str:
-    """Return the text with � for each lone surrogate, so that a file can hold it."""
+    """Return the text with � for each lone surrogate, so that a file can contain it."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""What a file really is, by its bytes, whatever its name says."""
+"""What a file really is, by its bytes, whatever its name is."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def show(
 ) -> tuple[str, Code | None]:
     """Return a number as its format shows it, and the code of what there is to report, if any.
 
-    Raises ValueError if it is not a number that a spreadsheet can hold.
+    Raises ValueError if it is not a number that a spreadsheet can contain.
     """
     if isinstance(chosen, Dated):
         moment = _moment(value, starts_1904=starts_1904)

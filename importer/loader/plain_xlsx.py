@@ -107,7 +107,7 @@ def _is_well_formed(part: bytes) -> bool:
 def _last_row(part: bytes) -> int:
     """Return the number of the last row of a sheet; 0 if the sheet is not plain or has no row.
 
-    python-calamine holds all cells up to the last row and column in memory, empty ones too, and
+    python-calamine keeps all cells up to the last row and column in memory, empty ones too, and
     ends the program if there is not enough. So every cell must be in the row that it names.
     """
     if _NAMESPACE not in part or any(mark in part for mark in _NOT_PLAIN) or _HIDDEN.search(part):

@@ -37,7 +37,7 @@ _NOUNS = {
 
 
 def read(path: Path, layout: Layout) -> Roster:
-    """Read the file as a roster, whatever its name says it is.
+    """Read the file as a roster, whatever its name is.
 
     Raises RosterError, a sentence that says what the file is and what to do, if it is not a roster
     or cannot be read to its end.

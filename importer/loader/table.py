@@ -69,7 +69,7 @@ class Columns:
 def find_columns(
     headings: Headings, rows: Iterable[Sequence[str]], width: int, *, escaped: bool = False
 ) -> Columns:
-    """Return the columns with a heading, and those without one that hold text in a row.
+    """Return the columns with a heading, and those without one that have text in a row.
 
     `width`: columns of the file that are looked at. `escaped`: in our own CSV files, some texts
     have a mark in front.

@@ -184,7 +184,7 @@ class OpenpyxlWorkbook:
 
 
 def unescape(text: str) -> str:
-    """Return the text with `_x000D_` and the like as the characters that they stand for."""
+    """Return the text with `_x000D_` and the like as the characters that they mean."""
     if "_x" not in text:
         return text
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
@@ -221,7 +221,7 @@ def _check_tags(parts: Mapping[str, bytes]) -> None:
 
 
 class _SheetParser(_reader.WorkSheetParser):
-    """openpyxl's parser of rows and cells, which also keeps what stands around the rows.
+    """openpyxl's parser of rows, which also keeps hidden columns, merged cells and filters.
 
     Dates stay numbers, because openpyxl reads day 60 and days out of range otherwise than Excel.
     """
@@ -250,6 +250,8 @@ class _SheetParser(_reader.WorkSheetParser):
         """Return the cell, and whether it has a formula."""
         cell: dict[str, Any] = super().parse_cell(element)
         cell["formula"] = element.find(_reader.FORMULA_TAG) is not None
+        if cell["value"] is None and element.find(_reader.INLINE_STRING) is not None:
+            raise DamagedError  # a text of a type that has none: openpyxl would drop it
         return cell
 
 

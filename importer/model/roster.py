@@ -1,23 +1,22 @@
-"""The roster as it came: text by column and row, and where each cell stands."""
+"""A roster as it came: its text, its columns and rows, and how it was read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code
 from importer.model.problem import Origin, Place, Problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
+    import pandas as pd  # loading it takes longer than the help of a command
 
 
 def letter(position: int) -> str:
-    """The spreadsheet program's letter of a column, counted from 0: A, B, … Z, AA."""
+    """Return the letter of a column as Excel shows it, from its position: 0 is A, 26 is AA."""
     text = ""
     while position >= 0:
         text = chr(ord("A") + position % 26) + text
@@ -27,11 +26,12 @@ def letter(position: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is said about reading the roster: by the mapping, and by who asks for the run.
+    """How to read a roster, from the mapping and the command line.
 
-    `header` is "auto" or the heading rows as the spreadsheet program counts them; `expected`
-    are the headings that the mapping uses, by which the heading row and the sheet are found.
-    `visible_only`: rows that the sheet hides are left out. CSV files hide nothing.
+    `sheet`: its name, or "" to find it. `encoding`: of a CSV file, or "auto". `header`: the numbers
+    of the heading rows as Excel shows them, or () to find them. `expected`: the headings that the
+    mapping uses, by which the heading row and the sheet are found. `visible_only`: leave out rows
+    that the sheet hides.
     """
 
     sheet: str = ""
@@ -43,18 +43,22 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which file the roster is and how it was read; every choice is said to the user."""
+    """The file of a roster, and how it was read.
+
+    `kind`: csv, xlsx, xlsm, xls or ods. `sheet`: "" for CSV. `encoding`, `delimiter`: CSV only.
+    `header`: the numbers of the heading rows as Excel shows them.
+    """
 
     path: Path
     sha256: str
-    kind: str  # csv, xlsx, xlsm, xls, ods
-    sheet: str = ""  # blank for CSV
-    encoding: str = ""  # CSV only
-    delimiter: str = ""  # CSV only
-    header: tuple[int, ...] = (1,)  # heading rows, as the spreadsheet program counts
+    kind: str
+    sheet: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    header: tuple[int, ...] = (1,)
 
     def origin(self, row: int = 0) -> Origin:
-        """The place of a row; 0 is the whole roster."""
+        """Return the place of a row; 0 is the whole roster."""
         return Origin(self.path.name, self.sheet, row)
 
 

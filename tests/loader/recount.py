@@ -88,7 +88,8 @@ def _of_xlsx(path: Path, sheet: str) -> Iterator[int]:
 
 
 def _cell(cell: ET.Element, strings: list[str]) -> str:
-    value = "".join("".join(one.itertext()) for one in _named(cell, "v"))
+    stored = () if cell.get("t") == "inlineStr" else _named(cell, "v")
+    value = "".join("".join(one.itertext()) for one in stored)
     if cell.get("t") == "s" and value.strip():
         return strings[int(value)]
     return value + "".join("".join(one.itertext()) for one in _named(cell, "t"))

@@ -27,7 +27,7 @@ def _codes(text: str) -> list[Code]:
 @pytest.mark.parametrize("char", REMOVED, ids=ascii)
 @pytest.mark.parametrize("frame", ["{}ab", "a{}b", "ab{}"])
 def test_invisible_characters_are_removed_and_said(char: str, frame: str) -> None:
-    """Format characters go, wherever they stand, and the cell is marked as repaired."""
+    """Format characters go, wherever they are, and the cell is marked as repaired."""
     text, found = clean(frame.format(char))
     assert text == "ab"
     assert [(one.code, one.severity) for one in found] == [
@@ -53,7 +53,7 @@ def test_controls_reject_and_stay(char: str) -> None:
 
 @pytest.mark.parametrize("text", ["a\ud800b", "\ude00", "a\U0001f600\ud83d"], ids=ascii)
 def test_half_a_character_rejects_and_can_be_written_down(text: str) -> None:
-    """Half of a surrogate pair alone rejects the row; files cannot hold it, so � stands for it."""
+    """Half of a surrogate pair alone rejects the row, and � replaces it in files."""
     cleaned, found = clean(text)
     assert [one.code for one in found] == [Code.CONTROL_CHARACTER]
     assert "\ufffd" in cleaned.encode().decode() == found[0].value
@@ -102,7 +102,7 @@ def test_damaged_letters_that_end_in_a_blank_are_seen(text: str) -> None:
 
 
 def test_full_width_digits_become_plain_ones() -> None:
-    """Digits of double width are replaced and said; those of other scripts stay."""
+    """Digits of double width are replaced and reported; those of other scripts stay."""
     assert clean("１２３")[0] == "123"
     assert _codes("１２３") == [Code.DIGITS_NORMALIZED]
     assert clean("١٢٣") == ("١٢٣", ())

@@ -1,4 +1,4 @@
-"""Where the headings stand, whatever stands above, beside and between them."""
+"""Heading rows are found, whatever is above, beside and between them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_blanks_and_breaks_inside_a_heading_are_one_blank(one: str, other: str) 
 
 @pytest.mark.parametrize("above", range(SEARCHED))
 def test_the_row_with_the_expected_headings_is_found(above: int) -> None:
-    """It may stand anywhere in the first rows."""
+    """It may be anywhere in the first rows."""
     top = rows(*["Roster of autumn|x|y"] * above, "ID|Last Name", "1|Silva")
     assert headings.find(top, EXPECTED) == Headings((above + 1,), ("ID", "Last Name"))
 
@@ -49,7 +49,7 @@ def test_the_row_with_most_of_them_wins() -> None:
 
 
 def test_without_expectations_words_make_a_heading_row() -> None:
-    """Values hold digits and addresses; headings do not."""
+    """Values contain digits and addresses; headings do not."""
     top = rows("Autumn 2026|", "Number|Name|Mail", "1|Silva|a@example.org")
     assert headings.find(top, Layout()) == Headings((2,), ("Number", "Name", "Mail"))
     assert headings.find(rows("1|2", "3|4"), Layout()) == Headings((1,), ("1", "2"))
@@ -62,7 +62,7 @@ def test_no_text_no_headings() -> None:
 
 
 def test_a_declared_row_is_taken_unseen() -> None:
-    """Who names the row knows better; where nothing stands in it, it is refused."""
+    """The mapping's row is taken as it is; if it is blank, it is refused."""
     top = rows("ID|Last Name", "Nr|Name")
     assert headings.find(top, Layout(header=(2,), expected=EXPECTED.expected)) == Headings(
         (2,), ("Nr", "Name")
@@ -72,7 +72,7 @@ def test_a_declared_row_is_taken_unseen() -> None:
 
 
 def test_two_declared_rows_are_joined() -> None:
-    """A word over merged cells belongs to each of them; a word that stands twice is said once."""
+    """A word over merged cells belongs to each of them; a word in both rows is used once."""
     top = rows("ID|Contact||Name", "ID|Email|Phone|")
     merged = [MergedRange(1, 1, 1, 2)]
     found = headings.find(top, Layout(header=(1, 2)), merged)
@@ -109,7 +109,7 @@ def test_merged_headings_are_fine_where_all_that_is_expected_is_there() -> None:
 
 
 def test_text_above_the_headings_is_told_unless_they_were_declared() -> None:
-    """What is not read is said; a blank row above is nothing."""
+    """Rows that are not read are reported, unless they are blank."""
     top = rows("Autumn", "ID|Last Name")
     found = headings.find(top, EXPECTED)
     assert found is not None

@@ -47,7 +47,7 @@ def test_a_folder_is_no_roster(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_of_someone_else_is_said(tmp_path: Path) -> None:
-    """No right to read is said as such."""
+    """A missing permission has a sentence of its own."""
     path = tmp_path / "a.csv"
     path.write_text("ID\n1\n")
     path.chmod(0)

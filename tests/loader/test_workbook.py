@@ -65,12 +65,12 @@ def codes(roster: Roster) -> list[Code]:
 def test_the_sheet_is_the_one_that_is_named_or_visible(
     sheets: list[str], wanted: str, chosen: str
 ) -> None:
-    """A hidden sheet is only read where the mapping names it, and that is said."""
+    """A hidden sheet is only read if the mapping names it, with a notice."""
     book = FakeBook({name: sheet_of(*PEOPLE) for name in sheets})
     roster = read(book, Layout(sheet=wanted, expected=EXPECTED))
     assert roster.source.sheet == chosen
-    told = bool(wanted and chosen.endswith("*")) or sheets == ["One", "Two*"]
-    assert codes(roster) == [Code.READ_WITH_NOTICE] * told
+    noticed = bool(wanted and chosen.endswith("*")) or sheets == ["One", "Two*"]
+    assert codes(roster) == [Code.READ_WITH_NOTICE] * noticed
 
 
 def test_of_other_sheets_only_the_top_is_read() -> None:
@@ -99,7 +99,7 @@ def test_where_no_sheet_can_be_meant_it_is_refused(
 
 
 def test_rows_keep_the_numbers_of_the_sheet() -> None:
-    """Gaps are blank rows; what is empty at the end is no row, and said."""
+    """Gaps are blank rows; empty rows at the end are not rows, and get a notice."""
     roster = read(sheet_of("Autumn", "", "ID|Name", "1|A", "", "2|B", "", ""))
     assert roster.frame.index.tolist() == [4, 6]
     assert roster.blank == (5,)
@@ -107,7 +107,7 @@ def test_rows_keep_the_numbers_of_the_sheet() -> None:
 
 
 def test_columns_are_those_with_a_heading_or_text() -> None:
-    """An empty column between is none; text without a heading is told."""
+    """An empty column between is none; text without a heading gets a notice."""
     roster = read(sheet_of("ID||Name||", "1||A||x", "2||B||"))
     assert [(place.letter, place.heading) for place in roster.places] == [
         ("A", "ID"),
@@ -147,7 +147,7 @@ def test_more_columns_than_a_roster_has_are_refused(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("visible_only", [False, True])
 def test_hidden_rows_are_told_and_left_out_on_request(*, visible_only: bool) -> None:
-    """A hidden heading, and hidden rows without text, are nothing to tell."""
+    """A hidden heading, and hidden rows without text, get no notice."""
     sheet = sheet_of(*PEOPLE, "", "3|C", hidden_rows={1, 3, 4, 5}, hidden_columns={1})
     roster = read(sheet, Layout(expected=EXPECTED, visible_only=visible_only))
     assert roster.frame.index.tolist() == ([2] if visible_only else [2, 3, 5])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def zipped(**members: bytes) -> Callable[[Path], None]:
-    """Build a zip archive of these members; `__` in a name stands for a slash."""
+    """Build a zip archive of these members; `__` in a name is a slash."""
 
     def build(path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -248,6 +248,12 @@ STRANGERS = [
         "a.xlsx",
         "cell beyond the sheet",
         one(HEAD + '<row r="2"><c r="XFE2"><v>1</v></c></row>'),
+        DAMAGED,
+    ),
+    _refused(
+        "a.xlsx",
+        "text in a cell of another type",
+        one(HEAD + '<row r="2"><c r="A2" t=""><is><t>1</t></is></c></row>'),
         DAMAGED,
     ),
     _refused(
