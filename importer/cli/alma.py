@@ -144,7 +144,7 @@ def _here() -> Iterator[Finding]:
 
 
 def _for_group_only(mode: int) -> bool:
-    """May the group read a file, and nobody else? One that everybody can read is not used."""
+    """Return whether the group, but not everybody, can read a file."""
     return bool(mode & stat.S_IRGRP) and not mode & stat.S_IROTH
 
 

@@ -84,7 +84,7 @@ class Severity(StrEnum):
 
     @property
     def holds(self) -> bool:
-        """Does it keep the row from being sent?"""
+        """Whether a problem of this severity stops its row from being sent."""
         return self in {Severity.REJECT, Severity.REVIEW}
 
 

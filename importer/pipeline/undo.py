@@ -279,5 +279,5 @@ def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
 
 
 def _is_of(image: Image, live: User) -> bool:
-    """Is this the user of the write? Another one may hold the identifier by now."""
+    """Return whether this is the user of the write; the ID may belong to another user now."""
     return (live.primary_id or "").casefold() == image.primary_id.casefold()
