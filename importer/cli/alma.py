@@ -39,13 +39,13 @@ codes = typer.Typer(
 app.add_typer(codes, name="codes")
 
 File = Annotated[
-    Path | None, typer.Option("-f", "--file", help="The file; default: codes.json here.")
+    Path | None, typer.Option("-f", "--file", help="The file; default: codes.json in this folder.")
 ]
 
 
 @codes.command()
 def fetch(file: File = None) -> int:
-    """Read the tables from Alma into a file that can be shared and edited by hand."""
+    """Read the code tables from Alma into a file."""
     today = now().date()
 
     async def use(alma: Alma) -> CodeTables:
@@ -61,11 +61,11 @@ def fetch(file: File = None) -> int:
 
 @codes.command("show")
 def show_codes(
-    table: Annotated[str, typer.Argument(help="A table's name; default: list them.")] = "",
+    table: Annotated[str, typer.Argument(help="Name of a table; default: list all.")] = "",
     file: File = None,
     as_json: Json = False,
 ) -> int:
-    """Show the saved tables, or one of them."""
+    """List the saved code tables, or show one of them."""
     tables = saved_codes(file)
     if not tables.tables:
         msg = "No code tables are saved here. `importer codes fetch` reads them from Alma."
@@ -91,7 +91,7 @@ def show_codes(
 
 @app.command()
 def doctor(as_json: Json = False) -> int:
-    """Look at key, rights, institution, clock, folders and code tables; say what to do."""
+    """Check the key, its rights, the institution, clock, folder and code tables."""
     findings: list[Finding] = list(_here())
     tables = saved_codes(None)
     today = now().date()

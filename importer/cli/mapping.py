@@ -41,7 +41,7 @@ MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_de
 def new(
     roster: Annotated[Path, typer.Argument(help="A roster to start from.", show_default=False)],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A new file; default: stdout.")
+        Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
     ] = None,
     header: Annotated[str, typer.Option(help="The heading row or rows, as in 3 or 3,4.")] = "",
     sheet: Annotated[str, typer.Option(help="The sheet of a workbook.")] = "",
@@ -70,13 +70,13 @@ def new(
 def check(
     file: MappingFile,
     roster: Annotated[
-        Path | None, typer.Argument(help="A roster to try it on.", show_default=False)
+        Path | None, typer.Argument(help="A roster to test the mapping with.", show_default=False)
     ] = None,
     codes: Codes = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Say what is wrong with a mapping, what is to do, and what is worth a second look."""
+    """Check a mapping: list errors with their lines, and what to complete or review."""
     document, tables = load(file), saved_codes(codes)
     findings = Findings(
         checked(document, Level.TO_DO),
@@ -99,7 +99,7 @@ def check(
 
 @mapping.command()
 def show(file: MappingFile, as_json: Json = False) -> int:
-    """Say in words what each field of the record gets."""
+    """Explain in words the value of each field."""
     document = load(file)
     fields = explain(document)
     if as_json:
@@ -129,7 +129,7 @@ def template(
     codes: Codes = None,
     as_json: Json = False,
 ) -> int:
-    """Make a blank roster to be filled in, with drop-downs and what is required."""
+    """Write a blank roster workbook, with drop-down lists and the required columns."""
     if output.suffix.lower() != ".xlsx":
         msg = f"{output} is a workbook's name only with the ending .xlsx."
         raise UsageError(msg)
@@ -144,7 +144,7 @@ def template(
 
 @mapping.command()
 def schema() -> int:
-    """Print the JSON Schema of mappings, for editors that complete and check."""
+    """Print the JSON Schema of mappings, for editors."""
     sys.stdout.write(schema_text())
     return Exit.DONE
 
@@ -152,10 +152,10 @@ def schema() -> int:
 @mapping.command("import")
 def import_profile(
     profile: Annotated[
-        Path, typer.Argument(help="What the CSV User Loader exports.", show_default=False)
+        Path, typer.Argument(help="A file exported by the CSV User Loader.", show_default=False)
     ],
     name: Annotated[
-        str, typer.Option("--profile", help="Which profile, where the file has several.")
+        str, typer.Option("--profile", help="Name of the profile, if the file has several.")
     ] = "",
 ) -> int:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
