@@ -199,13 +199,13 @@ def _apply_run(
         now=now,
         stopping=stopping,
         tell=lambda _: None,
-        settle=settings.alma_verify_delay,
+        verify_delay=settings.alma_verify_delay,
         plan_days=settings.alma_plan_days,
         limit=limit,
         allowed=allowed,
     )
     apply_stage.check_fresh(ledger, options)
-    apply_stage.check_room(ledger)
+    apply_stage.check_disk_space(ledger)
     journal = Journal(ledger, options.operator, now)
     for entry in apply_stage.check_safety(ledger, journal, allowed):
         when = f"{entry.time:%Y-%m-%d %H:%M}"
@@ -215,7 +215,7 @@ def _apply_run(
         say(sentence)
 
     async def carry_out(alma: Alma) -> Stop | None:
-        await apply_stage.check_institution(ledger.facts, alma)
+        await apply_stage.check_same_institution(ledger.facts, alma)
         with progress("Applying", lambda: alma.limiter.notice) as advance:
             shown = replace(options, tell=_ShownProgress(advance, of))
             return await apply_stage.carry_out(ledger, alma, journal, shown)

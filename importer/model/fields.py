@@ -1,4 +1,4 @@
-"""The field catalogue: what a mapping may set, derived from the record itself.
+"""The fields that a mapping may set, derived from the record itself.
 
 A field's path is Alma's own, without positions: `user_group`, `contact_info.email.email_address`.
 """
@@ -112,7 +112,7 @@ TYPE_FIELD: dict[str, str] = {
     "rs_library": "code",
     "library_notice": "code",
 }
-"""The field that identifies an entry within its list."""
+"""The field that distinguishes the entries of a list."""
 
 
 def text(value: object) -> str:

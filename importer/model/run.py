@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck
 from importer.model.policy import AccountType, SafetyLimits
+from importer.model.problem import Origin
 
 
 class Kept(BaseModel):
@@ -41,6 +42,11 @@ class RosterFacts(FileFacts):
     delimiter: str = ""
     header: tuple[int, ...] = ()
     visible_only: bool = False
+
+    def origin(self, row: int = 0) -> Origin:
+        """Return the place of a row in the roster; 0 is the whole roster."""
+        file = self.path.replace("\\", "/").rpartition("/")[2]
+        return Origin(file, self.sheet, row)
 
 
 class MappingFacts(FileFacts):

@@ -1,4 +1,4 @@
-"""`apply`: carry one saved plan out, from wherever it stands."""
+"""`apply`: carry out one saved plan, from where it stopped."""
 
 from __future__ import annotations
 
@@ -30,65 +30,65 @@ from importer.mapper.load import load
 from importer.model.codes import NO_CODES
 from importer.model.files import read_bounded
 from importer.model.plan import SafetyCheck
-from importer.model.problem import Origin
 from importer.model.run import RunFacts
 from importer.pipeline.inputs import reopen_inputs
 from importer.writer.executor import Executor
 from importer.writer.progress import Progress, Stop
 
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
-"""The states of steps that an apply still has to do with."""
+"""The states of steps that an apply still has to work on."""
 
-ROOM_PER_ROW = 30_000
-"""Bytes on the disk for a row: its images and entries, three times over."""
+BYTES_PER_ROW = 30_000
+"""Disk space for a row: its images and entries, three times over."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
     """What the operator allows: how many rows, and which safety checks may fail.
 
-    `stopping` is asked before each row. `plan_days` is how old a plan may be when it is begun.
+    `stopping` is asked before each row. `verify_delay`: seconds to wait before a lost reply is looked up.
+    `plan_days`: how old a plan may be when it is started.
     """
 
     operator: str
     now: Callable[[], datetime]
     stopping: Callable[[], bool]
     tell: Callable[[Progress], None]
-    settle: float
+    verify_delay: float
     plan_days: int
     limit: int | None = None
     allowed: frozenset[SafetyCheck] = frozenset()
 
 
 def left_to_do(ledger: Ledger) -> int:
-    """How many rows an apply of this run would still have to do with."""
+    """Return how many rows an apply of this run still has to work on."""
     counts = ledger.progress()
     return sum(counts.get(state, 0) for state in OPEN)
 
 
-def check_room(ledger: Ledger) -> None:
-    """Raises LedgerError where the disk has no room for what is left to be written down."""
-    needed = ROOM_PER_ROW * left_to_do(ledger)
+def check_disk_space(ledger: Ledger) -> None:
+    """Raise LedgerError if the disk lacks space for what is still to be saved."""
+    needed = BYTES_PER_ROW * left_to_do(ledger)
     if shutil.disk_usage(ledger.folder).free < needed:
         msg = (
-            f"The disk of {ledger.folder} has too little room: this run needs about "
-            f"{needed / 1_000_000:,.1f} MB. Nothing was sent. Make room, then run the same "
+            f"The disk of {ledger.folder} is too full: this run needs about "
+            f"{needed / 1_000_000:,.1f} MB. Nothing was sent. Free some space, then run the same "
             "command again."
         )
         raise LedgerError(msg)
 
 
 def check_is_plan(ledger: Ledger) -> None:
-    """Raises UsageError where the run is a check, which has nothing to carry out."""
+    """Raise UsageError if the run is a check, which has nothing to carry out."""
     if ledger.facts.command == "check":
         msg = f"{ledger.folder} is a check, not a plan. Make a plan with `importer plan`."
         raise UsageError(msg)
 
 
 def check_fresh(ledger: Ledger, options: ApplyOptions) -> None:
-    """Raises StalePlanError where the plan was changed, is too old, or its roster or mapping was.
+    """Raise StalePlanError if the plan is too old, or if it, its roster or its mapping was changed.
 
-    An undo plan is made from the ledger alone, so that an undo needs neither.
+    An undo plan is made from the ledger alone, and needs neither roster nor mapping.
     """
     check_seal(ledger)
     facts = ledger.facts
@@ -101,7 +101,7 @@ def check_fresh(ledger: Ledger, options: ApplyOptions) -> None:
 
 
 def check_sources(facts: RunFacts) -> None:
-    """Raises StalePlanError where the roster or the mapping is not the one of the plan."""
+    """Raise StalePlanError if the roster or the mapping was changed since the plan."""
     _check_roster(facts)
     _check_mapping(facts)
 
@@ -124,7 +124,7 @@ def check_safety(
         flags = " ".join(f"--allow {finding.check}" for finding in holding)
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
-            f"Nothing was sent. Review the changes, then run:\n"
+            "Nothing was sent. Review the changes in the report; if they are right, run:\n"
             f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
         )
         raise SafetyCheckError(msg)
@@ -136,22 +136,22 @@ def check_safety(
 
 
 def doubt_if_end_is_lost(ledger: Ledger, journal: Journal) -> str:
-    """Have every open row looked up in Alma first, where the ledger has lost its last entries.
+    """If the ledger has lost its last entries, have every open row looked up in Alma first.
 
-    Return the warning, or blank if nothing is lost.
+    Return a sentence about it; "" if nothing is lost.
     """
     if not end_is_lost(ledger):
         return ""
     journal.doubt()
     return (
-        "The last entries of this run's ledger are lost; an older copy may have been put back. "
-        f"Each of the {left_to_do(ledger):,} rows that are not done is looked up in Alma before "
+        "The last entries of this run's ledger are lost; an older copy may have been restored. "
+        f"Each of the {left_to_do(ledger):,} unfinished rows is looked up in Alma before "
         "anything is sent."
     )
 
 
-async def check_institution(facts: RunFacts, alma: Alma) -> None:
-    """Raises StalePlanError where the key belongs to another Alma than the plan."""
+async def check_same_institution(facts: RunFacts, alma: Alma) -> None:
+    """Raise StalePlanError if the key belongs to another Alma than the plan."""
     planned = facts.alma
     now = await alma.general()
     if planned is None or (now.code, now.environment) != (planned.institution, planned.environment):
@@ -166,22 +166,17 @@ async def check_institution(facts: RunFacts, alma: Alma) -> None:
 async def carry_out(
     ledger: Ledger, alma: Alma, journal: Journal, options: ApplyOptions
 ) -> Stop | None:
-    """Do what is left of the plan; why it ended early, if it did.
+    """Carry out what is left of the plan; return why it stopped early, if it did.
 
-    A ledger that cannot be written any more is such a reason: nothing was sent after that.
+    It stops if the ledger cannot be written any more; nothing is sent after that.
     """
     facts = ledger.facts
-    file = Path(facts.roster.path).name
-
-    def origin(row: int) -> Origin:
-        return Origin(file, facts.roster.sheet, row)
-
     secrets = passwords(facts)
     executor = Executor(
         alma=alma,
         journal=journal,
-        origin=origin,
-        verify_delay=options.settle,
+        origin=facts.roster.origin,
+        verify_delay=options.verify_delay,
         sleep=asyncio.sleep,
         clock=time.monotonic,
         passwords=secrets,
@@ -200,10 +195,9 @@ async def carry_out(
 
 
 def passwords(facts: RunFacts) -> dict[int, str]:
-    """The passwords of the roster, by row: they are kept nowhere else."""
+    """Return the passwords of the roster by row; they are saved nowhere."""
     if facts.command == "undo" or not load(Path(facts.mapping.path)).maps_password:
         return {}
-
     candidates = reopen_inputs(facts, NO_CODES).candidates
     return {
         row: text
@@ -225,12 +219,11 @@ def _check_roster(facts: RunFacts) -> None:
 
 
 def _check_mapping(facts: RunFacts) -> None:
-
     path = Path(facts.mapping.path)
     try:
         same = load(path).sha256 == facts.mapping.sha256
     except MappingError as error:
-        msg = f"The plan's mapping {path} is not there, or is wrong now. Plan again."
+        msg = f"The plan's mapping {path} is missing or has errors now. Plan again."
         raise StalePlanError(msg) from error
     if not same:
         msg = f"The mapping {path.name} was changed since the plan was made. Plan again."

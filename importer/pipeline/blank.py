@@ -152,7 +152,7 @@ def _becomes(column: NeededColumn) -> str:
     names = [
         ": ".join(part.replace("_", " ") for part in path.split(".")[-2:]) for path in column.fields
     ]
-    return f"In Alma: {', '.join(names)}." if names else "Selects the rows that are loaded."
+    return f"In Alma: {', '.join(names)}." if names else "Shows which rows are loaded."
 
 
 def _example(column: NeededColumn, choices: tuple[tuple[str, str], ...]) -> str | date:

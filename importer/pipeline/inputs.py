@@ -47,7 +47,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Callbacks for the progress of a long command; by default nothing is reported.
+    """Where a long command reports its progress; by default nowhere.
 
     `rows`: rows done, and rows in all (0 if not known). `note`: one sentence for the operator.
     """
@@ -59,7 +59,7 @@ class Progress:
 SILENT = Progress()
 
 SAMPLES = 3
-"""Answer many values of a column are shown with what it was matched to."""
+"""How many values of a column are shown with what it was matched to."""
 
 _SAMPLED_ROWS = 200
 

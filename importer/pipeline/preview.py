@@ -1,4 +1,4 @@
-"""A mapping tried: its own codes on Alma's tables, and its rules on a roster."""
+"""Try a mapping: its own codes against Alma's tables, and its rules on a roster."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from importer.validator.code_checks import wrong_in_mapping
 
 @dataclass(frozen=True, slots=True)
 class ColumnMatch:
-    """A column of the roster, the labels that it feeds (none: unused), and how it was matched."""
+    """A column of the roster, the labels that it fills (none: unused), and how it was matched."""
 
     place: Place
     labels: tuple[str, ...]
@@ -28,7 +28,7 @@ class ColumnMatch:
 
 @dataclass(frozen=True, slots=True)
 class SampleRecord:
-    """A row's number and its fields by label, in the record's order, blank ones left out."""
+    """A row's number and its fields by label, in the record's order, without blank ones."""
 
     row: int
     fields: tuple[tuple[str, str], ...]
@@ -36,7 +36,7 @@ class SampleRecord:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The result of a preview. `unused` are the columns that neither a rule nor `unused:` names."""
+    """The result. `unused` are the columns that neither a rule nor `unused:` names."""
 
     columns: tuple[ColumnMatch, ...]
     unused: tuple[Problem, ...]
@@ -44,7 +44,7 @@ class Preview:
 
 
 def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
-    """The codes that a mapping itself writes and that Alma does not take, by line."""
+    """Return the codes that a mapping itself writes and Alma does not take, by line."""
     found = [
         MappingFinding(steps, wrong)
         for rule in mapping.rules
@@ -55,10 +55,10 @@ def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
 
 
 def preview(mapping: Path, roster: Path, codes: CodeTables, today: date) -> Preview:
-    """Bring a mapping and a roster together and map every row.
+    """Map every row of a roster.
 
-    The sample is the first of the rows that say most and that no rule rejects. Raises
-    MappingError where they do not fit, RosterError.
+    The sample is the first of the rows with most fields that are not rejected. Raises
+    MappingError if mapping and roster do not fit, RosterError.
     """
     inputs = read_inputs(roster, mapping, codes, today)
     used = {use.place: use for use in inputs.compiled.uses}

@@ -1,7 +1,6 @@
-"""Decisions of earlier runs: a person who was decided about is not asked about again.
+"""Answers from earlier runs: a question about a person is not asked twice.
 
-A decision holds as long as nobody comes into question who was not in question then, and nothing
-is asked that was not asked then.
+An answer is used as long as no other user is in question than then, and nothing else is asked.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ WHO = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATC
 DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
 """Problems that ask whether that user may be changed.
 
-Of these and of those that ask who, the value is the primary identifier of the user in question.
+The value of these problems, and of those in WHO, is the primary ID of the user in question.
 """
 
 
 def institution_key(alma: Institution | AlmaFacts) -> str:
-    """Under which name an institution's decisions are kept; a sandbox is another Alma."""
+    """Return the key of an institution's answers; its sandbox is another Alma."""
     code = alma.institution if hasattr(alma, "institution") else alma.code
     return f"{code} {alma.environment}"
 
@@ -118,13 +117,13 @@ def dismissed(origin: Origin, decision: Resolution) -> Problem:
         Code.RESOLVED,
         origin,
         decision.sentence,
-        advice="Nothing to do. To send it after all, resolve it again with `importer resolve`.",
+        advice="Nothing to do. To send it after all, run `importer resolve` again.",
         severity=Severity.REJECT,
     )
 
 
 def in_question(problems: Iterable[Problem]) -> frozenset[str]:
-    """The primary identifiers, without case, of the users whom a row may be."""
+    """Return the primary IDs, without case, of the users that a row may be."""
     return frozenset(p.value.casefold() for p in problems if p.code in WHO | DOUBTS and p.value)
 
 
@@ -133,7 +132,7 @@ def alike_rows(
 ) -> Iterator[tuple[DraftUser, frozenset[str]]]:
     """Yield the rows that may be one person, each with the primary IDs of the others.
 
-    Similar rows of one name count as one group, which rather asks once too often.
+    All such rows of one name count as one group; a person may be asked once too often.
     """
     flagged = {p.origin.row for p in problems if p.code is Code.DUPLICATE_PERSON}
     groups: defaultdict[tuple[str, str], list[DraftUser]] = defaultdict(list)

@@ -15,10 +15,10 @@ from importer.ledger.resolutions import Answer, Resolution, delete_resolution, s
 from importer.model.catalogue import Code, Severity
 from importer.model.codes import CodeTables
 from importer.model.plan import Act, Fate, Held, Result, Step
-from importer.model.problem import Origin, Problem
+from importer.model.problem import Problem
 from importer.model.run import RowLife, RunFacts
 from importer.model.user import User
-from importer.pipeline.apply import check_institution, check_sources
+from importer.pipeline.apply import check_same_institution, check_sources
 from importer.pipeline.folders import DECISIONS
 from importer.pipeline.inputs import Inputs, reopen_inputs
 from importer.pipeline.resolutions import DOUBTS, alike_rows, in_question, institution_key
@@ -31,7 +31,7 @@ from importer.users.matching import MatchResult, PersonQuery, match_keys, search
 
 @dataclass(frozen=True, slots=True)
 class ReviewedRow:
-    """A row of a run, and the person who resolves it."""
+    """A row of a run, and who resolves it."""
 
     ledger: Ledger
     row: int
@@ -40,17 +40,17 @@ class ReviewedRow:
 
     @property
     def facts(self) -> RunFacts:
-        """Of the run."""
+        """The facts of the run."""
         return self.ledger.facts
 
 
 def check_open(reviewed: ReviewedRow, how: Answer) -> None:
-    """Raises UsageError if the row does not need review, or cannot be resolved in this way."""
+    """Raise UsageError if the row does not need review, or cannot be resolved in this way."""
     ledger, row = reviewed.ledger, reviewed.row
     if reviewed.facts.command == "check":
         msg = (
-            f"{ledger.folder} is a check, which knows nothing of Alma. Make a plan with "
-            "`importer plan`, then decide."
+            f"{ledger.folder} is a check, without data from Alma. Make a plan with "
+            "`importer plan`, then resolve the row."
         )
         raise UsageError(msg)
     life = ledger.life(row)
@@ -59,16 +59,16 @@ def check_open(reviewed: ReviewedRow, how: Answer) -> None:
         raise UsageError(msg)
     wrong = _closed(life, decided=row in ledger.rows_with(Code.RESOLVED))
     if not wrong and how is Answer.CREATE and life.result is Result.HELD:
-        wrong = "was held when it was sent; say --as update with the user's identifier, or reject"
+        wrong = "needs review since it was sent; use --as update with the user's ID, or --as reject"
     if not wrong and how is Answer.CREATE and reviewed.facts.command == "undo":
-        wrong = "belongs to an undo, which creates no users. Use --as update or --as reject"
+        wrong = "belongs to an undo plan; use --as update or --as reject"
     if wrong:
         msg = f"Row {row} {wrong}."
         raise UsageError(msg)
 
 
 def _closed(life: RowLife, *, decided: bool) -> str:
-    """Why a row cannot be decided; blank where it can."""
+    """Return why a row cannot be resolved; "" if it can."""
     match life.result:
         case Result.HELD:
             return ""
@@ -77,27 +77,27 @@ def _closed(life: RowLife, *, decided: bool) -> str:
         case None | Result.NOT_SENT:
             pass
         case _:
-            return "is done already; it cannot be decided any more"
+            return "is done already; it cannot be resolved any more"
     if life.fate is Fate.REVIEW or (decided and life.fate in {Fate.READY, Fate.REJECTED}):
         return ""
     if life.fate is Fate.REJECTED:
-        return "is wrong, and no decision makes it right; correct it and plan it again"
-    return "is not held for review; there is nothing to decide"
+        return "is rejected for its errors; correct it and plan it again"
+    return "does not need review; there is nothing to resolve"
 
 
 _ADVICE = {
-    Answer.CREATE: "The row creates a user; until that is sent it can be decided otherwise.",
-    Answer.UPDATE: "The row updates a user; until that is sent it can be decided otherwise.",
-    Answer.REJECT: "The row is not sent, unless it is decided otherwise.",
+    Answer.CREATE: "The row creates a user; until it is sent you can resolve it again.",
+    Answer.UPDATE: "The row updates a user; until it is sent you can resolve it again.",
+    Answer.REJECT: "The row is not sent, unless you resolve it again.",
 }
-"""The result of a resolution."""
+"""The result of each answer."""
 
 
 def reject(reviewed: ReviewedRow, codes: CodeTables) -> None:
-    """Do not send the row, now or by a later plan. Raises LedgerError, MappingError, RosterError.
+    """Send the row neither now nor in later plans. Raises LedgerError, MappingError, RosterError.
 
-    Where the roster or the mapping is not that of the plan any more, the row's person is not known
-    any more, so that later plans ask again.
+    If the roster or the mapping was changed since the plan, the row's person is not known, and
+    later plans ask again.
     """
     inputs = None
     said = "not to be sent"
@@ -107,7 +107,7 @@ def reject(reviewed: ReviewedRow, codes: CodeTables) -> None:
             inputs = reopen_inputs(reviewed.facts, codes)
         except StalePlanError:
             said += "; later plans ask again, because the roster or the mapping was changed"
-    _settle(reviewed, Fate.REJECTED, None, Answer.REJECT, said)
+    _record(reviewed, Fate.REJECTED, None, Answer.REJECT, said)
     if inputs is not None:
         _keep(reviewed, Answer.REJECT, "", _draft(inputs, reviewed.row), inputs)
 
@@ -123,12 +123,12 @@ async def resolve(
     """
     facts = reviewed.facts
     if facts.command == "undo":
-        await check_institution(facts, alma)
-        step = await _way_back(reviewed, user_id, alma)
-        _settle(reviewed, Fate.READY, step, how, "put back what nobody changed since")
+        await check_same_institution(facts, alma)
+        step = await _undo_step(reviewed, user_id, alma)
+        _record(reviewed, Fate.READY, step, how, "restore what nobody changed since")
         return
     check_sources(facts)
-    await check_institution(facts, alma)
+    await check_same_institution(facts, alma)
     inputs = reopen_inputs(facts, codes)
     draft = _draft(inputs, reviewed.row)
     if how is Answer.CREATE:
@@ -140,12 +140,12 @@ async def resolve(
         _check_free(reviewed, live)
         step, user = await _updated(draft, live, alma), current(live, "primary_id").casefold()
         said = "update the user that was named"
-    _settle(reviewed, Fate.READY, step, how, said)
+    _record(reviewed, Fate.READY, step, how, said)
     _keep(reviewed, how, user, draft, inputs)
 
 
 def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: DraftUser, inputs: Inputs) -> None:
-    """Remember a decision for later plans; one about nobody in particular undoes an earlier one."""
+    """Save the answer for later plans; without anybody in question, delete an earlier one."""
     alma = reviewed.facts.alma
     if alma is None:
         return
@@ -164,7 +164,7 @@ def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: DraftUser, input
 
 
 async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
-    """Who in Alma has an identifier of the row. Raises UnavailableError without a clear answer."""
+    """Find who in Alma has an ID of the row. Raises UnavailableError without a clear answer."""
     first, last = draft.name
     sought = PersonQuery(
         draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name=False
@@ -176,24 +176,24 @@ async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
 
 
 async def _updated(draft: DraftUser, live: User, alma: Alma) -> Step:
-    """The step that updates the user, if it gives it no identifier that somebody else has."""
+    """Return the step that updates the user, if no ID of the row is another user's."""
     step = update(draft, live)
     if keys := taken_identifiers(draft, step, await _holders(draft, alma)):
         msg = (
-            f"The {' and the '.join(keys)} of row {draft.row} is that of another user of Alma, so "
-            "that Alma would refuse the update. Nothing was decided. Correct the row or that user, "
-            "or reject the row."
+            f"The {' and the '.join(keys)} of row {draft.row} belongs to another user of "
+            "Alma, so Alma would refuse the update. Nothing was changed. Correct the row or that "
+            "user, or reject the row."
         )
         raise UsageError(msg)
     return step
 
 
 async def _created(draft: DraftUser, alma: Alma) -> Step:
-    """The step that creates the row's user, if nobody in Alma has its identifiers."""
+    """Return the step that creates the row's user, if nobody in Alma has its IDs."""
     if (await _holders(draft, alma)).users:
         msg = (
-            f"Alma has a user with an identifier of row {draft.row} already. Say --as update with "
-            "that user's identifier, or correct the row."
+            f"Alma already has a user with an ID of row {draft.row}. Use --as update with that "
+            "user's ID, or correct the row."
         )
         raise UsageError(msg)
     return create(draft)
@@ -202,18 +202,18 @@ async def _created(draft: DraftUser, alma: Alma) -> Step:
 async def _user(user_id: str, alma: Alma) -> User:
     live = await alma.get_user(user_id)
     if live is None or user_id.casefold() not in match_keys(live).identifiers:
-        msg = "Alma has no user with the identifier that was given. Nothing was decided."
+        msg = "Alma has no user with this ID. Nothing was changed."
         raise UsageError(msg)
     return live
 
 
 def _check_kind(draft: DraftUser, live: User) -> None:
-    """An update never changes who manages a record (contract 1.2, account_type)."""
+    """Raise UsageError if the update would change who manages the record (contract 1.2)."""
     theirs, ours = current(live, "account_type"), draft.layout.account_type.value
     if theirs != ours:
         msg = (
             f"That user is {theirs.capitalize() or 'of no account type'} in Alma, and the mapping "
-            f"makes {ours.capitalize()} records. The importer never turns one into the other. "
+            f"makes {ours.capitalize()} records. The importer never changes one into the other. "
             "Reject the row, or load it with a mapping for such users."
         )
         raise UsageError(msg)
@@ -235,34 +235,30 @@ def _draft(inputs: Inputs, row: int) -> DraftUser:
     return draft
 
 
-async def _way_back(reviewed: ReviewedRow, user_id: str, alma: Alma) -> Step:
-    """What can be put back of a row's update, without what somebody changed since."""
+async def _undo_step(reviewed: ReviewedRow, user_id: str, alma: Alma) -> Step:
+    """Return the step that undoes a row's update, except what somebody changed since."""
     facts, row = reviewed.facts, reviewed.row
     with Ledger.open(Path(facts.undoes)) as first:
         image = next(images(first, row), None)
     if image is None or image.act is not Act.UPDATE:
-        msg = f"Row {row} is not about an update; it can only be rejected, which leaves the user."
+        msg = (
+            f"Row {row} is not an update; it can only be rejected, which leaves the user unchanged."
+        )
         raise UsageError(msg)
     live = await _user(user_id or image.primary_id, alma)
-    origin = _origin(reviewed)
-    step = update_undone(image, live, origin).step
+    step = update_undone(image, live, facts.roster.origin(row)).step
     if isinstance(step, Held):
         msg = f"Row {row}: {step.problems[0].message}"
         raise UsageError(msg)
     return step
 
 
-def _origin(reviewed: ReviewedRow) -> Origin:
-    roster = reviewed.facts.roster
-    return Origin(Path(roster.path).name, roster.sheet, reviewed.row)
-
-
-def _settle(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: Answer, said: str) -> None:
+def _record(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: Answer, said: str) -> None:
     severity = Severity.REJECT if fate is Fate.REJECTED else Severity.WARNING
     problem = Problem.of(
         Code.RESOLVED,
-        _origin(reviewed),
-        f"decided by {reviewed.operator} on {reviewed.now():%Y-%m-%d}: {said}",
+        reviewed.facts.roster.origin(reviewed.row),
+        f"resolved by {reviewed.operator} on {reviewed.now():%Y-%m-%d}: {said}",
         advice=_ADVICE[how],
         severity=severity,
     )

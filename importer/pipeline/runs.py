@@ -128,11 +128,10 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class KeptRun:
-    """A run folder under `runs/`, whole or not.
+    """A folder under `runs/` that is a run, complete or not.
 
-    `since`: the start of the run or, if its ledger cannot be read, the latest change of a file in
-    it; None if neither is known. `fault`: why it cannot be read, blank if it
-    can.
+    `since`: when the run started or, if its ledger cannot be read, when a file of it was last
+    modified; None if neither is known. `fault`: why it cannot be read, "" if it can.
     """
 
     folder: Path
@@ -141,7 +140,7 @@ class KeptRun:
 
 
 def list_runs() -> list[KeptRun]:
-    """The runs, oldest first and those of unknown age last. Folders of others are left out."""
+    """List the runs, oldest first and those of unknown age last, without other folders."""
     folders = [path for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
     runs = [kept for folder in sorted(folders) if (kept := _look(folder))]
     return sorted(runs, key=lambda kept: kept.since or _LAST)
@@ -167,24 +166,24 @@ def _look(folder: Path) -> KeptRun | None:
 
 
 def _modified(folder: Path, files: Sequence[Path]) -> datetime:
-    """When a file was last modified; SQLite's own, which come and go by looking, do not count."""
+    """Return when a file was last modified; SQLite's temporary files do not count."""
     lasting = [path for path in files if not path.name.startswith(f"{FILE}-")]
     newest = max(path.stat().st_mtime for path in lasting or [folder])
     return datetime.fromtimestamp(newest, UTC)
 
 
 LOOKED_AT = 50
-"""Open at most N runs, the newest first; older ones are of little use for this roster."""
+"""At most N runs are opened, the newest first."""
 
 _LISTED = 10
 _SHOWN = 100  # characters of a heading
 
 
 def headings_changed(folder: Path, inputs: Inputs) -> Iterator[Problem]:
-    """A notice where headings are gone or new since the last run of this mapping beside `folder`.
+    """Yield a notice if headings are gone or new since the last run with this mapping.
 
-    Their order does not matter, since columns are found by their headings. Nor do the columns that
-    are of no use to the mapping, whether the roster has them or, as its own template, does not.
+    Runs in the same parent folder as `folder` are compared. The order of headings and columns
+    that the mapping lists under `unused` do not matter.
     """
     last = _last(folder, inputs.mapping.name)
     if last is None:
@@ -196,21 +195,23 @@ def headings_changed(folder: Path, inputs: Inputs) -> Iterator[Problem]:
         [name for name in these if name not in others and heading_key(name) not in unused]
         for these, others in ((before, now), (now, before))
     )
-    told = [
+    differences = [
         f"{words}: {_listed(headings)}"
         for words, headings in (("gone", gone), ("new", new))
         if headings
     ]
-    if told:
-        message = f"headings differ from the last run with this mapping ({run}): {'; '.join(told)}"
+    if differences:
+        message = (
+            f"headings differ from the last run with this mapping ({run}): {'; '.join(differences)}"
+        )
         yield Problem.of(Code.HEADINGS_CHANGED, inputs.roster.source.origin(), message)
 
 
 def _last(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | None:
-    """The name of the last run of a mapping, and the headings that its roster had."""
+    """Return the name of the last run with a mapping, and the headings of its roster."""
     found: list[tuple[float, Path]] = []
     for path in folder.parent.glob(f"*/{FILE}"):
-        with suppress(OSError):  # it may be removed, or not ours to look at
+        with suppress(OSError):  # it may be removed meanwhile, or not readable
             if path.parent != folder:
                 found.append((path.stat().st_mtime, path.parent))
     for _, earlier in sorted(found, reverse=True)[:LOOKED_AT]:

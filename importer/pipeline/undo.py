@@ -34,7 +34,7 @@ from importer.model.policy import SafetyLimit
 from importer.model.problem import Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
 from importer.model.user import User
-from importer.pipeline.apply import check_institution
+from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress, RunRequest
 from importer.pipeline.plan import FAILURES_IN_A_ROW
@@ -46,7 +46,7 @@ from importer.report.wording import command
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
-    """Answer a run is to be undone: where the plan goes, who asks, when, and how far it may go.
+    """How to undo a run: where the plan goes, who asks, when, and whether to delete users.
 
     `folder` is None for a new one under `runs/`; `rate` is in calls a second.
     """
@@ -67,9 +67,9 @@ async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress =
     another institution, LedgerError, AlmaError.
     """
     check_undoable(first)
-    await check_institution(first.facts, alma)
+    await check_same_institution(first.facts, alma)
     with new_run(_request(first.facts, way)) as folder:
-        origin = _origins(first.facts)
+        origin = first.facts.roster.origin
         wrote = sum(1 for _ in images(first))
         planned: dict[int, Planned] = {}
         progress.rows(0, wrote)
@@ -94,22 +94,22 @@ async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress =
 
 
 def check_undoable(first: Ledger) -> None:
-    """Raises UsageError where a run wrote nothing, or where what it wrote is not known yet."""
+    """Raise UsageError if a run wrote nothing, or if what it wrote is not known yet."""
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."
         raise UsageError(msg)
     if end_is_lost(first):
         msg = (
-            f"The last entries of {first.folder} are lost; an older copy may have been put back. "
-            "Have its open rows looked up first; nothing new is sent:\n  "
+            f"The last entries of {first.folder} are lost; an older copy may have been restored. "
+            "Look up its open rows first; nothing new is sent:\n  "
             + command("apply", str(first.folder), "--limit", "0")
         )
         raise UsageError(msg)
     progress = first.progress()
     if doubtful := progress.get(State.INTENT, 0) + progress.get(State.UNKNOWN, 0):
         msg = (
-            f"Of {doubtful} rows of this run it is not known yet whether they are in Alma. Have "
-            "them looked up first; nothing new is sent:\n  "
+            f"For {doubtful} rows of this run it is not known yet whether they are in Alma. Look "
+            "them up first; nothing new is sent:\n  "
             + command("apply", str(first.folder), "--limit", "0")
         )
         raise UsageError(msg)
@@ -118,7 +118,7 @@ def check_undoable(first: Ledger) -> None:
 async def _compare(
     first: Ledger, alma: Alma, origin: Callable[[int], Origin], way: UndoRequest
 ) -> AsyncGenerator[Planned]:
-    """What is to be done about each row that the run wrote, as the answers come."""
+    """Yield the step of each row that the run wrote, as the answers arrive."""
     failures = 0
 
     async def one(image: Image) -> Planned:
@@ -159,10 +159,10 @@ def _what_stays(
             Code.NOT_UNDONE,
             origin,
             f"{users} created by this run; they stay, unless you add --delete-created.",
-            advice="Alma cannot restore a deleted user; use it only if you are sure.",
+            advice="Alma cannot restore a deleted user. Add it only if these users should go.",
         )
     if any(entry.event == PASSWORDS for entry in history(first, 0)):
-        sentence = "The run sent passwords. What the passwords were before is not known."
+        sentence = "The run sent passwords. The passwords before the run are not known."
         yield Problem.of(Code.NOT_UNDONE, origin, sentence)
     if any(isinstance(step, Create) for step in steps.values()):
         yield Problem.of(
@@ -179,8 +179,8 @@ _OFF = SafetyLimit(percent=100, count=0)
 def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck, ...]:
     """Return the safety checks that the undo plan fails, by the limits of the run's mapping.
 
-    It changes every user of the run, whose groups are those that they came from: that is what
-    an undo is for, and stops nobody.
+    It changes every user of the run back to their old groups, which is what an undo is for, so
+    `many-changes` and `foreign-group` do not apply.
     """
     limits = facts.mapping.safety_limits.model_copy(
         update={"many_changes": _OFF, "foreign_group": _OFF}
@@ -188,13 +188,8 @@ def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck
     return safety_checks(steps.values(), limits, ())
 
 
-def _origins(facts: RunFacts) -> Callable[[int], Origin]:
-    file, sheet = Path(facts.roster.path).name, facts.roster.sheet
-    return lambda row: Origin(file, sheet, row)
-
-
 def _request(facts: RunFacts, way: UndoRequest) -> RunRequest:
-    """A new run's order: its folder is named after the roster, as of an undo."""
+    """Return the request for the undo plan; its folder is named after the roster."""
     stem = Path(facts.roster.path).stem
     return RunRequest(
         roster=Path(stem if facts.command == "undo" else f"undo-{stem}"),
@@ -226,27 +221,27 @@ def _facts(
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:
-    """What takes a write back; `live` is the user as it is, None where it is not in Alma.
+    """Return the step that undoes a write; `live` is the user now, None if it is not in Alma.
 
-    Of a user that the run created it was read with what it has to do with the library.
+    A user that the run created was read with its loans, requests and fees.
     """
     back = {Act.CREATE: _create_undone, Act.DELETE: _delete_undone}
     return back.get(image.act, update_undone)(image, live, origin)
 
 
 def held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned:
-    """Nothing is planned, and a person has to look."""
+    """Return a step that needs review."""
     return Planned(Held(origin.row, (Problem.of(code, origin, sentence, advice=advice),)))
 
 
 def update_undone(image: Image, live: User | None, origin: Origin) -> Planned:
-    """What takes one update of a run back, given the record as it is now.
+    """Return the step that undoes one update, given the record as it is now.
 
-    What somebody changed since is theirs: a warning names it, and the rest is put back.
+    What somebody changed since stays: a warning names it, and the rest is restored.
     """
     if live is None or image.before is None or not _is_of(image, live):
-        sentence = "This user was deleted in Alma since the run, or has another identifier now."
-        advice = "Look for the user in Alma; what the run changed can only be corrected there."
+        sentence = "This user was deleted in Alma since the run, or has another ID now."
+        advice = "Look for the user in Alma; what the run changed can only be fixed there."
         return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
     written = Written(image.before, image.sent, image.answered, image.override)
     undone = undo_update(image.row, written, live)
@@ -261,7 +256,7 @@ def _create_undone(image: Image, live: User | None, origin: Origin) -> Planned:
         return Planned(Unchanged(image.row, image.primary_id))
     if not as_created(image.sent, image.answered, live):
         sentence = "Someone changed this user in Alma since the run created it."
-        advice = "Look at the user in Alma, and delete it there if it is to go all the same."
+        advice = "Check the user in Alma, and delete it there if it should go."
         return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
     if has := obligations(live):
         return held_back(origin, Code.NOT_DELETED, f"This user has {has}.", "")
@@ -273,11 +268,11 @@ def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
         return Planned(Create(image.row, created_again(image.sent)))
     if _is_of(image, live):
         return Planned(Unchanged(image.row, image.primary_id))
-    sentence = "Another user holds the identifier of the one that was deleted."
-    advice = "Look at that user in Alma. The deleted one can only be created with another one."
+    sentence = "Another user has the ID of the deleted one."
+    advice = "Check that user in Alma. The deleted user can only be created with another ID."
     return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
 
 
 def _is_of(image: Image, live: User) -> bool:
-    """Return whether this is the user of the write; the ID may belong to another user now."""
+    """Return whether this is the user of the write; another one may have the ID by now."""
     return (live.primary_id or "").casefold() == image.primary_id.casefold()
