@@ -46,7 +46,7 @@ BYTES_PER_ROW = 30_000
 class ApplyOptions:
     """What the operator allows: how many rows, and which safety checks may fail.
 
-    `stopping` is asked before each row. `verify_delay`: seconds to wait before a lost reply is looked up.
+    `stopping` is asked before each row. `verify_delay`: seconds before a lost reply is looked up.
     `plan_days`: how old a plan may be when it is started.
     """
 
