@@ -54,9 +54,9 @@ def _new_entries(draft: DraftUser, parent: str) -> tuple[Part, ...]:
     parts: list[Part] = []
     placed: list[tuple[DraftEntry, int]] = []
     for item in draft.entries(parent):
-        twin = next((place for place, part in enumerate(parts) if matches(item, part)), None)
-        placed.append((item, len(parts) if twin is None else twin))
-        if twin is None:
+        same = next((place for place, part in enumerate(parts) if matches(item, part)), None)
+        placed.append((item, len(parts) if same is None else same))
+        if same is None:
             parts.append(new_entry(item, account))
     elected = tuple(parts)
     for flag in FLAGS.get(parent, ()):

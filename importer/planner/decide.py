@@ -233,10 +233,10 @@ def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) ->
     for step in steps:
         if isinstance(step, Update | Unchanged):
             rows.setdefault(step.primary_id.casefold(), []).append(step.row)
-    twins = {row: together for together in rows.values() if len(together) > 1 for row in together}
+    shared = {row: together for together in rows.values() if len(together) > 1 for row in together}
     return [
-        Held(step.row, (_same_user(origin, step.row, twins[step.row]),))
-        if step.row in twins
+        Held(step.row, (_same_user(origin, step.row, shared[step.row]),))
+        if step.row in shared
         else step
         for step in steps
     ]

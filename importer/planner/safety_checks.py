@@ -24,7 +24,7 @@ def safety_checks(
     """Return the safety checks that a plan fails; the steps are read once.
 
     `groups` are the codes of the user groups that the mapping gives; a user of another one who
-    keeps his group is as the mapping wants it. A user who does not change counts for no check.
+    keeps that group is as the mapping wants it. A user who does not change counts for no check.
     """
     changed = matched = 0
     removals = renames = foreign = 0

@@ -116,11 +116,13 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
     found = []
     for part in there:
         shape = comparable(part, fold_codes=True)
-        twin = next((place for place, own in enumerate(shapes) if own == shape), None)
-        if twin is None:
-            twin = next((n for n, own in enumerate(shapes) if own.items() <= shape.items()), None)
-        if twin is not None:
-            del shapes[twin], ours[twin]
+        found_at = next((place for place, own in enumerate(shapes) if own == shape), None)
+        if found_at is None:
+            found_at = next(
+                (n for n, own in enumerate(shapes) if own.items() <= shape.items()), None
+            )
+        if found_at is not None:
+            del shapes[found_at], ours[found_at]
             found.append(part)
     return (*found, *ours)
 

@@ -130,7 +130,7 @@ def test_ctrl_c_in_a_callback_is_not_lost() -> None:
     script = """
 import signal, sys, time, weakref
 from importer import __main__ as program
-from importer.cli import main
+from importer.cli import app
 
 class Thing: pass
 
@@ -143,7 +143,7 @@ def run(arguments):
     del thing
     time.sleep(30)
 
-main.run = run
+app.run = run
 signal.signal(signal.SIGINT, signal.default_int_handler)
 program.main()
 """
