@@ -1,4 +1,4 @@
-"""The commands `codes`, `users` and `doctor`: what is in Alma, and the connection to it."""
+"""The commands `codes`, `users` and `doctor`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def doctor(as_json: Json = False) -> int:
 
 
 def _here() -> Iterator[Finding]:
-    """How this folder and this computer are."""
+    """Yield the findings about this folder and this computer."""
     here = Path()
     if os.access(here, os.W_OK):
         yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
@@ -138,7 +138,7 @@ def _here() -> Iterator[Finding]:
     env = Path(".env")
     if os.name == "posix" and env.is_file() and _for_group_only(env.stat().st_mode):
         yield Finding(
-            "key file", State.WARN, "Others of your group can read .env, which holds the key.",
+            "key file", State.WARN, "Others of your group can read .env, which contains the key.",
             "Type: chmod 600 .env",
         )  # fmt: skip
 

@@ -101,8 +101,8 @@ def _options(
 
 
 def run(arguments: list[str]) -> int:
-    """Carry out a command line; the exit code. No error leaves as a traceback."""
-    os.umask(0o077)  # whatever is written may hold personal data
+    """Carry out a command line; return the exit code. No error ends in a traceback."""
+    os.umask(0o077)  # files may contain personal data
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
     except BrokenPipeError:
@@ -113,14 +113,14 @@ def run(arguments: list[str]) -> int:
         if sentence:
             sys.stderr.write(f"importer: {printable(sentence)}\n")
             if "--json" in arguments:
-                told = json.dumps({"error": printable(sentence), "exit": wrong})
-                sys.stdout.write(f"{told}\n")
+                line = json.dumps({"error": printable(sentence), "exit": wrong})
+                sys.stdout.write(f"{line}\n")
         return wrong
     return code if isinstance(code, int) else Exit.DONE
 
 
 def _understood(error: Exception) -> tuple[str, int]:
-    """What to say of an error, and the exit code."""
+    """Return the message of an error and its exit code."""
     match error:
         case ImporterError():
             return str(error), error.exit
@@ -134,16 +134,16 @@ def _understood(error: Exception) -> tuple[str, int]:
 
 
 def _usage(error: Exception) -> str | None:
-    """What the command-line library says of wrong flags, without its frame."""
+    """Return the message of the command-line library about wrong arguments, or None."""
     message = getattr(error, "format_message", None)
     if message is None or not hasattr(error, "exit_code"):
         return None
     context = getattr(error, "ctx", None)
-    said = str(message())
+    text = str(message())
     for theirs, ours in _OURS.items():
-        said = said.replace(theirs, ours)
+        text = text.replace(theirs, ours)
     hint = f" See: {context.command_path} --help" if context is not None else ""
-    return f"{said if said.endswith('?') else said.rstrip('.') + '.'}{hint}"
+    return f"{text if text.endswith('?') else text.rstrip('.') + '.'}{hint}"
 
 
 _OURS = {
@@ -152,4 +152,4 @@ _OURS = {
     "Input should be a valid number, unable to parse string as a number": "not a number",
     "Input should be ": "it must be ",
 }
-"""What the command-line library says for programmers, in words for people."""
+"""Messages of the command-line library, and ours in plain words."""

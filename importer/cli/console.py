@@ -28,34 +28,34 @@ Reports = Literal["required", "wanted", "none"]
 
 
 def printable(text: str) -> str:
-    """The text without what could drive a terminal, line breaks aside."""
+    """Return the text without characters that steer a terminal, except line breaks."""
     return re.sub(
         r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
     )
 
 
 def say(text: str = "") -> None:
-    """Prose goes to stderr: stdout is for what a machine may read."""
+    """Write a message to stderr; stdout is for what was asked for."""
     sys.stderr.write(printable(text) + "\n")
 
 
 def write(*lines: str) -> None:
-    """What was asked for goes to stdout, line by line."""
+    """Write lines to stdout."""
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
-def write_json(told: dict[str, object]) -> None:
-    """The same for machines."""
-    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+def write_json(values: dict[str, object]) -> None:
+    """Write one line of JSON to stdout."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def now() -> datetime:
-    """The time, with this computer's zone."""
+    """Return the time in the time zone of this computer."""
     return datetime.now(UTC).astimezone()
 
 
 def operator() -> str:
-    """Who gives the command, on which computer."""
+    """Return who runs the command, on which computer: `ana@desk`."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
@@ -64,7 +64,7 @@ def operator() -> str:
 
 
 def program() -> str:
-    """The version of this program."""
+    """Return the version of this program."""
     return version("alma-roster-importer")
 
 
@@ -149,7 +149,7 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
 
 
 def defect(error: Exception) -> str:
-    """Where a defect is, without any text of an exception: that may hold a patron's data."""
+    """Return where a defect is, without the text of the exception: it may contain patron data."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]
     place = "an unknown place"
@@ -157,5 +157,5 @@ def defect(error: Exception) -> str:
         place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
     return (
         f"This is a defect of the importer ({type(error).__name__} in {place}); nothing is wrong "
-        "with what you did. Please report this line; it holds no patron's data."
+        "with what you did. Please report this line; it contains no patron data."
     )

@@ -26,13 +26,14 @@ from importer.model.roster import Layout
 from importer.pipeline.blank import write_blank
 from importer.pipeline.preview import ColumnMatch, Preview, SampleRecord, preview, wrong_codes
 from importer.report.masking import shown as masked
+from importer.report.wording import counted
 
 app = typer.Typer(rich_markup_mode=None)
 mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")
 app.add_typer(mapping, name="mapping")
 
 SCHEMA = "mapping.schema.json"
-"""What `mapping schema` prints goes by this name for editors, beside the mappings."""
+"""The usual name of the output of `mapping schema`, beside the mappings."""
 
 MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_default=False)]
 
@@ -61,7 +62,7 @@ def new(
         sys.stdout.write(text)
         return Exit.DONE
     _write_new(output, text)
-    say(f"A first mapping is in {output}. Look it through, then type:")
+    say(f"The first mapping is in {output}. Review it, then run:")
     say(f"  importer mapping check {output} {roster}")
     return Exit.DONE
 
@@ -138,7 +139,7 @@ def template(
         columns = [{"heading": one.heading, "required": one.required} for one in blank.columns]
         write_json({"file": str(output), "version": blank.version, "columns": columns})
     else:
-        say(f"A blank roster with {len(blank.columns)} columns is in {output}.")
+        say(f"The roster template with {len(blank.columns)} columns is in {output}.")
     return Exit.DONE
 
 
@@ -164,7 +165,7 @@ def import_profile(
 
 
 def _heading_rows(text: str) -> tuple[int, ...]:
-    """`3` or `3,4`. Raises UsageError."""
+    """Return the rows of `3` or `3,4`. Raises UsageError."""
     parts = [part.strip() for part in text.split(",")] if text else []
     if len(parts) > 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
         msg = f"--header takes one row or up to three, as in 3 or 3,4, not {text}."
@@ -173,7 +174,7 @@ def _heading_rows(text: str) -> tuple[int, ...]:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """A new file; one that is there is never written over. Raises UsageError."""
+    """Write a new file; an existing one is never overwritten. Raises UsageError."""
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -187,7 +188,7 @@ def _write_new(path: Path, text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a mapping that is right leaves to a person, each finding with its line.
+    """The findings of a valid mapping, each with its line.
 
     `codes` are those that Alma's tables do not have; `tables`: whether code tables are saved.
     """
@@ -198,28 +199,32 @@ class Findings:
     tables: bool
 
     def as_json(self) -> dict[str, object]:
-        """As JSON."""
+        """Return the findings as JSON values."""
         return {"to_do": self.to_do, "codes": self.codes, "remarks": self.remarks}
 
 
 def _write_findings(document: Mapping, findings: Findings) -> None:
-    """The findings, and in one sentence how the mapping stands."""
+    """Write the findings, then the state of the mapping in one sentence."""
     for title, part in (
         ("To do", findings.to_do),
-        ("Not Alma's codes", findings.codes),
-        ("Worth a second look", findings.remarks),
+        ("Codes that Alma does not have", findings.codes),
+        ("Please check", findings.remarks),
     ):
         if part:
             write(f"{title}:", *(f"  {finding}" for finding in part), "")
-    open_ends = ((findings.codes, "its codes"), (findings.to_do, "what is to do"))
-    left = " and ".join(words for part, words in open_ends if part)
-    write(f"{document.path.name} is right in itself{', apart from ' if left else ''}{left}.")
+    parts = []
+    if unknown := len(findings.codes):
+        parts.append(f"{counted(unknown, 'code')} {'is' if unknown == 1 else 'are'} unknown")
+    if open_ends := len(findings.to_do):
+        parts.append(f"{counted(open_ends, 'point')} {'is' if open_ends == 1 else 'are'} to do")
+    but = f", but {' and '.join(parts)}" if parts else ""
+    write(f"{document.path.name} is valid{but}.")
     if not findings.tables:
         write("Its codes were not checked; `importer codes fetch` gets the tables of your Alma.")
 
 
 def _write_preview(trial: Preview, *, show_values: bool) -> None:
-    """What each column becomes, and one record."""
+    """Write what each column becomes, and one record."""
     write("", "Columns:")
     write(*(f"  {column.place} → {_use(column, trial)}" for column in trial.columns))
     if trial.sample is None:
@@ -240,16 +245,15 @@ def _use(column: ColumnMatch, trial: Preview) -> str:
         return f"{labels or 'selects the rows to load'}{how}"
     if any(column.place in notice.places for notice in trial.unused):
         return "not used; map it, or name it under `unused`"
-    return "stays out" if column.place.heading.strip() else "has no heading"
+    return "not loaded" if column.place.heading.strip() else "has no heading"
 
 
 def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:
-
     return [(label, masked(label, text, show_values=show_values)) for label, text in sample.fields]
 
 
 def _preview_json(trial: Preview, *, show_values: bool) -> dict[str, object]:
-    """The same, as JSON."""
+    """Return the preview as JSON values."""
     columns = [
         {"letter": c.place.letter, "heading": c.place.heading, "fields": c.labels, "how": c.how}
         for c in trial.columns

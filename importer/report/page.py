@@ -16,7 +16,7 @@ from importer.report.wording import GROUPS, RESULTS, SEVERITIES, number, row_num
 _WHYS = {
     Result.REFUSED: "Alma did not take the record.",
     Result.HELD: "The record was changed in Alma since the plan.",
-    Result.UNKNOWN: "Alma's answer was lost. It is asked again when you run apply once more.",
+    Result.UNKNOWN: "Alma's answer was lost. Run apply again: it asks Alma first.",
     Result.NOT_SENT: "Not reached yet. Run apply again to continue.",
 }
 """The reason shown for a row without a problem of its own."""

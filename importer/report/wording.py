@@ -307,7 +307,7 @@ def _apply(summary: Summary) -> NextStep:
 
 
 def _rejects_step(summary: Summary, facts: RunFacts, rejects: str) -> NextStep | None:
-    """Return the next step for rejected rows and rows to review; None where there are none."""
+    """Return what to do about rejected rows and rows to review; None where there are none."""
     run = summary.run
     file = str(PurePath(run, rejects))
     wrong = summary.to_correct + (summary.refused or 0)
@@ -316,7 +316,7 @@ def _rejects_step(summary: Summary, facts: RunFacts, rejects: str) -> NextStep |
         return NextStep(why, again("check", facts))
     if wrong:
         verb = "check" if facts.command == "check" else "plan"
-        # what Alma refuses is marked in no cell: its reason is beside the row
+        # a refusal of Alma is marked in no cell: its reason is beside the row
         todo = "Correct the marked cells in" if summary.to_correct else "Follow the advice in"
         why = f"{todo} {rejects}, save it, and {verb} those rows again:"
         return NextStep(why, again(verb, facts, file))

@@ -170,7 +170,7 @@ def test_every_row_of_an_apply_is_told(keep: Keep) -> None:
     """Each row is listed under its result, with Alma's reason or what happens next."""
     text = Outline(page(keep(building.applied()))).text
     assert "Alma says: user group COMM is not enabled." in text
-    assert "It is asked again when you run apply once more." in text
+    assert "Run apply again: it asks Alma first." in text
     for heading in ("Refused by Alma 1 row", "To review: changed in Alma 1 row",
                     "Result not known yet 2 rows",
                     "Not sent 1 row", "Created 1 row", "Updated 1 row",
