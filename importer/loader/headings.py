@@ -74,7 +74,7 @@ def find(
     Raises RosterError if the mapping names a row that is blank, or if headings take two rows and
     the mapping does not name both.
     """
-    if layout.header and _is_rejects_file(top):
+    if layout.header and is_rejects(top):
         layout = replace(layout, header=(1,))  # `header` describes the roster that it came from
     rows = layout.header or _best(top, layout.expected)
     if not rows:
@@ -101,7 +101,7 @@ def find(
     return Headings(rows, tuple(texts))
 
 
-def _is_rejects_file(top: Sequence[TopRow]) -> bool:
+def is_rejects(top: Sequence[TopRow]) -> bool:
     """Return whether the first row ends with the headings that our rejects files add."""
     if not top or top[0].number != 1:
         return False

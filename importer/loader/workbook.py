@@ -194,6 +194,8 @@ def _choose_sheet(workbook: Workbook, path: Path, layout: Layout) -> _Chosen:
         wanted = headings.fold(layout.sheet)
         named = next((n for n, _ in workbook.sheets if headings.fold(n) == wanted), "")
         if not named:
+            named = _rejects_sheet(workbook, visible)
+        if not named:
             raise RosterError(_ambiguous(path, visible, f'There is no sheet "{layout.sheet}"'))
         if named in hidden:
             return _Chosen(named, notice=f'the sheet "{named}" is hidden; the mapping names it')
@@ -220,6 +222,12 @@ def _choose_sheet(workbook: Workbook, path: Path, layout: Layout) -> _Chosen:
     alike = [name for name in hidden if found[name] >= enough]
     notice = f"hidden sheets have the headings as well and were not read: {_quoted(alike)}"
     return _Chosen(fitting[0], others, notice if alike else "")
+
+
+def _rejects_sheet(workbook: Workbook, visible: Sequence[str]) -> str:
+    """Return the first sheet if it has the rows of a rejects workbook, else ""."""
+    first = visible[0] if visible else ""
+    return first if first and headings.is_rejects(_top(workbook.read(first, 1), Layout())) else ""
 
 
 def _ambiguous(path: Path, visible: Sequence[str], what: str) -> str:

@@ -125,6 +125,13 @@ def test_names_survive_every_encoding(encoding: str, tmp_path: Path) -> None:
     assert read(path, LAYOUT).frame[1].tolist() == names
 
 
+def test_a_byte_order_mark_beats_the_mapping(tmp_path: Path) -> None:
+    """Our own rejects file is UTF-8 with a mark, whatever encoding the first roster had."""
+    path = tmp_path / "rejects.csv"
+    path.write_text("ID,Name\n1,Muñoz\n", "utf-8-sig")
+    assert read(path, Layout(encoding="cp1252")).frame[1].tolist() == ["Muñoz"]
+
+
 def _fits(name: str, encoding: str) -> bool:
     try:
         name.encode(encoding)

@@ -11,7 +11,7 @@ from importer.errors import RosterError
 from importer.loader import workbook
 from importer.loader.workbook import Sheet, number_finding, read_workbook
 from importer.model.catalogue import Code
-from importer.model.roster import Layout, Roster
+from importer.model.roster import ADDED, Layout, Roster
 
 EXPECTED = frozenset({"ID", "Name"})
 PEOPLE = "ID|Name", "1|A", "2|B"
@@ -71,6 +71,13 @@ def test_the_sheet_is_the_one_that_is_named_or_visible(
     assert roster.source.sheet == chosen
     noticed = bool(wanted and chosen.endswith("*")) or sheets == ["One", "Two*"]
     assert codes(roster) == [Code.READ_WITH_NOTICE] * noticed
+
+
+def test_a_rejects_workbook_needs_no_sheet_of_the_mapping() -> None:
+    """The sheet that the mapping names is one of the first roster."""
+    rejects = sheet_of("|".join(("ID", "Name", *ADDED)), "1|A|5|rejected|w|d")
+    book = FakeBook({"Rejected rows": rejects, "Problems": sheet_of("x")})
+    assert read(book, Layout(sheet="Patrons")).frame.index.tolist() == [5]
 
 
 def test_of_other_sheets_only_the_top_is_read() -> None:
