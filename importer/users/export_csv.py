@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from importer.errors import UsageError
+from importer.model.files import check_regular
 from importer.model.text import folded, name_key
 from importer.users.cache import KnownUser
 from importer.users.matching import MatchKeys
@@ -136,6 +137,7 @@ def _day(text: str) -> str:
 
 def _rows(path: Path) -> Iterator[list[str]]:
     """Read the rows as text: UTF-8, or UTF-16 as in tab-separated exports."""
+    check_regular(path)
     try:
         with path.open("rb") as file:
             encoding = "utf-16" if file.read(2) in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"

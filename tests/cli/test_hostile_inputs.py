@@ -159,6 +159,7 @@ def test_mappings_that_name_what_is_no_file(
         (("check", PATRONS, "-m", COMMUNITY, "--codes", "KIND"), Exit.USAGE),
         (("codes", "show", "-f", "KIND"), Exit.USAGE),
         (("mapping", "import", "KIND"), Exit.USAGE),
+        (("users", "import", "KIND"), Exit.USAGE),
         (("sandbox", "--faults", "KIND", "--port", "0"), Exit.USAGE),
     ],
     ids=lambda given: " ".join(map(str, given)) if isinstance(given, tuple) else None,
