@@ -130,7 +130,8 @@ def test_a_broken_sweep_goes_on(world: World, pages: int, monkeypatch: pytest.Mo
 
     async def breaking(alma: Alma, offset: int, limit: int = 100, **more: None) -> UserPage:
         if limit == 100 and offset // 99 >= pages:
-            await asyncio.sleep(0.2)  # those before are through
+            while cache.pages_done < pages:
+                await asyncio.sleep(0.001)  # until those before are stored
             msg = "gone"
             raise UnavailableError(msg)
         return await whole(alma, offset, limit, **more)
