@@ -97,7 +97,7 @@ def test_a_plan_that_stops_on_the_way_leaves_nothing(
     ask(sandbox, "POST", "faults", daily)
     got = typed("plan", people, *PLAN)
     assert got.exit == Exit.STOPPED
-    assert "begins anew" in got.err
+    assert "after midnight GMT" in got.err
     assert (folder / "run").exists() == there
     assert not list(folder.glob("run/*"))
 
