@@ -116,7 +116,7 @@ def within(mapped: Candidates, codes: CodeTables = NO_CODES) -> list[Problem]:
     return [problem for check in CHECKS for problem in check(table)]
 
 
-def twins(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
+def across_rows(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
     """The problems of rows that have to do with other rows."""
     return [problem for problem in across(*people, policy=policy) if problem.origin.row]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from importer.model.catalogue import Code
-from tests.validator.building import SHORT, twins
+from tests.validator.building import SHORT, across_rows
 
 PAIRS = Path(__file__).with_name("pairs.csv")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "matching.md"
@@ -39,7 +39,7 @@ class Pair:
     @property
     def told(self) -> str:
         """What the validator takes them for, where the two are all that the roster holds."""
-        codes = {problem.code for problem in twins(self.one, self.two)}
+        codes = {problem.code for problem in across_rows(self.one, self.two)}
         return next(kind for kind, code in KINDS.items() if code in codes or code is None)
 
 

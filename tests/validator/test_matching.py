@@ -1,4 +1,4 @@
-"""How well twins are told, on labelled pairs."""
+"""How well duplicates are found, on labelled pairs."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.policy import Duplicates
 from importer.model.problem import Problem
 from importer.validator.duplicates import duplicates
-from tests.validator.building import SHORT, across, candidates, found, twins
+from tests.validator.building import SHORT, across, across_rows, candidates, found
 
 
 def person(number: int, **values: str) -> dict[str, str]:
@@ -42,20 +42,20 @@ def sentences(problems: Sequence[Problem]) -> list[str]:
     return [problem.message for problem in problems]
 
 
-def test_different_people_are_no_twins() -> None:
-    """A roster of different people has no twins."""
-    assert twins(*map(person, range(6))) == []
+def test_different_people_are_no_duplicates() -> None:
+    """A roster of different people has no duplicates."""
+    assert across_rows(*map(person, range(6))) == []
 
 
-def test_no_rows_have_no_twins() -> None:
+def test_no_rows_have_no_duplicates() -> None:
     """Without a row there is nothing to compare."""
-    assert twins() == []
-    assert twins(person(1)) == []
+    assert across_rows() == []
+    assert across_rows(person(1)) == []
 
 
 def test_same_id() -> None:
     """Every row of one primary identifier is rejected, capitals or not, and names the others."""
-    problems = twins(person(0, id="ab1"), person(1), person(2, id="AB1"), person(3, id="Ab1"))
+    problems = across_rows(person(0, id="ab1"), person(1), person(2, id="AB1"), person(3, id="Ab1"))
     assert found(problems) == [
         ("duplicate-id", 2, "primary_id"),
         ("duplicate-id", 4, "primary_id"),
@@ -69,12 +69,12 @@ def test_same_id() -> None:
 
 def test_blank_ids_are_not_the_same() -> None:
     """A missing identifier is another problem."""
-    assert twins(person(0, id="", barcode=""), person(1, id="", barcode="")) == []
+    assert across_rows(person(0, id="", barcode=""), person(1, id="", barcode="")) == []
 
 
 def test_many_rows_are_counted() -> None:
     """Five rows are named, the others counted."""
-    problems = twins(*(person(number, id="AB1") for number in range(6)), person(7, id="AB1"))
+    problems = across_rows(*(person(number, id="AB1") for number in range(6)), person(7, id="AB1"))
     assert "rows 3, 4, 5, 6, 7 and 1 more" in problems[0].message
     assert "rows 2, 3, 4, 5, 6 and 1 more" in problems[6].message
 
@@ -95,7 +95,7 @@ def test_a_shared_way_to_reach_people_is_one_notice(way: str) -> None:
 
 
 def test_one_person_twice_shares_nothing() -> None:
-    """Rows of one name are told as twins, and not once more for their e-mail."""
+    """Rows of one name are reported as duplicates, and not once more for their email."""
     problems = across(person(0), person(0, id="20000000001234", barcode=""))
     assert {problem.code for problem in problems} == {Code.DUPLICATE_PERSON}
 
@@ -103,7 +103,7 @@ def test_one_person_twice_shares_nothing() -> None:
 def test_keep_first() -> None:
     """By policy the first row is kept, not flagged, and the twin of nobody else."""
     policy = Duplicates(same_id="keep first")
-    problems = twins(person(0), person(1), person(0), person(0), policy=policy)
+    problems = across_rows(person(0), person(1), person(0), person(0), policy=policy)
     assert found(problems) == [
         ("skipped-duplicate", 4, "primary_id"),
         ("skipped-duplicate", 5, "primary_id"),
@@ -118,7 +118,7 @@ def test_keep_heaviest() -> None:
     """By policy the row whose group weighs most is kept; among equals, the first."""
     policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
     rows = [person(0, user_group=group) for group in ("UNLISTED", "COMM", "FAC", "FAC")]
-    problems = twins(*rows, policy=policy)
+    problems = across_rows(*rows, policy=policy)
     assert [problem.origin.row for problem in problems] == [2, 3, 5]
     assert all(
         "row 4, which the `duplicates` rule keeps" in problem.message for problem in problems
@@ -128,7 +128,7 @@ def test_keep_heaviest() -> None:
 @pytest.mark.parametrize("change", [{"user_group": "FAC"}, {"street": "9 Other St"}])
 def test_keep_first_is_for_equal_rows(change: dict[str, str]) -> None:
     """Rows of one person that differ in anything are both for review, the first one too."""
-    problems = twins(person(0), person(0, **change), policy=Duplicates(same_id="keep first"))
+    problems = across_rows(person(0), person(0, **change), policy=Duplicates(same_id="keep first"))
     assert [(p.origin.row, p.code, p.severity) for p in problems] == [
         (2, Code.DUPLICATE_ID, Severity.REVIEW),
         (3, Code.DUPLICATE_ID, Severity.REVIEW),
@@ -139,8 +139,8 @@ def test_keep_heaviest_needs_a_heaviest() -> None:
     """Where two rows weigh most and differ, weights do not tell which to keep."""
     policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
     rows = [person(0, user_group="COMM", street="1 A St"), person(0, user_group="FAC")]
-    assert [problem.origin.row for problem in twins(*rows, policy=policy)] == [2]
-    problems = twins(*rows, person(0, user_group="FAC", street="2 B St"), policy=policy)
+    assert [problem.origin.row for problem in across_rows(*rows, policy=policy)] == [2]
+    problems = across_rows(*rows, person(0, user_group="FAC", street="2 B St"), policy=policy)
     assert [(p.origin.row, p.severity) for p in problems] == [
         (row, Severity.REVIEW) for row in (2, 3, 4)
     ]
@@ -149,7 +149,7 @@ def test_keep_heaviest_needs_a_heaviest() -> None:
 def test_keep_heaviest_needs_every_group() -> None:
     """A row whose group is not known may be the heaviest, so that none gives way to another."""
     policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
-    problems = twins(person(0, user_group=""), person(0, user_group="COMM"), policy=policy)
+    problems = across_rows(person(0, user_group=""), person(0, user_group="COMM"), policy=policy)
     assert [(p.origin.row, p.severity) for p in problems] == [
         (2, Severity.REVIEW),
         (3, Severity.REVIEW),
@@ -174,7 +174,7 @@ def test_differing_duplicates_are_never_settled(
 ) -> None:
     """Where rows of one identifier are not of one person, all of them go to review."""
     rows = [person(0), person(0, barcode="", **change)]
-    problems = twins(*rows, policy=Duplicates(same_id=same_id, similar_person="off"))
+    problems = across_rows(*rows, policy=Duplicates(same_id=same_id, similar_person="off"))
     ids = [problem for problem in problems if problem.code is Code.DUPLICATE_ID]
     assert [(problem.origin.row, problem.severity) for problem in ids] == [
         (2, Severity.REVIEW),
@@ -184,7 +184,7 @@ def test_differing_duplicates_are_never_settled(
 
 def test_same_identifier_in_two_rows() -> None:
     """An identifier stands in one row only, capitals or not."""
-    problems = twins(person(0, barcode="x9"), person(1), person(2, barcode="X9"))
+    problems = across_rows(person(0, barcode="x9"), person(1), person(2, barcode="X9"))
     label = SHORT["barcode"]
     assert found(problems) == [
         ("duplicate-identifier", 2, label),
@@ -195,7 +195,7 @@ def test_same_identifier_in_two_rows() -> None:
 
 def test_same_identifier_across_columns() -> None:
     """One row's barcode is not another row's primary identifier."""
-    problems = twins(person(0, id="K77"), person(1, barcode="k77"))
+    problems = across_rows(person(0, id="K77"), person(1, barcode="k77"))
     assert found(problems) == [
         ("duplicate-identifier", 2, "primary_id"),
         ("duplicate-identifier", 3, SHORT["barcode"]),
@@ -204,7 +204,7 @@ def test_same_identifier_across_columns() -> None:
 
 def test_same_identifier_within_a_row() -> None:
     """Alma refuses a record that holds one value twice; both columns are named."""
-    (problem,) = twins(person(0, id="K77", barcode="K77"))
+    (problem,) = across_rows(person(0, id="K77", barcode="K77"))
     assert (problem.code, problem.field) == (Code.DUPLICATE_IDENTIFIER, "primary_id")
     assert {place.heading for place in problem.places} == {"primary_id", SHORT["barcode"]}
     assert "row" not in problem.message.replace("in this row", "")
@@ -215,7 +215,7 @@ def test_same_person(shared: str) -> None:
     """One name and one birth date or e-mail under two identifiers is held for review."""
     one = person(0, first="José", last="O’Neil-Ruiz")
     two = person(1, first="jose", last="ONeil Ruiz", **{shared: one[SHORT[shared]]})
-    problems = twins(one, person(2), two)
+    problems = across_rows(one, person(2), two)
     assert found(problems) == [
         ("duplicate-person", 2, "last_name"),
         ("duplicate-person", 4, "last_name"),
@@ -234,10 +234,10 @@ def test_a_second_email_column_makes_no_strangers_equal() -> None:
     for number, row in enumerate(rows):
         row["birth_date"] = f"1990-01-{number + 1:02}"
         row[other] = "" if number < 5 else f"other{number}@example.org"
-    assert "duplicate-person" not in {code for code, _, _ in found(twins(*rows))}
+    assert "duplicate-person" not in {code for code, _, _ in found(across_rows(*rows))}
     rows[7][other], rows[1]["last_name"] = rows[1][SHORT["email"]], rows[7]["last_name"]
     rows[1]["first_name"] = rows[7]["first_name"]
-    people = [entry for entry in found(twins(*rows)) if entry[0] == "duplicate-person"]
+    people = [entry for entry in found(across_rows(*rows)) if entry[0] == "duplicate-person"]
     assert [row for _, row, _ in people] == [3, 9]
 
 
@@ -246,7 +246,7 @@ def test_same_person_with_swapped_names() -> None:
     birth = "1990-01-01"
     rows = person(0, first="Wei", last="Zhang", birth=birth), person(1, first="Zhang", last="Wei")
     rows[1][SHORT["birth"]] = birth
-    assert {problem.code for problem in twins(*rows)} == {Code.DUPLICATE_PERSON}
+    assert {problem.code for problem in across_rows(*rows)} == {Code.DUPLICATE_PERSON}
 
 
 def test_same_person_names_every_member() -> None:
@@ -256,21 +256,21 @@ def test_same_person_names_every_member() -> None:
         person(1, first="Ida", last="Blum", birth="1990-01-01", email="y@example.org"),
         person(2, first="Ida", last="Blum", birth="1985-05-05", email="Y@example.org"),
     ]
-    problems = twins(*rows)
+    problems = across_rows(*rows)
     assert [problem.origin.row for problem in problems] == [2, 3, 4]
     assert "rows 3 and 4" in problems[0].message
 
 
 def test_one_identifier_is_one_person() -> None:
     """Rows of the same primary identifier are told as such, and not as one person twice."""
-    assert {problem.code for problem in twins(person(0), person(0, barcode=""))} == {
+    assert {problem.code for problem in across_rows(person(0), person(0, barcode=""))} == {
         Code.DUPLICATE_ID
     }
 
 
 def test_a_family_may_share_an_email() -> None:
     """An e-mail alone makes nobody the same person."""
-    assert twins(person(0, email="a@example.org"), person(1, email="a@example.org")) == []
+    assert across_rows(person(0, email="a@example.org"), person(1, email="a@example.org")) == []
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_same_person_by_policy(
 ) -> None:
     """The mapping says how bad it is."""
     rows = person(0), person(0, id="Z1", barcode="Z2")
-    problems = twins(*rows, policy=Duplicates(same_person=policy))
+    problems = across_rows(*rows, policy=Duplicates(same_person=policy))
     assert [problem.severity for problem in problems] == [severity, severity]
 
 
@@ -290,9 +290,9 @@ def test_switches() -> None:
     """Both comparisons of persons can be turned off."""
     same = person(0), person(0, id="Z1", barcode="Z2")
     near = person(0), person(0, id="Z1", barcode="Z2", last="Nort")
-    assert twins(*same, policy=Duplicates(same_person="off")) == []
-    assert twins(*near, policy=Duplicates(similar_person="off")) == []
-    assert {problem.code for problem in twins(*near)} == {Code.SIMILAR_PERSON}
+    assert across_rows(*same, policy=Duplicates(same_person="off")) == []
+    assert across_rows(*near, policy=Duplicates(similar_person="off")) == []
+    assert {problem.code for problem in across_rows(*near)} == {Code.SIMILAR_PERSON}
 
 
 @pytest.mark.parametrize("shared", ["birth", "email", "phone", "street"])
@@ -302,7 +302,7 @@ def test_similar_person(shared: str) -> None:
     two = person(1, first="Jenifer", last="Andersen", **{shared: one[SHORT[shared]]})
     if shared != "birth":
         two[SHORT["birth"]] = ""
-    problems = twins(one, person(2), two)
+    problems = across_rows(one, person(2), two)
     assert found(problems) == [
         ("similar-person", 2, "last_name"),
         ("similar-person", 4, "last_name"),
@@ -325,7 +325,7 @@ def test_forms_of_one_name(one: str, two: str) -> None:
     (first, last), (other_first, other_last) = one.split(), two.split()
     rows = [person(0, first=first, last=last), person(1, first=other_first, last=other_last)]
     rows[1]["birth_date"] = rows[0]["birth_date"]
-    assert {problem.code for problem in twins(*rows)} == {Code.SIMILAR_PERSON}
+    assert {problem.code for problem in across_rows(*rows)} == {Code.SIMILAR_PERSON}
 
 
 @pytest.mark.parametrize("share", ["email", "phone", "street"])
@@ -333,16 +333,16 @@ def test_a_new_last_name(share: str) -> None:
     """One first name and birth date and one thing more under another last name is similar."""
     one = person(0, first="Megan", last="Porter")
     two = person(1, first="Megan", last="Lindgren", birth=one["birth_date"])
-    assert twins(one, two) == []
+    assert across_rows(one, two) == []
     two[SHORT[share]] = one[SHORT[share]]
-    assert {problem.code for problem in twins(one, two)} == {Code.SIMILAR_PERSON}
+    assert {problem.code for problem in across_rows(one, two)} == {Code.SIMILAR_PERSON}
 
 
-def test_twins_are_two_people() -> None:
+def test_twin_siblings_are_two_people() -> None:
     """One birth date, last name and address with different first names is not similar."""
     one = person(0, first="Emma", last="Larson")
     two = one | {"first_name": "Olivia", "primary_id": "Z1", SHORT["barcode"]: "Z2"}
-    assert twins(one, two) == []
+    assert across_rows(one, two) == []
 
 
 def test_parent_and_child_of_one_name() -> None:
@@ -350,7 +350,7 @@ def test_parent_and_child_of_one_name() -> None:
     one = person(0, birth="1955-02-03")
     two = one | {"birth_date": "1985-11-12", "primary_id": "Z1", SHORT["barcode"]: "Z2"}
     two[SHORT["email"]] = "other@example.org"
-    assert {problem.severity for problem in twins(one, two)} == {Severity.WARNING}
+    assert {problem.severity for problem in across_rows(one, two)} == {Severity.WARNING}
 
 
 def test_an_office_phone_makes_nobody_similar() -> None:
@@ -359,8 +359,8 @@ def test_an_office_phone_makes_nobody_similar() -> None:
         person(number, first="Jon", last="Lee", phone="605-555-0100", street="1 Hall", birth="")
         for number in range(300)
     ]
-    assert twins(*rows) == []
-    assert len(twins(*rows[:150])) == 150
+    assert across_rows(*rows) == []
+    assert len(across_rows(*rows[:150])) == 150
 
 
 def test_a_crowded_birth_date_is_compared_along_the_names() -> None:
@@ -373,7 +373,7 @@ def test_a_crowded_birth_date_is_compared_along_the_names() -> None:
     rows.append(person(501, first="Jenifer", last="Anderson"))
     for row in rows:
         row["birth_date"] = "2000-01-01"
-    assert {401 + 1, 402 + 1} <= {problem.origin.row for problem in twins(*rows)}
+    assert {401 + 1, 402 + 1} <= {problem.origin.row for problem in across_rows(*rows)}
 
 
 FEW = {
@@ -403,8 +403,8 @@ POLICIES = st.builds(
 
 
 @given(PEOPLE)
-def test_twins_are_mutual(people: list[dict[str, str]]) -> None:
-    """If a row names another as its twin, that one is flagged for the same and names it back."""
+def test_duplicates_are_mutual(people: list[dict[str, str]]) -> None:
+    """If a row names another as its duplicate, that one is flagged for the same and names it back."""
     named: dict[Code, set[tuple[int, int]]] = {}
     counted: set[tuple[Code, int]] = set()
     for problem in across(*people):
@@ -426,11 +426,11 @@ def test_twins_are_mutual(people: list[dict[str, str]]) -> None:
 @pytest.mark.parametrize("text", ["2.00012E+13", "N/A", "00000000"])
 def test_a_rounded_or_missing_id_is_nobodys(text: str) -> None:
     """Rows with a rounded ID or a placeholder are rejected for that, and are not duplicates."""
-    assert twins(person(0, id=text), person(1, id=text)) == []
-    assert twins(person(0, barcode=text), person(1, barcode=text)) == []
+    assert across_rows(person(0, id=text), person(1, id=text)) == []
+    assert across_rows(person(0, barcode=text), person(1, barcode=text)) == []
 
 
 @pytest.mark.hunt
 def test_hunt_for_rows_that_do_not_name_each_other() -> None:
     """The property above, on many more rosters."""
-    settings(max_examples=5000, deadline=None)(test_twins_are_mutual)()
+    settings(max_examples=5000, deadline=None)(test_duplicates_are_mutual)()
