@@ -404,7 +404,7 @@ POLICIES = st.builds(
 
 @given(PEOPLE)
 def test_duplicates_are_mutual(people: list[dict[str, str]]) -> None:
-    """If a row names another as its duplicate, that one is flagged for the same and names it back."""
+    """If a row names another as its duplicate, that one is flagged too and names it back."""
     named: dict[Code, set[tuple[int, int]]] = {}
     counted: set[tuple[Code, int]] = set()
     for problem in across(*people):
