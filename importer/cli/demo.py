@@ -13,6 +13,7 @@ from pathlib import Path
 
 from importer.cli.console import say
 from importer.errors import Exit
+from importer.sandbox.server import Options, running
 
 ROSTER = Path("samples/community-patrons.xlsx")
 MAPPING = Path("mappings/community.yaml")
@@ -25,8 +26,6 @@ GOOD = frozenset({Exit.DONE, Exit.ROWS_HELD})
 
 def main() -> int:
     """Fetch codes, check, plan, apply; then list the files to open."""
-    from importer.sandbox.server import Options, running
-
     ALMA.parent.mkdir(exist_ok=True)
     for path in ALMA.parent.glob(f"{ALMA.name}*"):  # with what SQLite keeps beside it
         path.unlink()
