@@ -10,6 +10,7 @@ from enum import StrEnum
 from importer.alma.client import Alma
 from importer.errors import AlmaError, Exit
 from importer.model.codes import CodeTables
+from importer.model.text import counted
 
 CLOCK_TOLERANCE = 300
 """Seconds by which the two clocks may differ."""
@@ -108,7 +109,7 @@ def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
     if age is None:
         sentence = "The saved code tables were written by hand."
         return Finding("code tables", State.OK, sentence)
-    days = "today" if age == 0 else f"{age} day{'' if age == 1 else 's'} ago"
+    days = "today" if age == 0 else f"{counted(age, 'day')} ago"
     sentence = f"The saved code tables were fetched {days}."
     if codes.old(today):
         return Finding("code tables", State.WARN, sentence, advice)

@@ -26,6 +26,7 @@ from importer.cli.console import now, printable, say
 from importer.cli.progress import progress
 from importer.errors import Exit, ImporterError, UsageError
 from importer.model.codes import CodeTables
+from importer.model.text import counted
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
@@ -173,7 +174,8 @@ def refresh(
                 nonlocal told
                 if not told:
                     left = of - done
-                    say(f"This takes {left:,} API calls, about {left / settings.alma_rate:,.0f} s.")
+                    calls = counted(left, "API call")
+                    say(f"This takes {calls}, about {left / settings.alma_rate:,.0f} s.")
                     told = True
                 advance(done, of, "")
 

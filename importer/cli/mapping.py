@@ -23,10 +23,10 @@ from importer.mapper.suggest import suggest
 from importer.mapper.user_loader_profile import to_mapping
 from importer.model.files import shown
 from importer.model.roster import Layout
+from importer.model.text import counted
 from importer.pipeline.blank import write_blank
 from importer.pipeline.preview import ColumnMatch, Preview, SampleRecord, preview, wrong_codes
 from importer.report.masking import shown as masked
-from importer.report.wording import counted
 
 app = typer.Typer(rich_markup_mode=None)
 mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")

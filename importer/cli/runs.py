@@ -20,10 +20,11 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.lock import run_lock
 from importer.ledger.resolutions import count_older, delete_older
 from importer.ledger.summary import summarize
+from importer.model.text import counted
 from importer.pipeline.folders import DECISIONS, find_folder
 from importer.pipeline.runs import KeptRun, list_runs
 from importer.report.row_history import as_lines, row_history
-from importer.report.wording import counted, headline
+from importer.report.wording import headline
 
 app = typer.Typer(rich_markup_mode=None)
 

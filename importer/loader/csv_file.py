@@ -14,12 +14,12 @@ from pathlib import Path
 from importer.errors import RosterError
 from importer.loader import headings, table
 from importer.loader.cleaning import LONGEST, CellFinding, Cleaned, clean
-from importer.loader.headings import TopRow, counted
+from importer.loader.headings import TopRow
 from importer.loader.table import Columns, Located, about_row
 from importer.model.catalogue import Code, Severity
 from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster, Source
-from importer.model.text import unescape
+from importer.model.text import counted, unescape
 
 ROWS = 1_000_000
 """Rows that a CSV file may have."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from importer.errors import RosterError
 from importer.loader.cleaning import clean
 from importer.model.roster import ADDED, Layout, letter
+from importer.model.text import counted
 
 SEARCHED = 20
 """Rows from the top that are searched for headings."""
@@ -49,11 +50,6 @@ class Headings:
             return ""
         rows = counted(len(above), "row")
         return f"the headings were found in row {self.rows[0]}; not read: {rows} with text above"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 empty row`, `1,200 empty rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def fold(heading: str) -> str:

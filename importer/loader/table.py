@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from importer.loader.cleaning import CellFinding, Clean, clean, clean_column, writable
-from importer.loader.headings import Headings, counted
+from importer.loader.headings import Headings
 from importer.model.catalogue import Code
 from importer.model.problem import Place, Problem
 from importer.model.roster import (
@@ -24,7 +24,7 @@ from importer.model.roster import (
     letter,
     read_row,
 )
-from importer.model.text import unescape
+from importer.model.text import counted, unescape
 
 FOOTERS = 10
 """Totals and signatures at the end; more such rows than this are people without IDs."""

@@ -14,12 +14,12 @@ from importer.errors import RosterError
 from importer.loader import headings, table
 from importer.loader.cleaning import CellFinding
 from importer.loader.detect import DamagedError, LockedError, TooLargeError
-from importer.loader.headings import Headings, MergedRange, TopRow, counted
+from importer.loader.headings import Headings, MergedRange, TopRow
 from importer.loader.table import Columns, Located
 from importer.model.catalogue import Code
 from importer.model.problem import Place, Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
-from importer.model.text import spans
+from importer.model.text import counted, spans
 
 ROWS, COLUMNS = 1_048_576, 16_384
 """Rows and columns that a sheet can have."""

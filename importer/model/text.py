@@ -37,6 +37,14 @@ def _marked(text: str) -> bool:
     return text[:1] == MARK and text[1:2] in _AFTER_MARK
 
 
+# --- counts ---
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 row`, `12,345 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 # --- paths of Alma's API ---
 
 _STEERING = frozenset("/\\%?#;")

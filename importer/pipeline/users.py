@@ -10,6 +10,7 @@ from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter
 from importer.errors import DailyLimitError
+from importer.model.text import counted
 from importer.pipeline.inputs import RunRequest
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher
@@ -95,25 +96,21 @@ def check_call_budget(
         ) from error
     spent = limiter.calls - before
     if spent >= MANY:
-        note(f"Looking the rows up took {_counted(spent, 'call')}. {_CACHE}.")
+        note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
 
 
 def _budget(rows: int, most: int, limiter: RateLimiter) -> str:
     """Return how many calls it may take. Raises DailyLimitError if too few are left today."""
-    calls, left = _counted(most, "call"), limiter.available
+    calls, left = counted(most, "call"), limiter.available
     if left is None:
         return f"Without a user cache Alma is asked about each row: up to {calls}."
     reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
     remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
     if most > left:
         msg = (
-            f"Without a user cache, asking Alma about {_counted(rows, 'row')} may take {calls}, "
+            f"Without a user cache, asking Alma about {counted(rows, 'row')} may take {calls}, "
             f"and {remaining}. Nothing was planned. {_CACHE}. Or plan a smaller roster, or plan "
             "after midnight GMT."
         )
         raise DailyLimitError(msg)
     return f"Without a user cache Alma is asked about each row: up to {calls}; {remaining}."
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -14,6 +14,7 @@ from importer.model.plan import Act, Result
 from importer.model.policy import AccountType
 from importer.model.problem import KNOWN, Problem
 from importer.model.run import FailedCheck, RowLife, RunFacts, Summary
+from importer.model.text import counted
 from importer.report.differences import MOST, Changes, Differences, NewUsers, new_users
 from importer.report.masking import CUT, mask_all, shown
 from importer.report.problem_groups import ProblemGroup, group_problems
@@ -337,6 +338,6 @@ def describe_apply(entries: Iterable[JournalEntry]) -> str:
     times = "" if len(sittings) == 1 else f" in {number(len(sittings))} sittings"
     return (
         f"Applied by {' and '.join(operators)}{times}, from {moment(sittings[0][0])} to "
-        f"{moment(sittings[-1][1])}. {number(writes)} write{'' if writes == 1 else 's'} "
+        f"{moment(sittings[-1][1])}. {counted(writes, 'write')} "
         f"{'was' if writes == 1 else 'were'} sent to Alma, in {duration(seconds)} of work."
     )

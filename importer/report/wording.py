@@ -12,7 +12,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Place, Problem
 from importer.model.run import Calls, RowLife, RunFacts, Summary
-from importer.model.text import spans
+from importer.model.text import counted, spans
 from importer.report.masking import CUT, said, shown, takes_code
 
 FATES: dict[Fate, str] = {
@@ -70,11 +70,6 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
-def counted(count: int, thing: str) -> str:
-    """Return a count with its noun: `1 run`, `12,345 runs`."""
-    return f"{number(count)} {thing}{'' if count == 1 else 's'}"
-
-
 def rows(count: int) -> str:
     """Return a number of rows: `1 row`, `12,345 rows`."""
     return counted(count, "row")
@@ -82,7 +77,7 @@ def rows(count: int) -> str:
 
 def effort(calls: Calls) -> str:
     """Return the API calls and time that applying takes, and whether the calls were left."""
-    told = f"Applying takes {number(calls.count)} API call{'' if calls.count == 1 else 's'}"
+    told = f"Applying takes {counted(calls.count, 'API call')}"
     told += f", about {duration(calls.seconds)}." if calls.seconds else "."
     if calls.left is not None:
         told += f" {number(calls.left)} of today's calls were left when it was planned."
