@@ -132,7 +132,10 @@ def _here() -> Iterator[Finding]:
     free = shutil.disk_usage(here).free // 2**20
     if free < 200:
         yield Finding(
-            "disk", State.WARN, f"Only {free:,} MB are free.", "Make room before a large load."
+            "disk",
+            State.WARN,
+            f"Only {free:,} MB are free.",
+            "Free some space before a large load.",
         )
     else:
         yield Finding("disk", State.OK, f"{free:,} MB are free.")

@@ -169,7 +169,7 @@ def unusable(folder: Path, error: sqlite3.Error | UnicodeError) -> LedgerError |
     why = next((words for sign, words in _WHY.items() if sign in said), "the disk reports an error")
     msg = (
         f"The run's folder {folder} cannot be used: {why}. Nothing more was sent. "
-        "Make room on the disk or check the folder, then run the same command again."
+        "Free some space on the disk or check the folder, then run the same command again."
     )
     return LedgerError(msg)
 

@@ -101,10 +101,10 @@ def test_the_disk_is_full(ground: Ground, tmp_path: Path, small: Path) -> None:
         shutil.copytree(trial.folder / "run", small / "run")
         trial.run = str(small / "run")
         filler = small / "filler"
-        for leave, sentence in ((0, "room"), (50_000, "too little room")):
+        for leave in (0, 50_000):
             _fill(filler, leave)
             assert trial.apply() == Exit.STOPPED
-            assert sentence in trial.err
+            assert str(small) in trial.err
             assert trial.house.writes() == []
             filler.unlink()
         trial.finish()
