@@ -67,7 +67,7 @@ def _who(folder: Path) -> str:
 def _unwritable(folder: Path, error: OSError) -> LedgerError:
     msg = (
         f"The run's folder {folder} cannot be written ({error.strerror or 'unknown reason'})."
-        " Nothing was sent. Free some space on the disk or check the folder, then run the same command "
-        "again."
+        " Nothing was sent. Free some space on the disk or check the folder, then run the same "
+        "command again."
     )
     return LedgerError(msg)

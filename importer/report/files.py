@@ -128,7 +128,7 @@ def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
     except OSError as error:
         msg = (
             f"The report {wanted} cannot be written ({error.strerror or error}). The run itself is "
-            "safe in its ledger. Make room on the disk or check the folder, then run: "
+            "safe in its ledger. Free some space on the disk or check the folder, then run: "
             f"importer report {wanted.parent}"
         )
         raise LedgerError(msg) from error
