@@ -116,8 +116,8 @@ BOOKS: dict[str, Callable[[Path], None]] = {
     "shared text with pictures": lambda path: write(
         path, rows(shared, 180_000), strings(180_000 * 16, "😀 ")
     ),
-    "decimals, no two alike": lambda path: write(path, rows(decimal, 300_000)),
-    "more decimals": lambda path: write(path, rows(decimal, 330_000)),
+    "decimals, no two alike": lambda path: write(path, rows(decimal, 195_000)),
+    "more decimals": lambda path: write(path, rows(decimal, 205_000)),
     "formulas (read by openpyxl)": lambda path: write(path, rows(formula, 80_000)),
     "more formulas": lambda path: write(path, rows(formula, 165_000)),
     "formulas, damaged at the end": lambda path: write(path, rows(formula, 80_000), end="<bad>"),

@@ -203,7 +203,7 @@ def locked(path: Path) -> RosterError:
 def too_large(path: Path) -> RosterError:
     """Return the error for a workbook with more cells than can be read."""
     return RosterError(
-        f"{path.name} is larger than a workbook may be: 2 million cells, or 5 million without "
+        f"{path.name} is larger than a workbook may be: 2 million cells, or 3.2 million without "
         "formulas, hidden rows and number formats that add zeros. Save the sheet as CSV UTF-8, "
         "which may be larger, and load that."
     )

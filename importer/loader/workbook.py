@@ -24,7 +24,7 @@ from importer.model.text import counted, spans
 ROWS, COLUMNS = 1_048_576, 16_384
 """Rows and columns that a sheet can have."""
 
-CELLS = 5_000_000
+CELLS = 3_200_000
 """Cells, empty ones between included, of a sheet that can be read at all."""
 
 WIDEST = 1_000
