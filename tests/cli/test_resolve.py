@@ -1,4 +1,4 @@
-"""Decide over a real socket: every way to settle a held row, and what is remembered of it."""
+"""Resolve rows over a real socket: each answer to a held row, and what later plans keep."""
 
 from __future__ import annotations
 
