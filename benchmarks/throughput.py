@@ -25,10 +25,9 @@ from importer.alma.pacing import RateLimiter
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, add_rows, add_steps, finish
 from importer.model.plan import Create, Fate
-from importer.model.policy import AccountType
 from importer.model.problem import Origin
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
-from importer.model.user import Coded, User
+from importer.model.user import AccountType, Coded, User
 from importer.writer.executor import Executor
 
 LIMIT = 25.0

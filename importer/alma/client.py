@@ -40,7 +40,7 @@ from importer.alma.models import (
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
 from importer.alma.responses import NotFoundError, Reply, judge, not_understood
 from importer.errors import RefusedError, ThrottledError, UnavailableError
-from importer.model.codes import CodeRow
+from importer.model.fields import CodeRow
 from importer.model.user import User
 
 PAGE = 100

@@ -23,8 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from importer.alma.client import Alma
 from importer.alma.pacing import run_concurrently
 from importer.errors import FileMissingError, UsageError
-from importer.model.codes import CodeRow, CodeTables
-from importer.model.fields import FIELDS
+from importer.model.fields import FIELDS, CodeRow, CodeTables
 from importer.model.files import parse_json, read_text_bounded, write_atomically
 
 LARGEST = 20_000_000

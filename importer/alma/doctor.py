@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from importer.alma.client import Alma
 from importer.errors import AlmaError, Exit
-from importer.model.codes import CodeTables
+from importer.model.fields import CodeTables
 from importer.model.text import counted
 
 CLOCK_TOLERANCE = 300

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from importer.model.codes import CodeRow
+from importer.model.fields import CodeRow
 from importer.model.user import Amount, User
 
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from importer.cli.connection import with_alma
 from importer.cli.console import now, printable, say
 from importer.cli.progress import progress
 from importer.errors import Exit, ImporterError, UsageError
-from importer.model.codes import CodeTables
+from importer.model.fields import CodeTables
 from importer.model.text import counted
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from importer.alma.code_tables import read_file
-from importer.model.codes import NO_CODES, CodeTables
+from importer.model.fields import NO_CODES, CodeTables
 
 Roster = Annotated[
     Path, typer.Argument(help="The spreadsheet: CSV, Excel or OpenDocument.", show_default=False)

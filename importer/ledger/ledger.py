@@ -29,7 +29,7 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Origin, Place, Problem
-from importer.model.run import ColumnUse, RowLife, RunFacts
+from importer.model.run import ColumnUse, RowHistory, RunFacts
 from importer.model.user import User
 
 if TYPE_CHECKING:
@@ -186,24 +186,24 @@ class Ledger:
         query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
         return next(int(count) for (count,) in self.read(query, (Code.RESOLVED, Severity.REJECT)))
 
-    def life(self, row: int) -> RowLife | None:
+    def life(self, row: int) -> RowHistory | None:
         """Return a row with what was planned for it and the result; None if there is none."""
         if row.bit_length() >= _INTEGER_BITS:
             return None
         return next(self._lives("rows.row = ?", row), None)
 
-    def returning(self) -> Iterator[RowLife]:
+    def returning(self) -> Iterator[RowHistory]:
         """Return the rows to correct or resolve, in row order."""
         held = "fate IN ('rejected', 'review')"
         if self.was_applied:
             held += f" OR ({SENT} AND state IN ('refused', 'held'))"
         return self._lives(held)
 
-    def planned(self) -> Iterator[RowLife]:
+    def planned(self) -> Iterator[RowHistory]:
         """Return the rows for which something was planned, in row order."""
         return self._lives("act IS NOT NULL")
 
-    def _lives(self, condition: str, *values: int) -> Iterator[RowLife]:
+    def _lives(self, condition: str, *values: int) -> Iterator[RowHistory]:
         applied = self.was_applied
         for number, fate, cells, act, primary_id, changes, state in self.read(
             "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
@@ -212,7 +212,7 @@ class Ledger:
             values,
         ):
             planned = None if act is None else Act(act)
-            yield RowLife(
+            yield RowHistory(
                 number,
                 Fate(fate),
                 planned,

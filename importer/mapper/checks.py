@@ -17,9 +17,8 @@ from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import RUN_VARIABLES, TO_CHOOSE, heading_key, nearest
 from importer.mapper.schema import KeepHeaviest, Rule
 from importer.mapper.yaml_source import Source, Steps
-from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, Shape
-from importer.model.policy import AccountType, OnUpdate
-from importer.model.user import Reach
+from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
+from importer.model.user import AccountType, Reach
 
 
 class Level(StrEnum):

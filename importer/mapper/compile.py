@@ -35,10 +35,9 @@ from importer.mapper.placeholders import (
 from importer.mapper.schema import EXTERNAL_SYSTEM, EntryRules, FieldRule, MappingFile, Rule
 from importer.mapper.transforms import TIDIED, id_transforms, transform
 from importer.mapper.yaml_source import Steps
-from importer.model.candidates import FieldColumn, ListEntry, RecordLayout
+from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.catalogue import Code
 from importer.model.fields import ALWAYS_REQUIRED, Shape
-from importer.model.policy import IdRule
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import ADDED
 

@@ -18,8 +18,9 @@ from pydantic import BeforeValidator, Field
 
 from importer.mapper.periods import TermEnd, later
 from importer.mapper.transforms import Reading
+from importer.model.candidates import Yes
 from importer.model.catalogue import Code, Repairs
-from importer.model.policy import MappingPart, Yes
+from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding
 
 Order = Literal["mdy", "dmy", "ymd"]

@@ -27,10 +27,10 @@ from importer.mapper.schema import EXTERNAL_SYSTEM
 from importer.mapper.transforms import Reading
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.catalogue import Code, Severity
-from importer.model.codes import NO_CODES, CodeTables
-from importer.model.policy import AccountType
+from importer.model.fields import NO_CODES, CodeTables
 from importer.model.problem import CellFinding, Origin, Place, Problem
 from importer.model.roster import Roster
+from importer.model.user import AccountType
 
 
 def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CODES) -> Candidates:

@@ -14,8 +14,8 @@ from importer.mapper.placeholders import TO_CHOOSE, Cell, heading_key
 from importer.mapper.schema import EXTERNAL_SYSTEM, FieldRule, Rule
 from importer.mapper.transforms import CleanStep, transform
 from importer.mapper.yaml_source import Steps
-from importer.model.fields import ALWAYS_REQUIRED, Shape
-from importer.model.policy import IdRule, OnUpdate
+from importer.model.candidates import IdRule
+from importer.model.fields import ALWAYS_REQUIRED, OnUpdate, Shape
 
 # --- in words ---
 

@@ -26,7 +26,7 @@ from importer.mapper.schema import (
 )
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
 from importer.model.files import read_bounded
-from importer.model.policy import AccountType
+from importer.model.user import AccountType
 
 
 def load(path: Path) -> Mapping:

@@ -14,10 +14,9 @@ from importer.errors import UnreadableFileError
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
 from importer.model.catalogue import Code, Repairs
-from importer.model.codes import CodeTables
-from importer.model.fields import Field, Shape
+from importer.model.fields import CodeTables, Field, Shape
 from importer.model.files import read_bounded
-from importer.model.policy import MappingPart
+from importer.model.plan import MappingPart
 from importer.model.problem import KNOWN, VALUE, CellFinding
 from importer.model.text import means_one_of
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from importer.mapper.lookups import Lookup, LookupFile
 from importer.mapper.schema import EntryRules, FieldRule, KeepHeaviest, MappingFile
 from importer.mapper.yaml_source import Source
-from importer.model.policy import AccountType, Duplicates, Match, SafetyLimits
+from importer.model.plan import Duplicates, Match, SafetyLimits
 from importer.model.roster import Layout
+from importer.model.user import AccountType
 
 Tables = MappingOf[str | LookupFile, Lookup]
 """Every lookup of the mapping that can be used, by its name or its file."""

@@ -21,8 +21,9 @@ from importer.mapper.schema import (
     Rule,
 )
 from importer.mapper.transforms import Phone, Replace, Split
+from importer.model.candidates import IdRule
 from importer.model.fields import FIELDS, LISTS
-from importer.model.policy import IdRule, Match, SafetyLimit, SafetyLimits
+from importer.model.plan import Match, SafetyLimit, SafetyLimits
 from importer.model.user import User
 
 Context = Mapping[str, Any]

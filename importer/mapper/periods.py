@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from importer.model.policy import MappingPart
+from importer.model.plan import MappingPart
 
 LAST_DAY = date.max
 END_OF_MONTH = "end of month"

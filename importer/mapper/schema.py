@@ -26,17 +26,11 @@ from importer.mapper.patterns import check_pattern
 from importer.mapper.periods import Plus, Term
 from importer.mapper.placeholders import Template, heading_key, parse
 from importer.mapper.transforms import Step, Word
-from importer.model.fields import FIELDS, LISTS
+from importer.model.candidates import IdRule, Yes
+from importer.model.fields import FIELDS, LISTS, OnUpdate
 from importer.model.fields import Field as RecordField
-from importer.model.policy import (
-    AccountType,
-    IdRule,
-    MappingPart,
-    Match,
-    OnUpdate,
-    SafetyLimits,
-    Yes,
-)
+from importer.model.plan import MappingPart, Match, SafetyLimits
+from importer.model.user import AccountType
 
 AS_TEXT, AS_TABLE, AS_FILE = "as text", "as table", "as file"
 """Which of its forms a value has; pydantic's places contain these words, ours do not."""

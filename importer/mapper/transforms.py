@@ -16,9 +16,10 @@ from importer.errors import MappingError
 from importer.mapper.names import capitalize
 from importer.mapper.patterns import PatternError, check_pattern, compile_pattern
 from importer.mapper.placeholders import nearest
+from importer.model.candidates import IdRule
 from importer.model.catalogue import Code
-from importer.model.countries import region_of
-from importer.model.policy import IdRule, MappingPart
+from importer.model.fields import region_of
+from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding
 
 Reading = tuple[str, CellFinding | None]

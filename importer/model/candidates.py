@@ -10,13 +10,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as default  # a column's `field` is another thing
+from typing import Annotated, Literal
 
 import pandas as pd
+from pydantic import BeforeValidator
+from pydantic import Field as Key
 
-from importer.model.fields import Field
-from importer.model.policy import AccountType, IdRule, OnUpdate
+from importer.model.fields import Field, OnUpdate
+from importer.model.plan import MappingPart
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import Source
+from importer.model.user import AccountType
+
+
+def _yes(value: object) -> object:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+Yes = Annotated[bool, BeforeValidator(_yes)]
+"""`true` or `false`, written as text in the mapping."""
+
+
+class IdRule(MappingPart):
+    """What the IDs of one column look like."""
+
+    digits: int | None = Key(default=None, ge=1, le=50)
+    pattern: str | None = None
+    pad: Yes = False
+    check_digit: Literal["mod10"] | None = None
+    strip: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
-"""The fields that a mapping may set, derived from the record itself.
+"""The fields that a mapping may set, derived from the record itself, and the codes they take.
 
 A field's path is Alma's own, without positions: `user_group`, `contact_info.email.email_address`.
 """
 
 from __future__ import annotations
 
+import tomllib
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from importlib.resources import files
 from typing import Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from importer.model.text import folded
 from importer.model.user import Coded, ContactInfo, Facts, Part, Reach, User
 
 
@@ -24,6 +27,18 @@ class Shape(StrEnum):
     CODE = "code"
     DATE = "date"
     FLAG = "true or false"
+
+
+class OnUpdate(StrEnum):
+    """What happens to a field, or a list, of a user whom Alma already has."""
+
+    REPLACE = "replace"  # the roster's value, where it has one
+    KEEP = "keep"  # only where Alma's is blank
+    ERASE = "erase"  # as replace, and a blank cell clears it
+    LATER = "later"  # dates: never earlier than Alma's
+    NEVER = "never"  # only when the user is created
+    ADD = "add"  # lists: only add
+    REPLACE_ALL = "replace_all"  # lists: the roster owns the whole list
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +174,75 @@ def _texts_of(part: Part, prefix: str, but: str = "") -> Iterator[tuple[str, str
             continue
         if shown := text(value):
             yield prefix + name, shown
+
+
+# --- codes ---
+
+OLD_AFTER = 180
+"""Days after which code tables count as old."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """One code of a table, as Alma spells it; Alma does not accept a disabled code."""
+
+    code: str
+    description: str = ""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTables:
+    """Code tables by Alma's names (`UserGroups`, `Campuses`, …).
+
+    Codes of a table that is not in `tables` are not checked. `fetched` is the day on which the
+    tables were read from Alma; None if people wrote them.
+    """
+
+    tables: Mapping[str, tuple[CodeRow, ...]]
+    institution: str = ""
+    fetched: date | None = None
+
+    def known(self, table: str) -> Mapping[str, CodeRow] | None:
+        """Return the rows of a table by code, or None if the table is not known."""
+        rows = self.tables.get(table)
+        return None if rows is None else {row.code: row for row in rows}
+
+    def age(self, today: date) -> int | None:
+        """Return how many days ago they were read from Alma; None if people wrote them."""
+        return None if self.fetched is None else (today - self.fetched).days
+
+    def old(self, today: date) -> bool:
+        """Return whether they are so old that Alma may have other codes by now."""
+        age = self.age(today)
+        return age is not None and age >= OLD_AFTER
+
+
+NO_CODES = CodeTables({})
+"""No code tables are saved."""
+
+
+# --- countries ---
+
+_TABLES = tomllib.loads(files("importer.model").joinpath("countries.toml").read_text("utf-8"))
+_ISO: dict[str, tuple[str, str]] = _TABLES["countries"]
+
+COUNTRIES: dict[str, str] = {code: name for code, (_, name) in _ISO.items()}
+"""Every country's name in English, by the code that Alma takes (contract 1.3, CountryCodes)."""
+
+_BY_OTHER: dict[str, str] = {
+    **{folded(name): code for code, name in COUNTRIES.items()},
+    **{folded(short): code for code, (short, _) in _ISO.items()},
+    **{folded(code): code for code in COUNTRIES},
+    **{folded(name): code for name, code in _TABLES["other_names"].items()},
+}
+
+
+def country_of(text: str) -> str:
+    """Return the code of a country that is written in any way, or "" if it is not known."""
+    return _BY_OTHER.get(folded(text), "")
+
+
+def region_of(country: str) -> str:
+    """Return the two letters of a country that is written in any way, or ""."""
+    return _ISO.get(country_of(country), ("", ""))[0]

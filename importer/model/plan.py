@@ -1,14 +1,48 @@
-"""The plan: what to do in Alma for each ready row, and what became of it."""
+"""The plan: what to do in Alma for each ready row, what became of it, and the mapping's rules."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Default
 
 if TYPE_CHECKING:
     from importer.model.problem import Problem
     from importer.model.user import User
+
+
+class MappingPart(BaseModel):
+    """A closed, frozen part of the mapping file; every scalar of it arrives as text."""
+
+    # deferred: it is built once, as a part of the whole mapping
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Match(MappingPart):
+    """How a row finds its user in Alma, and what happens then.
+
+    `by`: `primary_id`, or identifier types by Alma's code.
+    """
+
+    by: tuple[str, ...] = ("primary_id",)
+    new: Literal["create", "skip", "reject"] = "create"
+    known: Literal["update", "skip", "reject"] = "update"
+    look_alike: Literal["review", "warn", "ignore"] = "review"
+
+
+class Duplicates(MappingPart):
+    """What happens to rows of one roster that share an ID or are the same person.
+
+    `weights` are those of the user groups, for `keep heaviest`.
+    """
+
+    same_id: Literal["reject", "keep first", "keep heaviest"] = "reject"
+    weights: dict[str, int] = Default(default_factory=dict)
+    same_person: Literal["review", "reject", "warn", "off"] = "review"
+    similar_person: Literal["warn", "off"] = "warn"
 
 
 class Fate(StrEnum):
@@ -64,6 +98,22 @@ class SafetyCheck(StrEnum):
     REMOVALS = "removals"
     RENAMES = "renames"
     FOREIGN_GROUP = "foreign-group"
+
+
+class SafetyLimit(MappingPart):
+    """A safety check stops if more than `percent` and more than `count` matched users are hit."""
+
+    percent: float = Default(ge=0, le=100)
+    count: int = Default(ge=0)
+
+
+class SafetyLimits(MappingPart):
+    """The limits of the safety checks; the keys are the checks' names with `_` for `-`."""
+
+    many_changes: SafetyLimit = SafetyLimit(percent=50, count=20)
+    removals: SafetyLimit = SafetyLimit(percent=0, count=0)
+    renames: SafetyLimit = SafetyLimit(percent=5, count=5)
+    foreign_group: SafetyLimit = SafetyLimit(percent=0, count=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from importer.model.plan import Act, Change, Fate, Result, SafetyCheck
-from importer.model.policy import AccountType, SafetyLimits
+from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
 from importer.model.problem import Origin
+from importer.model.user import AccountType
 
 
 class Kept(BaseModel):
@@ -94,7 +94,7 @@ class RunFacts(Kept):
     codes: str = ""
     codes_institution: str = ""
     codes_fetched: date | None = None
-    directory: datetime | None = None
+    users_as_of: datetime | None = None
     rate: float = 0
     calls_left: int | None = None
     failed_checks: tuple[FailedCheck, ...] = ()
@@ -205,7 +205,7 @@ class ColumnUse:
 
 
 @dataclass(frozen=True, slots=True)
-class RowLife:
+class RowHistory:
     """A row, what was planned for it, and what became of it.
 
     `cells` are as in the roster, by position of the heading; they are saved for every row that is

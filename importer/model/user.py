@@ -9,10 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+
+class AccountType(StrEnum):
+    """Who manages the user (contract 1.2, account_type)."""
+
+    INTERNAL = "INTERNAL"  # the library; the primary ID is the barcode
+    EXTERNAL = "EXTERNAL"  # the student information system; the primary ID is the SIS ID (EMPL ID)
+
+    @property
+    def segment(self) -> str:
+        """The segment_type that we own in such a user's lists."""
+        return "Internal" if self is AccountType.INTERNAL else "External"
 
 
 class Reach(Enum):

@@ -27,7 +27,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
 from importer.loader.detect import LARGEST
 from importer.mapper.load import load
-from importer.model.codes import NO_CODES
+from importer.model.fields import NO_CODES
 from importer.model.files import read_bounded
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts

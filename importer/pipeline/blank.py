@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from importer.mapper.explain import NeededColumn
     from importer.mapper.mapping import Mapping
-    from importer.model.codes import CodeTables
+    from importer.model.fields import CodeTables
 
 _ORDERS = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy", "ymd": "yyyy-mm-dd", "": "yyyy-mm-dd"}
 _PARTS = {"d": "dd", "m": "mm", "Y": "yyyy", "y": "yy", "b": "mmm", "B": "mmmm", "a": "ddd",

@@ -10,10 +10,9 @@ from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code
 from importer.model.plan import RETURNING, Fate
-from importer.model.policy import AccountType
 from importer.model.problem import Problem
 from importer.model.text import spans
-from importer.model.user import User
+from importer.model.user import AccountType, User
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
 from importer.pipeline.runs import RunContents, headings_changed, new_run, run_facts, write_run

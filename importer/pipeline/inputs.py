@@ -15,7 +15,7 @@ from importer.mapper.evaluate import evaluate
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
-from importer.model.codes import CodeTables
+from importer.model.fields import CodeTables
 from importer.model.plan import Fate
 from importer.model.problem import Problem
 from importer.model.roster import NOT_KEPT, Roster

@@ -10,9 +10,8 @@ from importer.alma.models import Institution
 from importer.alma.pacing import run_concurrently
 from importer.errors import UnavailableError, UsageError
 from importer.ledger.ledger import Ledger
-from importer.model.codes import CodeTables
-from importer.model.plan import RETURNING, Create, Held, Planned, Update
-from importer.model.policy import Match
+from importer.model.fields import CodeTables
+from importer.model.plan import RETURNING, Create, Held, Match, Planned, Update
 from importer.model.run import AlmaFacts
 from importer.pipeline.check import find_problems
 from importer.pipeline.fates import decide_fates
@@ -61,7 +60,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                     name=institution.name,
                     environment=institution.environment,
                 ),
-                "directory": users.as_of,
+                "users_as_of": users.as_of,
                 "rate": rate,
                 "calls_left": alma.limiter.available,
                 "failed_checks": safety_checks(

@@ -11,7 +11,7 @@ from importer.mapper.explain import mapped_codes
 from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
-from importer.model.codes import CodeTables
+from importer.model.fields import CodeTables
 from importer.model.problem import Place, Problem
 from importer.pipeline.inputs import read_inputs
 from importer.validator.code_checks import wrong_in_mapping

@@ -13,10 +13,10 @@ from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.resolutions import Answer, Resolution, delete_resolution, save_resolution
 from importer.model.catalogue import Code, Severity
-from importer.model.codes import CodeTables
+from importer.model.fields import CodeTables
 from importer.model.plan import Act, Fate, Held, Result, Step
 from importer.model.problem import Problem
-from importer.model.run import RowLife, RunFacts
+from importer.model.run import RowHistory, RunFacts
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution, check_sources
 from importer.pipeline.folders import DECISIONS
@@ -67,7 +67,7 @@ def check_open(reviewed: ReviewedRow, how: Answer) -> None:
         raise UsageError(msg)
 
 
-def _closed(life: RowLife, *, decided: bool) -> str:
+def _closed(life: RowHistory, *, decided: bool) -> str:
     """Return why a row cannot be resolved; "" if it can."""
     match life.result:
         case Result.HELD:

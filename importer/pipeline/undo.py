@@ -17,7 +17,7 @@ from importer.ledger.journal import PASSWORDS, Image, history, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
 from importer.model.catalogue import Code
-from importer.model.codes import NO_CODES
+from importer.model.fields import NO_CODES
 from importer.model.plan import (
     Act,
     Create,
@@ -26,11 +26,11 @@ from importer.model.plan import (
     Held,
     LeftAlone,
     Planned,
+    SafetyLimit,
     Step,
     Unchanged,
     Update,
 )
-from importer.model.policy import SafetyLimit
 from importer.model.problem import Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
 from importer.model.user import User

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.model.policy import AccountType
-from importer.model.user import Coded, Part, User
+from importer.model.user import AccountType, Coded, Part, User
 from importer.planner.entries import (
     FLAGS,
     choose_preferred,

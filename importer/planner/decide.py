@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
-from importer.model.policy import AccountType
 from importer.model.problem import Problem
+from importer.model.user import AccountType
 from importer.planner.create import new_user
 from importer.planner.merge import merge
 from importer.planner.values import current
@@ -16,8 +16,7 @@ from importer.users.matching import match_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from importer.model.plan import Step
-    from importer.model.policy import Match
+    from importer.model.plan import Match, Step
     from importer.model.problem import Origin
     from importer.model.user import User
     from importer.planner.drafts import DraftUser

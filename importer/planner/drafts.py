@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from importer.model.fields import FIELDS, TYPE_FIELD
-from importer.model.policy import OnUpdate
+from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
 from importer.planner.entries import ONLY_ADDED
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.model.fields import LISTS, TYPE_FIELD
-from importer.model.policy import AccountType
-from importer.model.user import Coded, ContactInfo, Part, Segment, User, UserNote
+from importer.model.user import AccountType, Coded, ContactInfo, Part, Segment, User, UserNote
 from importer.planner.values import current, same_text, to_field
 
 if TYPE_CHECKING:

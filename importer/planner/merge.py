@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from importer.model.fields import TYPE_FIELD
+from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, ChangeKind
-from importer.model.policy import AccountType, OnUpdate
+from importer.model.user import AccountType
 from importer.planner.drafts import DraftEntry
 from importer.planner.entries import (
     CORE,

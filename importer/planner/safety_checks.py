@@ -14,8 +14,7 @@ from importer.planner.values import current
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from importer.model.plan import Step
-    from importer.model.policy import SafetyLimit, SafetyLimits
+    from importer.model.plan import SafetyLimit, SafetyLimits, Step
 
 
 def safety_checks(

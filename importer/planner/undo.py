@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, LISTS, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update
-from importer.model.policy import AccountType
-from importer.model.user import User
+from importer.model.user import AccountType, User
 from importer.planner.entries import entries, main_value, path, with_entries
 from importer.planner.merge import OVERRIDE_NAMES
 from importer.planner.three_way import Conflict, three_way

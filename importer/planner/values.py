@@ -7,8 +7,7 @@ from datetime import date
 from functools import cache
 from typing import TypeVar
 
-from importer.model.fields import LISTS, Field, Shape, text
-from importer.model.policy import OnUpdate
+from importer.model.fields import LISTS, Field, OnUpdate, Shape, text
 from importer.model.user import Coded, Facts, Part, Reach, User
 
 P = TypeVar("P", bound=Part)

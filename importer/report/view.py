@@ -11,10 +11,10 @@ from importer.ledger.journal import JournalEntry, history
 from importer.ledger.ledger import Ledger, to_create
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Result
-from importer.model.policy import AccountType
 from importer.model.problem import KNOWN, Problem
-from importer.model.run import FailedCheck, RowLife, RunFacts, Summary
+from importer.model.run import FailedCheck, RowHistory, RunFacts, Summary
 from importer.model.text import counted
+from importer.model.user import AccountType
 from importer.report.differences import MOST, Changes, Differences, NewUsers, new_users
 from importer.report.masking import CUT, mask_all, shown
 from importer.report.problem_groups import ProblemGroup, group_problems
@@ -280,10 +280,10 @@ class Outcomes:
     """Collects rows by their result."""
 
     show_values: bool
-    found: dict[Result, list[RowLife]] = field(default_factory=dict)
+    found: dict[Result, list[RowHistory]] = field(default_factory=dict)
     counts: dict[Result, int] = field(default_factory=dict)
 
-    def add(self, life: RowLife) -> None:
+    def add(self, life: RowHistory) -> None:
         """Add one row."""
         if life.result is None:
             return
@@ -311,7 +311,7 @@ class Outcomes:
             if result in self.found
         )
 
-    def _line(self, life: RowLife, reasons: list[str]) -> Line:
+    def _line(self, life: RowHistory, reasons: list[str]) -> Line:
         patron = shown("primary_id", life.primary_id, show_values=self.show_values)
         return Line(life.row, patron, ACTS[life.act] if life.act else "", " ".join(reasons))
 

@@ -11,7 +11,7 @@ from typing import Literal
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Place, Problem
-from importer.model.run import Calls, RowLife, RunFacts, Summary
+from importer.model.run import Calls, RowHistory, RunFacts, Summary
 from importer.model.text import counted, spans
 from importer.report.masking import CUT, said, shown, takes_code
 
@@ -102,7 +102,7 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     return spans(numbers, most)
 
 
-def result_of(life: RowLife) -> str:
+def result_of(life: RowHistory) -> str:
     """Return the result of a row in the rejects, such as `rejected` or `refused by Alma`."""
     return RESULTS[life.result] if life.result else life.fate.value
 

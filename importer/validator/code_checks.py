@@ -8,9 +8,7 @@ from datetime import date
 from rapidfuzz import fuzz
 
 from importer.model.catalogue import Code, Repairs
-from importer.model.codes import CodeRow, CodeTables
-from importer.model.countries import COUNTRIES, country_of
-from importer.model.fields import Field, Shape
+from importer.model.fields import COUNTRIES, CodeRow, CodeTables, Field, Shape, country_of
 from importer.model.problem import KNOWN, VALUE, CellFinding, Origin, Problem
 from importer.model.text import means_one_of
 from importer.validator.columns import Table

@@ -10,7 +10,7 @@ from functools import cached_property
 import pandas as pd
 
 from importer.model.candidates import Candidates, FieldColumn
-from importer.model.codes import CodeTables
+from importer.model.fields import CodeTables
 from importer.model.problem import CellFinding, Problem
 
 SECRET = frozenset({"password", "pin_number"})

@@ -14,7 +14,7 @@ import numpy as np
 
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
-from importer.model.policy import Duplicates
+from importer.model.plan import Duplicates
 from importer.model.problem import Problem
 from importer.validator.match_keys import (
     EMAIL,

@@ -9,10 +9,10 @@ from datetime import date
 
 from importer.model.catalogue import Code, Severity
 from importer.model.fields import Shape
-from importer.model.policy import AccountType
 from importer.model.problem import CellFinding, Problem
 from importer.model.roster import NOT_KEPT
 from importer.model.text import folded
+from importer.model.user import AccountType
 from importer.validator.columns import Table
 
 # --- text ---

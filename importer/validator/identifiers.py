@@ -11,11 +11,11 @@ from itertools import combinations
 import regex
 
 from importer.errors import MappingError
-from importer.model.candidates import FieldColumn
+from importer.model.candidates import FieldColumn, IdRule
 from importer.model.catalogue import Code, Repairs, Severity
-from importer.model.policy import AccountType, IdRule
 from importer.model.problem import CellFinding, Problem
 from importer.model.text import steering
+from importer.model.user import AccountType
 from importer.validator.columns import Column, Judge, Table
 
 TYPOGRAPHIC = frozenset("‘’“”‚„‹›«»′″‐‑‒–—―−")

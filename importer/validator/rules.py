@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from importer.model.candidates import Candidates
-from importer.model.codes import CodeTables
-from importer.model.policy import Duplicates
+from importer.model.fields import CodeTables
+from importer.model.plan import Duplicates
 from importer.model.problem import Problem
 from importer.validator.code_checks import codes_in_table, flags
 from importer.validator.columns import Table

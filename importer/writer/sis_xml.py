@@ -17,8 +17,7 @@ from lxml import etree
 
 from importer.errors import UsageError
 from importer.model.fields import FIELDS, LISTS, text
-from importer.model.policy import AccountType
-from importer.model.user import Coded, ContactInfo, Part, User
+from importer.model.user import AccountType, Coded, ContactInfo, Part, User
 from importer.writer.json_lines import new_file
 
 USERS_PER_FILE = 10_000

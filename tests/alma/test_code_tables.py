@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from importer.alma.code_tables import CAMPUSES, LIBRARIES, TABLES, fetch, read_file, write_file
 from importer.errors import UnavailableError, UsageError
-from importer.model.codes import CodeRow, CodeTables
-from importer.model.fields import FIELDS
+from importer.model.fields import FIELDS, CodeRow, CodeTables
 from tests.alma.fakes import alma, refuses
 
 TODAY = date(2026, 8, 20)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from importer.errors import AccessError, RefusedError, UnavailableError
-from importer.model.codes import CodeRow
+from importer.model.fields import CodeRow
 from tests.alma.fakes import HTML, Script, alma, ok, refuses, xml_envelope
 
 

@@ -13,7 +13,7 @@ from importer.alma.client import Alma
 from importer.alma.doctor import Finding, State, examine
 from importer.alma.pacing import RateLimiter
 from importer.errors import Exit
-from importer.model.codes import NO_CODES, CodeRow, CodeTables
+from importer.model.fields import NO_CODES, CodeRow, CodeTables
 from tests.alma.fakes import BASE, KEY, Transport, xml_envelope
 
 TODAY = date(2026, 8, 20)

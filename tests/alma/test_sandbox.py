@@ -26,7 +26,7 @@ from importer.errors import (
     UnknownOutcomeError,
 )
 from importer.model.catalogue import Code
-from importer.model.codes import NO_CODES
+from importer.model.fields import NO_CODES
 from importer.model.user import User
 from importer.sandbox.server import Options, running
 

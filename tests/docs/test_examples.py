@@ -11,9 +11,10 @@ from importer.mapper.load import load
 from importer.mapper.schema import MappingFile, RosterPart, Rule
 from importer.mapper.transforms import STEPS
 from importer.mapper.user_loader_profile import to_mapping
+from importer.model.candidates import IdRule
 from importer.model.catalogue import Severity
-from importer.model.codes import NO_CODES
-from importer.model.policy import Duplicates, IdRule, Match, OnUpdate, SafetyLimits
+from importer.model.fields import NO_CODES, OnUpdate
+from importer.model.plan import Duplicates, Match, SafetyLimits
 from importer.validator.rules import validate
 from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint

@@ -25,10 +25,9 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.policy import AccountType
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
-from importer.model.user import Coded, User
+from importer.model.user import AccountType, Coded, User
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 

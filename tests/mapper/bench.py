@@ -18,7 +18,7 @@ from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
-from importer.model.codes import NO_CODES, CodeTables
+from importer.model.fields import NO_CODES, CodeTables
 from importer.model.problem import Place, Problem
 from importer.model.roster import Roster, Source, letter
 

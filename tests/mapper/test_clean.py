@@ -9,7 +9,7 @@ import pytest
 from importer.errors import MappingError
 from importer.mapper.names import capitalize
 from importer.mapper.patterns import compile_pattern
-from importer.model.policy import IdRule
+from importer.model.candidates import IdRule
 from tests.mapper.bench import Bench, findings, mapping_text, told
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from importer.model.candidates import ListEntry
-from importer.model.codes import CodeRow, CodeTables
-from importer.model.policy import OnUpdate
+from importer.model.fields import CodeRow, CodeTables, OnUpdate
 from tests.mapper.bench import Bench, told
 
 ADDRESS = """\

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from importer.mapper.placeholders import TO_CHOOSE
-from importer.model.codes import CodeRow, CodeTables
+from importer.model.fields import CodeRow, CodeTables
 from importer.model.problem import KNOWN
 from tests.mapper.bench import Bench, findings, mapping_text, told
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from importer.model.policy import OnUpdate, SafetyLimit
+from importer.model.fields import OnUpdate
+from importer.model.plan import SafetyLimit
 from tests.mapper.bench import Bench
 
 

@@ -15,7 +15,7 @@ from importer.mapper.compile import compile_mapping
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
 from importer.mapper.suggest import suggest
-from importer.model.policy import AccountType
+from importer.model.user import AccountType
 from tests.mapper.bench import RUN, lint, loaded, roster
 
 STUDENTS = ("EMPL ID", "First Name", "LAST_NAME", "Role", "Contact", "Barcode", "DOB", "Fines: due")

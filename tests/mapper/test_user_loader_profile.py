@@ -13,7 +13,7 @@ from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
 from importer.mapper.user_loader_profile import to_mapping
-from importer.model.policy import OnUpdate
+from importer.model.fields import OnUpdate
 from tests.mapper.bench import RUN, lint, places, without_headings
 
 FIELDS = [

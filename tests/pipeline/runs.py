@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from importer.model.codes import NO_CODES, CodeTables
+from importer.model.fields import NO_CODES, CodeTables
 from importer.pipeline.inputs import RunRequest
 
 ROOT = Path(__file__).parents[2]

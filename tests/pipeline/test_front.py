@@ -10,7 +10,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.summary import summarize
 from importer.model.catalogue import Code
-from importer.model.codes import NO_CODES
+from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
 from importer.pipeline.check import check
 from importer.pipeline.inputs import reopen_inputs

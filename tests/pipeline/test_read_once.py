@@ -11,7 +11,7 @@ import pytest
 from importer.mapper.compiled import CompiledMapping
 from importer.mapper.evaluate import evaluate
 from importer.model.candidates import Candidates
-from importer.model.codes import CodeTables
+from importer.model.fields import CodeTables
 from importer.model.roster import Roster
 from importer.pipeline import inputs
 from importer.pipeline.plan import plan

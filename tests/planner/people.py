@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
-from importer.model.fields import FIELDS
-from importer.model.policy import AccountType, OnUpdate
+from importer.model.fields import FIELDS, OnUpdate
 from importer.model.problem import Place
 from importer.model.roster import Source
-from importer.model.user import User
+from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser, drafts
 
 SOURCE = Source(Path("autumn.csv"), "0" * 64, "csv")

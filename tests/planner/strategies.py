@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping
 from hypothesis import strategies as st
 
 from importer.model.candidates import RecordLayout
-from importer.model.fields import TYPE_FIELD
-from importer.model.policy import AccountType, OnUpdate
+from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.problem import Origin
-from importer.model.user import User
+from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
 from tests.planner.people import scheme
 

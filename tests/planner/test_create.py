@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from importer.model.policy import AccountType
+from importer.model.user import AccountType
 from importer.planner.create import new_user
 from tests.planner.people import draft
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
-from importer.model.policy import AccountType, Match
-from importer.model.user import User
+from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Unchanged, Update
+from importer.model.user import AccountType, User
 from importer.planner.decide import decide
 from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import draft, identifier, user

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importer.model.policy import AccountType, OnUpdate
+from importer.model.fields import OnUpdate
+from importer.model.user import AccountType
 from importer.planner.drafts import drafts
 from tests.planner.people import FIRST, candidates, draft, scheme
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importer.model.policy import AccountType, OnUpdate
+from importer.model.fields import OnUpdate
+from importer.model.user import AccountType
 from importer.planner.create import new_user
 from importer.planner.entries import entries
 from importer.planner.merge import merge

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from importer.model.fields import OnUpdate
 from importer.model.plan import Change, ChangeKind
-from importer.model.policy import AccountType, OnUpdate
-from importer.model.user import User
+from importer.model.user import AccountType, User
 from importer.planner.entries import entries
 from importer.planner.merge import Merged, merge
 from importer.planner.values import current

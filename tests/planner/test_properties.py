@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from importer.model.fields import LISTS, TYPE_FIELD
-from importer.model.policy import AccountType, OnUpdate
-from importer.model.user import Part, User
+from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
+from importer.model.user import AccountType, Part, User
 from importer.planner.create import new_user
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import CORE, FLAGS, entries, equal, matches, our_segment, segment

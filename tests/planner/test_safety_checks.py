@@ -10,11 +10,12 @@ from importer.model.plan import (
     Create,
     LeftAlone,
     SafetyCheck,
+    SafetyLimit,
+    SafetyLimits,
     Step,
     Unchanged,
     Update,
 )
-from importer.model.policy import SafetyLimit, SafetyLimits
 from importer.planner.safety_checks import safety_checks
 from tests.planner.people import user
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importer.model.policy import AccountType
-from importer.model.user import User
+from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import entries
 from importer.planner.merge import merge

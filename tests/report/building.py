@@ -28,7 +28,6 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.model.policy import AccountType
 from importer.model.problem import Origin, Place, Problem
 from importer.model.run import (
     AlmaFacts,
@@ -38,7 +37,7 @@ from importer.model.run import (
     RosterFacts,
     RunFacts,
 )
-from importer.model.user import Coded, User
+from importer.model.user import AccountType, Coded, User
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from importer.model.candidates import Candidates, FieldColumn, RecordLayout
-from importer.model.codes import NO_CODES, CodeTables
-from importer.model.fields import FIELDS
-from importer.model.policy import AccountType, Duplicates, IdRule
+from importer.model.candidates import Candidates, FieldColumn, IdRule, RecordLayout
+from importer.model.fields import FIELDS, NO_CODES, CodeTables
+from importer.model.plan import Duplicates
 from importer.model.problem import Place, Problem
 from importer.model.roster import Source, letter
+from importer.model.user import AccountType
 from importer.validator.columns import Table
 from importer.validator.duplicates import duplicates
 from importer.validator.rules import CHECKS

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.model.catalogue import Code, Severity
-from importer.model.policy import Duplicates
+from importer.model.plan import Duplicates
 from importer.model.problem import Problem
 from importer.validator.duplicates import duplicates
 from tests.validator.building import SHORT, across, across_rows, candidates, found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from importer.errors import MappingError
+from importer.model.candidates import IdRule
 from importer.model.catalogue import Code, Severity
-from importer.model.policy import AccountType, IdRule
+from importer.model.user import AccountType
 from importer.validator.identifiers import has_check_digit
 from tests.validator.building import BARCODE, candidates, checked, found, with_values, within
 

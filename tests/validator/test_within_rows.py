@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.model.catalogue import Code, Severity
-from importer.model.codes import NO_CODES, CodeRow, CodeTables
-from importer.model.countries import COUNTRIES
-from importer.model.fields import FIELDS
-from importer.model.policy import AccountType
+from importer.model.fields import COUNTRIES, FIELDS, NO_CODES, CodeRow, CodeTables
 from importer.model.problem import KNOWN
+from importer.model.user import AccountType
 from tests.validator.building import (
     PERSON,
     SHORT,
