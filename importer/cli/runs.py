@@ -23,7 +23,7 @@ from importer.ledger.summary import summarize
 from importer.model.text import counted
 from importer.pipeline.folders import DECISIONS, find_folder
 from importer.pipeline.runs import KeptRun, list_runs
-from importer.report.row_history import as_lines, row_history
+from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 
 app = typer.Typer(rich_markup_mode=None)

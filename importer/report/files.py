@@ -15,9 +15,8 @@ from importer.errors import LedgerError
 from importer.ledger.ledger import Ledger
 from importer.model.files import flush, temporary_beside
 from importer.model.run import Summary
-from importer.report.page import render
+from importer.report.page import FileLink, render
 from importer.report.rejects import write_problems, write_rejects, write_workbook
-from importer.report.view import FileLink
 
 SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE = (
     "summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.html",

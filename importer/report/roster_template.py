@@ -19,7 +19,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from importer.model.roster import TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
-from importer.report.workbook import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
+from importer.report.rejects import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
 
 
 class Kind(StrEnum):

@@ -21,8 +21,7 @@ from importer.model.plan import Change, ChangeKind, Create, Fate, Update
 from importer.model.problem import Problem
 from importer.report.differences import MOST_LINES
 from importer.report.files import links, write_all
-from importer.report.page import render
-from importer.report.view import MOST_GROUPS, MOST_ROWS
+from importer.report.page import MOST_GROUPS, MOST_ROWS, render
 from importer.report.wording import sentences_of
 from tests.report import building
 from tests.report.building import Run, at

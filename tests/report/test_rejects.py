@@ -22,8 +22,7 @@ from importer.model.run import ColumnUse
 from importer.model.text import unescape
 from importer.report import rejects as workbook_room
 from importer.report.files import write_all
-from importer.report.rejects import write_rejects, write_workbook
-from importer.report.workbook import LONGEST_CELL, sheet_name
+from importer.report.rejects import LONGEST_CELL, sheet_name, write_rejects, write_workbook
 from tests.report import building
 from tests.report.building import Run, at
 from tests.report.conftest import Keep

@@ -33,8 +33,7 @@ from importer.model.run import FailedCheck
 from importer.report import page
 from importer.report.differences import MOST, MOST_LINES, Difference, Differences, NewUsers
 from importer.report.files import links
-from importer.report.problem_groups import ProblemGroup
-from importer.report.view import (
+from importer.report.page import (
     MOST_GROUPS,
     MOST_ROWS,
     Column,
@@ -45,6 +44,7 @@ from importer.report.view import (
     ReportView,
     SeverityGroup,
 )
+from importer.report.problem_groups import ProblemGroup
 from importer.report.wording import NextStep, Tally
 from tests.report import building
 from tests.report.building import Run
