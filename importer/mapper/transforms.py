@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Annotated, Literal
 
-import phonenumbers
 import regex
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
@@ -18,6 +16,7 @@ from importer.mapper.patterns import PatternError, check_pattern, compile_patter
 from importer.mapper.placeholders import nearest
 from importer.model.candidates import IdRule
 from importer.model.catalogue import Code
+from importer.model.contacts import HOME_REGION, read_phone
 from importer.model.fields import region_of
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding
@@ -40,7 +39,7 @@ Count = Annotated[int, Field(ge=1, le=100)]
 class Phone(MappingPart):
     """How phone numbers are read where the country of the address is not known."""
 
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "US"
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = HOME_REGION
 
 
 class Split(MappingPart):
@@ -201,18 +200,10 @@ def _zip(text: str, country: str) -> Reading:
     return whole, CellFinding(Code.ZEROS_RESTORED, message)
 
 
-@lru_cache(maxsize=65_536)
 def _phone(text: str, region: str) -> str:
     """Return the number as +17015550123 if it is valid in the region; else the text as it is."""
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return text
-    abroad = number.country_code != phonenumbers.country_code_for_region(region)
-    if not phonenumbers.is_valid_number(number) or (abroad and not text.startswith("+")):
-        return text
-    whole = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return f"{whole} ext. {number.extension}" if number.extension else whole
+    phone = read_phone(text, region)
+    return text if phone.abroad or not phone.whole else phone.whole
 
 
 def _part(split: Split, text: str) -> str:

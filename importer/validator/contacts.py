@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
-
 from importer.model.catalogue import Code, Severity
+from importer.model.contacts import is_email, read_phone
 from importer.model.problem import CellFinding, Problem
 from importer.validator.columns import Column, Table
 from importer.validator.data import STATES, state_of
@@ -31,11 +29,7 @@ def _not_an_email(text: str) -> CellFinding | None:
             "{value} contains a typographic dash or quotation mark",
             "Type the address again, with the plain characters of the keyboard.",
         )
-    try:
-        validate_email(text, check_deliverability=False)
-    except EmailNotValidError:
-        return CellFinding(Code.BAD_EMAIL, _what_is_wrong(text))
-    return None
+    return None if is_email(text) else CellFinding(Code.BAD_EMAIL, _what_is_wrong(text))
 
 
 def _what_is_wrong(text: str) -> str:
@@ -57,16 +51,10 @@ def _what_is_wrong(text: str) -> str:
 def phones(table: Table) -> Iterator[Problem]:
     """Find numbers that cannot be called; one without a country prefix is taken as a US number."""
     for column in table.of("contact_info.phone.phone_number"):
-        yield from column.judge(_not_a_phone)
+        yield from column.judge(lambda text: None if read_phone(text).whole else _NOT_A_PHONE)
 
 
-def _not_a_phone(text: str) -> CellFinding | None:
-    try:
-        if phonenumbers.is_valid_number(phonenumbers.parse(text, "US")):
-            return None
-    except phonenumbers.NumberParseException:
-        pass
-    return CellFinding(Code.BAD_PHONE, "{value} cannot be called")
+_NOT_A_PHONE = CellFinding(Code.BAD_PHONE, "{value} cannot be called")
 
 
 def _with_country(table: Table, part: str) -> Iterator[tuple[Column, list[str]]]:
