@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from importer.errors import MappingError
+from importer.mapper.column_guesses import field_of
 from importer.mapper.compiled import (
     CompiledEntry,
     CompiledField,
@@ -21,7 +22,6 @@ from importer.mapper.compiled import (
 )
 from importer.mapper.conditions import Condition
 from importer.mapper.explain import mapped_codes, takes_cells
-from importer.mapper.heading_vocabulary import field_of
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import (
     ANGLED,

@@ -9,24 +9,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from importer.mapper.column_guesses import DATES, LAST_FIRST, Guess, date_order, guesses
-from importer.mapper.heading_vocabulary import (
+from importer.mapper.column_guesses import (
     BARCODE,
-    COUNTRIES,
+    DATES,
     EMPL_ID,
+    LAST_FIRST,
     OWNING_SYSTEM,
     PRIMARY_ID,
     SECOND_LAST,
+    Guess,
+    date_order,
+    guesses,
     type_of,
-    words,
 )
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.yaml_source import cell, comment, scalar
+from importer.model.fields import country_of
 from importer.model.roster import Layout, Roster
 
 _GUESS = "   # guess"
-_BY_LOOKS = "   # guess, by its values"
+_BY_VALUES = "   # guess, by its values"
 _TO_DO = "   # to do"
+_BEFORE_GROUP = ("user_title", "gender")
+_AFTER_GROUP = (
+    "campus_code",
+    "job_category",
+    "job_description",
+    "preferred_language",
+    *DATES,
+    "pin_number",
+)
 _NAMES = (
     "first_name",
     "middle_name",
@@ -35,19 +47,8 @@ _NAMES = (
     "pref_middle_name",
     "pref_last_name",
 )
-_FIELDS = (
-    "user_title",
-    "gender",
-    "user_group",
-    "campus_code",
-    "job_category",
-    "job_description",
-    "preferred_language",
-    *DATES,
-    "pin_number",
-)
 _ADDRESS = ("line1", "line2", "city", "state_province", "postal_code")
-_STEPS = {"state_province": "upper", "postal_code": "zip"}
+_US_STEPS = {"state_province": "upper", "postal_code": "zip"}
 _LOOKUPS = {
     "user_title": "titles",
     "gender": "genders",
@@ -66,30 +67,36 @@ def suggest(roster: Roster, layout: Layout | None = None, schema: str = "") -> s
     `layout` is how the roster was read; its settings are written to the mapping. `schema` is the
     name of the JSON Schema beside the mapping, if there is one.
     """
-    return "\n".join((*_Draft(roster, layout, schema).lines(), ""))
+    header_given = bool(layout and layout.header)
+    return "\n".join((*_Draft(roster, header_given=header_given).lines(schema), ""))
 
 
 class _Draft:
     """The parts of the mapping, from the guesses about the columns."""
 
-    def __init__(self, roster: Roster, layout: Layout | None, schema: str) -> None:
+    def __init__(self, roster: Roster, *, header_given: bool) -> None:
         self.roster = roster
-        self.schema = schema
-        self.header_given = bool(layout and layout.header)
+        self.header_given = header_given
         self.guesses = guesses(roster)
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
             self.by_field.setdefault(guess.field, []).append(guess)
+        self.ids = [guess for name in (PRIMARY_ID, EMPL_ID, BARCODE) if (guess := self.first(name))]
         self.external = EMPL_ID in self.by_field
-        self.primary = self.first(PRIMARY_ID) or self.first(EMPL_ID) or self.first(BARCODE)
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, schema: str) -> Iterator[str]:
+        if schema:
+            yield f"# yaml-language-server: $schema={schema}"
         yield from self._head()
-        yield from self._ids()
+        yield from self._digits()
         yield "record:"
-        yield from self._identity()
+        yield from self._primary_id()
         yield from self._names()
-        yield from self._fields()
+        yield from self._fields(_BEFORE_GROUP)
+        if "user_group" not in self.by_field:
+            yield "  # The column of the user group, or Alma's code if everybody has the same:"
+            yield f"  user_group: {cell(TO_CHOOSE)}{_TO_DO}"
+        yield from self._fields(("user_group", *_AFTER_GROUP))
         yield from self._contacts()
         yield from self._card()
         yield from self._lookups()
@@ -99,8 +106,6 @@ class _Draft:
 
     def _head(self) -> Iterator[str]:
         source = self.roster.source
-        if self.schema:
-            yield f"# yaml-language-server: $schema={self.schema}"
         yield f"# A first mapping for {comment(source.path.name)}."
         yield "# Check every line, above all those that end in `guess`, and replace every `?`."
         yield "version: 1"
@@ -118,14 +123,15 @@ class _Draft:
             yield f"  dates: {order}{_GUESS}: some dates allow no other order"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
-        yield from self._unused()
+        no_use = {""} if self.external else {"", OWNING_SYSTEM}
+        unused = [scalar(guess.place.heading) for guess in self.guesses if guess.field in no_use]
+        if unused:
+            yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
+            yield "  # without a notice; columns not in this list are reported at each run."
+            yield f"  # unused: [{', '.join(unused)}]"
         rows = source.header
         one = str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
         yield f"  header: {one if self.header_given or len(rows) > 1 else 'auto'}"
-        yield from self._angled()
-
-    def _angled(self) -> Iterator[str]:
-        """Headings that cannot be written in angle brackets, with names that can."""
         angled = [h for place in self.roster.places if set("<>") & set(h := place.heading)]
         if angled:
             yield "# To use a heading with `<` or `>`, give it a name here; delete the `#`:"
@@ -134,49 +140,36 @@ class _Draft:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
 
-    def _unused(self) -> Iterator[str]:
-        no_use = {""} if self.external else {"", OWNING_SYSTEM}
-        left = [guess.place.heading for guess in self.guesses if guess.field in no_use]
-        if not left:
-            return
-        yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
-        yield "  # without a notice; columns that are not in this list are reported at each run."
-        yield f"  # unused: [{', '.join(scalar(heading) for heading in left)}]"
-
-    def _ids(self) -> Iterator[str]:
+    def _digits(self) -> Iterator[str]:
         """The number of digits that most IDs have. Padding is only suggested in a comment."""
-        rules = []
-        for guess in (self.first(PRIMARY_ID), self.first(EMPL_ID), self.first(BARCODE)):
-            lengths = guess.lengths if guess else None
-            if guess and lengths:
-                digits, count = lengths.most_common(1)[0]
-                rest = guess.values - count
-                note = f"; {rest} of {guess.values} have another form" if rest else ""
-                rule = f"  {scalar(guess.place.heading)}: {{digits: {digits}}}"
-                rules.append(f"{rule}{_GUESS}{note}")
-        if rules:
+        numbers = [guess for guess in self.ids if guess.lengths]
+        if numbers:
             yield "ids:   # `pad: true` puts lost zeros back in front"
-            yield from rules
+        for guess in numbers:
+            (digits, count), values = guess.lengths.most_common(1)[0], sum(guess.counts.values())
+            note = f"; {values - count} of {values} have another form" if values > count else ""
+            yield f"  {scalar(guess.place.heading)}: {{digits: {digits}}}{_GUESS}{note}"
 
-    def _identity(self) -> Iterator[str]:
-        known = self.primary
-        if known is not None:
+    def _primary_id(self) -> Iterator[str]:
+        if self.ids:
+            known = self.ids[0]
             mark = "" if known.field == PRIMARY_ID else _mark(known)
             yield f"  primary_id: {cell(known.place.heading)}{mark}"
             return
         yield "  # Choose the column that identifies a patron. In these, every value is different:"
         for guess in self.guesses:
             if guess.identifies and not guess.field:
-                yield f"  #   {comment(str(guess.place))}{_lengths(guess)}"
+                lengths = " or ".join(map(str, sorted(guess.lengths)))
+                digits = f", {lengths} digits" if lengths else ""
+                yield f"  #   {comment(str(guess.place))}{digits}"
         yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
 
     def _names(self) -> Iterator[str]:
-        whole = self.first(LAST_FIRST)
+        whole, second = self.first(LAST_FIRST), self.first(SECOND_LAST)
         if whole is not None:
+            source, capitals = cell(whole.place.heading), ", name" if whole.shouted else ""
             for field, part in (("first_name", 2), ("last_name", 1)):
-                capitals = ", name" if whole.shouted else ""
                 step = f'{{split: {{on: ",", take: {part}}}}}{capitals}'
-                source = cell(whole.place.heading)
                 yield f"  {field}: {{from: {source}, clean: [{step}]}}{_mark(whole)}"
         for field in _NAMES:
             guess = self.first(field)
@@ -185,43 +178,35 @@ class _Draft:
                     yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
                 continue
             source = cell(guess.place.heading)
-            second = self.first(SECOND_LAST)
             if field == "last_name" and second is not None:
                 source = scalar(f"<{guess.place.heading}> <{second.place.heading}>")
-            shouted = guess.shouted and field != "middle_name"
-            value = f"{{from: {source}, clean: [name]}}" if shouted else source
-            yield f"  {field}: {value}{_mark(guess)}"
+            if guess.shouted and field != "middle_name":
+                source = f"{{from: {source}, clean: [name]}}"
+            yield f"  {field}: {source}{_mark(guess)}"
 
-    def _fields(self) -> Iterator[str]:
-        for field in _FIELDS:
-            guess = self.first(field)
-            if guess is not None:
-                yield f"  {field}: {self._value(field, guess)}{_mark(guess)}"
-            elif field == "user_group":
-                yield "  # The column of the user group, or Alma's code if everybody has the same:"
-                yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
+    def _fields(self, fields: tuple[str, ...], indent: str = "  ") -> Iterator[str]:
+        for field in fields:
+            if guess := self.first(field):
+                yield f"{indent}{field}: {self._value(field, guess)}{_mark(guess)}"
 
     def _value(self, field: str, guess: Guess) -> str:
+        """The column, with its lookup; `clean` is only suggested for addresses of the US."""
         source = cell(guess.place.heading)
-        if _begun(field, guess):
+        if field in _LOOKUPS and guess.worded:
             return f"{{from: {source}, lookup: {scalar(_LOOKUPS[field])}}}"
-        return f"{{from: {source}, clean: [{_STEPS[field]}]}}" if self._fits(field) else source
-
-    def _fits(self, field: str) -> bool:
-        """Whether there is a step of `clean` for the field; those of an address are for the US."""
-        return field in _STEPS and "country" not in self.by_field
+        if field in _US_STEPS and "country" not in self.by_field:
+            return f"{{from: {source}, clean: [{_US_STEPS[field]}]}}"
+        return source
 
     def _contacts(self) -> Iterator[str]:
-        address = [(name, guess) for name in _ADDRESS if (guess := self.first(name))]
+        address = "line1" in self.by_field
         emails, phones = self.by_field.get("email", []), self.by_field.get("phone", [])
-        whole = any(name == "line1" for name, _ in address)
-        if whole or emails or phones:
+        if address or emails or phones:
             yield "  contact_info:"
-        if whole:
+        if address:
             yield "    address:"
-            for at, (name, guess) in enumerate(address):
-                dash = "- " if at == 0 else "  "
-                yield f"      {dash}{name}: {self._value(name, guess)}{_mark(guess)}"
+            lines = "\n".join(self._fields(_ADDRESS, " " * 8))
+            yield lines.replace(" " * 8, "      - ", 1)
             country = self.first("country")
             value = self._value("country", country) if country else "USA"
             yield f"        country: {value}{_GUESS}"
@@ -237,56 +222,40 @@ class _Draft:
         for guess in phones:
             source = cell(guess.place.heading)
             if guess.american:
-                yield f"      - phone_number: {{from: {source}, clean: [phone]}}{_mark(guess)}"
+                source = f"{{from: {source}, clean: [phone]}}"
             else:
                 yield "      # not of the US; `clean: [{phone: {region: ES}}]` reads those of Spain"
-                yield f"      - phone_number: {source}{_mark(guess)}"
+            yield f"      - phone_number: {source}{_mark(guess)}"
             yield f"        phone_type: {type_of('phone', guess.place.heading)}{_GUESS}"
 
     def _card(self) -> Iterator[str]:
         card = self.first(BARCODE)
-        if card is not None and card is not self.primary:
+        if card is not None and card is not self.ids[0]:
             yield "  user_identifier:"
             yield "    - id_type: BARCODE"
-            yield f"      value: {cell(card.place.heading)}{'' if card.sure else _BY_LOOKS}"
+            yield f"      value: {cell(card.place.heading)}{'' if card.sure else _BY_VALUES}"
             if self.external:
                 yield "      segment_type: Internal   # the SIS load does not change it"
 
     def _lookups(self) -> Iterator[str]:
         """The lookups to complete: each word of the roster once, and Alma's code for it."""
-        used = {
-            field: guess
-            for field in _LOOKUPS
-            if (guess := self.first(field)) and _begun(field, guess)
-        }
+        used = [guess for name in _LOOKUPS if (guess := self.first(name)) and guess.worded]
         if "line1" not in self.by_field:
-            used.pop("country", None)
+            used = [guess for guess in used if guess.field != "country"]
         if used:
             yield "lookups:   # the words of the roster, and Alma's codes for them"
-        for field, guess in used.items():
-            yield f"  {scalar(_LOOKUPS[field])}:"
-            spellings: dict[str, list[tuple[str, int]]] = {}
-            for text, count in sorted(guess.counts.items()):
-                spellings.setdefault(heading_key(text), []).append((text, count))
+        for guess in used:
+            yield f"  {scalar(_LOOKUPS[guess.field])}:"
+            spellings: dict[str, list[str]] = {}
+            for text in sorted(guess.counts):
+                spellings.setdefault(heading_key(text), []).append(text)
             for same in spellings.values():
-                text, count = same[0][0], sum(number for _, number in same)
+                count = sum(guess.counts[text] for text in same)
                 rows = "1 row" if count == 1 else f"{count} rows"
-                code = COUNTRIES.get(" ".join(words(text)), "") if field == "country" else ""
-                mark = f"{_GUESS}; {rows}" if code else f"{_TO_DO}; {rows}"
-                yield f"    {scalar(text)}: {scalar(code or TO_CHOOSE)}{mark}"
-
-
-def _begun(field: str, guess: Guess) -> bool:
-    """Whether the column contains words, few enough for a lookup."""
-    return field in _LOOKUPS and not guess.coded and guess.few
+                code = country_of(same[0]) if guess.field == "country" else ""
+                mark = f"{_GUESS if code else _TO_DO}; {rows}"
+                yield f"    {scalar(same[0])}: {scalar(code or TO_CHOOSE)}{mark}"
 
 
 def _mark(guess: Guess) -> str:
-    return _GUESS if guess.sure else _BY_LOOKS
-
-
-def _lengths(guess: Guess) -> str:
-    lengths = guess.lengths
-    if not lengths:
-        return ""
-    return f", {' or '.join(str(length) for length in sorted(lengths))} digits"
+    return _GUESS if guess.sure else _BY_VALUES
