@@ -81,7 +81,8 @@ class _Draft:
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
             self.by_field.setdefault(guess.field, []).append(guess)
-        self.ids = [guess for name in (PRIMARY_ID, EMPL_ID, BARCODE) if (guess := self.first(name))]
+        found = map(self.first, (PRIMARY_ID, EMPL_ID, BARCODE))
+        self.ids = [guess for guess in found if guess]
         self.external = EMPL_ID in self.by_field
 
     def lines(self, schema: str) -> Iterator[str]:
@@ -239,7 +240,7 @@ class _Draft:
 
     def _lookups(self) -> Iterator[str]:
         """The lookups to complete: each word of the roster once, and Alma's code for it."""
-        used = [guess for name in _LOOKUPS if (guess := self.first(name)) and guess.worded]
+        used = [guess for guess in map(self.first, _LOOKUPS) if guess and guess.worded]
         if "line1" not in self.by_field:
             used = [guess for guess in used if guess.field != "country"]
         if used:
