@@ -1,34 +1,37 @@
-"""The mapping's JSON Schema, with which editors complete keys and mark mistakes."""
+"""The mapping's JSON Schema: editors complete keys with it, and messages name the known ones."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from importer.mapper.schema import MappingFile
 from importer.model.fields import FIELDS, Field, Shape
 
-_SCALARS = ("string", "number", "boolean")
+Node = dict[str, Any]
+"""A part of a JSON Schema."""
 
 
 def schema_text() -> str:
     """Return the schema as JSON, the same bytes each time."""
-    return json.dumps(_schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-def _schema() -> dict[str, object]:
-    whole: dict[str, object] = MappingFile.model_json_schema(by_alias=True)
+    whole: Node = MappingFile.model_json_schema(by_alias=True)
     _loosen(whole)
-    _describe(whole)
-    properties = whole["properties"]
-    if isinstance(properties, dict):
-        properties["extends"] = {
-            "type": "string",
-            "description": "Another mapping file of which this one overrides parts.",
-        }
+    for field in FIELDS.values():
+        last = field.parent.rpartition(".")[2]
+        name = "".join(map(str.title, last.split("_"))) + "Entry" if last else "Record"
+        properties = whole["$defs"].get(name, {}).get("properties", {})
+        if field.name in properties:
+            properties[field.name]["description"] = _description(field)
+    whole["properties"]["extends"] = {
+        "type": "string",
+        "description": "Another mapping file of which this one overrides parts.",
+    }
     whole["anyOf"] = [{"required": whole.pop("required")}, {"required": ["extends"]}]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {**head, "title": "Mapping of a roster to Alma user records", **whole}
+    whole = {**head, "title": "Mapping of a roster to Alma user records", **whole}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
 def _loosen(node: object) -> None:
@@ -39,42 +42,20 @@ def _loosen(node: object) -> None:
         if node.get("type") in {"integer", "number"}:
             return
         if isinstance(choices := node.get("enum"), list):
-            node["enum"] = [*choices, *(word == "true" for word in choices if word in _FLAGS)]
+            flags = [word == "true" for word in choices if word in {"true", "false"}]
+            node["enum"] = [*choices, *flags]
             node.pop("type", None)
         elif node.get("const") == "1":
             node.clear()
             node["enum"] = ["1", 1]
         elif node.get("type") == "string" and "pattern" not in node:
-            node["type"] = list(_SCALARS)
+            node["type"] = ["string", "number", "boolean"]
         elif node.get("type") == "boolean":
             node.pop("type")
             node["enum"] = [True, False]
-        for inner in node.values():
+    if isinstance(node, dict | list):
+        for inner in node.values() if isinstance(node, dict) else node:
             _loosen(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            _loosen(inner)
-
-
-_FLAGS = frozenset({"true", "false"})
-
-
-def _describe(whole: dict[str, object]) -> None:
-    """Describe each field by Alma's facts: its greatest length, and the table of its codes."""
-    definitions = whole.get("$defs")
-    if not isinstance(definitions, dict):
-        return
-    for field in FIELDS.values():
-        name = _definition(field.parent)
-        definition = definitions.get(name)
-        properties = definition.get("properties") if isinstance(definition, dict) else None
-        if isinstance(properties, dict) and isinstance(part := properties.get(field.name), dict):
-            part["description"] = _description(field)
-
-
-def _definition(parent: str) -> str:
-    last = parent.rpartition(".")[2]
-    return "".join(word.title() for word in last.split("_")) + "Entry" if last else "Record"
 
 
 _SHAPES: Mapping[Shape, str] = {
@@ -86,6 +67,7 @@ _SHAPES: Mapping[Shape, str] = {
 
 
 def _description(field: Field) -> str:
+    """Alma's facts about a field: the table of its codes, and its greatest length."""
     facts = field.facts
     words = [_SHAPES[field.shape]]
     if facts.table:
@@ -98,3 +80,37 @@ def _description(field: Field) -> str:
     if facts.sticky:
         sentence += " Alma keeps what was edited by hand unless `override: true` is set."
     return sentence
+
+
+# --- the keys that are known at a place ---
+
+
+@functools.cache
+def _plain_schema() -> Node:
+    whole: Node = MappingFile.model_json_schema(by_alias=True)
+    return whole
+
+
+def known_keys(place: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that are allowed beside the last of these steps."""
+    nodes = list(_forms(_plain_schema()))
+    for step in place[:-1]:
+        nodes = [form for node in nodes for form in _forms(_below(node, step))]
+    return list(dict.fromkeys(key for node in nodes for key in node.get("properties", ())))
+
+
+def _below(node: Node, step: str | int) -> Node:
+    found = node.get("properties", {}).get(step) if isinstance(step, str) else node.get("items")
+    found = found or (node.get("additionalProperties") if isinstance(step, str) else None)
+    return found if isinstance(found, dict) else {}
+
+
+def _forms(node: Node) -> Iterator[Node]:
+    """The node, without references, or each of its alternatives."""
+    if "$ref" in node:
+        node = _plain_schema()["$defs"][node["$ref"].rpartition("/")[2]]
+    forms = (*node.get("anyOf", ()), *node.get("oneOf", ()))
+    if not forms:
+        yield node
+    for form in forms:
+        yield from _forms(form)

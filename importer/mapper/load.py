@@ -14,7 +14,7 @@ from importer.mapper import checks
 from importer.mapper.checks import Level, MappingFinding
 from importer.mapper.lookups import Lookup, LookupFile, UnusableLookupError, read_lookup
 from importer.mapper.mapping import Mapping, Tables
-from importer.mapper.messages import MISSING, in_our_words, known_keys
+from importer.mapper.messages import MISSING, in_our_words
 from importer.mapper.schema import (
     AS_FILE,
     AS_TABLE,
@@ -202,7 +202,7 @@ def _validated(values: Plain) -> tuple[MappingFile | None, list[MappingFinding]]
     except ValidationError as error:
         forms = {AS_TEXT, AS_TABLE, AS_FILE}
         return None, [
-            MappingFinding(steps, in_our_words(detail, known_keys(steps)))
+            MappingFinding(steps, in_our_words(detail, steps))
             for detail in error.errors()
             if not (detail["type"] == "too_short" and detail["input"])  # its parts are at fault
             for steps in [tuple(step for step in detail["loc"] if step not in forms)]

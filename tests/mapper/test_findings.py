@@ -63,6 +63,12 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
             ("group",),
         ),
         (
+            'middle_name: {from: <M>, clean: [{split: {on: ",", tkae: 1}}]}',
+            "",
+            "8: record.middle_name.clean[0].split",
+            ("`take`",),
+        ),
+        (
             "middle_name: {from: <M>, lookup: grups}",
             "lookups: {groups: {a: b}}",
             "8: record.middle_name.lookup",
