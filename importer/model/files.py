@@ -14,9 +14,6 @@ from pathlib import Path
 
 from importer.errors import FileMissingError, UnreadableFileError
 
-NESTING = 64
-"""Levels of brackets in a JSON file; the deepest file that people write has six."""
-
 DIGITS = 18
 """Digits of a number in a JSON file."""
 
@@ -51,13 +48,8 @@ def read_text_bounded(path: Path, limit: int) -> str:
 
     Raises FileMissingError and UnreadableFileError as `read_bounded` does.
     """
-    return as_text(path, read_bounded(path, limit))
-
-
-def as_text(path: Path, content: bytes) -> str:
-    """Decode UTF-8, with or without a byte-order mark. Raises UnreadableFileError."""
     try:
-        return content.decode("utf-8-sig")
+        return read_bounded(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError:
         msg = f"{shown(path)} is not plain text (UTF-8). Save it again as UTF-8."
         raise UnreadableFileError(msg) from None
@@ -76,12 +68,10 @@ def parse_json(path: Path, text: str) -> object:
     """Return what a JSON text contains. `path` is only for messages.
 
     Raises UnreadableFileError, with the line where it is known: for wrong syntax, a key that
-    appears twice, brackets nested deeper than NESTING, numbers of more than DIGITS digits, NaN,
-    and characters that no UTF-8 text can contain.
+    appears twice, brackets nested hundreds of levels deep, numbers of more than DIGITS digits,
+    NaN, and characters that no UTF-8 text can contain.
     """
-    name = shown(path)
     try:
-        _check_nesting(text)
         content: object = json.loads(
             text,
             object_pairs_hook=_unique_keys,
@@ -90,16 +80,19 @@ def parse_json(path: Path, text: str) -> object:
         )
         json.dumps(content, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        msg = (
-            f"{name}: line {error.lineno}: this is not valid JSON. Check for a missing comma, "
-            "quotation mark, or bracket."
+        wrong = (
+            f"line {error.lineno}: this is not valid JSON. Check for a missing comma, quotation "
+            "mark, or bracket."
         )
     except UnicodeEncodeError:
-        msg = f"{name} contains a broken character (half of a \\u pair). Correct or delete it."
-    except _JsonError as error:
-        msg = f"{name}: {error}"
+        wrong = "it contains a broken character (half of a \\u pair). Correct or delete it."
+    except RecursionError:
+        wrong = "brackets are nested too deep."
+    except ValueError as error:  # of the functions below
+        wrong = str(error)
     else:
         return content
+    msg = f"{shown(path)}: {wrong}"
     raise UnreadableFileError(msg)
 
 
@@ -205,37 +198,12 @@ def _too_large(path: Path, limit: int) -> UnreadableFileError:
     return UnreadableFileError(f"{shown(path)} is larger than {size}. Is this the right file?")
 
 
-class _JsonError(Exception):
-    """What is wrong in a JSON file beyond its syntax, as the end of a sentence."""
-
-
-def _check_nesting(text: str) -> None:
-    depth, quoted, escaped = 0, False, False
-    for letter in text:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif letter == "\\":
-                escaped = True
-            elif letter == '"':
-                quoted = False
-        elif letter == '"':
-            quoted = True
-        elif letter in "[{":
-            depth += 1
-            if depth > NESTING:
-                msg = f"brackets are nested more than {NESTING} levels deep."
-                raise _JsonError(msg)
-        elif letter in "]}":
-            depth -= 1
-
-
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
             msg = f"the key {key[:_SHOWN]!r} appears twice. Delete one of the two."
-            raise _JsonError(msg)
+            raise ValueError(msg)
         found[key] = value
     return found
 
@@ -243,10 +211,10 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _short_int(digits: str) -> int:
     if len(digits) > DIGITS:
         msg = f"the number {digits[:DIGITS]}… is too long. Put it in quotation marks or correct it."
-        raise _JsonError(msg)
+        raise ValueError(msg)
     return int(digits)
 
 
 def _no_constant(name: str) -> object:
     msg = f"{name} is not a value of JSON. Correct or delete it."
-    raise _JsonError(msg)
+    raise ValueError(msg)

@@ -196,24 +196,6 @@ class UserStatistic(Segment):
     statistic_note: Annotated[str | None, Facts(2000)] = None
 
 
-class RoleParameter(Part):
-    """A detail of a role."""
-
-    type: Coded | None = None
-    scope: Coded | None = None
-    value: Coded | None = None
-
-
-class UserRole(Part):
-    """A role. The importer reads roles and never writes them (contract 3.1)."""
-
-    status: Coded | None = None
-    scope: Coded | None = None
-    role_type: Coded | None = None
-    expiry_date: Day = None
-    parameter: tuple[RoleParameter, ...] | None = None
-
-
 class RsLibrary(Part):
     """A resource-sharing library."""
 
@@ -225,14 +207,6 @@ class LibraryNotice(Part):
 
     code: Annotated[Coded | None, Facts(table="LibraryNoticesOptInDisplay", required=True)] = None
     value: Annotated[bool | None, Facts(0, required=True)] = None
-
-
-class ProxyForUser(Part):
-    """A user for whom this one may act."""
-
-    primary_id: str | None = None
-    full_name: str | None = None
-    link: str | None = None
 
 
 class User(Part):
@@ -279,11 +253,11 @@ class User(Part):
     fees: Annotated[Amount | None, OUTPUT] = None
     contact_info: ContactInfo | None = None
     user_identifier: tuple[UserIdentifier, ...] | None = None
-    user_role: tuple[UserRole, ...] | None = None
+    user_role: tuple[Part, ...] | None = None  # read and never written (contract 3.1)
     user_block: tuple[UserBlock, ...] | None = None
     user_note: tuple[UserNote, ...] | None = None
     user_statistic: tuple[UserStatistic, ...] | None = None
-    proxy_for_user: tuple[ProxyForUser, ...] | None = None
+    proxy_for_user: tuple[Part, ...] | None = None
     rs_library: Annotated[tuple[RsLibrary, ...] | None, Facts(sticky=True)] = None
     library_notice: Annotated[tuple[LibraryNotice, ...] | None, Facts(sticky=True)] = None
     source_link_id: Annotated[str | None, OUTPUT] = None

@@ -1,0 +1,89 @@
+"""Helpers for text: the formula mark, names as people write them, words with a typing error."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.model.text import TRIGGERS, escape, folded, means_one_of, name_key, unescape
+
+AWKWARD = st.text(alphabet=st.sampled_from("'=+-@\t\r\0aZ 0é"), max_size=8)
+
+
+@given(st.one_of(AWKWARD, st.text()))
+def test_unescape_undoes_escape(text: str) -> None:
+    """Whatever a cell holds, it comes back."""
+    assert unescape(escape(text)) == text
+
+
+@given(st.one_of(AWKWARD, st.text()))
+def test_nothing_escaped_begins_like_a_formula(text: str) -> None:
+    """No cell of our CSV files begins with a character that starts a formula."""
+    assert escape(text)[:1] not in TRIGGERS
+
+
+@pytest.mark.parametrize("name", ["'Akamu", "'t Hooft", "O'Brien", "'", "", "Ana"])
+def test_real_names_are_left_alone(name: str) -> None:
+    """An apostrophe that belongs to a name is neither doubled nor taken off."""
+    assert escape(name) == name
+    assert unescape(name) == name
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1 605 555 0100", "-5", "@x", "\tx", "\rx", "\0x"])
+def test_triggers_are_marked(text: str) -> None:
+    """Each trigger of a formula gets the mark."""
+    assert escape(text) == "'" + text
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Muñoz", "MUNOZ"), ("O’Brien", "O'Brien"), ("Smith-Jones", "smith jones"),
+        ("Łukasz", "lukasz"), ("Øster", "oster"), ("Großmann", "GROSSMANN"), ("Пётр", "петр"),
+        ("Ελένη", "ΕΛΕΝΗ"), ("Jose\u0301", "José"), ("מֹשֶׁה", "משה"),
+    ],
+)  # fmt: skip
+def test_written_in_two_ways(one: str, two: str) -> None:
+    """Capitals, accents, points and signs make no other name."""
+    assert folded(one) == folded(two)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [("李", "王"), ("राम", "रमा"), ("हरि", "हरु"), ("か", "が"), ("김", "박"), ("ไท", "ไทย")],
+)
+def test_letters_of_every_script_count(one: str, two: str) -> None:
+    """Names in other scripts are not emptied, and their vowels and voicing are kept."""
+    assert "" not in {folded(one), folded(two)}
+    assert folded(one) != folded(two)
+
+
+@given(st.text())
+def test_folding_is_settled(name: str) -> None:
+    """Folding twice, or in another normal form, gives the same."""
+    assert folded(folded(name)) == folded(name)
+    assert folded(unicodedata.normalize("NFD", name)) == folded(name)
+
+
+@given(st.text(), st.text())
+def test_either_part_may_stand_first(first: str, last: str) -> None:
+    """The key of a name does not depend on the order of its parts."""
+    assert name_key(first, last) == name_key(last, first)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        *(
+            (text, True)
+            for text in ("staff", " Sta ff", "STAFFS", "Sttaff", "Satff", "Stiff", "grad")
+        ),
+        *((text, False) for text in ("Stafford", "Stagg", "Brad", "Staf", "", "Grads")),
+    ],
+)
+def test_one_typing_error_leaves_a_long_word_known(text: str, *, known: bool) -> None:
+    """Case and blanks do not count; a surname, or a short word with another letter, is another."""
+    assert means_one_of(text, ["Staff", "Grad"]) is known
