@@ -16,8 +16,8 @@ from importer.model.user import AccountType, User
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
 from importer.pipeline.runs import RunContents, headings_changed, new_run, run_facts, write_run
-from importer.planner.create import new_user
 from importer.planner.drafts import drafts
+from importer.planner.merge import new_user
 from importer.validator.code_checks import state_of_tables
 from importer.validator.rules import validate
 from importer.writer.json_lines import write_json_lines

@@ -21,7 +21,7 @@ from importer.model.user import User
 from importer.pipeline.folders import DECISIONS
 from importer.planner.decide import create, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.values import current
+from importer.planner.entries import current
 from importer.users.matching import MatchResult
 
 WHO = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})

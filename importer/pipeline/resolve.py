@@ -25,7 +25,7 @@ from importer.pipeline.resolutions import DOUBTS, alike_rows, in_question, insti
 from importer.pipeline.undo import update_undone
 from importer.planner.decide import create, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.values import current
+from importer.planner.entries import current
 from importer.users.matching import MatchResult, PersonQuery, match_keys, search_alma
 
 

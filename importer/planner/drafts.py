@@ -45,10 +45,6 @@ class DraftEntry:
         """The segment that the mapping sets; blank if it sets none."""
         return self.values.get("segment_type", "").capitalize()
 
-    def sets(self, flag: str) -> bool:
-        """Whether the row sets a flag, such as `preferred`."""
-        return self.values.get(flag) == "true"
-
     @property
     def steady(self) -> DraftEntry | None:
         """The entry without its run variables, which alone are no reason for an update.
@@ -70,16 +66,11 @@ class DraftEntry:
         """Whether every update applies it, not only the one that adds it."""
         return self.entry.on_update is not OnUpdate.ADD and self.steady is not None
 
-    @property
-    def for_known_users(self) -> bool:
-        """Whether an update writes the entry; `on_update: never` is for new users only."""
-        return self.entry.on_update is not OnUpdate.NEVER
-
-    def without_create_only(self) -> DraftEntry:
-        """Return the entry without the fields that are only given when the user is created."""
+    def for_known_users(self) -> DraftEntry | None:
+        """Return the entry without the fields that only new users get; None if it is for them."""
+        if self.entry.on_update is OnUpdate.NEVER:
+            return None
         never = {n for n, target in self.targets.items() if target.on_update is OnUpdate.NEVER}
-        if not never:
-            return self
         values = {name: text for name, text in self.values.items() if name not in never}
         return replace(self, values=values)
 
@@ -116,11 +107,6 @@ class DraftUser:
         return (*primary, *others)
 
     @property
-    def identifiers(self) -> Mapping[str, str]:
-        """The row's first value by match key (`primary_id` or a type's code)."""
-        return dict(reversed(self.every_identifier))
-
-    @property
     def name(self) -> tuple[str, str]:
         """First and last name."""
         return self.values.get("first_name", ""), self.values.get("last_name", "")
@@ -146,11 +132,18 @@ class DraftUser:
         In the mapping's order, but those that every update applies come first, so that if two
         entries contradict each other, a later update does not undo what creating the user did.
         """
-        there = (
-            item
-            for item in self._all_entries(parent)
-            if all(item.values.get(name) for name in _REQUIRED[parent])
-        )
+        there = []
+        for entry in self.layout.entries:
+            if entry.parent == parent:
+                labels = [label for label in entry.labels if label not in self.not_applicable]
+                targets = {self.layout.targets[label].field.name: label for label in labels}
+                item = DraftEntry(
+                    entry,
+                    {name: self.values.get(label, "") for name, label in targets.items()},
+                    {name: self.layout.targets[label] for name, label in targets.items()},
+                )
+                if all(item.values.get(name) for name in _REQUIRED[parent]):
+                    there.append(item)
         return tuple(sorted(there, key=lambda item: not item.enforced))
 
     def sets_whole_list(self, parent: str) -> bool:
@@ -161,30 +154,14 @@ class DraftUser:
         """
         there = [entry for entry in self.layout.entries if entry.parent == parent]
         return bool(there) and all(
-            entry.on_update is OnUpdate.REPLACE_ALL and self._applies(entry) for entry in there
+            entry.on_update is OnUpdate.REPLACE_ALL
+            and not any(
+                label in self.not_applicable
+                and self.layout.targets[label].field.name in _REQUIRED[parent]
+                for label in entry.labels
+            )
+            for entry in there
         )
-
-    def _applies(self, entry: ListEntry) -> bool:
-        names = _REQUIRED[entry.parent]
-        return not any(
-            label in self.not_applicable and self.layout.targets[label].field.name in names
-            for label in entry.labels
-        )
-
-    def _all_entries(self, parent: str) -> Iterator[DraftEntry]:
-        targets = self.layout.targets
-        for entry in self.layout.entries:
-            if entry.parent == parent:
-                named = {
-                    targets[label].field.name: label
-                    for label in entry.labels
-                    if label not in self.not_applicable
-                }
-                yield DraftEntry(
-                    entry,
-                    {name: self.values.get(label, "") for name, label in named.items()},
-                    {name: targets[label] for name, label in named.items()},
-                )
 
 
 def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[DraftUser]:

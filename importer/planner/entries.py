@@ -1,4 +1,4 @@
-"""The entries of a record's lists: when two are equal, how one is made, which one is preferred.
+"""Values and list entries of a record: as text, when two are equal, how they differ.
 
 Two entries are equal if they have the same type and the same core: the email address, the lines of
 the postal address, the note's text. Everything else (a description, an end date, a flag) only
@@ -7,16 +7,30 @@ describes the entry.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
-from importer.model.fields import LISTS, TYPE_FIELD
-from importer.model.user import AccountType, Coded, ContactInfo, Part, Segment, User, UserNote
-from importer.planner.values import current, same_text, to_field
+from importer.model.fields import LISTS, TYPE_FIELD, Field, Shape, text
+from importer.model.plan import Change, ChangeKind
+from importer.model.user import (
+    AccountType,
+    Coded,
+    ContactInfo,
+    Facts,
+    Part,
+    Reach,
+    Segment,
+    User,
+    UserNote,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from importer.planner.drafts import DraftEntry
+
+P = TypeVar("P", bound=Part)
 
 CONTACT = "contact_info."
 
@@ -39,28 +53,114 @@ CORE: dict[str, tuple[str, ...]] = {
 ONLY_ADDED = frozenset({"user_note", "user_block", "user_statistic"})
 """Lists whose entries an update never replaces."""
 
+FLAGS: dict[str, tuple[str, ...]] = {
+    "contact_info.address": ("preferred",),
+    "contact_info.email": ("preferred",),
+    "contact_info.phone": ("preferred", "preferred_sms"),
+}
+"""By list: the flags that at most one entry has. Exactly one must have `preferred`."""
+
+# values
+
+
+def current(part: Part, name: str) -> str:
+    """Return a field of a part of the record as text."""
+    return text(getattr(part, name))
+
+
+def to_field(field: Field, value: str) -> object:
+    """Return a candidate's text as the value that the record has.
+
+    A field with several types in the record gets one. `force_password_change` is the text TRUE or
+    nothing (contract 1.1). Raises ValueError if a date is not ISO; the mapper lets none through.
+    """
+    if field.name == "force_password_change":
+        return "TRUE" if value.casefold() == "true" else ""
+    match field.shape:
+        case Shape.TEXT:
+            return value
+        case Shape.CODE:
+            several = field.name in {"address_type", "email_type", "phone_type"}
+            return (Coded(value=value),) if several else Coded(value=value)
+        case Shape.DATE:
+            return date.fromisoformat(value)
+        case Shape.FLAG:
+            return value == "true"
+
+
+def with_value(part: P, field: Field, value: str) -> P:
+    """Return the part with a field's text; a blank date is absent, as in Alma (contract 1.1)."""
+    if value or field.shape is not Shape.DATE:
+        return part.model_copy(update={field.name: to_field(field, value)})
+    without = part.model_copy(update={field.name: None})
+    without.model_fields_set.discard(field.name)
+    return without
+
+
+_SAME: dict[str, Callable[[str], str]] = {
+    "email_address": str.casefold,
+    "phone_number": lambda number: re.sub("[^0-9]", "", number) or number.casefold(),
+    "value": str.casefold,  # of an identifier (contract 3.2)
+    "note_text": lambda note: " ".join(note.split()),
+    "user_title": str.casefold,  # Alma answers Mr where it was sent MR (contract 1.1)
+    "force_password_change": str.casefold,
+}
+
+
+def same_text(name: str, one: str, other: str) -> bool:
+    """Return whether two texts of a field mean the same to Alma."""
+    normal = _SAME.get(name, str)
+    return normal(one) == normal(other)
+
+
+_NOT_COMPARED = frozenset({"start_date", "user_role", "proxy_for_user", "password", "contact_info"})
+
+
+@cache
+def compared_fields(kind: type[Part]) -> tuple[str, ...]:
+    """Return the names of a part's fields that are compared, without its lists of parts."""
+    return tuple(
+        name
+        for name, info in kind.model_fields.items()
+        if name not in _NOT_COMPARED
+        and not (kind is User and name in LISTS)
+        and not any(isinstance(f, Facts) and f.reach is Reach.OUTPUT for f in info.metadata)
+    )
+
+
+def comparable(part: Part, *, fold_codes: bool = False) -> Mapping[str, str]:
+    """Return the fields of a part that are not blank, as text; a flag not set is blank.
+
+    `fold_codes`: codes are written without case, as Alma may answer them (contract 1.1).
+    """
+    held = {}
+    for name in compared_fields(type(part)):
+        value = getattr(part, name)
+        shown = text(value)
+        if fold_codes and isinstance(value, Coded | tuple):
+            shown = shown.casefold()
+        if shown and value is not False:
+            held[name] = shown
+    return held | {name: repr(value) for name, value in (part.model_extra or {}).items() if value}
+
+
+# entries
+
 
 def entries(user: User, parent: str) -> tuple[Part, ...]:
     """Return the entries of one list of a user; none if the list is absent."""
-    owner: Part | None = user
-    if parent.startswith(CONTACT):
-        owner = user.contact_info
-    found: tuple[Part, ...] | None = (
-        getattr(owner, parent.removeprefix(CONTACT)) if owner is not None else None
-    )
+    owner: Part | None = user.contact_info if parent.startswith(CONTACT) else user
+    found: tuple[Part, ...] | None = getattr(owner, parent.removeprefix(CONTACT), None)
     return found or ()
 
 
-def with_entries(user: User, lists: dict[str, tuple[Part, ...]]) -> User:
+def with_entries(user: User, lists: Mapping[str, tuple[Part, ...]]) -> User:
     """Return the user with these lists, by path, and everything else unchanged."""
-    contact = {
-        parent.removeprefix(CONTACT): parts
-        for parent, parts in lists.items()
-        if parent.startswith(CONTACT)
-    }
-    update: dict[str, object] = {
-        parent: parts for parent, parts in lists.items() if not parent.startswith(CONTACT)
-    }
+    update: dict[str, object] = {}
+    contact: dict[str, object] = {}
+    for parent, parts in lists.items():
+        holder = contact if parent.startswith(CONTACT) else update
+        holder[parent.removeprefix(CONTACT)] = parts
     if contact:
         update["contact_info"] = (user.contact_info or ContactInfo()).model_copy(update=contact)
     return user.model_copy(update=update) if update else user
@@ -73,12 +173,14 @@ def types(parent: str, part: Part) -> tuple[str, ...]:
     return tuple(code.value for code in coded if code.value)
 
 
+def main_field(parent: str) -> str:
+    """Return the field by which people know an entry."""
+    return next(iter(CORE[parent]), "value")
+
+
 def main_value(parent: str, part: Part) -> str:
-    """Return the text by which people know an entry."""
-    if parent == "library_notice":
-        return current(part, "value")
-    core = CORE[parent]
-    shown = current(part, core[0]) if core else ""
+    """Return the text by which people know an entry; its types if that is blank."""
+    shown = text(getattr(part, main_field(parent), None))
     return shown or "+".join(types(parent, part))
 
 
@@ -103,6 +205,30 @@ def matches(item: DraftEntry, part: Part) -> bool:
         for name in CORE[item.parent]
         if (value := item.values.get(name))
     )
+
+
+def find(parts: Iterable[Part], sought: Part) -> int | None:
+    """Return the place of an entry that is the same in every compared field."""
+    shape = comparable(sought)
+    return next((place for place, part in enumerate(parts) if comparable(part) == shape), None)
+
+
+def without(parts: Iterable[Part], others: Iterable[Part]) -> list[Part]:
+    """Return the parts without an equal among the others; each equal counts once."""
+    left = list(others)
+    alone = []
+    for part in parts:
+        place = find(left, part)
+        if place is None:
+            alone.append(part)
+        else:
+            del left[place]
+    return alone
+
+
+def same_entries(ones: Sequence[Part], others: Sequence[Part]) -> bool:
+    """Return whether two lists have the same entries, in any order."""
+    return len(ones) == len(others) and not without(ones, others)
 
 
 def segment(part: Part, account: AccountType) -> str:
@@ -146,52 +272,63 @@ def new_entry(item: DraftEntry, account: AccountType) -> Part:
     return kind.model_validate(held)
 
 
-# the preferred entry
-
-FLAGS: dict[str, tuple[str, ...]] = {
-    "contact_info.address": ("preferred",),
-    "contact_info.email": ("preferred",),
-    "contact_info.phone": ("preferred", "preferred_sms"),
-}
-"""By list: the flags that at most one entry has. Exactly one must have `preferred`."""
-
-
-def preferred_wishes(
-    items: Sequence[tuple[DraftEntry, int]], flag: str
-) -> tuple[int | None, int | None]:
-    """Return the place of the entry with the flag set, and of the first without it refused.
-
-    `items` are the row's entries in their order, with their places.
-    """
-    wished = next((place for item, place in items if item.sets(flag)), None)
-    return wished, next((place for item, place in items if item.values.get(flag) != "false"), None)
-
-
-def choose_preferred(
-    parts: Sequence[Part], flag: str, account: AccountType, wished: int | None, first: int | None
+def set_preferred(
+    parent: str,
+    parts: Iterable[Part],
+    account: AccountType,
+    wanted: Sequence[tuple[DraftEntry, int]],
 ) -> tuple[Part, ...]:
-    """Return the parts with the flag set in one of them.
+    """Return the parts with each flag of their list set in one of them.
 
-    It is the entry that the row marks (`wished`); else the one that Alma prefers now, and of
-    several an Internal one before an External one, because a librarian chose it (contract 3.1);
-    else, for `preferred`, the row's first entry (`first`) or the first that is there. An entry of
-    the other segment therefore loses its flag only where the mapping itself sets the flag.
+    `wanted` are the row's entries with their places. The flag goes to the entry that the row marks;
+    else it stays where Alma has it, of several places an Internal one, because a librarian chose it
+    (contract 3.1); else, `preferred` only, it goes to the row's first entry without it refused, or
+    to the first that is there. So an entry of the other segment loses its flag only if the mapping
+    itself sets the flag.
     """
-    held = [place for place, part in enumerate(parts) if getattr(part, flag)]
-    held.sort(key=lambda place: segment(parts[place], account) != "Internal")
-    if wished is not None:
-        chosen: int | None = wished
-    elif held:
-        chosen = held[0]
-    elif flag == "preferred" and parts:
-        chosen = first or 0
-    else:
-        chosen = None
-    return tuple(_flagged(part, flag, value=place == chosen) for place, part in enumerate(parts))
+    parts = tuple(parts)
+    for flag in FLAGS.get(parent, ()):
+        marked = [place for item, place in wanted if item.values.get(flag) == "true"]
+        held = [place for place, part in enumerate(parts) if getattr(part, flag)]
+        internal = [place for place in held if segment(parts[place], account) == "Internal"]
+        free = [place for item, place in wanted if item.values.get(flag) != "false"]
+        first = (*free, 0) if flag == "preferred" else ()
+        chosen = next(iter((*marked, *internal, *held, *first)), None)
+        parts = tuple(
+            part
+            if bool(getattr(part, flag)) == (place == chosen)
+            else part.model_copy(update={flag: place == chosen})
+            for place, part in enumerate(parts)
+        )
+    return parts
 
 
-def _flagged(part: Part, flag: str, *, value: bool) -> Part:
-    """Return the part with its flag; unchanged if it has no flag and should have none."""
-    if bool(getattr(part, flag)) == value:
-        return part
-    return part.model_copy(update={flag: value})
+# changes
+
+
+def change(where: str, old: str, new: str) -> Change:
+    """Return a change; its kind follows from which text is blank."""
+    kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
+    return Change(kind, where, old, new)
+
+
+def scalar_changes(old: User, new: User) -> Iterator[Change]:
+    """Yield the differences between two records outside their lists."""
+    for name in compared_fields(User):
+        if (was := current(old, name)) != (will := current(new, name)):
+            yield change(name, was, will)
+
+
+def entry_changes(parent: str, old: Part | None, new: Part | None) -> Iterator[Change]:
+    """Yield how an entry differs: field by field, or as a whole if it was added or removed."""
+    if old is not None and new is not None:
+        was, will, where = comparable(old), comparable(new), path(parent, old)
+        for name in dict.fromkeys((*compared_fields(type(new)), *was, *will)):
+            if was.get(name) != will.get(name):
+                blank = "false" if isinstance(getattr(new, name, None), bool) else ""
+                place = where if name == main_field(parent) else f"{where}.{name}"
+                yield change(place, was.get(name, blank), will.get(name, blank))
+    elif old is not None:
+        yield change(path(parent, old), main_value(parent, old), "")
+    elif new is not None:
+        yield change(path(parent, new), "", main_value(parent, new))

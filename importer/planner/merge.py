@@ -1,7 +1,7 @@
-"""Merge a row into Alma's record: what the mapping names changes, everything else stays.
+"""The record to send: a new user's, or Alma's record with the fields that the mapping names.
 
-Alma's PUT replaces the whole record (contract 3.1), so the record that is sent is Alma's own with
-the mapped fields changed. Fields that the mapping does not name are not looked at.
+Alma's PUT replaces the whole record (contract 3.1), so an update sends Alma's own record with the
+mapped fields changed. Fields that the mapping does not name are not looked at.
 
 In lists, an address, email or phone replaces Alma's entry of the same type in our segment (the
 preferred one, if there are several), an identifier replaces the only one of its type, and
@@ -10,42 +10,79 @@ everything else stays: in the entry, and in the list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, ChangeKind
-from importer.model.user import AccountType
-from importer.planner.drafts import DraftEntry
+from importer.model.user import AccountType, Coded, Part, User
 from importer.planner.entries import (
     CORE,
-    FLAGS,
     ONLY_ADDED,
-    choose_preferred,
+    current,
     entries,
+    entry_changes,
     equal,
-    main_value,
     matches,
     new_entry,
     our_segment,
-    path,
-    preferred_wishes,
+    same_text,
+    scalar_changes,
     segment,
+    set_preferred,
+    to_field,
     types,
     with_entries,
+    with_value,
 )
-from importer.planner.values import cleared, current, resolve_value, same_text, to_field
 
 if TYPE_CHECKING:
-    from importer.model.user import Part, User
-    from importer.planner.drafts import DraftUser
+    from importer.planner.drafts import DraftEntry, DraftUser
 
 NEVER_CHANGED = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
 """Fields that no update changes."""
 
 OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
 """Alma's names of sticky fields in `override`, if they differ from the field's name."""
+
+
+def new_user(draft: DraftUser) -> User:
+    """Return the body to post: the row's values and the account type's own fields, no blanks.
+
+    Addresses, emails and phones each get exactly one preferred entry. There is no password in it:
+    a plan must not store one.
+    """
+    layout = draft.layout
+    held: dict[str, object] = {"record_type": Coded(value=layout.record_type)}
+    for target in layout.scalars:
+        value = draft.values.get(target.label, "")
+        if value and target.field.name not in NEVER_CHANGED - {"primary_id"}:
+            held[target.field.name] = to_field(target.field, value)
+    held["account_type"] = Coded(value=layout.account_type.value)
+    if layout.account_type is AccountType.EXTERNAL:
+        held["external_id"] = draft.values.get("external_id", "")
+    lists = {parent: _new_entries(draft, parent) for parent in _parents(draft)}
+    return with_entries(
+        User.model_validate(held), {parent: parts for parent, parts in lists.items() if parts}
+    )
+
+
+def _parents(draft: DraftUser) -> dict[str, None]:
+    return dict.fromkeys(entry.parent for entry in draft.layout.entries)
+
+
+def _new_entries(draft: DraftUser, parent: str) -> tuple[Part, ...]:
+    """Return the row's entries of one list, each once, with one preferred."""
+    account = draft.layout.account_type
+    parts: list[Part] = []
+    placed: list[tuple[DraftEntry, int]] = []
+    for item in draft.entries(parent):
+        same = next((place for place, part in enumerate(parts) if matches(item, part)), None)
+        placed.append((item, len(parts) if same is None else same))
+        if same is None:
+            parts.append(new_entry(item, account))
+    return set_preferred(parent, parts, account, placed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +102,36 @@ def merge(draft: DraftUser, live: User) -> Merged:
 
     Entries' fields with a run variable are written only if something else changes.
     """
-    merged = _merged(draft, live, volatile=False)
+    merged = _merged(draft, live, run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
-        merged = _merged(draft, live, volatile=True)
+        merged = _merged(draft, live, run_values=True)
     return merged
 
 
-def _merged(draft: DraftUser, live: User, *, volatile: bool) -> Merged:
-    after, changes, override = _scalars(draft, live)
-    account = _account(draft, live)
+def _merged(draft: DraftUser, live: User, *, run_values: bool) -> Merged:
+    kinds = {kind.value: kind for kind in AccountType}
+    account = kinds.get(current(live, "account_type"), draft.layout.account_type)
+    after = live
+    override: list[str] = []
+    for target in draft.layout.scalars:
+        name = target.field.name
+        if name in NEVER_CHANGED or target.label not in draft.values:
+            continue
+        was = current(live, name)
+        will = resolve_value(target.on_update, name, was, draft.values[target.label])
+        if will != was:
+            after = with_value(after, target.field, will)
+            if target.override and target.field.facts.sticky:
+                override.append(name)
+    changes = [*scalar_changes(live, after)]
     lists: dict[str, tuple[Part, ...]] = {}
-    for parent in {entry.parent: None for entry in draft.layout.entries}:
-        wanted = _wanted(draft, parent, volatile=volatile)
-        parts, differences = merge_list(wanted, entries(live, parent), account)
-        if differences:
-            lists[parent] = parts
-            changes.extend(differences)
-            if parent in OVERRIDE_NAMES and any(item.override for item in wanted.items):
+    for parent in _parents(draft):
+        merging = _ListMerge(draft, parent, entries(live, parent), account, run_values=run_values)
+        if differences := merging.changes():
+            lists[parent] = tuple(merging.parts[place] for place in merging.left())
+            changes += differences
+            if parent in OVERRIDE_NAMES and any(item.override for item in merging.items):
                 override.append(OVERRIDE_NAMES[parent])
     if not changes:
         return Merged(live)
@@ -91,308 +140,208 @@ def _merged(draft: DraftUser, live: User, *, volatile: bool) -> Merged:
     return Merged(with_entries(after, lists), tuple(changes), tuple(override) if protected else ())
 
 
-def _account(draft: DraftUser, live: User) -> AccountType:
-    """Return the account type in Alma; the mapping's if Alma has none."""
-    said = current(live, "account_type")
-    known = {kind.value: kind for kind in AccountType}
-    return known.get(said, draft.layout.account_type)
+def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:
+    """Return the text that a known user's field gets: `old` if nothing changes.
 
-
-def _scalars(draft: DraftUser, live: User) -> tuple[User, list[Change], list[str]]:
-    after = live
-    changes: list[Change] = []
-    override: list[str] = []
-    for target in draft.layout.scalars:
-        name = target.field.name
-        if name in NEVER_CHANGED or target.label not in draft.values:
-            continue
-        was = current(live, name)
-        will = resolve_value(target.on_update, name, was, draft.values[target.label])
-        if will == was:
-            continue
-        if will:
-            after = after.model_copy(update={name: to_field(target.field, will)})
-            kind = ChangeKind.REPLACE if was else ChangeKind.ADD
-        else:
-            after = cleared(after, target.field)
-            kind = ChangeKind.REMOVE
-        changes.append(Change(kind, name, was, will))
-        if target.override and target.field.facts.sticky:
-            override.append(name)
-    return after, changes, override
-
-
-def _wanted(draft: DraftUser, parent: str, *, volatile: bool) -> WantedList:
-    """Return what the row wants of a known user's list; run variables only if `volatile`.
-
-    Entries and fields with `on_update: never` are for new users only. Entries that this update
-    skips are no reason to remove what they once wrote.
+    A blank `new` leaves Alma's value, unless the policy is `erase` or the field belongs to
+    something that is replaced as a whole (`clears`).
     """
-    there = [
-        (item, (item if volatile else item.steady) if item.for_known_users else None)
-        for item in map(DraftEntry.without_create_only, draft.entries(parent))
-    ]
-    return WantedList(
-        parent,
-        tuple(wanted for _, wanted in there if wanted is not None),
-        draft.sets_whole_list(parent),
-        frozenset(item.type for item, wanted in there if wanted is None),
-    )
+    if not new:
+        replaces = policy in {OnUpdate.REPLACE, OnUpdate.REPLACE_ALL}
+        return "" if policy is OnUpdate.ERASE or (clears and replaces) else old
+    match policy:
+        case OnUpdate.NEVER:
+            return old
+        case OnUpdate.KEEP if old:
+            return old
+        case OnUpdate.LATER if new <= old:
+            return old
+        case _:
+            return old if same_text(name, old, new) else new
 
 
-# one list
-
-_NOT_COMPARED = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
+_SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class WantedList:
-    """What a row wants of one list.
+class _ListMerge:
+    """One list of a known user, merged with the row's entries.
 
-    `items` are its entries. `owned`: the row sets the whole list of our segment, so other entries
-    are removed, except those of the types in `spared`.
+    `items` are the entries that the row writes: none with `on_update: never`, and run variables
+    only with `run_values`. `parts` has Alma's entries in their places, the removed ones too, then
+    the added ones. Exactly one address, email and phone is preferred afterwards.
     """
 
-    parent: str
-    items: tuple[DraftEntry, ...]
-    owned: bool = False
-    spared: frozenset[str] = frozenset()
+    def __init__(
+        self,
+        draft: DraftUser,
+        parent: str,
+        live: tuple[Part, ...],
+        account: AccountType,
+        *,
+        run_values: bool,
+    ) -> None:
+        self.parent, self.live, self.account = parent, live, account
+        self.parts: list[Part] = list(live)
+        self._gone: set[int] = set()
+        self.items: list[DraftEntry] = []
+        self._taken: set[int] = set()
+        self._placed: list[tuple[DraftEntry, int]] = []
+        self._owned = draft.sets_whole_list(parent)
+        not_written: set[str] = set()
+        for item in draft.entries(parent):
+            known = item.for_known_users()
+            written = known if run_values or known is None else known.steady
+            if written is None:
+                not_written.add(item.type)
+            else:
+                self.items.append(written)
+        for item in [item for item in self.items if not self._pair(item)]:
+            self._place(item)
+        if self._owned:
+            self._remove_others(not_written)
+        if self.items or self._gone:
+            self._prefer()
 
+    def changes(self) -> list[Change]:
+        """Return how the list changes, in the order of its entries."""
+        return [
+            change
+            for place, (old, new) in enumerate(zip_longest(self.live, self.parts))
+            for change in entry_changes(self.parent, old, None if place in self._gone else new)
+        ]
 
-@dataclass(slots=True)
-class _Work:
-    """A list being merged: Alma's entries in their places, then the added ones."""
+    def left(self) -> list[int]:
+        """Return the places of the entries that are not removed."""
+        return [place for place in range(len(self.parts)) if place not in self._gone]
 
-    wanted: WantedList
-    account: AccountType
-    live: tuple[Part, ...]
-    parts: list[Part] = field(default_factory=list)
-    taken: set[int] = field(default_factory=set)
-    gone: set[int] = field(default_factory=set)
-    landed: list[tuple[DraftEntry, int]] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-
-    def ours(self, place: int, item: DraftEntry) -> bool:
+    def _ours(self, place: int, item: DraftEntry) -> bool:
         """Return whether Alma's entry at a place is in the segment of the row's entry."""
         return segment(self.live[place], self.account) == our_segment(
-            item.parent, self.account, item.segment
+            self.parent, self.account, item.segment
         )
 
-    def free(self, item: DraftEntry) -> list[int]:
-        """Return the places of Alma's entries of our segment and this type that are not taken."""
-        return [
+    def _pair(self, item: DraftEntry) -> bool:
+        """Find Alma's entry that already has the row's values, one of our segment first."""
+        fits = [
             place
-            for place in range(len(self.live))
-            if place not in self.taken
-            and item.type in types(item.parent, self.parts[place])
-            and self.ours(place, item)
+            for place, part in enumerate(self.live)
+            if place not in self._taken and matches(item, part)
         ]
-
-
-def merge_list(
-    wanted: WantedList, live: tuple[Part, ...], account: AccountType
-) -> tuple[tuple[Part, ...], tuple[Change, ...]]:
-    """Return the list as it will be, and its changes; `live` itself if there are none.
-
-    The entries keep Alma's order, new ones follow. Exactly one address, email and phone is
-    preferred afterwards, by the rule of `choose_preferred`.
-    """
-    work = _Work(wanted, account, live, list(live))
-    unpaired = [item for item in wanted.items if not _paired(work, item)]
-    for item in unpaired:
-        _place(work, item)
-    if wanted.owned:
-        _remove_others(work)
-    parts = _elected(work)
-    if not work.changes:
-        return live, ()
-    return tuple(part for place, part in enumerate(parts) if place not in work.gone), tuple(
-        work.changes
-    )
-
-
-def _remove(work: _Work, place: int) -> None:
-    part = work.live[place]
-    parent = work.wanted.parent
-    work.gone.add(place)
-    work.taken.add(place)
-    work.changes.append(Change(ChangeKind.REMOVE, path(parent, part), main_value(parent, part), ""))
-
-
-def _remove_others(work: _Work) -> None:
-    """Remove the other entries of our segment; the other segment is not touched."""
-    parent = work.wanted.parent
-    ours = {our_segment(parent, work.account, item.segment) for item in work.wanted.items} or {
-        our_segment(parent, work.account)
-    }
-    for place, part in enumerate(work.live):
-        if (
-            place not in work.taken
-            and segment(part, work.account) in ours
-            and not work.wanted.spared.intersection(types(parent, part))
-        ):
-            _remove(work, place)
-
-
-def _paired(work: _Work, item: DraftEntry) -> bool:
-    """Find Alma's entry that already has the row's values, one of our segment first."""
-    fits = [
-        place
-        for place, part in enumerate(work.live)
-        if place not in work.taken and matches(item, part)
-    ]
-    if not fits:
-        return False
-    fits.sort(key=lambda place: not work.ours(place, item))
-    place = fits[0]
-    work.taken.add(place)
-    replaces = item.entry.on_update is not OnUpdate.ADD
-    if replaces:
-        work.landed.append((item, place))
-    if replaces and work.ours(place, item) and item.parent not in ONLY_ADDED:
-        _revise(work, place, item)
-    return True
-
-
-def _place(work: _Work, item: DraftEntry) -> None:
-    """Put an entry that Alma does not have in the place of another, or at the end."""
-    parent, policy = item.parent, item.entry.on_update
-    place = next((place for place, part in enumerate(work.parts) if matches(item, part)), None)
-    if place is not None:  # an earlier entry of the row says the same
-        work.landed.append((item, place))
-        return
-    if policy is not OnUpdate.ADD and parent not in ONLY_ADDED:
-        place = _replaced(work, item)
-    if place is not None and not _given_up(work, place, item):
-        place = None
-    if place is None:
-        part = new_entry(item, work.account)
-        work.landed.append((item, len(work.parts)))
-        work.parts.append(part)
-        work.changes.append(
-            Change(ChangeKind.ADD, path(parent, part), "", main_value(parent, part))
-        )
-    else:
-        work.taken.add(place)
-        work.landed.append((item, place))
-        _revise(work, place, item)
-
-
-def _replaced(work: _Work, item: DraftEntry) -> int | None:
-    """Return the place of the entry that a row's entry replaces, if there is one."""
-    free = work.free(item)
-    if work.wanted.owned:
-        free = [place for place in free if len(types(item.parent, work.parts[place])) == 1]
-    if item.parent == "user_identifier" and item.entry.on_update is not OnUpdate.REPLACE_ALL:
-        every = [
-            place
-            for place, part in enumerate(work.live)
-            if item.type in types(item.parent, part) and work.ours(place, item)
-        ]
-        return free[0] if len(every) == 1 and free else None
-    free.sort(
-        key=lambda place: (
-            len(types(item.parent, work.parts[place])) > 1,
-            not getattr(work.live[place], "preferred", False),
-        )
-    )
-    return free[0] if free else None
-
-
-def _given_up(work: _Work, place: int, item: DraftEntry) -> bool:
-    """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
-
-    An entry with other types too only loses this one, so that its other uses stay, unless another
-    entry has those types and the same values.
-    """
-    parent = item.parent
-    name = TYPE_FIELD[parent]
-    old = work.parts[place]
-    held = types(parent, old)
-    if len(held) == 1:
+        if not fits:
+            return False
+        place = min(fits, key=lambda place: not self._ours(place, item))
+        self._taken.add(place)
+        if item.entry.on_update is not OnUpdate.ADD:
+            self._placed.append((item, place))
+            if self._ours(place, item) and self.parent not in ONLY_ADDED:
+                self._revise(place, item)
         return True
-    codes = getattr(old, name)
-    rest = old.model_copy(update={name: tuple(code for code in codes if code.value != item.type)})
-    served = any(equal(parent, rest, other) for other in work.parts)
-    own = old.model_copy(update={name: tuple(code for code in codes if code.value == item.type)})
-    new = own if served else rest
-    work.parts[place] = new
-    work.changes.append(
-        Change(
-            ChangeKind.REPLACE,
-            f"{path(parent, old)}.{name}",
-            "+".join(held),
-            "+".join(types(parent, new)),
+
+    def _place(self, item: DraftEntry) -> None:
+        """Put an entry that Alma does not have in the place of another, or at the end."""
+        place = next((n for n, part in enumerate(self.parts) if matches(item, part)), None)
+        if place is not None:  # an earlier entry of the row has the same values
+            self._placed.append((item, place))
+            return
+        if item.entry.on_update is not OnUpdate.ADD and self.parent not in ONLY_ADDED:
+            place = self._replaced(item)
+        if place is None or not self._release(place, item):
+            place = len(self.parts)
+            self.parts.append(new_entry(item, self.account))
+        else:
+            self._taken.add(place)
+            self._revise(place, item)
+        self._placed.append((item, place))
+
+    def _types(self, place: int) -> tuple[str, ...]:
+        return types(self.parent, self.parts[place])
+
+    def _replaced(self, item: DraftEntry) -> int | None:
+        """Return the place of the entry that a row's entry replaces, if there is one."""
+        ours = [place for place in range(len(self.live)) if self._ours(place, item)]
+        free = [n for n in ours if n not in self._taken and item.type in self._types(n)]
+        if self._owned:
+            free = [place for place in free if len(self._types(place)) == 1]
+        if self.parent == "user_identifier" and item.entry.on_update is not OnUpdate.REPLACE_ALL:
+            every = [place for place in ours if item.type in types(self.parent, self.live[place])]
+            return free[0] if len(every) == 1 and free else None
+        return min(
+            free,
+            key=lambda place: (
+                len(self._types(place)) > 1,
+                not getattr(self.live[place], "preferred", False),
+            ),
+            default=None,
         )
-    )
-    return served
 
+    def _release(self, place: int, item: DraftEntry) -> bool:
+        """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
 
-def _revise(work: _Work, place: int, item: DraftEntry) -> None:
-    """Update an entry with the row's values; what the mapping does not name stays.
-
-    If the core changes, it is another address or number, so mapped fields that are blank in the
-    row become blank; otherwise a blank leaves Alma's value.
-    """
-    parent, old = item.parent, work.parts[place]
-    core = CORE[parent]
-    moved = any(
-        not same_text(name, value, current(old, name))
-        for name in core
-        if (value := item.values.get(name))
-    )
-    new = old
-    for name, value in item.values.items():
-        if name in _NOT_COMPARED or name == TYPE_FIELD[parent]:
-            continue
-        target = item.targets[name]
-        policy = target.on_update
-        was = current(old, name)
-        will = resolve_value(policy, name, was, value, clears=moved)
-        if will == was:
-            continue
-        new = (
-            new.model_copy(update={name: to_field(target.field, will)})
-            if will
-            else cleared(new, target.field)
+        An entry with other types too only loses this one, so that its other uses stay, unless
+        another entry has those types and the same values.
+        """
+        if len(self._types(place)) == 1:
+            return True
+        name, old = TYPE_FIELD[self.parent], self.parts[place]
+        own, rest = (
+            old.model_copy(
+                update={
+                    name: tuple(c for c in getattr(old, name) if (c.value == item.type) is ours)
+                }
+            )
+            for ours in (True, False)
         )
-        main = name == (core[0] if core else "value")
-        kind = ChangeKind.REPLACE if was else ChangeKind.ADD
-        where = path(parent, old) if main else f"{path(parent, old)}.{name}"
-        work.changes.append(Change(kind, where, was, will))
-    if moved and item.values.get("start_date"):
-        start = to_field(item.targets["start_date"].field, item.values["start_date"])
-        new = new.model_copy(update={"start_date": start})
-    work.parts[place] = new
+        served = any(equal(self.parent, rest, part) for part in self.parts)
+        self.parts[place] = own if served else rest
+        return served
 
+    def _revise(self, place: int, item: DraftEntry) -> None:
+        """Update an entry with the row's values; what the mapping does not name stays.
 
-def _elected(work: _Work) -> Sequence[Part]:
-    """Return the parts with their flags set, and add the changes of Alma's entries."""
-    parent = work.wanted.parent
-    if not work.wanted.items and not work.gone:
-        return work.parts
-    there = [place for place in range(len(work.parts)) if place not in work.gone]
-    seats = {place: seat for seat, place in enumerate(there)}
-    landed = [
-        (item, seats[place])
-        for item in work.wanted.items
-        for placed, place in work.landed
-        if placed is item and place in seats
-    ]
-    for flag in FLAGS.get(parent, ()):
-        rivals = [work.parts[place] for place in there]
-        elected = choose_preferred(rivals, flag, work.account, *preferred_wishes(landed, flag))
-        for place, part in zip(there, elected, strict=True):
-            work.parts[place] = part
-            if place < len(work.live) and getattr(part, flag) != getattr(work.live[place], flag):
-                value = bool(getattr(part, flag))
-                work.changes.append(
-                    Change(
-                        ChangeKind.REPLACE,
-                        f"{path(parent, part)}.{flag}",
-                        "false" if value else "true",
-                        "true" if value else "false",
-                    )
-                )
-    return work.parts
+        If the core changes, it is another address or number, so mapped fields that are blank in
+        the row become blank; otherwise a blank leaves Alma's value.
+        """
+        new = self.parts[place]
+        moved = not all(
+            same_text(name, value, current(new, name))
+            for name in CORE[self.parent]
+            if (value := item.values.get(name))
+        )
+        for name, value in item.values.items():
+            if name in _SET_ELSEWHERE or name == TYPE_FIELD[self.parent]:
+                continue
+            target, was = item.targets[name], current(new, name)
+            will = resolve_value(target.on_update, name, was, value, clears=moved)
+            if will != was:
+                new = with_value(new, target.field, will)
+        if moved and (start := item.values.get("start_date")):
+            new = with_value(new, item.targets["start_date"].field, start)
+        self.parts[place] = new
+
+    def _remove_others(self, not_written: set[str]) -> None:
+        """Remove the other entries of our segment, except of types that this update skips."""
+        ours = {our_segment(self.parent, self.account, item.segment) for item in self.items} or {
+            our_segment(self.parent, self.account)
+        }
+        for place, part in enumerate(self.live):
+            if (
+                place not in self._taken
+                and segment(part, self.account) in ours
+                and not not_written.intersection(types(self.parent, part))
+            ):
+                self._gone.add(place)
+
+    def _prefer(self) -> None:
+        """Set the flags of the entries that are left."""
+        left = self.left()
+        wanted = [
+            (item, left.index(place))
+            for item in self.items
+            for placed, place in self._placed
+            if placed is item and place in left
+        ]
+        parts = (self.parts[place] for place in left)
+        flagged = set_preferred(self.parent, parts, self.account, wanted)
+        for place, part in zip(left, flagged, strict=True):
+            self.parts[place] = part

@@ -5,16 +5,25 @@ They look at matched users only; creating users is what a load is for.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from importer.model.plan import ChangeKind, SafetyCheck, Unchanged, Update
 from importer.model.run import FailedCheck
-from importer.planner.values import current
+from importer.planner.entries import current
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from importer.model.plan import SafetyLimit, SafetyLimits, Step
+
+
+_SENTENCES = {
+    SafetyCheck.MANY_CHANGES: "would change",
+    SafetyCheck.REMOVALS: "would lose a list entry",
+    SafetyCheck.RENAMES: "would get another last name",
+    SafetyCheck.FOREIGN_GROUP: "would leave a user group that the mapping does not give",
+}
 
 
 def safety_checks(
@@ -25,55 +34,32 @@ def safety_checks(
     `groups` are the codes of the user groups that the mapping gives; a user of another one who
     keeps that group is as the mapping wants it. A user who does not change counts for no check.
     """
-    changed = matched = 0
-    removals = renames = foreign = 0
+    matched = 0
+    counts: Counter[SafetyCheck] = Counter()
     given = frozenset(group.casefold() for group in ("", *groups))
     for step in steps:
-        match step:
-            case Update():
-                changed += 1
-                removals += _removes(step)
-                renames += any(
-                    change.path == "last_name" and change.kind is not ChangeKind.ADD
-                    for change in step.changes
-                )
-                before, after = (current(u, "user_group") for u in (step.before, step.after))
-                foreign += before != after and before.casefold() not in given
-            case Unchanged():
-                matched += 1
-            case _:
-                pass
-    matched += changed
-    found = (
-        _finding(SafetyCheck.MANY_CHANGES, limits.many_changes, changed, matched, "would change"),
-        _finding(
-            SafetyCheck.REMOVALS, limits.removals, removals, matched, "would lose a list entry"
-        ),
-        _finding(
-            SafetyCheck.RENAMES, limits.renames, renames, matched, "would get another last name"
-        ),
-        _finding(
-            SafetyCheck.FOREIGN_GROUP,
-            limits.foreign_group,
-            foreign,
-            matched,
-            "would leave a user group that the mapping does not give",
-        ),
-    )
-    return tuple(finding for finding in found if finding is not None)
+        matched += isinstance(step, Update | Unchanged)
+        if isinstance(step, Update):
+            counts.update(_fires(step, given))
+    failed = []
+    for check, what in _SENTENCES.items():
+        limit: SafetyLimit = getattr(limits, check.replace("-", "_"))
+        concerned = counts[check]
+        if concerned > limit.count and concerned * 100 > limit.percent * matched:
+            sentence = f"{concerned} of {matched} known users {what}"
+            failed.append(
+                FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)
+            )
+    return tuple(failed)
 
 
-def _removes(step: Update) -> bool:
-    """Return whether an entry of one of Alma's lists is removed; a cleared field is no entry."""
-    return any(
-        change.kind is ChangeKind.REMOVE and change.path.endswith("]") for change in step.changes
-    )
-
-
-def _finding(
-    check: SafetyCheck, limit: SafetyLimit, concerned: int, matched: int, what: str
-) -> FailedCheck | None:
-    if concerned <= limit.count or concerned * 100 <= limit.percent * matched:
-        return None
-    sentence = f"{concerned} of {matched} known users {what}"
-    return FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)
+def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
+    """Yield the checks that an update counts for; a cleared field is no removed entry."""
+    yield SafetyCheck.MANY_CHANGES
+    if any(c.kind is ChangeKind.REMOVE and c.path.endswith("]") for c in step.changes):
+        yield SafetyCheck.REMOVALS
+    if any(c.path == "last_name" and c.kind is not ChangeKind.ADD for c in step.changes):
+        yield SafetyCheck.RENAMES
+    before, after = (current(user, "user_group") for user in (step.before, step.after))
+    if before != after and before.casefold() not in given:
+        yield SafetyCheck.FOREIGN_GROUP

@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.fields import LISTS, text
@@ -17,13 +17,16 @@ from importer.planner.entries import (
     CORE,
     FLAGS,
     ONLY_ADDED,
+    comparable,
+    compared_fields,
     entries,
     equal,
+    find,
     main_value,
     path,
     with_entries,
+    without,
 )
-from importer.planner.values import comparable, compared_fields
 
 if TYPE_CHECKING:
     from importer.model.user import Part
@@ -62,149 +65,110 @@ def three_way(before: User, after: User, now: User) -> User | Conflict:
         lists[parent] = merged
     if conflicts:
         return Conflict(tuple(dict.fromkeys(conflicts)))
-    return with_entries(_updated(now, after, update), lists)
-
-
-def _updated(now: User, after: User, update: dict[str, object]) -> User:
-    """Return the record with some fields as in `after`; a field absent there is absent."""
     made = now.model_copy(update=update)
-    for name in update:
-        if name not in after.model_fields_set:
-            made.model_fields_set.discard(name)
-    return made
+    made.model_fields_set.difference_update(update.keys() - after.model_fields_set)
+    return with_entries(made, lists)
 
 
 # one list: each entry is one thing that may have been changed
 
 
 @dataclass(frozen=True, slots=True)
-class _Edits:
+class ListEdits:
     """How a list differs: entries removed, added, and changed."""
 
-    gone: list[Part] = field(default_factory=list)
-    added: list[Part] = field(default_factory=list)
-    changed: list[tuple[Part, Part]] = field(default_factory=list)
+    removed: list[Part]
+    added: list[Part]
+    changed: list[tuple[Part, Part]]
+
+
+def list_edits(parent: str, before: tuple[Part, ...], after: tuple[Part, ...]) -> ListEdits:
+    """Distinguish a changed entry, which keeps its types, from one removed and another added."""
+    edits = ListEdits([], without(after, before), [])
+    for old in without(before, after):
+        heirs = [new for new in edits.added if path(parent, new) == path(parent, old)]
+        heirs.sort(key=lambda heir: main_value(parent, heir) != main_value(parent, old))
+        if heirs:
+            edits.changed.append((old, heirs[0]))
+            edits.added[:] = [new for new in edits.added if new is not heirs[0]]
+        else:
+            edits.removed.append(old)
+    return edits
 
 
 def merge_entries(
     parent: str, before: tuple[Part, ...], after: tuple[Part, ...], now: tuple[Part, ...]
 ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """Return the entries of `now` with the edits of `before` to `after`, and conflicting paths."""
-    if _forms(now) == _forms(before):
+    if _shapes(now) == _shapes(before):
         return after, ()
-    if _forms(now) == _forms(after):
+    if _shapes(now) == _shapes(after):
         return now, ()
-    edits = _edits(parent, before, after)
-    news = _without(now, before)
+    edits = list_edits(parent, before, after)
+    theirs = without(now, before)
     made = list(now)
     conflicts = [
-        path(parent, old) for old, new in edits.changed if not _change(parent, made, news, old, new)
+        *(old for old, new in edits.changed if not _change(parent, made, theirs, old, new)),
+        *(old for old in edits.removed if not _remove(parent, made, theirs, old)),
+        *(new for new in edits.added if not _add(parent, made, theirs, new)),
     ]
-    conflicts += [path(parent, old) for old in edits.gone if not _remove(parent, made, news, old)]
-    conflicts += [path(parent, new) for new in edits.added if not _add(parent, made, news, new)]
-    conflicts += [
+    twice = (
         f"{parent}.{flag}"
         for flag in FLAGS.get(parent, ())
         if sum(bool(getattr(part, flag)) for part in made) > 1
-    ]
-    return tuple(made), tuple(conflicts)
+    )
+    return tuple(made), (*(path(parent, part) for part in conflicts), *twice)
 
 
-def _forms(parts: tuple[Part, ...]) -> list[dict[str, str]]:
+def _shapes(parts: tuple[Part, ...]) -> list[dict[str, str]]:
     return [dict(comparable(part)) for part in parts]
 
 
-def _find(parts: list[Part], sought: Part) -> int | None:
-    """Return the place of an entry that is the same in every compared field."""
-    shape = comparable(sought)
-    return next((place for place, part in enumerate(parts) if comparable(part) == shape), None)
-
-
-def _without(parts: tuple[Part, ...], others: tuple[Part, ...]) -> list[Part]:
-    """Return the parts without an equal among the others; each equal counts once."""
-    left = list(others)
-    alone = []
-    for part in parts:
-        place = _find(left, part)
-        if place is None:
-            alone.append(part)
-        else:
-            del left[place]
-    return alone
-
-
-def _edits(parent: str, before: tuple[Part, ...], after: tuple[Part, ...]) -> _Edits:
-    """Distinguish a changed entry, which keeps its type, from one removed and another added."""
-    edits = _Edits(added=_without(after, before))
-    for old in _without(before, after):
-        heirs = [new for new in edits.added if path(parent, new) == path(parent, old)]
-        same = [new for new in heirs if _same_main(parent, new, old)]
-        heir = next(iter((*same, *heirs)), None)
-        if heir is None:
-            edits.gone.append(old)
-        else:
-            edits.changed.append((old, heir))
-            edits.added[:] = [new for new in edits.added if new is not heir]
-    return edits
-
-
-def _same_main(parent: str, one: Part, other: Part) -> bool:
-    return main_value(parent, one) == main_value(parent, other)
-
-
-def _rivals(parent: str, news: list[Part], part: Part) -> list[Part]:
+def _rivals(parent: str, theirs: list[Part], part: Part) -> list[Part]:
     """Return entries of the same type and segment that someone wrote since the plan."""
     segment = getattr(part, "segment_type", None)
     return [
         new
-        for new in news
+        for new in theirs
         if path(parent, new) == path(parent, part) and getattr(new, "segment_type", None) == segment
     ]
 
 
-def _change(parent: str, made: list[Part], news: list[Part], old: Part, new: Part) -> bool:
+def _change(parent: str, made: list[Part], theirs: list[Part], old: Part, new: Part) -> bool:
     """Replace an entry, or only the fields that we change if someone changed others."""
-    place = _find(made, old)
-    if place is not None:
+    if (place := find(made, old)) is not None:
         made[place] = new
         return True
-    if _find(made, new) is not None:
+    if find(made, new) is not None:
         return True
-    rivals = _rivals(parent, news, old)
-    rivals.sort(key=lambda rival: not _same_main(parent, rival, old))
+    rivals = _rivals(parent, theirs, old)
+    rivals.sort(key=lambda rival: main_value(parent, rival) != main_value(parent, old))
+    was, will = comparable(old), comparable(new)
+    ours = [name for name in {**was, **will} if was.get(name) != will.get(name)]
     for rival in rivals:
-        place = _find(made, rival)
-        joined = _joined(old, new, rival)
-        if place is not None and joined is not None:
-            made[place] = joined
+        held, place = comparable(rival), find(made, rival)
+        if place is not None and all(
+            held.get(name) in {was.get(name), will.get(name)} for name in ours
+        ):
+            made[place] = rival.model_copy(update={name: getattr(new, name) for name in ours})
             return True
     return False
 
 
-def _joined(old: Part, new: Part, rival: Part) -> Part | None:
-    """Return the rival with our changes; None if both changed one field differently."""
-    was, will, theirs = comparable(old), comparable(new), comparable(rival)
-    ours = [name for name in {**was, **will} if was.get(name) != will.get(name)]
-    if any(theirs.get(name) not in {was.get(name), will.get(name)} for name in ours):
-        return None
-    return rival.model_copy(update={name: getattr(new, name) for name in ours})
-
-
-def _remove(parent: str, made: list[Part], news: list[Part], old: Part) -> bool:
-    place = _find(made, old)
-    if place is not None:
+def _remove(parent: str, made: list[Part], theirs: list[Part], old: Part) -> bool:
+    if (place := find(made, old)) is not None:
         del made[place]
         return True
-    return not _rivals(parent, news, old)
+    return not _rivals(parent, theirs, old)
 
 
-def _add(parent: str, made: list[Part], news: list[Part], new: Part) -> bool:
+def _add(parent: str, made: list[Part], theirs: list[Part], new: Part) -> bool:
     """Add an entry unless it is there; a new one of the same type is a conflict."""
-    if _find(made, new) is not None:
+    if find(made, new) is not None:
         return True
     if any(equal(parent, new, part) for part in made):
         return parent != "library_notice"  # there with the other answer
-    if parent not in ONLY_ADDED and _rivals(parent, news, new):
+    if parent not in ONLY_ADDED and _rivals(parent, theirs, new):
         return False
     made.append(new)
     return True
@@ -214,7 +178,6 @@ def _add(parent: str, made: list[Part], news: list[Part], new: Part) -> bool:
 
 _NOT_ANSWERED = frozenset({"pin_number", "force_password_change"})
 """Alma may answer these otherwise than they were sent (contract 1.2)."""
-_SAID_BY_ALMA = frozenset({"segment_type"})
 _COMPARED_FLAGS = ("preferred", "preferred_sms", "user_viewable", "popup_note", "value")
 
 
@@ -223,48 +186,47 @@ def same_as_sent(sent: User, answered: User, before: User | None = None) -> tupl
 
     With `before`, Alma's record from before an update, only what `sent` changes in it counts;
     without it, the user was created and all of `sent` counts. Left out is what Alma decides by
-    itself: see `forms`, and the PIN, which it need not answer. Codes are compared without case.
+    itself: see `compared_fields`, and the PIN, which it need not answer. Codes are compared
+    without case.
     """
-    return (*_missing_scalars(sent, answered, before), *_missing_entries(sent, answered, before))
-
-
-def _missing_scalars(sent: User, answered: User, before: User | None) -> list[str]:
-    ours = comparable(sent, fold_codes=True)
-    theirs = comparable(answered, fold_codes=True)
+    ours, theirs = comparable(sent, fold_codes=True), comparable(answered, fold_codes=True)
     old = {} if before is None else comparable(before, fold_codes=True)
-    return [
+    missing = [
         name
         for name in compared_fields(User)
         if name not in _NOT_ANSWERED
         and ours.get(name) != old.get(name)
         and ours.get(name) != theirs.get(name)
     ]
-
-
-def _missing_entries(sent: User, answered: User, before: User | None) -> list[str]:
-    missing = []
     for parent in LISTS:
-        old = [] if before is None else [*entries(before, parent)]
-        ours = entries(sent, parent)
-        if list(ours) == old:
-            continue
-        kept = [_shape(part) for part in ours]
-        there = [_shape(part) for part in entries(answered, parent)]
-        for part, shape in zip(ours, kept, strict=True):
-            if not _take(shape, there, (*CORE[parent], *_COMPARED_FLAGS)):
-                missing.append(path(parent, part))
-        for part in old:
-            shape = _shape(part)
-            if shape in kept:
-                kept.remove(shape)
-            elif shape in there:  # what is left there is not ours
-                missing.append(path(parent, part))
-    return list(dict.fromkeys(missing))
+        previous = () if before is None else entries(before, parent)
+        if entries(sent, parent) != previous:
+            missing += _missing_entries(
+                parent, entries(sent, parent), entries(answered, parent), previous
+            )
+    return tuple(dict.fromkeys(missing))
+
+
+def _missing_entries(
+    parent: str, sent: tuple[Part, ...], answered: tuple[Part, ...], before: tuple[Part, ...]
+) -> Iterator[str]:
+    ours = [_shape(part) for part in sent]
+    there = [_shape(part) for part in answered]
+    for part, shape in zip(sent, ours, strict=True):
+        if not _take(shape, there, (*CORE[parent], *_COMPARED_FLAGS)):
+            yield path(parent, part)
+    for part in before:
+        shape = _shape(part)
+        if shape in ours:
+            ours.remove(shape)
+        elif shape in there:  # what is left there is not ours
+            yield path(parent, part)
 
 
 def _shape(part: Part) -> Mapping[str, str]:
+    """Return an entry's fields without its segment, which Alma sets by its own rules."""
     held = comparable(part, fold_codes=True)
-    return {name: shown for name, shown in held.items() if name not in _SAID_BY_ALMA}
+    return {name: shown for name, shown in held.items() if name != "segment_type"}
 
 
 def _take(shape: Mapping[str, str], there: list[Mapping[str, str]], exact: tuple[str, ...]) -> bool:

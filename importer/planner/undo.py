@@ -12,18 +12,27 @@ from typing import TYPE_CHECKING
 from importer.model.fields import FIELDS, LISTS, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update
 from importer.model.user import AccountType, User
-from importer.planner.entries import entries, main_value, path, with_entries
+from importer.planner.entries import (
+    comparable,
+    compared_fields,
+    current,
+    entries,
+    entry_changes,
+    path,
+    same_entries,
+    scalar_changes,
+    with_entries,
+)
 from importer.planner.merge import OVERRIDE_NAMES
-from importer.planner.three_way import Conflict, three_way
-from importer.planner.values import comparable, compared_fields, current
+from importer.planner.three_way import Conflict, list_edits, three_way
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from importer.model.user import Part
 
-_STAFF_LISTS = ("user_role", "proxy_for_user")
-"""Lists that no load writes; a change in them shows that someone worked on the user."""
+_ALL_LISTS = (*LISTS, "user_role", "proxy_for_user")
+"""Also those that no load writes; a change in them shows that someone worked on the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +62,25 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
         theirs |= dict.fromkeys(merged.paths)
         put = _without(put, target, merged)
     primary_id = current(live, "primary_id")
-    changes = tuple(_changes(live, merged))
+    changes = [*scalar_changes(live, merged)]
+    for parent in LISTS:
+        edits = list_edits(parent, entries(live, parent), entries(merged, parent))
+        pairs: list[tuple[Part | None, Part | None]] = [*edits.changed]
+        pairs += [(old, None) for old in edits.removed] + [(None, new) for new in edits.added]
+        changes += [one for pair in pairs for one in entry_changes(parent, *pair)]
     if not changes:
         return Undone(Unchanged(row, primary_id), tuple(theirs))
-    override = _override(written, live, merged)
-    return Undone(Update(row, primary_id, live, merged, changes, override), tuple(theirs))
+    changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
+    override = _override(written, live, merged, changes)
+    return Undone(Update(row, primary_id, live, merged, tuple(changes), override), tuple(theirs))
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:
     """Return whether a user is still as it was created: nobody changed or added anything."""
     stored = answered or sent
     kept = with_entries(stored, {p: _echo(p, sent, stored) for p in LISTS})
-    return (
-        comparable(kept) == comparable(live)
-        and all(_same(entries(kept, parent), entries(live, parent)) for parent in LISTS)
-        and all(
-            _same(getattr(kept, name) or (), getattr(live, name) or ()) for name in _STAFF_LISTS
-        )
+    return comparable(kept) == comparable(live) and all(
+        same_entries(entries(kept, name), entries(live, name)) for name in _ALL_LISTS
     )
 
 
@@ -100,7 +111,7 @@ def _as_kept(written: Written) -> User:
     lists = {
         parent: _echo(parent, sent, answered)
         for parent in LISTS
-        if not _same(entries(before, parent), entries(sent, parent))
+        if not same_entries(entries(before, parent), entries(sent, parent))
     }
     return with_entries(before.model_copy(update=scalars), lists)
 
@@ -126,17 +137,6 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
     return (*found, *ours)
 
 
-def _same(ones: Sequence[Part], others: Sequence[Part]) -> bool:
-    """Return whether two lists have the same entries, in any order."""
-    left = [comparable(part) for part in others]
-    for part in ones:
-        shape = comparable(part)
-        if shape not in left:
-            return False
-        left.remove(shape)
-    return not left
-
-
 def _without(put: User, target: User, conflict: Conflict) -> User:
     """Return what was put without the conflict's part: a field, or the entries at one path.
 
@@ -152,11 +152,13 @@ def _without(put: User, target: User, conflict: Conflict) -> User:
             *(part for part in ours if path(parent, part) != place),
             *(part for part in before if path(parent, part) == place),
         )
-        put = with_entries(put, {parent: before if _same(rest, ours) else rest})
+        put = with_entries(put, {parent: before if same_entries(rest, ours) else rest})
     return put
 
 
-def _override(written: Written, live: User, after: User) -> tuple[str, ...]:
+def _override(
+    written: Written, live: User, after: User, changes: Iterable[Change]
+) -> tuple[str, ...]:
     """Return the sticky fields to override.
 
     Those that the update overrode, and those that become blank, which Alma refuses otherwise
@@ -164,78 +166,14 @@ def _override(written: Written, live: User, after: User) -> tuple[str, ...]:
     """
     if current(live, "account_type") != AccountType.EXTERNAL:
         return ()
-    changed = [
-        name
-        for name in compared_fields(User)
-        if text(getattr(live, name)) != text(getattr(after, name))
-    ]
-    changed += [
-        parent
-        for parent in OVERRIDE_NAMES
-        if not _same(entries(live, parent), entries(after, parent))
-    ]
+    changed = dict.fromkeys(change.path.partition("[")[0] for change in changes)
     return tuple(
         known
         for name in changed
         if (known := OVERRIDE_NAMES.get(name, name)) in written.override
-        or (_sticky(name) and not text(getattr(after, name)))
+        or (_is_sticky(name) and not text(getattr(after, name)))
     )
 
 
-def _sticky(name: str) -> bool:
+def _is_sticky(name: str) -> bool:
     return name in OVERRIDE_NAMES or (name in FIELDS and FIELDS[name].facts.sticky)
-
-
-def _changes(live: User, after: User) -> list[Change]:
-    """Return how two records differ; removals come first."""
-    changes = [
-        _change(name, old, new)
-        for name in compared_fields(User)
-        if (old := current(live, name)) != (new := current(after, name))
-    ]
-    for parent in LISTS:
-        changes += _list_changes(parent, entries(live, parent), entries(after, parent))
-    return sorted(changes, key=lambda change: change.kind is not ChangeKind.REMOVE)
-
-
-def _list_changes(parent: str, old: tuple[Part, ...], new: tuple[Part, ...]) -> list[Change]:
-    gone, came = _alone(old, new), _alone(new, old)
-    changes = []
-    for part in gone:
-        heir = next((other for other in came if path(parent, other) == path(parent, part)), None)
-        if heir is None:
-            changes.append(_change(path(parent, part), main_value(parent, part), ""))
-        else:
-            came = [other for other in came if other is not heir]
-            changes += _differences(parent, part, heir)
-    return changes + [_change(path(parent, part), "", main_value(parent, part)) for part in came]
-
-
-def _differences(parent: str, old: Part, new: Part) -> list[Change]:
-    """Return the differences between an entry and its successor, by field or by main value."""
-    where, ours, theirs = path(parent, old), comparable(old), comparable(new)
-    mains = main_value(parent, old), main_value(parent, new)
-    if mains[0] != mains[1]:
-        return [_change(where, *mains)]
-    return [
-        _change(f"{where}.{name}", ours.get(name, ""), theirs.get(name, ""))
-        for name in dict.fromkeys((*ours, *theirs))
-        if ours.get(name) != theirs.get(name)
-    ]
-
-
-def _alone(ones: tuple[Part, ...], others: tuple[Part, ...]) -> list[Part]:
-    left = [comparable(part) for part in others]
-    alone = []
-    for part in ones:
-        shape = comparable(part)
-        if shape in left:
-            left.remove(shape)
-        else:
-            alone.append(part)
-    return alone
-
-
-def _change(where: str, old: str, new: str) -> Change:
-    kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
-    return Change(kind, where, old, new)

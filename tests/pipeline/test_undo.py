@@ -17,10 +17,9 @@ from importer.model.fields import LISTS
 from importer.model.plan import Unchanged, Update
 from importer.model.user import User
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import entries
+from importer.planner.entries import comparable, entries
 from importer.planner.merge import merge
 from importer.planner.undo import Written, undo_update
-from importer.planner.values import comparable
 from importer.sandbox.server import Options, running
 from tests.planner import people
 from tests.planner.people import email

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from importer.model.user import AccountType
-from importer.planner.create import new_user
+from importer.planner.merge import new_user
 from tests.planner.people import draft
 
 E0, E1 = "contact_info.email[0]", "contact_info.email[1]"

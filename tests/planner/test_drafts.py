@@ -24,8 +24,8 @@ def test_a_field_that_is_not_spoken_of_is_not_blank() -> None:
     assert (dict(one.values), one.not_applicable) == ({"pin_number": ""}, frozenset({"last_name"}))
 
 
-def test_identifiers_are_found_by_match_key() -> None:
-    """The primary identifier and the first of each type are looked up; all are there to ask."""
+def test_every_identifier_is_looked_up() -> None:
+    """The primary identifier and every other one that is not blank."""
     one = draft(
         {
             "primary_id": "21",
@@ -37,13 +37,7 @@ def test_identifiers_are_found_by_match_key() -> None:
             "user_identifier[2].value": "",
         }
     )
-    assert dict(one.identifiers) == {"primary_id": "21", "BARCODE": "31"}
     assert one.every_identifier == (("primary_id", "21"), ("BARCODE", "31"), ("BARCODE", "32"))
-
-
-def test_a_row_without_primary_identifier_has_none() -> None:
-    """A blank is nobody's identifier."""
-    assert draft({"primary_id": ""}).identifiers == {}
 
 
 def test_what_people_are_known_by() -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from importer.model.fields import OnUpdate
 from importer.model.user import AccountType
-from importer.planner.create import new_user
 from importer.planner.entries import entries
-from importer.planner.merge import merge
+from importer.planner.merge import merge, new_user
 from tests.planner.people import address, draft, email, identifier, scheme, user
 
 E0, E1 = "contact_info.email[0]", "contact_info.email[1]"

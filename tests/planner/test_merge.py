@@ -7,9 +7,8 @@ import pytest
 from importer.model.fields import OnUpdate
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import AccountType, User
-from importer.planner.entries import entries
+from importer.planner.entries import current, entries
 from importer.planner.merge import Merged, merge
-from importer.planner.values import current
 from tests.planner.people import address, draft, email, identifier, scheme, user
 
 E0 = "contact_info.email[0]"

@@ -7,12 +7,20 @@ from hypothesis import HealthCheck, given, settings
 
 from importer.model.fields import LISTS, TYPE_FIELD, OnUpdate
 from importer.model.user import AccountType, Part, User
-from importer.planner.create import new_user
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import CORE, FLAGS, entries, equal, matches, our_segment, segment
-from importer.planner.merge import merge
+from importer.planner.entries import (
+    CORE,
+    FLAGS,
+    current,
+    entries,
+    equal,
+    matches,
+    our_segment,
+    same_text,
+    segment,
+)
+from importer.planner.merge import merge, new_user
 from importer.planner.three_way import Conflict, same_as_sent, three_way
-from importer.planner.values import current, same_text
 from tests.planner.strategies import LIST_POLICIES, drafts, live_users, pairs
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import entries
+from importer.planner.entries import current, entries
 from importer.planner.merge import merge
 from importer.planner.three_way import same_as_sent, three_way
-from importer.planner.values import current
 from tests.planner.people import draft
 from tests.planner.strategies import drafts
 

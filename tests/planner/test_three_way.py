@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from importer.model.user import User
-from importer.planner.entries import entries
+from importer.planner.entries import current, entries
 from importer.planner.three_way import Conflict, three_way
-from importer.planner.values import current
 from tests.planner.people import email, identifier, user
 
 
