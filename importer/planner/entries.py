@@ -327,7 +327,9 @@ def entry_changes(parent: str, old: Part | None, new: Part | None) -> Iterator[C
             if was.get(name) != will.get(name):
                 blank = "false" if isinstance(getattr(new, name, None), bool) else ""
                 place = where if name == main_field(parent) else f"{where}.{name}"
-                yield change(place, was.get(name, blank), will.get(name, blank))
+                texts = was.get(name, blank), will.get(name, blank)
+                kind = ChangeKind.REPLACE if texts[0] else ChangeKind.ADD
+                yield Change(kind, place, *texts)
     elif old is not None:
         yield change(path(parent, old), main_value(parent, old), "")
     elif new is not None:
