@@ -111,13 +111,13 @@ def show(file: MappingFile, as_json: Json = False) -> int:
                 "account_type": document.account_type,
                 "record_type": document.record_type,
                 "about": about(document),
-                "fields": [{"field": one.field, "sentence": one.sentence} for one in fields],
+                "fields": [{"field": name, "sentence": text} for name, text in fields.items()],
             }
         )
         return Exit.DONE
     write(document.title, *about(document), "")
-    width = max((len(one.field) for one in fields), default=0)
-    write(*(f"{one.field:{width}}  {one.sentence}" for one in fields))
+    width = max(map(len, fields))
+    write(*(f"{name:{width}}  {text}" for name, text in fields.items()))
     return Exit.DONE
 
 

@@ -45,7 +45,7 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
         "contact_info: {email: [{email_address: <M>, email_type: work}]}"
     )
     mapping = loaded(tmp_path, mapping_text(record, 'lookups: {c: {x: X, "*": Y}}'))
-    sentences = {explanation.field: explanation.sentence for explanation in explain(mapping)}
+    sentences = explain(mapping)
     assert sentences["user_group"] == "Always `COMM`; a blank rejects the row."
     for word in ("Role is A or B", "<C> or else", "first 3", "`c`", "otherwise Y", "by hand"):
         assert word in sentences["campus_code"]
