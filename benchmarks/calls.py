@@ -47,7 +47,7 @@ title: Semester load
 account_type: EXTERNAL
 owning_system: SIS
 record_type: PUBLIC
-match: {by: [primary_id], new: create, known: update, look_alike: review}
+match: {by: [primary_id], new: create, known: update, possible_match: review}
 record:
   primary_id: <ID>
   first_name: <First>

@@ -52,6 +52,7 @@ def in_our_words(error: ErrorDetails, place: Steps) -> str:
             return _WORDS.get(kind, "cannot be read").format(**context)
 
 
+_RENAMED = {"look_alike": "possible_match"}
 _NOT_IN_RECORD = {
     "account_type": "is set once at the top of the mapping, not in `record`",
     "record_type": "is set once at the top of the mapping, not in `record`",
@@ -70,6 +71,8 @@ def _unknown(place: Steps, given: object) -> str:
             "looks like a heading, not a key; put the value into quotation marks, "
             'as in {from: "<City>, <State>"}'
         )
+    if key in _RENAMED:
+        return f"is called `{_RENAMED[key]}` now"
     in_record = place[0] == "record"
     if in_record and len(place) == 2 and key in _NOT_IN_RECORD:
         return _NOT_IN_RECORD[key]

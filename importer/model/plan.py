@@ -30,7 +30,7 @@ class Match(MappingPart):
     by: tuple[str, ...] = ("primary_id",)
     new: Literal["create", "skip", "reject"] = "create"
     known: Literal["update", "skip", "reject"] = "update"
-    look_alike: Literal["review", "warn", "ignore"] = "review"
+    possible_match: Literal["review", "warn", "ignore"] = "review"
 
 
 class Duplicates(MappingPart):

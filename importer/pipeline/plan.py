@@ -129,6 +129,6 @@ def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:
 
 
 def _query(draft: DraftUser, match: Match) -> PersonQuery:
-    by_name = match.new == "create" and match.look_alike != "ignore"
+    by_name = match.new == "create" and match.possible_match != "ignore"
     first, last = draft.name
     return PersonQuery(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)

@@ -165,8 +165,8 @@ def _new(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
             message, theirs = "{value} is not in Alma", draft.primary_id
             return _held(draft, _problem(draft, Code.NOT_IN_ALMA, message, "primary_id", theirs))
         case "create":
-            severity = Severity.REVIEW if match.look_alike == "review" else Severity.WARNING
-            alike = () if match.look_alike == "ignore" else found.possible_matches
+            severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
+            alike = () if match.possible_match == "ignore" else found.possible_matches
             problems = tuple(_possible_match(draft, user, severity) for user in alike)
             if problems and severity.holds:
                 return _held(draft, *problems)

@@ -15,7 +15,7 @@ name: small
 account_type: INTERNAL
 record_type: PUBLIC
 roster: {dates: ymd}
-match: {by: [primary_id], look_alike: review}
+match: {by: [primary_id], possible_match: review}
 safety_checks:
   removals: {percent: 100, count: 100}
   foreign_group: {percent: 100, count: 100}

@@ -62,7 +62,7 @@ def test_another_person_is_created(held: Path, folder: Path, typed: Type, sandbo
     assert stat.S_IMODE((folder / "runs" / "decisions.sqlite").stat().st_mode) == 0o600
 
 
-def test_a_new_look_alike_is_asked_about(
+def test_a_new_possible_match_needs_review(
     held: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """What was decided holds only against those who were in question then."""

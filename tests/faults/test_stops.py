@@ -247,16 +247,16 @@ def test_a_slice_of_nothing_asks_only(ground: Ground, tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
-def test_brakes(ground: Ground, tmp_path: Path) -> None:
+def test_a_failed_safety_check(ground: Ground, tmp_path: Path) -> None:
     """Exit 7 and nothing is sent; what was let pass is remembered by the resume."""
     with ground.trial(tmp_path) as trial:
         mapping = Path(ROOT / "mappings" / "community.yaml").read_text("utf-8")
-        braked = trial.folder / "braked.yaml"
-        braked.write_text(
+        checked = trial.folder / "checked.yaml"
+        checked.write_text(
             mapping + "\nsafety_checks:\n  many_changes: {percent: 1, count: 1}\n", "utf-8"
         )
         rows = str(ground.folder / "roster.csv")
-        trial.type("plan", rows, "-m", str(braked), "-o", "held-back")
+        trial.type("plan", rows, "-m", str(checked), "-o", "held-back")
         trial.run = "held-back"
         before = len(trial.house.log())
         assert trial.apply() == Exit.SAFETY_CHECK

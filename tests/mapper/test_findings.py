@@ -122,6 +122,7 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
         ),
         ("", "mtach: {new: skip}", "8: mtach", ("`match`",)),
         ("", "match: {new: ceate}", "8: match.new", ("`create`",)),
+        ("", "match: {look_alike: warn}", "8: match.look_alike", ("`possible_match`",)),
         ("", "match: {nwe: skip}", "8: match.nwe", ("`new`",)),
         ("", "roster: {header: one}", "8: roster.header", ("whole number",)),
         ("", "roster: {sheets: A}", "8: roster.sheets", ("`sheet`",)),

@@ -58,7 +58,7 @@ def test_the_roster_is_read_as_the_mapping_says(tmp_path: Path) -> None:
 def test_match_and_brakes_are_taken_over(tmp_path: Path) -> None:
     """Brakes go by their own names."""
     top = (
-        "match: {by: [BARCODE], new: skip, known: reject, look_alike: warn}\n"
+        "match: {by: [BARCODE], new: skip, known: reject, possible_match: warn}\n"
         "safety_checks: {many-changes: {percent: 10, count: 3}}"
     )
     mapping = Bench(tmp_path, top=top).mapping

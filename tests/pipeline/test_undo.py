@@ -33,7 +33,7 @@ name: generated
 account_type: {kind}
 record_type: PUBLIC
 roster: {{dates: ymd}}
-match: {{by: [primary_id], look_alike: ignore}}
+match: {{by: [primary_id], possible_match: ignore}}
 duplicates: {{same_person: off, similar_person: off}}
 record:
   primary_id: <Id>

@@ -145,25 +145,25 @@ def test_new_users_may_be_passed_over_or_rejected() -> None:
     assert codes(rejected) == [(Code.NOT_IN_ALMA, Severity.REJECT)]
 
 
-def test_look_alikes_hold_a_create() -> None:
-    """By `look_alike`, a new row that looks like a user of Alma's is held, warned of, or sent."""
+def test_a_possible_match_holds_a_create() -> None:
+    """By `possible_match`, a new row that looks like a user of Alma's is held, warned of, or sent."""
     twin = user(primary_id="999", last_name="Doe", birth_date="1990-03-01Z")
     found = MatchResult(possible_matches=(twin,))
     held = decide(draft(ROW), found, Match())
     assert codes(held) == [(Code.POSSIBLE_MATCH_IN_ALMA, Severity.REVIEW)]
     assert isinstance(held.step, Held)
     assert held.step.problems[0].sentence() == "Alma has a user with this name and birth date: 999"
-    warned = decide(draft(ROW), found, Match(look_alike="warn"))
+    warned = decide(draft(ROW), found, Match(possible_match="warn"))
     assert isinstance(warned.step, Create)
     assert [(one.code, one.severity) for one in warned.warnings] == [
         (Code.POSSIBLE_MATCH_IN_ALMA, Severity.WARNING)
     ]
-    sent = decide(draft(ROW), found, Match(look_alike="ignore"))
+    sent = decide(draft(ROW), found, Match(possible_match="ignore"))
     assert isinstance(sent.step, Create)
     assert sent.warnings == ()
 
 
-def test_look_alikes_of_a_known_user_do_not_matter() -> None:
+def test_a_possible_match_of_a_known_user_does_not_matter() -> None:
     """Who is found by identifier is that person, whoever else has the name."""
     found = MatchResult((MatchedUser(user(), ("primary_id",)),), (user(primary_id="999"),))
     assert isinstance(decide(draft(ROW), found, Match()).step, Update)

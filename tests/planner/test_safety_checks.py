@@ -1,4 +1,4 @@
-"""The brakes, at their edges."""
+"""The safety checks, at their limits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_many_changes(changed: int, same: int, holds: bool) -> None:  # noqa: FB
     )
 
 
-def test_any_removal_of_an_entry_brakes() -> None:
+def test_any_removal_of_an_entry_fails_the_check() -> None:
     """One list entry of Alma's that would go is enough; a field that is cleared is none."""
     gone = update(change("contact_info.email[work]", ChangeKind.REMOVE))
     cleared = update(
@@ -74,7 +74,7 @@ def test_renames(renamed: int, same: int, holds: bool) -> None:  # noqa: FBT001
     assert bool(safety_checks(steps, limits, COMM)) == holds
 
 
-def test_a_user_of_a_foreign_group_brakes() -> None:
+def test_a_user_of_a_foreign_group_fails_the_check() -> None:
     """A matched user leaves a group that the mapping does not give, as staff among students."""
     steps = [update(change("user_group"), before="STAFF"), update(change("last_name"))]
     found = safety_checks(steps, SafetyLimits(), COMM)
@@ -94,7 +94,7 @@ def test_a_group_that_the_mapping_leaves_as_it_is_is_not_foreign() -> None:
     assert safety_checks([update(change("x"), before="", after="COMM")], SafetyLimits(), COMM) == ()
 
 
-def test_nothing_brakes_an_empty_plan() -> None:
-    """Without matched users there is nothing to brake for."""
+def test_no_check_fails_for_an_empty_plan() -> None:
+    """Without matched users there is nothing to check."""
     assert safety_checks([], SafetyLimits(), COMM) == ()
     assert safety_checks([Create(2, user())] * 1000, SafetyLimits(), COMM) == ()

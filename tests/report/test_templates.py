@@ -180,7 +180,7 @@ def _bare() -> Run:
 
 
 def _undone() -> Run:
-    """An undo plan with two brakes and one deletion."""
+    """An undo plan with two failed safety checks and one deletion."""
     run = building.planned("undo")
     run.row(30, Fate.READY)
     run.steps.append(Delete(30, "x", building.user(30)))

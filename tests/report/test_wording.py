@@ -176,7 +176,7 @@ def test_a_check_with_rejects_goes_back_to_them() -> None:
 
 
 def test_a_plan_goes_on_to_its_apply(keep: Keep) -> None:
-    """A plan is carried out by `apply`; a brake that holds has to be named."""
+    """A plan is carried out by `apply`; a failed safety check has to be named."""
     run = building.planned()
     ledger = keep(run)
     command = next_step(summarize(ledger), ledger.facts).command

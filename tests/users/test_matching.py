@@ -76,7 +76,7 @@ def row(who: Person, *, upper: bool) -> PersonQuery:
 
 
 def said(found: MatchResult) -> tuple[list[tuple[User, tuple[str, ...]]], list[str]]:
-    """What was found, comparable: the look-alikes have no order."""
+    """What was found, comparable: the possible matches have no order."""
     alike = sorted(user.to_json() for user in found.possible_matches)
     return [(matched.user, matched.by) for matched in found.users], alike
 
@@ -97,7 +97,7 @@ def test_the_mirror_says_what_alma_says(
     rows: Sequence[Person],
     upper: bool,  # noqa: FBT001
 ) -> None:
-    """For every population and row: the same users, by the same identifiers, and look-alikes."""
+    """For every population and row: the same users, by the same identifiers, and possible matches."""
     query = [row(who, upper=upper) for who in rows]
     taken: set[str] = set()
     added: list[User] = []
