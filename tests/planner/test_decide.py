@@ -146,7 +146,7 @@ def test_new_users_may_be_passed_over_or_rejected() -> None:
 
 
 def test_a_possible_match_holds_a_create() -> None:
-    """By `possible_match`, a new row that looks like a user of Alma's is held, warned of, or sent."""
+    """By `possible_match`, such a new row needs review, gets a warning, or is sent."""
     twin = user(primary_id="999", last_name="Doe", birth_date="1990-03-01Z")
     found = MatchResult(possible_matches=(twin,))
     held = decide(draft(ROW), found, Match())

@@ -97,7 +97,7 @@ def test_the_mirror_says_what_alma_says(
     rows: Sequence[Person],
     upper: bool,  # noqa: FBT001
 ) -> None:
-    """For every population and row: the same users, by the same identifiers, and possible matches."""
+    """For every population and row: the same users by the same IDs, and possible matches."""
     query = [row(who, upper=upper) for who in rows]
     taken: set[str] = set()
     added: list[User] = []
