@@ -47,7 +47,7 @@ from importer.report import wording
 from importer.report.wording import command, rows
 from importer.settings import Settings
 from importer.users.refresh import add_applied
-from importer.writer.progress import RowDone, Stop, Waiting
+from importer.writer.executor import RowDone, Stop, Waiting
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -198,7 +198,7 @@ def _apply_run(
         operator=operator(),
         now=now,
         stopping=stopping,
-        tell=lambda _: None,
+        report=lambda _: None,
         verify_delay=settings.alma_verify_delay,
         plan_days=settings.alma_plan_days,
         limit=limit,
@@ -217,7 +217,7 @@ def _apply_run(
     async def carry_out(alma: Alma) -> Stop | None:
         await apply_stage.check_same_institution(ledger.facts, alma)
         with progress("Applying", lambda: alma.limiter.notice) as advance:
-            shown = replace(options, tell=_ShownProgress(advance, of))
+            shown = replace(options, report=_ShownProgress(advance, of))
             return await apply_stage.carry_out(ledger, alma, journal, shown)
 
     try:

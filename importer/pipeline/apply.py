@@ -32,8 +32,7 @@ from importer.model.files import read_bounded
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
 from importer.pipeline.inputs import reopen_inputs
-from importer.writer.executor import Executor
-from importer.writer.progress import Progress, Stop
+from importer.writer.executor import Executor, Progress, Stop
 
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
 """The states of steps that an apply still has to work on."""
@@ -53,7 +52,7 @@ class ApplyOptions:
     operator: str
     now: Callable[[], datetime]
     stopping: Callable[[], bool]
-    tell: Callable[[Progress], None]
+    report: Callable[[Progress], None]
     verify_delay: float
     plan_days: int
     limit: int | None = None
@@ -181,7 +180,7 @@ async def carry_out(
         clock=time.monotonic,
         passwords=secrets,
         stopping=options.stopping,
-        report=options.tell,
+        report=options.report,
     )
     try:
         journal.start(f"limit {options.limit}" if options.limit is not None else "")

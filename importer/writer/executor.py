@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import assert_never
 
 from importer.alma.client import Alma
+from importer.alma.error_codes import explain_refusal
 from importer.alma.models import obligations
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import NotFoundError
@@ -21,6 +21,7 @@ from importer.errors import (
     AlmaError,
     DailyLimitError,
     Exit,
+    ImporterError,
     RefusedError,
     ThrottledError,
     UnavailableError,
@@ -28,12 +29,11 @@ from importer.errors import (
 )
 from importer.ledger.journal import Journal, Pending
 from importer.ledger.schema import GONE, State
+from importer.model.catalogue import Code
 from importer.model.plan import Act
-from importer.model.problem import Origin, Problem
+from importer.model.problem import VALUE, Origin, Problem
 from importer.model.user import User
 from importer.planner.three_way import Conflict, same_as_sent, three_way
-from importer.writer import outcomes
-from importer.writer.progress import Progress, RowDone, Stop, Waiting
 from importer.writer.verification import (
     EditConflict,
     UserDeleted,
@@ -55,6 +55,59 @@ GLANCE = 0.2
 
 DOUBTFUL = (State.INTENT, State.UNKNOWN)
 """States of a write that may or may not have arrived."""
+
+TAKEN = frozenset({"401851", "4018994"})
+"""Alma's codes for an ID that is taken (contract 2.4)."""
+
+VANISHED = "This user was deleted in Alma since the plan was made."
+CHANGED = "Since the plan was made, someone changed in Alma what this update would change."
+CHANGED_AFTER = (
+    "The reply to this update was lost, and someone has changed the record in Alma since. "
+    "Parts of the update may be there."
+)
+KEPT = "Alma saved the record but kept its own {field}."
+EDITED = (
+    "The user was created, but its {field} in Alma is not what was sent: someone changed it before "
+    "Alma was asked, or Alma kept its own value."
+)
+EDITED_ADVICE = "Look at the user in Alma. If the roster is right, plan it again."
+
+
+@dataclass(frozen=True, slots=True)
+class RowDone:
+    """A row was tried: what was planned for it, and its state now."""
+
+    row: int
+    act: Act
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Rows without a clear reply, and the seconds until Alma is asked about them."""
+
+    rows: int
+    seconds: float
+
+
+Progress = RowDone | Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why an apply ended before its work was done: the exit code, and a sentence.
+
+    `daily`: today's API calls are used up; there are new ones after midnight GMT.
+    """
+
+    exit: Exit
+    why: str
+    daily: bool = False
+
+    @classmethod
+    def by(cls, error: ImporterError) -> Stop:
+        """Return the stop that an error means."""
+        return cls(error.exit, str(error), isinstance(error, DailyLimitError))
 
 
 @dataclass
@@ -132,11 +185,12 @@ class Executor:
     # sending
 
     async def _send(self, step: Pending) -> State:
+        send = {Act.CREATE: self._create, Act.UPDATE: self._update, Act.DELETE: self._delete}
         try:
-            return await self._attempt(step)
+            return await send[step.act](step)
         except RefusedError as refusal:
             self._failures = 0
-            if not (step.act is Act.CREATE and refusal.code in outcomes.TAKEN):
+            if not (step.act is Act.CREATE and refusal.code in TAKEN):
                 return self._refuse(step, refusal)
             taken = refusal
         except UnknownOutcomeError as error:
@@ -154,20 +208,6 @@ class Executor:
         # The ID may be taken by our own user: one that arrived late, that a colleague sent from a
         # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
         return await self._verify(step, taken)
-
-    async def _attempt(self, step: Pending) -> State:
-        match step.act:
-            case Act.CREATE:
-                return await self._create(step)
-            case Act.UPDATE:
-                return await self._update(step)
-            case Act.DELETE:
-                return await self._delete(step)
-            case Act.UNCHANGED | Act.LEFT_ALONE as idle:
-                msg = f"a step to {idle} is never sent"
-                raise AssertionError(msg)
-            case _ as never:
-                assert_never(never)
 
     async def _create(self, step: Pending) -> State:
         self.journal.record_intent(step.row, None, step.after)
@@ -190,11 +230,11 @@ class Executor:
         def change(current: User | None) -> User | None:
             nonlocal ended, sends, before, body
             if current is None or not is_user_of(step, current):
-                ended = self._hold(step, outcomes.vanished(self.origin(step.row)), GONE)
+                ended = self._hold(step, VANISHED, GONE)
                 return None
             merged = three_way(step.before or step.after, step.after, current)
             if isinstance(merged, Conflict):
-                ended = self._hold(step, outcomes.changed(self.origin(step.row)))
+                ended = self._hold(step, CHANGED)
                 return None
             if merged == current:
                 ended = self._already(step, sends, "was so already", current)
@@ -208,7 +248,7 @@ class Executor:
             answered = await self.alma.update_user(step.primary_id, change, step.override)
         except NotFoundError:
             self._failures = 0
-            return self._hold(step, outcomes.vanished(self.origin(step.row)), GONE)
+            return self._hold(step, VANISHED, GONE)
         if answered is not None:
             return self._done(step, before, body, answered)
         if ended is None:
@@ -226,11 +266,12 @@ class Executor:
                 ended = self._already(step, sends, "was gone already")
                 return False
             if has := obligations(current):
-                ended = self._hold(step, outcomes.in_use(self.origin(step.row), has))
+                message = f"This user has {has}, and was not deleted."
+                ended = self._hold(step, message, code=Code.NOT_DELETED)
                 return False
             planned = step.before or step.after
             if same_as_sent(planned, current) or same_as_sent(current, planned):
-                ended = self._hold(step, outcomes.changed(self.origin(step.row)))
+                ended = self._hold(step, CHANGED)
                 return False
             sends += 1
             self.journal.record_intent(step.row, current, current)
@@ -280,13 +321,11 @@ class Executor:
         return self._judge(step, found, taken)
 
     def _judge(self, step: Pending, found: User | None, taken: RefusedError | None) -> State:
-        origin = self.origin(step.row)
         match verify(step, found):
             case WriteFound(kept, edited) if step.act is Act.CREATE:
-                problems = [outcomes.edited(origin, path) for path in edited]
                 stored = None if edited or has_more(step, found) else found
                 detail = "was so already" if taken is not None else "is in Alma"
-                return self._apply(step, detail, kept, stored, problems)
+                return self._apply(step, detail, kept, stored, edited)
             case WriteFound(kept):
                 return self._apply(step, "is in Alma", kept, found)
             case WriteMissing() if taken is not None:
@@ -294,9 +333,9 @@ class Executor:
             case WriteMissing():
                 return self._record(step, State.PLANNED, "is not in Alma")
             case UserDeleted():
-                return self._hold(step, outcomes.vanished(origin), GONE)
+                return self._hold(step, VANISHED, GONE)
             case EditConflict():
-                return self._hold(step, outcomes.changed_after(origin))
+                return self._hold(step, CHANGED_AFTER)
 
     # recording the result of a step
 
@@ -306,9 +345,21 @@ class Executor:
         detail: str,
         kept: tuple[str, ...],
         answered: User | None,
-        problems: Iterable[Problem] = (),
+        edited: tuple[str, ...] = (),
     ) -> State:
-        problems = [*problems, *(outcomes.kept(self.origin(step.row), path) for path in kept)]
+        """Record a write that is in Alma; `kept` and `edited` are the paths that differ there."""
+        differing = [(path, EDITED, EDITED_ADVICE) for path in edited]
+        differing += [(path, KEPT, "") for path in kept]
+        problems = [
+            Problem.of(
+                Code.KEPT_BY_ALMA,
+                self.origin(step.row),
+                message.format(field=path),
+                field=path,
+                advice=advice,
+            )
+            for path, message, advice in differing
+        ]
         return self._record(step, State.APPLIED, detail, answered=answered, problems=problems)
 
     def _already(
@@ -319,12 +370,28 @@ class Executor:
         return self._record(step, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
-        problems = [outcomes.refused(self.origin(step.row), refusal)]
+        """Record why Alma refused: the reason in our words, and Alma's text as the value."""
+        known = explain_refusal(refusal)
+        tracking = f"(tracking ID {refusal.tracking_id})" if refusal.tracking_id else ""
+        texts = (refusal.code, VALUE if refusal.said else "", tracking)
+        own = " ".join(part for part in texts if part)
+        problem = Problem.of(
+            Code.REFUSED_BY_ALMA,
+            self.origin(step.row),
+            f"{known.sentence} Alma's message: {own}" if own else known.sentence,
+            field=known.field,
+            value=refusal.said,
+            advice=known.advice,
+            repairs=known.repairs,
+        )
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
-        return self._record(step, State.REFUSED, detail, problems=problems)
+        return self._record(step, State.REFUSED, detail, problems=[problem])
 
-    def _hold(self, step: Pending, problem: Problem, detail: str = "") -> State:
-        return self._record(step, State.HELD, detail or problem.message, problems=[problem])
+    def _hold(
+        self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
+    ) -> State:
+        problem = Problem.of(code, self.origin(step.row), message)
+        return self._record(step, State.HELD, detail or message, problems=[problem])
 
     def _record(
         self,

@@ -10,14 +10,15 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from lxml import etree
 
 from importer.errors import UsageError
 from importer.model.fields import FIELDS, LISTS, text
-from importer.model.user import AccountType, Coded, ContactInfo, Part, User
+from importer.model.user import AccountType, Coded, Part, User
+from importer.planner.entries import entries, with_entries
 from importer.writer.json_lines import new_file
 
 USERS_PER_FILE = 10_000
@@ -47,8 +48,8 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[int, tuple[Path, ..
     rest = iter(users)
     count = 0
     zips: list[Path] = []
-    upcoming = next(rest, None)
-    while upcoming is not None or not zips:
+    upcoming = [*islice(rest, 1)]
+    while upcoming or not zips:
         path = out if not zips else out.with_name(f"{out.stem}-{len(zips) + 1}{out.suffix}")
         with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for number in range(1, FILES_PER_ZIP + 1):
@@ -57,36 +58,27 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[int, tuple[Path, ..
                 with archive.open(member, "w") as raw, etree.xmlfile(raw, encoding="UTF-8") as xml:
                     xml.write_declaration()
                     with xml.element("users"):
-                        for user in _users_of_file(upcoming, rest):
+                        for user in islice(chain(upcoming, rest), USERS_PER_FILE):
                             xml.write(user_element(without_internal_entries(user)))
                             count += 1
-                upcoming = next(rest, None)
-                if upcoming is None:
+                upcoming = [*islice(rest, 1)]
+                if not upcoming:
                     break
         zips.append(path)
     return count, tuple(zips)
 
 
-def _users_of_file(first: User | None, rest: Iterator[User]) -> Iterator[User]:
-    if first is not None:
-        yield first
-        yield from islice(rest, USERS_PER_FILE - 1)
-
-
 def without_internal_entries(user: User) -> User:
     """Return the user without the entries of lists that are Internal."""
-    update: dict[str, object] = dict(_external_lists(user))
-    if user.contact_info is not None:
-        contacts = dict(_external_lists(user.contact_info))
-        update["contact_info"] = user.contact_info.model_copy(update=contacts)
-    return user.model_copy(update=update)
-
-
-def _external_lists(part: User | ContactInfo) -> Iterator[tuple[str, object]]:
     internal = AccountType.INTERNAL.segment
-    for name, value in part:
-        if isinstance(value, tuple):
-            yield name, tuple(e for e in value if getattr(e, "segment_type", None) != internal)
+    return with_entries(
+        user,
+        {
+            parent: tuple(e for e in there if getattr(e, "segment_type", None) != internal)
+            for parent in LISTS
+            if (there := entries(user, parent))
+        },
+    )
 
 
 def cleared_fields(labels: Iterable[str]) -> tuple[str, ...]:

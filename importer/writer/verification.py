@@ -8,7 +8,7 @@ from importer.ledger.journal import Pending
 from importer.model.fields import LISTS, text
 from importer.model.plan import Act
 from importer.model.user import User
-from importer.planner.entries import entries
+from importer.planner.entries import comparable, entries
 from importer.planner.three_way import Conflict, same_as_sent, three_way
 
 
@@ -48,36 +48,32 @@ def is_user_of(step: Pending, user: User | None) -> bool:
 
 def verify(step: Pending, found: User | None) -> Verification:
     """Return whether the last write of a step is in Alma; `found` is the user with its ID."""
+    if found is not None and not is_user_of(step, found):
+        found = None
     body = step.sent.body if step.sent else step.after
     match step.act:
         case Act.DELETE:
-            return WriteMissing() if is_user_of(step, found) else WriteFound()
+            return WriteFound() if found is None else WriteMissing()
         case Act.CREATE:
-            return _verify_create(step, body, found)
+            return WriteMissing() if found is None else _verify_create(step, body, found)
         case _:
-            return _verify_update(step, body, found)
+            return UserDeleted() if found is None else _verify_update(step, body, found)
 
 
-def _verify_create(step: Pending, body: User, found: User | None) -> Verification:
+def _verify_create(step: Pending, body: User, found: User) -> Verification:
     """Whether a user that was sent is the one that Alma has now.
 
     It is if Alma has all that was sent. If the create may have arrived before (`attempts`), it
     also is if Alma's user is the same person, and staff have edited it since. Any other user has
     the ID by accident: the create did not arrive, and Alma will refuse it.
     """
-    if found is None or not is_user_of(step, found):
-        return WriteMissing()
     differing = same_as_sent(body, found)
-    if not differing:
-        return WriteFound()
-    if step.attempts and _same_person(body, found):
-        return WriteFound(edited=differing)
-    return WriteMissing()
+    if differing and not (step.attempts and _same_person(body, found)):
+        return WriteMissing()
+    return WriteFound(edited=differing)
 
 
-def _verify_update(step: Pending, body: User, found: User | None) -> Verification:
-    if found is None or not is_user_of(step, found):
-        return UserDeleted()
+def _verify_update(step: Pending, body: User, found: User) -> Verification:
     before = (step.sent.before if step.sent else step.before) or body
     missing = same_as_sent(body, found, before)
     changes = same_as_sent(body, before, before)
@@ -99,16 +95,14 @@ def _same_person(sent: User, found: User) -> bool:
 
     That is the kind of record, every ID, and a name or the birth date.
     """
-    same_kind = all(
-        text(getattr(sent, name)).casefold() == text(getattr(found, name)).casefold()
-        for name in _KIND
-    )
-    known_by = any(
-        text(value).casefold() == text(getattr(found, name)).casefold()
-        for name in _PERSON
-        if (value := getattr(sent, name))
-    )
-    return same_kind and known_by and _ids(sent) <= _ids(found)
+    ours, theirs = comparable(sent), comparable(found)
+    same = {
+        name
+        for name in (*_KIND, *_PERSON)
+        if ours.get(name, "").casefold() == theirs.get(name, "").casefold()
+    }
+    known_by = any(name in same and name in ours for name in _PERSON)
+    return same.issuperset(_KIND) and known_by and _ids(sent) <= _ids(found)
 
 
 def _ids(user: User) -> set[tuple[str, str]]:

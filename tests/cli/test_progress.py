@@ -11,7 +11,7 @@ from importer.cli.load import _ShownProgress
 from importer.cli.progress import INTERVAL, Bar, progress
 from importer.ledger.schema import State
 from importer.model.plan import Act
-from importer.writer.progress import RowDone
+from importer.writer.executor import RowDone
 
 WAIT = "Alma asked us to slow down, 4 s"
 

@@ -16,7 +16,7 @@ from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User
 from importer.validator import rules
-from importer.writer import executor, outcomes
+from importer.writer import executor
 from importer.writer.executor import Executor
 
 
@@ -88,7 +88,7 @@ def counting_by_position() -> None:
 
 def ignoring_a_late_apply() -> None:
     """An identifier that is taken means a refusal, even if it may be our own that came late."""
-    outcomes.TAKEN = frozenset()
+    executor.TAKEN = frozenset()
 
 
 def first_twin_wins() -> None:

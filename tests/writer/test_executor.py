@@ -22,8 +22,7 @@ from importer.model.plan import Create, Delete, Fate, Update
 from importer.model.problem import Origin
 from importer.model.user import Coded, User, UserIdentifier
 from importer.sandbox.server import Options, running
-from importer.writer.executor import Executor
-from importer.writer.progress import Progress, Stop, Waiting
+from importer.writer.executor import Executor, Progress, Stop, Waiting
 from tests.ledger.test_ledger import FACTS, NOW
 
 Step = Create | Update | Delete
