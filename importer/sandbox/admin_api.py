@@ -25,14 +25,12 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from importer.errors import UsageError
-from importer.sandbox import json_format, merge
-from importer.sandbox.answers import json_answer
+from importer.sandbox import formats
+from importer.sandbox.answers import RefusalError, json_answer
 from importer.sandbox.faults import read_faults
-from importer.sandbox.gateway import ADMIN, Gateway, Handler
+from importer.sandbox.gateway import ADMIN, Gateway, Handler, key_in_header
 from importer.sandbox.institution import Institution
-from importer.sandbox.json_format import Json
-from importer.sandbox.limits import key_in_header
-from importer.sandbox.refusals import RefusalError
+from importer.sandbox.record import STICKY, Json
 from importer.sandbox.sis_load import read_profile, run_load
 from importer.sandbox.switches import set_switches
 
@@ -119,32 +117,33 @@ class AdminApi:
         store, describe = self.institution.store, self.institution.tables.describe
         for offset in range(0, store.count(), _PAGE):
             for user in store.page("1", (), "number", _PAGE, offset):
-                record = json_format.show_user(user.record, describe)
+                record = formats.show_user(user.record, describe)
                 shown.append({**record, "edited": sorted(user.edited), "modified": user.modified})
         return json_answer({"users": shown})
 
     async def edit(self, request: web.Request) -> web.Response:
         """Change a user as staff do: the whole record (PUT) or the given fields (PATCH)."""
         old = self.institution.find(request.match_info["id"])
-        document = json_format.parse(await request.read())
+        document = formats.parse_json(await request.read())
         describe = self.institution.tables.describe
         if request.method == "PATCH":
             if not isinstance(document, dict):
                 msg = "the body is an object of fields"
                 raise UsageError(msg)
-            document = {**json_format.show_user(old.record, describe), **document}
-        user = self.institution.edit(old, json_format.read_user(document))
-        return json_answer(json_format.show_user(user.record, describe))
+            document = {**formats.show_user(old.record, describe), **document}
+        user = self.institution.edit(old, formats.read_user(document))
+        return json_answer(formats.show_user(user.record, describe))
 
     async def mark_edited(self, request: web.Request) -> web.Response:
         """Mark sticky fields of a user as edited by hand."""
-        sentence = f"the body is a list of {', '.join(merge.STICKY)}"
+        sentence = f"the body is a list of {', '.join(STICKY)}"
         given = _read(_EDITED, await request.read(), sentence)
         names = frozenset(given)
-        if not names <= set(merge.STICKY):
+        if not names <= set(STICKY):
             raise UsageError(sentence)
         old = self.institution.find(request.match_info["id"])
-        self.institution.replace(replace(old, edited=old.edited | names))
+        now = {name: old.record.get(STICKY[name], "") for name in names}
+        self.institution.save(replace(old, edited=now | old.edited))
         return web.Response(status=204)
 
     async def set_loans(self, request: web.Request) -> web.Response:
@@ -152,7 +151,7 @@ class AdminApi:
         sentence = 'the body is {"loans": a number from 0}'
         given = _read(TypeAdapter(_Loans), await request.read(), sentence)
         old = self.institution.find(request.match_info["id"])
-        self.institution.replace(replace(old, loans=given.loans))
+        self.institution.save(replace(old, loans=given.loans))
         return web.Response(status=204)
 
     async def add_codes(self, request: web.Request) -> web.Response:

@@ -1,21 +1,47 @@
-"""HTTP answers in the format that was asked for, and Alma's error envelope (contract 2.3)."""
+"""HTTP answers in the format that was asked for, and the errors of `errors.toml` (contract 2.3)."""
 
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from datetime import datetime
-from typing import TypeAlias
+from pathlib import Path
+from typing import NoReturn, TypeAlias
 
 from aiohttp import web
 from lxml import etree
 
-from importer.sandbox.json_format import ILLEGAL, Json
-from importer.sandbox.refusals import Refusal, RefusalError
+from importer.sandbox.record import Json
 
 Element: TypeAlias = "etree._Element"
-_JSON = "application/json;charset=UTF-8"
-_XML = "application/xml;charset=UTF-8"
+
+# Characters that XML 1.0 does not allow; Alma cannot store them.
+ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ERRORS = tomllib.loads(Path(__file__).with_name("errors.toml").read_text("utf-8"))
 _NAMESPACE = "http://com/exlibris/urm/general/xmlbeans"
+
+
+class RefusalError(Exception):
+    """A refused call: Alma's error code, its message and the HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        """Store the three parts."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def refusal(name: str, **words: str) -> RefusalError:
+    """Return an error of `errors.toml`, with the words filled into its message."""
+    code, message, *status = _ERRORS[name]
+    return RefusalError(code, message.format(**words), *status)
+
+
+def refuse(name: str, **words: str) -> NoReturn:
+    """Raise an error of `errors.toml`."""
+    raise refusal(name, **words)
 
 
 def wants_xml(request: web.BaseRequest, default: str) -> bool:
@@ -27,25 +53,26 @@ def wants_xml(request: web.BaseRequest, default: str) -> bool:
 def json_answer(document: Json, status: int = 200) -> web.Response:
     """Return an answer in JSON."""
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    return web.Response(status=status, body=body, headers={"Content-Type": _JSON})
+    return _answer(body, "json", status)
 
 
 def xml_answer(root: Element, status: int = 200) -> web.Response:
     """Return an answer in XML."""
     body = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
-    return web.Response(status=status, body=body, headers={"Content-Type": _XML})
+    return _answer(body, "xml", status)
 
 
-def gateway_answer(refusal: Refusal | RefusalError) -> web.Response:
-    """Return a refusal by the gateway before Alma: always XML, without a tracking ID."""
-    error = refusal if isinstance(refusal, RefusalError) else refusal.error()
-    return error_answer(error, "", "standard", xml=True)
+def _answer(body: bytes, kind: str, status: int) -> web.Response:
+    headers = {"Content-Type": f"application/{kind};charset=UTF-8"}
+    return web.Response(status=status, body=body, headers=headers)
 
 
-def error_answer(error: RefusalError, tracking: str, shape: str, *, xml: bool) -> web.Response:
-    """Return a refusal in Alma's envelope.
+def error_answer(
+    error: RefusalError, tracking: str = "", shape: str = "standard", *, xml: bool = True
+) -> web.Response:
+    """Return a refusal in Alma's envelope; the gateway's are in XML, without a tracking ID.
 
-    A blank `tracking` leaves the tracking ID out. `shape` is a value of the switch `error-shape`.
+    `shape` is a value of the switch `error-shape`.
     """
     if xml:
         return xml_answer(_error_xml(error, tracking), error.status)
@@ -59,10 +86,10 @@ def tracking_id(now: datetime, number: int) -> str:
     return f"E01-{now:%d%m%H%M%S}-{tag}-AWAE{1_000_000_000 + number}"
 
 
-def _error_json(refusal: RefusalError, tracking: str, shape: str) -> Json:
-    error: dict[str, Json] = {"errorCode": refusal.code, "errorMessage": refusal.message}
+def _error_json(refused: RefusalError, tracking: str, shape: str) -> Json:
+    error: dict[str, Json] = {"errorCode": refused.code, "errorMessage": refused.message}
     if shape == "older":
-        error["errorMessage"] = f"{refusal.message}\n(Tracking ID: {tracking})"
+        error["errorMessage"] = f"{refused.message}\n(Tracking ID: {tracking})"
     elif tracking and shape != "bare":
         error["trackingId"] = tracking
     envelope: dict[str, Json] = {
@@ -74,12 +101,12 @@ def _error_json(refusal: RefusalError, tracking: str, shape: str) -> Json:
     return {"web_service_result": envelope} if shape == "wrapped" else envelope
 
 
-def _error_xml(refusal: RefusalError, tracking: str) -> Element:
+def _error_xml(refused: RefusalError, tracking: str) -> Element:
     root = etree.fromstring(f'<web_service_result xmlns="{_NAMESPACE}"/>')
     etree.SubElement(root, f"{{{_NAMESPACE}}}errorsExist").text = "true"
     listed = etree.SubElement(root, f"{{{_NAMESPACE}}}errorList")
     error = etree.SubElement(listed, f"{{{_NAMESPACE}}}error")
-    parts = {"errorCode": refusal.code, "errorMessage": refusal.message, "trackingId": tracking}
+    parts = {"errorCode": refused.code, "errorMessage": refused.message, "trackingId": tracking}
     for name, value in parts.items():
         if value:
             etree.SubElement(error, f"{{{_NAMESPACE}}}{name}").text = ILLEGAL.sub("?", value)

@@ -1,4 +1,4 @@
-"""Everything between a socket and the routes: access, limits, the log, and faults.
+"""Everything between a socket and the routes: keys, limits, log, faults (contract 2.1, 2.5).
 
 The two middlewares of the server are `guard`, for every call, and `pass_through`, for Alma's API.
 """
@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from importer.sandbox.answers import (
+    RefusalError,
     error_answer,
-    gateway_answer,
     json_answer,
+    refusal,
+    refuse,
     tracking_id,
     wants_xml,
 )
-from importer.sandbox.clock import Clock
 from importer.sandbox.faults import Fault, Faults, Rule
 from importer.sandbox.institution import Institution
-from importer.sandbox.limits import Limits, check_key, is_from_a_web_page, key_in_header
 from importer.sandbox.record import timestamp
-from importer.sandbox.refusals import Refusal, RefusalError
 
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
@@ -42,13 +44,76 @@ _MAINTENANCE = (
     b"<!DOCTYPE html><html><head><title>Maintenance</title></head>"
     b"<body><h1>Alma is being maintained.</h1></body></html>"
 )
-_GATEWAY_FAULTS = {
-    Fault.THROTTLED: Refusal.PER_SECOND,
-    Fault.DAILY: Refusal.DAILY,
-    Fault.UNAVAILABLE: Refusal.DOWN,
-    Fault.ERROR_BEFORE: Refusal.BROKEN,
-    Fault.UNAUTHORIZED: Refusal.NO_RIGHT,
+# The faults that are an error of the gateway, and those of them that come after the call.
+_ERRORS = {
+    Fault.THROTTLED: "per_second",
+    Fault.THROTTLED_AFTER: "per_second",
+    Fault.DAILY: "daily",
+    Fault.UNAVAILABLE: "down",
+    Fault.ERROR_BEFORE: "broken",
+    Fault.ERROR_AFTER: "broken",
+    Fault.UNAUTHORIZED: "no_right",
 }
+_AFTER = {Fault.ERROR_AFTER, Fault.THROTTLED_AFTER, Fault.DROP_AFTER, Fault.TRUNCATED, Fault.SLOW}
+
+
+class Clock:
+    """The time as the sandbox sees it; this one is the real time."""
+
+    def now(self) -> datetime:
+        """Return the time of day, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow, for the calls-per-second limit."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; every latency and every delay of a fault comes through here."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(slots=True)
+class Limits:
+    """One token bucket and one daily count for all keys. `rate` is calls a second, 0: no limit.
+
+    A refused call counts nowhere. The day starts at midnight GMT (contract 2.5).
+    """
+
+    rate: float
+    daily: int
+    _tokens: float = 0
+    _filled: float | None = None
+    _used: int = 0
+    _day: date | None = None
+
+    @property
+    def remaining(self) -> int:
+        """Calls left today."""
+        return max(0, self.daily - self._used)
+
+    def set_remaining(self, calls: int) -> None:
+        """Pretend that only N calls are left today."""
+        self._used = self.daily - calls
+
+    def take(self, clock: Clock) -> None:
+        """Count one call, or refuse it (429)."""
+        now, today = clock.monotonic(), clock.now().date()
+        if self._day not in {None, today}:
+            self._used = 0
+        self._day = today
+        if self.rate > 0:
+            capacity = max(1.0, self.rate)
+            passed = capacity if self._filled is None else (now - self._filled) * self.rate
+            self._tokens = min(capacity, self._tokens + passed)
+            self._filled = now
+            if self._tokens < 1:
+                refuse("per_second")
+        if self._used >= self.daily:
+            refuse("daily")
+        if self.rate > 0:
+            self._tokens -= 1
+        self._used += 1
 
 
 @dataclass(slots=True)
@@ -75,7 +140,8 @@ class _Call:
 class Gateway:
     """The part in front of the routes. `latency` is the least and most seconds of an answer.
 
-    `log` has the latest calls to Alma's API, oldest first.
+    `key` may do everything; with `-read-only`, `-users` or `-conf` after it, it may only read, or
+    reaches one area only. `log` has the latest calls to Alma's API, oldest first.
     """
 
     institution: Institution
@@ -92,7 +158,7 @@ class Gateway:
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse calls of web pages and oversized bodies; add Alma's headers to every answer."""
-        if is_from_a_web_page(request.headers):
+        if _is_from_a_web_page(request.headers):
             sentence = "the practice Alma answers programs on this computer only, as 127.0.0.1"
             return json_answer({"error": sentence}, 403)
         try:
@@ -101,9 +167,9 @@ class Gateway:
         except (web.RequestPayloadError, ConnectionError):
             return _cut(request)  # the caller hung up while sending
         except web.HTTPRequestEntityTooLarge:
-            answer = gateway_answer(Refusal.TOO_LARGE)
+            answer = error_answer(refusal("too_large"))
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            answer = gateway_answer(Refusal.NO_ROUTE)
+            answer = error_answer(refusal("no_route"))
         if not answer.prepared:
             answer.headers["Server"] = "Layer7-API-Gateway"
             answer.headers["X-Request-ID"] = str(uuid.uuid4())
@@ -133,14 +199,12 @@ class Gateway:
     async def _process(self, call: _Call) -> web.StreamResponse:
         """Return the answer of a healthy Alma and note in the log whether it changed anything."""
         request, entry = call.request, call.entry
-        area = request.path.removeprefix(f"{ROOT}/").partition("/")[0]
-        key = key_in_header(request.headers) or request.query.get("apikey", "")
         self._number += 1
         try:
-            check_key(key, self.key, area=area, writes=request.method != "GET")
-            self.limits.take(self.clock.monotonic(), self.clock.now())
-        except RefusalError as refusal:
-            answer: web.StreamResponse = gateway_answer(refusal)
+            self._check_key(request)
+            self.limits.take(self.clock)
+        except RefusalError as refused:
+            answer: web.StreamResponse = error_answer(refused)
         else:
             answer = await self._ask_alma(call)
             answer.headers["X-Exl-Api-Remaining"] = str(self.limits.remaining)
@@ -148,22 +212,38 @@ class Gateway:
         entry.applied = answer.status < 300 and _is_write(request)
         return answer
 
+    def _check_key(self, request: web.Request) -> None:
+        """Refuse a key that is missing or lacks a right (400) or is wrong (403)."""
+        given = key_in_header(request.headers) or request.query.get("apikey", "")
+        area = request.path.removeprefix(f"{ROOT}/").partition("/")[0]
+        kinds = ("", "-read-only", "-users", "-conf")
+        if given and given not in {f"{self.key}{kind}" for kind in kinds}:
+            refuse("wrong_key")
+        kind = given.removeprefix(self.key)
+        reads_only = kind == "-read-only" and request.method != "GET"
+        known = area in {"users", "conf"} and (kind in {"", "-read-only"} or kind == f"-{area}")
+        if not given or reads_only or not known:
+            refuse("no_right")
+
     async def _ask_alma(self, call: _Call) -> web.StreamResponse:
         if len(await call.request.read()) > MAX_BODY:
-            return gateway_answer(Refusal.TOO_LARGE)
+            return error_answer(refusal("too_large"))
         try:
             return await call.handler(call.request)
-        except RefusalError as refusal:
-            return self._error(call.request, refusal, self.institution.switches.error_shape)
+        except RefusalError as refused:
+            return self._error(call.request, refused, self.institution.switches.error_shape)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            return gateway_answer(Refusal.NO_ROUTE)
+            return error_answer(refusal("no_route"))
 
-    def _error(self, request: web.Request, refusal: RefusalError, shape: str) -> web.Response:
+    def _error(self, request: web.Request, refused: RefusalError, shape: str) -> web.Response:
         xml = wants_xml(request, self.institution.switches.default_format)
-        return error_answer(refusal, tracking_id(self.clock.now(), self._number), shape, xml=xml)
+        return error_answer(refused, tracking_id(self.clock.now(), self._number), shape, xml=xml)
 
     async def _go_wrong(self, call: _Call, rule: Rule) -> web.StreamResponse:
         request, entry = call.request, call.entry
+        answer: web.StreamResponse = web.Response()
+        if rule.do in _AFTER:
+            answer = await self._process(call)
         match rule.do:
             case Fault.DROP_BEFORE:
                 return _cut(request)
@@ -172,33 +252,27 @@ class Gateway:
                 self._late[task] = call
                 task.add_done_callback(lambda done: self._late.pop(done, None))
                 return _cut(request)
-            case Fault.DROP_AFTER | Fault.TRUNCATED:
-                answer = await self._process(call)
+            case Fault.DROP_AFTER:
                 entry.status = 0
-                whole = rule.do is Fault.DROP_AFTER
-                return _cut(request) if whole else await _truncate(request, answer)
+                return _cut(request)
+            case Fault.TRUNCATED:
+                entry.status = 0
+                return await _truncate(request, answer)
             case Fault.SLOW:
-                answer = await self._process(call)
                 await self.clock.sleep(rule.delay)
                 if request.transport is None:  # the caller did not wait
                     entry.status = 0
                     return _cut(request)
-            case Fault.ERROR_AFTER:
-                await self._process(call)
-                answer = gateway_answer(Refusal.BROKEN)
-            case Fault.THROTTLED_AFTER:
-                await self._process(call)
-                answer = gateway_answer(Refusal.PER_SECOND)
             case Fault.EMPTY:
-                answer = web.Response()
+                pass
             case Fault.HTML:
                 answer = web.Response(body=_MAINTENANCE, content_type="text/html", charset="utf-8")
             case Fault.REFUSE:
                 self._number += 1
-                refusal = RefusalError(rule.code, "Refused by a rule for faults.")
-                answer = self._error(request, refusal, "standard")
+                refused = RefusalError(rule.code, "Refused by a rule for faults.")
+                answer = self._error(request, refused, "standard")
             case _:
-                answer = gateway_answer(_GATEWAY_FAULTS[rule.do])
+                answer = error_answer(refusal(_ERRORS[rule.do]))
         entry.status = answer.status
         return answer
 
@@ -206,6 +280,30 @@ class Gateway:
         await self.clock.sleep(delay)
         await self._process(call)
         call.entry.status = 0
+
+
+def key_in_header(headers: Mapping[str, str]) -> str:
+    """Return the key of the header `Authorization: apikey KEY`, blank if there is none."""
+    scheme, _, given = headers.get("Authorization", "").strip().partition(" ")
+    return given.strip() if scheme.lower() == "apikey" else ""
+
+
+def _is_from_a_web_page(headers: Mapping[str, str]) -> bool:
+    """Return whether a page of another site sent this call, by Host, Origin or Sec-Fetch-Site.
+
+    A page can make a browser call 127.0.0.1, or a host name of its own that resolves to it.
+    """
+    urls = [f"//{headers['Host']}"] if "Host" in headers else []
+    if "Origin" in headers:
+        urls.append(headers["Origin"])
+    return headers.get("Sec-Fetch-Site") == "cross-site" or not all(map(_is_loopback, urls))
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+    except ValueError:
+        return False
 
 
 def _is_write(request: web.Request) -> bool:

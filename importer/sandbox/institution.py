@@ -1,4 +1,7 @@
-"""The institution: its users, code tables and switches, and every change to them."""
+"""The institution: its users, code tables and switches, and every change to them.
+
+Primary identifiers and additional ones (barcodes, ...) share one space (contract 3.2).
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from importer.sandbox import identifiers, rules
+from importer.sandbox import rules
+from importer.sandbox.answers import refusal, refuse
 from importer.sandbox.codes import INSTITUTION, CodeTables
 from importer.sandbox.merge import Stamp, created, sticky_changes, updated
-from importer.sandbox.record import INTERNAL, Record, text, timestamp
-from importer.sandbox.refusals import Refusal
-from importer.sandbox.store import Store, Stored
+from importer.sandbox.record import INTERNAL, Record, entries, text, timestamp
+from importer.sandbox.store import Claim, Store, Stored
 from importer.sandbox.switches import Switches
 
+ALL_UNIQUE = "all_unique"
 _FIRST_GENERATED = 1_000_001
 
 
@@ -34,25 +38,37 @@ class Institution:
         for table, code, words in self.store.added_codes():
             self.tables.add(table, {code: words})
 
-    def find(self, value: str, kind: str = identifiers.ALL_UNIQUE) -> Stored:
-        """Return the user with this identifier."""
-        return identifiers.resolve(value, kind, self.store, self.switches)
+    def find(self, value: str, kind: str = ALL_UNIQUE) -> Stored:
+        """Return the user with this identifier; `kind` is an ID type, `all_unique` or "" (primary).
+
+        Raises RefusalError (401861, 401890, 4019998) if there is none.
+        """
+        for key in dict.fromkeys((value.casefold(), value)):
+            holder = self.store.find(key)
+            if holder is None:
+                continue
+            claim, number = holder
+            hidden = not claim.active and self.switches.inactive_identifiers == "hide"
+            if kind not in {ALL_UNIQUE, claim.type} or hidden:
+                continue
+            if not claim.type or key == self._key(value):
+                return self.store.get(number)
+        by_kind = {ALL_UNIQUE: "not_found", "linking_id": "not_found_by_link"}
+        name = by_kind.get(kind, "not_found_by_type")
+        raise refusal(name, value=value, kind=kind)
 
     def create(self, body: Record, source: Record) -> Stored:
         """Create a user (POST). `source` has the fulfillment network's fields, if any."""
         if not text(body, "primary_id") and self.switches.generate_primary_id == "on":
-            body = {**body, "primary_id": self._generated_id()}
+            number = _FIRST_GENERATED + self.store.count()
+            while self.store.find(str(number)):
+                number += 1
+            body = {**body, "primary_id": str(number)}
         rules.check(body, self.tables, self.switches)
         rules.check_whole(body, self.tables, self.switches)
         rules.check_password(body)
         record = created(body, INSTITUTION[0], Stamp(self.now())) | source
-        return self.add(Stored(0, record, timestamp(self.now()), secret=_secret(body, "")))
-
-    def add(self, user: Stored) -> Stored:
-        """Store a complete new user, if nobody has its identifiers."""
-        claims = identifiers.claims(user.record, self.switches)
-        identifiers.refuse_taken(claims, self.store, 0)
-        return self.store.add(user, claims)
+        return self.save(Stored(None, record, secret=_secret(body, "")))
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:
         """Replace a user's record (PUT), except for what Alma keeps."""
@@ -60,44 +76,58 @@ class Institution:
         record, edited = updated(old, body, override, self.switches, Stamp(self.now()))
         rules.check_whole(record, self.tables, self.switches)
         rules.check_password(body)
-        return self.replace(
-            replace(old, record=record, edited=edited, secret=_secret(body, old.secret))
-        )
+        secret = _secret(body, old.secret)
+        return self.save(replace(old, record=record, edited=edited, secret=secret))
 
     def edit(self, old: Stored, body: Record) -> Stored:
         """Change a user as staff do in Alma; changed sticky fields become edited."""
+        internal = replace(old, record={**old.record, "account_type": INTERNAL})
         when = Stamp(self.now(), "staff")
-        record, _ = updated(
-            replace(old, record={**old.record, "account_type": INTERNAL}),
-            body,
-            frozenset(),
-            self.switches,
-            when,
-        )
-        edited = old.edited | sticky_changes(old.record, record)
-        return self.replace(
-            replace(old, record=record, edited=edited, secret=_secret(body, old.secret))
-        )
+        record, _ = updated(internal, body, frozenset(), self.switches, when)
+        edited = sticky_changes(old.record, record) | old.edited
+        secret = _secret(body, old.secret)
+        return self.save(replace(old, record=record, edited=edited, secret=secret))
 
-    def replace(self, user: Stored) -> Stored:
-        """Store a complete changed user, if nobody else has its identifiers."""
-        claims = identifiers.claims(user.record, self.switches)
-        identifiers.refuse_taken(claims, self.store, user.number)
-        changed = replace(user, modified=timestamp(self.now()))
-        self.store.replace(changed, claims)
-        return changed
+    def save(self, user: Stored) -> Stored:
+        """Store a complete new or changed user, if nobody else has its identifiers (401851)."""
+        claims = self.claims(user.record)
+        for claim in claims:
+            for key in dict.fromkeys((claim.key, claim.value.casefold())):
+                holder = self.store.find(key)
+                if holder is None or holder[1] == user.number:
+                    continue
+                if key == claim.key or not holder[0].type:
+                    refuse("taken", value=claim.value, kind=claim.type or "Primary id")
+        return self.store.save(replace(user, modified=timestamp(self.now())), claims)
+
+    def claims(self, record: Record) -> list[Claim]:
+        """Return a user's identifiers, the primary one first; refuse two equal ones (4018994)."""
+        primary = text(record, "primary_id")
+        found = [Claim(primary.casefold(), "", primary)]
+        seen = {found[0].key: "primary_id"}
+        for identifier in entries(record, "user_identifier"):
+            value, kind = text(identifier, "value"), text(identifier, "id_type")
+            key = self._key(value)
+            is_primary = value.casefold() == found[0].key
+            same = seen.get(key) or ("primary_id" if is_primary else None)
+            if same:
+                refuse("same_identifier", kind=same, other=kind, value=value)
+            seen[key] = kind
+            active = text(identifier, "status").upper() != "INACTIVE"
+            found.append(Claim(key, kind, value, active))
+        return found
 
     def delete(self, user: Stored, asked: str, kind: str) -> None:
         """Delete a user, unless there are loans (401850)."""
         if user.loans:
-            raise Refusal.UNDELETABLE.error(value=asked, kind=kind)
-        self.store.remove(user.number)
+            refuse("undeletable", value=asked, kind=kind)
+        self.store.remove(user.number or 0)
 
     def authenticate(self, user: Stored, password: str) -> None:
         """Refuse a wrong password (401866)."""
         salt, _, digest = user.secret.partition("$")
         if not digest or not hmac.compare_digest(_digest(password, salt), digest):
-            raise Refusal.UNAUTHENTICATED.error()
+            refuse("unauthenticated")
 
     def add_codes(self, table: str, rows: dict[str, str]) -> bool:
         """Add rows to a code table; return False if there is no such table."""
@@ -107,11 +137,8 @@ class Institution:
             self.store.add_code(table, code, words)
         return True
 
-    def _generated_id(self) -> str:
-        number = _FIRST_GENERATED + self.store.count()
-        while self.store.find(str(number)):
-            number += 1
-        return str(number)
+    def _key(self, value: str) -> str:
+        return value if self.switches.identifier_case == "sensitive" else value.casefold()
 
 
 def _secret(body: Record, kept: str) -> str:

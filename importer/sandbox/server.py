@@ -20,15 +20,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
-from importer.sandbox.clock import Clock
-from importer.sandbox.codes import INSTITUTION
-from importer.sandbox.conf_api import ConfApi
+from importer.sandbox.codes import INSTITUTION, conf_routes
 from importer.sandbox.faults import Faults, load_faults
-from importer.sandbox.gateway import MAX_SIS_ZIP, ROOT, Gateway
+from importer.sandbox.gateway import MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
-from importer.sandbox.limits import Limits
 from importer.sandbox.merge import Stamp, created
-from importer.sandbox.record import timestamp
 from importer.sandbox.seed import people
 from importer.sandbox.store import Store, Stored
 from importer.sandbox.switches import set_switches
@@ -44,8 +40,8 @@ _SHUTDOWN_TIMEOUT = 0.5  # seconds for calls under way when the server stops
 class Options:
     """The settings. `port` 0 takes a free one; without `db` everything stays in memory.
 
-    `key` makes four keys, see limits. `rate` is calls a second for the whole institution, None or 0
-    for no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
+    `key` makes four keys, see `Gateway`. `rate` is calls a second for the whole institution, None
+    or 0 for no limit; `daily` is calls a day. `latency` is the least and most seconds of an answer.
     `seed_users` invented patrons are added if there is no user yet. `switches` are values by the
     names of switches. `clock` is for tests.
     """
@@ -153,7 +149,9 @@ def _application(institution: Institution, gateway: Gateway) -> web.Application:
         middlewares=[gateway.guard, admin.check_access, gateway.pass_through],
         client_max_size=MAX_SIS_ZIP,
     )
-    application.add_routes(ConfApi(institution).routes(ROOT))
+    application.add_routes(
+        conf_routes(ROOT, institution.tables, lambda: institution.switches.environment)
+    )
     application.add_routes(UsersApi(institution, ROOT).routes())
     application.add_routes(admin.routes())
     return application
@@ -162,9 +160,7 @@ def _application(institution: Institution, gateway: Gateway) -> web.Application:
 def _institution(options: Options) -> Institution:
     now = options.clock.now
     institution = Institution(Store(options.db), set_switches(options.switches), now)
-    if options.seed_users and not institution.store.count():
-        when = Stamp(now())
+    if not institution.store.count():
         for body in people(options.seed_users):
-            record = created(body, INSTITUTION[0], when)
-            institution.add(Stored(0, record, timestamp(when.now)))
+            institution.save(Stored(None, created(body, INSTITUTION[0], Stamp(now()))))
     return institution

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field, replace
 from lxml import etree
 
 from importer.errors import UsageError
-from importer.sandbox import identifiers, json_format, rules, xml_format
+from importer.sandbox import formats, rules
+from importer.sandbox.answers import RefusalError, refuse
 from importer.sandbox.codes import INSTITUTION
 from importer.sandbox.institution import Institution
-from importer.sandbox.json_format import Json
 from importer.sandbox.merge import Stamp, created, loaded
-from importer.sandbox.record import EXTERNAL, INTERNAL, Record, entries, text, timestamp
-from importer.sandbox.refusals import Refusal, RefusalError
+from importer.sandbox.record import EXTERNAL, INTERNAL, Json, Record, entries, text
 from importer.sandbox.store import Claim, Stored
 
 PRIMARY = "primary_id"
@@ -85,8 +84,8 @@ async def run_load(institution: Institution, body: bytes, profile: Profile) -> J
         shown = element.findtext("primary_id") or ""
         try:
             _load_one(institution, element, profile, claimed, tally)
-        except RefusalError as refusal:
-            tally.rejected.append({"primary_id": shown, "reason": refusal.message})
+        except RefusalError as refused:
+            tally.rejected.append({"primary_id": shown, "reason": refused.message})
     return {
         "created": tally.created,
         "updated": tally.updated,
@@ -118,10 +117,10 @@ def _elements(document: bytes) -> list[etree._Element]:
         msg = "Could not parse file: content is not allowed in prolog"
         raise UsageError(msg)
     try:
-        root = xml_format.parse(document, huge=True)
-    except RefusalError as refusal:
+        root = formats.parse_xml(document, huge=True)
+    except RefusalError as error:
         msg = "Could not parse file: it is not XML"
-        raise UsageError(msg) from refusal
+        raise UsageError(msg) from error
     if root.tag not in _ROOTS:
         msg = f"Could not parse file: its root element is {root.tag}, not users"
         raise UsageError(msg)
@@ -135,7 +134,7 @@ def _load_one(
     claimed: set[str],
     tally: _Tally,
 ) -> None:
-    given = json_format.read_user(xml_format.to_document(element, lax=True))
+    given = formats.read_user(formats.to_document(element, lax=True))
     body: Record = {
         **given,
         "record_type": profile.record_type,
@@ -147,13 +146,13 @@ def _load_one(
     old = _matched(institution, body, profile)
     if old is not None:
         if text(old.record, "account_type") == INTERNAL:
-            raise Refusal.SIS_INTERNAL.error()
+            refuse("sis_internal")
         body["record_type"] = text(old.record, "record_type")
         body["external_id"] = text(old.record, "external_id")
         body.setdefault("primary_id", text(old.record, "primary_id"))
     elif not text(body, "primary_id"):
         body["primary_id"] = _generated_id(institution, body)
-    claims = identifiers.claims(body, institution.switches)
+    claims = institution.claims(body)
     _refuse_claimed(claims, claimed)
     adds = not profile.synchronize or institution.switches.sis_unmatched == "add"
     if (old is not None and not profile.synchronize) or (old is None and not adds):
@@ -162,15 +161,15 @@ def _load_one(
     rules.check(body, institution.tables, institution.switches)
     when = Stamp(institution.now(), "SIS")
     if old is None:
-        record = loaded(None, body, frozenset(), institution.switches, when)
+        record = loaded(None, body, {}, institution.switches, when)
         record = created(record, INSTITUTION[0], when)
         rules.check_whole(record, institution.tables, institution.switches)
-        institution.add(Stored(0, record, timestamp(institution.now())))
+        institution.save(Stored(None, record))
         tally.created += 1
     else:
         record = loaded(old.record, body, old.edited, institution.switches, when)
         rules.check_whole(record, institution.tables, institution.switches)
-        institution.replace(replace(old, record=record))
+        institution.save(replace(old, record=record))
         tally.updated += 1
     claimed.update(claim.key for claim in claims)
 
@@ -188,11 +187,11 @@ def _matched(institution: Institution, body: Record, profile: Profile) -> Stored
             if text(entry, "id_type") == profile.match
         ]
         if not values:
-            raise Refusal.SIS_UNMATCHABLE.error(kind=profile.match)
+            refuse("sis_unmatchable", kind=profile.match)
         wanted = values[0]
     kind = "" if profile.match == PRIMARY else profile.match
     try:
-        return identifiers.resolve(wanted, kind, institution.store, institution.switches)
+        return institution.find(wanted, kind)
     except RefusalError:
         return None
 
@@ -201,7 +200,7 @@ def _refuse_claimed(claims: list[Claim], claimed: set[str]) -> None:
     """Refuse a record whose identifier an earlier record of the load has."""
     for claim in claims:
         if claim.key in claimed:
-            raise Refusal.SIS_TAKEN.error(kind=claim.type or "Primary id", value=claim.value)
+            refuse("sis_taken", kind=claim.type or "Primary id", value=claim.value)
 
 
 def _generated_id(institution: Institution, body: Record) -> str:

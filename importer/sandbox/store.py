@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from importer.errors import UsageError
 from importer.sandbox.record import Record, entries, text
 
-_VERSION = 1
-# Plain fields, and the entries' fields, that a search can look into.
+_VERSION = 2
+# Search field → list and the field of its entries; a list of "" is the user itself.
 _PLAIN = (
     "primary_id", "first_name", "last_name", "middle_name", "job_category", "birth_date",
     "user_group", "campus_code",
 )  # fmt: skip
-_LISTED = {
+_WORDS = {
+    **{name: ("", name) for name in _PLAIN},
     "email": ("email", "email_address"),
     "phone_number": ("phone", "phone_number"),
     "identifiers": ("user_identifier", "value"),
@@ -32,18 +32,18 @@ _LISTED = {
     "note_type": ("user_note", "note_type"),
     "statistic_category": ("user_statistic", "statistic_category"),
 }
-SEARCH_FIELDS = (*_PLAIN, *_LISTED)
+SEARCH_FIELDS = tuple(_WORDS)
+# Fields to sort and to select by.
+_COLUMNS = ("primary_id", "first_name", "last_name", "source_institution_code", "source_link_id")
 _SCHEMA = f"""
 CREATE TABLE users (
     number INTEGER PRIMARY KEY,
-    primary_id TEXT NOT NULL,
-    first_name TEXT NOT NULL,
-    last_name TEXT NOT NULL,
-    modified TEXT NOT NULL,
     record TEXT NOT NULL,
+    modified TEXT NOT NULL,
     edited TEXT NOT NULL,
     secret TEXT NOT NULL,
-    loans INTEGER NOT NULL
+    loans INTEGER NOT NULL,
+    {", ".join(f"{name} TEXT AS (json_extract(record, '$.{name}'))" for name in _COLUMNS)}
 );
 CREATE INDEX by_name ON users (last_name, first_name, primary_id);
 CREATE INDEX by_first_name ON users (first_name, primary_id);
@@ -67,17 +67,20 @@ _INSERT_WORDS = (
     f"INSERT INTO words (rowid, {', '.join(SEARCH_FIELDS)})"  # noqa: S608  our own column names
     f" VALUES (?{', ?' * len(SEARCH_FIELDS)})"
 )
-_SELECT = "SELECT number, record, modified, edited, secret, loans FROM users"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored user. `edited`: sticky fields that staff changed in Alma itself."""
+    """A stored user; `number` is None before it is stored.
 
-    number: int
+    `edited` has the sticky fields that staff changed in Alma itself, by their names in `override`,
+    with their values before.
+    """
+
+    number: int | None
     record: Record
-    modified: str
-    edited: frozenset[str] = frozenset()
+    modified: str = ""
+    edited: Record = field(default_factory=dict)
     secret: str = ""
     loans: int = 0
 
@@ -110,15 +113,12 @@ class Store:
         if version not in {0, _VERSION}:
             msg = f"{path}: was made by another version of the practice Alma; name a new file"
             raise UsageError(msg)
-        self._begin()
-
-    def _begin(self) -> None:
         self._db.execute("BEGIN")
 
     def commit(self) -> None:
         """Make all changes so far durable."""
         self._db.execute("COMMIT")
-        self._begin()
+        self._db.execute("BEGIN")
 
     def close(self) -> None:
         """Commit and close the file."""
@@ -134,63 +134,48 @@ class Store:
 
     def get(self, number: int) -> Stored:
         """Return the user with this number."""
-        row = self._db.execute(
-            f"{_SELECT} WHERE number = ?",
-            (number,),
-        ).fetchone()
-        return _stored(row)
+        return self.page("number = ?", (number,), "number", 1, 0)[0]
 
-    def add(self, user: Stored, claims: Iterable[Claim]) -> Stored:
-        """Store a new user and return it with its number."""
-        row = _row(user)
-        with closing(
-            self._db.execute(
-                "INSERT INTO users (primary_id, first_name, last_name, modified, record, edited,"
-                " secret, loans) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
-        ) as cursor:
-            number = cursor.lastrowid or 0
-        self._index(number, user.record, claims)
-        return replace(user, number=number)
-
-    def replace(self, user: Stored, claims: Iterable[Claim]) -> None:
-        """Store a changed user in place of the old one."""
-        self._db.execute(
-            "UPDATE users SET primary_id = ?, first_name = ?, last_name = ?, modified = ?,"
-            " record = ?, edited = ?, secret = ?, loans = ? WHERE number = ?",
-            (*_row(user), user.number),
+    def save(self, user: Stored, claims: Iterable[Claim]) -> Stored:
+        """Store a new or a changed user with all its identifiers; return it with its number."""
+        if user.number is not None:
+            self.remove(user.number)
+        record, edited = (
+            json.dumps(part, ensure_ascii=False) for part in (user.record, user.edited)
         )
-        self._forget(user.number)
-        self._index(user.number, user.record, claims)
-
-    def remove(self, number: int) -> None:
-        """Delete a user."""
-        self._db.execute("DELETE FROM users WHERE number = ?", (number,))
-        self._forget(number)
-
-    def _index(self, number: int, record: Record, claims: Iterable[Claim]) -> None:
+        number = self._db.execute(
+            "INSERT INTO users (number, record, modified, edited, secret, loans)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (user.number, record, user.modified, edited, user.secret, user.loans),
+        ).lastrowid
         self._db.executemany(
             "INSERT INTO identifiers (key, type, value, active, number) VALUES (?, ?, ?, ?, ?)",
             ((claim.key, claim.type, claim.value, claim.active, number) for claim in claims),
         )
-        self._db.execute(_INSERT_WORDS, (number, *_words(record)))
+        self._db.execute(_INSERT_WORDS, (number, *_words(user.record)))
+        return replace(user, number=number)
 
-    def _forget(self, number: int) -> None:
+    def remove(self, number: int) -> None:
+        """Delete a user."""
+        self._db.execute("DELETE FROM users WHERE number = ?", (number,))
         self._db.execute("DELETE FROM identifiers WHERE number = ?", (number,))
         self._db.execute("DELETE FROM words WHERE rowid = ?", (number,))
 
     def page(
-        self, where: str, values: tuple[str, ...], order: str, limit: int, offset: int
+        self, where: str, values: tuple[str | int, ...], order: str, limit: int, offset: int
     ) -> list[Stored]:
         """Return the users that meet an SQL condition, in an SQL order."""
         rows = self._db.execute(
-            f"{_SELECT} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+            "SELECT number, record, modified, edited, secret, loans FROM users"  # noqa: S608
+            f" WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
             (*values, limit, offset),
-        ).fetchall()
-        return [_stored(row) for row in rows]
+        )
+        return [
+            Stored(number, json.loads(record), modified, json.loads(edited), secret, loans)
+            for number, record, modified, edited, secret, loans in rows
+        ]
 
-    def count(self, where: str = "1", values: tuple[str, ...] = ()) -> int:
+    def count(self, where: str = "1", values: tuple[str | int, ...] = ()) -> int:
         """Return the number of users that meet an SQL condition."""
         row = self._db.execute(f"SELECT count(*) FROM users WHERE {where}", values).fetchone()  # noqa: S608
         return int(row[0])
@@ -206,29 +191,9 @@ class Store:
         )
 
 
-def _row(user: Stored) -> tuple[str, str, str, str, str, str, str, int]:
-    return (
-        text(user.record, "primary_id"),
-        text(user.record, "first_name"),
-        text(user.record, "last_name"),
-        user.modified,
-        json.dumps(user.record, ensure_ascii=False),
-        " ".join(sorted(user.edited)),
-        user.secret,
-        user.loans,
-    )
-
-
-def _words(record: Record) -> tuple[str, ...]:
+def _words(record: Record) -> list[str]:
     """Return the searchable text of a record, in the order of SEARCH_FIELDS."""
-    plain = (text(record, name) for name in _PLAIN)
-    listed = (
-        " ".join(text(entry, key) for entry in entries(record, name))
-        for name, key in _LISTED.values()
-    )
-    return (*plain, *listed)
-
-
-def _stored(row: tuple[int, str, str, str, str, int]) -> Stored:
-    number, record, modified, edited, secret, loans = row
-    return Stored(number, json.loads(record), modified, frozenset(edited.split()), secret, loans)
+    return [
+        " ".join(text(entry, key) for entry in (entries(record, name) if name else [record]))
+        for name, key in _WORDS.values()
+    ]

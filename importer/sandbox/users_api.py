@@ -11,13 +11,10 @@ from urllib.parse import quote, unquote
 from aiohttp import web
 from lxml import etree
 
-from importer.sandbox import json_format, xml_format
-from importer.sandbox.answers import json_answer, wants_xml, xml_answer
-from importer.sandbox.identifiers import ALL_UNIQUE
-from importer.sandbox.institution import Institution
-from importer.sandbox.json_format import Json
-from importer.sandbox.record import Record, text
-from importer.sandbox.refusals import Refusal
+from importer.sandbox import formats
+from importer.sandbox.answers import json_answer, refuse, wants_xml, xml_answer
+from importer.sandbox.institution import ALL_UNIQUE, Institution
+from importer.sandbox.record import Json, Record, text
 from importer.sandbox.store import SEARCH_FIELDS, Store, Stored
 
 _SOURCE = {
@@ -60,14 +57,14 @@ class UsersApi:
         shown: list[dict[str, Json]] = [
             self._show(user)
             if request.query.get("expand") == "full"
-            else json_format.show_item(
+            else formats.show_item(
                 user.record, self.institution.tables.describe, self._link(request, user)
             )
             for user in found
         ]
         if self._wants_xml(request):
             root = etree.Element("users", total_record_count=str(total))
-            root.extend(xml_format.to_element(user) for user in shown)
+            root.extend(formats.to_element(user) for user in shown)
             return xml_answer(root)
         document: dict[str, Json] = {"total_record_count": total}
         if shown or self.institution.switches.zero_hits == "empty":
@@ -105,7 +102,7 @@ class UsersApi:
     async def authenticate(self, request: web.Request) -> web.Response:
         """Check a password (`op=auth`): 204, or 401866."""
         if request.query.get("op") != "auth":
-            raise Refusal.GENERAL.error()
+            refuse("general")
         given = request.query.get("password") or unquote(request.headers.get("Exl-User-Pw", ""))
         self.institution.authenticate(self._find(request), given)
         return web.Response(status=204)
@@ -119,13 +116,13 @@ class UsersApi:
         query = {"source_institution_code": source, "source_user_id": value}
         found, _ = find(self.institution.store, query)
         if not found:
-            raise Refusal.NOT_FOUND_BY_SOURCE.error(value=value)
+            refuse("not_found_by_source", value=value)
         return found[0]
 
     def _answer(self, request: web.Request, user: Stored) -> web.Response:
         shown = self._show(user, brief=request.query.get("view") == "brief")
         if self._wants_xml(request):
-            return xml_answer(xml_format.to_element(shown))
+            return xml_answer(formats.to_element(shown))
         expand = request.query.get("expand", "").split(",")
         for name, count in {"loans": user.loans, "requests": 0, "fees": 0.0}.items():
             if name in expand:
@@ -133,7 +130,7 @@ class UsersApi:
         return json_answer(shown)
 
     def _show(self, user: Stored, *, brief: bool = False) -> dict[str, Json]:
-        return json_format.show_user(user.record, self.institution.tables.describe, brief=brief)
+        return formats.show_user(user.record, self.institution.tables.describe, brief=brief)
 
     def _wants_xml(self, request: web.Request) -> bool:
         return wants_xml(request, self.institution.switches.default_format)
@@ -152,8 +149,8 @@ async def _read_body(request: web.Request) -> Record:
     """Return the user in the body, in either format."""
     body = await request.read()
     if "json" in request.headers.get("Content-Type", ""):
-        return json_format.read_user(json_format.parse(body))
-    return json_format.read_user(xml_format.to_document(xml_format.parse(body)))
+        return formats.read_user(formats.parse_json(body))
+    return formats.read_user(formats.to_document(formats.parse_xml(body)))
 
 
 def find(store: Store, query: Mapping[str, str]) -> tuple[list[Stored], int]:
@@ -162,7 +159,7 @@ def find(store: Store, query: Mapping[str, str]) -> tuple[list[Stored], int]:
     offset = _number(query, "offset", 0)
     order = _ORDERS.get(query.get("order_by", ""))
     if limit > _MAX_LIMIT or order is None or ("q" in query and "modify_date_from" in query):
-        raise Refusal.GENERAL.error()
+        refuse("general")
     conditions, values = ["1"], []
     if "q" in query:
         conditions.append("number IN (SELECT rowid FROM words WHERE words MATCH ?)")
@@ -172,7 +169,7 @@ def find(store: Store, query: Mapping[str, str]) -> tuple[list[Stored], int]:
         values.append(_day(since))
     for name, field in _SOURCE.items():
         if wanted := query.get(name):
-            conditions.append(f"json_extract(record, '$.{field}') = ?")
+            conditions.append(f"{field} = ?")
             values.append(wanted)
     where = " AND ".join(conditions)
     found = store.page(where, tuple(values), order, limit, offset) if limit else []
@@ -186,33 +183,30 @@ def _match_expression(question: str) -> str:
         field, tilde, wanted = part.partition("~")
         words = re.findall(r"\w+", wanted.replace("_", " "))
         if not tilde or not words:
-            raise Refusal.GENERAL.error()
+            refuse("general")
         quoted = " AND ".join(f'"{word}"' for word in words)
         parts.append(f"{{{' '.join(_columns(field.strip()))}}} : ({quoted})")
     return " AND ".join(parts)
 
 
 def _columns(field: str) -> tuple[str, ...]:
-    if field in SEARCH_FIELDS:
-        return (field,)
-    if field == "general_info":
-        return _GENERAL
-    if field == "ALL":
-        return SEARCH_FIELDS
-    raise Refusal.GENERAL.error()
+    several = {"general_info": _GENERAL, "ALL": SEARCH_FIELDS}
+    if field not in {*several, *SEARCH_FIELDS}:
+        refuse("general")
+    return several.get(field, (field,))
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     given = query.get(name, str(default))
     if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise Refusal.GENERAL.error()
+        refuse("general")
     return int(given)
 
 
 def _day(given: str) -> str:
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given, re.ASCII):
-            raise Refusal.GENERAL.error()
+            refuse("general")
         return date.fromisoformat(given).isoformat()
-    except ValueError as error:
-        raise Refusal.GENERAL.error() from error
+    except ValueError:
+        refuse("general")

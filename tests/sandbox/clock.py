@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from importer.sandbox.clock import Clock
+from importer.sandbox.gateway import Clock
 
 START = datetime(2026, 8, 20, 12, tzinfo=UTC)
 _PATIENCE = 60  # seconds of real time until a test gives up

@@ -188,7 +188,6 @@ _USER = (
         "<birth_date/>",
         "<birth_date>05/15/2026</birth_date>",
         "<is_researcher>maybe</is_researcher>",
-        "<gender><value>MALE</value></gender>",
         f"<first_name>{'x' * 256}</first_name>",
     ],
 )
@@ -203,6 +202,7 @@ def test_xml_values_follow_the_schema(alma: Alma, inside: str) -> None:
     [
         "<shoe_size>43</shoe_size>",
         "<gender value='MALE'/>",
+        "<gender><value>MALE</value></gender>",
         "<contact_info><emails/><addresses/><faxes/></contact_info>",
         "<user_notes><note/></user_notes>",
         "<x:gender xmlns:x='urn:x'>MALE</x:gender>",

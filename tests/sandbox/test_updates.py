@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from importer.sandbox.merge import STICKY
+from importer.sandbox.record import STICKY
 from tests.sandbox.alma import Alma, barcode, code_of, coded, email, person, student
 from tests.sandbox.clock import ManualClock
 

@@ -1,0 +1,286 @@
+"""Users as JSON and as XML: reading a body, showing a record as Alma shows it (contract 1.1).
+
+XML is read into and written from the JSON form of the same document: the two differ in wrapper
+elements, attributes and codes only. Single values follow the rules of Alma's XML schema.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import TypeAlias
+
+from lxml import etree
+
+from importer.sandbox.answers import ILLEGAL, Element, refuse
+from importer.sandbox.record import (
+    USER,
+    Field,
+    Json,
+    Part,
+    Record,
+    Value,
+    entries,
+    flag,
+    full_name,
+    text,
+    timestamp,
+)
+
+Describe: TypeAlias = "Callable[[str, str], str]"
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_BRIEF = ("email", "user_identifier", "user_statistic")
+
+
+class _Malformed(ValueError):  # noqa: N818  caught here
+    """A value of the wrong type or form."""
+
+
+def parse_json(body: bytes) -> Json:
+    """Return any JSON document; refuse what is not JSON as Alma does."""
+    try:
+        return json.loads(body.decode("utf-8"))  # type: ignore[no-any-return]
+    except (ValueError, RecursionError):
+        refuse("unreadable")
+
+
+def read_user(document: Json) -> Record:
+    """Return the user in a JSON body. Unknown keys are ignored, wrong types are refused."""
+    try:
+        return _read(document, USER)
+    except (KeyError, ValueError, OverflowError):
+        refuse("unreadable")
+
+
+def _read(document: Json, part: Part) -> Record:
+    """Return a user or an entry; _Malformed if a value has the wrong type or form."""
+    given = _object(document)
+    contact = _object({} if given.get("contact_info") is None else given["contact_info"])
+    record: Record = {}
+    for name, field in part.fields.items():
+        if value := _read_value(given.get(name), field):
+            record[name] = value
+    for name, inner in part.parts.items():
+        listed = (contact if inner.contact else given).get(name)
+        record[name] = [_read(entry, inner) for entry in _list([] if listed is None else listed)]
+    return record
+
+
+def _object(document: Json) -> Mapping[str, Json]:
+    if not isinstance(document, Mapping):
+        raise _Malformed
+    return document
+
+
+def _list(document: Json) -> Sequence[Json]:
+    if not isinstance(document, list):
+        raise _Malformed
+    return document
+
+
+def _read_value(document: Json, field: Field) -> Value:
+    if document is None:
+        return ""
+    if field.kind == "code":
+        return _read_value(_object(document).get("value"), Field(length=field.length))
+    if field.kind == "codes":
+        one = Field(kind="code", length=field.length)
+        return [str(code) for entry in _list(document) if (code := _read_value(entry, one))]
+    if field.kind == "bool":
+        return _FLAGS[str(document).strip().lower() if isinstance(document, str | bool) else ""]
+    if not isinstance(document, str):
+        raise _Malformed
+    return _read_text(document, field)
+
+
+def _read_text(given: str, field: Field) -> str:
+    """Return text as it is, a date without its zone, a time as Alma prints it."""
+    match field.kind:
+        case "date" if found := _DATE.fullmatch(given.strip()):
+            return date.fromisoformat(found[1]).isoformat()
+        case "time" if found := _TIME.fullmatch(given.strip()):
+            moment = datetime.fromisoformat(found[0])
+            return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        case "text" if not ILLEGAL.search(given) and len(given) <= (field.length or len(given)):
+            return given
+    raise _Malformed
+
+
+def show_user(record: Record, describe: Describe, *, brief: bool = False) -> dict[str, Json]:
+    """Return a whole user as a single GET shows it.
+
+    `describe` gives the description of a table's code. `brief` leaves most lists out.
+    """
+    shown = _show(record, USER, describe)
+    contact = {name: shown.pop(name) for name, part in USER.parts.items() if part.contact}
+    if brief:
+        contact = {name: rows for name, rows in contact.items() if name in _BRIEF}
+        shown = {k: v for k, v in shown.items() if k not in USER.parts or k in _BRIEF}
+    else:
+        shown["proxy_for_user"] = []
+    return {
+        **shown,
+        "contact_info": contact,
+        "full_name": full_name(record),
+        "password": "",
+        **dict.fromkeys(("requests", "loans", "fees", "researcher", "link")),
+    }
+
+
+def show_item(record: Record, describe: Describe, link: str) -> dict[str, Json]:
+    """Return a user as a list without `expand=full` shows it."""
+    names = ("primary_id", "first_name", "last_name", "gender", "status")
+    return {
+        **{name: _show_value(record, name, USER.fields[name], describe) for name in names},
+        "password": "",
+        **dict.fromkeys(("requests", "loans", "fees")),
+        "link": link,
+    }
+
+
+def _show(record: Record, part: Part, describe: Describe) -> dict[str, Json]:
+    shown = {
+        name: _show_value(record, name, field, describe)
+        for name, field in part.fields.items()
+        if record.get(name) or (field.empty != "absent" and field.kind not in {"date", "time"})
+    }
+    for name, inner in part.parts.items():
+        shown[name] = [_show(entry, inner, describe) for entry in entries(record, name)]
+    return shown
+
+
+def _show_value(record: Record, name: str, field: Field, describe: Describe) -> Json:
+    value = text(record, name)
+    match field.kind:
+        case "code":
+            return _show_code(value, field, describe)
+        case "codes":
+            given = record.get(name, [])
+            listed = given if isinstance(given, list) else []
+            return [_show_code(code, field, describe) for code in listed if isinstance(code, str)]
+        case "bool":
+            return flag(record, name)
+        case "date":
+            return f"{value}Z"
+        case _:
+            return None if not value and field.empty == "null" else value
+
+
+def _show_code(code: str, field: Field, describe: Describe) -> Json:
+    if code:
+        return {"value": code, "desc": describe(field.table, code)}
+    return {
+        "value": None if field.empty.startswith("null") else "",
+        "desc": None if field.empty == "null" else "",
+    }
+
+
+def parse_xml(body: bytes, *, huge: bool = False) -> Element:
+    """Return the root of an XML document without a DTD; refuse anything else as Alma does.
+
+    `huge` lifts the parser's limits, for the files of a SIS load.
+    """
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True,
+        remove_pis=True, huge_tree=huge,
+    )  # fmt: skip
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        refuse("unreadable")
+    if root.getroottree().docinfo.internalDTD is not None:
+        refuse("unreadable")
+    return root
+
+
+def to_document(user: Element, *, lax: bool = False) -> Json:
+    """Return a user element in the form of a JSON body. Unknown elements are ignored.
+
+    `lax` ignores empty dates and booleans too, as the SIS job does (contract 5).
+    """
+    if user.tag != "user":
+        refuse("unreadable")
+    document = _from_xml(user, USER, lax=lax)
+    contact = user.find("contact_info")
+    if contact is not None:
+        document["contact_info"] = _lists_from_xml(contact, USER, lax=lax)
+    return document
+
+
+def _from_xml(element: Element, part: Part, *, lax: bool) -> dict[str, Json]:
+    document: dict[str, Json] = {}
+    for name, field in part.fields.items():
+        if field.kind == "codes":
+            found = element.iterfind(f"{name}s/{name}")
+            document[name] = [{"value": code.text or ""} for code in found]
+            continue
+        child = element.find(name)
+        inside = None if child is None else child.text or ""
+        given = element.get(name) if field.attribute else inside
+        if given is None or (lax and not given and field.kind in {"date", "time", "bool"}):
+            continue
+        document[name] = {"value": given} if field.kind == "code" else given
+    return document | _lists_from_xml(element, part, lax=lax)
+
+
+def _lists_from_xml(element: Element, part: Part, *, lax: bool) -> dict[str, Json]:
+    return {
+        name: [
+            _from_xml(entry, inner, lax=lax)
+            for entry in element.iterfind(f"{inner.wrapper}/{name}")
+        ]
+        for name, inner in part.parts.items()
+    }
+
+
+def to_element(shown: Mapping[str, Json]) -> Element:
+    """Return a user element from its JSON form, whole or short; it fits Alma's schema."""
+    user = etree.Element("user")
+    if shown.get("link"):
+        user.set("link", str(shown["link"]))
+    _to_xml(user, shown, USER)
+    contact = shown.get("contact_info")
+    if isinstance(contact, Mapping):
+        _lists_to_xml(etree.SubElement(user, "contact_info"), contact, USER)
+    return user
+
+
+def _to_xml(element: Element, shown: Mapping[str, Json], part: Part) -> None:
+    for name, field in part.fields.items():
+        value = shown.get(name)
+        if value is None:
+            continue
+        if field.attribute:
+            element.set(name, _printed(value))
+        elif isinstance(value, list):
+            wrapper = etree.SubElement(element, f"{name}s")
+            for code in value:
+                _code_to_xml(wrapper, name, code)
+        elif isinstance(value, Mapping):
+            _code_to_xml(element, name, value)
+        else:
+            etree.SubElement(element, name).text = _printed(value)
+    _lists_to_xml(element, shown, part)
+
+
+def _lists_to_xml(element: Element, shown: Mapping[str, Json], part: Part) -> None:
+    for name, inner in part.parts.items():
+        rows = shown.get(name)
+        if isinstance(rows, list):
+            wrapper = etree.SubElement(element, inner.wrapper)
+            for row in rows:
+                _to_xml(etree.SubElement(wrapper, name), row, inner)
+
+
+def _code_to_xml(parent: Element, name: str, code: Mapping[str, Json]) -> None:
+    if code["value"] is not None:
+        desc = _printed(code["desc"])[:255]
+        etree.SubElement(parent, name, desc=desc).text = _printed(code["value"])
+
+
+def _printed(value: Json) -> str:
+    return ILLEGAL.sub("?", str(value).lower() if isinstance(value, bool) else str(value))
