@@ -11,11 +11,12 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 
 from importer.mapper import periods
 from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import RUN_VARIABLES, TO_CHOOSE, heading_key, nearest
-from importer.mapper.schema import KeepHeaviest, Rule
+from importer.mapper.schema import FieldRule, KeepHeaviest, Rule
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.user import AccountType, Reach
@@ -43,7 +44,7 @@ class MappingFinding:
 
 def run(mapping: Mapping, *levels: Level) -> list[MappingFinding]:
     """Return the findings of every check of these levels."""
-    return [found for level, check in CHECKS if level in levels for found in check(mapping)]
+    return [found for level in levels for check in CHECKS[level] for found in check(mapping)]
 
 
 def findings(mapping: Mapping, *levels: Level) -> tuple[str, ...]:
@@ -63,36 +64,43 @@ def in_order(source: Source, found: list[MappingFinding]) -> tuple[str, ...]:
 # --- errors ---
 
 
+def _parts(mapping: Mapping) -> Iterator[tuple[FieldRule, Steps, Rule]]:
+    """Every rule and the defaults behind it, each with the steps that lead to it."""
+    for rule in mapping.rules:
+        for steps, step in rule.parts:
+            yield rule, steps, step
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
+    """What there is instead of a name that does not exist."""
+    names = tuple(known)
+    there = f"; there are {', '.join(f'`{other}`' for other in names) or 'none'}"
+    return nearest(name, names) or there
+
+
 def _owner(mapping: Mapping) -> Iterator[MappingFinding]:
     """An External user belongs to an external system, an Internal one to none (contract 1.2)."""
-    owner = mapping.file.owning_system
-    if mapping.file.account_type is AccountType.EXTERNAL and owner is None:
-        yield MappingFinding(
-            ("account_type",),
-            "an EXTERNAL mapping needs `owning_system`: the code of the external system in Alma",
-            lacking=True,
-        )
-    if mapping.file.account_type is AccountType.INTERNAL and owner is not None:
+    external, owned = mapping.account_type is AccountType.EXTERNAL, mapping.file.owning_system
+    if external and owned is None:
+        wrong = "an EXTERNAL mapping needs `owning_system`: the code of the external system in Alma"
+        yield MappingFinding(("account_type",), wrong, lacking=True)
+    if not external and owned is not None:
         yield MappingFinding(("owning_system",), "an INTERNAL mapping has none; delete this line")
 
 
 def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
-    mapped = {rule.field.path for rule in mapping.scalars}
-    for path in ALWAYS_REQUIRED:
-        if path not in mapped:
-            yield MappingFinding(
-                ("record",), f"`{path}` is missing; every record needs it", lacking=True
-            )
+    for path in sorted(set(ALWAYS_REQUIRED) - {rule.field.path for rule in mapping.scalars}):
+        wrong = f"`{path}` is missing; every record needs it"
+        yield MappingFinding(("record",), wrong, lacking=True)
 
 
 def _internal_only(mapping: Mapping) -> Iterator[MappingFinding]:
-    if mapping.file.account_type is AccountType.EXTERNAL:
-        for rule in mapping.rules:
-            if rule.field.facts.reach is Reach.INTERNAL_ONLY:
-                yield MappingFinding(
-                    rule.steps,
-                    "is for Internal users only; Alma keeps no passwords of others",
-                )
+    for rule in mapping.rules:
+        if mapping.account_type is AccountType.EXTERNAL and (
+            rule.field.facts.reach is Reach.INTERNAL_ONLY
+        ):
+            wrong = "is for Internal users only; Alma keeps no passwords of others"
+            yield MappingFinding(rule.steps, wrong)
 
 
 def _passwords(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -107,32 +115,24 @@ def _passwords(mapping: Mapping) -> Iterator[MappingFinding]:
 
 
 def _lookups_exist(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule in mapping.rules:
-        for steps, step in rule.parts:
-            if isinstance(step.lookup, str) and step.lookup not in mapping.file.lookups:
-                guess = nearest(step.lookup, mapping.file.lookups) or _there(mapping.file.lookups)
-                wrong = f"`{step.lookup}` is not a table of `lookups`{guess}"
-                yield MappingFinding((*steps, "lookup"), wrong)
-
-
-def _there(names: Iterable[str]) -> str:
-    """What there is instead of a name that does not exist."""
-    return f"; there are {', '.join(f'`{name}`' for name in names) or 'none'}"
+    known = mapping.file.lookups
+    names = [((*steps, "lookup"), step.lookup) for _, steps, step in _parts(mapping)]
+    same_id = mapping.file.duplicates.same_id
+    if isinstance(same_id, KeepHeaviest):
+        names.append((("duplicates", "same_id", "keep heaviest"), same_id.weights))
+    for steps, name in names:
+        if isinstance(name, str) and name not in known:
+            wrong = f"`{name}` is not a table of `lookups`{_instead(name, known)}"
+            yield MappingFinding(steps, wrong)
 
 
 def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
     same_id = mapping.file.duplicates.same_id
-    if isinstance(same_id, str):
-        return
-    steps = ("duplicates", "same_id", "keep heaviest")
-    if same_id.weights not in mapping.file.lookups:
-        guess = nearest(same_id.weights, mapping.file.lookups) or _there(mapping.file.lookups)
-        yield MappingFinding(steps, f"`{same_id.weights}` is not a table of `lookups`{guess}")
-    elif (lookup := mapping.tables.get(same_id.weights)) is not None:
-        for code in sorted(lookup.every_code):
-            if not code.lstrip("-").isdecimal():
-                wrong = f"`{code}` is not a whole number; the lookup gives each group its weight"
-                yield MappingFinding(("lookups", same_id.weights), wrong)
+    name = same_id.weights if isinstance(same_id, KeepHeaviest) else ""
+    for code in sorted(mapping.tables[name].every_code) if name in mapping.tables else ():
+        if not code.lstrip("-").isdecimal():
+            wrong = f"`{code}` is not a whole number; the lookup gives each group its weight"
+            yield MappingFinding(("lookups", name), wrong)
 
 
 def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -141,46 +141,29 @@ def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
     known = (*RUN_VARIABLES, *needs)
     for rule in mapping.rules:
         for name in sorted(set(rule.fields) - set(needs)):
-            guess = nearest(name, known) or _there(known)
-            wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable{guess}"
-            yield MappingFinding(rule.steps, wrong)
-    for rule in mapping.scalars:
-        if rule.field.path in _reach(needs, rule.field.path):
-            yield MappingFinding(
-                rule.steps, "needs its own value, through `<@…>`; take a column instead"
-            )
-
-
-def _reach(needs: MappingOf[str, set[str]], start: str) -> set[str]:
-    reached: set[str] = set()
-    ahead = list(needs[start])
-    while ahead:
-        name = ahead.pop()
-        if name not in reached:
-            reached.add(name)
-            ahead.extend(needs.get(name, ()))
-    return reached
+            wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable"
+            yield MappingFinding(rule.steps, wrong + _instead(name, known))
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        for rule in mapping.scalars:
+            if rule.field.path in circle:
+                wrong = "needs its own value, through `<@…>`; take a column instead"
+                yield MappingFinding(rule.steps, wrong)
 
 
 def _dates(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule in mapping.rules:
+    for rule, steps, step in _parts(mapping):
         is_date = rule.field.shape is Shape.DATE
-        for steps, step in rule.parts:
-            if not is_date and (step.plus or step.dates):
-                key = "plus" if step.plus else "dates"
-                yield MappingFinding(
-                    (*steps, key), f"is for dates, but `{rule.field.name}` is not a date"
-                )
-            if step.plus == periods.END_OF_TERM and not mapping.file.terms:
-                yield MappingFinding(
-                    (*steps, "plus"), "`end of term` needs `terms` in this mapping"
-                )
-            constant = step.constant
-            if is_date and constant is not None and not _is_iso(constant):
-                wrong = f"`{constant}` is not a date; write it as 2027-05-15"
-                yield MappingFinding(steps, wrong)
-        if rule.rule.on_update is OnUpdate.LATER and not is_date:
-            yield MappingFinding((*rule.steps, "on_update"), "`later` is for dates")
+        if not is_date and (step.plus or step.dates):
+            wrong = f"is for dates, but `{rule.field.name}` is not a date"
+            yield MappingFinding((*steps, "plus" if step.plus else "dates"), wrong)
+        if step.plus == periods.END_OF_TERM and not mapping.file.terms:
+            yield MappingFinding((*steps, "plus"), "`end of term` needs `terms` in this mapping")
+        if is_date and step.constant is not None and not _is_iso(step.constant):
+            wrong = f"`{step.constant}` is not a date; write it as 2027-05-15"
+            yield MappingFinding(steps, wrong)
 
 
 def _is_iso(text: str) -> bool:
@@ -191,46 +174,43 @@ def _is_iso(text: str) -> bool:
 
 
 def _flags(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule in mapping.rules:
-        if rule.field.shape is not Shape.FLAG:
-            continue
-        for steps, step in rule.parts:
-            constant = step.constant
-            if constant is not None and constant not in {"true", "false"}:
-                yield MappingFinding(steps, f"must be `true` or `false`, not `{constant}`")
+    for rule, steps, step in _parts(mapping):
+        if rule.field.shape is Shape.FLAG and step.constant not in {None, "true", "false"}:
+            yield MappingFinding(steps, f"must be `true` or `false`, not `{step.constant}`")
+
+
+_OF_LISTS = frozenset({OnUpdate.ADD, OnUpdate.REPLACE_ALL})
 
 
 def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
     """`on_update` of a field is set in its rule; that of a list, in the entry."""
-    lists = {OnUpdate.ADD, OnUpdate.REPLACE_ALL}
-    of_entries = {OnUpdate.REPLACE, OnUpdate.NEVER, *lists}
     for rule in mapping.scalars:
-        if rule.rule.on_update in lists:
-            wrong = f"`{rule.rule.on_update}` is for the entries of a list"
+        policy = rule.rule.on_update
+        if policy in _OF_LISTS:
+            wrong = f"`{policy}` is for the entries of a list"
             yield MappingFinding((*rule.steps, "on_update"), wrong)
+        if policy is OnUpdate.LATER and rule.field.shape is not Shape.DATE:
+            yield MappingFinding((*rule.steps, "on_update"), "`later` is for dates")
     for entry in mapping.entries:
-        if entry.on_update not in of_entries:
+        if entry.on_update not in {OnUpdate.REPLACE, OnUpdate.NEVER, *_OF_LISTS}:
             wrong = (
                 f"`{entry.on_update}` is for single fields; write replace, add, replace_all or "
                 "never for an entry"
             )
             yield MappingFinding((*entry.steps, "on_update"), wrong)
         for rule in entry.fields:
-            policy = rule.rule.on_update
             core = rule.field.facts.required or rule.field.name == TYPE_FIELD[entry.parent]
-            if policy is None or (policy is OnUpdate.NEVER and not core):
+            if rule.rule.on_update in {None, *(() if core else (OnUpdate.NEVER,))}:
                 continue
             wrong = "write `on_update` beside the fields of the entry, for the whole entry"
             if not core:
                 wrong += "; a single field of an entry only takes `never`"
             yield MappingFinding((*rule.steps, "on_update"), wrong)
-    for rule in mapping.rules:
-        for steps, step in list(rule.parts)[1:]:
-            for key in ("required", "on_update", "override"):
-                if key in step.model_fields_set:
-                    yield MappingFinding(
-                        (*steps, key), "belongs to the rule itself, not to its default"
-                    )
+    for rule, steps, step in _parts(mapping):
+        for key in ("required", "on_update", "override"):
+            if step is not rule.rule and key in step.model_fields_set:
+                wrong = "belongs to the rule itself, not to its default"
+                yield MappingFinding((*steps, key), wrong)
 
 
 def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -245,12 +225,10 @@ def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
             constant = rule.rule.constant
             if rule.field.name == "segment_type" and constant not in {"Internal", "External"}:
                 yield MappingFinding(rule.steps, "must be `Internal` or `External`")
-        repeated = {name for name in entry.cells if name.endswith("*")}
+        repeated = sorted(f"`<{name}>`" for name in entry.cells if name.endswith("*"))
         if len(repeated) > 1:
-            names = " and ".join(f"`<{name}>`" for name in sorted(repeated))
-            yield MappingFinding(
-                entry.steps, f"repeats over {names}; an entry repeats over one heading"
-            )
+            wrong = f"repeats over {' and '.join(repeated)}; an entry repeats over one heading"
+            yield MappingFinding(entry.steps, wrong)
 
 
 # --- to do ---
@@ -260,16 +238,13 @@ def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
     """What `mapping new` leaves to a person."""
     for rule in mapping.rules:
         if TO_CHOOSE in rule.cells:
-            yield MappingFinding(
-                rule.steps, "to do: write the heading of the column instead of `?`"
-            )
+            wrong = "to do: write the heading of the column instead of `?`"
+            yield MappingFinding(rule.steps, wrong)
     for name, table in mapping.file.lookups.items():
-        if isinstance(table, dict):
-            for key, code in table.items():
-                if code == TO_CHOOSE:
-                    yield MappingFinding(
-                        ("lookups", name, key), "to do: write Alma's code instead of `?`"
-                    )
+        for key, code in table.items() if isinstance(table, dict) else ():
+            if code == TO_CHOOSE:
+                wrong = "to do: write Alma's code instead of `?`"
+                yield MappingFinding(("lookups", name, key), wrong)
 
 
 # --- hints ---
@@ -277,91 +252,73 @@ def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
 
 def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
     """A default after what is never blank, or an alternative after a constant."""
-    for rule in mapping.rules:
-        for steps, step in rule.parts:
-            constants = [_never_blank(step, at) for at in range(len(step.source))]
-            if any(constants[:-1]):
-                first = step.source[constants.index(True)]
-                yield MappingFinding((*steps, "from"), f"nothing after `{first}` is ever used")
-            reached = not any(constants) or step.clean or step.lookup or step.when
-            if step.default is not None and not reached:
-                wrong = "is never used, because the value before it is never blank"
-                yield MappingFinding((*steps, "default"), wrong)
+    for _, steps, step in _parts(mapping):
+        constants = [
+            not template.cells and all(part.of_run for part in template.variables)
+            for template in step.templates
+        ]
+        if any(constants[:-1]):
+            first = step.source[constants.index(True)]
+            yield MappingFinding((*steps, "from"), f"nothing after `{first}` is ever used")
+        reached = not any(constants) or step.clean or step.lookup or step.when
+        if step.default is not None and not reached:
+            wrong = "is never used, because the value before it is never blank"
+            yield MappingFinding((*steps, "default"), wrong)
 
 
-def _never_blank(step: Rule, at: int) -> bool:
-    template = step.templates[at]
-    return not template.cells and all(part.of_run for part in template.variables)
-
-
-def _unused_lookups(mapping: Mapping) -> Iterator[MappingFinding]:
-    used = {step.lookup for rule in mapping.rules for step in rule.rule.chain}
-    same_id = mapping.file.duplicates.same_id
-    weights = same_id.weights if isinstance(same_id, KeepHeaviest) else None
-    for name in mapping.file.lookups:
-        if name not in used and name != weights:
+def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Lookups, headings and terms that no rule uses."""
+    file, same_id = mapping.file, mapping.file.duplicates.same_id
+    lookups = {step.lookup for _, _, step in _parts(mapping)}
+    if isinstance(same_id, KeepHeaviest):
+        lookups.add(same_id.weights)
+    for name in file.lookups:
+        if name not in lookups:
             yield MappingFinding(("lookups", name), "no rule uses this lookup")
-
-
-def _unused_headings(mapping: Mapping) -> Iterator[MappingFinding]:
     used = {heading_key(name) for name in mapping.headings}
     starts = tuple(name.removesuffix("*") for name in used if name.endswith("*"))
-    for section, names in (("ids", mapping.file.ids), ("headings", mapping.file.headings)):
+    for section, names in (("ids", file.ids), ("headings", file.headings)):
         for name in names:
             key = heading_key(name)
             if key not in used and not (starts and key.startswith(starts)):
                 yield MappingFinding((section, name), f"no rule uses a column `{name}`")
-    for at, name in enumerate(mapping.file.roster.unused):
+    for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-
-
-def _unused_terms(mapping: Mapping) -> Iterator[MappingFinding]:
-    rules = (step for rule in mapping.rules for step in rule.rule.chain)
-    if mapping.file.terms and not any(step.plus == periods.END_OF_TERM for step in rules):
+    if file.terms and not any(step.plus == periods.END_OF_TERM for _, _, step in _parts(mapping)):
         yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
 
 
-def _vain_overrides(mapping: Mapping) -> Iterator[MappingFinding]:
+def _overrides(mapping: Mapping) -> Iterator[MappingFinding]:
     """Alma protects some fields, and only of External users (contract 3.1)."""
     internal = mapping.account_type is AccountType.INTERNAL
     for rule in mapping.rules:
         if rule.rule.override and (internal or not (rule.field.facts.sticky or rule.field.parent)):
             whose = "of Internal users" if internal else "of this kind"
-            yield MappingFinding(
-                (*rule.steps, "override"), f"has no effect: no field {whose} is protected"
-            )
+            wrong = f"has no effect: no field {whose} is protected"
+            yield MappingFinding((*rule.steps, "override"), wrong)
 
 
 def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
     """Users are matched by IDs that the record contains."""
-    given = {
-        rule.rule.constant
-        for entry in mapping.entries
-        for rule in entry.fields
-        if rule.field.path == "user_identifier.id_type"
-    }
+    types = [rule for rule in mapping.rules if rule.field.path == "user_identifier.id_type"]
+    given = {"primary_id", *(rule.rule.constant for rule in types)}
     for at, name in enumerate(mapping.match.by):
-        if name != "primary_id" and name not in given and None not in given:
+        if not given & {name, None}:
             wrong = (
                 f"no entry of `user_identifier` has the type `{name}`, so no user is found by it"
             )
             yield MappingFinding(("match", "by", at), wrong)
 
 
-def _vain_zips(mapping: Mapping) -> Iterator[MappingFinding]:
+def _zips(mapping: Mapping) -> Iterator[MappingFinding]:
     """`zip` changes nothing unless the address says that it is in the USA."""
-    located = {
-        entry.steps
-        for entry in mapping.entries
-        for rule in entry.fields
-        if rule.field.path == "contact_info.address.country"
-    }
-    for rule in mapping.rules:
-        for steps, part in rule.parts:
-            if any(step.name == "zip" for step in part.clean) and rule.steps[:-1] not in located:
-                wrong = "`zip` has no effect without a `country` in the same address, such as USA"
-                yield MappingFinding((*steps, "clean"), wrong)
+    country = "contact_info.address.country"
+    located = {rule.steps[:-1] for rule in mapping.rules if rule.field.path == country}
+    for rule, steps, part in _parts(mapping):
+        if rule.steps[:-1] not in located and any(step.word == "zip" for step in part.clean):
+            wrong = "`zip` has no effect without a `country` in the same address, such as USA"
+            yield MappingFinding((*steps, "clean"), wrong)
 
 
 _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*")
@@ -369,10 +326,10 @@ _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*")
 
 def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
     """A condition compares whole words; a comparison or a `*` in it is taken literally."""
-    only = mapping.file.roster.only
-    conditions: list[tuple[Steps, dict[str, tuple[str, ...]]]] = [(("roster", "only"), only)]
-    for rule in mapping.rules:
-        conditions.extend(((*steps, "when"), part.when) for steps, part in rule.parts)
+    conditions: list[tuple[Steps, dict[str, tuple[str, ...]]]] = [
+        (("roster", "only"), mapping.file.roster.only),
+        *(((*steps, "when"), part.when) for _, steps, part in _parts(mapping)),
+    ]
     for steps, condition in conditions:
         for heading, words in condition.items():
             for word in filter(_LIKE_A_PATTERN.fullmatch, words):
@@ -380,26 +337,21 @@ def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
                 yield MappingFinding((*steps, heading), wrong)
 
 
-CHECKS: tuple[tuple[Level, Callable[[Mapping], Iterator[MappingFinding]]], ...] = (
-    (Level.ERROR, _owner),
-    (Level.ERROR, _required_fields),
-    (Level.ERROR, _internal_only),
-    (Level.ERROR, _passwords),
-    (Level.ERROR, _lookups_exist),
-    (Level.ERROR, _weights),
-    (Level.ERROR, _variables),
-    (Level.ERROR, _dates),
-    (Level.ERROR, _flags),
-    (Level.ERROR, _policies),
-    (Level.ERROR, _entries),
-    (Level.TO_DO, _to_do),
-    (Level.HINT, _unreachable),
-    (Level.HINT, _unused_lookups),
-    (Level.HINT, _unused_headings),
-    (Level.HINT, _unused_terms),
-    (Level.HINT, _vain_overrides),
-    (Level.HINT, _vain_zips),
-    (Level.HINT, _match_types),
-    (Level.HINT, _patterns_as_words),
-)
-"""Every check with its level. To add one, write a function and a line here."""
+CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ...]] = {
+    Level.ERROR: (
+        _owner,
+        _required_fields,
+        _internal_only,
+        _passwords,
+        _lookups_exist,
+        _weights,
+        _variables,
+        _dates,
+        _flags,
+        _policies,
+        _entries,
+    ),
+    Level.TO_DO: (_to_do,),
+    Level.HINT: (_unreachable, _unused, _overrides, _match_types, _zips, _patterns_as_words),
+}
+"""Every check by its level. To add one, write a function and name it here."""
