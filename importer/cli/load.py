@@ -40,9 +40,9 @@ from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import check_inputs, sis_clears
 from importer.pipeline.check import convert as convert_inputs
-from importer.pipeline.folders import find_folder
 from importer.pipeline.inputs import Progress, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_roster
+from importer.pipeline.runs import find_folder
 from importer.report import wording
 from importer.report.wording import command, rows
 from importer.settings import Settings

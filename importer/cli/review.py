@@ -16,10 +16,10 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.lock import run_lock
 from importer.ledger.resolutions import Answer
 from importer.ledger.summary import summarize
-from importer.pipeline.folders import find_folder
 from importer.pipeline.inputs import Progress
 from importer.pipeline.resolve import ReviewedRow, check_open, reject
 from importer.pipeline.resolve import resolve as resolve_row
+from importer.pipeline.runs import find_folder
 from importer.pipeline.undo import UndoRequest, check_undoable
 from importer.pipeline.undo import undo as plan_undo
 from importer.settings import Settings

@@ -21,8 +21,8 @@ from importer.ledger.lock import run_lock
 from importer.ledger.resolutions import count_older, delete_older
 from importer.ledger.summary import summarize
 from importer.model.text import counted
-from importer.pipeline.folders import DECISIONS, find_folder
-from importer.pipeline.runs import KeptRun, list_runs
+from importer.pipeline.fates import DECISIONS
+from importer.pipeline.runs import SavedRun, find_folder, list_runs
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 
@@ -60,7 +60,7 @@ def runs(as_json: Json = False) -> int:
     return Exit.DONE
 
 
-def _listed(kept: KeptRun) -> tuple[dict[str, object], str]:
+def _listed(kept: SavedRun) -> tuple[dict[str, object], str]:
     """Return a run as JSON values, and its result in words, or why it cannot be read."""
     fault = kept.fault
     if not fault:

@@ -15,7 +15,7 @@ from importer.model.text import spans
 from importer.model.user import AccountType, User
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
-from importer.pipeline.runs import RunContents, headings_changed, new_run, run_facts, write_run
+from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
 from importer.planner.drafts import drafts
 from importer.planner.merge import new_user
 from importer.validator.code_checks import state_of_tables
@@ -42,7 +42,7 @@ def check_inputs(inputs: Inputs, request: RunRequest, progress: Progress = SILEN
         progress.rows(len(decided.fates), 0)
         cells = inputs.cells(decided.rows(*RETURNING))
         facts = run_facts("check", inputs, request)
-        return write_run(folder, RunContents(facts, inputs.columns(), decided, cells))
+        return write_run(folder, facts, inputs.columns(), decided, cells)
 
 
 def find_problems(inputs: Inputs) -> Iterator[Problem]:

@@ -1,16 +1,40 @@
-"""The fate of each row before anything is sent. It is decided here and nowhere else."""
+"""The fate of each row before anything is sent, decided here and nowhere else.
+
+Answers from earlier runs count: a question about a person is not asked twice. An answer is used as
+long as no other user is in question than then, and nothing else is asked.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from importer.ledger.resolutions import Answer, Resolution
+from importer.alma.models import Institution
+from importer.ledger.resolutions import Answer, Resolution, load_resolutions
+from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Fate
-from importer.model.problem import Problem
-from importer.pipeline.resolutions import dismissed
+from importer.model.plan import Fate, Held, Planned
+from importer.model.problem import Origin, Problem
+from importer.model.run import AlmaFacts
+from importer.model.text import folded, name_key
+from importer.planner.decide import create, taken_identifiers, update
+from importer.planner.drafts import DraftUser, drafts
+from importer.planner.entries import current
+from importer.users.matching import MatchResult
+
+DECISIONS = Path("runs", "decisions.sqlite")
+"""What people decided about rows that need review, for later runs."""
+
+WHO = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
+"""Problems that ask who a row is."""
+
+DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
+"""Problems that ask whether that user may be changed.
+
+The value of these problems, and of those in WHO, is the primary ID of the user in question.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +43,6 @@ class Decided:
 
     fates: Mapping[int, Fate]
     problems: tuple[Problem, ...]
-
-    @property
-    def ready(self) -> frozenset[int]:
-        """The rows that are ready."""
-        return self.rows(Fate.READY)
 
     def rows(self, *fates: Fate) -> frozenset[int]:
         """The rows with one of these fates."""
@@ -59,7 +78,7 @@ def decide_fates(
             fates[row], found[row] = Fate.SKIPPED, [_as_warning(problem) for problem in own]
             continue
         if resolutions and row in resolutions and _worst(own) is Fate.REVIEW:
-            found[row] = own = _resolved(own, resolutions[row])
+            found[row] = own = _answered(own, resolutions[row])
         fates[row] = _worst(own)
     return Decided(fates, tuple(problem for own in found.values() for problem in own))
 
@@ -72,22 +91,118 @@ def _worst(problems: Iterable[Problem]) -> Fate:
     return Fate.REVIEW if Severity.REVIEW in severities else Fate.READY
 
 
-def _as_warning(problem: Problem, told: str = "") -> Problem:
+def _as_warning(problem: Problem, answer: str = "") -> Problem:
     """Return the problem as a warning that holds nothing back, with what was decided about it."""
     if not problem.severity.holds:
         return problem
-    message = f"{problem.message}; {told}" if told else problem.message
+    message = f"{problem.message}; {answer}" if answer else problem.message
     return replace(problem, severity=Severity.WARNING, message=message)
 
 
-def _resolved(problems: list[Problem], decision: Resolution) -> list[Problem]:
+def _answered(problems: list[Problem], decision: Resolution) -> list[Problem]:
     """Return the problems with the question about the same person answered."""
     dismiss = decision.answer is Answer.REJECT
-    told = "" if dismiss else decision.sentence
     answered = [
-        _as_warning(problem, told)
+        _as_warning(problem, "" if dismiss else decision.sentence)
         if problem.code is Code.DUPLICATE_PERSON and problem.severity is Severity.REVIEW
         else problem
         for problem in problems
     ]
-    return [*answered, dismissed(problems[0].origin, decision)] if dismiss else answered
+    return [*answered, _dismissed(problems[0].origin, decision)] if dismiss else answered
+
+
+def _dismissed(origin: Origin, decision: Resolution) -> Problem:
+    """Return the problem of a row that a person decided not to send."""
+    return Problem.of(
+        Code.RESOLVED,
+        origin,
+        decision.sentence,
+        advice="Nothing to do. To send it after all, run `importer resolve` again.",
+        severity=Severity.REJECT,
+    )
+
+
+def institution_key(alma: Institution | AlmaFacts) -> str:
+    """Return the key of an institution's answers; its sandbox is another Alma."""
+    code = alma.institution if isinstance(alma, AlmaFacts) else alma.code
+    return f"{code} {alma.environment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolutions:
+    """What people decided in earlier runs, by the row's primary ID without case."""
+
+    by_id: Mapping[str, Resolution]
+
+    @classmethod
+    def of(cls, institution: Institution) -> Resolutions:
+        """Load the decisions for this Alma. Raises LedgerError if the file is damaged."""
+        return cls(load_resolutions(DECISIONS, institution_key(institution)))
+
+    def same_person(
+        self, candidates: Candidates, problems: Iterable[Problem]
+    ) -> dict[int, Resolution]:
+        """Return by row the decisions that answer whether it is the same person as another row.
+
+        If rows are different people, both rows of each pair must have been decided; a row that is
+        not to be sent stays so whatever was decided about the other.
+        """
+        answered: dict[int, Resolution] = {}
+        for draft, others in alike_rows(candidates, problems) if self.by_id else ():
+            own = draft.primary_id.casefold()
+            decision = self.by_id.get(own)
+            if decision is None or not others <= decision.against:
+                continue
+            theirs = [self.by_id.get(other) for other in others]
+            if decision.answer is Answer.REJECT or all(
+                their is not None and own in their.against for their in theirs
+            ):
+                answered[draft.row] = decision
+        return answered
+
+    def apply(self, draft: DraftUser, found: MatchResult, planned: Planned) -> Planned:
+        """Return the step as decided before, with warnings instead of the same questions."""
+        decision = self.by_id.get(draft.primary_id.casefold())
+        if decision is None or not isinstance(planned.step, Held):
+            return planned
+        problems = planned.step.problems
+        asked = {problem.code for problem in problems}
+        if asked - WHO - decision.doubts or in_question(problems) - decision.against:
+            return planned
+        if decision.answer is Answer.REJECT:
+            warnings = tuple(map(_as_warning, problems))
+            return Planned(Held(draft.row, (*warnings, _dismissed(draft.origin, decision))))
+        warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
+        if decision.answer is Answer.CREATE:
+            return planned if found.users else Planned(create(draft), warnings)
+        users = (*found.possible_matches, *(matched.user for matched in found.users))
+        live = next(
+            (u for u in users if current(u, "primary_id").casefold() == decision.user), None
+        )
+        if live is None or current(live, "account_type") != draft.layout.account_type.value:
+            return planned
+        step = update(draft, live)
+        return planned if taken_identifiers(draft, step, found) else Planned(step, warnings)
+
+
+def in_question(problems: Iterable[Problem]) -> frozenset[str]:
+    """Return the primary IDs, without case, of the users that a row may be."""
+    return frozenset(p.value.casefold() for p in problems if p.code in WHO | DOUBTS and p.value)
+
+
+def alike_rows(
+    candidates: Candidates, problems: Iterable[Problem]
+) -> Iterator[tuple[DraftUser, frozenset[str]]]:
+    """Yield the rows that may be one person, each with the primary IDs of the others.
+
+    All such rows of one name count as one group; a person may be asked once too often.
+    """
+    flagged = {p.origin.row for p in problems if p.code is Code.DUPLICATE_PERSON}
+    groups: defaultdict[tuple[str, str], list[DraftUser]] = defaultdict(list)
+    for draft in drafts(candidates, flagged) if flagged else ():
+        first, last = draft.name
+        groups[name_key(folded(first), folded(last))].append(draft)
+    for group in groups.values():
+        ids = {draft.primary_id.casefold() for draft in group}
+        for draft in group:
+            yield draft, frozenset(ids - {draft.primary_id.casefold()})

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from datetime import datetime
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
-from importer.alma.pacing import run_concurrently
-from importer.errors import UnavailableError, UsageError
+from importer.alma.pacing import RateLimiter, run_concurrently
+from importer.errors import DailyLimitError, UnavailableError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.fields import CodeTables
-from importer.model.plan import RETURNING, Create, Held, Match, Planned, Update
+from importer.model.plan import RETURNING, Create, Fate, Held, Match, Planned, Update
 from importer.model.run import AlmaFacts
+from importer.model.text import counted
 from importer.pipeline.check import find_problems
-from importer.pipeline.fates import decide_fates
+from importer.pipeline.fates import Resolutions, decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
-from importer.pipeline.resolutions import Resolutions
-from importer.pipeline.runs import RunContents, headings_changed, new_run, run_facts, write_run
-from importer.pipeline.users import check_call_budget, open_users
+from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
 from importer.planner.decide import decide, review_collisions
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.safety_checks import safety_checks
-from importer.users.matching import Matcher, PersonQuery
+from importer.users.cache import UserCache, cache_path
+from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
+from importer.users.refresh import catch_up
 
 FAILURES_IN_A_ROW = 5
 """After this many rows in a row without an answer from Alma, the plan stops."""
+
+MANY = 200
+"""From this many calls on, the operator is reminded that a user cache saves them."""
+
+_CACHE = (
+    "`importer users refresh` takes one call per hundred users of Alma, and with a user cache "
+    "a plan takes hardly any"
+)
 
 
 async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress = SILENT) -> Ledger:
@@ -42,9 +52,11 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         answers = resolutions.same_person(inputs.candidates, problems)
         checked = decide_fates(inputs.rows(), problems, answers)
         progress.rows(len(checked.fates), 0)
-        ready = tuple(drafts(inputs.candidates, checked.ready))
+        ready = tuple(drafts(inputs.candidates, checked.rows(Fate.READY)))
         async with open_users(request, alma, institution, progress.note) as users:
-            compared = await _compare(ready, users, inputs, alma, resolutions, progress)
+            compared = await _compare(
+                ready, users, inputs.mapping.match, alma, resolutions, progress
+            )
         steps = review_collisions(
             sorted((one.step for one in compared), key=lambda step: step.row),
             inputs.roster.source.origin,
@@ -52,6 +64,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         warnings = (problem for one in compared for problem in one.warnings)
         held = (problem for step in steps if isinstance(step, Held) for problem in step.problems)
         decided = decide_fates(checked.fates, [*checked.problems, *warnings, *held])
+        failed_checks = safety_checks(
+            steps, inputs.mapping.safety_limits, _expected_groups(inputs, ready)
+        )
         facts = run_facts("plan", inputs, request).model_copy(
             update={
                 "alma": AlmaFacts(
@@ -63,14 +78,12 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 "users_as_of": users.as_of,
                 "rate": rate,
                 "calls_left": alma.limiter.available,
-                "failed_checks": safety_checks(
-                    steps, inputs.mapping.safety_limits, _expected_groups(inputs, ready)
-                ),
+                "failed_checks": failed_checks,
             }
         )
         sent = frozenset(step.row for step in steps if isinstance(step, Create | Update))
         cells = inputs.cells(decided.rows(*RETURNING) | sent)
-        return write_run(folder, RunContents(facts, inputs.columns(), decided, cells, steps))
+        return write_run(folder, facts, inputs.columns(), decided, cells, steps)
 
 
 async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
@@ -89,13 +102,12 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
 async def _compare(
     ready: Sequence[DraftUser],
     users: Matcher,
-    inputs: Inputs,
+    match: Match,
     alma: Alma,
     resolutions: Resolutions,
     progress: Progress,
 ) -> list[Planned]:
     """Find the step of each ready row. Raises DailyLimitError, UnavailableError."""
-    match = inputs.mapping.match
     queries = {draft.row: _query(draft, match) for draft in ready}
     most = 0 if users.as_of else sum(query.most_calls for query in queries.values())
     failures = 0
@@ -118,6 +130,12 @@ async def _compare(
     return planned
 
 
+def _query(draft: DraftUser, match: Match) -> PersonQuery:
+    by_name = match.new == "create" and match.possible_match != "ignore"
+    first, last = draft.name
+    return PersonQuery(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)
+
+
 def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:
     """Return the codes of user groups that the mapping gives, and those of the ready rows.
 
@@ -128,7 +146,92 @@ def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:
     return {*column.mapped_codes, *(known or ()), *(draft.user_group for draft in ready)}
 
 
-def _query(draft: DraftUser, match: Match) -> PersonQuery:
-    by_name = match.new == "create" and match.possible_match != "ignore"
-    first, last = draft.name
-    return PersonQuery(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)
+@asynccontextmanager
+async def open_users(
+    request: RunRequest, alma: Alma, institution: Institution, note: Callable[[str], None]
+) -> AsyncIterator[Matcher]:
+    """Open the user cache of the institution, or Alma itself, for the block.
+
+    The cache first reads who changed since its last refresh, unless the request turns that off.
+    An incomplete cache is not used: it does not know who is missing in Alma. `note` gets a
+    sentence about the cache. Raises UsageError if it is damaged, AlmaError.
+    """
+    path = None
+    if request.users_folder is not None:
+        path = cache_path(request.users_folder, institution.code, institution.environment)
+    if path is None or not path.is_file():
+        yield AlmaMatcher(alma)
+        return
+
+    def now() -> datetime:
+        return request.now  # what is read later is at least as new
+
+    with UserCache.open(path) as cache:
+        if cache.state.as_of is None:
+            note(
+                "The user cache is not complete, so Alma is asked about each row. "
+                "`importer users refresh` completes it."
+            )
+            yield AlmaMatcher(alma)
+            return
+        if request.refresh:
+            await catch_up(cache, alma, now, lambda _done, _of: None, note)
+        note(_described(cache))
+        yield CacheMatcher(cache, alma, cache.state.as_of, now)
+
+
+def _described(cache: UserCache) -> str:
+    """Describe the cache in one sentence."""
+    state, known = cache.state, cache.count()
+    as_of = f"{state.as_of:%Y-%m-%d %H:%M}" if state.as_of else ""
+    text = f"Looked up in the user cache of {known:,} users, as of {as_of}."
+    if state.total is not None and known < state.total - state.others:
+        text += (
+            f" Alma has {state.total - state.others:,}: "
+            "`importer users refresh --full` reads those that are missing."
+        )
+    return text
+
+
+@contextmanager
+def check_call_budget(
+    rows: int, most: int, limiter: RateLimiter, note: Callable[[str], None]
+) -> Iterator[None]:
+    """Allow up to `most` calls in the block, if today's limit covers them.
+
+    Raises DailyLimitError before the first call if it does not: an incomplete plan is not saved,
+    and its calls would be wasted. The same error follows if others use the calls meanwhile. `note`
+    gets a sentence before and, after many calls, one that a user cache would save them.
+    """
+    if not most:
+        yield
+        return
+    note(_budget(rows, most, limiter))
+    before = limiter.calls
+    try:
+        yield
+    except DailyLimitError as error:
+        msg = f"{error} An incomplete plan is not saved, so plan again from the start. {_CACHE}."
+        raise DailyLimitError(
+            msg, code=error.code, tracking_id=error.tracking_id, said=error.said
+        ) from error
+    spent = limiter.calls - before
+    if spent >= MANY:
+        note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
+
+
+def _budget(rows: int, most: int, limiter: RateLimiter) -> str:
+    """Return how many calls it may take. Raises DailyLimitError if too few are left today."""
+    calls, left = counted(most, "call"), limiter.available
+    if left is None:
+        return f"Without a user cache Alma is asked about each row: up to {calls}."
+    reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
+    remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
+    if most > left:
+        msg = (
+            f"Without a user cache, asking Alma about {counted(rows, 'row')} may take {calls}, "
+            f"and {remaining}. Nothing was planned. {_CACHE}. Or plan a smaller roster, or plan "
+            "after midnight GMT."
+        )
+        raise DailyLimitError(msg)
+    return f"Without a user cache Alma is asked about each row: up to {calls}; {remaining}."

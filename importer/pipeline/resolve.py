@@ -19,9 +19,8 @@ from importer.model.problem import Problem
 from importer.model.run import RowHistory, RunFacts
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution, check_sources
-from importer.pipeline.folders import DECISIONS
+from importer.pipeline.fates import DECISIONS, DOUBTS, alike_rows, in_question, institution_key
 from importer.pipeline.inputs import Inputs, reopen_inputs
-from importer.pipeline.resolutions import DOUBTS, alike_rows, in_question, institution_key
 from importer.pipeline.undo import update_undone
 from importer.planner.decide import create, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts

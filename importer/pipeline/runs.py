@@ -1,11 +1,13 @@
-"""Runs: create one, list the saved ones, compare with the last one."""
+"""Runs: make the folder of one, write its ledger, find and list those that are saved."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -22,24 +24,66 @@ from importer.ledger.ledger import (
 from importer.ledger.schema import FILE
 from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code
-from importer.model.files import exists
+from importer.model.files import exists, shown
 from importer.model.plan import Step
 from importer.model.problem import Problem
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
 from importer.pipeline.fates import Decided
-from importer.pipeline.folders import RUNS, new_folder
 from importer.pipeline.inputs import Inputs, RunRequest
 
+RUNS = Path("runs")
 
-@dataclass(frozen=True, slots=True)
-class RunContents:
-    """Everything that the ledger of a new run contains, by row numbers where it is about rows."""
+LOOKED_AT = 50
+"""At most N runs are opened to find the last one with a mapping, the newest first."""
 
-    facts: RunFacts
-    columns: Iterable[ColumnUse]
-    decided: Decided
-    cells: Iterable[tuple[int, tuple[str, ...]]]
-    steps: Iterable[Step] = ()
+_LISTED = 10
+_SHOWN = 100  # characters of a heading
+
+
+def new_folder(roster: Path, now: datetime, wanted: Path | None) -> Path:
+    """Return an empty run folder: `wanted`, or a new one, `runs/<date>T<time>-<roster>`.
+
+    A folder that is made here is private (0700). One that exists is used as it is if it is
+    empty; otherwise it is refused. Nothing about an existing folder is changed.
+
+    Raises UsageError where the folder is not empty, is a file, or cannot be made.
+    """
+    stem = re.sub(r"[^\w-]+", "-", roster.stem).strip("-").lower()[:40] or "roster"
+    folder = wanted or RUNS / f"{now:%Y-%m-%dT%H%M}-{stem}"
+    try:
+        if wanted is None:
+            return _make_numbered(folder)
+        if not exists(folder):
+            _make(folder)
+        elif not folder.is_dir():
+            msg = f"{shown(folder)} is a file. Name a new folder with -o, or leave -o out."
+            raise UsageError(msg)
+        elif any(folder.iterdir()):
+            msg = (
+                f"The folder {shown(folder)} is not empty. Name a new folder with -o, or leave "
+                "-o out."
+            )
+            raise UsageError(msg)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name is not allowed"
+        msg = f"The folder {shown(folder)} cannot be made or used: {why}."
+        raise UsageError(msg) from error
+    return folder
+
+
+def _make_numbered(wanted: Path) -> Path:
+    """Make this folder, or the same name with the first free number after it."""
+    for number in count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with suppress(FileExistsError):
+            _make(folder)
+            return folder
+    raise AssertionError  # pragma: no cover  the numbers never end
+
+
+def _make(folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
 
 
 @contextmanager
@@ -60,74 +104,80 @@ def new_run(request: RunRequest) -> Iterator[Path]:
         raise
 
 
-def write_run(folder: Path, contents: RunContents) -> Ledger:
+def write_run(
+    folder: Path,
+    facts: RunFacts,
+    columns: Iterable[ColumnUse],
+    decided: Decided,
+    cells: Iterable[tuple[int, tuple[str, ...]]],
+    steps: Iterable[Step] = (),
+) -> Ledger:
     """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be."""
     ledger = Ledger.create(folder)
     try:
         with ledger.transaction():
-            add_columns(ledger, contents.columns)
-            add_rows(ledger, contents.decided.fates.items())
-            add_problems(ledger, contents.decided.problems)
-            add_steps(ledger, contents.steps)
-            add_cells(ledger, contents.cells)
-            finish(ledger, contents.facts)
+            add_columns(ledger, columns)
+            add_rows(ledger, decided.fates.items())
+            add_problems(ledger, decided.problems)
+            add_steps(ledger, steps)
+            add_cells(ledger, cells)
+            finish(ledger, facts)
     except BaseException:
         ledger.close()
         raise
     return ledger
 
 
-def roster_facts(inputs: Inputs, request: RunRequest) -> RosterFacts:
-    """Return which roster it is, and how it was read."""
-    source = inputs.roster.source
-    return RosterFacts(
-        path=str(source.path.resolve()),
-        typed=str(source.path),
-        sha256=source.sha256,
-        kind=source.kind,
-        sheet=source.sheet,
-        encoding=source.encoding,
-        delimiter=source.delimiter,
-        header=source.header,
-        visible_only=request.visible_only,
-    )
-
-
-def mapping_facts(inputs: Inputs) -> MappingFacts:
-    """Return which mapping it is."""
-    mapping = inputs.mapping
-    return MappingFacts(
-        path=str(mapping.path.resolve()),
-        typed=str(mapping.path),
-        sha256=mapping.sha256,
-        name=mapping.name,
-        title=mapping.title,
-        account_type=mapping.account_type,
-        safety_limits=mapping.safety_limits,
-    )
-
-
 def run_facts(command: Literal["check", "plan"], inputs: Inputs, request: RunRequest) -> RunFacts:
     """Return what is known of a run before Alma is asked."""
+    source, mapping = inputs.roster.source, inputs.mapping
     return RunFacts(
         command=command,
         version=request.version,
         started=request.now,
         today=request.now.date(),
         operator=request.operator,
-        roster=roster_facts(inputs, request),
-        mapping=mapping_facts(inputs),
+        roster=RosterFacts(
+            path=str(source.path.resolve()),
+            typed=str(source.path),
+            sha256=source.sha256,
+            kind=source.kind,
+            sheet=source.sheet,
+            encoding=source.encoding,
+            delimiter=source.delimiter,
+            header=source.header,
+            visible_only=request.visible_only,
+        ),
+        mapping=MappingFacts(
+            path=str(mapping.path.resolve()),
+            typed=str(mapping.path),
+            sha256=mapping.sha256,
+            name=mapping.name,
+            title=mapping.title,
+            account_type=mapping.account_type,
+            safety_limits=mapping.safety_limits,
+        ),
         codes="" if request.codes_file is None else str(request.codes_file),
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
     )
 
 
-_LAST = datetime.max.replace(tzinfo=UTC)
+def find_folder(run: str) -> Path:
+    """Return the folder of a run, given by its path or by its name under `runs/`.
+
+    Raises UsageError where there is none.
+    """
+    for folder in (Path(run), RUNS / run):
+        with suppress(OSError):
+            if folder.is_dir():
+                return folder
+    msg = f"There is no run {shown(Path(run))}. `importer runs` lists the runs."
+    raise UsageError(msg)
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRun:
+class SavedRun:
     """A folder under `runs/` that is a run, complete or not.
 
     `since`: when the run started or, if its ledger cannot be read, when a file of it was last
@@ -139,44 +189,32 @@ class KeptRun:
     fault: str = ""
 
 
-def list_runs() -> list[KeptRun]:
+def list_runs() -> list[SavedRun]:
     """List the runs, oldest first and those of unknown age last, without other folders."""
     folders = [path for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
-    runs = [kept for folder in sorted(folders) if (kept := _look(folder))]
-    return sorted(runs, key=lambda kept: kept.since or _LAST)
+    runs = [saved for folder in sorted(folders) if (saved := _saved_run(folder))]
+    return sorted(runs, key=lambda saved: saved.since or datetime.max.replace(tzinfo=UTC))
 
 
-def _look(folder: Path) -> KeptRun | None:
+def _saved_run(folder: Path) -> SavedRun | None:
     try:
         files = list(folder.iterdir())
-        modified = _modified(folder, files)
+        # SQLite's temporary files do not count
+        lasting = [path for path in files if not path.name.startswith(f"{FILE}-")] or [folder]
+        modified = datetime.fromtimestamp(max(path.stat().st_mtime for path in lasting), UTC)
     except OSError as error:
-        return KeptRun(folder, None, f"{folder} cannot be read ({error.strerror}).")
+        return SavedRun(folder, None, f"{folder} cannot be read ({error.strerror}).")
     if not files:
-        return KeptRun(folder, modified, f"{folder} is empty.")
+        return SavedRun(folder, modified, f"{folder} is empty.")
     if folder / FILE not in files:
         return None
     try:
         with Ledger.open(folder) as ledger:
-            return KeptRun(folder, ledger.facts.started)
+            return SavedRun(folder, ledger.facts.started)
     except UsageError as error:
-        return KeptRun(folder, modified, str(error))
+        return SavedRun(folder, modified, str(error))
     except LedgerError as error:
-        return KeptRun(folder, None, str(error))
-
-
-def _modified(folder: Path, files: Sequence[Path]) -> datetime:
-    """Return when a file was last modified; SQLite's temporary files do not count."""
-    lasting = [path for path in files if not path.name.startswith(f"{FILE}-")]
-    newest = max(path.stat().st_mtime for path in lasting or [folder])
-    return datetime.fromtimestamp(newest, UTC)
-
-
-LOOKED_AT = 50
-"""At most N runs are opened, the newest first."""
-
-_LISTED = 10
-_SHOWN = 100  # characters of a heading
+        return SavedRun(folder, None, str(error))
 
 
 def headings_changed(folder: Path, inputs: Inputs) -> Iterator[Problem]:
@@ -185,21 +223,19 @@ def headings_changed(folder: Path, inputs: Inputs) -> Iterator[Problem]:
     Runs in the same parent folder as `folder` are compared. The order of headings and columns
     that the mapping lists under `unused` do not matter.
     """
-    last = _last(folder, inputs.mapping.name)
+    last = _last_headings(folder, inputs.mapping.name)
     if last is None:
         return
     run, before = last
     now = {place.heading: None for place in inputs.roster.places if place.heading}
     unused = {heading_key(heading) for heading in inputs.mapping.file.roster.unused}
-    gone, new = (
-        [name for name in these if name not in others and heading_key(name) not in unused]
-        for these, others in ((before, now), (now, before))
-    )
-    differences = [
-        f"{words}: {_listed(headings)}"
-        for words, headings in (("gone", gone), ("new", new))
-        if headings
-    ]
+    differences: list[str] = []
+    for word, these, others in (("gone", before, now), ("new", now, before)):
+        names = [n for n in these if n not in others and heading_key(n) not in unused]
+        if names:
+            quoted = [f'"{n[:_SHOWN]}{"…" if len(n) > _SHOWN else ""}"' for n in names[:_LISTED]]
+            more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+            differences.append(f"{word}: {', '.join(quoted)}{more}")
     if differences:
         message = (
             f"headings differ from the last run with this mapping ({run}): {'; '.join(differences)}"
@@ -207,7 +243,7 @@ def headings_changed(folder: Path, inputs: Inputs) -> Iterator[Problem]:
         yield Problem.of(Code.HEADINGS_CHANGED, inputs.roster.source.origin(), message)
 
 
-def _last(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | None:
+def _last_headings(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | None:
     """Return the name of the last run with a mapping, and the headings of its roster."""
     found: list[tuple[float, Path]] = []
     for path in folder.parent.glob(f"*/{FILE}"):
@@ -215,21 +251,8 @@ def _last(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | None:
             if path.parent != folder:
                 found.append((path.stat().st_mtime, path.parent))
     for _, earlier in sorted(found, reverse=True)[:LOOKED_AT]:
-        try:
-            with Ledger.open(earlier) as ledger:
-                facts = ledger.facts
-                if facts.mapping.name == mapping and not facts.undoes:
-                    headings = (use.heading for use in ledger.columns() if use.heading)
-                    return earlier.name, dict.fromkeys(headings)
-        except ImporterError:  # not finished, or of another version
-            continue
+        with suppress(ImporterError), Ledger.open(earlier) as ledger:  # it may be unfinished
+            if ledger.facts.mapping.name == mapping and not ledger.facts.undoes:
+                headings = (use.heading for use in ledger.columns() if use.heading)
+                return earlier.name, dict.fromkeys(headings)
     return None
-
-
-def _listed(headings: list[str]) -> str:
-    shown = ", ".join(
-        f'"{heading[:_SHOWN]}{"…" if len(heading) > _SHOWN else ""}"'
-        for heading in headings[:_LISTED]
-    )
-    left = len(headings) - _LISTED
-    return f"{shown} and {left:,} more" if left > 0 else shown

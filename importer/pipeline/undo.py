@@ -38,7 +38,7 @@ from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress, RunRequest
 from importer.pipeline.plan import FAILURES_IN_A_ROW
-from importer.pipeline.runs import RunContents, new_run, write_run
+from importer.pipeline.runs import new_run, write_run
 from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import Written, as_created, created_again, undo_update
 from importer.report.wording import command
@@ -88,9 +88,10 @@ async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress =
             for life in first.planned()
             if isinstance(steps.get(life.row), back) and life.cells
         )
-        sent = [steps.get(row, LeftAlone(row)) for row in decided.fates if row in decided.ready]
+        ready = sorted(decided.rows(Fate.READY))
+        sent = [steps.get(row, LeftAlone(row)) for row in ready]
         facts = _facts(first, way, alma.limiter.available, _failed_checks(first.facts, steps))
-        return write_run(folder, RunContents(facts, first.columns(), decided, cells, sent))
+        return write_run(folder, facts, first.columns(), decided, cells, sent)
 
 
 def check_undoable(first: Ledger) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import UsageError
-from importer.pipeline.folders import find_folder, new_folder
+from importer.pipeline.runs import find_folder, new_folder
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 ROSTER = Path("Community Patrons.csv")
