@@ -18,8 +18,8 @@ from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_
 from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
 from importer.planner.drafts import drafts
 from importer.planner.merge import new_user
+from importer.validator import validate
 from importer.validator.code_checks import state_of_tables
-from importer.validator.rules import validate
 from importer.writer.json_lines import write_json_lines
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
 

@@ -1,1 +1,82 @@
 """Checks of candidates: within each row, and for duplicates across rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+from importer.model.candidates import Candidates
+from importer.model.fields import CodeTables
+from importer.model.plan import Duplicates
+from importer.model.problem import Problem
+from importer.validator.code_checks import codes_in_table, flags, states
+from importer.validator.columns import Table
+from importer.validator.duplicates import (
+    MatchKeys,
+    duplicate_identifiers,
+    duplicate_ids,
+    duplicate_people,
+    shared_contacts,
+)
+from importer.validator.fields import (
+    emails,
+    expired,
+    forced_changes,
+    out_of_range,
+    passwords,
+    phones,
+    pins,
+    purged_before_expiry,
+    symbols_in_names,
+    too_long,
+    zip_codes,
+)
+from importer.validator.identifiers import identifiers, swapped_identifiers
+from importer.validator.similar_people import similar_people
+
+CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
+    identifiers,
+    swapped_identifiers,
+    too_long,
+    symbols_in_names,
+    codes_in_table,
+    flags,
+    out_of_range,
+    expired,
+    purged_before_expiry,
+    emails,
+    phones,
+    states,
+    zip_codes,
+    pins,
+    passwords,
+    forced_changes,
+)
+"""The checks within rows, in the order in which their problems are reported."""
+
+
+def validate(
+    candidates: Candidates, codes: CodeTables, policy: Duplicates, today: date
+) -> Iterator[Problem]:
+    """Yield what is wrong within the rows, check by check, then what is wrong across rows.
+
+    A code table that is not in `codes` is not checked against, except for the few whose values
+    Alma fixes. Raises MappingError if a pattern under `ids:` takes too long.
+    """
+    table = Table(candidates, codes, today)
+    for check in CHECKS:
+        yield from check(table)
+    yield from duplicates(candidates, policy)
+
+
+def duplicates(candidates: Candidates, policy: Duplicates) -> Iterator[Problem]:
+    """Yield the problems across rows, kind by kind, each kind in the order of the rows."""
+    keys = MatchKeys(candidates)
+    found, skipped = duplicate_ids(keys, policy)
+    yield from found
+    yield from duplicate_identifiers(keys, skipped)
+    if policy.same_person != "off":
+        yield from duplicate_people(keys, skipped, policy.same_person)
+    if policy.similar_person != "off":
+        yield from similar_people(keys, skipped)
+    yield from shared_contacts(keys)

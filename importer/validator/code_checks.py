@@ -1,13 +1,15 @@
-"""Codes against Alma's tables: the institution's own, and the few that Alma fixes."""
+"""Codes against Alma's tables, the institution's own and the few that Alma fixes; flags; states."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
+from importlib.resources import files
 
 from rapidfuzz import fuzz
 
-from importer.model.catalogue import Code, Repairs
+from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.fields import COUNTRIES, CodeRow, CodeTables, Field, Shape, country_of
 from importer.model.problem import KNOWN, VALUE, CellFinding, Origin, Problem
 from importer.model.text import means_one_of
@@ -20,40 +22,28 @@ _A_WRONG_COLUMN = 200
 """With more unknown values than this the column is wrong, and no similar code would help."""
 
 
-def _fixed(*codes: str) -> tuple[CodeRow, ...]:
-    return tuple(CodeRow(code) for code in codes)
-
-
-_ACTIVITY = _fixed("ACTIVE", "INACTIVE")
-_FIXED_TABLES: dict[str, tuple[CodeRow, ...]] = {
-    "AddNewUserOptions": _fixed("PUBLIC", "STAFF", "CONTACT"),
-    "UserUserType": _fixed("INTERNAL", "EXTERNAL"),
-    "ContentStructureStatus": _ACTIVITY,
-    "CountryCodes": tuple(CodeRow(code, name) for code, name in COUNTRIES.items()),
+_ACTIVITY = ("ACTIVE", "INACTIVE")
+_FIXED: dict[str, Mapping[str, CodeRow]] = {
+    key: {code: CodeRow(code, name) for code, name in codes.items()}
+    for key, codes in {
+        "AddNewUserOptions": dict.fromkeys(("PUBLIC", "STAFF", "CONTACT"), ""),
+        "UserUserType": dict.fromkeys(("INTERNAL", "EXTERNAL"), ""),
+        "ContentStructureStatus": dict.fromkeys(_ACTIVITY, ""),
+        "CountryCodes": COUNTRIES,
+        "status": dict.fromkeys(_ACTIVITY, ""),
+        "block_status": dict.fromkeys(_ACTIVITY, ""),
+        "segment_type": dict.fromkeys(("Internal", "External"), ""),
+    }.items()
 }
-"""Tables that are the same in every institution (contract 1.2 and 1.3), if none is saved."""
-
-_FIXED_FIELDS: dict[str, tuple[CodeRow, ...]] = {
-    "user_identifier.status": _ACTIVITY,
-    "user_block.block_status": _ACTIVITY,
-}
-"""Fields without a table whose values Alma fixes."""
-
-_SEGMENTS = _fixed("Internal", "External")
+"""Codes that are the same in every institution (contract 1.2 and 1.3): those of tables, used if
+the table is not saved, and those of fields without a table, by the field's name."""
 
 
 def _rows(field: Field, codes: CodeTables) -> Mapping[str, CodeRow] | None:
     """Return the codes that a field takes, or None if they are not known."""
-    if field.name == "segment_type":
-        fixed: tuple[CodeRow, ...] | None = _SEGMENTS
-    elif field.facts.table:
-        known = codes.known(field.facts.table)
-        if known is not None:
-            return known
-        fixed = _FIXED_TABLES.get(field.facts.table)
-    else:
-        fixed = _FIXED_FIELDS.get(field.path)
-    return None if fixed is None else {row.code: row for row in fixed}
+    table = field.facts.table
+    saved = codes.known(table) if table else None
+    return saved if saved is not None else _FIXED.get(table or field.name)
 
 
 def state_of_tables(codes: CodeTables, origin: Origin, today: date) -> Iterator[Problem]:
@@ -68,7 +58,7 @@ def state_of_tables(codes: CodeTables, origin: Origin, today: date) -> Iterator[
 
 def codes_in_table(table: Table) -> Iterator[Problem]:
     """Find codes that are not in Alma's table, or are disabled there."""
-    for column in table.columns:
+    for column in table.columns.values():
         field, given = column.target.field, column.target.mapped_codes
         rows = _rows(field, table.codes)
         if rows is None:
@@ -169,6 +159,41 @@ def flags(table: Table) -> Iterator[Problem]:
     finding = CellFinding(
         Code.UNKNOWN_CODE, "{value} is neither true nor false", "Write true or false."
     )
-    for column in table.columns:
+    for column in table.columns.values():
         if column.target.field.shape is Shape.FLAG:
             yield from column.judge(lambda text: None if text in {"true", "false"} else finding)
+
+
+_STATES: dict[str, str] = tomllib.loads(
+    files("importer.validator").joinpath("states.toml").read_text("utf-8")
+)
+_STATE_BY_NAME = {name.casefold(): code for code, name in _STATES.items()}
+
+
+def states(table: Table) -> Iterator[Problem]:
+    """Find states of the United States that are not written with their two letters.
+
+    Without a country, only the name of a state is recognized as one.
+    """
+    for column in table.of("contact_info.address.state_province"):
+        found = {text: _not_a_state(text) for text in column.distinct if text not in _STATES}
+        pairs = zip(table.countries(column), column.texts, strict=True)
+        in_usa = (at == "USA" or bool(not at and text and _state_of(text)) for at, text in pairs)
+        yield from column.flag(found, in_usa)
+
+
+def _not_a_state(text: str) -> CellFinding:
+    code = _state_of(text)
+    return CellFinding(
+        Code.UNKNOWN_CODE,
+        "{value} is not the two-letter code of a state",
+        f"Write {code}." if code else "Write the state with its two letters, as in NE.",
+        severity=Severity.WARNING,
+    )
+
+
+def _state_of(text: str) -> str:
+    """Return the code of a state written with its name or in lower case; "" if it is not one."""
+    plain = " ".join(text.replace(".", "").split())
+    upper = plain.upper()
+    return _STATE_BY_NAME.get(plain.casefold()) or (upper if upper in _STATES else "")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-
-import pandas as pd
+from itertools import repeat
 
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.fields import CodeTables
@@ -27,11 +26,6 @@ class Column:
     candidates: Candidates
     target: FieldColumn
 
-    @property
-    def series(self) -> pd.Series[str]:
-        """Every row's value, by row number."""
-        return self.candidates.frame[self.target.label]
-
     @cached_property
     def texts(self) -> list[str]:
         """Every row's value, in order."""
@@ -46,11 +40,15 @@ class Column:
         """Ask the judge once per distinct value; yield a problem per row with a bad value."""
         return self.flag({text: bad for text in self.distinct if (bad := judge(text))})
 
-    def flag(self, findings: Mapping[str, CellFinding]) -> Iterator[Problem]:
-        """Yield a problem for every row that has one of these values."""
+    def flag(
+        self, findings: Mapping[str, CellFinding], rows: Iterable[bool] | None = None
+    ) -> Iterator[Problem]:
+        """Yield a problem for every row that has one of these values; `rows` may leave out some."""
+        counting = repeat(object=True) if rows is None else rows
         if findings:
-            for row, text in self.series[self.series.isin(findings)].items():
-                yield self.problem(int(str(row)), text, findings[text])
+            for row, text, counts in zip(self.candidates.rows, self.texts, counting, strict=False):
+                if counts and text in findings:
+                    yield self.problem(row, text, findings[text])
 
     def problem(self, row: int, text: str, finding: CellFinding, *beside: Column) -> Problem:
         """Return the problem of one row; `beside` are other columns that it concerns."""
@@ -69,33 +67,25 @@ class Column:
 
 
 class Table:
-    """The candidates with what they are checked against."""
+    """The candidates with what they are checked against, and the day that is today."""
 
     def __init__(self, candidates: Candidates, codes: CodeTables, today: date) -> None:
-        """Take `today` as the day that separates past from future."""
-        self.candidates = candidates
-        self.codes = codes
-        self.today = today
-        self._columns = {
+        """Take the columns that are mapped, in the mapping's order."""
+        self.candidates, self.codes, self.today = candidates, codes, today
+        self.columns = {
             label: Column(candidates, target)
             for label, target in candidates.layout.targets.items()
             if label in candidates.frame
         }
 
-    @property
-    def columns(self) -> Iterator[Column]:
-        """Every column, in the mapping's order."""
-        return iter(self._columns.values())
+    def of(self, *paths: str) -> Iterator[Column]:
+        """The columns of some fields: one outside lists, in a list one per entry."""
+        for path in paths:
+            for column in self.columns.values():
+                if column.target.field.path == path:
+                    yield column
 
-    @property
-    def rows(self) -> list[int]:
-        """The row numbers, in order."""
-        return self.candidates.rows
-
-    def of(self, path: str) -> Iterator[Column]:
-        """The columns of a field: one outside lists, in a list one per entry."""
-        return (column for column in self.columns if column.target.field.path == path)
-
-    def labelled(self, label: str) -> Column | None:
-        """The column with this label, if it is mapped."""
-        return self._columns.get(label)
+    def countries(self, column: Column) -> list[str]:
+        """The country of the same address in each row; "" where it is not known."""
+        label = f"{column.target.label.rpartition('.')[0]}.country"
+        return self.candidates.texts(label)

@@ -6,153 +6,256 @@ count as well: which of two duplicates is right is a person's decision.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Literal
 
-import numpy as np
+import pandas as pd
 
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
 from importer.model.problem import Problem
-from importer.validator.match_keys import (
-    EMAIL,
-    PHONE,
-    PRIMARY,
-    Mask,
-    MatchKeys,
-    paired,
-    row_list,
-    sharing,
-)
-from importer.validator.similar_people import similar_people
+from importer.model.text import folded, name_key
+from importer.validator.identifiers import is_no_id
 
-_BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Severity.WARNING}
+PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
+EMAIL, PHONE = "contact_info.email.email_address", "contact_info.phone.phone_number"
+STREET = "contact_info.address.line1"
 
+Keys = list[str]
+"""One key per row, by position; "" is a blank."""
+
+_NAMED = 5
+_NOT_A_DIGIT = re.compile(r"[^0-9]+")
+_SHORTEST_PHONE = 7
 _UNLISTED = float("-inf")
 """The weight of a user group that the policy does not list: less than any other."""
 
-
-def duplicates(candidates: Candidates, policy: Duplicates) -> Iterator[Problem]:
-    """Yield the problems across rows, kind by kind, each kind in the order of the rows."""
-    keys = MatchKeys.of(candidates)
-    found, skipped = duplicate_ids(keys, policy)
-    yield from found
-    yield from duplicate_identifiers(keys, skipped)
-    if policy.same_person != "off":
-        yield from duplicate_people(keys, skipped, policy.same_person)
-    if policy.similar_person != "off":
-        yield from similar_people(keys, skipped)
-    yield from shared_contacts(keys)
+_BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Severity.WARNING}
 
 
-def duplicate_ids(keys: MatchKeys, policy: Duplicates) -> tuple[list[Problem], Mask]:
-    """Find rows with the same primary ID; also return a mask of the rows that are skipped for it.
+class MatchKeys:
+    """What rows are compared by: IDs without case, folded names, contacts, birth dates.
+
+    `ids`, `emails`, `phones` and `addresses` have one list per column, `ids` the primary IDs
+    first. A name is the same whichever part stands first.
+    """
+
+    def __init__(self, candidates: Candidates) -> None:
+        """Fold every value that rows are compared by."""
+        layout, texts = candidates.layout, candidates.texts
+        self.candidates, self.rows = candidates, candidates.rows
+        self.id_labels = (PRIMARY, *layout.labels(IDENTIFIER))
+        self.ids = _known_ids([_lower(texts(label)) for label in self.id_labels])
+        self.first, self.last = (
+            [folded(text) for text in texts(label)] for label in ("first_name", "last_name")
+        )
+        self.name = [
+            " ".join(name_key(*parts)).strip() for parts in zip(self.first, self.last, strict=True)
+        ]
+        self.birth = texts("birth_date")
+        self.emails = [_lower(texts(label)) for label in layout.labels(EMAIL)]
+        self.phones = [list(map(_phone_key, texts(label))) for label in layout.labels(PHONE)]
+        self.addresses = [_addresses(candidates, label) for label in layout.labels(STREET)]
+
+    def person(self, position: int) -> str | int:
+        """The primary ID; rows without one are different people."""
+        return self.ids[0][position] or position
+
+    def named(self, positions: Collection[int], own: int) -> str:
+        """Name the other rows of a group, for a message to one of them."""
+        return row_list(self.rows[other] for other in positions if other != own)
+
+    def problem(
+        self,
+        code: Code,
+        position: int,
+        message: str,
+        *labels: str,
+        value: str = "",
+        advice: str = "",
+        severity: Severity | None = None,
+    ) -> Problem:
+        """Return a problem of one row, about the field of the first label."""
+        return Problem.of(
+            code,
+            self.candidates.origin(self.rows[position]),
+            message,
+            *self.candidates.layout.places(*labels),
+            field=labels[0],
+            value=value,
+            advice=advice,
+            severity=severity,
+        )
+
+
+def _lower(texts: list[str]) -> Keys:
+    return [text.casefold() for text in texts]
+
+
+def _known_ids(columns: list[Keys]) -> list[Keys]:
+    """Blank the IDs that identify nobody, such as rounded ones, where rows share them."""
+    unknown = {text for text in _repeated(columns).unique() if is_no_id(text)}
+    return [without(column, unknown) for column in columns]
+
+
+def _phone_key(text: str) -> str:
+    """The last ten digits, so that the prefix of the United States makes no difference."""
+    digits = _NOT_A_DIGIT.sub("", text)
+    return digits[-10:] if len(digits) >= _SHORTEST_PHONE else ""
+
+
+def _addresses(candidates: Candidates, label: str) -> Keys:
+    """Street and five-digit ZIP code; "" without a street."""
+    codes = candidates.texts(label.rpartition(".")[0] + ".postal_code")
+    pairs = zip(map(folded, candidates.texts(label)), codes, strict=True)
+    return [f"{street} {code[:5]}" if street else "" for street, code in pairs]
+
+
+def without(keys: Keys, unwanted: Collection[str]) -> Keys:
+    """Return the keys with some of them blanked."""
+    return ["" if key in unwanted else key for key in keys] if unwanted else keys
+
+
+def _without_rows(keys: Keys, positions: Collection[int]) -> Keys:
+    """Return the keys, blank for some rows."""
+    if not positions:
+        return keys
+    return ["" if position in positions else key for position, key in enumerate(keys)]
+
+
+def _repeated(columns: Sequence[Keys]) -> pd.Series[str]:
+    """Return the keys that are more than once in the columns, one column after the other."""
+    every = pd.Series(list(chain.from_iterable(columns)), dtype=object)
+    return every[every.duplicated(keep=False) & (every != "")]
+
+
+def _sharing(columns: Sequence[Keys]) -> list[list[tuple[int, int]]]:
+    """Find the places that share a key that is not blank, as (position, column), two or more.
+
+    Places are in order, and so are groups, by their first place.
+    """
+    groups: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for place, key in _repeated(columns).items():
+        column, position = divmod(int(str(place)), len(columns[0]))
+        groups[key].append((position, column))
+    return sorted(map(sorted, groups.values()))
+
+
+def row_list(rows: Iterable[int]) -> str:
+    """Return `row 5`, `rows 5 and 9` or `rows 5, 9, 12, 15, 20 and 3 more`."""
+    every = list(rows)
+    named = [str(row) for row in every[:_NAMED]]
+    if len(every) > _NAMED:
+        named.append(f"{len(every) - _NAMED:,} more")
+    return f"{'row' if len(named) == 1 else 'rows'} {word_list(named)}"
+
+
+def word_list(words: Sequence[str]) -> str:
+    """Return `a`, `a and b` or `a, b and c`; there is at least one word."""
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last
+
+
+# --- the same ID ---
+
+
+def duplicate_ids(keys: MatchKeys, policy: Duplicates) -> tuple[list[Problem], frozenset[int]]:
+    """Find rows with the same primary ID; also return the positions that are skipped for it.
 
     By policy one row of a group may be kept; the others are then skipped, and are not compared
     with other rows. If the policy cannot choose, all rows of the group need review.
     """
     texts = keys.candidates.texts(PRIMARY)
-    groups = [[position for position, _ in places] for places in sharing(keys.ids[:1])]
-    chooser = _Chooser(keys, policy, {position for group in groups for position in group})
-    skipped = np.zeros(len(keys.rows), np.bool_)
+    groups = [[position for position, _ in places] for places in _sharing(keys.ids[:1])]
+    contents = _contents(keys, sorted(chain.from_iterable(groups)))
+    skipped: set[int] = set()
     problems: list[Problem] = []
     for group in groups:
         keeper, advice, severity = None, "", Severity.REJECT
         if policy.same_id != "reject":
-            keeper, advice = chooser.keeper(group)
+            keeper, advice = _keeper(keys, policy, group, contents)
             severity = Severity.REVIEW
         for position in group:
             if position == keeper:
                 continue
             same = "{value} is also the primary ID of"
             if keeper is None:
-                named = keys.named(group, position, len(group))
-                problem = keys.problem(
-                    Code.DUPLICATE_ID,
+                code, sentence = Code.DUPLICATE_ID, f"{same} {keys.named(group, position)}"
+            else:
+                skipped.add(position)
+                kept = keys.rows[keeper]
+                sentence = f"{same} row {kept}, which the `duplicates` rule keeps"
+                code, severity = Code.SKIPPED_DUPLICATE, Severity.WARNING
+            problems.append(
+                keys.problem(
+                    code,
                     position,
-                    f"{same} {named}",
+                    sentence,
                     PRIMARY,
                     value=texts[position],
                     advice=advice,
                     severity=severity,
                 )
-            else:
-                skipped[position] = True
-                problem = keys.problem(
-                    Code.SKIPPED_DUPLICATE,
-                    position,
-                    f"{same} row {keys.rows[keeper]}, which the `duplicates` rule keeps",
-                    PRIMARY,
-                    value=texts[position],
-                )
-            problems.append(problem)
-    return sorted(problems, key=lambda problem: problem.origin.row), skipped
+            )
+    return sorted(problems, key=lambda problem: problem.origin.row), frozenset(skipped)
 
 
-class _Chooser:
-    """Chooses the row to keep of rows with the same primary ID."""
-
-    def __init__(self, keys: MatchKeys, policy: Duplicates, positions: Iterable[int]) -> None:
-        """Look up what the rows at these positions contain."""
-        self._keys = keys
-        self._heaviest = policy.same_id == "keep heaviest"
-        self._weights = policy.weights
-        self._groups = keys.candidates.texts("user_group")
-        columns = keys.candidates.layout.targets.values()
-        compared = [
-            column.label
-            for column in columns
-            if column.label != PRIMARY
-            and not column.run_dependent
-            and column.label in keys.candidates.frame
-        ]
-        chosen = sorted(positions)
-        cells = keys.candidates.frame[compared].iloc[chosen].to_numpy().tolist()
-        self._contents = dict(zip(chosen, map(tuple, cells), strict=True))
-
-    def keeper(self, group: list[int]) -> tuple[int | None, str]:
-        """Return the position to keep; or None, and what a person has to do.
-
-        That is the first row of the group, or of its heaviest, if the rows between which the
-        policy does not choose are equal and the whole group is of one person; to weigh rows, all
-        of them need a user group.
-        """
-        if not self._one_person(group):
-            return None, "The rows name different people. Find out whose ID it is."
-        equal = group
-        if self._heaviest:
-            if not all(self._groups[position] for position in group):
-                return None, "A row has no known user group. Correct it, or delete the others."
-            weights = [self._weights.get(self._groups[position], _UNLISTED) for position in group]
-            pairs = zip(group, weights, strict=True)
-            equal = [position for position, weight in pairs if weight == max(weights)]
-        if len({self._contents[position] for position in equal}) > 1:
-            return None, "The rows differ. Find out which one is right, and delete the others."
-        return equal[0], ""
-
-    def _one_person(self, group: list[int]) -> bool:
-        """Return whether the rows have one last name and no two birth dates."""
-        births = {int(self._keys.birth[position]) for position in group} - {0}
-        return len({self._keys.last[position] for position in group}) == 1 and len(births) < 2
+def _contents(keys: MatchKeys, positions: list[int]) -> dict[int, tuple[str, ...]]:
+    """Return what rows contain besides the primary ID and what the run writes into them."""
+    compared = [
+        column.label
+        for column in keys.candidates.layout.targets.values()
+        if column.label != PRIMARY
+        and not column.run_dependent
+        and column.label in keys.candidates.frame
+    ]
+    cells = keys.candidates.frame[compared].iloc[positions].to_numpy().tolist()
+    return dict(zip(positions, map(tuple, cells), strict=True))
 
 
-def duplicate_identifiers(keys: MatchKeys, skipped: Mask) -> Iterator[Problem]:
+def _keeper(
+    keys: MatchKeys, policy: Duplicates, group: list[int], contents: dict[int, tuple[str, ...]]
+) -> tuple[int | None, str]:
+    """Return the position to keep; or None, and what a person has to do.
+
+    That is the first row of the group, or of its heaviest, if the rows between which the policy
+    does not choose are equal and the whole group is of one person: one last name and no two birth
+    dates. To weigh rows, all of them need a user group.
+    """
+    births = {keys.birth[position] for position in group} - {""}
+    if len({keys.last[position] for position in group}) > 1 or len(births) > 1:
+        return None, "The rows name different people. Find out whose ID it is."
+    equal = group
+    if policy.same_id == "keep heaviest":
+        user_groups = keys.candidates.texts("user_group")
+        if not all(user_groups[position] for position in group):
+            return None, "A row has no known user group. Correct it, or delete the others."
+        weights = [policy.weights.get(user_groups[position], _UNLISTED) for position in group]
+        pairs = zip(group, weights, strict=True)
+        equal = [position for position, weight in pairs if weight == max(weights)]
+    if len({contents[position] for position in equal}) > 1:
+        return None, "The rows differ. Find out which one is right, and delete the others."
+    return equal[0], ""
+
+
+def duplicate_identifiers(keys: MatchKeys, skipped: frozenset[int]) -> Iterator[Problem]:
     """Find IDs that are in two rows or in two columns (contract 3.2: all IDs share one space).
 
     Rows with the same primary ID are another problem, and so is everything else that they share;
     but not a value that is the primary ID in one place and an additional ID in another.
     """
     found: list[tuple[int, int, Problem]] = []
-    for places in sharing(keys.without(skipped)):
-        rows = list(dict.fromkeys(position for position, _ in places))
-        one_column = len({column for _, column in places}) == 1
-        if one_column and len(rows) > 1 and len(set(map(keys.person, rows))) == 1:
-            continue
+    for places in _sharing([_without_rows(column, skipped) for column in keys.ids]):
         columns: defaultdict[int, list[int]] = defaultdict(list)
         for position, column in places:
             columns[position].append(column)
+        one_column = len({column for _, column in places}) == 1
+        if one_column and len(columns) > 1 and len(set(map(keys.person, columns))) == 1:
+            continue
         for position, own in columns.items():
             labels = [keys.id_labels[column] for column in own]
             parts = []
@@ -160,8 +263,8 @@ def duplicate_identifiers(keys: MatchKeys, skipped: Mask) -> Iterator[Problem]:
                 headings = keys.candidates.layout.places(*labels)
                 listed = ", ".join(map(str, headings)) or ", ".join(labels)
                 parts.append(f"is more than once in this row ({listed})")
-            if len(rows) > 1:
-                parts.append(f"is also an ID in {keys.named(rows, position, len(rows))}")
+            if len(columns) > 1:
+                parts.append(f"is also an ID in {keys.named(columns, position)}")
             problem = keys.problem(
                 Code.DUPLICATE_IDENTIFIER,
                 position,
@@ -173,31 +276,37 @@ def duplicate_identifiers(keys: MatchKeys, skipped: Mask) -> Iterator[Problem]:
     yield from (problem for _, _, problem in sorted(found, key=lambda entry: entry[:2]))
 
 
+# --- the same person ---
+
+
 def duplicate_people(
-    keys: MatchKeys, skipped: Mask, policy: Literal["review", "reject", "warn"]
+    keys: MatchKeys, skipped: frozenset[int], policy: Literal["review", "reject", "warn"]
 ) -> Iterator[Problem]:
     """Find rows with one name and one birth date or email, but different primary IDs."""
-    names = np.where(skipped, 0, keys.name)
-    layout = keys.candidates.layout
+    names = _without_rows(keys.name, skipped)
     groups: list[list[int]] = []
     labels: defaultdict[int, list[str]] = defaultdict(list)
     for path, columns in (("birth_date", [keys.birth]), (EMAIL, keys.emails)):
-        shared = sharing(paired(names, columns))
-        found = [sorted({position for position, _ in places}) for places in shared]
-        found = [group for group in found if len(group) > 1]
-        groups += found
-        for position in {position for group in found for position in group}:
-            labels[position] += layout.labels(path)
+        paired = [
+            [
+                f"{name}\n{key}" if name and key else ""
+                for name, key in zip(names, column, strict=True)
+            ]
+            for column in columns
+        ]
+        found = [sorted({position for position, _ in places}) for places in _sharing(paired)]
+        groups += (group for group in found if len(group) > 1)
+        for position in {position for group in found for position in group if len(group) > 1}:
+            labels[position] += keys.candidates.layout.labels(path)
     problems: list[tuple[int, Problem]] = []
     for members in _connected(groups):
-        by_id: defaultdict[int, list[int]] = defaultdict(list)
+        by_id: defaultdict[str | int, list[int]] = defaultdict(list)
         for position in members:
             by_id[keys.person(position)].append(position)
         if len(by_id) == 1:
             continue
         for same in by_id.values():
-            others = (keys.rows[other] for other in members if other not in set(same))
-            named = row_list(others, len(members) - len(same))
+            named = row_list(keys.rows[other] for other in members if other not in set(same))
             problems += (
                 (
                     position,
@@ -226,23 +335,17 @@ def _in_common(labels: Sequence[str]) -> str:
 
 def _connected(groups: Iterable[Sequence[int]]) -> list[list[int]]:
     """Return the positions that are connected through groups, each set in order."""
-    parent: dict[int, int] = {}
+    sets: dict[int, set[int]] = {}
+    for group in groups:
+        joined = max((sets[at] for at in group if at in sets), key=len, default=set[int]())
+        for position in group:
+            if (other := sets.get(position, {position})) is not joined:
+                joined |= other
+                sets.update(dict.fromkeys(other, joined))
+    return sorted(sorted(members) for members in {id(one): one for one in sets.values()}.values())
 
-    def root(position: int) -> int:
-        parent.setdefault(position, position)
-        while parent[position] != position:
-            parent[position] = parent[parent[position]]
-            position = parent[position]
-        return position
 
-    for first, *others in groups:
-        for other in others:
-            one, two = sorted((root(first), root(other)))
-            parent[two] = one
-    sets: defaultdict[int, list[int]] = defaultdict(list)
-    for position in sorted(parent):
-        sets[root(position)].append(position)
-    return [members for _, members in sorted(sets.items())]
+# --- contacts ---
 
 
 def shared_contacts(keys: MatchKeys) -> Iterator[Problem]:
@@ -255,8 +358,8 @@ def shared_contacts(keys: MatchKeys) -> Iterator[Problem]:
         (keys.emails, EMAIL, "email address"),
         (keys.phones, PHONE, "phone number"),
     ):
-        groups = [[position for position, _ in places] for places in sharing(columns)]
-        groups = [group for group in groups if len({int(keys.name[at]) for at in group}) > 1]
+        groups = [[position for position, _ in places] for places in _sharing(columns)]
+        groups = [group for group in groups if len({keys.name[at] for at in group}) > 1]
         if not groups:
             continue
         labels = keys.candidates.layout.labels(path)
@@ -266,7 +369,7 @@ def shared_contacts(keys: MatchKeys) -> Iterator[Problem]:
         yield Problem.of(
             Code.SHARED_CONTACT,
             keys.candidates.source.origin(),
-            f"{which} shared by different people ({row_list(rows, len(rows))})",
+            f"{which} shared by different people ({row_list(rows)})",
             *keys.candidates.layout.places(*labels),
             field=labels[0],
         )

@@ -1,19 +1,20 @@
-"""Checks of single fields: lengths, symbols in names, dates, PIN and password."""
+"""Checks of single fields: names, dates, emails, phone numbers, ZIP codes, PIN and password."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import date
 
 from importer.model.catalogue import Code, Severity
+from importer.model.contacts import is_email, read_phone
 from importer.model.fields import Shape
 from importer.model.problem import CellFinding, Problem
 from importer.model.roster import NOT_KEPT
 from importer.model.text import folded
 from importer.model.user import AccountType
 from importer.validator.columns import Table
+from importer.validator.identifiers import TYPOGRAPHIC
 
 # --- text ---
 
@@ -23,9 +24,9 @@ _SYMBOLS = frozenset({"So", "Co"})
 
 def too_long(table: Table) -> Iterator[Problem]:
     """Find values with more characters than Alma's field takes (contract 1.2 and 1.3)."""
-    for column in table.columns:
+    for column in table.columns.values():
         limit = column.target.field.facts.length
-        if limit:
+        if limit and max(map(len, column.texts), default=0) > limit:
             yield from column.flag(
                 {
                     text: CellFinding(
@@ -39,15 +40,15 @@ def too_long(table: Table) -> Iterator[Problem]:
 
 def symbols_in_names(table: Table) -> Iterator[Problem]:
     """Find names with an emoji or another picture. Letters of every script are fine."""
-    for column in table.columns:
+    finding = CellFinding(Code.SYMBOL_IN_NAME, "{value} contains a picture, such as an emoji")
+
+    def judge(text: str) -> CellFinding | None:
+        pictures = not text.isascii() and not _SYMBOLS.isdisjoint(map(unicodedata.category, text))
+        return finding if pictures else None
+
+    for column in table.columns.values():
         if column.target.field.path.endswith("_name"):
-            yield from column.judge(_with_symbol)
-
-
-def _with_symbol(text: str) -> CellFinding | None:
-    if not text.isascii() and any(unicodedata.category(char) in _SYMBOLS for char in text):
-        return CellFinding(Code.SYMBOL_IN_NAME, "{value} contains a picture, such as an emoji")
-    return None
+            yield from column.judge(judge)
 
 
 # --- dates; ISO dates sort as text ---
@@ -56,34 +57,32 @@ _FIRST, _FAR = "1900-01-01", "2200-12-31"
 _OLDEST = 110  # years
 
 
-def _years_before(day: date, years: int) -> str:
-    """Return the same day `years` earlier as ISO text; February 29 may not exist then."""
-    return f"{day.year - years:04}-{day:%m-%d}"
-
-
 def out_of_range(table: Table) -> Iterator[Problem]:
-    """Find unusual years, and birth dates in the future or more than 110 years ago."""
-    today, oldest = table.today.isoformat(), _years_before(table.today, _OLDEST)
+    """Find unusual years, and birth dates in the future or more than 110 years ago.
+
+    Other dates only get a warning: 2382 and 9999 are how some libraries write "never".
+    """
+    today = table.today.isoformat()
+    oldest = f"{table.today.year - _OLDEST:04}{today[4:]}"
 
     def birth(text: str) -> CellFinding | None:
         if text > today:
-            return CellFinding(Code.DATE_OUT_OF_RANGE, "the birth date {value} is in the future")
-        if text < _FIRST:
-            return CellFinding(Code.DATE_OUT_OF_RANGE, "the birth date {value} is before 1900")
-        if text < oldest:
-            sentence = f"the birth date {{value}} is more than {_OLDEST} years ago"
-            return CellFinding(Code.DATE_OUT_OF_RANGE, sentence)
-        return None
+            why = "is in the future"
+        elif text < _FIRST:
+            why = "is before 1900"
+        elif text < oldest:
+            why = f"is more than {_OLDEST} years ago"
+        else:
+            return None
+        return CellFinding(Code.DATE_OUT_OF_RANGE, f"the birth date {{value}} {why}")
 
     def other(text: str) -> CellFinding | None:
-        """Warn only: 2382 and 9999 are how some libraries write "never"."""
         if _FIRST <= text <= _FAR:
             return None
-        which = "before 1900" if text < _FIRST else "after 2200"
-        sentence = f"the date {{value}} is {which}"
+        sentence = f"the date {{value}} is {'before 1900' if text < _FIRST else 'after 2200'}"
         return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, severity=Severity.WARNING)
 
-    for column in table.columns:
+    for column in table.columns.values():
         if column.target.field.shape is Shape.DATE:
             yield from column.judge(birth if column.target.field.path == "birth_date" else other)
 
@@ -98,15 +97,82 @@ def expired(table: Table) -> Iterator[Problem]:
 
 def purged_before_expiry(table: Table) -> Iterator[Problem]:
     """Find records that Alma may purge before they expire (contract 4.2)."""
-    purge, expiry = table.labelled("purge_date"), table.labelled("expiry_date")
+    purge, expiry = (table.columns.get(label) for label in ("purge_date", "expiry_date"))
     if purge is None or expiry is None:
         return
     finding = CellFinding(
         Code.PURGE_BEFORE_EXPIRY, "the purge date {value} is before the expiry date of this row"
     )
-    for row, purged, expires in zip(table.rows, purge.texts, expiry.texts, strict=True):
+    rows = table.candidates.rows
+    for row, purged, expires in zip(rows, purge.texts, expiry.texts, strict=True):
         if "" < purged < expires:
             yield purge.problem(row, purged, finding, expiry)
+
+
+# --- contacts ---
+
+_ZIP = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?")
+_ZIP_WITHOUT_ZERO = re.compile(r"[0-9]{4}(?:-?[0-9]{4})?")
+
+
+def emails(table: Table) -> Iterator[Problem]:
+    """Find values that are not an email address, without asking whether the address exists."""
+    typographic = CellFinding(
+        Code.BAD_EMAIL,
+        "{value} contains a typographic dash or quotation mark",
+        "Type the address again, with the plain characters of the keyboard.",
+    )
+
+    def judge(text: str) -> CellFinding | None:
+        if not text.isascii() and not TYPOGRAPHIC.isdisjoint(text):
+            return typographic
+        return None if is_email(text) else CellFinding(Code.BAD_EMAIL, _no_email(text))
+
+    for column in table.of("contact_info.email.email_address"):
+        yield from column.judge(judge)
+
+
+def _no_email(text: str) -> str:
+    """Return the most obvious reason why a text is not an email address."""
+    if text.count("@") > 1:
+        return "{value} contains more than one address"
+    if "@" not in text:
+        why = ": it has no @"
+    elif any(mark.isspace() for mark in text):
+        why = ": it contains a blank"
+    elif "," in text:
+        why = ": it contains a comma"
+    elif "." not in text.partition("@")[2]:
+        why = ": the part after the @ has no dot"
+    else:
+        why = ""
+    return f"{{value}} is not an email address{why}"
+
+
+def phones(table: Table) -> Iterator[Problem]:
+    """Find numbers that cannot be called; one without a country prefix is taken as a US number."""
+    finding = CellFinding(Code.BAD_PHONE, "{value} cannot be called")
+    for column in table.of("contact_info.phone.phone_number"):
+        yield from column.judge(lambda text: None if read_phone(text).whole else finding)
+
+
+def zip_codes(table: Table) -> Iterator[Problem]:
+    """Find ZIP codes of the United States that are not five or nine digits."""
+    for column in table.of("contact_info.address.postal_code"):
+        found = {text: _not_a_zip(text) for text in column.distinct if not _ZIP.fullmatch(text)}
+        yield from column.flag(found, [country == "USA" for country in table.countries(column)])
+
+
+def _not_a_zip(text: str) -> CellFinding:
+    advice = (
+        "Put back the leading zero that the spreadsheet program removed, or set `clean: [zip]` for "
+        "this field in the mapping."
+    )
+    return CellFinding(
+        Code.BAD_POSTAL_CODE,
+        "{value} is not a ZIP code of five or nine digits",
+        advice if _ZIP_WITHOUT_ZERO.fullmatch(text) else "",
+    )
 
 
 # --- PIN and password (contract 4.1 and 4.2); their values appear in no problem ---
@@ -137,23 +203,18 @@ def pins(table: Table) -> Iterator[Problem]:
 
 def passwords(table: Table) -> Iterator[Problem]:
     """Find passwords that Alma refuses by its own rules, before it is asked."""
-    column = table.labelled("password")
+    column = table.columns.get("password")
     if column is None:
         return
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
-    beside = [
-        other.texts
-        for label in ("primary_id", "first_name", "last_name")
-        if (other := table.labelled(label))
-    ]
-    for row, text, *parts in zip(table.rows, column.texts, *beside, strict=True):
-        reason = text and _unfit(text, parts, internal=internal)
-        if reason:
+    parts = (table.candidates.texts(label) for label in ("primary_id", "first_name", "last_name"))
+    for row, text, *person in zip(table.candidates.rows, column.texts, *parts, strict=True):
+        if text and (reason := _unfit(text, person, internal=internal)):
             yield column.problem(row, text, CellFinding(Code.BAD_PASSWORD, reason))
 
 
-def _unfit(password: str, parts: list[str], *, internal: bool) -> str:
-    """Return why Alma refuses the password; `parts` are the person's ID and names."""
+def _unfit(password: str, person: list[str], *, internal: bool) -> str:
+    """Return why Alma refuses the password; `person` is the ID and the names."""
     if not internal:
         return "an External patron has no password in Alma"
     if password == NOT_KEPT:
@@ -162,11 +223,9 @@ def _unfit(password: str, parts: list[str], *, internal: bool) -> str:
         return f"the password has fewer than {_SHORTEST} characters"
     if password.casefold() in _COMMON:
         return "the password is one of the most common ones"
-    written = folded(password)
-    for part in parts:
-        for word in {folded(part), *map(folded, part.replace("-", " ").split())}:
-            if len(word) >= _LONG_ENOUGH and word in written:
-                return "the password contains the person's ID or name"
+    words = {folded(word) for part in person for word in (part, *part.replace("-", " ").split())}
+    if any(len(word) >= _LONG_ENOUGH and word in folded(password) for word in words):
+        return "the password contains the person's ID or name"
     return ""
 
 

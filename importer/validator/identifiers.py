@@ -32,6 +32,7 @@ _FILLING = re.compile(r"0+|9{5,}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
+_IDS = ("primary_id", "user_identifier.value")
 _PATTERN_SECONDS = 1.0
 """How long a mapping's pattern may take for one value."""
 
@@ -49,17 +50,11 @@ def is_no_id(text: str) -> bool:
 def identifiers(table: Table) -> Iterator[Problem]:
     """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
-    for column in _id_columns(table):
+    for column in table.of(*_IDS):
         rule = rule_judge(column.target)
         if rule is None and internal and column.target.field.path == "primary_id":
             rule = _empl_id
         yield from column.judge(partial(_worst, rule))
-
-
-def _id_columns(table: Table) -> Iterator[Column]:
-    """The columns of IDs of every type."""
-    yield from table.of("primary_id")
-    yield from table.of("user_identifier.value")
 
 
 def _worst(rule: Judge | None, text: str) -> CellFinding | None:
@@ -140,7 +135,7 @@ def swapped_identifiers(table: Table) -> Iterator[Problem]:
 
     The rows are rejected one by one for their malformed IDs; this names the cause.
     """
-    ruled = [(c, judge) for c in _id_columns(table) if (judge := rule_judge(c.target))]
+    ruled = [(c, judge) for c in table.of(*_IDS) if (judge := rule_judge(c.target))]
     for (left, of_left), (right, of_right) in combinations(ruled, 2):
         if left.target.places == right.target.places:
             continue

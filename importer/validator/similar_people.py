@@ -1,61 +1,56 @@
 """Rows that may be of one person: similar names, and one more thing in common.
 
-Only rows that share a birth date, an email, a phone number or an address are compared. So that
-the work grows with the roster and not with its square, an email, a phone number or an address of
-very many rows does not count (it is an office's), and the rows of a very common birth date are
-compared with their neighbors in the order of their names only.
+Only rows that share a birth date, an email, a phone number or an address, and beside it the first
+name, the last name or the initials, are compared. So that the work grows with the roster and not
+with its square, what more than 200 rows share does not count: as a contact it is an office's.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import JaroWinkler
 
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
-from importer.validator.data import NICKNAMES
-from importer.validator.match_keys import (
+from importer.model.similar_names import are_forms
+from importer.validator.duplicates import (
     EMAIL,
     PHONE,
     STREET,
-    Mask,
+    Keys,
     MatchKeys,
-    Numbers,
-    numbered,
     row_list,
     word_list,
 )
 
-_LARGEST_BLOCK = 200
-_NEIGHBORS = 8
-"""How many rows before and after, by last and by first name, are compared in a larger block."""
+Numbers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
+_MOST_ROWS = 200
 _SIMILARITY = 0.88
 """Jaro-Winkler, of 1; chosen with the labelled pairs of docs/reference/matching.md."""
-_SHORTEST_PART = 3
-_CONSONANTS = 4
-_VOWELS = str.maketrans("", "", "aeiouy")
 
 _BIRTH, _EMAIL, _PHONE, _ADDRESS = "birth date", "email", "phone number", "address"
 _PATHS = {_BIRTH: "birth_date", _EMAIL: EMAIL, _PHONE: PHONE, _ADDRESS: STREET}
 
 
-def similar_people(keys: MatchKeys, skipped: Mask) -> Iterator[Problem]:
+def similar_people(keys: MatchKeys, skipped: Collection[int]) -> Iterator[Problem]:
     """Yield a warning for each row that has similar ones under other primary IDs."""
     evidence = {
-        _BIRTH: [np.where(skipped, 0, keys.birth)],
-        _EMAIL: _personal(keys.emails, skipped),
-        _PHONE: _personal(keys.phones, skipped),
-        _ADDRESS: _personal(keys.addresses, skipped),
+        _BIRTH: _numbered([keys.birth], skipped),
+        _EMAIL: _personal(_numbered(keys.emails, skipped)),
+        _PHONE: _personal(_numbered(keys.phones, skipped)),
+        _ADDRESS: _personal(_numbered(keys.addresses, skipped)),
     }
     one, two = _pairs(keys, evidence)
     agreement = {kind: _agree(one, two, columns) for kind, columns in evidence.items()}
-    conflict = _conflict(keys.birth[one], keys.birth[two])
-    similar = _similar(NamePairs(keys.first, keys.last, one, two), conflict, agreement)
+    similar = _similar(keys, one, two, agreement)
     others: defaultdict[int, list[int]] = defaultdict(list)
     shared: defaultdict[int, set[str]] = defaultdict(set)
     for pair in np.flatnonzero(similar).tolist():
@@ -65,9 +60,8 @@ def similar_people(keys: MatchKeys, skipped: Mask) -> Iterator[Problem]:
             shared[int(own)] |= what
     for position in sorted(others):
         kinds = [kind for kind in _PATHS if kind in shared[position]]
-        rows = sorted(others[position])
         labels = [label for kind in kinds for label in keys.candidates.layout.labels(_PATHS[kind])]
-        named = row_list(rows, len(rows))
+        named = row_list(sorted(others[position]))
         yield keys.problem(
             Code.SIMILAR_PERSON,
             position,
@@ -78,73 +72,44 @@ def similar_people(keys: MatchKeys, skipped: Mask) -> Iterator[Problem]:
         )
 
 
-def _personal(columns: list[Numbers], skipped: Mask) -> list[Numbers]:
-    """Blank the keys of skipped rows and those that very many rows share."""
+def _numbered(columns: Sequence[Keys], skipped: Collection[int] = ()) -> list[Numbers]:
+    """Number the keys of some columns together, equal ones alike: 0 for a blank or skipped row."""
     if not columns:
         return []
-    every = np.where(np.tile(skipped, len(columns)), 0, np.concatenate(columns))
-    every[np.bincount(every)[every] > _LARGEST_BLOCK] = 0
-    return list(np.split(every, len(columns)))
+    every = np.array([key or None for column in columns for key in column], dtype=object)
+    numbers = np.split(pd.factorize(every)[0].astype(np.int64) + 1, len(columns))
+    for column in numbers:
+        column[list(skipped)] = 0
+    return numbers
+
+
+def _personal(columns: list[Numbers]) -> list[Numbers]:
+    """Blank the keys that very many rows share."""
+    counts = np.bincount(np.concatenate(columns)) if columns else np.zeros(0)
+    return [np.where(counts[column] > _MOST_ROWS, 0, column) for column in columns]
 
 
 def _pairs(keys: MatchKeys, evidence: dict[str, list[Numbers]]) -> tuple[Numbers, Numbers]:
     """Find the pairs of positions that share something and whose names may be similar."""
-    first, last = numbered([keys.first, keys.last])
-    initials = [
-        np.array([ord(text[0]) if text else 0 for text in texts], np.int64)
-        for texts in (keys.first, keys.last)
-    ]
-    count = len(keys.rows)
-    found = [np.zeros(0, np.int64)]
-    for columns in evidence.values():
-        for one, two in _blocked((keys.first, keys.last), columns):
-            looks = (
-                (first[one] == first[two])
-                | (last[one] == last[two])
-                | ((initials[0][one] == initials[0][two]) & (initials[1][one] == initials[1][two]))
-                | ((initials[0][one] == initials[1][two]) & (initials[1][one] == initials[0][two]))
-            )
-            found.append((np.minimum(one, two) * count + np.maximum(one, two))[looks])
-    pairs = np.unique(np.concatenate(found))
-    one, two = np.divmod(pairs, count) if count else (pairs, pairs)
-    named = (last[one] != 0) & (last[two] != 0) & (one != two)
-    primary = keys.ids[0]
+    pairs = zip(keys.first, keys.last, strict=True)
+    initials = ["".join(sorted((a[:1], b[:1]))) for a, b in pairs]
+    first, last, initial = (_numbered([part])[0] for part in (keys.first, keys.last, initials))
+    found = [pd.DataFrame({"one": [], "two": []}, dtype=np.int64)]
+    for columns in filter(None, evidence.values()):
+        every, positions = np.concatenate(columns), np.tile(np.arange(len(last)), len(columns))
+        compared = (every != 0) & (last[positions] != 0)
+        for name in (first, last, initial):
+            block = every * (len(last) + 1) + name[positions]
+            shared = pd.DataFrame({"block": block, "one": positions})[compared]
+            shared = shared[shared["block"].duplicated(keep=False)]
+            shared = shared[shared.groupby("block")["one"].transform("size") <= _MOST_ROWS]
+            both = shared.merge(shared.rename(columns={"one": "two"}), on="block")
+            found.append(both.loc[both["one"] < both["two"], ["one", "two"]])
+    every_pair = pd.concat(found).drop_duplicates().sort_values(["one", "two"])
+    one, two = every_pair["one"].to_numpy(), every_pair["two"].to_numpy()
+    (primary,) = _numbered(keys.ids[:1])
     other_id = (primary[one] != primary[two]) | (primary[one] == 0)
-    return one[named & other_id], two[named & other_id]
-
-
-def _blocked(
-    names: tuple[list[str], list[str]], columns: list[Numbers]
-) -> Iterator[tuple[Numbers, Numbers]]:
-    """Yield pairs of positions within the blocks of one kind of key, over all of its columns."""
-    if not columns:
-        return
-    every = np.concatenate(columns)
-    places = np.flatnonzero(every)
-    places = places[np.argsort(every[places], kind="stable")]
-    blocks, positions = every[places], places % len(columns[0])
-    _, sizes = np.unique(blocks, return_counts=True)
-    size = np.repeat(sizes, sizes)
-    small = (size > 1) & (size <= _LARGEST_BLOCK)
-    yield from _neighbors(blocks[small], positions[small], _LARGEST_BLOCK)
-    large = size > _LARGEST_BLOCK
-    if large.any():
-        members = list(zip(blocks[large].tolist(), positions[large].tolist(), strict=True))
-        for before, after in (names, names[::-1]):
-            ordered = sorted(members, key=lambda m: (m[0], before[m[1]], after[m[1]], m[1]))
-            block, position = np.array(ordered, np.int64).T
-            yield from _neighbors(block, position, _NEIGHBORS)
-
-
-def _neighbors(
-    blocks: Numbers, positions: Numbers, farthest: int
-) -> Iterator[tuple[Numbers, Numbers]]:
-    """Yield each position with those that follow it in its block, up to `farthest` steps away."""
-    for step in range(1, farthest + 1):
-        together = np.flatnonzero(blocks[step:] == blocks[:-step])
-        if not len(together):
-            return
-        yield positions[together], positions[together + step]
+    return one[other_id], two[other_id]
 
 
 def _agree(one: Numbers, two: Numbers, columns: list[Numbers]) -> Mask:
@@ -156,8 +121,8 @@ def _agree(one: Numbers, two: Numbers, columns: list[Numbers]) -> Mask:
     return agrees
 
 
-def _similar(names: NamePairs, conflict: Mask, agreement: dict[str, Mask]) -> Mask:
-    """Return which of the pairs to report; `conflict`: their birth dates differ too much.
+def _similar(keys: MatchKeys, one: Numbers, two: Numbers, agreement: dict[str, Mask]) -> Mask:
+    """Return which of the pairs to report.
 
     - The same name and the same phone number or address. With the same birth date or email it
       is a duplicate person, which another check reports.
@@ -166,101 +131,43 @@ def _similar(names: NamePairs, conflict: Mask, agreement: dict[str, Mask]) -> Ma
     - Twins share a birth date and a last name; only similar first names make them similar.
     - The same first name, birth date and one thing more with another last name: a marriage.
     """
+    first, last, other_first, other_last = (
+        np.array([part[at] for at in side.tolist()], dtype=object)
+        for side in (one, two)
+        for part in (keys.first, keys.last)
+    )
+    same = ((first == other_first) & (last == other_last)) | (
+        (first == other_last) & (last == other_first)
+    )
+    near = (_near(first, other_first) & _near(last, other_last)) | (
+        _near(first, other_last) & _near(last, other_first)
+    )
     birth, email = agreement[_BIRTH], agreement[_EMAIL]
     contact = email | agreement[_PHONE] | agreement[_ADDRESS]
-    duplicate = names.same & (birth | email)
-    near = names.near & ~conflict
-    married = names.same_first & birth & contact
-    return (birth | contact) & (names.same | near | married) & ~duplicate
+    whole_first = np.array([len(text) > 1 for text in first], np.bool_)
+    married = (first == other_first) & whole_first & birth & contact
+    similar = same | (near & ~_conflict(keys, one, two)) | married
+    return np.asarray((birth | contact) & similar & ~(same & (birth | email)), np.bool_)
 
 
-def _conflict(one: Numbers, two: Numbers) -> Mask:
+def _near(one: NDArray[np.object_], two: NDArray[np.object_]) -> Mask:
+    """Return which pairs of folded names are similar as a whole, or forms of one name."""
+    scores = process.cpdist(one, two, scorer=JaroWinkler.similarity, dtype=np.float32, workers=1)
+    forms = np.array(list(map(are_forms, one, two)), np.bool_)
+    return np.asarray((scores >= _SIMILARITY) | forms, np.bool_)
+
+
+def _conflict(keys: MatchKeys, one: Numbers, two: Numbers) -> Mask:
     """Return whether both rows have birth dates that differ by more than one typing error.
 
     One error is a wrong year, a wrong month or a wrong day, or day and month swapped.
     """
-    year, month, day = one // 10_000, one // 100 % 100, one % 100
-    other_year, other_month, other_day = two // 10_000, two // 100 % 100, two % 100
-    wrong = np.not_equal(
-        np.stack((year, month, day)), np.stack((other_year, other_month, other_day))
+    ours, theirs = (
+        np.array([keys.birth[at].split("-") if keys.birth[at] else [""] * 3 for at in side])
+        for side in (one.tolist(), two.tolist())
     )
-    swapped = (year == other_year) & (month == other_day) & (day == other_month)
-    known = (one != 0) & (two != 0)
-    return np.asarray(known & (wrong.sum(axis=0) > 1) & ~swapped, dtype=np.bool_)
-
-
-class NamePairs:
-    """The names of pairs of rows, compared.
-
-    `same`: the same name, also with its parts swapped. `same_first`: the same first name, more
-    than an initial. `near`: both parts similar, in one order or the other.
-    """
-
-    def __init__(self, first: list[str], last: list[str], one: Numbers, two: Numbers) -> None:
-        """Take folded names by position, and the positions of each pair."""
-        ones, twos = one.tolist(), two.tolist()
-        first_one, first_two = [first[at] for at in ones], [first[at] for at in twos]
-        last_one, last_two = [last[at] for at in ones], [last[at] for at in twos]
-        straight = (_equal(first_one, first_two), _equal(last_one, last_two))
-        swapped = (_equal(first_one, last_two), _equal(last_one, first_two))
-        more = np.array([len(text) > 1 for text in first_one], np.bool_)
-        self.same = (straight[0] & straight[1]) | (swapped[0] & swapped[1])
-        self.same_first = straight[0] & more
-        self.near = _both_near((first_one, first_two), (last_one, last_two)) | _both_near(
-            (first_one, last_two), (last_one, first_two)
-        )
-
-
-def _equal(one: list[str], two: list[str]) -> Mask:
-    pairs = zip(one, two, strict=True)
-    return np.array([left == right for left, right in pairs], np.bool_)
-
-
-def _both_near(first: tuple[list[str], list[str]], last: tuple[list[str], list[str]]) -> Mask:
-    """Return which pairs have both parts similar; the second is compared only if the first is."""
-    near = _near(*first)
-    places = np.flatnonzero(near)
-    chosen = places.tolist()
-    near[places] = _near([last[0][place] for place in chosen], [last[1][place] for place in chosen])
-    return near
-
-
-def _near(one: list[str], two: list[str]) -> Mask:
-    """Return which pairs of folded names are similar as a whole, or forms of one name."""
-    if not one:
+    if not len(ours):
         return np.zeros(0, np.bool_)
-    scores = process.cpdist(one, two, scorer=JaroWinkler.similarity, dtype=np.float32, workers=1)
-    forms = np.array(list(map(_are_forms, one, two)), np.bool_)
-    return np.asarray((scores >= _SIMILARITY) | forms)
-
-
-def _are_forms(one: str, two: str) -> bool:
-    """Return whether one is a part or a nickname of the other, or differs in its vowels only."""
-    return (
-        _is_part(one, two)
-        or one in NICKNAMES.get(two, ())
-        or two in NICKNAMES.get(one, ())
-        or _sound_alike(one, two)
-    )
-
-
-def _is_part(one: str, two: str) -> bool:
-    """Return whether one is the initial, the beginning or the end of the other."""
-    short, long = (one, two) if len(one) <= len(two) else (two, one)
-    if len(short) < _SHORTEST_PART:
-        return len(short) == 1 and long.startswith(short)
-    return long.startswith(short) or long.endswith(short)
-
-
-def _sound_alike(one: str, two: str) -> bool:
-    """Return whether both have the same consonants, as Muhammad and Mohamed have."""
-    if one[:1] != two[:1]:
-        return False
-    left, right = _consonants(one), _consonants(two)
-    return len(left) >= _CONSONANTS and left == right
-
-
-def _consonants(name: str) -> str:
-    """Return the name without vowels and doubled letters."""
-    bare = name.translate(_VOWELS)
-    return "".join(letter for place, letter in enumerate(bare) if letter != bare[place - 1 : place])
+    swapped = (ours == theirs[:, [0, 2, 1]]).all(axis=1)
+    known = (ours[:, 0] != "") & (theirs[:, 0] != "")
+    return np.asarray(known & ((ours != theirs).sum(axis=1) > 1) & ~swapped, np.bool_)

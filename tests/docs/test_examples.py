@@ -15,7 +15,7 @@ from importer.model.candidates import IdRule
 from importer.model.catalogue import Severity
 from importer.model.fields import NO_CODES, OnUpdate
 from importer.model.plan import Duplicates, Match, SafetyLimits
-from importer.validator.rules import validate
+from importer.validator import validate
 from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint
 

@@ -15,9 +15,8 @@ from importer.model.plan import Duplicates
 from importer.model.problem import Place, Problem
 from importer.model.roster import Source, letter
 from importer.model.user import AccountType
+from importer.validator import CHECKS, duplicates
 from importer.validator.columns import Table
-from importer.validator.duplicates import duplicates
-from importer.validator.rules import CHECKS
 
 TODAY = date(2026, 8, 20)
 FIRST_ROW = 2

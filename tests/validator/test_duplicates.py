@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
 from importer.model.problem import Problem
-from importer.validator.duplicates import duplicates
+from importer.validator import duplicates
 from tests.validator.building import SHORT, across, across_rows, candidates, found
 
 
