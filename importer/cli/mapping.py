@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,7 @@ from importer.model.files import shown
 from importer.model.roster import Layout
 from importer.model.text import counted
 from importer.pipeline.blank import write_blank
-from importer.pipeline.preview import ColumnMatch, Preview, SampleRecord, preview, wrong_codes
+from importer.pipeline.preview import Preview, SampleRecord, preview, wrong_codes
 from importer.report.masking import shown as masked
 
 app = typer.Typer(rich_markup_mode=None)
@@ -79,20 +78,19 @@ def check(
 ) -> int:
     """Check a mapping: list errors with their lines, and what to complete or review."""
     document, tables = load(file), saved_codes(codes)
-    findings = Findings(
-        checked(document, Level.TO_DO),
-        wrong_codes(document, tables),
-        checked(document, Level.HINT),
-        bool(tables.tables),
-    )
+    found = {
+        "to_do": checked(document, Level.TO_DO),
+        "codes": wrong_codes(document, tables),
+        "remarks": checked(document, Level.HINT),
+    }
     if not as_json:
-        _write_findings(document, findings)
+        _write_findings(document, found)
+        if not tables.tables:
+            write("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
     trial = preview(file, roster, tables, now().date()) if roster is not None else None
     if as_json:
-        told = {"mapping": document.name, **findings.as_json()}
-        if trial is not None:
-            told |= _preview_json(trial, show_values=show_values)
-        write_json({**told, "exit": int(Exit.DONE)})
+        tried = _preview_json(trial, show_values=show_values) if trial is not None else {}
+        write_json({"mapping": document.name, **found, **tried, "exit": int(Exit.DONE)})
     elif trial is not None:
         _write_preview(trial, show_values=show_values)
     return Exit.DONE
@@ -104,16 +102,10 @@ def show(file: MappingFile, as_json: Json = False) -> int:
     document = load(file)
     fields = explain(document)
     if as_json:
-        write_json(
-            {
-                "mapping": document.name,
-                "title": document.title,
-                "account_type": document.account_type,
-                "record_type": document.record_type,
-                "about": about(document),
-                "fields": [{"field": name, "sentence": text} for name, text in fields.items()],
-            }
-        )
+        told = {key: getattr(document, key) for key in ("title", "account_type", "record_type")}
+        sentences = [{"field": name, "sentence": text} for name, text in fields.items()]
+        about_it = {"mapping": document.name, **told, "about": about(document)}
+        write_json({**about_it, "fields": sentences})
         return Exit.DONE
     write(document.title, *about(document), "")
     width = max(map(len, fields))
@@ -186,70 +178,48 @@ def _write_new(path: Path, text: str) -> None:
         raise UsageError(msg) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """The findings of a valid mapping, each with its line.
-
-    `codes` are those that Alma's tables do not have; `tables`: whether code tables are saved.
-    """
-
-    to_do: tuple[str, ...]
-    codes: tuple[str, ...]
-    remarks: tuple[str, ...]
-    tables: bool
-
-    def as_json(self) -> dict[str, object]:
-        """Return the findings as JSON values."""
-        return {"to_do": self.to_do, "codes": self.codes, "remarks": self.remarks}
-
-
-def _write_findings(document: Mapping, findings: Findings) -> None:
+def _write_findings(document: Mapping, found: dict[str, tuple[str, ...]]) -> None:
     """Write the findings, then the state of the mapping in one sentence."""
-    for title, part in (
-        ("To do", findings.to_do),
-        ("Codes that Alma does not have", findings.codes),
-        ("Please check", findings.remarks),
-    ):
+    titles = ("To do", "Codes that Alma does not have", "Please check")
+    for title, part in zip(titles, found.values(), strict=True):
         if part:
             write(f"{title}:", *(f"  {finding}" for finding in part), "")
-    parts = []
-    if unknown := len(findings.codes):
-        parts.append(f"{counted(unknown, 'code')} {'is' if unknown == 1 else 'are'} unknown")
-    if open_ends := len(findings.to_do):
-        parts.append(f"{counted(open_ends, 'point')} {'is' if open_ends == 1 else 'are'} to do")
+    counts = (("code", len(found["codes"]), "unknown"), ("point", len(found["to_do"]), "to do"))
+    parts = [
+        f"{counted(count, noun)} {'is' if count == 1 else 'are'} {state}"
+        for noun, count, state in counts
+        if count
+    ]
     but = f", but {' and '.join(parts)}" if parts else ""
     write(f"{document.path.name} is valid{but}.")
-    if not findings.tables:
-        write("Its codes were not checked; `importer codes fetch` gets the tables of your Alma.")
 
 
 def _write_preview(trial: Preview, *, show_values: bool) -> None:
     """Write what each column becomes, and one record."""
+    unused = {place for notice in trial.unused for place in notice.places}
     write("", "Columns:")
-    write(*(f"  {column.place} → {_use(column, trial)}" for column in trial.columns))
+    for column in trial.columns:
+        use = ", ".join(column.labels) or "selects the rows to load"
+        if column.how not in {"", "exact"}:
+            use += f" ({column.how})"
+        elif not column.how:
+            use = "not loaded" if column.place.heading.strip() else "has no heading"
+        if column.place in unused:
+            use = "not used; map it, or name it under `unused`"
+        write(f"  {column.place} → {use}")
     if trial.sample is None:
         write("", "The roster has no row that the mapping takes.")
         return
     write("", f"Row {trial.sample.row} becomes:")
     fields = _shown(trial.sample, show_values=show_values)
-    width = max((len(label) for label, _ in fields), default=0)
-    write(*(f"  {label:{width}}  {text}" for label, text in fields))
+    width = max(map(len, fields), default=0)
+    write(*(f"  {label:{width}}  {text}" for label, text in fields.items()))
     if not show_values:
         write("", "Values are masked; --show-values shows them.")
 
 
-def _use(column: ColumnMatch, trial: Preview) -> str:
-    if column.how:
-        how = "" if column.how == "exact" else f" ({column.how})"
-        labels = ", ".join(column.labels)
-        return f"{labels or 'selects the rows to load'}{how}"
-    if any(column.place in notice.places for notice in trial.unused):
-        return "not used; map it, or name it under `unused`"
-    return "not loaded" if column.place.heading.strip() else "has no heading"
-
-
-def _shown(sample: SampleRecord, *, show_values: bool) -> list[tuple[str, str]]:
-    return [(label, masked(label, text, show_values=show_values)) for label, text in sample.fields]
+def _shown(sample: SampleRecord, *, show_values: bool) -> dict[str, str]:
+    return {label: masked(label, text, show_values=show_values) for label, text in sample.fields}
 
 
 def _preview_json(trial: Preview, *, show_values: bool) -> dict[str, object]:
@@ -259,8 +229,6 @@ def _preview_json(trial: Preview, *, show_values: bool) -> dict[str, object]:
         for c in trial.columns
     ]
     unused = [place.heading for notice in trial.unused for place in notice.places]
-    sample: dict[str, object] | None = None
-    if trial.sample is not None:
-        fields = dict(_shown(trial.sample, show_values=show_values))
-        sample = {"row": trial.sample.row, "fields": fields}
+    one = trial.sample
+    sample = one and {"row": one.row, "fields": _shown(one, show_values=show_values)}
     return {"columns": columns, "unused": unused, "sample": sample}
