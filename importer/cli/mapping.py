@@ -21,10 +21,12 @@ from importer.mapper.mapping import Mapping
 from importer.mapper.suggest import suggest
 from importer.mapper.user_loader_profile import to_mapping
 from importer.model.files import shown
+from importer.model.problem import Place
 from importer.model.roster import Layout
 from importer.model.text import counted
 from importer.pipeline.blank import write_blank
-from importer.pipeline.preview import Preview, SampleRecord, preview, wrong_codes
+from importer.pipeline.check import wrong_codes
+from importer.pipeline.inputs import Inputs, read_inputs
 from importer.report.masking import shown as masked
 
 app = typer.Typer(rich_markup_mode=None)
@@ -87,7 +89,7 @@ def check(
         _write_findings(document, found)
         if not tables.tables:
             write("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
-    trial = preview(file, roster, tables, now().date()) if roster is not None else None
+    trial = read_inputs(roster, file, tables, now().date()) if roster is not None else None
     if as_json:
         tried = _preview_json(trial, show_values=show_values) if trial is not None else {}
         write_json({"mapping": document.name, **found, **tried, "exit": int(Exit.DONE)})
@@ -194,41 +196,47 @@ def _write_findings(document: Mapping, found: dict[str, tuple[str, ...]]) -> Non
     write(f"{document.path.name} is valid{but}.")
 
 
-def _write_preview(trial: Preview, *, show_values: bool) -> None:
+def _write_preview(inputs: Inputs, *, show_values: bool) -> None:
     """Write what each column becomes, and one record."""
-    unused = {place for notice in trial.unused for place in notice.places}
+    unused = inputs.unused()
     write("", "Columns:")
-    for column in trial.columns:
+    for column in inputs.columns():
+        place = Place(column.letter, column.heading)
         use = ", ".join(column.labels) or "selects the rows to load"
         if column.how not in {"", "exact"}:
             use += f" ({column.how})"
         elif not column.how:
-            use = "not loaded" if column.place.heading.strip() else "has no heading"
-        if column.place in unused:
+            use = "not loaded" if column.heading.strip() else "has no heading"
+        if place in unused:
             use = "not used; map it, or name it under `unused`"
-        write(f"  {column.place} → {use}")
-    if trial.sample is None:
+        write(f"  {place} → {use}")
+    sample = inputs.sample()
+    if sample is None:
         write("", "The roster has no row that the mapping takes.")
         return
-    write("", f"Row {trial.sample.row} becomes:")
-    fields = _shown(trial.sample, show_values=show_values)
+    row, texts = sample
+    write("", f"Row {row} becomes:")
+    fields = _masked(texts, show_values=show_values)
     width = max(map(len, fields), default=0)
     write(*(f"  {label:{width}}  {text}" for label, text in fields.items()))
     if not show_values:
         write("", "Values are masked; --show-values shows them.")
 
 
-def _shown(sample: SampleRecord, *, show_values: bool) -> dict[str, str]:
-    return {label: masked(label, text, show_values=show_values) for label, text in sample.fields}
+def _masked(fields: dict[str, str], *, show_values: bool) -> dict[str, str]:
+    return {name: masked(name, text, show_values=show_values) for name, text in fields.items()}
 
 
-def _preview_json(trial: Preview, *, show_values: bool) -> dict[str, object]:
+def _preview_json(inputs: Inputs, *, show_values: bool) -> dict[str, object]:
     """Return the preview as JSON values."""
     columns = [
-        {"letter": c.place.letter, "heading": c.place.heading, "fields": c.labels, "how": c.how}
-        for c in trial.columns
+        {"letter": c.letter, "heading": c.heading, "fields": c.labels, "how": c.how}
+        for c in inputs.columns()
     ]
-    unused = [place.heading for notice in trial.unused for place in notice.places]
-    one = trial.sample
-    sample = one and {"row": one.row, "fields": _shown(one, show_values=show_values)}
-    return {"columns": columns, "unused": unused, "sample": sample}
+    sample = inputs.sample()
+    return {
+        "columns": columns,
+        "unused": [place.heading for place in inputs.unused()],
+        "sample": sample
+        and {"row": sample[0], "fields": _masked(sample[1], show_values=show_values)},
+    }

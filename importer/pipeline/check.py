@@ -8,18 +8,22 @@ from typing import Literal
 
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
+from importer.mapper.checks import MappingFinding, in_order
+from importer.mapper.explain import mapped_codes
+from importer.mapper.mapping import Mapping
 from importer.model.catalogue import Code
+from importer.model.fields import CodeTables
 from importer.model.plan import RETURNING, Fate
 from importer.model.problem import Problem
 from importer.model.text import spans
-from importer.model.user import AccountType, User
+from importer.model.user import AccountType
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
 from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
 from importer.planner.drafts import drafts
 from importer.planner.merge import new_user
 from importer.validator import validate
-from importer.validator.code_checks import state_of_tables
+from importer.validator.code_checks import state_of_tables, wrong_in_mapping
 from importer.writer.json_lines import write_json_lines
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
@@ -80,14 +84,21 @@ def sis_clears(inputs: Inputs) -> tuple[str, ...]:
 def convert(inputs: Inputs, fates: dict[int, Fate], to: Format, out: Path) -> tuple[Path, ...]:
     """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
     ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
+    users = map(new_user, drafts(inputs.candidates, ready))
     match to:
         case "jsonl":
-            write_json_lines(_users(inputs, ready), out)
+            write_json_lines(users, out)
             return (out,)
         case "sis-xml":
-            return write_sis_zip(_users(inputs, ready), out)[1]
+            return write_sis_zip(users, out)[1]
 
 
-def _users(inputs: Inputs, ready: frozenset[int]) -> Iterator[User]:
-    for draft in drafts(inputs.candidates, ready):
-        yield new_user(draft)
+def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
+    """Return the codes that a mapping itself writes and Alma does not take, by line."""
+    found = [
+        MappingFinding(steps, wrong)
+        for rule in mapping.rules
+        for code, steps in mapped_codes(rule, mapping.tables).items()
+        if (wrong := wrong_in_mapping(code, rule.field, codes))
+    ]
+    return in_order(mapping.source, found)

@@ -15,11 +15,19 @@ from importer.mapper.evaluate import evaluate
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.mapping import Mapping
 from importer.model.candidates import Candidates
+from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
-from importer.model.problem import Problem
+from importer.model.problem import Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, RunFacts
+
+SAMPLES = 3
+"""How many values of a column are shown with what it was matched to."""
+
+_SAMPLED_ROWS = 200
+
+PASSWORD = "password"  # noqa: S105  a field's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +65,6 @@ class Progress:
 
 
 SILENT = Progress()
-
-SAMPLES = 3
-"""How many values of a column are shown with what it was matched to."""
-
-_SAMPLED_ROWS = 200
-
-PASSWORD = "password"  # noqa: S105  a field's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,27 @@ class Inputs:
             samples = tuple(dict.fromkeys(filter(None, texts)))[:SAMPLES]
             labels, how = (use.labels, use.how) if use else ((), "")
             yield ColumnUse(place.letter, place.heading, labels, how, samples)
+
+    def unused(self) -> tuple[Place, ...]:
+        """The columns that neither a rule nor `unused:` names."""
+        notices = (n for n in self.compiled.notices if n.code is Code.UNUSED_COLUMN)
+        return tuple(place for notice in notices for place in notice.places)
+
+    def sample(self) -> tuple[int, dict[str, str]] | None:
+        """A row's number and its fields by label, without blank ones; None if there are no rows.
+
+        It is the first of the rows with most fields that are not rejected.
+        """
+        head = self.candidates.frame.head(_SAMPLED_ROWS)
+        if head.empty:
+            return None
+        held = {p.origin.row for p in self.candidates.problems if p.severity.holds}
+        ready = head[~head.index.isin(list(held))]
+        rows = [
+            (row, {label: text for label, text in zip(head.columns, texts, strict=True) if text})
+            for row, *texts in (head if ready.empty else ready).itertuples(name=None)
+        ]
+        return max(rows, key=lambda row: len(row[1]))
 
 
 def open_inputs(request: RunRequest) -> Inputs:
