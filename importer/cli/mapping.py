@@ -24,10 +24,10 @@ from importer.model.files import shown
 from importer.model.problem import Place
 from importer.model.roster import Layout
 from importer.model.text import counted
-from importer.pipeline.blank import write_blank
 from importer.pipeline.check import wrong_codes
 from importer.pipeline.inputs import Inputs, read_inputs
 from importer.report.masking import shown as masked
+from importer.report.roster_template import write_blank
 
 app = typer.Typer(rich_markup_mode=None)
 mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")

@@ -7,9 +7,9 @@ a heading: the loader finds the sheet of a roster by its headings.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
 
 import xlsxwriter
@@ -17,17 +17,51 @@ from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from importer.errors import MappingError, UsageError
+from importer.mapper.explain import Kind, NeededColumn, needed_columns
+from importer.mapper.mapping import Mapping
+from importer.mapper.placeholders import TO_CHOOSE
+from importer.model.fields import FIELDS, CodeTables
+from importer.model.files import exists, shown
 from importer.model.roster import TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
 from importer.report.rejects import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
 
+EXAMPLE = "Example: "
+"""Starts the example row, which the loader skips."""
+VERSION = "Template version"
+"""The document property that names the mapping and its version."""
+(NOTES,), LISTS = TEMPLATE_SHEETS, "Lists"
 
-class Kind(StrEnum):
-    """The kind of value in a column."""
+_MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version says more
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+_LONGEST_MESSAGE = 255
+_STEPS = (
+    "Enter one row per person on the first sheet, below the example. The example is not loaded.",
+    "Bold headings on blue are required: a row with a blank there is not loaded.",
+    "Do not change the headings, and do not format IDs as numbers: only text keeps their zeros.",
+    "Point at a heading to read what to type below it.",
+    "A filled-in file contains personal data. Do not send it by unprotected email.",
+)
+_EXAMPLES = {
+    "first_name": "Maria",
+    "middle_name": "B.",
+    "last_name": "Sample",
+    "pref_first_name": "Mia",
+    "email_address": "maria.sample@example.org",
+    "phone_number": "605-555-0123",
+    "line1": "100 Maple St",
+    "line2": "Apt 4",
+    "city": "Northfield",
+    "state_province": "SD",
+    "postal_code": "57001",
+    "note_text": "a note",
+}
+"""By a field's last name; the person is invented."""
+_BIRTH, _EXPIRY = date(2001, 4, 30), date(2035, 8, 31)
 
-    TEXT = "text"
-    ID = "identifier"
-    DATE = "date"
+
+# --- what the workbook contains ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +69,22 @@ class BlankColumn:
     """A column to fill in.
 
     `choices`: the values allowed, each with its description; none where any value is.
-    `date_format`: as the spreadsheet program writes it. `longest`: in characters, 0 for no limit.
+    `date_format`: as the spreadsheet program writes it, "" if it is not a date. `longest`: in
+    characters, 0 for no limit.
     """
 
     heading: str
     note: str
     required: bool
-    kind: Kind
     example: str | date
-    choices: tuple[tuple[str, str], ...] = ()
-    date_format: str = ""
-    longest: int = 0
+    choices: tuple[tuple[str, str], ...]
+    date_format: str
+    longest: int
+
+    @property
+    def comment(self) -> str:
+        """What the spreadsheet program shows beside the column."""
+        return printable(f"{'Required' if self.required else 'Optional'}. {self.note}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +98,118 @@ class Blank:
     version: str
 
 
-EXAMPLE = "Example: "
-"""Starts the example row, which the loader skips."""
-VERSION = "Template version"
-"""The document property with the version."""
-(NOTES,), LISTS = TEMPLATE_SHEETS, "Lists"
+def write_blank(mapping: Mapping, codes: CodeTables, path: Path) -> Blank:
+    """Write a new workbook to be filled in, and return its contents.
 
-_MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version says more
-_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
-_LONGEST_MESSAGE = 255
-
-
-def write_template(blank: Blank, path: Path) -> None:
-    """Write the workbook; the same template gives the same bytes. Raises OSError."""
+    The same mapping and codes give the same bytes. Raises MappingError if a column is still to be
+    chosen, UsageError if the file exists already or cannot be written.
+    """
+    blank = _blank(mapping, codes)
+    if exists(path):
+        msg = f"{shown(path)} already exists. Name a new file."
+        raise UsageError(msg)
     try:
         with xlsxwriter.Workbook(str(path), {"strings_to_urls": False}) as book:
             book.set_properties({"title": blank.title, "created": _MADE})
             book.set_custom_property(VERSION, blank.version)
             _fill(book, blank)
-    except FileCreateError as error:
-        raise OSError(str(error)) from error
+    except (OSError, FileCreateError) as error:
+        reason = getattr(error, "strerror", "") or "the folder is missing or cannot be written to"
+        msg = f"{shown(path)} cannot be written: {reason}."
+        raise UsageError(msg) from error
+    return blank
+
+
+def _blank(mapping: Mapping, codes: CodeTables) -> Blank:
+    if TO_CHOOSE in mapping.headings:
+        msg = f"{mapping.path.name}: some columns are still `<?>`; write their headings first"
+        raise MappingError((msg,))
+    columns = tuple(_column(column, codes) for column in needed_columns(mapping))
+    if not columns:
+        msg = f"{mapping.path.name}: no rule takes a column, so there is nothing to fill in"
+        raise MappingError((msg,))
+    roster = mapping.file.roster
+    return Blank(
+        title=mapping.title,
+        sheet=roster.sheet or "",
+        heading_row=roster.header[-1] if roster.header else 1,
+        columns=columns,
+        version=f"{mapping.name} {mapping.sha256[:12]}",
+    )
+
+
+def _column(column: NeededColumn, codes: CodeTables) -> BlankColumn:
+    choices = tuple((word, "") for word in column.choices)
+    table = codes.known(column.table) if column.table else None
+    if not choices and table:
+        choices = tuple((row.code, row.description) for row in table.values() if row.enabled)
+    date_format = excel_date(column.dates) if column.kind is Kind.DATE else ""
+    rule, lengths = column.id_rule, [FIELDS[path].facts.length for path in column.fields]
+    longest = 0
+    if rule is not None:
+        longest = rule.digits if rule.digits and not rule.strip else 0
+    elif len(lengths) == 1 and column.kind is Kind.TEXT:
+        longest = lengths[0]
+    note = " ".join(_notes(column, date_format, chosen=bool(choices)))
+    example = _example(column, choices)
+    return BlankColumn(
+        column.heading, note, column.required, example, choices, date_format, longest
+    )
+
+
+def _notes(column: NeededColumn, date_format: str, *, chosen: bool) -> list[str]:
+    names = [
+        ": ".join(part.replace("_", " ") for part in path.split(".")[-2:]) for path in column.fields
+    ]
+    notes = [f"In Alma: {', '.join(names)}." if names else "Shows which rows are loaded."]
+    if rule := column.id_rule:
+        if rule.digits and rule.pad:
+            notes.append(f"Up to {rule.digits} digits; missing zeros are put in front.")
+        elif rule.digits:
+            notes.append(f"{rule.digits} digits, leading zeros included.")
+        elif rule.pattern:
+            notes.append("Type it exactly as on the card or in the list it comes from.")
+    if date_format:
+        notes.append(f"A date, shown as {date_format}.")
+    if chosen:
+        notes.append("Choose from the list.")
+    elif column.table:
+        notes.append(f"A code of Alma's table {column.table}.")
+    return notes
+
+
+def _example(column: NeededColumn, choices: tuple[tuple[str, str], ...]) -> str | date:
+    if column.kind is Kind.DATE:
+        return _BIRTH if "birth_date" in column.fields else _EXPIRY
+    if choices:
+        return choices[0][0]
+    if column.kind is Kind.ID:
+        digits = column.id_rule.digits if column.id_rule else None
+        return "0123456789"[:digits] if digits and digits <= 10 else "20001234567890"
+    names = [path.rpartition(".")[2] for path in column.fields]
+    return next((_EXAMPLES[name] for name in names if name in _EXAMPLES), "")
+
+
+_ORDERS = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy", "ymd": "yyyy-mm-dd", "": "yyyy-mm-dd"}
+_PARTS = {"d": "dd", "m": "mm", "Y": "yyyy", "y": "yy", "b": "mmm", "B": "mmmm", "a": "ddd",
+          "A": "dddd"}  # fmt: skip
+_TOKEN = re.compile(r"%(.)|([-/. ,])|([^%])", re.DOTALL)
+
+
+def excel_date(order: str) -> str:
+    """Return the spreadsheet program's format for an order or a pattern of dates."""
+    if order in _ORDERS:
+        return _ORDERS[order]
+    parts = (
+        _PARTS.get(token[1], "") if token[1] else token[2] or f"\\{token[3]}"
+        for token in _TOKEN.finditer(order)
+    )
+    whole = "".join(parts)
+    known = {"d", "m", "y"} <= set(whole) and "%j" not in order
+    return whole if known else _ORDERS[""]
+
+
+# --- the workbook ---
 
 
 def _fill(book: xlsxwriter.Workbook, blank: Blank) -> None:
@@ -89,8 +220,7 @@ def _fill(book: xlsxwriter.Workbook, blank: Blank) -> None:
     notes = Sheet(book.add_worksheet(free_name(NOTES, taken)), text)
     lists = book.add_worksheet(free_name(LISTS, taken))
     lists.very_hidden()
-    sources = _write_lists(lists, blank)
-    _write_roster(book, roster, blank, sources)
+    _write_roster(book, roster, blank, _write_lists(lists, blank))
     _write_notes(book, notes, blank)
     roster.sheet.activate()
 
@@ -119,66 +249,49 @@ def _write_roster(
     heading = {"num_format": "@", "text_wrap": True, "valign": "top", "bottom": 1}
     needed = book.add_format({**heading, "bold": True, "bg_color": "#CFE3F7", "bottom": 5})
     other = book.add_format({**heading, "bg_color": "#EEF1F5"})
-    grey: dict[str, object] = {"italic": True, "font_color": "#5A6470", "num_format": "@"}
+    looks = {"italic": True, "font_color": "#5A6470", "num_format": "@"}
     for position, column in enumerate(blank.columns):
         sheet.write(line, position, column.heading, needed if column.required else other)
-        sheet.sheet.write_comment(
-            line, position, printable(_comment(column)), {"x_scale": 2, "y_scale": 1.4}
-        )
-        _write_example(book, sheet, line + 1, position, column, grey)
-        _validate(sheet.sheet, line + 2, position, column, sources.get(position, ""))
+        size = {"x_scale": 2, "y_scale": 1.4}
+        sheet.sheet.write_comment(line, position, column.comment, size)
+        if position and isinstance(column.example, date):
+            dated = {**looks, "num_format": column.date_format, "align": "left"}
+            day = book.add_format(dated)
+            sheet.sheet.write_datetime(line + 1, position, column.example, day)
+        else:
+            text = f"{'' if position else EXAMPLE}{column.example}"
+            sheet.write(line + 1, position, text, book.add_format(looks))
+        rule = _validation(column, sources.get(position, ""))
+        sheet.sheet.data_validation(line + 2, position, LAST_ROW, position, rule)
     sheet.sheet.freeze_panes(line + 1, 0)
     sheet.fit({})
     for position, column in enumerate(blank.columns):
-        if column.kind is Kind.DATE:
+        if column.date_format:
             day = book.add_format({"num_format": column.date_format, "valign": "top"})
             width = max(sheet.widths[position], len(column.date_format) + 3)
             sheet.sheet.set_column(position, position, min(width, WIDEST), day)
 
 
-def _write_example(
-    book: xlsxwriter.Workbook,
-    sheet: Sheet,
-    line: int,
-    position: int,
-    column: BlankColumn,
-    looks: dict[str, object],
-) -> None:
-    if position and isinstance(column.example, date):
-        day = book.add_format({**looks, "num_format": column.date_format, "align": "left"})
-        sheet.sheet.write_datetime(line, position, column.example, day)
-    else:
-        text = f"{'' if position else EXAMPLE}{column.example}"
-        sheet.write(line, position, text, book.add_format(looks))
-
-
-def _validate(
-    sheet: Worksheet, first: int, position: int, column: BlankColumn, source: str
-) -> None:
-    """Set what the spreadsheet program accepts in the cells below the example."""
+def _validation(column: BlankColumn, source: str) -> dict[str, object]:
+    """What the spreadsheet program accepts in the cells below the example."""
     rule: dict[str, object] = {
+        "validate": "any",
         "ignore_blank": True,
         "input_title": printable(column.heading)[:32],
-        "input_message": printable(_comment(column))[:_LONGEST_MESSAGE],
+        "input_message": column.comment[:_LONGEST_MESSAGE],
         "error_title": "Not allowed here",
     }
     if source:
         rule |= {"validate": "list", "source": source}
         rule["error_message"] = "Choose a value from the list."
-    elif column.kind is Kind.DATE:
+    elif column.date_format:
         rule |= {"validate": "date", "criteria": "between"}
         rule |= {"minimum": _FIRST_DAY, "maximum": _LAST_DAY}
         rule["error_message"] = "Type a date."
     elif column.longest:
         rule |= {"validate": "length", "criteria": "<=", "value": column.longest}
         rule["error_message"] = f"At most {column.longest} characters."
-    else:
-        rule["validate"] = "any"
-    sheet.data_validation(first, position, LAST_ROW, position, rule)
-
-
-def _comment(column: BlankColumn) -> str:
-    return f"Required. {column.note}" if column.required else f"Optional. {column.note}"
+    return rule
 
 
 def _named(position: int, column: BlankColumn) -> str:
@@ -191,8 +304,7 @@ def _write_notes(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank) -> None:
     wrapped = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
     lines: list[tuple[tuple[str, ...], Format]] = [
         ((printable(blank.title),), bold),
-        *(((step,), wrapped) for step in _STEPS),
-        (("",), wrapped),
+        *(((step,), wrapped) for step in (*_STEPS, "")),
         (("Column", "Required", "What to type"), bold),
     ]
     for position, column in enumerate(blank.columns):
@@ -209,12 +321,3 @@ def _write_notes(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank) -> None:
             sheet.write(line, position, text, style)
     sheet.widths = {0: 64, 1: 16, 2: 90}
     sheet.fit({0: 64, 1: 16, 2: 90})
-
-
-_STEPS = (
-    "Enter one row per person on the first sheet, below the example. The example is not loaded.",
-    "Bold headings on blue are required: a row with a blank there is not loaded.",
-    "Do not change the headings, and do not format IDs as numbers: only text keeps their zeros.",
-    "Point at a heading to read what to type below it.",
-    "A filled-in file contains personal data. Do not send it by unprotected email.",
-)

@@ -12,8 +12,7 @@ import openpyxl
 import pytest
 
 from importer.errors import Exit
-from importer.pipeline.blank import excel_date
-from importer.report.roster_template import VERSION
+from importer.report.roster_template import VERSION, excel_date
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
 
