@@ -125,13 +125,22 @@ class AlmaError(ImporterError):
     exit = Exit.STOPPED
 
     def __init__(
-        self, message: str, *, code: str = "", tracking_id: str = "", said: str = ""
+        self,
+        message: str,
+        *,
+        code: str = "",
+        tracking_id: str = "",
+        said: str = "",
+        repeatable: bool = False,
+        wait: float = 0,
     ) -> None:
-        """Keep Alma's code, tracking id and text beside the sentence."""
+        """`repeatable`: a read may be sent again, after the seconds that Alma asks to `wait`."""
         super().__init__(message)
         self.code = code
         self.tracking_id = tracking_id
         self.said = said
+        self.repeatable = repeatable
+        self.wait = wait
 
 
 class RefusedError(AlmaError):
@@ -143,41 +152,9 @@ class RefusedError(AlmaError):
 class ThrottledError(AlmaError):
     """More calls a second than Alma takes; this one was not processed."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str = "",
-        tracking_id: str = "",
-        said: str = "",
-        wait: float = 0,
-    ) -> None:
-        """`wait` is the wait that the server asked for, in seconds, or 0."""
-        super().__init__(message, code=code, tracking_id=tracking_id, said=said)
-        self.wait = wait
-
 
 class UnavailableError(AlmaError):
-    """Alma cannot be reached or is not serving; nothing was processed.
-
-    `repeatable` says whether the same call may be sent again and could then succeed; `wait` is
-    how long the server asked to wait before that, in seconds.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str = "",
-        tracking_id: str = "",
-        said: str = "",
-        repeatable: bool = False,
-        wait: float = 0,
-    ) -> None:
-        """Keep beside Alma's words whether to try again, and when."""
-        super().__init__(message, code=code, tracking_id=tracking_id, said=said)
-        self.repeatable = repeatable
-        self.wait = wait
+    """Alma cannot be reached or is not serving; nothing was processed."""
 
 
 class DailyLimitError(AlmaError):

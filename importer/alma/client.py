@@ -38,7 +38,7 @@ from importer.alma.models import (
     user_reader,
 )
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
-from importer.alma.responses import NotFoundError, Reply, judge, not_understood
+from importer.alma.responses import NotFoundError, Reply, judge, unclear
 from importer.errors import RefusedError, ThrottledError, UnavailableError
 from importer.model.fields import CodeRow
 from importer.model.user import User
@@ -308,7 +308,7 @@ class Alma:
                     value = read(result.body)
                     if value is not None:
                         return value
-            raise error or not_understood(writes=request.writes)
+            raise error or unclear(writes=request.writes)
 
     def _note(self, slot: Slot, reply: Reply) -> None:
         """Learn from a reply's headers what is left of the day and what time it is in Alma."""

@@ -11,7 +11,6 @@ import html
 import re
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TypedDict
 from urllib.parse import urlsplit
 
 from importer.alma.error_codes import (
@@ -37,6 +36,8 @@ LONGEST_WAIT = 600.0
 """Seconds; a server that asks for a longer wait is not believed."""
 
 NOT_ALMAS = "The reply is not one of Alma's"
+ALMAS_FAULT = "Alma reports an error of its own"
+NO_ERROR = ApiError()
 
 
 class NotFoundError(RefusedError):
@@ -79,104 +80,68 @@ def judge(result: CallResult, *, writes: bool) -> AlmaError | None:
         case NotSent(why):
             return UnavailableError(f"Alma cannot be reached: {why}.", repeatable=True)
         case ReplyLost(why):
-            return _unclear(f"{why[0].upper()}{why[1:]}", writes=writes)
+            return unclear(f"{why[0].upper()}{why[1:]}", writes=writes)
         case Reply():
-            return _judge(result, error_in(result), writes=writes)
+            return _judge(result, error_in(result) or NO_ERROR, writes=writes)
 
 
-def not_understood(*, writes: bool) -> AlmaError:
-    """Return the error for a reply of success that is not what was asked for."""
-    return _unclear(NOT_ALMAS, writes=writes)
+def unclear(
+    what: str = NOT_ALMAS, error: ApiError = NO_ERROR, *, writes: bool, wait: float = 0
+) -> AlmaError:
+    """Return the error for a call that may or may not have been processed."""
+    if writes:
+        message = f"{what}. Alma must be asked whether the change was made."
+        return UnknownOutcomeError(message, **error.model_dump())
+    message = f"{what}. Try again later."
+    return UnavailableError(message, **error.model_dump(), repeatable=True, wait=wait)
 
 
-def _judge(reply: Reply, error: ApiError | None, *, writes: bool) -> AlmaError | None:
-    if error is not None and (known := _by_code(error, reply, writes=writes)):
-        return known
-    if reply.status not in range(200, 300):
-        return _by_status(reply, error, writes=writes)
-    if error is not None:
-        return _refused(error)
-    # A web page with status 200 is the sign of a network that wants a sign-in.
-    return not_understood(writes=writes) if "html" in reply.content_type.lower() else None
-
-
-def _by_status(reply: Reply, error: ApiError | None, *, writes: bool) -> AlmaError:
-    match reply.status:
-        case 429:
-            return _throttled(error, reply)
-        case 401 | 403:
-            return _no_access("Alma does not accept the API key.", error)
-        case status if status in range(300, 400):
-            return UnavailableError(
-                f"Something between here and Alma redirects the calls{_host(reply.location)}. "
-                "Check ALMA_REGION or ALMA_BASE_URL and the network's sign-in page."
-            )
-        case status if status < 500 and error is not None:
-            return _refused(error)
-        case status:
-            what = "Alma reports an error of its own" if status >= 500 else NOT_ALMAS
-            return _unclear(what, error, writes=writes, wait=_wait(reply))
-
-
-def _by_code(error: ApiError, reply: Reply, *, writes: bool) -> AlmaError | None:
-    """Return what the code alone means, whatever the status; None where the status decides."""
+def _judge(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | None:
+    """Return what a code means, whatever the status; without a known code the status decides."""
+    known = error.model_dump()
     if error.code == DAILY_LIMIT_CODE:
         return DailyLimitError(
             "Your library's API calls for today are used up. "
             "Run the same command again after midnight GMT.",
-            **_details(error),
+            **known,
         )
-    if error.code == PER_SECOND_CODE:
-        return _throttled(error, reply)
     if error.code in ACCESS_CODES:
         return _no_access(ACCESS_CODES[error.code], error)
     if error.code in OUTAGE_CODES:
-        return _unclear("Alma reports an error of its own", error, writes=writes)
-    return None
-
-
-class _Details(TypedDict, total=False):
-    code: str
-    tracking_id: str
-    said: str
-
-
-def _details(error: ApiError | None) -> _Details:
-    if error is None:
-        return {}
-    return {"code": error.code, "tracking_id": error.tracking_id, "said": error.said}
-
-
-def _refused(error: ApiError) -> RefusedError:
-    kind = NotFoundError if error.code in NOT_FOUND_CODES else RefusedError
-    known = REFUSALS.get(error.code)
-    return kind(known.sentence if known else "Alma refused the record.", **_details(error))
-
-
-def _throttled(error: ApiError | None, reply: Reply) -> ThrottledError:
-    return ThrottledError(
-        "Alma received more calls per second than it allows. Lower ALMA_RATE.",
-        **_details(error),
-        wait=_wait(reply),
-    )
-
-
-def _no_access(sentence: str, error: ApiError | None) -> AccessError:
-    return AccessError(
-        f"{sentence} Check ALMA_API_KEY, its areas and rights, and ALMA_REGION.", **_details(error)
-    )
-
-
-def _unclear(
-    what: str, error: ApiError | None = None, *, writes: bool, wait: float = 0
-) -> AlmaError:
-    if writes:
-        return UnknownOutcomeError(
-            f"{what}. Alma must be asked whether the change was made.", **_details(error)
+        return unclear(ALMAS_FAULT, error, writes=writes)
+    if error.code == PER_SECOND_CODE or reply.status == 429:
+        return ThrottledError(
+            "Alma received more calls per second than it allows. Lower ALMA_RATE.",
+            **known,
+            wait=_wait(reply),
         )
-    return UnavailableError(
-        f"{what}. Try again later.", **_details(error), repeatable=True, wait=wait
-    )
+    return _by_status(reply, error, writes=writes)
+
+
+def _by_status(reply: Reply, error: ApiError, *, writes: bool) -> AlmaError | None:
+    status = reply.status
+    if status in {401, 403}:
+        return _no_access("Alma does not accept the API key.", error)
+    if status in range(300, 400):
+        return UnavailableError(
+            f"Something between here and Alma redirects the calls{_host(reply.location)}. "
+            "Check ALMA_REGION or ALMA_BASE_URL and the network's sign-in page."
+        )
+    if error.code and status < 500:
+        refusal = REFUSALS.get(error.code)
+        kind = NotFoundError if error.code in NOT_FOUND_CODES else RefusedError
+        sentence = refusal.sentence if refusal else "Alma refused the record."
+        return kind(sentence, **error.model_dump())
+    if status not in range(200, 300):
+        what = ALMAS_FAULT if status >= 500 else NOT_ALMAS
+        return unclear(what, error, writes=writes, wait=_wait(reply))
+    # A web page with status 200 is the sign of a network that wants a sign-in.
+    return unclear(writes=writes) if "html" in reply.content_type.lower() else None
+
+
+def _no_access(sentence: str, error: ApiError) -> AccessError:
+    advice = "Check ALMA_API_KEY, its areas and rights, and ALMA_REGION."
+    return AccessError(f"{sentence} {advice}", **error.model_dump())
 
 
 def _host(location: str) -> str:
@@ -216,23 +181,18 @@ def error_in(reply: Reply) -> ApiError | None:
         found = None
     if found is not None and (match := _TRACKING.search(found.said)):
         said = _TRACKING.sub("", found.said).strip()
-        tracking_id = found.tracking_id or match[1]
-        found = ApiError(errorCode=found.code, errorMessage=said, trackingId=tracking_id)
+        update = {"said": said, "tracking_id": found.tracking_id or match[1]}
+        return found.model_copy(update=update)
     return found
 
 
 def _error_in_xml(text: str) -> ApiError | None:
     """Return the first error; found by its tags, as gateways send XML that may be cut off."""
-    code = _element(text, "errorCode")
-    if not code:
-        return None
-    return ApiError(
-        errorCode=code,
-        errorMessage=_element(text, "errorMessage"),
-        trackingId=_element(text, "trackingId"),
-    )
 
+    def element(name: str) -> str:
+        match = re.search(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)
+        return html.unescape(match[1]).strip() if match else ""
 
-def _element(text: str, name: str) -> str:
-    match = re.search(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)
-    return html.unescape(match[1]).strip() if match else ""
+    names = ("errorCode", "errorMessage", "trackingId")
+    found = ApiError(**{name: element(name) for name in names})
+    return found if found.code else None

@@ -25,7 +25,6 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
 from importer.model.user import User
 from importer.sandbox.server import Options, running
@@ -146,27 +145,23 @@ def test_those_changed_since_a_day_are_listed(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "problem", "field"),
+    ("change", "field"),
     [
-        ({"user_group": {"value": "NOPE"}}, Code.UNKNOWN_CODE, "user_group"),
-        ({"external_id": "SIS"}, Code.REFUSED_BY_ALMA, "external_id"),
-        ({"password": "short"}, Code.BAD_PASSWORD, "password"),
-        ({"last_name": None}, Code.MISSING_VALUE, "last_name"),
+        ({"user_group": {"value": "NOPE"}}, "user_group"),
+        ({"external_id": "SIS"}, "external_id"),
+        ({"password": "short"}, "password"),
+        ({"last_name": None}, "last_name"),
         (
             {"user_identifier": [{"id_type": {"value": "BARCODE"}, "value": "refused-1"}]},
-            Code.DUPLICATE_IDENTIFIER,
             "user_identifier.value",
         ),
         (
             {"user_identifier": [{"id_type": {"value": "NOPE"}, "value": "x"}]},
-            Code.UNKNOWN_CODE,
             "user_identifier.id_type",
         ),
     ],
 )
-def test_a_refusal_speaks_our_language(
-    address: str, change: dict[str, object], problem: Code, field: str
-) -> None:
+def test_a_refusal_speaks_our_language(address: str, change: dict[str, object], field: str) -> None:
     """What the sandbox refuses by the contract is our problem at our field, with Alma's words."""
 
     async def work(alma: Alma) -> None:
@@ -175,7 +170,7 @@ def test_a_refusal_speaks_our_language(
     with pytest.raises(RefusedError) as caught:
         asked(address, work)
     found = explain_refusal(caught.value)
-    assert (found.problem, found.field) == (problem, field)
+    assert found.field == field
     assert caught.value.said
     assert caught.value.tracking_id
 
@@ -189,7 +184,6 @@ def test_an_identifier_twice_is_exists_in_alma(address: str) -> None:
 
     with pytest.raises(RefusedError) as caught:
         asked(address, work)
-    assert explain_refusal(caught.value).problem is Code.EXISTS_IN_ALMA
     assert explain_refusal(caught.value).field == "primary_id"
 
 
