@@ -53,8 +53,10 @@ def is_loopback(host: str) -> bool:
     """Whether a host is this computer. Names other than `localhost` are not looked up."""
     if host == "localhost":
         return True
-    address = _number(host)
-    return address is not None and address.is_loopback
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _checked(base_url: str, gateway: str) -> str:
@@ -73,47 +75,37 @@ def _checked(base_url: str, gateway: str) -> str:
 
 
 def _flaws(text: str, parts: SplitResult, port: int | None, gateway: str) -> Iterator[str]:
-    host = parts.hostname or ""
+    """Yield what is wrong with an address: it is not one, or the key could go elsewhere."""
+    host, only = parts.hostname or "", "; give the scheme and the host only"
+    path = parts.path.rstrip("/").removesuffix(API_PATH)
     if any(not "!" <= letter <= "~" or letter == "\\" for letter in text):
         yield "contains a character that no address of Alma has"
     if parts.scheme not in {"https", "http"}:
         yield "does not start with https://"
     if "@" in parts.netloc:
-        yield "contains a user name; give the scheme and the host only"
-    yield from _flaws_of_host(host, gateway)
+        yield f"contains a user name{only}"
+    if not host:
+        yield "does not name a host; write it as https://host"
+    if host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split(".")):
+        yield "spells a host in a way that could hide another one"
+    if host not in {*REGIONS.values(), gateway} and not is_loopback(host):
+        if "exlibris" in host:
+            yield "names a host of Ex Libris that is not an API host; set ALMA_REGION instead"
+        yield (
+            "names a host that is not Alma's, so the key is not sent there; set ALMA_REGION "
+            "instead, or, if your library has a gateway of its own, set ALMA_GATEWAY to its host "
+            "name"
+        )
     if parts.scheme == "http" and not is_loopback(host):
         yield "would send the key unencrypted; use https://"
     if host in REGIONS.values() and port not in {None, 443}:
         yield "names a port that Ex Libris' hosts do not use"
     if "?" in text or "#" in text:
-        yield "has something after the host; give the scheme and the host only"
-    if "/almaws" in parts.path.rstrip("/").removesuffix(API_PATH):
-        yield f"has something after {API_PATH}; give the scheme and the host only"
-    steps = parts.path.split("/")
-    if "%" in parts.path or "//" in parts.path or "." in steps or ".." in steps:
-        yield "has a path that leads to another place; give the scheme and the host only"
-
-
-def _flaws_of_host(host: str, gateway: str) -> Iterator[str]:
-    if not host:
-        yield "does not name a host; write it as https://host"
-    if host.endswith(".") or "%" in host or any(p.startswith("xn--") for p in host.split(".")):
-        yield "spells a host in a way that could hide another one"
-    if host in {*REGIONS.values(), gateway} or is_loopback(host):
-        return
-    if "exlibris" in host:
-        yield "names a host of Ex Libris that is not an API host; set ALMA_REGION instead"
-    yield (
-        "names a host that is not Alma's, so the key is not sent there; set ALMA_REGION instead, "
-        "or, if your library has a gateway of its own, set ALMA_GATEWAY to its host name"
-    )
-
-
-def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+        yield f"has something after the host{only}"
+    if "/almaws" in path:
+        yield f"has something after {API_PATH}{only}"
+    if "%" in path or "//" in path or {".", ".."} & set(path.split("/")):
+        yield f"has a path that leads to another place{only}"
 
 
 def _list(words: dict[str, str]) -> str:

@@ -13,8 +13,7 @@ from collections.abc import AsyncIterable, Callable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, TypeVar
 
 import httpx
 import stamina
@@ -29,10 +28,9 @@ from importer.alma.models import (
     Institution,
     Reader,
     UserPage,
-    read_code_table,
     read_institution,
-    read_libraries,
     read_nothing,
+    read_table,
     read_user,
     read_users,
     user_reader,
@@ -65,7 +63,7 @@ T = TypeVar("T")
 stamina.instrumentation.set_on_retry_hooks(())
 
 
-class Alma:
+class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     """One institution's Alma, for the length of an `async with`."""
 
     def __init__(
@@ -93,28 +91,9 @@ class Alma:
         """Name the address, never the key."""
         return f"Alma({self.base_url!r})"
 
-    async def __aenter__(self) -> Self:
-        """Open for calls."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         """Close the connections."""
         await self._connection.close()
-
-    @property
-    def calls(self) -> int:
-        """Calls sent so far, by everyone who shares the limiter."""
-        return self.limiter.calls
-
-    @property
-    def remaining(self) -> int | None:
-        """Calls that the institution has left today, or None if it is not known yet."""
-        return self.limiter.remaining
 
     # ---- users ----
 
@@ -222,7 +201,7 @@ class Alma:
         """Return the rows of a code table, or None if Alma has none of that name."""
         try:
             request = Request("GET", f"/conf/code-tables/{segment(name)}", {})
-            return await self._ask(request, read_code_table)
+            return await self._ask(request, read_table)
         except RefusedError as error:
             if error.code == NO_SUCH_TABLE:
                 return None
@@ -230,19 +209,18 @@ class Alma:
 
     async def libraries(self) -> tuple[CodeRow, ...]:
         """Return the institution's libraries, by code. Raises AlmaError."""
-        return await self._ask(Request("GET", "/conf/libraries", {}), read_libraries)
+        return await self._ask(Request("GET", "/conf/libraries", {}), read_table)
 
     async def general(self) -> Institution:
         """Return the institution and environment that the key belongs to. Raises AlmaError."""
         return await self._ask(Request("GET", "/conf/general", {}), read_institution)
 
-    async def may_read(self) -> None:
-        """Check that the key may read users. Raises AccessError if not, or another AlmaError."""
-        await self._ask(Request("GET", "/users/operation/test", {}), read_nothing)
+    async def check_access(self, method: Literal["GET", "POST"]) -> None:
+        """Check that the key may read (GET) or change (POST) users; nothing is changed.
 
-    async def may_write(self) -> None:
-        """Check that the key may change users; change nothing. Raises as `may_read` does."""
-        request = Request("POST", "/users/operation/test", {}, harmless=True)
+        Raises AccessError if it may not, or another AlmaError.
+        """
+        request = Request(method, "/users/operation/test", {}, harmless=True)
         await self._ask(request, read_nothing)
 
     # ---- one call, as often as it takes ----

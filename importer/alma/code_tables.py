@@ -16,9 +16,8 @@ import json
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.alma.client import Alma
 from importer.alma.pacing import run_concurrently
@@ -71,14 +70,6 @@ class _Code(BaseModel):
     enabled: bool
 
 
-def _day(value: object) -> date | None:
-    if value is None or isinstance(value, date):
-        return value
-    if not isinstance(value, str):
-        raise ValueError  # noqa: TRY004  pydantic collects this one
-    return date.fromisoformat(value)
-
-
 class _File(BaseModel):
     """The file, as it is written."""
 
@@ -86,7 +77,7 @@ class _File(BaseModel):
 
     tables: dict[str, dict[str, str | _Code]]
     institution: str | None = None
-    fetched: Annotated[date | None, BeforeValidator(_day)] = None
+    fetched: date | None = None
 
 
 _ADVICE = {
@@ -105,7 +96,8 @@ def read_file(path: Path) -> CodeTables:
         msg = f"{path}: there are no code tables. Run `importer codes fetch` to get them from Alma."
         raise UsageError(msg) from None
     try:
-        file = _File.model_validate(parse_json(path, text))
+        parse_json(path, text)
+        file = _File.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = [str(part) for part in first["loc"]][:3]
@@ -115,16 +107,15 @@ def read_file(path: Path) -> CodeTables:
         msg = f"{path}: {where}: {advice}"
         raise UsageError(msg) from None
     tables = {
-        name: tuple(_row(code, entry) for code, entry in codes.items())
+        name: tuple(
+            CodeRow(code, entry)
+            if isinstance(entry, str)
+            else CodeRow(code, entry.description, entry.enabled)
+            for code, entry in codes.items()
+        )
         for name, codes in file.tables.items()
     }
     return CodeTables(tables, file.institution or "", file.fetched)
-
-
-def _row(code: str, entry: str | _Code) -> CodeRow:
-    if isinstance(entry, str):
-        return CodeRow(code, entry)
-    return CodeRow(code, entry.description, entry.enabled)
 
 
 def write_file(path: Path, tables: CodeTables) -> None:

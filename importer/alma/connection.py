@@ -9,13 +9,11 @@ key never gets beyond this module, even if a gateway repeats it.
 from __future__ import annotations
 
 import asyncio
-import base64
 import html
 import json
 import logging
 import re
 import ssl
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -39,6 +37,7 @@ MANY_RECORDS = 64 * MEGABYTE
 """The largest bodies that are read, in bytes. 100 whole users are a few megabytes at most."""
 
 DAMAGED = "the reply was damaged on its way"
+TOO_SLOW = "Alma took too long to reply"
 
 SHORTEST_SECRET = 12
 """Letters of a key below which it is not looked for in replies: the practice Alma's is a word."""
@@ -93,19 +92,15 @@ class Connection:
     ) -> None:
         """Check the key's form, so that no library ever complains of it in clear."""
         secret = key.get_secret_value()
+        msg = ""
         if not secret:
-            msg = (
-                "No API key is set. "
-                "Set ALMA_API_KEY to a key with the areas Users and Configuration."
-            )
-            raise AccessError(msg)
-        if any(not "!" <= letter <= "~" for letter in secret):
-            msg = (
-                "ALMA_API_KEY contains a space or a character that no key has. Copy the key again."
-            )
+            msg = "Set ALMA_API_KEY to a key with the areas Users and Configuration."
+        elif any(not "!" <= letter <= "~" for letter in secret):
+            msg = "ALMA_API_KEY has a space or a character that no key has. Copy the key again."
+        if msg:
             raise AccessError(msg)
         self._base_url = base_url.rstrip("/")
-        self._secret = Secret(secret)
+        self._key_pattern = _key_pattern(secret)
         self._timeouts = timeouts or Timeouts()
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -127,10 +122,6 @@ class Connection:
                 "User-Agent": "alma-roster-importer",
             },
         )
-
-    def __repr__(self) -> str:
-        """Name the address, never the key."""
-        return f"Connection({self._base_url!r})"
 
     async def close(self) -> None:
         """Close the connections."""
@@ -156,12 +147,10 @@ class Connection:
         try:
             async with asyncio.timeout(self._timeouts.total):
                 return await self._exchange(built, request.largest)
-        except TimeoutError:
-            return ReplyLost("Alma took too long to reply")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             return NotSent(_why(error))
-        except httpx.TimeoutException:
-            return ReplyLost("Alma took too long to reply")
+        except (TimeoutError, httpx.TimeoutException):
+            return ReplyLost(TOO_SLOW)
         except (httpx.TransportError, OSError):
             return ReplyLost("the connection broke before the reply arrived")
         except httpx.DecodingError:
@@ -176,82 +165,43 @@ class Connection:
             await response.aclose()
         if isinstance(body, ReplyLost):
             return body
-        if response.is_success and self._secret.is_in(body):
+        pattern = self._key_pattern
+        if response.is_success and pattern is not None and pattern.search(body):
             return ReplyLost("the reply repeats the API key, so it is not Alma's")
-        hidden = self._secret.hide
+
+        def hidden(text: bytes) -> bytes:
+            return text if pattern is None else pattern.sub(b"[API key]", text)
+
+        def shown(name: str) -> str:
+            return hidden(header.get(name, "").encode()).decode("utf-8", "replace")
+
         return Reply(
             status=response.status_code,
             body=hidden(body),
-            content_type=_text(hidden(header.get("Content-Type", "").encode())),
-            retry_after=_text(hidden(header.get("Retry-After", "").encode())),
-            date=_text(hidden(header.get("Date", "").encode())),
-            location=_text(hidden(header.get("Location", "").encode())),
-            remaining=_text(hidden(header.get("X-Exl-Api-Remaining", "").encode())),
+            content_type=shown("Content-Type"),
+            retry_after=shown("Retry-After"),
+            date=shown("Date"),
+            location=shown("Location"),
+            remaining=shown("X-Exl-Api-Remaining"),
         )
 
 
-class Secret:
-    """The API key, and the forms in which a reply may repeat it."""
-
-    def __init__(self, key: str) -> None:
-        """Prepare the search: as it is, quoted, escaped, and in base64 with anything around it."""
-        plain = {key, quote(key, safe=""), json.dumps(key)[1:-1], html.escape(key)}
-        forms = [re.escape(form) for form in plain]
-        for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
-            for before in range(3):
-                # Of the first and last characters some bits belong to what is around the key.
-                coded = alphabet(b"\0" * before + key.encode()).decode().rstrip("=")
-                start = before + 1 if before else 0
-                end = len(coded) if (before + len(key)) % 3 == 0 else len(coded) - 1
-                forms.append(f"(?-i:{re.escape(coded[start:end])})")
-        self._pattern = (
-            re.compile("|".join(forms).encode(), re.IGNORECASE)
-            if len(key) >= SHORTEST_SECRET
-            else None
-        )
-
-    def __repr__(self) -> str:
-        """Show nothing of the key."""
-        return "Secret()"
-
-    def is_in(self, text: bytes) -> bool:
-        """Whether the text contains the key in any of its forms."""
-        return self._pattern is not None and self._pattern.search(text) is not None
-
-    def hide(self, text: bytes) -> bytes:
-        """Return the text with `[API key]` in place of the key."""
-        return text if self._pattern is None else self._pattern.sub(b"[API key]", text)
+def _key_pattern(key: str) -> re.Pattern[bytes] | None:
+    """Return what finds the key in a reply: as it is, quoted, or escaped for JSON or HTML."""
+    if len(key) < SHORTEST_SECRET:
+        return None
+    forms = {key, quote(key, safe=""), json.dumps(key)[1:-1], html.escape(key)}
+    return re.compile("|".join(map(re.escape, forms)).encode(), re.IGNORECASE)
 
 
 async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLost:
-    """Return the body, unpacked, of at most `largest` bytes before and after unpacking."""
-    too_large = ReplyLost("the reply is far larger than any of Alma's")
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in {"", "identity", "gzip"}:
-        return ReplyLost("the reply is compressed in a way that was not asked for")
-    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding == "gzip" else None
-    received = 0
+    """Return the body, unpacked, of at most `largest` bytes."""
     body = bytearray()
-    async for piece in response.aiter_raw():
-        received += len(piece)
-        if received > largest:
-            return too_large
-        if unpacker is None:
-            body += piece
-            continue
-        try:
-            body += unpacker.decompress(piece, largest + 1 - len(body))
-        except zlib.error:
-            return ReplyLost(DAMAGED)
+    async for piece in response.aiter_bytes():
+        body += piece
         if len(body) > largest:
-            return too_large
-    if received and unpacker is not None and (not unpacker.eof or unpacker.unused_data):
-        return ReplyLost(DAMAGED)
+            return ReplyLost("the reply is far larger than any of Alma's")
     return bytes(body)
-
-
-def _text(header: bytes) -> str:
-    return header.decode("utf-8", "replace")
 
 
 def _trusted(ca_bundle: Path | None) -> ssl.SSLContext | bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 from importer.alma.client import Alma
 from importer.errors import AlmaError, Exit
@@ -55,17 +55,17 @@ async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Fi
     institution, code = await _institution(alma)
     return (
         Finding("key", State.OK, "An API key is set."),
-        await _right("read users", alma.may_read),
-        await _right("write users", alma.may_write),
+        await _right(alma, "GET", "read users"),
+        await _right(alma, "POST", "write users"),
         institution,
         _clock(alma.clock_offset),
         _codes(codes, code, today),
     )
 
 
-async def _right(name: str, ask: Callable[[], Awaitable[None]]) -> Finding:
+async def _right(alma: Alma, method: Literal["GET", "POST"], name: str) -> Finding:
     try:
-        await ask()
+        await alma.check_access(method)
     except AlmaError as error:
         advice = f"Give the key the right to {name} in the area Users, or wait if Alma is down."
         return Finding(name, State.BAD, str(error), advice, error.exit)
@@ -80,10 +80,9 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
         return Finding("institution", State.BAD, str(error), advice, error.exit), ""
     name = general.name or general.code
     sentence = f"{name} ({general.code}), {general.environment or 'environment not known'}."
-    if general.environment == "production":
-        advice = "This is the production Alma: patrons see what is applied here."
-        return Finding("institution", State.OK, sentence, advice), general.code
-    return Finding("institution", State.OK, sentence), general.code
+    live = general.environment == "production"
+    advice = "This is the production Alma: patrons see what is applied here." if live else ""
+    return Finding("institution", State.OK, sentence, advice), general.code
 
 
 def _clock(offset: float | None) -> Finding:
@@ -98,19 +97,18 @@ def _clock(offset: float | None) -> Finding:
 
 
 def _codes(codes: CodeTables, institution: str, today: date) -> Finding:
-    advice = "Run `importer codes fetch`."
-    if not codes.tables:
-        sentence = "No code tables are saved, so `check` cannot find wrong codes."
-        return Finding("code tables", State.WARN, sentence, advice)
-    if institution and codes.institution and institution != codes.institution:
-        sentence = f"The saved code tables belong to {codes.institution}, not to {institution}."
-        return Finding("code tables", State.BAD, sentence, advice, Exit.USAGE)
     age = codes.age(today)
-    if age is None:
+    state, advice, exit_code = State.OK, "Run `importer codes fetch`.", Exit.DONE
+    if not codes.tables:
+        state = State.WARN
+        sentence = "No code tables are saved, so `check` cannot find wrong codes."
+    elif institution and codes.institution and institution != codes.institution:
+        state, exit_code = State.BAD, Exit.USAGE
+        sentence = f"The saved code tables belong to {codes.institution}, not to {institution}."
+    elif age is None:
         sentence = "The saved code tables were written by hand."
-        return Finding("code tables", State.OK, sentence)
-    days = "today" if age == 0 else f"{counted(age, 'day')} ago"
-    sentence = f"The saved code tables were fetched {days}."
-    if codes.old(today):
-        return Finding("code tables", State.WARN, sentence, advice)
-    return Finding("code tables", State.OK, sentence)
+    else:
+        days = "today" if age == 0 else f"{counted(age, 'day')} ago"
+        sentence = f"The saved code tables were fetched {days}."
+        state = State.WARN if codes.old(today) else State.OK
+    return Finding("code tables", state, sentence, advice if state != State.OK else "", exit_code)

@@ -11,7 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from importer.model.fields import CodeRow
 from importer.model.user import Amount, User
@@ -113,25 +121,17 @@ class _UserList(_Model):
     total_record_count: Text = ""
 
 
-class _TableRow(_Model):
+class _Row(_Model):
+    """A row of a code table, or a library."""
+
     code: Text = ""
-    description: Text = ""
+    description: Text = Field("", validation_alias=AliasChoices("description", "name"))
     enabled: Text = ""
 
 
 class _Table(_Model):
-    name: Text = ""
-    row: Annotated[list[_TableRow], Entries] = []
-
-
-class _Library(_Model):
-    code: Text = ""
-    name: Text = ""
-
-
-class _LibraryList(_Model):
-    library: Annotated[list[_Library], Entries] = []
-    total_record_count: Text = ""
+    name: Text = Field("", validation_alias=AliasChoices("name", "total_record_count"))
+    row: Annotated[list[_Row], Entries] = Field([], validation_alias=AliasChoices("row", "library"))
 
 
 class _Named(_Model):
@@ -168,20 +168,17 @@ def read_user(body: bytes) -> User | None:
 def user_reader(user_id: str) -> Reader[User]:
     """Return a reader that takes only a user who has this ID, primary or additional."""
 
+    def folded(text: str) -> str:
+        return unicodedata.normalize("NFC", text.strip()).casefold()
+
     def read(body: bytes) -> User | None:
         user = read_user(body)
-        return user if user is not None and _has_id(user, user_id) else None
+        if user is None:
+            return None
+        ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
+        return user if folded(user_id) in {folded(text) for text in ids if text} else None
 
     return read
-
-
-def _has_id(user: User, user_id: str) -> bool:
-    ids = [user.primary_id, *(entry.value for entry in user.user_identifier or ())]
-    return _folded(user_id) in {_folded(text) for text in ids if text}
-
-
-def _folded(user_id: str) -> str:
-    return unicodedata.normalize("NFC", user_id.strip()).casefold()
 
 
 def read_users(body: bytes) -> UserPage | None:
@@ -204,8 +201,8 @@ def read_users(body: bytes) -> UserPage | None:
     return UserPage(tuple(users), int(count) if is_count else len(users), tuple(unreadable))
 
 
-def read_code_table(body: bytes) -> tuple[CodeRow, ...] | None:
-    """The rows of a code table."""
+def read_table(body: bytes) -> tuple[CodeRow, ...] | None:
+    """The rows of a code table, or the libraries, as codes with their names."""
     table = _read(_Table, body)
     if table is None:
         return None
@@ -213,14 +210,6 @@ def read_code_table(body: bytes) -> tuple[CodeRow, ...] | None:
         CodeRow(row.code, row.description, enabled=row.enabled.lower() != "false")
         for row in table.row
     )
-
-
-def read_libraries(body: bytes) -> tuple[CodeRow, ...] | None:
-    """The libraries, as codes with their names."""
-    page = _read(_LibraryList, body)
-    if page is None:
-        return None
-    return tuple(CodeRow(library.code, library.name) for library in page.library)
 
 
 def read_institution(body: bytes) -> Institution | None:
@@ -247,8 +236,11 @@ def obligations(user: User) -> str:
     It keeps the user from being deleted. A count that Alma does not give may be anything, so it
     counts: a deletion cannot be undone.
     """
-    amounts = (("loans", user.loans), ("requests", user.requests), ("fees", user.fees))
-    return ", ".join(shown for name, amount in amounts if (shown := _obligation(name, amount)))
+    return ", ".join(
+        shown
+        for name in OBLIGATIONS.split(",")
+        if (shown := _obligation(name, getattr(user, name)))
+    )
 
 
 def _obligation(name: str, amount: Amount | None) -> str:
@@ -258,8 +250,6 @@ def _obligation(name: str, amount: Amount | None) -> str:
         count = None
     if count is None:
         return f"{name} that Alma does not count"
-    if not count:
-        return ""
-    if name == "fees":
-        return name
+    if not count or name == "fees":
+        return name if count else ""
     return f"{count:.0f} {name.removesuffix('s') if count == 1 else name}"

@@ -363,13 +363,19 @@ def test_headers_tell_calls_left_and_the_clock() -> None:
 
     async def work() -> None:
         noon = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
-        transport = Transport(fake)
-        async with Alma(
-            BASE, SecretStr(KEY), RateLimiter(9), transport, now=lambda: noon
-        ) as client:
-            assert (client.calls, client.remaining, client.clock_offset) == (0, None, None)
+        limiter, transport = RateLimiter(9), Transport(fake)
+        async with Alma(BASE, SecretStr(KEY), limiter, transport, now=lambda: noon) as client:
+            assert (limiter.calls, limiter.remaining, client.clock_offset) == (
+                0,
+                None,
+                None,
+            )
             await client.get_user("2000")
-            assert (client.calls, client.remaining, client.clock_offset) == (1, 777, 600)
+            assert (limiter.calls, limiter.remaining, client.clock_offset) == (
+                1,
+                777,
+                600,
+            )
 
     asyncio.run(work())
 

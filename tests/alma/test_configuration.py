@@ -61,9 +61,9 @@ def test_rights_are_asked_without_changing_anything() -> None:
 
     async def work() -> None:
         async with alma(handler) as client:
-            await client.may_read()
+            await client.check_access("GET")
             with pytest.raises(AccessError):
-                await client.may_write()
+                await client.check_access("POST")
 
     asyncio.run(work())
 
@@ -73,7 +73,7 @@ def test_a_page_in_place_of_the_test_is_no_right() -> None:
 
     async def work() -> None:
         async with alma(Script(httpx.Response(200, content=HTML))) as client:
-            await client.may_read()
+            await client.check_access("GET")
 
     with pytest.raises(UnavailableError):
         asyncio.run(work())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gzip
 import html
 import json
@@ -11,8 +10,6 @@ import logging
 import shutil
 import ssl
 import subprocess
-import tracemalloc
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -21,9 +18,8 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.connection import ONE_RECORD, Connection, Request, Timeouts
+from importer.alma.connection import ONE_RECORD, Timeouts
 from importer.alma.pacing import RateLimiter
-from importer.alma.responses import ReplyLost
 from importer.errors import (
     AlmaError,
     RefusedError,
@@ -35,6 +31,7 @@ from importer.model.user import User
 from tests.alma.fakes import KEY, Conversation, client, everything_said, listening
 
 USER = b'{"primary_id": "CANARYid"}'
+GZIP = "Content-Encoding: gzip"
 QUICK = Timeouts(connect=0.3, read=0.3, write=1, total=1)
 
 
@@ -71,31 +68,12 @@ BROKEN = {
     "closed within the head": says(b"HTTP/1.1 200 OK\r\nContent-"),
     "closed within the body": says(reply(USER)[:-5]),
     "not HTTP": says(b"hello\r\n\r\n"),
-    "not gzip": says(reply(b"\x00\x01", "200 OK", "Content-Encoding: gzip")),
+    "not gzip": says(reply(b"\x00\x01", "200 OK", GZIP)),
     "silent": says(b"", pause=5),
     "a slow drip": says(b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 100, pause=0.05),
     "far too large": says(reply(b" " * (ONE_RECORD + 1))),
-    "packed twice": says(
-        reply(gzip.compress(gzip.compress(USER)), "200 OK", "Content-Encoding: gzip, gzip")
-    ),
-    "packed in two headers": says(
-        reply(
-            gzip.compress(gzip.compress(USER)),
-            "200 OK",
-            "Content-Encoding: gzip",
-            "Content-Encoding: gzip",
-        )
-    ),
-    "packed as was not asked for": says(
-        reply(zlib.compress(USER), "200 OK", "Content-Encoding: deflate")
-    ),
-    "a packed bomb": says(
-        reply(gzip.compress(b" " * (ONE_RECORD + 1)), "200 OK", "Content-Encoding: gzip")
-    ),
-    "packed and cut off": says(reply(gzip.compress(USER)[:-9], "200 OK", "Content-Encoding: gzip")),
-    "packed, and more behind it": says(
-        reply(gzip.compress(USER) + b"x", "200 OK", "Content-Encoding: gzip")
-    ),
+    "a packed bomb": says(reply(gzip.compress(b" " * (ONE_RECORD + 1)), "200 OK", GZIP)),
+    "packed and cut off": says(reply(gzip.compress(USER)[:-15], "200 OK", GZIP)),
     "the key in a record": says(reply(USER[:-1] + f', "last_name": "{KEY}"}}'.encode())),
     "a bomb": says(reply(b"", "200 OK", "Content-Length: 99999999999")),
 }
@@ -272,30 +250,9 @@ def test_every_error_is_an_alma_error() -> None:
 def test_a_packed_answer_is_unpacked(size: int) -> None:
     """Gzip, once, up to the size that is read."""
     body = json.dumps({"primary_id": "CANARYid", "last_name": "x" * size}).encode()
-    user = asyncio.run(_read(says(reply(gzip.compress(body), "200 OK", "Content-Encoding: gzip"))))
+    user = asyncio.run(_read(says(reply(gzip.compress(body), "200 OK", GZIP))))
     assert user is not None
     assert len(user.last_name or "") == size
-
-
-def test_what_is_unpacked_is_counted_before_it_fills_the_memory() -> None:
-    """A gigabyte of blanks in a megabyte is refused without being unpacked."""
-    packer = zlib.compressobj(wbits=31)
-    bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(1000)) + packer.flush()
-
-    async def work() -> None:
-        async with listening(says(reply(bomb, "200 OK", "Content-Encoding: gzip"))) as address:
-            wire = Connection(address, SecretStr(KEY))
-            outcome = await wire.send(Request("GET", "/users/1", {}))
-            await wire.close()
-        assert isinstance(outcome, ReplyLost)
-
-    tracemalloc.start()
-    try:
-        asyncio.run(work())
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert most < 40_000_000
 
 
 def test_cookies_are_neither_kept_nor_sent() -> None:
@@ -325,9 +282,6 @@ ECHOES = {
     "quoted with small hex": lambda key: quote(key, safe="").lower(),
     "escaped for JSON": lambda key: json.dumps(key)[1:-1],
     "escaped for HTML": html.escape,
-    "base64": lambda key: base64.b64encode(key.encode()).decode(),
-    "base64 of the header": lambda key: base64.b64encode(f"apikey {key}".encode()).decode(),
-    "base64 of a pair": lambda key: base64.urlsafe_b64encode(f"ab:{key}:c".encode()).decode(),
 }
 
 
@@ -352,7 +306,4 @@ def test_a_gateway_that_repeats_the_key_is_not_repeated(
         asyncio.run(work())
     shown = "".join(everything_said(caught.value))
     assert "No: " in shown
-    kept = said.replace("Authorization: apikey ", "").replace(" was refused", "")
-    # Of base64 the first and last letters belong to what is around the key.
-    assert kept[4:-4] not in shown
-    assert key not in shown
+    assert said.replace("Authorization: apikey ", "").replace(" was refused", "") not in shown

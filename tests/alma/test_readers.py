@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from importer.alma.models import (
     Reader,
-    read_code_table,
     read_institution,
-    read_libraries,
     read_nothing,
+    read_table,
     read_user,
     read_users,
 )
@@ -22,8 +21,7 @@ from importer.alma.responses import Reply, judge
 READERS: list[Reader[object]] = [
     read_user,
     read_users,
-    read_code_table,
-    read_libraries,
+    read_table,
     read_institution,
     read_nothing,
 ]

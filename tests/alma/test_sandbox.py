@@ -247,11 +247,11 @@ def test_the_key_and_its_rights(address: str) -> None:
     """A wrong key, and a key that may only read, are AccessErrors; reading goes on."""
 
     async def both(alma: Alma) -> None:
-        await alma.may_read()
-        await alma.may_write()
+        await alma.check_access("GET")
+        await alma.check_access("POST")
 
     async def read(alma: Alma) -> None:
-        await alma.may_read()
+        await alma.check_access("GET")
 
     asked(address, both)
     asked(address, read, key="sandbox-read-only")
@@ -298,12 +298,12 @@ def test_the_days_calls_end_before_the_reserve() -> None:
         limiter = RateLimiter(500, reserve=20)
         base_url = resolve("", _root(address))
         async with Alma(base_url, SecretStr("sandbox"), limiter) as alma:
-            await alma.may_read()
+            await alma.check_access("GET")
             ids = (str(1_000_000 + number) for number in range(200))
             with pytest.raises(DailyLimitError):
                 _ = [user async for user in run_concurrently(limiter, ids, alma.get_user)]
-            assert alma.remaining is not None
-            return alma.calls, alma.remaining
+            assert limiter.remaining is not None
+            return limiter.calls, limiter.remaining
 
     with running(Options(rate=None, daily=80)) as address:
         calls, left = asyncio.run(work(address))
