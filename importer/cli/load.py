@@ -29,11 +29,9 @@ from importer.cli.connection import Stopping, with_alma
 from importer.cli.console import conclude, now, operator, program, say
 from importer.cli.progress import Advance, progress
 from importer.errors import AlmaError, ImporterError, StoppedError, UsageError
-from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
-from importer.ledger.lock import run_lock
+from importer.ledger.journal import Journal, run_lock
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.schema import RESULTS, State
-from importer.ledger.summary import summarize
 from importer.model.plan import Result, SafetyCheck
 from importer.model.run import RunFacts
 from importer.pipeline import apply as apply_stage

@@ -12,10 +12,9 @@ from importer.cli.connection import with_alma
 from importer.cli.console import conclude, now, operator, program
 from importer.cli.progress import progress
 from importer.errors import UsageError
-from importer.ledger.ledger import Ledger
-from importer.ledger.lock import run_lock
+from importer.ledger.journal import run_lock
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.resolutions import Answer
-from importer.ledger.summary import summarize
 from importer.pipeline.inputs import Progress
 from importer.pipeline.resolve import ReviewedRow, check_open, reject
 from importer.pipeline.resolve import resolve as resolve_row

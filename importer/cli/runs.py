@@ -16,10 +16,9 @@ from importer.cli.arguments import Json, Row, Run, ShowValues
 from importer.cli.console import conclude, now, operator, printable, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.integrity import fault, first_broken
-from importer.ledger.ledger import Ledger
-from importer.ledger.lock import run_lock
+from importer.ledger.journal import run_lock
+from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.resolutions import count_older, delete_older
-from importer.ledger.summary import summarize
 from importer.model.text import counted
 from importer.pipeline.fates import DECISIONS
 from importer.pipeline.runs import SavedRun, find_folder, list_runs

@@ -1,5 +1,7 @@
 """The journal of an apply: each write before it is sent, and its outcome before it is counted.
 
+One process at a time writes to a run, under `run_lock`.
+
 Every method is one transaction that is durable when it returns, and adds one entry whose hash
 covers the entry before it. The hash of the last entry is also kept in the ledger and in a file
 beside it: see `integrity`.
@@ -8,12 +10,16 @@ beside it: see `integrity`.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
+
+from importer.errors import LedgerError
 from importer.ledger.integrity import (
     chained,
     change_seal,
@@ -29,6 +35,8 @@ from importer.model.plan import Act, Fate, Step
 from importer.model.user import User
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from importer.ledger.ledger import Ledger
     from importer.model.problem import Problem
 
@@ -78,7 +86,7 @@ class JournalEntry:
 
 
 class Journal:
-    """The journal of one run; `lock.run_lock` allows one at a time.
+    """The journal of one run; `run_lock` allows one at a time.
 
     Every method raises LedgerError if the ledger cannot be written or read.
     """
@@ -293,3 +301,47 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
             User.from_json(answered) if answered else None,
             TEXTS.validate_json(override),
         )
+
+
+# --- one writer at a time ---
+
+LOCK, HOLDER = "ledger.lock", "held-by.json"
+
+
+@contextmanager
+def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
+    """Lock a run's folder; the system releases the lock even when this process is killed.
+
+    Raises LedgerError with the operator who has it locked, or if the folder cannot be written.
+    """
+    lock, holder = FileLock(folder / LOCK, timeout=0), folder / HOLDER
+    try:
+        lock.acquire()
+        since = now.isoformat(timespec="seconds")
+        holder.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
+    except Timeout as error:
+        msg = f"{_holder(holder)} is using this run. Wait until that command has finished."
+        raise LedgerError(msg) from error
+    except OSError as error:
+        lock.release()
+        msg = (
+            f"The run's folder {folder} cannot be written ({error.strerror or 'unknown reason'})."
+            " Nothing was sent. Free some space on the disk or check the folder, then run the same "
+            "command again."
+        )
+        raise LedgerError(msg) from error
+    try:
+        yield
+    finally:
+        # Removed while the lock is still ours, or the next operator's name would be removed.
+        with suppress(OSError):  # only the lock counts; the next operator overwrites the name
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        held_by = json.loads(path.read_text("utf-8"))
+        return f"{held_by['operator']} (since {held_by['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "Another operator"

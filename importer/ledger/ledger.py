@@ -7,42 +7,41 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from importer.ledger import schema
+from importer.errors import Exit, UsageError
 from importer.ledger.integrity import add_seal
-from importer.ledger.schema import RESULTS, SENT, State
+from importer.ledger.schema import FAILURES, FILE, RESULTS, SENT, State, damaged, unusable
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import (
     Act,
     Change,
-    ChangeKind,
     Create,
     Delete,
     Fate,
     Held,
     LeftAlone,
     Result,
+    Step,
     Unchanged,
     Update,
 )
-from importer.model.problem import Origin, Place, Problem
-from importer.model.run import ColumnUse, RowHistory, RunFacts
+from importer.model.problem import Place, Problem
+from importer.model.run import Calls, ColumnUse, RowHistory, RunFacts, Summary
 from importer.model.user import User
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from importer.model.plan import Step
+VERSION = 4
 
-TEXTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
-PAIRS: TypeAdapter[tuple[tuple[str, str], ...]] = TypeAdapter(tuple[tuple[str, str], ...])
-QUADS: TypeAdapter[tuple[tuple[str, str, str, str], ...]] = TypeAdapter(
-    tuple[tuple[str, str, str, str], ...]
-)
-
+TEXTS = TypeAdapter(tuple[str, ...])
+_CHANGES = TypeAdapter(tuple[Change, ...])
+_PLACES = TypeAdapter(tuple[Place, ...])
+_COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
 
 _INTEGER_BITS = 64
 """The size of SQLite's integers, with their sign; it takes no greater one, not even to compare."""
@@ -59,25 +58,53 @@ class Ledger:
     @classmethod
     def create(cls, folder: Path) -> Ledger:
         """Create an empty ledger. Raises LedgerError if the folder cannot be written."""
-        return cls(folder, schema.create(folder))
+        tables = files("importer.ledger").joinpath("schema.sql").read_text("utf-8")
+        try:
+            connection = _connect(folder / FILE)
+            connection.executescript(tables)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        except sqlite3.Error as error:
+            raise unusable(folder, error) from error
+        return cls(folder, connection)
 
     @classmethod
     def open(cls, folder: Path) -> Ledger:
         """Open the ledger of an earlier run.
 
-        Raises UsageError if there is none, or it is damaged or was not finished; LedgerError if
-        the disk or the folder prevents it.
+        Raises UsageError if there is none, or it is damaged, unfinished or of another version;
+        LedgerError if the disk or the folder prevents it.
         """
-        ledger = cls(folder, schema.open_existing(folder))
+        path = folder / FILE
+        if not path.is_file():
+            msg = f"{folder} is not a run: it contains no {FILE}. `importer runs` lists the runs."
+            raise UsageError(msg)
         try:
-            finished = ledger.value("finished")
+            ledger = cls(folder, _connect(path))
+        except FAILURES as error:
+            raise unusable(folder, error) from error
+        try:
+            ledger._check_version()
         except BaseException:
             ledger.close()
             raise
-        if finished is None:
-            ledger.close()
-            raise schema.unfinished(folder)
         return ledger
+
+    def _check_version(self) -> None:
+        """Raise UsageError if the ledger is unfinished or of another version."""
+        ((version,),) = self.read("PRAGMA user_version")
+        if version not in {0, VERSION}:
+            msg = (
+                f"{self.folder / FILE} was made by another version of the importer. "
+                "Plan again from the roster."
+            )
+            raise UsageError(msg)
+        # the version is set after the tables are made
+        if version == 0 or self.value("finished") is None:
+            msg = (
+                f"The run {self.folder} was stopped before it was complete, or is still being "
+                "made. Wait until it is complete, or plan again."
+            )
+            raise UsageError(msg)
 
     def close(self) -> None:
         """Close the file."""
@@ -100,7 +127,7 @@ class Ledger:
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            raise schema.unusable(self.folder, error) from error
+            raise unusable(self.folder, error) from error
         except BaseException:
             self._roll_back()
             raise
@@ -115,8 +142,8 @@ class Ledger:
         """Return the rows of a query, one by one. Raises errors as `open` does."""
         try:
             yield from self.connection.execute(query, parameters)
-        except schema.FAILURES as error:
-            raise schema.unusable(self.folder, error) from error
+        except FAILURES as error:
+            raise unusable(self.folder, error) from error
 
     def value(self, name: str) -> str | None:
         """Return a value of the run by its name; None where there is none. Raises as `open`."""
@@ -129,7 +156,7 @@ class Ledger:
         try:
             return RunFacts.model_validate_json(self.value("facts") or "")
         except ValidationError:
-            raise schema.damaged(self.folder) from None
+            raise damaged(self.folder) from None
 
     @property
     def was_applied(self) -> bool:
@@ -138,14 +165,7 @@ class Ledger:
 
     def columns(self) -> tuple[ColumnUse, ...]:
         """Return the roster's columns, in order."""
-        return tuple(
-            ColumnUse(
-                letter, heading, TEXTS.validate_json(labels), how, TEXTS.validate_json(samples)
-            )
-            for letter, heading, labels, how, samples in self.read(
-                "SELECT letter, heading, labels, how, samples FROM columns ORDER BY position"
-            )
-        )
+        return _COLUMNS.validate_json(self.value("columns") or "[]")
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
         """Return problems by row, in the order found; those of the whole roster first."""
@@ -158,17 +178,14 @@ class Ledger:
 
     def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
         roster = self.facts.roster
-        file = roster.path.replace("\\", "/").rpartition("/")[2]
-        for number, code, severity, field, places, value, message, advice, repairs in self.read(
+        for row, code, severity, field, places, value, message, advice, repairs in self.read(
             "SELECT row, code, severity, field, places, value, message, advice, repairs"  # noqa: S608
-            " FROM problems"
-            f" WHERE {condition} ORDER BY row, id",
+            f" FROM problems WHERE {condition} ORDER BY row, id",
             values,
         ):
-            origin = Origin(file, roster.sheet, number)
             yield Problem(
-                Code(code), origin, Severity(severity), message, advice, field, _places(places),
-                value, Repairs(repairs),
+                Code(code), roster.origin(row), Severity(severity), message, advice, field,
+                _places(places), value, Repairs(repairs),
             )  # fmt: skip
 
     def fates(self) -> Iterator[tuple[int, Fate]]:
@@ -180,11 +197,6 @@ class Ledger:
         """Return the rows with a problem of this code, in order."""
         query = "SELECT DISTINCT row FROM problems WHERE code = ? ORDER BY row"
         return tuple(row for (row,) in self.read(query, (code,)))
-
-    def dismissed(self) -> int:
-        """Count the rows that a person decided not to send."""
-        query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
-        return next(int(count) for (count,) in self.read(query, (Code.RESOLVED, Severity.REJECT)))
 
     def life(self, row: int) -> RowHistory | None:
         """Return a row with what was planned for it and the result; None if there is none."""
@@ -217,10 +229,7 @@ class Ledger:
                 Fate(fate),
                 planned,
                 primary_id or "",
-                tuple(
-                    Change(ChangeKind(kind), path, old, new)
-                    for kind, path, old, new in QUADS.validate_json(changes or "[]")
-                ),
+                _CHANGES.validate_json(changes or "[]"),
                 RESULTS.get((planned, State(state))) if planned and applied else None,
                 TEXTS.validate_json(cells) if cells else (),
             )
@@ -250,9 +259,8 @@ class Ledger:
         return {State(state): int(count) for state, count in self.read(query)}
 
 
-@cache  # a roster has few combinations of columns
-def _places(text: str) -> tuple[Place, ...]:
-    return tuple(Place(*pair) for pair in PAIRS.validate_json(text))
+_places = cache(_PLACES.validate_json)  # a roster has few combinations of columns
+_places_json = cache(lambda places: _PLACES.dump_json(places).decode())
 
 
 def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterator[tuple[int, User]]:
@@ -268,43 +276,74 @@ def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterato
         yield number, User.from_json(after)
 
 
-# writing, inside one transaction of the caller
+def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary:
+    """Count a run by fate, act, result and problem code.
 
-ROWS = """
-WITH RECURSIVE stretch (row) AS (SELECT ?1 UNION ALL SELECT row + 1 FROM stretch WHERE row < ?2)
-INSERT INTO rows SELECT row, ?3 FROM stretch
-"""
-"""SQL: insert the rows from one number to another, all of one fate."""
+    `stopped` are the exit codes for which an `apply` ended early; the worst of all is the run's.
+    """
+    facts, undoes = ledger.facts, ledger.facts.command == "undo"
+    fates = ledger.count("rows", "fate")
+    severities = ledger.count("problems", "severity")
+    counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
+    codes = set(stopped)
+    if counts[Fate.REJECTED] or counts[Fate.REVIEW]:
+        codes.add(Exit.ROWS_HELD)
+    calls = None
+    if facts.command != "check":
+        acts = ledger.count("steps", "act")
+        counts |= {act.value: acts.get(act, 0) for act in Act if undoes or act is not Act.DELETE}
+        # an update or a delete reads the user again before it writes
+        sent = counts[Act.CREATE] + 2 * (counts[Act.UPDATE] + acts.get(Act.DELETE, 0))
+        calls = Calls(
+            count=sent,
+            seconds=round(sent / facts.rate) if facts.rate else 0,
+            left=None if ledger.was_applied else facts.calls_left,
+        )
+    if ledger.was_applied:
+        results = ledger.results()
+        counts |= {
+            result.value: results.get(result, 0)
+            for result in Result
+            if undoes or result not in {Result.DELETED, Result.WAS_GONE}
+        }
+        # the published totals count what is in Alma now, whoever wrote it
+        counts[Result.UPDATED] += counts[Result.WAS_SO]
+        if undoes:
+            counts[Result.DELETED] += counts[Result.WAS_GONE]
+        if results.get(Result.REFUSED):
+            codes.add(Exit.REFUSED)
+        if results.get(Result.HELD):
+            codes.add(Exit.ROWS_HELD)
+        if results.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped:
+            codes.add(Exit.STOPPED)
+    failed = tuple(failed.check for failed in facts.failed_checks)
+    dismissed = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
+    return Summary(
+        rows=sum(fates.values()),
+        warnings=severities.get(Severity.WARNING, 0),
+        repaired=severities.get(Severity.REPAIRED, 0),
+        problems=ledger.count("problems", "code"),
+        calls=calls,
+        dismissed=next(ledger.read(dismissed, (Code.RESOLVED, Severity.REJECT)))[0] or None,
+        failed_checks=None if facts.command == "check" else failed,
+        run=str(ledger.folder),
+        exit=Exit.worst(codes),
+        **counts,
+    )
+
+
+# writing, inside one transaction of the caller
 
 
 def add_columns(ledger: Ledger, columns: Iterable[ColumnUse]) -> None:
     """Add the roster's columns, in order."""
-    ledger.connection.executemany(
-        "INSERT INTO columns VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (n, use.letter, use.heading, _json(use.labels), use.how, _json(use.samples))
-            for n, use in enumerate(columns)
-        ),
-    )
+    uses = _COLUMNS.dump_json(tuple(columns)).decode()
+    ledger.connection.execute("INSERT INTO run VALUES ('columns', ?)", (uses,))
 
 
 def add_rows(ledger: Ledger, fates: Iterable[tuple[int, Fate]]) -> None:
-    """Add the fate of each row; quickest in row order, as most share the fate of the last one."""
-    ledger.connection.executemany(ROWS, _stretches(fates))
-
-
-def _stretches(fates: Iterable[tuple[int, Fate]]) -> Iterator[tuple[int, int, str]]:
-    """Return the first and last row of each stretch with the same fate, and that fate."""
-    first = last = 0
-    shared: Fate | None = None
-    for row, fate in fates:
-        if fate is not shared or row != last + 1:
-            if shared is not None:
-                yield first, last, shared.value
-            first, shared = row, fate
-        last = row
-    if shared is not None:
-        yield first, last, shared.value
+    """Add the fate of each row."""
+    ledger.connection.executemany("INSERT INTO rows VALUES (?, ?)", fates)
 
 
 def add_cells(ledger: Ledger, cells: Iterable[tuple[int, tuple[str, ...]]]) -> None:
@@ -336,11 +375,6 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
     )
 
 
-@cache  # a roster has few combinations of columns
-def _places_json(places: tuple[Place, ...]) -> str:
-    return _json([(place.letter, place.heading) for place in places])
-
-
 def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
     """Add what is planned for ready rows; a row that needs review has only its problems."""
     ledger.connection.executemany(
@@ -356,9 +390,9 @@ def _columns_of(
         case Create(row, user):
             return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
         case Update(row, primary_id, before, after, changes, override):
-            quads = _json([(c.kind, c.path, c.old, c.new) for c in changes])
             images = before.to_json(), after.to_json()
-            return row, Act.UPDATE, primary_id, *images, quads, _json(override)
+            differences = _CHANGES.dump_json(changes).decode()
+            return row, Act.UPDATE, primary_id, *images, differences, _json(override)
         case Delete(row, primary_id, before):
             image = before.to_json()
             return row, Act.DELETE, primary_id, image, image, "[]", "[]"
@@ -385,3 +419,12 @@ def finish(ledger: Ledger, facts: RunFacts) -> None:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a connection on which a commit is on the disk when it returns."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection

@@ -6,24 +6,22 @@ roster with the same person finds it.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import LedgerError
 from importer.model.catalogue import Code
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _TABLE = """
-CREATE TABLE IF NOT EXISTS resolutions (
-  institution TEXT NOT NULL, primary_id TEXT NOT NULL, answer TEXT NOT NULL, user TEXT NOT NULL,
-  against TEXT NOT NULL, doubts TEXT NOT NULL, operator TEXT NOT NULL, time TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS answers (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, resolution TEXT NOT NULL,
   PRIMARY KEY (institution, primary_id)
 ) STRICT
 """
@@ -67,64 +65,36 @@ class Resolution:
         return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {_IN_WORDS[self.answer]}"
 
 
+_JSON = TypeAdapter(Resolution)
+
+
 def load_resolutions(path: Path, institution: str) -> dict[str, Resolution]:
     """Return an institution's resolutions by primary identifier; none if there is no file yet.
 
     Raises LedgerError if the file is damaged.
     """
-    if not path.is_file():
-        return {}
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            found = connection.execute(
-                "SELECT primary_id, answer, user, against, doubts, operator, time FROM resolutions"
-                " WHERE institution = ?",
-                (institution,),
-            ).fetchall()
-    except sqlite3.Error as error:
-        raise _unusable(path) from error
     return {
-        primary_id: Resolution(
-            primary_id,
-            Answer(answer),
-            user,
-            frozenset(json.loads(against)),
-            frozenset(map(Code, json.loads(doubts))),
-            operator,
-            datetime.fromisoformat(time),
-        )
-        for primary_id, answer, user, against, doubts, operator, time in found
+        resolution.primary_id: resolution for of, resolution in _every(path) if of == institution
     }
 
 
 def save_resolution(path: Path, institution: str, resolution: Resolution) -> None:
     """Save a resolution in place of an earlier one. Raises LedgerError if it cannot be saved."""
-    _write(
-        path,
-        "INSERT OR REPLACE INTO resolutions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            institution,
-            resolution.primary_id,
-            resolution.answer,
-            resolution.user,
-            json.dumps(sorted(resolution.against), ensure_ascii=False),
-            json.dumps(sorted(resolution.doubts)),
-            resolution.operator,
-            resolution.time.isoformat(),
-        ),
-    )
+    text = _JSON.dump_json(resolution).decode()
+    with _opened(path) as connection:
+        row = (institution, resolution.primary_id, text)
+        connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", row)
 
 
 def delete_resolution(path: Path, institution: str, primary_id: str) -> None:
     """Delete a person's resolution. Raises LedgerError if the file cannot be written."""
     if path.is_file():
-        query = "DELETE FROM resolutions WHERE institution = ? AND primary_id = ?"
-        _write(path, query, (institution, primary_id.casefold()))
+        _delete(path, [(institution, primary_id.casefold())])
 
 
 def count_older(path: Path, limit: datetime) -> int:
     """Count the resolutions before a time. Raises LedgerError if the file is damaged."""
-    return len(_older(path, limit))
+    return sum(resolution.time < limit for _, resolution in _every(path))
 
 
 def delete_older(path: Path, limit: datetime) -> None:
@@ -132,41 +102,39 @@ def delete_older(path: Path, limit: datetime) -> None:
 
     Raises LedgerError if the file cannot be written.
     """
-    older = _older(path, limit)
-    try:
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.executemany("DELETE FROM resolutions WHERE time = ?", older)
-    except (OSError, sqlite3.Error) as error:
-        raise _unusable(path) from error
+    if path.is_file():
+        _delete(path, [(of, one.primary_id) for of, one in _every(path) if one.time < limit])
 
 
-def _older(path: Path, limit: datetime) -> list[tuple[str]]:
-    """Return the times of the resolutions before a time, as they are in the file."""
-    if not path.is_file():
-        return []
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            times = connection.execute("SELECT time FROM resolutions").fetchall()
-    except sqlite3.Error as error:
-        raise _unusable(path) from error
-    return [(time,) for (time,) in times if datetime.fromisoformat(time) < limit]
+def _delete(path: Path, keys: list[tuple[str, str]]) -> None:
+    with _opened(path) as connection:
+        query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
+        connection.executemany(query, keys)
 
 
-def _write(path: Path, query: str, values: tuple[str, ...]) -> None:
+def _every(path: Path) -> Iterator[tuple[str, Resolution]]:
+    """Return all resolutions, each with its institution."""
+    if path.is_file():
+        with _opened(path) as connection:
+            for institution, text in connection.execute(
+                "SELECT institution, resolution FROM answers"
+            ):
+                yield institution, _JSON.validate_json(text)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file for one transaction; make it, for its owner only, if it is not there."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(_TABLE)
-            connection.execute(query, values)
-    except (OSError, sqlite3.Error) as error:
-        raise _unusable(path) from error
-
-
-def _unusable(path: Path) -> LedgerError:
-    msg = (
-        f"The file of resolutions {path} cannot be read or written. Check the folder and the disk. "
-        "If the file is damaged, delete it: you are then asked about these rows again."
-    )
-    return LedgerError(msg)
+            yield connection
+    except (OSError, sqlite3.Error, ValidationError) as error:
+        msg = (
+            f"The file of resolutions {path} cannot be read or written. Check the folder and the "
+            "disk. If the file is damaged, delete it: you are then asked about these rows again."
+        )
+        raise LedgerError(msg) from error

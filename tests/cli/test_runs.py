@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.lock import run_lock
+from importer.ledger.journal import run_lock
 from importer.ledger.resolutions import Answer, Resolution, save_resolution
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES

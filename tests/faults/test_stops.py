@@ -197,7 +197,7 @@ def test_two_operators(ground: Ground, tmp_path: Path) -> None:
     with ground.trial(tmp_path) as trial:
         script = (
             "import sys, pathlib, datetime\n"
-            "from importer.ledger.lock import run_lock\n"
+            "from importer.ledger.journal import run_lock\n"
             "with run_lock(pathlib.Path(sys.argv[1]), 'jo@desk', datetime.datetime.now()):\n"
             "    print('held', flush=True); sys.stdin.read()"
         )

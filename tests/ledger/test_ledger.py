@@ -12,7 +12,15 @@ import pytest
 from importer.errors import LedgerError, UsageError
 from importer.ledger import schema
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger, add_columns, add_problems, add_rows, add_steps, finish
+from importer.ledger.ledger import (
+    VERSION,
+    Ledger,
+    add_columns,
+    add_problems,
+    add_rows,
+    add_steps,
+    finish,
+)
 from importer.ledger.schema import State
 from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (
@@ -190,7 +198,7 @@ def test_a_ledger_of_another_version(tmp_path: Path) -> None:
     """Is not read by guessing."""
     made(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / schema.FILE)) as connection:
-        connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(UsageError, match="another version"):
         Ledger.open(tmp_path)
 

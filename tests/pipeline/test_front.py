@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.summary import summarize
+from importer.ledger.ledger import summarize
 from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
 from importer.model.plan import Fate

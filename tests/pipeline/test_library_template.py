@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openpyxl
 
-from importer.ledger.summary import summarize
+from importer.ledger.ledger import summarize
 from importer.model.catalogue import Code
 from importer.pipeline.check import check, convert
 from importer.pipeline.inputs import RunRequest, open_inputs

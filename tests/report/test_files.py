@@ -11,7 +11,7 @@ import pytest
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.errors import LedgerError
-from importer.ledger.summary import summarize
+from importer.ledger.ledger import summarize
 from importer.model.plan import Fate
 from importer.model.run import Summary
 from importer.report.files import place, present, write_all

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from importer.ledger.journal import Journal
+from importer.ledger.ledger import summarize
 from importer.ledger.schema import State
-from importer.ledger.summary import summarize
 from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Create, Fate, Update
 from importer.model.problem import Problem

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importer.ledger.summary import summarize
+from importer.ledger.ledger import summarize
 from importer.model.catalogue import Code
 from importer.model.plan import Fate
 from importer.model.problem import Place, Problem

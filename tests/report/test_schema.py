@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from importer.ledger.summary import summarize
+from importer.ledger.ledger import summarize
 from importer.report.files import summary_schema
 from tests.report import building
 from tests.report.conftest import Keep

@@ -14,8 +14,8 @@ from jinja2 import Environment, nodes
 
 from importer import report
 from importer.ledger.journal import Journal
+from importer.ledger.ledger import summarize
 from importer.ledger.schema import State
-from importer.ledger.summary import summarize
 from importer.model.catalogue import Severity
 from importer.model.plan import (
     Change,

@@ -9,8 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from importer.ledger.ledger import Ledger
-from importer.ledger.summary import summarize
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.plan import Fate
 from importer.report.files import write_all
 from importer.report.terminal import MOST_GROUPS, show_counts, show_files, show_problems

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from importer.ledger.ledger import summarize
 from importer.ledger.schema import State
-from importer.ledger.summary import summarize
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Calls, Summary
 from importer.report.wording import (

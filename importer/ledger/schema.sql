@@ -1,0 +1,39 @@
+-- The ledger of one run. Lists and records are JSON.
+
+-- Values of the run by name: facts, columns, finished, seal, head, applied, last problem.
+CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE rows (row INTEGER PRIMARY KEY, fate TEXT NOT NULL) STRICT;
+
+-- The cells of rows as they came.
+CREATE TABLE cells (
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, cells TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE problems (
+  id INTEGER PRIMARY KEY, row INTEGER NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL,
+  field TEXT NOT NULL, places TEXT NOT NULL, value TEXT NOT NULL, message TEXT NOT NULL,
+  advice TEXT NOT NULL, repairs TEXT NOT NULL
+) STRICT;
+CREATE INDEX problems_by_row ON problems (row);
+
+-- What is planned for a ready row, and its State.
+CREATE TABLE steps (
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, act TEXT NOT NULL,
+  primary_id TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+  changes TEXT NOT NULL, override TEXT NOT NULL, state TEXT NOT NULL
+) STRICT;
+CREATE INDEX steps_by_state ON steps (state);
+
+-- Alma's record just before a write, what was sent, and what Alma answered; undo needs them.
+CREATE TABLE images (
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, before TEXT NOT NULL,
+  sent TEXT NOT NULL, answered TEXT NOT NULL
+) STRICT;
+
+-- The history, only added to; each hash covers the one before, so that an edit shows.
+CREATE TABLE entries (
+  id INTEGER PRIMARY KEY, time TEXT NOT NULL, operator TEXT NOT NULL, row INTEGER NOT NULL,
+  event TEXT NOT NULL, detail TEXT NOT NULL, hash TEXT NOT NULL
+) STRICT;
+CREATE INDEX entries_by_row ON entries (row);
