@@ -161,8 +161,7 @@ def in_virtual_time(work: Callable[[Callable[[], float]], Coroutine[Any, Any, T]
 
 def virtually(work: Coroutine[Any, Any, T]) -> T:
     """Run work in a loop whose sleeps take no time."""
-    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
-        return runner.run(work)
+    return in_virtual_time(lambda _: work)
 
 
 Conversation = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]

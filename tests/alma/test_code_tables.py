@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import stat
 from datetime import date
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from importer.alma.code_tables import CAMPUSES, LIBRARIES, TABLES, fetch, read_file, write_file
-from importer.errors import UnavailableError, UsageError
+from importer.alma.code_tables import CAMPUSES, LIBRARIES, TABLES, read_file, write_file
+from importer.errors import UsageError
 from importer.model.fields import FIELDS, CodeRow, CodeTables
-from tests.alma.fakes import alma, refuses
 
 TODAY = date(2026, 8, 20)
 GROUPS = (CodeRow("01", "One"), CodeRow("COMM", "Community"), CodeRow("OLD", "Alt", enabled=False))
@@ -33,48 +30,6 @@ def test_the_tables_are_those_of_the_record() -> None:
     named = {field.facts.table for field in FIELDS.values() if field.facts.table}
     assert set(TABLES) == (named - {CAMPUSES}) | {LIBRARIES}
     assert "UserGroups" in TABLES
-
-
-def _handler(request: httpx.Request) -> httpx.Response:
-    match request.url.path.removeprefix("/almaws/v1/conf/"):
-        case "general":
-            return httpx.Response(200, json={"institution": {"value": "01EX_INST"}})
-        case "libraries":
-            library = {"code": "MAIN", "name": "Main Library"}
-            return httpx.Response(200, json={"library": [library], "total_record_count": 1})
-        case "code-tables/UserGroups":
-            row = {"code": "COMM", "description": "Community", "enabled": True}
-            return httpx.Response(200, json={"name": "UserGroups", "row": [row]})
-        case _:
-            return refuses("40166411")
-
-
-def test_tables_are_fetched_with_institution_and_day() -> None:
-    """What Alma does not have is left out, so that nothing is said about it."""
-
-    async def work() -> CodeTables:
-        async with alma(_handler) as client:
-            return await fetch(client, ["UserGroups", LIBRARIES, "NoSuch"], TODAY)
-
-    tables = asyncio.run(work())
-    library, group = CodeRow("MAIN", "Main Library"), CodeRow("COMM", "Community")
-    found = {LIBRARIES: (library,), "UserGroups": (group,)}
-    assert tables == CodeTables(found, "01EX_INST", TODAY)
-    assert tables.known("NoSuch") is None
-
-
-def test_a_fetch_that_fails_gives_no_half_table() -> None:
-    """If Alma is down there are no new tables at all."""
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(503) if "UserGroups" in str(request.url) else _handler(request)
-
-    async def work() -> CodeTables:
-        async with alma(handler) as client:
-            return await fetch(client, ["UserGroups", LIBRARIES], TODAY)
-
-    with pytest.raises(UnavailableError):
-        asyncio.run(work())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

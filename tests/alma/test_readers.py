@@ -17,6 +17,7 @@ from importer.alma.models import (
     read_users,
 )
 from importer.alma.responses import Reply, judge
+from importer.model.fields import CodeRow
 
 READERS: list[Reader[object]] = [
     read_user,
@@ -79,3 +80,20 @@ def test_a_page_is_no_answer(body: bytes, content_type: str, *, fine: bool) -> N
     """Where no body is expected, a web page is the sign of a network that wants a sign-in."""
     error = judge(Reply(200, body, content_type), writes=False)
     assert (error is None and read_nothing(body) is True) is fine
+
+
+@pytest.mark.parametrize("environment", ["SANDBOX", {"value": "SANDBOX", "desc": "Sandbox"}])
+def test_the_institution_and_its_environment(environment: object) -> None:
+    """A plan is bound to them; the environment is a text or a code."""
+    body = {"institution": {"value": "01EX_INST"}, "environment_type": environment}
+    found = read_institution(json.dumps(body).encode())
+    assert found is not None
+    assert (found.code, found.environment) == ("01EX_INST", "sandbox")
+
+
+def test_rows_of_a_table() -> None:
+    """A code stays text; a row can be disabled; a table can be empty; libraries have names."""
+    body = b'{"name": "T", "row": [{"code": "01", "description": "One", "enabled": false}]}'
+    assert read_table(body) == (CodeRow("01", "One", enabled=False),)
+    assert read_table(b'{"name": "T"}') == read_table(b'{"total_record_count": 0}') == ()
+    assert read_table(b'{"library": [{"code": "M", "name": "Main"}]}') == (CodeRow("M", "Main"),)

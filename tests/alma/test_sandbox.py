@@ -280,6 +280,17 @@ def test_code_tables_and_institution(address: str) -> None:
     asked(address, work)
 
 
+def test_a_fetch_that_fails_gives_no_half_table(address: str) -> None:
+    """If Alma is down there are no new tables at all."""
+
+    async def work(alma: Alma) -> None:
+        await fetch(alma, TABLES, TODAY)
+
+    rules = "rules: [{on: GET, path: /conf/code-tables/*, do: 503}]"
+    with faults(address, rules), pytest.raises(UnavailableError):
+        asked(address, work)
+
+
 def test_a_key_without_configuration_is_found(address: str) -> None:
     """The doctor tells which area the key lacks."""
 

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from importer.model.user import AccountType
-from importer.planner.merge import new_user
-from tests.planner.people import draft
+from importer.planner.entries import current
+from importer.planner.merge import merge, new_user
+from tests.planner.people import draft, user
 
 E0, E1 = "contact_info.email[0]", "contact_info.email[1]"
 
@@ -141,24 +142,6 @@ def test_one_entry_is_preferred(first: str, second: str, expected: list[bool]) -
     assert [part.preferred for part in made.contact_info.email or ()] == expected
 
 
-def test_the_first_that_is_there_is_preferred() -> None:
-    """A blank first column leaves no gap: the second entry keeps its own type, and is preferred."""
-    made = new_user(
-        draft(
-            {
-                f"{E0}.email_address": "",
-                f"{E0}.email_type": "",
-                f"{E1}.email_address": "b@example.org",
-                f"{E1}.email_type": "work",
-            }
-        )
-    )
-    assert made.contact_info is not None
-    emails = made.contact_info.email or ()
-    assert [(part.email_address, part.preferred) for part in emails] == [("b@example.org", True)]
-    assert [code.value for code in emails[0].email_type or ()] == ["work"]
-
-
 def test_equal_entries_are_said_once() -> None:
     """Two columns with the same address make one e-mail."""
     made = new_user(
@@ -178,3 +161,24 @@ def test_equal_entries_are_said_once() -> None:
 def test_a_planned_record_has_no_password() -> None:
     """A plan is stored; a password is added when the record is sent."""
     assert new_user(draft({"primary_id": "21", "password": "correct horse"})).password is None
+
+
+def test_constants_alone_make_no_entry() -> None:
+    """A type without a value makes no entry, and the next column keeps its own type."""
+    row = {
+        "user_identifier[0].id_type": "BARCODE",
+        "user_identifier[0].value": "",
+        "user_note[0].note_type": "LIBRARY",
+        "user_note[0].note_text": "",
+        f"{E0}.email_type": "personal",
+        f"{E0}.preferred": "true",
+        f"{E0}.email_address": "",
+        f"{E1}.email_type": "work",
+        f"{E1}.email_address": "w@example.org",
+    }
+    for made in (new_user(draft(row)), merge(draft(row), user()).after):
+        assert (made.user_identifier, made.user_note) == (None, None)
+        assert made.contact_info is not None
+        (only,) = made.contact_info.email or ()
+        assert (only.email_address, current(only, "email_type")) == ("w@example.org", "work")
+        assert (only.preferred, made.contact_info.phone) == (True, None)
