@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 demo: setup ## Check, plan and apply the community sample against the sandbox
-	$(BIN)/python -m importer.cli.demo
+	$(BIN)/importer demo
 
 test: setup ## Run the tests, without the long searches for faults
 	$(BIN)/pytest -n auto -m "not faults" $(ARGS)

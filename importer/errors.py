@@ -30,7 +30,7 @@ class Exit(IntEnum):
     DONE = 0
     BUG = 1
     USAGE = 2
-    ROWS_HELD = 3
+    REJECTS = 3
     ROSTER = 4
     STALE = 5
     REFUSED = 6
@@ -52,7 +52,7 @@ class Exit(IntEnum):
             cls.SAFETY_CHECK,
             cls.STALE,
             cls.REFUSED,
-            cls.ROWS_HELD,
+            cls.REJECTS,
         )
         return next((code for code in order if code in codes), cls.DONE)
 

@@ -40,7 +40,7 @@ EXITS = {
         "the command line, a setting or the mapping is wrong",
         "Read the message and correct it.",
     ),
-    Exit.ROWS_HELD: (
+    Exit.REJECTS: (
         "some rows were rejected or need review; the others are fine",
         "See `rejects.xlsx`.",
     ),

@@ -20,10 +20,8 @@ from importer.alma.code_tables import TABLES, write_file
 from importer.alma.code_tables import fetch as fetch_tables
 from importer.alma.doctor import Finding, State
 from importer.alma.doctor import examine as examine_alma
-from importer.cli.arguments import CODES, USERS, Json, saved_codes
 from importer.cli.connection import with_alma
-from importer.cli.console import now, printable, say
-from importer.cli.progress import progress
+from importer.cli.console import CODES, USERS, Json, now, printable, progress, saved_codes, say
 from importer.errors import Exit, ImporterError, UsageError
 from importer.model.fields import CodeTables
 from importer.model.text import counted

@@ -39,6 +39,7 @@ COMMANDS = {
     "users": ("alma", "Keep the user cache, a local copy of Alma's users."),
     "doctor": ("alma", "Check the key, its rights and this computer."),
     "sandbox": ("sandbox", "Run a practice Alma on this computer."),
+    "demo": ("sandbox", "Load a sample roster into a practice Alma."),
 }
 """Each command: its module, which is imported only when the command is used, and its help."""
 

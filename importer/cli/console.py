@@ -1,4 +1,4 @@
-"""Output of the commands: text, JSON and the end of a run."""
+"""What the commands share: options, output, progress and the end of a run."""
 
 from __future__ import annotations
 
@@ -7,46 +7,76 @@ import json
 import re
 import socket
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from rich.console import Console
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-from importer.errors import LedgerError
+from importer.alma.code_tables import read_file
+from importer.errors import LedgerError, UsageError
 from importer.ledger.ledger import Ledger
+from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import Summary
 from importer.report import terminal
 from importer.report.files import write_all
 
-Reports = Literal["required", "wanted", "none"]
-"""What a run's reports are to a command: its purpose, something beside it, or not written."""
+# options and arguments
+
+Roster = Annotated[
+    Path, typer.Argument(help="The spreadsheet: CSV, Excel or OpenDocument.", show_default=False)
+]
+MappingFile = Annotated[
+    Path, typer.Option("-m", "--mapping", help="The mapping (YAML).", show_default=False)
+]
+Folder = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Run folder; default: a new one under runs/.")
+]
+Codes = Annotated[
+    Path | None,
+    typer.Option(help="Saved code tables; default: codes.json in this folder, if there."),
+]
+VisibleOnly = Annotated[
+    bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")
+]
+Run = Annotated[str, typer.Argument(help="Run folder, or its name under runs/.")]
+Row = Annotated[int, typer.Argument(help="Row number, as in the spreadsheet.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+ShowValues = Annotated[
+    bool,
+    typer.Option("--show-values", help="Do not mask patron data in report.html and on screen."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+
+USERS = Path("users")
+"""The folder of the user caches, one file for each institution's Alma."""
+
+CODES = Path("codes.json")
+"""The file of saved code tables, unless another file is named."""
 
 
-def printable(text: str) -> str:
-    """Return the text without characters that steer a terminal, except line breaks."""
-    return re.sub(
-        r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
-    )
+def saved_codes(path: Path | None) -> CodeTables:
+    """Return the code tables of a file; without one, those of `codes.json`, or none.
 
-
-def say(text: str = "") -> None:
-    """Write a message to stderr; stdout is for what was asked for."""
-    sys.stderr.write(printable(text) + "\n")
-
-
-def write(*lines: str) -> None:
-    """Write lines to stdout."""
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
-
-
-def write_json(values: dict[str, object]) -> None:
-    """Write one line of JSON to stdout."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    Raises UsageError where a named file is missing, or a file is wrong.
+    """
+    return NO_CODES if path is None and not CODES.is_file() else read_file(path or CODES)
 
 
 def now() -> datetime:
@@ -66,6 +96,47 @@ def operator() -> str:
 def program() -> str:
     """Return the version of this program."""
     return version("alma-roster-importer")
+
+
+# output
+
+
+def printable(text: str) -> str:
+    """Return the text without characters that steer a terminal, except line breaks."""
+    return re.sub(
+        r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
+    )
+
+
+def say(text: str = "") -> None:
+    """Write a message to stderr; stdout is for what was asked for."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def write(*lines: str) -> None:
+    """Write lines to stdout."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def write_json(values: object) -> None:
+    """Write one line of JSON to stdout."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def confirm(question: str, answer: str, without: str, refused: str) -> None:
+    """Ask the operator to type the answer. Raises UsageError where it is another one.
+
+    `without`: the message where nobody can be asked; `refused`: that of another answer.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(without)
+    say(question)
+    if sys.stdin.readline().strip().casefold() != answer.casefold():
+        raise UsageError(refused)
+
+
+Reports = Literal["required", "wanted", "none"]
+"""What a run's reports are to a command: its purpose, something beside it, or not written."""
 
 
 def conclude(
@@ -88,46 +159,35 @@ def conclude(
     if not summary.adds_up():
         msg = "the rows of this run do not add up"
         raise AssertionError(msg)
-    if not as_json:
-        _conclude_for_people(ledger, summary, reports, show_values=show_values, stopped=stopped)
-        return summary.exit
-    if reports == "required":
-        _write_reports(ledger, summary, reports, show_values=show_values)
-    if stopped:
-        say(stopped)
-    sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
-    sys.stdout.flush()
-    if reports == "wanted":
-        _write_reports(ledger, summary, reports, show_values=show_values)
-    return summary.exit
 
-
-def _conclude_for_people(
-    ledger: Ledger, summary: Summary, reports: Reports, *, show_values: bool, stopped: str
-) -> None:
+    def write_reports() -> None:
+        if reports != "none":
+            with _reporting(ledger, reports):
+                write_all(ledger, summary, show_values=show_values)
 
     console = Console(stderr=True)
-    if stopped and summary.created is None:
-        _write_reports(ledger, summary, reports, show_values=show_values)
+    if as_json:
+        if reports == "required":
+            write_reports()
+        if stopped:
+            say(stopped)
+        sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
+        sys.stdout.flush()
+        if reports == "wanted":
+            write_reports()
+    elif stopped and summary.created is None:
+        write_reports()
         terminal.show_stop(stopped, console)
-        return
-    terminal.show_counts(summary, console)
-    with _reporting(ledger, reports):
-        terminal.show_problems(
-            ledger, summary, console, show_values=show_values, reported=reports != "none"
-        )
-    _write_reports(ledger, summary, reports, show_values=show_values)
-    with _reporting(ledger, reports):
-        terminal.show_files(ledger, summary, console, show_values=show_values, stopped=stopped)
-
-
-def _write_reports(
-    ledger: Ledger, summary: Summary, reports: Reports, *, show_values: bool
-) -> None:
-
-    if reports != "none":
+    else:
+        terminal.show_counts(summary, console)
         with _reporting(ledger, reports):
-            write_all(ledger, summary, show_values=show_values)
+            terminal.show_problems(
+                ledger, summary, console, show_values=show_values, reported=reports != "none"
+            )
+        write_reports()
+        with _reporting(ledger, reports):
+            terminal.show_files(ledger, summary, console, show_values=show_values, stopped=stopped)
+    return summary.exit
 
 
 @contextmanager
@@ -152,10 +212,99 @@ def defect(error: Exception) -> str:
     """Return where a defect is, without the text of the exception: it may contain patron data."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]
-    place = "an unknown place"
-    if ours:
-        place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    place = (
+        f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
+    )
     return (
         f"This is a defect of the importer ({type(error).__name__} in {place}); nothing is wrong "
         "with what you did. Please report this line; it contains no patron data."
     )
+
+
+# progress
+
+INTERVAL = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+_WIDTH = 24
+"""Characters of the bar: with counts of six digits all of it fits into 80 columns."""
+
+Advance = Callable[[int, int, str], None]
+"""Reports progress: items done, items in all (0: not known), and their results in words."""
+
+
+def _silent() -> str:
+    return ""
+
+
+@contextmanager
+def progress(
+    what: str, notice: Callable[[], str] = _silent, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Advance]:
+    """Show the progress of the block: a bar on a terminal, otherwise a line every INTERVAL.
+
+    `notice` returns a message to show beside it, such as a wait, or blank; `clock` is in seconds.
+    """
+    if sys.stderr.isatty():
+        with Bar(what, notice, clock) as bar:
+            yield bar.advance_to
+        return
+    began = last = clock()
+
+    def advance(done: int, of: int, counts: str) -> None:
+        nonlocal last
+        now = clock()
+        if now - last < INTERVAL:
+            return
+        last = now
+        rate = done / (now - began)
+        left = f", about {(of - done) / rate:,.0f} s left" if rate and of else ""
+        whole = f" of {of:,}" if of else ""
+        parts = filter(None, (f"{rate:.1f} a second{left}", counts, notice()))
+        say(f"{what}: {done:,}{whole} ({'; '.join(parts)})")
+
+    yield advance
+
+
+class Bar(Progress):
+    """A progress bar for one task, drawn again several times a second.
+
+    `notice` is called at each drawing, also while nothing advances, so that waits are seen;
+    `clock` is in seconds.
+    """
+
+    def __init__(
+        self, what: str, notice: Callable[[], str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Prepare the bar; it is drawn when it is entered."""
+        self._notice = notice
+        self._counts = ""
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(_WIDTH),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            get_time=clock,
+        )
+        self._task = self.add_task(what, total=None)
+
+    def advance_to(self, done: int, of: int, counts: str) -> None:
+        """Show `done` of `of` items (0: not known), and their results in words."""
+        self._counts = counts
+        self.update(self._task, completed=done, total=of or None)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the bar, then a line with the results and the notice, unless both are blank."""
+        yield self.make_tasks_table(self.tasks)
+        if line := " · ".join(filter(None, (self._counts, self._notice()))):
+            yield Text(line, no_wrap=True, overflow="ellipsis")
+
+
+class _Rate(ProgressColumn):
+    """The current rate."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.1f} a second" if task.speed else "")

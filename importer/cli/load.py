@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -13,8 +12,10 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
-from importer.cli.arguments import (
+from importer.cli.connection import Stopping, with_alma
+from importer.cli.console import (
     USERS,
+    Advance,
     Codes,
     Folder,
     Json,
@@ -23,11 +24,16 @@ from importer.cli.arguments import (
     Run,
     ShowValues,
     VisibleOnly,
+    Yes,
+    conclude,
+    confirm,
+    now,
+    operator,
+    program,
+    progress,
     saved_codes,
+    say,
 )
-from importer.cli.connection import Stopping, with_alma
-from importer.cli.console import conclude, now, operator, program, say
-from importer.cli.progress import Advance, progress
 from importer.errors import AlmaError, ImporterError, StoppedError, UsageError
 from importer.ledger.journal import Journal, run_lock
 from importer.ledger.ledger import Ledger, summarize
@@ -91,12 +97,8 @@ def plan(
             refresh=not no_refresh,
         )
         with progress("Planning", lambda: alma.limiter.notice) as advance:
-            return await plan_roster(
-                request,
-                alma,
-                settings.alma_rate,
-                Progress(lambda done, of: advance(done, of, ""), say),
-            )
+            shown = Progress(lambda done, of: advance(done, of, ""), say)
+            return await plan_roster(request, alma, settings.alma_rate, shown)
 
     with with_alma(settings, use) as ledger:
         return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
@@ -111,7 +113,7 @@ def apply(
     allow: Annotated[
         list[SafetyCheck], typer.Option(help="Let a safety check pass.", metavar="CHECK")
     ] = [],  # noqa: B006
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
@@ -119,15 +121,13 @@ def apply(
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
         stop = _apply_run(ledger, limit, frozenset(allow), yes=yes)
-        summary = summarize(ledger, frozenset({stop.exit} if stop else ()))
-        stopped = _stopped(ledger, stop, run) if stop else ""
         return conclude(
             ledger,
-            summary,
+            summarize(ledger, frozenset({stop.exit} if stop else ())),
             as_json=as_json,
             show_values=show_values,
             reports="wanted",
-            stopped=stopped,
+            stopped=_stopped(ledger, stop, run) if stop else "",
         )
 
 
@@ -163,7 +163,6 @@ def convert(
 def _request(
     roster: Path, mapping: Path, output: Path | None, codes: Path | None, *, visible_only: bool
 ) -> RunRequest:
-
     return RunRequest(
         roster=roster,
         mapping=mapping,
@@ -184,7 +183,6 @@ def _apply_run(
 
     Where nothing is left, Alma is not called. Raises ImporterError.
     """
-    apply_stage.check_is_plan(ledger)
     left = apply_stage.left_to_do(ledger)
     if not left:
         say("This plan is already complete. Nothing was sent.")
@@ -193,30 +191,23 @@ def _apply_run(
     stopping = Stopping()
     of = left if limit is None else min(left, limit)
     options = apply_stage.ApplyOptions(
-        operator=operator(),
-        now=now,
         stopping=stopping,
-        report=lambda _: None,
         verify_delay=settings.alma_verify_delay,
         plan_days=settings.alma_plan_days,
         limit=limit,
         allowed=allowed,
     )
-    apply_stage.check_fresh(ledger, options)
-    apply_stage.check_disk_space(ledger)
-    journal = Journal(ledger, options.operator, now)
-    for entry in apply_stage.check_safety(ledger, journal, allowed):
-        when = f"{entry.time:%Y-%m-%d %H:%M}"
-        say(f"Safety check {entry.detail}: {entry.operator} let it pass on {when}.")
-    _confirm(ledger.facts, of, yes=yes)
-    if sentence := apply_stage.doubt_if_end_is_lost(ledger, journal):
+    journal = Journal(ledger, operator(), now)
+    for sentence in apply_stage.prepare(ledger, journal, options, now()):
         say(sentence)
+    if not yes:
+        _confirm(ledger.facts, of)
 
     async def carry_out(alma: Alma) -> Stop | None:
-        await apply_stage.check_same_institution(ledger.facts, alma)
         with progress("Applying", lambda: alma.limiter.notice) as advance:
-            shown = replace(options, report=_ShownProgress(advance, of))
-            return await apply_stage.carry_out(ledger, alma, journal, shown)
+            return await apply_stage.carry_out(
+                ledger, alma, journal, options, _ShownProgress(advance, of)
+            )
 
     try:
         with stopping.listening():
@@ -225,16 +216,11 @@ def _apply_run(
         stopped = Stop.by(error)
     except AlmaError as error:  # before anything was sent
         return Stop.by(error)
-    _update_cache(ledger)
-    return stopped
-
-
-def _update_cache(ledger: Ledger) -> None:
-    """Add what was written to the user cache, if there is one. A fault of it does not matter."""
     try:
         add_applied(ledger, USERS)
-    except UsageError as error:
+    except UsageError as error:  # a fault of the user cache does not matter here
         say(str(error))
+    return stopped
 
 
 class _ShownProgress:
@@ -253,7 +239,7 @@ class _ShownProgress:
                     self._counts[before] -= 1
                 result = self._results[row] = RESULTS[act, state]
                 self._counts[result] += 1
-                ends = [(self._counts[result], words) for result, words in _ENDS.items()]
+                ends = [(self._counts[end], words) for end, words in _ENDS.items()]
                 done = sum(count for count, _ in ends)
                 counts = ", ".join(f"{count:,} {words}" for count, words in ends if count)
                 self._advance(min(done, self._of), self._of, counts)
@@ -276,7 +262,10 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
     """Return why an apply ended early, what is done, unknown and left, and how to continue."""
     lines = [stop.why]
     if stop.daily:
-        lines.append(f"Midnight GMT is {_midnight(now()):%H:%M on %d %B} local time.")
+        moment = now()
+        tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
+        midnight = datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)
+        lines.append(f"Midnight GMT is {midnight:%H:%M on %d %B} local time.")
     try:
         counts = ledger.progress()
     except ImporterError:
@@ -291,25 +280,15 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
     return "\n".join(lines)
 
 
-def _midnight(moment: datetime) -> datetime:
-    """Return the next midnight GMT, in the time zone of `moment`."""
-    tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)
-
-
-def _confirm(facts: RunFacts, count: int, *, yes: bool) -> None:
+def _confirm(facts: RunFacts, count: int) -> None:
     """Ask for the institution code before writing to production. Raises UsageError without it."""
-    if yes or facts.alma is None or facts.alma.environment.lower() != "production":
+    if facts.alma is None or facts.alma.environment.lower() != "production":
         return
     code = facts.alma.institution
-    if not sys.stdin.isatty():
-        msg = (
-            f"This writes to the production Alma of {code}. Give --yes to write without "
-            "confirmation."
-        )
-        raise UsageError(msg)
-    say(f"This writes {rows(count)} to the production Alma of {facts.alma.name or code}.")
-    say(f"Type the institution code ({code}) to continue:")
-    if sys.stdin.readline().strip() != code:
-        msg = "That is not the institution code. Nothing was sent."
-        raise UsageError(msg)
+    confirm(
+        f"This writes {rows(count)} to the production Alma of {facts.alma.name or code}.\n"
+        f"Type the institution code ({code}) to continue:",
+        code,
+        f"This writes to the production Alma of {code}. Give --yes to write without confirmation.",
+        "That is not the institution code. Nothing was sent.",
+    )

@@ -8,8 +8,17 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.arguments import Codes, Json, ShowValues, VisibleOnly, saved_codes
-from importer.cli.console import now, say, write, write_json
+from importer.cli.console import (
+    Codes,
+    Json,
+    ShowValues,
+    VisibleOnly,
+    now,
+    saved_codes,
+    say,
+    write,
+    write_json,
+)
 from importer.errors import Exit, RosterError, UsageError
 from importer.loader.read import read
 from importer.mapper.checks import Level

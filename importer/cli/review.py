@@ -7,10 +7,21 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
-from importer.cli.arguments import Codes, Folder, Json, Row, Run, ShowValues, saved_codes
 from importer.cli.connection import with_alma
-from importer.cli.console import conclude, now, operator, program
-from importer.cli.progress import progress
+from importer.cli.console import (
+    Codes,
+    Folder,
+    Json,
+    Row,
+    Run,
+    ShowValues,
+    conclude,
+    now,
+    operator,
+    program,
+    progress,
+    saved_codes,
+)
 from importer.errors import UsageError
 from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize

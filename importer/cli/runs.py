@@ -12,8 +12,19 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.arguments import Json, Row, Run, ShowValues
-from importer.cli.console import conclude, now, operator, printable, say, write, write_json
+from importer.cli.console import (
+    Json,
+    Row,
+    Run,
+    ShowValues,
+    conclude,
+    now,
+    operator,
+    printable,
+    say,
+    write,
+    write_json,
+)
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.integrity import fault, first_broken
 from importer.ledger.journal import run_lock

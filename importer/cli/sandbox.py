@@ -1,16 +1,19 @@
-"""The command `sandbox`: a practice Alma on this computer."""
+"""The commands `sandbox` and `demo`: a practice Alma on this computer."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from importer.cli.console import say
+from importer.cli.app import run
+from importer.cli.console import now, say
 from importer.errors import Exit, UsageError
-from importer.sandbox.server import Options, serve
+from importer.report.wording import command
+from importer.sandbox.server import Options, running, serve
 from importer.sandbox.switches import list_switches
 
 app = typer.Typer(rich_markup_mode=None)
@@ -55,15 +58,13 @@ def sandbox(
 
 
 def _latency(text: str) -> tuple[float, float] | None:
+    """Return the shortest and the longest of `2` or `0.3-2`. Raises UsageError."""
     if not text:
         return None
-    found = re.fullmatch(r"([0-9.]+)(?:-([0-9.]+))?", text)
-    try:
-        low = float(found[1]) if found else -1.0
-        high = float(found[2] or found[1]) if found else -1.0
-    except ValueError:
-        low = high = -1.0
-    if not 0 <= low <= high:
+    number = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+    found = re.fullmatch(f"{number}(?:-{number})?", text)
+    low, high = (float(found[1]), float(found[2] or found[1])) if found else (1.0, 0.0)
+    if low > high:
         msg = f"--latency {text}: give seconds, such as 2 or 0.3-2"
         raise UsageError(msg)
     return low, high
@@ -75,3 +76,40 @@ def _switch(text: str) -> tuple[str, str]:
         msg = f"--switch {text}: give NAME=VALUE; --switch list lists all"
         raise UsageError(msg)
     return name, value
+
+
+@app.command()
+def demo() -> int:
+    """Load a sample roster into a practice Alma, step by step; everything stays under runs/."""
+    folder = Path("runs", f"demo-{now():%Y-%m-%dT%H%M%S}")
+    folder.parent.mkdir(exist_ok=True)
+    alma, codes = folder.with_suffix(".sqlite"), str(folder.with_suffix(".json"))
+    front = (str(_shipped("samples/community-patrons.xlsx")), "-m",
+             str(_shipped("mappings/community.yaml")), "--codes", codes)  # fmt: skip
+    with running(Options(db=alma)) as base_url:
+        host = base_url.removesuffix("/almaws/v1")
+        say(f"A practice Alma runs on this computer at {host}.")
+        os.environ |= {"ALMA_BASE_URL": host, "ALMA_API_KEY": "sandbox", "ALMA_RATE": "20"}
+        for words in (
+            ("codes", "fetch", "-f", codes),
+            ("check", *front),
+            ("plan", *front, "-o", str(folder)),
+            ("apply", str(folder)),
+            ("runs",),
+        ):
+            say(f"\n$ {command(*words)}")
+            if (code := run(list(words))) not in {Exit.DONE, Exit.REJECTS}:
+                return code
+    say("\nThe practice Alma has stopped. To see its records again, type")
+    say(f"  importer sandbox --db {alma}")
+    say("Open these files:")
+    for name in ("report.html", "rejects.xlsx", "problems.csv"):
+        say(f"  {folder / name}")
+    return Exit.DONE
+
+
+def _shipped(name: str) -> Path:
+    """Return a file that comes with the importer: beside its package, or in the wheel inside it."""
+    package = Path(__file__).parents[1]
+    installed = package / "shipped" / name
+    return installed if installed.is_file() else Path(os.path.relpath(package.parent / name))

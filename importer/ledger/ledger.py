@@ -287,7 +287,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
     codes = set(stopped)
     if counts[Fate.REJECTED] or counts[Fate.REVIEW]:
-        codes.add(Exit.ROWS_HELD)
+        codes.add(Exit.REJECTS)
     calls = None
     if facts.command != "check":
         acts = ledger.count("steps", "act")
@@ -313,7 +313,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         if results.get(Result.REFUSED):
             codes.add(Exit.REFUSED)
         if results.get(Result.HELD):
-            codes.add(Exit.ROWS_HELD)
+            codes.add(Exit.REJECTS)
         if results.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped:
             codes.add(Exit.STOPPED)
     failed = tuple(failed.check for failed in facts.failed_checks)

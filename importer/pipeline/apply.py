@@ -22,7 +22,7 @@ from importer.errors import (
     UsageError,
 )
 from importer.ledger.integrity import check_seal, end_is_lost
-from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, JournalEntry, history
+from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
 from importer.loader.detect import LARGEST
@@ -49,10 +49,7 @@ class ApplyOptions:
     `plan_days`: how old a plan may be when it is started.
     """
 
-    operator: str
-    now: Callable[[], datetime]
     stopping: Callable[[], bool]
-    report: Callable[[Progress], None]
     verify_delay: float
     plan_days: int
     limit: int | None = None
@@ -60,13 +57,34 @@ class ApplyOptions:
 
 
 def left_to_do(ledger: Ledger) -> int:
-    """Return how many rows an apply of this run still has to work on."""
+    """Return how many rows an apply of this run still has to work on.
+
+    Raises UsageError if the run is a check, which has nothing to carry out.
+    """
+    if ledger.facts.command == "check":
+        msg = f"{ledger.folder} is a check, not a plan. Make a plan with `importer plan`."
+        raise UsageError(msg)
     counts = ledger.progress()
     return sum(counts.get(state, 0) for state in OPEN)
 
 
-def check_disk_space(ledger: Ledger) -> None:
-    """Raise LedgerError if the disk lacks space for what is still to be saved."""
+def prepare(
+    ledger: Ledger, journal: Journal, options: ApplyOptions, now: datetime
+) -> tuple[str, ...]:
+    """Check, without Alma, that the plan may be carried out; return sentences for the operator.
+
+    Raises StalePlanError if the plan is too old, or if it, its roster or its mapping was changed,
+    SafetyCheckError for failed checks that nobody allowed, LedgerError if the disk is too full.
+    An undo plan is made from the ledger alone, and needs neither roster nor mapping.
+    """
+    check_seal(ledger)
+    facts = ledger.facts
+    age = now - facts.started
+    if not ledger.was_applied and age > timedelta(days=options.plan_days):
+        msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
+        raise StalePlanError(msg)
+    if facts.command != "undo":
+        check_sources(facts)
     needed = BYTES_PER_ROW * left_to_do(ledger)
     if shutil.disk_usage(ledger.folder).free < needed:
         msg = (
@@ -75,77 +93,43 @@ def check_disk_space(ledger: Ledger) -> None:
             "command again."
         )
         raise LedgerError(msg)
+    sentences = _check_safety(ledger, journal, options.allowed)
+    if not end_is_lost(ledger):
+        return sentences
+    journal.doubt()
+    return (
+        *sentences,
+        "The last entries of this run's ledger are lost; an older copy may have been restored. "
+        f"Each of the {left_to_do(ledger):,} unfinished rows is looked up in Alma before "
+        "anything is sent.",
+    )
 
 
-def check_is_plan(ledger: Ledger) -> None:
-    """Raise UsageError if the run is a check, which has nothing to carry out."""
-    if ledger.facts.command == "check":
-        msg = f"{ledger.folder} is a check, not a plan. Make a plan with `importer plan`."
-        raise UsageError(msg)
-
-
-def check_fresh(ledger: Ledger, options: ApplyOptions) -> None:
-    """Raise StalePlanError if the plan is too old, or if it, its roster or its mapping was changed.
-
-    An undo plan is made from the ledger alone, and needs neither roster nor mapping.
-    """
-    check_seal(ledger)
-    facts = ledger.facts
-    age = options.now() - facts.started
-    if not ledger.was_applied and age > timedelta(days=options.plan_days):
-        msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
-        raise StalePlanError(msg)
-    if facts.command != "undo":
-        check_sources(facts)
-
-
-def check_sources(facts: RunFacts) -> None:
-    """Raise StalePlanError if the roster or the mapping was changed since the plan."""
-    _check_roster(facts)
-    _check_mapping(facts)
-
-
-def check_safety(
+def _check_safety(
     ledger: Ledger, journal: Journal, allowed: frozenset[SafetyCheck]
-) -> tuple[JournalEntry, ...]:
+) -> tuple[str, ...]:
     """Return when and by whom failed checks were allowed in an earlier attempt, if not now again.
 
     Raises SafetyCheckError for failed checks that were not allowed, now or before.
     """
+    failed = ledger.facts.failed_checks
     before = {entry.detail: entry for entry in history(ledger, 0) if entry.event == ALLOWED}
-    passed = set(before)
-    for check in sorted(allowed - passed):
+    for check in sorted(allowed - set(before)):
         journal.note(ALLOWED, check)
-    passed |= allowed
-    holding = [finding for finding in ledger.facts.failed_checks if finding.check not in passed]
-    if holding:
-        lines = [f"{finding.sentence} [{finding.check}]" for finding in holding]
-        flags = " ".join(f"--allow {finding.check}" for finding in holding)
+    stopping = [one for one in failed if one.check not in {*before, *allowed}]
+    if stopping:
+        lines = [f"{one.sentence} [{one.check}]" for one in stopping]
+        flags = " ".join(f"--allow {one.check}" for one in stopping)
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
             "Nothing was sent. Review the changes in the report; if they are right, run:\n"
             f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
         )
         raise SafetyCheckError(msg)
+    earlier = [before[one.check] for one in failed if one.check not in allowed]
     return tuple(
-        before[finding.check]
-        for finding in ledger.facts.failed_checks
-        if finding.check not in allowed
-    )
-
-
-def doubt_if_end_is_lost(ledger: Ledger, journal: Journal) -> str:
-    """If the ledger has lost its last entries, have every open row looked up in Alma first.
-
-    Return a sentence about it; "" if nothing is lost.
-    """
-    if not end_is_lost(ledger):
-        return ""
-    journal.doubt()
-    return (
-        "The last entries of this run's ledger are lost; an older copy may have been restored. "
-        f"Each of the {left_to_do(ledger):,} unfinished rows is looked up in Alma before "
-        "anything is sent."
+        f"Safety check {entry.detail}: {entry.operator} let it pass on {entry.time:%Y-%m-%d %H:%M}."
+        for entry in earlier
     )
 
 
@@ -163,14 +147,20 @@ async def check_same_institution(facts: RunFacts, alma: Alma) -> None:
 
 
 async def carry_out(
-    ledger: Ledger, alma: Alma, journal: Journal, options: ApplyOptions
+    ledger: Ledger,
+    alma: Alma,
+    journal: Journal,
+    options: ApplyOptions,
+    report: Callable[[Progress], None],
 ) -> Stop | None:
     """Carry out what is left of the plan; return why it stopped early, if it did.
 
-    It stops if the ledger cannot be written any more; nothing is sent after that.
+    It stops if the ledger cannot be written any more; nothing is sent after that. `report` gets
+    the progress. Raises StalePlanError and AlmaError before anything is sent.
     """
     facts = ledger.facts
-    secrets = passwords(facts)
+    await check_same_institution(facts, alma)
+    secrets = _passwords(facts)
     executor = Executor(
         alma=alma,
         journal=journal,
@@ -180,7 +170,7 @@ async def carry_out(
         clock=time.monotonic,
         passwords=secrets,
         stopping=options.stopping,
-        report=options.report,
+        report=report,
     )
     try:
         journal.start(f"limit {options.limit}" if options.limit is not None else "")
@@ -193,37 +183,31 @@ async def carry_out(
     return stop
 
 
-def passwords(facts: RunFacts) -> dict[int, str]:
+def _passwords(facts: RunFacts) -> dict[int, str]:
     """Return the passwords of the roster by row; they are saved nowhere."""
     if facts.command == "undo" or not load(Path(facts.mapping.path)).maps_password:
         return {}
     candidates = reopen_inputs(facts, NO_CODES).candidates
-    return {
-        row: text
-        for row, text in zip(candidates.rows, candidates.texts("password"), strict=True)
-        if text
-    }
+    texts = zip(candidates.rows, candidates.texts("password"), strict=True)
+    return {row: text for row, text in texts if text}
 
 
-def _check_roster(facts: RunFacts) -> None:
-    path = Path(facts.roster.path)
+def check_sources(facts: RunFacts) -> None:
+    """Raise StalePlanError if the roster or the mapping was changed since the plan."""
+    roster, mapping = Path(facts.roster.path), Path(facts.mapping.path)
     try:
-        same = hashlib.sha256(read_bounded(path, LARGEST)).hexdigest() == facts.roster.sha256
+        same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == facts.roster.sha256
     except UnreadableFileError as error:
         msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
         raise StalePlanError(msg) from error
     if not same:
-        msg = f"The roster {path.name} was changed since the plan was made. Plan again."
+        msg = f"The roster {roster.name} was changed since the plan was made. Plan again."
         raise StalePlanError(msg)
-
-
-def _check_mapping(facts: RunFacts) -> None:
-    path = Path(facts.mapping.path)
     try:
-        same = load(path).sha256 == facts.mapping.sha256
+        same = load(mapping).sha256 == facts.mapping.sha256
     except MappingError as error:
-        msg = f"The plan's mapping {path} is missing or has errors now. Plan again."
+        msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
         raise StalePlanError(msg) from error
     if not same:
-        msg = f"The mapping {path.name} was changed since the plan was made. Plan again."
+        msg = f"The mapping {mapping.name} was changed since the plan was made. Plan again."
         raise StalePlanError(msg)

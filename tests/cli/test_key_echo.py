@@ -74,7 +74,7 @@ def test_a_repeated_key_is_stored_nowhere(
         gateway(base_url.removesuffix("/almaws/v1")) as host,
     ):
         monkeypatch.setenv("ALMA_BASE_URL", host)
-        assert typed("plan", patrons, "-m", community, "-o", "run").exit == Exit.ROWS_HELD
+        assert typed("plan", patrons, "-m", community, "-o", "run").exit == Exit.REJECTS
         applied = typed("apply", "run", "--show-values", "--yes")
         assert applied.exit == Exit.REFUSED
         said += [applied.out, applied.err]

@@ -74,7 +74,7 @@ def test_the_whole_road(name: str, folder: Path, typed: Type, sandbox: Sandbox) 
     assert planned.summary["create"] == ready
     applied = typed("apply", "run", "--json")
     assert applied.summary["created"] == ready
-    assert applied.exit == Exit.ROWS_HELD
+    assert applied.exit == Exit.REJECTS
     writes = [call for call in sandbox.log() if call["method"] != "GET"]
     assert len(writes) == ready
     before = len(sandbox.log())

@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from importer.cli.console import INTERVAL, Bar, progress
 from importer.cli.load import _ShownProgress
-from importer.cli.progress import INTERVAL, Bar, progress
 from importer.ledger.schema import State
 from importer.model.plan import Act
 from importer.writer.executor import RowDone

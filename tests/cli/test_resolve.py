@@ -38,7 +38,7 @@ def held(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
     load(typed, write(folder, ANA), "first")
     roster = write(folder, ANAS_TWIN, BO)
     planned = typed("plan", roster, *PLAN, "run", "--json")
-    assert (planned.exit, planned.summary["review"]) == (Exit.ROWS_HELD, 1)
+    assert (planned.exit, planned.summary["review"]) == (Exit.REJECTS, 1)
     assert codes(folder, "run") == [("2", "possible-match-in-alma")]
     return roster
 
@@ -93,7 +93,7 @@ def test_the_same_person_is_updated(
 def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: Type) -> None:
     """`--as reject` keeps the row out; until it is sent it can be decided otherwise."""
     rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
-    assert (rejected.exit, rejected.summary["rejected"]) == (Exit.ROWS_HELD, 1)
+    assert (rejected.exit, rejected.summary["rejected"]) == (Exit.REJECTS, 1)
     assert ("2", "resolved") in codes(folder, "run")
     assert typed("resolve", "run", "2", "--as", "create", "--json").summary["create"] == 2
     assert codes(folder, "run").count(("2", "resolved")) == 1
@@ -243,7 +243,7 @@ def test_another_roster_or_mapping_is_refused(
         file.write("\n")
     for arguments in (("--as", "create"), ("2001", "--as", "update")):
         assert typed("resolve", "run", "2", *arguments).exit == Exit.STALE
-    assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.ROWS_HELD
+    assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.REJECTS
     assert not (folder / "runs" / "decisions.sqlite").exists()
 
 
@@ -261,7 +261,7 @@ def test_an_identifier_of_somebody_else_is_not_given(
     assert typed("apply", "first", "--json").summary["created"] == 2
     mixed = folder / "mixed.csv"
     mixed.write_text(f"{BARCODED}3001,Ida,Zorne,B2\n", "utf-8")
-    assert typed("plan", mixed, "-m", "two.yaml", "-o", "run").exit == Exit.ROWS_HELD
+    assert typed("plan", mixed, "-m", "two.yaml", "-o", "run").exit == Exit.REJECTS
     assert codes(folder, "run")[1:] == [("2", "matches-two-users")] * 2
     told = (folder / "run" / "problems.csv").read_text("utf-8")
     assert "3001" in told

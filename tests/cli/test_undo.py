@@ -93,7 +93,7 @@ def test_users_in_use_or_in_hand_are_not_deleted(
     if when == "after the plan":
         happen()
     done = typed("apply", "back", "--json")
-    assert (done.exit, done.summary["deleted"]) == (Exit.ROWS_HELD, 1)
+    assert (done.exit, done.summary["deleted"]) == (Exit.REJECTS, 1)
     code = "not-deleted" if what == "loans" else "changed-in-alma"
     assert codes(folder, "back") == [("2", code)]
     assert set(state(sandbox)) == {"2001"}

@@ -105,4 +105,4 @@ def test_a_damaged_directory_stops_a_plan(folder: Path, typed: Type, sandbox: Sa
     assert planned.exit == Exit.USAGE
     assert "users delete" in planned.err
     typed("users", "delete", "--yes")
-    assert typed("plan", ROSTER, "-m", MAPPING).exit == Exit.ROWS_HELD
+    assert typed("plan", ROSTER, "-m", MAPPING).exit == Exit.REJECTS

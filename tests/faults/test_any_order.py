@@ -240,7 +240,7 @@ class Desk(RuleBasedStateMachine):
         if code == -signal.SIGKILL:
             back = f"{run}-back-again"
             code = self.trial.type("undo", run, "-o", back, *flags)
-        assert code in {0, Exit.ROWS_HELD}, self.trial.err
+        assert code in {0, Exit.REJECTS}, self.trial.err
         return back
 
     def _finish(self, which: int) -> None:

@@ -94,7 +94,7 @@ def test_a_finished_mapping_runs(
         problems = list(csv.DictReader(file))
     rejects = {row["code"] for row in problems if row["severity"] == "reject"}
     assert rejects == ({"unknown-code"} if open_ends else set())
-    assert code == (Exit.ROWS_HELD if open_ends else Exit.DONE)
+    assert code == (Exit.REJECTS if open_ends else Exit.DONE)
     assert all("lookup" in row["message"] for row in problems if row["code"] == "unknown-code")
 
 
