@@ -60,7 +60,7 @@ Row = Annotated[int, typer.Argument(help="Row number, as in the spreadsheet.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 ShowValues = Annotated[
     bool,
-    typer.Option("--show-values", help="Do not mask patron data in report.html and on screen."),
+    typer.Option("--show-values", help="Do not mask patron data on screen."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
@@ -163,7 +163,7 @@ def conclude(
     def write_reports() -> None:
         if reports != "none":
             with _reporting(ledger, reports):
-                write_all(ledger, summary, show_values=show_values)
+                write_all(ledger, summary)
 
     console = Console(stderr=True)
     if as_json:
@@ -186,7 +186,7 @@ def conclude(
             )
         write_reports()
         with _reporting(ledger, reports):
-            terminal.show_files(ledger, summary, console, show_values=show_values, stopped=stopped)
+            terminal.show_files(ledger, summary, console, stopped=stopped)
     return summary.exit
 
 

@@ -252,8 +252,8 @@ class _ShownProgress:
 
 _ENDS = {
     result: words
-    for result, words in wording.RESULTS.items()
-    if result not in {Result.UNKNOWN, Result.NOT_SENT}
+    for result, words in wording.ENDS.items()
+    if isinstance(result, Result) and result not in {Result.UNKNOWN, Result.NOT_SENT}
 }
 """The results that are final, in words."""
 

@@ -204,6 +204,10 @@ class Ledger:
             return None
         return next(self._lives("rows.row = ?", row), None)
 
+    def every_row(self) -> Iterator[RowHistory]:
+        """Return every row, in order."""
+        return self._lives("1")
+
     def returning(self) -> Iterator[RowHistory]:
         """Return the rows to correct or resolve, in row order."""
         held = "fate IN ('rejected', 'review')"

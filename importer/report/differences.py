@@ -2,112 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from importer.model.fields import fields_of
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import User
-from importer.report.masking import shown
-from importer.report.wording import field_name, number, part_name, row_numbers, rows
+from importer.report.masking import shown, shown_change
+from importer.report.wording import field_name, part_name
 
 MOST_LINES = 200
-"""Lines shown of one kind; the page counts the others."""
+"""Lines shown of one kind; the table of all rows has the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What Alma has, what it will have, and the rows concerned."""
+    """One difference as it may be shown: the field's path, what Alma has and what it will have."""
 
-    part: str
-    field: str
+    kind: ChangeKind
     path: str
     old: str
     new: str
-    count: str
-    rows: str
+
+    @property
+    def name(self) -> str:
+        """The field in words."""
+        return field_name(self.path)
+
+    @property
+    def part(self) -> str:
+        """The part of the record in words."""
+        return part_name(self.path)
+
+    def __str__(self) -> str:
+        """Return `Last name: Lee → Leeson`."""
+        return f"{self.name}: {self.old or 'nothing'} → {self.new or 'nothing'}"
+
+
+def differences(changes: Iterable[Change], *, show_values: bool) -> Iterator[Difference]:
+    """Yield the differences of a row, masked unless `show_values`."""
+    for change in changes:
+        old, new = shown_change(change.path, change.old, change.new, show_values=show_values)
+        yield Difference(change.kind, change.path, old, new)
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """The differences of one kind, those of the most rows first; `more` are left out."""
+    """The differences of one kind with their rows, most rows first; `more` are left out."""
 
     kind: ChangeKind
-    total: str
-    lines: tuple[Difference, ...]
+    total: int
+    lines: tuple[tuple[Difference, tuple[int, ...]], ...]
     more: int
 
-    @property
-    def parts(self) -> frozenset[str]:
-        """Return the parts of the record that are listed."""
-        return frozenset(line.part for line in self.lines)
 
-
-@dataclass(slots=True)
-class Changes:
-    """Collects the changes of rows."""
-
-    show_values: bool
-    found: dict[tuple[ChangeKind, str, str, str], list[int]] = field(default_factory=dict)
-
-    def add(self, row: int, changes: tuple[Change, ...]) -> None:
-        """Add the changes of one row."""
-        for change in changes:
-            old, new = (
-                shown(change.path, text, show_values=self.show_values)
-                for text in (change.old, change.new)
+def by_kind(found: Mapping[Difference, Sequence[int]]) -> tuple[Differences, ...]:
+    """Return the differences by kind, removals first, without empty kinds."""
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[1][0], item[0].path))
+    kinds = []
+    for kind in ChangeKind:
+        lines = [(one, tuple(dict.fromkeys(rows))) for one, rows in ordered if one.kind is kind]
+        if lines:
+            total = sum(len(rows) for _, rows in lines)
+            kinds.append(
+                Differences(kind, total, tuple(lines[:MOST_LINES]), len(lines[MOST_LINES:]))
             )
-            found = self.found.setdefault((change.kind, change.path, old, new), [])
-            if not found or found[-1] != row:
-                found.append(row)
-
-    def by_kind(self) -> tuple[Differences, ...]:
-        """Return the differences by kind, removals first, without empty kinds."""
-        return tuple(found for kind in ChangeKind if (found := self._of(kind)).lines)
-
-    def _of(self, kind: ChangeKind) -> Differences:
-        found = [(key, found) for key, found in self.found.items() if key[0] is kind]
-        found.sort(key=lambda item: (-len(item[1]), item[1][0], item[0]))
-        lines = tuple(
-            Difference(
-                part_name(path), field_name(path), path, old, new, rows(len(at)), row_numbers(at)
-            )
-            for (_, path, old, new), at in found[:MOST_LINES]
-        )
-        total = sum(len(at) for _, at in found)
-        return Differences(kind, number(total), lines, len(found) - len(lines))
+    return tuple(kinds)
 
 
-MOST = 3
+MOST_USERS = 3
 """New users shown side by side; `importer show` shows those of any row."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewUsers:
-    """Some rows and, by field, the value of each row; blank where it has none."""
+    """Some rows and, by path and name of the field, the value of each row; "" if it has none."""
 
     rows: tuple[int, ...]
-    fields: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def _name(path: str) -> str:
-    """Return a field in words, with the kind of its entry: `Email: Email address (work)`."""
-    part = f"{part_name(path)}: " if "[" in path else ""
-    return part + field_name(path)
+    fields: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 def new_users(records: Iterable[tuple[int, User]], *, show_values: bool) -> NewUsers:
     """Return records side by side, fields in the record's order, masked unless `show_values`."""
     users = dict(records)
-    held: dict[str, dict[int, list[str]]] = {}
+    found: dict[str, dict[int, list[str]]] = {}
     for row, user in users.items():
         for path, text in fields_of(user):
             value = shown(path, text, show_values=show_values)
-            held.setdefault(_name(path), {}).setdefault(row, []).append(value)
+            found.setdefault(path, {}).setdefault(row, []).append(value)
     return NewUsers(
         tuple(users),
         tuple(
-            (name, tuple(" · ".join(by_row.get(row, ())) for row in users))
-            for name, by_row in held.items()
+            (path, field_name(path), tuple(" · ".join(by_row.get(row, ())) for row in users))
+            for path, by_row in found.items()
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -15,14 +15,16 @@ from importer.errors import LedgerError
 from importer.ledger.ledger import Ledger
 from importer.model.files import flush, temporary_beside
 from importer.model.run import Summary
-from importer.report.page import FileLink, render
+from importer.report.page import render
 from importer.report.rejects import write_problems, write_rejects, write_workbook
 
-SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE = (
-    "summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.html",
+PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
+    "report.html", "report-masked.html", "rejects.xlsx", "rejects.csv", "problems.csv",
+    "summary.json",
 )  # fmt: skip
 
 _ABOUT = {
+    MASKED: "this page with patrons' data masked, to hand on",
     SUMMARY: "the counts, for scripts",
     PROBLEMS: "every problem with its row and column; contains personal data",
     WORKBOOK: "the rows to correct, marked; contains personal data",
@@ -30,7 +32,7 @@ _ABOUT = {
 }
 """What each report beside the page is for."""
 
-_PERSONAL = frozenset({PROBLEMS, WORKBOOK, REJECTS})
+_PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS})
 
 
 def kind_of(file: str) -> str:
@@ -38,40 +40,39 @@ def kind_of(file: str) -> str:
     return re.sub(r"-\d+(?=\.)", "", file)
 
 
-def holds_personal_data(path: Path, *, show_values: bool) -> bool:
-    """Return whether a report contains personal data; the page does so with `show_values`."""
-    kind = kind_of(path.name)
-    return kind in _PERSONAL or (kind == PAGE and show_values)
+def holds_personal_data(path: Path) -> bool:
+    """Return whether a report contains personal data."""
+    return kind_of(path.name) in _PERSONAL
 
 
-def write_all(ledger: Ledger, summary: Summary, *, show_values: bool = False) -> tuple[Path, ...]:
+def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
     """Write every report of a run into its folder; return the files.
 
     `rejects.*` are written only where there are rows to correct or review; earlier ones are
     deleted unless somebody edited them. A file that is open in another program, or was edited,
-    stays, and the new one gets a free name beside it. Values are masked in `report.html` unless
-    `show_values`; `problems.csv` and `rejects.*` always contain them.
+    stays, and the new one gets a free name beside it.
     Raises LedgerError where the folder cannot be written.
     """
     folder = ledger.folder
     counts = summary.model_dump_json(exclude_none=True, indent=2) + "\n"
     paths = [
-        place(folder / SUMMARY, partial(_write_text, counts)),
-        place(folder / PROBLEMS, partial(write_problems, ledger)),
         *_rejects(ledger),
+        place(folder / PROBLEMS, partial(write_problems, ledger)),
+        place(folder / SUMMARY, partial(_write_text, counts)),
     ]
-    page = render(ledger, summary, links(paths), show_values=show_values)
-    return *paths, place(folder / PAGE, partial(_write_text, page))
-
-
-def links(paths: Iterable[Path]) -> tuple[FileLink, ...]:
-    """Return the reports beside the page with what each is for."""
-    return tuple(FileLink(path.name, _ABOUT[kind_of(path.name)]) for path in paths)
+    beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in (folder / MASKED, *paths)]
+    pages = [
+        place(
+            folder / name, partial(_write_text, render(ledger, summary, beside, show_values=show))
+        )
+        for name, show in ((PAGE, True), (MASKED, False))
+    ]
+    return (*pages, *paths)
 
 
 def present(folder: Path) -> tuple[Path, ...]:
     """Return the reports in a run folder."""
-    names = (SUMMARY, PROBLEMS, WORKBOOK, REJECTS, PAGE)
+    names = (PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY)
     return tuple(path for name in names for path in generations(folder / name))
 
 
@@ -88,19 +89,15 @@ def _rejects(ledger: Ledger) -> tuple[Path, ...]:
         for path in generations(ledger.folder / name)
         if not edited(path, started)
     }
-    placed = _write_rejects(ledger, started) if next(ledger.returning(), None) else ()
+    placed: tuple[Path, ...] = ()
+    if next(ledger.returning(), None):
+        placed = (
+            place(ledger.folder / WORKBOOK, partial(write_workbook, ledger), started),
+            place(ledger.folder / REJECTS, partial(write_rejects, ledger), started),
+        )
     for path in stale.difference(placed):
-        remove(path)
+        _remove(path)
     return placed
-
-
-def _write_rejects(ledger: Ledger, started: datetime) -> tuple[Path, ...]:
-
-    folder = ledger.folder
-    return (
-        place(folder / WORKBOOK, partial(write_workbook, ledger), started),
-        place(folder / REJECTS, partial(write_rejects, ledger), started),
-    )
 
 
 Write = Callable[[Path], None]
@@ -169,7 +166,7 @@ def edited(path: Path, stamp: datetime) -> bool:
     return abs(path.stat().st_mtime - stamp.timestamp()) >= SAME_TIME
 
 
-def remove(path: Path) -> None:
+def _remove(path: Path) -> None:
     """Delete an outdated file, unless it is open in another program."""
     if not _is_open(path):
         try:

@@ -92,6 +92,27 @@ def shown(field: str, text: str, *, show_values: bool) -> str:
     return mask(field, text)
 
 
+def shown_change(field: str, old: str, new: str, *, show_values: bool) -> tuple[str, str]:
+    """Return both sides of a difference, masked as `shown` does, and never the same text twice.
+
+    Where the masks are equal, each side shows the first character that differs: `…e…` and `…o…`.
+    """
+    sides = tuple(shown(field, text, show_values=show_values) for text in (old, new))
+    if sides[0] != sides[1] or old == new:
+        return sides[0], sides[1]
+    if _POSITION.sub("", field) in SECRETS:
+        return CUT, f"another {CUT}"
+    at = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
+    if at is None:  # one begins with the other
+        at = min(len(old), len(new))
+    return _around(old, at), _around(new, at)
+
+
+def _around(text: str, at: int) -> str:
+    """Return the character at a position between marks; only a mark behind the end."""
+    return f"{CUT}{text[at]}{CUT}" if at < len(text) else CUT
+
+
 def _path(field: str) -> str:
     path = _POSITION.sub("", field)
     return _MAIN.get(path, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -10,27 +10,33 @@ from itertools import islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from importer.ledger.journal import JournalEntry, history
+from importer.ledger.journal import ALLOWED, JournalEntry, history
 from importer.ledger.ledger import Ledger, to_create
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Result
 from importer.model.problem import KNOWN, Problem
-from importer.model.run import FailedCheck, RowHistory, RunFacts, Summary
+from importer.model.run import RowHistory, RunFacts, Summary
 from importer.model.text import counted
 from importer.model.user import AccountType
-from importer.report.differences import MOST, Changes, Differences, NewUsers, new_users
+from importer.report.differences import (
+    MOST_USERS,
+    Difference,
+    by_kind,
+    differences,
+    new_users,
+)
 from importer.report.masking import CUT, mask_all, printable, shown
-from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
-    ACTS,
-    GROUPS,
-    RESULTS,
+    ENDS,
+    KINDS,
     SEVERITIES,
-    Group,
-    NextStep,
-    Tally,
+    TONES,
+    End,
     duration,
     effort,
+    end_of,
+    field_name,
     next_step,
     number,
     row_numbers,
@@ -43,129 +49,176 @@ from importer.report.wording import (
 MOST_GROUPS = 60
 """Problem groups shown of one severity; the page counts the others."""
 
-_SAMPLES = 3
+MOST_ROWS = 10_000
+"""Rows in the table of all rows; those that need attention come before others."""
+
+_SAMPLES, _HASH = 3, 12
+"""Values shown of a column, and characters of a hash."""
+
+_WHYS: dict[End, str] = {
+    Result.REFUSED: "Alma did not take the record.",
+    Result.HELD: "The record was changed in Alma since the plan.",
+    Result.UNKNOWN: "Alma's answer was lost. Run apply again: it asks Alma first.",
+    Result.NOT_SENT: "Not reached yet. Run apply again to continue.",
+}
+"""The reason shown for a row without a problem of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeverityGroup:
-    """The problem groups of one severity, and the number of those left out."""
+def render(
+    ledger: Ledger, summary: Summary, files: Sequence[tuple[str, str]], *, show_values: bool
+) -> str:
+    """Return the page, masked unless `show_values`.
 
-    severity: Severity
-    groups: tuple[ProblemGroup, ...]
-    more: int
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the roster, its fields, how it was matched, and some values."""
-
-    letter: str
-    heading: str
-    labels: tuple[str, ...]
-    how: str
-    samples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FileLink:
-    """A report beside the page, and what it is for."""
-
-    name: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReportView:
-    """Everything that the page shows."""
-
-    title: str
-    roster: str
-    run: str
-    headline: tuple[str, ...]
-    rows: int
-    tallies: tuple[Tally, ...]
-    next: NextStep
-    effort: str
-    writing: str
-    failed_checks: tuple[FailedCheck, ...]
-    problems: tuple[SeverityGroup, ...]
-    outcomes: tuple[Outcome, ...]
-    creates: tuple[int, ...]
-    new_users: NewUsers
-    deletes: tuple[int, ...]
-    differences: tuple[Differences, ...]
-    columns: tuple[Column, ...]
-    files: tuple[FileLink, ...]
-    facts: tuple[Fact, ...]
-    show_values: bool
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        """Return the kinds of change of the plan, in the page's order."""
-        acts = ((Act.CREATE, self.creates), (Act.DELETE, self.deletes))
-        done = (act for act, of_rows in acts if of_rows)
-        return (*done, *(found.kind for found in self.differences))
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Return the parts of the record that change, by which changes are filtered."""
-        return tuple(sorted(frozenset().union(*(found.parts for found in self.differences))))
-
-    def listed(self, group: Group, part: str) -> bool:
-        """Return whether a change of the group is shown when only that part is chosen."""
-        found = next((found for found in self.differences if found.kind is group), None)
-        return found is not None and (part in found.parts or found.more > 0)
-
-
-def build_view(
-    ledger: Ledger, summary: Summary, files: tuple[FileLink, ...], *, show_values: bool
-) -> ReportView:
-    """Return what the page shows of a run. `files` are the reports beside the page."""
-    facts = ledger.facts
-    creates: list[int] = []
-    deletes: list[int] = []
-    changes, outcomes = Changes(show_values), Outcomes(show_values)
-    for life in ledger.planned():
-        outcomes.add(life)
-        changes.add(life.row, life.changes)
-        if life.act is Act.CREATE:
-            creates.append(life.row)
-        if life.act is Act.DELETE:
-            deletes.append(life.row)
-    workbook = next((file.name for file in files if file.name.endswith(".xlsx")), "")
-    return ReportView(
-        title="Applied" if ledger.was_applied else facts.command.capitalize(),
-        roster=facts.roster.shown,
-        run=summary.run,
-        headline=sentences_of(summary),
-        rows=summary.rows,
-        tallies=tallies(summary),
-        next=next_step(summary, facts, workbook),
-        effort=effort(summary.calls) if summary.calls and not ledger.was_applied else "",
-        writing=describe_apply(history(ledger)),
-        failed_checks=facts.failed_checks,
-        problems=tuple(_by_severity(group_problems(ledger.problems()))),
-        outcomes=outcomes.by_result(ledger.problems()) if ledger.was_applied else (),
-        creates=tuple(creates),
-        new_users=new_users(to_create(ledger, most=MOST), show_values=show_values),
-        deletes=tuple(deletes),
-        differences=changes.by_kind(),
-        columns=tuple(_columns(ledger, show_values=show_values)),
-        files=files,
-        facts=fact_lines(facts),
-        show_values=show_values,
+    `files` are the names of the reports beside the page, each with what it is for.
+    """
+    facts, applied = ledger.facts, ledger.was_applied
+    table = _RowTable(ledger, show_values)
+    for row, problems in with_problems(ledger, ledger.every_row()):
+        table.add(row, problems)
+    workbook = next((name for name, _ in files if name.endswith(".xlsx")), "")
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title="Applied" if applied else facts.command.capitalize(),
+            applied=applied,
+            show_values=show_values,
+            roster=facts.roster.shown,
+            run=summary.run,
+            headline=sentences_of(summary),
+            count=summary.rows,
+            tallies=tallies(summary),
+            next=next_step(summary, facts, workbook),
+            effort=effort(summary.calls) if summary.calls and not applied else "",
+            failed_checks=facts.failed_checks,
+            approvals=tuple(approvals(ledger)),
+            problems=tuple(_sections(group_problems(ledger.problems()))),
+            creates=table.rows_of[Act.CREATE],
+            deletes=table.rows_of[Act.DELETE],
+            new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
+            differences=by_kind(table.differences),
+            parts=tuple(sorted({one.part for one in table.differences})),
+            lines=table.lines(),
+            columns=tuple(_columns(ledger, show_values=show_values)),
+            files=files if show_values else (),
+            facts=fact_lines(facts),
+        )
     )
 
 
-def _by_severity(found: tuple[ProblemGroup, ...]) -> Iterator[SeverityGroup]:
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("importer.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        # every text on the page is printable, wherever it came from
+        finalize=lambda value: value if hasattr(value, "__html__") else printable(str(value)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "field_name": field_name,
+        "number": number,
+        "row_numbers": row_numbers,
+        "rows": rows,
+    }
+    environment.globals |= {
+        "ends": ENDS,
+        "tones": TONES,
+        "kinds": KINDS,
+        "severities": SEVERITIES,
+    }
+    return environment
+
+
+def _sections(
+    found: Sequence[ProblemGroup],
+) -> Iterator[tuple[str, str, tuple[ProblemGroup, ...], int]]:
+    """Yield key, title, groups and number of groups left out: the whole roster, each severity."""
+    if whole := tuple(group for group in found if group.whole):
+        yield "whole", "About the whole roster", whole, 0
     for severity in Severity:
-        of_it = tuple(cause for cause in found if cause.severity is severity)
-        if of_it:
-            listed = of_it[:MOST_GROUPS]
-            yield SeverityGroup(severity, listed, len(of_it) - len(listed))
+        groups = [group for group in found if group.severity is severity and not group.whole]
+        if groups:
+            left = len(groups[MOST_GROUPS:])
+            yield severity.value, SEVERITIES[severity], tuple(groups[:MOST_GROUPS]), left
 
 
-def _columns(ledger: Ledger, *, show_values: bool) -> Iterator[Column]:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row in the table of all rows, as it may be shown.
+
+    `details`: why it is held back, what changes, and what is worth a look.
+    """
+
+    row: int
+    end: End
+    patron: str
+    name: str
+    details: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _RowTable:
+    """Collects the lines of the table of all rows, the differences, and rows by act."""
+
+    ledger: Ledger
+    show_values: bool
+    rows_of: dict[Act, list[int]] = field(default_factory=lambda: {act: [] for act in Act})
+    differences: dict[Difference, list[int]] = field(default_factory=dict)
+    urgent: list[Line] = field(default_factory=list)
+    others: list[Line] = field(default_factory=list)
+    names: tuple[int, ...] = ()
+    """The positions of the columns with the parts of names."""
+
+    def __post_init__(self) -> None:
+        """Find the columns of names."""
+        uses = enumerate(self.ledger.columns())
+        found = {label: at for at, use in uses for label in use.labels}
+        places = (found.get(label) for label in ("first_name", "last_name"))
+        self.names = tuple(dict.fromkeys(at for at in places if at is not None))
+
+    def add(self, row: RowHistory, problems: tuple[Problem, ...]) -> None:
+        """Add one row with its problems."""
+        end = end_of(row, problems)
+        if row.act:
+            self.rows_of[row.act].append(row.row)
+        found = tuple(differences(row.changes, show_values=self.show_values))
+        for one in found:
+            self.differences.setdefault(one, []).append(row.row)
+        listed = self.urgent if TONES.get(end) in {"bad", "decide"} else self.others
+        if len(listed) < MOST_ROWS:
+            listed.append(
+                Line(row.row, end, *self._person(row), self._details(end, found, problems))
+            )
+
+    def _person(self, row: RowHistory) -> tuple[str, str]:
+        cells = (row.cells[at] for at in self.names if at < len(row.cells))
+        name = (shown("last_name", text, show_values=self.show_values) for text in cells)
+        return shown("primary_id", row.primary_id, show_values=self.show_values), " ".join(name)
+
+    def _details(
+        self, end: End, found: Iterable[Difference], problems: Iterable[Problem]
+    ) -> tuple[str, ...]:
+        told: dict[bool, list[str]] = {True: [], False: []}
+        for one in problems:
+            if one.severity is not Severity.REPAIRED:
+                told[one.severity.holds].append(sentence(one, show_values=self.show_values))
+        why = told[True] or [_WHYS[end]] if end in _WHYS else told[True]
+        return (*why, *map(str, found), *told[False])
+
+    def lines(self) -> tuple[Line, ...]:
+        """Return the lines by row; where there are too many, urgent ones before others."""
+        kept = [*self.urgent, *self.others][:MOST_ROWS]
+        return tuple(sorted(kept, key=lambda line: line.row))
+
+
+def _columns(
+    ledger: Ledger, *, show_values: bool
+) -> Iterator[tuple[str, str, tuple[str, ...], str, tuple[str, ...]]]:
+    """Yield letter, heading, fields, how it was matched and some values of each column."""
     # what is no code, however typed, is no sample of the codes of its column
     strange = {
         (place.letter, problem.value)
@@ -180,26 +233,14 @@ def _columns(ledger: Ledger, *, show_values: bool) -> Iterator[Column]:
             else mask_all(use.labels, text, show_values=show_values)
             for text in islice(use.samples, _SAMPLES)
         )
-        yield Column(use.letter, use.heading, use.labels, use.how, samples)
-
-
-_HASH = 12
-"""Characters of a hash that are shown."""
+        yield use.letter, use.heading, use.labels, use.how, samples
 
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A fact of a run."""
-
-    label: str
-    text: str
-
-
-def fact_lines(facts: RunFacts) -> tuple[Fact, ...]:
-    """Return the facts of a run in words, without those that are not known."""
+def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
+    """Return the facts of a run in words, each with its label, without those not known."""
     roster, mapping, alma = facts.roster, facts.mapping, facts.alma
     kind = "Internal" if mapping.account_type is AccountType.INTERNAL else "External"
     told = [
@@ -223,12 +264,11 @@ def fact_lines(facts: RunFacts) -> tuple[Fact, ...]:
     read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
     told += [
         ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
+        ("User cache", f"as of {moment(facts.users_as_of)}" if facts.users_as_of else ""),
         ("Undoes", facts.undoes),
-        ("Operator", facts.operator),
-        ("Started", moment(facts.started)),
         ("Version", f"alma-roster-importer {facts.version}"),
     ]
-    return tuple(Fact(label, text) for label, text in told if text)
+    return tuple((label, text) for label, text in told if text)
 
 
 def moment(time: datetime) -> str:
@@ -237,95 +277,21 @@ def moment(time: datetime) -> str:
     return f"{time.day} {time:%B %Y, %H:%M:%S}{zone}"
 
 
-MOST_ROWS = 200
-"""Rows of one result that are listed; the page counts the others."""
-
-_ORDER = (
-    Result.REFUSED, Result.HELD, Result.UNKNOWN, Result.NOT_SENT, Result.CREATED, Result.UPDATED,
-    Result.DELETED, Result.WAS_SO, Result.WAS_GONE,
-)  # fmt: skip
-"""Results in the page's order: those that need attention first."""
-
-_DONE = frozenset(_ORDER[_ORDER.index(Result.CREATED) :])
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A row, its patron's primary ID, what was planned, and why it was not done."""
-
-    row: int
-    patron: str
-    planned: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The rows of one result."""
-
-    result: Result
-    total: int
-    lines: tuple[Line, ...]
-
-    @property
-    def more(self) -> int:
-        """Return the number of rows that are not listed."""
-        return self.total - len(self.lines)
-
-    @property
-    def comes_back(self) -> bool:
-        """Return whether its rows are in the rejects files."""
-        return self.result in {Result.REFUSED, Result.HELD}
-
-    @property
-    def done(self) -> bool:
-        """Return whether it is what was planned."""
-        return self.result in _DONE
-
-
-@dataclass(slots=True)
-class Outcomes:
-    """Collects rows by their result."""
-
-    show_values: bool
-    found: dict[Result, list[RowHistory]] = field(default_factory=dict)
-    counts: dict[Result, int] = field(default_factory=dict)
-
-    def add(self, life: RowHistory) -> None:
-        """Add one row."""
-        if life.result is None:
-            return
-        self.counts[life.result] = self.counts.get(life.result, 0) + 1
-        listed = self.found.setdefault(life.result, [])
-        if len(listed) < MOST_ROWS:
-            listed.append(life)
-
-    def by_result(self, problems: Iterable[Problem]) -> tuple[Outcome, ...]:
-        """Return the outcomes; `problems` of the listed rows give the reasons."""
-        reasons: dict[int, list[str]] = {
-            life.row: [] for listed in self.found.values() for life in listed
-        }
-        for problem in problems:
-            if problem.severity.holds and problem.origin.row in reasons:
-                told = sentence(problem, show_values=self.show_values)
-                reasons[problem.origin.row].append(told)
-        return tuple(
-            Outcome(
-                result,
-                self.counts[result],
-                tuple(self._line(life, reasons[life.row]) for life in self.found[result]),
-            )
-            for result in _ORDER
-            if result in self.found
-        )
-
-    def _line(self, life: RowHistory, reasons: list[str]) -> Line:
-        patron = shown("primary_id", life.primary_id, show_values=self.show_values)
-        return Line(life.row, patron, ACTS[life.act] if life.act else "", " ".join(reasons))
+def approvals(ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Yield who planned, allowed and applied a run, each with when and what."""
+    facts, entries = ledger.facts, tuple(history(ledger))
+    done = {"check": "Checked", "plan": "Planned", "undo": "Undo planned"}[facts.command]
+    yield done, f"by {facts.operator} on {moment(facts.started)}"
+    for entry in entries:
+        if entry.event == ALLOWED:
+            by = f"by {entry.operator} on {moment(entry.time)}"
+            yield f"Safety check {entry.detail} allowed", by
+    if applying := describe_apply(entries):
+        yield "Applied", applying
 
 
 def describe_apply(entries: Iterable[JournalEntry]) -> str:
-    """Return how a run was applied: by whom, when, and with how many writes; blank if never.
+    """Return how a run was applied: by whom, when, and with how many writes; "" if never.
 
     The time counts from each start to the last entry before the next start, so that the hours
     between two sittings are not in it.
@@ -345,59 +311,7 @@ def describe_apply(entries: Iterable[JournalEntry]) -> str:
     seconds = round(sum((end - start).total_seconds() for start, end in sittings))
     times = "" if len(sittings) == 1 else f" in {number(len(sittings))} sittings"
     return (
-        f"Applied by {' and '.join(operators)}{times}, from {moment(sittings[0][0])} to "
+        f"by {' and '.join(operators)}{times}, from {moment(sittings[0][0])} to "
         f"{moment(sittings[-1][1])}. {counted(writes, 'write')} "
         f"{'was' if writes == 1 else 'were'} sent to Alma, in {duration(seconds)} of work."
     )
-
-
-_WHYS = {
-    Result.REFUSED: "Alma did not take the record.",
-    Result.HELD: "The record was changed in Alma since the plan.",
-    Result.UNKNOWN: "Alma's answer was lost. Run apply again: it asks Alma first.",
-    Result.NOT_SENT: "Not reached yet. Run apply again to continue.",
-}
-"""The reason shown for a row without a problem of its own."""
-
-
-def render(
-    ledger: Ledger, summary: Summary, files: tuple[FileLink, ...], *, show_values: bool = False
-) -> str:
-    """Return the page. `files` are the reports beside it; values masked unless `show_values`."""
-    view = build_view(ledger, summary, files, show_values=show_values)
-    return _environment().get_template("report.html.j2").render(view=view)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("importer.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "capitalize_first": _capitalised,
-        "number": number,
-        "row_numbers": row_numbers,
-        "rows": rows,
-    }
-    environment.globals |= {
-        "groups": GROUPS,
-        "results": RESULTS,
-        "severities": SEVERITIES,
-        "whys": _WHYS,
-    }
-    return environment
-
-
-def _shown(value: object) -> object:
-    """Make every text on the page printable, wherever it came from."""
-    return value if hasattr(value, "__html__") else printable(str(value))
-
-
-def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -2,61 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
+from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.problem import Place, Problem
+from importer.model.run import RowHistory
 from importer.report.wording import number, sentence
 
 _ORDER = tuple(Severity)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProblemGroup:
     """Problems of equal code, severity, places, field and advice: the first, and all their rows.
 
-    `rows` are in order, without repetition; row 0 alone means the whole roster. `alike`: all have
-    the same message and value.
+    Findings about the whole roster (row 0) are grouped by code, severity and advice, and `all` has
+    every one of them. `alike`: all have the same message and value.
     """
 
     first: Problem
-    rows: tuple[int, ...]
-    alike: bool
+    found: set[int] = field(default_factory=set)
+    all: list[Problem] = field(default_factory=list)
+    alike: bool = True
+
+    def add(self, problem: Problem) -> None:
+        """Add a problem."""
+        self.found.add(problem.origin.row)
+        self.alike &= (problem.message, problem.value) == (self.first.message, self.first.value)
+        if self.whole:
+            self.all.append(problem)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is about the whole roster."""
+        return self.first.origin.row == 0
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The rows, in order; 0 alone is the whole roster."""
+        return tuple(sorted(self.found))
 
     @property
     def code(self) -> Code:
-        """Return the code of all."""
+        """The code of all."""
         return self.first.code
 
     @property
     def severity(self) -> Severity:
-        """Return the severity of all; nothing is left to correct where a person decided."""
+        """The severity of all; nothing is left to correct where a person decided."""
         return Severity.WARNING if self.code is Code.RESOLVED else self.first.severity
 
     @property
     def title(self) -> str:
-        """Return the title in the catalogue."""
+        """The title in the catalogue."""
         return self.first.title
 
     @property
-    def places(self) -> tuple[Place, ...]:
-        """Return the columns concerned."""
-        return self.first.places
-
-    @property
-    def advice(self) -> str:
-        """Return what to do."""
-        return self.first.advice
-
-    @property
     def count(self) -> int:
-        """Return the number of rows; 0 where it is about the whole roster."""
-        return len(self.rows) - (self.rows[:1] == (0,))
+        """The number of rows; 0 where it is about the whole roster."""
+        return 0 if self.whole else len(self.found)
 
     @property
     def one_change(self) -> bool:
-        """Return whether a single change of the mapping may correct all."""
+        """Whether a single change of the mapping may correct all."""
         repairs = self.first.repairs
         return self.count > 1 and (
             repairs is Repairs.COLUMN or (repairs is Repairs.VALUE and self.alike)
@@ -64,41 +75,38 @@ class ProblemGroup:
 
     @property
     def to_do(self) -> str:
-        """Return the advice, and whether following it once may be enough."""
+        """The advice, and whether following it once may be enough."""
         if self.one_change:
-            return f"One change may correct all {number(self.count)} rows: {self.advice}"
-        return self.advice
+            return f"One change may correct all {number(self.count)} rows: {self.first.advice}"
+        return self.first.advice
 
-    def sentence(self, *, show_values: bool = False) -> str:
-        """Return the sentence of the first."""
-        return sentence(self.first, show_values=show_values)
-
-
-@dataclass(slots=True)
-class _Group:
-    first: Problem
-    rows: set[int] = field(default_factory=set)
-    alike: bool = True
-
-    def add(self, problem: Problem) -> None:
-        self.rows.add(problem.origin.row)
-        told = problem.message, problem.value
-        self.alike = self.alike and told == (self.first.message, self.first.value)
+    def sentences(self, *, show_values: bool) -> list[str]:
+        """Return the sentence of the first or, about the whole roster, of each."""
+        return [sentence(one, show_values=show_values) for one in self.all or (self.first,)]
 
 
 def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
-    """Return the groups, the worst severity first, then those of the most rows."""
-    groups: dict[tuple[Code, Severity, tuple[Place, ...], str, str], _Group] = {}
+    """Return the groups: the whole roster first, the worst severity, then those of most rows."""
+    groups: dict[tuple[Code, Severity, tuple[Place, ...], str | None, str], ProblemGroup] = {}
     for problem in problems:
-        key = (problem.code, problem.severity, problem.places, problem.field, problem.advice)
-        group = groups.get(key)
-        if group is None:
-            group = groups[key] = _Group(problem)
-        group.add(problem)
-    found = (
-        ProblemGroup(group.first, tuple(sorted(group.rows)), group.alike)
-        for group in groups.values()
-    )
+        about = (problem.places, problem.field) if problem.origin.row else ((), None)
+        key = (problem.code, problem.severity, *about, problem.advice)
+        groups.setdefault(key, ProblemGroup(problem)).add(problem)
     return tuple(
-        sorted(found, key=lambda cause: (_ORDER.index(cause.severity), -cause.count, cause.rows[0]))
+        sorted(
+            groups.values(),
+            key=lambda one: (not one.whole, _ORDER.index(one.severity), -one.count, min(one.found)),
+        )
     )
+
+
+def with_problems(
+    ledger: Ledger, rows: Iterable[RowHistory]
+) -> Iterator[tuple[RowHistory, tuple[Problem, ...]]]:
+    """Yield rows, which are in order, each with its problems; the problems are read once."""
+    groups = groupby(ledger.problems(), key=lambda problem: problem.origin.row)
+    row, problems = next(groups, (None, iter(())))
+    for one in rows:
+        while row is not None and row < one.row:
+            row, problems = next(groups, (None, iter(())))
+        yield one, tuple(problems) if row == one.row else ()

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
-from itertools import groupby
 from pathlib import Path
 
 import xlsxwriter
@@ -22,7 +21,7 @@ from importer.model.roster import ADDED, REJECTS_SHEETS, UNEVEN, UNEVEN_ADVICE, 
 from importer.model.run import RunFacts
 from importer.model.text import escape
 from importer.report.masking import printable
-from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
     SEVERITIES,
     again,
@@ -146,15 +145,10 @@ class Returned:
 
 
 def returned(ledger: Ledger) -> Iterator[Returned]:
-    """Yield the rejected rows and rows to review, in order; rows and problems are read once."""
-    groups = groupby(ledger.problems(), key=lambda problem: problem.origin.row)
-    row, problems = next(groups, (None, iter(())))
-    for life in ledger.returning():
-        while row is not None and row < life.row:
-            row, problems = next(groups, (None, iter(())))
-        found = tuple(problems) if row == life.row else ()
-        ordered = tuple(sorted(found, key=lambda problem: not problem.severity.holds))
-        yield Returned(life.row, result_of(life), life.cells, ordered)
+    """Yield the rejected rows and rows to review, in order."""
+    for row, problems in with_problems(ledger, ledger.returning()):
+        ordered = tuple(sorted(problems, key=lambda problem: not problem.severity.holds))
+        yield Returned(row.row, result_of(row), row.cells, ordered)
 
 
 PROBLEM_COLUMNS = ("row", "column", "field", "code", "severity", "message")
@@ -335,7 +329,7 @@ def _write_groups(worksheet: Worksheet, found: tuple[ProblemGroup, ...], formats
             SEVERITIES[group.severity],
             number(group.count) if group.count else "",
             row_numbers(group.rows, most=200),
-            places(group.places),
+            places(group.first.places),
             group.title,
             what(group.first, show_values=True),
             group.to_do,

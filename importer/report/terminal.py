@@ -15,6 +15,7 @@ from importer.ledger.schema import State
 from importer.model.catalogue import Severity
 from importer.model.fields import fields_of
 from importer.model.run import RunFacts, Summary
+from importer.report.differences import differences
 from importer.report.files import WORKBOOK, holds_personal_data, present
 from importer.report.masking import printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems
@@ -22,6 +23,7 @@ from importer.report.wording import (
     SEVERITIES,
     Tone,
     effort,
+    field_name,
     headline,
     next_step,
     number,
@@ -68,12 +70,12 @@ def show_problems(
         console.print(part)
     applied = summary.created is not None
     found = group_problems(ledger.later_problems() if applied else ledger.problems())
-    for group in found[:MOST_GROUPS]:
+    whole = sum(group.whole for group in found)
+    for group in found[: whole + MOST_GROUPS]:
         console.print(_group(group, show_values=show_values))
-    if len(found) > MOST_GROUPS:
+    if more := len(found[whole + MOST_GROUPS :]):
         where = "see the report" if reported else "`importer check` makes a report of them all"
-        more = f"… and {number(len(found) - MOST_GROUPS)} more; {where}."
-        console.print(_text(more, "dim"))
+        console.print(_text(f"… and {number(more)} more; {where}.", "dim"))
     if found and not (applied and _kept_back(summary)):
         console.print()
 
@@ -83,7 +85,6 @@ def show_files(
     summary: Summary,
     console: Console,
     *,
-    show_values: bool = False,
     stopped: str = "",
 ) -> None:
     """Print the report files of a run and the next command.
@@ -100,7 +101,7 @@ def show_files(
         console.print()
     for path in files:
         line = _text(str(path))
-        if holds_personal_data(path, show_values=show_values):
+        if holds_personal_data(path):
             line.append("  (personal data)", "dim")
         console.print(line, soft_wrap=True)
     console.print()
@@ -166,11 +167,9 @@ def _group(group: ProblemGroup, *, show_values: bool) -> RenderableType:
     head.append_text(_text(f" · {group.title}", "bold"))
     if group.count:
         head.append_text(_text(f" · {rows(group.count)} ({row_numbers(group.rows, most=4)})"))
-    example = "" if group.alike else "For example: "
-    told = [
-        _text(example + group.sentence(show_values=show_values)),
-        _text(f"→ {group.to_do}", "italic"),
-    ]
+    example = "" if group.alike or group.whole else "For example: "
+    told = [_text(example + said) for said in group.sentences(show_values=show_values)]
+    told.append(_text(f"→ {group.to_do}", "italic"))
     return Group(head, Padding(Group(*told), (0, 0, 0, 2)))
 
 
@@ -188,26 +187,23 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
     if life is None:
         return None
 
-    def seen(path: str, text: str) -> str:
-        return shown(path, text, show_values=show_values)
-
     user = next((user for _, user in to_create(ledger, row)), None)
     return {
         "row": row,
         "fate": life.fate.value,
         "planned": life.act.value if life.act else None,
         "record": [
-            {"path": path, "value": seen(path, text)}
+            {"path": path, "value": shown(path, text, show_values=show_values)}
             for path, text in (fields_of(user) if user else ())
         ],
         "changes": [
             {
-                "kind": change.kind.value,
-                "path": change.path,
-                "old": seen(change.path, change.old),
-                "new": seen(change.path, change.new),
+                "kind": one.kind.value,
+                "path": one.path,
+                "old": one.old,
+                "new": one.new,
             }
-            for change in life.changes
+            for one in differences(life.changes, show_values=show_values)
         ],
         "result": life.result.value if life.result else None,
         "problems": [
@@ -238,10 +234,10 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     lines = [f"Row {row['row']}: {row['fate']}"]
     if row["planned"]:
         lines.append(f"Planned: {row['planned']}")
-    lines += [f"  {field['path']}: {field['value']}" for field in row["record"]]
+    lines += [f"  {field_name(field['path'])}: {field['value']}" for field in row["record"]]
     lines += [
-        f"  {change['path']}: {change['old'] or '(blank)'} -> {change['new'] or '(blank)'}"
-        for change in row["changes"]
+        f"  {field_name(one['path'])}: {one['old'] or 'nothing'} → {one['new'] or 'nothing'}"
+        for one in row["changes"]
     ]
     if row["result"]:
         lines.append(f"Result: {row['result']}")

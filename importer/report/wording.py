@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
@@ -15,26 +16,13 @@ from importer.model.run import Calls, RowHistory, RunFacts, Summary
 from importer.model.text import counted, spans
 from importer.report.masking import CUT, said, shown, takes_code
 
-FATES: dict[Fate, str] = {
-    Fate.READY: "ready",
-    Fate.REJECTED: "rejected",
-    Fate.REVIEW: "to review",
-    Fate.BLANK: "blank",
-    Fate.SKIPPED: "skipped",
-}
+DISMISSED: Literal["dismissed"] = "dismissed"
+"""The end of a rejected row in which nothing is to be corrected: a person rejected it."""
 
-DISMISSED = "rejected by a person"
-"""Of rows that a person rejected: nothing is to be corrected in them."""
+End = Fate | Act | Result | Literal["dismissed"]
+"""What became of a row."""
 
-ACTS: dict[Act, str] = {
-    Act.CREATE: "to create",
-    Act.UPDATE: "to update",
-    Act.DELETE: "to delete",
-    Act.UNCHANGED: "unchanged",
-    Act.LEFT_ALONE: "skipped by the plan",
-}
-
-RESULTS: dict[Result, str] = {
+ENDS: dict[End, str] = {
     Result.CREATED: "created",
     Result.UPDATED: "updated",
     Result.DELETED: "deleted",
@@ -44,7 +32,19 @@ RESULTS: dict[Result, str] = {
     Result.HELD: "to review: changed in Alma",
     Result.UNKNOWN: "result not known yet",
     Result.NOT_SENT: "not sent",
+    Act.CREATE: "to create",
+    Act.UPDATE: "to update",
+    Act.DELETE: "to delete",
+    Act.UNCHANGED: "unchanged",
+    Act.LEFT_ALONE: "skipped by the plan",
+    Fate.READY: "ready",
+    Fate.REJECTED: "rejected",
+    Fate.REVIEW: "to review",
+    Fate.BLANK: "blank",
+    Fate.SKIPPED: "skipped",
+    DISMISSED: "rejected by a person",
 }
+"""Words for each, in the order of the counts."""
 
 SEVERITIES: dict[Severity, str] = {
     Severity.REJECT: "Must be corrected",
@@ -53,12 +53,7 @@ SEVERITIES: dict[Severity, str] = {
     Severity.REPAIRED: "Repaired for you",
 }
 
-Group = Act | ChangeKind
-"""A kind of change that the page lists together."""
-
-GROUPS: dict[Group, str] = {
-    Act.CREATE: "Created",
-    Act.DELETE: "Deleted for good",
+KINDS: dict[ChangeKind, str] = {
     ChangeKind.REMOVE: "Removed from Alma",
     ChangeKind.REPLACE: "Replaced",
     ChangeKind.ADD: "Added",
@@ -104,7 +99,7 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
 
 def result_of(life: RowHistory) -> str:
     """Return the result of a row in the rejects, such as `rejected` or `refused by Alma`."""
-    return RESULTS[life.result] if life.result else life.fate.value
+    return ENDS[life.result] if life.result else life.fate.value
 
 
 def command(*parts: str) -> str:
@@ -123,55 +118,53 @@ def again(verb: str, facts: RunFacts, roster: str = "") -> str:
 Tone = Literal["good", "quiet", "decide", "bad"]
 """The color of a count; color is never the only sign."""
 
-_TONES: dict[Fate | Act | Result, Tone] = {
-    Fate.READY: "good",
-    Act.CREATE: "good",
-    Act.UPDATE: "good",
-    Act.DELETE: "bad",
-    Result.CREATED: "good",
-    Result.UPDATED: "good",
-    Result.DELETED: "good",
-    Fate.REVIEW: "decide",
-    Result.HELD: "decide",
-    Result.UNKNOWN: "decide",
-    Result.NOT_SENT: "decide",
-    Fate.REJECTED: "bad",
-    Result.REFUSED: "bad",
+TONES: dict[End, Tone] = {
+    **dict.fromkeys((Fate.READY, Act.CREATE, Act.UPDATE), "good"),
+    **dict.fromkeys((Result.CREATED, Result.UPDATED, Result.DELETED), "good"),
+    **dict.fromkeys((Fate.REVIEW, Result.HELD, Result.UNKNOWN, Result.NOT_SENT), "decide"),
+    **dict.fromkeys((Fate.REJECTED, Result.REFUSED, Act.DELETE), "bad"),
 }
+"""The tones that are not quiet."""
+
 _WRITES = (Act.CREATE, Act.UPDATE, Act.DELETE)
 _STAYS = (Act.UNCHANGED, Act.LEFT_ALONE)
 
 
+def end_of(row: RowHistory, problems: Iterable[Problem]) -> End:
+    """Return what became of a row, given its problems."""
+    if row.fate is Fate.REJECTED and any(
+        one.code is Code.RESOLVED and one.severity is Severity.REJECT for one in problems
+    ):
+        return DISMISSED
+    return row.result or row.act or row.fate
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A number of rows and what became of them."""
+    """The number of rows of one end."""
 
-    words: str
+    end: End
     count: int
-    tone: Tone
+
+    @property
+    def words(self) -> str:
+        """What became of them."""
+        return ENDS[self.end]
+
+    @property
+    def tone(self) -> Tone:
+        """Its color."""
+        return TONES.get(self.end, "quiet")
 
 
 def tallies(summary: Summary) -> tuple[Tally, ...]:
     """Return the counts in which each row is once, without zeros."""
-    return tuple(tally for tally in _tallies(summary) if tally.count)
-
-
-def _tallies(summary: Summary) -> Iterator[Tally]:
     applied, planned = summary.created is not None, summary.create is not None
-    ends: list[tuple[Fate | Act | Result, str]] = []
-    if applied:
-        ends += RESULTS.items()
-    elif planned:
-        ends += [(act, ACTS[act]) for act in _WRITES]
-    if planned:
-        ends += [(act, ACTS[act]) for act in _STAYS]
-    ends += [
-        (fate, words) for fate, words in FATES.items() if fate is not Fate.READY or not planned
-    ]
+    left_out: set[End] = {Fate.READY} if planned else {Act.UNCHANGED, Act.LEFT_ALONE}
+    left_out |= set(_WRITES) if applied or not planned else set()
+    left_out |= set() if applied else set(Result)
     counts = summary.model_dump() | _written(summary) | {Fate.REJECTED: summary.to_correct}
-    for end, words in ends:
-        yield Tally(words, counts[end] or 0, _TONES.get(end, "quiet"))
-    yield Tally(DISMISSED, summary.dismissed or 0, "quiet")
+    return tuple(Tally(end, counts[end]) for end in ENDS if counts.get(end) and end not in left_out)
 
 
 def headline(summary: Summary) -> str:
@@ -186,7 +179,7 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
     held = _listed(
         (summary.to_correct, "must be corrected"),
         (summary.review, "needs review" if summary.review == 1 else "need review"),
-        (summary.dismissed or 0, DISMISSED),
+        (summary.dismissed or 0, ENDS[DISMISSED]),
     )
     aside = _listed(
         (summary.blank, "is blank" if summary.blank == 1 else "are blank"),
@@ -218,30 +211,30 @@ def _ready(summary: Summary) -> str:
 
 def _planned(summary: Summary) -> tuple[str, ...]:
     """Return what would be written and what would not; a ready row may be unchanged."""
-    writes = _listed(*((getattr(summary, act) or 0, ACTS[act]) for act in _WRITES))
+    writes = _listed(*((getattr(summary, act) or 0, ENDS[act]) for act in _WRITES))
     written = sum(getattr(summary, act) or 0 for act in _WRITES)
     return (
         f"{number(written)} of {rows(summary.rows)} would be written to Alma: {writes}"
         if written
         else "Nothing would be written to Alma",
-        _listed(*((getattr(summary, act) or 0, ACTS[act]) for act in _STAYS)),
+        _listed(*((getattr(summary, act) or 0, ENDS[act]) for act in _STAYS)),
     )
 
 
 def _applied(summary: Summary) -> tuple[str, ...]:
     by_result = _written(summary)
     written = sum(by_result.values())
-    done = _listed(*((count, RESULTS[Result(result)]) for result, count in by_result.items()))
+    done = _listed(*((count, ENDS[Result(result)]) for result, count in by_result.items()))
     verb = "was" if written == 1 else "were"
     return (
         f"{number(written)} of {rows(summary.rows)} {verb} written to Alma: {done}"
         if written
         else "Nothing was written to Alma",
         _listed(
-            (summary.was_so or 0, RESULTS[Result.WAS_SO]),
-            (summary.was_gone or 0, RESULTS[Result.WAS_GONE]),
+            (summary.was_so or 0, ENDS[Result.WAS_SO]),
+            (summary.was_gone or 0, ENDS[Result.WAS_GONE]),
             (summary.refused or 0, "refused by Alma"),
-            (summary.held or 0, RESULTS[Result.HELD]),
+            (summary.held or 0, ENDS[Result.HELD]),
             (summary.unknown or 0, "with a result that is not known yet"),
             (summary.not_sent or 0, "not sent"),
         ),
@@ -362,19 +355,64 @@ def sentence(problem: Problem, *, show_values: bool) -> str:
     return what(problem, show_values=show_values, begin=True)
 
 
-def part_name(path: str) -> str:
-    """Return the part of a record in words: `Email` for `contact_info.email[work]`."""
-    return _words(path.partition("[")[0].rpartition(".")[2])
+_FIELDS = {
+    "primary_id": "Primary ID",
+    "external_id": "External system",
+    "pin_number": "PIN",
+    "campus_code": "Campus",
+    "user_title": "Title",
+    "web_site_url": "Website",
+    "expiry_date": "Expiration date",
+    "pref_first_name": "Preferred first name",
+    "pref_middle_name": "Preferred middle name",
+    "pref_last_name": "Preferred last name",
+    "pref_name_suffix": "Name suffix",
+}
+_LISTS = {
+    "contact_info.address": "address",
+    "contact_info.email": "email",
+    "contact_info.phone": "phone",
+    "user_identifier": "identifier",
+    "user_note": "note",
+    "user_block": "block",
+    "user_statistic": "statistical category",
+    "rs_library": "resource-sharing library",
+    "library_notice": "library notice",
+}
+_MAIN = {"email_address", "phone_number", "value", "note_text", "statistic_category", "code"}
+"""Fields of a list's entry that are called as the entry itself."""
+
+_PATH = re.compile(r"(?P<of>[^\[\]]+?)(?:\[(?P<kind>[^\]]*)\]\.?(?P<field>\w*))?")
 
 
 def field_name(path: str) -> str:
-    """Return a field in words: `User group`, or `Email (work)` for `contact_info.email[work]`."""
-    head, _, rest = path.partition("[")
-    kind, _, tail = rest.partition("]")
-    name = _words(tail.lstrip(".") or head.rpartition(".")[2])
-    return f"{name} ({kind})" if kind else name
+    """Return a field in words, without Alma's names.
+
+    `last_name`: Last name. `contact_info.address[home].line1`: Home address, line 1.
+    `user_identifier[BARCODE]`: Identifier (BARCODE). `contact_info.email[1].email_address`:
+    Email 2, as positions count from 0.
+    """
+    found = _PATH.fullmatch(path)
+    if found is None or found["kind"] is None:
+        return _FIELDS.get(path) or _words(path.rpartition(".")[2])
+    kind, name = found["kind"], _LISTS.get(found["of"]) or _words(found["of"])
+    if kind.isdigit():
+        name += f" {int(kind) + 1}" if int(kind) else ""
+    elif found["of"].startswith("contact_info.") and kind:
+        name = f"{kind.replace('+', ' and ').replace('_', ' ')} {name}"
+    elif kind:
+        name += f" ({kind})"
+    if found["field"] and found["field"] not in _MAIN:
+        name += f", {_words(found['field']).lower()}"
+    return name[:1].upper() + name[1:]
+
+
+def part_name(path: str) -> str:
+    """Return the part of a record in words: `Email` for `contact_info.email[work]`."""
+    head = path.partition("[")[0]
+    return _words(_LISTS[head]) if head in _LISTS else field_name(path)
 
 
 def _words(name: str) -> str:
-    words = name.replace("_", " ")
+    words = re.sub(r"(?<=[a-z])(?=[0-9])", " ", name.replace("_", " "))
     return words[:1].upper() + words[1:]

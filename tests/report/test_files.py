@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from importer.ledger.ledger import Ledger
 
-ALL = ["summary.json", "problems.csv", "rejects.xlsx", "rejects.csv", "report.html"]
+PAGES = ["report.html", "report-masked.html"]
+ALL = [*PAGES, "rejects.xlsx", "rejects.csv", "problems.csv", "summary.json"]
 
 
 def write(ledger: Ledger) -> list[str]:
@@ -41,7 +42,7 @@ def clean() -> Run:
 
 
 def test_every_file_is_there_and_private(keep: Keep) -> None:
-    """All five files are written, and nobody else may read them, whatever the umask says."""
+    """All files are written, and nobody else may read them, whatever the umask says."""
     ledger = keep(building.checked())
     before = os.umask(0)
     try:
@@ -55,7 +56,7 @@ def test_every_file_is_there_and_private(keep: Keep) -> None:
 
 def test_rejects_are_only_there_where_rows_come_back(keep: Keep) -> None:
     """A clean run has no rejects."""
-    assert write(keep(clean())) == ["summary.json", "problems.csv", "report.html"]
+    assert write(keep(clean())) == [*PAGES, "problems.csv", "summary.json"]
 
 
 def test_stale_rejects_are_removed(keep: Keep) -> None:
@@ -63,10 +64,12 @@ def test_stale_rejects_are_removed(keep: Keep) -> None:
     ledger = keep(building.checked())
     write(ledger)
     ledger.connection.execute("UPDATE rows SET fate = 'ready'")
-    assert write(ledger) == ["summary.json", "problems.csv", "report.html"]
+    assert write(ledger) == [*PAGES, "problems.csv", "summary.json"]
     assert [path.name for path in present(ledger.folder)] == [
-        "summary.json", "problems.csv", "report.html",
-    ]  # fmt: skip
+        *PAGES,
+        "problems.csv",
+        "summary.json",
+    ]
 
 
 def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:

@@ -41,7 +41,7 @@ def screen(
     summary = summarize(ledger)
     show_counts(summary, console)
     show_problems(ledger, summary, console, show_values=values, reported=reported)
-    show_files(ledger, summary, console, show_values=values, stopped=stopped)
+    show_files(ledger, summary, console, stopped=stopped)
     return file.getvalue()
 
 
@@ -54,7 +54,7 @@ def test_the_screen_says_how_it_stands_and_what_to_type(keep: Keep, run: Callabl
     told = screen(ledger, width=400)
     lines = told.splitlines()
     assert headline(summary) in told
-    personal = {"problems.csv", "rejects.xlsx", "rejects.csv"}
+    personal = {"report.html", "problems.csv", "rejects.xlsx", "rejects.csv"}
     for path in files:
         mark = "  (personal data)" if path.name in personal else ""
         assert f"{path}{mark}" in lines
