@@ -22,12 +22,13 @@ from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 COMMUNITY = MAPPINGS / "community.yaml"
 PATRONS = SAMPLES / "community-patrons.csv"
+PAGES = ("report.html", "report-masked.html")
 
 
 def test_reports_can_be_made_again(folder: Path, typed: Type) -> None:
     """With the reports gone, `report` makes them again from the ledger, byte for byte."""
     typed("check", PATRONS, "-m", COMMUNITY, "-o", "run")
-    names = ("summary.json", "problems.csv", "rejects.csv", "rejects.xlsx", "report.html")
+    names = ("summary.json", "problems.csv", "rejects.csv", "rejects.xlsx", *PAGES)
     before = {name: (folder / "run" / name).read_bytes() for name in names}
     for name in names:
         (folder / "run" / name).unlink()
