@@ -22,13 +22,11 @@ from importer.cli.console import (
     progress,
     saved_codes,
 )
-from importer.errors import UsageError
 from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.resolutions import Answer
 from importer.pipeline.inputs import Progress
-from importer.pipeline.resolve import ReviewedRow, check_open, reject
-from importer.pipeline.resolve import resolve as resolve_row
+from importer.pipeline.resolve import Decision, Review
 from importer.pipeline.runs import find_folder
 from importer.pipeline.undo import UndoRequest, check_undoable
 from importer.pipeline.undo import undo as plan_undo
@@ -92,28 +90,13 @@ def resolve(
     """Resolve a row that needs review. `apply` carries it out; later plans remember it."""
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
-        reviewed = ReviewedRow(ledger, row, operator(), now)
-        chosen = Answer(how)
-        _check_user(user, how, needed=ledger.facts.command != "undo")
-        check_open(reviewed, chosen)
-        if chosen is Answer.REJECT:
-            reject(reviewed, saved_codes(codes))
+        review = Review(ledger, saved_codes(codes), operator(), now)
+        decision = Decision(row, Answer(how), user)
+        review.check(decision)
+        if decision.answer is Answer.REJECT:
+            review.reject(row)
         else:
-
-            async def use(alma: Alma) -> None:
-                await resolve_row(reviewed, chosen, user, alma, saved_codes(codes))
-
-            with_alma(Settings.read(), use)
+            with_alma(Settings.read(), lambda alma: review.resolve(decision, alma))
         return conclude(
             ledger, summarize(ledger), as_json=as_json, show_values=show_values, reports="wanted"
         )
-
-
-def _check_user(user: str, how: str, *, needed: bool) -> None:
-    """Raise UsageError where an update lacks the user's ID, or another answer has one."""
-    if how == "update" and needed and not user.strip():
-        msg = "Name the user to update: importer resolve RUN ROW --as update ID"
-        raise UsageError(msg)
-    if how != "update" and user:
-        msg = f"An ID is given with --as update only, not with --as {how}."
-        raise UsageError(msg)

@@ -40,7 +40,7 @@ def check(request: RunRequest, progress: Progress = SILENT) -> Ledger:
 
 def check_inputs(inputs: Inputs, request: RunRequest, progress: Progress = SILENT) -> Ledger:
     """Check rows that are mapped already and save the run. Raises UsageError, LedgerError."""
-    with new_run(request) as folder:
+    with new_run(request.roster.stem, request.now, request.folder) as folder:
         problems = [*headings_changed(folder, inputs), *find_problems(inputs)]
         decided = decide_fates(inputs.rows(), problems)
         progress.rows(len(decided.fates), 0)

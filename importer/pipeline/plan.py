@@ -46,7 +46,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     """
     inputs = open_inputs(request)
     institution = await check_institution(alma, request.codes)
-    with new_run(request) as folder:
+    with new_run(request.roster.stem, request.now, request.folder) as folder:
         problems = [*headings_changed(folder, inputs), *find_problems(inputs)]
         resolutions = Resolutions.of(institution)
         answers = resolutions.same_person(inputs.candidates, problems)

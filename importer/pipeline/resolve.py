@@ -1,10 +1,11 @@
-"""`resolve`: answer a row that needs review. Only GET is sent."""
+"""`resolve`: answer rows that need review. Only GET is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from importer.alma.client import Alma
@@ -16,7 +17,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.fields import CodeTables
 from importer.model.plan import Act, Fate, Held, Result, Step
 from importer.model.problem import Problem
-from importer.model.run import RowHistory, RunFacts
+from importer.model.run import RowHistory
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution, check_sources
 from importer.pipeline.fates import DECISIONS, DOUBTS, alike_rows, in_question, institution_key
@@ -27,43 +28,172 @@ from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
 from importer.users.matching import MatchResult, PersonQuery, match_keys, search_alma
 
+_ADVICE = {
+    Answer.CREATE: "The row creates a user; until it is sent you can resolve it again.",
+    Answer.UPDATE: "The row updates a user; until it is sent you can resolve it again.",
+    Answer.REJECT: "The row is not sent, unless you resolve it again.",
+}
+"""The result of each answer."""
+
 
 @dataclass(frozen=True, slots=True)
-class ReviewedRow:
-    """A row of a run, and who resolves it."""
+class Decision:
+    """An answer about a row; `user` is the ID of the user to update."""
 
-    ledger: Ledger
     row: int
-    operator: str
-    now: Callable[[], datetime]
-
-    @property
-    def facts(self) -> RunFacts:
-        """The facts of the run."""
-        return self.ledger.facts
+    answer: Answer
+    user: str = ""
 
 
-def check_open(reviewed: ReviewedRow, how: Answer) -> None:
-    """Raise UsageError if the row does not need review, or cannot be resolved in this way."""
-    ledger, row = reviewed.ledger, reviewed.row
-    if reviewed.facts.command == "check":
-        msg = (
-            f"{ledger.folder} is a check, without data from Alma. Make a plan with "
-            "`importer plan`, then resolve the row."
+class Review:
+    """The rows of one run that a person resolves; roster and mapping are read once for all."""
+
+    def __init__(
+        self, ledger: Ledger, codes: CodeTables, operator: str, now: Callable[[], datetime]
+    ) -> None:
+        """Resolve rows in the name of `operator`; `now` returns the time with its zone."""
+        self.ledger, self.facts = ledger, ledger.facts
+        self._codes, self._operator, self._now = codes, operator, now
+        self._undoes = self.facts.command == "undo"
+
+    def check(self, decision: Decision) -> None:
+        """Raise UsageError if the row does not need review, or cannot be resolved in this way."""
+        ledger, row, answer = self.ledger, decision.row, decision.answer
+        if self.facts.command == "check":
+            msg = (
+                f"{ledger.folder} is a check, without data from Alma. Make a plan with "
+                "`importer plan`, then resolve the row."
+            )
+            raise UsageError(msg)
+        if answer is Answer.UPDATE and not decision.user.strip() and not self._undoes:
+            msg = "Name the user to update: importer resolve RUN ROW --as update ID"
+            raise UsageError(msg)
+        if answer is not Answer.UPDATE and decision.user:
+            msg = f"An ID is given with --as update only, not with --as {answer}."
+            raise UsageError(msg)
+        life = ledger.life(row)
+        if life is None:
+            msg = f"The roster of this run has no row {row}."
+            raise UsageError(msg)
+        wrong = _closed(life, decided=row in ledger.rows_with(Code.RESOLVED))
+        if not wrong and answer is Answer.CREATE and life.result is Result.HELD:
+            wrong = (
+                "needs review since it was sent; use --as update with the user's ID, or --as reject"
+            )
+        if not wrong and answer is Answer.CREATE and self._undoes:
+            wrong = "belongs to an undo plan; use --as update or --as reject"
+        if wrong:
+            msg = f"Row {row} {wrong}."
+            raise UsageError(msg)
+
+    def reject(self, row: int) -> None:
+        """Send the row neither now nor in later plans.
+
+        If the roster or the mapping was changed since the plan, the row's person is not known, and
+        later plans ask again. Raises LedgerError, MappingError, RosterError.
+        """
+        draft, said = None, "not to be sent"
+        if not self._undoes:
+            try:
+                draft = self._draft(row)
+            except StalePlanError:
+                said += "; later plans ask again, because the roster or the mapping was changed"
+        self._record(Decision(row, Answer.REJECT), None, said)
+        if draft is not None:
+            self._keep(Answer.REJECT, "", draft)
+
+    async def resolve(self, decision: Decision, alma: Alma) -> None:
+        """Plan to create the row's user, or to update the user with this ID.
+
+        The safety checks are not repeated for a resolved row. Raises UsageError if Alma holds
+        something else, StalePlanError if the roster, the mapping or the institution changed,
+        LedgerError, AlmaError.
+        """
+        await check_same_institution(self.facts, alma)
+        if self._undoes:
+            step = await self._undo_step(decision, alma)
+            self._record(decision, step, "restore what nobody changed since")
+            return
+        draft = self._draft(decision.row)
+        if decision.answer is Answer.CREATE:
+            step, user, said = await _created(draft, alma), "", "create a new user"
+        else:
+            live = await _user(decision.user, alma)
+            _check_kind(draft, live)
+            user, said = current(live, "primary_id").casefold(), "update the user that was named"
+            self._check_free(decision.row, user)
+            step = await _updated(draft, live, alma)
+        self._record(decision, step, said)
+        self._keep(decision.answer, user, draft)
+
+    @cached_property
+    def _inputs(self) -> Inputs:
+        check_sources(self.facts)
+        return reopen_inputs(self.facts, self._codes)
+
+    @cached_property
+    def _alike(self) -> dict[int, frozenset[str]]:
+        """By row, the primary IDs of other rows that may be the same person."""
+        pairs = alike_rows(self._inputs.candidates, self.ledger.problems())
+        return {draft.row: others for draft, others in pairs}
+
+    def _draft(self, row: int) -> DraftUser:
+        draft = next(iter(drafts(self._inputs.candidates, {row})), None)
+        if draft is None:
+            msg = f"The mapping makes no record of row {row}. Plan again."
+            raise UsageError(msg)
+        return draft
+
+    def _check_free(self, row: int, user: str) -> None:
+        for life in self.ledger.planned():
+            if life.row != row and life.primary_id.casefold() == user:
+                msg = f"Row {life.row} of this run is for that user already. Reject one of the two."
+                raise UsageError(msg)
+
+    async def _undo_step(self, decision: Decision, alma: Alma) -> Step:
+        """Return the step that undoes a row's update, except what somebody changed since."""
+        row = decision.row
+        with Ledger.open(Path(self.facts.undoes)) as first:
+            image = next(images(first, row), None)
+        if image is None or image.act is not Act.UPDATE:
+            msg = (
+                f"Row {row} is not an update; it can only be rejected, which leaves the user "
+                "unchanged."
+            )
+            raise UsageError(msg)
+        live = await _user(decision.user or image.primary_id, alma)
+        step = update_undone(image, live, self.facts.roster.origin(row)).step
+        if isinstance(step, Held):
+            msg = f"Row {row}: {step.problems[0].message}"
+            raise UsageError(msg)
+        return step
+
+    def _record(self, decision: Decision, step: Step | None, said: str) -> None:
+        """Record the answer in the run; without a step the row is rejected."""
+        problem = Problem.of(
+            Code.RESOLVED,
+            self.facts.roster.origin(decision.row),
+            f"resolved by {self._operator} on {self._now():%Y-%m-%d}: {said}",
+            advice=_ADVICE[decision.answer],
+            severity=Severity.WARNING if step else Severity.REJECT,
         )
-        raise UsageError(msg)
-    life = ledger.life(row)
-    if life is None:
-        msg = f"The roster of this run has no row {row}."
-        raise UsageError(msg)
-    wrong = _closed(life, decided=row in ledger.rows_with(Code.RESOLVED))
-    if not wrong and how is Answer.CREATE and life.result is Result.HELD:
-        wrong = "needs review since it was sent; use --as update with the user's ID, or --as reject"
-    if not wrong and how is Answer.CREATE and reviewed.facts.command == "undo":
-        wrong = "belongs to an undo plan; use --as update or --as reject"
-    if wrong:
-        msg = f"Row {row} {wrong}."
-        raise UsageError(msg)
+        fate = Fate.READY if step else Fate.REJECTED
+        journal = Journal(self.ledger, self._operator, self._now)
+        journal.record_resolution(decision.row, fate, step, problem, decision.answer)
+
+    def _keep(self, answer: Answer, user: str, draft: DraftUser) -> None:
+        """Save the answer for later plans; without anybody in question, delete an earlier one."""
+        if self.facts.alma is None:
+            return
+        problems = tuple(self.ledger.problems(draft.row))
+        against = in_question(problems) | self._alike.get(draft.row, frozenset())
+        own, institution = draft.primary_id.casefold(), institution_key(self.facts.alma)
+        if against:
+            doubts = DOUBTS.intersection(problem.code for problem in problems)
+            kept = Resolution(own, answer, user, against, doubts, self._operator, self._now())
+            save_resolution(DECISIONS, institution, kept)
+        else:
+            delete_resolution(DECISIONS, institution, own)
 
 
 def _closed(life: RowHistory, *, decided: bool) -> str:
@@ -82,84 +212,6 @@ def _closed(life: RowHistory, *, decided: bool) -> str:
     if life.fate is Fate.REJECTED:
         return "is rejected for its errors; correct it and plan it again"
     return "does not need review; there is nothing to resolve"
-
-
-_ADVICE = {
-    Answer.CREATE: "The row creates a user; until it is sent you can resolve it again.",
-    Answer.UPDATE: "The row updates a user; until it is sent you can resolve it again.",
-    Answer.REJECT: "The row is not sent, unless you resolve it again.",
-}
-"""The result of each answer."""
-
-
-def reject(reviewed: ReviewedRow, codes: CodeTables) -> None:
-    """Send the row neither now nor in later plans. Raises LedgerError, MappingError, RosterError.
-
-    If the roster or the mapping was changed since the plan, the row's person is not known, and
-    later plans ask again.
-    """
-    inputs = None
-    said = "not to be sent"
-    if reviewed.facts.command != "undo":
-        try:
-            check_sources(reviewed.facts)
-            inputs = reopen_inputs(reviewed.facts, codes)
-        except StalePlanError:
-            said += "; later plans ask again, because the roster or the mapping was changed"
-    _record(reviewed, Fate.REJECTED, None, Answer.REJECT, said)
-    if inputs is not None:
-        _keep(reviewed, Answer.REJECT, "", _draft(inputs, reviewed.row), inputs)
-
-
-async def resolve(
-    reviewed: ReviewedRow, how: Answer, user_id: str, alma: Alma, codes: CodeTables
-) -> None:
-    """Plan to create the row's user, or to update the user with this ID.
-
-    The safety checks are not repeated for a resolved row. Raises UsageError if Alma holds
-    something else, StalePlanError if the roster, the mapping or the institution changed,
-    LedgerError, AlmaError.
-    """
-    facts = reviewed.facts
-    if facts.command == "undo":
-        await check_same_institution(facts, alma)
-        step = await _undo_step(reviewed, user_id, alma)
-        _record(reviewed, Fate.READY, step, how, "restore what nobody changed since")
-        return
-    check_sources(facts)
-    await check_same_institution(facts, alma)
-    inputs = reopen_inputs(facts, codes)
-    draft = _draft(inputs, reviewed.row)
-    if how is Answer.CREATE:
-        step, user = await _created(draft, alma), ""
-        said = "create a new user"
-    else:
-        live = await _user(user_id, alma)
-        _check_kind(draft, live)
-        _check_free(reviewed, live)
-        step, user = await _updated(draft, live, alma), current(live, "primary_id").casefold()
-        said = "update the user that was named"
-    _record(reviewed, Fate.READY, step, how, said)
-    _keep(reviewed, how, user, draft, inputs)
-
-
-def _keep(reviewed: ReviewedRow, how: Answer, user: str, draft: DraftUser, inputs: Inputs) -> None:
-    """Save the answer for later plans; without anybody in question, delete an earlier one."""
-    alma = reviewed.facts.alma
-    if alma is None:
-        return
-    problems = tuple(reviewed.ledger.problems(reviewed.row))
-    against = in_question(problems)
-    for other, ids in alike_rows(inputs.candidates, reviewed.ledger.problems()):
-        against |= ids if other.row == reviewed.row else frozenset()
-    own, institution = draft.primary_id.casefold(), institution_key(alma)
-    if against:
-        doubts = DOUBTS.intersection(problem.code for problem in problems)
-        now = reviewed.now()
-        decision = Resolution(own, how, user, against, doubts, reviewed.operator, now)
-        save_resolution(DECISIONS, institution, decision)
-    else:
-        delete_resolution(DECISIONS, institution, own)
 
 
 async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
@@ -216,50 +268,3 @@ def _check_kind(draft: DraftUser, live: User) -> None:
             "Reject the row, or load it with a mapping for such users."
         )
         raise UsageError(msg)
-
-
-def _check_free(reviewed: ReviewedRow, live: User) -> None:
-    own = current(live, "primary_id").casefold()
-    for life in reviewed.ledger.planned():
-        if life.row != reviewed.row and life.primary_id.casefold() == own:
-            msg = f"Row {life.row} of this run is for that user already. Reject one of the two."
-            raise UsageError(msg)
-
-
-def _draft(inputs: Inputs, row: int) -> DraftUser:
-    draft = next(iter(drafts(inputs.candidates, {row})), None)
-    if draft is None:
-        msg = f"The mapping makes no record of row {row}. Plan again."
-        raise UsageError(msg)
-    return draft
-
-
-async def _undo_step(reviewed: ReviewedRow, user_id: str, alma: Alma) -> Step:
-    """Return the step that undoes a row's update, except what somebody changed since."""
-    facts, row = reviewed.facts, reviewed.row
-    with Ledger.open(Path(facts.undoes)) as first:
-        image = next(images(first, row), None)
-    if image is None or image.act is not Act.UPDATE:
-        msg = (
-            f"Row {row} is not an update; it can only be rejected, which leaves the user unchanged."
-        )
-        raise UsageError(msg)
-    live = await _user(user_id or image.primary_id, alma)
-    step = update_undone(image, live, facts.roster.origin(row)).step
-    if isinstance(step, Held):
-        msg = f"Row {row}: {step.problems[0].message}"
-        raise UsageError(msg)
-    return step
-
-
-def _record(reviewed: ReviewedRow, fate: Fate, step: Step | None, how: Answer, said: str) -> None:
-    severity = Severity.REJECT if fate is Fate.REJECTED else Severity.WARNING
-    problem = Problem.of(
-        Code.RESOLVED,
-        reviewed.facts.roster.origin(reviewed.row),
-        f"resolved by {reviewed.operator} on {reviewed.now():%Y-%m-%d}: {said}",
-        advice=_ADVICE[how],
-        severity=severity,
-    )
-    journal = Journal(reviewed.ledger, reviewed.operator, reviewed.now)
-    journal.record_resolution(reviewed.row, fate, step, problem, how)

@@ -40,15 +40,15 @@ _LISTED = 10
 _SHOWN = 100  # characters of a heading
 
 
-def new_folder(roster: Path, now: datetime, wanted: Path | None) -> Path:
-    """Return an empty run folder: `wanted`, or a new one, `runs/<date>T<time>-<roster>`.
+def new_folder(name: str, now: datetime, wanted: Path | None) -> Path:
+    """Return an empty run folder: `wanted`, or a new one, `runs/<date>T<time>-<name>`.
 
     A folder that is made here is private (0700). One that exists is used as it is if it is
     empty; otherwise it is refused. Nothing about an existing folder is changed.
 
     Raises UsageError where the folder is not empty, is a file, or cannot be made.
     """
-    stem = re.sub(r"[^\w-]+", "-", roster.stem).strip("-").lower()[:40] or "roster"
+    stem = re.sub(r"[^\w-]+", "-", name).strip("-").lower()[:40] or "roster"
     folder = wanted or RUNS / f"{now:%Y-%m-%dT%H%M}-{stem}"
     try:
         if wanted is None:
@@ -87,13 +87,13 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def new_run(request: RunRequest) -> Iterator[Path]:
-    """Make the folder of a new run; it is removed again if the block fails.
+def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
+    """Make the folder of a new run, as `new_folder` does; it is removed if the block fails.
 
     Raises UsageError if the folder cannot be used.
     """
-    was_there = request.folder is not None and exists(request.folder)
-    folder = new_folder(request.roster, request.now, request.folder)
+    was_there = wanted is not None and exists(wanted)
+    folder = new_folder(name, now, wanted)
     try:
         yield folder
     except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +15,7 @@ from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import State
 from importer.model.catalogue import Code
-from importer.model.fields import NO_CODES
 from importer.model.plan import (
     Act,
     Create,
@@ -36,12 +34,13 @@ from importer.model.run import FailedCheck, RunFacts
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
-from importer.pipeline.inputs import SILENT, Progress, RunRequest
+from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.plan import FAILURES_IN_A_ROW
 from importer.pipeline.runs import new_run, write_run
 from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import Written, as_created, created_again, undo_update
 from importer.report.wording import command
+from importer.writer.executor import DOUBTFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +67,38 @@ async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress =
     """
     check_undoable(first)
     await check_same_institution(first.facts, alma)
-    with new_run(_request(first.facts, way)) as folder:
-        origin = first.facts.roster.origin
-        wrote = sum(1 for _ in images(first))
-        planned: dict[int, Planned] = {}
-        progress.rows(0, wrote)
-        async with aclosing(_compare(first, alma, origin, way)) as answers:
-            async for one in answers:
-                planned[one.step.row] = one
-                progress.rows(len(planned), wrote)
+    stem = Path(first.facts.roster.path).stem
+    name = stem if first.facts.command == "undo" else f"undo-{stem}"
+    with new_run(name, way.now, way.folder) as folder:
+        planned = await _compare(first, alma, way, progress)
         steps = {row: planned[row].step for row in sorted(planned)}
         held = (problem for s in steps.values() if isinstance(s, Held) for problem in s.problems)
         warnings = (problem for row in steps for problem in planned[row].warnings)
-        stays = _what_stays(first, steps, origin(0), way)
-        decided = decide_fates(dict(_rows(first)), [*held, *warnings, *stays])
-        back = Create | Update | Delete | Held
+        stays = _what_stays(first, steps, way)
+        rows = {
+            row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
+            for row, fate in first.fates()
+        }
+        decided = decide_fates(rows, [*held, *warnings, *stays])
+        facts = first.facts.model_copy(
+            update={
+                "command": "undo",
+                "version": way.version,
+                "started": way.now,
+                "today": way.now.date(),
+                "operator": way.operator,
+                "rate": way.rate,
+                "calls_left": alma.limiter.available,
+                "failed_checks": _failed_checks(first.facts, steps),
+                "undoes": str(first.folder.resolve()),
+            }
+        )
         cells = (
             (life.row, life.cells)
             for life in first.planned()
-            if isinstance(steps.get(life.row), back) and life.cells
+            if isinstance(steps.get(life.row), Create | Update | Delete | Held) and life.cells
         )
-        ready = sorted(decided.rows(Fate.READY))
-        sent = [steps.get(row, LeftAlone(row)) for row in ready]
-        facts = _facts(first, way, alma.limiter.available, _failed_checks(first.facts, steps))
+        sent = [steps.get(row, LeftAlone(row)) for row in sorted(decided.rows(Fate.READY))]
         return write_run(folder, facts, first.columns(), decided, cells, sent)
 
 
@@ -99,33 +107,33 @@ def check_undoable(first: Ledger) -> None:
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."
         raise UsageError(msg)
+    look_up = command("apply", str(first.folder), "--limit", "0")
     if end_is_lost(first):
         msg = (
             f"The last entries of {first.folder} are lost; an older copy may have been restored. "
-            "Look up its open rows first; nothing new is sent:\n  "
-            + command("apply", str(first.folder), "--limit", "0")
+            f"Look up its open rows first; nothing new is sent:\n  {look_up}"
         )
         raise UsageError(msg)
-    progress = first.progress()
-    if doubtful := progress.get(State.INTENT, 0) + progress.get(State.UNKNOWN, 0):
+    if doubtful := sum(first.progress().get(state, 0) for state in DOUBTFUL):
         msg = (
             f"For {doubtful} rows of this run it is not known yet whether they are in Alma. Look "
-            "them up first; nothing new is sent:\n  "
-            + command("apply", str(first.folder), "--limit", "0")
+            f"them up first; nothing new is sent:\n  {look_up}"
         )
         raise UsageError(msg)
 
 
 async def _compare(
-    first: Ledger, alma: Alma, origin: Callable[[int], Origin], way: UndoRequest
-) -> AsyncGenerator[Planned]:
-    """Yield the step of each row that the run wrote, as the answers arrive."""
-    failures = 0
+    first: Ledger, alma: Alma, way: UndoRequest, progress: Progress
+) -> dict[int, Planned]:
+    """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
+    failures, wrote = 0, sum(1 for _ in images(first))
+    planned: dict[int, Planned] = {}
 
     async def one(image: Image) -> Planned:
         nonlocal failures
         if image.act is Act.CREATE and not way.delete_created:
             return Planned(LeftAlone(image.row))
+        origin = first.facts.roster.origin(image.row)
         try:
             expand = OBLIGATIONS if image.act is Act.CREATE else "none"
             live = await alma.get_user(image.primary_id, expand=expand)
@@ -134,25 +142,21 @@ async def _compare(
             if failures >= FAILURES_IN_A_ROW:
                 raise UnavailableError(str(error)) from error
             sentence = f"could not be looked up in Alma: {error}"
-            return held_back(origin(image.row), Code.NOT_LOOKED_UP, sentence, "Undo again.")
+            return held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again.")
         failures = 0
-        return undone(image, live, origin(image.row))
+        return undone(image, live, origin)
 
+    progress.rows(0, wrote)
     async with aclosing(run_concurrently(alma.limiter, images(first), one)) as answers:
-        async for planned in answers:
-            yield planned
+        async for answer in answers:
+            planned[answer.step.row] = answer
+            progress.rows(len(planned), wrote)
+    return planned
 
 
-def _rows(first: Ledger) -> Iterator[tuple[int, Fate]]:
-    """Yield every row of the run: blank or skipped as it was then, or ready so far."""
-    for row, fate in first.fates():
-        yield row, fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
-
-
-def _what_stays(
-    first: Ledger, steps: dict[int, Step], origin: Origin, way: UndoRequest
-) -> Iterator[Problem]:
+def _what_stays(first: Ledger, steps: dict[int, Step], way: UndoRequest) -> Iterator[Problem]:
     """Yield what the undo plan does not undo."""
+    origin = first.facts.roster.origin()
     created = sum(image.act is Act.CREATE for image in images(first))
     if created and not way.delete_created:
         users = "1 user was" if created == 1 else f"{created:,} users were"
@@ -174,51 +178,17 @@ def _what_stays(
         )
 
 
-_OFF = SafetyLimit(percent=100, count=0)
-
-
 def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck, ...]:
     """Return the safety checks that the undo plan fails, by the limits of the run's mapping.
 
     It changes every user of the run back to their old groups, which is what an undo is for, so
     `many-changes` and `foreign-group` do not apply.
     """
+    off = SafetyLimit(percent=100, count=0)
     limits = facts.mapping.safety_limits.model_copy(
-        update={"many_changes": _OFF, "foreign_group": _OFF}
+        update={"many_changes": off, "foreign_group": off}
     )
     return safety_checks(steps.values(), limits, ())
-
-
-def _request(facts: RunFacts, way: UndoRequest) -> RunRequest:
-    """Return the request for the undo plan; its folder is named after the roster."""
-    stem = Path(facts.roster.path).stem
-    return RunRequest(
-        roster=Path(stem if facts.command == "undo" else f"undo-{stem}"),
-        mapping=Path(facts.mapping.path),
-        codes=NO_CODES,
-        folder=way.folder,
-        now=way.now,
-        operator=way.operator,
-        version=way.version,
-    )
-
-
-def _facts(
-    first: Ledger, way: UndoRequest, calls_left: int | None, holding: tuple[FailedCheck, ...]
-) -> RunFacts:
-    return first.facts.model_copy(
-        update={
-            "command": "undo",
-            "version": way.version,
-            "started": way.now,
-            "today": way.now.date(),
-            "operator": way.operator,
-            "rate": way.rate,
-            "calls_left": calls_left,
-            "failed_checks": holding,
-            "undoes": str(first.folder.resolve()),
-        }
-    )
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:

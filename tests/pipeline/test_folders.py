@@ -12,7 +12,7 @@ from importer.errors import UsageError
 from importer.pipeline.runs import find_folder, new_folder
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
-ROSTER = Path("Community Patrons.csv")
+ROSTER = "Community Patrons"
 
 
 def _mode(path: Path) -> int:
