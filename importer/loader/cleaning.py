@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from itertools import filterfalse
 from typing import NamedTuple
 
 from importer.model.catalogue import Code, Severity
@@ -37,8 +36,14 @@ Cleaned = tuple[str, tuple[CellFinding, ...]]
 
 Clean = Callable[[str], Cleaned]
 
-# ASCII without controls, single blanks inside, and no first character that needs a look
-_PLAIN = re.compile(r"(?:(?![='#])[!-~]+(?: [!-~]+)*)?")
+# ASCII without controls, and letters and pictures that NFC leaves alone and that no wrong encoding
+# leaves behind: Latin without Œ, Š, Ÿ, Ž and ƒ, Cyrillic, Hebrew, Japanese, Chinese, Korean
+_VISIBLE = (
+    "[!-~\u00c0-\u0151\u0154-\u015f\u0162-\u0177\u0179-\u017c\u017f-\u0191\u0193-\u024f\u1e00-\u1eff"
+    "\u0400-\u0482\u05d0-\u05ea\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3\U0001f300-\U0001faff]+"
+)
+# Single blanks inside, and no first character that needs a look
+_PLAIN = re.compile(f"(?:(?![='#]){_VISIBLE}(?: {_VISIBLE})*)?")
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
 # Controls, lone surrogates, the two overrides of writing direction, noncharacters
 _FORBIDDEN = re.compile(
@@ -70,7 +75,7 @@ def clean_column(
     """Clean every text of a column. Return the new texts, and the findings by original text."""
     changed: dict[str, str] = {}
     findings: dict[str, tuple[CellFinding, ...]] = {}
-    for text in filterfalse(is_plain, set(texts)):
+    for text in [text for text in set(texts) if not is_plain(text)]:
         cleaned, found = clean(text)
         if found:
             findings[text] = found

@@ -6,16 +6,15 @@ import codecs
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 from importer.errors import RosterError
 from importer.loader import headings, table
 from importer.loader.cleaning import LONGEST, CellFinding, Cleaned, clean
-from importer.loader.headings import TopRow
-from importer.loader.table import Columns, Located, about_row
+from importer.loader.detect import NotReadableError
+from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
 from importer.model.catalogue import Code, Severity
 from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster, Source
@@ -41,6 +40,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_TOO_LONG = (
+    f"has more than {ROWS:,} rows or {CELLS:,} cells. Split the file, and load the parts one after "
+    "another."
+)
 _KEEP_BYTE = "importer-keep-byte"
 
 
@@ -54,123 +57,89 @@ def _keep_byte(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_KEEP_BYTE, _keep_byte)
 
 
-def read_csv(path: Path, content: bytes, layout: Layout, sha256: str) -> Roster:
-    """Return the roster of a CSV file with these bytes. Raises RosterError."""
-    encoding = _encoding(path, content, layout.encoding)
+def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
+    """Return the roster of a CSV file with these bytes. Raises RosterError, NotReadableError."""
+    encoding = _encoding(content, layout.encoding)
     lines = _first_lines(content, encoding)
     named = _named_delimiter(lines)
-    text = _Text(path, content, encoding, named or _delimiter(lines, layout), bool(named))
-    records = _all_records(text)
-    searched = max(layout.header, default=headings.SEARCHED)
-    top = [TopRow(number, record) for number, record in enumerate(records[:searched], start=1)]
-    found = headings.find(top, layout)
+    delimiter = named or _delimiter(lines, layout)
+    sheet = Sheet([*_records(content, encoding, delimiter, skip=1 if named else 0)])
+    while sheet.rows and not sheet.rows[-1]:  # an empty line is how text files end
+        sheet.rows.pop()
+    found = headings.find(sheet.rows, layout)
     if found is None:
-        msg = f"{path.name} has no text. Check whether the export was complete."
-        raise RosterError(msg)
-    source = Source(
-        path,
-        sha256,
-        "csv",
-        encoding=encoding.removesuffix("-sig"),
-        delimiter=text.delimiter,
-        header=found.rows,
-    )
+        msg = "has no text. Check whether the export was complete."
+        raise NotReadableError(msg)
+    if len(sheet.rows) - found.rows[-1] > ROWS:
+        raise NotReadableError(_TOO_LONG)
     # A column beyond the last heading exists if the heading row reaches it. If only other rows do,
     # those rows are too long.
-    width = max(len(row.cells) for row in top if row.number in found.rows)
-    below = records[found.rows[-1] :]
-    if len(below) > ROWS:
-        raise _too_long(path)
-    columns = table.find_columns(found, below, width, escaped=True)
+    width = max(map(len, sheet.rows[found.rows[0] - 1 : found.rows[-1]]), default=0)
+    columns = table.find_columns(found, sheet, width, escaped=True)
     last = columns.positions[-1] + 1 if columns.positions else 0
-    usual = max(width, _usual_width(below[:_WIDTH_SAMPLE]))
-    notices = []
-    if above := found.notice(top, layout):
-        notices.append(above)
+    sheet.findings += _uneven(sheet.rows, found.rows[-1] + 1, last, width)
+    source = replace(
+        source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
+    )
+    notices = [found.notice] if found.notice else []
     if encoding == "cp1252" and layout.encoding == "auto":
-        notices.append(_encoding_notice(records))
+        notices.append(_encoding_notice(sheet.rows))
     return table.build(
         source,
         columns,
-        below,
-        _uneven(below, last, usual),
-        clean=_cleaner(text.delimiter, last, columns),
+        sheet,
+        clean=_cleaner(delimiter, last, columns),
         notices=[Problem.of(Code.READ_WITH_NOTICE, source.origin(), one) for one in notices],
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """How the bytes of a CSV file become records.
+def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Iterator[Record]:
+    """Return every record below the first `skip` lines, blank lines included.
 
-    `has_sep_line`: the first line is `sep=…`, which no spreadsheet program shows.
+    Raises NotReadableError if there are more than can be held in memory, if a quotation mark is out
+    of place, so that what follows it would be read into wrong cells, or if bytes are not text.
     """
+    csv.field_size_limit(_LARGEST)
+    number = line = cells = size = 0
 
-    path: Path
-    content: bytes
-    encoding: str
-    delimiter: str
-    has_sep_line: bool
+    def lines() -> Iterator[str]:
+        """Stop a record that never ends before it fills the memory."""
+        nonlocal size
+        for text in islice(_decoded(content, encoding), skip, None):
+            size += len(text)
+            if size > 2 * _LARGEST:
+                msg = "field larger than field limit"
+                raise csv.Error(msg)
+            yield text
 
-    def records(self) -> Iterator[Record]:
-        """Return every record, blank lines included.
-
-        Raises RosterError if a quotation mark is out of place: what follows it would be read into
-        wrong cells.
-        """
-        csv.field_size_limit(_LARGEST)
-        number = line = 0
-        try:
-            lines = _LineReader(_decoded(self.content, self.encoding))
-            if self.has_sep_line:
-                next(lines, "")
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-            for record in reader:
-                lines.since_record = 0
-                number += 1
-                line = reader.line_num
-                yield tuple(record)
-        except csv.Error as error:
-            raise self._misquoted(number + 1, line + 1 + self.has_sep_line, str(error)) from None
-        except UnicodeError:
-            msg = (
-                f"{self.path.name} is not written in {self.encoding}: row {number + 1} or one soon "
-                "after it has other bytes. Set the right `encoding` in the mapping, or `auto`."
-            )
-            raise RosterError(msg) from None
-
-    def _misquoted(self, number: int, line: int, detail: str) -> RosterError:
-        """Return the error for a record that begins in this line of the file."""
-        if "end of data" in detail:
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    try:
+        for record in reader:
+            number += 1
+            cells += len(record)
+            if number > ROWS + headings.SEARCHED or cells > CELLS:
+                raise NotReadableError(_TOO_LONG)
+            line, size = reader.line_num, 0
+            yield tuple(record)
+    except csv.Error as error:
+        if "end of data" in str(error):
             what = "has a quotation mark that is never closed"
-        elif "field larger" in detail:
+        elif "field larger" in str(error):
             what = f"has more than {_LARGEST:,} characters, as if a quotation mark were not closed"
         else:
             what = "has text right behind a closing quotation mark"
-        return RosterError(
-            f"{self.path.name}: row {number}, which begins in line {line} of the file, {what}, so "
-            "rows would run into one another. Correct it in a text editor, or export the roster "
-            "again."
+        msg = (
+            f"cannot be read: row {number + 1}, which begins in line {line + 1 + skip} of the "
+            f"file, {what}, so rows would run into one another. Correct it in a text editor, or "
+            "export the roster again."
         )
-
-
-class _LineReader:
-    """Iterator over lines, which stops a record that never ends before it fills the memory."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self.since_record = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.since_record += len(line)
-        if self.since_record > 2 * _LARGEST:
-            msg = "field larger than field limit"
-            raise csv.Error(msg)
-        return line
+        raise NotReadableError(msg) from None
+    except UnicodeError:
+        msg = (
+            f"is not written in {encoding}: row {number + 1} or one soon after it has other bytes. "
+            "Set the right `encoding` in the mapping, or `auto`."
+        )
+        raise NotReadableError(msg) from None
 
 
 def _decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
@@ -182,30 +151,11 @@ def _decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
 
 
-def _all_records(text: _Text) -> list[Record]:
-    """Return every record. Raises RosterError if there are more than can be held in memory."""
-    records: list[Record] = []
-    cells = 0
-    for record in text.records():
-        records.append(record)
-        cells += len(record)
-        if len(records) > ROWS + headings.SEARCHED or cells > CELLS:
-            raise _too_long(text.path)
-    return records
-
-
-def _too_long(path: Path) -> RosterError:
-    return RosterError(
-        f"{path.name} has more than {ROWS:,} rows or {CELLS:,} cells. Split the file, and load the "
-        "parts one after another."
-    )
-
-
-def _encoding(path: Path, content: bytes, wanted: str) -> str:
+def _encoding(content: bytes, wanted: str) -> str:
     """Return the encoding by the file's byte-order mark, else the wanted one.
 
-    With `auto`, UTF-8 if every byte fits it, else Windows-1252. Raises RosterError if the bytes are
-    not text, or the mapping names an encoding that does not exist.
+    With `auto`, UTF-8 if every byte fits it, else Windows-1252. Raises NotReadableError if the
+    bytes are not text, and RosterError if the mapping names an encoding that does not exist.
     """
     mark = next((name for bom, name in _BOMS if content.startswith(bom)), "")
     if wanted != "auto":
@@ -225,10 +175,10 @@ def _encoding(path: Path, content: bytes, wanted: str) -> str:
         return mark
     if content.count(0) * 100 > len(content):
         msg = (
-            f"{path.name} is not text: it is full of bytes that no text has. "
+            "is not text: it is full of bytes that no text has. "
             "Save it again from the spreadsheet program, as .xlsx or as CSV UTF-8."
         )
-        raise RosterError(msg)
+        raise NotReadableError(msg)
     try:
         content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -268,7 +218,7 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
     return max(_DELIMITERS, key=merit)
 
 
-def _encoding_notice(records: Sequence[Record]) -> str:
+def _encoding_notice(records: Sequence[Sequence[str]]) -> str:
     rows = [n for n, record in enumerate(records, start=1) if not "".join(record).isascii()]
     shown = ", ".join(str(number) for number in rows[:5]) + (", …" if len(rows) > 5 else "")
     return (
@@ -277,32 +227,30 @@ def _encoding_notice(records: Sequence[Record]) -> str:
     )
 
 
-def _usual_width(records: Iterable[Record]) -> int:
-    """Return how many cells most records with text have; 0 if no two have the same number."""
-    counts = Counter(len(record) for record in records if any(cell.strip() for cell in record))
-    often = [cells for cells, count in counts.items() if count > 1]
-    return max(often, key=lambda cells: (counts[cells], -cells), default=0)
+def _uneven(
+    rows: Sequence[Sequence[str]], first: int, width: int, heading_cells: int
+) -> Iterator[Located]:
+    """Find rows with text that have fewer cells than there are columns, or text beyond them.
 
-
-def _uneven(records: Sequence[Record], width: int, usual: int) -> Iterator[Located]:
-    """Find records with text that have fewer cells than there are columns, or text beyond them.
-
-    Spreadsheet programs pad all rows alike, up to the `usual` width. A longer record has a
-    delimiter too many, and what follows it is in the wrong columns.
+    Spreadsheet programs pad all rows alike, so a blank cell beyond the columns counts only where
+    most rows have fewer. A longer row has a delimiter too many, and what follows it is in the
+    wrong columns.
     """
-    for row, record in enumerate(records):
+    lengths = Counter(map(len, filter(any, rows[first - 1 : first - 1 + _WIDTH_SAMPLE])))
+    often = [cells for cells, count in lengths.items() if count > 1]
+    usual = max(often, key=lambda cells: (lengths[cells], -cells), default=0)
+    for number, record in enumerate(rows[first - 1 :], start=first):
         cells = len(record)
         if cells == width or not any(cell.strip() for cell in record):
             continue
+        code, value = Code.ROW_TOO_SHORT, ""
         message = f"has {cells} cells, and there are {width} columns"
-        extra = [cell for cell in record[width:] if cell.strip()]
-        if cells < width:
-            yield about_row(row, Code.ROW_TOO_SHORT, message)
-        elif extra:
-            message += "; beyond the last column: {value}"
-            yield about_row(row, Code.ROW_TOO_LONG, message, " | ".join(extra))
-        elif cells > usual:
-            yield about_row(row, Code.ROW_TOO_LONG, message)
+        if cells > width:
+            code, value = Code.ROW_TOO_LONG, " | ".join(filter(str.strip, record[width:]))
+            if not value and cells <= max(usual, heading_cells):
+                continue
+            message += "; beyond the last column: {value}" if value else ""
+        yield Located(number, WHOLE_ROW, CellFinding(code, message, value))
 
 
 def _cleaner(delimiter: str, width: int, columns: Columns) -> Callable[[str], Cleaned]:

@@ -1,9 +1,14 @@
-"""What a file really is, by its bytes, whatever its name is."""
+"""What a file really is, by its bytes, whatever its name is; and what of it may be unpacked."""
 
 from __future__ import annotations
 
 import io
+import lzma
+import warnings
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,9 +24,59 @@ LARGEST_PACKAGE = 100 * 1024 * 1024
 LARGEST_XLS = 40 * 1024 * 1024
 """Bytes that an .xls file may have; a full sheet of 17 columns has half of it."""
 
+INFLATED = 200 * 1024 * 1024
+"""Bytes that all members of a package together may have when unpacked."""
+
+MEMBERS = 2_000
+"""Members of a package."""
+
+DAMAGED = "is damaged or was not copied completely. Open it in Excel, save it again, and load that."
+LOCKED = "is protected by a password. Open it, save a copy without a password, and load the copy."
+TOO_LARGE = (
+    "is larger than a workbook may be: 2 million cells, or 3.2 million without formulas, hidden "
+    "rows and merged cells. Save the sheet as CSV UTF-8, which may be larger, and load that."
+)
+_CHANGED = (
+    "was changed while it was read. Close it in the other program, or copy it to this computer, "
+    "and start again."
+)
+_UNSAFE = "is refused for safety: {}. Copy the rows into a new workbook, save it, and load that."
+_SAVE_AS = "Open it in Excel, save it as an Excel workbook (.xlsx), and load that."
+_SOMETHING_ELSE = "is {}, not a spreadsheet. Ask the office for the spreadsheet."
+
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_SAVE_AS = "Open it in Excel, save it as an Excel workbook (.xlsx), and load that."
+# What begins with these bytes is not a roster but this.
+_SIGNATURES = {
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"GIF8": "an image",
+    b"{\\rtf": "a Word document",
+    b"\x1f\x8b": "a compressed file",
+    b"7z\xbc\xaf": "a compressed archive",
+    b"Rar!": "a compressed archive",
+    b"SQLite format 3": "a database",
+    b"ID;PWXL;": "a SYLK file",
+    b"ID;PSCALC": "a SYLK file",
+    b"TABLE\r\n0,1": "a DIF file",
+    b"TABLE\n0,1": "a DIF file",
+}
+_RATIO = 100  # unpacked to packed, for members larger than the next
+_SMALL = 1024 * 1024
+_NESTED = (".zip", ".7z", ".rar", ".gz", ".xlsx", ".xlsm", ".xlsb", ".docx", ".ods")
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile and its decompressors raise on damaged bytes."""
 
 
 class Kind(StrEnum):
@@ -34,192 +89,187 @@ class Kind(StrEnum):
     ODS = "ods"
 
 
-class DamagedError(Exception):
-    """The workbook cannot be read to its end."""
+class NotReadableError(Exception):
+    """A file cannot be read as a roster. The message follows the name of the file."""
 
 
-class LockedError(Exception):
-    """The workbook only opens with a password."""
+@contextmanager
+def library_errors(*known: type[Exception]) -> Iterator[None]:
+    """Turn whatever a library raises on a damaged workbook into NotReadableError.
 
-
-class TooLargeError(Exception):
-    """The workbook has more cells than can be read of its kind."""
-
-
-# What begins with these bytes is not a roster but this.
-_SIGNATURES = (
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"II*\x00", "an image"),
-    (b"MM\x00*", "an image"),
-    (b"BM", "an image"),
-    (b"{\\rtf", "a Word document"),
-    (b"\x1f\x8b", "a compressed file"),
-    (b"7z\xbc\xaf", "a compressed archive"),
-    (b"Rar!", "a compressed archive"),
-    (b"SQLite format 3", "a database"),
-    (b"\x7fELF", "a program"),
-    (b"MZ\x90", "a program"),
-    (b"ID;PWXL;", "a SYLK file"),
-    (b"ID;PSCALC", "a SYLK file"),
-    (b"TABLE\r\n0,1", "a DIF file"),
-    (b"TABLE\n0,1", "a DIF file"),
-)
+    Errors in `known` pass. Warnings are for programmers and are not shown.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        if isinstance(error, (NotReadableError, *known)):
+            raise
+        raise NotReadableError(DAMAGED) from error
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of the file. Raises RosterError, one sentence, if it cannot be read."""
+    """Return the content of the file. Raises RosterError or NotReadableError."""
     if path.name.startswith("~$"):
         msg = (
-            f"{path.name} is only the lock file that Excel keeps while a workbook is open. Close "
-            f"the workbook and load {path.name.removeprefix('~$')} itself."
+            "is only the lock file that Excel keeps while a workbook is open. Close the workbook "
+            f"and load {path.name.removeprefix('~$')} itself."
         )
-        raise RosterError(msg)
+        raise NotReadableError(msg)
     try:
         content = read_bounded(path, LARGEST)
-        after = path.stat()
+        if path.stat().st_size == len(content):
+            return content
     except UnreadableFileError as error:
         raise RosterError(str(error)) from None
     except OSError:
-        raise changed(path) from None
-    if after.st_size != len(content):
-        raise changed(path)
-    return content
+        pass
+    raise NotReadableError(_CHANGED)
 
 
-def identify(path: Path, content: bytes) -> Kind:
-    """Return the kind of roster that the file's bytes are.
+def identify(content: bytes) -> Kind:
+    """Return the kind of roster that these bytes are.
 
-    Raises RosterError, one sentence that says what the file is, if it is not a roster.
+    Raises NotReadableError, a sentence that says what the file is, if it is not a roster.
     """
     head = content[:65_536]
+    limit = LARGEST
     if not head.strip(b"\0\r\n\t "):
-        msg = f"{path.name} is empty. Check whether the export or the copy was complete."
-        raise RosterError(msg)
-    if head.startswith(_ZIP):
-        _check_size(path, content, LARGEST_PACKAGE)
-        return _zip_kind(path, content)
-    if head.startswith(_OLE):
-        kind = _ole_kind(path, content)
-        _check_size(path, content, LARGEST_XLS)
-        return kind
-    for signature, noun in _SIGNATURES:
-        if head.startswith(signature) and (len(signature) > 2 or b"\0" in head[:16]):
-            msg = f"{path.name} is {noun}, not a spreadsheet. Ask the office for the spreadsheet."
-            raise RosterError(msg)
-    _refuse_markup(path, head)
-    return Kind.CSV
+        found = "is empty. Check whether the export or the copy was complete."
+    elif head.startswith(_ZIP):
+        found, limit = _zip_kind(content), LARGEST_PACKAGE
+    elif head.startswith(_OLE):
+        found, limit = _ole_kind(content), LARGEST_XLS
+    else:
+        found = _text_kind(head)
+    if isinstance(found, Kind) and len(content) > limit:
+        found = _UNSAFE.format(f"the file has more than {limit // 2**20} MB")
+    if not isinstance(found, Kind):
+        raise NotReadableError(found)
+    return found
 
 
-def _check_size(path: Path, content: bytes, limit: int) -> None:
-    if len(content) > limit:
-        raise unsafe(path, f"the file has more than {limit // 2**20} MB")
-
-
-def _zip_kind(path: Path, content: bytes) -> Kind:
+def _zip_kind(content: bytes) -> Kind | str:
+    """Return the kind of workbook in a zip archive, else the sentence that says what it is."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = set(archive.namelist())
             office = _beginning(archive, "mimetype", 100)
             types = _beginning(archive, "[Content_Types].xml", 1_000_000)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
-        raise damaged(path) from None
+    except _DAMAGE:
+        return DAMAGED
+    found: Kind | str = "is a zip archive. Unpack it and load the spreadsheet that is in it."
     if "xl/workbook.xml" in names or b"spreadsheetml.sheet.main+xml" in types:
-        macros = "xl/vbaProject.bin" in names
-        return Kind.XLSM if macros else Kind.XLSX
-    if b"opendocument.spreadsheet" in office:
-        return Kind.ODS
-    if "xl/workbook.bin" in names:
-        msg = f"{path.name} is a binary Excel workbook (.xlsb), which cannot be read. {_SAVE_AS}"
+        found = Kind.XLSM if "xl/vbaProject.bin" in names else Kind.XLSX
+    elif b"opendocument.spreadsheet" in office:
+        found = Kind.ODS
+    elif "xl/workbook.bin" in names:
+        found = f"is a binary Excel workbook (.xlsb), which cannot be read. {_SAVE_AS}"
     elif "word/document.xml" in names or b"opendocument.text" in office:
-        msg = f"{path.name} is a Word document, not a spreadsheet. Ask for the spreadsheet."
+        found = _SOMETHING_ELSE.format("a Word document")
     elif "ppt/presentation.xml" in names:
-        msg = f"{path.name} is a presentation, not a spreadsheet. Ask for the spreadsheet."
+        found = _SOMETHING_ELSE.format("a presentation")
     elif any(name.startswith("xl/") for name in names):
-        raise damaged(path)
-    else:
-        msg = f"{path.name} is a zip archive. Unpack it and load the spreadsheet that is in it."
-    raise RosterError(msg)
+        found = DAMAGED
+    return found
 
 
 def _beginning(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     """Return the first bytes of a member; none if it is missing or cannot be read."""
-    if name not in archive.NameToInfo:
-        return b""
     try:
         with archive.open(name) as member:
             return member.read(size)
-    except Exception:  # noqa: BLE001  zlib, lzma and bz2 each raise their own on damaged bytes
+    except _DAMAGE:
         return b""
 
 
-def _ole_kind(path: Path, content: bytes) -> Kind:
-    """Return the kind of an old Office file, by the names of its streams."""
-    if "EncryptedPackage".encode("utf-16-le") in content:
-        raise locked(path)
-    if "WordDocument".encode("utf-16-le") in content:
-        msg = f"{path.name} is a Word document, not a spreadsheet. Ask for the spreadsheet."
-        raise RosterError(msg)
-    if any(name.encode("utf-16-le") in content for name in ("Workbook\0", "Book\0")):
+def _ole_kind(content: bytes) -> Kind | str:
+    """Return the kind of an old Office file, by the names of its streams, else what it is."""
+
+    def has(stream: str) -> bool:
+        return stream.encode("utf-16-le") in content
+
+    if has("EncryptedPackage"):
+        return LOCKED
+    if has("WordDocument"):
+        return _SOMETHING_ELSE.format("a Word document")
+    if has("Workbook\0") or has("Book\0"):
         return Kind.XLS
-    msg = f"{path.name} is an old Office file without a workbook in it. {_SAVE_AS}"
-    raise RosterError(msg)
+    return f"is an old Office file without a workbook in it. {_SAVE_AS}"
 
 
-def _refuse_markup(path: Path, head: bytes) -> None:
-    """Raise RosterError for web pages and XML, which some systems export as `.xls`."""
+def _text_kind(head: bytes) -> Kind | str:
+    """Return that the file is CSV, else what it is. Some systems export web pages as `.xls`."""
+    for signature, noun in _SIGNATURES.items():
+        if head.startswith(signature):
+            return _SOMETHING_ELSE.format(noun)
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start.startswith(b"<"):
-        return
+        return Kind.CSV
     if b"schemas-microsoft-com:office:spreadsheet" in start:
-        msg = f"{path.name} is an XML export of an old Excel, which cannot be read. {_SAVE_AS}"
-    elif any(tag in start for tag in (b"<html", b"<table", b"<!doctype html", b"<body")):
-        msg = f"{path.name} is a web page that only has the name of a spreadsheet. {_SAVE_AS}"
-    elif start.startswith(b"<?xml"):
-        msg = f"{path.name} is an XML file, not a spreadsheet. Ask for the spreadsheet."
-    else:
-        return
-    raise RosterError(msg)
+        return f"is an XML export of an old Excel, which cannot be read. {_SAVE_AS}"
+    if any(tag in start for tag in (b"<html", b"<table", b"<!doctype html", b"<body")):
+        return f"is a web page that only has the name of a spreadsheet. {_SAVE_AS}"
+    return _SOMETHING_ELSE.format("an XML file") if start.startswith(b"<?xml") else Kind.CSV
 
 
-def damaged(path: Path) -> RosterError:
-    """Return the error for a workbook that cannot be read to its end."""
-    return RosterError(
-        f"{path.name} is damaged or was not copied completely. "
-        "Open it in Excel, save it again, and load that."
-    )
+def open_package(content: bytes) -> zipfile.ZipFile:
+    """Return a package whose members were measured before any of them was unpacked.
+
+    No member may declare a document type: entities could grow without bound, or reach for files
+    and servers. So the XML can be read by any parser.
+
+    Raises NotReadableError if the package is damaged or hostile.
+    """
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        if why := _hostile(archive.infolist()):
+            raise NotReadableError(_UNSAFE.format(why))
+        for member in archive.infolist():
+            _check_member(archive, member)
+    except _DAMAGE as error:
+        raise NotReadableError(DAMAGED) from error
+    return archive
 
 
-def locked(path: Path) -> RosterError:
-    """Return the error for a workbook that only opens with a password."""
-    return RosterError(
-        f"{path.name} is protected by a password. Open it, save a copy without a password, "
-        "and load the copy."
-    )
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raise ValueError if a member is not as large as the directory says, or NotReadableError."""
+    size = member.file_size
+    member.file_size += 1  # zipfile unpacks no more than this when asked for it
+    with archive.open(member) as file:
+        part = file.read(member.file_size)
+    member.file_size = size
+    if len(part) != size:
+        msg = "a member of another size"
+        raise ValueError(msg)
+    if _declares_document_type(part):
+        why = "it declares a document type, as no spreadsheet program does"
+        raise NotReadableError(_UNSAFE.format(why))
 
 
-def too_large(path: Path) -> RosterError:
-    """Return the error for a workbook with more cells than can be read."""
-    return RosterError(
-        f"{path.name} is larger than a workbook may be: 2 million cells, or 3.2 million without "
-        "formulas, hidden rows and number formats that add zeros. Save the sheet as CSV UTF-8, "
-        "which may be larger, and load that."
-    )
+def _hostile(members: list[zipfile.ZipInfo]) -> str:
+    """Return why the package is refused; "" if it is not."""
+    names = {member.filename.lower() for member in members}
+    total = sum(member.file_size for member in members)
+    tight = any(one.file_size > max(_SMALL, _RATIO * one.compress_size) for one in members)
+    reasons = {
+        f"it has {len(members):,} parts, and {MEMBERS:,} are allowed": len(members) > MEMBERS,
+        "it has two parts of the same name": len(names) < len(members),
+        "parts of it are protected by a password": any(one.flag_bits & 1 for one in members),
+        "another archive or workbook is packed into it": any(
+            name.endswith(_NESTED) for name in names
+        ),
+        f"unpacked it has {total // 2**20:,} MB, and {INFLATED // 2**20} MB are allowed (a roster "
+        "of that size can be saved as CSV UTF-8)": total > INFLATED,
+        "a part of it is packed far more tightly than the rows of a roster are": tight,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def unsafe(path: Path, why: str) -> RosterError:
-    """Return the error for a workbook that was made to do harm, or looks like one."""
-    return RosterError(
-        f"{path.name} is refused for safety: {why}. Copy the rows into a new workbook, save it, "
-        "and load that."
-    )
-
-
-def changed(path: Path) -> RosterError:
-    """Return the error for a file that another program changed while it was read."""
-    return RosterError(
-        f"{path.name} was changed while it was read. "
-        "Close it in the other program, or copy it to this computer, and start again."
-    )
+def _declares_document_type(part: bytes) -> bool:
+    """Return whether an XML part has a document type; pictures and macros are not XML."""
+    is_wide = b"\0" in part[:4]  # UTF-16 or UTF-32
+    text = part.replace(b"\0", b"") if is_wide else part
+    is_xml = text[:1_000].lstrip(b"\xef\xbb\xbf\xff\xfe\t\r\n ").startswith(b"<")
+    return is_xml and b"<!DOCTYPE" in text

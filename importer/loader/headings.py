@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from importer.errors import RosterError
 from importer.loader.cleaning import clean
@@ -29,27 +30,12 @@ class MergedRange:
 
 
 @dataclass(frozen=True, slots=True)
-class TopRow:
-    """One of the first rows: its number as Excel shows it, and its cells from column A on."""
-
-    number: int
-    cells: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Headings:
-    """The heading rows, and the heading of each column from A on."""
+    """The heading rows, the heading of each column from A on, and a notice, or ""."""
 
     rows: tuple[int, ...]
     texts: tuple[str, ...]
-
-    def notice(self, top: Sequence[TopRow], layout: Layout) -> str:
-        """Return a sentence about text above the headings that the mapping does not mention."""
-        above = [row for row in top if row.number < self.rows[0] and any(map(str.strip, row.cells))]
-        if layout.header or not above:
-            return ""
-        rows = counted(len(above), "row")
-        return f"the headings were found in row {self.rows[0]}; not read: {rows} with text above"
+    notice: str = ""
 
 
 def fold(heading: str) -> str:
@@ -63,59 +49,58 @@ def matches(row: Sequence[str], expected: frozenset[str]) -> int:
 
 
 def find(
-    top: Sequence[TopRow], layout: Layout, merged: Sequence[MergedRange] = ()
+    rows: Sequence[Sequence[str]], layout: Layout, merged: Sequence[MergedRange] = ()
 ) -> Headings | None:
-    """Return the headings of a sheet whose first rows are `top`; None if there is no text at all.
+    """Return the headings of a sheet with these rows from row 1 on; None if it has no text there.
 
     Raises RosterError if the mapping names a row that is blank, or if headings take two rows and
     the mapping does not name both.
     """
-    if layout.header and is_rejects(top):
+    if layout.header and is_rejects(rows):
         layout = replace(layout, header=(1,))  # `header` describes the roster that it came from
-    rows = layout.header or _best(top, layout.expected)
-    if not rows:
+    searched = max(layout.header, default=SEARCHED)
+    top = [[clean(cell)[0] for cell in row] for row in rows[:searched]]
+    top += ([] for _ in range(searched - len(top)))
+    filled = [number for number, cells in enumerate(top, start=1) if any(cells)]
+    if not filled and not layout.header:
         return None
-    by_number = {row.number: [clean(cell)[0] for cell in row.cells] for row in top}
-    if not any(any(by_number.get(number, ())) for number in rows):
-        shown = " and ".join(str(number) for number in rows)
+    chosen = layout.header or (_best(top, filled, layout.expected),)
+    if not set(filled) & set(chosen):
+        shown = " and ".join(map(str, chosen))
         msg = (
             f"The mapping's `header` says that the headings are in row {shown}, but that row is "
             "blank. Correct `header` in the mapping, or remove it."
         )
         raise RosterError(msg)
+    notice = ""
     if not layout.header:
-        _refuse_two_rows(rows[0], by_number, layout.expected, merged)
-    if len(rows) > 1:
-        _fill_merged(by_number, rows, merged)
-    width = max(len(by_number.get(number, ())) for number in rows)
-    texts = [
-        " ".join(dict.fromkeys(_cell(by_number, number, column) for number in rows)).strip()
-        for column in range(width)
-    ]
+        _refuse_two_rows(chosen[0], top, layout.expected, merged)
+        if above := [number for number in filled if number < chosen[0]]:
+            notice = (
+                f"the headings were found in row {chosen[0]}; not read: "
+                f"{counted(len(above), 'row')} with text above"
+            )
+    if len(chosen) > 1:
+        _fill_merged(top, chosen, merged)
+    lines = zip_longest(*(top[number - 1] for number in chosen), fillvalue="")
+    texts = [" ".join(dict.fromkeys(filter(None, cells))) for cells in lines]
     while texts and not texts[-1]:
         texts.pop()
-    return Headings(rows, tuple(texts))
+    return Headings(chosen, tuple(texts), notice)
 
 
-def is_rejects(top: Sequence[TopRow]) -> bool:
+def is_rejects(rows: Sequence[Sequence[str]]) -> bool:
     """Return whether the first row ends with the headings that our rejects files add."""
-    if not top or top[0].number != 1:
-        return False
-    filled = [text for cell in top[0].cells if (text := clean(cell)[0])]
+    filled = [text for cell in (rows[0] if rows else ()) if (text := clean(cell)[0])]
     return tuple(filled[-len(ADDED) :]) == ADDED
 
 
-def _best(top: Sequence[TopRow], expected: frozenset[str]) -> tuple[int, ...]:
+def _best(top: Sequence[Sequence[str]], filled: Sequence[int], expected: frozenset[str]) -> int:
     """Return the row with most of the expected headings, else the first with most words in it."""
-    candidates = [row for row in top[:SEARCHED] if any(cell.strip() for cell in row.cells)]
-    if not candidates:
-        return ()
-    best = max(candidates, key=lambda row: matches(row.cells, expected))
-    if not matches(best.cells, expected):
-        best = max(candidates, key=lambda row: sum(map(_is_word, row.cells)))
-        if not any(map(_is_word, best.cells)):
-            best = candidates[0]
-    return (best.number,)
+    best = max(filled, key=lambda number: matches(top[number - 1], expected))
+    if matches(top[best - 1], expected):
+        return best
+    return max(filled, key=lambda number: sum(map(_is_word, top[number - 1])))
 
 
 def _is_word(cell: str) -> bool:
@@ -123,46 +108,42 @@ def _is_word(cell: str) -> bool:
     return _TEXT.search(cell) is not None and _VALUE.search(cell) is None
 
 
-def _cell(by_number: dict[int, list[str]], number: int, column: int) -> str:
-    cells = by_number.get(number, [])
-    return cells[column] if column < len(cells) else ""
-
-
 def _fill_merged(
-    by_number: dict[int, list[str]], rows: tuple[int, ...], merged: Sequence[MergedRange]
+    top: list[list[str]], rows: tuple[int, ...], merged: Sequence[MergedRange]
 ) -> None:
     """Write the text of merged heading cells into every cell of their range."""
     for area in merged:
-        text = _cell(by_number, area.first_row, area.first_column)
-        for number in range(area.first_row, area.last_row + 1):
-            if number not in rows:
-                continue
-            cells = by_number.setdefault(number, [])
-            cells.extend([""] * (area.last_column + 1 - len(cells)))
-            cells[area.first_column : area.last_column + 1] = [text] * (
-                area.last_column + 1 - area.first_column
-            )
+        text = _text(top, area)
+        for number in set(range(area.first_row, area.last_row + 1)) & set(rows):
+            cells = top[number - 1]
+            width = area.last_column + 1
+            cells.extend([""] * (width - len(cells)))
+            cells[area.first_column : width] = [text] * (width - area.first_column)
+
+
+def _text(top: Sequence[Sequence[str]], area: MergedRange) -> str:
+    """Return the text of merged cells, which is in the first of them."""
+    cells = top[area.first_row - 1] if area.first_row <= len(top) else []
+    return cells[area.first_column] if area.first_column < len(cells) else ""
 
 
 def _refuse_two_rows(
     number: int,
-    by_number: dict[int, list[str]],
+    top: Sequence[Sequence[str]],
     expected: frozenset[str],
     merged: Sequence[MergedRange],
 ) -> None:
     """Raise RosterError if merged cells show a second heading row: guessing would shift columns."""
-    here = by_number[number]
-    if expected and matches(here, expected) == len(expected):
+    here = top[number - 1]
+    if (expected and matches(here, expected) == len(expected)) or sum(map(bool, here)) < 2:
         return
     for area in merged:
         across = area.first_row == area.last_row == number and area.last_column > area.first_column
         down = area.last_row > area.first_row and area.first_row <= number <= area.last_row
-        if not (across or down) or sum(map(bool, here)) < 2:
+        text = _text(top, area)
+        if not text or not (across or down):
             continue
         pair = (area.first_row, area.last_row) if down else (number, number + 1)
-        text = _cell(by_number, area.first_row, area.first_column)
-        if not text:
-            continue
         where = f"{letter(area.first_column)} to {letter(area.last_column)}"
         msg = (
             f'The headings seem to take two rows: "{text}" in row {area.first_row} is merged '

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from xml.etree.ElementTree import iterparse
 
-from defusedxml.ElementTree import iterparse
-
+from importer.loader.cleaning import CellFinding
 from importer.model.catalogue import Code
 
 DIGITS = 15
@@ -24,154 +24,132 @@ _BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *ra
 _QUOTED = re.compile(r'"[^"]*"|\\.|_.|\*.')
 _BRACKETS = re.compile(r"\[[^\]]*\]")
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
+_CONDITION = re.compile(r"\[[<>=]")
 _TOKEN = re.compile(r'"([^"]*)"|\\(.)|_(.)|\*(.)|(.)', re.DOTALL)
+_FIRST_SECTION = re.compile(r'(?:"[^"]*"|[\\_*].|[^;])*', re.DOTALL)
 _DATE_LETTERS = re.compile(r"[dmyhs]", re.IGNORECASE)
 _FIXED = frozenset("-()/+: ")
 _DAYS = 2_958_466  # up to the end of the year 9999 in the 1900 system
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """A format that shows the number as it is."""
+class Format:
+    """What a number format does.
 
-
-@dataclass(frozen=True, slots=True)
-class Dated:
-    """A format that shows a date, a time of day, or both."""
-
-
-@dataclass(frozen=True, slots=True)
-class Padded:
-    """A format that puts the digits of a whole number into places.
-
-    `tokens`: "0" and "#" take a digit; a fixed character has "=" in front.
+    `places`: into which the digits of a whole number go. "0" and "#" take a digit; a fixed
+    character has "=" in front. Without places, the number is shown as it is.
     """
 
-    tokens: tuple[str, ...]
-    zeros: int
+    is_date: bool = False
+    places: tuple[str, ...] = ()
 
 
-Format = Plain | Dated | Padded
-PLAIN = Plain()
+PLAIN = Format()
+DATED = Format(is_date=True)
 
 
 def read_format(number: int, code: str) -> Format:
     """Return what a number format does. Built-in ones have a number and no code."""
     if not code:
-        return Dated() if number in _BUILT_IN_DATES else PLAIN
-    section = _first_section(code)
+        return DATED if number in _BUILT_IN_DATES else PLAIN
+    found = _FIRST_SECTION.match(code)  # for positive numbers
+    section = found[0] if found else ""
     bare = _QUOTED.sub("", section)
-    if _ELAPSED.search(bare):
+    shown = _BRACKETS.sub("", bare)
+    if _ELAPSED.search(bare) or shown.strip().lower() == "general":
         return PLAIN
-    bare = _BRACKETS.sub("", bare)
-    if bare.strip().lower() == "general":
+    if _DATE_LETTERS.search(shown):
+        return DATED
+    if _CONDITION.search(section):  # depends on the value, as in formats for phone numbers
         return PLAIN
-    if _DATE_LETTERS.search(bare):
-        return Dated()
-    return _padded(section)
+    places: list[str] = []
+    for quoted, escaped, skipped, _, char in _TOKEN.findall(_BRACKETS.sub("", section)):
+        if char and char in "0#?":
+            places.append("0" if char == "0" else "#")
+        elif char and char not in _FIXED:
+            return PLAIN  # decimals, thousands, percent, exponents
+        else:
+            places += ["=" + one for one in quoted or escaped or (" " if skipped else char)]
+    fixed = any(place[0] == "=" and place[1:].strip() for place in places)
+    adds = places.count("0") > 1 or (fixed and not {"0", "#"}.isdisjoint(places))
+    return Format(places=tuple(places)) if adds else PLAIN
 
 
-def read_styles(part: bytes) -> list[tuple[int, str]]:
-    """Return the number and code of the number format of each style of an Excel workbook.
+def read_styles(part: bytes) -> list[Format]:
+    """Return the number format of each style of an Excel workbook.
 
     `part` is its styles.xml, which openpyxl itself does not read if a font or fill is unusual.
     """
     codes: dict[int, str] = {}
     chosen: list[int] = []
     in_cells = False
-    for event, element in iterparse(io.BytesIO(part or b"<none/>"), ("start", "end")):
+    events = iterparse(io.BytesIO(part or b"<none/>"), ("start", "end"))  # noqa: S314  no DOCTYPE
+    for event, element in events:
         name = element.tag.rpartition("}")[2]
         if name == "cellXfs":
             in_cells = event == "start"
         elif event == "start" and name == "numFmt":
-            codes[int(element.get("numFmtId"))] = element.get("formatCode", "")
+            codes[int(element.get("numFmtId", ""))] = element.get("formatCode", "")
         elif event == "start" and name == "xf" and in_cells:
             chosen.append(int(element.get("numFmtId", 0)))
-    return [(number, codes.get(number, "")) for number in chosen]
-
-
-def _first_section(code: str) -> str:
-    """Return the part for positive numbers, before the first semicolon that is not quoted."""
-    end = 0
-    for match in _TOKEN.finditer(code):
-        if match[5] == ";":
-            break
-        end = match.end()
-    return code[:end]
-
-
-def _padded(section: str) -> Format:
-    if re.search(r"\[[<>=]", section):  # depends on the value, as in formats for phone numbers
-        return PLAIN
-    tokens: list[str] = []
-    for quoted, escaped, skipped, _, char in _TOKEN.findall(_BRACKETS.sub("", section)):
-        if char and char in "0#?":
-            tokens.append("0" if char == "0" else "#")
-        elif char and char not in _FIXED:
-            return PLAIN  # decimals, thousands, percent, exponents
-        elif fixed := quoted or escaped or (" " if skipped else char):
-            tokens += ["=" + one for one in fixed]
-    zeros = tokens.count("0")
-    fixed_inside = any(token[0] == "=" and token[1:].strip() for token in tokens)
-    if zeros < 2 and not (fixed_inside and ("0" in tokens or "#" in tokens)):
-        return PLAIN
-    return Padded(tuple(tokens), zeros)
+    known = {number: read_format(number, codes.get(number, "")) for number in set(chosen)}
+    return [known[number] for number in chosen]
 
 
 def show(
     value: float, chosen: Format = PLAIN, *, starts_1904: bool = False
-) -> tuple[str, Code | None]:
-    """Return a number as its format shows it, and the code of what there is to report, if any.
+) -> tuple[str, CellFinding | None]:
+    """Return a number as its format shows it, and what there is to report.
 
     Raises ValueError if it is not a number that a spreadsheet can contain.
     """
-    if isinstance(chosen, Dated):
-        moment = _moment(value, starts_1904=starts_1904)
-        if moment:
-            return moment, None
+    if chosen.is_date and (moment := _moment(value, starts_1904=starts_1904)):
+        return moment, None
     if 0 <= value < 10**DIGITS and value == int(value):
-        return _whole(str(int(value)), chosen)
+        digits = str(int(value))
+        if not chosen.places:
+            return digits, None
+        text = _in_places(digits, chosen.places)
+        if len(digits) >= chosen.places.count("0"):
+            return text, None
+        message = "{value} is stored without the zeros that its number format shows"
+        return text, CellFinding(Code.ZEROS_RESTORED, message, text)
     number = Decimal(repr(value))
     if not number.is_finite() or abs(number.adjusted()) > 400:
         msg = "not a number of a spreadsheet"
         raise ValueError(msg)
-    return _plain(number), Code.ID_LOST_DIGITS if abs(number) >= 10**DIGITS else None
+    text = _all_digits(number)
+    if abs(number) < 10**DIGITS:
+        return text, None
+    message = "{value} is a number of more than 15 digits, and Excel keeps only 15"
+    return text, CellFinding(Code.ID_LOST_DIGITS, message, text)
 
 
-def _whole(digits: str, chosen: Format) -> tuple[str, Code | None]:
-    if not isinstance(chosen, Padded):
-        return digits, None
-    code = Code.ZEROS_RESTORED if len(digits) < chosen.zeros else None
-    if len(chosen.tokens) == chosen.zeros:
-        return digits.zfill(chosen.zeros), code
-    return _in_places(digits, chosen), code
-
-
-def _plain(value: Decimal) -> str:
+def _all_digits(value: Decimal) -> str:
     """Return all digits without an exponent, of a fraction at most 15 significant ones."""
     whole = value.to_integral_value()
     if whole == value:
         return format(whole, "f") if whole else "0"
-    rounded = Decimal(f"{value:.{DIGITS - 1}e}")
-    text = format(rounded, "f")
+    text = format(Decimal(f"{value:.{DIGITS - 1}e}"), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _in_places(digits: str, chosen: Padded) -> str:
+def _in_places(digits: str, places: tuple[str, ...]) -> str:
     """Put digits into the places of a format from the right; the remaining ones go to the left."""
-    left = list(digits.zfill(chosen.zeros))
+    zeros = places.count("0")
+    digits = digits.zfill(zeros)
+    if zeros == len(places):
+        return digits
     out: list[str] = []
-    places = sum(token in {"0", "#"} for token in chosen.tokens)
-    for token in reversed(chosen.tokens):
-        if token[0] == "=":
-            out.append(token[1:])
+    free = sum(place in {"0", "#"} for place in places)
+    for place in reversed(places):
+        if place[0] == "=":
+            out.append(place[1:])
             continue
-        places -= 1
-        if places == 0:
-            out.extend(reversed(left))
-            left = []
-        elif left:
-            out.append(left.pop())
+        free -= 1
+        taken = 1 if free else len(digits)
+        out.append(digits[-taken:])
+        digits = digits[:-taken]
     return "".join(reversed(out))
 
 

@@ -8,19 +8,18 @@ report.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, iterparse
+from zipfile import ZipFile
 
-from defusedxml.ElementTree import iterparse
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from importer.loader.cleaning import CellFinding
-from importer.loader.detect import DamagedError, LockedError, TooLargeError
+from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
-from importer.loader.workbook import CELLS, COLUMNS, ROWS, Sheet, library_errors, number_finding
+from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
 
 TAGS = 8_000_000
 """Tags of XML in a file, which are measured in some 10 seconds."""
@@ -33,19 +32,20 @@ class OdsWorkbook:
 
     starts_1904 = False  # python-calamine converts dates by itself
 
-    def __init__(self, content: bytes, parts: Mapping[str, bytes]) -> None:
-        """Open the workbook of these bytes; `parts` are its members, unpacked.
+    def __init__(self, content: bytes, archive: ZipFile) -> None:
+        """Open the workbook of these bytes; `archive` was checked already.
 
-        Raises DamagedError, LockedError, TooLargeError.
+        Raises NotReadableError.
         """
-        if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
-            raise LockedError
         with library_errors():
-            tables = _measure(parts["content.xml"])
+            manifest = "META-INF/manifest.xml"
+            if manifest in archive.NameToInfo and b"encryption-data" in archive.read(manifest):
+                raise NotReadableError(LOCKED)
+            tables = _measure(archive.read("content.xml"))
             self._book = CalamineWorkbook.from_filelike(io.BytesIO(content))
             sheets = self._book.sheets_metadata
             if len(tables) != len(sheets):
-                raise DamagedError
+                raise NotReadableError(DAMAGED)
             self._tables = {about.name: one for about, one in zip(sheets, tables, strict=True)}
             self.sheets = [
                 (about.name, about.visible is SheetVisibleEnum.Visible)
@@ -69,16 +69,13 @@ class OdsWorkbook:
                 for value in row:
                     text, finding = _text(value)
                     if finding is not None:
-                        sheet.findings.append((number, len(texts), finding))
+                        sheet.findings.append(Located(number, len(texts), finding))
                     texts.append(text)
-                if any(texts):
-                    sheet.rows[number] = texts
+                sheet.rows.append(texts)
             sheet.merged = [
                 MergedRange(top + 1, bottom + 1, first, last)
                 for (top, first), (bottom, last) in cells.merged_cell_ranges or ()
             ]
-        sheet.last_row = max(sheet.rows, default=0)
-        sheet.hidden_rows &= sheet.rows.keys()
         return sheet
 
 
@@ -89,8 +86,7 @@ def _text(value: object) -> tuple[str, CellFinding | None]:
         case bool():
             return str(value).upper(), None
         case int() | float():
-            text, code = show(value)
-            return text, number_finding(code, text)
+            return show(value)
         case datetime():
             return value.isoformat(" ", "seconds").removesuffix(" 00:00:00"), None
         case time():
@@ -112,7 +108,7 @@ class _Table:
     _widest: int = 0  # columns up to the last value
 
     def start(self, name: str, element: Element) -> None:
-        """Take note of an element. Raises DamagedError, TooLargeError."""
+        """Take note of an element. Raises NotReadableError."""
         match name:
             case "table-row":
                 self._start_row(element)
@@ -123,7 +119,7 @@ class _Table:
                 if _attribute(element, "value-type"):
                     self._widest = max(self._widest, self._cell)
                     if self._widest * self._row > CELLS:
-                        raise TooLargeError
+                        raise NotReadableError(TOO_LARGE)
             case _:
                 pass
 
@@ -146,14 +142,13 @@ class _Table:
 def _measure(part: bytes) -> list[_Table]:
     """Return what each table hides.
 
-    Raises DamagedError if a table is larger than a sheet can be, and TooLargeError if it is larger
-    than can be read.
+    Raises NotReadableError if a table is larger than a sheet can be, or than can be read.
     """
     if part.count(b"<") > TAGS:
-        raise TooLargeError
+        raise NotReadableError(TOO_LARGE)
     tables: list[_Table] = []
     depth = 0  # a cell may contain a table
-    for event, element in iterparse(io.BytesIO(part), ("start", "end"), forbid_dtd=True):
+    for event, element in iterparse(io.BytesIO(part), ("start", "end")):  # noqa: S314  no document type
         name = element.tag.rpartition("}")[2]
         if name == "table":
             depth += 1 if event == "start" else -1
@@ -172,8 +167,8 @@ def _attribute(element: Element, name: str) -> str:
 
 
 def _within(before: int, element: Element, name: str, most: int) -> int:
-    """Return the position after an element that may be repeated. Raises DamagedError."""
+    """Return the position after an element that may be repeated. Raises NotReadableError."""
     given = _attribute(element, name) or "1"
     if not given.isdecimal() or before + int(given[:9]) > most:
-        raise DamagedError
+        raise NotReadableError(DAMAGED)
     return before + int(given[:9])

@@ -1,138 +1,79 @@
-"""Plain Excel workbooks, read by python-calamine ten times as fast as by openpyxl.
+"""Plain sheets of Excel workbooks, read by python-calamine several times as fast as by `xlsx`.
 
-A workbook is plain if python-calamine shows every cell as openpyxl and our number formats do: it
-has no formula, error, hidden row or column, merged cell or number format that adds zeros, and its
-sheets are written as spreadsheet programs write them. A search for a few byte strings decides that.
-Whatever is in doubt is not plain, and `xlsx` reads it. A test compares both readers.
+A sheet is plain if it is written as spreadsheet programs write it, and has no formula, error,
+hidden row or column, merged cell, or text with markup. A regular expression decides that. For
+numbers with a format, it also finds the style, which python-calamine does not report. Whatever is
+in doubt is not plain, and `xlsx` reads it. A test compares both.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date, datetime
 from xml.parsers import expat
 
-from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineWorkbook
 
-from importer.loader.detect import DamagedError
-from importer.loader.number_formats import DIGITS, read_styles, show
-from importer.loader.workbook import CELLS, COLUMNS, ROWS, Sheet, library_errors
+from importer.loader.cleaning import CellFinding
+from importer.loader.detect import library_errors
+from importer.loader.number_formats import DIGITS, PLAIN, Format, show
+from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
 
-# In a sheet: formulas, merged cells, comments, escapes, hidden rows, other encodings, prefixes
-_NOT_PLAIN = (b"<f", b"<mergeCell", b"<!", b"_x", b"zeroHeight", b"\0", b":c", b":row")
+_START = b"<sheetData>"
 _NAMESPACE = b' xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-_HIDDEN = re.compile(rb'hidden=(?!"(?:0|false)")')
-_ROW = re.compile(rb'<row r="([1-9]\d{0,6})"')
-_CELL_ROW = re.compile(rb'<c r="[A-Z]{1,3}([1-9]\d{0,6})"')
-_CELL = re.compile(rb"<c(?![a-zA-Z])[^>]*>")
-# A cell's tag without its digits; errors and ISO dates are not plain
-_PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3})"(?: s="")?(?: t="(?:s|n|b|str|inlineStr)")?/?>')
-_STYLE = re.compile(rb' s="(\d{1,6})"')
-_IN_STRINGS = (b"_x", b"<rPh", b"<!", b"\0")
-
-_BUILT_IN = frozenset((*range(5), *range(9, 12), *range(14, 18), 22, 49))
-_CODES = frozenset(("general", "@", "0", "0.00", "#,##0", "#,##0.00", "0%", "0.00%"))
-_DATES = re.compile(r"(?:\[\$-[0-9a-f]+\])?[ymd](?:[ymdhs]|\\?[-/., :])*(?:;@)?")
+_TEXT = rb'<is><t(?: xml:space="preserve")?>[^<]*</t></is>'
+_CELL = (
+    rb'<c r="[A-Z]{1,3}+\1"(?: s="\d{1,5}+")?'
+    rb'(?:(?: t="(?:s|n|b|str)")?(?:/>|>(?:<v>[^<]*</v>)?</c>)| t="inlineStr">' + _TEXT + rb"</c>)"
+)
+_ROW = re.compile(
+    rb'<row r="([1-9]\d{0,6})"(?: (?!hidden="(?!0|false))[\w:]+="[^"<>]*+")*+'
+    rb"(?:/>|>(?:" + _CELL + rb")*+</row>)"
+)
+_COLUMN = re.compile(rb'<c r="([A-Z]+)')
+_NUMBER = re.compile(rb'<c r="([A-Z]+)(\d+)" s="(\d+)"(?: t="n")?><v>')
+# Around the rows: hidden columns and rows, merged cells, comments, more rows
+_NOT_PLAIN = re.compile(rb'hidden="(?!0|false)|zeroHeight|<(?:mergeCell|sheetData|!)')
+_IN_STRINGS = (b"_x", b"<rPh", b"<!", b"\0")  # escapes, phonetic hints, comments, UTF-16
 _EARLIEST = 1901  # before, python-calamine and Excel differ about February 29, 1900
 
 
 class NotPlainError(Exception):
-    """The workbook turned out not to be plain while it was read."""
+    """The sheet turned out not to be plain while it was read."""
 
 
-class PlainWorkbook:
-    """A plain workbook. Implements `Workbook`."""
-
-    starts_1904 = False
-
-    def __init__(self, content: bytes, last_rows: frozenset[int]) -> None:
-        """Open the workbook. `last_rows`: the last row of each sheet. Raises DamagedError."""
-        self._last_rows = last_rows
-        with library_errors():
-            self._book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        self.sheets = [
-            (about.name, about.visible is SheetVisibleEnum.Visible)
-            for about in self._book.sheets_metadata
-            if about.typ is SheetTypeEnum.WorkSheet
-        ]
-
-    def read(self, name: str) -> Sheet:
-        """Return a sheet. Raises NotPlainError, DamagedError."""
-        sheet = Sheet()
-        with library_errors(NotPlainError):
-            cells = self._book.get_sheet_by_name(name)
-            if cells.start is None:
-                raise NotPlainError
-            left = [""] * cells.start[1]  # python-calamine leaves out empty columns on the left
-            for number, row in enumerate(cells.iter_rows(), start=1):
-                texts = [one if type(one) is str else _text(one) for one in row]
-                if any(texts):
-                    sheet.rows[number] = left + texts
-        sheet.last_row = max(sheet.rows, default=0)
-        if sheet.last_row not in self._last_rows:
-            raise NotPlainError
-        return sheet
-
-
-def open_plain(content: bytes, parts: Mapping[str, bytes]) -> PlainWorkbook | None:
-    """Return the workbook of these bytes if it is plain. `parts` are its members, unpacked."""
-    workbook = parts.get("xl/workbook.xml", b"")
-    strings = parts.get("xl/sharedStrings.xml", b"")
-    sheets = [part for part in parts.values() if b"sheetData" in part]
-    if not sheets or b"date1904" in workbook or any(mark in strings for mark in _IN_STRINGS):
-        return None
-    last_rows = frozenset(_last_row(part) for part in sheets)
-    if 0 in last_rows or not _formats_are_plain(parts.get("xl/styles.xml", b""), sheets):
-        return None
-    xml = [part for name, part in parts.items() if name.endswith((".xml", ".rels")) and part]
-    if not all(map(_is_well_formed, xml)):
-        return None
-    try:
-        return PlainWorkbook(content, last_rows)
-    except DamagedError:
-        return None
-
-
-def _is_well_formed(part: bytes) -> bool:
-    """Return whether the part is XML to its end; python-calamine skips what it cannot read."""
-    try:
-        expat.ParserCreate().Parse(part, True)  # noqa: FBT003
-    except (expat.ExpatError, ValueError, LookupError):
-        return False
-    return True
-
-
-def _last_row(part: bytes) -> int:
-    """Return the number of the last row of a sheet; 0 if the sheet is not plain or has no row.
+def last_plain_row(part: bytes, strings: bytes) -> int:
+    """Return the number of the last row of a sheet; 0 if its XML or the shared texts are not plain.
 
     python-calamine keeps all cells up to the last row and column in memory, empty ones too, and
     ends the program if there is not enough. So every cell must be in the row that it names.
     """
-    if _NAMESPACE not in part or any(mark in part for mark in _NOT_PLAIN) or _HIDDEN.search(part):
-        return 0
-    rows = _ROW.findall(part)
-    cell_rows = _CELL_ROW.findall(part)
-    tags = _CELL.findall(part.translate(None, b"0123456789"))
-    plain = [_PLAIN_CELL.fullmatch(tag) for tag in set(tags)]
-    numbers = [int(row) for row in rows]
-    written_as_usual = (
-        len(rows) == part.count(b"<row")
-        and numbers == sorted(set(numbers))
-        and set(cell_rows) <= set(rows)
-        and len(tags) == len(cell_rows)
-        and all(plain)
-        and part.count(b"<is>") == part.count(b't="inlineStr"')
+    start = part.find(_START)
+    at = start + len(_START)
+    columns: set[bytes] = set()
+    last = 0
+    while row := _ROW.match(part, at):
+        letters = _COLUMN.findall(part, *row.span())
+        if int(row[1]) <= last or len(set(letters)) < len(letters):
+            return 0
+        last, at = int(row[1]), row.end()
+        columns.update(letters)
+    width = max(map(position, columns), default=0)
+    fits = width <= COLUMNS and last <= ROWS and width * last <= CELLS
+    around = part[:start] + part[at:]
+    plain = (
+        part.startswith(b"</sheetData>", at)
+        and _NAMESPACE in around
+        and not _NOT_PLAIN.search(around)
+        and b"_x" not in part
+        and not any(mark in strings for mark in _IN_STRINGS)
     )
-    if not written_as_usual or not numbers:
-        return 0
-    width = max((_position(tag[1]) for tag in plain if tag), default=0)
-    fits = width <= COLUMNS and numbers[-1] <= ROWS and width * numbers[-1] <= CELLS
-    return numbers[-1] if fits else 0
+    return last if fits and plain and all(map(_is_well_formed, (part, strings))) else 0
 
 
-def _position(letters: bytes) -> int:
+def position(letters: bytes) -> int:
     """Return the number of a column, A being 1."""
     number = 0
     for letter in letters:
@@ -140,33 +81,56 @@ def _position(letters: bytes) -> int:
     return number
 
 
-def _formats_are_plain(styles: bytes, sheets: list[bytes]) -> bool:
-    """Return whether both readers understand the number formats of the sheets alike."""
-    with library_errors():
-        formats = read_styles(styles)
-    for style in {int(style) for part in sheets for style in _STYLE.findall(part)}:
-        if style >= len(formats):
-            return False
-        number, code = formats[style]
-        code = code.lower()
-        known = code in _CODES or _DATES.fullmatch(code) if code else number in _BUILT_IN
-        if not known:
-            return False
+def _is_well_formed(part: bytes) -> bool:
+    """Return whether the part is XML to its end; python-calamine skips what it cannot read."""
+    try:
+        expat.ParserCreate().Parse(part or b"<none/>", True)  # noqa: FBT003
+    except (expat.ExpatError, ValueError, LookupError):
+        return False
     return True
 
 
-def _text(value: object) -> str:
-    """Return a cell that is not text as text. Raises NotPlainError if openpyxl may differ."""
+def read_plain(
+    content: bytes, name: str, part: bytes, last: int, formats: Sequence[Format]
+) -> Sheet:
+    """Return a plain sheet of the workbook with these bytes; `part` is the XML up to row `last`.
+
+    Raises NotPlainError, and NotReadableError if it is damaged.
+    """
+    sheet = Sheet()
+    styles = {b"%d" % style: one for style, one in enumerate(formats) if one != PLAIN}
+    styled = filter(lambda cell: cell[3] in styles, _NUMBER.finditer(part) if styles else ())
+    cell = next(styled, None)
+    with library_errors(NotPlainError):
+        values = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_name(name)
+        left = [""] * (values.start[1] if values.start else 0)  # python-calamine omits them
+        for number, row in enumerate(values.iter_rows(), start=1):
+            texts = left + row
+            while cell is not None and int(cell[2]) == number:
+                column = position(cell[1]) - 1
+                texts[column], finding = _show(texts[column], styles[cell[3]])
+                if finding is not None:
+                    sheet.findings.append(Located(number, column, finding))
+                cell = next(styled, None)
+            sheet.rows.append([t if type(t) is str else _show(t, PLAIN)[0] for t in texts])
+    if cell is not None:
+        raise NotPlainError
+    sheet.rows.extend(() for _ in range(last - len(sheet.rows)))
+    return sheet
+
+
+def _show(value: object, chosen: Format) -> tuple[str, CellFinding | None]:
+    """Return a cell that is not text as text. Raises NotPlainError if `xlsx` may differ."""
     match value:
-        case float() if abs(value) < 10**DIGITS:
-            return show(value)[0]
         case bool():
-            return str(value).upper()
-        case int() if abs(value) < 10**DIGITS:
-            return str(value)
-        case datetime() if value.year >= _EARLIEST and not value.microsecond:
-            return str(value).removesuffix(" 00:00:00")
-        case date() if not isinstance(value, datetime) and value.year >= _EARLIEST:
-            return str(value)
+            return str(value).upper(), None
+        case int() | float() if abs(value) < 10**DIGITS:
+            return show(value, chosen)
+        case datetime() if chosen.is_date and value.year >= _EARLIEST and not value.microsecond:
+            return str(value).removesuffix(" 00:00:00"), None
+        case date() if (
+            chosen.is_date and value.year >= _EARLIEST and not isinstance(value, datetime)
+        ):
+            return str(value), None
         case _:
             raise NotPlainError

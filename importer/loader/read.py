@@ -1,32 +1,31 @@
-"""Read a roster: a path becomes a `Roster`."""
+"""Read a roster: a path becomes a `Roster`. In a workbook, find the sheet that is the roster."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
+from importer.errors import RosterError
+from importer.loader import headings, table
 from importer.loader.csv_file import read_csv
-from importer.loader.detect import (
-    DamagedError,
-    Kind,
-    LockedError,
-    TooLargeError,
-    damaged,
-    identify,
-    locked,
-    read_bytes,
-    too_large,
-)
+from importer.loader.detect import Kind, NotReadableError, identify, open_package, read_bytes
 from importer.loader.ods import OdsWorkbook
-from importer.loader.package import open_package
-from importer.loader.workbook import Workbook, read_workbook
+from importer.loader.table import CELLS, Columns, Sheet
 from importer.loader.xls import XlsWorkbook
 from importer.loader.xlsx import XlsxWorkbook
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
-from importer.model.roster import Layout, Roster
+from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
+from importer.model.text import counted, spans
 
+WIDEST = 1_000
+"""Columns with text of a roster."""
+
+_SPANS = 10  # stretches of hidden rows that a notice names
 _NOUNS = {
     Kind.CSV: "a CSV file",
     Kind.XLSX: "an Excel workbook",
@@ -36,26 +35,41 @@ _NOUNS = {
 }
 
 
+class Workbook(Protocol):
+    """An open workbook of any format."""
+
+    @property
+    def starts_1904(self) -> bool:
+        """Whether its dates are counted from 1904."""
+
+    @property
+    def sheets(self) -> Sequence[tuple[str, bool]]:
+        """The worksheets in order: the name, and whether people see it."""
+
+    def read(self, name: str, until: int = 0) -> Sheet:
+        """Return a sheet, up to row `until` if that is not 0.
+
+        Raises NotReadableError if it is damaged or has more cells than can be read.
+        """
+
+
 def read(path: Path, layout: Layout) -> Roster:
     """Read the file as a roster, whatever its name is.
 
     Raises RosterError, a sentence that says what the file is and what to do, if it is not a roster
     or cannot be read to its end.
     """
-    content = read_bytes(path)
-    kind = identify(path, content)
-    sha256 = hashlib.sha256(content).hexdigest()
-    if kind is Kind.CSV:
-        roster = read_csv(path, content, layout, sha256)
-    else:
-        try:
-            roster = read_workbook(_open(path, content, kind), path, layout, sha256, kind)
-        except LockedError:
-            raise locked(path) from None
-        except TooLargeError:
-            raise too_large(path) from None
-        except DamagedError:
-            raise damaged(path) from None
+    try:
+        content = read_bytes(path)
+        kind = identify(content)
+        source = Source(path, hashlib.sha256(content).hexdigest(), kind)
+        if kind is Kind.CSV:
+            roster = read_csv(content, source, layout)
+        else:
+            roster = read_workbook(_open(content, kind), source, layout)
+    except NotReadableError as error:
+        msg = f"{path.name} {error}"
+        raise RosterError(msg) from None
     origin = roster.source.origin()
     about_the_file = (
         Problem.of(Code.READ_WITH_NOTICE, origin, text) for text in _about_the_file(path, kind)
@@ -63,12 +77,11 @@ def read(path: Path, layout: Layout) -> Roster:
     return replace(roster, notices=(*about_the_file, *roster.notices))
 
 
-def _open(path: Path, content: bytes, kind: Kind) -> Workbook:
-    """Return the open workbook. Raises RosterError, DamagedError, LockedError, TooLargeError."""
+def _open(content: bytes, kind: Kind) -> Workbook:
     if kind is Kind.XLS:
         return XlsWorkbook(content)
-    parts = open_package(path, content)
-    return OdsWorkbook(content, parts) if kind is Kind.ODS else XlsxWorkbook(content, parts)
+    archive = open_package(content)
+    return OdsWorkbook(content, archive) if kind is Kind.ODS else XlsxWorkbook(content, archive)
 
 
 def _about_the_file(path: Path, kind: Kind) -> list[str]:
@@ -85,3 +98,126 @@ def _about_the_file(path: Path, kind: Kind) -> list[str]:
     if kind is Kind.XLSM:
         notices.append("the workbook has macros; they were not run")
     return notices
+
+
+def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
+    """Return the workbook's roster. Raises RosterError, NotReadableError."""
+    source, about_sheets = _choose_sheet(workbook, source, layout)
+    sheet = workbook.read(source.sheet)
+    found = headings.find(sheet.rows, layout, sheet.merged)
+    if found is None:
+        msg = (
+            f'The sheet "{source.sheet}" of {source.path.name} is empty. Name another in the '
+            "mapping."
+        )
+        raise RosterError(msg)
+    source = replace(source, header=found.rows)
+    columns = table.find_columns(found, sheet, max(map(len, sheet.rows)))
+    _check_size(sheet, columns, source)
+    texts = [*about_sheets, *filter(None, [found.notice])]
+    if workbook.starts_1904:
+        texts.append("the workbook counts dates from 1904; they were read accordingly")
+    if formulas := [letter(c) for c in columns.positions if c in sheet.formula_columns]:
+        texts.append(f"columns {', '.join(formulas)} have formulas; their last results were read")
+    notices = [Problem.of(Code.READ_WITH_NOTICE, source.origin(), text) for text in texts]
+    return table.build(
+        source,
+        columns,
+        sheet,
+        visible_only=layout.visible_only,
+        notices=(*notices, *_hidden_notices(sheet, source, columns, layout)),
+    )
+
+
+def _check_size(sheet: Sheet, columns: Columns, source: Source) -> None:
+    last = max((row for row, cells in enumerate(sheet.rows, start=1) if any(cells)), default=0)
+    across = len(columns.positions)
+    if across > WIDEST or across * (last - source.header[-1]) > CELLS:
+        msg = (
+            f'The sheet "{source.sheet}" has text in {across:,} columns and down to row {last:,}, '
+            "which no roster has. Copy the rows of people into a new workbook."
+        )
+        raise RosterError(msg)
+
+
+def _hidden_notices(
+    sheet: Sheet, source: Source, columns: Columns, layout: Layout
+) -> Iterator[Problem]:
+    """Return a notice for rows, and one for columns, that people do not see."""
+    below = [row for row in sorted(sheet.hidden_rows) if source.header[-1] < row <= len(sheet.rows)]
+    if rows := [row for row in below if any(sheet.rows[row - 1])]:
+        by = "by a filter" if sheet.filtered else "by hand"
+        what, advice = "included", ""
+        if layout.visible_only:
+            what, advice = "skipped", "To load them too, leave --visible-only out."
+        count = counted(len(rows), "row")
+        message = f"{count} hidden {by}, and {what}: {spans(rows, _SPANS)}"
+        yield Problem.of(Code.HIDDEN_ROWS, source.origin(), message, advice=advice)
+    pairs = zip(columns.places, columns.positions, strict=False)
+    if hidden := [str(place) for place, column in pairs if column in sheet.hidden_columns]:
+        yield Problem.of(
+            Code.HIDDEN_ROWS,
+            source.origin(),
+            f"hidden columns are included: {', '.join(hidden)}",
+            advice="Nothing to do, if the mapping is meant to use them.",
+        )
+
+
+def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[Source, list[str]]:
+    """Return the source with the sheet that the mapping names, or that can be meant, and notices.
+
+    Raises RosterError if no sheet, or more than one, can be meant.
+    """
+    visible = [name for name, seen in workbook.sheets if seen]
+    hidden = [name for name, seen in workbook.sheets if not seen]
+    if layout.sheet:
+        wanted = headings.fold(layout.sheet)
+        named = [name for name, _ in workbook.sheets if headings.fold(name) == wanted]
+        if not named and visible and headings.is_rejects(workbook.read(visible[0], 1).rows):
+            named = visible
+        if not named:
+            raise _ambiguous(source, visible, f'There is no sheet "{layout.sheet}"')
+        notice = f'the sheet "{named[0]}" is hidden; the mapping names it'
+        return replace(source, sheet=named[0]), [notice] if named[0] in hidden else []
+    if not visible:
+        what = f"{source.path.name} has no visible sheet"
+        msg = f"{what}. Unhide the one with the roster, and save it."
+        raise RosterError(msg)
+    if len(workbook.sheets) == 1:
+        return replace(source, sheet=visible[0]), []
+    tops = {
+        name: workbook.read(name, headings.SEARCHED).rows[: headings.SEARCHED]
+        for name, _ in workbook.sheets
+    }
+    enough = max(1, len(layout.expected) // 2)
+    alike = {
+        name
+        for name, top in tops.items()
+        if any(headings.matches(row, layout.expected) >= enough for row in top)
+    }
+    filled = [name for name in visible if any(map(str.strip, chain(*tops[name])))]
+    fitting = [name for name in visible if name in alike] or filled
+    if len(fitting) != 1:
+        what = "More than one sheet may be the roster" if fitting else "No visible sheet has text"
+        raise _ambiguous(source, visible, what)
+    notices = []
+    chosen = fitting[0]
+    own = REJECTS_SHEETS if headings.is_rejects(tops[chosen]) else TEMPLATE_SHEETS
+    if others := [one for one in filled if one.removesuffix(" (2)") not in {chosen, *own}]:
+        notices.append(f'the sheet "{chosen}" was read; not read: {_quoted(others)}')
+    if unseen := [name for name in hidden if name in alike]:
+        what = "hidden sheets have the headings as well and were not read"
+        notices.append(f"{what}: {_quoted(unseen)}")
+    return replace(source, sheet=chosen), notices
+
+
+def _ambiguous(source: Source, visible: Sequence[str], what: str) -> RosterError:
+    return RosterError(
+        f"{what} in {source.path.name}. Its visible sheets are: {_quoted(visible)}. "
+        "Name one in the mapping: `sheet:` under `roster:`."
+    )
+
+
+def _quoted(names: Sequence[str]) -> str:
+    shown = ", ".join(f'"{name}"' for name in names[:20])
+    return shown + (", …" if len(names) > 20 else "")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from importer.loader.cleaning import CellFinding, Clean, clean, clean_column, writable
-from importer.loader.headings import Headings
+from importer.loader.headings import Headings, MergedRange
 from importer.model.catalogue import Code
 from importer.model.problem import Place, Problem
 from importer.model.roster import (
@@ -26,29 +26,43 @@ from importer.model.roster import (
 )
 from importer.model.text import counted, unescape
 
+ROWS, COLUMNS = 1_048_576, 16_384
+"""Rows and columns that a sheet can have."""
+
+CELLS = 3_200_000
+"""Cells, empty ones between included, of a sheet that can be read at all."""
+
 FOOTERS = 10
 """Totals and signatures at the end; more such rows than this are people without IDs."""
 
-_EXAMPLE = "is the example row of the template"
-_FOOTER = "is at the end and has no ID: a total or a signature"
+WHOLE_ROW = -1
+"""The column of a finding about a whole row."""
+
 _LOOKS_LIKE_ID = re.compile(r"[A-Za-z]{0,3}[- ]?\d{5,}\w?|\S+@\S+", re.ASCII)
-_WHOLE_ROW = -1
 
 
 class Located(NamedTuple):
-    """A finding about a cell: its row below the headings and its column in the file, both from 0.
-
-    The column is -1 for a finding about the whole row.
-    """
+    """A finding about a cell: its row as Excel shows it, and its column in the file, from 0."""
 
     row: int
     column: int
     finding: CellFinding
 
 
-def about_row(row: int, code: Code, message: str, value: str = "", advice: str = "") -> Located:
-    """Return a finding about a whole row."""
-    return Located(row, _WHOLE_ROW, CellFinding(code, message, value, advice=advice))
+@dataclass(slots=True)
+class Sheet:
+    """The cells of a sheet, or of a CSV file.
+
+    `rows`: the texts of every row from row 1 and column A on; a row without text may have no cells.
+    """
+
+    rows: list[Sequence[str]] = field(default_factory=list)
+    findings: list[Located] = field(default_factory=list)
+    formula_columns: set[int] = field(default_factory=set)
+    merged: list[MergedRange] = field(default_factory=list)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +80,22 @@ class Columns:
     row_column: int | None = None
 
 
-def find_columns(
-    headings: Headings, rows: Iterable[Sequence[str]], width: int, *, escaped: bool = False
-) -> Columns:
+def find_columns(headings: Headings, sheet: Sheet, width: int, *, escaped: bool = False) -> Columns:
     """Return the columns with a heading, and those without one that have text in a row.
 
     `width`: columns of the file that are looked at. `escaped`: in our own CSV files, some texts
     have a mark in front.
     """
-    named = {column for column, text in enumerate(headings.texts) if text}
+    texts = dict(enumerate(headings.texts))
+    named = {column for column, text in texts.items() if text}
     unnamed = set(range(width)) - named
     filled = {
         column
-        for row in (rows if unnamed else ())
-        for column in unnamed
-        if column < len(row) and row[column].strip()
+        for row in (sheet.rows[headings.rows[-1] :] if unnamed else ())
+        for column, text in enumerate(row)
+        if column in unnamed and text.strip()
     }
     positions = tuple(sorted(named | filled))
-    texts = dict(enumerate(headings.texts))
     places = tuple(Place(letter(column), texts.get(column, "")) for column in positions)
     if tuple(place.heading for place in places[-len(ADDED) :]) != ADDED:
         return Columns(positions, places)
@@ -97,133 +109,133 @@ def find_columns(
 def build(
     source: Source,
     columns: Columns,
-    rows: Sequence[Sequence[str]],
-    findings: Iterable[Located] = (),
+    sheet: Sheet,
     *,
     clean: Clean = clean,
-    hidden: Collection[int] = (),
-    empty_below: int = 0,
+    visible_only: bool = False,
     notices: Iterable[Problem] = (),
 ) -> Roster:
-    """Return the roster of these rows, which begin below the headings; short ones are padded.
-
-    `hidden`: positions of rows that are left out because nobody sees them. `empty_below`: rows of
-    the file behind the last of `rows`.
-    """
-    texts, located = _cleaned(columns, rows, clean)
-    located += findings
-    marks = [] if columns.row_column is None else _column(rows, columns.row_column)
+    """Return the roster of a sheet: its rows below the headings, short ones padded."""
+    first = source.header[-1] + 1
+    last = len(sheet.rows)
+    while last >= first and not any(sheet.rows[last - 1]):
+        last -= 1
+    rows = sheet.rows[first - 1 : last]
+    frame, located = _cleaned(columns, rows, first, clean)
+    marks = (
+        {}
+        if columns.row_column is None
+        else dict(enumerate(_column(rows, columns.row_column), first))
+    )
+    located += sheet.findings
     located += _still_uneven(marks)
     too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
     # a row whose only text is beyond the headings is not blank
-    blank = [row for row in _blank(texts, len(rows)) if row not in too_long]
-    end = len(rows)
-    while blank and blank[-1] == end - 1:
-        end = blank.pop()
-    first = source.header[-1] + 1
-    numbers = _fed_back_numbers(marks[:end]) if marks else list(range(first, first + end))
+    filled = frame.index[(frame != "").any(axis="columns") | frame.index.isin(too_long)]
+    end = int(filled[-1]) if len(filled) else first - 1
+    empty = len(sheet.rows) - end
+    numbers = _fed_back_numbers({row: text for row, text in marks.items() if row <= end})
 
-    out = {row for row in hidden if row < end}.difference(blank)
-    filled = _without(range(end), out.union(blank))
-    people = too_long.union(row for row, text in enumerate(marks) if read_row(text)[0])
-    footers = _footers(texts, filled, people)
-    kept = _without(filled, footers)
+    out = sheet.hidden_rows.intersection(filled) if visible_only else set()
+    people = too_long.union(row for row, text in marks.items() if read_row(text)[0])
+    footers = _footers(frame, filled.difference([*out]).tolist(), people)
+    kept = filled.difference([*out, *footers])
     problems = [
-        Problem.of(Code.ROW_LEFT_OUT, source.origin(numbers[row]), message)
+        Problem.of(Code.ROW_LEFT_OUT, source.origin(numbers.get(row, row)), message)
         for row, message in footers.items()
     ]
     problems += _problems(source, columns, numbers, located, kept)
-    empty = sum(map(bool, rows[end:])) + empty_below  # an empty line is how text files end
+    blank = frame.loc[:end].index.difference(filled)
+    frame = frame.loc[kept]
+    if numbers:
+        frame.index = frame.index.map(numbers)
     return Roster(
         source,
         columns.places,
-        _frame(texts, numbers, kept),
-        tuple(numbers[row] for row in blank),
-        tuple(numbers[row] for row in sorted(out.union(footers))),
+        frame,
+        tuple(numbers.get(row, row) for row in blank.tolist()),
+        tuple(numbers.get(row, row) for row in sorted(out.union(footers))),
         tuple(problems),
         (*notices, *_empty_notice(source, empty), *_heading_notices(source, columns)),
     )
 
 
 def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
-    return [row[column] if column < len(row) else "" for row in rows]
+    try:
+        return list(map(itemgetter(column), rows))
+    except IndexError:  # a row is short
+        return [row[column] if column < len(row) else "" for row in rows]
 
 
 def _cleaned(
-    columns: Columns, rows: Sequence[Sequence[str]], clean: Clean
-) -> tuple[list[list[str]], list[Located]]:
+    columns: Columns, rows: Sequence[Sequence[str]], first: int, clean: Clean
+) -> tuple[pd.DataFrame, list[Located]]:
     """Return the roster's own columns of text, cleaned, and what was found."""
-    texts: list[list[str]] = []
+    texts: dict[int, list[str]] = {}
     located: list[Located] = []
-    for position in columns.positions[: len(columns.places)]:
+    for at, position in enumerate(columns.positions[: len(columns.places)]):
         came = _column(rows, position)
-        cleaned, findings = clean_column(came, clean)
+        texts[at], findings = clean_column(came, clean)
         if findings:
             located += [
                 Located(row, position, finding)
-                for row, text in enumerate(came)
+                for row, text in enumerate(came, start=first)
                 for finding in findings.get(text, ())
             ]
-        texts.append(cleaned)
-    return texts, located
+    index = pd.RangeIndex(first, first + len(rows))
+    return pd.DataFrame(texts, index, range(len(texts)), dtype=object), located
 
 
-def _still_uneven(marks: Sequence[str]) -> Iterator[Located]:
+def _still_uneven(marks: Mapping[int, str]) -> Iterator[Located]:
     """Find rows of a rejects file whose cells nobody has put under their headings yet."""
-    for row, text in enumerate(marks):
+    for row, text in marks.items():
         _, code = read_row(text)
         if code is not None:
             message = f"was {UNEVEN[code]}, so its values may be under wrong headings"
-            yield about_row(row, code, message, advice=UNEVEN_ADVICE)
+            yield Located(row, WHOLE_ROW, CellFinding(code, message, advice=UNEVEN_ADVICE))
 
 
-def _fed_back_numbers(marks: Sequence[str]) -> list[int]:
+def _fed_back_numbers(marks: Mapping[int, str]) -> dict[int, int]:
     """Return a number for each row of a rejects file: the first roster's where it still has one.
 
     Rows that were added or copied by hand get numbers after the largest.
     """
-    largest = max((read_row(text)[0] for text in marks), default=0)
-    numbers: dict[int, None] = {}
-    for text in marks:
+    largest = max((read_row(text)[0] for text in marks.values()), default=0)
+    numbers: dict[int, int] = {}
+    taken: set[int] = set()
+    for row, text in marks.items():
         number, _ = read_row(text)
-        if number <= 1 or number in numbers:
+        if number <= 1 or number in taken:
             largest += 1
             number = largest
-        numbers[number] = None
-    return list(numbers)
+        taken.add(number)
+        numbers[row] = number
+    return numbers
 
 
-def _blank(texts: Sequence[Sequence[str]], count: int) -> list[int]:
-    if not texts:
-        return list(range(count))
-    return [row for row, cells in enumerate(zip(*texts, strict=True)) if not any(cells)]
-
-
-def _without(rows: Sequence[int], out: Collection[int]) -> Sequence[int]:
-    return [row for row in rows if row not in out] if out else rows
-
-
-def _footers(
-    texts: Sequence[Sequence[str]], filled: Sequence[int], people: Collection[int]
-) -> dict[int, str]:
+def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:
     """Of the rows with text, those that are not people, and why.
 
     These are the template's example row at the top, and up to ten totals or signatures at the end.
     A file of one row is a person.
     """
+
+    def cells(row: int) -> list[str]:
+        return [text for text in frame.loc[[row]].to_numpy()[0] if text]
+
     out: dict[int, str] = {}
-    first = "".join(_cells(texts, 0)[:1]) if filled and filled[0] == 0 else ""
+    first = "".join(cells(filled[0])[:1]) if filled and filled[0] == frame.index[0] else ""
     if first.casefold().startswith("example:"):
-        out[0] = _EXAMPLE
+        out[filled[0]] = "is the example row of the template"
     found: list[int] = []
-    for row in reversed(filled[1:]):
-        if row in people or not is_footer(_cells(texts, row), len(texts)):
+    for row in filled[:0:-1]:
+        if row in people or not is_footer(cells(row), frame.shape[1]):
             break
         found.append(row)
         if len(found) > FOOTERS:
             return out
-    out.update((row, _FOOTER) for row in reversed(found))
-    return out
+    reason = "is at the end and has no ID: a total or a signature"
+    return out | dict.fromkeys(reversed(found), reason)
 
 
 def is_footer(cells: Sequence[str], width: int) -> bool:
@@ -235,26 +247,25 @@ def is_footer(cells: Sequence[str], width: int) -> bool:
     )
 
 
-def _cells(texts: Sequence[Sequence[str]], row: int) -> list[str]:
-    return [column[row] for column in texts if column[row]]
-
-
 def _problems(
     source: Source,
     columns: Columns,
-    numbers: Sequence[int],
+    numbers: Mapping[int, int],
     located: Iterable[Located],
-    kept: Sequence[int],
+    kept: Collection[int],
 ) -> Iterator[Problem]:
     """Return the findings about cells and rows of the roster as problems, in reading order."""
-    there = kept if isinstance(kept, range) else set(kept)
-    places = dict(zip(columns.positions, columns.places, strict=False))
-    places_of = {_WHOLE_ROW: ()} | {column: (place,) for column, place in places.items()}
-    for row, column, finding in sorted(located, key=lambda found: (found.row, found.column)):
+    there = set(kept)
+    places = {
+        position: (place,)
+        for position, place in zip(columns.positions, columns.places, strict=False)
+    }
+    places_of: Mapping[int, tuple[Place, ...]] = {WHOLE_ROW: (), **places}
+    for row, column, finding in sorted(located, key=itemgetter(0, 1)):
         if row in there and column in places_of:
             yield Problem.of(
                 finding.code,
-                source.origin(numbers[row]),
+                source.origin(numbers.get(row, row)),
                 finding.message,
                 *places_of[column],
                 value=writable(finding.value),
@@ -274,13 +285,3 @@ def _heading_notices(source: Source, columns: Columns) -> Iterator[Problem]:
     for place in columns.places:
         if not place.heading:
             yield Problem.of(Code.COLUMN_WITHOUT_HEADING, source.origin(), message, place)
-
-
-def _frame(texts: Sequence[list[str]], numbers: Sequence[int], kept: Sequence[int]) -> pd.DataFrame:
-    whole = isinstance(kept, range)  # no row but those at the end is left out
-    index = np.array([numbers[row] for row in kept], dtype=np.int64)
-    columns = {
-        at: column[: len(kept)] if whole else [column[row] for row in kept]
-        for at, column in enumerate(texts)
-    }
-    return pd.DataFrame(columns, index=index, columns=range(len(texts)), dtype=object)

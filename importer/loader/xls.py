@@ -9,10 +9,10 @@ import xlrd
 from xlrd.compdoc import CompDoc
 
 from importer.loader.cleaning import CellFinding, formula_error, is_formula_error
-from importer.loader.detect import DamagedError, LockedError, TooLargeError
+from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
-from importer.loader.number_formats import Format, read_format, show
-from importer.loader.workbook import Sheet, library_errors, number_finding
+from importer.loader.number_formats import PLAIN, Format, read_format, show
+from importer.loader.table import Located, Sheet
 
 STORED = 2_000_000
 """Cells, blank ones included, and different texts of a file; xlrd reads them in some 10 seconds."""
@@ -31,7 +31,7 @@ class XlsWorkbook:
     """An .xls file. Implements `Workbook`."""
 
     def __init__(self, content: bytes) -> None:
-        """Open the workbook of these bytes. Raises DamagedError, LockedError, TooLargeError."""
+        """Open the workbook of these bytes. Raises NotReadableError."""
         with library_errors():
             self._filtered = _measure(content)
             self._book = xlrd.open_workbook(
@@ -49,16 +49,14 @@ class XlsWorkbook:
         sheet = Sheet(filtered=self._filtered)
         with library_errors():
             cells = self._book.sheet_by_name(name)
-            sheet.last_row = cells.nrows
-            for row in range(min(cells.nrows, until) if until else cells.nrows):
+            for row in range(min(cells.nrows, until or cells.nrows)):
                 texts = []
                 for column, cell in enumerate(cells.row(row)):
                     text, finding = self._text(cell)
                     texts.append(text)
                     if finding is not None:
-                        sheet.findings.append((row + 1, column, finding))
-                if any(texts):
-                    sheet.rows[row + 1] = texts
+                        sheet.findings.append(Located(row + 1, column, finding))
+                sheet.rows.append(texts)
             sheet.hidden_rows = {row + 1 for row, info in cells.rowinfo_map.items() if info.hidden}
             sheet.hidden_columns = {c for c, info in cells.colinfo_map.items() if info.hidden}
             sheet.merged = [
@@ -72,8 +70,7 @@ class XlsWorkbook:
         match cell.ctype, cell.value:
             case xlrd.XL_CELL_NUMBER | xlrd.XL_CELL_DATE, float(number):
                 chosen = self._format(cell.xf_index)
-                text, code = show(number, chosen, starts_1904=self.starts_1904)
-                return text, number_finding(code, text)
+                return show(number, chosen, starts_1904=self.starts_1904)
             case xlrd.XL_CELL_BOOLEAN, value:
                 return ("TRUE" if value else "FALSE"), None
             case xlrd.XL_CELL_ERROR, value:
@@ -84,7 +81,7 @@ class XlsWorkbook:
 
     def _format(self, style: int | None) -> Format:
         if style is None or style >= len(self._book.xf_list):
-            return read_format(0, "")
+            return PLAIN
         if style not in self._formats:
             number = self._book.xf_list[style].format_key
             known = self._book.format_map.get(number)
@@ -95,14 +92,15 @@ class XlsWorkbook:
 def _measure(content: bytes) -> bool:
     """Walk over the records of the file. Return whether a filter hides rows.
 
-    Raises LockedError, and TooLargeError if xlrd would take too long.
+    Raises NotReadableError if it is locked, or if xlrd would take too long.
     """
     container = CompDoc(content, logfile=io.StringIO())
-    stream, at, length = container.locate_named_stream("Workbook")
-    if stream is None:
-        stream, at, length = container.locate_named_stream("Book")
-    if stream is None:
-        raise DamagedError
+    for name in ("Workbook", "Book"):
+        stream, at, length = container.locate_named_stream(name)
+        if stream is not None:
+            break
+    else:
+        raise NotReadableError(DAMAGED)
     cells = others = 0
     filtered = False
     end = at + length
@@ -113,11 +111,11 @@ def _measure(content: bytes) -> bool:
         else:
             others += 1
         if kind == _LOCKED:
-            raise LockedError
+            raise NotReadableError(LOCKED)
         if kind == _TEXTS and size >= 8:
             cells += min(struct.unpack_from("<I", stream, at + 8)[0], length // 3)
         filtered |= kind == _FILTERED
         at += 4 + size
     if cells > STORED or others > OTHERS:
-        raise TooLargeError
+        raise NotReadableError(TOO_LARGE)
     return filtered

@@ -2,7 +2,7 @@
 
 openpyxl's read-only mode reports neither hidden rows nor merged cells nor formulas without a
 result, and its full mode takes twice the time and 0.7 GB for 100,000 rows. Both are built on its
-`WorkSheetParser`, so that is what reads the rows here. Workbooks that need none of this are read by
+`WorkSheetParser`, so that is what reads the rows here. Sheets that need none of this are read by
 `plain_xlsx`.
 """
 
@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
-from collections.abc import Generator, Mapping
-from datetime import date, datetime, time, timedelta
-from typing import IO, Any
-from xml.etree.ElementTree import Element
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import zip_longest
+from operator import and_
+from typing import Any
+from xml.etree.ElementTree import Element, iterparse
+from zipfile import ZipFile
 
-from defusedxml.ElementTree import iterparse
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.cell import coordinate_to_tuple
+from openpyxl.utils.datetime import from_ISO8601
 from openpyxl.worksheet import _reader
+from openpyxl.xml.constants import SHARED_STRINGS
 
-from importer.loader import plain_xlsx
 from importer.loader.cleaning import CellFinding, formula_error, is_formula_error
-from importer.loader.detect import DamagedError, TooLargeError
+from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
-from importer.loader.number_formats import PLAIN, read_format, read_styles, show
-from importer.loader.workbook import COLUMNS, ROWS, Sheet, library_errors, number_finding
+from importer.loader.number_formats import PLAIN, Format, read_styles, show
+from importer.loader.plain_xlsx import NotPlainError, last_plain_row, read_plain
+from importer.loader.table import COLUMNS, ROWS, Located, Sheet
 
 TAGS = 8_000_000
 """Tags of XML in a sheet: 2 million cells, which openpyxl reads in some 10 seconds."""
@@ -43,234 +46,127 @@ GAP = 8 * 1024 * 1024
 MERGED = 100_000
 """Merged ranges of a sheet."""
 
-_STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
-_NAMESPACES = {
-    _STRICT: b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+_STRICT = {
+    b"http://purl.oclc.org/ooxml/spreadsheetml/main": (
+        b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    ),
     b"http://purl.oclc.org/ooxml/officeDocument/relationships": (
         b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     ),
 }
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_STRINGS = "xl/sharedStrings.xml"
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 part 1, 22.9.2.19, ST_Xstring
+_LARGE_PARTS = ("xl/worksheets/", "xl/sharedstrings")
 _TRUE = {"1", "true"}
-_MERGE_CELL = _reader.MERGE_TAG.removesuffix("s")
+_NAMESPACE = _reader.ROW_TAG.removesuffix("row")
+_TEXT, _RUN, _SHARED = _NAMESPACE + "t", _NAMESPACE + "r", _NAMESPACE + "si"
+_MERGE_CELL = _NAMESPACE + "mergeCell"
 
 
 class XlsxWorkbook:
     """An Excel workbook. Implements `Workbook`."""
 
-    def __init__(self, content: bytes, parts: Mapping[str, bytes]) -> None:
-        """Open the workbook of these bytes, whose unpacked parts were checked already.
+    def __init__(self, content: bytes, archive: ZipFile) -> None:
+        """Open the workbook of these bytes, whose members were checked already.
 
-        Raises DamagedError, TooLargeError.
+        Raises NotReadableError.
         """
         self._content = content
-        self._parts = parts
-        self._plain = plain_xlsx.open_plain(content, parts)
-        self._full: OpenpyxlWorkbook | None = None
-
-    @property
-    def starts_1904(self) -> bool:
-        """Whether its dates are counted from 1904."""
-        return self._plain is None and self._opened().starts_1904
-
-    @property
-    def sheets(self) -> list[tuple[str, bool]]:
-        """The worksheets in order: the name, and whether people see it."""
-        return (self._plain or self._opened()).sheets
-
-    def read(self, name: str, until: int = 0) -> Sheet:
-        """Return a sheet, up to row `until` if that is not 0."""
-        if self._plain is not None:
-            try:
-                return self._plain.read(name)
-            except (DamagedError, plain_xlsx.NotPlainError):
-                self._plain = None
-        return self._opened().read(name, until)
-
-    def _opened(self) -> OpenpyxlWorkbook:
-        if self._full is None:
-            self._full = OpenpyxlWorkbook(self._content, self._parts)
-        return self._full
-
-
-class OpenpyxlWorkbook:
-    """A workbook as openpyxl reads it. Implements `Workbook`."""
-
-    def __init__(self, content: bytes, parts: Mapping[str, bytes]) -> None:
-        """Open the workbook. Raises DamagedError, TooLargeError."""
-        if _STRICT in parts.get("xl/workbook.xml", b""):
-            content, parts = _transitional(parts)
-        _check_tags(parts)
-        self._parts = parts
+        self._archive = archive
+        if any(strict in self._part("xl/workbook.xml") for strict in _STRICT):
+            self._content = _transitional(archive)
+            self._archive = ZipFile(io.BytesIO(self._content))
+        for name in archive.namelist():
+            if name.endswith((".xml", ".rels")) and not name.lower().startswith(_LARGE_PARTS):
+                _check_tags(self._part(name), OTHER_TAGS)
         with library_errors():
             reader = ExcelReader(
-                io.BytesIO(content), read_only=True, data_only=True, keep_links=False
+                io.BytesIO(self._content), read_only=True, data_only=True, keep_links=False
             )
             reader.read_manifest()
-            reader.read_strings()
             reader.read_workbook()
-            self._strings = reader.shared_strings
+            strings = reader.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]
+            self._strings_name = strings.PartName[1:] if strings else ""
             self.starts_1904 = reader.wb.epoch.year == 1904
             self._members: dict[str, str] = {}
             self.sheets: list[tuple[str, bool]] = []
             for sheet, relation in reader.parser.find_sheets():
-                if relation.Type.endswith("/worksheet") and relation.target in parts:
+                if relation.Type.endswith("/worksheet") and relation.target in archive.NameToInfo:
                     self._members[sheet.name] = relation.target
                     self.sheets.append((sheet.name, sheet.state == "visible"))
-            styles = read_styles(parts.get("xl/styles.xml", b""))
-        known = {style: read_format(*style) for style in set(styles)}
-        self._formats = [known[style] for style in styles]
+            self._formats = read_styles(self._part("xl/styles.xml"))
 
     def read(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet, up to row `until` if that is not 0."""
-        sheet = Sheet()
+        try:
+            if not until:
+                return self.read_plain(name)
+        except (NotPlainError, NotReadableError):
+            pass
+        return self.read_fully(name, until)
+
+    def read_plain(self, name: str) -> Sheet:
+        """Return a sheet as python-calamine reads it. Raises NotPlainError, NotReadableError."""
+        part = self._part(self._members[name])
+        # python-calamine has to find the same sheets and texts
+        found = _STRINGS if _STRINGS in self._archive.NameToInfo else ""
+        same = found == self._strings_name and len(self._members) == len(self.sheets)
+        last = last_plain_row(part, self._part(_STRINGS))
+        if not last or not same or self.starts_1904:
+            raise NotPlainError
+        return read_plain(self._content, name, part, last, self._formats)
+
+    def read_fully(self, name: str, until: int = 0) -> Sheet:
+        """Return a sheet as openpyxl reads it, up to row `until` if that is not 0."""
+        part = self._part(self._members[name])
+        _check_tags(part, TAGS)
         with library_errors():
-            source = _Metered(self._parts[self._members[name]])
-            parser = _SheetParser(source, self._strings)
-            for number, cells in parser.parse():
-                if until and number > until:
-                    break
-                source.since_row = 0
-                self._add_row(sheet, number, cells)
-            sheet.last_row = max(sheet.rows, default=0)
-            sheet.rows = {row: sheet.rows[row] for row in sorted(sheet.rows)}
-            _add_surroundings(sheet, parser)
-        return sheet
+            parser = _SheetParser(
+                _Metered(part), self._strings, self._formats, starts_1904=self.starts_1904
+            )
+            return parser.read(until)
 
-    def _add_row(self, sheet: Sheet, number: int, cells: list[dict[str, Any]]) -> None:
-        """Add the texts of a row to the sheet, and what is wrong with its cells.
+    def _part(self, name: str) -> bytes:
+        return self._archive.read(name) if name in self._archive.NameToInfo else b""
 
-        Some programs write a row in several pieces. Raises DamagedError if a cell is there twice.
-        """
-        if not 0 < number <= ROWS:
-            raise DamagedError
-        texts = sheet.rows.setdefault(number, [])
-        for cell in cells:
-            column = cell["column"] - 1
-            if not 0 <= column < COLUMNS or cell["row"] != number:
-                raise DamagedError
-            text, finding = self._text(cell)
-            if cell["formula"]:
-                sheet.formula_columns.add(column)
-            if finding is not None:
-                sheet.findings.append((number, column, finding))
-            if text:
-                texts.extend([""] * (column + 1 - len(texts)))
-                if texts[column]:
-                    raise DamagedError
-                texts[column] = text
+    @cached_property
+    def _strings(self) -> list[str]:
+        """The texts that cells share."""
+        part = self._part(self._strings_name) or b"<none/>"
+        _check_tags(part, STRING_TAGS)
+        events = iterparse(io.BytesIO(part))  # noqa: S314  no document type
+        return [_string(element) for _, element in events if element.tag == _SHARED]
 
-    def _text(self, cell: dict[str, Any]) -> tuple[str, CellFinding | None]:
-        """Return what a person sees of a cell, and what is wrong with it."""
-        value = cell["value"]
-        match value:
-            case None:
-                failed = cell["formula"] and cell["data_type"] == "n"
-                return "", formula_error("") if failed else None
-            case str() if cell["data_type"] == "e":
-                # `clean` finds the errors that it knows, in files of every kind
-                return value, None if is_formula_error(value) else formula_error(value)
-            case str():
-                return unescape(value), None
-            case bool():
-                return str(value).upper(), None
-            case datetime() | date() | time() | timedelta():
-                return str(value).removesuffix(" 00:00:00"), None
-            case _:
-                style = cell["style_id"] or 0
-                chosen = self._formats[style] if style < len(self._formats) else PLAIN
-                text, code = show(value, chosen, starts_1904=self.starts_1904)
-                return text, number_finding(code, text)
+
+def _string(element: Element) -> str:
+    """Return the text of an element, its runs joined and its phonetic hints left out."""
+    runs = [element.findtext(_TEXT), *(run.findtext(_TEXT) for run in element.iterfind(_RUN))]
+    text = "".join(filter(None, runs))
+    element.clear()
+    return unescape(text) if "_x" in text else text
 
 
 def unescape(text: str) -> str:
     """Return the text with `_x000D_` and the like as the characters that they mean."""
-    if "_x" not in text:
-        return text
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-def _transitional(parts: Mapping[str, bytes]) -> tuple[bytes, dict[str, bytes]]:
+def _transitional(archive: ZipFile) -> bytes:
     """Return a workbook saved as Strict Open XML in the usual namespaces, which openpyxl knows."""
-    changed = {}
-    for name, part in parts.items():
-        if name.endswith((".xml", ".rels")):
-            for strict, usual in _NAMESPACES.items():
-                part = part.replace(strict, usual)  # noqa: PLW2901
-        changed[name] = part
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, part in changed.items():
-            archive.writestr(name, part)
-    return buffer.getvalue(), changed
+    with ZipFile(buffer, "w") as changed:
+        for name in archive.namelist():
+            part = archive.read(name)
+            for strict, usual in _STRICT.items():
+                part = part.replace(strict, usual)
+            changed.writestr(name, part)
+    return buffer.getvalue()
 
 
-def _check_tags(parts: Mapping[str, bytes]) -> None:
-    """Raise TooLargeError if a part has more tags than openpyxl reads in reasonable time."""
-    for name, part in parts.items():
-        if name.startswith("xl/worksheets/"):
-            most = TAGS
-        elif "sharedstrings" in name.lower():
-            most = STRING_TAGS
-        elif name.endswith((".xml", ".rels")):
-            most = OTHER_TAGS
-        else:
-            continue
-        if part.count(b"<") > most:
-            raise TooLargeError
-
-
-class _SheetParser(_reader.WorkSheetParser):
-    """openpyxl's parser of rows, which also keeps hidden columns, merged cells and filters.
-
-    Dates stay numbers, because openpyxl reads day 60 and days out of range otherwise than Excel.
-    """
-
-    def __init__(self, source: IO[bytes], strings: list[str]) -> None:
-        super().__init__(source, strings, data_only=True)
-        self.hidden_columns: list[tuple[int, int]] = []
-        self.merged: list[str] = []
-        self.filtered = False
-
-    def parse(self) -> Generator[tuple[int, list[dict[str, Any]]]]:
-        """Return the rows: their number and their cells."""
-        for _, element in iterparse(self.source):
-            tag = element.tag
-            if tag == _reader.ROW_TAG:
-                yield self.parse_row(element)
-                element.clear()
-            elif tag == _reader.COL_TAG and element.get("hidden") in _TRUE:
-                self.hidden_columns.append((int(element.get("min")), int(element.get("max"))))
-            elif tag == _MERGE_CELL:
-                self.merged.append(element.get("ref", ""))
-            elif tag == _reader.FILTER_TAG:
-                self.filtered = True
-
-    def parse_cell(self, element: Element) -> dict[str, Any]:
-        """Return the cell, and whether it has a formula."""
-        cell: dict[str, Any] = super().parse_cell(element)
-        cell["formula"] = element.find(_reader.FORMULA_TAG) is not None
-        if cell["value"] is None and element.find(_reader.INLINE_STRING) is not None:
-            raise DamagedError  # a text of a type that has none: openpyxl would drop it
-        return cell
-
-
-def _add_surroundings(sheet: Sheet, parser: _SheetParser) -> None:
-    if len(parser.merged) > MERGED:
-        raise TooLargeError
-    for area in parser.merged:
-        corners = area.partition(":")
-        top, left = coordinate_to_tuple(corners[0])
-        bottom, right = coordinate_to_tuple(corners[2] or corners[0])
-        sheet.merged.append(MergedRange(top, min(bottom, ROWS), left - 1, min(right, COLUMNS) - 1))
-    sheet.hidden_rows = {
-        int(row)
-        for row, attributes in parser.row_dimensions.items()
-        if attributes.get("hidden") in _TRUE
-    }
-    for first, last in parser.hidden_columns:
-        sheet.hidden_columns.update(range(first - 1, min(last, COLUMNS)))
-    sheet.filtered = parser.filtered
+def _check_tags(part: bytes, most: int) -> None:
+    """Raise NotReadableError if a part has more tags than can be read in reasonable time."""
+    if part.count(b"<") > most:
+        raise NotReadableError(TOO_LARGE)
 
 
 class _Metered(io.BytesIO):
@@ -279,9 +175,130 @@ class _Metered(io.BytesIO):
     since_row = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next bytes. Raises TooLargeError."""
+        """Return the next bytes. Raises NotReadableError."""
         piece = super().read(size)
         self.since_row += len(piece)
         if self.since_row > GAP:
-            raise TooLargeError
+            raise NotReadableError(TOO_LARGE)
         return piece
+
+
+class _SheetParser(_reader.WorkSheetParser):
+    """openpyxl's parser of rows, which also keeps hidden columns, merged cells and filters.
+
+    Dates stay numbers, because openpyxl reads day 60 and days out of range otherwise than Excel.
+    """
+
+    def __init__(
+        self,
+        source: _Metered,
+        strings: Sequence[str],
+        formats: Sequence[Format],
+        *,
+        starts_1904: bool,
+    ) -> None:
+        super().__init__(source, strings, data_only=True)
+        self._metered = source
+        self._formats = formats
+        self._starts_1904 = starts_1904
+        self._sheet = Sheet()
+        self._texts: list[str] = []  # of the row that is being read
+
+    def read(self, until: int) -> Sheet:
+        """Return the sheet, up to row `until` if that is not 0."""
+        sheet = self._sheet
+        for _, element in iterparse(self._metered):  # noqa: S314  no document type
+            tag = element.tag
+            if tag == _reader.ROW_TAG:
+                self._texts = []
+                number, _cells = self.parse_row(element)  # type: ignore[arg-type]
+                self._add_row(number)
+                self._metered.since_row = 0
+                element.clear()
+                if until and number >= until:
+                    break
+            elif tag == _reader.COL_TAG and element.get("hidden") in _TRUE:
+                first, last = int(element.get("min", "")), int(element.get("max", ""))
+                sheet.hidden_columns.update(range(first - 1, min(last, COLUMNS)))
+            elif tag == _MERGE_CELL:
+                sheet.merged.append(_merged(element.get("ref", "")))
+                if len(sheet.merged) > MERGED:
+                    raise NotReadableError(TOO_LARGE)
+            elif tag == _reader.FILTER_TAG:
+                sheet.filtered = True
+        sheet.hidden_rows = {
+            int(row)
+            for row, attributes in self.row_dimensions.items()
+            if attributes.get("hidden") in _TRUE
+        }
+        return sheet
+
+    def _add_row(self, number: int) -> None:
+        """Add a row to the sheet. Some programs write it in several pieces."""
+        rows = self._sheet.rows
+        if not 0 < number <= ROWS:
+            raise NotReadableError(DAMAGED)
+        rows.extend(() for _ in range(number - len(rows)))
+        before = rows[number - 1]
+        if any(map(and_, map(bool, before), map(bool, self._texts))):
+            raise NotReadableError(DAMAGED)
+        pairs = zip_longest(before, self._texts, fillvalue="")
+        rows[number - 1] = [one or other for one, other in pairs] if before else self._texts
+
+    def parse_cell(self, element: Element) -> dict[str, Any]:
+        """Add what a person sees of a cell to the row, and what is wrong with it to the sheet."""
+        row, column = self.row_counter, self.col_counter + 1
+        if place := element.get("r"):
+            row, column = coordinate_to_tuple(place)
+        self.col_counter = column
+        if row != self.row_counter or not 0 < column <= COLUMNS:
+            raise NotReadableError(DAMAGED)
+        text, finding = self._text(element, column)
+        if finding is not None:
+            self._sheet.findings.append(Located(row, column - 1, finding))
+        if text:
+            texts = self._texts
+            texts.extend([""] * (column - len(texts)))
+            if texts[column - 1]:
+                raise NotReadableError(DAMAGED)
+            texts[column - 1] = text
+        return {}
+
+    def _text(self, element: Element, column: int) -> tuple[str, CellFinding | None]:
+        kind = element.get("t", "n")
+        value = element.findtext(_reader.VALUE_TAG)
+        inline = element.find(_reader.INLINE_STRING) if not value or kind == "inlineStr" else None
+        if inline is not None:
+            if kind != "inlineStr":
+                raise NotReadableError(DAMAGED)  # a text of a type that has none
+            return _string(inline), None
+        has_formula = len(element) > bool(value) and element.find(_reader.FORMULA_TAG) is not None
+        if has_formula:
+            self._sheet.formula_columns.add(column - 1)
+        if not value or kind == "inlineStr":
+            return "", formula_error("") if has_formula and kind == "n" else None
+        if kind == "n":
+            number = float(value) if {".", "e", "E"}.intersection(value) else int(value)
+            style = int(element.get("s", 0))
+            chosen = self._formats[style] if style < len(self._formats) else PLAIN
+            return show(number, chosen, starts_1904=self._starts_1904)
+        match kind:
+            case "s":
+                text = self.shared_strings[int(value)]
+            case "b":
+                text = str(bool(int(value))).upper()
+            case "d":
+                moment = from_ISO8601(value)  # type: ignore[no-untyped-call]
+                text = str(moment).removesuffix(" 00:00:00")
+            case _:
+                text = unescape(value)
+        # `clean` finds the errors that it knows, in files of every kind
+        failed = kind == "e" and not is_formula_error(text)
+        return text, formula_error(text) if failed else None
+
+
+def _merged(reference: str) -> MergedRange:
+    first, _, last = reference.partition(":")
+    top, left = coordinate_to_tuple(first)
+    bottom, right = coordinate_to_tuple(last or first)
+    return MergedRange(top, min(bottom, ROWS), left - 1, min(right, COLUMNS) - 1)

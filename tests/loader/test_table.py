@@ -12,7 +12,7 @@ from importer.errors import RosterError
 from importer.loader import csv_file
 from importer.loader.headings import Headings
 from importer.loader.read import read
-from importer.loader.table import build, find_columns
+from importer.loader.table import Sheet, build, find_columns
 from importer.model.catalogue import Code
 from importer.model.roster import ADDED, Layout, Source
 
@@ -26,7 +26,8 @@ def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     """Numbers of the first roster are kept once; every other row gets one after the largest."""
     rows = [("A", mark, "r", "w", "d") for mark in marks]
     headings = Headings((1,), ("ID", *ADDED))
-    roster = build(SOURCE, find_columns(headings, rows, 5), rows)
+    sheet = Sheet([("ID", *ADDED), *rows])
+    roster = build(SOURCE, find_columns(headings, sheet, 5), sheet)
     numbers = roster.frame.index.tolist()
     assert len(set(numbers)) == len(marks)
     for at, mark in enumerate(marks):

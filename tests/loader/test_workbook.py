@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 
 from importer.errors import RosterError
-from importer.loader import workbook
-from importer.loader.workbook import Sheet, number_finding, read_workbook
+from importer.loader import read as reading
+from importer.loader.number_formats import show
+from importer.loader.read import read_workbook
+from importer.loader.table import Located, Sheet
 from importer.model.catalogue import Code
-from importer.model.roster import ADDED, Layout, Roster
+from importer.model.roster import ADDED, Layout, Roster, Source
 
 EXPECTED = frozenset({"ID", "Name"})
+SOURCE = Source(Path("a.xlsx"), "0", "xlsx")
 PEOPLE = "ID|Name", "1|A", "2|B"
 
 
 def sheet_of(*rows: str, **about: object) -> Sheet:
     """A sheet of these rows, their cells divided by bars."""
-    cells = {row: text.split("|") for row, text in enumerate(rows, start=1)}
-    return Sheet(**{"rows": cells, "last_row": len(rows), **about})  # type: ignore[arg-type]
+    return Sheet([text.split("|") for text in rows], **about)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -45,7 +47,7 @@ class FakeBook:
 def read(book: FakeBook | Sheet, layout: Layout | None = None) -> Roster:
     """The roster of a workbook, or of one sheet."""
     book = book if isinstance(book, FakeBook) else FakeBook({"Sheet": book})
-    return read_workbook(book, Path("a.xlsx"), layout or Layout(expected=EXPECTED), "0", "xlsx")
+    return read_workbook(book, SOURCE, layout or Layout(expected=EXPECTED))
 
 
 def codes(roster: Roster) -> list[Code]:
@@ -126,8 +128,10 @@ def test_columns_are_those_with_a_heading_or_text() -> None:
 
 def test_findings_are_problems_of_their_cells() -> None:
     """Those above the headings and behind the last row are no problem."""
-    finding = number_finding(Code.ID_LOST_DIGITS, "1")
-    roster = read(sheet_of(*PEOPLE, findings=[(row, 0, finding) for row in (1, 2, 3, 9)]))
+    _, finding = show(1e15)
+    assert finding is not None
+    findings = [Located(row, 0, finding) for row in (1, 2, 3, 9)]
+    roster = read(sheet_of(*PEOPLE, findings=findings))
     assert [(problem.origin.row, problem.code) for problem in roster.problems] == [
         (2, Code.ID_LOST_DIGITS),
         (3, Code.ID_LOST_DIGITS),
@@ -143,11 +147,11 @@ def test_formulas_and_days_from_1904_are_told() -> None:
 
 def test_more_columns_than_a_roster_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """So are more cells, the empty ones between counted."""
-    monkeypatch.setattr(workbook, "WIDEST", 1)
+    monkeypatch.setattr(reading, "WIDEST", 1)
     with pytest.raises(RosterError, match="which no roster has"):
         read(sheet_of(*PEOPLE))
-    monkeypatch.setattr(workbook, "WIDEST", 2)
-    monkeypatch.setattr(workbook, "CELLS", 1)
+    monkeypatch.setattr(reading, "WIDEST", 2)
+    monkeypatch.setattr(reading, "CELLS", 1)
     with pytest.raises(RosterError, match="which no roster has"):
         read(sheet_of(*PEOPLE))
 

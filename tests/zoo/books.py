@@ -289,9 +289,13 @@ BOOKS = [
             HEAD
             + '<row r="2"><c r="A2" t="str"><v>a_x005F_x0041_</v></c>'
             + '<c r="B2" t="inlineStr"><is><t>b_x005F_x0041_</t></is></c></row>'
+            + '<row r="3"><c r="A3" t="s"><v>0</v></c><c r="B3" t="s"><v>1</v></c></row>',
+            strings=(
+                f'<sst xmlns="{MAIN}"><si><t>a_x005F_x0041_</t></si><si><t>b_x0041_</t></si></sst>'
+            ),
         ),
         EXPECTED,
-        rows={2: ("a_x0041_", "b_x0041_")},
+        rows={2: ("a_x0041_", "b_x0041_"), 3: ("a_x0041_", "bA")},
     ),
     Specimen(
         "a.xlsx",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from importer.model.roster import Layout
@@ -66,6 +67,20 @@ def lying(path: Path) -> None:
     content = bytearray(path.read_bytes())
     at = content.rfind(b"PK\x01\x02", 0, content.rfind(b"xl/worksheets/sheet1.xml"))
     struct.pack_into("<I", content, at + 24, 40)
+    path.write_bytes(content)
+
+
+def hiding(path: Path) -> None:
+    """Build a workbook with a member of which the directory describes only the beginning."""
+    write_xlsx(path, {"Roster": sheet_xml(TWO)})
+    with zipfile.ZipFile(path) as archive:
+        seen = archive.read("xl/workbook.xml")
+    write_xlsx(path, {"Roster": sheet_xml(TWO)}, members={"xl/workbook.xml": seen + b" " * 99})
+    content = bytearray(path.read_bytes())
+    name = b"xl/workbook.xml"
+    for header, at in ((content.find(name) - 30, 14), (content.rfind(name) - 46, 16)):
+        struct.pack_into("<I", content, header + at, zlib.crc32(seen))
+        struct.pack_into("<I", content, header + at + 8, len(seen))
     path.write_bytes(content)
 
 
@@ -169,7 +184,7 @@ STRANGERS = [
     *(_refused("a.xlsx", f"cut at {share}", cut(share), DAMAGED) for share in (0.1, 0.5, 0.99)),
     _refused("a.xlsx", "encrypted members", encrypted, UNSAFE),
     _refused("a.xlsx", "two members of one name", doubled, UNSAFE),
-    _refused("a.xlsx", "directory that lies", lying, DAMAGED),
+    _refused("a.xlsx", "directory that describes half a member", hiding, DAMAGED),
     _refused("a.xlsx", "archive in the archive", one(TWO, members={"xl/a.zip": b"PK"}), UNSAFE),
     _refused(
         "a.xlsx",
@@ -224,6 +239,12 @@ STRANGERS = [
         "a.xlsx",
         "a cell that is there twice",
         one(TWO + '<row r="1"><c r="A1"><v>1</v></c></row>'),
+        DAMAGED,
+    ),
+    _refused(
+        "a.xlsx",
+        "a cell that is there twice in its row",
+        one(TWO + '<row r="3"><c r="A3"><v>1</v></c><c r="A3"><v>2</v></c></row>'),
         DAMAGED,
     ),
     Specimen(
