@@ -100,7 +100,7 @@ def clean(text: str) -> Cleaned:
         if bad := _FORBIDDEN.search(text):
             message = f"{{value}} contains the control character U+{ord(bad[0]):04X}"
             text = writable(text)
-            return text.strip(), (
+            return text.strip(" "), (
                 CellFinding(Code.CONTROL_CHARACTER, message, text, Severity.REJECT),
             )
         visible = _without_invisible(text)

@@ -309,7 +309,7 @@ BOOKS = [
             )
         ),
         EXPECTED,
-        rows={2: ("1", "Si\U0001f600lva"), 3: ("2", "Be\ufffdrg"), 4: ("3", "a")},
+        rows={2: ("1", "Si\U0001f600lva"), 3: ("2", "Be\ufffdrg"), 4: ("3", "a\x1f")},
         problems=frozenset({(3, "B", "control-character"), (4, "B", "control-character")}),
     ),
     *(
