@@ -32,6 +32,7 @@ from importer.ledger.resolutions import count_older, delete_older
 from importer.model.text import counted
 from importer.pipeline.fates import DECISIONS
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
+from importer.report.lineage import Lineage, lineages
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 
@@ -57,7 +58,9 @@ def _opened(run: str) -> Iterator[Ledger]:
 @app.command()
 def runs(as_json: Json = False) -> int:
     """List the runs under runs/, oldest first: operator, roster, time and result."""
-    listed = [_listed(saved) for saved in list_runs()]
+    saved = list_runs()
+    related = lineages(one.folder for one in saved if not one.fault)
+    listed = [_listed(one, related.get(one.folder.resolve(), Lineage())) for one in saved]
     if as_json:
         write_json([one for one, _ in listed])
         return Exit.DONE
@@ -76,7 +79,7 @@ def runs(as_json: Json = False) -> int:
     return Exit.DONE
 
 
-def _listed(saved: SavedRun) -> tuple[dict[str, object], str]:
+def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
     """Return a run as JSON values, and its result in words, or why it cannot be read."""
     wrong = saved.fault
     if not wrong:
@@ -95,8 +98,9 @@ def _listed(saved: SavedRun) -> tuple[dict[str, object], str]:
                     "institution": facts.alma.institution if facts.alma else "",
                     "summary": summary.model_dump(mode="json", exclude_none=True),
                     "history_intact": first_broken(ledger) is None,
+                    **related.as_json(),
                 }
-                return values, headline(summary)
+                return values, " ".join((headline(summary), *related.sentences()))
         except ImporterError as error:  # damage may show only further down in the file
             wrong = str(error)
     return {"run": str(saved.folder), "fault": wrong}, wrong
