@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from importer.cli.console import (
+    USERS,
     Codes,
     Json,
     ShowValues,
@@ -28,15 +32,18 @@ from importer.mapper.json_schema import schema_text
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
 from importer.mapper.suggest import suggest
-from importer.mapper.user_loader_profile import to_mapping
+from importer.mapper.user_loader_profile import read_profile, to_mapping
+from importer.model.fields import NO_CODES
 from importer.model.files import shown
 from importer.model.problem import Place
 from importer.model.roster import Layout
 from importer.model.text import counted
 from importer.pipeline.check import wrong_codes
 from importer.pipeline.inputs import Inputs, read_inputs
+from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import write_blank
+from importer.users.cache import UserCache
 
 app = typer.Typer(rich_markup_mode=None)
 mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")
@@ -113,10 +120,7 @@ def show(file: MappingFile, as_json: Json = False) -> int:
     document = load(file)
     fields = explain(document)
     if as_json:
-        told = {
-            "title": document.title,
-            **document.file.model_dump(include={"account_type", "record_type"}),
-        }
+        told = {key: getattr(document, key) for key in ("title", "account_type", "record_type")}
         sentences = [{"field": name, "sentence": text} for name, text in fields.items()]
         about_it = {"mapping": document.name, **told, "about": about(document)}
         write_json({**about_it, "fields": sentences})
@@ -158,16 +162,104 @@ def schema() -> int:
 
 @mapping.command("import")
 def import_profile(
-    profile: Annotated[
+    exported: Annotated[
         Path, typer.Argument(help="A file exported by the CSV User Loader.", show_default=False)
     ],
     name: Annotated[
         str, typer.Option("--profile", help="Name of the profile, if the file has several.")
     ] = "",
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            "--prove", help="Compare the app with the mapping, row by row, for this roster."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("-m", "--mapping", help="With --prove: a finished mapping to compare with."),
+    ] = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
 ) -> int:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
-    sys.stdout.write(to_mapping(profile, name))
+    profile = read_profile(exported, name)
+    if roster is None:
+        sys.stdout.write(to_mapping(profile))
+        return Exit.DONE
+    caches = sorted(USERS.glob("*.sqlite"))
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        if file is None:
+            file = Path(folder, "imported.yaml")
+            file.write_text(to_mapping(profile), "utf-8")
+        inputs = read_inputs(roster, file, NO_CODES, now().date())
+        cache = stack.enter_context(UserCache.open(caches[0])) if len(caches) == 1 else None
+        rows = list(prove(profile, inputs, cache.find if cache else None))
+    totals: dict[str, int] = {"rows": len(rows), **Counter(row.result for row in rows)}
+    deleted = {
+        "app": sum(row.app.deleted.total() for row in rows),
+        "importer": sum(row.ours.deleted.total() for row in rows),
+    }
+    if as_json:
+        listed = [_proved_json(row, show_values=show_values) for row in rows]
+        found = {"profile": profile.name, "users_from": str(caches[0]) if cache else ""}
+        write_json({**found, "rows": listed, "totals": totals, "deleted": deleted})
+        return Exit.DONE
+    for row in rows:
+        _write_proved(row, show_values=show_values)
+    parts = [f"{text}: {count}" for text, count in totals.items()]
+    write("", ", ".join(parts) + ".")
+    if cache is None:
+        write("Without one user cache here, no user was taken as known to Alma.")
+    else:
+        write(
+            f"Entries of known users that would be deleted: {deleted['app']} by the app, "
+            f"{deleted['importer']} by the importer."
+        )
     return Exit.DONE
+
+
+def _write_proved(row: ProvedRow, *, show_values: bool) -> None:
+    """Write what the app and the importer do with a row."""
+    write(f"Row {row.row}, {masked('primary_id', row.user, show_values=show_values)}: {row.result}")
+    for who, outcome in (("app", row.app), ("importer", row.ours)):
+        if outcome.failure:
+            write(f"  {who}: {outcome.failure}")
+        for path, count in outcome.deleted.items():
+            write(f"  {who}: deletes {count} of {path}")
+    for one in row.differences:
+        app, ours = (
+            _texts_of(one.path, side, show_values=show_values) or "–"
+            for side in (one.app, one.ours)
+        )
+        write(f"  {one.path}: app {app}; importer {ours}")
+
+
+def _texts_of(path: str, side: tuple[Texts, ...], *, show_values: bool) -> str:
+    return " | ".join(
+        ", ".join(
+            masked(name if name == path else f"{path}.{name}", text, show_values=show_values)
+            for name, text in texts
+        )
+        for texts in side
+    )
+
+
+def _proved_json(row: ProvedRow, *, show_values: bool) -> dict[str, object]:
+    return {
+        "row": row.row,
+        "user": masked("primary_id", row.user, show_values=show_values),
+        "result": row.result,
+        "app": {"failure": row.app.failure, "deleted": dict(row.app.deleted)},
+        "importer": {"failure": row.ours.failure, "deleted": dict(row.ours.deleted)},
+        "differences": [
+            {
+                "field": one.path,
+                "app": _texts_of(one.path, one.app, show_values=show_values),
+                "importer": _texts_of(one.path, one.ours, show_values=show_values),
+            }
+            for one in row.differences
+        ],
+    }
 
 
 def _heading_rows(text: str) -> tuple[int, ...]:

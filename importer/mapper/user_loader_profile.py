@@ -10,10 +10,11 @@ mapped changes. The app reads dates as year-month-day only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -28,13 +29,21 @@ SIZE_LIMIT = 1024 * 1024
 """Bytes of an exported profile."""
 
 
+Record = dict[str, Any]
+"""A user record as JSON."""
+
+
 class ProfileField(BaseModel):
-    """One line of a profile: a column, the value for blank cells, and the field."""
+    """One line of a profile: a column, the value for blank cells, and the field.
+
+    `swap` is what LIBIS' version of the app does with the field of a known user.
+    """
 
     model_config = ConfigDict(str_strip_whitespace=True)
     header: str | None = None
     default: str | None = None
     name: str = Field(alias="fieldName")
+    swap: Literal["KEEP", "REPLACE", "ENRICH", None] = None
 
     @property
     def path(self) -> str:
@@ -49,9 +58,51 @@ class Profile(BaseModel):
 
     name: str
     account_type: Literal["INTERNAL", "EXTERNAL"] = Field(alias="accountType")
-    kind: Literal["ADD", "UPDATE", "ENRICH", "DELETE"] = Field(alias="profileType")
+    kind: Literal["ADD", "UPDATE", "ENRICH", "DELETE", "SYNC"] = Field(alias="profileType")
     fields: tuple[ProfileField, ...]
 
+
+def read_profile(path: Path, chosen: str = "") -> Profile:
+    """Return the profile in a file, or the one named `chosen`.
+
+    Raises MappingError if the file is not an export of the app, if it has several profiles and
+    none is chosen, and for profiles that delete users.
+    """
+    try:
+        whole = parse_json(path, read_text_bounded(path, SIZE_LIMIT))
+        many = whole if isinstance(whole, list) else [whole]
+        profiles = TypeAdapter(tuple[Profile, ...]).validate_python(many)
+    except UnreadableFileError as error:
+        raise MappingError((str(error),)) from None
+    except ValidationError:
+        msg = (
+            f"{path.name} is not a profile of the CSV User Loader. Export the profile in the app, "
+            "and name the exported file."
+        )
+        raise MappingError((msg,)) from None
+    names = [profile.name for profile in profiles]
+    found = [one for one in profiles if one.name == chosen or (not chosen and len(names) == 1)]
+    if not found:
+        there = ", ".join(f"`{other}`" for other in names) or "none"
+        guess = nearest(chosen, names) or "."
+        wrong = f"there is no profile `{chosen}`{guess}" if chosen else "which profile?"
+        raise MappingError((f"{wrong} The file has {there}; name one with --profile",))
+    if found[0].kind in _REFUSED:
+        raise MappingError((f"The profile `{found[0].name}` {_REFUSED[found[0].kind]}",))
+    return found[0]
+
+
+_REFUSED = {
+    "DELETE": (
+        "deletes users. The importer never deletes users, because Alma cannot undo a deletion. Set "
+        "an expiry date and a purge date instead, and let Alma's own purge job delete them."
+    ),
+    "SYNC": "is of the type SYNC, which the app does not carry out. Change its type to UPDATE.",
+}
+"""Types of profiles that no mapping can replace."""
+
+
+# --- the profile as a mapping ---
 
 _MATCH = {
     "ADD": "{new: create, known: reject}",
@@ -59,6 +110,9 @@ _MATCH = {
     "ENRICH": "{new: create, known: update}",
 }
 """What the app does with users whom Alma does not know, and with those whom it knows."""
+
+_ON_UPDATE = {"KEEP": "never", "ENRICH": "add"}
+"""What LIBIS' `swap` is in a mapping; REPLACE is what a mapping does anyway."""
 
 _TOP = frozenset({"account_type", "record_type", "external_id"})
 _REASONS = {
@@ -68,49 +122,9 @@ _REASONS = {
 """Fields of the app that the importer does not write."""
 
 
-def to_mapping(path: Path, chosen: str = "") -> str:
-    """Return the text of a mapping for the profile in a file, or for the one named `chosen`.
-
-    Raises MappingError if the file is not an export of the app, if it has several profiles and
-    none is chosen, and for profiles that delete users.
-    """
-    profile = _chosen(_profiles(path), chosen)
-    if profile.kind == "DELETE":
-        msg = (
-            f"The profile `{profile.name}` deletes users. The importer never deletes users, "
-            "because Alma cannot undo a deletion. Set an expiry date and a purge date instead, "
-            "and let Alma's own purge job delete them."
-        )
-        raise MappingError((msg,))
+def to_mapping(profile: Profile) -> str:
+    """Return the text of a mapping that does what the profile does."""
     return "\n".join((*_Translation(profile).lines(), ""))
-
-
-def _profiles(path: Path) -> tuple[Profile, ...]:
-    try:
-        whole = parse_json(path, read_text_bounded(path, SIZE_LIMIT))
-        many = whole if isinstance(whole, list) else [whole]
-        return TypeAdapter(tuple[Profile, ...]).validate_python(many)
-    except UnreadableFileError as error:
-        raise MappingError((str(error),)) from None
-    except ValidationError:
-        msg = (
-            f"{path.name} is not a profile of the CSV User Loader. Export the profile in the app, "
-            "and name the exported file."
-        )
-        raise MappingError((msg,)) from None
-
-
-def _chosen(profiles: tuple[Profile, ...], name: str) -> Profile:
-    names = [profile.name for profile in profiles]
-    if not name and len(profiles) == 1:
-        return profiles[0]
-    for profile in profiles:
-        if profile.name == name:
-            return profile
-    there = ", ".join(f"`{other}`" for other in names) or "none"
-    guess = nearest(name, names) or "."
-    wrong = f"there is no profile `{name}`{guess}" if name else "which profile?"
-    raise MappingError((f"{wrong} The file has {there}; name one with --profile",))
 
 
 _NO_PLACEHOLDER = re.compile(r"[<>]|^@|\*$")
@@ -214,14 +228,15 @@ class _Translation:
     def _list(self, parent: str, taken: list[ProfileField], indent: str) -> Iterator[str]:
         """The entries of a list: the n-th line of each field belongs to the n-th entry."""
         entries: list[dict[str, str]] = []
-        seen: dict[str, int] = {}
+        seen: Counter[str] = Counter()
+        swaps = {FIELDS[item.path].parent: _ON_UPDATE.get(item.swap or "") for item in taken}
         for item in taken:
             known = FIELDS[item.path]
             if known.parent == parent:
-                at = seen.get(known.name, 0)
-                seen[known.name] = at + 1
-                entries.extend({} for _ in range(at + 1 - len(entries)))
-                entries[at][known.name] = self._value(item)
+                if seen[known.name] == len(entries):
+                    entries.append({})
+                entries[seen[known.name]][known.name] = self._value(item)
+                seen[known.name] += 1
         if entries:
             yield f"{indent}{parent.rpartition('.')[2]}:"
         for number, entry in enumerate(entries):
@@ -230,8 +245,9 @@ class _Translation:
                     entry[known.name] = f"{cell(TO_CHOOSE)}  # to do"
             if parent == "contact_info.phone" and number == 0:
                 entry["preferred_sms"] = "true"
-            if self.profile.kind == "ENRICH":
-                entry["on_update"] = "add"
+            policy = "add" if self.profile.kind == "ENRICH" else swaps.get(parent, "")
+            if policy:
+                entry["on_update"] = policy
             for at, (name, value) in enumerate(entry.items()):
                 yield f"{indent}  {'- ' if at == 0 else '  '}{name}: {value}"
 
@@ -241,5 +257,91 @@ class _Translation:
         default = (item.default or "").lower() if flag else item.default or ""
         if not item.header:
             return constant(default)
-        source = cell(self.names.get(item.header, item.header))
-        return f"{{from: {source}, default: {constant(default)}}}" if default else source
+        parts = {"from": cell(self.names.get(item.header, item.header))}
+        if default:
+            parts["default"] = constant(default)
+        if item.swap == "KEEP" and not FIELDS[item.path].parent:
+            parts["on_update"] = "never"
+        inside = ", ".join(f"{key}: {text}" for key, text in parts.items())
+        return parts["from"] if len(parts) == 1 else f"{{{inside}}}"
+
+
+# --- what the app itself does ---
+
+
+class AppFailureError(Exception):
+    """The app does not send a row; its text is the reason."""
+
+
+_INDEX = re.compile(r"\[\d*\]")
+
+
+def app_record(profile: Profile, row: Mapping[str, str]) -> Record:
+    """Return the record that the app makes of a row, by heading, with the app's own defects.
+
+    A heading feeds the first line of the profile that names it. The n-th filled cell of a field
+    goes to the n-th entry, whichever column it is from; so do defaults, where nothing is there.
+    Raises AppFailureError: the app of 2026 stops at an address or email without a phone.
+    """
+    flat: dict[str, object] = {}
+    for heading, text in row.items():
+        item = next((item for item in profile.fields if item.header == heading), None)
+        if item is not None and text:
+            filled = sum(_INDEX.sub("[]", path) == item.name for path in flat)
+            flat[item.name.replace("[]", f"[{filled}]")] = {"true": True, "false": False}.get(
+                text, text
+            )
+    seen: Counter[str] = Counter()
+    for item in profile.fields:
+        if item.default:
+            path = item.name.replace("[]", f"[{seen[item.name]}]")
+            seen[item.name] += 1
+            flat[path] = flat.get(path) or item.default
+    record = _nested(flat)
+    contact: Record = record.get("contact_info", {})
+    for name in ("address", "email", "phone"):
+        for entry in contact.get(name, ())[:1]:
+            entry["preferred"] = True
+    if contact:
+        if not contact.get("phone"):
+            msg = "the app stops before the first row: this row has contact data but no phone"
+            raise AppFailureError(msg)
+        contact["phone"][0]["preferred_sms"] = True
+    return {**record, "account_type": {"value": profile.account_type}}
+
+
+def _nested(flat: Mapping[str, object]) -> Record:
+    """The record of paths such as `email[0].email_type.0.value`."""
+    root: Record = {}
+    for path, value in flat.items():
+        *way, last = re.findall(r"[^.\[\]]+", path)
+        node = root
+        for step in way:
+            node = node.setdefault(step, {})
+        node[last] = value
+
+    def listed(node: object) -> Any:
+        if not isinstance(node, dict):
+            return node
+        values = {key: listed(value) for key, value in node.items()}
+        return list(values.values()) if values and all(map(str.isdigit, values)) else values
+
+    whole: Record = listed(root)
+    return whole
+
+
+def app_update(live: Record, sent: Record, kind: str) -> Record:
+    """Return what the app puts in the place of a known user: each list that it sends is whole.
+
+    ENRICH adds Alma's entries to the lists that are sent, and sends the lists of contact data.
+    """
+    sent, old = dict(sent), live.get("contact_info") or {}
+    if kind == "ENRICH":
+        for name in ("user_identifier", "user_note", "proxy_for_user", "user_statistic"):
+            if name in live and name in sent:
+                sent[name] = [*sent[name], *live[name]]
+        contact = sent.get("contact_info") or {}
+        lists = ("address", "email", "phone")
+        merged = {name: [*contact.get(name, ()), *old.get(name, ())] for name in lists}
+        sent["contact_info"] = {name: entries for name, entries in merged.items() if entries}
+    return {name: value for name, value in live.items() if name != "user_role"} | sent

@@ -10,7 +10,7 @@ import pytest
 from importer.mapper.load import load
 from importer.mapper.schema import MappingFile, RosterPart, Rule
 from importer.mapper.transforms import STEPS
-from importer.mapper.user_loader_profile import to_mapping
+from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.candidates import IdRule
 from importer.model.catalogue import Severity
 from importer.model.fields import NO_CODES, OnUpdate
@@ -127,7 +127,7 @@ def test_the_profile_of_the_guide_is_taken_over_whole(tmp_path: Path) -> None:
     profile = next(block for block in blocks(page) if block.language == "json").text
     exported = tmp_path / "profile.json"
     exported.write_text(profile, "utf-8")
-    text = to_mapping(exported)
+    text = to_mapping(read_profile(exported))
     path = tmp_path / "imported.yaml"
     path.write_text(text, "utf-8")
     assert "# Not taken over" not in text

@@ -12,7 +12,7 @@ from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
-from importer.mapper.user_loader_profile import to_mapping
+from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.fields import OnUpdate
 from tests.mapper.bench import RUN, lint, places, without_headings
 
@@ -51,7 +51,7 @@ def text_of(folder: Path, content: bytes, chosen: str = "") -> str:
     """The text of the mapping for an exported file."""
     path = folder / "profile.json"
     path.write_bytes(content)
-    return to_mapping(path, chosen)
+    return to_mapping(read_profile(path, chosen))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_profile_becomes_a_mapping_that_loads(
     """With nothing left to do, and the profile's kind as `match`."""
     mapping = mapping_of(tmp_path, profile(kind))
     assert lint(mapping) == ()
-    assert (mapping.file.match.new, mapping.file.match.known) == (new, known)
+    assert (mapping.match.new, mapping.match.known) == (new, known)
     assert mapping.title == "My: profile"
 
 
@@ -93,6 +93,22 @@ def test_enrich_adds_entries_and_replaces_fields(tmp_path: Path) -> None:
     assert {entry.on_update for entry in mapping.entries} == {OnUpdate.ADD}
     policies = {rule.field.path: rule.on_update for rule in mapping.scalars}
     assert policies["last_name"] is OnUpdate.REPLACE
+
+
+def test_libis_choices_for_each_field_are_kept(tmp_path: Path) -> None:
+    """KEEP is only for new users, ENRICH adds entries, REPLACE is what a mapping does."""
+    whole = json.loads(profile("UPDATE"))
+    swaps = {"last_name": "KEEP", "user_note": "ENRICH", "user_identifier": "KEEP"}
+    for item in whole[0]["fields"]:
+        item["swap"] = swaps.get(item["fieldName"].split("[")[0], "REPLACE")
+    mapping = mapping_of(tmp_path, json.dumps(whole).encode())
+    policies = {rule.field.path: rule.on_update for rule in mapping.scalars}
+    assert (policies["last_name"], policies["first_name"]) == (OnUpdate.NEVER, OnUpdate.REPLACE)
+    assert {entry.parent: entry.on_update for entry in mapping.entries} == {
+        "contact_info.email": OnUpdate.REPLACE,
+        "user_identifier": OnUpdate.NEVER,
+        "user_note": OnUpdate.ADD,
+    }
 
 
 def test_the_owning_system_and_what_cannot_be_mapped(tmp_path: Path) -> None:
@@ -137,6 +153,7 @@ def test_what_a_profile_lacks_is_to_do(tmp_path: Path) -> None:
     ("content", "chosen", "word"),
     [
         (profile("DELETE"), "", "deletes"),
+        (profile("SYNC"), "", "UPDATE"),
         (profile("ADD"), "My: profil", "`My: profile`"),
         (profile("ADD")[:-1] + b"," + profile("ADD")[1:], "", "--profile"),
         (b"{", "", "JSON"),

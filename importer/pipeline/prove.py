@@ -1,0 +1,244 @@
+"""Compare a mapping with the profile of the Cloud App that it replaces, row by row.
+
+The record that the app makes of a row, and what it leaves of a known user, are computed as the app
+computes them, defects included. Nothing is read from Alma: the user cache shows who is known;
+without one, only the records of both are compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from importer.errors import UsageError
+from importer.mapper.user_loader_profile import (
+    AppFailureError,
+    Profile,
+    Record,
+    app_record,
+    app_update,
+)
+from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, Shape
+from importer.model.plan import Create, Fate, Held, Unchanged, Update
+from importer.model.user import User
+from importer.pipeline.check import find_problems
+from importer.pipeline.fates import decide_fates
+from importer.pipeline.inputs import Inputs
+from importer.planner.decide import decide
+from importer.planner.drafts import DraftUser, drafts
+from importer.planner.entries import ONLY_ADDED
+from importer.planner.merge import new_user
+from importer.users.cache import UnreadUsers
+from importer.users.matching import MatchResult, PersonQuery
+
+Finder = Callable[[PersonQuery], MatchResult | UnreadUsers]
+"""Finds users in the user cache."""
+
+Texts = tuple[tuple[str, str], ...]
+"""The names and texts of one entry of a list, or of a single field."""
+
+_ASSUMED = frozenset({"segment_type", "preferred", "preferred_sms", "password"})
+"""Not compared: Alma fills it in, both set it alike, or it is secret."""
+_DEFAULTS = frozenset({("record_type", "PUBLIC"), ("user_identifier.status", "ACTIVE")})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What only the app, and what only the importer, leaves in a field or a list."""
+
+    path: str
+    app: tuple[Texts, ...]
+    ours: tuple[Texts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one of the two does with a row: the record that it leaves, or why it sends nothing.
+
+    `deleted`: by list, how many entries a known user loses without another in their place.
+    """
+
+    record: Record = field(default_factory=dict)
+    failure: str = ""
+    deleted: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedRow:
+    """A row, the ID that the app takes from it, and what both do with it."""
+
+    row: int
+    user: str
+    app: Outcome
+    ours: Outcome
+    differences: tuple[Difference, ...]
+
+    @property
+    def result(self) -> str:
+        """The comparison in few words."""
+        match bool(self.app.failure), bool(self.ours.failure):
+            case True, True:
+                return "neither sends it"
+            case True, False:
+                return "only the importer sends it"
+            case False, True:
+                return "only the app sends it"
+            case _:
+                lost = self.app.deleted or self.ours.deleted
+                return "different" if self.differences or lost else "the same"
+
+
+def prove(profile: Profile, inputs: Inputs, find: Finder | None) -> Iterator[ProvedRow]:
+    """Yield the comparison of each row that is not blank, in row order.
+
+    `find` looks users up in the user cache; None if there is none. Raises UsageError if the cache
+    is incomplete.
+    """
+    decided = decide_fates(inputs.rows(), find_problems(inputs))
+    reasons: dict[int, str] = {}
+    for problem in decided.problems:
+        if problem.severity.holds:
+            reasons.setdefault(problem.origin.row, str(problem.code))
+    ready = {draft.row: draft for draft in drafts(inputs.candidates, decided.rows(Fate.READY))}
+    headings = [place.heading for place in inputs.roster.places]
+    for row, *cells in inputs.roster.frame.itertuples(name=None):
+        app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)
+        if row in ready:
+            ours = _of_ours(inputs, ready[row], find)
+        else:
+            ours = Outcome(failure=reasons.get(row, "skipped"))
+        sent = not app.failure and not ours.failure
+        differences = tuple(_differences(app.record, ours.record)) if sent else ()
+        yield ProvedRow(row, str(app.record.get("primary_id", "")), app, ours, differences)
+
+
+def _of_app(profile: Profile, cells: dict[str, str], find: Finder | None) -> Outcome:
+    try:
+        sent = app_record(profile, cells)
+    except AppFailureError as error:
+        return Outcome(failure=str(error))
+    key = str(sent.get("primary_id", ""))
+    users = _found(find, (("primary_id", key),)).users if find and key else ()
+    if not users:
+        creates = find is not None or profile.kind == "ADD"
+        return Outcome(sent, _refusal(sent, creates=creates))
+    if profile.kind == "ADD":
+        return Outcome(sent, "Alma refuses it: a user with this ID exists")
+    live = _record(users[0].user)
+    after = app_update(live, sent, profile.kind)
+    refusal = _refusal(after, creates=True)
+    return Outcome(after, refusal, Counter() if refusal else _deleted(live, after))
+
+
+def _of_ours(inputs: Inputs, draft: DraftUser, find: Finder | None) -> Outcome:
+    if find is None:
+        return Outcome(_record(new_user(draft)))
+    found = _found(find, draft.every_identifier)
+    match decide(draft, found, inputs.mapping.match).step:
+        case Create(user=user):
+            return Outcome(_record(user))
+        case Update(before=before, after=after):
+            record = _record(after)
+            return Outcome(record, deleted=_deleted(_record(before), record))
+        case Unchanged():
+            return Outcome(_record(found.users[0].user))
+        case Held(problems=problems):
+            return Outcome(failure=", ".join(problem.code for problem in problems))
+        case _:
+            return Outcome(failure="skipped")
+
+
+def _found(find: Finder, identifiers: tuple[tuple[str, str], ...]) -> MatchResult:
+    found = find(PersonQuery(identifiers, "", "", "", (), by_name=False))
+    if isinstance(found, UnreadUsers):
+        msg = "The user cache is incomplete. Run `importer users refresh`, then compare again."
+        raise UsageError(msg)
+    return found
+
+
+def _record(user: User) -> Record:
+    return user.model_dump(mode="json", exclude_unset=True)
+
+
+# --- records as texts ---
+
+
+def _texts(record: Record) -> dict[str, Counter[Texts]]:
+    """Return the record's fields and the entries of its lists by path, without what Alma assumes.
+
+    An unset flag is false.
+    """
+    contact = record.get("contact_info") or {}
+    values = {f"contact_info.{name}": value for name, value in contact.items()} | record
+    found: dict[str, Counter[Texts]] = {}
+    for path, value in values.items():
+        if path in LISTS:
+            found[path] = Counter(filter(None, (_entry(path + ".", part) for part in value or ())))
+        elif path in FIELDS and (texts := _entry("", {path: value})):
+            found[path] = Counter([texts])
+    return found
+
+
+def _entry(prefix: str, part: Record) -> Texts:
+    texts = []
+    for name, value in part.items():
+        inner = value[0] if isinstance(value, list) and value else value
+        bare = inner.get("value") if isinstance(inner, dict) else inner
+        text = "true" if bare is True else str(bare or "").removesuffix("Z")
+        assumed = name in _ASSUMED or (prefix + name, text) in _DEFAULTS
+        if text and not assumed and prefix + name in FIELDS:
+            texts.append((name, text))
+    return tuple(sorted(texts))
+
+
+def _differences(app: Record, ours: Record) -> Iterator[Difference]:
+    one, other = _texts(app), _texts(ours)
+    for path in dict.fromkeys((*one, *other)):
+        theirs, mine = one.get(path, Counter()), other.get(path, Counter())
+        if theirs != mine:
+            only_theirs, only_mine = theirs - mine, mine - theirs
+            yield Difference(path, tuple(only_theirs.elements()), tuple(only_mine.elements()))
+
+
+def _deleted(before: Record, after: Record) -> Counter[str]:
+    """Entries that are gone; one of the same type in their place makes them replaced."""
+    old, new = _texts(before), _texts(after)
+    deleted: Counter[str] = Counter()
+    for path in LISTS:
+        gone, come = (
+            Counter(dict(texts).get(TYPE_FIELD[path], "") for texts in change.elements())
+            for change in (
+                old.get(path, Counter()) - new.get(path, Counter()),
+                new.get(path, Counter()) - old.get(path, Counter()),
+            )
+        )
+        if lost := (gone if path in ONLY_ADDED else gone - come).total():
+            deleted[path] = lost
+    return deleted
+
+
+def _refusal(record: Record, *, creates: bool) -> str:
+    """Return why Alma refuses the record, as far as its form shows; "" if it does not."""
+    for name in ("last_name", "user_group") if creates else ():
+        if not record.get(name):
+            return f"Alma refuses it: {name} is missing"
+    for path, counted in _texts(record).items():
+        needed = [f.name for f in FIELDS.values() if f.parent == path and f.facts.required]
+        for texts in counted:
+            missing = [name for name in needed if name not in dict(texts)]
+            if path in LISTS and missing:
+                return f"Alma refuses it: an entry of {path} has no {missing[0]}"
+            for name, text in texts:
+                known = FIELDS[f"{path}.{name}" if path in LISTS else path]
+                if known.shape is Shape.DATE and not _is_iso(text):
+                    return f"Alma refuses it: {name} is not a date in the form 2027-05-15"
+    return ""
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False

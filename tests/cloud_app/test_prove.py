@@ -1,0 +1,115 @@
+"""`mapping import --prove`: what the Cloud App does with a roster, and what the importer does."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importer.cli.app import run
+from importer.errors import Exit
+from importer.model.user import User
+from importer.users.cache import UserCache, cache_path
+from tests.cloud_app.test_records import FOLDER, KNOWN, PROFILES
+
+SAME, DIFFERENT, NEITHER = "the same", "different", "neither sends it"
+OURS, THEIRS = "only the importer sends it", "only the app sends it"
+
+EXPECTED: dict[str, tuple[dict[str, int], int, set[str]]] = {
+    "P01": ({SAME: 1, OURS: 1, NEITHER: 8}, 0, set()),
+    "P02": (
+        {DIFFERENT: 1, OURS: 6, NEITHER: 3},
+        2,
+        {"contact_info.address", "contact_info.email"},
+    ),
+    "P03": (
+        {SAME: 2, DIFFERENT: 1, OURS: 1, THEIRS: 2, NEITHER: 4},
+        10,
+        {"contact_info.address", "contact_info.email", "contact_info.phone"},
+    ),
+    "P04b": ({SAME: 1, OURS: 6, NEITHER: 3}, 0, set()),
+    "P07b": ({SAME: 4, THEIRS: 3, NEITHER: 3}, 0, set()),
+    "P08": ({OURS: 3, NEITHER: 7}, 0, set()),
+    "P09": (
+        {DIFFERENT: 2, OURS: 4, THEIRS: 1, NEITHER: 3},
+        13,
+        {
+            "contact_info.address",
+            "contact_info.email",
+            "contact_info.phone",
+            "first_name",
+            "user_identifier",
+            "user_note",
+            "user_statistic",
+        },
+    ),
+    "P10b": ({SAME: 3, OURS: 1, THEIRS: 2, NEITHER: 4}, 0, set()),
+    "P11": ({SAME: 5, DIFFERENT: 2, THEIRS: 2, NEITHER: 1}, 0, {"record_type"}),
+    "X12": ({OURS: 7, NEITHER: 3}, 0, set()),
+}
+"""By profile: how many rows have each result, how many entries the app deletes, which fields
+differ. The app is right in none of them but `record_type`, which a mapping sets once."""
+
+
+@pytest.fixture
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with a user cache that has the known users."""
+    monkeypatch.chdir(tmp_path)
+    Path("users").mkdir()
+    of = ("01SANDBOX_INST", "sandbox")
+    with UserCache.make(cache_path(Path("users"), *of), *of) as cache:
+        users = [User.from_json(json.dumps(user)) for user in KNOWN.values()]
+        cache.put(users, datetime(2026, 8, 20, tzinfo=UTC))
+
+
+def proved(name: str, capfd: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
+    """Return what the command prints as JSON."""
+    exported, roster = str(FOLDER / "profiles.json"), str(FOLDER / "roster.csv")
+    words = ["mapping", "import", exported, "--profile", PROFILES[name].name, "--prove", roster]
+    assert run([*words, "--json", *more]) == Exit.DONE
+    found: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return found
+
+
+@pytest.mark.usefixtures("_cache")
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_importer_keeps_what_the_app_deletes(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """For known users and new ones; the importer deletes no entry, and misses none that is sent."""
+    results, deleted, fields = EXPECTED[name]
+    found = proved(name, capfd)
+    assert found["totals"] == {"rows": 10, **results}
+    assert found["deleted"] == {"app": deleted, "importer": 0}
+    assert {one["field"] for row in found["rows"] for one in row["differences"]} == fields
+
+
+def test_without_a_cache_records_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The output shows masked values; a finished mapping can take the place of the imported one."""
+    monkeypatch.chdir(tmp_path)
+    assert proved("P11", capfd)["totals"] == {"rows": 10, SAME: 5, DIFFERENT: 3, THEIRS: 2}
+    exported, roster = str(FOLDER / "profiles.json"), str(FOLDER / "roster.csv")
+    name = PROFILES["P11"].name
+    assert run(["mapping", "import", exported, "--profile", name]) == Exit.DONE
+    mapping = capfd.readouterr().out.replace("<First>", "{from: <First>, clean: [upper]}")
+    Path("m.yaml").write_text(mapping, "utf-8")
+    words = ["mapping", "import", exported, "--profile", name, "--prove", roster, "-m", "m.yaml"]
+    assert run(words) == Exit.DONE
+    plain = capfd.readouterr().out
+    assert "first_name: app" in plain
+    assert "Ana" not in plain
+    assert run([*words, "--show-values"]) == Exit.DONE
+    assert "first_name: app Ana; importer ANA" in capfd.readouterr().out
+
+
+def test_a_profile_that_deletes_cannot_be_compared(capfd: pytest.CaptureFixture[str]) -> None:
+    """There is no mapping for it: exit 2, with the reason."""
+    exported, roster = str(FOLDER / "profiles.json"), str(FOLDER / "roster.csv")
+    words = ["mapping", "import", exported, "--profile", PROFILES["P05"].name, "--prove", roster]
+    assert run(words) == Exit.USAGE
+    assert "purge" in capfd.readouterr().err
