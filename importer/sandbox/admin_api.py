@@ -9,7 +9,7 @@ POST   /_sandbox/users/{id}/loans    {"loans": 2}: a user with loans cannot be d
 POST   /_sandbox/settings            {"rate", "daily", "remaining", "latency", "switches"}
 POST   /_sandbox/faults              the rules of a faults file; an empty body removes them
 POST   /_sandbox/codes/{table}       {"CODE": "description"}: rows added by the institution
-POST   /_sandbox/sis                 a zip for the SIS load
+POST   /_sandbox/sis                 a zip for the SIS load; ?mode, match, external_id, record_type
 
 Each call needs the header `Authorization: apikey KEY`, with the key that may do everything. A
 refusal is 400, 403 or 404 with one sentence under `error`.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -31,7 +31,7 @@ from importer.sandbox.faults import read_faults
 from importer.sandbox.gateway import ADMIN, Gateway, Handler, key_in_header
 from importer.sandbox.institution import Institution
 from importer.sandbox.record import STICKY, Json
-from importer.sandbox.sis_load import read_profile, run_load
+from importer.sandbox.sis_load import Profile, run_load
 from importer.sandbox.switches import set_switches
 
 _PAGE = 1000
@@ -51,12 +51,7 @@ class _Settings(BaseModel):
     switches: dict[str, str] = {}
 
 
-class _Loans(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    loans: int = Field(ge=0)
-
-
+_LOANS = TypeAdapter(dict[Literal["loans"], Annotated[int, Field(ge=0)]])
 _EDITED = TypeAdapter(list[str])
 _CODES = TypeAdapter(dict[str, str])
 
@@ -72,17 +67,17 @@ class AdminApi:
         """Return the routes; `check_access` must run before them."""
         user = f"{ADMIN}/users/{{id:[^/]+}}"
         return [
-            web.get(f"{ADMIN}/log", self.show_log),
-            web.delete(f"{ADMIN}/log", self.clear_log),
-            web.get(f"{ADMIN}/state", self.show_state),
-            web.put(user, self.edit),
-            web.patch(user, self.edit),
-            web.post(f"{user}/edited", self.mark_edited),
-            web.post(f"{user}/loans", self.set_loans),
-            web.post(f"{ADMIN}/settings", self.change_settings),
-            web.post(f"{ADMIN}/faults", self.set_faults),
-            web.post(f"{ADMIN}/codes/{{table:[^/]+}}", self.add_codes),
-            web.post(f"{ADMIN}/sis", self.load_sis),
+            web.get(f"{ADMIN}/log", self._show_log),
+            web.delete(f"{ADMIN}/log", self._clear_log),
+            web.get(f"{ADMIN}/state", self._show_state),
+            web.put(user, self._edit),
+            web.patch(user, self._edit),
+            web.post(f"{user}/edited", self._mark_edited),
+            web.post(f"{user}/loans", self._set_loans),
+            web.post(f"{ADMIN}/settings", self._change_settings),
+            web.post(f"{ADMIN}/faults", self._set_faults),
+            web.post(f"{ADMIN}/codes/{{table:[^/]+}}", self._add_codes),
+            web.post(f"{ADMIN}/sis", self._load_sis),
         ]
 
     @web.middleware
@@ -101,61 +96,55 @@ class AdminApi:
             sentence = f"{request.method} {request.path} is not one of the admin API's calls"
             return json_answer({"error": sentence}, error.status)
 
-    async def show_log(self, _request: web.Request) -> web.Response:
-        """Return the calls to Alma's API, oldest first."""
+    async def _show_log(self, _request: web.Request) -> web.Response:
         lines = "".join(f"{json.dumps(asdict(entry))}\n" for entry in self.gateway.log)
         return web.Response(text=lines, content_type="application/x-ndjson")
 
-    async def clear_log(self, _request: web.Request) -> web.Response:
-        """Forget the calls so far."""
+    async def _clear_log(self, _request: web.Request) -> web.Response:
         self.gateway.log.clear()
         return web.Response(status=204)
 
-    async def show_state(self, _request: web.Request) -> web.Response:
-        """Return every user, whole."""
+    async def _show_state(self, _request: web.Request) -> web.Response:
         shown: list[Json] = []
-        store, describe = self.institution.store, self.institution.tables.describe
-        for offset in range(0, store.count(), _PAGE):
-            for user in store.page("1", (), "number", _PAGE, offset):
-                record = formats.show_user(user.record, describe)
+        for offset in range(0, self.institution.store.count(), _PAGE):
+            for user in self.institution.store.page("1", (), "number", _PAGE, offset):
+                record = formats.show_user(user.record, self.institution.tables.describe)
                 shown.append({**record, "edited": sorted(user.edited), "modified": user.modified})
         return json_answer({"users": shown})
 
-    async def edit(self, request: web.Request) -> web.Response:
+    async def _edit(self, request: web.Request) -> web.Response:
         """Change a user as staff do: the whole record (PUT) or the given fields (PATCH)."""
         old = self.institution.find(request.match_info["id"])
         document = formats.parse_json(await request.read())
-        describe = self.institution.tables.describe
         if request.method == "PATCH":
             if not isinstance(document, dict):
                 msg = "the body is an object of fields"
                 raise UsageError(msg)
-            document = {**formats.show_user(old.record, describe), **document}
+            document = {
+                **formats.show_user(old.record, self.institution.tables.describe),
+                **document,
+            }
         user = self.institution.edit(old, formats.read_user(document))
-        return json_answer(formats.show_user(user.record, describe))
+        return json_answer(formats.show_user(user.record, self.institution.tables.describe))
 
-    async def mark_edited(self, request: web.Request) -> web.Response:
-        """Mark sticky fields of a user as edited by hand."""
+    async def _mark_edited(self, request: web.Request) -> web.Response:
         sentence = f"the body is a list of {', '.join(STICKY)}"
         given = _read(_EDITED, await request.read(), sentence)
         names = frozenset(given)
-        if not names <= set(STICKY):
+        if not names <= STICKY.keys():
             raise UsageError(sentence)
         old = self.institution.find(request.match_info["id"])
         now = {name: old.record.get(STICKY[name], "") for name in names}
         self.institution.save(replace(old, edited=now | old.edited))
         return web.Response(status=204)
 
-    async def set_loans(self, request: web.Request) -> web.Response:
-        """Set how many loans a user has."""
-        sentence = 'the body is {"loans": a number from 0}'
-        given = _read(TypeAdapter(_Loans), await request.read(), sentence)
+    async def _set_loans(self, request: web.Request) -> web.Response:
+        given = _read(_LOANS, await request.read(), 'the body is {"loans": a number from 0}')
         old = self.institution.find(request.match_info["id"])
-        self.institution.save(replace(old, loans=given.loans))
+        self.institution.save(replace(old, loans=given.get("loans", old.loans)))
         return web.Response(status=204)
 
-    async def add_codes(self, request: web.Request) -> web.Response:
-        """Add rows to a code table."""
+    async def _add_codes(self, request: web.Request) -> web.Response:
         rows = _read(_CODES, await request.read(), 'the body is {"CODE": "description"}')
         table = request.match_info["table"]
         if not self.institution.add_codes(table, rows):
@@ -163,17 +152,14 @@ class AdminApi:
             raise UsageError(msg)
         return web.Response(status=204)
 
-    async def change_settings(self, request: web.Request) -> web.Response:
-        """Change the limits, the latency and the switches."""
+    async def _change_settings(self, request: web.Request) -> web.Response:
         sentence = (
             "the body has `rate` (calls a second), `daily` and `remaining` (calls), `latency` "
             "([least, most] seconds) or `switches` ({name: value})"
         )
         given = _read(TypeAdapter(_Settings), await request.read(), sentence)
         named = given.model_fields_set
-        if "switches" in named:
-            before = self.institution.switches
-            self.institution.switches = set_switches(given.switches, before)
+        self.institution.switches = set_switches(given.switches, self.institution.switches)
         if "rate" in named:
             self.gateway.limits.rate = given.rate or 0
         if "daily" in named:
@@ -184,15 +170,15 @@ class AdminApi:
             self.gateway.latency = given.latency
         return web.Response(status=204)
 
-    async def set_faults(self, request: web.Request) -> web.Response:
-        """Replace the rules for faults."""
+    async def _set_faults(self, request: web.Request) -> web.Response:
         source = (await request.read()).decode("utf-8", "replace")
         self.gateway.faults = read_faults(source, "faults")
         return web.Response(status=204)
 
-    async def load_sis(self, request: web.Request) -> web.Response:
-        """Run a SIS load of the zip in the body."""
-        profile = read_profile(request.query)
+    async def _load_sis(self, request: web.Request) -> web.Response:
+        sentence = "`mode` is import or synchronize; `match` is primary_id or an identifier type"
+        query = json.dumps(dict(request.query)).encode()
+        profile = _read(TypeAdapter(Profile), query, sentence)
         return json_answer(await run_load(self.institution, await request.read(), profile))
 
 

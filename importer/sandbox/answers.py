@@ -19,6 +19,8 @@ Element: TypeAlias = "etree._Element"
 # Characters that XML 1.0 does not allow; Alma cannot store them.
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ERRORS = tomllib.loads(Path(__file__).with_name("errors.toml").read_text("utf-8"))
+# Errors of the layer that reads requests, which has an envelope of its own.
+_WRAPPED = frozenset({"BAD_REQUEST", "NOT_FOUND"})
 _NAMESPACE = "http://com/exlibris/urm/general/xmlbeans"
 
 
@@ -45,8 +47,13 @@ def refuse(name: str, **words: str) -> NoReturn:
 
 
 def wants_xml(request: web.BaseRequest, default: str) -> bool:
-    """Return whether to answer in XML: by the query's `format`, then Accept, then the default."""
+    """Return whether to answer in XML.
+
+    By the query's `format`, then Accept, then the format of the body, then the default.
+    """
     wanted = request.query.get("format") or request.headers.get("Accept") or ""
+    if "json" not in wanted and "xml" not in wanted and request.method in {"POST", "PUT"}:
+        wanted = request.headers.get("Content-Type", "")
     return "json" not in wanted and ("xml" in wanted or default == "xml")
 
 
@@ -70,10 +77,12 @@ def _answer(body: bytes, kind: str, status: int) -> web.Response:
 def error_answer(
     error: RefusalError, tracking: str = "", shape: str = "standard", *, xml: bool = True
 ) -> web.Response:
-    """Return a refusal in Alma's envelope; the gateway's are in XML, without a tracking ID.
+    """Return a refusal in Alma's envelope; the gateway's have no tracking ID.
 
     `shape` is a value of the switch `error-shape`.
     """
+    if error.code in _WRAPPED:
+        shape, tracking = "rest", tracking.replace("AWAE", "JME") or "unknown"
     if xml:
         return xml_answer(_error_xml(error, tracking), error.status)
     return json_answer(_error_json(error, tracking, shape), error.status)
@@ -94,11 +103,11 @@ def _error_json(refused: RefusalError, tracking: str, shape: str) -> Json:
         error["trackingId"] = tracking
     envelope: dict[str, Json] = {
         "errorsExist": "true" if shape == "text-flag" else True,
-        "errorList": {"error": error if shape == "single" else [error]},
+        "errorList": {"error": error if shape in {"single", "rest"} else [error]},
     }
     if shape == "standard":
         envelope["result"] = None
-    return {"web_service_result": envelope} if shape == "wrapped" else envelope
+    return {"web_service_result": envelope} if shape in {"wrapped", "rest"} else envelope
 
 
 def _error_xml(refused: RefusalError, tracking: str) -> Element:

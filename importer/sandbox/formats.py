@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import TypeAlias
 
 from lxml import etree
 
-from importer.sandbox.answers import ILLEGAL, Element, refuse
+from importer.sandbox.answers import ILLEGAL, Element, RefusalError, refuse
 from importer.sandbox.record import (
     USER,
     Field,
@@ -26,18 +26,18 @@ from importer.sandbox.record import (
     flag,
     full_name,
     text,
-    timestamp,
 )
+from importer.sandbox.switches import Switches
 
 Describe: TypeAlias = "Callable[[str, str], str]"
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _BRIEF = ("email", "user_identifier", "user_statistic")
 
 
 class _Malformed(ValueError):  # noqa: N818  caught here
-    """A value of the wrong type or form."""
+    """A value of the wrong type or form; the text is its place in Alma's notation."""
 
 
 def parse_json(body: bytes) -> Json:
@@ -45,44 +45,82 @@ def parse_json(body: bytes) -> Json:
     try:
         return json.loads(body.decode("utf-8"))  # type: ignore[no-any-return]
     except (ValueError, RecursionError):
-        refuse("unreadable")
+        refuse("bad_request", place="User")
 
 
-def read_user(document: Json) -> Record:
+def read_json(body: bytes, switches: Switches) -> Record:
     """Return the user in a JSON body. Unknown keys are ignored, wrong types are refused."""
     try:
-        return _read(document, USER)
-    except (KeyError, ValueError, OverflowError):
+        return read_user(parse_json(body), blank_dates=switches.blank_date == "accept")
+    except RefusalError:
+        if switches.bad_json == "401676":
+            refuse("unreadable")
+        raise
+
+
+def read_user(document: Json, *, blank_dates: bool = False) -> Record:
+    """Return the user in a JSON document; a wrong type or date is BAD_REQUEST."""
+    try:
+        return _read([] if document is None else document, USER, "User", blank_dates=blank_dates)
+    except _Malformed as error:
+        refuse("bad_request", place=str(error))
+
+
+def read_xml(element: Element, *, lax: bool = False) -> Record:
+    """Return the user in an element; a wrong value is 401676. Unknown elements are ignored.
+
+    `lax` ignores empty dates and booleans too, as the SIS job does (contract 5).
+    """
+    try:
+        return _read(_to_document(element, lax=lax), USER, "User", blank_dates=False)
+    except _Malformed:
         refuse("unreadable")
 
 
-def _read(document: Json, part: Part) -> Record:
+def _read(document: Json, part: Part, place: str, *, blank_dates: bool) -> Record:
     """Return a user or an entry; _Malformed if a value has the wrong type or form."""
-    given = _object(document)
-    contact = _object({} if given.get("contact_info") is None else given["contact_info"])
+    given = _object(document, place)
+    contact = _object(given.get("contact_info", {}), f'{place}["contact_info"]')
     record: Record = {}
     for name, field in part.fields.items():
-        if value := _read_value(given.get(name), field):
-            record[name] = value
+        value = given.get(name)
+        if blank_dates and value == "" and field.kind in {"date", "time"}:
+            continue
+        try:
+            if read := _read_value(value, field):
+                record[name] = read
+        except (KeyError, ValueError, OverflowError) as error:
+            where = f'{place}["{name}"]'
+            raise _Malformed(where) from error
     for name, inner in part.parts.items():
         listed = (contact if inner.contact else given).get(name)
-        record[name] = [_read(entry, inner) for entry in _list([] if listed is None else listed)]
+        if listed is None:
+            continue
+        where = f'{place}["{name}"]'
+        rows = [
+            _read(row, inner, f"{where}->java.util.ArrayList[{number}]", blank_dates=blank_dates)
+            for number, row in enumerate(_list(listed, where))
+        ]
+        record[name] = [row for row in rows if not inner.key or row.get(inner.key)]
     return record
 
 
-def _object(document: Json) -> Mapping[str, Json]:
+def _object(document: Json, place: str = "") -> Mapping[str, Json]:
+    if document is None:
+        return {}
     if not isinstance(document, Mapping):
-        raise _Malformed
+        raise _Malformed(place)
     return document
 
 
-def _list(document: Json) -> Sequence[Json]:
+def _list(document: Json, place: str = "") -> Sequence[Json]:
     if not isinstance(document, list):
-        raise _Malformed
+        raise _Malformed(place)
     return document
 
 
 def _read_value(document: Json, field: Field) -> Value:
+    """Return the value of a field; KeyError, ValueError or OverflowError if it is malformed."""
     if document is None:
         return ""
     if field.kind == "code":
@@ -94,20 +132,15 @@ def _read_value(document: Json, field: Field) -> Value:
         return _FLAGS[str(document).strip().lower() if isinstance(document, str | bool) else ""]
     if not isinstance(document, str):
         raise _Malformed
-    return _read_text(document, field)
-
-
-def _read_text(given: str, field: Field) -> str:
-    """Return text as it is, a date without its zone, a time as Alma prints it."""
-    match field.kind:
-        case "date" if found := _DATE.fullmatch(given.strip()):
-            return date.fromisoformat(found[1]).isoformat()
-        case "time" if found := _TIME.fullmatch(given.strip()):
-            moment = datetime.fromisoformat(found[0])
-            return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-        case "text" if not ILLEGAL.search(given) and len(given) <= (field.length or len(given)):
-            return given
-    raise _Malformed
+    if field.kind == "text":
+        if ILLEGAL.search(document) or len(document) > (field.length or len(document)):
+            refuse("unreadable")
+        return document
+    found = (_DATE if field.kind == "date" else _TIME).fullmatch(document.strip())
+    if found is None:
+        raise _Malformed
+    datetime.fromisoformat(found[1])  # ValueError for 30 February
+    return found[1]
 
 
 def show_user(record: Record, describe: Describe, *, brief: bool = False) -> dict[str, Json]:
@@ -120,8 +153,6 @@ def show_user(record: Record, describe: Describe, *, brief: bool = False) -> dic
     if brief:
         contact = {name: rows for name, rows in contact.items() if name in _BRIEF}
         shown = {k: v for k, v in shown.items() if k not in USER.parts or k in _BRIEF}
-    else:
-        shown["proxy_for_user"] = []
     return {
         **shown,
         "contact_info": contact,
@@ -149,7 +180,9 @@ def _show(record: Record, part: Part, describe: Describe) -> dict[str, Json]:
         if record.get(name) or (field.empty != "absent" and field.kind not in {"date", "time"})
     }
     for name, inner in part.parts.items():
-        shown[name] = [_show(entry, inner, describe) for entry in entries(record, name)]
+        rows = entries(record, name)
+        if rows or not inner.absent:
+            shown[name] = [_show(entry, inner, describe) for entry in rows]
     return shown
 
 
@@ -197,11 +230,8 @@ def parse_xml(body: bytes, *, huge: bool = False) -> Element:
     return root
 
 
-def to_document(user: Element, *, lax: bool = False) -> Json:
-    """Return a user element in the form of a JSON body. Unknown elements are ignored.
-
-    `lax` ignores empty dates and booleans too, as the SIS job does (contract 5).
-    """
+def _to_document(user: Element, *, lax: bool) -> Json:
+    """Return a user element in the form of a JSON body."""
     if user.tag != "user":
         refuse("unreadable")
     document = _from_xml(user, USER, lax=lax)
@@ -228,12 +258,11 @@ def _from_xml(element: Element, part: Part, *, lax: bool) -> dict[str, Json]:
 
 
 def _lists_from_xml(element: Element, part: Part, *, lax: bool) -> dict[str, Json]:
+    found = {name: element.find(inner.wrapper) for name, inner in part.parts.items()}
     return {
-        name: [
-            _from_xml(entry, inner, lax=lax)
-            for entry in element.iterfind(f"{inner.wrapper}/{name}")
-        ]
-        for name, inner in part.parts.items()
+        name: [_from_xml(entry, part.parts[name], lax=lax) for entry in wrapper.iterfind(name)]
+        for name, wrapper in found.items()
+        if wrapper is not None
     }
 
 
@@ -243,6 +272,11 @@ def to_element(shown: Mapping[str, Json]) -> Element:
     if shown.get("link"):
         user.set("link", str(shown["link"]))
     _to_xml(user, shown, USER)
+    for name in ("requests", "loans", "fees"):
+        count = shown.get(name)
+        if isinstance(count, Mapping):
+            child = etree.SubElement(user, name, link=_printed(count["link"]))
+            child.text = _printed(count["value"])
     contact = shown.get("contact_info")
     if isinstance(contact, Mapping):
         _lists_to_xml(etree.SubElement(user, "contact_info"), contact, USER)

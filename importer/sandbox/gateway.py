@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 import uuid
 from collections import deque
@@ -44,6 +45,8 @@ _MAINTENANCE = (
     b"<!DOCTYPE html><html><head><title>Maintenance</title></head>"
     b"<body><h1>Alma is being maintained.</h1></body></html>"
 )
+_SLASH = re.compile("%2f|%5c", re.IGNORECASE)
+_NO_SLASH = "<!doctype html><html><head><title>HTTP Status 400 – Bad Request</title></head></html>"
 # The faults that are an error of the gateway, and those of them that come after the call.
 _ERRORS = {
     Fault.THROTTLED: "per_second",
@@ -169,7 +172,7 @@ class Gateway:
         except web.HTTPRequestEntityTooLarge:
             answer = error_answer(refusal("too_large"))
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            answer = error_answer(refusal("no_route"))
+            answer = error_answer(refusal("no_route"), xml=False)
         if not answer.prepared:
             answer.headers["Server"] = "Layer7-API-Gateway"
             answer.headers["X-Request-ID"] = str(uuid.uuid4())
@@ -183,10 +186,13 @@ class Gateway:
         target = request.raw_path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         entry = Entry(timestamp(self.clock.now()), request.method, target)
         self.log.append(entry)
+        path, _, _ = target.removeprefix(ROOT).partition("?")
+        if _SLASH.search(path) and self.institution.switches.encoded_slash == "refuse":
+            entry.status = 400
+            return web.Response(status=400, text=_NO_SLASH, content_type="text/html")
         call = _Call(request, handler, entry)
         if self.latency:
             await self.clock.sleep(self._random.uniform(*self.latency))
-        path, _, _ = target.removeprefix(ROOT).partition("?")
         rule = self.faults.find(request.method, path)
         return await (self._process(call) if rule is None else self._go_wrong(call, rule))
 
@@ -204,7 +210,7 @@ class Gateway:
             self._check_key(request)
             self.limits.take(self.clock)
         except RefusalError as refused:
-            answer: web.StreamResponse = error_answer(refused)
+            answer: web.StreamResponse = self._gateway_error(request, refused)
         else:
             answer = await self._ask_alma(call)
             answer.headers["X-Exl-Api-Remaining"] = str(self.limits.remaining)
@@ -220,7 +226,8 @@ class Gateway:
         if given and given not in {f"{self.key}{kind}" for kind in kinds}:
             refuse("wrong_key")
         kind = given.removeprefix(self.key)
-        reads_only = kind == "-read-only" and request.method != "GET"
+        tests_writing = request.method == "POST" and request.path.endswith("/test")
+        reads_only = kind == "-read-only" and (_is_write(request) or tests_writing)
         known = area in {"users", "conf"} and (kind in {"", "-read-only"} or kind == f"-{area}")
         if not given or reads_only or not known:
             refuse("no_right")
@@ -233,11 +240,16 @@ class Gateway:
         except RefusalError as refused:
             return self._error(call.request, refused, self.institution.switches.error_shape)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            return error_answer(refusal("no_route"))
+            return error_answer(refusal("no_route"), xml=False)
 
     def _error(self, request: web.Request, refused: RefusalError, shape: str) -> web.Response:
         xml = wants_xml(request, self.institution.switches.default_format)
         return error_answer(refused, tracking_id(self.clock.now(), self._number), shape, xml=xml)
+
+    def _gateway_error(self, request: web.Request, refused: RefusalError) -> web.Response:
+        """Return an error of the gateway: in XML, except for limits (contract 0.8)."""
+        xml = wants_xml(request, self.institution.switches.default_format)
+        return error_answer(refused, xml=xml or refused.status != 429)
 
     async def _go_wrong(self, call: _Call, rule: Rule) -> web.StreamResponse:
         request, entry = call.request, call.entry
@@ -272,7 +284,7 @@ class Gateway:
                 refused = RefusalError(rule.code, "Refused by a rule for faults.")
                 answer = self._error(request, refused, "standard")
             case _:
-                answer = error_answer(refusal(_ERRORS[rule.do]))
+                answer = self._gateway_error(request, refusal(_ERRORS[rule.do]))
         entry.status = answer.status
         return answer
 

@@ -67,7 +67,7 @@ class Institution:
         rules.check(body, self.tables, self.switches)
         rules.check_whole(body, self.tables, self.switches)
         rules.check_password(body)
-        record = created(body, INSTITUTION[0], Stamp(self.now())) | source
+        record = created(body, INSTITUTION[0], self.switches, Stamp(self.now())) | source
         return self.save(Stored(None, record, secret=_secret(body, "")))
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:
@@ -89,9 +89,20 @@ class Institution:
         return self.save(replace(old, record=record, edited=edited, secret=secret))
 
     def save(self, user: Stored) -> Stored:
-        """Store a complete new or changed user, if nobody else has its identifiers (401851)."""
+        """Store a complete new or changed user, if its identifiers differ and nobody has them.
+
+        Raises RefusalError: 4018994 for one that it has twice, 401851 for another user's.
+        """
         claims = self.claims(user.record)
+        seen: dict[str, str] = {}
         for claim in claims:
+            kind = claim.type or "primary_id"
+            same = seen.get(claim.key, "")
+            if seen and claim.value.casefold() == claims[0].key:
+                same = "primary_id"
+            if same:
+                refuse("same_identifier", kind=same, other=kind, value=claim.value)
+            seen[claim.key] = kind
             for key in dict.fromkeys((claim.key, claim.value.casefold())):
                 holder = self.store.find(key)
                 if holder is None or holder[1] == user.number:
@@ -101,20 +112,13 @@ class Institution:
         return self.store.save(replace(user, modified=timestamp(self.now())), claims)
 
     def claims(self, record: Record) -> list[Claim]:
-        """Return a user's identifiers, the primary one first; refuse two equal ones (4018994)."""
+        """Return a user's identifiers, the primary one first."""
         primary = text(record, "primary_id")
         found = [Claim(primary.casefold(), "", primary)]
-        seen = {found[0].key: "primary_id"}
         for identifier in entries(record, "user_identifier"):
-            value, kind = text(identifier, "value"), text(identifier, "id_type")
-            key = self._key(value)
-            is_primary = value.casefold() == found[0].key
-            same = seen.get(key) or ("primary_id" if is_primary else None)
-            if same:
-                refuse("same_identifier", kind=same, other=kind, value=value)
-            seen[key] = kind
+            value = text(identifier, "value")
             active = text(identifier, "status").upper() != "INACTIVE"
-            found.append(Claim(key, kind, value, active))
+            found.append(Claim(self._key(value), text(identifier, "id_type"), value, active))
         return found
 
     def delete(self, user: Stored, asked: str, kind: str) -> None:

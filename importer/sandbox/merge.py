@@ -33,9 +33,9 @@ class Stamp:
     by: str = "exl_api"
 
 
-def created(body: Record, scope: str, when: Stamp) -> Record:
+def created(body: Record, scope: str, switches: Switches, when: Stamp) -> Record:
     """Return the record of a new user; without roles in the body it becomes a patron."""
-    record = with_defaults(body, when)
+    record = with_defaults(body, switches, when)
     if not entries(record, "user_role"):
         role: Record = {"status": "ACTIVE", "scope": scope, "role_type": _PATRON_ROLE}
         record["user_role"] = [role]
@@ -51,46 +51,82 @@ def updated(
     """
     before = old.record
     refuse_change_of_kind(before, body)
-    record = with_defaults(body, when)
+    record = with_defaults(body, switches, when)
     if not entries(record, "user_role"):
         record["user_role"] = entries(before, "user_role")
+    if switches.unsent_lists == "keep":
+        record |= {name: entries(before, name) for name in SEGMENTED if name not in body}
     _keep_output(record, before, when)
     if text(before, "account_type") == INTERNAL:
         return record, old.edited
-    for name, field in STICKY.items():
-        kept = name == "user_group" and switches.external_group == "kept"
-        if name not in override and (kept or name in old.edited or not body.get(field)):
-            _take(record, before, field)
+    edited = _keep_sticky(
+        record,
+        old,
+        body,
+        override,
+        undo_edits=switches.original_value == "both",
+        keep_blank=True,
+        keep_group=switches.external_group == "kept",
+    )
     if switches.unsent_segments == "keep":
         for name in SEGMENTED:
             _keep_unsent(record, before, name)
-        keep_one_preferred(record)
-    return record, {name: old.edited[name] for name in old.edited.keys() - override}
+        keep_one_preferred(record, switches)
+    return record, edited
 
 
 def loaded(
-    before: Record | None, body: Record, edited: Record, switches: Switches, when: Stamp
-) -> Record:
-    """Return the record after a SIS load: Internal entries stay, loaded ones become External.
+    old: Stored | None, body: Record, switches: Switches, when: Stamp
+) -> tuple[Record, Record]:
+    """Return what `updated` returns, after a SIS load: Internal entries stay.
 
-    The caller sets record_type, account_type and external_id from the profile.
+    Loaded entries become External. The caller sets record_type, account_type and external_id.
     """
     outer = {name: value for name, value in body.items() if name not in {"user_role", "password"}}
     for name in SEGMENTED:
         outer[name] = [{**entry, "segment_type": "External"} for entry in entries(body, name)]
-    record = with_defaults(outer, when)
-    if before is None:
-        return record
-    for name, field in STICKY.items():
-        if name in edited or (not body.get(field) and switches.sis_empty_sticky == "keep"):
-            _take(record, before, field)
+    record = with_defaults(outer, switches, when)
+    if old is None:
+        return record, {}
+    edited = _keep_sticky(
+        record,
+        old,
+        body,
+        undo_edits=switches.original_value != "off",
+        keep_blank=switches.sis_empty_sticky == "keep",
+    )
     for name in SEGMENTED:
-        kept = [row for row in entries(before, name) if text(row, "segment_type") == "Internal"]
+        kept = [row for row in entries(old.record, name) if text(row, "segment_type") == "Internal"]
         record[name] = kept + entries(record, name)
-    record["user_role"] = entries(before, "user_role")
-    _keep_output(record, before, when)
-    keep_one_preferred(record)
-    return record
+    record["user_role"] = entries(old.record, "user_role")
+    _keep_output(record, old.record, when)
+    keep_one_preferred(record, switches)
+    return record, edited
+
+
+def _keep_sticky(
+    record: Record,
+    old: Stored,
+    body: Record,
+    override: frozenset[str] = frozenset(),
+    *,
+    undo_edits: bool,
+    keep_blank: bool,
+    keep_group: bool = False,
+) -> Record:
+    """Put the sticky fields that Alma keeps back into `record`; return those still edited.
+
+    With `undo_edits`, a value that the field had before the edit is taken, and ends the edit.
+    """
+    edited = {name: value for name, value in old.edited.items() if name not in override}
+    for name, field in STICKY.items():
+        given = body.get(field)
+        if undo_edits and given and given == edited.get(name):
+            del edited[name]
+        kept = name in edited or (keep_blank and not given) or (keep_group and name == "user_group")
+        if kept and name not in override:
+            _take(record, old.record, field)
+    return edited
 
 
 def sticky_changes(before: Record, after: Record) -> Record:
@@ -112,18 +148,21 @@ def refuse_change_of_kind(before: Record, body: Record) -> None:
         refuse("external_id_fixed")
 
 
-def with_defaults(body: Record, when: Stamp) -> Record:
+def with_defaults(body: Record, switches: Switches, when: Stamp) -> Record:
     """Return the body with Alma's defaults, without output-only fields and the password."""
     left_out = {*OUTPUT_ONLY, "password"}
     record: Record = {
+        "record_type": "PUBLIC",
         "status": "ACTIVE",
         "preferred_language": "en",
         "cataloger_level": "00",
         **{name: value for name, value in body.items() if name not in left_out},
     }
     external = text(record, "account_type") == EXTERNAL
-    if external or text(record, "force_password_change") != "TRUE":
-        record.pop("force_password_change", None)
+    forced = text(record, "force_password_change").upper() == "TRUE" and not external
+    record |= {"force_password_change": "TRUE" if forced else ""}
+    usual = "External" if external else "Internal"
+    fixed = not external and switches.internal_segments == "internal"
     made: Record = {"created_by": when.by, "created_date": timestamp(when.now)}
     defaults: dict[str, Record] = {
         "user_identifier": {"status": "ACTIVE"},
@@ -135,7 +174,7 @@ def with_defaults(body: Record, when: Stamp) -> Record:
             {
                 **defaults.get(name, {}),
                 **entry,
-                "segment_type": _segment(entry, external=external),
+                "segment_type": _segment(entry, usual, fixed=fixed),
             }
             for entry in entries(record, name)
         ]
@@ -144,18 +183,22 @@ def with_defaults(body: Record, when: Stamp) -> Record:
         {**role, "status": "ACTIVE" if text(role, "status") in {"", "ACTIVE"} else "INACTIVE"}
         for role in entries(record, "user_role")
     ]
-    keep_one_preferred(record)
+    keep_one_preferred(record, switches)
     return record
 
 
-def _segment(entry: Record, *, external: bool) -> str:
-    return "External" if external and text(entry, "segment_type") != "Internal" else "Internal"
+def _segment(entry: Record, usual: str, *, fixed: bool) -> str:
+    """Return the class of an entry: as given, or the usual one of the account type."""
+    given = text(entry, "segment_type")
+    return given if given in {"Internal", "External"} and not fixed else usual
 
 
-def keep_one_preferred(record: Record) -> None:
+def keep_one_preferred(record: Record, switches: Switches) -> None:
     """Leave at most one preferred entry in each list: an Internal one wins, then the first."""
     for name, mark in PREFERRED_MARKS:
         marked = [row for row in entries(record, name) if flag(row, mark)]
+        if switches.several_preferred == "last":
+            marked.reverse()
         marked.sort(key=lambda row: text(row, "segment_type") != "Internal")
         for row in marked[1:]:
             row.pop(mark)

@@ -49,9 +49,11 @@ class Part(BaseModel):
     fields: dict[str, Field]
     parts: dict[str, Part] = {}
     wrapper: str = ""
+    key: str = ""
     contact: bool = False
     segmented: bool = True
     sticky: bool = False
+    absent: bool = False
 
     def model_post_init(self, _context: object) -> None:
         """Give the entries of segmented lists their class."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from importer.sandbox.answers import refuse
 from importer.sandbox.codes import CodeTables
 from importer.sandbox.record import (
-    EXTERNAL,
     INTERNAL,
     USER,
     Part,
@@ -81,31 +80,39 @@ def check_password(record: Record) -> None:
 
 
 def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
-    for name in ("record_type", "account_type"):
-        if not text(body, name):
+    record_type = text(body, "record_type")
+    if not record_type and switches.record_type == "optional":
+        record_type = "PUBLIC"
+    account_type = text(body, "account_type")
+    for name, value in (("record_type", record_type), ("account_type", account_type)):
+        if not value:
             refuse("missing", field=name)
-    record_type, account_type = text(body, "record_type"), text(body, "account_type")
-    external_id, group = text(body, "external_id"), text(body, "user_group")
+    group = text(body, "user_group")
     if not tables.has("AddNewUserOptions", record_type):
         refuse("invalid_value", field="record_type", value=record_type)
     match account_type:
         case "INTEXTAUTH":
             refuse("unsupported_account")
-        case "INTERNAL" if external_id:
-            refuse("external_id_given")
-        case "EXTERNAL" if not external_id:
-            refuse("external_id_missing")
-        case "INTERNAL" | "EXTERNAL":
-            pass
+        case "INTERNAL":
+            if text(body, "external_id"):
+                refuse("external_id_given")
+        case "EXTERNAL":
+            _check_external(body, switches)
         case _:
             refuse("illegal_account")
-    if account_type == EXTERNAL:
-        if switches.external_password == "refuse" and text(body, "password"):  # noqa: S105
-            refuse("missing", field="internal account for password")
-        if switches.external_id_check == "on" and external_id not in _KNOWN_PROFILES:
-            refuse("invalid_value", field="external_id", value=external_id)
     if group and not tables.has("UserGroups", group):
         refuse("illegal_group")
+
+
+def _check_external(body: Record, switches: Switches) -> None:
+    """Check what only External users have, and what they do not have."""
+    external_id = text(body, "external_id")
+    if not external_id:
+        refuse("external_id_missing")
+    if switches.external_password == "refuse" and text(body, "password"):  # noqa: S105
+        refuse("missing", field="internal account for password")
+    if switches.external_id_check == "on" and external_id not in _KNOWN_PROFILES:
+        refuse("invalid_value", field="external_id", value=external_id)
 
 
 def _check_fields(

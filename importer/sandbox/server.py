@@ -20,7 +20,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
-from importer.sandbox.codes import INSTITUTION, conf_routes
+from importer.sandbox.codes import INSTITUTION
+from importer.sandbox.conf_api import conf_routes
 from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.gateway import MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
@@ -149,9 +150,7 @@ def _application(institution: Institution, gateway: Gateway) -> web.Application:
         middlewares=[gateway.guard, admin.check_access, gateway.pass_through],
         client_max_size=MAX_SIS_ZIP,
     )
-    application.add_routes(
-        conf_routes(ROOT, institution.tables, lambda: institution.switches.environment)
-    )
+    application.add_routes(conf_routes(ROOT, institution))
     application.add_routes(UsersApi(institution, ROOT).routes())
     application.add_routes(admin.routes())
     return application
@@ -162,5 +161,6 @@ def _institution(options: Options) -> Institution:
     institution = Institution(Store(options.db), set_switches(options.switches), now)
     if not institution.store.count():
         for body in people(options.seed_users):
-            institution.save(Stored(None, created(body, INSTITUTION[0], Stamp(now()))))
+            record = created(body, INSTITUTION[0], institution.switches, Stamp(now()))
+            institution.save(Stored(None, record))
     return institution

@@ -7,10 +7,13 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, count
+from typing import Literal
 
 from lxml import etree
+from pydantic import BaseModel, ConfigDict
 
 from importer.errors import UsageError
 from importer.sandbox import formats, rules
@@ -19,7 +22,7 @@ from importer.sandbox.codes import INSTITUTION
 from importer.sandbox.institution import Institution
 from importer.sandbox.merge import Stamp, created, loaded
 from importer.sandbox.record import EXTERNAL, INTERNAL, Json, Record, entries, text
-from importer.sandbox.store import Claim, Stored
+from importer.sandbox.store import Stored
 
 PRIMARY = "primary_id"
 _MAX_FILES = 50
@@ -27,23 +30,18 @@ _MAX_BYTES = 1024**3
 _RECORDS_AT_ONCE = 20
 # The errors of zipfile for damaged, encrypted and unknown archives.
 _NO_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError,
+)  # fmt: skip
 # The root element of the schema, and two others that Alma accepts.
 _ROOTS = frozenset({"users", "Users", "userRecords"})
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(BaseModel):
     """The integration profile. `match` is `primary_id` or an identifier type."""
 
-    synchronize: bool = True
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    mode: Literal["import", "synchronize"] = "synchronize"
     match: str = PRIMARY
     external_id: str = "SIS"
     record_type: str = "PUBLIC"
@@ -55,20 +53,8 @@ class _Tally:
     updated: int = 0
     skipped: int = 0
     rejected: list[Json] = field(default_factory=list)
-
-
-def read_profile(query: Mapping[str, str]) -> Profile:
-    """Return the profile in the query: mode, match, external_id, record_type."""
-    mode = query.get("mode", "synchronize")
-    if mode not in {"import", "synchronize"}:
-        msg = f"mode: {mode!r} is neither import nor synchronize"
-        raise UsageError(msg)
-    return Profile(
-        synchronize=mode == "synchronize",
-        match=query.get("match", PRIMARY),
-        external_id=query.get("external_id", "SIS"),
-        record_type=query.get("record_type", "PUBLIC"),
-    )
+    failed: list[Json] = field(default_factory=list)
+    """Files that could not be parsed, each with the reason."""
 
 
 async def run_load(institution: Institution, body: bytes, profile: Profile) -> Json:
@@ -78,7 +64,7 @@ async def run_load(institution: Institution, body: bytes, profile: Profile) -> J
     """
     tally = _Tally()
     claimed: set[str] = set()
-    for number, element in enumerate(_users(body)):
+    for number, element in enumerate(_users(body, tally)):
         if number % _RECORDS_AT_ONCE == 0:
             await asyncio.sleep(0)
         shown = element.findtext("primary_id") or ""
@@ -86,27 +72,31 @@ async def run_load(institution: Institution, body: bytes, profile: Profile) -> J
             _load_one(institution, element, profile, claimed, tally)
         except RefusalError as refused:
             tally.rejected.append({"primary_id": shown, "reason": refused.message})
-    return {
-        "created": tally.created,
-        "updated": tally.updated,
-        "skipped": tally.skipped,
-        "rejected": tally.rejected,
-    }
+    return asdict(tally)
 
 
-def _users(body: bytes) -> Iterator[etree._Element]:
+def _users(body: bytes, tally: _Tally) -> Iterator[etree._Element]:
+    """Yield the records of all XML files; a file that is wrong goes into the tally."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-            size = sum(info.file_size for info in members)
-            if not members or len(members) > _MAX_FILES or size > _MAX_BYTES:
+            files = [
+                info
+                for info in archive.infolist()
+                if info.filename.lower().endswith(".xml")
+                and not info.filename.startswith("__MACOSX/")
+            ]
+            size = sum(info.file_size for info in files)
+            if not files or len(files) > _MAX_FILES or size > _MAX_BYTES:
                 msg = "Could not parse file: a zip has 1 to 50 XML files of at most 1 GB in all"
                 raise UsageError(msg)
             if archive.testzip() is not None:
                 msg = "a file in the zip is damaged"
                 raise zipfile.BadZipFile(msg)
-            for info in members:
-                yield from _elements(archive.read(info))
+            for info in files:
+                try:
+                    yield from _elements(archive.read(info))
+                except UsageError as error:
+                    tally.failed.append({"file": info.filename, "reason": str(error)})
     except _NO_ZIP as error:
         msg = "Could not parse file: it is not a zip"
         raise UsageError(msg) from error
@@ -134,15 +124,14 @@ def _load_one(
     claimed: set[str],
     tally: _Tally,
 ) -> None:
-    given = formats.read_user(formats.to_document(element, lax=True))
     body: Record = {
-        **given,
+        **formats.read_xml(element, lax=True),
         "record_type": profile.record_type,
         "account_type": EXTERNAL,
         "external_id": profile.external_id,
+        "user_role": [],
     }
     body.pop("password", None)
-    body["user_role"] = []
     old = _matched(institution, body, profile)
     if old is not None:
         if text(old.record, "account_type") == INTERNAL:
@@ -152,63 +141,57 @@ def _load_one(
         body.setdefault("primary_id", text(old.record, "primary_id"))
     elif not text(body, "primary_id"):
         body["primary_id"] = _generated_id(institution, body)
-    claims = institution.claims(body)
-    _refuse_claimed(claims, claimed)
-    adds = not profile.synchronize or institution.switches.sis_unmatched == "add"
-    if (old is not None and not profile.synchronize) or (old is None and not adds):
+    keys = _claim(institution, body, claimed)
+    synchronize, adds = profile.mode == "synchronize", institution.switches.sis_unmatched == "add"
+    if (old is not None and not synchronize) or (old is None and synchronize and not adds):
         tally.skipped += 1
         return
     rules.check(body, institution.tables, institution.switches)
     when = Stamp(institution.now(), "SIS")
+    record, edited = loaded(old, body, institution.switches, when)
     if old is None:
-        record = loaded(None, body, {}, institution.switches, when)
-        record = created(record, INSTITUTION[0], when)
-        rules.check_whole(record, institution.tables, institution.switches)
-        institution.save(Stored(None, record))
-        tally.created += 1
-    else:
-        record = loaded(old.record, body, old.edited, institution.switches, when)
-        rules.check_whole(record, institution.tables, institution.switches)
-        institution.save(replace(old, record=record))
-        tally.updated += 1
-    claimed.update(claim.key for claim in claims)
+        record = created(record, INSTITUTION[0], institution.switches, when)
+    rules.check_whole(record, institution.tables, institution.switches)
+    institution.save(replace(old or Stored(None, record), record=record, edited=edited))
+    claimed |= keys
+    tally.created += old is None
+    tally.updated += old is not None
 
 
 def _matched(institution: Institution, body: Record, profile: Profile) -> Stored | None:
     """Return the user with the record's match identifier; refuse a record that has none."""
     if profile.match == PRIMARY:
-        wanted = text(body, "primary_id")
-        if not wanted:
-            return None
+        values, kind = [text(body, "primary_id")], ""
     else:
+        kind = profile.match
         values = [
             text(entry, "value")
             for entry in entries(body, "user_identifier")
-            if text(entry, "id_type") == profile.match
+            if text(entry, "id_type") == kind
         ]
         if not values:
-            refuse("sis_unmatchable", kind=profile.match)
-        wanted = values[0]
-    kind = "" if profile.match == PRIMARY else profile.match
+            refuse("sis_unmatchable", kind=kind)
     try:
-        return institution.find(wanted, kind)
+        return institution.find(values[0], kind)
     except RefusalError:
         return None
 
 
-def _refuse_claimed(claims: list[Claim], claimed: set[str]) -> None:
-    """Refuse a record whose identifier an earlier record of the load has."""
-    for claim in claims:
-        if claim.key in claimed:
+def _claim(institution: Institution, body: Record, claimed: set[str]) -> set[str]:
+    """Return the keys of a record's identifiers.
+
+    Refuses one that an earlier record of the load has, and one that the record has twice.
+    """
+    keys: set[str] = set()
+    for claim in institution.claims(body):
+        if claim.key in claimed | keys:
             refuse("sis_taken", kind=claim.type or "Primary id", value=claim.value)
+        keys.add(claim.key)
+    return keys
 
 
 def _generated_id(institution: Institution, body: Record) -> str:
-    """Return Alma's default primary ID for a new user: first and last name."""
-    names = [text(body, name) for name in ("first_name", "last_name")]
-    stem = ".".join(name for name in names if name) or "user"
-    number, candidate = 1, stem
-    while institution.store.find(candidate.casefold()):
-        number += 1
-        candidate = f"{stem}{number}"
-    return candidate
+    """Return Alma's default primary ID for a new user: FirstLast, then FirstLast0, FirstLast1."""
+    stem = text(body, "first_name") + text(body, "last_name")
+    candidates = chain([stem], (f"{stem}{number}" for number in count()))
+    return next(name for name in candidates if not institution.store.find(name.casefold()))

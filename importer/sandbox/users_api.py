@@ -15,21 +15,29 @@ from importer.sandbox import formats
 from importer.sandbox.answers import json_answer, refuse, wants_xml, xml_answer
 from importer.sandbox.institution import ALL_UNIQUE, Institution
 from importer.sandbox.record import Json, Record, text
-from importer.sandbox.store import SEARCH_FIELDS, Store, Stored
+from importer.sandbox.store import SEARCH_FIELDS, Stored
 
+# Parameter → field.
 _SOURCE = {
     "source_institution_code": "source_institution_code",
     "source_user_id": "source_link_id",
 }
-_GENERAL = tuple(f for f in SEARCH_FIELDS if f not in {"email", "birth_date", "identifiers"})
+_SEARCHED = {
+    **{name: (name,) for name in SEARCH_FIELDS},
+    "general_info": tuple(
+        name for name in SEARCH_FIELDS if name not in {"email", "birth_date", "identifiers"}
+    ),
+    "ALL": SEARCH_FIELDS,
+}
 _ORDERS = {
     "": "last_name, first_name, primary_id",
     "last_name": "last_name, primary_id",
     "first_name": "first_name, primary_id",
     "primary_id": "primary_id",
 }
-_DEFAULT_LIMIT = 10
 _MAX_LIMIT = 100
+# The lists of a user that are not part of the record; the name of an entry.
+_ACTIVITY = {"loans": "item_loan", "requests": "user_request", "fees": "fee"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class UsersApi:
     root: str
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes; an ID is one path segment, %2F included."""
+        """Return the routes; an ID is one path segment."""
         user = f"{self.root}/users/{{id:[^/]+}}"
         return [
             web.get(f"{self.root}/users", self.list_users),
@@ -49,17 +57,18 @@ class UsersApi:
             web.put(user, self.update),
             web.delete(user, self.delete),
             web.post(user, self.authenticate),
+            web.get(f"{user}/{{name:{'|'.join(_ACTIVITY)}}}", self.activity),
         ]
 
     async def list_users(self, request: web.Request) -> web.Response:
         """Return one page of users, short or (`expand=full`) whole."""
-        found, total = find(self.institution.store, request.query)
+        _check_words(request, "expand", {"none", "full"})
+        found, total = self._select(request.query)
+        describe = self.institution.tables.describe
         shown: list[dict[str, Json]] = [
             self._show(user)
             if request.query.get("expand") == "full"
-            else formats.show_item(
-                user.record, self.institution.tables.describe, self._link(request, user)
-            )
+            else formats.show_item(user.record, describe, self._link(request, user))
             for user in found
         ]
         if self._wants_xml(request):
@@ -78,20 +87,26 @@ class UsersApi:
         source: Record = {
             field: request.query[name] for name, field in _SOURCE.items() if request.query.get(name)
         }
-        user = self.institution.create(await _read_body(request), source)
+        user = self.institution.create(await self._read_body(request), source)
         return self._answer(request, user)
 
     async def get(self, request: web.Request) -> web.Response:
         """Return one user, by any of its identifiers or by its source."""
-        if "source_institution_code" in request.query:
-            return self._answer(request, self._from_source(request))
-        return self._answer(request, self._find(request))
+        _check_words(request, "expand", {"none", *_ACTIVITY})
+        source = request.query.get("source_institution_code")
+        if source is None:
+            return self._answer(request, self._find(request))
+        value = request.match_info["id"]
+        found, _ = self._select({"source_institution_code": source, "source_user_id": value})
+        if not found:
+            refuse("not_found_by_source", value=value)
+        return self._answer(request, found[0])
 
     async def update(self, request: web.Request) -> web.Response:
         """Replace a user's record."""
         old = self._find(request)
         override = frozenset(name.strip() for name in request.query.get("override", "").split(","))
-        user = self.institution.update(old, await _read_body(request), override)
+        user = self.institution.update(old, await self._read_body(request), override)
         return self._answer(request, user)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -100,37 +115,86 @@ class UsersApi:
         return web.Response(status=204)
 
     async def authenticate(self, request: web.Request) -> web.Response:
-        """Check a password (`op=auth`): 204, or 401866."""
-        if request.query.get("op") != "auth":
-            refuse("general")
-        given = request.query.get("password") or unquote(request.headers.get("Exl-User-Pw", ""))
-        self.institution.authenticate(self._find(request), given)
+        """Check a password (`op=auth`, the default) or refresh a linked user: 204."""
+        user = self._find(request)
+        match request.query.get("op", "auth"):
+            case "auth":
+                header = unquote(request.headers.get("Exl-User-Pw", ""))
+                self.institution.authenticate(user, request.query.get("password") or header)
+            case "refresh" if not text(user.record, "source_link_id"):
+                refuse("not_linked")
+            case "refresh":
+                pass
+            case _:
+                refuse("invalid_parameter", parameter="op")
         return web.Response(status=204)
+
+    async def activity(self, request: web.Request) -> web.Response:
+        """Return a user's loans, of which only the number is known, requests or fees (none)."""
+        user, name = self._find(request), request.match_info["name"]
+        rows: list[Json] = [
+            {"loan_id": str(number), "user_id": text(user.record, "primary_id")}
+            for number in range(1, user.loans + 1 if name == "loans" else 1)
+        ]
+        sums: dict[str, Json] = {"total_record_count": len(rows)}
+        if name == "fees":
+            sums |= {"total_sum": 0.0, "currency": "USD"}
+        if self._wants_xml(request):
+            root = etree.Element(f"item_{name}" if name == "loans" else name)
+            for key, value in sums.items():
+                root.set(key, str(value))
+            return xml_answer(root)
+        return json_answer({**({_ACTIVITY[name]: rows} if rows else {}), **sums})
 
     def _find(self, request: web.Request) -> Stored:
         return self.institution.find(*_asked(request))
 
-    def _from_source(self, request: web.Request) -> Stored:
-        value = request.match_info["id"]
-        source = request.query["source_institution_code"]
-        query = {"source_institution_code": source, "source_user_id": value}
-        found, _ = find(self.institution.store, query)
-        if not found:
-            refuse("not_found_by_source", value=value)
-        return found[0]
+    def _select(self, query: Mapping[str, str]) -> tuple[list[Stored], int]:
+        """Return one page of users and the number of all; refuse wrong parameters (402119)."""
+        limit, offset = _number(query, "limit", 10), _number(query, "offset", 0)
+        order = _ORDERS.get(query.get("order_by", ""))
+        if limit > _MAX_LIMIT or order is None or ("q" in query and "modify_date_from" in query):
+            refuse("general")
+        conditions: dict[str, str] = {}
+        if "q" in query:
+            expression = _match_expression(query["q"])
+            conditions["number IN (SELECT rowid FROM words WHERE words MATCH ?)"] = expression
+        if since := query.get("modify_date_from"):
+            inclusive = self.institution.switches.modify_date_from == "inclusive"
+            day = "modified" if inclusive else "substr(modified, 1, 10)"
+            conditions[f"{day} {'>=' if inclusive else '>'} ?"] = _day(since)
+        for name, field in _SOURCE.items():
+            if query.get(name):
+                conditions[f"{field} = ?"] = query[name]
+        where, values = " AND ".join(conditions) or "1", tuple(conditions.values())
+        store = self.institution.store
+        return store.page(where, values, order, limit, offset), store.count(where, values)
 
     def _answer(self, request: web.Request, user: Stored) -> web.Response:
         shown = self._show(user, brief=request.query.get("view") == "brief")
+        expand = request.query.get("expand", "").split(",")
+        counts = {"loans": user.loans, "requests": 0, "fees": 0.0}
+        shown |= {
+            name: {"value": count, "link": f"{self._link(request, user)}/{name}"}
+            for name, count in counts.items()
+            if name in expand
+        }
         if self._wants_xml(request):
             return xml_answer(formats.to_element(shown))
-        expand = request.query.get("expand", "").split(",")
-        for name, count in {"loans": user.loans, "requests": 0, "fees": 0.0}.items():
-            if name in expand:
-                shown[name] = {"value": count, "link": f"{self._link(request, user)}/{name}"}
         return json_answer(shown)
 
     def _show(self, user: Stored, *, brief: bool = False) -> dict[str, Json]:
-        return formats.show_user(user.record, self.institution.tables.describe, brief=brief)
+        shown = formats.show_user(user.record, self.institution.tables.describe, brief=brief)
+        if self.institution.switches.get_pin == "hide":
+            shown.pop("pin_number", None)
+        return shown
+
+    async def _read_body(self, request: web.Request) -> Record:
+        """Return the user in the body, in either format."""
+        body = await request.read()
+        if "json" in request.headers.get("Content-Type", ""):
+            return formats.read_json(body, self.institution.switches)
+        return formats.read_xml(formats.parse_xml(body))
 
     def _wants_xml(self, request: web.Request) -> bool:
         return wants_xml(request, self.institution.switches.default_format)
@@ -145,35 +209,11 @@ def _asked(request: web.Request) -> tuple[str, str]:
     return request.match_info["id"], request.query.get("user_id_type") or ALL_UNIQUE
 
 
-async def _read_body(request: web.Request) -> Record:
-    """Return the user in the body, in either format."""
-    body = await request.read()
-    if "json" in request.headers.get("Content-Type", ""):
-        return formats.read_user(formats.parse_json(body))
-    return formats.read_user(formats.to_document(formats.parse_xml(body)))
-
-
-def find(store: Store, query: Mapping[str, str]) -> tuple[list[Stored], int]:
-    """Return one page of users and the number of all; refuse wrong parameters (402119)."""
-    limit = _number(query, "limit", _DEFAULT_LIMIT)
-    offset = _number(query, "offset", 0)
-    order = _ORDERS.get(query.get("order_by", ""))
-    if limit > _MAX_LIMIT or order is None or ("q" in query and "modify_date_from" in query):
-        refuse("general")
-    conditions, values = ["1"], []
-    if "q" in query:
-        conditions.append("number IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        values.append(_match_expression(query["q"]))
-    if since := query.get("modify_date_from"):
-        conditions.append("modified >= ?")
-        values.append(_day(since))
-    for name, field in _SOURCE.items():
-        if wanted := query.get(name):
-            conditions.append(f"{field} = ?")
-            values.append(wanted)
-    where = " AND ".join(conditions)
-    found = store.page(where, tuple(values), order, limit, offset) if limit else []
-    return found, store.count(where, tuple(values))
+def _check_words(request: web.Request, name: str, allowed: set[str]) -> None:
+    """Refuse a parameter that contains anything but the allowed words (401666)."""
+    given = request.query.get(name)
+    if given and not allowed.issuperset(given.split(",")):
+        refuse("invalid_parameter", parameter=name)
 
 
 def _match_expression(question: str) -> str:
@@ -182,18 +222,12 @@ def _match_expression(question: str) -> str:
     for part in question.split(" AND "):
         field, tilde, wanted = part.partition("~")
         words = re.findall(r"\w+", wanted.replace("_", " "))
-        if not tilde or not words:
+        columns = _SEARCHED.get(field.strip())
+        if not tilde or not words or columns is None:
             refuse("general")
         quoted = " AND ".join(f'"{word}"' for word in words)
-        parts.append(f"{{{' '.join(_columns(field.strip()))}}} : ({quoted})")
+        parts.append(f"{{{' '.join(columns)}}} : ({quoted})")
     return " AND ".join(parts)
-
-
-def _columns(field: str) -> tuple[str, ...]:
-    several = {"general_info": _GENERAL, "ALL": SEARCH_FIELDS}
-    if field not in {*several, *SEARCH_FIELDS}:
-        refuse("general")
-    return several.get(field, (field,))
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
@@ -205,8 +239,6 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 
 def _day(given: str) -> str:
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given, re.ASCII):
-            refuse("general")
-        return date.fromisoformat(given).isoformat()
+        return date.fromisoformat(given if len(given) == 10 else "").isoformat()
     except ValueError:
         refuse("general")

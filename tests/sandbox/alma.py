@@ -114,7 +114,9 @@ class Alma:
 def code_of(answer: httpx.Response) -> str:
     """Return Alma's error code, from JSON or XML."""
     if JSON in answer.headers["Content-Type"]:
-        return str(answer.json()["errorList"]["error"][0]["errorCode"])
+        envelope = answer.json()
+        errors = envelope.get("web_service_result", envelope)["errorList"]["error"]
+        return str((errors if isinstance(errors, dict) else errors[0])["errorCode"])
     found = etree.fromstring(answer.content).findtext(f".//{_NAMESPACE}errorCode")
     assert found is not None
     return found

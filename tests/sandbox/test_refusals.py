@@ -9,12 +9,11 @@ import pytest
 
 from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person, student
 
-_TWO_PREFERRED = [email("a@example.org", preferred=True), email("b@example.org", preferred=True)]
+_PREFERRED = [email("a@example.org", preferred=True), email("b@example.org", preferred=True)]
 _HOME = {"line1": "1 Elm Street", "address_type": [coded("home")]}
 _LOST_ROLE = {"role_type": coded("214"), "scope": coded("MAIN_LIB")}
 
 REFUSED_BODIES: list[tuple[str, dict[str, Any]]] = [
-    ("401664", person(record_type=None)),
     ("401664", person(account_type=None)),
     ("401664", person(last_name="")),
     ("401664", person(contact_info={"address": [{**_HOME, "line1": ""}]})),
@@ -30,7 +29,6 @@ REFUSED_BODIES: list[tuple[str, dict[str, Any]]] = [
     ("401664", person(user_statistic=[{"statistic_note": "hello"}])),
     ("401664", person(user_role=[_LOST_ROLE])),
     ("401852", person(user_group=coded("comm"))),
-    ("401852", person(user_group=None)),
     ("401853", person(external_id="SIS")),
     ("401854", student(external_id="")),
     ("401855", person(account_type=coded("INTEXTAUTH"))),
@@ -50,7 +48,6 @@ REFUSED_BODIES: list[tuple[str, dict[str, Any]]] = [
     ("40166404", person(contact_info={"address": [{**_HOME, "country": coded("US")}]})),
     ("40166404", person(rs_library=[{"code": coded("NOWHERE")}])),
     ("40166404", person(user_role=[{"role_type": coded("Patron")}])),
-    ("40166404", person(contact_info={"email": _TWO_PREFERRED})),
     ("4018994", person(primary_id="B1", user_identifier=[barcode("b1")])),
     ("4018994", person(primary_id="B1", user_identifier=[barcode("B1", status="INACTIVE")])),
     ("4018994", person(user_identifier=[barcode("x"), barcode("X", id_type=coded("01"))])),
@@ -58,14 +55,14 @@ REFUSED_BODIES: list[tuple[str, dict[str, Any]]] = [
     ("500038", person(password="password")),
     ("500038", person(primary_id="ada", password="my-ADA-secret")),
     ("401676", person(first_name="x" * 256)),
-    ("401676", person(birth_date="05/15/2026")),
-    ("401676", person(birth_date="2026-02-30")),
-    ("401676", person(birth_date="")),
-    ("401676", person(force_password_change="FALSE")),
     ("401676", person(last_name="a\x0bb")),
-    ("401676", person(last_name=["Almeida"])),
-    ("401676", person(user_group="COMM")),
-    ("401676", person(contact_info=[])),
+    ("BAD_REQUEST", person(birth_date="05/15/2026")),
+    ("BAD_REQUEST", person(birth_date="2026-02-30")),
+    ("BAD_REQUEST", person(birth_date="")),
+    ("BAD_REQUEST", person(last_name=["Almeida"])),
+    ("BAD_REQUEST", person(user_group="COMM")),
+    ("BAD_REQUEST", person(contact_info=[])),
+    ("BAD_REQUEST", person(user_note={"user_note": []})),
 ]
 
 
@@ -115,7 +112,12 @@ def test_taken_identifiers(alma: Alma) -> None:
         ("GET", "/users/nobody?user_id_type=linking_id", "4019998"),
         ("GET", "/users/nobody?source_institution_code=01X", "4019990"),
         ("POST", "/users/P1?op=auth&password=wrong", "401866"),
-        ("POST", "/users/P1", "402119"),
+        ("POST", "/users/P1?password=wrong", "401866"),
+        ("POST", "/users/P1?op=refresh", "60229"),
+        ("POST", "/users/P1?op=guess", "401666"),
+        ("GET", "/users/P1?expand=user_blocks", "401666"),
+        ("GET", "/users?expand=all", "401666"),
+        ("GET", "/users/nobody/loans", "401861"),
         ("DELETE", "/users/P1", "401850"),
         ("GET", "/conf/code-tables/NoSuch", "40166411"),
     ],
@@ -239,9 +241,11 @@ def test_bodies_that_are_no_xml(alma: Alma, body: bytes) -> None:
         ("external-id-check", "on", student(external_id="OTHER"), "40166404"),
         ("external-password", "refuse", student(password="long enough"), "401664"),
         ("mandatory-email", "on", person(), "401664"),
-        ("empty-user-group", "accept", person(user_group=None), None),
+        ("record-type", "required", person(record_type=None), "401664"),
+        ("empty-user-group", "refuse", person(user_group=None), "401852"),
         ("unlisted-codes", "accept", person(gender=coded("X")), None),
-        ("several-preferred", "first", person(contact_info={"email": _TWO_PREFERRED}), None),
+        ("blank-date", "accept", person(birth_date=""), None),
+        ("several-preferred", "refuse", person(contact_info={"email": _PREFERRED}), "40166404"),
         ("identifier-case", "sensitive", person(user_identifier=[barcode("p1")]), "4018994"),
         (
             "identifier-case",

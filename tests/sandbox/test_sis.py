@@ -21,11 +21,12 @@ def _user(primary_id: str, inside: str = "", group: str = "UGRD") -> str:
     )
 
 
-def _zip(*documents: bytes) -> bytes:
+def _zip(*documents: bytes, **others: bytes) -> bytes:
+    files = {f"{number}.xml": document for number, document in enumerate(documents)} | others
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for number, document in enumerate(documents):
-            archive.writestr(f"{number}.xml", document)
+        for name, document in files.items():
+            archive.writestr(name, document)
     return buffer.getvalue()
 
 
@@ -33,34 +34,34 @@ def _load(alma: Alma, *users: str, query: str = "", root: str = "users") -> dict
     content = _zip(f"<{root}>{''.join(users)}</{root}>".encode())
     answer = alma.load(content, query)
     assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    return {name: found for name, found in answer.json().items() if found}
 
 
-def _barcode(value: str) -> str:
-    return (
-        "<user_identifiers><user_identifier segment_type='Internal'><id_type>BARCODE</id_type>"
-        f"<value>{value}</value></user_identifier></user_identifiers>"
+def _barcodes(*values: str) -> str:
+    rows = "".join(
+        "<user_identifier segment_type='Internal'><id_type>BARCODE</id_type>"
+        f"<value>{value}</value></user_identifier>"
+        for value in values
     )
-
-
-def _tally(created: int = 0, updated: int = 0, skipped: int = 0) -> dict[str, Any]:
-    return {"created": created, "updated": updated, "skipped": skipped, "rejected": []}
+    return f"<user_identifiers>{rows}</user_identifiers>"
 
 
 @pytest.mark.parametrize("root", ["users", "Users", "userRecords"])
 def test_new_users_are_external_patrons_of_the_profile(alma: Alma, root: str) -> None:
     """The profile gives account type and external_id; entries are External; roles are ignored."""
     inside = (
-        f"{_barcode('B1')}<account_type>INTERNAL</account_type><external_id>X</external_id>"
+        f"{_barcodes('B1')}<account_type>INTERNAL</account_type><external_id>X</external_id>"
         "<password>secret stuff</password><status_date/><is_researcher/>"
+        "<user_notes><user_note><note_type>ERP</note_type><note_text>x</note_text>"
+        "<note_owner>LAW</note_owner></user_note></user_notes>"
         "<user_roles><user_role><role_type>26</role_type></user_role></user_roles>"
     )
-    loaded = _load(alma, _user("1", inside), query="?external_id=CAMPUS", root=root)
-    assert loaded == _tally(created=1)
+    assert _load(alma, _user("1", inside), query="?external_id=CAMPUS", root=root) == {"created": 1}
     user = alma.user("1")
     assert (user["account_type"]["value"], user["external_id"]) == ("EXTERNAL", "CAMPUS")
     assert user["record_type"]["value"] == "PUBLIC"
     assert user["user_identifier"][0]["segment_type"] == "External"
+    assert user["user_note"][0]["note_owner"] == "LAW"
     assert [role["role_type"]["value"] for role in user["user_role"]] == ["200"]
 
 
@@ -81,7 +82,7 @@ def test_synchronise_replaces_what_is_external(alma: Alma) -> None:
         "</email_address><email_types><email_type>work</email_type></email_types></email></emails>"
         "</contact_info>"
     )
-    assert _load(alma, _user("1000001", address + _barcode("NEW"))) == _tally(updated=1)
+    assert _load(alma, _user("1000001", address + _barcodes("NEW"))) == {"updated": 1}
     user = alma.user("1000001")
     assert user["middle_name"] == ""
     assert user["user_role"] == before["user_role"]
@@ -90,94 +91,106 @@ def test_synchronise_replaces_what_is_external(alma: Alma) -> None:
     assert shown == [("desk@example.org", True), ("new@example.org", False)]
 
 
-def test_import_takes_new_users_only(alma: Alma) -> None:
-    """A match is skipped in import mode."""
+def test_matches_and_others_may_be_skipped(alma: Alma) -> None:
+    """Import mode skips a match; a switch skips records that match nobody."""
     alma.create(**student())
     users = _user("1000001", "<middle_name>Z</middle_name>"), _user("2")
-    assert _load(alma, *users, query="?mode=import") == _tally(created=1, skipped=1)
+    assert _load(alma, *users, query="?mode=import") == {"created": 1, "skipped": 1}
     assert alma.user("1000001")["middle_name"] == ""
-
-
-def test_unmatched_records_may_be_left_out(alma: Alma) -> None:
-    """A switch skips records that match nobody."""
     alma.set(switches={"sis-unmatched": "skip"})
-    assert _load(alma, _user("2")) == _tally(skipped=1)
-
-
-def test_internal_users_are_never_touched(alma: Alma) -> None:
-    """A record that matches an Internal user is rejected."""
-    before = alma.create()
-    loaded = _load(alma, _user("P1"))
-    assert [entry["primary_id"] for entry in loaded["rejected"]] == ["P1"]
-    assert "internal" in loaded["rejected"][0]["reason"]
-    assert alma.user("P1") == before
+    assert _load(alma, _user("3")) == {"skipped": 1}
 
 
 def test_rejections_have_reasons_and_do_not_stop_the_load(alma: Alma) -> None:
     """Each wrong record is rejected with a reason; the first of two with one identifier wins."""
-    alma.create(user_identifier=[barcode("TAKEN")])
+    before = alma.create(user_identifier=[barcode("TAKEN")])
     users = (
-        _user("1", _barcode("B1")),
-        _user("2", _barcode("B1")),
+        _user("1", _barcodes("B1")),
+        _user("P1"),
+        _user("2", _barcodes("B1")),
         _user("3", group="NO_SUCH"),
         _user("4", "<birth_date>05/15/2026</birth_date>"),
-        _user("5", _barcode("TAKEN")),
-        _user("6", _barcode("6")),
+        _user("5", _barcodes("TAKEN")),
+        _user("6", _barcodes("6")),
         _user("7"),
-        _user("8", _barcode("B9"), group="NO_SUCH"),
-        _user("9", _barcode("B9")),
+        _user("8", _barcodes("B9"), group="NO_SUCH"),
+        _user("9", _barcodes("B9", "B10", "B10")),
+        _user("10", _barcodes("B9")),
     )
     loaded = _load(alma, *users)
-    assert (loaded["created"], loaded["updated"]) == (3, 0)
-    assert [entry["primary_id"] for entry in loaded["rejected"]] == [*"234568"]
-    assert loaded["rejected"][0]["reason"] == (
-        "Identifier of type BARCODE and value B1 is already taken AcrossInstitution in this feed"
+    assert (loaded["created"], loaded.get("updated")) == (3, None)
+    reasons = {entry["primary_id"]: entry["reason"] for entry in loaded["rejected"]}
+    assert list(reasons) == ["P1", *"2345689"]
+    assert reasons["P1"] == "User is not external"
+    taken = (
+        "Identifier of type BARCODE and value {} is already taken AcrossInstitution in this feed"
     )
+    assert [reasons[number] for number in "269"] == [
+        taken.format(value) for value in ("B1", "6", "B10")
+    ]
+    assert alma.user("P1") == before
     assert alma.call("GET", "/users").json()["total_record_count"] == 4
 
 
 def test_match_by_another_identifier(alma: Alma) -> None:
     """The match identifier may be a barcode; a record without one is rejected."""
     alma.create(**student(user_identifier=[barcode("B1")]))
-    loaded = _load(alma, _user("77", _barcode("b1")), _user("78"), query="?match=BARCODE")
+    loaded = _load(alma, _user("77", _barcodes("b1")), _user("78"), query="?match=BARCODE")
     assert (loaded["updated"], len(loaded["rejected"])) == (1, 1)
     assert alma.user("B1")["primary_id"] == "77"
 
 
 def test_a_primary_id_is_made_from_the_name(alma: Alma) -> None:
-    """New users without a primary ID get a unique one from their names."""
-    assert _load(alma, _user(""), _user("")) == _tally(created=2)
-    assert alma.user("Ada.Almeida2")["first_name"] == "Ada"
+    """New users without a primary ID get first and last name, then a number from 0."""
+    assert _load(alma, _user(""), _user(""), _user("")) == {"created": 3}
+    for name in ("AdaAlmeida", "AdaAlmeida0", "AdaAlmeida1"):
+        assert alma.user(name)["first_name"] == "Ada"
 
 
-@pytest.mark.parametrize(("position", "expected"), [("keep", "1234"), ("clear", "")])
-def test_empty_sticky_fields_are_a_switch(alma: Alma, position: str, expected: str) -> None:
-    """An empty sticky field keeps the old value or clears it; an edited one is kept in any case."""
+@pytest.mark.parametrize(("position", "pin"), [("clear", None), ("keep", "1234")])
+def test_empty_sticky_fields_are_a_switch(alma: Alma, position: str, pin: str | None) -> None:
+    """An empty sticky field clears the old value or keeps it; an edited one is kept in any case."""
     alma.set(switches={"sis-empty-sticky": position})
     alma.create(**student(pin_number="1234", user_title=coded("DR")))
     alma.admin("POST", "/users/1000001/edited", ["user_title", "user_group"])
-    assert _load(alma, _user("1000001", group="GRAD")) == _tally(updated=1)
+    assert _load(alma, _user("1000001", group="GRAD")) == {"updated": 1}
     user = alma.user("1000001")
-    assert user["pin_number"] == expected
+    assert user.get("pin_number") == pin
     assert (user["user_title"]["value"], user["user_group"]["value"]) == ("DR", "UGRD")
+
+
+@pytest.mark.parametrize("position", ["sis", "both", "off"])
+def test_the_original_value_undoes_an_edit(alma: Alma, position: str) -> None:
+    """A load with the value from before the edit overwrites it and ends the protection."""
+    alma.set(switches={"original-value": position})
+    _load(alma, _user("1"))
+    alma.admin("PATCH", "/users/1", {"user_group": coded("STAFF")})
+    shown = []
+    for group in ("GRAD", "UGRD", "GRAD"):
+        _load(alma, _user("1", group=group))
+        shown.append(alma.user("1")["user_group"]["value"])
+    assert shown == (["STAFF"] * 3 if position == "off" else ["STAFF", "UGRD", "GRAD"])
+
+
+def test_a_wrong_file_does_not_stop_the_others(alma: Alma) -> None:
+    """The job counts what it loaded and names the wrong files; it skips what is not XML."""
+    files = [_user("1"), "<users>", "<people/>", "\ufeff<users/>", _user("2")]
+    good = [f"<users>{text}</users>" if "<user>" in text else text for text in files]
+    others = {"README.txt": b"x", "__MACOSX/0.xml": b"x"}
+    loaded = alma.load(_zip(*(text.encode() for text in good), **others)).json()
+    assert (loaded["created"], loaded["rejected"]) == (2, [])
+    assert [entry["file"] for entry in loaded["failed"]] == ["1.xml", "2.xml", "3.xml"]
+    assert all(entry["reason"].startswith("Could not parse file") for entry in loaded["failed"])
 
 
 @pytest.mark.parametrize(
     "content",
-    [
-        b"no zip",
-        _zip(),
-        _zip(b"\xef\xbb\xbf<users/>"),
-        _zip(b"<users>"),
-        _zip(b"<people/>"),
-        _zip(*(b"<users/>" for _ in range(51))),
-        _zip(b"<users/>")[:-30],
-    ],
+    [b"no zip", _zip(), _zip(README=b"x"), _zip(*[b"<users/>"] * 51), _zip(b"<users/>")[:-30]],
     # a zip holds the time at which it was made, and names must be the same wherever tests run
-    ids=["text", "nothing", "mark", "unclosed", "people", "too many", "cut"],
+    ids=["text", "nothing", "no XML", "too many", "cut"],
 )
 def test_files_that_could_not_be_parsed(alma: Alma, content: bytes) -> None:
-    """Anything but a zip of 1 to 50 files of users is refused as a whole."""
+    """Anything but a zip of 1 to 50 XML files is refused as a whole."""
     answer = alma.load(content)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("Could not parse file")
@@ -192,7 +205,8 @@ def test_a_damaged_zip_is_refused_whole(shared: Alma, place: float, patch: bytes
     content[at : at + cut] = patch
     answer = shared.load(bytes(content))
     assert answer.status_code in {200, 400}
-    assert set(answer.json()) in ({"error"}, {"created", "updated", "skipped", "rejected"})
+    counts = {"created", "updated", "skipped", "rejected", "failed"}
+    assert set(answer.json()) in ({"error"}, counts)
 
 
 def test_a_load_is_not_a_call_of_the_day(alma: Alma) -> None:

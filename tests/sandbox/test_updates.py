@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from importer.sandbox.record import STICKY
-from tests.sandbox.alma import Alma, barcode, code_of, coded, email, person, student
+from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person, student
 from tests.sandbox.clock import ManualClock
+from tests.sandbox.people import as_xml
 
 _VALUES: dict[str, Any] = {
     "user_group": coded("GRAD"),
@@ -40,6 +42,10 @@ _OTHERS: dict[str, Any] = {
 }
 
 
+_OWNED = ("note", "block", "statistic")
+_NO_CONTACTS: dict[str, list[object]] = {"address": [], "email": [], "phone": []}
+
+
 def _plain(value: Any) -> Any:
     """Return a value without descriptions."""
     if isinstance(value, list):
@@ -53,8 +59,8 @@ def test_a_field_that_is_not_sent_is_cleared(alma: Alma) -> None:
         middle_name="B", birth_date="1990-03-01", pin_number="1234", user_identifier=[barcode("B1")]
     )
     after = alma.update("P1", person())
-    assert (after["middle_name"], after["pin_number"], after["user_identifier"]) == ("", "", [])
-    assert "birth_date" not in after
+    assert (after["middle_name"], after["user_identifier"]) == ("", [])
+    assert not {"birth_date", "pin_number"} & set(after)
     alma.create(primary_id="B1")
 
 
@@ -123,7 +129,7 @@ def test_sticky_fields_of_internal_users_are_not_sticky(alma: Alma) -> None:
     alma.create(pin_number="1234", preferred_language=coded("fr"))
     alma.admin("POST", "/users/P1/edited", ["pin_number", "preferred_language"])
     after = alma.update("P1", person())
-    assert (after["pin_number"], after["preferred_language"]["value"]) == ("", "en")
+    assert ("pin_number" in after, after["preferred_language"]["value"]) == (False, "en")
 
 
 def test_the_group_may_be_kept_always(alma: Alma) -> None:
@@ -157,13 +163,74 @@ def _emails(user: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_segments_by_account_type(alma: Alma) -> None:
-    """An Internal user's entries are Internal; an External user's say so, or are External."""
-    sent = {"email": [email("a@example.org", "External"), email("b@example.org", "nonsense")]}
-    internal = alma.create(contact_info=sent)
-    assert {segment for _, segment in _emails(internal)} == {"Internal"}
-    sent["email"].append(email("c@example.org", "Internal"))
-    external = alma.create(**student(contact_info=sent))
-    assert [segment for _, segment in _emails(external)] == ["External", "External", "Internal"]
+    """Entries keep their class; one without is of its user's class. A switch makes all Internal."""
+    sent = [email(f"{segment}@example.org", segment) for segment in ("External", "Internal", "x")]
+    body = {"contact_info": {"email": sent}}
+
+    def segments(user: dict[str, Any]) -> list[str]:
+        return [segment for _, segment in _emails(user)]
+
+    assert segments(alma.create(**student(**body))) == ["External", "Internal", "External"]
+    assert segments(alma.create(**body)) == ["External", "Internal", "Internal"]
+    alma.set(switches={"internal-segments": "internal"})
+    assert segments(alma.update("P1", person(**body))) == ["Internal"] * 3
+
+
+@pytest.mark.parametrize(("position", "kept"), [("delete", False), ("keep", True)])
+def test_unsent_lists_are_a_switch(alma: Alma, position: str, *, kept: bool) -> None:
+    """A list that a PUT does not contain is deleted, or kept; an empty one is deleted."""
+    alma.set(switches={"unsent-lists": position})
+    alma.create(user_identifier=[barcode("B1")], contact_info={"email": [email("a@example.org")]})
+    after = alma.update("P1", etree.tostring(as_xml(person(contact_info=_NO_CONTACTS))))
+    assert (bool(after["user_identifier"]), after["contact_info"]["email"]) == (kept, [])
+
+
+@pytest.mark.parametrize(("position", "winner"), [("first", "a"), ("last", "b")])
+def test_one_preferred_entry_wins(alma: Alma, position: str, winner: str) -> None:
+    """Of several preferred entries one stays preferred: an Internal one, or by the switch."""
+    alma.set(switches={"several-preferred": position})
+    sent = [email(name, "External", preferred=True) for name in ("a", "b", "c")]
+    for segment, expected in (("External", winner), ("Internal", "c")):
+        body = student(contact_info={"email": [*sent[:2], {**sent[2], "segment_type": segment}]})
+        del body["contact_info"]["email"][2 if segment == "External" else 1]
+        alma.call("DELETE", "/users/1000001")
+        shown = alma.create(**body)["contact_info"]["email"]
+        assert [row["email_address"] for row in shown if row["preferred"]] == [expected]
+
+
+@pytest.mark.parametrize(("position", "in_put"), [("sis", False), ("both", True), ("off", False)])
+def test_the_original_value_undoes_an_edit(alma: Alma, position: str, *, in_put: bool) -> None:
+    """A PUT with the value from before the edit is kept out, or overwrites and ends the edit."""
+    alma.set(switches={"original-value": position})
+    alma.create(**student())
+    alma.admin("PATCH", "/users/1000001", {"user_group": coded("GRAD")})
+    alma.admin("PATCH", "/users/1000001", {"user_group": coded("STAFF")})
+    assert alma.update("1000001", student(user_group=coded("GRAD")))["user_group"] == {
+        "value": "STAFF",
+        "desc": "Staff",
+    }
+    after = alma.update("1000001", student())
+    assert after["user_group"]["value"] == ("UGRD" if in_put else "STAFF")
+    edited = alma.admin("GET", "/state").json()["users"][0]["edited"]
+    assert edited == ([] if in_put else ["user_group"])
+
+
+def test_owners_and_proxies_are_kept(alma: Alma) -> None:
+    """The owner of a note, block and statistic, and proxies, come back in JSON and in XML."""
+    alma.create(primary_id="BOSS")
+    body = person(
+        user_note=[{"note_type": coded("ERP"), "note_text": "x", "note_owner": "LAW"}],
+        user_block=[{"block_description": coded("02-GLOBAL"), "block_owner": "LAW"}],
+        user_statistic=[{"statistic_category": coded("STUDENT"), "statistic_owner": "LAW"}],
+        proxy_for_user=[{"primary_id": "BOSS", "proxy_type": "RESEARCH"}, {"link": ""}],
+    )
+    user = alma.create(**body)
+    assert [user[f"user_{name}"][0][f"{name}_owner"] for name in _OWNED] == ["LAW"] * 3
+    proxy = {"primary_id": "BOSS", "full_name": "", "proxy_type": "RESEARCH", "link": None}
+    assert user["proxy_for_user"] == [proxy]
+    assert alma.update("P1", alma.call("GET", "/users/P1", accept=XML).content) == user
+    bare = alma.create(primary_id="P2", user_note=[{"note_type": coded("ERP"), "note_text": "x"}])
+    assert "note_owner" not in bare["user_note"][0]
 
 
 @pytest.mark.parametrize(
