@@ -42,18 +42,8 @@ class Exit(IntEnum):
     @classmethod
     def worst(cls, codes: set[Exit]) -> Exit:
         """Return the exit code to use if several apply."""
-        order = (
-            cls.BUG,
-            cls.USAGE,
-            cls.ROSTER,
-            cls.ACCESS,
-            cls.STOPPED,
-            cls.INTERRUPTED,
-            cls.SAFETY_CHECK,
-            cls.STALE,
-            cls.REFUSED,
-            cls.REJECTS,
-        )
+        order = (cls.BUG, cls.USAGE, cls.ROSTER, cls.ACCESS, cls.STOPPED, cls.INTERRUPTED,
+                 cls.SAFETY_CHECK, cls.STALE, cls.REFUSED, cls.REJECTS)  # fmt: skip
         return next((code for code in order if code in codes), cls.DONE)
 
 
@@ -120,6 +110,8 @@ class AlmaError(ImporterError):
     """The meaning of Alma's reply. `code` and `tracking_id` are Alma's own, or blank.
 
     `said` is Alma's own text. It can name a person, so it goes to the ledger, never to a log.
+    `wait`: for how many seconds the server asked to wait, or 0. `repeatable`: whether the same
+    call may be sent again and could then succeed.
     """
 
     exit = Exit.STOPPED
@@ -134,7 +126,7 @@ class AlmaError(ImporterError):
         repeatable: bool = False,
         wait: float = 0,
     ) -> None:
-        """`repeatable`: a read may be sent again, after the seconds that Alma asks to `wait`."""
+        """Keep beside the sentence what Alma said, and whether and when to try again."""
         super().__init__(message)
         self.code = code
         self.tracking_id = tracking_id

@@ -10,8 +10,12 @@ from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from importer.errors import AccessError, FileMissingError, UsageError
 from importer.model.files import read_text_bounded
@@ -66,7 +70,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take the environment first, then a `.env` that can be trusted."""
-        return init_settings, env_settings, _DotEnv(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _dot_env())
 
     @classmethod
     def read(cls) -> Settings:
@@ -106,18 +110,11 @@ class Settings(BaseSettings):
         return self.alma_api_key
 
 
-class _DotEnv(PydanticBaseSettingsSource):
-    """The settings of a `.env` file that only its owner can change."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Not used: all values are returned at once by `__call__`."""
-        raise NotImplementedError  # pragma: no cover
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values by field name. Raises UsageError where the file is not trusted."""
-        values = _read_env(Path(ENV))
-        _check_destination(values)
-        return {name.lower(): value for name, value in values.items()}
+def _dot_env() -> dict[str, Any]:
+    """Return the settings of `.env` by field name. Raises UsageError where it is not trusted."""
+    values = _read_env(Path(ENV))
+    _check_destination(values)
+    return {name.lower(): value for name, value in values.items()}
 
 
 def _read_env(path: Path) -> dict[str, str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -21,10 +19,21 @@ from importer.alma.code_tables import fetch as fetch_tables
 from importer.alma.doctor import Finding, State
 from importer.alma.doctor import examine as examine_alma
 from importer.cli.connection import with_alma
-from importer.cli.console import CODES, USERS, Json, now, printable, progress, saved_codes, say
+from importer.cli.console import (
+    CODES,
+    USERS,
+    Json,
+    Yes,
+    confirm,
+    now,
+    printable,
+    progress,
+    saved_codes,
+    say,
+    write,
+    write_json,
+)
 from importer.errors import Exit, ImporterError, UsageError
-from importer.model.fields import CodeTables
-from importer.model.text import counted
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
@@ -45,13 +54,8 @@ File = Annotated[
 @codes.command()
 def fetch(file: File = None) -> int:
     """Read the code tables from Alma into a file."""
-    today = now().date()
-
-    async def use(alma: Alma) -> CodeTables:
-        return await fetch_tables(alma, TABLES, today)
-
-    tables = with_alma(Settings.read(), use)
-    path = file or CODES
+    today, path = now().date(), file or CODES
+    tables = with_alma(Settings.read(), lambda alma: fetch_tables(alma, TABLES, today))
     write_file(path, tables)
     count = sum(len(rows) for rows in tables.tables.values())
     say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
@@ -74,32 +78,28 @@ def show_codes(
         raise UsageError(msg)
     if as_json:
         chosen = {table: tables.tables[table]} if table else tables.tables
-        told = {name: [asdict(row) for row in part] for name, part in chosen.items()}
-        sys.stdout.write(json.dumps({"institution": tables.institution, "tables": told}) + "\n")
+        rows = {name: [asdict(row) for row in part] for name, part in chosen.items()}
+        write_json({"institution": tables.institution, "tables": rows})
     elif not table:
         day = f", read on {tables.fetched}" if tables.fetched else ""
         say(f"{tables.institution or 'Code tables'}{day}")
-        for name, rows in tables.tables.items():
-            sys.stdout.write(f"{name}: {len(rows)}\n")
+        write(*(f"{name}: {len(part)}" for name, part in tables.tables.items()))
     else:
-        for row in tables.tables[table]:
-            disabled = "" if row.enabled else "  (disabled)"
-            sys.stdout.write(printable(f"{row.code}  {row.description}{disabled}") + "\n")
+        write(
+            *(
+                f"{row.code}  {row.description}{'' if row.enabled else '  (disabled)'}"
+                for row in tables.tables[table]
+            )
+        )
     return Exit.DONE
 
 
 @app.command()
 def doctor(as_json: Json = False) -> int:
     """Check the key, its rights, the institution, clock, folder and code tables."""
-    findings: list[Finding] = list(_here())
-    tables = saved_codes(None)
-    today = now().date()
-
-    async def use(alma: Alma) -> tuple[Finding, ...]:
-        return await examine_alma(alma, tables, today)
-
+    findings, tables, today = list(_here()), saved_codes(None), now().date()
     try:
-        findings += with_alma(Settings.read(), use)
+        findings += with_alma(Settings.read(), lambda alma: examine_alma(alma, tables, today))
     except ImporterError as error:
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
     code = Exit.worst({finding.exit for finding in findings})
@@ -108,46 +108,31 @@ def doctor(as_json: Json = False) -> int:
             {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
             for f in findings
         ]
-        sys.stdout.write(json.dumps({"findings": rows, "exit": int(code)}) + "\n")
-        return code
-    for finding in findings:
-        advice = f" {finding.advice}" if finding.advice else ""
-        text = f"{finding.state.upper():4}  {finding.name}: {finding.sentence}{advice}"
-        sys.stdout.write(printable(text) + "\n")
+        write_json({"findings": rows, "exit": int(code)})
+    else:
+        lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
+        write(*map(str.rstrip, lines))
     return code
 
 
 def _here() -> Iterator[Finding]:
     """Yield the findings about this folder and this computer."""
-    here = Path()
+    here, env = Path(), Path(".env")
     if os.access(here, os.W_OK):
         yield Finding("folder", State.OK, "Runs can be written here, under runs/.")
     else:
-        yield Finding(
-            "folder", State.BAD, "Nothing can be written in this folder.",
-            "Work in a folder of your own.", Exit.USAGE,
-        )  # fmt: skip
+        wrong, advice = "Nothing can be written in this folder.", "Work in a folder of your own."
+        yield Finding("folder", State.BAD, wrong, advice, Exit.USAGE)
     free = shutil.disk_usage(here).free // 2**20
     if free < 200:
-        yield Finding(
-            "disk",
-            State.WARN,
-            f"Only {free:,} MB are free.",
-            "Free some space before a large load.",
-        )
+        advice = "Free some space before a large load."
+        yield Finding("disk", State.WARN, f"Only {free:,} MB are free.", advice)
     else:
         yield Finding("disk", State.OK, f"{free:,} MB are free.")
-    env = Path(".env")
-    if os.name == "posix" and env.is_file() and _for_group_only(env.stat().st_mode):
-        yield Finding(
-            "key file", State.WARN, "Others of your group can read .env, which contains the key.",
-            "Type: chmod 600 .env",
-        )  # fmt: skip
-
-
-def _for_group_only(mode: int) -> bool:
-    """Return whether the group, but not everybody, can read a file."""
-    return bool(mode & stat.S_IRGRP) and not mode & stat.S_IROTH
+    mode = env.stat().st_mode if os.name == "posix" and env.is_file() else 0
+    if mode & stat.S_IRGRP and not mode & stat.S_IROTH:  # settings refuse what everybody can read
+        wrong = "Others of your group can read .env, which contains the key."
+        yield Finding("key file", State.WARN, wrong, "Type: chmod 600 .env")
 
 
 users = typer.Typer(
@@ -169,18 +154,7 @@ def refresh(
     async def use(alma: Alma) -> None:
         watched = progress("Reading users", lambda: alma.limiter.notice)
         with await _cache(alma) as cache, watched as advance:
-            told = False
-
-            def tell(done: int, of: int) -> None:
-                nonlocal told
-                if not told:
-                    left = of - done
-                    calls = counted(left, "API call")
-                    say(f"This takes {calls}, about {left / settings.alma_rate:,.0f} s.")
-                    told = True
-                advance(done, of, "")
-
-            await refresh_cache(cache, alma, now, tell, say, full=full)
+            await refresh_cache(cache, alma, now, lambda n, of: advance(n, of, ""), say, full=full)
             say(_sentence(cache))
 
     with_alma(settings, use)
@@ -197,7 +171,7 @@ def status(as_json: Json = False) -> int:
             if not as_json:
                 say(_sentence(cache))
     if as_json:
-        sys.stdout.write(json.dumps({"caches": caches, "exit": int(Exit.DONE)}) + "\n")
+        write_json({"caches": caches, "exit": int(Exit.DONE)})
     elif not caches:
         say("There is no user cache here. `importer users refresh` creates one.")
     return Exit.DONE
@@ -205,7 +179,7 @@ def status(as_json: Json = False) -> int:
 
 @users.command()
 def delete(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
 ) -> int:
     """Delete the user cache from this computer. Nothing changes in Alma."""
     paths = _paths()
@@ -213,7 +187,12 @@ def delete(
         say("There is no user cache here.")
         return Exit.DONE
     if not yes:
-        _confirm(paths)
+        confirm(
+            f"This deletes {', '.join(map(str, paths))}. Type yes to continue:",
+            "yes",
+            "Give --yes to delete the user cache without confirmation.",
+            "Nothing was deleted.",
+        )
     for path in paths:
         remove(path)
         say(f"{path} was deleted.")
@@ -271,17 +250,6 @@ def _day_before(file: Path) -> datetime:
         msg = f"{file} cannot be read ({error.strerror}). Name the CSV file of the export."
         raise UsageError(msg) from error
     return written - timedelta(days=1)
-
-
-def _confirm(paths: list[Path]) -> None:
-    """Ask for confirmation. Raises UsageError without one."""
-    if not sys.stdin.isatty():
-        msg = "Give --yes to delete the user cache without confirmation."
-        raise UsageError(msg)
-    say(f"This deletes {', '.join(map(str, paths))}. Type yes to continue:")
-    if sys.stdin.readline().strip().lower() != "yes":
-        msg = "Nothing was deleted."
-        raise UsageError(msg)
 
 
 def _facts(cache: UserCache) -> dict[str, object]:

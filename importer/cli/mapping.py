@@ -120,7 +120,10 @@ def show(file: MappingFile, as_json: Json = False) -> int:
     document = load(file)
     fields = explain(document)
     if as_json:
-        told = {key: getattr(document, key) for key in ("title", "account_type", "record_type")}
+        told = {
+            "title": document.title,
+            **document.file.model_dump(include={"account_type", "record_type"}),
+        }
         sentences = [{"field": name, "sentence": text} for name, text in fields.items()]
         about_it = {"mapping": document.name, **told, "about": about(document)}
         write_json({**about_it, "fields": sentences})

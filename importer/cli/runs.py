@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,6 @@ from importer.cli.console import (
     conclude,
     now,
     operator,
-    printable,
     say,
     write,
     write_json,
@@ -33,6 +32,7 @@ from importer.ledger.resolutions import count_older, delete_older
 from importer.model.text import counted
 from importer.pipeline.fates import DECISIONS
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
+from importer.report.lineage import Lineage, lineages
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 
@@ -42,73 +42,68 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
     """Write the reports of a run again, from its ledger."""
-    with Ledger.open(find_folder(run)) as ledger:
-        _warn_of_faults(ledger)
+    with _opened(run) as ledger:
         return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
 
 
-def _warn_of_faults(ledger: Ledger) -> None:
-    """Warn where the ledger is not as it was written."""
-    if sentence := fault(ledger):
-        say(sentence)
+@contextmanager
+def _opened(run: str) -> Iterator[Ledger]:
+    """Open the ledger of a run, with a warning where it is not as it was written."""
+    with Ledger.open(find_folder(run)) as ledger:
+        if sentence := fault(ledger):
+            say(sentence)
+        yield ledger
 
 
 @app.command()
 def runs(as_json: Json = False) -> int:
     """List the runs under runs/, oldest first: operator, roster, time and result."""
-    listed = [_listed(kept) for kept in list_runs()]
+    saved = list_runs()
+    related = lineages(one.folder for one in saved if not one.fault)
+    listed = [_listed(one, related.get(one.folder.resolve(), Lineage())) for one in saved]
     if as_json:
-        sys.stdout.write(json.dumps([one for one, _ in listed]) + "\n")
+        write_json([one for one, _ in listed])
         return Exit.DONE
     if not listed:
         say("There are no runs under runs/ yet.")
     for one, outcome in listed:
-        if "fault" in one:
-            write(str(one["run"]), f"  {outcome}")
-        else:
-            _write_run(one, outcome)
+        line = str(one["run"])
+        if "fault" not in one:
+            state = "applied" if one["applied"] else str(one["command"])
+            broken = "" if one["history_intact"] else "  HISTORY CHANGED BY HAND"
+            line += (
+                f"  {state}  {one['started']}  {one['operator']}  "
+                f"{one['roster']} with {one['mapping']}{broken}"
+            )
+        write(line, f"  {outcome}")
     return Exit.DONE
 
 
-def _listed(kept: SavedRun) -> tuple[dict[str, object], str]:
+def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
     """Return a run as JSON values, and its result in words, or why it cannot be read."""
-    fault = kept.fault
-    if not fault:
+    wrong = saved.fault
+    if not wrong:
         try:
-            with Ledger.open(kept.folder) as ledger:
-                return _described(ledger)
+            with Ledger.open(saved.folder) as ledger:
+                facts, summary = ledger.facts, summarize(ledger)
+                values = {
+                    "run": str(ledger.folder),
+                    "command": facts.command,
+                    "applied": ledger.was_applied,
+                    "started": facts.started.isoformat(timespec="seconds"),
+                    "operator": facts.operator,
+                    "roster": Path(facts.roster.path).name,
+                    "sha256": facts.roster.sha256,
+                    "mapping": facts.mapping.name,
+                    "institution": facts.alma.institution if facts.alma else "",
+                    "summary": summary.model_dump(mode="json", exclude_none=True),
+                    "history_intact": first_broken(ledger) is None,
+                    **related.as_json(),
+                }
+                return values, " ".join((headline(summary), *related.sentences()))
         except ImporterError as error:  # damage may show only further down in the file
-            fault = str(error)
-    return {"run": str(kept.folder), "fault": fault}, fault
-
-
-def _described(ledger: Ledger) -> tuple[dict[str, object], str]:
-
-    facts, summary = ledger.facts, summarize(ledger)
-    told = {
-        "run": str(ledger.folder),
-        "command": facts.command,
-        "applied": ledger.was_applied,
-        "started": facts.started.isoformat(timespec="seconds"),
-        "operator": facts.operator,
-        "roster": Path(facts.roster.path).name,
-        "sha256": facts.roster.sha256,
-        "mapping": facts.mapping.name,
-        "institution": facts.alma.institution if facts.alma else "",
-        "summary": summary.model_dump(mode="json", exclude_none=True),
-        "history_intact": first_broken(ledger) is None,
-    }
-    return told, headline(summary)
-
-
-def _write_run(one: dict[str, object], outcome: str) -> None:
-    state = "applied" if one["applied"] else str(one["command"])
-    broken = "" if one["history_intact"] else "  HISTORY CHANGED BY HAND"
-    text = (
-        f"{one['run']}  {state}  {one['started']}  {one['operator']}  "
-        f"{one['roster']} with {one['mapping']}{broken}"
-    )
-    write(text, f"  {outcome}")
+            wrong = str(error)
+    return {"run": str(saved.folder), "fault": wrong}, wrong
 
 
 @app.command()
@@ -119,14 +114,15 @@ def show(
     as_json: Json = False,
 ) -> int:
     """Show the history of one row: problems, plan, what was sent, and the result."""
-    with Ledger.open(find_folder(run)) as ledger:
-        _warn_of_faults(ledger)
+    with _opened(run) as ledger:
         life = row_history(ledger, row, show_values=show_values)
     if life is None:
         msg = f"The roster of this run has no row {row}."
         raise UsageError(msg)
-    told = [json.dumps({"run": run} | life)] if as_json else map(printable, as_lines(life))
-    sys.stdout.writelines(f"{line}\n" for line in told)
+    if as_json:
+        write_json({"run": run} | life)
+    else:
+        write(*as_lines(life))
     return Exit.DONE
 
 
@@ -158,7 +154,7 @@ def purge(
             continue
         old.append(kept.folder)
         if not as_json:
-            sys.stdout.write(f"{kept.folder}\n")
+            write(str(kept.folder))
         if kept.fault:
             say(f"{kept.fault} Its age is that of its newest file.")
     if yes and decisions:

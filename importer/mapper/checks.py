@@ -13,10 +13,10 @@ from datetime import date
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
-from importer.mapper import periods
-from importer.mapper.mapping import Mapping
+from importer.mapper.dates import END_OF_TERM
+from importer.mapper.mapping import FieldRule, Mapping
 from importer.mapper.placeholders import RUN_VARIABLES, TO_CHOOSE, heading_key, nearest
-from importer.mapper.schema import FieldRule, KeepHeaviest, Rule
+from importer.mapper.schema import KeepHeaviest, Rule
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.user import AccountType, Reach
@@ -80,7 +80,7 @@ def _instead(name: str, known: Iterable[str]) -> str:
 
 def _owner(mapping: Mapping) -> Iterator[MappingFinding]:
     """An External user belongs to an external system, an Internal one to none (contract 1.2)."""
-    external, owned = mapping.account_type is AccountType.EXTERNAL, mapping.file.owning_system
+    external, owned = mapping.file.account_type is AccountType.EXTERNAL, mapping.file.owning_system
     if external and owned is None:
         wrong = "an EXTERNAL mapping needs `owning_system`: the code of the external system in Alma"
         yield MappingFinding(("account_type",), wrong, lacking=True)
@@ -96,7 +96,7 @@ def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
 
 def _internal_only(mapping: Mapping) -> Iterator[MappingFinding]:
     for rule in mapping.rules:
-        if mapping.account_type is AccountType.EXTERNAL and (
+        if mapping.file.account_type is AccountType.EXTERNAL and (
             rule.field.facts.reach is Reach.INTERNAL_ONLY
         ):
             wrong = "is for Internal users only; Alma keeps no passwords of others"
@@ -159,7 +159,7 @@ def _dates(mapping: Mapping) -> Iterator[MappingFinding]:
         if not is_date and (step.plus or step.dates):
             wrong = f"is for dates, but `{rule.field.name}` is not a date"
             yield MappingFinding((*steps, "plus" if step.plus else "dates"), wrong)
-        if step.plus == periods.END_OF_TERM and not mapping.file.terms:
+        if step.plus == END_OF_TERM and not mapping.file.terms:
             yield MappingFinding((*steps, "plus"), "`end of term` needs `terms` in this mapping")
         if is_date and step.constant is not None and not _is_iso(step.constant):
             wrong = f"`{step.constant}` is not a date; write it as 2027-05-15"
@@ -258,7 +258,7 @@ def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
             for template in step.templates
         ]
         if any(constants[:-1]):
-            first = step.source[constants.index(True)]
+            first = step.templates[constants.index(True)].text
             yield MappingFinding((*steps, "from"), f"nothing after `{first}` is ever used")
         reached = not any(constants) or step.clean or step.lookup or step.when
         if step.default is not None and not reached:
@@ -285,13 +285,13 @@ def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    if file.terms and not any(step.plus == periods.END_OF_TERM for _, _, step in _parts(mapping)):
+    if file.terms and not any(step.plus == END_OF_TERM for _, _, step in _parts(mapping)):
         yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
 
 
 def _overrides(mapping: Mapping) -> Iterator[MappingFinding]:
     """Alma protects some fields, and only of External users (contract 3.1)."""
-    internal = mapping.account_type is AccountType.INTERNAL
+    internal = mapping.file.account_type is AccountType.INTERNAL
     for rule in mapping.rules:
         if rule.rule.override and (internal or not (rule.field.facts.sticky or rule.field.parent)):
             whose = "of Internal users" if internal else "of this kind"
@@ -303,7 +303,7 @@ def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
     """Users are matched by IDs that the record contains."""
     types = [rule for rule in mapping.rules if rule.field.path == "user_identifier.id_type"]
     given = {"primary_id", *(rule.rule.constant for rule in types)}
-    for at, name in enumerate(mapping.match.by):
+    for at, name in enumerate(mapping.file.match.by):
         if not given & {name, None}:
             wrong = (
                 f"no entry of `user_identifier` has the type `{name}`, so no user is found by it"

@@ -18,7 +18,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel
 
-from importer.mapper.dates import Evidence, Order, Style, Unread
+from importer.mapper.dates import ORDER_WORDS, Dates, Order, Unread, shown_order
 from importer.mapper.placeholders import heading_key
 from importer.model.problem import Place
 from importer.model.roster import Roster
@@ -115,13 +115,13 @@ def _has_letters(text: str) -> bool:
 
 
 def _is_date(text: str) -> bool:
-    read = [Style(order).read(text) for order in ("mdy", "dmy", "ymd")]
+    read = [Dates(order=order).read(text) for order in ORDER_WORDS]
     dated = {Unread.TWO_WAYS, Unread.SHORT_YEAR, Unread.SERIAL}
     return any(isinstance(day, date) or day in dated for day in read)
 
 
 def _is_like_an_id(text: str) -> bool:
-    dated = Style("mdy").read(text)
+    dated = Dates(order="mdy").read(text)
     return (
         len(text) >= 4
         and any(char.isdigit() for char in text)
@@ -258,8 +258,5 @@ def _each_once(found: Iterator[Guess]) -> Iterator[Guess]:
 
 def date_order(found: tuple[Guess, ...]) -> Order | None:
     """Return the order of the roster's dates, if some of them fit one order only."""
-    evidence = Evidence()
-    for guess in found:
-        if guess.field in DATES:
-            evidence.add(set(guess.counts), Style())
-    return evidence.order
+    texts = (text for guess in found if guess.field in DATES for text in guess.counts)
+    return shown_order(texts, Dates())

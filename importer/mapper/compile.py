@@ -1,48 +1,106 @@
-"""Compile a mapping for the headings of one roster."""
+"""Find a mapping's columns in one roster, and lay out the columns of its candidates."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import ChainMap, Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 from importer.errors import MappingError
 from importer.mapper.column_guesses import field_of
-from importer.mapper.compiled import (
-    CompiledEntry,
-    CompiledField,
-    CompiledMapping,
-    CompiledRule,
-    Filling,
-    IdColumn,
-    Moment,
-    RunVariables,
-    Step,
-    Use,
-)
-from importer.mapper.conditions import Condition
 from importer.mapper.explain import mapped_codes, takes_cells
+from importer.mapper.mapping import EntryRules, FieldRule
 from importer.mapper.mapping import Mapping as MappingDocument
-from importer.mapper.placeholders import (
-    ANGLED,
-    TO_CHOOSE,
-    Cell,
-    Template,
-    Variable,
-    heading_key,
-    nearest,
-)
-from importer.mapper.schema import EXTERNAL_SYSTEM, EntryRules, FieldRule, MappingFile, Rule
-from importer.mapper.transforms import TIDIED, id_transforms, transform
+from importer.mapper.placeholders import ANGLED, TO_CHOOSE, heading_key, nearest
+from importer.mapper.schema import MappingFile
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.catalogue import Code
-from importer.model.fields import ALWAYS_REQUIRED, Shape
+from importer.model.fields import Shape
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import ADDED
 
 EXACT = "exact"
 SPELLING = "spelling in `headings`"
+
+
+@dataclass(frozen=True, slots=True)
+class RunVariables:
+    """What a run knows: `<@today>`, `<@file>`, `<@sheet>` (blank for CSV)."""
+
+    today: date
+    file: str
+    sheet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A column of the roster that the mapping uses.
+
+    `position` counts from 0. `how`: how its heading was matched. `labels`: what it feeds.
+    """
+
+    position: int
+    place: Place
+    how: str = EXACT
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledField:
+    """A column of the candidates and its rule. `positions`: see CompiledMapping."""
+
+    column: FieldColumn
+    rule: FieldRule
+    positions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEntry:
+    """An entry of a list, and its fields."""
+
+    entry: ListEntry
+    fields: tuple[CompiledField, ...]
+
+    @property
+    def deciding(self) -> tuple[CompiledField, ...]:
+        """The fields by which a row has the entry, one at least; without any, every row has it.
+
+        These are filled in by the roster's cells. Beside them, an optional flag decides nothing,
+        nor does what the record itself fills in: an address does not exist because its end date is
+        the expiry date.
+        """
+
+        def optional(one: CompiledField) -> bool:
+            return one.rule.field.shape is Shape.FLAG and not one.rule.field.facts.required
+
+        of_roster = tuple(one for one in self.fields if one.rule.cells)
+        of_record = tuple(one for one in self.fields if one.rule.fields)
+        return tuple(one for one in of_roster if not optional(one)) or of_roster or of_record
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMapping:
+    """A mapping ready for one roster.
+
+    `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
+    writes it; `positions`, theirs.
+    """
+
+    mapping: MappingDocument
+    run: RunVariables
+    layout: RecordLayout
+    columns: Mapping[str, Use]
+    scalars: tuple[CompiledField, ...]
+    entries: tuple[CompiledEntry, ...]
+    notices: tuple[Problem, ...]
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """The roster's columns that it uses, in the roster's order."""
+        return tuple(sorted(self.columns.values(), key=lambda use: use.position))
 
 
 def compile_mapping(
@@ -54,26 +112,43 @@ def compile_mapping(
     findings can be compiled too, so that one run shows all of them; it must not be evaluated.
     """
     headings = Headings(mapping.file, places, mapping.layout().expected)
-    return _Compiler(mapping, run, headings).compiled()
+    work = _Compiler(mapping, headings)
+    scalars = tuple(work.field(rule, rule.field.path, {}) for rule in mapping.scalars)
+    entries = tuple(work.entries())
+    for name in mapping.file.roster.only:
+        work.column(name, ("roster", "only"))
+    if work.faults:
+        raise MappingError((*work.faults.values(), headings.summary(run.file)))
+    fields = (*scalars, *(one for entry in entries for one in entry.fields))
+    layout = RecordLayout(
+        mapping.file.account_type,
+        mapping.file.record_type,
+        {one.column.label: one.column for one in fields},
+        tuple(entry.entry for entry in entries),
+    )
+    columns = {
+        key: replace(
+            use,
+            labels=tuple(label for label, t in layout.targets.items() if use.place in t.places),
+        )
+        for key, use in work.columns.items()
+    }
+    origin = Origin(run.file, run.sheet, 0)
+    notices = tuple(
+        Problem.of(Code.UNUSED_COLUMN, origin, "is not used by the mapping", place)
+        for place in headings.unused(work.positions.values(), mapping.file.roster.unused)
+    )
+    return CompiledMapping(mapping, run, layout, columns, scalars, entries, notices)
 
 
 # --- headings ---
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the roster: its position from 0, its place, and how its heading was matched."""
-
-    position: int
-    place: Place
-    how: str = EXACT
+class HeadingError(ValueError):
+    """A heading without one column of its own; its text is the reason, for a finding."""
 
 
 _USUAL_HEADINGS = 2  # usual headings that show that a row has headings
-
-
-class HeadingError(ValueError):
-    """A heading without one column of its own; its text is the reason, for a finding."""
 
 
 class Headings:
@@ -98,7 +173,7 @@ class Headings:
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
 
-    def column(self, heading: str) -> Column:
+    def column(self, heading: str) -> Use:
         """Return the one column of a heading. Raises HeadingError if there is none, or two."""
         if heading == TO_CHOOSE:
             msg = f"the column is still to be chosen; write its heading instead of `{TO_CHOOSE}`"
@@ -116,28 +191,38 @@ class Headings:
             columns = " and ".join(str(self.places[at]) for at in found)
             msg = f"the roster has `{heading}` twice, in {columns}; rename one of the columns"
             raise HeadingError(msg)
-        return Column(found[0], self.places[found[0]], EXACT if exact else SPELLING)
+        return Use(found[0], self.places[found[0]], EXACT if exact else SPELLING)
 
     def has(self, heading: str) -> bool:
         """Return whether there is a column of exactly this heading."""
         return heading_key(heading) in self._found
 
-    def repeated(self, cell: Cell) -> tuple[str, ...]:
+    def repeated(self, heading: str) -> tuple[str, ...]:
         """Return the headings that `<Email *>` stands for, in the roster's order."""
-        start = heading_key(cell.heading.removesuffix("*"))
+        start = heading_key(heading.removesuffix("*"))
         return tuple(
             place.heading
             for place in self.places
             if (key := heading_key(place.heading)) == start or key.startswith(f"{start} ")
         )
 
-    def unused(self, used: set[int], known: tuple[str, ...]) -> Iterator[Place]:
+    def unused(self, used: Collection[int], known: tuple[str, ...]) -> Iterator[Place]:
         """Yield the columns that no rule uses and that are not known to be unused."""
-        expected = {heading_key(name) for name in known}
+        expected = {"", *map(heading_key, (*known, *ADDED))}
         for position, place in enumerate(self.places):
-            key = heading_key(place.heading)
-            if position not in used and key and key not in expected:
+            if position not in used and heading_key(place.heading) not in expected:
                 yield place
+
+    def summary(self, file: str) -> str:
+        """Return a sentence about the roster's headings, without quoting a person's row."""
+        if not self.recognized:
+            return (
+                f"{file}: no row with headings was found. Check that this is the right "
+                "file and sheet. If the headings are below row 20, set `header` under `roster:` in "
+                "the mapping"
+            )
+        there = ", ".join(str(place) for place in self.places if place.heading.strip())
+        return f"{file}: its columns are {there or 'without headings'}"
 
 
 def _angled(heading: str, names: list[str]) -> bool:
@@ -154,86 +239,44 @@ class _Compiler:
     """Compiles the rules one by one and collects the headings that are missing."""
 
     mapping: MappingDocument
-    run: RunVariables
     headings: Headings
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, Use] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
 
-    def _columns(self) -> str:
-        """Return a sentence about the roster's headings, without quoting a person's row."""
-        if not self.headings.recognized:
-            return (
-                f"{self.run.file}: no row with headings was found. Check that this is the right "
-                "file and sheet. If the headings are below row 20, set `header` under `roster:` in "
-                "the mapping"
-            )
-        places = self.headings.places
-        there = ", ".join(str(place) for place in places if place.heading.strip())
-        return f"{self.run.file}: its columns are {there or 'without headings'}"
-
-    def compiled(self) -> CompiledMapping:
-        """Compile the whole mapping. Raises MappingError."""
-        file = self.mapping.file
-        scalars = tuple(self._field(rule, rule.field.path, {}) for rule in self.mapping.scalars)
-        entries = tuple(self._entries())
-        only = self._condition(file.roster.only, ("roster", "only"), {})
-        if self.faults:
-            raise MappingError((*self.faults.values(), self._columns()))
-        fields = (*scalars, *(one for entry in entries for one in entry.fields))
-        layout = RecordLayout(
-            self.mapping.account_type,
-            self.mapping.record_type,
-            {one.column.label: one.column for one in fields},
-            tuple(entry.entry for entry in entries),
-        )
-        return CompiledMapping(
-            layout=layout,
-            run=self.run,
-            scalars=tuple(self._by_need(scalars)),
-            entries=entries,
-            ids=tuple(self._id_columns(layout)),
-            only=only,
-            uses=self._uses(layout),
-            notices=tuple(self._notices()),
-        )
-
-    def _entries(self) -> Iterator[CompiledEntry]:
-        """The entries; one that repeats over headings becomes as many as the roster has."""
-        counts: dict[str, int] = {}
+    def entries(self) -> Iterator[CompiledEntry]:
+        """Compile the entries; one that repeats becomes as many as the roster has headings."""
+        counts: Counter[str] = Counter()
         for entry in self.mapping.entries:
             for bound in self._bindings(entry):
-                position = counts.get(entry.parent, 0)
-                counts[entry.parent] = position + 1
-                yield self._entry(entry, position, bound)
+                prefix = f"{entry.parent}[{counts[entry.parent]}]"
+                counts[entry.parent] += 1
+                fields = tuple(
+                    self.field(rule, f"{prefix}.{rule.field.name}", bound) for rule in entry.fields
+                )
+                constants = {
+                    one.column.label: text
+                    for one in fields
+                    if (text := one.rule.rule.constant) is not None
+                }
+                labels = tuple(one.column.label for one in fields)
+                whole = ListEntry(entry.parent, labels, entry.on_update, constants)
+                yield CompiledEntry(whole, fields)
 
     def _bindings(self, entry: EntryRules) -> list[dict[str, str]]:
         """What `<Email *>` stands for, once for each column; one empty binding without it."""
         for name in entry.cells:
-            if Cell(name).repeats and not self.headings.has(name):
-                found = self.headings.repeated(Cell(name))
+            if name.endswith("*") and not self.headings.has(name):
+                found = self.headings.repeated(name)
                 if not found:
                     self._fault(name, entry.steps, f"the roster has no column like `{name}`")
                 return [{name: heading} for heading in found]
         return [{}]
 
-    def _entry(self, entry: EntryRules, position: int, bound: Mapping[str, str]) -> CompiledEntry:
-        prefix = f"{entry.parent}[{position}]"
-        fields = tuple(
-            self._field(rule, f"{prefix}.{rule.field.name}", bound) for rule in entry.fields
-        )
-        labels = tuple(one.column.label for one in fields)
-        needed = tuple(one.column.label for one in fields if one.column.field.facts.required)
-        constants = {
-            one.column.label: text
-            for one, rule in zip(fields, entry.fields, strict=True)
-            if (text := rule.rule.constant) is not None
-        }
-        whole = ListEntry(entry.parent, labels, entry.on_update, constants)
-        return CompiledEntry(whole, fields, tuple(_deciding(fields, entry)), needed)
-
-    def _field(self, rule: FieldRule, label: str, bound: Mapping[str, str]) -> CompiledField:
-        used = [self._column(bound.get(name, name), rule.steps) for name in rule.cells]
-        places = [one.place for one in used if one is not None]
+    def field(self, rule: FieldRule, label: str, bound: Mapping[str, str]) -> CompiledField:
+        """Compile a field; `bound` is what `<Email *>` stands for in it."""
+        used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
+        places = [use.place for use in used[: len(rule.cells)] if use is not None]
         codes = mapped_codes(rule, self.mapping.tables)
         column = FieldColumn(
             label,
@@ -246,72 +289,19 @@ class _Compiler:
             {code: self.mapping.source.place(steps) for code, steps in codes.items()},
             takes_cells(rule),
         )
-        always = rule.field.path in (*ALWAYS_REQUIRED, EXTERNAL_SYSTEM)
-        return CompiledField(
-            column,
-            self._rule(rule, rule.rule, label, bound),
-            "true" if always else rule.rule.required,
-            as_in_cells=rule.rule.lookup is None and rule.rule.lone_cells,
-        )
+        other = {
+            heading_key(name): self.positions.get(heading_key(heading), 0)
+            for name, heading in bound.items()
+        }
+        return CompiledField(column, rule, ChainMap(other, self.positions))
 
-    def _rule(
-        self, owner: FieldRule, rule: Rule, key: str, bound: Mapping[str, str]
-    ) -> CompiledRule:
-        moment = None
-        if owner.field.shape is Shape.DATE:
-            base = self.mapping.file.roster.dates.style
-            style = rule.dates.style.over(base) if rule.dates else base
-            terms = tuple(term.end for term in self.mapping.file.terms)
-            moment = Moment(style, rule.plus, terms)
-        default = rule.default
-        return CompiledRule(
-            key,
-            tuple(self._filling(owner, template, bound) for template in rule.templates),
-            tuple(self._steps(owner, rule)),
-            self._condition(rule.when, owner.steps, bound),
-            moment,
-            self._rule(owner, default, f"{key}.default", bound) if default else None,
-        )
-
-    def _filling(self, owner: FieldRule, template: Template, bound: Mapping[str, str]) -> Filling:
-        parts: list[str | int | Variable] = []
-        for part in template.parts:
-            if isinstance(part, Cell):
-                column = self._column(bound.get(part.heading, part.heading), owner.steps)
-                parts.append(column.position if column else 0)  # a fault stops before it is used
-            else:
-                parts.append(part)
-        return Filling(tuple(parts))
-
-    def _steps(self, owner: FieldRule, rule: Rule) -> Iterator[Step]:
-        steps = [
-            Step(transform(part), part.selects, part.word in {"zip", "phone"})
-            for part in rule.clean
-        ]
-        tidied = TIDIED.get(owner.field.path)
-        if tidied is not None and rule.lone_cells:
-            apart = any(part.split or part.replace for part in rule.clean)
-            steps.insert(len(steps) if apart else 0, Step(tidied))
-        yield from steps
-        # A lookup that does not exist is a finding of the mapping, which is refused.
-        if rule.lookup is not None and rule.lookup in self.mapping.tables:
-            yield Step(self.mapping.tables[rule.lookup].find)
-
-    def _condition(
-        self, wanted: Mapping[str, tuple[str, ...]], steps: Steps, bound: Mapping[str, str]
-    ) -> Condition:
-        found = []
-        for name, texts in wanted.items():
-            column = self._column(bound.get(name, name), steps)
-            if column is not None:
-                found.append((column.position, frozenset(heading_key(text) for text in texts)))
-        return Condition(tuple(found))
-
-    def _column(self, heading: str, steps: Steps) -> Column | None:
+    def column(self, heading: str, steps: Steps) -> Use | None:
+        """Return the column of a heading; None, with a fault, if there is not one of its own."""
         key = heading_key(heading)
         if key not in self.columns and key not in self.faults:
             try:
                 self.columns[key] = self.headings.column(heading)
+                self.positions[key] = self.columns[key].position
             except HeadingError as error:
                 self._fault(heading, steps, str(error))
         return self.columns.get(key)
@@ -325,65 +315,3 @@ class _Compiler:
             return None
         rules = [self.mapping.file.id_rule(bound.get(name, name)) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None
-
-    def _id_columns(self, layout: RecordLayout) -> Iterator[IdColumn]:
-        for key, column in self.columns.items():
-            rule = self.mapping.file.id_rule(key)
-            labels = [label for label, t in layout.targets.items() if column.place in t.places]
-            if rule is not None and labels:
-                yield IdColumn(column.position, column.place, labels[0], id_transforms(rule))
-
-    def _by_need(self, fields: tuple[CompiledField, ...]) -> Iterator[CompiledField]:
-        """Each field after those that it takes by `<@…>`; the checks have found circles."""
-        rules = {rule.field.path: rule for rule in self.mapping.scalars}
-        by_path = {one.column.label: one for one in fields}
-        done: set[str] = set()
-
-        def visit(path: str) -> Iterator[CompiledField]:
-            if path in done:
-                return
-            done.add(path)
-            for name in rules[path].fields:
-                if name in rules:
-                    yield from visit(name)
-            yield by_path[path]
-
-        for path in by_path:
-            yield from visit(path)
-
-    def _uses(self, layout: RecordLayout) -> tuple[Use, ...]:
-        found = sorted(self.columns.values(), key=lambda column: column.position)
-        return tuple(
-            Use(
-                column.place,
-                tuple(label for label, t in layout.targets.items() if column.place in t.places),
-                column.how,
-            )
-            for column in found
-        )
-
-    def _notices(self) -> Iterator[Problem]:
-        origin = Origin(self.run.file, self.run.sheet, 0)
-        used = {column.position for column in self.columns.values()}
-        known = (*self.mapping.file.roster.unused, *ADDED)
-        for place in self.headings.unused(used, known):
-            yield Problem.of(Code.UNUSED_COLUMN, origin, "is not used by the mapping", place)
-
-
-def _deciding(fields: tuple[CompiledField, ...], entry: EntryRules) -> Iterator[str]:
-    """The labels that decide whether a row has the entry: those filled in by the roster's cells.
-
-    Beside them, an optional flag decides nothing, nor does what the record itself fills in: an
-    address does not exist because its end date is the expiry date.
-    """
-    of_roster: list[str] = []
-    of_flags: list[str] = []
-    of_record: list[str] = []
-    for one, rule in zip(fields, entry.fields, strict=True):
-        column = one.column
-        if rule.cells:
-            optional = column.field.shape is Shape.FLAG and not column.field.facts.required
-            (of_flags if optional else of_roster).append(column.label)
-        elif rule.fields:
-            of_record.append(column.label)
-    yield from of_roster or of_flags or of_record

@@ -1,36 +1,33 @@
-"""Dates typed as text.
+"""Dates typed as text, and dates some time later.
 
 ISO dates (2027-05-15) and dates with the month's name are read in every column. Digits alone are
 read in the order or by the pattern that the mapping declares (`mdy`, `dmy`, `ymd`). If it declares
-none, the column may show its order (`Evidence`); a date that still reads two ways is a problem.
+none, the column may show its order (`shown_order`); a date that still reads two ways is a problem.
 """
 
 from __future__ import annotations
 
+import calendar
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from importer.mapper.periods import TermEnd, later
-from importer.mapper.transforms import Reading
 from importer.model.candidates import Yes
 from importer.model.catalogue import Code, Repairs
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding
 
 Order = Literal["mdy", "dmy", "ymd"]
-ORDERS: tuple[Order, ...] = ("mdy", "dmy", "ymd")
 ORDER_WORDS = {"mdy": "month/day/year", "dmy": "day/month/year", "ymd": "year/month/day"}
 PATTERN_LETTERS = "dmyYbBaAj"
 """The letters of a pattern: day, month, year, names of month and weekday, day of year."""
 
 _MIDNIGHT = re.compile(r"[T ](?:00?:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)Z?", re.IGNORECASE)
-_ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _THREE = re.compile(r"([0-9]{1,4})([-/. ])([0-9]{1,2})\2([0-9]{1,4})")
 _EIGHT = re.compile(r"[0-9]{8}")
 _SEVEN = re.compile(r"[0-9]{7}")
@@ -43,18 +40,8 @@ _NAMED = re.compile(
 )
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _MONTHS = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
 )
 _EPOCH = date(1899, 12, 30)
 _LAST_SERIAL = 80_000  # the year 2119
@@ -80,30 +67,30 @@ class Unread(Enum):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How the dates of one column are read.
-
-    `order`: an Order, a pattern, or "" if the mapping declares none. `pivot`: two-digit years
-    below it are 20xx, the others 19xx. `serials`: day numbers of spreadsheet programs are read.
-    """
+class Dates(MappingPart):
+    """How the dates of a column are read."""
 
     order: str = ""
-    pivot: int | None = None
-    serials: bool = False
+    """An Order, a pattern, or "" if the mapping declares none."""
+    pivot: Annotated[int, Field(ge=0, le=99)] | None = None
+    """Two-digit years below it are 20xx, the others 19xx."""
+    serials: Yes = False
+    """Whether day numbers of spreadsheet programs are read."""
 
-    @property
-    def declared(self) -> bool:
-        """Whether it says if the month or the day comes first."""
-        return bool(self.order)
+    def model_post_init(self, _context: object, /) -> None:
+        """Check the order or pattern."""
+        wrong = pattern_fault(self.order) if "%" in self.order else ""
+        if self.order and "%" not in self.order and self.order not in ORDER_WORDS:
+            wrong = (
+                f"`{self.order}` is not an order of dates; write mdy, dmy, ymd or a pattern "
+                "such as `%d %b %Y`"
+            )
+        if wrong:
+            raise ValueError(wrong)
 
-    def over(self, base: Style) -> Style:
-        """Return this style, completed by that of the roster."""
-        return Style(
-            self.order or base.order,
-            base.pivot if self.pivot is None else self.pivot,
-            self.serials or base.serials,
-        )
+    def over(self, base: Dates) -> Dates:
+        """Return these settings, completed by those of the roster."""
+        return base.model_copy(update=self.model_dump(exclude_defaults=True))
 
     def read(self, text: str) -> date | Unread:
         """Return the date of a text that is not blank, or why it is none."""
@@ -116,15 +103,16 @@ class Style:
             return self._serial(int(text))
         if _SEVEN.fullmatch(text) and self.order in {"mdy", "dmy"}:
             text = f"0{text}"  # a number has no zero in front
-        if _EIGHT.fullmatch(text):
-            return self._eight(text)
+        if _EIGHT.fullmatch(text) and self.order:
+            at = 4 if self.order == "ymd" else 2
+            return self._by_order(text[:at], text[at : at + 2], text[at + 2 :])
         if named := _NAMED.fullmatch(text):
             return self._named(named)
         return Unread.UNKNOWN
 
     def _by_pattern(self, text: str) -> date | Unread:
-        if iso := _ISO.fullmatch(text):
-            return _day(int(iso[1]), int(iso[2]), int(iso[3]))
+        if _ISO.fullmatch(text):
+            return _day(*map(int, text.split("-")))
         if _RUN_TOGETHER.search(self.order):
             text = _whole(text, self.order)
         try:
@@ -149,24 +137,13 @@ class Style:
         if len(year) == 2 and self.pivot is None:
             return Unread.SHORT_YEAR
         full = int(year) if len(year) == 4 else self._century(int(year))
-        if self.declared:
+        if self.order:
             return _day(full, int(month), int(day))
         ways = {_day(full, int(month), int(day)), _day(full, int(day), int(month))}
         dates = [way for way in ways if isinstance(way, date)]
         if len(dates) == 2:
             return Unread.TWO_WAYS
         return dates[0] if dates else Unread.NO_SUCH_DAY
-
-    def _eight(self, text: str) -> date | Unread:
-        match self.order:
-            case "mdy":
-                return _day(int(text[4:]), int(text[:2]), int(text[2:4]))
-            case "dmy":
-                return _day(int(text[4:]), int(text[2:4]), int(text[:2]))
-            case "ymd":
-                return _day(int(text[:4]), int(text[4:6]), int(text[6:]))
-            case _:
-                return Unread.UNKNOWN
 
     def _named(self, named: re.Match[str]) -> date | Unread:
         name = (named[2] or named[3]).lower()
@@ -192,98 +169,14 @@ class Style:
     def _century(self, year: int) -> int:
         return (2000 if year < (self.pivot or 0) else 1900) + year
 
-
-def _whole(text: str, pattern: str) -> str:
-    """Return the text if every part of the pattern has its full number of digits; else "".
-
-    Without a sign between two parts, 1121980 would read as 11/2/1980 and as 01/12/1980. A number
-    has lost the zero in front, which is put back.
-    """
-    parts = re.split(r"%(.)", pattern)
-    digits = [
-        f"[0-9]{{{_DIGITS[letter]}}}" if letter in _DIGITS else ".+" for letter in parts[1::2]
-    ]
-    shape = "".join(
-        re.escape(literal) + part for literal, part in zip(parts[::2], [*digits, ""], strict=True)
-    )
-    numbers = (text, f"0{text}") if pattern[1:2] in {"d", "m"} else (text,)
-    return next((number for number in numbers if re.fullmatch(shape, number)), "")
-
-
-def _day(year: int, month: int, day: int) -> date | Unread:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return Unread.NO_SUCH_DAY
-
-
-@dataclass(slots=True)
-class Evidence:
-    """What a whole column shows about its order: how many texts are dates in one order only."""
-
-    mdy: int = 0
-    dmy: int = 0
-
-    def add(self, texts: set[str], style: Style) -> None:
-        """Count the texts that only one of the two orders can read."""
-        first, second = replace(style, order="mdy"), replace(style, order="dmy")
-        for text in texts:
-            as_mdy = isinstance(first.read(text), date)
-            as_dmy = isinstance(second.read(text), date)
-            self.mdy += as_mdy and not as_dmy
-            self.dmy += as_dmy and not as_mdy
-
-    @property
-    def order(self) -> Order | None:
-        """The order that the column shows, if nothing in it contradicts."""
-        if self.mdy and not self.dmy:
-            return "mdy"
-        return "dmy" if self.dmy and not self.mdy else None
-
-
-def pattern_fault(pattern: str) -> str:
-    """Return what is wrong with a date pattern, or ""."""
-    letters = re.findall(r"%(.?)", pattern.replace("%%", ""))
-    unknown = [letter for letter in letters if letter not in PATTERN_LETTERS or not letter]
-    if unknown:
-        return f"`%{unknown[0]}` is not a part of a date; write a pattern such as `%d %b %Y`"
-    kinds = {"d": "dj", "m": "mbBj", "y": "yY"}
-    if any(not set(letters) & set(kind) for kind in kinds.values()):
-        return "a pattern needs day, month and year, as in `%d %b %Y`"
-    try:
-        datetime.strptime("", pattern)  # noqa: DTZ007  only the pattern is of interest
-    except ValueError as error:
-        return "" if "does not match" in str(error) else "the pattern has a part twice"
-    except re.error:
-        return "the pattern has a part twice"
-    return ""
-
-
-# --- how the mapping writes it ---
-
-
-class Dates(MappingPart):
-    """How the dates of a column are read."""
-
-    order: str = ""
-    pivot: Annotated[int, Field(ge=0, le=99)] | None = None
-    serials: Yes = False
-
-    @property
-    def style(self) -> Style:
-        """The same for reading."""
-        return Style(self.order, self.pivot, self.serials)
-
-    def model_post_init(self, _context: object, /) -> None:
-        """Check the order or pattern."""
-        wrong = pattern_fault(self.order) if "%" in self.order else ""
-        if self.order and "%" not in self.order and self.order not in ORDERS:
-            wrong = (
-                f"`{self.order}` is not an order of dates; write mdy, dmy, ymd or a pattern "
-                "such as `%d %b %Y`"
-            )
-        if wrong:
-            raise ValueError(wrong)
+    def finding(self, why: Unread) -> CellFinding:
+        """Return the finding for a text that is not a date."""
+        sentence, advice, repairs = why.value
+        message = f"{{value}} {sentence}"
+        code = Code.AMBIGUOUS_DATE if why is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
+        if why is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
+            message += f", read as {ORDER_WORDS[self.order]}"
+        return CellFinding(code, message, advice, repairs=repairs)
 
 
 DatesPart = Annotated[
@@ -295,29 +188,123 @@ DatesPart = Annotated[
 ]
 
 
-# --- a date as a step ---
+def _whole(text: str, pattern: str) -> str:
+    """Return the text if every part of the pattern has its full number of digits; else "".
+
+    Without a sign between two parts, 1121980 would read as 11/2/1980 and as 01/12/1980. A number
+    has lost the zero in front, which is put back.
+    """
+    literal, *parts = re.split(r"%(.)", pattern)
+    shape = re.escape(literal)
+    for letter, after in zip(parts[::2], parts[1::2], strict=True):
+        shape += f"[0-9]{{{_DIGITS[letter]}}}" if letter in _DIGITS else ".+"
+        shape += re.escape(after)
+    numbers = (text, f"0{text}") if pattern[1:2] in {"d", "m"} else (text,)
+    return next((number for number in numbers if re.fullmatch(shape, number)), "")
 
 
-def date_reader(
-    style: Style, plus: str | None, terms: tuple[TermEnd, ...]
-) -> Callable[[str, str], Reading]:
-    """Return the step that reads a date, moves it by `plus`, and writes it as ISO."""
-    move: Callable[[date], date] = later(plus, terms) if plus else lambda day: day
-
-    def read(text: str, _country: str = "") -> Reading:
-        day = style.read(text)
-        if isinstance(day, date):
-            return move(day).isoformat(), None
-        return "", _unread(day, style)
-
-    return read
+def _day(year: int, month: int, day: int) -> date | Unread:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return Unread.NO_SUCH_DAY
 
 
-def _unread(why: Unread, style: Style) -> CellFinding:
-    sentence, advice, repairs = why.value
-    message = f"{{value}} {sentence}"
-    if why is Unread.TWO_WAYS:
-        return CellFinding(Code.AMBIGUOUS_DATE, message, advice, repairs=repairs)
-    if why is Unread.NO_SUCH_DAY and style.order in ORDER_WORDS:
-        message += f", read as {ORDER_WORDS[style.order]}"
-    return CellFinding(Code.UNPARSABLE_DATE, message, advice, repairs=repairs)
+def shown_order(texts: Iterable[str], dates: Dates) -> Order | None:
+    """Return the order that a column shows: some texts fit it only, and none only the other."""
+    first, second = (dates.model_copy(update={"order": order}) for order in ("mdy", "dmy"))
+    fits = {
+        (isinstance(first.read(text), date), isinstance(second.read(text), date)) for text in texts
+    }
+    as_mdy, as_dmy = (True, False) in fits, (False, True) in fits
+    if as_mdy == as_dmy:
+        return None
+    return "mdy" if as_mdy else "dmy"
+
+
+def pattern_fault(pattern: str) -> str:
+    """Return what is wrong with a date pattern, or ""."""
+    letters = re.findall(r"%(.?)", pattern.replace("%%", ""))
+    unknown = [letter for letter in letters if letter not in PATTERN_LETTERS or not letter]
+    if unknown:
+        return f"`%{unknown[0]}` is not a part of a date; write a pattern such as `%d %b %Y`"
+    if any(not set(letters) & set(kind) for kind in ("dj", "mbBj", "yY")):
+        return "a pattern needs day, month and year, as in `%d %b %Y`"
+    try:
+        datetime.strptime("", pattern)  # noqa: DTZ007  only the pattern is of interest
+    except (ValueError, re.error) as error:
+        return "" if "does not match" in str(error) else "the pattern has a part twice"
+    return ""
+
+
+# --- some time later ---
+
+END_OF_MONTH = "end of month"
+END_OF_TERM = "end of term"
+_SPAN = re.compile(r"([0-9]{1,4}) (day|week|month|year)s?")
+_DAYS, _MONTHS_OF = {"day": 1, "week": 7}, {"month": 1, "year": 12}
+
+
+def _span(text: str, known: tuple[str, ...] = (), example: str = "`14 days` or `1 month`") -> str:
+    plain = " ".join(text.split()).lower()
+    if plain not in known and not _SPAN.fullmatch(plain):
+        sentence = f"`{text}` is not a span of time; write {example}"
+        raise ValueError(sentence)
+    return plain
+
+
+def _plus(text: str) -> str:
+    example = "`1 year`, `6 months`, `14 days`, `end of month` or `end of term`"
+    return _span(text, (END_OF_MONTH, END_OF_TERM), example)
+
+
+def _ends(text: str) -> str:
+    try:
+        datetime.strptime(f"2000-{text}", "%Y-%m-%d")  # noqa: DTZ007  a date has no zone
+    except ValueError:
+        sentence = f"`{text}` is not a day of the year; write month and day, as in `05-15`"
+        raise ValueError(sentence) from None
+    return text
+
+
+Plus = Annotated[str, AfterValidator(_plus)]
+"""A span of time, or the end of the month or term."""
+
+
+class Term(MappingPart):
+    """When a term ends, and how long patrons may borrow after it."""
+
+    ends: Annotated[str, AfterValidator(_ends)]
+    grace: Annotated[str, AfterValidator(_span)] = "0 days"
+
+    def end(self, year: int) -> date:
+        """Return its end in a year; February 29 becomes the 28th in other years."""
+        month, day = map(int, self.ends.split("-"))
+        return date(year, month, min(day, calendar.monthrange(year, month)[1]))
+
+
+def later(day: date, plus: str, terms: tuple[Term, ...] = ()) -> date:
+    """Return a date moved by `plus`, at most the last day there is.
+
+    February 29 becomes the 28th in other years. The end of the term is that of the first one
+    that ends on or after the day.
+    """
+    if plus == END_OF_MONTH:
+        return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+    if plus == END_OF_TERM:
+        years = (day.year, min(day.year + 1, date.max.year))
+        ends = [(term.end(year), term.grace) for year in years for term in terms]
+        end, grace = min(
+            (one for one in ends if one[0] >= day),
+            key=lambda one: one[0],
+            default=(date.max, "0 days"),
+        )
+        return later(end, grace)
+    count, unit = plus.rstrip("s").split()
+    months = day.year * 12 + day.month - 1 + int(count) * _MONTHS_OF.get(unit, 0)
+    year, month = months // 12, months % 12 + 1
+    if year > date.max.year:
+        return date.max
+    moved = date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+    days = int(count) * _DAYS.get(unit, 0)
+    return date.max if (date.max - moved).days < days else moved + timedelta(days)

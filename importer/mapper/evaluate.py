@@ -6,126 +6,60 @@ Each distinct text of a column goes through a step once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import pandas as pd
 
-from importer.mapper.compiled import (
-    CompiledEntry,
-    CompiledField,
-    CompiledMapping,
-    CompiledRule,
-    Filling,
-    RunVariables,
-    Step,
-)
-from importer.mapper.dates import ORDER_WORDS, Evidence, Order, Style, date_reader
+from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping
+from importer.mapper.dates import ORDER_WORDS, Dates, later, shown_order
 from importer.mapper.lookups import code_reader
-from importer.mapper.placeholders import Variable
-from importer.mapper.schema import EXTERNAL_SYSTEM
-from importer.mapper.transforms import Reading
+from importer.mapper.mapping import EXTERNAL_SYSTEM
+from importer.mapper.placeholders import Cell, Template, Variable, heading_key
+from importer.mapper.schema import Rule
+from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.catalogue import Code, Severity
-from importer.model.fields import NO_CODES, CodeTables
-from importer.model.problem import CellFinding, Origin, Place, Problem
+from importer.model.fields import NO_CODES, CodeTables, Shape
+from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import Roster
 from importer.model.user import AccountType
 
 
 def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CODES) -> Candidates:
     """Map every row of the roster that `only` takes, in order."""
-    taken = mapping.only.holds(roster.frame)
-    cells = roster.frame.loc[taken].astype(object)
-    work = _Evaluation(mapping, roster.source.origin, codes, Rows(cells, mapping.run))
+    positions = {key: use.position for key, use in mapping.columns.items()}
+    index = roster.frame.index
+    taken = _meeting(mapping.mapping.file.roster.only, roster.frame, index, positions)
+    work = _Evaluation(mapping, roster, codes, roster.frame.loc[taken].astype(object))
     work.repair_ids()
     for one in mapping.scalars:
-        work.evaluate_scalar(one)
+        work.scalar(one)
     for entry in mapping.entries:
-        work.evaluate_entry(entry)
+        work.entry(entry)
     labels = list(mapping.layout.targets)
-    frame = pd.DataFrame(work.columns, index=cells.index, columns=labels, dtype=object)
-    skipped = tuple(roster.frame.index[~taken].tolist())
+    frame = pd.DataFrame(work.columns, index=taken, columns=labels, dtype=object)
+    skipped = tuple(index[~index.isin(taken)].tolist())
     problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
     return Candidates(roster.source, mapping.layout, frame, work.not_applicable, skipped, problems)
 
 
-# --- rows and values ---
+def _meeting(
+    when: Mapping[str, tuple[str, ...]],
+    cells: pd.DataFrame,
+    rows: pd.Index[int],
+    positions: Mapping[str, int],
+) -> pd.Index[int]:
+    """Which of the rows meet a condition: in each of its columns, one of the words."""
+    for heading, words in when.items():
+        texts = cells.loc[rows, positions[heading_key(heading)]]
+        keys = {heading_key(word) for word in words}
+        rows = rows[texts.isin([text for text in texts.unique() if heading_key(text) in keys])]
+    return rows
 
 
-@dataclass(slots=True)
-class Rows:
-    """Some rows: their cells by position, the run, and the fields that were evaluated before.
-
-    `countries` are those of each row's address, "" where it is not known; None for all.
-    """
-
-    cells: pd.DataFrame
-    run: RunVariables
-    fields: dict[str, pd.Series[str]] = field(default_factory=dict)
-    countries: pd.Series[str] | None = None
-
-    def at(self, index: pd.Index[int]) -> Rows:
-        """Return some of these rows."""
-        if len(index) == len(self.cells):
-            return self
-        return Rows(
-            self.cells.loc[index],
-            self.run,
-            {name: texts.loc[index] for name, texts in self.fields.items()},
-            None if self.countries is None else self.countries.loc[index],
-        )
-
-    def constant(self, text: str) -> pd.Series[str]:
-        """Return a column with the same text in every row."""
-        return pd.Series(text, index=self.cells.index, dtype=object)
-
-    def variable(self, name: str) -> pd.Series[str]:
-        """Return the column of `<@name>`."""
-        match name:
-            case "row":
-                numbers = [str(row) for row in self.cells.index.tolist()]
-                return pd.Series(numbers, index=self.cells.index, dtype=object)
-            case "today":
-                return self.constant(self.run.today.isoformat())
-            case "file":
-                return self.constant(self.run.file)
-            case "sheet":
-                return self.constant(self.run.sheet)
-            case _:
-                return self.fields[name]
-
-
-@dataclass(slots=True)
-class Values:
-    """What a rule gives: a text per row, and what is known about it.
-
-    `content`: whether the roster contributes anything. `applies`: whether a `when` holds. `found`:
-    row, finding, and the text as it came.
-    """
-
-    texts: pd.Series[str]
-    content: pd.Series[bool]
-    applies: pd.Series[bool]
-    found: list[tuple[int, CellFinding, str]] = field(default_factory=list)
-
-    @classmethod
-    def blank(cls, rows: Rows) -> Values:
-        """Return values for rows to which no rule has been applied yet."""
-        no = pd.Series(data=False, index=rows.cells.index)
-        return cls(rows.constant(""), no, no.copy())
-
-    def put(self, other: Values) -> None:
-        """Put in the values of some of the rows."""
-        index = other.texts.index
-        if len(index) == len(self.texts):
-            self.texts = other.texts
-        else:
-            self.texts = self.texts.copy()
-            self.texts.loc[index] = other.texts
-        self.content = self.content | other.content.reindex(self.content.index, fill_value=False)
-        self.applies = self.applies | other.applies.reindex(self.applies.index, fill_value=False)
-        self.found.extend(other.found)
+# --- values ---
 
 
 def _filled(texts: pd.Series[str]) -> pd.Series[bool]:
@@ -133,53 +67,60 @@ def _filled(texts: pd.Series[str]) -> pd.Series[bool]:
     return texts.astype(bool)
 
 
-def _fill(filling: Filling, rows: Rows) -> tuple[pd.Series[str], pd.Series[bool]]:
-    """The texts of a template, and whether the roster or the record contributes anything.
+@dataclass(slots=True)
+class Values:
+    """What a rule gives to some rows: a text for each, and what is known about it.
 
-    A text is blank if everything that it takes from roster and record is blank. Run variables are
-    never blank; they count only if nothing else is filled in.
+    `source`: the texts as they came. `content`: whether the roster contributes anything.
+    `applies`: whether a `when` holds. `found`: row, finding, and the text to show.
     """
-    match filling.parts:
-        case (int() as position,):
-            texts: pd.Series[str] = rows.cells[position]
-            return texts, _filled(texts)
-        case parts:
-            whole = rows.constant("")
-            content = pd.Series(data=False, index=whole.index)
-            optional = False
-            for part in parts:
-                column = _column(part, rows)
-                whole = whole + column
-                if isinstance(part, int) or (isinstance(part, Variable) and not part.of_run):
-                    optional = True
-                    content |= _filled(column)
-            if len(parts) > 1 or isinstance(parts[0], Variable):
-                whole = whole.map(lambda text: " ".join(text.split()))
-            return (whole.where(content, "") if optional else whole), content
 
+    texts: pd.Series[str]
+    source: pd.Series[str]
+    content: pd.Series[bool]
+    applies: pd.Series[bool]
+    found: list[tuple[int, CellFinding, str]] = field(default_factory=list)
 
-def _column(part: str | int | Variable, rows: Rows) -> pd.Series[str]:
-    match part:
-        case int():
-            column: pd.Series[str] = rows.cells[part]
-            return column
-        case Variable(name=name):
-            return rows.variable(name)
-        case str():
-            return rows.constant(part)
+    @classmethod
+    def of(cls, texts: pd.Series[str], content: pd.Series[bool]) -> Values:
+        """Return the values of rows to which a rule applies."""
+        return cls(texts, texts, content, pd.Series(data=True, index=texts.index))
 
+    def step(self, change: Transform, countries: pd.Series[str] | None = None) -> None:
+        """Change the texts that are not blank, each distinct one (of a country) once."""
+        texts, index = self.texts.tolist(), self.texts.index
+        there = [""] * len(texts) if countries is None else countries.loc[index].tolist()
+        pairs = list(zip(texts, there, strict=True))
+        read = {pair: change(*pair) for pair in dict.fromkeys(pairs) if pair[0]}
+        if any(new != text for (text, _), (new, _) in read.items()):
+            changed = [read[pair][0] if pair[0] else "" for pair in pairs]
+            self.texts = pd.Series(changed, index=index, dtype=object)
+        found = {pair: finding for pair, (_, finding) in read.items() if finding is not None}
+        if found:
+            shown = self.source.tolist()
+            for row, pair, text in zip(index.tolist(), pairs, shown, strict=True):
+                if pair in found:
+                    self.found.append((row, found[pair], text))
 
-def _changed(
-    texts: pd.Series[str], change: Callable[[str], Reading]
-) -> tuple[pd.Series[str], dict[str, CellFinding]]:
-    """The texts after a step, and what was found by text. Each distinct text is read once."""
-    read = {text: change(text) for text in dict.fromkeys(texts.tolist()) if text}
-    found = {text: finding for text, (_, finding) in read.items() if finding is not None}
-    changes = {text: new for text, (new, _) in read.items() if new != text}
-    if changes:
-        values = [changes.get(text, text) for text in texts.tolist()]
-        texts = pd.Series(values, index=texts.index, dtype=object)
-    return texts, found
+    def over(self, rows: pd.Index[int]) -> Values:
+        """Return the values for more rows, blank for those that are new."""
+        if len(rows) == len(self.texts):
+            return self
+        texts, source = (s.reindex(rows, fill_value="") for s in (self.texts, self.source))
+        content, applies = (s.reindex(rows, fill_value=False) for s in (self.content, self.applies))
+        return Values(texts, source, content, applies, self.found)
+
+    def or_else(self, other: Values) -> Values:
+        """Return these values, and the other ones where these are blank."""
+        other = other.over(self.texts.index)
+        filled = _filled(self.texts)
+        return Values(
+            self.texts.where(filled, other.texts),
+            self.source.where(filled, other.source),
+            self.content | other.content,
+            self.applies | other.applies,
+            [*self.found, *other.found],
+        )
 
 
 # --- the evaluation ---
@@ -187,170 +128,194 @@ def _changed(
 
 @dataclass(slots=True)
 class _Evaluation:
-    """One roster on its way to candidates; `columns` are those done so far, by label."""
+    """One roster on its way to candidates; `columns` are those done so far, by label.
+
+    `countries` are those of each row's address, "" where it is not known. `located`: the countries
+    that the present entry is in; None if it has none.
+    """
 
     mapping: CompiledMapping
-    origin: Callable[[int], Origin]
+    roster: Roster
     codes: CodeTables
-    rows: Rows
+    cells: pd.DataFrame
     columns: dict[str, pd.Series[str]] = field(default_factory=dict)
+    countries: pd.Series[str] | None = None
+    located: pd.Series[str] | None = None
     not_applicable: dict[str, frozenset[int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def repair_ids(self) -> None:
         """Apply the `ids:` rules to their columns."""
-        for column in self.mapping.ids:
-            cells = texts = self.rows.cells[column.position]
-            for step in column.steps:
-                before = texts
-                texts, found = _changed(texts, lambda text, step=step: step(text, ""))  # type: ignore[misc]
-                for row in before.index[before.isin(list(found))].tolist():
-                    finding = found[before[row]]
-                    self._report(row, finding, column.label, (column.place,), cells[row])
-            self.rows.cells[column.position] = texts
+        for heading, use in self.mapping.columns.items():
+            rule = self.mapping.mapping.file.id_rule(heading)
+            if rule is not None and use.labels:
+                texts = self.cells[use.position]
+                values = Values.of(texts, _filled(texts))
+                for change in id_transforms(rule):
+                    values.step(change)
+                self._report(values, use.labels[0], (use.place,))
+                self.cells[use.position] = values.texts
 
-    def evaluate_scalar(self, one: CompiledField) -> None:
-        """Evaluate a field of the record itself."""
-        values = self._evaluate(one.rule, self.rows)
-        self._finish(one, values)
-        self._require(one, values)
-        self.rows.fields[one.column.label] = values.texts
+    def scalar(self, one: CompiledField) -> None:
+        """Evaluate a field of the record itself, unless another one has needed it already."""
+        if one.column.label not in self.columns:
+            values = self._evaluate(one, one.rule.rule, self.cells.index)
+            self._finish(one, values)
+            self._require(one, values)
 
-    def evaluate_entry(self, compiled: CompiledEntry) -> None:
+    def entry(self, compiled: CompiledEntry) -> None:
         """Evaluate an entry: left out of rows that have nothing for it, whole in the others."""
-        rows = self._located(compiled)
-        values = {one.column.label: self._evaluate(one.rule, rows) for one in compiled.fields}
-        there = self._there(compiled, values)
+        self.located = self._countries(compiled)
+        values = {
+            one.column.label: self._evaluate(one, one.rule.rule, self.cells.index)
+            for one in compiled.fields
+        }
+        self.located = None
+        there = pd.Series(data=not compiled.deciding, index=self.cells.index)
+        for one in compiled.deciding:
+            there |= values[one.column.label].content
+        needed = [one for one in compiled.fields if one.rule.field.facts.required]
+        for one in needed:
+            there &= values[one.column.label].applies
         for one in compiled.fields:
             found = values[one.column.label]
             self._require(one, found)
             found.texts = found.texts.where(there, "")
             found.found = [item for item in found.found if there[item[0]]]
-            if one.column.label in compiled.needed and one.required == "false":
-                self._complete(one.column, found, there, compiled)
+            if one in needed and one.rule.required == "false":
+                self._complete(one, found, there, compiled)
             self._finish(one, found)
 
-    def _located(self, compiled: CompiledEntry) -> Rows:
-        """The rows with the country of the entry: its own, or for a phone that of the address."""
-        parent = compiled.entry.parent
-        countries = None
-        if parent == "contact_info.address":
-            for one in compiled.fields:
-                if one.column.field.name == "country":
-                    countries = self._evaluate(one.rule, self.rows).texts
-                    known = self.rows.countries
-                    first = countries if known is None else known.where(_filled(known), countries)
-                    self.rows.countries = first
-        elif parent == "contact_info.phone":
-            countries = self.rows.countries
-        return Rows(self.rows.cells, self.rows.run, self.rows.fields, countries)
+    def _countries(self, compiled: CompiledEntry) -> pd.Series[str] | None:
+        """The countries that an entry is in: its own, or for a phone those of the addresses."""
+        if compiled.entry.parent == "contact_info.phone":
+            return self.countries
+        if compiled.entry.parent != "contact_info.address":
+            return None
+        for one in compiled.fields:
+            if one.rule.field.name == "country":
+                own = self._evaluate(one, one.rule.rule, self.cells.index).texts
+                known = self.countries
+                self.countries = own if known is None else known.where(_filled(known), own)
+                return own
+        return None
 
-    def _there(self, compiled: CompiledEntry, values: dict[str, Values]) -> pd.Series[bool]:
-        """Which rows have the entry: something decides so, and its needed parts apply."""
-        there = pd.Series(data=not compiled.deciding, index=self.rows.cells.index)
-        for label in compiled.deciding:
-            there = there | values[label].content
-        for label in compiled.needed:
-            there = there & values[label].applies
-        return there
+    # --- rules ---
 
-    def _evaluate(self, rule: CompiledRule, rows: Rows) -> Values:
+    def _evaluate(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
         """Evaluate a rule: when, from, clean, lookup, dates, plus, default."""
-        values = Values.blank(rows)
-        holds = rule.condition.holds(rows.cells)
-        if holds.any():
-            values.put(self._apply(rule, rows.at(rows.cells.index[holds])))
+        met = _meeting(rule.when, self.cells, rows, one.positions)
+        values = self._texts(one, rule, met)
+        if one.rule.field.shape is Shape.DATE:
+            values.step(self._date_reader(one, rule))
+        values = values.over(rows)
         if rule.default is not None:
             failed = {row for row, _, _ in values.found}
-            blank = values.texts.index[~_filled(values.texts) & ~values.texts.index.isin(failed)]
-            if len(blank):
-                values.put(self._evaluate(rule.default, rows.at(blank)))
+            blank = rows[~_filled(values.texts) & ~rows.isin(failed)]
+            values = values.or_else(self._evaluate(one, rule.default, blank))
         return values
 
-    def _apply(self, rule: CompiledRule, rows: Rows) -> Values:
-        """Apply a rule to rows that meet its condition, without its default."""
-        values = self._before_dates(rule, rows)
-        if rule.moment is not None:
-            moment = rule.moment
-            style = moment.style if moment.style.declared else self._settled(rule)
-            read = date_reader(style, moment.plus, moment.terms)
-            source = _fillings(rule, rows)[0]
-            self._step(values, lambda text: read(text, ""), source)
+    def _texts(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
+        """Apply a rule to rows that meet its condition, up to its lookup."""
+        texts, content = self._fill(rule.templates[0], rows, one.positions)
+        for template in rule.templates[1:]:
+            more, contributes = self._fill(template, rows, one.positions)
+            texts, content = texts.where(_filled(texts), more), content | contributes
+        values = Values.of(texts, content)
+        tidied = TIDIED.get(one.rule.field.path) if rule.lone_cells else None
+        apart = any(step.split or step.replace for step in rule.clean)
+        if tidied is not None and not apart:
+            values.step(tidied)
+        for step in rule.clean:
+            values.step(transform(step), self.located)
+            if step.selects:  # it may leave the text out on purpose, so that nothing is missing
+                values.content &= _filled(values.texts)
+        if tidied is not None and apart:
+            values.step(tidied)
+        if rule.lookup is not None:
+            values.step(self.mapping.mapping.tables[rule.lookup].find)
         return values
 
-    def _before_dates(self, rule: CompiledRule, rows: Rows) -> Values:
-        source, content = _fillings(rule, rows)
-        values = Values(source, content, pd.Series(data=True, index=source.index))
-        for step in rule.steps:
-            if step.located and rows.countries is not None:
-                self._step_by_country(values, step, rows.countries, source)
-            else:
-                self._step(values, lambda text, step=step: step.change(text, ""), source)  # type: ignore[misc]
-            if step.selects:
-                values.content = values.content & _filled(values.texts)
-        return values
+    def _fill(
+        self, template: Template, rows: pd.Index[int], positions: Mapping[str, int]
+    ) -> tuple[pd.Series[str], pd.Series[bool]]:
+        """The texts of a template, and whether the roster or the record contributes anything.
 
-    def _step(
-        self, values: Values, change: Callable[[str], Reading], source: pd.Series[str]
-    ) -> None:
-        before = values.texts
-        values.texts, found = _changed(before, change)
-        if found:
-            rows = before.index[before.isin(list(found))].tolist()
-            values.found.extend((row, found[before[row]], source[row]) for row in rows)
+        A text is blank if everything that it takes from roster and record is blank. Run variables
+        are never blank; they count only if nothing else is filled in.
+        """
+        content = pd.Series(data=False, index=rows)
+        whole = pd.Series("", index=rows, dtype=object)
+        optional = False
+        for part in template.parts:
+            column = self._column(part, rows, positions)
+            whole = column if len(template.parts) == 1 else whole + column
+            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run):
+                optional = True
+                content |= _filled(column)
+        if len(template.parts) > 1 or template.variables:
+            whole = whole.map(lambda text: " ".join(text.split()))
+        return (whole.where(content, "") if optional else whole), content
 
-    def _step_by_country(
-        self, values: Values, step: Step, countries: pd.Series[str], source: pd.Series[str]
-    ) -> None:
-        """A step that depends on the country: the rows of each country by themselves."""
-        texts = values.texts.copy()
-        for country, group in values.texts.groupby(countries, sort=False):
-            part = Values(group, values.content, values.applies)
-            self._step(part, lambda text, there=str(country): step.change(text, there), source)  # type: ignore[misc]
-            texts.loc[group.index] = part.texts
-            values.found.extend(part.found)
-        values.texts = texts
+    def _column(
+        self, part: str | Cell | Variable, rows: pd.Index[int], positions: Mapping[str, int]
+    ) -> pd.Series[str]:
+        run = self.mapping.run
+        constants = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
+        if isinstance(part, Cell):
+            whole = self.cells[positions[heading_key(part.heading)]]
+        elif isinstance(part, Variable) and not part.of_run:
+            self.scalar(next(one for one in self.mapping.scalars if one.column.label == part.name))
+            whole = self.columns[part.name]
+        elif isinstance(part, Variable) and part.name == "row":
+            whole = pd.Series([str(row) for row in rows.tolist()], index=rows, dtype=object)
+        else:
+            text = constants[part.name] if isinstance(part, Variable) else part
+            whole = pd.Series(text, index=rows, dtype=object)
+        return whole if len(rows) == len(whole) else whole.loc[rows]
 
-    def _settled(self, rule: CompiledRule) -> Style:
-        """The style of dates whose order the mapping does not declare, as the column shows it.
+    def _date_reader(self, one: CompiledField, rule: Rule) -> Transform:
+        """The step that reads a date, moves it by `plus`, and writes it as ISO."""
+        file = self.mapping.mapping.file
+        dates = rule.dates.over(file.roster.dates) if rule.dates else file.roster.dates
+        if not dates.order:
+            dates = self._shown(one, rule, dates)
+
+        def read(text: str, _country: str) -> Reading:
+            day = dates.read(text)
+            if not isinstance(day, date):
+                return "", dates.finding(day)
+            return (later(day, rule.plus, file.terms) if rule.plus else day).isoformat(), None
+
+        return read
+
+    def _shown(self, one: CompiledField, rule: Rule, dates: Dates) -> Dates:
+        """How dates whose order the mapping does not declare are read: as the column shows it.
 
         If the column shows no order, its dates stay ambiguous, and each is a problem.
         """
-        style = rule.moment.style if rule.moment else Style()
-        rows = self.rows.at(self.rows.cells.index[rule.condition.holds(self.rows.cells)])
-        evidence = Evidence()
-        evidence.add(set(self._before_dates(rule, rows).texts.unique()) - {""}, style)
-        order = evidence.order
-        if order is not None:
-            self._notice_order(rule, order)
-        return Style(order or "", style.pivot, style.serials)
-
-    def _notice_order(self, rule: CompiledRule, order: Order) -> None:
-        label = rule.key.replace(".default", "")
-        self.problems.append(
-            Problem.of(
-                Code.READ_WITH_NOTICE,
-                self.origin(0),
-                f"was read as {ORDER_WORDS[order]}, because some dates allow no other order",
-                *self.mapping.layout.targets[label].places,
-                field=label,
-                advice=f"If this is right, declare it in the mapping: `dates: {order}`.",
-            )
+        rows = _meeting(rule.when, self.cells, self.cells.index, one.positions)
+        order = shown_order(set(self._texts(one, rule, rows).texts.unique()) - {""}, dates)
+        if order is None:
+            return dates
+        self._problem(
+            0,
+            Code.READ_WITH_NOTICE,
+            f"was read as {ORDER_WORDS[order]}, because some dates allow no other order",
+            one.column,
+            advice=f"If this is right, declare it in the mapping: `dates: {order}`.",
         )
+        return dates.model_copy(update={"order": order})
 
     def _finish(self, one: CompiledField, values: Values) -> None:
         """Write codes as Alma has them, keep the column, and report what was found."""
-        column = one.column
-        for row, finding, text in values.found:
-            self._report(row, finding, column.label, column.places, text)
-        read = code_reader(column.field, self.codes, from_cells=one.as_in_cells)
+        column, rule = one.column, one.rule.rule
+        as_in_cells = rule.lookup is None and rule.lone_cells
+        read = code_reader(column.field, self.codes, from_cells=as_in_cells)
         if read is not None:
-            before = values.texts
-            values.texts, found = _changed(before, read)
-            if found:
-                for row in before.index[before.isin(list(found))].tolist():
-                    text = before[row]
-                    self._report(row, found[text], column.label, column.places, text)
+            values.source = values.texts
+            values.step(lambda text, _: read(text))
+        self._report(values, column.label, column.places)
         self.columns[column.label] = values.texts
         if not values.applies.all():
             rows = values.applies.index[~values.applies].tolist()
@@ -360,67 +325,76 @@ class _Evaluation:
 
     def _require(self, one: CompiledField, values: Values) -> None:
         """Add a problem for each row that leaves a required field blank."""
-        if one.required == "false":
+        if one.rule.required == "false":
             return
-        reported = {row for row, _, _ in values.found}
-        severity = Severity.WARNING if one.required == "warn" else None
-        for row in values.texts.index[~_filled(values.texts)].tolist():
-            if row not in reported:
-                self._missing(row, one.column, severity)
-
-    def _missing(self, row: int, column: FieldColumn, severity: Severity | None) -> None:
+        severity = Severity.WARNING if one.rule.required == "warn" else None
         external = self.mapping.layout.account_type is AccountType.EXTERNAL
-        no_id = external and column.label == "primary_id"
-        no_system = column.field.path == EXTERNAL_SYSTEM
-        self.problems.append(
-            Problem.of(
+        no_id = external and one.column.label == "primary_id"
+        for row in _unexplained(values):
+            self._problem(
+                row,
                 Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE,
-                self.origin(row),
                 "is blank, and this person is External" if no_id else "is blank",
-                *column.places,
-                field=column.label,
+                one.column,
                 severity=severity,
-                advice=_NO_SYSTEM if no_system else "",
+                advice=_NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else "",
             )
-        )
 
     def _complete(
-        self, column: FieldColumn, values: Values, there: pd.Series[bool], compiled: CompiledEntry
+        self, one: CompiledField, values: Values, there: pd.Series[bool], compiled: CompiledEntry
     ) -> None:
         """Add a problem for each row that has the entry without a part that it needs."""
-        reported = {row for row, _, _ in values.found}
-        every = tuple(place for one in compiled.fields for place in one.column.places)
-        for row in there.index[there & ~_filled(values.texts)].tolist():
-            if row in reported:
-                continue
-            self.problems.append(
-                Problem.of(
+        every = tuple(place for other in compiled.fields for place in other.column.places)
+        for row in _unexplained(values):
+            if there[row]:
+                self._problem(
+                    row,
                     Code.MISSING_VALUE,
-                    self.origin(row),
-                    f"`{column.field.name}` is blank, but other parts of the same entry are not",
-                    *(column.places or every),
-                    field=column.label,
+                    f"`{one.rule.field.name}` is blank, but other parts of the same entry are not",
+                    one.column,
+                    one.column.places or every,
                     advice="Fill in the cell, or clear the other cells of this entry.",
                 )
-            )
 
-    def _report(
-        self, row: int, finding: CellFinding, label: str, places: tuple[Place, ...], text: str
+    def _problem(
+        self,
+        row: int,
+        code: Code,
+        message: str,
+        column: FieldColumn,
+        places: tuple[Place, ...] | None = None,
+        *,
+        advice: str,
+        severity: Severity | None = None,
     ) -> None:
-        """Add the finding of a step as a problem of a row."""
         self.problems.append(
             Problem.of(
-                finding.code,
-                self.origin(row),
-                finding.message,
-                *places,
-                field=label,
-                value="" if label == "password" else text,
-                advice=finding.advice,
-                severity=finding.severity,
-                repairs=finding.repairs,
+                code,
+                self.roster.source.origin(row),
+                message,
+                *(column.places if places is None else places),
+                field=column.label,
+                advice=advice,
+                severity=severity,
             )
         )
+
+    def _report(self, values: Values, label: str, places: tuple[Place, ...]) -> None:
+        """Add what the steps found as problems of their rows."""
+        for row, finding, text in values.found:
+            self.problems.append(
+                Problem.of(
+                    finding.code,
+                    self.roster.source.origin(row),
+                    finding.message,
+                    *places,
+                    field=label,
+                    value="" if label == "password" else text,
+                    advice=finding.advice,
+                    severity=finding.severity,
+                    repairs=finding.repairs,
+                )
+            )
 
 
 _NO_SYSTEM = (
@@ -430,12 +404,8 @@ _NO_SYSTEM = (
 """The advice if the cell that `owning_system` comes from is blank."""
 
 
-def _fillings(rule: CompiledRule, rows: Rows) -> tuple[pd.Series[str], pd.Series[bool]]:
-    """The first of the rule's templates that is not blank, row by row."""
-    texts, content = _fill(rule.fillings[0], rows)
-    for filling in rule.fillings[1:]:
-        if _filled(texts).all():
-            break
-        more, contributes = _fill(filling, rows)
-        texts, content = texts.where(_filled(texts), more), content | contributes
-    return texts, content
+def _unexplained(values: Values) -> Iterator[int]:
+    """Yield the rows that are blank without a finding that says why."""
+    reported = {row for row, _, _ in values.found}
+    blank = values.texts.index[~_filled(values.texts)].tolist()
+    return (row for row in blank if row not in reported)

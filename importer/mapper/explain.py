@@ -9,13 +9,13 @@ from enum import StrEnum
 
 from importer.mapper.dates import ORDER_WORDS
 from importer.mapper.lookups import OTHERWISE
-from importer.mapper.mapping import Mapping, Tables
-from importer.mapper.placeholders import TO_CHOOSE, Cell, heading_key
-from importer.mapper.schema import EXTERNAL_SYSTEM, FieldRule, Rule
+from importer.mapper.mapping import FieldRule, Mapping, Tables
+from importer.mapper.placeholders import TO_CHOOSE, Cell, Template, heading_key
+from importer.mapper.schema import Rule
 from importer.mapper.transforms import transform
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule
-from importer.model.fields import ALWAYS_REQUIRED, OnUpdate, Shape
+from importer.model.fields import OnUpdate, Shape
 
 # --- in words ---
 
@@ -53,9 +53,9 @@ _CLEAN = {
 
 def about(mapping: Mapping) -> tuple[str, ...]:
     """Return what kind of records it makes and how users are matched, a sentence each."""
-    match, only = mapping.match, mapping.file.roster.only
+    file, match, only = mapping.file, mapping.file.match, mapping.file.roster.only
     found = (
-        f"Makes {mapping.account_type.title()} records of type {mapping.record_type}.",
+        f"Makes {file.account_type.title()} records of type {file.record_type}.",
         f"Looks for a user in Alma by {' or '.join(match.by)}; one that is new "
         f"{_USER[match.new]}, one that is known {_USER[match.known]}.",
     )
@@ -74,9 +74,9 @@ def explain(mapping: Mapping) -> dict[str, str]:
 
 def _sentence(mapping: Mapping, rule: FieldRule) -> str:
     parts = [_rule(mapping, rule.rule, rule.field.shape)]
-    if rejects_blanks(rule):
+    if rule.required == "true":
         parts.append("a blank rejects the row")
-    elif rule.rule.required == "warn":
+    elif rule.required == "warn":
         parts.append("a blank is a warning")
     if rule.on_update in _ON_UPDATE:
         parts.append(_ON_UPDATE[rule.on_update])
@@ -86,17 +86,12 @@ def _sentence(mapping: Mapping, rule: FieldRule) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def rejects_blanks(rule: FieldRule) -> bool:
-    """Return whether a row needs a value for the field."""
-    return rule.field.path in (*ALWAYS_REQUIRED, EXTERNAL_SYSTEM) or rule.rule.required == "true"
-
-
 def _condition(wanted: MappingOf[str, tuple[str, ...]]) -> str:
     return " and ".join(f"{name} is {' or '.join(words)}" for name, words in wanted.items())
 
 
 def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
-    steps = [" or else ".join(text if "<" in text else f"always `{text}`" for text in rule.source)]
+    steps = [" or else ".join(_shown(template) for template in rule.templates)]
     steps.extend(_CLEAN[step.word].format(getattr(step, step.word, "")) for step in rule.clean)
     if rule.lookup is not None:
         name = rule.lookup if isinstance(rule.lookup, str) else rule.lookup.file
@@ -117,10 +112,14 @@ def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
     return text
 
 
+def _shown(template: Template) -> str:
+    return template.text if "<" in template.text else f"always `{template.text}`"
+
+
 def _order(mapping: Mapping, rule: Rule) -> str:
     """The order or pattern that the mapping declares for the dates of a rule, "" for none."""
-    base = mapping.file.roster.dates.style
-    return (rule.dates.style.over(base) if rule.dates else base).order
+    base = mapping.file.roster.dates
+    return (rule.dates.over(base) if rule.dates else base).order
 
 
 # --- the columns of a roster ---
@@ -208,7 +207,7 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
 def _needs_it(rule: FieldRule) -> bool:
     """Whether a blank in this one column rejects the row."""
     alone = len(rule.cells) == 1 and rule.rule.default is None
-    return rejects_blanks(rule) and alone and not rule.rule.when
+    return rule.required == "true" and alone and not rule.rule.when
 
 
 def _lookup_words(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,17 +14,9 @@ from importer.errors import MappingError, UnreadableFileError
 from importer.mapper import checks
 from importer.mapper.checks import Level, MappingFinding
 from importer.mapper.lookups import Lookup, LookupFile, UnusableLookupError, read_lookup
-from importer.mapper.mapping import Mapping, Tables
+from importer.mapper.mapping import Mapping, Tables, entry_rules, scalar_rules
 from importer.mapper.messages import MISSING, in_our_words
-from importer.mapper.schema import (
-    AS_FILE,
-    AS_TABLE,
-    AS_TEXT,
-    FieldRule,
-    MappingFile,
-    entry_rules,
-    scalar_rules,
-)
+from importer.mapper.schema import AS_FILE, AS_TABLE, AS_TEXT, MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
 from importer.model.files import read_bounded
 from importer.model.user import AccountType
@@ -51,42 +44,32 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     file, wrong = _validated_part(source)
     if file is None:
         return None, checks.in_order(source, wrong)
-    scalars, entries = scalar_rules(file), entry_rules(file)
-    rules = (*scalars, *(rule for entry in entries for rule in entry.fields))
-    tables, lookup_files, faults = _tables(file, path.parent, rules)
-    digest = _digest((*contents, *lookup_files))
-    mapping = Mapping(path, digest, file, tables, scalars, entries, source)
+    parsed = Mapping(path, "", file, {}, scalar_rules(file), entry_rules(file), source)
+    tables, lookup_files, faults = _tables(parsed)
+    # each file is hashed by itself, so that none can run into the next
+    digests = (hashlib.sha256(content).digest() for content in (*contents, *lookup_files))
+    digest = hashlib.sha256(b"".join(digests)).hexdigest()
+    mapping = replace(parsed, sha256=digest, tables=tables)
     missed = checks.run(mapping, Level.ERROR)
     found = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
     return mapping, checks.in_order(source, found)
 
 
-def _digest(contents: tuple[bytes, ...]) -> str:
-    """One hash over several files; each is hashed by itself, so none can run into the next."""
-    whole = hashlib.sha256()
-    for content in contents:
-        whole.update(hashlib.sha256(content).digest())
-    return whole.hexdigest()
-
-
-def _tables(
-    file: MappingFile, folder: Path, rules: tuple[FieldRule, ...]
-) -> tuple[Tables, list[bytes], list[MappingFinding]]:
+def _tables(mapping: Mapping) -> tuple[Tables, list[bytes], list[MappingFinding]]:
     """Every lookup, the bytes of those in files, and what is wrong with them."""
     tables: dict[str | LookupFile, Lookup] = {}
     contents: list[bytes] = []
     findings: list[MappingFinding] = []
     wanted: list[tuple[str | LookupFile, dict[str, str] | LookupFile, Steps]] = [
-        (name, table, ("lookups", name)) for name, table in file.lookups.items()
+        (name, table, ("lookups", name)) for name, table in mapping.file.lookups.items()
     ]
-    for rule in rules:
-        for steps, part in rule.parts:
-            if isinstance(part.lookup, LookupFile):
-                wanted.append((part.lookup, part.lookup, (*steps, "lookup")))
+    for steps, part in (found for rule in mapping.rules for found in rule.parts):
+        if isinstance(part.lookup, LookupFile):
+            wanted.append((part.lookup, part.lookup, (*steps, "lookup")))
     for name, table, steps in wanted:
         try:
             if isinstance(table, LookupFile):
-                tables[name], content = read_lookup(folder, table)
+                tables[name], content = read_lookup(mapping.path.parent, table)
                 contents.append(content)
             else:
                 tables[name] = Lookup.of(table.items())
@@ -185,18 +168,18 @@ def _validated_part(source: Source) -> tuple[MappingFile | None, list[MappingFin
     The file is what is left without the wrong parts, so that the others can be checked as well;
     None if too little is left.
     """
-    whole: Plain = source.values
-    file, wrong = _validated(whole)
+    values = source.values
+    file, wrong = _validated(values)
     found = _lacking(source, wrong)
     for _ in range(_PRUNINGS):
         if file is not None:
             break
-        whole = _pruned(whole, [finding.steps for finding in wrong])
-        file, wrong = _validated(whole)
+        values = _pruned(values, [finding.steps for finding in wrong])
+        file, wrong = _validated(values)
     return file, found
 
 
-def _validated(values: Plain) -> tuple[MappingFile | None, list[MappingFinding]]:
+def _validated(values: dict[str, Plain]) -> tuple[MappingFile | None, list[MappingFinding]]:
     try:
         return MappingFile.model_validate(values), []
     except ValidationError as error:
@@ -209,35 +192,27 @@ def _validated(values: Plain) -> tuple[MappingFile | None, list[MappingFinding]]
         ]
 
 
-def _pruned(values: Plain, wrong: list[Steps]) -> Plain:
+def _pruned(values: dict[str, Plain], wrong: list[Steps]) -> dict[str, Plain]:
     """The values without the wrong keys, but with what every mapping needs."""
     values = copy.deepcopy(values)
-    for holder, key in [_holder(values, steps) for steps in wrong]:
+    wrong_keys: list[tuple[dict[str, Plain], str]] = []
+    for steps in wrong:
+        node: Plain = values
+        last: list[tuple[dict[str, Plain], str]] = []
+        for step in steps:
+            if isinstance(node, dict) and isinstance(step, str) and step in node:
+                last = [(node, step)]
+                node = node[step]
+            elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+                node = node[step]
+            else:
+                break
+        wrong_keys += last
+    for holder, key in wrong_keys:
         holder.pop(key, None)
-    if isinstance(values, dict):
-        owned = "owning_system" in values
-        usual: dict[str, Plain] = {
-            "version": "1",
-            "account_type": AccountType.EXTERNAL if owned else AccountType.INTERNAL,
-            "record": {},
-        }
-        return {**usual, **values}
-    return values
-
-
-def _holder(values: Plain, steps: Steps) -> tuple[dict[str, Plain], str]:
-    """The last key that the steps lead to, and what contains it."""
-    node: Plain = values
-    found: tuple[dict[str, Plain], str] = ({}, "")
-    for step in steps:
-        if isinstance(node, dict) and isinstance(step, str) and step in node:
-            found = (node, step)
-            node = node[step]
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-            node = node[step]
-        else:
-            break
-    return found
+    owned = "owning_system" in values
+    account_type = AccountType.EXTERNAL if owned else AccountType.INTERNAL
+    return {"version": "1", "account_type": account_type, "record": {}, **values}
 
 
 def _lacking(source: Source, findings: list[MappingFinding]) -> list[MappingFinding]:

@@ -106,27 +106,34 @@ def read_lookup(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
     mapping from outside must not show what other files contain. Raises UnusableLookupError.
     """
     content = _read_beside(folder, spec.file)
+    rows: list[list[str]] = []
+    wrong = ""
     try:
         text = content.decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except UnicodeDecodeError:
-        msg = f"`{spec.file}` is not UTF-8; save it as CSV UTF-8"
-        raise UnusableLookupError(msg) from None
+        wrong = "is not UTF-8; save it as CSV UTF-8"
     except csv.Error:
-        msg = f"`{spec.file}` is not a CSV file that can be read; look for a quotation mark"
-        raise UnusableLookupError(msg) from None
+        wrong = "is not a CSV file that can be read; look for a quotation mark"
     headings = [heading_key(heading) for heading in rows[0]] if rows else []
-    columns = [_column(spec, headings, name) for name in (spec.key, spec.value)]
-    taken = [
-        (row[columns[0]].strip(), row[columns[1]].strip())
-        for row in rows[1:]
-        if len(row) > max(columns) and row[columns[0]].strip()
-    ]
-    try:
-        return Lookup.of(taken), content
-    except UnusableLookupError:
-        msg = f"`{spec.file}` has a value of `{spec.key}` twice, with different codes"
-        raise UnusableLookupError(msg) from None
+    for name in (spec.key, spec.value):
+        if not wrong and headings.count(heading_key(name)) != 1:
+            twice = heading_key(name) in headings
+            wrong = f"has {'the heading twice:' if twice else 'no heading'} `{name}`; "
+            wrong += "check `key` and `value` against its first line"
+    if not wrong:
+        key, value = (headings.index(heading_key(name)) for name in (spec.key, spec.value))
+        taken = [
+            (row[key].strip(), row[value].strip())
+            for row in rows[1:]
+            if len(row) > max(key, value) and row[key].strip()
+        ]
+        try:
+            return Lookup.of(taken), content
+        except UnusableLookupError:
+            wrong = f"has a value of `{spec.key}` twice, with different codes"
+    msg = f"`{spec.file}` {wrong}"
+    raise UnusableLookupError(msg)
 
 
 def _read_beside(folder: Path, name: str) -> bytes:
@@ -147,18 +154,9 @@ def _read_beside(folder: Path, name: str) -> bytes:
         raise UnusableLookupError(str(error)) from None
 
 
-def _column(spec: LookupFile, headings: list[str], name: str) -> int:
-    key = heading_key(name)
-    if headings.count(key) == 1:
-        return headings.index(key)
-    wrong = "has the heading twice:" if key in headings else "has no heading"
-    msg = f"`{spec.file}` {wrong} `{name}`; check `key` and `value` against its first line"
-    raise UnusableLookupError(msg)
-
-
 # --- codes and flags as Alma writes them ---
 
-_FLAGS = frozenset({"true", "false"})
+_FLAGS = {"true": "true", "false": "false"}
 _FORCE = {"true": "TRUE", "yes": "TRUE", "false": "", "no": ""}
 """`force_password_change` is the text TRUE or nothing (contract 1.1)."""
 
@@ -172,7 +170,7 @@ def code_reader(
     own, so that invisible characters in it are removed.
     """
     if field.shape is Shape.FLAG:
-        return lambda text: (text.lower() if text.lower() in _FLAGS else text, None)
+        return lambda text: (_FLAGS.get(text.lower(), text), None)
     if field.path == "force_password_change":
         return lambda text: (_FORCE.get(text.casefold(), text), None)
     if field.shape is not Shape.CODE:

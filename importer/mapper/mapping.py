@@ -2,16 +2,127 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from importer.mapper.lookups import Lookup, LookupFile
-from importer.mapper.schema import EntryRules, FieldRule, KeepHeaviest, MappingFile
-from importer.mapper.yaml_source import Source
-from importer.model.plan import Duplicates, Match, SafetyLimits
+from importer.mapper.placeholders import Template
+from importer.mapper.schema import KeepHeaviest, MappingFile, Rule
+from importer.mapper.yaml_source import Source, Steps
+from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, OnUpdate
+from importer.model.plan import Duplicates
 from importer.model.roster import Layout
-from importer.model.user import AccountType
+
+EXTERNAL_SYSTEM = "external_id"
+"""The field that `owning_system` fills (contract 1.2)."""
+
+CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
+"""Fields that are set only when the user is created, unless the mapping sets `on_update`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """A field and its rule. `steps` lead to it in the mapping file."""
+
+    field: Field
+    rule: Rule
+    steps: Steps
+
+    @property
+    def required(self) -> Literal["true", "warn", "false"]:
+        """Whether a blank rejects the row, is a warning, or is accepted."""
+        always = self.field.path in (*ALWAYS_REQUIRED, EXTERNAL_SYSTEM)
+        return "true" if always else self.rule.required
+
+    @property
+    def on_update(self) -> OnUpdate:
+        """What happens to the field of a known user."""
+        usual = OnUpdate.NEVER if self.field.path in CREATE_ONLY else OnUpdate.REPLACE
+        return self.rule.on_update or usual
+
+    @property
+    def templates(self) -> Iterator[Template]:
+        """The templates of the rule and of its defaults."""
+        return (template for rule in self.rule.chain for template in rule.templates)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The headings whose cells may become the value, also by default; each once, in order."""
+        return tuple(dict.fromkeys(cell.heading for t in self.templates for cell in t.cells))
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Those of `cells`, and those of its conditions."""
+        conditions = (heading for rule in self.rule.chain for heading in rule.when)
+        return tuple(dict.fromkeys((*self.cells, *conditions)))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the record that it takes by `<@…>`."""
+        return tuple(part.name for t in self.templates for part in t.variables if not part.of_run)
+
+    @property
+    def run_dependent(self) -> bool:
+        """Whether it contains a run variable."""
+        return any(variable.of_run for t in self.templates for variable in t.variables)
+
+    @property
+    def parts(self) -> Iterator[tuple[Steps, Rule]]:
+        """The rule and the defaults behind it, each with the steps that lead to it."""
+        for depth, rule in enumerate(self.rule.chain):
+            yield (*self.steps, *("default",) * depth), rule
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRules:
+    """One entry of a list as the mapping writes it."""
+
+    parent: str
+    position: int
+    fields: tuple[FieldRule, ...]
+    on_update: OnUpdate
+    steps: Steps
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The headings behind it, each once, in order."""
+        return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
+
+
+def scalar_rules(file: MappingFile) -> tuple[FieldRule, ...]:
+    """Return the rules of the record's own fields, `owning_system` among them."""
+    rules = _field_rules(file.record, "", ("record",))
+    if file.owning_system is None:
+        return rules
+    return (*rules, FieldRule(FIELDS[EXTERNAL_SYSTEM], file.owning_system, ("owning_system",)))
+
+
+def entry_rules(file: MappingFile) -> tuple[EntryRules, ...]:
+    """Return the entries of every list, in the mapping's order within each list."""
+    found = []
+    for parent in LISTS:
+        part: Any = file.record
+        for name in parent.split("."):
+            part = getattr(part, name, None)
+        for position, entry in enumerate(part or ()):
+            steps: Steps = ("record", *parent.split("."), position)
+            rules = _field_rules(entry, parent, steps)
+            found.append(EntryRules(parent, position, rules, entry.on_update, steps))
+    return tuple(found)
+
+
+def _field_rules(part: BaseModel, parent: str, steps: Steps) -> tuple[FieldRule, ...]:
+    return tuple(
+        FieldRule(FIELDS[f"{parent}.{name}" if parent else name], rule, (*steps, name))
+        for name, rule in part
+        if isinstance(rule, Rule)
+    )
+
 
 Tables = MappingOf[str | LookupFile, Lookup]
 """Every lookup of the mapping that can be used, by its name or its file."""
@@ -44,26 +155,6 @@ class Mapping:
         return self.file.title or self.name
 
     @property
-    def account_type(self) -> AccountType:
-        """Internal or External."""
-        return self.file.account_type
-
-    @property
-    def record_type(self) -> str:
-        """PUBLIC, STAFF or CONTACT."""
-        return self.file.record_type
-
-    @property
-    def match(self) -> Match:
-        """How a row finds its user in Alma."""
-        return self.file.match
-
-    @property
-    def safety_limits(self) -> SafetyLimits:
-        """The limits of the safety checks."""
-        return self.file.safety_checks
-
-    @property
     def duplicates(self) -> Duplicates:
         """What happens to duplicates, with the groups' weights from their lookup."""
         part = self.file.duplicates
@@ -87,11 +178,7 @@ class Mapping:
     @property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
-        found: list[str] = []
-        for rule in self.rules:
-            found.extend(rule.cells)
-            for part in rule.rule.chain:
-                found.extend(part.when)
+        found = (heading for rule in self.rules for heading in rule.headings)
         return tuple(dict.fromkeys((*found, *self.file.roster.only)))
 
     def layout(self) -> Layout:
@@ -99,9 +186,5 @@ class Mapping:
         roster = self.file.roster
         other = (name for names in self.file.headings.values() for name in names)
         single = (heading for heading in self.headings if "*" not in heading)
-        return Layout(
-            sheet=roster.sheet or "",
-            encoding=roster.encoding,
-            header=roster.header,
-            expected=frozenset((*single, *other)),
-        )
+        expected = frozenset((*single, *other))
+        return Layout(roster.sheet or "", roster.encoding, roster.header, expected)

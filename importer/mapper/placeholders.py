@@ -20,11 +20,6 @@ class Cell:
 
     heading: str
 
-    @property
-    def repeats(self) -> bool:
-        """Whether it makes one entry for each matching heading."""
-        return self.heading.endswith("*")
-
 
 @dataclass(frozen=True, slots=True)
 class Variable:
@@ -38,14 +33,12 @@ class Variable:
         return self.name in RUN_VARIABLES
 
 
-Part = str | Cell | Variable
-
-
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text in parts. Without a cell or a variable it is a constant."""
+    """A text as the mapping writes it, and its parts. Without a cell or variable it is constant."""
 
-    parts: tuple[Part, ...]
+    text: str
+    parts: tuple[str | Cell | Variable, ...]
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -60,21 +53,16 @@ class Template:
     @property
     def constant(self) -> str | None:
         """Its text, if nothing is filled in."""
-        if any(not isinstance(part, str) for part in self.parts):
-            return None
-        return "".join(part for part in self.parts if isinstance(part, str))
+        texts = [part for part in self.parts if isinstance(part, str)]
+        return "".join(texts) if len(texts) == len(self.parts) else None
 
     @property
     def lone_cell(self) -> bool:
         """Whether it is one cell without any text around it."""
-        return len(self.parts) == 1 and isinstance(self.parts[0], Cell)
+        return len(self.parts) == len(self.cells) == 1
 
 
-class PlaceholderError(ValueError):
-    """A template that cannot be read; its text is the reason, as the end of a sentence."""
-
-
-_TOKEN = re.compile(r"<<|<(?P<name>[^<>]*)>|(?P<open><)")
+_TOKEN = re.compile(r"<<|<(?P<name>[^<>]*)>|(?P<open><)|[^<]+")
 
 ANGLED = (
     "a heading that contains `<` or `>` gets another name under `headings:`, as in "
@@ -84,37 +72,26 @@ ANGLED = (
 
 
 def parse(text: str) -> Template:
-    """Read the template of a text. Raises PlaceholderError if a `<` is not closed or is empty."""
-    parts: list[Part] = []
-    literal = ""
-    position = 0
+    """Read the template of a text. Raises ValueError if a `<` is not closed or is empty."""
+    parts: list[str | Cell | Variable] = []
     for token in _TOKEN.finditer(text):
-        literal += text[position : token.start()]
-        position = token.end()
         name = token["name"]
         if token["open"]:
             msg = f"`<` is not closed in `{text}`; {_hint(text)}"
-            raise PlaceholderError(msg)
+            raise ValueError(msg)
         if name is None:
-            literal += "<"
-            continue
-        if literal:
+            literal = "<" if token[0] == "<<" else token[0]
+            if parts and isinstance(parts[-1], str):
+                literal = parts.pop() + literal  # type: ignore[operator]
             parts.append(literal)
-            literal = ""
-        parts.append(_placeholder(name.strip()))
-    literal += text[position:]
-    if literal:
-        parts.append(literal)
-    return Template(tuple(parts))
-
-
-def _placeholder(name: str) -> Cell | Variable:
-    if not name.removeprefix("@").strip():
-        msg = "`<>` names no heading; write `<<` for a plain `<`"
-        raise PlaceholderError(msg)
-    if name.startswith("@"):
-        return Variable(name[1:].strip())
-    return Cell(name)
+        elif not name.strip().removeprefix("@").strip():
+            msg = "`<>` names no heading; write `<<` for a plain `<`"
+            raise ValueError(msg)
+        elif name.strip().startswith("@"):
+            parts.append(Variable(name.strip()[1:].strip()))
+        else:
+            parts.append(Cell(name.strip()))
+    return Template(text, tuple(parts))
 
 
 def _hint(text: str) -> str:

@@ -7,8 +7,7 @@ is made from the field catalogue, so it has Alma's own shape and names.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,16 +18,14 @@ from pydantic import (
     Tag,
     create_model,
 )
+from pydantic_core import PydanticKnownError
 
-from importer.mapper.dates import Dates, DatesPart
+from importer.mapper.dates import Dates, DatesPart, Plus, Term
 from importer.mapper.lookups import LookupFile
-from importer.mapper.patterns import check_pattern
-from importer.mapper.periods import Plus, Term
 from importer.mapper.placeholders import Template, heading_key, parse
-from importer.mapper.transforms import Step, Word
+from importer.mapper.transforms import Step, Word, check_pattern
 from importer.model.candidates import IdRule, Yes
 from importer.model.fields import FIELDS, LISTS, OnUpdate
-from importer.model.fields import Field as RecordField
 from importer.model.plan import MappingPart, Match, SafetyLimits
 from importer.model.user import AccountType
 
@@ -48,9 +45,12 @@ def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _template(text: str) -> str:
-    parse(text)
-    return text
+def _template(value: object) -> Template:
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")  # noqa: EM101  pydantic's own name of it
+    if not value:
+        raise PydanticKnownError("string_too_short", {"min_length": 1})  # noqa: EM101
+    return parse(value)
 
 
 Words = Annotated[
@@ -59,7 +59,7 @@ Words = Annotated[
     BeforeValidator(_one_or_more, json_schema_input_type=Word | list[Word]),
 ]
 Templates = Annotated[
-    tuple[Annotated[Word, AfterValidator(_template)], ...],
+    tuple[Annotated[Template, BeforeValidator(_template)], ...],
     Field(min_length=1),
     BeforeValidator(_one_or_more, json_schema_input_type=Word | list[Word]),
 ]
@@ -84,7 +84,7 @@ class Rule(MappingPart):
     """How a field gets its value. The steps apply in the order of these keys."""
 
     when: dict[Word, Words] = Field(default_factory=dict)
-    source: Templates = Field(alias="from")
+    templates: Templates = Field(alias="from")
     clean: tuple[Step, ...] = ()
     lookup: LookupName | None = None
     dates: DatesPart | None = None
@@ -95,15 +95,10 @@ class Rule(MappingPart):
     override: Yes = False
 
     @property
-    def templates(self) -> tuple[Template, ...]:
-        """Its `from`, read."""
-        return tuple(parse(text) for text in self.source)
-
-    @property
     def constant(self) -> str | None:
         """The text that it gives to every row, if it is one and nothing is done with it."""
         steps = self.when or self.clean or self.lookup or self.dates or self.plus
-        return None if steps or len(self.source) != 1 else self.templates[0].constant
+        return None if steps or len(self.templates) != 1 else self.templates[0].constant
 
     @property
     def lone_cells(self) -> bool:
@@ -263,102 +258,3 @@ class MappingFile(MappingPart):
         """Return the `ids:` rule of a heading."""
         key = heading_key(heading)
         return next((rule for name, rule in self.ids.items() if heading_key(name) == key), None)
-
-
-# --- the record as a flat list of rules ---
-
-EXTERNAL_SYSTEM = "external_id"
-"""The field that `owning_system` fills (contract 1.2)."""
-
-CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
-"""Fields that are set only when the user is created, unless the mapping sets `on_update`."""
-
-Steps = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRule:
-    """A field and its rule. `steps` lead to it in the mapping file."""
-
-    field: RecordField
-    rule: Rule
-    steps: Steps
-
-    @property
-    def on_update(self) -> OnUpdate:
-        """What happens to the field of a known user."""
-        usual = OnUpdate.NEVER if self.field.path in CREATE_ONLY else OnUpdate.REPLACE
-        return self.rule.on_update or usual
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The headings whose cells may become the value, also by default; each once, in order."""
-        templates = (template for rule in self.rule.chain for template in rule.templates)
-        return tuple(dict.fromkeys(cell.heading for t in templates for cell in t.cells))
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The fields of the record that it takes by `<@…>`."""
-        templates = (template for rule in self.rule.chain for template in rule.templates)
-        return tuple(part.name for t in templates for part in t.variables if not part.of_run)
-
-    @property
-    def run_dependent(self) -> bool:
-        """Whether it contains a run variable."""
-        templates = (template for rule in self.rule.chain for template in rule.templates)
-        return any(variable.of_run for t in templates for variable in t.variables)
-
-    @property
-    def parts(self) -> Iterator[tuple[Steps, Rule]]:
-        """The rule and the defaults behind it, each with the steps that lead to it."""
-        steps = self.steps
-        for rule in self.rule.chain:
-            yield steps, rule
-            steps = (*steps, "default")
-
-
-@dataclass(frozen=True, slots=True)
-class EntryRules:
-    """One entry of a list as the mapping writes it."""
-
-    parent: str
-    position: int
-    fields: tuple[FieldRule, ...]
-    on_update: OnUpdate
-    steps: Steps
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The headings behind it, each once, in order."""
-        return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
-
-
-def scalar_rules(file: MappingFile) -> tuple[FieldRule, ...]:
-    """Return the rules of the record's own fields, `owning_system` among them."""
-    rules = tuple(_field_rules(file.record, "", ("record",)))
-    if file.owning_system is None:
-        return rules
-    owner = FieldRule(FIELDS[EXTERNAL_SYSTEM], file.owning_system, ("owning_system",))
-    return (*rules, owner)
-
-
-def entry_rules(file: MappingFile) -> tuple[EntryRules, ...]:
-    """Return the entries of every list, in the mapping's order within each list."""
-    found = []
-    for parent in LISTS:
-        part: Any = file.record
-        for name in parent.split("."):
-            part = getattr(part, name, None)
-        for position, entry in enumerate(part or ()):
-            steps: Steps = ("record", *parent.split("."), position)
-            rules = tuple(_field_rules(entry, parent, steps))
-            found.append(EntryRules(parent, position, rules, entry.on_update, steps))
-    return tuple(found)
-
-
-def _field_rules(part: BaseModel, parent: str, steps: Steps) -> Iterator[FieldRule]:
-    for name in type(part).model_fields:
-        rule = getattr(part, name)
-        if isinstance(rule, Rule):
-            path = f"{parent}.{name}" if parent else name
-            yield FieldRule(FIELDS[path], rule, (*steps, name))

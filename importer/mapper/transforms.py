@@ -1,18 +1,21 @@
-"""The steps of `clean:`: how the mapping writes them, and the function of each on one text."""
+"""The steps of `clean:` and of `ids:`, and what is done to IDs, emails and codes unasked.
+
+Each step is a function on one text. What a step does to a person's name, and the limits on
+patterns, are at the end.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Annotated, Literal
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal, get_args
 
 import regex
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
 from importer.errors import MappingError
-from importer.mapper.names import capitalize
-from importer.mapper.patterns import PatternError, check_pattern, compile_pattern
 from importer.mapper.placeholders import nearest
 from importer.model.candidates import IdRule
 from importer.model.catalogue import Code
@@ -27,13 +30,82 @@ Reading = tuple[str, CellFinding | None]
 Transform = Callable[[str, str], Reading]
 """A step on a text that is not blank, and the country of its address ("" if not known)."""
 
+Word = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(ge=1, le=100)]
+
 PATTERN_SECONDS = 0.5
 """How long a pattern of the mapping may take on one text."""
 PATTERN_CHARACTERS = 4_000
 """Texts longer than this are not searched with a pattern."""
+PATTERN_LENGTH = 1_000
+"""Characters of a pattern."""
+PATTERN_NESTING = 50
+"""Groups inside one another."""
+PATTERN_SIZE = 10_000
+"""Parts of a pattern after its counted repetitions, such as `{14}`, are written out."""
 
-Word = Annotated[str, StringConstraints(min_length=1)]
-Count = Annotated[int, Field(ge=1, le=100)]
+_TOKEN = re.compile(
+    r"(?P<part>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])"
+    r"|(?P<recursion>\(\?(?:R|[0-9]+|[+-][0-9]+|&[^)]*|P>[^)]*)\))"
+    r"|(?P<open>\()"
+    r"|(?P<close>\))"
+    r"|\{(?P<counts>[0-9]*,?[0-9]*)\}"
+    r"|.",
+    re.DOTALL,
+)
+
+
+def compile_pattern(text: str) -> regex.Pattern[str]:
+    """Compile a pattern of a mapping. Raises ValueError where it is wrong or too large.
+
+    A short pattern can take gigabytes to compile (`(((a{90}){90}){90}){90}`), so it is measured
+    first; and minutes to apply (`(a|aa)+$`), so that it is applied within `PATTERN_SECONDS`.
+    """
+    wrong = _too_large(text)
+    if not wrong:
+        try:
+            return regex.compile(text)
+        except (regex.error, OverflowError, RecursionError):
+            wrong = f"`{text}` is not a valid pattern; check its brackets"
+    raise ValueError(wrong)
+
+
+def _too_large(text: str) -> str:
+    """Count the parts of a pattern with its repetitions written out, without compiling it."""
+    if len(text) > PATTERN_LENGTH:
+        return f"the pattern is longer than {PATTERN_LENGTH:,} characters; use a shorter one"
+    totals = [0]  # parts so far, per open group
+    last = 0  # parts of what a repetition would repeat
+    for token in _TOKEN.finditer(text):
+        if token["recursion"]:
+            return f"`{token[0]}` repeats the pattern inside itself, which is not allowed"
+        counts = [int(number[:9]) for number in re.findall("[0-9]+", token["counts"] or "")]
+        if token["open"]:
+            totals.append(0)
+            last = 0
+            if len(totals) > PATTERN_NESTING:
+                return f"the pattern has more than {PATTERN_NESTING} groups inside one another"
+        elif token["close"] and len(totals) > 1:
+            last = totals.pop() + 1
+            totals[-1] += last
+        elif counts:
+            totals[-1] += last * max(max(counts) - 1, 0)
+            last *= max(*counts, 1)
+        else:
+            last = 1
+            totals[-1] += 1
+        if sum(totals) > PATTERN_SIZE:
+            return "the pattern is too large; repeat fewer times, or not inside a repetition"
+    return ""
+
+
+def check_pattern(text: str) -> str:
+    """Return the pattern if it can be used. Raises ValueError."""
+    compile_pattern(text)
+    return text
+
+
+# --- how the mapping writes a step ---
 
 
 class Phone(MappingPart):
@@ -59,18 +131,15 @@ class Replace(MappingPart):
         """Try the replacement: it may name a group that the pattern does not have."""
         try:
             compile_pattern(self.find + "|").sub(self.text, "")
-        except (PatternError, regex.error, IndexError):
+        except (ValueError, regex.error, IndexError):
             sentence = f"`{self.text}` names a group that the pattern does not have"
             raise ValueError(sentence) from None
-
-
-Named = Literal["upper", "lower", "name", "digits", "email", "zip"]
 
 
 class CleanStep(MappingPart):
     """One step of `clean`: a name, or one of the keys with its setting."""
 
-    name: SkipJsonSchema[Named | None] = Field(default=None, exclude=True)
+    name: SkipJsonSchema[str] = Field(default="", exclude=True)
     phone: Phone | None = None
     pad: Count | None = None
     first: Count | None = None
@@ -82,7 +151,7 @@ class CleanStep(MappingPart):
     @property
     def word(self) -> str:
         """The step's name."""
-        return self.name or next(key for key in STEPS if getattr(self, key, None) is not None)
+        return self.name or next(key for key in _KEYED if getattr(self, key))
 
     @property
     def selects(self) -> bool:
@@ -90,40 +159,28 @@ class CleanStep(MappingPart):
         return self.word in {"first", "last", "split", "replace", "strip"}
 
 
-NAMED = ("upper", "lower", "name", "digits", "email", "zip")
-STEPS = (*NAMED, "phone", "pad", "first", "last", "split", "replace", "strip")
+Named = Literal["upper", "lower", "name", "digits", "email", "zip", "phone"]
+_NAMED: tuple[str, ...] = get_args(Named)
+_KEYED = tuple(key for key in CleanStep.model_fields if key != "name")
+STEPS = tuple(dict.fromkeys((*_NAMED, *_KEYED)))
 """Every step of `clean`."""
 
 
 def _clean_step(value: object) -> object:
+    words = [value] if isinstance(value, str) else [*value] if isinstance(value, dict) else []
+    for word in words:
+        if word not in (_NAMED if isinstance(value, str) else _KEYED):
+            sentence = f"`{word}` is not a step of `clean`; the steps are {', '.join(STEPS)}"
+            raise ValueError(sentence + nearest(word, STEPS))
+    if isinstance(value, dict) and len(value) != 1:
+        sentence = "a step has one key; write each step by itself, as in `[digits, {last: 4}]`"
+        raise ValueError(sentence)
     if isinstance(value, str):
-        if value in NAMED:
-            return {"name": value}
-        if value == "phone":
-            return {"phone": {}}
-        raise ValueError(_no_step(value))
-    if isinstance(value, dict):
-        if unknown := [key for key in value if key not in STEPS[len(NAMED) :]]:
-            raise ValueError(_no_step(str(unknown[0])))
-        if len(value) != 1:
-            msg = "a step has one key; write each step by itself, as in `[digits, {last: 4}]`"
-            raise ValueError(msg)
+        return {"phone": {}} if value == "phone" else {"name": value}
     return value
 
 
-def _no_step(step: str) -> str:
-    known = f"the steps are {', '.join(STEPS)}{nearest(step, STEPS)}"
-    return f"`{step}` is not a step of `clean`; {known}"
-
-
-Step = Annotated[
-    CleanStep,
-    BeforeValidator(
-        _clean_step,
-        json_schema_input_type=Literal["upper", "lower", "name", "digits", "email", "zip", "phone"]
-        | CleanStep,
-    ),
-]
+Step = Annotated[CleanStep, BeforeValidator(_clean_step, json_schema_input_type=Named | CleanStep)]
 
 
 # --- the functions ---
@@ -131,27 +188,10 @@ Step = Annotated[
 
 def transform(step: CleanStep) -> Transform:
     """Return the function of a step of `clean`."""
-    match step.word:
-        case "zip":
-            return _zip
-        case "phone":
-            region = (step.phone or Phone()).region
-            return lambda text, country: (_phone(text, region_of(country) or region), None)
-        case "pad":
-            width = step.pad or 0
-            return lambda text, _: padded(text, width)
-        case "replace" if step.replace is not None:
-            return _replacer(step.replace)
-        case _:
-            change = _text_change(step)
-            return lambda text, _: (change(text), None)
-
-
-def _text_change(step: CleanStep) -> Callable[[str], str]:
-    """The function of a step that only changes the text, and has nothing to report."""
     first, last = step.first or 0, step.last or 0
     unwanted = str.maketrans("", "", step.strip or "")
-    changes: dict[str, Callable[[str], str]] = {
+    on, at = (step.split.on, step.split.take - 1) if step.split else (" ", 0)
+    texts: dict[str, Callable[[str], str]] = {
         "upper": str.upper,
         "lower": str.lower,
         "name": capitalize,
@@ -159,10 +199,18 @@ def _text_change(step: CleanStep) -> Callable[[str], str]:
         "email": _email,
         "first": lambda text: text[:first].rstrip(),
         "last": lambda text: text[-last:].lstrip(),
-        "split": lambda text: _part(step.split, text) if step.split else text,
+        "split": lambda text: "".join(text.split(on)[at : at + 1]).strip(),
         "strip": lambda text: text.translate(unwanted).strip(),
     }
-    return changes[step.word]
+    if (change := texts.get(step.word)) is not None:
+        return lambda text, _: (change(text), None)
+    if step.replace is not None:
+        return _replacer(step.replace)
+    if step.phone is not None:
+        home = step.phone.region
+        return lambda text, country: (_phone(text, region_of(country) or home), None)
+    width = step.pad
+    return _zip if width is None else (lambda text, _: padded(text, width))
 
 
 def padded(text: str, width: int) -> Reading:
@@ -187,10 +235,8 @@ _ZIP = re.compile(r"([0-9]{3,5})(?:[- ]?([0-9]{4}))?")
 
 def _zip(text: str, country: str) -> Reading:
     """Return a ZIP code as 07030 or 07030-1234, if the address is in the USA."""
-    if region_of(country) != "US":
-        return text, None
     match = _ZIP.fullmatch(text) or _ZIP.fullmatch("".join(text.split()))
-    if match is None:
+    if match is None or region_of(country) != "US":
         return text, None
     five = match[1].zfill(5)
     whole = f"{five}-{match[2]}" if match[2] else five
@@ -204,11 +250,6 @@ def _phone(text: str, region: str) -> str:
     """Return the number as +17015550123 if it is valid in the region; else the text as it is."""
     phone = read_phone(text, region)
     return text if phone.abroad or not phone.whole else phone.whole
-
-
-def _part(split: Split, text: str) -> str:
-    parts = text.split(split.on)
-    return parts[split.take - 1].strip() if split.take <= len(parts) else ""
 
 
 def _replacer(replace: Replace) -> Transform:
@@ -237,52 +278,91 @@ _UNSEEN = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202f\u20
 """Blanks and invisible characters, which no ID or email address contains."""
 
 
+def _removed(text: str, whole: str, what: str) -> Reading:
+    found = CellFinding(Code.WHITESPACE_REMOVED, f"{{value}} contained {what}")
+    return whole, (None if whole == text else found)
+
+
 def without_blanks(text: str, _country: str = "") -> Reading:
     """Return the text without blanks and invisible characters."""
-    whole = _UNSEEN.sub("", text)
-    if whole == text:
-        return text, None
-    message = "{value} contained blanks or invisible characters; they were removed"
-    return whole, CellFinding(Code.WHITESPACE_REMOVED, message)
+    what = "blanks or invisible characters; they were removed"
+    return _removed(text, _UNSEEN.sub("", text), what)
 
 
 def without_invisible(text: str) -> Reading:
     """Return the text without invisible characters; blanks, which a code may contain, stay."""
     whole = "".join(char for char in text if char.isspace() or not _UNSEEN.match(char))
-    if whole == text:
-        return text, None
-    message = "{value} contained invisible characters; they were removed"
-    return whole, CellFinding(Code.WHITESPACE_REMOVED, message)
-
-
-def tidy_email(text: str, _country: str = "") -> Reading:
-    """Return an email address without blanks; what is not one address stays as it is."""
-    return without_blanks(text) if text.count("@") == 1 else (text, None)
+    return _removed(text, whole, "invisible characters; they were removed")
 
 
 TIDIED: dict[str, Transform] = {
     "primary_id": without_blanks,
     "user_identifier.value": without_blanks,
-    "contact_info.email.email_address": tidy_email,
+    "contact_info.email.email_address": lambda text, _: (
+        without_blanks(text) if text.count("@") == 1 else (text, None)
+    ),
 }
-"""Fields that contain no blanks, by path."""
+"""Fields that contain no blanks, by path. What is not one email address stays as it is."""
 
 
-def id_transforms(rule: IdRule) -> tuple[Transform, ...]:
-    """Return what an `ids:` rule does to the cells of its column."""
-    unwanted = str.maketrans("", "", rule.strip)
-
-    def strip(text: str, _country: str) -> Reading:
-        whole = text.translate(unwanted)
-        if whole == text:
-            return text, None
-        message = "{value} contained characters that the mapping removes from IDs"
-        return whole, CellFinding(Code.WHITESPACE_REMOVED, message)
-
-    found: list[Transform] = [without_blanks]
+def id_transforms(rule: IdRule) -> Iterator[Transform]:
+    """Yield what an `ids:` rule does to the cells of its column."""
+    yield without_blanks
     if rule.strip:
-        found.append(strip)
+        what = "characters that the mapping removes from IDs"
+        unwanted = str.maketrans("", "", rule.strip)
+        yield lambda text, _: _removed(text, text.translate(unwanted), what)
     if rule.pad and rule.digits:
         width = rule.digits
-        found.append(lambda text, _: padded(text, width))
-    return tuple(found)
+        yield lambda text, _: padded(text, width)
+
+
+# --- capitals as people write names: McKay, O'Neil, de la Cruz ---
+
+_PARTICLES = re.compile(
+    "al|bin|da|das|de|del|della|den|der|di|do|dos|du|e|ibn|la|las|los|ten|ter|van|von|y|zu"
+)
+_NUMERALS = re.compile("ii|iii|iv|vi|vii|viii")
+_WORD = re.compile(r"[^\s\-.'’]+")
+_MC = re.compile(r"mc[^\W\d_]{2,}")
+_DOTTED = frozenset("İıĞğƏə")
+"""Letters of Turkish and Azeri only, in which I and ı are one letter and İ and i another."""
+_SMALL = str.maketrans({"İ": "i", "I": "ı"})
+_LARGE = str.maketrans({"i": "İ", "ı": "I"})
+
+
+def capitalize(name: str) -> str:
+    """Return the name with capitals if it is all in capitals or all without; else as it is.
+
+    The result is composed (NFC). A name with a letter that only Turkish and Azeri have follows
+    their rule for the dotted and the dotless i.
+    """
+    composed = unicodedata.normalize("NFC", name)
+    dotted = not _DOTTED.isdisjoint(composed)
+
+    def lower(text: str) -> str:
+        return unicodedata.normalize("NFC", (text.translate(_SMALL) if dotted else text).lower())
+
+    def upper(text: str) -> str:
+        return (text.translate(_LARGE) if dotted else text).upper()
+
+    def part(match: re.Match[str]) -> str:
+        text, before = match[0], match.string[: match.start()]
+        if before.endswith(("'", "’")) and (len(before) > 3 or len(text) == 1):
+            return text  # Ha'apai, and the s of an English genitive
+        if _MC.fullmatch(text):
+            return "Mc" + text[2:3].upper() + text[3:]
+        return upper(text[:1]) + text[1:]
+
+    def word(text: str, at: int) -> str:
+        if at < last and _PARTICLES.fullmatch(text.lower()):
+            return lower(text)
+        if at and _NUMERALS.fullmatch(text.lower().rstrip(".,")):
+            return text.upper()
+        return _WORD.sub(part, lower(text))
+
+    if composed not in {upper(composed), lower(composed)}:
+        return name
+    words = composed.split(" ")
+    last = len(words) - 1
+    return " ".join(word(text, at) for at, text in enumerate(words))

@@ -72,7 +72,7 @@ def sis_clears(inputs: Inputs) -> tuple[str, ...]:
 
     Raises UsageError for an Internal mapping: such a load never touches Internal users.
     """
-    if inputs.mapping.account_type is AccountType.INTERNAL:
+    if inputs.mapping.file.account_type is AccountType.INTERNAL:
         msg = (
             f"{inputs.mapping.path.name} makes Internal records, and an SIS load never "
             "touches Internal users. Use `plan` and `apply` for them."

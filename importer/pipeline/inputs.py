@@ -9,8 +9,7 @@ from pathlib import Path
 
 from importer.errors import MappingError, RosterError
 from importer.loader.read import read
-from importer.mapper.compile import compile_mapping
-from importer.mapper.compiled import CompiledMapping, RunVariables
+from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.mapping import Mapping

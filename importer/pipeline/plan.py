@@ -55,7 +55,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         ready = tuple(drafts(inputs.candidates, checked.rows(Fate.READY)))
         async with open_users(request, alma, institution, progress.note) as users:
             compared = await _compare(
-                ready, users, inputs.mapping.match, alma, resolutions, progress
+                ready, users, inputs.mapping.file.match, alma, resolutions, progress
             )
         steps = review_collisions(
             sorted((one.step for one in compared), key=lambda step: step.row),
@@ -65,7 +65,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         held = (problem for step in steps if isinstance(step, Held) for problem in step.problems)
         decided = decide_fates(checked.fates, [*checked.problems, *warnings, *held])
         failed_checks = safety_checks(
-            steps, inputs.mapping.safety_limits, _expected_groups(inputs, ready)
+            steps, inputs.mapping.file.safety_checks, _expected_groups(inputs, ready)
         )
         facts = run_facts("plan", inputs, request).model_copy(
             update={

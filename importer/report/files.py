@@ -6,22 +6,28 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-from importer.errors import LedgerError
-from importer.ledger.ledger import Ledger
+from importer.errors import ImporterError, LedgerError
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.files import flush, temporary_beside
 from importer.model.run import Summary
+from importer.report.lineage import Lineage, lineage
 from importer.report.page import render
 from importer.report.rejects import write_problems, write_rejects, write_workbook
-
-PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
-    "report.html", "report-masked.html", "rejects.xlsx", "rejects.csv", "problems.csv",
-    "summary.json",
-)  # fmt: skip
+from importer.report.wording import (
+    MASKED,
+    PAGE,
+    PROBLEMS,
+    REJECTS,
+    SUMMARY,
+    WORKBOOK,
+    kind_of,
+)
 
 _ABOUT = {
     MASKED: "this page with patrons' data masked, to hand on",
@@ -35,11 +41,6 @@ _ABOUT = {
 _PERSONAL = frozenset({PAGE, PROBLEMS, WORKBOOK, REJECTS})
 
 
-def kind_of(file: str) -> str:
-    """Return the usual name of a report: `rejects.xlsx` for `rejects-2.xlsx`."""
-    return re.sub(r"-\d+(?=\.)", "", file)
-
-
 def holds_personal_data(path: Path) -> bool:
     """Return whether a report contains personal data."""
     return kind_of(path.name) in _PERSONAL
@@ -50,7 +51,8 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
 
     `rejects.*` are written only where there are rows to correct or review; earlier ones are
     deleted unless somebody edited them. A file that is open in another program, or was edited,
-    stays, and the new one gets a free name beside it.
+    stays, and the new one gets a free name beside it. Once a run is applied, the pages of the run
+    that it undoes or corrects are written again, because they show that.
     Raises LedgerError where the folder cannot be written.
     """
     folder = ledger.folder
@@ -60,14 +62,23 @@ def write_all(ledger: Ledger, summary: Summary) -> tuple[Path, ...]:
         place(folder / PROBLEMS, partial(write_problems, ledger)),
         place(folder / SUMMARY, partial(_write_text, counts)),
     ]
-    beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in (folder / MASKED, *paths)]
-    pages = [
-        place(
-            folder / name, partial(_write_text, render(ledger, summary, beside, show_values=show))
-        )
-        for name, show in ((PAGE, True), (MASKED, False))
-    ]
-    return (*pages, *paths)
+    related = lineage(ledger)
+    if ledger.was_applied:
+        for earlier in filter(None, (related.undoes, related.corrects)):
+            with suppress(ImporterError), Ledger.open(earlier) as first:
+                _write_pages(first, summarize(first), lineage(first))
+    return (*_write_pages(ledger, summary, related), *paths)
+
+
+def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Path, ...]:
+    """Write the page of a run with values and masked, beside its other reports."""
+    written = [path for path in present(ledger.folder) if kind_of(path.name) in _ABOUT]
+    beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in written]
+    pages = []
+    for name, show_values in ((MASKED, False), (PAGE, True)):
+        page = render(ledger, summary, beside, related, show_values=show_values)
+        pages.append(place(ledger.folder / name, partial(_write_text, page)))
+    return (pages[1], pages[0])
 
 
 def present(folder: Path) -> tuple[Path, ...]:

@@ -25,6 +25,7 @@ from importer.report.differences import (
     differences,
     new_users,
 )
+from importer.report.lineage import Lineage
 from importer.report.masking import CUT, mask_all, printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
@@ -65,7 +66,12 @@ _WHYS: dict[End, str] = {
 
 
 def render(
-    ledger: Ledger, summary: Summary, files: Sequence[tuple[str, str]], *, show_values: bool
+    ledger: Ledger,
+    summary: Summary,
+    files: Sequence[tuple[str, str]],
+    related: Lineage,
+    *,
+    show_values: bool,
 ) -> str:
     """Return the page, masked unless `show_values`.
 
@@ -86,9 +92,16 @@ def render(
             roster=facts.roster.shown,
             run=summary.run,
             headline=sentences_of(summary),
+            lineage=tuple(related.sentences()),
             count=summary.rows,
             tallies=tallies(summary),
-            next=next_step(summary, facts, workbook),
+            next=next_step(
+                summary,
+                facts,
+                workbook,
+                corrected=bool(related.corrected_by),
+                undone=bool(related.undone_by),
+            ),
             effort=effort(summary.calls) if summary.calls and not applied else "",
             failed_checks=facts.failed_checks,
             approvals=tuple(approvals(ledger)),
@@ -265,7 +278,6 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     told += [
         ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
         ("User cache", f"as of {moment(facts.users_as_of)}" if facts.users_as_of else ""),
-        ("Undoes", facts.undoes),
         ("Version", f"alma-roster-importer {facts.version}"),
     ]
     return tuple((label, text) for label, text in told if text)

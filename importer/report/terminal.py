@@ -16,11 +16,13 @@ from importer.model.catalogue import Severity
 from importer.model.fields import fields_of
 from importer.model.run import RunFacts, Summary
 from importer.report.differences import differences
-from importer.report.files import WORKBOOK, holds_personal_data, present
+from importer.report.files import holds_personal_data, present
+from importer.report.lineage import lineage
 from importer.report.masking import printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import (
     SEVERITIES,
+    WORKBOOK,
     Tone,
     effort,
     field_name,
@@ -108,7 +110,16 @@ def show_files(
     if stopped:
         console.print(_lines(stopped), soft_wrap=True)
         return
-    step = next_step(summary, ledger.facts, workbook)
+    related = lineage(ledger)
+    for sentence in related.sentences():
+        console.print(_text(sentence, "bold"))
+    step = next_step(
+        summary,
+        ledger.facts,
+        workbook,
+        corrected=bool(related.corrected_by),
+        undone=bool(related.undone_by),
+    )
     console.print(_text(step.why, "bold"))
     if step.command:
         # not wrapped, so that it can be copied whole

@@ -16,6 +16,18 @@ from importer.model.run import Calls, RowHistory, RunFacts, Summary
 from importer.model.text import counted, spans
 from importer.report.masking import CUT, said, shown, takes_code
 
+PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
+    "report.html", "report-masked.html", "rejects.xlsx", "rejects.csv", "problems.csv",
+    "summary.json",
+)  # fmt: skip
+"""The names of the reports."""
+
+
+def kind_of(file: str) -> str:
+    """Return the usual name of a report: `rejects.xlsx` for `rejects-2.xlsx`."""
+    return re.sub(r"-\d+(?=\.)", "", file)
+
+
 DISMISSED: Literal["dismissed"] = "dismissed"
 """The end of a rejected row in which nothing is to be corrected: a person rejected it."""
 
@@ -262,8 +274,18 @@ class NextStep:
         return f"{self.why}\n{self.command}".rstrip()
 
 
-def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") -> NextStep:
-    """Return what to do next, with the exact command. `rejects` is the name of the workbook."""
+def next_step(
+    summary: Summary,
+    facts: RunFacts,
+    rejects: str = WORKBOOK,
+    *,
+    corrected: bool = False,
+    undone: bool = False,
+) -> NextStep:
+    """Return what to do next, with the exact command. `rejects` is the name of the workbook.
+
+    `corrected`: the rejects were loaded by a later run. `undone`: the run was undone by one.
+    """
     applied = summary.created is not None
     if summary.unknown or summary.not_sent:
         step = NextStep(
@@ -271,7 +293,11 @@ def next_step(summary: Summary, facts: RunFacts, rejects: str = "rejects.xlsx") 
         )
     elif not applied and (summary.create or summary.update or summary.delete):
         step = _apply(summary)
-    elif not facts.undoes and (rejects_step := _rejects_step(summary, facts, rejects)):
+    elif undone:
+        step = NextStep("This run was undone. There is nothing to do.")
+    elif not (facts.undoes or corrected) and (
+        rejects_step := _rejects_step(summary, facts, rejects)
+    ):
         step = rejects_step
     elif applied and summary.written:
         why = "Everything is done. If it was wrong, plan the undo:"

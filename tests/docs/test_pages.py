@@ -9,7 +9,7 @@ import pytest
 
 from docs.tools.reference import FOLDER, text
 from docs.tools.reference import PAGES as MADE
-from importer.report.files import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
+from importer.report.wording import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
 from importer.sandbox.faults import Fault, load_faults
 from tests.docs.pages import DOCS, PAGES, ROOT, blocks, name
 

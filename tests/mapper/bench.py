@@ -11,8 +11,7 @@ import pandas as pd
 
 from importer.errors import MappingError
 from importer.mapper import checks
-from importer.mapper.compile import compile_mapping
-from importer.mapper.compiled import CompiledMapping, RunVariables
+from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.names import capitalize
-from importer.mapper.patterns import compile_pattern
+from importer.mapper.transforms import capitalize, compile_pattern
 from importer.model.candidates import IdRule
 from tests.mapper.bench import Bench, findings, mapping_text, told
 

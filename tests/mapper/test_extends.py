@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.schema import scalar_rules
+from importer.mapper.mapping import scalar_rules
 from tests.mapper.bench import BASE, findings, loaded
 
 BELOW = BASE + (
@@ -30,9 +30,9 @@ def test_parts_are_overridden_and_the_rest_stays(tmp_path: Path) -> None:
     assert "middle_name" not in rules
     assert rules["campus_code"].lookup is None
     assert len(rules["last_name"].clean) == 1
-    assert rules["first_name"].source == ("<First>",)
+    assert rules["first_name"].templates[0].text == "<First>"
     assert set(mapping.tables["campuses"].codes) == {"main", "north", "south"}
-    assert (mapping.match.new, mapping.match.known) == ("skip", "skip")
+    assert (mapping.file.match.new, mapping.file.match.known) == ("skip", "skip")
     assert mapping.file.ids["ID"].pad is False
     assert mapping.name == "north"
 

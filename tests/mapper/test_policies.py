@@ -62,6 +62,6 @@ def test_match_and_brakes_are_taken_over(tmp_path: Path) -> None:
         "safety_checks: {many-changes: {percent: 10, count: 3}}"
     )
     mapping = Bench(tmp_path, top=top).mapping
-    assert mapping.match.by == ("BARCODE",)
-    assert mapping.safety_limits.many_changes == SafetyLimit(percent=10, count=3)
-    assert mapping.safety_limits.renames == SafetyLimit(percent=5, count=5)
+    assert mapping.file.match.by == ("BARCODE",)
+    assert mapping.file.safety_checks.many_changes == SafetyLimit(percent=10, count=3)
+    assert mapping.file.safety_checks.renames == SafetyLimit(percent=5, count=5)

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.mapper.compile import compile_mapping
-from importer.mapper.compiled import CompiledMapping
+from importer.mapper.compile import CompiledMapping, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.candidates import Candidates
 from tests.mapper.bench import RUN, loaded, places, without_headings

@@ -39,7 +39,7 @@ def test_known_headings_make_a_mapping_that_runs(tmp_path: Path) -> None:
     for line in text.splitlines():
         assert "# guess" in line or not line.strip("- ").startswith(guessed), line
     mapping = loaded(tmp_path, text)
-    assert mapping.account_type is AccountType.EXTERNAL
+    assert mapping.file.account_type is AccountType.EXTERNAL
     assert [finding.split(":")[2].strip() for finding in lint(mapping)] == [
         "lookups.groups.Staff",
         "lookups.groups.Student",

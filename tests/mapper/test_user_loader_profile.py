@@ -68,7 +68,7 @@ def test_a_profile_becomes_a_mapping_that_loads(
     """With nothing left to do, and the profile's kind as `match`."""
     mapping = mapping_of(tmp_path, profile(kind))
     assert lint(mapping) == ()
-    assert (mapping.match.new, mapping.match.known) == (new, known)
+    assert (mapping.file.match.new, mapping.file.match.known) == (new, known)
     assert mapping.title == "My: profile"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from importer.mapper.compiled import CompiledMapping
+from importer.mapper.compile import CompiledMapping
 from importer.mapper.evaluate import evaluate
 from importer.model.candidates import Candidates
 from importer.model.fields import CodeTables

@@ -21,6 +21,7 @@ from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Problem
 from importer.report.differences import MOST_LINES
 from importer.report.files import write_all
+from importer.report.lineage import Lineage
 from importer.report.page import MOST_GROUPS, render
 from importer.report.wording import sentences_of
 from tests.report import building
@@ -38,7 +39,8 @@ FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")
 
 def page(ledger: Ledger, *, values: bool = True) -> str:
     """The page of a run."""
-    return render(ledger, summarize(ledger), [(n, "") for n in FILES], show_values=values)
+    files = [(name, "") for name in FILES]
+    return render(ledger, summarize(ledger), files, Lineage(), show_values=values)
 
 
 class Outline(HTMLParser):

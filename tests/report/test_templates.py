@@ -17,6 +17,7 @@ from importer.model.problem import Problem
 from importer.model.run import FailedCheck
 from importer.report import page
 from importer.report.differences import MOST_LINES, MOST_USERS
+from importer.report.lineage import Lineage
 from importer.report.page import MOST_GROUPS
 from tests.report import building
 from tests.report.building import Run, at
@@ -188,12 +189,12 @@ def test_every_branch_of_every_template_is_rendered(
     for made in RUNS:
         ledger = keep(made())
         for show_values in (False, True):
-            page.render(ledger, summarize(ledger), [("a", "b")], show_values=show_values)
+            page.render(ledger, summarize(ledger), [("a", "b")], Lineage(), show_values=show_values)
     ledger = keep(building.applied())
     journal = Journal(ledger, "robin", lambda: building.FACTS.started)
     journal.start("")
     journal.note(ALLOWED, "removals")
     monkeypatch.setattr(page, "MOST_ROWS", 5)
-    page.render(ledger, summarize(ledger), (), show_values=True)
+    page.render(ledger, summarize(ledger), (), Lineage(sittings=2), show_values=True)
     missing = {place: went for place, went in branches.items() if len(went) < 2}
     assert missing == {}

@@ -1,0 +1,91 @@
+"""How runs follow from one another is in the list of runs and in the reports."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from importer.ledger.journal import Journal
+from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.schema import State
+from importer.model.plan import Create, Fate
+from importer.report.files import write_all
+from importer.report.lineage import Lineage, lineage, lineages
+from importer.report.wording import next_step
+from tests.report import building
+from tests.report.building import Run
+from tests.report.conftest import Keep
+
+
+def _loaded(keep: Keep, *, undoes: Path | None = None, roster: Path | None = None) -> Ledger:
+    """An applied run of one new patron, which undoes another or loads its corrected rejects."""
+    run = Run(facts=building.planned().facts.model_copy(update={"failed_checks": ()}))
+    if undoes:
+        run.facts = run.facts.model_copy(update={"command": "undo", "undoes": str(undoes)})
+    if roster:
+        facts = run.facts.roster.model_copy(update={"path": str(roster)})
+        run.facts = run.facts.model_copy(update={"roster": facts})
+    run.row(2, Fate.READY)
+    run.steps = [Create(2, building.user(2))]
+    run.states = {2: State.APPLIED}
+    return keep(run)
+
+
+def text_of(folder: Path) -> str:
+    """What people read on the page of a run."""
+    return re.sub(r"<[^>]*>", " ", (folder / "report.html").read_text("utf-8"))
+
+
+def test_each_run_knows_what_it_follows_from_and_what_follows(keep: Keep) -> None:
+    """A correction and an undo are related to the first run in both directions."""
+    first = keep(building.planned()).folder
+    fixed = _loaded(keep, roster=first / "rejects-2.xlsx").folder
+    back = _loaded(keep, undoes=fixed).folder
+    found = lineages([first, fixed, back])
+    assert found[first] == Lineage(corrected_by=[fixed])
+    assert found[fixed] == Lineage(corrects=first, undone_by=[back])
+    assert found[back] == Lineage(undoes=fixed)
+
+
+def test_a_correction_that_was_not_applied_corrects_nothing_yet(keep: Keep) -> None:
+    """Until `apply` the first run's rejects are still to be loaded."""
+    first = keep(building.planned()).folder
+    run = building.planned()
+    roster = run.facts.roster.model_copy(update={"path": str(first / "rejects.csv")})
+    run.facts = run.facts.model_copy(update={"roster": roster})
+    later = keep(run).folder
+    found = lineages([first, later])
+    assert found[first] == Lineage()
+    assert found[later].corrects == first
+
+
+def test_reports_of_a_later_run_bring_the_first_ones_up_to_date(keep: Keep) -> None:
+    """After the rejects are loaded the first page says so, and asks nobody to correct them."""
+    first = _loaded(keep)
+    first.connection.execute("INSERT INTO rows VALUES (3, 'rejected')")
+    write_all(first, summarize(first))
+    assert "Correct the marked cells" in text_of(first.folder)
+    fixed = _loaded(keep, roster=first.folder / "rejects.xlsx")
+    write_all(fixed, summarize(fixed))
+    assert "Correct the marked cells" not in text_of(first.folder)
+    assert f"loaded by {fixed.folder}" in text_of(first.folder)
+    assert f"corrected rejects of {first.folder}" in text_of(fixed.folder)
+
+
+def test_a_run_that_was_undone_says_so_and_offers_no_undo(keep: Keep) -> None:
+    """The next step does not undo it a second time."""
+    first = _loaded(keep)
+    back = _loaded(keep, undoes=first.folder)
+    write_all(back, summarize(back))
+    assert f"undone by {back.folder}" in text_of(first.folder)
+    assert next_step(summarize(first), first.facts, undone=True).command == ""
+    assert "importer undo" not in text_of(first.folder)
+
+
+def test_a_resumed_apply_is_counted(keep: Keep) -> None:
+    """Each start of an apply is in the history."""
+    ledger = keep(building.planned())
+    for _ in range(2):
+        Journal(ledger, "robin", lambda: building.FACTS.started).start("")
+    assert lineage(ledger).sittings == 2
+    assert any("started 2 times" in sentence for sentence in lineage(ledger).sentences())
