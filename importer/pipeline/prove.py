@@ -136,7 +136,7 @@ def _of_ours(inputs: Inputs, draft: DraftUser, find: Finder | None) -> Outcome:
     if find is None:
         return Outcome(_record(new_user(draft)))
     found = _found(find, draft.every_identifier)
-    match decide(draft, found, inputs.mapping.match).step:
+    match decide(draft, found, inputs.mapping.file.match).step:
         case Create(user=user):
             return Outcome(_record(user))
         case Update(before=before, after=after):
