@@ -39,7 +39,6 @@ from importer.report.wording import (
     end_of,
     field_name,
     next_step,
-    number,
     row_numbers,
     rows,
     sentence,
@@ -133,7 +132,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "field_name": field_name,
-        "number": number,
+        "number": "{:,}".format,
         "row_numbers": row_numbers,
         "rows": rows,
     }
@@ -321,7 +320,7 @@ def describe_apply(entries: Iterable[JournalEntry]) -> str:
     if not sittings:
         return ""
     seconds = round(sum((end - start).total_seconds() for start, end in sittings))
-    times = "" if len(sittings) == 1 else f" in {number(len(sittings))} sittings"
+    times = "" if len(sittings) == 1 else f" in {len(sittings):,} sittings"
     return (
         f"by {' and '.join(operators)}{times}, from {moment(sittings[0][0])} to "
         f"{moment(sittings[-1][1])}. {counted(writes, 'write')} "

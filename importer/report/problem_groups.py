@@ -10,7 +10,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.problem import Place, Problem
 from importer.model.run import RowHistory
-from importer.report.wording import number, sentence
+from importer.report.wording import sentence
 
 _ORDER = tuple(Severity)
 
@@ -77,7 +77,7 @@ class ProblemGroup:
     def to_do(self) -> str:
         """The advice, and whether following it once may be enough."""
         if self.one_change:
-            return f"One change may correct all {number(self.count)} rows: {self.first.advice}"
+            return f"One change may correct all {self.count:,} rows: {self.first.advice}"
         return self.first.advice
 
     def sentences(self, *, show_values: bool) -> list[str]:

@@ -25,11 +25,9 @@ from importer.report.problem_groups import ProblemGroup, group_problems, with_pr
 from importer.report.wording import (
     SEVERITIES,
     again,
-    number,
     places,
     result_of,
     row_numbers,
-    rows,
     sentence,
     what,
 )
@@ -239,38 +237,31 @@ def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
     name = sheet_name(facts.roster.sheet)
     taken = {name.casefold()}
     first = Sheet(book.add_worksheet(name), formats.text)
-    comments, left = _write_rows(first, ledger, formats)
+    comments = _write_rows(first, ledger, formats)
     found = group_problems(ledger.problems())
     _write_groups(book.add_worksheet(free_name(GROUPS, taken)), found, formats)
     notes = _steps(facts)
     if first.cut:
         notes.append(
-            f"{number(first.cut)} cells are longer than Excel allows and end in …; rejects.csv has "
+            f"{first.cut:,} cells are longer than Excel allows and end in …; rejects.csv has "
             "them whole."
         )
     if comments > MOST_COMMENTS:
         notes.append(
-            f"Comments are on the first {number(MOST_COMMENTS)} marked cells; the column Why "
-            "covers all."
+            f"Comments are on the first {MOST_COMMENTS:,} marked cells; the column Why covers all."
         )
-    if left:
-        notes.append(f"{rows(left)} did not fit into this sheet; rejects.csv has them all.")
     _write_notes(book.add_worksheet(free_name(HOW_TO, taken)), notes, formats)
 
 
-def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats) -> tuple[int, int]:
-    """Write the first sheet; return the number of marked cells and of rows that did not fit."""
+def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats) -> int:
+    """Write the first sheet; return the number of marked cells."""
     columns = ledger.columns()
     positions = {use.letter: position for position, use in enumerate(columns)}
     for position, heading in enumerate((*(use.heading for use in columns), *ADDED)):
         own = position < len(columns)
         sheet.write(0, position, heading, formats.heading if own else formats.added)
-    line = comments = left = 0
-    for row in returned(ledger):
-        if line == LAST_ROW:
-            left += 1
-            continue
-        line += 1
+    line = comments = 0
+    for line, row in enumerate(returned(ledger), start=1):  # a roster has fewer than Excel's rows
         marks = _marks(row, positions)
         cells = (row.cells + ("",) * len(columns))[: len(columns)]
         for position, text in enumerate(cells):
@@ -289,7 +280,7 @@ def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats) -> tuple[int, in
     sheet.sheet.freeze_panes(1, 0)
     sheet.sheet.autofilter(0, 0, line, len(columns) + len(ADDED) - 1)
     sheet.fit({len(columns) + 2: WIDEST_REASON, len(columns) + 3: WIDEST_REASON})
-    return comments, left
+    return comments
 
 
 def _marks(row: Returned, positions: dict[str, int]) -> dict[int, tuple[Severity, str]]:
@@ -327,7 +318,7 @@ def _write_groups(worksheet: Worksheet, found: tuple[ProblemGroup, ...], formats
     for line, group in enumerate(found[:LAST_ROW], start=1):
         texts = (
             SEVERITIES[group.severity],
-            number(group.count) if group.count else "",
+            f"{group.count:,}" if group.count else "",
             row_numbers(group.rows, most=200),
             places(group.first.places),
             group.title,

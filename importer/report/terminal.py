@@ -28,7 +28,6 @@ from importer.report.wording import (
     field_name,
     headline,
     next_step,
-    number,
     row_numbers,
     rows,
     tallies,
@@ -77,7 +76,7 @@ def show_problems(
         console.print(_group(group, show_values=show_values))
     if more := len(found[whole + MOST_GROUPS :]):
         where = "see the report" if reported else "`importer check` makes a report of them all"
-        console.print(_text(f"… and {number(more)} more; {where}.", "dim"))
+        console.print(_text(f"… and {more:,} more; {where}.", "dim"))
     if found and not (applied and _kept_back(summary)):
         console.print()
 
@@ -151,7 +150,7 @@ def _counts(summary: Summary) -> RenderableType:
     table.add_column()
     for tally in tallies(summary):
         style = _COLORS[tally.tone]
-        table.add_row(_text(number(tally.count), f"bold {style}"), _text(tally.words, style))
+        table.add_row(_text(f"{tally.count:,}", f"bold {style}"), _text(tally.words, style))
     return Padding(table, (1, 0, 0, 2))
 
 

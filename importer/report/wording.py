@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -72,11 +73,6 @@ KINDS: dict[ChangeKind, str] = {
 }
 
 
-def number(count: int) -> str:
-    """Return a count as people write it: 12,345."""
-    return f"{count:,}"
-
-
 def rows(count: int) -> str:
     """Return a number of rows: `1 row`, `12,345 rows`."""
     return counted(count, "row")
@@ -87,7 +83,7 @@ def effort(calls: Calls) -> str:
     told = f"Applying takes {counted(calls.count, 'API call')}"
     told += f", about {duration(calls.seconds)}." if calls.seconds else "."
     if calls.left is not None:
-        told += f" {number(calls.left)} of today's calls were left when it was planned."
+        told += f" {calls.left:,} of today's calls were left when it was planned."
     if not calls.suffice:
         told += " That is not enough: `apply` will stop; run it again after midnight GMT."
     return told
@@ -140,6 +136,7 @@ TONES: dict[End, Tone] = {
 
 _WRITES = (Act.CREATE, Act.UPDATE, Act.DELETE)
 _STAYS = (Act.UNCHANGED, Act.LEFT_ALONE)
+_RESULTS = tuple(end for end in ENDS if isinstance(end, Result))
 
 
 def end_of(row: RowHistory, problems: Iterable[Problem]) -> End:
@@ -153,30 +150,34 @@ def end_of(row: RowHistory, problems: Iterable[Problem]) -> End:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The number of rows of one end."""
+    """The number of rows of one end, with its words and its color."""
 
     end: End
     count: int
-
-    @property
-    def words(self) -> str:
-        """What became of them."""
-        return ENDS[self.end]
-
-    @property
-    def tone(self) -> Tone:
-        """Its color."""
-        return TONES.get(self.end, "quiet")
+    words: str
+    tone: Tone
 
 
 def tallies(summary: Summary) -> tuple[Tally, ...]:
     """Return the counts in which each row is once, without zeros."""
-    applied, planned = summary.created is not None, summary.create is not None
-    left_out: set[End] = {Fate.READY} if planned else {Act.UNCHANGED, Act.LEFT_ALONE}
-    left_out |= set(_WRITES) if applied or not planned else set()
-    left_out |= set() if applied else set(Result)
-    counts = summary.model_dump() | _written(summary) | {Fate.REJECTED: summary.to_correct}
-    return tuple(Tally(end, counts[end]) for end in ENDS if counts.get(end) and end not in left_out)
+    planned = summary.create is not None
+    left_out: set[End] = {Fate.READY} if planned else set(_STAYS)
+    left_out |= set(_WRITES) if summary.created is not None or not planned else set()
+    counts = _counts(summary)
+    return tuple(
+        Tally(end, counts[end], words, TONES.get(end, "quiet"))
+        for end, words in ENDS.items()
+        if counts[end] and end not in left_out
+    )
+
+
+def _counts(summary: Summary) -> Counter[str]:
+    """Return the counts by end; rows that were so already are not among those written."""
+    counts = Counter(summary.model_dump(include=set(map(str, ENDS)), exclude_none=True))
+    counts[Result.UPDATED] -= counts[Result.WAS_SO]
+    counts[Result.DELETED] -= counts[Result.WAS_GONE]
+    counts[Fate.REJECTED] -= counts[DISMISSED]
+    return counts
 
 
 def headline(summary: Summary) -> str:
@@ -188,78 +189,45 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
     """Return the sentences of the headline, the most important first."""
     if not summary.rows:
         return ("The roster has no rows.",)
-    held = _listed(
-        (summary.to_correct, "must be corrected"),
-        (summary.review, "needs review" if summary.review == 1 else "need review"),
-        (summary.dismissed or 0, ENDS[DISMISSED]),
-    )
-    aside = _listed(
-        (summary.blank, "is blank" if summary.blank == 1 else "are blank"),
-        (summary.skipped, "skipped"),
-    )
+    counts = _counts(summary)
+    words = ENDS | {
+        Fate.REJECTED: "must be corrected",
+        Fate.REVIEW: "needs review" if summary.review == 1 else "need review",
+        Fate.BLANK: "is blank" if summary.blank == 1 else "are blank",
+        Result.UNKNOWN: "with a result that is not known yet",
+    }
+
+    def listed(*ends: End) -> str:
+        return ", ".join(f"{counts[end]:,} {words[end]}" for end in ends if counts[end])
+
+    def written(was: str, *ends: End) -> str:
+        count = sum(counts[end] for end in ends)
+        share = f"{count:,} of {rows(summary.rows)}" if count else "Nothing"
+        return f"{share} {was} written to Alma{': ' if count else ''}{listed(*ends)}"
+
+    held, aside = listed(Fate.REJECTED, Fate.REVIEW, DISMISSED), listed(Fate.BLANK, Fate.SKIPPED)
     if not summary.patrons:
-        parts: tuple[str, ...] = ("The roster has no patrons", aside)
+        parts = ["The roster has no patrons", aside]
     elif summary.created is not None:
-        parts = (*_applied(summary), held)
+        ends = (Result.CREATED, Result.UPDATED, Result.DELETED)
+        was = "was" if sum(counts[end] for end in ends) <= 1 else "were"
+        parts = [written(was, *ends), listed(*(end for end in _RESULTS if end not in ends)), held]
     elif summary.create is not None:
-        parts = (*_planned(summary), held, aside)
+        parts = [written("would be", *_WRITES), listed(*_STAYS), held, aside]
     else:
-        parts = (_ready(summary), held, aside)
+        parts = [_ready(summary), held, aside]
     return tuple(f"{part}." for part in parts if part)
-
-
-def _listed(*parts: tuple[int, str]) -> str:
-    return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
 
 
 def _ready(summary: Summary) -> str:
     total, ready = summary.rows, summary.ready
+    if total == 1:
+        return f"The one row is {'ready' if ready else 'not ready'}"
     if ready == total:
-        return "The one row is ready" if total == 1 else f"All {number(total)} rows are ready"
-    if ready:
-        return f"{number(ready)} of {rows(total)} {'is' if ready == 1 else 'are'} ready"
-    return "The one row is not ready" if total == 1 else f"None of {rows(total)} is ready"
-
-
-def _planned(summary: Summary) -> tuple[str, ...]:
-    """Return what would be written and what would not; a ready row may be unchanged."""
-    writes = _listed(*((getattr(summary, act) or 0, ENDS[act]) for act in _WRITES))
-    written = sum(getattr(summary, act) or 0 for act in _WRITES)
+        return f"All {total:,} rows are ready"
     return (
-        f"{number(written)} of {rows(summary.rows)} would be written to Alma: {writes}"
-        if written
-        else "Nothing would be written to Alma",
-        _listed(*((getattr(summary, act) or 0, ENDS[act]) for act in _STAYS)),
+        f"{f'{ready:,}' if ready else 'None'} of {rows(total)} {'is' if ready < 2 else 'are'} ready"
     )
-
-
-def _applied(summary: Summary) -> tuple[str, ...]:
-    by_result = _written(summary)
-    written = sum(by_result.values())
-    done = _listed(*((count, ENDS[Result(result)]) for result, count in by_result.items()))
-    verb = "was" if written == 1 else "were"
-    return (
-        f"{number(written)} of {rows(summary.rows)} {verb} written to Alma: {done}"
-        if written
-        else "Nothing was written to Alma",
-        _listed(
-            (summary.was_so or 0, ENDS[Result.WAS_SO]),
-            (summary.was_gone or 0, ENDS[Result.WAS_GONE]),
-            (summary.refused or 0, "refused by Alma"),
-            (summary.held or 0, ENDS[Result.HELD]),
-            (summary.unknown or 0, "with a result that is not known yet"),
-            (summary.not_sent or 0, "not sent"),
-        ),
-    )
-
-
-def _written(summary: Summary) -> dict[str, int]:
-    """Return the users written, by result, without those that were so already."""
-    return {
-        Result.CREATED: summary.created or 0,
-        Result.UPDATED: (summary.updated or 0) - (summary.was_so or 0),
-        Result.DELETED: (summary.deleted or 0) - (summary.was_gone or 0),
-    }
 
 
 @dataclass(frozen=True, slots=True)
