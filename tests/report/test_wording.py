@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from importer.ledger.ledger import summarize
 from importer.ledger.schema import State
+from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Calls, Summary
 from importer.report.wording import (
@@ -18,8 +20,10 @@ from importer.report.wording import (
     ENDS,
     duration,
     effort,
+    field_name,
     headline,
     next_step,
+    part_name,
     row_numbers,
     tallies,
 )
@@ -159,44 +163,52 @@ def test_the_effort_says_whether_the_days_calls_suffice(
     assert ("That is not enough" in told) is not suffice
 
 
-def test_a_clean_check_goes_on_to_the_plan() -> None:
-    """With every row ready the next command plans the same roster with the same mapping."""
-    step = next_step(summary(rows=2, ready=2), building.FACTS)
-    assert step.command == "importer plan rosters/community.xlsx -m mappings/community.yaml"
+APPLIED = {"ready": 1, "create": 1, "created": 1}
+MAPPING = "-m mappings/community.yaml"
+_NAMED = "--codes 'our codes.json'"
 
 
-def test_a_check_with_rejects_goes_back_to_them() -> None:
-    """Where rows come back, the next command takes the rejects' workbook."""
-    step = next_step(summary(rows=2, rejected=2), building.FACTS)
-    assert step.command == "importer check runs/x/rejects.xlsx -m mappings/community.yaml"
+@pytest.mark.parametrize(
+    ("command", "counts", "why", "typed"),
+    [
+        ("check", {"ready": 2}, "Compare with Alma",
+         f"plan rosters/community.xlsx {MAPPING} {_NAMED} --visible-only"),
+        ("check", {"rejected": 2}, "marked cells", f"check runs/x/rejects.xlsx {MAPPING} {_NAMED}"),
+        ("check", {"skipped": 1}, "Fill in the roster",
+         f"check rosters/community.xlsx {MAPPING} {_NAMED} --visible-only"),
+        ("plan", {"ready": 1, "create": 1}, "Review the plan", "apply runs/x"),
+        ("plan", {"rejected": 1, "dismissed": 1, "create": 0}, "nothing to send", ""),
+        ("plan", {"review": 1, "create": 0}, "Resolve each row", f"resolve runs/x {_NAMED} ROW"),
+        ("plan", APPLIED, "If it was wrong", "undo runs/x"),
+        ("plan", {**APPLIED, "created": 0, "not_sent": 1}, "not done yet", "apply runs/x"),
+        ("plan", {**APPLIED, "created": 0, "held": 1}, "need no correction",
+         f"plan runs/x/rejects.xlsx {MAPPING} {_NAMED}"),
+        ("plan", {**APPLIED, "rejected": 1}, "marked cells",
+         f"plan runs/x/rejects.xlsx {MAPPING} {_NAMED}"),
+        ("plan", {**APPLIED, "created": 0, "refused": 1}, "Follow the advice",
+         f"plan runs/x/rejects.xlsx {MAPPING} {_NAMED}"),
+    ],
+)  # fmt: skip
+def test_the_next_command_continues_the_run(
+    command: Literal["check", "plan"], counts: dict[str, int], why: str, typed: str
+) -> None:
+    """It uses the run's own mapping, code tables and rows, and nothing that needs no correction."""
+    rows = sum(counts.get(name, 0) for name in ("ready", "rejected", "review", "skipped"))
+    roster = building.FACTS.roster.model_copy(update={"visible_only": True})
+    facts = building.FACTS.model_copy(
+        update={"command": command, "codes": "our codes.json", "roster": roster}
+    )
+    step = next_step(summary(rows=rows, **counts), facts)
+    assert why in step.why
+    assert step.command.startswith(f"importer {typed}" if typed else "")
+    assert bool(step.command) is bool(typed)
 
 
-def test_a_plan_goes_on_to_its_apply(keep: Keep) -> None:
-    """A plan is carried out by `apply`; a failed safety check has to be named."""
-    run = building.planned()
-    ledger = keep(run)
+def test_a_failed_safety_check_has_to_be_named(keep: Keep) -> None:
+    """The command to apply allows it by name."""
+    ledger = keep(building.planned())
     command = next_step(summarize(ledger), ledger.facts).command
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder), "--allow", "removals"]
-    run.facts = run.facts.model_copy(update={"failed_checks": ()})
-    ledger = keep(run)
-    command = next_step(summarize(ledger), ledger.facts).command
-    assert shlex.split(command) == ["importer", "apply", str(ledger.folder)]
-
-
-def test_an_unfinished_apply_is_run_again(keep: Keep) -> None:
-    """While a row is not sent or not known, the next command is the same apply."""
-    ledger = keep(building.applied())
-    command = next_step(summarize(ledger), ledger.facts).command
-    assert shlex.split(command) == ["importer", "apply", str(ledger.folder)]
-
-
-def test_a_finished_apply_offers_the_way_back() -> None:
-    """With nothing left, the way back is named."""
-    done = summary(
-        rows=1, ready=1, create=1, update=0, unchanged=0, left_alone=0,
-        created=1, updated=0, refused=0, held=0, unknown=0, not_sent=0,
-    )  # fmt: skip
-    assert next_step(done, building.FACTS).command == "importer undo runs/x"
 
 
 def test_a_command_is_quoted_for_the_shell() -> None:
@@ -207,30 +219,30 @@ def test_a_command_is_quoted_for_the_shell() -> None:
     assert shlex.split(command)[2] == "my rosters/$(id) 'x'.csv"
 
 
-def test_nothing_is_to_be_corrected_where_nothing_is_wrong() -> None:
-    """Rows that a person left out, or that changed in Alma, send nobody to the marked cells."""
-    planned = building.planned().facts
-    done = {"create": 1, "created": 0, "updated": 0, "refused": 0, "unknown": 0, "not_sent": 0}
-    left_out = next_step(summary(rows=1, rejected=1, dismissed=1, create=0), planned)
-    assert left_out.command == ""
-    held = next_step(summary(rows=1, ready=1, held=1, **done), planned)
-    assert "cells" not in held.why
-    assert held.command.startswith("importer plan runs/x/rejects.xlsx ")
-    both = next_step(summary(rows=2, ready=1, rejected=1, held=1, **done), planned)
-    assert "cells" in both.why
+@pytest.mark.parametrize(
+    ("path", "name", "part"),
+    [
+        ("last_name", "Last name", "Last name"),
+        ("expiry_date", "Expiration date", "Expiration date"),
+        ("contact_info.address[home].line1", "Home address, line 1", "Address"),
+        ("contact_info.address[home+work]", "Home and work address", "Address"),
+        ("contact_info.address[0].postal_code", "Address, postal code", "Address"),
+        ("contact_info.email[1].email_address", "Email 2", "Email"),
+        ("contact_info.email[work]", "Work email", "Email"),
+        ("user_identifier[BARCODE].value", "Identifier (BARCODE)", "Identifier"),
+        ("user_note[LIBRARY].popup_note", "Note (LIBRARY), popup note", "Note"),
+    ],
+)
+def test_fields_have_plain_names(path: str, name: str, part: str) -> None:
+    """A reader never needs Alma's own name of a field."""
+    assert field_name(path) == name
+    assert part_name(path) == part
 
 
-def test_a_blank_roster_is_to_be_filled_in() -> None:
-    """A template in which nobody stands yet is neither wrong nor done."""
-    step = next_step(summary(rows=1, skipped=1), building.FACTS)
-    assert step.command.startswith("importer check ")
-
-
-def test_the_next_command_reads_the_roster_in_the_same_way() -> None:
-    """Code tables that were named, and rows skipped, are in the command to type."""
-    roster = building.FACTS.roster.model_copy(update={"visible_only": True})
-    facts = building.FACTS.model_copy(update={"codes": "our codes.json", "roster": roster})
-    ready = next_step(summary(rows=1, ready=1), facts).command
-    assert ready.endswith("--codes 'our codes.json' --visible-only")
-    rejected = next_step(summary(rows=1, rejected=1), facts).command
-    assert rejected.endswith("--codes 'our codes.json'")
+@given(st.sampled_from(sorted(FIELDS)), st.sampled_from(["", "[0]", "[home]"]))
+def test_every_field_has_a_name_in_words(path: str, at: str) -> None:
+    """No field is shown with the signs of Alma's names."""
+    parent, _, name = path.rpartition(".")
+    name = field_name(f"{parent}{at}.{name}" if parent and at else path)
+    assert name[:1].isupper()
+    assert not set(name) & set("_.[]")
