@@ -78,10 +78,14 @@ def resolve(
     run: Run,
     row: Row,
     how: Annotated[
-        Literal["create", "update", "reject"], typer.Option("--as", help="How to resolve the row.")
+        Literal["create", "update", "rename", "reject"],
+        typer.Option("--as", help="How to resolve the row."),
     ],
     user: Annotated[
-        str, typer.Argument(metavar="[ID]", help="With --as update: the ID of the user to update.")
+        str,
+        typer.Argument(
+            metavar="[ID]", help="With --as update or rename: the ID of the user in Alma."
+        ),
     ] = "",
     codes: Codes = None,
     show_values: ShowValues = False,

@@ -30,21 +30,23 @@ CREATE TABLE IF NOT EXISTS answers (
 class Answer(StrEnum):
     """What a person wants done with a row that needs review."""
 
-    CREATE = "create"
-    UPDATE = "update"
-    REJECT = "reject"
+    CREATE = "create"  # another person
+    UPDATE = "update"  # the same person: update the user, who keeps the primary ID
+    RENAME = "rename"  # the same person with a new card: the user gets the row's primary ID
+    REJECT = "reject"  # do not load the row
 
 
 _IN_WORDS = {
     Answer.CREATE: "another person",
     Answer.UPDATE: "the same person",
+    Answer.RENAME: "the same person with a new card",
     Answer.REJECT: "not to be sent",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A person's answer about a primary identifier: create, reject, or update `user` in Alma.
+    """A person's answer about a primary identifier: create, reject, update or rename `user`.
 
     `against` are the people it was compared with, duplicates in the roster among them; all are
     casefolded primary identifiers. `doubts` are the codes of other problems that were resolved

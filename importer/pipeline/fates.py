@@ -181,7 +181,7 @@ class Resolutions:
         )
         if live is None or current(live, "account_type") != draft.layout.account_type.value:
             return planned
-        step = update(draft, live)
+        step = update(draft, live, rename=decision.answer is Answer.RENAME)
         return planned if taken_identifiers(draft, step, found) else Planned(step, warnings)
 
 

@@ -31,6 +31,7 @@ from importer.users.matching import MatchResult, PersonQuery, match_keys, search
 _ADVICE = {
     Answer.CREATE: "The row creates a user; until it is sent you can resolve it again.",
     Answer.UPDATE: "The row updates a user; until it is sent you can resolve it again.",
+    Answer.RENAME: "The row renames a user; until it is sent you can resolve it again.",
     Answer.REJECT: "The row is not sent, unless you resolve it again.",
 }
 """The result of each answer."""
@@ -38,7 +39,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An answer about a row; `user` is the ID of the user to update."""
+    """An answer about a row; `user` is the ID of the user to update or rename."""
 
     row: int
     answer: Answer
@@ -65,11 +66,12 @@ class Review:
                 "`importer plan`, then resolve the row."
             )
             raise UsageError(msg)
-        if answer is Answer.UPDATE and not decision.user.strip() and not self._undoes:
-            msg = "Name the user to update: importer resolve RUN ROW --as update ID"
+        names_user = answer in {Answer.UPDATE, Answer.RENAME}
+        if names_user and not decision.user.strip() and not self._undoes:
+            msg = f"Name the user to {answer}: importer resolve RUN ROW --as {answer} ID"
             raise UsageError(msg)
-        if answer is not Answer.UPDATE and decision.user:
-            msg = f"An ID is given with --as update only, not with --as {answer}."
+        if not names_user and decision.user:
+            msg = f"An ID is given with --as update or rename, not with --as {answer}."
             raise UsageError(msg)
         life = ledger.life(row)
         if life is None:
@@ -80,7 +82,7 @@ class Review:
             wrong = (
                 "needs review since it was sent; use --as update with the user's ID, or --as reject"
             )
-        if not wrong and answer is Answer.CREATE and self._undoes:
+        if not wrong and answer in {Answer.CREATE, Answer.RENAME} and self._undoes:
             wrong = "belongs to an undo plan; use --as update or --as reject"
         if wrong:
             msg = f"Row {row} {wrong}."
@@ -103,7 +105,7 @@ class Review:
             self._keep(Answer.REJECT, "", draft)
 
     async def resolve(self, decision: Decision, alma: Alma) -> None:
-        """Plan to create the row's user, or to update the user with this ID.
+        """Plan to create the row's user, or to update or rename the user with this ID.
 
         The safety checks are not repeated for a resolved row. Raises UsageError if Alma holds
         something else, StalePlanError if the roster, the mapping or the institution changed,
@@ -121,8 +123,11 @@ class Review:
             live = await _user(decision.user, alma)
             _check_kind(draft, live)
             user, said = current(live, "primary_id").casefold(), "update the user that was named"
+            rename = decision.answer is Answer.RENAME
+            if rename:
+                said = "give the user that was named the row's primary ID"
             self._check_free(decision.row, user)
-            step = await _updated(draft, live, alma)
+            step = await _updated(draft, live, alma, rename=rename)
         self._record(decision, step, said)
         self._keep(decision.answer, user, draft)
 
@@ -226,9 +231,9 @@ async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
     return found
 
 
-async def _updated(draft: DraftUser, live: User, alma: Alma) -> Step:
+async def _updated(draft: DraftUser, live: User, alma: Alma, *, rename: bool) -> Step:
     """Return the step that updates the user, if no ID of the row is another user's."""
-    step = update(draft, live)
+    step = update(draft, live, rename=rename)
     if keys := taken_identifiers(draft, step, await _holders(draft, alma)):
         msg = (
             f"The {' and the '.join(keys)} of row {draft.row} belongs to another user of "

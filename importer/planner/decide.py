@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
+from importer.model.plan import (
+    Change,
+    ChangeKind,
+    Create,
+    Held,
+    LeftAlone,
+    Planned,
+    Unchanged,
+    Update,
+)
 from importer.model.problem import Problem
 from importer.model.user import AccountType
 from importer.planner.entries import current
@@ -58,13 +67,20 @@ def create(draft: DraftUser) -> Create:
     return Create(draft.row, new_user(draft))
 
 
-def update(draft: DraftUser, live: User) -> Update | Unchanged:
-    """Return the step that updates a user with the row's values, whoever that user is."""
+def update(draft: DraftUser, live: User, *, rename: bool = False) -> Update | Unchanged:
+    """Return the step that updates a user with the row's values, whoever that user is.
+
+    `rename`: the user also gets the row's primary ID, as with a new card.
+    """
     merged = merge(draft, live)
-    primary_id = current(live, "primary_id")
-    if not merged.changes:
+    primary_id, after, changes = current(live, "primary_id"), merged.after, merged.changes
+    if rename and draft.primary_id and draft.primary_id.casefold() != primary_id.casefold():
+        after = after.model_copy(update={"primary_id": draft.primary_id})
+        new_id = Change(ChangeKind.REPLACE, "primary_id", primary_id, draft.primary_id)
+        changes = (new_id, *changes)
+    if not changes:
         return Unchanged(draft.row, primary_id)
-    return Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
+    return Update(draft.row, primary_id, live, after, changes, merged.override)
 
 
 def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple[str, ...]:

@@ -90,6 +90,19 @@ def test_the_same_person_is_updated(
     assert typed("plan", roster, *PLAN, "next", "--json").summary["unchanged"] == 1
 
 
+def test_a_new_card_changes_the_primary_id(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """`--as rename ID` gives the user the row's primary ID; the next plan finds it there."""
+    decided = typed("resolve", "run", "2", "--as", "rename", "2001", "--json")
+    assert (decided.exit, decided.summary["update"]) == (0, 1)
+    shown = typed("show", "run", "2", "--show-values").out
+    assert "Primary ID: 2001 → 2009" in shown
+    typed("apply", "run", "--allow", "many-changes")
+    assert set(state(sandbox)) == {"2002", "2009"}
+    assert typed("plan", held, *PLAN, "next", "--json").summary["unchanged"] == 2
+
+
 def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: Type) -> None:
     """`--as reject` keeps the row out; until it is sent it can be decided otherwise."""
     rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
