@@ -89,9 +89,30 @@ def _owner(mapping: Mapping) -> Iterator[MappingFinding]:
 
 
 def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
-    for path in sorted(set(ALWAYS_REQUIRED) - {rule.field.path for rule in mapping.scalars}):
-        wrong = f"`{path}` is missing; every record needs it"
+    """A new user needs some fields; a mapping that creates nobody, an ID to find people by."""
+    given = {rule.field.path for rule in mapping.scalars}
+    if mapping.file.match.creates:
+        for path in sorted(set(ALWAYS_REQUIRED) - given):
+            wrong = f"`{path}` is missing; every record needs it"
+            yield MappingFinding(("record",), wrong, lacking=True)
+    elif not _match_keys(mapping) & {*mapping.file.match.by, None}:
+        wrong = "no ID is mapped, so no user can be found; map one that `match.by` names"
         yield MappingFinding(("record",), wrong, lacking=True)
+
+
+def _absent(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Users who are missing from the roster have no row to take values from."""
+    absent = mapping.absent
+    if absent is None:
+        return
+    if not absent.rules:
+        yield MappingFinding(("match", "absent", "set"), "sets nothing; name the fields to change")
+    for rule in absent.rules:
+        if rule.headings:
+            wrong = "users who are missing from the roster have no cells; write a constant"
+            yield MappingFinding(rule.steps, wrong)
+        if rule.field.path in {"primary_id", "password"}:
+            yield MappingFinding(rule.steps, "cannot be changed here; delete this line")
 
 
 def _internal_only(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -299,16 +320,22 @@ def _overrides(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding((*rule.steps, "override"), wrong)
 
 
+def _match_keys(mapping: Mapping) -> set[str | None]:
+    """By what the mapped IDs can find users; None stands for a type that the roster gives."""
+    mapped = {rule.field.path for rule in mapping.scalars} & {"primary_id"}
+    types = (rule for rule in mapping.rules if rule.field.path == "user_identifier.id_type")
+    return {*mapped, *(rule.rule.constant for rule in types)}
+
+
 def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
     """Users are matched by IDs that the record contains."""
-    types = [rule for rule in mapping.rules if rule.field.path == "user_identifier.id_type"]
-    given = {"primary_id", *(rule.rule.constant for rule in types)}
+    given = _match_keys(mapping)
     for at, name in enumerate(mapping.file.match.by):
         if not given & {name, None}:
-            wrong = (
-                f"no entry of `user_identifier` has the type `{name}`, so no user is found by it"
-            )
-            yield MappingFinding(("match", "by", at), wrong)
+            what = "the mapping has no `primary_id`"
+            if name != "primary_id":
+                what = f"no entry of `user_identifier` has the type `{name}`"
+            yield MappingFinding(("match", "by", at), f"{what}, so no user is found by it")
 
 
 def _zips(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -341,6 +368,7 @@ CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ..
     Level.ERROR: (
         _owner,
         _required_fields,
+        _absent,
         _internal_only,
         _passwords,
         _lookups_exist,

@@ -59,7 +59,29 @@ def about(mapping: Mapping) -> tuple[str, ...]:
         f"Looks for a user in Alma by {' or '.join(match.by)}; one that is new "
         f"{_USER[match.new]}, one that is known {_USER[match.known]}.",
     )
-    return (*found, f"Takes only the rows where {_condition(only)}.") if only else found
+    taken = (f"Takes only the rows where {_condition(only)}.",) if only else ()
+    return (*found, *taken, *_about_known_users(mapping))
+
+
+def _about_known_users(mapping: Mapping) -> Iterator[str]:
+    """Yield what `match` does beyond finding users."""
+    match, absent = mapping.file.match, mapping.absent
+    if match.account_type == "convert":
+        to = mapping.file.account_type.title()
+        yield f"A user of the other account type becomes {to} after review."
+    if match.id_change == "rename":
+        yield "A user whose primary ID in Alma differs gets the roster's."
+    if (old := match.keep_old_id) is not None:
+        yield f"The old primary ID stays as an {old.status} identifier of type {old.type}."
+    if absent is not None and (part := match.absent) is not None:
+        groups = " or ".join(part.among.user_group)
+        owners = f" and external system {' or '.join(part.among.external_id)}"
+        rosters = "the roster" if part.after == 1 else f"{part.after} rosters in a row"
+        changes = "; ".join(f"{label}: {text}" for label, text in explain(absent).items())
+        yield (
+            f"Users of group {groups}{owners if part.among.external_id else ''} who are missing "
+            f"from {rosters} are changed: {changes}"
+        )
 
 
 def explain(mapping: Mapping) -> dict[str, str]:

@@ -39,7 +39,7 @@ def _loosen(node: object) -> None:
     if isinstance(node, dict):
         if isinstance(node.get("title"), str):
             node.pop("title")
-        if node.get("type") in {"integer", "number"}:
+        if node.get("type") in ("integer", "number"):  # a key may be called `type` itself
             return
         if isinstance(choices := node.get("enum"), list):
             flags = [word == "true" for word in choices if word in {"true", "false"}]

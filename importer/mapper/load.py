@@ -44,7 +44,7 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     file, wrong = _validated_part(source)
     if file is None:
         return None, checks.in_order(source, wrong)
-    parsed = Mapping(path, "", file, {}, scalar_rules(file), entry_rules(file), source)
+    parsed = Mapping(path, "", file, {}, scalar_rules(file), entry_rules(file.record), source)
     tables, lookup_files, faults = _tables(parsed)
     # each file is hashed by itself, so that none can run into the next
     digests = (hashlib.sha256(content).digest() for content in (*contents, *lookup_files))
@@ -153,7 +153,8 @@ def _merges(steps: Steps) -> bool:
     """Whether the keys here are merged one by one; a rule, and an `ids` rule, is replaced whole."""
     if steps[0] == "record":
         return steps in {("record",), ("record", "contact_info")}
-    return steps[0] != "owning_system" and not (steps[0] == "ids" and len(steps) > 1)
+    whole = len(steps) > 1 and (steps[0] in {"ids", "patron_role"} or steps[1] == "absent")
+    return steps[0] != "owning_system" and not whole
 
 
 # --- the schema ---

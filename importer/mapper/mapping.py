@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from importer.mapper.lookups import Lookup, LookupFile
 from importer.mapper.placeholders import Template
 from importer.mapper.schema import KeepHeaviest, MappingFile, Rule
 from importer.mapper.yaml_source import Source, Steps
-from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, OnUpdate
+from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, PATRON_ROLE, Field, OnUpdate
 from importer.model.plan import Duplicates
 from importer.model.roster import Layout
 
@@ -32,12 +32,12 @@ class FieldRule:
     field: Field
     rule: Rule
     steps: Steps
+    always_required: bool = False
 
     @property
     def required(self) -> Literal["true", "warn", "false"]:
         """Whether a blank rejects the row, is a warning, or is accepted."""
-        always = self.field.path in (*ALWAYS_REQUIRED, EXTERNAL_SYSTEM)
-        return "true" if always else self.rule.required
+        return "true" if self.always_required else self.rule.required
 
     @property
     def on_update(self) -> OnUpdate:
@@ -95,30 +95,41 @@ class EntryRules:
 
 
 def scalar_rules(file: MappingFile) -> tuple[FieldRule, ...]:
-    """Return the rules of the record's own fields, `owning_system` among them."""
-    rules = _field_rules(file.record, "", ("record",))
-    if file.owning_system is None:
-        return rules
-    return (*rules, FieldRule(FIELDS[EXTERNAL_SYSTEM], file.owning_system, ("owning_system",)))
+    """Return the rules of the record's own fields, of `owning_system` and of `patron_role`.
+
+    A mapping that creates nobody may lack what only a new user needs.
+    """
+    needed = ALWAYS_REQUIRED if file.match.creates else ()
+    rules = _field_rules(file.record, FIELDS, ("record",), needed)
+    if (owner := file.owning_system) is not None:
+        rules += (
+            FieldRule(FIELDS[EXTERNAL_SYSTEM], owner, ("owning_system",), always_required=True),
+        )
+    if file.patron_role is not None:
+        rules += _field_rules(file.patron_role, PATRON_ROLE, ("patron_role",))
+    return rules
 
 
-def entry_rules(file: MappingFile) -> tuple[EntryRules, ...]:
-    """Return the entries of every list, in the mapping's order within each list."""
+def entry_rules(record: BaseModel, start: Steps = ("record",)) -> tuple[EntryRules, ...]:
+    """Return the entries of every list of a record, in the mapping's order within each list."""
     found = []
     for parent in LISTS:
-        part: Any = file.record
+        part: Any = record
         for name in parent.split("."):
             part = getattr(part, name, None)
         for position, entry in enumerate(part or ()):
-            steps: Steps = ("record", *parent.split("."), position)
-            rules = _field_rules(entry, parent, steps)
+            steps: Steps = (*start, *parent.split("."), position)
+            fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
+            rules = _field_rules(entry, fields, steps)
             found.append(EntryRules(parent, position, rules, entry.on_update, steps))
     return tuple(found)
 
 
-def _field_rules(part: BaseModel, parent: str, steps: Steps) -> tuple[FieldRule, ...]:
+def _field_rules(
+    part: BaseModel, fields: MappingOf[str, Field], steps: Steps, needed: Collection[str] = ()
+) -> tuple[FieldRule, ...]:
     return tuple(
-        FieldRule(FIELDS[f"{parent}.{name}" if parent else name], rule, (*steps, name))
+        FieldRule(fields[name], rule, (*steps, name), name in needed)
         for name, rule in part
         if isinstance(rule, Rule)
     )
@@ -164,6 +175,15 @@ class Mapping:
         weights = {lookup.written[key]: int(code) for key, code in lookup.codes.items()}
         rest = part.model_dump(exclude={"same_id"})
         return Duplicates(same_id="keep heaviest", weights=weights, **rest)
+
+    @property
+    def absent(self) -> Mapping | None:
+        """What `match.absent` sets, as a mapping without a roster; None if it sets nothing."""
+        if self.file.match.absent is None:
+            return None
+        steps, record = ("match", "absent", "set"), self.file.match.absent.changes
+        scalars = _field_rules(record, FIELDS, steps)
+        return replace(self, scalars=scalars, entries=entry_rules(record, steps))
 
     @property
     def maps_password(self) -> bool:

@@ -205,6 +205,37 @@ class KeepHeaviest(MappingPart):
     weights: Word = Field(alias="keep heaviest")
 
 
+class Among(MappingPart):
+    """The users in Alma whom a roster is expected to contain."""
+
+    user_group: Words
+    external_id: Words | tuple[()] = ()
+
+
+class AbsentPart(MappingPart):
+    """What happens to users who are missing from the roster.
+
+    `after`: from how many rosters in a row. `changes` has the shape of the record, without cells.
+    """
+
+    among: Among
+    after: Annotated[int, Field(ge=1, le=100)] = 1
+    changes: Record = Field(alias="set")  # type: ignore[valid-type]
+
+
+class MatchPart(Match):
+    """How rows find their users, and what happens to users without a row."""
+
+    absent: AbsentPart | None = None
+
+
+class PatronRolePart(MappingPart):
+    """The Patron role: until when, and for which library or institution."""
+
+    expiry: Value
+    scope: Value | None = None
+
+
 class DuplicatesPart(MappingPart):
     """What happens to rows of one roster that share an ID or are the same person."""
 
@@ -245,13 +276,14 @@ class MappingFile(MappingPart):
     roster: RosterPart = RosterPart()
     ids: dict[Word, Annotated[IdRule, AfterValidator(_id_rule)]] = Field(default_factory=dict)
     headings: dict[Word, Words] = Field(default_factory=dict)
-    match: Match = Match()
+    match: MatchPart = MatchPart()
     duplicates: DuplicatesPart = DuplicatesPart()
     safety_checks: Annotated[
         SafetyLimits, BeforeValidator(_check_names, json_schema_input_type=SafetyLimits)
     ] = SafetyLimits()
     terms: tuple[Term, ...] = ()
     lookups: dict[Word, Table] = Field(default_factory=dict)
+    patron_role: PatronRolePart | None = None
     record: Record  # type: ignore[valid-type]
 
     def id_rule(self, heading: str) -> IdRule | None:

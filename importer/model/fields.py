@@ -113,6 +113,15 @@ FIELDS: dict[str, Field] = {
 }
 """Every field that a mapping may set, by path, in the record's order."""
 
+PATRON_ROLE: dict[str, Field] = {
+    field.name: field
+    for field in (
+        Field("patron_role.expiry", "patron_role", "expiry", Shape.DATE, Facts(0)),
+        Field("patron_role.scope", "patron_role", "scope", Shape.CODE, Facts()),
+    )
+}
+"""The fields of the Patron role that a mapping may set. They belong to no list of `LISTS`."""
+
 ALWAYS_REQUIRED = ("primary_id", "first_name", "last_name", "user_group")
 """Every record needs these, whatever the mapping says (contract 4.1, the library's own rule)."""
 

@@ -21,16 +21,33 @@ class MappingPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
+class KeepOldId(MappingPart):
+    """How a user who gets another primary ID keeps the old one: as an identifier of this type."""
+
+    type: str = Default(min_length=1)
+    status: Literal["ACTIVE", "INACTIVE"] = "INACTIVE"
+
+
 class Match(MappingPart):
     """How a row finds its user in Alma, and what happens then.
 
-    `by`: `primary_id`, or identifier types by Alma's code.
+    `by`: `primary_id`, or identifier types by Alma's code. `account_type`: what happens if the user
+    is Internal in Alma but External in the mapping, or the other way round. `id_change`: what
+    happens if the user's primary ID in Alma is another one.
     """
 
     by: tuple[str, ...] = ("primary_id",)
     new: Literal["create", "skip", "reject"] = "create"
     known: Literal["update", "skip", "reject"] = "update"
     possible_match: Literal["review", "warn", "ignore"] = "review"
+    account_type: Literal["review", "convert"] = "review"
+    id_change: Literal["review", "rename"] = "review"
+    keep_old_id: KeepOldId | None = None
+
+    @property
+    def creates(self) -> bool:
+        """Whether new users are created; else a mapping may lack fields that only these need."""
+        return self.new == "create"
 
 
 class Duplicates(MappingPart):

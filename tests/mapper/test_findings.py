@@ -8,7 +8,7 @@ import pytest
 
 from importer.errors import MappingError
 from importer.mapper.load import load
-from tests.mapper.bench import BASE, findings, mapping_text
+from tests.mapper.bench import BASE, findings, loaded, mapping_text
 
 EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: work\n"
 """In `mapping_text` the address is on line 10 of the file."""
@@ -120,6 +120,18 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
             "8: record.user_identifier[0]",
             ("`<A *>` and `<B *>`",),
         ),
+        ("", "match: {keep_old_id: {type: X, status: OLD}}", "8: match.keep_old_id.status", ()),
+        ("", "match: {keep_old_id: {status: ACTIVE}}", "8: match.keep_old_id", ("`type`",)),
+        ("", "match: {absent: {among: {}, set: {}}}", "8: match.absent.among", ("`user_group`",)),
+        ("", "match: {absent: {among: {user_group: A}, set: {}}}", "8: match.absent.set", ()),
+        (
+            "",
+            "match: {absent: {among: {user_group: A}, set: {expiry_date: <Until>}}}",
+            "8: match.absent.set.expiry_date",
+            ("no cells",),
+        ),
+        ("", "patron_role: {scope: MAIN}", "8: patron_role", ("`expiry`",)),
+        ("", "patron_role: {expiry: {from: <D>, dates: x}}", "8: patron_role.expiry.dates", ()),
         ("", "mtach: {new: skip}", "8: mtach", ("`match`",)),
         ("", "match: {new: ceate}", "8: match.new", ("`create`",)),
         ("", "match: {look_alike: warn}", "8: match.look_alike", ("`possible_match`",)),
@@ -185,6 +197,19 @@ def test_what_every_mapping_needs_is_missed(
     (found,) = findings(tmp_path, text)
     assert found.startswith(f"m.yaml:{place}"), found
     assert word in found
+
+
+def test_a_mapping_that_creates_nobody_needs_an_id_and_no_more(tmp_path: Path) -> None:
+    """Any ID of `match.by`, also without a primary ID; with `new: create` the four fields."""
+    text = (
+        "version: 1\naccount_type: INTERNAL\nmatch: {by: [BARCODE], new: reject}\nrecord:\n"
+        "  expiry_date: <Until>\n  user_identifier: [{id_type: BARCODE, value: <Card>}]\n"
+    )
+    assert loaded(tmp_path, text).headings == ("Until", "Card")
+    assert len(findings(tmp_path, text.replace("BARCODE, value", "OTHER, value"))) == 1
+    assert len(findings(tmp_path, text.replace("reject", "create"))) == 4
+    (found,) = findings(tmp_path, text.rpartition("  user_identifier")[0])
+    assert found.startswith("m.yaml:4: record: no ID")
 
 
 def test_an_external_mapping_gives_no_passwords(tmp_path: Path) -> None:

@@ -58,10 +58,10 @@ def test_the_roster_is_read_as_the_mapping_says(tmp_path: Path) -> None:
 def test_match_and_brakes_are_taken_over(tmp_path: Path) -> None:
     """Brakes go by their own names."""
     top = (
-        "match: {by: [BARCODE], new: skip, known: reject, possible_match: warn}\n"
+        "match: {by: [primary_id, BARCODE], new: skip, known: reject, possible_match: warn}\n"
         "safety_checks: {many-changes: {percent: 10, count: 3}}"
     )
     mapping = Bench(tmp_path, top=top).mapping
-    assert mapping.file.match.by == ("BARCODE",)
+    assert mapping.file.match.by == ("primary_id", "BARCODE")
     assert mapping.file.safety_checks.many_changes == SafetyLimit(percent=10, count=3)
     assert mapping.file.safety_checks.renames == SafetyLimit(percent=5, count=5)
