@@ -233,7 +233,7 @@ class Ledger:
                 Fate(fate),
                 planned,
                 primary_id or "",
-                _CHANGES.validate_json(changes or "[]"),
+                _CHANGES.validate_json(changes) if changes else (),
                 RESULTS.get((planned, State(state))) if planned and applied else None,
                 TEXTS.validate_json(cells) if cells else (),
             )

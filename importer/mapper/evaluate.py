@@ -88,19 +88,19 @@ class Values:
 
     def step(self, change: Transform, countries: pd.Series[str] | None = None) -> None:
         """Change the texts that are not blank, each distinct one (of a country) once."""
-        texts, index = self.texts.tolist(), self.texts.index
-        there = [""] * len(texts) if countries is None else countries.loc[index].tolist()
-        pairs = list(zip(texts, there, strict=True))
-        read = {pair: change(*pair) for pair in dict.fromkeys(pairs) if pair[0]}
-        if any(new != text for (text, _), (new, _) in read.items()):
-            changed = [read[pair][0] if pair[0] else "" for pair in pairs]
-            self.texts = pd.Series(changed, index=index, dtype=object)
-        found = {pair: finding for pair, (_, finding) in read.items() if finding is not None}
-        if found:
-            shown = self.source.tolist()
-            for row, pair, text in zip(index.tolist(), pairs, shown, strict=True):
-                if pair in found:
-                    self.found.append((row, found[pair], text))
+        countries = None if countries is None else countries.loc[self.texts.index]
+        groups = [("", self.texts)] if countries is None else self.texts.groupby(countries)
+        for country, texts in groups:
+            read = {text: change(text, str(country)) for text in texts.unique() if text}
+            new = {text: becomes for text, (becomes, _) in read.items() if becomes != text}
+            if new:
+                changed = pd.Series([new.get(text, text) for text in texts], index=texts.index)
+                self.texts = self.texts.copy()
+                self.texts.update(changed)
+            found = {text: finding for text, (_, finding) in read.items() if finding is not None}
+            hit = texts[texts.isin(list(found))]
+            shown = self.source[hit.index].tolist()
+            self.found += zip(hit.index.tolist(), map(found.__getitem__, hit), shown, strict=True)
 
     def over(self, rows: pd.Index[int]) -> Values:
         """Return the values for more rows, blank for those that are new."""

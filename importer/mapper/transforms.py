@@ -279,8 +279,9 @@ _UNSEEN = re.compile("[\\s\u00ad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202f\u20
 
 
 def _removed(text: str, whole: str, what: str) -> Reading:
-    found = CellFinding(Code.WHITESPACE_REMOVED, f"{{value}} contained {what}")
-    return whole, (None if whole == text else found)
+    if whole == text:
+        return text, None
+    return whole, CellFinding(Code.WHITESPACE_REMOVED, f"{{value}} contained {what}")
 
 
 def without_blanks(text: str, _country: str = "") -> Reading:
