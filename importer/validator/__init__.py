@@ -12,7 +12,7 @@ from importer.model.problem import Problem
 from importer.validator.code_checks import codes_in_table, flags, states
 from importer.validator.columns import Table
 from importer.validator.duplicates import (
-    MatchKeys,
+    RowKeys,
     duplicate_identifiers,
     duplicate_ids,
     duplicate_people,
@@ -71,7 +71,7 @@ def validate(
 
 def duplicates(candidates: Candidates, policy: Duplicates) -> Iterator[Problem]:
     """Yield the problems across rows, kind by kind, each kind in the order of the rows."""
-    keys = MatchKeys(candidates)
+    keys = RowKeys(candidates)
     found, skipped = duplicate_ids(keys, policy)
     yield from found
     yield from duplicate_identifiers(keys, skipped)

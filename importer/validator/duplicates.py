@@ -6,42 +6,44 @@ count as well: which of two duplicates is right is a person's decision.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Literal
 
 import pandas as pd
 
+from importer.model import people
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
 from importer.model.problem import Problem
-from importer.model.text import folded, name_key
 from importer.validator.identifiers import is_no_id
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
-EMAIL, PHONE = "contact_info.email.email_address", "contact_info.phone.phone_number"
-STREET = "contact_info.address.line1"
+PATHS = {
+    people.BORN: "birth_date",
+    people.EMAIL: "contact_info.email.email_address",
+    people.PHONE: "contact_info.phone.phone_number",
+    people.ADDRESS: "contact_info.address.line1",
+}
+"""The field of each kind of trait."""
 
 Keys = list[str]
 """One key per row, by position; "" is a blank."""
 
 _NAMED = 5
-_NOT_A_DIGIT = re.compile(r"[^0-9]+")
-_SHORTEST_PHONE = 7
 _UNLISTED = float("-inf")
 """The weight of a user group that the policy does not list: less than any other."""
 
 _BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Severity.WARNING}
 
 
-class MatchKeys:
-    """What rows are compared by: IDs without case, folded names, contacts, birth dates.
+class RowKeys:
+    """What rows are compared by: IDs without case, and the keys of their people.
 
-    `ids`, `emails`, `phones` and `addresses` have one list per column, `ids` the primary IDs
-    first. A name is the same whichever part stands first.
+    `ids` has one list per column, the primary IDs first.
     """
 
     def __init__(self, candidates: Candidates) -> None:
@@ -50,16 +52,31 @@ class MatchKeys:
         self.candidates, self.rows = candidates, candidates.rows
         self.id_labels = (PRIMARY, *layout.labels(IDENTIFIER))
         self.ids = _known_ids([_lower(texts(label)) for label in self.id_labels])
-        self.first, self.last = (
-            [folded(text) for text in texts(label)] for label in ("first_name", "last_name")
+        emails, phones, streets = (
+            _by_row(candidates, layout.labels(PATHS[kind]))
+            for kind in (people.EMAIL, people.PHONE, people.ADDRESS)
         )
-        self.name = [
-            " ".join(name_key(*parts)).strip() for parts in zip(self.first, self.last, strict=True)
+        codes = _by_row(candidates, map(_postal_code, layout.labels(PATHS[people.ADDRESS])))
+        names = zip(texts("first_name"), texts("last_name"), texts("birth_date"), strict=True)
+        self.people = [
+            people.person_keys(
+                *name,
+                born=born,
+                emails=emails[at],
+                phones=phones[at],
+                addresses=zip(streets[at], codes[at], strict=True),
+            )
+            for at, (*name, born) in enumerate(names)
         ]
-        self.birth = texts("birth_date")
-        self.emails = [_lower(texts(label)) for label in layout.labels(EMAIL)]
-        self.phones = [list(map(_phone_key, texts(label))) for label in layout.labels(PHONE)]
-        self.addresses = [_addresses(candidates, label) for label in layout.labels(STREET)]
+
+    @cached_property
+    def sharing(self) -> dict[str, list[int]]:
+        """The positions that share a trait, two or more, by trait."""
+        groups: defaultdict[str, list[int]] = defaultdict(list)
+        for position, person in enumerate(self.people):
+            for trait in person.traits:
+                groups[trait].append(position)
+        return {trait: group for trait, group in groups.items() if len(group) > 1}
 
     def person(self, position: int) -> str | int:
         """The primary ID; rows without one are different people."""
@@ -68,6 +85,12 @@ class MatchKeys:
     def named(self, positions: Collection[int], own: int) -> str:
         """Name the other rows of a group, for a message to one of them."""
         return row_list(self.rows[other] for other in positions if other != own)
+
+    def labels(self, kinds: Iterable[str]) -> list[str]:
+        """The labels of some kinds of traits, in the order of their kinds."""
+        known = set(kinds)
+        paths = (path for kind, path in PATHS.items() if kind in known)
+        return [label for path in paths for label in self.candidates.layout.labels(path)]
 
     def problem(
         self,
@@ -96,28 +119,21 @@ def _lower(texts: list[str]) -> Keys:
     return [text.casefold() for text in texts]
 
 
+def _by_row(candidates: Candidates, labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the values of some columns row by row."""
+    columns = [candidates.texts(label) for label in labels]
+    return list(zip(*columns, strict=True)) if columns else [()] * len(candidates.rows)
+
+
+def _postal_code(label: str) -> str:
+    """Return the label of the ZIP code beside a street."""
+    return f"{label.rpartition('.')[0]}.postal_code"
+
+
 def _known_ids(columns: list[Keys]) -> list[Keys]:
     """Blank the IDs that identify nobody, such as rounded ones, where rows share them."""
     unknown = {text for text in _repeated(columns).unique() if is_no_id(text)}
-    return [without(column, unknown) for column in columns]
-
-
-def _phone_key(text: str) -> str:
-    """The last ten digits, so that the prefix of the United States makes no difference."""
-    digits = _NOT_A_DIGIT.sub("", text)
-    return digits[-10:] if len(digits) >= _SHORTEST_PHONE else ""
-
-
-def _addresses(candidates: Candidates, label: str) -> Keys:
-    """Street and five-digit ZIP code; "" without a street."""
-    codes = candidates.texts(label.rpartition(".")[0] + ".postal_code")
-    pairs = zip(map(folded, candidates.texts(label)), codes, strict=True)
-    return [f"{street} {code[:5]}" if street else "" for street, code in pairs]
-
-
-def without(keys: Keys, unwanted: Collection[str]) -> Keys:
-    """Return the keys with some of them blanked."""
-    return ["" if key in unwanted else key for key in keys] if unwanted else keys
+    return [["" if key in unknown else key for key in column] for column in columns]
 
 
 def _without_rows(keys: Keys, positions: Collection[int]) -> Keys:
@@ -163,7 +179,7 @@ def word_list(words: Sequence[str]) -> str:
 # --- the same ID ---
 
 
-def duplicate_ids(keys: MatchKeys, policy: Duplicates) -> tuple[list[Problem], frozenset[int]]:
+def duplicate_ids(keys: RowKeys, policy: Duplicates) -> tuple[list[Problem], frozenset[int]]:
     """Find rows with the same primary ID; also return the positions that are skipped for it.
 
     By policy one row of a group may be kept; the others are then skipped, and are not compared
@@ -204,7 +220,7 @@ def duplicate_ids(keys: MatchKeys, policy: Duplicates) -> tuple[list[Problem], f
     return sorted(problems, key=lambda problem: problem.origin.row), frozenset(skipped)
 
 
-def _contents(keys: MatchKeys, positions: list[int]) -> dict[int, tuple[str, ...]]:
+def _contents(keys: RowKeys, positions: list[int]) -> dict[int, tuple[str, ...]]:
     """Return what rows contain besides the primary ID and what the run writes into them."""
     compared = [
         column.label
@@ -218,7 +234,7 @@ def _contents(keys: MatchKeys, positions: list[int]) -> dict[int, tuple[str, ...
 
 
 def _keeper(
-    keys: MatchKeys, policy: Duplicates, group: list[int], contents: dict[int, tuple[str, ...]]
+    keys: RowKeys, policy: Duplicates, group: list[int], contents: dict[int, tuple[str, ...]]
 ) -> tuple[int | None, str]:
     """Return the position to keep; or None, and what a person has to do.
 
@@ -226,8 +242,8 @@ def _keeper(
     does not choose are equal and the whole group is of one person: one last name and no two birth
     dates. To weigh rows, all of them need a user group.
     """
-    births = {keys.birth[position] for position in group} - {""}
-    if len({keys.last[position] for position in group}) > 1 or len(births) > 1:
+    births = {keys.people[position].born for position in group} - {""}
+    if len({keys.people[position].last for position in group}) > 1 or len(births) > 1:
         return None, "The rows name different people. Find out whose ID it is."
     equal = group
     if policy.same_id == "keep heaviest":
@@ -242,7 +258,7 @@ def _keeper(
     return equal[0], ""
 
 
-def duplicate_identifiers(keys: MatchKeys, skipped: frozenset[int]) -> Iterator[Problem]:
+def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Problem]:
     """Find IDs that are in two rows or in two columns (contract 3.2: all IDs share one space).
 
     Rows with the same primary ID are another problem, and so is everything else that they share;
@@ -280,24 +296,21 @@ def duplicate_identifiers(keys: MatchKeys, skipped: frozenset[int]) -> Iterator[
 
 
 def duplicate_people(
-    keys: MatchKeys, skipped: frozenset[int], policy: Literal["review", "reject", "warn"]
+    keys: RowKeys, skipped: frozenset[int], policy: Literal["review", "reject", "warn"]
 ) -> Iterator[Problem]:
     """Find rows with one name and one birth date or email, but different primary IDs."""
-    names = _without_rows(keys.name, skipped)
     groups: list[list[int]] = []
-    labels: defaultdict[int, list[str]] = defaultdict(list)
-    for path, columns in (("birth_date", [keys.birth]), (EMAIL, keys.emails)):
-        paired = [
-            [
-                f"{name}\n{key}" if name and key else ""
-                for name, key in zip(names, column, strict=True)
-            ]
-            for column in columns
-        ]
-        found = [sorted({position for position, _ in places}) for places in _sharing(paired)]
-        groups += (group for group in found if len(group) > 1)
-        for position in {position for group in found for position in group if len(group) > 1}:
-            labels[position] += keys.candidates.layout.labels(path)
+    shared: defaultdict[int, set[str]] = defaultdict(set)
+    for trait, positions in keys.sharing.items():
+        kind = trait.partition(" ")[0]
+        by_name: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for position in positions if kind in {people.BORN, people.EMAIL} else ():
+            if position not in skipped and any(name := keys.people[position].name):
+                by_name[name].append(position)
+        for group in (group for group in by_name.values() if len(group) > 1):
+            groups.append(group)
+            for position in group:
+                shared[position].add(kind)
     problems: list[tuple[int, Problem]] = []
     for members in _connected(groups):
         by_id: defaultdict[str | int, list[int]] = defaultdict(list)
@@ -313,10 +326,11 @@ def duplicate_people(
                     keys.problem(
                         Code.DUPLICATE_PERSON,
                         position,
-                        f"{_in_common(labels[position])} as in {named}, with another ID",
+                        f"the same {in_common(shared[position], 'name')} as in {named}, "
+                        "with another ID",
                         "last_name",
                         "first_name",
-                        *labels[position],
+                        *keys.labels(shared[position]),
                         severity=_BY_POLICY[policy],
                     ),
                 )
@@ -325,12 +339,9 @@ def duplicate_people(
     yield from (problem for _, problem in sorted(problems, key=lambda entry: entry[0]))
 
 
-def _in_common(labels: Sequence[str]) -> str:
-    """Return what a row has in common with its duplicates, for a message."""
-    birth = "birth_date" in labels
-    if birth and len(labels) > 1:
-        return "the same name, birth date and email"
-    return f"the same name and {'birth date' if birth else 'email'}"
+def in_common(kinds: Collection[str], *words: str) -> str:
+    """Name what two people share, for a message, some other words first."""
+    return word_list([*words, *(word for kind, word in people.IN_WORDS.items() if kind in kinds)])
 
 
 def _connected(groups: Iterable[Sequence[int]]) -> list[list[int]]:
@@ -348,24 +359,24 @@ def _connected(groups: Iterable[Sequence[int]]) -> list[list[int]]:
 # --- contacts ---
 
 
-def shared_contacts(keys: MatchKeys) -> Iterator[Problem]:
+def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
     """Yield one notice about the roster's emails and one about its phone numbers.
 
     It is one sentence however many rows share them: in some rosters everybody has the office's
     number. Rows of one name do not count; other checks cover them.
     """
-    for columns, path, what in (
-        (keys.emails, EMAIL, "email address"),
-        (keys.phones, PHONE, "phone number"),
-    ):
-        groups = [[position for position, _ in places] for places in _sharing(columns)]
-        groups = [group for group in groups if len({keys.name[at] for at in group}) > 1]
+    for kind, what in ((people.EMAIL, "email addresses"), (people.PHONE, "phone numbers")):
+        groups = [
+            group
+            for trait, group in keys.sharing.items()
+            if trait.startswith(f"{kind} ") and len({keys.people[at].name for at in group}) > 1
+        ]
         if not groups:
             continue
-        labels = keys.candidates.layout.labels(path)
+        labels = keys.labels([kind])
         rows = sorted({keys.rows[position] for group in groups for position in group})
-        plural = "es" if path == EMAIL else "s"
-        which = f"{len(groups):,} {what}{plural} are" if len(groups) > 1 else f"1 {what} is"
+        one = what.removesuffix("es" if kind == people.EMAIL else "s")
+        which = f"{len(groups):,} {what} are" if len(groups) > 1 else f"1 {one} is"
         yield Problem.of(
             Code.SHARED_CONTACT,
             keys.candidates.source.origin(),

@@ -1,0 +1,168 @@
+"""Whether two records may be of one person: names as people write them, and what they share."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from rapidfuzz.distance import JaroWinkler
+
+from importer.model.text import folded
+
+NICKNAMES: dict[str, list[str]] = tomllib.loads(
+    files("importer.model").joinpath("nicknames.toml").read_text("utf-8")
+)
+
+BORN, EMAIL, PHONE, ADDRESS = "born", "email", "phone", "address"
+IN_WORDS = {BORN: "birth date", EMAIL: "email", PHONE: "phone number", ADDRESS: "address"}
+"""The kinds of traits, and how a message calls them."""
+
+COMMON = 200
+"""What more records than this share says nothing about a person: it is an office's address."""
+
+SIMILARITY = 0.88
+"""Jaro-Winkler, of 1; chosen with the labelled pairs of docs/reference/matching.md."""
+
+_INITIAL = re.compile(r"(?<![^\s.])[A-Za-z](?:\.\s*|\s+|$)")
+_NOT_A_DIGIT = re.compile(r"[^0-9]+")
+_SHORTEST_PHONE = 7
+_SHORTEST_PART = 3
+_CONSONANTS = 4
+_VOWELS = str.maketrans("", "", "aeiouy")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonKeys:
+    """What a person is compared by.
+
+    Names are folded (see `text.folded`), the first name without initials beside a longer name.
+    `traits` are texts of a kind, a blank and a value, such as `born 1990-03-01`.
+    """
+
+    first: str
+    last: str
+    traits: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The whole name, the same for both orders of its parts."""
+        return min(self.first, self.last), max(self.first, self.last)
+
+    @property
+    def born(self) -> str:
+        """The birth date, ISO; blank if it is not known."""
+        return next((t[len(BORN) + 1 :] for t in self.traits if t.startswith(f"{BORN} ")), "")
+
+    def shared(self, other: PersonKeys) -> tuple[str, ...]:
+        """Return the kinds of traits in which both have an equal one."""
+        kinds = {trait.partition(" ")[0] for trait in self.traits & other.traits}
+        return tuple(kind for kind in IN_WORDS if kind in kinds)
+
+
+def person_keys(
+    first: str,
+    last: str,
+    *,
+    born: str = "",
+    emails: Iterable[str] = (),
+    phones: Iterable[str] = (),
+    addresses: Iterable[tuple[str, str]] = (),
+) -> PersonKeys:
+    """Return the keys of a person; `born` is ISO, `addresses` are pairs of a street and a ZIP.
+
+    Emails count without case, phone numbers by their last ten digits, so that the prefix of the
+    United States makes no difference, and an address by its street and the ZIP's five digits.
+    """
+    traits = {f"{EMAIL} {address.casefold()}" for address in emails if address}
+    for digits in (_NOT_A_DIGIT.sub("", phone) for phone in phones):
+        if len(digits) >= _SHORTEST_PHONE:
+            traits.add(f"{PHONE} {digits[-10:]}")
+    for street, code in ((folded(street), code) for street, code in addresses):
+        if street:
+            traits.add(f"{ADDRESS} {street} {code[:5]}")
+    if born:
+        traits.add(f"{BORN} {born}")
+    return PersonKeys(_first_name(first), folded(last), frozenset(traits))
+
+
+def _first_name(text: str) -> str:
+    """Return the first name, folded, without initials beside a longer name (Ada B., J. Robert)."""
+    return folded(_INITIAL.sub(" ", text)) or folded(text)
+
+
+def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:
+    """Return whether two records may be of one person.
+
+    They have something in common, and
+    - the same name, in either order, or
+    - both names similar, in either order, unless the birth dates are in conflict: siblings share
+      an address, not a birth date; or
+    - one birth date, one first name, and one thing more in common: a marriage.
+    """
+    shared = one.shared(other)
+    if not shared:
+        return False
+    if one.name == other.name:
+        return True
+    if (_near(one.first, other.first) and _near(one.last, other.last)) or (
+        _near(one.first, other.last) and _near(one.last, other.first)
+    ):
+        return not _conflict(one.born, other.born)
+    married = len(shared) > 1 and shared[0] == BORN and min(len(one.first), len(other.first)) > 1
+    return married and (one.first == other.first or are_nicknames(one.first, other.first))
+
+
+def _conflict(one: str, other: str) -> bool:
+    """Return whether two birth dates are known and differ by more than one typing error.
+
+    One error is a wrong year, a wrong month or a wrong day, or day and month swapped.
+    """
+    if not one or not other:
+        return False
+    ours, theirs = one.split("-"), other.split("-")
+    swapped = ours == [theirs[0], *theirs[:0:-1]]
+    return sum(a != b for a, b in zip(ours, theirs, strict=True)) > 1 and not swapped
+
+
+@lru_cache(maxsize=65_536)
+def _near(one: str, two: str) -> bool:
+    """Return whether two folded names are similar as a whole, or forms of one name."""
+    if one == two:
+        return True
+    return JaroWinkler.similarity(one, two) >= SIMILARITY or are_forms(one, two)
+
+
+def are_forms(one: str, two: str) -> bool:
+    """Return whether one is a part or a nickname of the other, or differs in its vowels only."""
+    return _is_part(one, two) or are_nicknames(one, two) or _sound_alike(one, two)
+
+
+def are_nicknames(one: str, two: str) -> bool:
+    """Return whether one is an English nickname of the other."""
+    return one in NICKNAMES.get(two, ()) or two in NICKNAMES.get(one, ())
+
+
+def _is_part(one: str, two: str) -> bool:
+    """Return whether one is the initial, the beginning or the end of the other."""
+    short, long = sorted((one, two), key=len)
+    if len(short) < _SHORTEST_PART:
+        return len(short) == 1 and long.startswith(short)
+    return long.startswith(short) or long.endswith(short)
+
+
+def _sound_alike(one: str, two: str) -> bool:
+    """Return whether both have the same consonants, as Muhammad and Mohamed have."""
+    if one[:1] != two[:1]:
+        return False
+    left, right = _consonants(one), _consonants(two)
+    return len(left) >= _CONSONANTS and left == right
+
+
+def _consonants(name: str) -> str:
+    """Return the name without vowels and doubled letters."""
+    bare = name.translate(_VOWELS)
+    return "".join(letter for place, letter in enumerate(bare) if letter != bare[place - 1 : place])
