@@ -14,7 +14,7 @@ from importer.cli.console import now, say
 from importer.errors import Exit, UsageError
 from importer.report.wording import command
 from importer.sandbox.server import Options, running, serve
-from importer.sandbox.switches import list_switches
+from importer.sandbox.switches import SWITCHES
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -33,8 +33,8 @@ def sandbox(
 ) -> int:
     """Run a practice Alma on this computer until Ctrl-C."""
     if switch == ["list"]:
-        for name, values, description in list_switches():
-            say(f"{name}={'|'.join(values)}\n    {description}")
+        for name, one in SWITCHES.items():
+            say(f"{name}={'|'.join(one.values)}\n    {one.text} [{one.mark}]")
         return Exit.DONE
     options = Options(
         port=port,

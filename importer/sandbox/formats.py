@@ -33,6 +33,11 @@ Describe: TypeAlias = "Callable[[str, str], str]"
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_ELEMENTS = {
+    *USER.fields,
+    *(part.wrapper for part in USER.parts.values()),
+    *("contact_info", "requests", "loans", "fees", "researcher"),
+}
 _BRIEF = ("email", "user_identifier", "user_statistic")
 
 
@@ -51,9 +56,9 @@ def parse_json(body: bytes) -> Json:
 def read_json(body: bytes, switches: Switches) -> Record:
     """Return the user in a JSON body. Unknown keys are ignored, wrong types are refused."""
     try:
-        return read_user(parse_json(body), blank_dates=switches.blank_date == "accept")
+        return read_user(parse_json(body), blank_dates=switches["blank-date"] == "accept")
     except RefusalError:
-        if switches.bad_json == "401676":
+        if switches["bad-json"] == "401676":
             refuse("unreadable")
         raise
 
@@ -66,11 +71,14 @@ def read_user(document: Json, *, blank_dates: bool = False) -> Record:
         refuse("bad_request", place=str(error))
 
 
-def read_xml(element: Element, *, lax: bool = False) -> Record:
+def read_xml(element: Element, *, lax: bool = False, strict: bool = False) -> Record:
     """Return the user in an element; a wrong value is 401676. Unknown elements are ignored.
 
-    `lax` ignores empty dates and booleans too, as the SIS job does (contract 5).
+    `lax` ignores empty dates and booleans too, as the SIS job does (contract 5); `strict` refuses
+    unknown fields.
     """
+    if strict and not {child.tag for child in element} <= _ELEMENTS:
+        refuse("unreadable")
     try:
         return _read(_to_document(element, lax=lax), USER, "User", blank_dates=False)
     except _Malformed:

@@ -1,6 +1,6 @@
 """Everything between a socket and the routes: keys, limits, log, faults (contract 2.1, 2.5).
 
-The two middlewares of the server are `guard`, for every call, and `pass_through`, for Alma's API.
+`guard` is the middleware of the whole server, `pass_through` that of Alma's API.
 """
 
 from __future__ import annotations
@@ -181,13 +181,11 @@ class Gateway:
     @web.middleware
     async def pass_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a call to Alma's API, or let it go wrong as the faults say."""
-        if not request.path.startswith(f"{ROOT}/"):
-            return await handler(request)
         target = request.raw_path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         entry = Entry(timestamp(self.clock.now()), request.method, target)
         self.log.append(entry)
         path, _, _ = target.removeprefix(ROOT).partition("?")
-        if _SLASH.search(path) and self.institution.switches.encoded_slash == "refuse":
+        if _SLASH.search(path) and self.institution.switches["encoded-slash"] == "refuse":
             entry.status = 400
             return web.Response(status=400, text=_NO_SLASH, content_type="text/html")
         call = _Call(request, handler, entry)
@@ -238,17 +236,17 @@ class Gateway:
         try:
             return await call.handler(call.request)
         except RefusalError as refused:
-            return self._error(call.request, refused, self.institution.switches.error_shape)
+            return self._error(call.request, refused, self.institution.switches["error-shape"])
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
             return error_answer(refusal("no_route"), xml=False)
 
     def _error(self, request: web.Request, refused: RefusalError, shape: str) -> web.Response:
-        xml = wants_xml(request, self.institution.switches.default_format)
+        xml = wants_xml(request, self.institution.switches["default-format"])
         return error_answer(refused, tracking_id(self.clock.now(), self._number), shape, xml=xml)
 
     def _gateway_error(self, request: web.Request, refused: RefusalError) -> web.Response:
         """Return an error of the gateway: in XML, except for limits (contract 0.8)."""
-        xml = wants_xml(request, self.institution.switches.default_format)
+        xml = wants_xml(request, self.institution.switches["default-format"])
         return error_answer(refused, xml=xml or refused.status != 429)
 
     async def _go_wrong(self, call: _Call, rule: Rule) -> web.StreamResponse:

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from importer.sandbox import rules
 from importer.sandbox.answers import refusal, refuse
-from importer.sandbox.codes import INSTITUTION, CodeTables
+from importer.sandbox.configuration import INSTITUTION, CodeTables
 from importer.sandbox.merge import Stamp, created, sticky_changes, updated
 from importer.sandbox.record import INTERNAL, Record, entries, text, timestamp
 from importer.sandbox.store import Claim, Store, Stored
@@ -48,7 +48,7 @@ class Institution:
             if holder is None:
                 continue
             claim, number = holder
-            hidden = not claim.active and self.switches.inactive_identifiers == "hide"
+            hidden = not claim.active and self.switches["inactive-identifiers"] == "hide"
             if kind not in {ALL_UNIQUE, claim.type} or hidden:
                 continue
             if not claim.type or key == self._key(value):
@@ -59,7 +59,7 @@ class Institution:
 
     def create(self, body: Record, source: Record) -> Stored:
         """Create a user (POST). `source` has the fulfillment network's fields, if any."""
-        if not text(body, "primary_id") and self.switches.generate_primary_id == "on":
+        if not text(body, "primary_id") and self.switches["generate-primary-id"] == "on":
             number = _FIRST_GENERATED + self.store.count()
             while self.store.find(str(number)):
                 number += 1
@@ -73,6 +73,9 @@ class Institution:
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:
         """Replace a user's record (PUT), except for what Alma keeps."""
         rules.check(body, self.tables, self.switches)
+        renamed = text(body, "primary_id") != text(old.record, "primary_id")
+        if renamed and self.switches["rename-by-put"] == "refuse":
+            refuse("not_updated")
         record, edited = updated(old, body, override, self.switches, Stamp(self.now()))
         rules.check_whole(record, self.tables, self.switches)
         rules.check_password(body)
@@ -142,7 +145,7 @@ class Institution:
         return True
 
     def _key(self, value: str) -> str:
-        return value if self.switches.identifier_case == "sensitive" else value.casefold()
+        return value if self.switches["identifier-case"] == "sensitive" else value.casefold()
 
 
 def _secret(body: Record, kept: str) -> str:

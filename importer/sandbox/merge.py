@@ -52,9 +52,9 @@ def updated(
     before = old.record
     refuse_change_of_kind(before, body)
     record = with_defaults(body, switches, when)
-    if not entries(record, "user_role"):
+    if not entries(record, "user_role") or switches["put-roles"] == "ignore":
         record["user_role"] = entries(before, "user_role")
-    if switches.unsent_lists == "keep":
+    if switches["unsent-lists"] == "keep":
         record |= {name: entries(before, name) for name in SEGMENTED if name not in body}
     _keep_output(record, before, when)
     if text(before, "account_type") == INTERNAL:
@@ -64,11 +64,11 @@ def updated(
         old,
         body,
         override,
-        undo_edits=switches.original_value == "both",
-        keep_blank=True,
-        keep_group=switches.external_group == "kept",
+        undo_edits=switches["original-value"] == "both",
+        keep_blank=switches["sticky-blank"] == "keep",
+        keep_group=switches["external-group"] == "kept",
     )
-    if switches.unsent_segments == "keep":
+    if switches["unsent-segments"] == "keep":
         for name in SEGMENTED:
             _keep_unsent(record, before, name)
         keep_one_preferred(record, switches)
@@ -92,8 +92,8 @@ def loaded(
         record,
         old,
         body,
-        undo_edits=switches.original_value != "off",
-        keep_blank=switches.sis_empty_sticky == "keep",
+        undo_edits=switches["original-value"] != "off",
+        keep_blank=switches["sis-empty-sticky"] == "keep",
     )
     for name in SEGMENTED:
         kept = [row for row in entries(old.record, name) if text(row, "segment_type") == "Internal"]
@@ -162,7 +162,7 @@ def with_defaults(body: Record, switches: Switches, when: Stamp) -> Record:
     forced = text(record, "force_password_change").upper() == "TRUE" and not external
     record |= {"force_password_change": "TRUE" if forced else ""}
     usual = "External" if external else "Internal"
-    fixed = not external and switches.internal_segments == "internal"
+    fixed = not external and switches["internal-segments"] == "internal"
     made: Record = {"created_by": when.by, "created_date": timestamp(when.now)}
     defaults: dict[str, Record] = {
         "user_identifier": {"status": "ACTIVE"},
@@ -197,7 +197,7 @@ def keep_one_preferred(record: Record, switches: Switches) -> None:
     """Leave at most one preferred entry in each list: an Internal one wins, then the first."""
     for name, mark in PREFERRED_MARKS:
         marked = [row for row in entries(record, name) if flag(row, mark)]
-        if switches.several_preferred == "last":
+        if switches["several-preferred"] == "last":
             marked.reverse()
         marked.sort(key=lambda row: text(row, "segment_type") != "Internal")
         for row in marked[1:]:

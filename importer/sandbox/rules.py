@@ -7,7 +7,7 @@ contains what Alma keeps. Both return nothing and raise `RefusalError` for the f
 from __future__ import annotations
 
 from importer.sandbox.answers import refuse
-from importer.sandbox.codes import CodeTables
+from importer.sandbox.configuration import CodeTables
 from importer.sandbox.record import (
     INTERNAL,
     USER,
@@ -50,9 +50,11 @@ def check(body: Record, tables: CodeTables, switches: Switches) -> None:
     if text(body, "record_type") == "CONTACT" and (given := entries(body, "user_identifier")):
         kind = text(given[0], "id_type")
         refuse("unsupported_type", kind="identifier", code=kind, record_type="CONTACT")
+    if switches["force-false"] == "refuse" and len(text(body, "force_password_change")) > 4:
+        refuse("unreadable")
     for name, mark in PREFERRED_MARKS:
         several = sum(flag(entry, mark) for entry in entries(body, name)) > 1
-        if several and switches.several_preferred == "refuse":
+        if several and switches["several-preferred"] == "refuse":
             refuse("invalid_value", field=f"{name} {mark}", value="true (more than once)")
 
 
@@ -62,10 +64,10 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
         if not text(record, name):
             refuse("missing", field=name)
     group = text(record, "user_group")
-    excused = text(record, "record_type") == "CONTACT" or switches.empty_user_group == "accept"
+    excused = text(record, "record_type") == "CONTACT" or switches["empty-user-group"] == "accept"
     if not tables.has("UserGroups", group) and (group or not excused):
         refuse("illegal_group")
-    if switches.mandatory_email == "on" and not entries(record, "email"):
+    if switches["mandatory-email"] == "on" and not entries(record, "email"):
         refuse("missing", field="email")
 
 
@@ -81,7 +83,7 @@ def check_password(record: Record) -> None:
 
 def _check_kind(body: Record, tables: CodeTables, switches: Switches) -> None:
     record_type = text(body, "record_type")
-    if not record_type and switches.record_type == "optional":
+    if not record_type and switches["record-type"] == "optional":
         record_type = "PUBLIC"
     account_type = text(body, "account_type")
     for name, value in (("record_type", record_type), ("account_type", account_type)):
@@ -109,9 +111,9 @@ def _check_external(body: Record, switches: Switches) -> None:
     external_id = text(body, "external_id")
     if not external_id:
         refuse("external_id_missing")
-    if switches.external_password == "refuse" and text(body, "password"):  # noqa: S105
+    if switches["external-password"] == "refuse" and text(body, "password"):
         refuse("missing", field="internal account for password")
-    if switches.external_id_check == "on" and external_id not in _KNOWN_PROFILES:
+    if switches["external-id-check"] == "on" and external_id not in _KNOWN_PROFILES:
         refuse("invalid_value", field="external_id", value=external_id)
 
 
@@ -131,7 +133,7 @@ def _check_fields(
             if field.type and not tables.allowed(field.table, code, record_type):
                 words = {"kind": field.type, "code": code, "record_type": record_type}
                 refuse("unsupported_type", **words)
-            if not known and switches.unlisted_codes == "refuse":
+            if not known and switches["unlisted-codes"] == "refuse":
                 refuse("invalid_value", field=name if key == "code" else key, value=code)
 
 

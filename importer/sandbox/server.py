@@ -20,10 +20,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
-from importer.sandbox.codes import INSTITUTION
-from importer.sandbox.conf_api import conf_routes
+from importer.sandbox.configuration import INSTITUTION, conf_routes
 from importer.sandbox.faults import Faults, load_faults
-from importer.sandbox.gateway import MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
+from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
 from importer.sandbox.merge import Stamp, created
 from importer.sandbox.seed import people
@@ -145,14 +144,16 @@ def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
 
 
 def _application(institution: Institution, gateway: Gateway) -> web.Application:
-    admin = AdminApi(institution, gateway)
-    application = web.Application(
-        middlewares=[gateway.guard, admin.check_access, gateway.pass_through],
-        client_max_size=MAX_SIS_ZIP,
-    )
-    application.add_routes(conf_routes(ROOT, institution))
-    application.add_routes(UsersApi(institution, ROOT).routes())
-    application.add_routes(admin.routes())
+    api = web.Application(middlewares=[gateway.pass_through])
+    tables = institution.tables
+    api.add_routes(conf_routes(tables, lambda: institution.switches["environment"]))
+    api.add_routes(UsersApi(institution).routes())
+    admin_api = AdminApi(institution, gateway)
+    admin = web.Application(middlewares=[admin_api.check_access])
+    admin.add_routes(admin_api.routes())
+    application = web.Application(middlewares=[gateway.guard], client_max_size=MAX_SIS_ZIP)
+    application.add_subapp(ROOT, api)
+    application.add_subapp(ADMIN, admin)
     return application
 
 

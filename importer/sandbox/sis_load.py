@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from importer.errors import UsageError
 from importer.sandbox import formats, rules
 from importer.sandbox.answers import RefusalError, refuse
-from importer.sandbox.codes import INSTITUTION
+from importer.sandbox.configuration import INSTITUTION
 from importer.sandbox.institution import Institution
 from importer.sandbox.merge import Stamp, created, loaded
 from importer.sandbox.record import EXTERNAL, INTERNAL, Json, Record, entries, text
@@ -142,7 +142,10 @@ def _load_one(
     elif not text(body, "primary_id"):
         body["primary_id"] = _generated_id(institution, body)
     keys = _claim(institution, body, claimed)
-    synchronize, adds = profile.mode == "synchronize", institution.switches.sis_unmatched == "add"
+    synchronize, adds = (
+        profile.mode == "synchronize",
+        institution.switches["sis-unmatched"] == "add",
+    )
     if (old is not None and not synchronize) or (old is None and synchronize and not adds):
         tally.skipped += 1
         return

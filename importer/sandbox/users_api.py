@@ -13,6 +13,7 @@ from lxml import etree
 
 from importer.sandbox import formats
 from importer.sandbox.answers import json_answer, refuse, wants_xml, xml_answer
+from importer.sandbox.gateway import ROOT
 from importer.sandbox.institution import ALL_UNIQUE, Institution
 from importer.sandbox.record import Json, Record, text
 from importer.sandbox.store import SEARCH_FIELDS, Stored
@@ -45,14 +46,13 @@ class UsersApi:
     """The users of the institution, in JSON and XML."""
 
     institution: Institution
-    root: str
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes; an ID is one path segment."""
-        user = f"{self.root}/users/{{id:[^/]+}}"
+        user = "/users/{id:[^/]+}"
         return [
-            web.get(f"{self.root}/users", self.list_users),
-            web.post(f"{self.root}/users", self.create),
+            web.get("/users", self.list_users),
+            web.post("/users", self.create),
             web.get(user, self.get),
             web.put(user, self.update),
             web.delete(user, self.delete),
@@ -76,9 +76,9 @@ class UsersApi:
             root.extend(formats.to_element(user) for user in shown)
             return xml_answer(root)
         document: dict[str, Json] = {"total_record_count": total}
-        if shown or self.institution.switches.zero_hits == "empty":
+        if shown or self.institution.switches["zero-hits"] == "empty":
             document["user"] = shown
-        elif self.institution.switches.zero_hits == "null":
+        elif self.institution.switches["zero-hits"] == "null":
             document["user"] = None
         return json_answer(document)
 
@@ -160,7 +160,7 @@ class UsersApi:
             expression = _match_expression(query["q"])
             conditions["number IN (SELECT rowid FROM words WHERE words MATCH ?)"] = expression
         if since := query.get("modify_date_from"):
-            inclusive = self.institution.switches.modify_date_from == "inclusive"
+            inclusive = self.institution.switches["modify-date-from"] == "inclusive"
             day = "modified" if inclusive else "substr(modified, 1, 10)"
             conditions[f"{day} {'>=' if inclusive else '>'} ?"] = _day(since)
         for name, field in _SOURCE.items():
@@ -185,7 +185,7 @@ class UsersApi:
 
     def _show(self, user: Stored, *, brief: bool = False) -> dict[str, Json]:
         shown = formats.show_user(user.record, self.institution.tables.describe, brief=brief)
-        if self.institution.switches.get_pin == "hide":
+        if self.institution.switches["get-pin"] == "hide":
             shown.pop("pin_number", None)
         return shown
 
@@ -194,14 +194,15 @@ class UsersApi:
         body = await request.read()
         if "json" in request.headers.get("Content-Type", ""):
             return formats.read_json(body, self.institution.switches)
-        return formats.read_xml(formats.parse_xml(body))
+        strict = self.institution.switches["unknown-xml"] == "refuse"
+        return formats.read_xml(formats.parse_xml(body), strict=strict)
 
     def _wants_xml(self, request: web.Request) -> bool:
-        return wants_xml(request, self.institution.switches.default_format)
+        return wants_xml(request, self.institution.switches["default-format"])
 
     def _link(self, request: web.Request, user: Stored) -> str:
         primary_id = quote(text(user.record, "primary_id"), safe="")
-        return f"http://{request.host}{self.root}/users/{primary_id}"
+        return f"http://{request.host}{ROOT}/users/{primary_id}"
 
 
 def _asked(request: web.Request) -> tuple[str, str]:

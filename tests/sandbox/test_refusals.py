@@ -217,6 +217,14 @@ def test_unknown_xml_is_ignored(alma: Alma, inside: str) -> None:
     assert answer.json()["gender"]["value"] == ""
 
 
+def test_unknown_xml_may_be_refused(alma: Alma) -> None:
+    """A switch refuses unknown fields in XML, and still takes a whole GET body."""
+    alma.create()
+    alma.set(switches={"unknown-xml": "refuse"})
+    assert code_of(alma.call("PUT", "/users/P1", _USER.format("<shoe/>").encode())) == "401676"
+    assert alma.update("P1", alma.call("GET", "/users/P1", accept=XML).content) == alma.user("P1")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -245,6 +253,7 @@ def test_bodies_that_are_no_xml(alma: Alma, body: bytes) -> None:
         ("empty-user-group", "refuse", person(user_group=None), "401852"),
         ("unlisted-codes", "accept", person(gender=coded("X")), None),
         ("blank-date", "accept", person(birth_date=""), None),
+        ("force-false", "refuse", person(force_password_change="FALSE"), "401676"),
         ("several-preferred", "refuse", person(contact_info={"email": _PREFERRED}), "40166404"),
         ("identifier-case", "sensitive", person(user_identifier=[barcode("p1")]), "4018994"),
         (

@@ -141,6 +141,29 @@ def test_the_group_may_be_kept_always(alma: Alma) -> None:
     assert alma.update("1000001", moved, "?override=user_group")["user_group"]["value"] == "GRAD"
 
 
+@pytest.mark.parametrize(
+    ("name", "position", "body", "code"),
+    [
+        ("rename-by-put", "refuse", student(primary_id="P9"), "401860"),
+        ("sticky-blank", "clear", student(job_category=None), ""),
+        ("put-roles", "ignore", student(user_role=[{"role_type": coded("204")}]), "200"),
+    ],
+)
+def test_what_put_does_is_a_switch(
+    alma: Alma, name: str, position: str, body: dict[str, Any], code: str
+) -> None:
+    """PUT may refuse another primary ID, clear a blank sticky field, and ignore roles."""
+    alma.create(**student(job_category=coded("Cataloger")))
+    alma.set(switches={name: position})
+    answer = alma.call("PUT", "/users/1000001", body)
+    if name == "rename-by-put":
+        assert code_of(answer) == code
+    elif name == "sticky-blank":
+        assert answer.json()["job_category"]["value"] == code
+    else:
+        assert [role["role_type"]["value"] for role in answer.json()["user_role"]] == [code]
+
+
 def test_staff_edits_make_fields_sticky(alma: Alma) -> None:
     """A change by the admin API is staff's: it is not logged, and the field becomes edited."""
     alma.create(**student(pin_number="1111", user_identifier=[barcode("B1")]))

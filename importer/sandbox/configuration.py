@@ -1,12 +1,16 @@
-"""The code tables and libraries of the institution, `institution.toml` (contract 1.4)."""
+"""The code tables and libraries of the institution, `institution.toml`, and the routes /conf."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from importer.sandbox.answers import refuse
+from aiohttp import web
+from lxml import etree
+
+from importer.sandbox.answers import json_answer, refuse, xml_answer
 from importer.sandbox.record import Json
 
 _FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("utf-8"))
@@ -71,3 +75,52 @@ class CodeTables:
             "scope": {"institution_id": {"value": INSTITUTION[0], "desc": INSTITUTION[1]}},
             "row": rows,
         }
+
+
+def conf_routes(tables: CodeTables, environment: Callable[[], str]) -> list[web.RouteDef]:
+    """Return the routes of the configuration API, and those that test a key."""
+
+    async def test(_request: web.Request) -> web.Response:
+        """Answer XML, whatever was asked for."""
+        element = etree.Element("test")
+        element.text = "OK"
+        return xml_answer(element)
+
+    async def code_tables(_request: web.Request) -> web.Response:
+        rows: list[Json] = [
+            {"name": name, "description": name, "sub_system": {"value": "INFRA"}}
+            for name in tables.names()
+        ]
+        return json_answer({"code_table": rows, "total_record_count": len(rows)})
+
+    async def code_table(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return json_answer(tables.show(name, request.query.get("lang", "en")))
+
+    async def libraries(_request: web.Request) -> web.Response:
+        campus = {"value": "MAIN", "desc": tables.describe("Campuses", "MAIN")}
+        rows: list[Json] = [
+            {**library, "description": library["name"], "campus": campus} for library in LIBRARIES
+        ]
+        return json_answer({"library": rows, "total_record_count": len(rows)})
+
+    async def general(request: web.Request) -> web.Response:
+        document: Json = {
+            "institution": {"value": INSTITUTION[0], "desc": INSTITUTION[1]},
+            "alma_url": f"http://{request.host}",
+            "environment_type": environment().upper(),
+            "default_language": {"value": "en", "desc": "English"},
+        }
+        return json_answer(document)
+
+    return [
+        *(
+            route(f"{area}/test", test)
+            for area in ("/users/operation", "/conf")
+            for route in (web.get, web.post)
+        ),
+        web.get("/conf/code-tables", code_tables),
+        web.get("/conf/code-tables/{name:[^/]+}", code_table),
+        web.get("/conf/libraries", libraries),
+        web.get("/conf/general", general),
+    ]
