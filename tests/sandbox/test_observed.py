@@ -64,4 +64,3 @@ def test_alma_takes_what_others_send(alma: Alma, source: str) -> None:
     user = answer.json()
     assert user["record_type"]["value"] == "PUBLIC"
     assert alma.update(user["primary_id"], user) == alma.user(user["primary_id"]) == user
-
