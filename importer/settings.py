@@ -1,4 +1,4 @@
-"""Settings, from the environment and from a `.env` file in the current folder."""
+"""Settings, from the environment, folders of secrets, and `.env` in the current folder."""
 
 from __future__ import annotations
 
@@ -26,14 +26,21 @@ ENV = ".env"
 ENV_BYTES = 64_000
 """The largest `.env` that is read."""
 
-DESTINATION = ("ALMA_REGION", "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE")
+DESTINATION = ("ALMA_REGION", "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE", "ALMA_PROXY")
 """The settings that decide where the key is sent, and which certificates are trusted there."""
+
+SECRET_FOLDERS = ("CREDENTIALS_DIRECTORY", "ALMA_SECRETS")
+"""Names of variables with a folder of secrets: systemd sets the first, the second is ours."""
+
+DOCKER_SECRETS = Path("/run/secrets")
+"""Where Docker puts the secrets of a container."""
 
 _MUST_BE = {
     "ALMA_RATE": "a number of calls a second, more than 0 and up to 50",
     "ALMA_RESERVE": "a whole number of calls, 0 or more",
     "ALMA_VERIFY_DELAY": "a number of seconds, from 0 to 3600",
     "ALMA_PLAN_DAYS": "a whole number of days, from 1 to 365",
+    "ALMA_MAIL_PORT": "a port, from 1 to 65535",
 }
 """The rule of each setting, for the message about a wrong value."""
 
@@ -56,6 +63,12 @@ class Settings(BaseSettings):
     alma_verify_delay: float = Field(default=90, ge=0, le=3600)
     alma_plan_days: int = Field(default=7, ge=1, le=365)
     alma_ca_bundle: Path | None = None
+    alma_proxy: str = ""
+    alma_mail_host: str = ""
+    alma_mail_port: int = Field(default=587, ge=1, le=65535)
+    alma_mail_user: str = ""
+    alma_mail_password: SecretStr | None = None
+    alma_mail_from: str = ""
 
     _exposed: bool = PrivateAttr(default=False)
     """Whether everybody on this computer can read the key in `.env`."""
@@ -69,8 +82,18 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  replaced by ours
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take the environment first, then a `.env` that can be trusted."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _dot_env())
+        """Take the environment first, then the secrets, then a `.env` that can be trusted."""
+        secrets = {
+            name: value
+            for name in settings_cls.model_fields
+            if (value := _secret(name)) is not None
+        }
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, secrets),
+            InitSettingsSource(settings_cls, _dot_env()),
+        )
 
     @classmethod
     def read(cls) -> Settings:
@@ -108,6 +131,26 @@ class Settings(BaseSettings):
             )
             raise AccessError(msg)
         return self.alma_api_key
+
+
+def named(name: str) -> SecretStr | None:
+    """Return a value by its name in the environment, a folder of secrets or `.env`, or None.
+
+    For the passwords and addresses that a job names. Raises UsageError as `Settings.read` does.
+    """
+    value = os.environ.get(name) or _secret(name) or _read_env(Path(ENV)).get(name.upper())
+    return SecretStr(value) if value else None
+
+
+def _secret(name: str) -> str | None:
+    """Return the content of a file with this name, in any case, in a folder of secrets."""
+    folders = [Path(os.environ[folder]) for folder in SECRET_FOLDERS if os.environ.get(folder)]
+    for folder in (*folders, DOCKER_SECRETS):
+        files = folder.iterdir() if folder.is_dir() and os.access(folder, os.R_OK) else ()
+        for path in files:
+            if path.name.lower() == name.lower() and path.is_file():
+                return read_text_bounded(path, ENV_BYTES).strip()
+    return None
 
 
 def _dot_env() -> dict[str, Any]:
@@ -156,9 +199,10 @@ def _check_destination(values: dict[str, str]) -> None:
     """Raise UsageError where `.env` would send a key of the environment somewhere.
 
     A `.env` may come with a roster from elsewhere. It decides where its own key is sent, never
-    where a key from the environment is sent.
+    where a key from the environment, or from a folder of secrets, is sent.
     """
     given = {name.upper() for name, value in os.environ.items() if value.strip()}
+    given |= {name for name in (KEY, *DESTINATION) if _secret(name)}
     if KEY not in given:
         return
     stray = [name for name in DESTINATION if name in values and name not in given]

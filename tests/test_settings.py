@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import AccessError, UsageError
-from importer.settings import DESTINATION, ENV_BYTES, Settings
+from importer.settings import DESTINATION, ENV_BYTES, SECRET_FOLDERS, Settings, named
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, no setting in the environment; where its `.env` is written."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
-        if name.upper().startswith("ALMA_"):
+        if name.upper().startswith("ALMA_") or name == "CREDENTIALS_DIRECTORY":
             monkeypatch.delenv(name)
     return tmp_path / ".env"
 
@@ -41,6 +41,32 @@ def test_the_environment_comes_first(env: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("ALMA_RATE", "6")
     settings = Settings.read()
     assert (settings.alma_region, settings.alma_rate) == ("na", 6)
+
+
+@pytest.mark.parametrize("variable", SECRET_FOLDERS)
+def test_a_file_of_secrets_is_a_setting(
+    variable: str, env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the environment, above `.env`, which then does not decide where the key goes."""
+    secrets = env.parent / "secrets"
+    secrets.mkdir()
+    (secrets / "alma_api_key").write_text("l7xx\n", "utf-8")
+    (secrets / "ALMA_REGION").write_text("eu", "utf-8")
+    (secrets / "ALMA_RATE").write_text("4", "utf-8")
+    (secrets / "FEEDS_PASSWORD").write_text("open\n", "utf-8")
+    monkeypatch.setenv(variable, str(secrets))
+    monkeypatch.setenv("ALMA_RATE", "5")
+    _write(env, "ALMA_REGION=na\nALMA_RESERVE=7\nCHAT=https://chat.example.org\n")
+    settings = Settings.read()
+    assert settings.key.get_secret_value() == "l7xx"
+    assert (settings.alma_region, settings.alma_rate, settings.alma_reserve) == ("eu", 5, 7)
+    found = [named(name) for name in ("FEEDS_PASSWORD", "CHAT", "OTHER")]
+    assert [value and value.get_secret_value() for value in found] == [
+        "open", "https://chat.example.org", None,
+    ]  # fmt: skip
+    _write(env, "ALMA_PROXY=http://127.0.0.1:9\n")
+    with pytest.raises(UsageError, match=r"ALMA_PROXY in \.env decides that"):
+        Settings.read()
 
 
 @pytest.mark.parametrize("name", DESTINATION)

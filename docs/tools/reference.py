@@ -30,7 +30,15 @@ SETTINGS = {
     "alma_verify_delay": "Seconds to wait before asking Alma about a write whose reply was lost; "
     "at most 3600.",
     "alma_plan_days": "`apply` does not start a plan that is older than N days; at most 365.",
-    "alma_ca_bundle": "A file of certificates (PEM), if your network uses its own.",
+    "alma_ca_bundle": "A file of certificates (PEM) to trust instead of this computer's own.",
+    "alma_proxy": "The proxy on the way to Alma, such as `http://proxy.example.org:3128`. "
+    "Variables such as `HTTPS_PROXY` are ignored.",
+    "alma_mail_host": "The mail server for the emails of a [job](../howto/schedule.md).",
+    "alma_mail_port": "Its port. The connection is encrypted with STARTTLS, or from the start on "
+    "port 465.",
+    "alma_mail_user": "The user name there, if it asks for one.",
+    "alma_mail_password": "The password there.",
+    "alma_mail_from": "The sender of the emails.",
 }
 
 EXITS = {
@@ -129,8 +137,8 @@ def settings() -> Iterator[str]:
     yield MADE
     yield ""
     yield "Settings describe the place where you work; a mapping describes a roster. Settings come"
-    yield "from the environment and from a file `.env` in the current folder. The environment takes"
-    yield "precedence."
+    yield "from the environment, from [folders of secrets](#secrets) and from a file `.env` in the"
+    yield "current folder, in this order."
     yield ""
     yield "| setting | default | meaning |"
     yield "|---|---|---|"
@@ -150,9 +158,21 @@ def settings() -> Iterator[str]:
     yield "The importer does not use a key that everybody can read (exit code 9), nor a `.env` that"
     yield "other people can change or that belongs to another user (exit code 2)."
     yield ""
-    yield "If the key is set in the environment, `ALMA_REGION`, `ALMA_BASE_URL`, `ALMA_GATEWAY` and"
-    yield "`ALMA_CA_BUNDLE` must be set there too: a `.env` that came with a roster cannot send"
-    yield "your key to another address (exit code 2)."
+    yield "If the key is set in the environment or in a folder of secrets, `ALMA_REGION`,"
+    yield "`ALMA_BASE_URL`, `ALMA_GATEWAY`, `ALMA_CA_BUNDLE` and `ALMA_PROXY` must be set there"
+    yield "too: a `.env` that came with a roster cannot send your key to another address (exit code"
+    yield "2)."
+    yield ""
+    yield "## Secrets"
+    yield ""
+    yield "A file whose name is a setting, such as `alma_api_key`, is that setting. It is looked"
+    yield "for in `$CREDENTIALS_DIRECTORY` (`LoadCredential=` of systemd), in the folder that"
+    yield "`ALMA_SECRETS` names (a mounted secret of Kubernetes), and in `/run/secrets` (Docker)."
+    yield ""
+    yield "## Certificates"
+    yield ""
+    yield "The importer trusts what this computer trusts, so the certificate authority of a campus"
+    yield "works once it is installed on the computer."
 
 
 def fields() -> Iterator[str]:

@@ -74,6 +74,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         transport: httpx.AsyncBaseTransport | None = None,
         *,
         ca_bundle: Path | None = None,
+        proxy: str = "",
         timeouts: Timeouts | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -84,7 +85,12 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         """Alma's clock less ours, in seconds; None until the first reply with a date."""
         self._now = now
         self._connection = Connection(
-            base_url, key, transport=transport, ca_bundle=ca_bundle, timeouts=timeouts
+            base_url,
+            key,
+            transport=transport,
+            ca_bundle=ca_bundle,
+            proxy=proxy,
+            timeouts=timeouts,
         )
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ key never gets beyond this module, even if a gateway repeats it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 import json
 import logging
@@ -21,8 +22,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import truststore
 from pydantic import SecretStr
 
+from importer.alma.address import is_loopback
 from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
 from importer.errors import AccessError, RefusedError, UsageError
 from importer.model.files import read_bounded
@@ -88,9 +91,13 @@ class Connection:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         ca_bundle: Path | None = None,
+        proxy: str = "",
         timeouts: Timeouts | None = None,
     ) -> None:
-        """Check the key's form, so that no library ever complains of it in clear."""
+        """Check the key's form, so that no library ever complains of it in clear.
+
+        `proxy` is the address of a proxy; this computer is reached without it.
+        """
         secret = key.get_secret_value()
         msg = ""
         if not secret:
@@ -104,7 +111,8 @@ class Connection:
         self._timeouts = timeouts or Timeouts()
         self._client = httpx.AsyncClient(
             transport=transport,
-            verify=_trusted(ca_bundle),
+            verify=trusted(ca_bundle),
+            proxy=None if is_loopback(httpx.URL(base_url).host) else _proxy(proxy),
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(
@@ -204,15 +212,31 @@ async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLos
     return bytes(body)
 
 
-def _trusted(ca_bundle: Path | None) -> ssl.SSLContext | bool:
+def trusted(ca_bundle: Path | None) -> ssl.SSLContext:
+    """Return the certificates to trust: those of this computer, or of a file instead.
+
+    Raises UsageError where the file has none.
+    """
     if ca_bundle is None:
-        return True
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     certificates = read_bounded(ca_bundle, CA_BUNDLE).decode("ascii", "ignore")
     try:
         return ssl.create_default_context(cadata=certificates or "empty")
     except ssl.SSLError:
         msg = f"{ca_bundle}: no certificates (PEM) can be read from this file."
         raise UsageError(msg) from None
+
+
+def _proxy(address: str) -> httpx.Proxy | None:
+    """Return the proxy of an address; None without one. Raises UsageError for another address."""
+    if not address:
+        return None
+    with contextlib.suppress(httpx.InvalidURL):
+        url = httpx.URL(address)
+        if url.scheme in {"http", "https"} and url.host and url.path in {"", "/"}:
+            return httpx.Proxy(url)
+    msg = "ALMA_PROXY must be the address of a proxy, such as http://proxy.example.org:3128."
+    raise UsageError(msg)
 
 
 def _why(error: httpx.TransportError) -> str:

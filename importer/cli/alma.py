@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -99,7 +100,11 @@ def doctor(as_json: Json = False) -> int:
     """Check the key, its rights, the institution, clock, folder and code tables."""
     findings, tables, today = list(_here()), saved_codes(None), now().date()
     try:
-        findings += with_alma(Settings.read(), lambda alma: examine_alma(alma, tables, today))
+        settings = Settings.read()
+        if settings.alma_proxy:
+            host = urlsplit(settings.alma_proxy).hostname
+            findings.append(Finding("proxy", State.OK, f"Calls to Alma go through {host}."))
+        findings += with_alma(settings, lambda alma: examine_alma(alma, tables, today))
     except ImporterError as error:
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
     code = Exit.worst({finding.exit for finding in findings})

@@ -25,7 +25,9 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
 
     async def main() -> T:
         limiter = RateLimiter(settings.alma_rate, settings.alma_reserve)
-        async with Alma(base_url, key, limiter, ca_bundle=settings.alma_ca_bundle) as alma:
+        async with Alma(
+            base_url, key, limiter, ca_bundle=settings.alma_ca_bundle, proxy=settings.alma_proxy
+        ) as alma:
             return await use(alma)
 
     return asyncio.run(main())

@@ -213,6 +213,38 @@ def test_environment_and_netrc_have_no_say(monkeypatch: pytest.MonkeyPatch, tmp_
     assert b"Basic" not in head
 
 
+def test_a_named_proxy_is_asked_for_a_tunnel() -> None:
+    """It learns the host, and neither the key nor the path; without it nothing is sent."""
+    heads: list[bytes] = []
+
+    async def proxy(head: bytes, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+    async def work() -> None:
+        async with listening(proxy) as address:
+            alma = Alma(
+                "https://api-na.example.org/almaws/v1",
+                SecretStr(KEY),
+                RateLimiter(1000),
+                proxy=address.removesuffix("/almaws/v1"),
+            )
+            async with alma:
+                await alma.get_user("CANARYid")
+
+    with pytest.raises(UnavailableError):
+        asyncio.run(work())
+    assert heads[0].startswith(b"CONNECT api-na.example.org:443 ")
+    assert not any(word in head for head in heads for word in (KEY.encode(), b"CANARYid"))
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example.org:3128", "socks5://127.0.0.1:1", "http://"])
+def test_an_address_that_is_no_proxy_is_a_wrong_setting(proxy: str) -> None:
+    """Only HTTP proxies are known."""
+    with pytest.raises(UsageError, match="ALMA_PROXY"):
+        Alma("https://x.example.org", SecretStr(KEY), RateLimiter(1), proxy=proxy)
+
+
 def test_nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """With every logger open, no record holds the key or an identifier."""
     caplog.set_level(logging.DEBUG)
