@@ -52,6 +52,9 @@ Codes = Annotated[
     Path | None,
     typer.Option(help="Saved code tables; default: codes.json in this folder, if there."),
 ]
+CorrectionsFile = Annotated[
+    Path | None, typer.Option("--corrections", help="Corrections of the roster's cells (CSV).")
+]
 VisibleOnly = Annotated[
     bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")
 ]

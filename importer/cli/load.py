@@ -17,6 +17,7 @@ from importer.cli.console import (
     USERS,
     Advance,
     Codes,
+    CorrectionsFile,
     Folder,
     Json,
     MappingFile,
@@ -62,12 +63,13 @@ def check(
     mapping: MappingFile,
     output: Folder = None,
     codes: Codes = None,
+    corrections: CorrectionsFile = None,
     visible_only: VisibleOnly = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
-    request = _request(roster, mapping, output, codes, visible_only=visible_only)
+    request = _request(roster, mapping, output, codes, corrections, visible_only=visible_only)
     with progress("Checking") as advance:
         checked = check_roster(request, Progress(rows=lambda done, of: advance(done, of, "")))
     with checked as ledger:
@@ -80,6 +82,7 @@ def plan(
     mapping: MappingFile,
     output: Folder = None,
     codes: Codes = None,
+    corrections: CorrectionsFile = None,
     visible_only: VisibleOnly = False,
     no_refresh: Annotated[
         bool, typer.Option("--no-refresh", help="Use the user cache as it is.")
@@ -92,7 +95,7 @@ def plan(
 
     async def use(alma: Alma) -> Ledger:
         request = replace(
-            _request(roster, mapping, output, codes, visible_only=visible_only),
+            _request(roster, mapping, output, codes, corrections, visible_only=visible_only),
             users_folder=USERS,
             refresh=not no_refresh,
         )
@@ -138,13 +141,16 @@ def convert(
     to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The format of the records.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     codes: Codes = None,
+    corrections: CorrectionsFile = None,
     visible_only: VisibleOnly = False,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
-        request = _request(roster, mapping, Path(scratch), codes, visible_only=visible_only)
+        request = _request(
+            roster, mapping, Path(scratch), codes, corrections, visible_only=visible_only
+        )
         inputs = open_inputs(request)
         clears = sis_clears(inputs) if to == "sis-xml" else ()
         with check_inputs(inputs, request) as ledger:
@@ -161,7 +167,13 @@ def convert(
 
 
 def _request(
-    roster: Path, mapping: Path, output: Path | None, codes: Path | None, *, visible_only: bool
+    roster: Path,
+    mapping: Path,
+    output: Path | None,
+    codes: Path | None,
+    corrections: Path | None,
+    *,
+    visible_only: bool,
 ) -> RunRequest:
     return RunRequest(
         roster=roster,
@@ -172,6 +184,7 @@ def _request(
         now=now(),
         operator=operator(),
         visible_only=visible_only,
+        corrections=corrections,
         version=program(),
     )
 

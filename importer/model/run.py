@@ -32,6 +32,12 @@ class FileFacts(Kept):
         return self.typed or self.path
 
 
+class Corrections(FileFacts):
+    """The file of corrections of a roster."""
+
+    sha256: str
+
+
 class RosterFacts(FileFacts):
     """Which roster a run was made from, and how it was read."""
 
@@ -42,6 +48,7 @@ class RosterFacts(FileFacts):
     delimiter: str = ""
     header: tuple[int, ...] = ()
     visible_only: bool = False
+    corrections: Corrections | None = None
 
     def origin(self, row: int = 0) -> Origin:
         """Return the place of a row in the roster; 0 is the whole roster."""

@@ -25,6 +25,7 @@ from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
+from importer.loader.corrections import digest
 from importer.loader.detect import LARGEST
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
@@ -195,13 +196,18 @@ def _passwords(facts: RunFacts) -> dict[int, str]:
 def check_sources(facts: RunFacts) -> None:
     """Raise StalePlanError if the roster or the mapping was changed since the plan."""
     roster, mapping = Path(facts.roster.path), Path(facts.mapping.path)
+    made = facts.roster.corrections
     try:
         same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == facts.roster.sha256
+        corrected = made is None or digest(Path(made.path)) == made.sha256
     except UnreadableFileError as error:
         msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
         raise StalePlanError(msg) from error
     if not same:
         msg = f"The roster {roster.name} was changed since the plan was made. Plan again."
+        raise StalePlanError(msg)
+    if not corrected:
+        msg = f"The corrections of {roster.name} were changed since the plan. Plan again."
         raise StalePlanError(msg)
     try:
         same = load(mapping).sha256 == facts.mapping.sha256

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from importer.errors import MappingError, RosterError
+from importer.loader.corrections import correct, read_corrections
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
@@ -31,7 +32,7 @@ PASSWORD = "password"  # noqa: S105  a field's name
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A roster, the mapping for it, and where the run goes.
+    """A roster with its corrections, the mapping for it, and where the run goes.
 
     `codes_file`: where the codes are from, if a file was named. `now` has its time zone. `folder`
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
@@ -47,6 +48,7 @@ class RunRequest:
     operator: str
     version: str
     visible_only: bool = False
+    corrections: Path | None = None
     users_folder: Path | None = None
     refresh: bool = True
     codes_file: Path | None = None
@@ -154,6 +156,7 @@ def open_inputs(request: RunRequest) -> Inputs:
         request.codes,
         request.now.date(),
         visible_only=request.visible_only,
+        corrections=request.corrections,
     )
 
 
@@ -162,14 +165,27 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Inputs:
 
     The caller has checked that both are still the same.
     """
-    roster, mapping = Path(facts.roster.path), Path(facts.mapping.path)
-    return read_inputs(roster, mapping, codes, facts.today, visible_only=facts.roster.visible_only)
+    corrections = facts.roster.corrections
+    return read_inputs(
+        Path(facts.roster.path),
+        Path(facts.mapping.path),
+        codes,
+        facts.today,
+        visible_only=facts.roster.visible_only,
+        corrections=None if corrections is None else Path(corrections.path),
+    )
 
 
 def read_inputs(
-    roster: Path, mapping: Path, codes: CodeTables, today: date, *, visible_only: bool = False
+    roster: Path,
+    mapping: Path,
+    codes: CodeTables,
+    today: date,
+    *,
+    visible_only: bool = False,
+    corrections: Path | None = None,
 ) -> Inputs:
-    """Read the mapping and the roster, and map every row, all of it once.
+    """Read the mapping and the roster with its corrections, and map every row, all of it once.
 
     Raises MappingError with everything that is wrong in the mapping, including headings that the
     roster lacks, or RosterError.
@@ -179,6 +195,8 @@ def read_inputs(
         raise MappingError(findings)
     try:
         opened = read(roster, replace(document.layout(), visible_only=visible_only))
+        if corrections is not None:
+            opened = correct(opened, read_corrections(corrections), corrections.name)
     except RosterError as error:
         raise MappingError(findings) if findings else error from None
     run = RunVariables(today, opened.source.path.name, opened.source.sheet)

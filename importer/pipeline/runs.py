@@ -22,12 +22,13 @@ from importer.ledger.ledger import (
     finish,
 )
 from importer.ledger.schema import FILE
+from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code
 from importer.model.files import exists, shown
 from importer.model.plan import Step
 from importer.model.problem import Problem
-from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
+from importer.model.run import ColumnUse, Corrections, MappingFacts, RosterFacts, RunFacts
 from importer.pipeline.fates import Decided
 from importer.pipeline.inputs import Inputs, RunRequest
 
@@ -147,6 +148,7 @@ def run_facts(command: Literal["check", "plan"], inputs: Inputs, request: RunReq
             delimiter=source.delimiter,
             header=source.header,
             visible_only=request.visible_only,
+            corrections=_corrections(request.corrections),
         ),
         mapping=MappingFacts(
             path=str(mapping.path.resolve()),
@@ -161,6 +163,12 @@ def run_facts(command: Literal["check", "plan"], inputs: Inputs, request: RunReq
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
     )
+
+
+def _corrections(path: Path | None) -> Corrections | None:
+    if path is None:
+        return None
+    return Corrections(path=str(path.resolve()), typed=str(path), sha256=digest(path))
 
 
 def find_folder(run: str) -> Path:

@@ -261,6 +261,7 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
         ("Encoding", roster.encoding),
         ("Separator", _SEPARATORS.get(roster.delimiter, roster.delimiter)),
         ("Heading row", " and ".join(map(str, roster.header))),
+        ("Corrections", roster.corrections.shown if roster.corrections else ""),
         ("Hidden rows", "skipped" if roster.visible_only else ""),
         ("Roster's SHA-256", f"{roster.sha256[:_HASH]}…"),
         ("Mapping", f"{mapping.title or mapping.name} ({mapping.path})"),

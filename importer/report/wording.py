@@ -119,8 +119,10 @@ def again(verb: str, facts: RunFacts, roster: str = "") -> str:
     """Return the command to check or plan the roster of a run, or another, in the same way."""
     codes = ("--codes", facts.codes) if facts.codes else ()
     visible = ("--visible-only",) if facts.roster.visible_only and not roster else ()
+    made = None if roster else facts.roster.corrections
+    corrections = ("--corrections", made.shown) if made else ()
     path = roster or facts.roster.shown
-    return command(verb, path, "-m", facts.mapping.shown, *codes, *visible)
+    return command(verb, path, "-m", facts.mapping.shown, *codes, *corrections, *visible)
 
 
 Tone = Literal["good", "quiet", "decide", "bad"]

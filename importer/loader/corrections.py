@@ -1,0 +1,144 @@
+"""Corrections of a roster that are kept beside it; the roster itself is never written.
+
+A CSV file with a line for each change: `row,column,heading,was,now,who,when`. `row` and `column`
+are as the spreadsheet shows them. A line without a column leaves the whole row out.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields, replace
+from datetime import datetime
+from pathlib import Path
+
+from importer.errors import RosterError
+from importer.loader.cleaning import CellFinding, clean, writable
+from importer.model.files import read_text_bounded, write_atomically
+from importer.model.problem import Problem
+from importer.model.roster import Roster
+
+LARGEST = 50_000_000
+"""Bytes of a file of corrections."""
+
+LEAVE_OUT = "leave out"
+"""The `now` of a line that leaves a row out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One change: the cell's text before and after, who made it, and when (ISO 8601)."""
+
+    row: int
+    column: str
+    heading: str
+    was: str
+    now: str
+    who: str
+    when: str
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether it leaves the whole row out."""
+        return not self.column
+
+
+HEADINGS = [field.name for field in fields(Correction)]
+
+
+def read_corrections(path: Path) -> tuple[Correction, ...]:
+    """Read a file of corrections, in order. Raises UnreadableFileError, RosterError."""
+    lines = csv.reader(io.StringIO(read_text_bounded(path, LARGEST)), strict=True)
+    try:
+        if next(lines, None) != HEADINGS:
+            msg = f"{path.name} is not a file of corrections: its headings are not {HEADINGS}."
+            raise RosterError(msg)
+        return tuple(_correction(path, number, line) for number, line in enumerate(lines, start=2))
+    except csv.Error as error:
+        msg = f"{path.name} cannot be read as CSV: {error}."
+        raise RosterError(msg) from None
+
+
+def _correction(path: Path, number: int, line: list[str]) -> Correction:
+    if len(line) != len(HEADINGS) or not (line[0].isascii() and line[0].isdigit()):
+        msg = f"{path.name}, line {number}: this is not a correction ({', '.join(HEADINGS)})."
+        raise RosterError(msg)
+    return Correction(int(line[0]), *line[1:])
+
+
+def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
+    """Write a private file of corrections, whole or not at all. Raises OSError."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADINGS)
+    writer.writerows(map(astuple, corrections))
+    write_atomically(path, text.getvalue().encode())
+
+
+def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Roster:
+    """Return the roster with the corrections made, in order; `name` is that of their file.
+
+    A corrected cell is judged as any other, and what was wrong with it before counts no longer.
+    Raises RosterError where a row or a column is missing, or a cell was another one.
+    """
+    frame, blank, left_out = roster.frame.copy(), set(roster.blank), set(roster.left_out)
+    positions = {place.letter: at for at, place in enumerate(roster.places)}
+    cells: dict[tuple[int, str], tuple[CellFinding, ...]] = {}
+    for one in corrections:
+        position = 0 if one.leaves_out else positions.get(one.column)
+        if one.row not in frame.index or position is None:
+            msg = (
+                f"{name} corrects row {one.row}, column {one.column or 'any'}, which the roster "
+                "does not have. Was it made for another roster?"
+            )
+            raise RosterError(msg)
+        if one.leaves_out:
+            left_out.add(one.row)
+        elif str(frame.at[one.row, position]) != one.was:
+            msg = (
+                f"{name} corrects row {one.row}, column {one.column} ({one.heading}), and this "
+                "cell is not what it was. The roster was changed: make the corrections again."
+            )
+            raise RosterError(msg)
+        else:
+            frame.at[one.row, position], cells[one.row, one.column] = clean(one.now)
+    corrected = frame.loc[sorted({row for row, _ in cells})]
+    blank.update(corrected.index[(corrected == "").all(axis="columns")].tolist())
+    frame = frame.drop(index=[row for row in frame.index if row in left_out or row in blank])
+    problems = [
+        one
+        for one in roster.problems
+        if not any((one.origin.row, place.letter) in cells for place in one.places)
+    ]
+    problems += (
+        Problem.of(
+            found.code,
+            roster.source.origin(row),
+            found.message,
+            roster.places[positions[letter]],
+            value=writable(found.value),
+            severity=found.severity,
+            advice=found.advice,
+        )
+        for (row, letter), findings in cells.items()
+        for found in findings
+    )
+    return replace(
+        roster,
+        frame=frame,
+        blank=tuple(sorted(blank)),
+        left_out=tuple(sorted(left_out)),
+        problems=tuple(sorted(problems, key=lambda one: one.origin.row)),
+    )
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file of corrections. Raises UnreadableFileError."""
+    return hashlib.sha256(read_text_bounded(path, LARGEST).encode()).hexdigest()
+
+
+def moment(now: datetime) -> str:
+    """Return the `when` of a correction."""
+    return now.isoformat(timespec="seconds")
