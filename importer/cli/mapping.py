@@ -63,17 +63,22 @@ def new(
     ] = None,
     header: Annotated[str, typer.Option(help="The heading row or rows, as in 3 or 3,4.")] = "",
     sheet: Annotated[str, typer.Option(help="The sheet of a workbook.")] = "",
+    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "auto",
     visible_only: VisibleOnly = False,
 ) -> int:
     """Write a first mapping for a roster: guesses are marked, and you replace each `?`."""
-    layout = Layout(sheet=sheet, header=_heading_rows(header), visible_only=visible_only)
+    layout = Layout(
+        sheet=sheet, encoding=encoding, header=_heading_rows(header), visible_only=visible_only
+    )
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     try:
         text = suggest(read(roster, layout), layout, schema)
     except RosterError as error:
         if header or sheet:
             raise
-        msg = f"{error} (`mapping new` takes them as --sheet and --header, as in --header 3,4.)"
+        msg = (
+            f"{error} (`mapping new` takes --sheet, --header, as in --header 3,4, and --encoding.)"
+        )
         raise RosterError(msg if "`" in str(error) else str(error)) from error
     if output is None:
         sys.stdout.write(text)

@@ -1,19 +1,17 @@
-"""CSV files → Roster: encoding, delimiter, quotation marks, uneven rows."""
+"""CSV files → Roster: delimiter, quotation marks, uneven rows."""
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from importer.errors import RosterError
 from importer.loader import headings, table
 from importer.loader.cleaning import LONGEST, CellFinding, Cleaned, clean
 from importer.loader.detect import NotReadableError
+from importer.loader.encodings import WESTERN, decoded, find_encoding
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
 from importer.model.catalogue import Code, Severity
 from importer.model.problem import Problem
@@ -33,33 +31,15 @@ _DELIMITERS = ",;\t|"
 _SAMPLE = 200  # lines that decide on the delimiter
 _WIDTH_SAMPLE = 1_000  # rows that show how many cells a row usually has
 _LARGEST = 16 * 1024 * 1024  # characters of a cell, and of a row, that are read at all
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _TOO_LONG = (
     f"has more than {ROWS:,} rows or {CELLS:,} cells. Split the file, and load the parts one after "
     "another."
 )
-_KEEP_BYTE = "importer-keep-byte"
-
-
-def _keep_byte(error: UnicodeError) -> tuple[str, int]:
-    """Decode the five bytes that Windows-1252 does not define as controls, which reject a row."""
-    if isinstance(error, UnicodeDecodeError):
-        return error.object[error.start : error.end].decode("latin-1"), error.end
-    raise error
-
-
-codecs.register_error(_KEEP_BYTE, _keep_byte)
 
 
 def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     """Return the roster of a CSV file with these bytes. Raises RosterError, NotReadableError."""
-    encoding = _encoding(content, layout.encoding)
+    encoding = find_encoding(content, layout.encoding)
     lines = _first_lines(content, encoding)
     named = _named_delimiter(lines)
     delimiter = named or _delimiter(lines, layout)
@@ -82,7 +62,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
         source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
     )
     notices = [found.notice] if found.notice else []
-    if encoding == "cp1252" and layout.encoding == "auto":
+    if encoding == WESTERN and layout.encoding == "auto":
         notices.append(_encoding_notice(sheet.rows))
     return table.build(
         source,
@@ -105,7 +85,7 @@ def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Ite
     def lines() -> Iterator[str]:
         """Stop a record that never ends before it fills the memory."""
         nonlocal size
-        for text in islice(_decoded(content, encoding), skip, None):
+        for text in islice(decoded(content, encoding), skip, None):
             size += len(text)
             if size > 2 * _LARGEST:
                 msg = "field larger than field limit"
@@ -142,54 +122,10 @@ def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Ite
         raise NotReadableError(msg) from None
 
 
-def _decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
-    """Return the text of the file.
-
-    Lone surrogates, as some databases write them, pass, so that `clean` can report them.
-    """
-    errors = _KEEP_BYTE if encoding == "cp1252" else "surrogatepass"
-    return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
-
-
-def _encoding(content: bytes, wanted: str) -> str:
-    """Return the encoding by the file's byte-order mark, else the wanted one.
-
-    With `auto`, UTF-8 if every byte fits it, else Windows-1252. Raises NotReadableError if the
-    bytes are not text, and RosterError if the mapping names an encoding that does not exist.
-    """
-    mark = next((name for bom, name in _BOMS if content.startswith(bom)), "")
-    if wanted != "auto":
-        try:
-            known = codecs.lookup(wanted)
-            known.decode(b"")
-        except (LookupError, TypeError, ValueError):
-            known = None
-        if known is None or not getattr(known, "_is_text_encoding", True):
-            msg = (
-                f'The mapping names the encoding "{wanted}", which does not exist. Usual ones are '
-                "utf-8, windows-1252 and utf-16; `auto` finds it out."
-            )
-            raise RosterError(msg) from None
-        return mark or known.name
-    if mark:
-        return mark
-    if content.count(0) * 100 > len(content):
-        msg = (
-            "is not text: it is full of bytes that no text has. "
-            "Save it again from the spreadsheet program, as .xlsx or as CSV UTF-8."
-        )
-        raise NotReadableError(msg)
-    try:
-        content.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
-
-
 def _first_lines(content: bytes, encoding: str) -> list[str]:
     """Return the first lines, shortened; none if bytes are wrong, which `records` reports."""
     try:
-        return [line[:LONGEST] for line in islice(_decoded(content, encoding), _SAMPLE)]
+        return [line[:LONGEST] for line in islice(decoded(content, encoding), _SAMPLE)]
     except UnicodeError:
         return []
 

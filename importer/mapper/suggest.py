@@ -67,16 +67,15 @@ def suggest(roster: Roster, layout: Layout | None = None, schema: str = "") -> s
     `layout` is how the roster was read; its settings are written to the mapping. `schema` is the
     name of the JSON Schema beside the mapping, if there is one.
     """
-    header_given = bool(layout and layout.header)
-    return "\n".join((*_Draft(roster, header_given=header_given).lines(schema), ""))
+    return "\n".join((*_Draft(roster, layout or Layout()).lines(schema), ""))
 
 
 class _Draft:
     """The parts of the mapping, from the guesses about the columns."""
 
-    def __init__(self, roster: Roster, *, header_given: bool) -> None:
+    def __init__(self, roster: Roster, layout: Layout) -> None:
         self.roster = roster
-        self.header_given = header_given
+        self.layout = layout
         self.guesses = guesses(roster)
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
@@ -119,6 +118,8 @@ class _Draft:
         yield "roster:"
         if source.sheet:
             yield f"  sheet: {scalar(source.sheet)}"
+        if self.layout.encoding != "auto":
+            yield f"  encoding: {scalar(self.layout.encoding)}"
         order = date_order(self.guesses)
         if order:
             yield f"  dates: {order}{_GUESS}: some dates allow no other order"
@@ -132,7 +133,7 @@ class _Draft:
             yield f"  # unused: [{', '.join(unused)}]"
         rows = source.header
         one = str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
-        yield f"  header: {one if self.header_given or len(rows) > 1 else 'auto'}"
+        yield f"  header: {one if self.layout.header or len(rows) > 1 else 'auto'}"
         angled = [h for place in self.roster.places if set("<>") & set(h := place.heading)]
         if angled:
             yield "# To use a heading with `<` or `>`, give it a name here; delete the `#`:"

@@ -125,6 +125,53 @@ def test_names_survive_every_encoding(encoding: str, tmp_path: Path) -> None:
     assert read(path, LAYOUT).frame[1].tolist() == names
 
 
+WORDS = {
+    "ja": "山田,太郎\n佐藤,花子\n鈴木,一郎\n田中,さくら\n伊藤,ケンジ\n",
+    "zh": "张,伟\n王,芳\n李,娜\n刘,洋\n陈,静\n杨,磊\n",
+    "zh-tw": "張,偉明\n王,淑芬\n陳,志明\n林,美玲\n",
+    "he": "כהן,תומר\nלוי,נועה\nמזרחי,יוסף\n",
+    "ru": "Иванов,Иван\nПетрова,Анна\nСидоров,Пётр\n",
+    "pl": "Łukasz,Wiśniewski\nMałgorzata,Dąbrowska\nZbigniew,Wójcik\n",
+    "de": "Müller,Jürgen\nJäger,Käthe\nGroß,Bärbel\nSchön,Götz\n",
+    "fr": "Lefèvre,René\nGagné,Zoé\nBéranger,François\nNoël,Hélène\n",
+    "pt": "João,Conceição\nAntônio,Magalhães\nMônica,Gonçalves\n",
+    "is": "Guðmundsdóttir,Þórunn\nSigurðsson,Ægir\n",
+    "ca": "Marcel·lí,Gel·latí\nO´Neil,Núria\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding", "suggested"),
+    [
+        ("ja", "cp932", "shift_jis"),
+        ("ja", "euc_jp", "euc_jp"),
+        ("zh", "gb18030", "gb18030"),
+        ("zh-tw", "big5", "big5"),
+        ("he", "cp1255", "windows-1255"),
+        ("he", "iso8859_8", "windows-1255"),
+        ("ru", "cp1251", "windows-1251"),
+        ("ru", "koi8_r", "koi8-r"),
+        ("pl", "cp1250", "windows-1250"),
+        *((words, "mac_roman", "mac_roman") for words in ("de", "fr", "pt")),
+        *((words, "cp850", "cp850") for words in ("de", "fr", "pt")),
+        ("de", "utf-16-le", "utf-16-le"),
+        *((words, "cp1252", "") for words in ("de", "fr", "pt", "is", "ca")),
+        ("fr", "iso8859_15", ""),
+    ],
+)
+def test_an_encoding_is_never_guessed(
+    words: str, encoding: str, suggested: str, tmp_path: Path
+) -> None:
+    """Names that Windows-1252 would change are not read until the mapping names the encoding."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"Last,First\n{WORDS[words]}".encode(encoding))
+    if suggested:
+        with pytest.raises(RosterError, match=f"`encoding: {suggested}`"):
+            read(path, Layout(expected=frozenset({"Last", "First"})))
+    cells = read(path, Layout(encoding=suggested or "auto", header=(1,))).frame.to_numpy()
+    assert [",".join(row) for row in cells] == WORDS[words].split()
+
+
 def test_a_byte_order_mark_beats_the_mapping(tmp_path: Path) -> None:
     """Our own rejects file is UTF-8 with a mark, whatever encoding the first roster had."""
     path = tmp_path / "rejects.csv"

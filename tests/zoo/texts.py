@@ -247,7 +247,7 @@ TEXTS = [
         "a.csv",
         "UTF-16 without a mark",
         csv(HEAD + ANA, "utf-16-le"),
-        refusal="full of bytes that no text has",
+        refusal="look like utf-16-le",
     ),
     Specimen(
         "a.csv",
