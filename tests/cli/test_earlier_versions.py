@@ -1,0 +1,83 @@
+"""A run, resolutions and a user cache that an earlier version saved, opened over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from importer.alma.client import Alma
+from importer.alma.pacing import RateLimiter
+from importer.ledger.resolutions import Answer, load_resolutions
+from importer.model.user import User
+from importer.users.cache import UserCache
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import delete, state
+from tests.earlier.make import FILES
+
+EVERY = sorted(path.parent for path in (Path(__file__).parents[1] / "earlier").glob("*/alma.json"))
+
+
+def seed(sandbox: Sandbox, users: list[dict[str, object]]) -> None:
+    """Create the users of a saved state."""
+
+    async def create() -> None:
+        key = SecretStr("sandbox")
+        async with Alma(f"{sandbox.host}/almaws/v1", key, RateLimiter(5000, 0)) as alma:
+            for user in users:
+                for name in ("modified", "edited"):
+                    user.pop(name)
+                await alma.create_user(User.from_json(json.dumps(user)))
+
+    asyncio.run(create())
+
+
+@pytest.fixture(params=EVERY, ids=lambda path: path.name)
+def earlier(request: pytest.FixtureRequest, folder: Path) -> Path:
+    """The folder of one version; its files are where the importer has them."""
+    for target, source in FILES.items():
+        (folder / target).parent.mkdir(exist_ok=True)
+        shutil.copyfile(request.param / source, folder / target)
+    return Path(request.param)
+
+
+def states(earlier: Path) -> dict[str, list[dict[str, object]]]:
+    """Alma's users before and after the saved run."""
+    saved = json.loads((earlier / "alma.json").read_text("utf-8"))
+    return {when: told["users"] for when, told in saved.items()}
+
+
+def test_an_earlier_run_is_undone(earlier: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Its history and report are shown, and its undo gives the state before it."""
+    saved = states(earlier)
+    seed(sandbox, saved["before"])
+    before = state(sandbox)
+    for primary_id in before:
+        delete(sandbox, primary_id)
+    seed(sandbox, saved["after"])
+    assert typed("show", "second", "2").exit == 0
+    assert typed("report", "second", "--json").summary["updated"] == 1
+    undone = typed("undo", "second", "--delete-created", "-o", "back", "--json").summary
+    assert (undone["update"], undone["delete"], undone["review"]) == (1, 1, 0)
+    typed("apply", "back")
+    assert state(sandbox) == before
+
+
+def test_earlier_resolutions_count(earlier: Path) -> None:
+    """What people answered before is not asked again."""
+    assert earlier.is_dir()
+    (found,) = load_resolutions(Path("runs/decisions.sqlite"), "01SANDBOX_INST sandbox").values()
+    assert (found.primary_id, found.answer) == ("2005", Answer.REJECT)
+
+
+def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sandbox) -> None:
+    """It is opened, and brought up to date without reading everybody."""
+    seed(sandbox, states(earlier)["after"])
+    assert typed("users", "status").exit == 0
+    with UserCache.open(Path("users/01SANDBOX_INST-sandbox.sqlite")) as cache:
+        assert cache.count() == 3
+        assert cache.state.as_of is not None
