@@ -73,6 +73,16 @@ class Pending:
     attempts: int = 0
     sent: Write | None = None
 
+    @property
+    def new_id(self) -> str:
+        """The user's primary ID after the step; an update may change it."""
+        return self.after.primary_id or self.primary_id
+
+    @property
+    def renames(self) -> bool:
+        """Whether the step changes the primary ID, which Alma compares without case."""
+        return self.new_id.casefold() != self.primary_id.casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
@@ -279,6 +289,11 @@ class Image:
     sent: User
     answered: User | None
     override: tuple[str, ...]
+
+    @property
+    def new_id(self) -> str:
+        """The user's primary ID after the write; an update may have changed it."""
+        return self.sent.primary_id or self.primary_id
 
 
 def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:

@@ -15,11 +15,11 @@ from importer.alma.models import Institution
 from importer.ledger.resolutions import Answer, Resolution, load_resolutions
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Fate, Held, Planned
+from importer.model.plan import Fate, Held, Match, Planned
 from importer.model.problem import Origin, Problem
 from importer.model.run import AlmaFacts
 from importer.model.text import folded, name_key
-from importer.planner.decide import create, taken_identifiers, update
+from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
 from importer.users.matching import MatchResult
@@ -160,7 +160,9 @@ class Resolutions:
                 answered[draft.row] = decision
         return answered
 
-    def apply(self, draft: DraftUser, found: MatchResult, planned: Planned) -> Planned:
+    def apply(
+        self, draft: DraftUser, found: MatchResult, planned: Planned, match: Match
+    ) -> Planned:
         """Return the step as decided before, with warnings instead of the same questions."""
         decision = self.by_id.get(draft.primary_id.casefold())
         if decision is None or not isinstance(planned.step, Held):
@@ -179,9 +181,10 @@ class Resolutions:
         live = next(
             (u for u in users if current(u, "primary_id").casefold() == decision.user), None
         )
-        if live is None or current(live, "account_type") != draft.layout.account_type.value:
+        rename = decision.answer is Answer.RENAME
+        if live is None or obstacle_to_update(draft, live, found, match, rename=rename):
             return planned
-        step = update(draft, live, rename=decision.answer is Answer.RENAME)
+        step = update(draft, live, match, rename=rename)
         return planned if taken_identifiers(draft, step, found) else Planned(step, warnings)
 
 

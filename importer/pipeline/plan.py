@@ -119,7 +119,7 @@ async def _compare(
         failures = failures + 1 if found.failed else 0
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
-        return resolutions.apply(draft, found, decide(draft, found, match))
+        return resolutions.apply(draft, found, decide(draft, found, match), match)
 
     with check_call_budget(len(ready), most, alma.limiter, progress.note):
         progress.rows(0, len(ready))

@@ -23,7 +23,7 @@ from importer.pipeline.apply import check_same_institution, check_sources
 from importer.pipeline.fates import DECISIONS, DOUBTS, alike_rows, in_question, institution_key
 from importer.pipeline.inputs import Inputs, reopen_inputs
 from importer.pipeline.undo import update_undone
-from importer.planner.decide import create, taken_identifiers, update
+from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
 from importer.users.matching import MatchResult, PersonQuery, match_keys, search_alma
@@ -80,7 +80,8 @@ class Review:
         wrong = _closed(life, decided=row in ledger.rows_with(Code.RESOLVED))
         if not wrong and answer is Answer.CREATE and life.result is Result.HELD:
             wrong = (
-                "needs review since it was sent; use --as update with the user's ID, or --as reject"
+                "needs review since it was sent; use --as update or rename with the user's ID, or "
+                "--as reject"
             )
         if not wrong and answer in {Answer.CREATE, Answer.RENAME} and self._undoes:
             wrong = "belongs to an undo plan; use --as update or --as reject"
@@ -121,13 +122,16 @@ class Review:
             step, user, said = await _created(draft, alma), "", "create a new user"
         else:
             live = await _user(decision.user, alma)
-            _check_kind(draft, live)
             user, said = current(live, "primary_id").casefold(), "update the user that was named"
-            rename = decision.answer is Answer.RENAME
+            rename, match = decision.answer is Answer.RENAME, self._inputs.mapping.file.match
             if rename:
                 said = "give the user that was named the row's primary ID"
+            found = await _holders(draft, alma)
+            if obstacle := obstacle_to_update(draft, live, found, match, rename=rename):
+                raise UsageError(obstacle)
             self._check_free(decision.row, user)
-            step = await _updated(draft, live, alma, rename=rename)
+            step = update(draft, live, match, rename=rename)
+            _check_ids(draft, step, found)
         self._record(decision, step, said)
         self._keep(decision.answer, user, draft)
 
@@ -166,8 +170,9 @@ class Review:
                 "unchanged."
             )
             raise UsageError(msg)
-        live = await _user(decision.user or image.primary_id, alma)
-        step = update_undone(image, live, self.facts.roster.origin(row)).step
+        live = await _user(decision.user or image.new_id, alma)
+        origin = self.facts.roster.origin(row)
+        step = update_undone(image, live, origin, stays_external=True).step
         if isinstance(step, Held):
             msg = f"Row {row}: {step.problems[0].message}"
             raise UsageError(msg)
@@ -231,17 +236,15 @@ async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
     return found
 
 
-async def _updated(draft: DraftUser, live: User, alma: Alma, *, rename: bool) -> Step:
-    """Return the step that updates the user, if no ID of the row is another user's."""
-    step = update(draft, live, rename=rename)
-    if keys := taken_identifiers(draft, step, await _holders(draft, alma)):
+def _check_ids(draft: DraftUser, step: Step, found: MatchResult) -> None:
+    """Raise UsageError if the update would give its user an ID of another user."""
+    if keys := taken_identifiers(draft, step, found):
         msg = (
             f"The {' and the '.join(keys)} of row {draft.row} belongs to another user of "
             "Alma, so Alma would refuse the update. Nothing was changed. Correct the row or that "
             "user, or reject the row."
         )
         raise UsageError(msg)
-    return step
 
 
 async def _created(draft: DraftUser, alma: Alma) -> Step:
@@ -261,15 +264,3 @@ async def _user(user_id: str, alma: Alma) -> User:
         msg = "Alma has no user with this ID. Nothing was changed."
         raise UsageError(msg)
     return live
-
-
-def _check_kind(draft: DraftUser, live: User) -> None:
-    """Raise UsageError if the update would change who manages the record (contract 1.2)."""
-    theirs, ours = current(live, "account_type"), draft.layout.account_type.value
-    if theirs != ours:
-        msg = (
-            f"That user is {theirs.capitalize() or 'of no account type'} in Alma, and the mapping "
-            f"makes {ours.capitalize()} records. The importer never changes one into the other. "
-            "Reject the row, or load it with a mapping for such users."
-        )
-        raise UsageError(msg)

@@ -37,8 +37,15 @@ from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.plan import FAILURES_IN_A_ROW
 from importer.pipeline.runs import new_run, write_run
+from importer.planner.entries import same_id
 from importer.planner.safety_checks import safety_checks
-from importer.planner.undo import Written, as_created, created_again, undo_update
+from importer.planner.undo import (
+    Written,
+    as_created,
+    created_again,
+    made_external,
+    undo_update,
+)
 from importer.report.wording import command
 from importer.writer.executor import DOUBTFUL
 
@@ -136,7 +143,7 @@ async def _compare(
         origin = first.facts.roster.origin(image.row)
         try:
             expand = OBLIGATIONS if image.act is Act.CREATE else "none"
-            live = await alma.get_user(image.primary_id, expand=expand)
+            live = await alma.get_user(image.new_id, expand=expand)
         except (UnavailableError, RefusedError) as error:
             failures += 1
             if failures >= FAILURES_IN_A_ROW:
@@ -205,15 +212,28 @@ def held_back(origin: Origin, code: Code, sentence: str, advice: str) -> Planned
     return Planned(Held(origin.row, (Problem.of(code, origin, sentence, advice=advice),)))
 
 
-def update_undone(image: Image, live: User | None, origin: Origin) -> Planned:
+def update_undone(
+    image: Image, live: User | None, origin: Origin, *, stays_external: bool = False
+) -> Planned:
     """Return the step that undoes one update, given the record as it is now.
 
-    What somebody changed since stays: a warning names it, and the rest is restored.
+    What somebody changed since stays: a warning names it, and the rest is restored. A user whom
+    the run made External needs review, because Alma's API cannot make it Internal again, unless
+    `stays_external`.
     """
     if live is None or image.before is None or not _is_of(image, live):
         sentence = "This user was deleted in Alma since the run, or has another ID now."
         advice = "Look for the user in Alma; what the run changed can only be fixed there."
         return held_back(origin, Code.CHANGED_IN_ALMA, sentence, advice)
+    if not stays_external and made_external(image.before, live):
+        sentence = (
+            "The run made this user External, and Alma's API cannot make an External user Internal."
+        )
+        advice = (
+            "Make the user Internal in Alma, then undo again. Or resolve the row with "
+            "`--as update`: the user stays External, and the rest is restored."
+        )
+        return held_back(origin, Code.ACCOUNT_TYPE_DIFFERS, sentence, advice)
     written = Written(image.before, image.sent, image.answered, image.override)
     undone = undo_update(image.row, written, live)
     if not undone.theirs:
@@ -246,4 +266,4 @@ def _delete_undone(image: Image, live: User | None, origin: Origin) -> Planned:
 
 def _is_of(image: Image, live: User) -> bool:
     """Return whether this is the user of the write; another one may have the ID by now."""
-    return (live.primary_id or "").casefold() == image.primary_id.casefold()
+    return same_id(live.primary_id, image.new_id)

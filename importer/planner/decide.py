@@ -5,21 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import (
-    Change,
-    ChangeKind,
-    Create,
-    Held,
-    LeftAlone,
-    Planned,
-    Unchanged,
-    Update,
-)
+from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
 from importer.model.user import AccountType
-from importer.planner.entries import current
+from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
-from importer.users.matching import match_keys
+from importer.users.matching import MatchResult, match_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +19,7 @@ if TYPE_CHECKING:
     from importer.model.problem import Origin
     from importer.model.user import User
     from importer.planner.drafts import DraftUser
-    from importer.users.matching import MatchedUser, MatchResult
+    from importer.users.matching import MatchedUser
 
 
 def decide(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
@@ -58,7 +49,10 @@ def decide(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
     ]
     if known:
         problems += _known(draft, known[0], match)
-        return _held(draft, *problems) if problems else Planned(update(draft, known[0].user))
+        if problems:
+            return _held(draft, *problems)
+        rename = match.id_change == "rename"
+        return Planned(update(draft, known[0].user, match, rename=rename))
     return _held(draft, *problems) if problems else _new(draft, found, match)
 
 
@@ -67,20 +61,53 @@ def create(draft: DraftUser) -> Create:
     return Create(draft.row, new_user(draft))
 
 
-def update(draft: DraftUser, live: User, *, rename: bool = False) -> Update | Unchanged:
+def update(
+    draft: DraftUser, live: User, match: Match, *, rename: bool = False
+) -> Update | Unchanged:
     """Return the step that updates a user with the row's values, whoever that user is.
 
-    `rename`: the user also gets the row's primary ID, as with a new card.
+    `rename`: the user also gets the row's primary ID, as with a new card. An Internal user becomes
+    External if the mapping is.
     """
-    merged = merge(draft, live)
-    primary_id, after, changes = current(live, "primary_id"), merged.after, merged.changes
-    if rename and draft.primary_id and draft.primary_id.casefold() != primary_id.casefold():
-        after = after.model_copy(update={"primary_id": draft.primary_id})
-        new_id = Change(ChangeKind.REPLACE, "primary_id", primary_id, draft.primary_id)
-        changes = (new_id, *changes)
-    if not changes:
+    merged = merge(draft, live, rename=rename, keep_old_id=match.keep_old_id)
+    primary_id = current(live, "primary_id")
+    if not merged.changes:
         return Unchanged(draft.row, primary_id)
-    return Update(draft.row, primary_id, live, after, changes, merged.override)
+    return Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
+
+
+def obstacle_to_update(
+    draft: DraftUser, live: User, found: MatchResult, match: Match, *, rename: bool
+) -> str:
+    """Return why a person's answer must not update this user; "" if it may.
+
+    Alma makes an Internal user External, and never the other way around (contract 1.2). `found`:
+    who has the row's IDs. If nobody has its primary ID, the user must get it: a new card that is
+    nowhere in Alma would look done.
+    """
+    theirs, ours = current(live, "account_type"), draft.layout.account_type
+    if theirs != ours:
+        kinds = (
+            f"That user is {_account_type(live) or 'of no account type'} in Alma, and the mapping "
+            f"makes {ours.capitalize()} records. "
+        )
+        if ours is AccountType.INTERNAL:
+            return (
+                f"{kinds}Alma's API cannot make an External user Internal. Reject the row, or make "
+                "the user Internal in Alma and plan again."
+            )
+        if match.account_type != "convert":
+            return (
+                f"{kinds}Reject the row, load it with a mapping for such users, or set "
+                "`account_type: convert` under `match:` in the mapping and plan again."
+            )
+    holders = {key for one in found.users for key in match_keys(one.user).identifiers}
+    if not rename and draft.primary_id.casefold() not in {"", *holders}:
+        return (
+            "Nobody in Alma has the primary ID of this row. Use `--as rename` with the user's ID "
+            "to give it to the user, or correct the row."
+        )
+    return ""
 
 
 def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple[str, ...]:
@@ -94,11 +121,17 @@ def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple
     theirs = {
         identifier
         for matched in found.users
-        if current(matched.user, "primary_id") != step.primary_id
+        if not same_id(matched.user.primary_id, step.primary_id)
         for identifier in match_keys(matched.user).identifiers
     }
     keys = (key for key, value in draft.every_identifier if value.casefold() in given & theirs)
     return tuple(dict.fromkeys(keys))
+
+
+_CONVERT_ADVICE = (
+    "If it is the same person, resolve the row with `--as rename` and the user's ID: the user "
+    "becomes External and gets the row's primary ID. Alma's API cannot reverse that."
+)
 
 
 def _held(draft: DraftUser, *problems: Problem) -> Planned:
@@ -158,7 +191,8 @@ def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> Iterator[Pro
         yield _belongs_to(draft, key, live, Code.EXISTS_IN_ALMA)
         return
     theirs = current(live, "primary_id")
-    if draft.primary_id and draft.primary_id.casefold() != theirs.casefold():
+    renamed = draft.primary_id and not same_id(draft.primary_id, theirs)
+    if renamed and match.id_change == "review":
         message = "the user's primary identifier in Alma is {value}"
         yield _problem(draft, Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs)
     system, owning = draft.values.get("external_id", ""), current(live, "external_id")
@@ -166,7 +200,11 @@ def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> Iterator[Pro
         ours = layout.account_type.value.capitalize()
         kind = _account_type(live) or "without an account type"
         message = f"the user {{value}} is {kind} in Alma, but {ours} in the mapping"
-        yield _problem(draft, Code.ACCOUNT_TYPE_DIFFERS, message, "primary_id", theirs)
+        converts = not obstacle_to_update(draft, live, MatchResult(), match, rename=True)
+        advice = _CONVERT_ADVICE if converts else ""
+        yield _problem(
+            draft, Code.ACCOUNT_TYPE_DIFFERS, message, "primary_id", theirs, advice=advice
+        )
     elif layout.account_type is AccountType.EXTERNAL and system and system != owning:
         there = owning or "no external system"
         message = f"the user {{value}} belongs to {there} in Alma, but to {system} in the mapping"

@@ -144,6 +144,11 @@ def comparable(part: Part, *, fold_codes: bool = False) -> Mapping[str, str]:
     return held | {name: repr(value) for name, value in (part.model_extra or {}).items() if value}
 
 
+def same_id(one: str | None, other: str | None) -> bool:
+    """Return whether two IDs are the same to Alma: it compares them without case (contract 3.2)."""
+    return (one or "").casefold() == (other or "").casefold()
+
+
 # entries
 
 

@@ -3,6 +3,9 @@
 Alma's PUT replaces the whole record (contract 3.1), so an update sends Alma's own record with the
 mapped fields changed. Fields that the mapping does not name are not looked at.
 
+A row of an External mapping makes an Internal user External. Whoever calls `merge` has decided that
+this is wanted.
+
 In lists, an address, email or phone replaces Alma's entry of the same type in our segment (the
 preferred one, if there are several), an identifier replaces the only one of its type, and
 everything else stays: in the entry, and in the list.
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, ChangeKind
-from importer.model.user import AccountType, Coded, Part, User
+from importer.model.user import AccountType, Coded, Part, Segment, User, UserIdentifier
 from importer.planner.entries import (
     CORE,
     ONLY_ADDED,
@@ -27,6 +30,7 @@ from importer.planner.entries import (
     matches,
     new_entry,
     our_segment,
+    same_id,
     same_text,
     scalar_changes,
     segment,
@@ -35,13 +39,17 @@ from importer.planner.entries import (
     types,
     with_entries,
     with_value,
+    without,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from importer.model.plan import KeepOldId
     from importer.planner.drafts import DraftEntry, DraftUser
 
-NEVER_CHANGED = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
-"""Fields that no update changes."""
+SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
+"""Fields that no update changes like the others: see `_identified`."""
 
 OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
 """Alma's names of sticky fields in `override`, if they differ from the field's name."""
@@ -57,7 +65,7 @@ def new_user(draft: DraftUser) -> User:
     held: dict[str, object] = {"record_type": Coded(value=layout.record_type)}
     for target in layout.scalars:
         value = draft.values.get(target.label, "")
-        if value and target.field.name not in NEVER_CHANGED - {"primary_id"}:
+        if value and target.field.name not in SET_APART - {"primary_id"}:
             held[target.field.name] = to_field(target.field, value)
     held["account_type"] = Coded(value=layout.account_type.value)
     if layout.account_type is AccountType.EXTERNAL:
@@ -97,26 +105,67 @@ class Merged:
     override: tuple[str, ...] = ()
 
 
-def merge(draft: DraftUser, live: User) -> Merged:
+def merge(
+    draft: DraftUser, live: User, *, rename: bool = False, keep_old_id: KeepOldId | None = None
+) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
-    Entries' fields with a run variable are written only if something else changes.
+    Entries' fields with a run variable are written only if something else changes. `rename`: the
+    user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for.
     """
-    merged = _merged(draft, live, run_values=False)
+    identified = _identified(draft, live, rename=rename)
+    merged = _merged(draft, live, identified, keep_old_id, run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
-        merged = _merged(draft, live, run_values=True)
+        merged = _merged(draft, live, identified, keep_old_id, run_values=True)
     return merged
 
 
-def _merged(draft: DraftUser, live: User, *, run_values: bool) -> Merged:
+def _identified(draft: DraftUser, live: User, *, rename: bool) -> User:
+    """Return Alma's record with the row's primary ID and the mapping's account type.
+
+    Alma makes no External user Internal (contract 1.2), and compares primary IDs without case.
+    """
+    update: dict[str, object] = {}
+    if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
+        update["primary_id"] = draft.primary_id
+    external = AccountType.EXTERNAL
+    if draft.layout.account_type is external and current(live, "account_type") != external:
+        update["account_type"] = Coded(value=external.value)
+        update["external_id"] = draft.values.get("external_id", "")
+    return live.model_copy(update=update) if update else live
+
+
+def _other_ids(before: User, after: User, keep: KeepOldId | None) -> Iterator[Part]:
+    """Yield the identifiers of a user whose primary ID changes.
+
+    The new one may have been one of them, and Alma takes no value twice (contract 3.2). The old
+    one is kept in the Internal segment, where no SIS load removes it.
+    """
+    others = entries(after, "user_identifier")
+    for part in others:
+        if not same_id(current(part, "value"), after.primary_id):
+            yield part
+    old = current(before, "primary_id")
+    if keep is not None and not any(same_id(current(part, "value"), old) for part in others):
+        yield UserIdentifier(
+            segment_type=AccountType.INTERNAL.segment,
+            id_type=Coded(value=keep.type),
+            value=old,
+            status=keep.status,
+        )
+
+
+def _merged(
+    draft: DraftUser, live: User, after: User, keep_old_id: KeepOldId | None, *, run_values: bool
+) -> Merged:
     kinds = {kind.value: kind for kind in AccountType}
-    account = kinds.get(current(live, "account_type"), draft.layout.account_type)
-    after = live
+    account = kinds.get(current(after, "account_type"), draft.layout.account_type)
+    converts = current(after, "account_type") != current(live, "account_type")
     override: list[str] = []
     for target in draft.layout.scalars:
         name = target.field.name
-        if name in NEVER_CHANGED or target.label not in draft.values:
+        if name in SET_APART or target.label not in draft.values:
             continue
         was = current(live, name)
         will = resolve_value(target.on_update, name, was, draft.values[target.label])
@@ -127,17 +176,26 @@ def _merged(draft: DraftUser, live: User, *, run_values: bool) -> Merged:
     changes = [*scalar_changes(live, after)]
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
-        merging = _ListMerge(draft, parent, entries(live, parent), account, run_values=run_values)
+        merging = _ListMerge(
+            draft, parent, entries(live, parent), account, adopts=converts, run_values=run_values
+        )
         if differences := merging.changes():
             lists[parent] = tuple(merging.parts[place] for place in merging.left())
             changes += differences
             if parent in OVERRIDE_NAMES and any(item.override for item in merging.items):
                 override.append(OVERRIDE_NAMES[parent])
+    after = with_entries(after, lists)
+    if not same_id(after.primary_id, live.primary_id):
+        parent, ids = "user_identifier", tuple(_other_ids(live, after, keep_old_id))
+        gone, new = without(entries(after, parent), ids), without(ids, entries(after, parent))
+        pairs = (*((part, None) for part in gone), *((None, part) for part in new))
+        changes += [change for pair in pairs for change in entry_changes(parent, *pair)]
+        after = with_entries(after, {parent: ids}) if gone or new else after
     if not changes:
         return Merged(live)
     changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     protected = account is AccountType.EXTERNAL
-    return Merged(with_entries(after, lists), tuple(changes), tuple(override) if protected else ())
+    return Merged(after, tuple(changes), tuple(override) if protected else ())
 
 
 def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:
@@ -168,8 +226,9 @@ class _ListMerge:
     """One list of a known user, merged with the row's entries.
 
     `items` are the entries that the row writes: none with `on_update: never`, and run variables
-    only with `run_values`. `parts` has Alma's entries in their places, the removed ones too, then
-    the added ones. Exactly one address, email and phone is preferred afterwards.
+    only with `run_values`. `adopts`: the user becomes External, and entries of Alma that the row
+    has too move to the row's segment. `parts` has Alma's entries in their places, the removed ones
+    too, then the added ones. Exactly one address, email and phone is preferred afterwards.
     """
 
     def __init__(
@@ -179,9 +238,10 @@ class _ListMerge:
         live: tuple[Part, ...],
         account: AccountType,
         *,
+        adopts: bool,
         run_values: bool,
     ) -> None:
-        self.parent, self.live, self.account = parent, live, account
+        self.parent, self.live, self.account, self._adopts = parent, live, account, adopts
         self.parts: list[Part] = list(live)
         self._gone: set[int] = set()
         self.items: list[DraftEntry] = []
@@ -217,7 +277,7 @@ class _ListMerge:
 
     def _ours(self, place: int, item: DraftEntry) -> bool:
         """Return whether Alma's entry at a place is in the segment of the row's entry."""
-        return segment(self.live[place], self.account) == our_segment(
+        return self._adopts or segment(self.live[place], self.account) == our_segment(
             self.parent, self.account, item.segment
         )
 
@@ -317,6 +377,9 @@ class _ListMerge:
                 new = with_value(new, target.field, will)
         if moved and (start := item.values.get("start_date")):
             new = with_value(new, item.targets["start_date"].field, start)
+        if self._adopts and isinstance(new, Segment):
+            ours = our_segment(self.parent, self.account, item.segment)
+            new = new.model_copy(update={"segment_type": ours})
         self.parts[place] = new
 
     def _remove_others(self, not_written: set[str]) -> None:

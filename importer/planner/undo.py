@@ -53,10 +53,22 @@ class Undone:
     theirs: tuple[str, ...] = ()
 
 
+def made_external(before: User, live: User) -> bool:
+    """Return whether a user was Internal and is External, which the API cannot reverse."""
+    kinds = current(before, "account_type"), current(live, "account_type")
+    return kinds == (AccountType.INTERNAL, AccountType.EXTERNAL)
+
+
 def undo_update(row: int, written: Written, live: User) -> Undone:
-    """Return the step that puts back each field and entry that Alma still has as written."""
+    """Return the step that puts back each field and entry that Alma still has as written.
+
+    A user who was made External stays External.
+    """
     put = _as_kept(written)
     target = written.before
+    if made_external(target, live):
+        kind = {name: getattr(live, name) for name in ("account_type", "external_id")}
+        target = target.model_copy(update=kind)
     theirs: dict[str, None] = {}
     while isinstance(merged := three_way(put, target, live), Conflict):
         theirs |= dict.fromkeys(merged.paths)

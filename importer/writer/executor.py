@@ -39,8 +39,9 @@ from importer.writer.verification import (
     UserDeleted,
     WriteFound,
     WriteMissing,
+    has_id,
     has_more,
-    is_user_of,
+    is_renamed,
     verify,
 )
 
@@ -229,8 +230,7 @@ class Executor:
 
         def change(current: User | None) -> User | None:
             nonlocal ended, sends, before, body
-            if current is None or not is_user_of(step, current):
-                ended = self._hold(step, VANISHED, GONE)
+            if current is None or not has_id(current, step.primary_id):
                 return None
             merged = three_way(step.before or step.after, step.after, current)
             if isinstance(merged, Conflict):
@@ -248,13 +248,22 @@ class Executor:
             answered = await self.alma.update_user(step.primary_id, change, step.override)
         except NotFoundError:
             self._failures = 0
-            return self._hold(step, VANISHED, GONE)
+            ended = answered = None
         if answered is not None:
             return self._done(step, before, body, answered)
-        if ended is None:
-            msg = "nothing was sent, and the row has no outcome"
-            raise AssertionError(msg)
-        return ended
+        return ended or await self._vanished(step, sends)
+
+    async def _vanished(self, step: Pending, sends: int) -> State:
+        """Record the end of an update whose user is not in Alma under the ID of the plan.
+
+        A colleague with a copy of the run may have given the user the new ID already.
+        """
+        found = await self.alma.get_user(step.new_id) if step.renames else None
+        if found is None or not is_renamed(step, found):
+            return self._hold(step, VANISHED, GONE)
+        if same_as_sent(step.after, found, step.before):
+            return self._hold(step, CHANGED)
+        return self._already(step, sends, "was so already", found)
 
     async def _delete(self, step: Pending) -> State:
         ended: State | None = None
@@ -262,7 +271,7 @@ class Executor:
 
         def agreed(current: User | None) -> bool:
             nonlocal ended, sends
-            if current is None or not is_user_of(step, current):
+            if current is None or not has_id(current, step.primary_id):
                 ended = self._already(step, sends, "was gone already")
                 return False
             if has := obligations(current):
@@ -283,7 +292,7 @@ class Executor:
         return self._record(step, State.APPLIED) if ended is None else ended
 
     def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
-        if not is_user_of(step, answered):
+        if not has_id(answered, step.new_id):
             msg = "Alma replied with another user than the one that was sent."
             raise UnknownOutcomeError(msg)
         self._failures = 0
@@ -310,6 +319,8 @@ class Executor:
         """
         try:
             found = await self.alma.get_user(step.primary_id)
+            if step.renames and not has_id(found, step.primary_id):
+                found = await self.alma.get_user(step.new_id)
         except AlmaError as error:
             self._record(step, State.UNKNOWN, str(error))
             if isinstance(error, UnavailableError):

@@ -8,7 +8,7 @@ from importer.ledger.journal import Pending
 from importer.model.fields import LISTS, text
 from importer.model.plan import Act
 from importer.model.user import User
-from importer.planner.entries import comparable, entries
+from importer.planner.entries import comparable, entries, same_id
 from importer.planner.three_way import Conflict, same_as_sent, three_way
 
 
@@ -41,16 +41,22 @@ class EditConflict:
 Verification = WriteFound | WriteMissing | UserDeleted | EditConflict
 
 
-def is_user_of(step: Pending, user: User | None) -> bool:
-    """Whether this is the user of the step; a search by ID may find another user's barcode."""
-    return user is not None and (user.primary_id or "").casefold() == step.primary_id.casefold()
+def has_id(user: User | None, primary_id: str) -> bool:
+    """Whether this is the user with that primary ID; a search may find another user's barcode."""
+    return user is not None and same_id(user.primary_id, primary_id)
 
 
 def verify(step: Pending, found: User | None) -> Verification:
-    """Return whether the last write of a step is in Alma; `found` is the user with its ID."""
-    if found is not None and not is_user_of(step, found):
-        found = None
+    """Return whether the last write of a step is in Alma.
+
+    `found` is the user with its ID; if an update changes the ID and nobody has the old one any
+    more, the user with the new ID.
+    """
     body = step.sent.body if step.sent else step.after
+    if step.renames and has_id(found, step.primary_id):
+        return WriteMissing()  # Alma takes a record whole, and this user has the old ID
+    if not has_id(found, step.new_id) or (step.renames and not is_renamed(step, found)):
+        found = None
     match step.act:
         case Act.DELETE:
             return WriteFound() if found is None else WriteMissing()
@@ -58,6 +64,12 @@ def verify(step: Pending, found: User | None) -> Verification:
             return WriteMissing() if found is None else _verify_create(step, body, found)
         case _:
             return UserDeleted() if found is None else _verify_update(step, body, found)
+
+
+def is_renamed(step: Pending, found: User | None) -> bool:
+    """Whether the user with the new ID of a step is the one who had the old one."""
+    body = step.sent.body if step.sent else step.after
+    return found is not None and has_id(found, step.new_id) and _same_person(body, found)
 
 
 def _verify_create(step: Pending, body: User, found: User) -> Verification:

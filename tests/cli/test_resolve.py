@@ -75,32 +75,48 @@ def test_a_new_possible_match_needs_review(
     assert typed("plan", roster, *PLAN, "next", "--json").summary["review"] == 1
 
 
-def test_the_same_person_is_updated(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """`--as update ID` changes the user that is named; the next plan does so by itself."""
-    roster = write(folder, (*ANAS_TWIN[:3], "FRIEND", *ANAS_TWIN[4:]))
-    typed("plan", roster, *PLAN, "other")
-    decided = typed("resolve", "other", "2", "2001", "--as", "update", "--json")
-    assert (decided.exit, decided.summary["update"]) == (0, 1)
-    typed("apply", "other", "--allow", "many-changes")
-    users = state(sandbox)
-    assert set(users) == {"2001"}
-    assert users["2001"]["user_group"]["value"] == "FRIEND"  # type: ignore[index]
-    assert typed("plan", roster, *PLAN, "next", "--json").summary["unchanged"] == 1
-
-
 def test_a_new_card_changes_the_primary_id(
     held: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
-    """`--as rename ID` gives the user the row's primary ID; the next plan finds it there."""
+    """`--as rename ID` gives the user the row's primary ID; the next plan finds it there.
+
+    `--as update ID` is refused, because the new ID would be nowhere in Alma. Until it is applied,
+    later plans do the same by themselves.
+    """
+    refused = typed("resolve", "run", "2", "--as", "update", "2001")
+    assert refused.exit == Exit.USAGE
+    assert "--as rename" in refused.err
     decided = typed("resolve", "run", "2", "--as", "rename", "2001", "--json")
     assert (decided.exit, decided.summary["update"]) == (0, 1)
     shown = typed("show", "run", "2", "--show-values").out
     assert "Primary ID: 2001 → 2009" in shown
+    assert typed("plan", held, *PLAN, "other", "--json").summary["update"] == 1
     typed("apply", "run", "--allow", "many-changes")
     assert set(state(sandbox)) == {"2002", "2009"}
     assert typed("plan", held, *PLAN, "next", "--json").summary["unchanged"] == 2
+
+
+def test_the_old_card_is_kept_and_undo_restores_it(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """`keep_old_id` keeps the old ID as an identifier; undo, and undo of undo, swap them."""
+    mapping = (folder / "small.yaml").read_text("utf-8")
+    kept = "match: {keep_old_id: {type: OLD_BARCODE}, "
+    (folder / "kept.yaml").write_text(mapping.replace("match: {", kept), "utf-8")
+    ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
+    before = state(sandbox)
+    typed("plan", held, "-m", "kept.yaml", "-o", "new card")
+    typed("resolve", "new card", "2", "--as", "rename", "2001")
+    assert typed("apply", "new card", "--json", "--allow", "many-changes").summary["updated"] == 1
+    after = state(sandbox)
+    old = after["2009"]["user_identifier"][0]  # type: ignore[index]
+    assert (old["value"], old["status"]) == ("2001", "INACTIVE")
+    typed("undo", "new card", "--delete-created", "-o", "back")
+    assert typed("apply", "back", "--json").summary["updated"] == 1
+    assert state(sandbox) == before
+    typed("undo", "back", "-o", "forth")
+    assert typed("apply", "forth", "--json").summary["updated"] == 1
+    assert state(sandbox)["2009"] == after["2009"]
 
 
 def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: Type) -> None:
@@ -292,3 +308,49 @@ def test_somebody_took_the_identifier(
     """A row whose identifier is in Alma by now is not decided to be created."""
     load(typed, write(folder, ("2009", "Else", *ANA[2:]), name="other.csv"), "other")
     assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
+
+
+STUDENTS = """version: 1
+account_type: EXTERNAL
+owning_system: SIS
+match: {possible_match: review, account_type: ANSWER, keep_old_id: {type: BARCODE, status: ACTIVE}}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: FRIEND
+  birth_date: <Born>
+  contact_info:
+    email:
+      - {email_address: <Email>, email_type: personal}
+"""
+
+
+def test_a_community_patron_becomes_a_student(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """After review an Internal user becomes External: SIS ID for barcode, which stays usable.
+
+    The API cannot make the user Internal again: undo needs review until staff have done that, or
+    restores only the rest.
+    """
+    load(typed, write(folder, ANA), "first")
+    before = state(sandbox)["2001"]
+    roster = write(folder, ("0012345", *ANA[1:]), name="students.csv")
+    for answer in ("review", "convert"):
+        (folder / f"{answer}.yaml").write_text(STUDENTS.replace("ANSWER", answer), "utf-8")
+        typed("plan", roster, "-m", f"{answer}.yaml", "-o", answer)
+    assert typed("resolve", "review", "2", "2001", "--as", "rename").exit == Exit.USAGE
+    assert typed("resolve", "convert", "2", "2001", "--as", "rename").exit == Exit.DONE
+    assert typed("apply", "convert", "--json", "--allow", "many-changes", "--allow",
+                 "foreign-group").summary["updated"] == 1  # fmt: skip
+    (user,) = state(sandbox).values()
+    assert [user[name] for name in ("primary_id", "external_id")] == ["0012345", "SIS"]
+    assert user["account_type"]["value"] == "EXTERNAL"  # type: ignore[index]
+    assert user["user_identifier"][0]["value"] == "2001"  # type: ignore[index]
+    assert typed("plan", roster, "-m", "convert.yaml", "--json").summary["unchanged"] == 1
+    assert typed("undo", "convert", "-o", "held", "--json").summary["review"] == 1
+    assert typed("resolve", "held", "2", "--as", "update").exit == Exit.DONE
+    internal = {"account_type": {"value": "INTERNAL"}, "external_id": ""}
+    ask(sandbox, "PATCH", "users/0012345", internal)
+    typed("undo", "convert", "-o", "back")
+    assert typed("apply", "back", "--json", "--allow", "removals").summary["updated"] == 1
+    assert state(sandbox)["2001"] == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from importer.model.fields import OnUpdate
-from importer.model.plan import Change, ChangeKind
+from importer.model.plan import Change, ChangeKind, KeepOldId
 from importer.model.user import AccountType, User
 from importer.planner.entries import current, entries
 from importer.planner.merge import Merged, merge
@@ -96,6 +96,53 @@ def test_identity_is_never_changed() -> None:
     live = user(**EXTERNAL, record_type={"value": "STAFF"}, password="")
     row = {"primary_id": "999", "external_id": "OTHER", "password": "correct horse"}
     assert merged(row, live).after is live
+
+
+OLD_CARD = KeepOldId(type="OLD_BARCODE")
+
+
+@pytest.mark.parametrize(
+    ("has", "keep", "expected"),
+    [
+        ([], OLD_CARD, [("OLD_BARCODE", "21234", "INACTIVE")]),
+        ([], None, []),
+        ([("BARCODE", "999")], OLD_CARD, [("OLD_BARCODE", "21234", "INACTIVE")]),
+        ([("BARCODE", "55")], None, [("BARCODE", "55", "")]),
+    ],
+)
+def test_a_renamed_user_has_each_id_once(
+    has: list[tuple[str, str]], keep: KeepOldId | None, expected: list[tuple[str, str, str]]
+) -> None:
+    """The old ID is kept if the mapping says so; the new one is no second identifier (3.2)."""
+    live = user(user_identifier=[identifier(*pair) for pair in has])
+    made = merge(draft({"primary_id": "999"}), live, rename=True, keep_old_id=keep)
+    assert made.after.primary_id == "999"
+    assert Change(ChangeKind.REPLACE, "primary_id", "21234", "999") in made.changes
+    assert [
+        (current(part, "id_type"), current(part, "value"), current(part, "status"))
+        for part in entries(made.after, "user_identifier")
+    ] == expected
+    again = merge(draft({"primary_id": "999"}), made.after, rename=True, keep_old_id=keep)
+    assert again.after is made.after
+
+
+def test_a_community_patron_becomes_external() -> None:
+    """The row's own entries become External, those that only the library has stay Internal."""
+    live = user(
+        contact_info={"email": [email("a@example.org", "personal"), email("b@example.org", "work")]}
+    )
+    row = {"primary_id": "0012345", "external_id": "SIS", **email_row("new@example.org")}
+    plan = scheme(list(row), AccountType.EXTERNAL)
+    made = merge(draft(row, plan=plan), live, rename=True, keep_old_id=KeepOldId(type="BARCODE"))
+    ids = [current(made.after, name) for name in ("primary_id", "account_type", "external_id")]
+    assert ids == ["0012345", "EXTERNAL", "SIS"]
+    assert [
+        (current(part, "email_address"), current(part, "segment_type"))
+        for part in entries(made.after, "contact_info.email")
+    ] == [("new@example.org", "External"), ("b@example.org", "Internal")]
+    (old,) = entries(made.after, "user_identifier")
+    assert (current(old, "value"), current(old, "segment_type")) == ("21234", "Internal")
+    assert merge(draft(row, plan=plan), made.after).after is made.after
 
 
 def test_a_title_that_alma_answers_in_small_letters_is_no_difference() -> None:
