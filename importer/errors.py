@@ -10,6 +10,7 @@ ImporterError                    exit
 ├── StalePlanError                5   the plan was made for another roster, mapping or institution
 ├── SafetyCheckError              7   a safety check stopped `apply`
 ├── LedgerError                   8   the run folder cannot be written, or another operator holds it
+├── PlaceError                    8   a folder or server of a job cannot be reached or written
 └── AlmaError                         what Alma's reply means (contract section 2.4)
     ├── RefusedError              6   Alma refuses this one record; the run continues
     ├── ThrottledError            8   too many calls a second; not processed, can be sent again
@@ -102,6 +103,12 @@ class SafetyCheckError(ImporterError):
 
 class LedgerError(ImporterError):
     """The run's ledger cannot be opened or written; nothing is sent without it."""
+
+    exit = Exit.STOPPED
+
+
+class PlaceError(ImporterError):
+    """A folder, SFTP server or mail server of a job cannot be reached, or refuses a file."""
 
     exit = Exit.STOPPED
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "codes": ("alma", "Save the institution's code tables for checking offline."),
     "users": ("alma", "Keep the user cache, a local copy of Alma's users."),
     "doctor": ("alma", "Check the key, its rights and this computer."),
+    "job": ("job", "Run loads by themselves: pick up, plan, apply or deliver, notify."),
     "sandbox": ("sandbox", "Run a practice Alma on this computer."),
     "demo": ("sandbox", "Load a sample roster into a practice Alma."),
 }

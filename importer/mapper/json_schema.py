@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from importer.mapper.schema import MappingFile
 from importer.model.fields import FIELDS, Field, Shape
 
@@ -86,16 +88,17 @@ def _description(field: Field) -> str:
 
 
 @functools.cache
-def _plain_schema() -> Node:
-    whole: Node = MappingFile.model_json_schema(by_alias=True)
+def _plain_schema(model: type[BaseModel]) -> Node:
+    whole: Node = model.model_json_schema(by_alias=True)
     return whole
 
 
-def known_keys(place: tuple[str | int, ...]) -> list[str]:
-    """Return the keys that are allowed beside the last of these steps."""
-    nodes = list(_forms(_plain_schema()))
+def known_keys(place: tuple[str | int, ...], model: type[BaseModel] = MappingFile) -> list[str]:
+    """Return the keys that are allowed beside the last of these steps, in a file of this model."""
+    whole = _plain_schema(model)
+    nodes = list(_forms(whole, whole))
     for step in place[:-1]:
-        nodes = [form for node in nodes for form in _forms(_below(node, step))]
+        nodes = [form for node in nodes for form in _forms(_below(node, step), whole)]
     return list(dict.fromkeys(key for node in nodes for key in node.get("properties", ())))
 
 
@@ -105,12 +108,12 @@ def _below(node: Node, step: str | int) -> Node:
     return found if isinstance(found, dict) else {}
 
 
-def _forms(node: Node) -> Iterator[Node]:
-    """The node, without references, or each of its alternatives."""
+def _forms(node: Node, whole: Node) -> Iterator[Node]:
+    """The node, without references into the whole schema, or each of its alternatives."""
     if "$ref" in node:
-        node = _plain_schema()["$defs"][node["$ref"].rpartition("/")[2]]
+        node = whole["$defs"][node["$ref"].rpartition("/")[2]]
     forms = (*node.get("anyOf", ()), *node.get("oneOf", ()))
     if not forms:
         yield node
     for form in forms:
-        yield from _forms(form)
+        yield from _forms(form, whole)

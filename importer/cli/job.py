@@ -1,0 +1,110 @@
+"""The commands `job new`, `check` and `run`: loads that run by themselves."""
+
+from __future__ import annotations
+
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from importer.cli.console import Json, now, say, write, write_json
+from importer.errors import Exit, UsageError
+from importer.jobs.check import check_job
+from importer.jobs.commands import run_command
+from importer.jobs.notify import Level, Message, channels, send
+from importer.jobs.run import GUARDS, Tools, run_job
+from importer.jobs.schema import Job, load_job
+from importer.mapper.yaml_source import scalar
+from importer.model.files import exists, shown
+
+app = typer.Typer(rich_markup_mode=None)
+job = typer.Typer(rich_markup_mode=None, help="Loads that run by themselves.")
+app.add_typer(job, name="job")
+
+JobFile = Annotated[Path, typer.Argument(help="The job (YAML).", show_default=False)]
+
+
+@job.command()
+def new(
+    file: JobFile,
+    mapping: Annotated[
+        Path, typer.Option("-m", "--mapping", help="The mapping (YAML).", show_default=False)
+    ],
+    source: Annotated[
+        str,
+        typer.Option("--from", help="Folder and pattern, such as incoming/patrons-*.csv."),
+    ] = "incoming/*.csv",
+) -> int:
+    """Write a first job, which only plans. Every key has a comment."""
+    if exists(file):
+        msg = f"{shown(file)} exists already. Name a new file."
+        raise UsageError(msg)
+    template = files("importer.jobs").joinpath("new_job.yaml").read_text("utf-8")
+    for key, value in (
+        ("file", str(file)),
+        ("source", scalar(source)),
+        ("mapping", scalar(str(mapping))),
+    ):
+        template = template.replace(f"{{{key}}}", value)
+    try:
+        with file.open("x", encoding="utf-8", newline="\n") as target:
+            target.write(template)
+    except OSError as error:
+        msg = f"{shown(file)} cannot be written ({error.strerror})."
+        raise UsageError(msg) from error
+    load_job(file)
+    say(f"The job is in {file}. Review it, then run:")
+    say(f"  importer job check {file}")
+    return Exit.DONE
+
+
+@job.command()
+def check(
+    file: JobFile,
+    send_test: Annotated[
+        bool, typer.Option("--send", help="Send a test message to those who are notified.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Check a job: its keys, mapping, folders, servers and settings. Nothing is loaded."""
+    checked = load_job(file)
+    findings = list(check_job(checked))
+    code = Exit.worst({finding.exit for finding in findings})
+    if as_json:
+        rows = [
+            {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
+            for f in findings
+        ]
+        write_json({"job": checked.name, "findings": rows, "exit": int(code)})
+    else:
+        lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
+        write(*map(str.rstrip, lines))
+    if send_test:
+        _send_test(checked)
+    return code
+
+
+def _send_test(checked: Job) -> None:
+    """Send a test message. Raises PlaceError, UsageError."""
+    message = Message(checked.name, Level.TROUBLE, Exit.DONE, "This is a test. Nothing was loaded.")
+    for channel in channels(checked.file.notify, Level.TROUBLE):
+        send(channel, checked.file.notify, message)
+        say(f"A test message was sent by {channel}.")
+
+
+@job.command()
+def run(
+    file: JobFile,
+    allow: Annotated[
+        list[str],
+        typer.Option(help="Let a guard or safety check pass for the load that is held."),
+    ] = [],  # noqa: B006
+) -> int:
+    """Run a job once: finish the open load, pick up the newest file, and load it."""
+    if unknown := set(allow).difference(GUARDS):
+        msg = f"--allow {min(unknown)}: it must be one of {', '.join(GUARDS)}."
+        raise UsageError(msg)
+    tools = Tools(run_command, now, time.sleep, say)
+    return run_job(load_job(file), tools, frozenset(allow))

@@ -1,0 +1,81 @@
+"""The importer's own commands, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from importer.errors import Exit
+from importer.model.run import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended: its exit code, its summary, or the sentence of its error."""
+
+    exit: Exit
+    summary: Summary | None = None
+    error: str = ""
+
+
+Command = Callable[..., Ended]
+"""Runs a command of the importer, given its words."""
+
+
+def importer_command() -> tuple[str, ...]:
+    """Return how this importer is started: by Python, as a zip application, or as a program."""
+    started = Path(sys.argv[0])
+    if getattr(sys, "frozen", False):
+        return (sys.executable,)
+    if started.is_file() and zipfile.is_zipfile(started):
+        return (sys.executable, str(started))
+    return (sys.executable, "-P", "-m", "importer")
+
+
+def run_command(*words: str) -> Ended:
+    """Run a command and wait for its end; what it writes to stderr is shown as it comes.
+
+    Ctrl-C reaches the command too, and a request of the system to end is passed on; the command
+    then stops in its own way.
+    """
+    arguments = (*importer_command(), *words)
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:  # noqa: S603
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            while True:
+                with suppress(KeyboardInterrupt):
+                    out, _ = process.communicate()
+                    break
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return _ended(words[0], process.returncode, out.decode("utf-8", "replace"))
+
+
+def _ended(name: str, code: int, out: str) -> Ended:
+    try:
+        exit_code = Exit(code)
+    except ValueError:
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        return Ended(Exit.STOPPED, error=f"`importer {name}` was ended {how}; it is run again.")
+    lines = out.splitlines()
+    last = lines[-1] if lines else ""
+    try:
+        return Ended(exit_code, Summary.model_validate_json(last))
+    except ValidationError:
+        return Ended(exit_code, error=_error(last) or f"`importer {name}` ended with {code}.")
+
+
+def _error(line: str) -> str:
+    try:
+        return str(json.loads(line)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,93 @@
+"""Guards: what an unattended load may do before a person has to look at its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.errors import ImporterError
+from importer.jobs.schema import Guards, Limit
+from importer.jobs.state import LastLoad
+from importer.ledger.ledger import Ledger
+from importer.model.run import Summary
+from importer.model.text import counted
+
+FEW = 5
+"""A percentage never allows fewer than this number of people."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedGuard:
+    """A guard that stops a load, and why."""
+
+    name: str
+    sentence: str
+
+
+def failed_guards(guards: Guards, plan: Summary, last: LastLoad | None) -> tuple[FailedGuard, ...]:
+    """Return the guards that a plan fails, and the safety checks of its mapping.
+
+    Before the first load there is nothing to compare `rows` and `absent` with.
+    """
+    return tuple(_failed(guards, plan, last))
+
+
+def _failed(guards: Guards, plan: Summary, last: LastLoad | None) -> Iterator[FailedGuard]:
+    people = plan.patrons
+    if last is not None and (fewest := guards.rows.of(last.rows)) is not None and people < fewest:
+        yield FailedGuard(
+            "rows",
+            f"The file has {_people(people)}, the last load had "
+            f"{last.rows:,}; at least {fewest:,} are expected. It may be cut off.",
+        )
+    if (most := _most(guards.creates, people)) is not None and (plan.create or 0) > most:
+        yield FailedGuard(
+            "creates",
+            f"{counted(plan.create or 0, 'user')} would be created; at most {most:,} are expected. "
+            "They may be known in Alma under other IDs.",
+        )
+    if (most := _most(guards.rejects, people)) is not None and plan.to_correct > most:
+        yield FailedGuard(
+            "rejects",
+            f"{counted(plan.to_correct, 'row')} would be rejected; at most {most:,} are expected.",
+        )
+    if last is not None and (most := _most(guards.absent, last.rows)) is not None:
+        absent = _absent(plan, last)
+        if absent is not None and absent > most:
+            yield FailedGuard(
+                "absent",
+                f"{_people(absent)} of the last load are not in this file; at "
+                f"most {most:,} are expected.",
+            )
+    for check in plan.failed_checks or ():
+        yield FailedGuard(check, f"The safety check {check} of the mapping failed.")
+
+
+def _people(count: int) -> str:
+    return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
+def _most(limit: Limit, whole: int) -> int | None:
+    number = limit.of(whole)
+    return max(number, FEW) if number is not None and limit.percent else number
+
+
+def _absent(plan: Summary, last: LastLoad) -> int | None:
+    """Return how many people of the last load this plan does not have; None if not known.
+
+    People whose row is rejected or needs review are in the file, but not in the plan.
+    """
+    before, now = _ids(last.run), _ids(plan.run)
+    if not before or now is None:
+        return None
+    return max(0, len(before - now) - plan.rejected - plan.review)
+
+
+def _ids(run: str) -> set[str] | None:
+    """Return the primary IDs of a plan; None where it was purged or cannot be read."""
+    try:
+        with Ledger.open(Path(run)) as ledger:
+            return {row.primary_id for row in ledger.planned() if row.primary_id}
+    except ImporterError:
+        return None

@@ -1,0 +1,231 @@
+"""Notify people of a job: an email, a message in a chat, and pings of a monitoring service.
+
+No text contains patron data: it consists of counts, names of files and commands. The report that is
+attached is the masked one.
+"""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from enum import IntEnum
+from pathlib import Path
+from typing import Literal
+from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+
+from importer.alma.address import is_loopback
+from importer.alma.connection import trusted
+from importer.errors import Exit, ImporterError, PlaceError, UsageError
+from importer.jobs.schema import Notify, secret, web_address
+from importer.model.run import Summary
+from importer.settings import Settings
+
+TIMEOUT = 30
+"""Seconds for each reply of a mail server, a chat or a monitoring service."""
+
+FINE = frozenset({Exit.DONE, Exit.REJECTS, Exit.REFUSED})
+"""Exit codes after which a job did its work; rows to correct are no failure of the job."""
+
+
+class Level(IntEnum):
+    """How much a result concerns a person."""
+
+    NOTHING = 0
+    CHANGES = 1
+    TROUBLE = 2
+
+
+LEAST = {"always": Level.NOTHING, "changes": Level.CHANGES, "trouble": Level.TROUBLE}
+"""The lowest level that is reported, by `when`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is reported: one line, further lines, the counts, and the masked report to attach."""
+
+    job: str
+    level: Level
+    exit: Exit
+    headline: str
+    lines: tuple[str, ...] = ()
+    summary: Summary | None = None
+    report: Path | None = None
+
+    @property
+    def subject(self) -> str:
+        """The subject of an email."""
+        attention = "needs attention: " if self.level is Level.TROUBLE else ""
+        return f"{self.job}: {attention}{self.headline}"[:150]
+
+    @property
+    def text(self) -> str:
+        """The text of an email or of a message in a chat."""
+        where = f"Job {self.job} on {socket.gethostname()}, in {Path.cwd()}"
+        return "\n".join((self.headline, "", *self.lines, "", where)) + "\n"
+
+
+Channel = Literal["email", "chat"]
+Event = Literal["start", "end", "fail"]
+
+
+def channels(notify: Notify, level: Level) -> tuple[Channel, ...]:
+    """Return where a result of this level is reported."""
+    if level < LEAST[notify.when]:
+        return ()
+    return (*(("email",) if notify.email else ()), *(("chat",) if notify.chat else ()))
+
+
+def send(channel: Channel, notify: Notify, message: Message) -> None:
+    """Send a message. Raises PlaceError where it cannot be sent, UsageError without settings."""
+    settings = Settings.read()
+    if channel == "email":
+        send_email(settings, notify.email, message)
+    else:
+        body = json.dumps(_chat_body(notify, message)).encode()
+        with _trouble("The chat"):
+            _call(settings, _url(notify.chat or ""), body)
+
+
+def ping(notify: Notify, event: Event) -> None:
+    """Ping the monitoring service. Raises PlaceError where it cannot be reached, UsageError."""
+    if notify.ping:
+        ending = "" if event == "end" else f"/{event}"
+        with _trouble("The address of `ping`"):
+            _call(Settings.read(), f"{_url(notify.ping).rstrip('/')}{ending}", None)
+
+
+def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
+    """Send an email. Raises PlaceError, UsageError."""
+    for name, value in (
+        ("ALMA_MAIL_HOST", settings.alma_mail_host),
+        ("ALMA_MAIL_FROM", settings.alma_mail_from),
+    ):
+        if not value:
+            msg = f"{name} is not set, so no email can be sent."
+            raise UsageError(msg)
+    mail = EmailMessage()
+    mail["Subject"] = message.subject
+    mail["From"] = settings.alma_mail_from
+    mail["To"] = ", ".join(to)
+    mail["Date"] = formatdate(localtime=True)
+    mail["Message-ID"] = make_msgid(domain="importer.local")
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(message.text)
+    if message.report is not None and message.report.is_file():
+        page = message.report.read_text("utf-8")
+        mail.add_attachment(page, subtype="html", filename=message.report.name)
+    with _trouble(f"The mail server {settings.alma_mail_host}"):
+        _deliver(settings, mail)
+
+
+def _deliver(settings: Settings, mail: EmailMessage) -> None:
+    host, port = settings.alma_mail_host, settings.alma_mail_port
+    context = trusted(settings.alma_ca_bundle)
+    if port == 465:
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=context)
+    else:
+        server = smtplib.SMTP(host, port, timeout=TIMEOUT)
+    with server:
+        server.ehlo()
+        if port != 465 and (server.has_extn("starttls") or not is_loopback(host)):
+            server.starttls(context=context)  # raises where the server does not offer it
+        if settings.alma_mail_user:
+            password = settings.alma_mail_password
+            server.login(settings.alma_mail_user, password.get_secret_value() if password else "")
+        server.send_message(mail)
+
+
+def _chat_body(notify: Notify, message: Message) -> dict[str, object]:
+    text = f"{message.subject}\n{message.text}"
+    match notify.chat_format:
+        case "slack":
+            return {"text": text}
+        case "teams":
+            block = {"type": "TextBlock", "wrap": True, "text": text.replace("\n", "\n\n")}
+            card = {"type": "AdaptiveCard", "version": "1.2", "body": [block]}
+            kind = "application/vnd.microsoft.card.adaptive"
+            return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
+        case "json":
+            counts = message.summary.model_dump(mode="json", exclude_none=True) if (
+                message.summary
+            ) else None  # fmt: skip
+            return {
+                "job": message.job,
+                "level": message.level.name.lower(),
+                "exit": int(message.exit),
+                "text": text,
+                "summary": counts,
+            }
+
+
+def _url(address: str) -> str:
+    """Return a web address, or that of a secret. Raises UsageError where it is none."""
+    if not address.startswith("$"):
+        return address
+    try:
+        return web_address(secret(address))
+    except ValueError as error:
+        msg = f"{address.removeprefix('$')} {error}."
+        raise UsageError(msg) from None
+
+
+def _call(settings: Settings, url: str, body: bytes | None) -> None:
+    headers = {"User-Agent": "alma-roster-importer", "Content-Type": "application/json"}
+    request = Request(url, body, headers)  # noqa: S310  https, or http on this computer
+    with _opener(settings).open(request, timeout=TIMEOUT) as reply:
+        reply.read(1_000_000)
+
+
+def _opener(settings: Settings) -> OpenerDirector:
+    """Return what opens web addresses: with our certificates and proxy, not the environment's."""
+    proxy = settings.alma_proxy
+    proxies = {"https": proxy} if proxy else {}
+    return build_opener(
+        ProxyHandler(proxies), HTTPSHandler(context=trusted(settings.alma_ca_bundle))
+    )
+
+
+@contextmanager
+def _trouble(who: str) -> Iterator[None]:
+    """Turn what a network does into one sentence, without the text of a library."""
+    try:
+        yield
+    except smtplib.SMTPNotSupportedError:
+        msg = f"{who} does not offer encryption (STARTTLS), so nothing was sent to it."
+        raise PlaceError(msg) from None
+    except smtplib.SMTPAuthenticationError:
+        msg = f"{who} refuses the login. Check ALMA_MAIL_USER and ALMA_MAIL_PASSWORD."
+        raise PlaceError(msg) from None
+    except ssl.SSLError:
+        msg = f"{who}: its certificate cannot be trusted, so nothing was sent to it."
+        raise PlaceError(msg) from None
+    except (smtplib.SMTPException, OSError) as error:
+        msg = f"{who} did not take the message ({type(error).__name__})."
+        raise PlaceError(msg) from None
+
+
+def notify_all(
+    notify: Notify, message: Message, done: tuple[str, ...], say: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Send a message where it was not sent yet; return the channels that have it now.
+
+    A channel that fails is reported through `say`.
+    """
+    have = list(done)
+    for channel in channels(notify, message.level):
+        if channel in have:
+            continue
+        try:
+            send(channel, notify, message)
+        except ImporterError as error:
+            say(str(error))
+        else:
+            have.append(channel)
+    return tuple(have)

@@ -1,0 +1,133 @@
+"""Where files are picked up and delivered: a folder of this computer, or of an SFTP server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol
+
+from importer.errors import PlaceError, UsageError
+from importer.jobs.schema import Location, Login
+from importer.model.files import flush
+
+DELIVERED = 0o640
+"""Mode of a file that is delivered into a folder: its group may read it."""
+
+LOADED = ".done-"
+"""In the name of a file that was loaded; such a file is never picked up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file in a place: its size in bytes, and when it was changed, in seconds since 1970."""
+
+    name: str
+    size: int
+    modified: float
+
+
+class Place(Protocol):
+    """A folder. Every method raises PlaceError if the folder cannot be reached or refuses it."""
+
+    def files(self) -> list[FoundFile]:
+        """Return the ordinary files of the folder."""
+        ...
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy a file to this computer."""
+        ...
+
+    def put(self, source: Path, name: str) -> None:
+        """Copy a file into the folder. Its name always leads to the whole file or to none."""
+        ...
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name, in place of an earlier file of that name."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        ...
+
+
+@contextmanager
+def opened(location: Location, login: Login) -> Iterator[Place]:
+    """Open the place of a location. Raises PlaceError, AccessError, UsageError."""
+    if not location.host:
+        yield LocalFolder(Path(location.folder))
+        return
+    try:
+        from importer.jobs.sftp import connected  # an optional extra
+    except ImportError:
+        msg = (
+            "SFTP needs the extra `sftp` of the importer. Install it, for example with: "
+            'pip install "alma-roster-importer[sftp]"'
+        )
+        raise UsageError(msg) from None
+    with connected(location, login) as place:
+        yield place
+
+
+def matching(place: Place, pattern: str) -> list[FoundFile]:
+    """Return the files that match a pattern, oldest first; hidden and loaded ones do not."""
+    found = [
+        file
+        for file in place.files()
+        if fnmatchcase(file.name, pattern) and not file.name.startswith(".")
+        and LOADED not in file.name
+    ]  # fmt: skip
+    return sorted(found, key=lambda file: (file.modified, file.name))
+
+
+class LocalFolder:
+    """A folder of this computer, or a network share that it has mounted."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder that exists."""
+        self._folder = folder
+
+    def files(self) -> list[FoundFile]:
+        """Return the ordinary files of the folder."""
+        with self._trouble("cannot be read"):
+            return [
+                FoundFile(path.name, path.stat().st_size, path.stat().st_mtime)
+                for path in self._folder.iterdir()
+                if path.is_file()
+            ]
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy a file to this computer."""
+        with self._trouble(f"{name} cannot be read"):
+            shutil.copyfile(self._folder / name, target)
+
+    def put(self, source: Path, name: str) -> None:
+        """Copy a file into the folder under a hidden name, then rename it."""
+        part = self._folder / f".{name}.part"
+        with self._trouble(f"{name} cannot be written"):
+            shutil.copyfile(source, part)
+            flush(part, DELIVERED)
+            part.replace(self._folder / name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name."""
+        with self._trouble(f"{name} cannot be renamed"):
+            (self._folder / name).replace(self._folder / new)
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        with self._trouble(f"{name} cannot be deleted"):
+            (self._folder / name).unlink()
+
+    @contextmanager
+    def _trouble(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or os.strerror(error.errno or 0)
+            msg = f"The folder {self._folder}: {what} ({why}). Check its name and permissions."
+            raise PlaceError(msg) from error

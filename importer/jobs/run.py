@@ -1,0 +1,424 @@
+"""Run a job: finish the open load first, then pick up the newest file and load it.
+
+Each step is saved before the next one starts, and can be taken again: a plan only reads, `apply`
+continues its run, a file is delivered under the same name. So a job that is killed anywhere loads
+each file once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from importer.errors import Exit, ImporterError, RosterError, UsageError
+from importer.jobs.commands import Command, Ended
+from importer.jobs.guards import FailedGuard, failed_guards
+from importer.jobs.notify import FINE, Event, Level, Message, channels, notify_all, ping
+from importer.jobs.pickup import MissingFileError, pick_up, put_away
+from importer.jobs.places import opened
+from importer.jobs.schema import Job
+from importer.jobs.state import LastLoad, Load, Reported, State, Step, Store
+from importer.ledger.ledger import Ledger
+from importer.model.catalogue import Code
+from importer.model.plan import SafetyCheck
+from importer.model.run import Summary
+from importer.report import wording
+from importer.report.wording import command
+
+GUARDS = ("rows", "creates", "rejects", "absent", *SafetyCheck)
+"""What `--allow` lets pass: guards of the job and safety checks of the mapping."""
+
+REPEAT_AFTER = timedelta(hours=20)
+"""The same trouble is reported again after this time."""
+
+
+DEFECT = "The importer has a defect. Its place is in the log of the job."
+
+
+class _StoppedError(ImporterError):
+    """A step cannot be taken now. `exit` is that of the job."""
+
+    def __init__(self, exit_code: Exit, sentence: str) -> None:
+        super().__init__(sentence)
+        self.exit = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run needs of the world: the importer's commands, the clock, and where to write."""
+
+    command: Command
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]
+
+
+def run_job(job: Job, tools: Tools, allowed: frozenset[str] = frozenset()) -> Exit:
+    """Run a job once; return the exit code. Everything that happened is reported.
+
+    `allowed`: guards and safety checks that a person lets pass for the load that is held.
+    Raises LedgerError where another run of it is active, UsageError where nothing is held.
+    """
+    return _Run(job, tools, allowed).run()
+
+
+class _Run:
+    """One run of a job."""
+
+    def __init__(self, job: Job, tools: Tools, allowed: frozenset[str]) -> None:
+        self._job = job
+        self._tools = tools
+        self._allowed = allowed
+        self._store = Store(job.name)
+        self._state = State()
+        self._loaded = False
+
+    def run(self) -> Exit:
+        with self._store.locked():
+            self._state = self._store.read()
+            held = self._state.open is not None and self._state.open.step is Step.HELD
+            if self._allowed and not held:
+                msg = "Nothing is held by a guard. Run the job without --allow."
+                raise UsageError(msg)
+            self._ping("start")
+            try:
+                code = Exit.worst(set(self._loads(held=held)))
+            except Exception:
+                with suppress(Exception):  # the defect itself is what is reported
+                    self._report_trouble(_StoppedError(Exit.BUG, DEFECT))
+                self._ping("fail")
+                raise
+            self._ping("end" if code in FINE else "fail")
+            return code
+
+    def _loads(self, *, held: bool) -> Iterator[Exit]:
+        """Finish the open load, then load a new file; yield the exit code of each."""
+        load = self._state.open
+        if load is not None and (self._allowed or not held):
+            reported_late = load.step is Step.PUT_AWAY
+            code = self._load(load, last_attempt=reported_late)
+            yield code
+            if self._allowed or not (code in FINE or reported_late):
+                return
+        try:
+            new = self._pick_up()
+        except ImporterError as error:
+            yield self._report_trouble(error)
+            return
+        if new is None:
+            yield self._nothing_new()
+        else:
+            self._save(open=new)
+            yield self._load(new)
+
+    # --- pick up ---
+
+    def _pick_up(self) -> Load | None:
+        """Return a new load, or the held one again; None where there is nothing new."""
+        stamp = f"{self._tools.now():%Y-%m-%dT%H%M%S}"
+        files = []
+        for number, part in enumerate(self._job.file.rosters, 1):
+            with opened(part.source, self._job.login(part.source)) as place:
+                folder = self._store.folder / f"{stamp}-{number}"
+                try:
+                    files.append(pick_up(part, place, folder, self._tools.now, self._tools.sleep))
+                except MissingFileError:
+                    if self._loaded_within(part.max_age):
+                        return None
+                    raise
+        load, held, last = Load(stamp=stamp, files=tuple(files)), self._state.open, self._state.last
+        if last is not None and load.hashes == last.hashes:
+            self._remove_copies(load)
+            for sentence in self._put_away(load):
+                self._tools.say(sentence)
+            return None
+        if held is not None and held.hashes == load.hashes:
+            self._remove_copies(load)
+            return held
+        return load
+
+    def _loaded_within(self, age: timedelta | None) -> bool:
+        """Whether no file is missing: one was loaded just now, or not longer ago than `age`."""
+        last = self._state.last
+        if age is None or last is None:
+            return self._loaded
+        return self._loaded or self._tools.now() - last.finished < age
+
+    def _nothing_new(self) -> Exit:
+        self._save(reported=None)
+        message = Message(self._job.name, Level.NOTHING, Exit.DONE, "There is nothing new to load.")
+        self._notify(message)
+        return Exit.DONE
+
+    # --- one load, step by step ---
+
+    def _load(self, load: Load, *, last_attempt: bool = False) -> Exit:
+        """Take the steps that are left, report the result, and close the load.
+
+        Where the result cannot be reported, the next run tries once more.
+        """
+        steps = {Step.PICKED_UP: self._plan, Step.PLANNED: self._act, Step.HELD: self._allow,
+                 Step.DONE: self._finish}  # fmt: skip
+        try:
+            while load.step is not Step.PUT_AWAY:
+                load = steps[load.step](load)
+                self._save(open=load)
+        except ImporterError as error:
+            if isinstance(error, RosterError):
+                self._save(open=None)  # the next file may be right
+            return self._report_trouble(error)
+        message = self._result(load)
+        notified = notify_all(self._job.file.notify, message, load.notified, self._tools.say)
+        missed = set(channels(self._job.file.notify, message.level)) - set(notified)
+        if missed and not last_attempt:
+            self._save(open=load.model_copy(update={"notified": notified}))
+            return Exit.worst({message.exit, Exit.STOPPED})
+        self._save(open=None, reported=None)
+        self._loaded = True
+        self._purge()
+        return Exit.worst({message.exit, Exit.STOPPED}) if missed else message.exit
+
+    def _plan(self, load: Load) -> Load:
+        """Plan the rosters, or check them for the SIS load."""
+        verb = "check" if self._job.file.do == "sis-zip" else "plan"
+        pairs = zip(load.files, self._job.file.rosters, strict=True)
+        words = [word for file, part in pairs
+                 for word in (file.copied_to, "-m", str(part.mapping))]  # fmt: skip
+        folder = _unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
+        ended = self._tools.command(verb, *words, "-o", str(folder), "--json")
+        summary = _summary(ended, {Exit.DONE, Exit.REJECTS})
+        self._check_complete(load, summary)
+        return load.model_copy(
+            update={"step": Step.PLANNED, "run": summary.run, "summary": summary}
+        )
+
+    def _check_complete(self, load: Load, plan: Summary) -> None:
+        """Raise RosterError where a file ends in the middle of a row."""
+        last = self._state.last
+        before = last.complete if last is not None else (False,) * len(load.files)
+        cut = [
+            file.name
+            for file, was_complete in zip(load.files, before, strict=True)
+            if not file.complete and (was_complete or _last_row_is_short(plan))
+        ]
+        if cut:
+            msg = f"The file {cut[0]} is cut off: it ends in the middle of a row. Ask the office "
+            msg += "to send it again."
+            raise RosterError(msg)
+
+    def _act(self, load: Load) -> Load:
+        """Do what the job does with a plan, unless a guard holds it."""
+        plan = _required(load.summary)
+        failed = [
+            guard
+            for guard in failed_guards(self._job.file.guards, plan, self._state.last)
+            if guard.name not in load.allowed
+        ]
+        if failed:
+            names = tuple(guard.name for guard in failed)
+            self._save(open=load.model_copy(update={"step": Step.HELD, "guards": names}))
+            raise _StoppedError(Exit.SAFETY_CHECK, self._held(failed, load))
+        match self._job.file.do:
+            case "apply" if plan.create or plan.update:
+                load = self._apply(load)
+            case "sis-zip":
+                load = self._deliver(load)
+            case _:
+                pass
+        if load.step is Step.PICKED_UP:  # planned again
+            return load
+        done = _required(load.summary)
+        self._save(
+            open=load.model_copy(update={"step": Step.DONE}),
+            last=LastLoad(
+                finished=self._tools.now(),
+                hashes=load.hashes,
+                complete=tuple(file.complete for file in load.files),
+                rows=done.patrons,
+                run=load.run,
+            ),
+        )
+        return load.model_copy(update={"step": Step.DONE})
+
+    def _held(self, failed: list[FailedGuard], load: Load) -> str:
+        allow = [word for guard in failed for word in ("--allow", guard.name)]
+        return "\n".join(
+            (
+                "The load is held: nothing was written.",
+                *(guard.sentence for guard in failed),
+                f"Look at {load.run}/report.html. If it is right, run:",
+                f"  {command('job', 'run', str(self._job.path), *allow)}",
+            )
+        )
+
+    def _allow(self, load: Load) -> Load:
+        """Let the guards pass that a person allowed."""
+        names = tuple(sorted(self._allowed))
+        return load.model_copy(update={"step": Step.PLANNED, "allowed": names})
+
+    def _apply(self, load: Load) -> Load:
+        """Apply the plan, or continue with it; plan again where it is stale."""
+        checks = [word for check in SafetyCheck if check in load.allowed
+                  for word in ("--allow", check)]  # fmt: skip
+        ended = self._tools.command("apply", load.run, "--yes", "--json", *checks)
+        if ended.exit is Exit.STALE and not load.planned_again:
+            self._tools.say(f"{ended.error} The roster is planned again.")
+            again = {"step": Step.PICKED_UP, "allowed": (), "planned_again": True}
+            return load.model_copy(update=again)
+        return load.model_copy(update={"summary": _summary(ended, FINE)})
+
+    def _deliver(self, load: Load) -> Load:
+        """Write the zip of the SIS load and put it where Alma reads it."""
+        location = self._job.file.deliver_to
+        if location is None:  # pragma: no cover  the schema requires it
+            raise AssertionError
+        if not load.zips:
+            folder = Path(tempfile.mkdtemp(prefix=f"{load.stamp}-zip-", dir=self._store.folder))
+            out = folder / f"{self._job.name}-{load.stamp}.zip"
+            mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
+            words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
+            _summary(self._tools.command(*words, "--json"), {Exit.DONE, Exit.REJECTS})
+            zips = tuple(str(path) for path in sorted(folder.iterdir()))
+            load = load.model_copy(update={"zips": zips})
+            self._save(open=load)
+        with opened(location, self._job.login(location)) as place:
+            for path in map(Path, load.zips):
+                if path.name in load.delivered:
+                    continue
+                there = {file.name: file.size for file in place.files()}
+                if there.get(path.name) != path.stat().st_size:
+                    place.put(path, path.name)
+                load = load.model_copy(update={"delivered": (*load.delivered, path.name)})
+                self._save(open=load)
+        return load
+
+    def _finish(self, load: Load) -> Load:
+        return load.model_copy(update={"step": Step.PUT_AWAY, "trouble": self._put_away(load)})
+
+    def _put_away(self, load: Load) -> tuple[str, ...]:
+        """Rename or delete the picked-up files; return why this was not possible."""
+        trouble = []
+        for part, file in zip(self._job.file.rosters, load.files, strict=True):
+            try:
+                with opened(part.source, self._job.login(part.source)) as place:
+                    put_away(part, place, file, load.stamp)
+            except ImporterError as error:
+                trouble.append(str(error))
+        return tuple(trouble)
+
+    # --- results ---
+
+    def _result(self, load: Load) -> Message:
+        """Return the message about a load that is done."""
+        summary = _required(load.summary)
+        code = Exit.worst({Exit(summary.exit), *((Exit.STOPPED,) if load.trouble else ())})
+        written = summary.written if summary.created is not None else 0
+        planned = self._job.file.do == "plan" and bool(summary.create or summary.update)
+        if code is not Exit.DONE:
+            level = Level.TROUBLE
+        else:
+            level = Level.CHANGES if written or planned or load.delivered else Level.NOTHING
+        lines = [f"File: {', '.join(file.name for file in load.files)}", f"Run: {load.run}"]
+        lines += [f"Delivered: {name}" for name in load.delivered]
+        if planned:
+            lines += ["To apply the plan, run:", f"  {command('apply', load.run)}"]
+        elif summary.to_correct or summary.review or code is Exit.REFUSED:
+            lines += [f"The rows that need a person are in {load.run}/rejects.xlsx."]
+        return self._message(level, code, wording.headline(summary), (*lines, *load.trouble), load)
+
+    def _report_trouble(self, error: ImporterError) -> Exit:
+        """Report why a run stopped, unless the same was reported a short time ago."""
+        now, sentence, code = self._tools.now(), str(error), error.exit
+        self._tools.say(sentence)
+        before = self._state.reported
+        if (
+            before is not None
+            and (before.exit, before.sentence) == (code, sentence)
+            and now - before.at < REPEAT_AFTER
+        ):
+            return code
+        headline, *lines = sentence.split("\n")
+        message = self._message(Level.TROUBLE, code, headline, tuple(lines), self._state.open)
+        wanted = channels(self._job.file.notify, Level.TROUBLE)
+        if set(notify_all(self._job.file.notify, message, (), self._tools.say)) == set(wanted):
+            self._save(reported=Reported(at=now, exit=code, sentence=sentence))
+        return code
+
+    def _message(
+        self, level: Level, code: Exit, headline: str, lines: tuple[str, ...], load: Load | None
+    ) -> Message:
+        report = Path(load.run) / wording.MASKED if load is not None and load.run else None
+        summary = load.summary if load is not None else None
+        return Message(self._job.name, level, code, headline, lines, summary, report)
+
+    def _notify(self, message: Message) -> None:
+        notify_all(self._job.file.notify, message, (), self._tools.say)
+
+    def _ping(self, event: Event) -> None:
+        try:
+            ping(self._job.file.notify, event)
+        except ImporterError as error:  # a monitoring service never stops a load
+            self._tools.say(str(error))
+
+    # --- files ---
+
+    def _save(self, **changes: object) -> None:
+        self._state = self._state.model_copy(update=changes)
+        self._store.write(self._state)
+
+    def _remove_copies(self, load: Load) -> None:
+        for file in load.files:
+            shutil.rmtree(Path(file.copied_to).parent, ignore_errors=True)
+
+    def _purge(self) -> None:
+        """Delete runs and picked-up files that are older than the job keeps them."""
+        keep = self._job.file.keep
+        if keep is None:
+            return
+        self._tools.command("purge", "--older-than", f"{keep.days}d", "--yes")
+        oldest = (self._tools.now() - keep).timestamp()
+        for folder in self._store.folder.iterdir():
+            with suppress(OSError):
+                if folder.is_dir() and folder.stat().st_mtime < oldest:
+                    shutil.rmtree(folder)
+
+
+def _summary(ended: Ended, right: set[Exit] | frozenset[Exit]) -> Summary:
+    """Return the summary of a command that did its work. Raises _StoppedError otherwise."""
+    if ended.exit in right and ended.summary is not None:
+        return ended.summary
+    if ended.exit is Exit.ROSTER:
+        raise RosterError(ended.error)
+    left = ended.error or "The load stopped before its end."
+    if ended.exit in {Exit.STOPPED, Exit.INTERRUPTED}:
+        left += " The next run of the job continues it."
+    raise _StoppedError(ended.exit, left)
+
+
+def _required(summary: Summary | None) -> Summary:
+    if summary is None:  # pragma: no cover  a planned load has one
+        raise AssertionError
+    return summary
+
+
+def _last_row_is_short(plan: Summary) -> bool:
+    """Whether the last row of a run has fewer cells than its headings."""
+    if not plan.problems.get(Code.ROW_TOO_SHORT):
+        return False
+    with Ledger.open(Path(plan.run)) as ledger:
+        last = max((row for row, _ in ledger.fates()), default=0)
+        return last in ledger.rows_with(Code.ROW_TOO_SHORT)
+
+
+def _unused(folder: Path) -> Path:
+    """Return the folder, or the same name with the first free number after it."""
+    number, free = 1, folder
+    while free.exists():
+        number += 1
+        free = folder.with_name(f"{folder.name}-{number}")
+    return free

@@ -1,0 +1,296 @@
+"""The job file: which rosters to pick up, what to do with them, what stops it, whom to notify."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from importer.alma.address import is_loopback
+from importer.errors import MappingError, UnreadableFileError, UsageError
+from importer.mapper.json_schema import known_keys
+from importer.mapper.messages import in_our_words
+from importer.mapper.placeholders import nearest
+from importer.mapper.yaml_source import SIZE_LIMIT, Source, Steps, read
+from importer.model.files import read_bounded
+from importer.settings import named
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A folder of this computer (`host` is blank) or of an SFTP server, and a file pattern."""
+
+    folder: str
+    pattern: str = ""
+    host: str = ""
+    port: int = 22
+    user: str = ""
+
+    def __str__(self) -> str:
+        """For messages: the folder, with its server."""
+        return f"{self.folder} on {self.host}" if self.host else self.folder
+
+
+def _location(value: object, *, with_pattern: bool) -> Location:
+    text = str(value) if isinstance(value, str) else ""
+    if not text or not text.isprintable():
+        msg = "must be a folder, or an address such as `sftp://user@host/folder`"
+        raise ValueError(msg)
+    address = urlsplit(text)
+    if "://" not in text:
+        path, server = text, {}
+    elif address.scheme != "sftp" or not address.hostname or not address.username:
+        msg = "must be a folder, or an address such as `sftp://user@host/folder`"
+        raise ValueError(msg)
+    elif address.password:
+        msg = "must not contain a password; set it under `sftp:`, as in `password: $FEEDS_PASSWORD`"
+        raise ValueError(msg)
+    else:
+        path = text.split("://", 1)[1].partition("/")[2]
+        path = path if path.startswith("~") else f"/{path}"
+        server = {"host": address.hostname, "user": address.username}
+    folder, slash, pattern = path.rpartition("/") if with_pattern else (path, "", "")
+    if with_pattern and not pattern:
+        msg = "must end with a file name or a pattern, such as `patrons-*.csv`"
+        raise ValueError(msg)
+    folder = (folder or slash or ".") if with_pattern else (folder.rstrip("/") or "/")
+    return Location(folder, pattern, port=address.port or 22 if server else 22, **server)
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(value: object) -> timedelta:
+    found = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(value))
+    if not found:
+        msg = "must be a time, such as `60s`, `5m`, `26h` or `30d`"
+        raise ValueError(msg)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number, or a percentage. None where there is no limit (`off`)."""
+
+    number: int | None
+    percent: bool = False
+
+    def of(self, whole: int) -> int | None:
+        """Return the number that a percentage of `whole` is."""
+        if self.number is None or not self.percent:
+            return self.number
+        return whole * self.number // 100
+
+
+def _limit(value: object) -> Limit:
+    found = re.fullmatch(r"(\d{1,9})\s*(%?)", str(value))
+    if value == "off":
+        return Limit(None)
+    if not found or (found[2] and int(found[1]) > 100):
+        msg = "must be a number such as `200`, a percentage such as `20%`, or `off`"
+        raise ValueError(msg)
+    return Limit(int(found[1]), percent=bool(found[2]))
+
+
+_TEXT = WithJsonSchema({"type": "string"})
+Duration = Annotated[timedelta, BeforeValidator(_duration), _TEXT]
+GuardLimit = Annotated[Limit, PlainValidator(_limit), _TEXT]
+PickUp = Annotated[
+    Location, PlainValidator(lambda value: _location(value, with_pattern=True)), _TEXT
+]
+Folder = Annotated[
+    Location, PlainValidator(lambda value: _location(value, with_pattern=False)), _TEXT
+]
+
+
+def _secret(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"\$[A-Za-z][A-Za-z0-9_]*", value):
+        msg = (
+            "must be the name of a setting, as in `$FEEDS_PASSWORD`; the secret itself is in the "
+            "environment, in `.env` or in a folder of secrets"
+        )
+        raise ValueError(msg)
+    return value
+
+
+Secret = Annotated[str, PlainValidator(_secret), _TEXT]
+"""The name of a secret, as in `$FEEDS_PASSWORD`."""
+
+
+def _address(value: object) -> str:
+    if isinstance(value, str) and value.startswith("$"):
+        return _secret(value)
+    return web_address(str(value))
+
+
+Address = Annotated[str, PlainValidator(_address), _TEXT]
+"""A web address, or the name of a secret that is one."""
+
+
+def web_address(text: str) -> str:
+    """Return an address that a message may be sent to. Raises ValueError for another one."""
+    parts = urlsplit(text)
+    local = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    if not parts.hostname or not (parts.scheme == "https" or local):
+        msg = "must be an address that starts with https://, or the name of a setting, as in `$URL`"
+        raise ValueError(msg)
+    return text
+
+
+def secret(name: str) -> str:
+    """Return the value of `$NAME`. Raises UsageError where it is not set."""
+    value = named(name.removeprefix("$"))
+    if value is None:
+        msg = (
+            f"{name.removeprefix('$')} is not set. Set it in the environment, in .env or in a "
+            "folder of secrets."
+        )
+        raise UsageError(msg)
+    return value.get_secret_value()
+
+
+class _Part(BaseModel):
+    """A closed part of the job file; every scalar of it arrives as text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class RosterPart(_Part):
+    """One roster: where it is picked up, its mapping, and what happens to the file afterwards.
+
+    `unchanged_for`: how long size and time must stay the same; `max_age`: how old it may be.
+    """
+
+    source: PickUp = Field(alias="from")
+    mapping: Path
+    unchanged_for: Duration = timedelta(seconds=60)
+    max_age: Duration | None = None
+    after: Literal["rename", "keep", "delete"] = "rename"
+
+
+class Guards(_Part):
+    """What an unattended load may do: fewest rows, and most creates, rejects and absent people.
+
+    A percentage of `rows` is of the last load; the others are of this roster or the last one.
+    """
+
+    rows: GuardLimit = Field(default_factory=lambda: Limit(80, percent=True))
+    creates: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
+    rejects: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
+    absent: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
+
+
+class Notify(_Part):
+    """Who is notified of what."""
+
+    when: Literal["trouble", "changes", "always"] = "changes"
+    email: tuple[str, ...] = ()
+    chat: Address | None = None
+    chat_format: Literal["slack", "teams", "json"] = "json"
+    ping: Address | None = None
+
+
+class Login(_Part):
+    """How to log in to an SFTP server, and the file with the host keys that are known."""
+
+    key: Path | None = None
+    passphrase: Secret | None = None
+    password: Secret | None = None
+    known_hosts: Path | None = None
+
+
+class JobFile(_Part):
+    """The whole file."""
+
+    version: Literal["1"]
+    rosters: tuple[RosterPart, ...] = Field(min_length=1)
+    do: Literal["plan", "apply", "sis-zip"]
+    deliver_to: Folder | None = None
+    guards: Guards = Field(default_factory=Guards)
+    notify: Notify = Field(default_factory=Notify)
+    sftp: dict[str, Login] = Field(default_factory=dict)
+    keep: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: its file, which gives it its name, and what the file contains."""
+
+    path: Path
+    file: JobFile
+
+    @property
+    def name(self) -> str:
+        """The name of its state, its runs and its messages."""
+        return self.path.stem
+
+    def login(self, location: Location) -> Login:
+        """Return how to log in where a location is."""
+        return self.file.sftp.get(location.host, Login())
+
+
+def load_job(path: Path) -> Job:
+    """Load a job file. Raises MappingError with every finding, each with its line and key."""
+    if not re.fullmatch(r"[\w.-]+", path.stem):
+        msg = f"{path.name}: name the file with letters, digits, `-` and `_` only"
+        raise MappingError((msg,))
+    try:
+        source = read(path, read_bounded(path, SIZE_LIMIT))
+    except UnreadableFileError as error:
+        raise MappingError((str(error),)) from None
+    try:
+        file = JobFile.model_validate(source.values)
+    except ValidationError as error:
+        raise MappingError(tuple(_findings(source, error))) from None
+    if found := [f"{source.place(steps)}: {wrong}" for steps, wrong in _contradictions(file)]:
+        raise MappingError(tuple(found))
+    return Job(path, file)
+
+
+def _findings(source: Source, error: ValidationError) -> list[str]:
+    """Return what the model finds, in the order of the file."""
+    found = []
+    for detail in error.errors():
+        steps: Steps = detail["loc"]
+        if detail["type"] == "too_short" and detail["input"]:  # its parts are at fault
+            continue
+        if detail["type"] == "extra_forbidden":
+            wrong = f"is not a known key{nearest(str(steps[-1]), known_keys(steps, JobFile))}"
+        elif detail["type"] == "missing" and len(steps) > 1:
+            wrong, steps = f"`{steps[-1]}` is missing", steps[:-1]
+        else:
+            wrong = in_our_words(detail, steps)
+        found.append((source.locate(steps)[0].line, f"{source.place(steps)}: {wrong}"))
+    return [finding for _, finding in sorted(found)]
+
+
+def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
+    """Yield keys that do not fit the others."""
+    if file.do == "sis-zip":
+        if file.deliver_to is None:
+            yield ("do",), "`sis-zip` needs `deliver_to`, the folder that Alma reads"
+        if len(file.rosters) > 1:
+            yield ("rosters",), "`do: sis-zip` takes one roster; write a job for each"
+        for guard in {"creates", "absent"} & file.guards.model_fields_set:
+            yield ("guards", guard), "needs `do: plan` or `do: apply`, which ask Alma"
+    elif file.deliver_to is not None:
+        yield ("deliver_to",), "is only for `do: sis-zip`"
+    for number, address in enumerate(file.notify.email):
+        if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address):
+            yield ("notify", "email", number), "is not an email address"
+    if file.keep is not None and file.keep < timedelta(days=1):
+        yield ("keep",), "must be at least `1d`"

@@ -1,0 +1,191 @@
+"""A folder of an SFTP server, through paramiko."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import paramiko
+
+from importer.errors import AccessError, PlaceError
+from importer.jobs.places import FoundFile
+from importer.jobs.schema import Location, Login, secret
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it would log tracebacks
+
+TIMEOUT = 30
+"""Seconds to connect, to log in, and for each reply."""
+
+
+class _UnknownHostError(paramiko.SSHException):
+    """The host key of a server is not known."""
+
+
+class _Refuse(paramiko.MissingHostKeyPolicy):
+    """Refuses a server whose host key is not known."""
+
+    def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+        """Raise the error with the fingerprint as `ssh-keygen -l` shows it."""
+        digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+        msg = f"{key.get_name()} SHA256:{digest}"
+        raise _UnknownHostError(msg)
+
+
+@contextmanager
+def connected(location: Location, login: Login) -> Iterator[RemoteFolder]:
+    """Connect to a server for the block.
+
+    Raises AccessError where the server is not known or refuses the login, and PlaceError where it
+    cannot be reached.
+    """
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(_Refuse())
+    _load_known_hosts(client, login)
+    password = secret(login.password) if login.password else None
+    passphrase = secret(login.passphrase) if login.passphrase else None
+    host = location.host
+    try:
+        client.connect(
+            host,
+            location.port,
+            location.user,
+            password=password,
+            key_filename=str(login.key.expanduser()) if login.key else None,
+            passphrase=passphrase,
+            allow_agent=False,
+            look_for_keys=login.key is None and password is None,
+            timeout=TIMEOUT,
+            banner_timeout=TIMEOUT,
+            auth_timeout=TIMEOUT,
+        )
+        sftp = client.open_sftp()
+        channel = sftp.get_channel()
+        if channel is not None:
+            channel.settimeout(TIMEOUT)
+    except _UnknownHostError as error:
+        client.close()
+        port = "" if location.port == 22 else f" -p {location.port}"
+        file = login.known_hosts or "~/.ssh/known_hosts"
+        msg = (
+            f"The server {host} is not known, so nothing was sent to it. Its key is {error}. "
+            "Compare this with what its administrators publish. If it is the same, run: "
+            f"ssh-keyscan{port} {host} >> {file}"
+        )
+        raise AccessError(msg) from None
+    except paramiko.BadHostKeyException:
+        client.close()
+        msg = (
+            f"The server {host} has another key than before, so nothing was sent to it. Ask its "
+            "administrators whether they changed the key."
+        )
+        raise AccessError(msg) from None
+    except (paramiko.AuthenticationException, paramiko.PasswordRequiredException):
+        client.close()
+        msg = (
+            f"The server {host} refuses the login of {location.user}. Check the key or password "
+            "under `sftp:` in the job."
+        )
+        raise AccessError(msg) from None
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        client.close()
+        raise _unreachable(location, error) from None
+    try:
+        yield RemoteFolder(sftp, location)
+    finally:
+        client.close()
+
+
+def _load_known_hosts(client: paramiko.SSHClient, login: Login) -> None:
+    try:
+        if login.known_hosts:
+            client.load_host_keys(str(login.known_hosts.expanduser()))
+            return
+        client.load_system_host_keys()
+        if (machine := Path("/etc/ssh/ssh_known_hosts")).is_file():
+            client.load_system_host_keys(str(machine))
+    except (OSError, paramiko.SSHException) as error:
+        msg = f"The file of known hosts, {login.known_hosts}, cannot be read."
+        raise AccessError(msg) from error
+
+
+def _unreachable(location: Location, error: Exception) -> PlaceError:
+    if isinstance(error, FileNotFoundError):
+        return PlaceError(f"The key file for {location.host} does not exist. Check `sftp:`.")
+    return PlaceError(
+        f"The server {location.host} cannot be reached ({_why(error)}). Check its name and the "
+        "network; the next run tries again."
+    )
+
+
+def _why(error: Exception) -> str:
+    """Return the cause in words, without the text of a library."""
+    if isinstance(error, TimeoutError):
+        return "no reply within the time limit"
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file or folder"
+    return "the connection failed"
+
+
+class RemoteFolder:
+    """A folder of a server."""
+
+    def __init__(self, sftp: paramiko.SFTPClient, location: Location) -> None:
+        """Use an open connection."""
+        self._sftp = sftp
+        self._location = location
+        home = location.folder.removeprefix("~").lstrip("/") or "."
+        self._folder = PurePosixPath(home if location.folder.startswith("~") else location.folder)
+
+    def _path(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def files(self) -> list[FoundFile]:
+        """Return the ordinary files of the folder."""
+        with self._trouble("cannot be read"):
+            return [
+                FoundFile(entry.filename, entry.st_size or 0, float(entry.st_mtime or 0))
+                for entry in self._sftp.listdir_attr(str(self._folder))
+                if entry.st_mode is not None and stat.S_ISREG(entry.st_mode)
+            ]
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy a file to this computer."""
+        with self._trouble(f"{name} cannot be read"):
+            self._sftp.get(self._path(name), str(target))
+
+    def put(self, source: Path, name: str) -> None:
+        """Copy a file into the folder under a hidden name, then rename it."""
+        part = f".{name}.part"
+        with self._trouble(f"{name} cannot be written"):
+            self._sftp.put(str(source), self._path(part))
+        self.rename(part, name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name."""
+        with self._trouble(f"{name} cannot be renamed"):
+            try:
+                self._sftp.posix_rename(self._path(name), self._path(new))
+            except OSError as error:
+                if isinstance(error, FileNotFoundError | PermissionError):
+                    raise
+                self._sftp.rename(self._path(name), self._path(new))  # a server without the other
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        with self._trouble(f"{name} cannot be deleted"):
+            self._sftp.remove(self._path(name))
+
+    @contextmanager
+    def _trouble(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            msg = f"The folder {self._location}: {what} ({_why(error)})."
+            raise PlaceError(msg) from error

@@ -1,0 +1,280 @@
+"""An office that sends rosters, a library that is notified, and an SFTP server between them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from importer.cli.app import run
+from importer.cli.console import now
+from importer.errors import Exit
+from importer.jobs.commands import Command, Ended, _ended
+from importer.jobs.run import Tools, run_job
+from importer.jobs.schema import load_job
+from tests.cli.small import HEAD, MAPPING, TABLES
+
+SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+"""The SSH server of Debian's package `openssh-server`, which `.ci/run` installs."""
+
+
+def people(count: int, first: int = 1) -> list[tuple[str, ...]]:
+    """Rows of invented people for the small mapping, who have no birth date and no email."""
+    return [
+        (f"{20000 + n}", f"Canaria{n}", f"Vexworthy{n}", "COMM", "", "", "")
+        for n in range(first, first + count)
+    ]
+
+
+def rows_of(rows: list[tuple[str, ...]]) -> bytes:
+    """A roster as CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows((HEAD, *rows))
+    return text.getvalue().encode()
+
+
+def in_process(*words: str) -> Ended:
+    """Run a command of the importer here, to save the time of starting Python."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        code = run(list(words))
+    return _ended(words[0], code, out.getvalue())
+
+
+@dataclass
+class Office:
+    """A folder with a job, a mapping and an inbox, and everything that was sent from it."""
+
+    folder: Path
+    mails: list[EmailMessage] = field(default_factory=list)
+    chats: list[dict[str, object]] = field(default_factory=list)
+    pings: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    clock: timedelta = timedelta()
+    during: list[object] = field(default_factory=list)
+
+    @property
+    def inbox(self) -> Path:
+        """Where rosters arrive."""
+        return self.folder / "incoming"
+
+    def drop(
+        self, content: bytes, name: str = "patrons-1.csv", age: timedelta = timedelta()
+    ) -> Path:
+        """Let a file arrive."""
+        path = self.inbox / name
+        path.write_bytes(content)
+        moment = (now() - age).timestamp()
+        os.utime(path, (moment, moment))
+        return path
+
+    def write_job(self, text: str = "", **roster: str) -> None:
+        """Write the job: its roster's keys, and further parts of the file."""
+        keys = {"from": "incoming/patrons-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}
+        lines = [f"    {key}: {value}" for key, value in {**keys, **roster}.items()]
+        lines[0] = f"  - {lines[0].strip()}"
+        action = "" if "\ndo:" in f"\n{text}" else "do: apply\n"
+        whole = ("version: 1", "rosters:", *lines, action + text, NOTIFY)
+        (self.folder / "nightly.yaml").write_text("\n".join(whole), "utf-8")
+
+    def run(self, *allowed: str, command: Command = in_process) -> Exit:
+        """Run the job; what is in `during` happens while a file is watched."""
+
+        def sleep(_: float) -> None:
+            for event in self.during:
+                assert callable(event)
+                event()
+
+        tools = Tools(command, lambda: now() + self.clock, sleep, self.said.append)
+        return run_job(load_job(self.folder / "nightly.yaml"), tools, frozenset(allowed))
+
+    def clear(self) -> None:
+        """Forget what was sent."""
+        for sent in (self.mails, self.chats, self.pings, self.said):
+            sent.clear()
+
+    @property
+    def text(self) -> str:
+        """The text of the only email."""
+        (mail,) = self.mails
+        part = mail.get_body(("plain",))
+        assert part is not None
+        return f"{mail['Subject']}\n{part.get_content()}"
+
+    @property
+    def state(self) -> dict[str, object]:
+        """What the job remembers."""
+        kept: dict[str, object] = json.loads((self.folder / "jobs" / "nightly.json").read_text())
+        return kept
+
+
+NOTIFY = """notify:
+  when: changes
+  email: [circ@example.org]
+  chat: $CHAT_URL
+  ping: $PING_URL
+"""
+
+
+def prepare(folder: Path) -> None:
+    """Write the mapping, the code tables and the inbox."""
+    (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
+    (folder / "small.yaml").write_text(MAPPING, "utf-8")
+    (folder / "incoming").mkdir()
+
+
+class Mailbox:
+    """Takes emails."""
+
+    def __init__(self, office: Office) -> None:
+        """Put them where the office keeps them."""
+        self._office = office
+
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Take one."""
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self._office.mails.append(mail)
+        return "250 OK"
+
+
+@contextmanager
+def mail_server(office: Office) -> Iterator[int]:
+    """Run a mail server on this computer; yield its port."""
+    controller = Controller(Mailbox(office), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        yield controller.port
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def web_server(office: Office) -> Iterator[str]:
+    """Run a chat and a monitoring service; yield their address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            office.pings.append(self.path)
+            self._reply()
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            office.chats.append(json.loads(body))
+            self._reply()
+
+        def _reply(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class SshServer:
+    """An OpenSSH server on this computer, its files, and the user who may log in."""
+
+    folder: Path
+    port: int
+    user: str
+
+    def address(self, path: Path | str) -> str:
+        """The address of a folder on it."""
+        return f"sftp://{self.user}@127.0.0.1:{self.port}{path}"
+
+    def login(self, known_hosts: str = "known_hosts") -> str:
+        """The part of a job that logs in."""
+        return (
+            f"sftp:\n  127.0.0.1:\n    key: {self.folder / 'user'}\n"
+            f"    known_hosts: {self.folder / known_hosts}\n"
+        )
+
+
+@contextmanager
+def ssh_server(folder: Path) -> Iterator[SshServer]:
+    """Run an OpenSSH server with keys of its own."""
+    for name in ("host", "user"):
+        command = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
+        subprocess.run(command, check=True)
+    port = free_port()
+    host_key = " ".join((folder / "host.pub").read_text().split()[:2])
+    other_key = " ".join((folder / "user.pub").read_text().split()[:2])
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
+    (folder / "empty_hosts").write_text("")
+    (folder / "changed_hosts").write_text(f"[127.0.0.1]:{port} {other_key}\n")
+    (folder / "authorized_keys").write_bytes((folder / "user.pub").read_bytes())
+    settings = {
+        "Port": port, "ListenAddress": "127.0.0.1", "HostKey": folder / "host",
+        "AuthorizedKeysFile": folder / "authorized_keys", "PidFile": "none", "UsePAM": "no",
+        "StrictModes": "no", "PasswordAuthentication": "no", "PermitRootLogin": "yes",
+        "Subsystem": "sftp internal-sftp",
+    }  # fmt: skip
+    (folder / "sshd_config").write_text(
+        "".join(f"{name} {value}\n" for name, value in settings.items())
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # it refuses to start as root without it
+    server = subprocess.Popen(
+        (SSHD, "-D", "-e", "-f", str(folder / "sshd_config")), stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for(port)
+        user = subprocess.run(("id", "-un"), check=True, capture_output=True, text=True)
+        yield SshServer(folder, port, user.stdout.strip())
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    msg = "the server does not start"
+    raise AssertionError(msg)
+
+
+def names(folder: Path) -> list[str]:
+    """The names of the files in a folder; the time in a name is `*`."""
+    stamp = f"{datetime.now():%Y-}"  # noqa: DTZ005
+    return sorted(path.name.split(stamp)[0] for path in folder.iterdir())

@@ -1,0 +1,103 @@
+"""What is sent to people holds counts and commands, and never patron data or a key."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from importer.errors import Exit, PlaceError
+from importer.jobs.notify import Level, Message, send, send_email
+from importer.jobs.schema import Notify
+from importer.settings import Settings
+from tests.cli.conftest import Sandbox
+from tests.jobs.office import Mailbox, Office, free_port, people, rows_of
+
+TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
+
+
+def test_no_canary_is_in_a_mail_a_chat_a_ping_or_the_log(
+    office: Office,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """No name, ID or key: of a load that is held, one with rejects, and one without Alma."""
+    rejected = ("", "Canaria", "Vexworthy", "COMM", "", "", "")
+    with caplog.at_level(logging.DEBUG):
+        office.write_job("guards: {rejects: off, absent: off}\n")
+        office.drop(rows_of([*people(30), rejected]))
+        office.run()
+        office.run("creates")
+        office.drop(b"Id,First\n2000017,Canaria\n", "patrons-2.csv")
+        office.run()
+        monkeypatch.setenv("ALMA_API_KEY", "canary-key-8c1f")
+        office.drop(rows_of(people(29)), "patrons-3.csv")
+        office.run()
+    assert len(office.mails) >= 3
+    sent = [
+        *(str(mail) for mail in office.mails), json.dumps(office.chats), *office.pings,
+        *office.said, *(record.getMessage() for record in caplog.records
+                        if record.name != "mail.log"), *capfd.readouterr(),
+    ]  # fmt: skip
+    text = "\n".join(sent)
+    canaries = ("Canaria", "Vexworthy", "20001", "20017", "canary-key")
+    assert [line for line in text.splitlines() if any(word in line for word in canaries)] == []
+
+
+@pytest.mark.parametrize("chat_format", ["slack", "teams", "json"])
+def test_a_chat_gets_its_own_format(chat_format: str, office: Office) -> None:
+    """Each one carries the same text."""
+    notify = Notify.model_validate({"chat": "$CHAT_URL", "chat_format": chat_format})
+    send("chat", notify, TEST)
+    (body,) = office.chats
+    assert "A test." in json.dumps(body)
+    key = {"slack": "text", "teams": "attachments", "json": "job"}[chat_format]
+    assert key in body
+
+
+def test_a_server_without_encryption_gets_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only on this computer a mail is sent in clear."""
+    monkeypatch.setattr("importer.jobs.notify.is_loopback", lambda _: False)
+    with pytest.raises(PlaceError, match="STARTTLS"):
+        send("email", Notify(email=("circ@example.org",)), TEST)
+    assert office.mails == []
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
+def test_encryption_needs_a_certificate_that_is_trusted(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that signs itself is taken only if it is named."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
+         certificate),
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    server = Controller(
+        Mailbox(office), hostname="127.0.0.1", port=free_port(), tls_context=context,
+        require_starttls=True,
+    )  # fmt: skip
+    server.start()
+    try:
+        monkeypatch.setenv("ALMA_MAIL_PORT", str(server.port))
+        with pytest.raises(PlaceError, match="certificate cannot be trusted"):
+            send_email(Settings.read(), ("circ@example.org",), TEST)
+        monkeypatch.setenv("ALMA_CA_BUNDLE", str(certificate))
+        send_email(Settings.read(), ("circ@example.org",), TEST)
+    finally:
+        server.stop()
+    assert [mail["Subject"] for mail in office.mails] == ["nightly: needs attention: A test."]

@@ -1,0 +1,241 @@
+"""A job loads a new file once, and reports everything that needs a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from importer.errors import Exit, LedgerError, UsageError
+from importer.jobs.commands import run_command
+from importer.jobs.state import Store
+from tests.cli.conftest import Sandbox
+from tests.cli.small import state
+from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
+
+
+def writes(sandbox: Sandbox) -> int:
+    """How many calls could have changed something in Alma."""
+    return sum(call["method"] != "GET" for call in sandbox.log())
+
+
+def test_a_new_file_is_applied_and_reported(office: Office, sandbox: Sandbox) -> None:
+    """By the importer's own commands in processes of their own; the file is renamed."""
+    office.write_job()
+    office.drop(rows_of(people(3)))
+    assert office.run(command=run_command) == Exit.DONE
+    assert len(state(sandbox)) == 3
+    assert names(office.inbox) == ["patrons-1.csv.done-"]
+    assert office.text.startswith("nightly: 3 of 3 rows were written to Alma: 3 created.")
+    (mail,) = office.mails
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["report-masked.html"]
+    assert office.pings == ["/ping/start", "/ping"]
+    assert office.chats[0]["summary"]["created"] == 3  # type: ignore[index]
+
+
+def test_the_same_file_again_is_nothing_new(office: Office, sandbox: Sandbox) -> None:
+    """Under any name, without a call that writes, and without an email."""
+    office.write_job(max_age="26h")
+    office.drop(rows_of(people(3)))
+    assert office.run() == Exit.DONE
+    before = writes(sandbox)
+    office.clear()
+    assert office.run() == Exit.DONE  # no file within `max_age` of the last load
+    office.drop(rows_of(people(3)), "patrons-2.csv")
+    assert office.run() == Exit.DONE
+    assert writes(sandbox) == before
+    assert office.mails == []
+    assert office.pings == ["/ping/start", "/ping"] * 2
+    assert names(office.inbox) == ["patrons-1.csv.done-", "patrons-2.csv.done-"]
+
+
+def _grow(office: Office) -> None:
+    """A file that somebody is still writing."""
+    path = office.drop(rows_of(people(3)))
+    office.during.append(lambda: path.write_bytes(path.read_bytes() + b"x"))
+
+
+def _missing(_: Office) -> None:
+    """No file."""
+
+
+WRONG_FILES: dict[str, tuple[Callable[[Office], object], str]] = {
+    "missing": (_missing, "There is no file patrons-*.csv in incoming."),
+    "empty": (lambda office: office.drop(b""), "patrons-1.csv in incoming is empty."),
+    "old": (
+        lambda office: office.drop(rows_of(people(3)), age=timedelta(hours=27)),
+        "the job takes files of the last 26 hours",
+    ),
+    "growing": (_grow, "patrons-1.csv in incoming is still being written."),
+    "cut": (
+        lambda office: office.drop(rows_of(people(3))[:-20]),
+        "patrons-1.csv is cut off: it ends in the middle of a row.",
+    ),
+    "unreadable": (
+        lambda office: office.drop(b"PK\x03\x04 half of a workbook"),
+        "patrons-1.csv",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arrange", "sentence"), WRONG_FILES.values(), ids=WRONG_FILES.keys())
+def test_a_wrong_file_is_reported(
+    arrange: Callable[[Office], object], sentence: str, office: Office, sandbox: Sandbox
+) -> None:
+    """Each in its own sentence, with exit code 4, an email and a failure ping."""
+    office.write_job(max_age="26h")
+    arrange(office)
+    assert office.run() == Exit.ROSTER
+    assert sentence in office.text
+    assert "needs attention" in office.text
+    assert office.pings == ["/ping/start", "/ping/fail"]
+    assert writes(sandbox) == 0
+    assert office.run() == Exit.ROSTER
+    assert len(office.mails) == 1  # the same trouble is not reported twice a day
+    office.clock = timedelta(hours=21)
+    office.run()
+    assert len(office.mails) == 2
+
+
+GUARDED: dict[str, tuple[str, list[tuple[str, ...]]]] = {
+    "rows": ("guards: {absent: off}", people(10)),
+    "creates": ("guards: {absent: off}", people(40, first=500)),
+    "rejects": ("guards: {rows: off, creates: off, absent: off}",
+                [*people(20), *[("", "A", "B", "COMM", "", "", "")] * 20]),
+    "absent": ("guards: {creates: off}", people(40, first=30)),
+    "many-changes": ("guards: {creates: off}",
+                     [(*row[:2], f"New{row[0]}", *row[3:]) for row in people(40)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("guard", GUARDED)
+def test_a_guard_holds_a_load(guard: str, office: Office, sandbox: Sandbox) -> None:
+    """Nothing is written, the exit code is 7, and the command in the email lets it pass."""
+    more, rows = GUARDED[guard]
+    office.write_job("guards: {creates: off}\n")
+    office.drop(rows_of(people(40)))
+    assert office.run() == Exit.DONE
+    office.clear()
+    before = writes(sandbox)
+    office.write_job(f"{more}\n")
+    office.drop(rows_of(rows), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    assert writes(sandbox) == before
+    assert f"--allow {guard}" in office.text
+    assert office.pings == ["/ping/start", "/ping/fail"]
+    assert office.run() == Exit.SAFETY_CHECK  # it is still held
+    assert len(office.mails) == 1
+    words = office.text.split("importer job run ")[1].split("\n")[0].split()
+    assert words[0].endswith("nightly.yaml")
+    assert office.run(*words[2::2]) in {Exit.DONE, Exit.REJECTS}
+    assert (writes(sandbox) > before) == (guard not in {"rows", "rejects"})
+
+
+def test_a_newer_file_replaces_one_that_is_held(office: Office, sandbox: Sandbox) -> None:
+    """The office sent a cut file, and then the whole one."""
+    office.write_job("guards: {creates: off}\n")
+    office.drop(rows_of(people(40)))
+    office.run()
+    office.drop(rows_of(people(4)), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    office.drop(rows_of(people(41)), "patrons-3.csv")
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 41
+
+
+def test_allow_is_only_for_a_load_that_a_person_has_seen(office: Office, sandbox: Sandbox) -> None:
+    """Without a held load, or after the plan changed, `--allow` lets nothing pass."""
+    office.write_job()
+    office.drop(rows_of(people(40)))
+    with pytest.raises(UsageError, match="Nothing is held"):
+        office.run("creates")
+    assert office.run() == Exit.SAFETY_CHECK
+    mapping = office.folder / "small.yaml"
+    mapping.write_text(mapping.read_text("utf-8") + "# changed\n", "utf-8")
+    assert office.run("creates") == Exit.SAFETY_CHECK
+    assert writes(sandbox) == 0
+    assert office.run("creates") == Exit.DONE
+    assert len(state(sandbox)) == 40
+
+
+def test_the_two_loads_that_went_unnoticed_are_stopped(office: Office, sandbox: Sandbox) -> None:
+    """150 known people under new IDs, and a file cut after 4 rows, with no key under `guards`."""
+    office.write_job()
+    office.drop(rows_of(people(150)))
+    assert office.run() == Exit.SAFETY_CHECK  # the first load: a person looks at it
+    assert office.run("creates") == Exit.DONE
+    before = writes(sandbox)
+    others = [(f"9{row[0]}", *row[1:]) for row in people(150)]
+    for rows in (others, people(4)):
+        office.drop(rows_of(rows), "patrons-2.csv")
+        assert office.run() == Exit.SAFETY_CHECK
+    assert writes(sandbox) == before
+
+
+def test_an_interrupted_load_is_finished_before_a_new_one(office: Office, sandbox: Sandbox) -> None:
+    """After an outage the next run continues the load, and then takes the file that came since."""
+    office.write_job()
+    office.drop(rows_of(people(3)))
+
+    def without_alma(*words: str) -> object:
+        if words[0] == "apply":
+            office.drop(rows_of(people(5)), "patrons-2.csv")
+            os.environ["ALMA_BASE_URL"], host = "http://127.0.0.1:9", os.environ["ALMA_BASE_URL"]
+            try:
+                return in_process(*words)
+            finally:
+                os.environ["ALMA_BASE_URL"] = host
+        return in_process(*words)
+
+    assert office.run(command=without_alma) == Exit.STOPPED  # type: ignore[arg-type]
+    assert state(sandbox) == {}
+    office.clear()
+    assert office.run() == Exit.DONE
+    assert [mail["Subject"].split(":")[1] for mail in office.mails] == [
+        " 3 of 3 rows were written to Alma", " 2 of 5 rows were written to Alma",
+    ]  # fmt: skip
+    assert len(state(sandbox)) == 5
+
+
+def test_two_runs_of_a_job_never_work_at_the_same_time(office: Office) -> None:
+    """The second one does nothing."""
+    office.write_job()
+    with Store("nightly").locked(), pytest.raises(LedgerError, match="already running"):
+        office.run()
+
+
+def test_a_result_that_cannot_be_sent_is_sent_by_the_next_run(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The load is not repeated; the exit code shows that nobody was notified."""
+    office.write_job()
+    office.drop(rows_of(people(3)))
+    port = os.environ["ALMA_MAIL_PORT"]
+    monkeypatch.setenv("ALMA_MAIL_PORT", "9")
+    assert office.run() == Exit.STOPPED
+    assert office.pings[-1] == "/ping/fail"
+    monkeypatch.setenv("ALMA_MAIL_PORT", port)
+    office.drop(rows_of(people(3)), "patrons-2.csv")
+    assert office.run() == Exit.DONE
+    assert office.text.startswith("nightly: 3 of 3 rows were written")
+    assert len(office.chats) == 1
+
+
+@pytest.mark.parametrize(
+    ("when", "wanted"), [("trouble", [0, 0]), ("changes", [1, 0]), ("always", [1, 1])]
+)
+def test_when_decides_what_is_reported(when: str, wanted: list[int], office: Office) -> None:
+    """A load with changes, and a run that finds nothing new."""
+    text = NOTIFY.replace("changes", when)
+    path = office.folder / "nightly.yaml"
+    office.write_job(after="keep")
+    path.write_text(path.read_text("utf-8").replace(NOTIFY, text), "utf-8")
+    office.drop(rows_of(people(3)))
+    sent = []
+    for _ in range(2):
+        office.clear()
+        assert office.run() == Exit.DONE
+        sent.append(len(office.mails))
+    assert sent == wanted

@@ -1,0 +1,103 @@
+"""A job file is checked key by key, with its line, before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit, MappingError
+from importer.jobs.schema import load_job
+from tests.cli.conftest import Type
+from tests.jobs.office import prepare
+
+RIGHT = """version: 1
+rosters:
+  - from: incoming/patrons-*.csv
+    mapping: small.yaml
+do: apply
+"""
+
+WRONG = {
+    "maping: small.yaml": (4, "`rosters[0].maping: is not a known key; did you mean `mapping`?"),
+    "mapping: small.yaml\n    max_age: 26": (5, "rosters[0].max_age: must be a time, such as"),
+    "mapping: small.yaml\n    from: a": (5, "from: the key appears twice"),
+    "mapping: small.yaml\nguards: {creates: 120%}": (5, "guards.creates: must be a number such"),
+    "mapping: small.yaml\nguards: {create: 20%}": (5, "did you mean `creates`?"),
+    "mapping: small.yaml\nnotify: {email: [circ]}": (5, "email[0]: is not an email address"),
+    "mapping: small.yaml\nnotify: {chat: http://example.org/}": (5, "starts with https://"),
+    "mapping: small.yaml\nsftp:\n  a: {password: open}": (6, "the name of a setting, as in"),
+    "mapping: small.yaml\nkeep: 3h": (5, "keep: must be at least `1d`"),
+    "mapping: small.yaml\ndeliver_to: out": (5, "deliver_to: is only for `do: sis-zip`"),
+}
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_a_wrong_key_is_a_finding_with_its_line(change: str, tmp_path: Path) -> None:
+    """And the message names what is right, or the nearest key."""
+    line, sentence = WRONG[change]
+    path = tmp_path / "nightly.yaml"
+    path.write_text(RIGHT.replace("mapping: small.yaml", change), "utf-8")
+    with pytest.raises(MappingError) as caught:
+        load_job(path)
+    assert any(
+        finding.startswith(f"nightly.yaml:{line}:") and sentence.strip("`") in finding
+        for finding in caught.value.findings
+    ), caught.value.findings
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("sftp://a:open@example.org/out/*.csv", "must not contain a password"),
+        ("sftp://example.org/out/*.csv", "sftp://user@host/folder"),
+        ("ftp://a@example.org/out/*.csv", "sftp://user@host/folder"),
+        ("incoming/", "must end with a file name or a pattern"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_a_finding(
+    address: str, sentence: str, tmp_path: Path
+) -> None:
+    """Passwords never are in the file, and a pattern is needed."""
+    path = tmp_path / "nightly.yaml"
+    path.write_text(RIGHT.replace("incoming/patrons-*.csv", address), "utf-8")
+    with pytest.raises(MappingError, match=sentence):
+        load_job(path)
+
+
+def test_a_new_job_passes_its_own_check(folder: Path, typed: Type) -> None:
+    """`job new` writes a job that only plans, and that `job check` accepts with a notice."""
+    prepare(folder)
+    words = ("-m", "small.yaml", "--from", "incoming/patrons-*.csv")
+    assert typed("job", "new", "nightly.yaml", *words).exit == Exit.DONE
+    job = load_job(folder / "nightly.yaml")
+    assert (job.file.do, job.file.rosters[0].source.pattern) == ("plan", "patrons-*.csv")
+    checked = typed("job", "check", "nightly.yaml", "--json")
+    assert checked.exit == Exit.DONE
+    findings = checked.summary["findings"]
+    assert isinstance(findings, list)
+    assert [(one["name"], one["state"]) for one in findings] == [
+        ("mapping", "ok"), ("pick-up", "warn"), ("notify", "warn"),
+    ]  # fmt: skip
+    assert typed("job", "new", "nightly.yaml", *words).exit == Exit.USAGE
+
+
+def test_check_finds_what_would_stop_the_job(folder: Path, typed: Type) -> None:
+    """A mapping that is not there, a folder that cannot be read, settings that are not set."""
+    prepare(folder)
+    text = RIGHT.replace("incoming/", "nowhere/").replace("small.yaml", "other.yaml")
+    notify = "notify: {email: [circ@example.org], ping: $PING_URL}\n"
+    (folder / "nightly.yaml").write_text(text + notify, "utf-8")
+    checked = typed("job", "check", "nightly.yaml")
+    assert checked.exit == Exit.USAGE
+    for words in ("other.yaml does not exist", "nowhere", "PING_URL is not set", "ALMA_MAIL_HOST"):
+        assert words in checked.out
+
+
+def test_an_unknown_guard_is_refused(folder: Path, typed: Type) -> None:
+    """The message lists those that there are."""
+    prepare(folder)
+    (folder / "nightly.yaml").write_text(RIGHT, "utf-8")
+    got = typed("job", "run", "nightly.yaml", "--allow", "everything")
+    assert got.exit == Exit.USAGE
+    assert "rows, creates, rejects, absent" in got.err

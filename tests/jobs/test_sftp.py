@@ -1,0 +1,109 @@
+"""Pick-up and delivery through a real OpenSSH server."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import MAPPING, state
+from tests.jobs.office import Office, SshServer, names, people, rows_of
+
+SIS = MAPPING.replace("account_type: INTERNAL", "account_type: EXTERNAL\nowning_system: SIS")
+
+
+def test_a_file_is_picked_up_and_renamed_on_the_server(
+    office: Office, sandbox: Sandbox, sshd: SshServer, typed: Type
+) -> None:
+    """The login is by a key, and `job check` shows the newest file."""
+    office.write_job(sshd.login(), **{"from": sshd.address(f"{office.inbox}/patrons-*.csv")})
+    office.drop(rows_of(people(2)), "patrons-0.csv", age=office.clock.__class__(hours=1))
+    office.drop(rows_of(people(3)))
+    checked = typed("job", "check", "nightly.yaml")
+    assert checked.exit == Exit.DONE
+    assert "patrons-1.csv, of" in checked.out
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 3
+    assert names(office.inbox) == ["patrons-0.csv", "patrons-1.csv.done-"]
+
+
+@pytest.mark.parametrize(
+    ("known_hosts", "sentence"),
+    [("empty_hosts", "is not known, so nothing was sent"), ("changed_hosts", "another key")],
+)
+def test_a_server_with_an_unknown_key_is_refused(
+    known_hosts: str, sentence: str, office: Office, sshd: SshServer
+) -> None:
+    """The message shows the fingerprint; nobody is asked, and nothing is sent."""
+    source = sshd.address(f"{office.inbox}/patrons-*.csv")
+    office.write_job(sshd.login(known_hosts), **{"from": source})
+    office.drop(rows_of(people(3)))
+    assert office.run() == Exit.ACCESS
+    assert sentence in office.text
+    assert ("SHA256:" in office.text) == (known_hosts == "empty_hosts")
+
+
+def test_a_login_that_is_refused_is_reported(office: Office, sshd: SshServer) -> None:
+    """A key that the server does not know."""
+    login = sshd.login().replace(str(sshd.folder / "user"), str(sshd.folder / "host"))
+    office.write_job(login, **{"from": sshd.address(f"{office.inbox}/patrons-*.csv")})
+    assert office.run() == Exit.ACCESS
+    assert "refuses the login" in office.text
+
+
+def test_a_server_that_is_not_there_is_tried_again(office: Office, sshd: SshServer) -> None:
+    """An outage ends with exit code 8, as one of Alma does."""
+    source = sshd.address("/out/*.csv").replace(f":{sshd.port}", ":9")
+    office.write_job(sshd.login(), **{"from": source})
+    assert office.run() == Exit.STOPPED
+    assert "cannot be reached" in office.text
+
+
+def test_the_zip_is_never_half_visible(office: Office, sshd: SshServer) -> None:
+    """A reader that looks at the folder all the time finds no zip, or a whole one."""
+    (office.folder / "small.yaml").write_text(SIS, "utf-8")
+    out = office.folder / "out"
+    out.mkdir()
+    address = sshd.address(out)
+    office.write_job(f"do: sis-zip\ndeliver_to: {address}\n{sshd.login()}")
+    office.drop(rows_of(people(3000)))
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            for path in out.glob("*.zip"):
+                with zipfile.ZipFile(path) as archive:
+                    assert archive.testzip() is None
+                seen.add(path.stat().st_size)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    try:
+        assert office.run() == Exit.DONE
+    finally:
+        done.set()
+        reader.join()
+    assert len(seen) <= 1
+    (delivered,) = out.iterdir()
+    assert delivered.name.startswith("nightly-")
+    assert f"Delivered: {delivered.name}" in office.text
+    office.drop(rows_of(people(3000)), "patrons-2.csv")
+    assert office.run() == Exit.DONE
+    assert list(out.iterdir()) == [delivered]
+
+
+def test_a_folder_that_cannot_be_written_keeps_the_load(office: Office, sandbox: Sandbox) -> None:
+    """The next run delivers the same zip."""
+    (office.folder / "small.yaml").write_text(SIS, "utf-8")
+    office.write_job("do: sis-zip\ndeliver_to: out\n")
+    office.drop(rows_of(people(3)))
+    assert office.run() == Exit.STOPPED
+    Path("out").mkdir()
+    assert office.run() == Exit.DONE
+    assert len(list(Path("out").iterdir())) == 1
+    assert sandbox.log() == []
