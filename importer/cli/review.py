@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -12,7 +14,6 @@ from importer.cli.console import (
     Codes,
     Folder,
     Json,
-    Row,
     Run,
     ShowValues,
     conclude,
@@ -21,10 +22,12 @@ from importer.cli.console import (
     program,
     progress,
     saved_codes,
+    say,
 )
+from importer.errors import UsageError
 from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.resolutions import Answer
+from importer.model.decisions import Answer
 from importer.pipeline.inputs import Progress
 from importer.pipeline.resolve import Decision, Review
 from importer.pipeline.runs import find_folder
@@ -76,31 +79,71 @@ def undo(
 @app.command()
 def resolve(
     run: Run,
-    row: Row,
-    how: Annotated[
-        Literal["create", "update", "rename", "reject"],
-        typer.Option("--as", help="How to resolve the row."),
-    ],
+    row: Annotated[int | None, typer.Argument(help="Row number, as in the spreadsheet.")] = None,
     user: Annotated[
         str,
         typer.Argument(
-            metavar="[ID]", help="With --as update or rename: the ID of the user in Alma."
+            metavar="[ID]",
+            help="With update or rename: the user's ID in Alma, if several users are in question.",
         ),
     ] = "",
+    how: Annotated[
+        Literal["update", "rename", "create", "reject"] | None,
+        typer.Option("--as", help="How to resolve the row, or all these rows."),
+    ] = None,
+    code: Annotated[
+        str, typer.Option("--all", metavar="CODE", help="All rows that need review for this only.")
+    ] = "",
+    file: Annotated[
+        Path | None,
+        typer.Option("--from", help="As written in the Decision column of this rejects file."),
+    ] = None,
     codes: Codes = None,
     show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
-    """Resolve a row that needs review. `apply` carries it out; later plans remember it."""
+    """Resolve rows that need review. `apply` carries it out; later plans remember it.
+
+    update: the same person. rename: the same person, who gets the row's primary ID (a new card).
+    create: another person. reject: do not load the row.
+    """
     folder = find_folder(run)
     with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
         review = Review(ledger, saved_codes(codes), operator(), now)
-        decision = Decision(row, Answer(how), user)
-        review.check(decision)
-        if decision.answer is Answer.REJECT:
-            review.reject(row)
-        else:
-            with_alma(Settings.read(), lambda alma: review.resolve(decision, alma))
+        left: list[str] = []
+        match row, how, code, file:
+            case int(), str(), "", None:
+                decisions = [Decision(row, Answer(how), user)]
+            case None, str(), str(), None if code:
+                decisions = [Decision(one, Answer(how)) for one in review.rows_with(code)]
+            case None, None, "", Path():
+                decisions, left = review.decisions_in_file(file)
+            case _:
+                msg = (
+                    "Resolve one row (importer resolve RUN ROW --as HOW), all rows with one "
+                    "problem (importer resolve RUN --all CODE --as HOW), or as decided in a "
+                    "rejects file (importer resolve RUN --from rejects.xlsx)."
+                )
+                raise UsageError(msg)
+        left += _resolve(review, decisions)
+        if left and row is not None:
+            raise UsageError(left[0])
+        for sentence in left:
+            say(sentence)
         return conclude(
             ledger, summarize(ledger), as_json=as_json, show_values=show_values, reports="wanted"
         )
+
+
+def _resolve(review: Review, decisions: list[Decision]) -> list[str]:
+    """Resolve the rows, with Alma if it must be asked; return why some could not be."""
+
+    async def use(alma: Alma | None) -> list[str]:
+        with progress("Resolving", lambda: alma.limiter.notice if alma else "") as advance:
+            return await review.resolve_all(
+                decisions, alma, lambda done: advance(done, len(decisions), "")
+            )
+
+    if all(decision.answer is Answer.REJECT for decision in decisions):
+        return asyncio.run(use(None))
+    return with_alma(Settings.read(), use)

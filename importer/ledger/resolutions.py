@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import LedgerError
 from importer.model.catalogue import Code
+from importer.model.decisions import DECISIONS, Answer
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -25,23 +25,6 @@ CREATE TABLE IF NOT EXISTS answers (
   PRIMARY KEY (institution, primary_id)
 ) STRICT
 """
-
-
-class Answer(StrEnum):
-    """What a person wants done with a row that needs review."""
-
-    CREATE = "create"  # another person
-    UPDATE = "update"  # the same person: update the user, who keeps the primary ID
-    RENAME = "rename"  # the same person with a new card: the user gets the row's primary ID
-    REJECT = "reject"  # do not load the row
-
-
-_IN_WORDS = {
-    Answer.CREATE: "another person",
-    Answer.UPDATE: "the same person",
-    Answer.RENAME: "the same person with a new card",
-    Answer.REJECT: "not to be sent",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +47,7 @@ class Resolution:
     @property
     def sentence(self) -> str:
         """For a message: who answered what, and when."""
-        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {_IN_WORDS[self.answer]}"
+        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {DECISIONS[self.answer]}"
 
 
 _JSON = TypeAdapter(Resolution)

@@ -56,7 +56,7 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     # those rows are too long.
     width = max(map(len, sheet.rows[found.rows[0] - 1 : found.rows[-1]]), default=0)
     columns = table.find_columns(found, sheet, width, escaped=True)
-    last = columns.positions[-1] + 1 if columns.positions else 0
+    last = columns.end
     sheet.findings += _uneven(sheet.rows, found.rows[-1] + 1, last, width)
     source = replace(
         source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
@@ -194,7 +194,7 @@ def _cleaner(delimiter: str, width: int, columns: Columns) -> Callable[[str], Cl
 
     def clean_cell(text: str) -> Cleaned:
         found = _swallowed(text, delimiter, width)
-        if columns.row_column is not None:  # our own file: `escape` put the marks there
+        if columns.added is not None:  # our own file: `escape` put the marks there
             text = unescape(text)
         else:
             bare = _unwrapped(text)

@@ -89,10 +89,16 @@ def find(
     return Headings(chosen, tuple(texts), notice)
 
 
+def added_at(headings: Sequence[str]) -> int | None:
+    """Return the position of the first heading that our rejects files add; None if not there."""
+    width = len(ADDED)
+    starts = (at for at, text in enumerate(headings) if text == ADDED[0])
+    return next((at for at in starts if tuple(headings[at : at + width]) == ADDED), None)
+
+
 def is_rejects(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether the first row ends with the headings that our rejects files add."""
-    filled = [text for cell in (rows[0] if rows else ()) if (text := clean(cell)[0])]
-    return tuple(filled[-len(ADDED) :]) == ADDED
+    """Return whether the first row has the headings that our rejects files add."""
+    return bool(rows) and added_at([clean(cell)[0] for cell in rows[0]]) is not None
 
 
 def _best(top: Sequence[Sequence[str]], filled: Sequence[int], expected: frozenset[str]) -> int:

@@ -153,7 +153,7 @@ def _hidden_notices(
         count = counted(len(rows), "row")
         message = f"{count} hidden {by}, and {what}: {spans(rows, _SPANS)}"
         yield Problem.of(Code.HIDDEN_ROWS, source.origin(), message, advice=advice)
-    pairs = zip(columns.places, columns.positions, strict=False)
+    pairs = zip(columns.places, columns.positions, strict=True)
     if hidden := [str(place) for place, column in pairs if column in sheet.hidden_columns]:
         yield Problem.of(
             Code.HIDDEN_ROWS,
@@ -196,7 +196,8 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
         if any(headings.matches(row, layout.expected) >= enough for row in top)
     }
     filled = [name for name in visible if any(map(str.strip, chain(*tops[name])))]
-    fitting = [name for name in visible if name in alike] or filled
+    rejects = [name for name in visible if headings.is_rejects(tops[name])]
+    fitting = rejects or [name for name in visible if name in alike] or filled
     if len(fitting) != 1:
         what = "More than one sheet may be the roster" if fitting else "No visible sheet has text"
         raise _ambiguous(source, visible, what)

@@ -11,14 +11,17 @@ from typing import NamedTuple
 import pandas as pd
 
 from importer.loader.cleaning import CellFinding, Clean, clean, clean_column, writable
-from importer.loader.headings import Headings, MergedRange
+from importer.loader.headings import Headings, MergedRange, added_at
 from importer.model.catalogue import Code
 from importer.model.problem import Place, Problem
 from importer.model.roster import (
     ADDED,
+    DECISION,
     ROW,
     UNEVEN,
     UNEVEN_ADVICE,
+    WHY,
+    DecisionCell,
     Roster,
     Source,
     letter,
@@ -69,15 +72,19 @@ class Sheet:
 class Columns:
     """The columns of a roster.
 
-    `positions`: their positions in the file, from 0; `places`: their letters and headings. A
-    rejects file has more positions than places, because the columns that it adds come last;
-    `row_column` is the position of the one with the row number of the first roster. It is None for
-    every other file.
+    `positions`: their positions in the file, from 0; `places`: their letters and headings.
+    `added`: the position of the first column that a rejects file adds, None for any other file.
     """
 
     positions: tuple[int, ...]
     places: tuple[Place, ...]
-    row_column: int | None = None
+    added: int | None = None
+
+    @property
+    def end(self) -> int:
+        """The position behind the last column."""
+        own = self.positions[-1] + 1 if self.positions else 0
+        return own if self.added is None else max(own, self.added + len(ADDED))
 
 
 def find_columns(headings: Headings, sheet: Sheet, width: int, *, escaped: bool = False) -> Columns:
@@ -95,15 +102,12 @@ def find_columns(headings: Headings, sheet: Sheet, width: int, *, escaped: bool 
         for column, text in enumerate(row)
         if column in unnamed and text.strip()
     }
-    positions = tuple(sorted(named | filled))
-    places = tuple(Place(letter(column), texts.get(column, "")) for column in positions)
-    if tuple(place.heading for place in places[-len(ADDED) :]) != ADDED:
-        return Columns(positions, places)
-    own = len(places) - len(ADDED)
-    ours = places[:own]
-    if escaped:
-        ours = tuple(Place(place.letter, unescape(place.heading)) for place in ours)
-    return Columns(positions, ours, positions[own + ADDED.index(ROW)])
+    added = added_at(headings.texts)
+    ours = range(0) if added is None else range(added, added + len(ADDED))
+    positions = tuple(sorted((named | filled).difference(ours)))
+    plain = unescape if escaped and ours else str
+    places = tuple(Place(letter(at), plain(texts.get(at, ""))) for at in positions)
+    return Columns(positions, places, added)
 
 
 def build(
@@ -122,11 +126,7 @@ def build(
         last -= 1
     rows = sheet.rows[first - 1 : last]
     frame, located = _cleaned(columns, rows, first, clean)
-    marks = (
-        {}
-        if columns.row_column is None
-        else dict(enumerate(_column(rows, columns.row_column), first))
-    )
+    marks = _added_column(rows, columns, ROW, first)
     located += sheet.findings
     located += _still_uneven(marks)
     too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
@@ -140,12 +140,19 @@ def build(
     people = too_long.union(row for row, text in marks.items() if read_row(text)[0])
     footers = _footers(frame, filled.difference([*out]).tolist(), people)
     kept = filled.difference([*out, *footers])
+    there = set(kept)
     problems = [
         Problem.of(Code.ROW_LEFT_OUT, source.origin(numbers.get(row, row)), message)
         for row, message in footers.items()
     ]
-    problems += _problems(source, columns, numbers, located, kept)
+    problems += _problems(source, columns, numbers, located, there)
     blank = frame.loc[:end].index.difference(filled)
+    whys = _added_column(rows, columns, WHY, first)
+    decisions = {
+        numbers[row]: DecisionCell(text.strip(), whys[row])
+        for row, text in _added_column(rows, columns, DECISION, first).items()
+        if text.strip() and row in there
+    }
     frame = frame.loc[kept]
     if numbers:
         frame.index = frame.index.map(numbers)
@@ -157,7 +164,17 @@ def build(
         tuple(numbers.get(row, row) for row in sorted(out.union(footers))),
         tuple(problems),
         (*notices, *_empty_notice(source, empty), *_heading_notices(source, columns)),
+        decisions,
     )
+
+
+def _added_column(
+    rows: Sequence[Sequence[str]], columns: Columns, heading: str, first: int
+) -> dict[int, str]:
+    """Return by row a column that a rejects file adds; nothing for any other file."""
+    if columns.added is None:
+        return {}
+    return dict(enumerate(_column(rows, columns.added + ADDED.index(heading)), first))
 
 
 def _column(rows: Sequence[Sequence[str]], column: int) -> list[str]:
@@ -173,7 +190,7 @@ def _cleaned(
     """Return the roster's own columns of text, cleaned, and what was found."""
     texts: dict[int, list[str]] = {}
     located: list[Located] = []
-    for at, position in enumerate(columns.positions[: len(columns.places)]):
+    for at, position in enumerate(columns.positions):
         came = _column(rows, position)
         texts[at], findings = clean_column(came, clean)
         if findings:
@@ -252,13 +269,12 @@ def _problems(
     columns: Columns,
     numbers: Mapping[int, int],
     located: Iterable[Located],
-    kept: Collection[int],
+    there: Collection[int],
 ) -> Iterator[Problem]:
     """Return the findings about cells and rows of the roster as problems, in reading order."""
-    there = set(kept)
     places = {
         position: (place,)
-        for position, place in zip(columns.positions, columns.places, strict=False)
+        for position, place in zip(columns.positions, columns.places, strict=True)
     }
     places_of: Mapping[int, tuple[Place, ...]] = {WHOLE_ROW: (), **places}
     for row, column, finding in sorted(located, key=itemgetter(0, 1)):

@@ -217,6 +217,10 @@ class CodeTables:
         rows = self.tables.get(table)
         return None if rows is None else {row.code: row for row in rows}
 
+    def enabled(self, table: str) -> tuple[CodeRow, ...]:
+        """Return the rows of a table that Alma accepts, in its order; none if it is not known."""
+        return tuple(row for row in self.tables.get(table, ()) if row.enabled)
+
     def age(self, today: date) -> int | None:
         """Return how many days ago they were read from Alma; None if people wrote them."""
         return None if self.fetched is None else (today - self.fetched).days

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from importer.model.catalogue import Code
 from importer.model.problem import Origin, Place, Problem
@@ -62,6 +62,13 @@ class Source:
         return Origin(self.path.name, self.sheet, row)
 
 
+class DecisionCell(NamedTuple):
+    """What a person wrote in the Decision cell of a row, and the row's Why cell."""
+
+    text: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Roster:
     """A roster, read once and held in memory.
@@ -71,7 +78,7 @@ class Roster:
     nothing is ever NaN. `blank`: rows without any text. `left_out`: totals, signatures, examples
     and, if only visible rows are wanted, hidden rows. Neither is in the frame. `problems` are about
     cells and rows as they came; a row with a rejecting problem is still in the frame. `notices` are
-    about the roster as a whole (row 0).
+    about the roster as a whole (row 0). `decisions`: by row, of a rejects file.
     """
 
     source: Source
@@ -81,12 +88,14 @@ class Roster:
     left_out: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
     notices: tuple[Problem, ...] = ()
+    decisions: Mapping[int, DecisionCell] = field(default_factory=dict)
 
 
-ROW, RESULT, WHY, WHAT_TO_DO = "Row", "Result", "Why", "What to do"
+ROW, RESULT, DECISION = "Row in the original file", "Result", "Decision"
+WHY, WHAT_TO_DO = "Why", "What to do"
 
-ADDED = (ROW, RESULT, WHY, WHAT_TO_DO)
-"""The last headings of a rejects file, in order. `Row` is the row number in the first roster."""
+ADDED = (ROW, RESULT, DECISION, WHY, WHAT_TO_DO)
+"""The first headings of a rejects file, in order."""
 
 UNEVEN: dict[Code, str] = {Code.ROW_TOO_LONG: "too long", Code.ROW_TOO_SHORT: "too short"}
 """Words after the number of a row whose cells may be under the wrong headings.
@@ -119,7 +128,7 @@ def read_row(text: str) -> tuple[int, Code | None]:
 
 
 REJECTS_SHEETS = ("Problems", "How to send it back")
-"""Sheets behind the rows of a rejects workbook; the loader leaves them out."""
+"""Sheets behind the rows of a rejects workbook; the loader skips them."""
 
 TEMPLATE_SHEETS = ("How to fill it in",)
 """Sheets behind a blank roster's; the loader leaves them out."""

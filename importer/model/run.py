@@ -202,13 +202,17 @@ class Summary(Kept):
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """A column of the roster: the fields it fills, how it was matched, and some values."""
+    """A column of the roster: the fields it fills, how it was matched, and some values.
+
+    `choices`: the values it can have, if it takes codes; none if any value is possible.
+    """
 
     letter: str
     heading: str
     labels: tuple[str, ...]
     how: str
     samples: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

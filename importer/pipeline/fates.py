@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from importer.alma.models import Institution
-from importer.ledger.resolutions import Answer, Resolution, load_resolutions
+from importer.ledger.resolutions import Resolution, load_resolutions
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
+from importer.model.decisions import WHO, Answer, in_question
 from importer.model.plan import Fate, Held, Match, Planned
 from importer.model.problem import Origin, Problem
 from importer.model.run import AlmaFacts
@@ -26,15 +27,6 @@ from importer.users.matching import MatchResult
 
 DECISIONS = Path("runs", "decisions.sqlite")
 """What people decided about rows that need review, for later runs."""
-
-WHO = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
-"""Problems that ask who a row is."""
-
-DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
-"""Problems that ask whether that user may be changed.
-
-The value of these problems, and of those in WHO, is the primary ID of the user in question.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +161,8 @@ class Resolutions:
             return planned
         problems = planned.step.problems
         asked = {problem.code for problem in problems}
-        if asked - WHO - decision.doubts or in_question(problems) - decision.against:
+        questioned = {user.casefold() for user in in_question(problems)}
+        if asked - WHO - decision.doubts or questioned - decision.against:
             return planned
         if decision.answer is Answer.REJECT:
             warnings = tuple(map(_as_warning, problems))
@@ -186,11 +179,6 @@ class Resolutions:
             return planned
         step = update(draft, live, match, rename=rename)
         return planned if taken_identifiers(draft, step, found) else Planned(step, warnings)
-
-
-def in_question(problems: Iterable[Problem]) -> frozenset[str]:
-    """Return the primary IDs, without case, of the users that a row may be."""
-    return frozenset(p.value.casefold() for p in problems if p.code in WHO | DOUBTS and p.value)
 
 
 def alike_rows(

@@ -12,8 +12,10 @@ from importer.loader.corrections import correct, read_corrections
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
+from importer.mapper.explain import needed_columns
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.mapping import Mapping
+from importer.mapper.placeholders import heading_key
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
@@ -118,13 +120,19 @@ class Inputs:
         """The roster's columns, what they were matched to, and some values of each."""
         used = {use.place: use for use in self.compiled.uses}
         passwords = self.passwords()
+        choices = {
+            heading_key(column.heading): column.choices
+            or tuple(row.code for row in self.codes.enabled(column.table))
+            for column in needed_columns(self.mapping)
+        }
         head = self.roster.frame.head(_SAMPLED_ROWS)
         for position, place in enumerate(self.roster.places):
             use = used.get(place)
             texts = [] if position in passwords else head[position].tolist()
             samples = tuple(dict.fromkeys(filter(None, texts)))[:SAMPLES]
             labels, how = (use.labels, use.how) if use else ((), "")
-            yield ColumnUse(place.letter, place.heading, labels, how, samples)
+            words = choices.get(heading_key(place.heading), ()) if use else ()
+            yield ColumnUse(place.letter, place.heading, labels, how, samples, words)
 
     def unused(self) -> tuple[Place, ...]:
         """The columns that neither a rule nor `unused:` names."""

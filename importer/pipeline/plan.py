@@ -13,11 +13,13 @@ from importer.errors import DailyLimitError, UnavailableError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.fields import CodeTables
 from importer.model.plan import RETURNING, Create, Fate, Held, Match, Planned, Update
+from importer.model.roster import Roster
 from importer.model.run import AlmaFacts
 from importer.model.text import counted
 from importer.pipeline.check import find_problems
 from importer.pipeline.fates import Resolutions, decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
+from importer.pipeline.resolve import Review
 from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
 from importer.planner.decide import decide, review_collisions
 from importer.planner.drafts import DraftUser, drafts
@@ -25,9 +27,7 @@ from importer.planner.safety_checks import safety_checks
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
 from importer.users.refresh import catch_up
-
-FAILURES_IN_A_ROW = 5
-"""After this many rows in a row without an answer from Alma, the plan stops."""
+from importer.writer.executor import FAILURES_IN_A_ROW
 
 MANY = 200
 """From this many calls on, the operator is reminded that a user cache saves them."""
@@ -83,7 +83,23 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         )
         sent = frozenset(step.row for step in steps if isinstance(step, Create | Update))
         cells = inputs.cells(decided.rows(*RETURNING) | sent)
-        return write_run(folder, facts, inputs.columns(), decided, cells, steps)
+        ledger = write_run(folder, facts, inputs.columns(), decided, cells, steps)
+    if inputs.roster.decisions:
+        await _carry_out(ledger, inputs.roster, request, alma, progress)
+    return ledger
+
+
+async def _carry_out(
+    ledger: Ledger, roster: Roster, request: RunRequest, alma: Alma, progress: Progress
+) -> None:
+    """Resolve the rows that need review as people decided in a rejects file."""
+    review = Review(ledger, request.codes, request.operator, lambda: request.now)
+    asked = review.open_rows()
+    decisions, left = review.decisions_in(roster)
+    decisions = [decision for decision in decisions if decision.row in asked]
+    left += await review.resolve_all(decisions, alma)
+    for sentence in left:
+        progress.note(sentence)
 
 
 async def check_institution(alma: Alma, codes: CodeTables) -> Institution:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +12,18 @@ from importer.alma.client import Alma
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
-from importer.ledger.resolutions import Answer, Resolution, delete_resolution, save_resolution
+from importer.ledger.resolutions import Resolution, delete_resolution, save_resolution
+from importer.loader.read import read
 from importer.model.catalogue import Code, Severity
+from importer.model.decisions import DOUBTS, Answer, in_question, read_decision
 from importer.model.fields import CodeTables
 from importer.model.plan import Act, Fate, Held, Result, Step
 from importer.model.problem import Problem
+from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution, check_sources
-from importer.pipeline.fates import DECISIONS, DOUBTS, alike_rows, in_question, institution_key
+from importer.pipeline.fates import DECISIONS, alike_rows, institution_key
 from importer.pipeline.inputs import Inputs, reopen_inputs
 from importer.pipeline.undo import update_undone
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
@@ -39,7 +42,10 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An answer about a row; `user` is the ID of the user to update or rename."""
+    """An answer about a row; `user` is the ID of the user to update or rename.
+
+    Without an ID it is the only user in question.
+    """
 
     row: int
     answer: Answer
@@ -56,9 +62,110 @@ class Review:
         self.ledger, self.facts = ledger, ledger.facts
         self._codes, self._operator, self._now = codes, operator, now
         self._undoes = self.facts.command == "undo"
+        self._knows_institution = False
 
-    def check(self, decision: Decision) -> None:
-        """Raise UsageError if the row does not need review, or cannot be resolved in this way."""
+    async def resolve_all(
+        self,
+        decisions: Iterable[Decision],
+        alma: Alma | None,
+        done: Callable[[int], None] = lambda _done: None,
+    ) -> list[str]:
+        """Resolve rows one by one; return for each that cannot be resolved a sentence with why.
+
+        `alma` is needed unless all are rejected; `done` gets the number of rows so far. Raises as
+        `resolve` does, except UsageError.
+        """
+        left = []
+        for number, decision in enumerate(decisions, start=1):
+            try:
+                decided = self.check(decision)
+                if decided.answer is Answer.REJECT or alma is None:
+                    self.reject(decided.row)
+                else:
+                    await self.resolve(decided, alma)
+            except UsageError as error:
+                start = f"Row {decision.row}"
+                left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
+            done(number)
+        return left
+
+    def open_rows(self) -> dict[int, frozenset[Code]]:
+        """Return the rows that need review, each with the codes of the problems that say so."""
+        asked: dict[int, set[Code]] = {
+            life.row: set()
+            for life in self.ledger.returning()
+            if life.fate is Fate.REVIEW or life.result is Result.HELD
+        }
+        for problem in self.ledger.problems():
+            if problem.severity is Severity.REVIEW and problem.origin.row in asked:
+                asked[problem.origin.row].add(problem.code)
+        return {row: frozenset(codes) for row, codes in asked.items()}
+
+    def rows_with(self, code: str) -> list[int]:
+        """Return the rows that need review for problems of this code and no other.
+
+        The start of a code is enough. Raises UsageError if there are none.
+        """
+        asked = self.open_rows()
+        found = [
+            row
+            for row, codes in asked.items()
+            if len(codes) == 1 and all(one.startswith(code) for one in codes)
+        ]
+        if not found:
+            others = ", ".join(sorted({one for codes in asked.values() for one in codes}))
+            msg = f"No row needs review for {code} only. "
+            msg += f"Rows need review for: {others}." if others else "No row needs review."
+            raise UsageError(msg)
+        return found
+
+    def decisions_in_file(self, path: Path) -> tuple[list[Decision], list[str]]:
+        """Return what a person decided in a rejects file of this run, as `decisions_in` does.
+
+        Rows whose cells were corrected are left: their roster is that file. Raises RosterError.
+        """
+        roster = read(path, Layout())
+        if not roster.decisions:
+            msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
+            raise UsageError(msg)
+        now = [place.heading for place in roster.places]
+        then = [use.heading for use in self.ledger.columns()]
+        left, corrected = [], set()
+        for row, *cells in roster.frame.itertuples(name=None):
+            life = self.ledger.life(row)
+            before = dict(zip(then, life.cells, strict=False)) if life else {}
+            changed = [t for h, t in zip(now, cells, strict=True) if before.get(h, "") != t]
+            if changed and row in roster.decisions:
+                corrected.add(row)
+                left.append(f"Row {row}: its cells were changed. Use `importer plan {path}`.")
+        decisions, unclear = self.decisions_in(roster)
+        kept = [decision for decision in decisions if decision.row not in corrected]
+        return kept, [*left, *unclear]
+
+    def decisions_in(self, roster: Roster) -> tuple[list[Decision], list[str]]:
+        """Return what a person decided in a rejects file.
+
+        The second list has a sentence for each decision that is not clear, or that is about other
+        users than those in question now.
+        """
+        decisions, left = [], []
+        for row, cell in roster.decisions.items():
+            found = read_decision(cell.text)
+            seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
+            users = {user.casefold() for user in in_question(self.ledger.problems(row))}
+            if found is None:
+                left.append(f"Row {row}: its Decision is not clear. Choose one from the list.")
+            elif found[0] is not Answer.REJECT and not found[1] and not users <= seen:
+                left.append(f"Row {row}: other users are in question now. Decide again.")
+            else:
+                decisions.append(Decision(row, *found))
+        return decisions, left
+
+    def check(self, decision: Decision) -> Decision:
+        """Return the decision with its user.
+
+        Raises UsageError if the row does not need review, or cannot be resolved in this way.
+        """
         ledger, row, answer = self.ledger, decision.row, decision.answer
         if self.facts.command == "check":
             msg = (
@@ -66,11 +173,7 @@ class Review:
                 "`importer plan`, then resolve the row."
             )
             raise UsageError(msg)
-        names_user = answer in {Answer.UPDATE, Answer.RENAME}
-        if names_user and not decision.user.strip() and not self._undoes:
-            msg = f"Name the user to {answer}: importer resolve RUN ROW --as {answer} ID"
-            raise UsageError(msg)
-        if not names_user and decision.user:
+        if not answer.names_user and decision.user:
             msg = f"An ID is given with --as update or rename, not with --as {answer}."
             raise UsageError(msg)
         life = ledger.life(row)
@@ -88,6 +191,17 @@ class Review:
         if wrong:
             msg = f"Row {row} {wrong}."
             raise UsageError(msg)
+        if not answer.names_user or decision.user.strip() or self._undoes:
+            return decision
+        users = in_question(ledger.problems(row)) or tuple(filter(None, (life.primary_id,)))
+        if len(users) != 1:
+            msg = (
+                f"{len(users)} users are in question for row {row}. Name one of them: importer "
+                f"resolve {ledger.folder} {row} --as {answer} ID. They are listed by: importer "
+                f"show {ledger.folder} {row} --show-values"
+            )
+            raise UsageError(msg)
+        return replace(decision, user=users[0])
 
     def reject(self, row: int) -> None:
         """Send the row neither now nor in later plans.
@@ -112,7 +226,9 @@ class Review:
         something else, StalePlanError if the roster, the mapping or the institution changed,
         LedgerError, AlmaError.
         """
-        await check_same_institution(self.facts, alma)
+        if not self._knows_institution:
+            await check_same_institution(self.facts, alma)
+            self._knows_institution = True
         if self._undoes:
             step = await self._undo_step(decision, alma)
             self._record(decision, step, "restore what nobody changed since")
@@ -196,7 +312,8 @@ class Review:
         if self.facts.alma is None:
             return
         problems = tuple(self.ledger.problems(draft.row))
-        against = in_question(problems) | self._alike.get(draft.row, frozenset())
+        users = {user.casefold() for user in in_question(problems)}
+        against = self._alike.get(draft.row, frozenset()) | users
         own, institution = draft.primary_id.casefold(), institution_key(self.facts.alma)
         if against:
             doubts = DOUBTS.intersection(problem.code for problem in problems)

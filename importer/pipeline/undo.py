@@ -35,7 +35,6 @@ from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
-from importer.pipeline.plan import FAILURES_IN_A_ROW
 from importer.pipeline.runs import new_run, write_run
 from importer.planner.entries import same_id
 from importer.planner.safety_checks import safety_checks
@@ -47,7 +46,7 @@ from importer.planner.undo import (
     undo_update,
 )
 from importer.report.wording import command
-from importer.writer.executor import DOUBTFUL
+from importer.writer.executor import DOUBTFUL, FAILURES_IN_A_ROW
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from importer.model.files import flush, temporary_beside
 from importer.model.run import Summary
 from importer.report.lineage import Lineage, lineage
 from importer.report.page import render
-from importer.report.rejects import write_problems, write_rejects, write_workbook
+from importer.report.rejects import returned, write_problems, write_rejects, write_workbook
 from importer.report.wording import (
     MASKED,
     PAGE,
@@ -101,7 +101,7 @@ def _rejects(ledger: Ledger) -> tuple[Path, ...]:
         if not edited(path, started)
     }
     placed: tuple[Path, ...] = ()
-    if next(ledger.returning(), None):
+    if next(returned(ledger), None):
         placed = (
             place(ledger.folder / WORKBOOK, partial(write_workbook, ledger), started),
             place(ledger.folder / REJECTS, partial(write_rejects, ledger), started),

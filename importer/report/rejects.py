@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC
+from itertools import zip_longest
 from pathlib import Path
 
 import xlsxwriter
@@ -16,19 +17,30 @@ from xlsxwriter.worksheet import Worksheet
 
 from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Severity
-from importer.model.problem import Problem
-from importer.model.roster import ADDED, REJECTS_SHEETS, UNEVEN, UNEVEN_ADVICE, row_text
+from importer.model.decisions import DECISIONS, choices
+from importer.model.problem import Place, Problem
+from importer.model.roster import (
+    ADDED,
+    DECISION,
+    REJECTS_SHEETS,
+    UNEVEN,
+    UNEVEN_ADVICE,
+    WHY,
+    letter,
+    row_text,
+)
 from importer.model.run import RunFacts
 from importer.model.text import escape
 from importer.report.masking import printable
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
+    DISMISSED,
     SEVERITIES,
     again,
-    places,
+    command,
+    end_of,
     result_of,
     row_numbers,
-    sentence,
     what,
 )
 
@@ -130,23 +142,38 @@ class Returned:
     problems: tuple[Problem, ...]
 
     @property
-    def added(self) -> tuple[str, str, str, str]:
-        """Return the texts of the columns ADDED: row, result, why, what to do."""
+    def added(self) -> tuple[str, str, str, str, str]:
+        """Return the texts of the columns ADDED: row, result, no decision, why, what to do."""
         holding = [problem for problem in self.problems if problem.severity.holds]
-        why = dict.fromkeys(sentence(problem, show_values=True) for problem in holding)
-        to_do = dict.fromkeys(problem.advice for problem in holding)
+        why = dict.fromkeys(f"{_places(one.places)}{_what(one)}" for one in holding)
+        to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
         codes = {problem.code for problem in holding}
         if not codes.isdisjoint(UNEVEN):
             to_do |= {UNEVEN_ADVICE: None}
-        row = row_text(self.row, codes)
-        return row, self.result, printable(" ".join(why)), printable(" ".join(to_do))
+        return row_text(self.row, codes), self.result, "", " ".join(why), " ".join(to_do)
 
 
 def returned(ledger: Ledger) -> Iterator[Returned]:
-    """Yield the rejected rows and rows to review, in order."""
+    """Yield the rows to correct and to review, in order; none that a person decided not to load."""
     for row, problems in with_problems(ledger, ledger.returning()):
-        ordered = tuple(sorted(problems, key=lambda problem: not problem.severity.holds))
-        yield Returned(row.row, result_of(row), row.cells, ordered)
+        if end_of(row, problems) != DISMISSED:
+            ordered = tuple(sorted(problems, key=lambda problem: not problem.severity.holds))
+            yield Returned(row.row, result_of(row), row.cells, ordered)
+
+
+def _places(columns: Iterable[Place]) -> str:
+    """Return columns by their headings, as letters differ here: `"EMPL ID" and "Barcode": `."""
+    names = (f'"{place.heading}"' if place.heading else "a column" for place in columns)
+    return f"{text}: " if (text := " and ".join(names)) else ""
+
+
+def _what(problem: Problem) -> str:
+    return printable(what(problem, show_values=True, begin=not problem.places))
+
+
+def _plain(advice: str) -> str:
+    """Return advice without the marks of code, which a spreadsheet shows as they are."""
+    return printable(advice.replace("`", ""))
 
 
 PROBLEM_COLUMNS = ("row", "column", "field", "code", "severity", "message")
@@ -170,33 +197,46 @@ def write_rejects(ledger: Ledger, path: Path) -> None:
     headings = tuple(use.heading for use in ledger.columns())
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         lines = csv.writer(file, lineterminator="\r\n")
-        lines.writerow(map(escape, (*headings, *ADDED)))
+        lines.writerow(map(escape, (*ADDED, *headings)))
         for row in returned(ledger):
             cells = (row.cells + ("",) * len(headings))[: len(headings)]
-            lines.writerow(map(escape, (*cells, *row.added)))
+            lines.writerow(map(escape, (*row.added, *cells)))
 
 
 MOST_COMMENTS = 10_000
-"""Comments on a sheet: Excel opens more very slowly, and 65,530 not at all."""
+"""Comments on a sheet, and rows with lists: Excel opens more slowly, and 65,530 not at all."""
 
 LONGEST_COMMENT = 1_000
 """Characters of a comment."""
 
 
 GROUPS, HOW_TO = REJECTS_SHEETS
+LISTS = "Lists"
+
+DECIDES = ADDED.index(DECISION)
 
 
-def _steps(facts: RunFacts) -> list[str]:
+def _steps(facts: RunFacts, run: str) -> list[str]:
     verb = "check" if facts.command == "check" else "plan"
     typed = printable(again(verb, facts, "THIS-FILE"))
+    resolve = command("resolve", run, "--from", "THIS-FILE")
+    decide = (
+        [f"If only decisions were made and no cell was corrected, this is enough: {resolve}"]
+        if facts.command != "check"
+        else []
+    )
     return [
-        "Correct the colored cells on the first sheet. Point at a cell to read its problem; the "
-        "columns Why and What to do repeat it.",
-        "Red: must be corrected. Amber: needs review. Pale yellow: a warning; the row is loaded "
-        "anyway.",
-        "Do not change the headings. The last four columns may stay; they are not loaded.",
+        "Red cells: correct them. Why and What to do are beside each row, and on the cell when you "
+        "point at it. Where codes are needed, the cell has a list of them.",
+        "Amber cells: the row needs review. Choose a Decision from the list in that column: "
+        f"{'; '.join(f'“{text}”' for text in DECISIONS.values())}. “New card” gives the user in "
+        "Alma this row's primary ID. If the list has several users, look each of them up in Alma.",
+        "Pale yellow cells: a warning; the row is loaded anyway.",
+        "The first column is the number of the row in the original file. Do not change the "
+        "headings; the first five columns stay, and are not loaded.",
         "Delete rows that should not be loaded.",
         f"Save the file and run the same command with it in place of the roster: {typed}",
+        *decide,
         "Every cell is formatted as text, so that IDs keep their zeros. Leave it so.",
         "This file contains personal data. Do not send it by unprotected email; delete it when "
         "done.",
@@ -237,10 +277,13 @@ def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
     name = sheet_name(facts.roster.sheet)
     taken = {name.casefold()}
     first = Sheet(book.add_worksheet(name), formats.text)
-    comments = _write_rows(first, ledger, formats)
-    found = group_problems(ledger.problems())
-    _write_groups(book.add_worksheet(free_name(GROUPS, taken)), found, formats)
-    notes = _steps(facts)
+    groups = book.add_worksheet(free_name(GROUPS, taken))
+    how_to = book.add_worksheet(free_name(HOW_TO, taken))
+    lists = Lists(book.add_worksheet(free_name(LISTS, taken)))
+    comments = _write_rows(first, ledger, formats, lists)
+    lists.write()
+    _write_groups(groups, group_problems(ledger.problems()), formats)
+    notes = _steps(facts, str(ledger.folder))
     if first.cut:
         notes.append(
             f"{first.cut:,} cells are longer than Excel allows and end in …; rejects.csv has "
@@ -250,36 +293,73 @@ def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
         notes.append(
             f"Comments are on the first {MOST_COMMENTS:,} marked cells; the column Why covers all."
         )
-    _write_notes(book.add_worksheet(free_name(HOW_TO, taken)), notes, formats)
+    _write_notes(how_to, notes, formats)
 
 
-def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats) -> int:
+@dataclass(slots=True)
+class Lists:
+    """The hidden sheet with the lists that cells offer, one column for each."""
+
+    sheet: Worksheet
+    columns: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def rule(self, words: tuple[str, ...], title: str, *, strict: bool) -> dict[str, object]:
+        """Return the rule for a cell that offers these words; others are possible if not strict."""
+        at = letter(self.columns.setdefault(words, len(self.columns)))
+        name = self.sheet.get_name().replace("'", "''")
+        return {
+            "validate": "list",
+            "source": f"='{name}'!${at}$1:${at}${len(words)}",
+            "error_type": "stop" if strict else "warning",
+            "error_title": title,
+            "error_message": "Choose a value from the list.",
+        }
+
+    def write(self) -> None:
+        """Write all lists and hide the sheet."""
+        for line, texts in enumerate(zip_longest(*self.columns, fillvalue="")):
+            for column, text in enumerate(texts):
+                if text:
+                    self.sheet.write_string(line, column, text)
+        self.sheet.very_hidden()
+
+
+def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats, lists: Lists) -> int:
     """Write the first sheet; return the number of marked cells."""
     columns = ledger.columns()
-    positions = {use.letter: position for position, use in enumerate(columns)}
-    for position, heading in enumerate((*(use.heading for use in columns), *ADDED)):
-        own = position < len(columns)
+    positions = {use.letter: at for at, use in enumerate(columns, start=len(ADDED))}
+    for position, heading in enumerate((*ADDED, *(use.heading for use in columns))):
+        own = position >= len(ADDED)
         sheet.write(0, position, heading, formats.heading if own else formats.added)
     line = comments = 0
     for line, row in enumerate(returned(ledger), start=1):  # a roster has fewer than Excel's rows
         marks = _marks(row, positions)
         cells = (row.cells + ("",) * len(columns))[: len(columns)]
-        for position, text in enumerate(cells):
+        for position, text in enumerate(row.added):
+            sheet.write(line, position, text, formats.wrapped)
+        if (words := choices(row.problems)) and line <= MOST_COMMENTS:
+            sheet.write(line, DECIDES, "", formats.marked[Severity.REVIEW])
+            rule = lists.rule(words, DECISION, strict=True)
+            sheet.sheet.data_validation(line, DECIDES, line, DECIDES, rule)
+        for position, text in enumerate(cells, start=len(ADDED)):
             mark = marks.get(position)
             if mark is None:
                 sheet.write(line, position, text)
                 continue
             severity, comment = mark
             sheet.write(line, position, text, formats.marked[severity])
+            use = columns[position - len(ADDED)]
+            if use.choices and line <= MOST_COMMENTS:
+                rule = lists.rule(use.choices, printable(use.heading)[:32], strict=False)
+                sheet.sheet.data_validation(line, position, line, position, rule)
             comments += 1
             if comments <= MOST_COMMENTS:
                 size = {"x_scale": 2.2, "y_scale": 1 + len(comment) / 120}
                 sheet.sheet.write_comment(line, position, comment, size)
-        for position, text in enumerate(row.added, start=len(columns)):
-            sheet.write(line, position, text, formats.wrapped)
-    sheet.sheet.freeze_panes(1, 0)
+    sheet.sheet.freeze_panes(1, ADDED.index(WHY) + 1)
     sheet.sheet.autofilter(0, 0, line, len(columns) + len(ADDED) - 1)
-    sheet.fit({len(columns) + 2: WIDEST_REASON, len(columns) + 3: WIDEST_REASON})
+    sheet.widths |= {0: 13, DECIDES: 27}
+    sheet.fit({})
     return comments
 
 
@@ -290,7 +370,7 @@ def _marks(row: Returned, positions: dict[str, int]) -> dict[int, tuple[Severity
     for problem in row.problems:
         if problem.severity not in COLORS:
             continue
-        text = f"{what(problem, show_values=True, begin=True)} {problem.advice}".strip()
+        text = f"{what(problem, show_values=True, begin=True)} {_plain(problem.advice)}".strip()
         for place in problem.places:
             if place.letter not in positions:
                 continue
@@ -320,10 +400,10 @@ def _write_groups(worksheet: Worksheet, found: tuple[ProblemGroup, ...], formats
             SEVERITIES[group.severity],
             f"{group.count:,}" if group.count else "",
             row_numbers(group.rows, most=200),
-            places(group.first.places),
+            _places(group.first.places).removesuffix(": "),
             group.title,
-            what(group.first, show_values=True),
-            group.to_do,
+            _what(group.first),
+            _plain(group.to_do),
         )
         for position, text in enumerate(texts):
             sheet.write(line, position, text, formats.wrapped)

@@ -140,9 +140,8 @@ def _blank(mapping: Mapping, codes: CodeTables) -> Blank:
 
 def _column(column: NeededColumn, codes: CodeTables) -> BlankColumn:
     choices = tuple((word, "") for word in column.choices)
-    table = codes.known(column.table) if column.table else None
-    if not choices and table:
-        choices = tuple((row.code, row.description) for row in table.values() if row.enabled)
+    if not choices:
+        choices = tuple((row.code, row.description) for row in codes.enabled(column.table))
     date_format = excel_date(column.dates) if column.kind is Kind.DATE else ""
     rule, lengths = column.id_rule, [FIELDS[path].facts.length for path in column.fields]
     longest = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from importer.model.roster import read_row
+from importer.model.roster import ROW, read_row
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, SAMPLES
 
@@ -32,7 +32,7 @@ CORRECTIONS: dict[str, dict[int, dict[str, str]]] = {
             "ZIP": "57001",
             "DOB": "05/17/1954",
             "Expires": "08/31/2035",
-            "Row": "35",
+            ROW: "35",
         },
         38: {"First Name": "Someone", "Last Name": "Else"},
     },
@@ -97,7 +97,7 @@ def test_corrected_rejects_are_all_ready(name: str, folder: Path, typed: Type) -
     sheet = book.worksheets[0]
     headings = [cell.value for cell in sheet[1]]
     for line in sheet.iter_rows(min_row=2):
-        row, _ = read_row(str(line[headings.index("Row")].value))
+        row, _ = read_row(str(line[headings.index(ROW)].value))
         for heading, text in CORRECTIONS[name].get(row, {}).items():
             line[headings.index(heading)].value = text
     book.save(folder / "corrected.xlsx")

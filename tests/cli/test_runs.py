@@ -16,7 +16,8 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.journal import run_lock
-from importer.ledger.resolutions import Answer, Resolution, save_resolution
+from importer.ledger.resolutions import Resolution, save_resolution
+from importer.model.decisions import Answer
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 

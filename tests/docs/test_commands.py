@@ -70,7 +70,10 @@ def _correct(folder: Path, text: str) -> None:
     book = openpyxl.load_workbook(folder / path)
     sheet = book.worksheets[0]
     headings = [cell.value for cell in sheet[1]]
-    rows = {str(line[headings.index("Row")].value): line for line in sheet.iter_rows(min_row=2)}
+    rows = {
+        str(line[headings.index("Row in the original file")].value): line
+        for line in sheet.iter_rows(min_row=2)
+    }
     for correction in corrections:
         place, _, value = correction.partition("=")
         row, _, heading = place.partition(" ")

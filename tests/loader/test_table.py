@@ -24,10 +24,10 @@ PERSON = "1234567,Silva,a@example.org\n"
 @given(st.lists(st.sampled_from(["", "2", "3", " 4 ", "x", "1.5", "-2", "1", "0", "900000000"])))
 def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     """Numbers of the first roster are kept once; every other row gets one after the largest."""
-    rows = [("A", mark, "r", "w", "d") for mark in marks]
-    headings = Headings((1,), ("ID", *ADDED))
-    sheet = Sheet([("ID", *ADDED), *rows])
-    roster = build(SOURCE, find_columns(headings, sheet, 5), sheet)
+    rows = [(mark, "r", "", "w", "d", "A") for mark in marks]
+    headings = Headings((1,), (*ADDED, "ID"))
+    sheet = Sheet([(*ADDED, "ID"), *rows])
+    roster = build(SOURCE, find_columns(headings, sheet, 6), sheet)
     numbers = roster.frame.index.tolist()
     assert len(set(numbers)) == len(marks)
     for at, mark in enumerate(marks):
@@ -55,7 +55,7 @@ def test_a_short_row_in_the_middle_stays(tmp_path: Path) -> None:
 def test_rows_of_a_rejects_file_keep_their_numbers(tmp_path: Path) -> None:
     """A row that was added by hand gets the number after the largest."""
     path = tmp_path / "a.csv"
-    path.write_text(f"ID,Name,{','.join(ADDED)}\n5,A,7,r,w,d\n6,B,,,,\n,,,,,\n", "utf-8")
+    path.write_text(f"{','.join(ADDED)},ID,Name\n7,r,,w,d,5,A\n,,,,,6,B\n,,,,,,\n", "utf-8")
     assert read(path, LAYOUT).frame.index.tolist() == [7, 8]
 
 

@@ -76,10 +76,13 @@ def test_the_sheet_is_the_one_that_is_named_or_visible(
 
 
 def test_a_rejects_workbook_needs_no_sheet_of_the_mapping() -> None:
-    """The sheet that the mapping names is one of the first roster."""
-    rejects = sheet_of("|".join(("ID", "Name", *ADDED)), "1|A|5|rejected|w|d")
+    """The mapping names a sheet of the first roster; another mapping's headings are not there."""
+    rejects = sheet_of("|".join((*ADDED, "ID", "Name")), "5|review|do not load|w|d|1|A")
     book = FakeBook({"Rejected rows": rejects, "Problems": sheet_of("x")})
-    assert read(book, Layout(sheet="Patrons")).frame.index.tolist() == [5]
+    for layout in (Layout(sheet="Patrons"), Layout(expected=frozenset({"Other"}))):
+        roster = read(book, layout)
+        assert roster.frame.index.tolist() == [5]
+        assert roster.decisions == {5: ("do not load", "w")}
 
 
 def test_of_other_sheets_only_the_top_is_read() -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.ledger.resolutions import Answer, Resolution
+from importer.ledger.resolutions import Resolution
 from importer.model.catalogue import Code, Severity
+from importer.model.decisions import Answer
 from importer.model.plan import Fate
 from importer.model.problem import Origin, Problem
 from importer.pipeline.fates import decide_fates

@@ -550,9 +550,9 @@ BOOKS = [
         "rejects.xlsx",
         "a rejects workbook fed back",
         appended(
-            ["ID", "Name", "Row", "Result", "Why", "What to do"],
-            ["'007", "A", 12, "rejected", "w", "d"],
-            ["1", "B", None, None, None, None],
+            ["Row in the original file", "Result", "Decision", "Why", "What to do", "ID", "Name"],
+            [12, "rejected", None, "w", "d", "'007", "A"],
+            [None, None, None, None, None, "1", "B"],
         ),
         rows={12: ("'007", "A"), 13: ("1", "B")},
     ),

@@ -353,9 +353,9 @@ TEXTS = [
         "rejects.csv",
         "a rejects file fed back",
         csv(
-            "ID,Name,Row,Result,Why,What to do\n"
-            "'+1,''=x,17,rejected,w,d\n'007,'Akamu,4,rejected,w,d\n"
-            "3,C,,,,\n4,D,17,rejected,w,d\n,,,,,\n5,E,6.5,,,\n"
+            "Row in the original file,Result,Decision,Why,What to do,ID,Name\n"
+            "17,rejected,,w,d,'+1,''=x\n4,rejected,,w,d,'007,'Akamu\n"
+            ",,,,,3,C\n17,rejected,,w,d,4,D\n,,,,,,\n6.5,,,,,5,E\n"
         ),
         rows={
             17: ("+1", "'=x"),
@@ -370,9 +370,10 @@ TEXTS = [
         "rejects.csv",
         "rejected rows with next to nothing in them, fed back",
         csv(
-            "ID,Name,Email,Row,Result,Why,What to do\n1,A,a@example.org,4,rejected,w,d\n"
-            ",,,5 too long,rejected,w,d\n,,,6,rejected,w,d\n"
-            "Total: 2,,,7 too short,rejected,w,d\nSigned,,,8,rejected,w,d\n"
+            "Row in the original file,Result,Decision,Why,What to do,ID,Name,Email\n"
+            "4,rejected,,w,d,1,A,a@example.org\n"
+            "5 too long,rejected,,w,d,,,\n6,rejected,,w,d,,,\n"
+            "7 too short,rejected,,w,d,Total: 2,,\n8,rejected,,w,d,Signed,,\n"
         ),
         rows={
             4: ("1", "A", "a@example.org"),

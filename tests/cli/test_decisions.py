@@ -1,0 +1,215 @@
+"""The same decision gives the same result, wherever a person makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import openpyxl
+import pytest
+
+from importer.errors import Exit
+from importer.model.decisions import DECISIONS, Answer
+from importer.model.roster import ADDED, DECISION
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, load, state, write
+from tests.cli.test_resolve import ANAS_TWIN, BARCODED, BY_BARCODE, PLAN
+
+Way = Literal["one by one", "in bulk", "workbook", "fed back"]
+Setup = Callable[[Path, Type, Sandbox], tuple[str, ...]]
+
+
+def possible_match(folder: Path, typed: Type, _: Sandbox) -> tuple[str, ...]:
+    """Row 2 may be 2001 of Alma under another ID; row 3 is new."""
+    load(typed, write(folder, ANA), "first")
+    write(folder, ("2009", *ANA[1:3], "FRIEND", *ANA[4:]), BO)
+    return ("small.yaml", "people.csv")
+
+
+def same_person_twice(folder: Path, typed: Type, _: Sandbox) -> tuple[str, ...]:
+    """Rows 2 and 3 may be one person."""
+    write(folder, ANA, ANAS_TWIN)
+    return ("small.yaml", "people.csv")
+
+
+def barcodes(folder: Path, typed: Type, people: str) -> tuple[str, ...]:
+    """3001 and 3002 are in Alma, with the barcodes B1 and B2."""
+    (folder / "two.yaml").write_text(BY_BARCODE, "utf-8")
+    (folder / "first.csv").write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
+    typed("plan", "first.csv", "-m", "two.yaml", "-o", "first")
+    typed("apply", "first", "--yes")
+    (folder / "people.csv").write_text(BARCODED + people, "utf-8")
+    return ("two.yaml", "people.csv")
+
+
+def primary_id_differs(folder: Path, typed: Type, _: Sandbox) -> tuple[str, ...]:
+    """Row 2 has the barcode of 3001 under another primary ID."""
+    return barcodes(folder, typed, "3009,Ida,Zorne,B1\n")
+
+
+def two_users(folder: Path, typed: Type, _: Sandbox) -> tuple[str, ...]:
+    """Row 2 has the primary ID of 3001 and the barcode of 3002."""
+    return barcodes(folder, typed, "3001,Jon,Zorne,B2\n")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows that need review for one problem, the decisions, and what Alma has afterwards.
+
+    `users` are last names by primary ID; `later` the create, update, review and rejected rows of
+    a plan of the same roster after the load.
+    """
+
+    setup: Setup
+    code: str
+    decisions: dict[int, tuple[Answer, str]]
+    users: dict[str, str]
+    later: tuple[int, int, int, int]
+
+
+SAME, NEW = {"2001": "Nunez", "2002": "Doe"}, {"2009": "Nunez", "2002": "Doe"}
+CASES = {
+    "same person": Case(
+        possible_match, "possible-match-in-alma", {2: (Answer.UPDATE, "")}, SAME, (0, 0, 0, 0)
+    ),
+    "new card": Case(
+        possible_match, "possible-match-in-alma", {2: (Answer.RENAME, "")}, NEW, (0, 0, 0, 0)
+    ),
+    "another person": Case(
+        possible_match, "possible-match-in-alma", {2: (Answer.CREATE, "")}, SAME | NEW, (0, 0, 0, 0)
+    ),
+    "not loaded": Case(
+        possible_match, "possible-match-in-alma", {2: (Answer.REJECT, "")}, SAME, (0, 0, 0, 1)
+    ),
+    "two people": Case(
+        same_person_twice,
+        "duplicate-person",
+        {2: (Answer.CREATE, ""), 3: (Answer.CREATE, "")},
+        {"2001": "Nunez", "2009": "Nunez"},
+        (0, 0, 0, 0),
+    ),
+    "one of two": Case(
+        same_person_twice,
+        "duplicate-person",
+        {2: (Answer.CREATE, ""), 3: (Answer.REJECT, "")},
+        {"2001": "Nunez"},
+        (0, 0, 0, 1),
+    ),
+    "found by barcode": Case(
+        primary_id_differs,
+        "primary-id-differs",
+        {2: (Answer.UPDATE, "")},
+        {"3001": "Zorne", "3002": "Zorn"},
+        (0, 0, 0, 0),
+    ),
+    "found by barcode, new card": Case(
+        primary_id_differs,
+        "primary-id-differs",
+        {2: (Answer.RENAME, "")},
+        {"3009": "Zorne", "3002": "Zorn"},
+        (0, 0, 0, 0),
+    ),
+    "one of two users": Case(
+        two_users,
+        "matches-two-users",
+        {2: (Answer.UPDATE, "3002")},
+        {"3001": "Zorn", "3002": "Zorne"},
+        (0, 0, 0, 0),
+    ),
+}
+
+
+def decide(path: Path, decisions: dict[int, tuple[Answer, str]]) -> None:
+    """Choose from the lists of the Decision column; each decision is on its row's list."""
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    for line in sheet.iter_rows(min_row=2):
+        cell = line[ADDED.index(DECISION)]
+        found = decisions.get(int(str(line[0].value)))
+        if found is None:
+            continue
+        answer, user = found
+        text = f"{DECISIONS[answer]}: {user}" if user else DECISIONS[answer]
+        (rule,) = (r for r in sheet.data_validations.dataValidation if cell.coordinate in r.cells)
+        name, _, area = str(rule.formula1).rpartition("!")
+        words = [one.value for (one,) in book[name.strip("'")][area.replace("$", "")]]
+        assert text in words
+        cell.value = text
+    book.save(path)
+
+
+@pytest.mark.parametrize("way", ["one by one", "in bulk", "workbook", "fed back"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_same_decision_has_the_same_result(
+    case: Case, way: Way, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """On the command line, for all rows at once, or in the workbook, resolved or planned again."""
+    mapping, roster = case.setup(folder, typed, sandbox)
+    typed("plan", roster, "-m", mapping, "-o", "run")
+    runs = ["run"]
+    match way:
+        case "one by one":
+            for row, (answer, user) in case.decisions.items():
+                named = (user,) if user else ()
+                typed("resolve", "run", row, "--as", answer, *named)
+        case "in bulk":
+            answers = set(case.decisions.values())
+            if len(answers) > 1 or any(user for _, user in answers):
+                pytest.skip("these rows are not all alike")
+            ((answer, _),) = answers
+            typed("resolve", "run", "--all", case.code[:-2], "--as", answer)
+        case "workbook":
+            decide(folder / "run" / "rejects.xlsx", case.decisions)
+            typed("resolve", "run", "--from", "run/rejects.xlsx")
+        case "fed back":
+            decide(folder / "run" / "rejects.xlsx", case.decisions)
+            typed("plan", "run/rejects.xlsx", "-m", mapping, "-o", "again")
+            runs = ["again", "run"]
+    for run in runs:
+        typed("apply", run, "--yes", "--allow", "many-changes", "--allow", "renames")
+    assert {key: user["last_name"] for key, user in state(sandbox).items()} == case.users
+    later = typed("plan", roster, "-m", mapping, "-o", "later", "--json").summary
+    counted = tuple(later[name] for name in ("create", "update", "review", "rejected"))
+    assert counted == case.later
+
+
+def test_a_row_that_apply_held_is_resolved_in_the_workbook(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """After a change by staff, the rejects offer to merge again or not to load the row."""
+    load(typed, write(folder, ANA), "first")
+    typed("plan", write(folder, ANAS_CHANGE), *PLAN, "run")
+    ask(sandbox, "PATCH", "users/2001", {"last_name": "Byhand"})
+    typed("apply", "run", "--yes", "--allow", "many-changes")
+    decide(folder / "run" / "rejects.xlsx", {2: (Answer.UPDATE, "")})
+    assert typed("resolve", "run", "--from", "run/rejects.xlsx", "--json").exit == Exit.DONE
+    typed("apply", "run", "--yes", "--allow", "many-changes")
+    assert state(sandbox)["2001"]["last_name"] == "Novak"
+
+
+def test_what_is_not_clear_stays_for_review(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Other words, a corrected row and another user in question are reported, and nothing is done.
+
+    The decision was about the users that the file's Why column names.
+    """
+    mapping, roster = possible_match(folder, typed, sandbox)
+    typed("plan", roster, "-m", mapping, "-o", "run")
+    path = folder / "run" / "rejects.xlsx"
+    book = openpyxl.load_workbook(path)
+    cells = {cell.value: cell.column for cell in book.worksheets[0][1]}
+    for changed in ({"Decision": "maybe"}, {"Decision": "another person, create", "Why": ""}):
+        for heading, text in changed.items():
+            book.worksheets[0].cell(2, cells[heading]).value = text
+        book.save(folder / "mine.xlsx")
+        got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
+        assert (got.summary["review"], got.err.count("Row 2: ")) == (1, 1)
+        got = typed("plan", "mine.xlsx", "-m", mapping, "-o", f"plan{len(changed)}", "--json")
+        assert (got.summary["review"], got.err.count("Row 2: ")) == (1, 1)
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].cell(2, cells["Last"]).value = "Other"
+    book.worksheets[0].cell(2, cells["Decision"]).value = "do not load"
+    book.save(folder / "mine.xlsx")
+    got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
+    assert (got.summary["review"], got.err.count("importer plan mine.xlsx")) == (1, 1)
