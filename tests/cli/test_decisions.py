@@ -198,7 +198,7 @@ def test_what_is_not_clear_stays_for_review(folder: Path, typed: Type, sandbox: 
     typed("plan", roster, "-m", mapping, "-o", "run")
     path = folder / "run" / "rejects.xlsx"
     book = openpyxl.load_workbook(path)
-    cells = {cell.value: cell.column for cell in book.worksheets[0][1]}
+    cells = {cell.value: at for at, cell in enumerate(book.worksheets[0][1], start=1)}
     for changed in ({"Decision": "maybe"}, {"Decision": "another person, create", "Why": ""}):
         for heading, text in changed.items():
             book.worksheets[0].cell(2, cells[heading]).value = text

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.ledger.resolutions import Answer, load_resolutions
+from importer.ledger.resolutions import load_resolutions
+from importer.model.decisions import Answer
 from importer.model.user import User
 from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox, Type
