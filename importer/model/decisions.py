@@ -61,13 +61,12 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     codes, users = {problem.code for problem in held}, in_question(held)
     if not held:
         return ()
-    same = []
-    if users or codes == {Code.CHANGED_IN_ALMA}:
-        same = [Answer.UPDATE, *([Answer.RENAME] if codes & _NEW_CARD else [])]
-    several = users if len(users) > 1 else ()
-    texts = [f"{DECISIONS[one]}: {user}" for user in several for one in same] or [
-        DECISIONS[one] for one in same
-    ]
+    # a primary ID that nobody in Alma has is a new card
+    same = DECISIONS[Answer.RENAME if codes & _NEW_CARD else Answer.UPDATE]
+    if len(users) > 1:
+        texts = [f"{same}: {user}" for user in users]
+    else:
+        texts = [same] if users or codes == {Code.CHANGED_IN_ALMA} else []
     if codes <= _NEW:
         texts.append(DECISIONS[Answer.CREATE])
     return (*texts, DECISIONS[Answer.REJECT])

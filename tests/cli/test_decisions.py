@@ -71,9 +71,6 @@ class Case:
 
 SAME, NEW = {"2001": "Nunez", "2002": "Doe"}, {"2009": "Nunez", "2002": "Doe"}
 CASES = {
-    "same person": Case(
-        possible_match, "possible-match-in-alma", {2: (Answer.UPDATE, "")}, SAME, (0, 0, 0, 0)
-    ),
     "new card": Case(
         possible_match, "possible-match-in-alma", {2: (Answer.RENAME, "")}, NEW, (0, 0, 0, 0)
     ),
@@ -96,13 +93,6 @@ CASES = {
         {2: (Answer.CREATE, ""), 3: (Answer.REJECT, "")},
         {"2001": "Nunez"},
         (0, 0, 0, 1),
-    ),
-    "found by barcode": Case(
-        primary_id_differs,
-        "primary-id-differs",
-        {2: (Answer.UPDATE, "")},
-        {"3001": "Zorne", "3002": "Zorn"},
-        (0, 0, 0, 0),
     ),
     "found by barcode, new card": Case(
         primary_id_differs,
