@@ -29,6 +29,7 @@ from importer.ledger.integrity import fault, first_broken
 from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.resolutions import count_older, delete_older
+from importer.ledger.sticky import STICKY, forget_older
 from importer.model.text import counted
 from importer.pipeline.fates import DECISIONS
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
@@ -159,6 +160,8 @@ def purge(
             say(f"{kept.fault} Its age is that of its newest file.")
     if yes and decisions:
         delete_older(DECISIONS, limit)
+    if yes:
+        forget_older(STICKY, limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
         write_json(

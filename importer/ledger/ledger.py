@@ -329,6 +329,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         problems=ledger.count("problems", "code"),
         calls=calls,
         dismissed=next(ledger.read(dismissed, (Code.RESOLVED, Severity.REJECT)))[0] or None,
+        kept_in_alma=facts.kept_in_alma or None,
         failed_checks=None if facts.command == "check" else failed,
         run=str(ledger.folder),
         exit=Exit.worst(codes),

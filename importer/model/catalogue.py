@@ -76,6 +76,7 @@ class Code(StrEnum):
     NOT_DELETED = "not-deleted"
     NOT_UNDONE = "not-undone"
     RESOLVED = "resolved"
+    EDITED_IN_ALMA = "edited-in-alma"
     KEPT_BY_ALMA = "kept-by-alma"
     REFUSED_BY_ALMA = "refused-by-alma"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Default
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from importer.model.problem import Problem
     from importer.model.user import User
 
@@ -208,8 +210,35 @@ Step = Create | Update | Delete | Unchanged | LeftAlone | Held
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """A sticky field of an External user at the last load.
+
+    `wanted` is the roster's value, `alma` Alma's value or answer then. `reported` is the value of
+    Alma that was last reported as kept; None if there was none.
+    """
+
+    wanted: str
+    alma: str
+    reported: str | None = None
+
+    def keeps(self, was: str, will: str) -> bool:
+        """Return whether Alma's value `was` stays although the roster has `will`.
+
+        Either Alma had the roster's value, so someone edited it since; or Alma kept its own
+        value. If the roster or Alma has another value now, it is sent.
+        """
+        return will == self.wanted and self.alma in {was, will}
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
-    """A step and its warnings."""
+    """A step and its warnings.
+
+    `sticky`: by name, what is to be remembered of sticky fields that are not sent. `kept`: whether
+    a value that someone edited in Alma stays.
+    """
 
     step: Step
     warnings: tuple[Problem, ...] = ()
+    sticky: Mapping[str, Remembered] = field(default_factory=dict)
+    kept: bool = False

@@ -105,6 +105,7 @@ class RunFacts(Kept):
     rate: float = 0
     calls_left: int | None = None
     failed_checks: tuple[FailedCheck, ...] = ()
+    kept_in_alma: int = 0
     undoes: str = ""
 
 
@@ -133,7 +134,8 @@ class Summary(Kept):
     + unknown + not_sent`. An undo counts `delete` and `deleted` with them. Of the `updated`,
     `was_so` had these values already, and of the `deleted`, `was_gone` were deleted already:
     nothing was sent for them. `warnings` and `repaired` count problems of these severities.
-    `dismissed`: of the rejected rows, those that a person decided not to send.
+    `dismissed`: of the rejected rows, those that a person decided not to send. `kept_in_alma`:
+    rows in which a value that someone edited in Alma stays.
     """
 
     schema_version: Literal[1] = 1
@@ -151,6 +153,7 @@ class Summary(Kept):
     delete: int | None = None
     unchanged: int | None = None
     left_alone: int | None = None
+    kept_in_alma: int | None = None
     calls: Calls | None = None
     failed_checks: tuple[SafetyCheck, ...] | None = None
     dismissed: int | None = None

@@ -22,9 +22,10 @@ from importer.errors import (
     UsageError,
 )
 from importer.ledger.integrity import check_seal, end_is_lost
-from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
+from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
+from importer.ledger.sticky import STICKY, StickyMemory
 from importer.loader.corrections import digest
 from importer.loader.detect import LARGEST
 from importer.mapper.load import load
@@ -32,7 +33,9 @@ from importer.model.fields import NO_CODES
 from importer.model.files import read_bounded
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
+from importer.pipeline.fates import institution_key
 from importer.pipeline.inputs import reopen_inputs
+from importer.planner.sticky import answered_sticky
 from importer.writer.executor import Executor, Progress, Stop
 
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
@@ -179,9 +182,23 @@ async def carry_out(
             journal.note(PASSWORDS, f"of {len(secrets)} rows")
         stop = await executor.run(options.limit)
         journal.note("paused" if left_to_do(ledger) else "finished", "")
+        _remember_sticky(ledger, facts)
     except LedgerError as error:
         return Stop.by(error)
     return stop
+
+
+def _remember_sticky(ledger: Ledger, facts: RunFacts) -> None:
+    """Remember what Alma answered about sticky fields, for the next plan."""
+    if facts.alma is None:
+        return
+    answers = (
+        (image.sent.primary_id or "", answered_sticky(image.before, image.sent, image.answered))
+        for image in images(ledger)
+        if image.answered is not None
+    )
+    memory = StickyMemory(STICKY, institution_key(facts.alma))
+    memory.remember(answers, datetime.now(facts.started.tzinfo))
 
 
 def _passwords(facts: RunFacts) -> dict[int, str]:

@@ -23,6 +23,7 @@ from importer.model.text import folded, name_key
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
+from importer.planner.sticky import Memory, no_memory
 from importer.users.matching import MatchResult
 
 DECISIONS = Path("runs", "decisions.sqlite")
@@ -153,7 +154,12 @@ class Resolutions:
         return answered
 
     def apply(
-        self, draft: DraftUser, found: MatchResult, planned: Planned, match: Match
+        self,
+        draft: DraftUser,
+        found: MatchResult,
+        planned: Planned,
+        match: Match,
+        memory: Memory = no_memory,
     ) -> Planned:
         """Return the step as decided before, with warnings instead of the same questions."""
         decision = self.by_id.get(draft.primary_id.casefold())
@@ -177,8 +183,9 @@ class Resolutions:
         rename = decision.answer is Answer.RENAME
         if live is None or obstacle_to_update(draft, live, found, match, rename=rename):
             return planned
-        step = update(draft, live, match, rename=rename)
-        return planned if taken_identifiers(draft, step, found) else Planned(step, warnings)
+        made = update(draft, live, match, memory, rename=rename)
+        made = replace(made, warnings=(*warnings, *made.warnings))
+        return planned if taken_identifiers(draft, made.step, found) else made
 
 
 def alike_rows(

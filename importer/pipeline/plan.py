@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from datetime import datetime
 
 from importer.alma.client import Alma
@@ -11,13 +11,14 @@ from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, UnavailableError, UsageError
 from importer.ledger.ledger import Ledger
+from importer.ledger.sticky import STICKY, StickyMemory
 from importer.model.fields import CodeTables
-from importer.model.plan import RETURNING, Create, Fate, Held, Match, Planned, Update
+from importer.model.plan import RETURNING, Create, Fate, Held, Match, Planned, Unchanged, Update
 from importer.model.roster import Roster
 from importer.model.run import AlmaFacts
 from importer.model.text import counted
 from importer.pipeline.check import find_problems
-from importer.pipeline.fates import Resolutions, decide_fates
+from importer.pipeline.fates import Resolutions, decide_fates, institution_key
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
@@ -46,7 +47,11 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     """
     inputs = open_inputs(request)
     institution = await check_institution(alma, request.codes)
-    with new_run(request.roster.stem, request.now, request.folder) as folder:
+    key = institution_key(institution)
+    with (
+        new_run(request.roster.stem, request.now, request.folder) as folder,
+        closing(StickyMemory(STICKY, key)) as memory,
+    ):
         problems = [*headings_changed(folder, inputs), *find_problems(inputs)]
         resolutions = Resolutions.of(institution)
         answers = resolutions.same_person(inputs.candidates, problems)
@@ -55,7 +60,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         ready = tuple(drafts(inputs.candidates, checked.rows(Fate.READY)))
         async with open_users(request, alma, institution, progress.note) as users:
             compared = await _compare(
-                ready, users, inputs.mapping.file.match, alma, resolutions, progress
+                ready, users, inputs.mapping.file.match, alma, resolutions, memory, progress
             )
         steps = review_collisions(
             sorted((one.step for one in compared), key=lambda step: step.row),
@@ -79,11 +84,18 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 "rate": rate,
                 "calls_left": alma.limiter.available,
                 "failed_checks": failed_checks,
+                "kept_in_alma": sum(one.kept for one in compared),
             }
         )
         sent = frozenset(step.row for step in steps if isinstance(step, Create | Update))
         cells = inputs.cells(decided.rows(*RETURNING) | sent)
         ledger = write_run(folder, facts, inputs.columns(), decided, cells, steps)
+        seen = (
+            (one.step.primary_id, one.sticky)
+            for one in compared
+            if isinstance(one.step, Update | Unchanged)
+        )
+        memory.remember(seen, request.now)
     if inputs.roster.decisions:
         await _carry_out(ledger, inputs.roster, request, alma, progress)
     return ledger
@@ -121,6 +133,7 @@ async def _compare(
     match: Match,
     alma: Alma,
     resolutions: Resolutions,
+    memory: StickyMemory,
     progress: Progress,
 ) -> list[Planned]:
     """Find the step of each ready row. Raises DailyLimitError, UnavailableError."""
@@ -135,7 +148,8 @@ async def _compare(
         failures = failures + 1 if found.failed else 0
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
-        return resolutions.apply(draft, found, decide(draft, found, match), match)
+        planned = decide(draft, found, match, memory.of)
+        return resolutions.apply(draft, found, planned, match, memory.of)
 
     with check_call_budget(len(ready), most, alma.limiter, progress.note):
         progress.rows(0, len(ready))

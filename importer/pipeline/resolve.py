@@ -246,7 +246,7 @@ class Review:
             if obstacle := obstacle_to_update(draft, live, found, match, rename=rename):
                 raise UsageError(obstacle)
             self._check_free(decision.row, user)
-            step = update(draft, live, match, rename=rename)
+            step = update(draft, live, match, rename=rename).step
             _check_ids(draft, step, found)
         self._record(decision, step, said)
         self._keep(decision.answer, user, draft)

@@ -10,6 +10,7 @@ from importer.model.problem import Problem
 from importer.model.user import AccountType
 from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
+from importer.planner.sticky import no_memory
 from importer.users.matching import MatchResult, match_keys
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from importer.model.problem import Origin
     from importer.model.user import User
     from importer.planner.drafts import DraftUser
+    from importer.planner.sticky import Memory
     from importer.users.matching import MatchedUser
 
 
-def decide(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
+def decide(
+    draft: DraftUser, found: MatchResult, match: Match, memory: Memory = no_memory
+) -> Planned:
     """Return the step for one row, with the warnings that belong to it.
 
     Nothing is planned for a row that could not be looked up, that matches two users, or one of
@@ -52,7 +56,7 @@ def decide(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
         if problems:
             return _held(draft, *problems)
         rename = match.id_change == "rename"
-        return Planned(update(draft, known[0].user, match, rename=rename))
+        return update(draft, known[0].user, match, memory, rename=rename)
     return _held(draft, *problems) if problems else _new(draft, found, match)
 
 
@@ -62,18 +66,35 @@ def create(draft: DraftUser) -> Create:
 
 
 def update(
-    draft: DraftUser, live: User, match: Match, *, rename: bool = False
-) -> Update | Unchanged:
+    draft: DraftUser,
+    live: User,
+    match: Match,
+    memory: Memory = no_memory,
+    *,
+    rename: bool = False,
+) -> Planned:
     """Return the step that updates a user with the row's values, whoever that user is.
 
     `rename`: the user also gets the row's primary ID, as with a new card. An Internal user becomes
-    External if the mapping is.
+    External if the mapping is. A sticky field that someone edited in Alma since the last load
+    stays, with one warning.
     """
-    merged = merge(draft, live, rename=rename, keep_old_id=match.keep_old_id)
     primary_id = current(live, "primary_id")
-    if not merged.changes:
-        return Unchanged(draft.row, primary_id)
-    return Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
+    remembered = memory(primary_id)
+    merged = merge(draft, live, remembered, rename=rename, keep_old_id=match.keep_old_id)
+    step = (
+        Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
+        if merged.changes
+        else Unchanged(draft.row, primary_id)
+    )
+    stays = {name: one.reported for name, one in merged.sticky.items() if one.reported is not None}
+    message = "Alma has {value}, edited there by hand; the roster's value is not sent"
+    warnings = (
+        _problem(draft, Code.EDITED_IN_ALMA, message, name, value)
+        for name, value in stays.items()
+        if remembered[name].reported != value
+    )
+    return Planned(step, tuple(warnings), merged.sticky, bool(stays))
 
 
 def obstacle_to_update(

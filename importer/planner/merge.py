@@ -13,7 +13,7 @@ everything else stays: in the entry, and in the list.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -41,18 +41,16 @@ from importer.planner.entries import (
     with_value,
     without,
 )
+from importer.planner.sticky import OVERRIDE_NAMES, StickyFields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from importer.model.plan import KeepOldId
+    from importer.model.plan import KeepOldId, Remembered
     from importer.planner.drafts import DraftEntry, DraftUser
 
 SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
 """Fields that no update changes like the others: see `_identified`."""
-
-OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
-"""Alma's names of sticky fields in `override`, if they differ from the field's name."""
 
 
 def new_user(draft: DraftUser) -> User:
@@ -97,27 +95,36 @@ def _new_entries(draft: DraftUser, parent: str) -> tuple[Part, ...]:
 class Merged:
     """The record as it will be, its changes, and the sticky fields to override.
 
-    Without changes, `after` is Alma's record itself.
+    Without changes, `after` is Alma's record itself. `sticky`: what to remember of the sticky
+    fields that are not sent.
     """
 
     after: User
     changes: tuple[Change, ...] = ()
     override: tuple[str, ...] = ()
+    sticky: Mapping[str, Remembered] = field(default_factory=dict)
 
 
 def merge(
-    draft: DraftUser, live: User, *, rename: bool = False, keep_old_id: KeepOldId | None = None
+    draft: DraftUser,
+    live: User,
+    remembered: Mapping[str, Remembered] | None = None,
+    *,
+    rename: bool = False,
+    keep_old_id: KeepOldId | None = None,
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
-    Entries' fields with a run variable are written only if something else changes. `rename`: the
-    user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for.
+    Entries' fields with a run variable are written only if something else changes. `remembered`:
+    the user's sticky fields at the last load; one that was edited in Alma since stays. `rename`:
+    the user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for.
     """
     identified = _identified(draft, live, rename=rename)
-    merged = _merged(draft, live, identified, keep_old_id, run_values=False)
+    sticky = StickyFields(live, remembered or {})
+    merged = _merged(draft, live, identified, keep_old_id, sticky, run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
-        merged = _merged(draft, live, identified, keep_old_id, run_values=True)
+        merged = _merged(draft, live, identified, keep_old_id, sticky, run_values=True)
     return merged
 
 
@@ -157,7 +164,13 @@ def _other_ids(before: User, after: User, keep: KeepOldId | None) -> Iterator[Pa
 
 
 def _merged(
-    draft: DraftUser, live: User, after: User, keep_old_id: KeepOldId | None, *, run_values: bool
+    draft: DraftUser,
+    live: User,
+    after: User,
+    keep_old_id: KeepOldId | None,
+    sticky: StickyFields,
+    *,
+    run_values: bool,
 ) -> Merged:
     kinds = {kind.value: kind for kind in AccountType}
     account = kinds.get(current(after, "account_type"), draft.layout.account_type)
@@ -169,9 +182,13 @@ def _merged(
             continue
         was = current(live, name)
         will = resolve_value(target.on_update, name, was, draft.values[target.label])
+        is_sticky = target.field.facts.sticky
+        given = is_sticky and not target.override and draft.values[target.label] != ""
+        if given and sticky.stays(name, was, will):
+            continue
         if will != was:
             after = with_value(after, target.field, will)
-            if target.override and target.field.facts.sticky:
+            if is_sticky and (target.override or not will):
                 override.append(name)
     changes = [*scalar_changes(live, after)]
     lists: dict[str, tuple[Part, ...]] = {}
@@ -179,10 +196,15 @@ def _merged(
         merging = _ListMerge(
             draft, parent, entries(live, parent), account, adopts=converts, run_values=run_values
         )
+        wanted = tuple(merging.parts[place] for place in merging.left())
+        overrides = any(item.override for item in merging.items)
+        given = parent in OVERRIDE_NAMES and bool(merging.items) and not overrides
+        if given and sticky.list_stays(parent, merging.live, wanted):
+            continue
         if differences := merging.changes():
-            lists[parent] = tuple(merging.parts[place] for place in merging.left())
+            lists[parent] = wanted
             changes += differences
-            if parent in OVERRIDE_NAMES and any(item.override for item in merging.items):
+            if parent in OVERRIDE_NAMES and (overrides or not wanted):
                 override.append(OVERRIDE_NAMES[parent])
     after = with_entries(after, lists)
     if not same_id(after.primary_id, live.primary_id):
@@ -192,10 +214,10 @@ def _merged(
         changes += [change for pair in pairs for change in entry_changes(parent, *pair)]
         after = with_entries(after, {parent: ids}) if gone or new else after
     if not changes:
-        return Merged(live)
+        return Merged(live, sticky=sticky.kept)
     changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     protected = account is AccountType.EXTERNAL
-    return Merged(after, tuple(changes), tuple(override) if protected else ())
+    return Merged(after, tuple(changes), tuple(override) if protected else (), sticky.kept)
 
 
 def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:

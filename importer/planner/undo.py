@@ -23,7 +23,7 @@ from importer.planner.entries import (
     scalar_changes,
     with_entries,
 )
-from importer.planner.merge import OVERRIDE_NAMES
+from importer.planner.sticky import OVERRIDE_NAMES
 from importer.planner.three_way import Conflict, list_edits, three_way
 
 if TYPE_CHECKING:

@@ -164,6 +164,13 @@ def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
     if summary.created is None:
         if summary.calls:
             parts.append(_text(effort(summary.calls)))
+        if summary.kept_in_alma:
+            parts.append(
+                _text(
+                    f"In {rows(summary.kept_in_alma)}, a value that someone edited in Alma stays; "
+                    "it is not sent."
+                )
+            )
         parts += [
             _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
             for finding in facts.failed_checks

@@ -32,7 +32,9 @@ from importer.ledger.schema import GONE, State
 from importer.model.catalogue import Code
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Origin, Problem
-from importer.model.user import User
+from importer.model.user import AccountType, User
+from importer.planner.entries import current
+from importer.planner.sticky import STICKY
 from importer.planner.three_way import Conflict, same_as_sent, three_way
 from importer.writer.verification import (
     EditConflict,
@@ -67,6 +69,8 @@ CHANGED_AFTER = (
     "Parts of the update may be there."
 )
 KEPT = "Alma saved the record but kept its own {field}."
+KEPT_EDITED = "Alma saved the record but kept its own {field}, which someone edited in Alma."
+KEPT_BLANK = "Alma saved the record but kept its own {field}: a blank does not clear it."
 EDITED = (
     "The user was created, but its {field} in Alma is not what was sent: someone changed it before "
     "Alma was asked, or Alma kept its own value."
@@ -360,7 +364,7 @@ class Executor:
     ) -> State:
         """Record a write that is in Alma; `kept` and `edited` are the paths that differ there."""
         differing = [(path, EDITED, EDITED_ADVICE) for path in edited]
-        differing += [(path, KEPT, "") for path in kept]
+        differing += [(path, _why_kept(path, step), "") for path in kept]
         problems = [
             Problem.of(
                 Code.KEPT_BY_ALMA,
@@ -425,3 +429,11 @@ class Executor:
                 f"sent. The last reason: {error}"
             )
             raise UnavailableError(msg)
+
+
+def _why_kept(path: str, step: Pending) -> str:
+    """Return the message for a value that Alma kept, by its cause (contract 3.1)."""
+    body = step.sent.body if step.sent else step.after
+    if path not in STICKY or current(body, "account_type") != AccountType.EXTERNAL.value:
+        return KEPT
+    return KEPT_EDITED if getattr(body, path) else KEPT_BLANK

@@ -256,6 +256,8 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     apply("changed")
     house.ask("POST", "users/3001/edited", ["user_group"])
     runs.append(apply(plan("kept", "external", cy.replace("UGRD", "GRAD"))))
+    house.ask("PATCH", "users/3002", {"user_group": {"value": "STAFF"}})
+    runs.append(plan("edited", "external", dee))
     plan("refused", "internal", "2010,Eve,Fox,COMM,1991-01-02,,")
     house.ask("POST", "faults", "rules: [{on: POST, do: refuse, code: '401866'}]")
     runs.append(apply("refused"))

@@ -1,0 +1,94 @@
+"""What Alma had in sticky fields at the last load, kept beside the runs.
+
+Alma keeps a sticky field of an External user that someone edited by hand (contract 3.1). Without
+this memory every load would send the roster's value again, and Alma would keep its own again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from importer.errors import LedgerError
+from importer.model.plan import Remembered
+
+STICKY = Path("runs", "sticky.sqlite")
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS sticky (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, field TEXT NOT NULL,
+  wanted TEXT NOT NULL, alma TEXT NOT NULL, reported TEXT, time TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id, field)
+) STRICT, WITHOUT ROWID
+"""
+
+
+class StickyMemory:
+    """The sticky fields of one institution's users, by primary ID without case."""
+
+    def __init__(self, path: Path, institution: str) -> None:
+        """Use this file; it need not be there."""
+        self.path, self.institution = path, institution
+        self._reading: sqlite3.Connection | None = None
+
+    def of(self, primary_id: str) -> Mapping[str, Remembered]:
+        """Return what is remembered of a user, by field. Raises LedgerError if it is damaged."""
+        if self._reading is None:
+            if not self.path.is_file():
+                return {}
+            self._reading = sqlite3.connect(self.path)
+        try:
+            rows = self._reading.execute(
+                "SELECT field, wanted, alma, reported FROM sticky"
+                " WHERE institution = ? AND primary_id = ?",
+                (self.institution, primary_id.casefold()),
+            )
+            return {field: Remembered(*values) for field, *values in rows}
+        except sqlite3.Error as error:
+            msg = f"{self.path} is damaged. Delete it, then run the same command again."
+            raise LedgerError(msg) from error
+
+    def remember(
+        self, found: Iterable[tuple[str, Mapping[str, Remembered]]], time: datetime
+    ) -> None:
+        """Save fields by primary ID. If the file cannot be written, nothing is remembered."""
+        rows = [
+            (self.institution, primary_id.casefold(), field, one.wanted, one.alma, one.reported)
+            for primary_id, fields in found
+            for field, one in fields.items()
+        ]
+        if rows:
+            with suppress(OSError, sqlite3.Error), _opened(self.path) as connection:
+                query = "INSERT OR REPLACE INTO sticky VALUES (?, ?, ?, ?, ?, ?, ?)"
+                connection.executemany(query, ((*row, time.isoformat()) for row in rows))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._reading is not None:
+            self._reading.close()
+
+
+def forget_older(path: Path, limit: datetime) -> None:
+    """Delete what was last seen before a time. Raises LedgerError if it cannot be deleted."""
+    if not path.is_file():
+        return
+    try:
+        with _opened(path) as connection:
+            connection.execute("DELETE FROM sticky WHERE time < ?", (limit.isoformat(),))
+    except (OSError, sqlite3.Error) as error:
+        msg = f"{path} cannot be changed. Check the folder and the disk, or delete the file."
+        raise LedgerError(msg) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file for one transaction; make it, for its owner only, if it is not there."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(_TABLE)
+        yield connection

@@ -1,0 +1,88 @@
+"""Sticky fields: Alma keeps one that someone edited by hand, for External users (contract 3.1).
+
+So a load does not send a value that Alma kept before, nor one that would undo an edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from importer.model.fields import FIELDS
+from importer.model.plan import Remembered
+from importer.model.user import AccountType, User
+from importer.planner.entries import comparable, current, entries, same_text
+
+if TYPE_CHECKING:
+    from importer.model.user import Part
+
+OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
+"""Alma's names of sticky fields in `override`, if they differ from the field's name."""
+
+STICKY = (
+    *(field.name for field in FIELDS.values() if field.facts.sticky and not field.parent),
+    *OVERRIDE_NAMES,
+)
+"""The sticky fields and lists."""
+
+Memory: TypeAlias = Callable[[str], Mapping[str, Remembered]]
+"""What is remembered of a user's sticky fields at the last load, by primary ID."""
+
+
+def no_memory(_primary_id: str) -> Mapping[str, Remembered]:
+    """Return what is remembered of a user at the first load: nothing."""
+    return {}
+
+
+class StickyFields:
+    """The sticky fields of one user, as an update meets them.
+
+    `kept` is what to remember of those that are not sent.
+    """
+
+    def __init__(self, live: User, remembered: Mapping[str, Remembered]) -> None:
+        """Compare with what is remembered of the user `live`."""
+        self.protected = current(live, "account_type") == AccountType.EXTERNAL.value
+        self.remembered = remembered
+        self.kept: dict[str, Remembered] = {}
+
+    def stays(self, name: str, was: str, will: str) -> bool:
+        """Return whether Alma's value of a field stays although the roster has another."""
+        known = self.remembered.get(name)
+        if not self.protected:
+            return False
+        if was == will:
+            self.kept[name] = Remembered(will, was)
+        elif known is not None and known.keeps(was, will):
+            self.kept[name] = replace(known, reported=was)
+        return was != will and name in self.kept
+
+    def list_stays(self, name: str, was: Iterable[Part], will: Iterable[Part]) -> bool:
+        """Return the same for a list."""
+        return self.stays(name, _list_text(was), _list_text(will))
+
+
+def answered_sticky(before: User | None, sent: User, answered: User) -> dict[str, Remembered]:
+    """Return what to remember of the sticky fields that a write to Alma changed.
+
+    `before` is None for a create.
+    """
+    if current(sent, "account_type") != AccountType.EXTERNAL.value:
+        return {}
+    found: dict[str, Remembered] = {}
+    for name in STICKY:
+        was, wanted, alma = (_text(user, name) for user in (before or User(), sent, answered))
+        if wanted != was:
+            taken = same_text(name, wanted, alma)
+            found[name] = Remembered(wanted, wanted if taken else alma, None if taken else alma)
+    return found
+
+
+def _text(user: User, name: str) -> str:
+    return _list_text(entries(user, name)) if name in OVERRIDE_NAMES else current(user, name)
+
+
+def _list_text(parts: Iterable[Part]) -> str:
+    """Return a list as text in which order does not matter."""
+    return "; ".join(sorted(" ".join(comparable(part).values()) for part in parts))

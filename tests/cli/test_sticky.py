@@ -1,0 +1,180 @@
+"""Sticky fields over repeated loads: an edit by staff stays, and causes no more calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ask
+
+_MAPPING = """version: 1
+name: sticky
+account_type: {account}
+{owner}
+record_type: PUBLIC
+roster: {{dates: ymd}}
+safety_checks:
+  removals: {{percent: 100, count: 100}}
+  foreign_group: {{percent: 100, count: 100}}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: <Group>
+  user_title:
+    from: <Title>
+    on_update: erase
+  pref_first_name:
+    from: <Nickname>
+    override: {override}
+"""
+_EDITS = {"user_group": {"value": "STAFF"}, "pref_first_name": "Annie"}
+
+
+class _Loads:
+    """Loads of a roster into the practice Alma."""
+
+    def __init__(self, folder: Path, typed: Type, sandbox: Sandbox, account: str) -> None:
+        self.typed, self.sandbox, self.number, self.folder = typed, sandbox, 0, folder
+        self.account = account
+        self.write()
+
+    def write(
+        self, group: str = "COMM", title: str = "DR", nickname: str = "Ann", override: str = "false"
+    ) -> None:
+        owner = "owning_system: SIS" if self.account == "EXTERNAL" else ""
+        text = _MAPPING.format(account=self.account, owner=owner, override=override)
+        (self.folder / "sticky.yaml").write_text(text, "utf-8")
+        rows = f"Id,First,Last,Group,Title,Nickname\n1001,Ana,Nunez,{group},{title},{nickname}\n"
+        (self.folder / "people.csv").write_text(rows, "utf-8")
+
+    def load(self) -> tuple[int, dict[str, int]]:
+        """Plan and apply; return how many PUTs were sent, and the problems by code."""
+        self.number += 1
+        before = self._puts()
+        run = f"run{self.number}"
+        planned = self.typed("plan", "people.csv", "-m", "sticky.yaml", "-o", run, "--json")
+        assert planned.exit == 0, planned.err
+        applied = self.typed("apply", run, "--json")
+        problems = (planned.summary if applied.exit else applied.summary)["problems"]
+        assert isinstance(problems, dict)
+        found = {code: n for code, n in problems.items() if code.endswith("-alma")}
+        return self._puts() - before, found
+
+    def _puts(self) -> int:
+        return sum(call["method"] == "PUT" for call in self.sandbox.log())
+
+    def user(self) -> dict[str, object]:
+        state = ask(self.sandbox, "GET", "state")
+        assert isinstance(state, dict)
+        found: dict[str, object] = state["users"][0]
+        return found
+
+    def edit(self) -> None:
+        ask(self.sandbox, "PATCH", "users/1001", _EDITS)
+
+
+@pytest.fixture(params=["cache", "no cache"])
+def cached(request: pytest.FixtureRequest) -> bool:
+    """Whether a user cache answers."""
+    return bool(request.param == "cache")
+
+
+@pytest.fixture
+def external(folder: Path, typed: Type, sandbox: Sandbox) -> _Loads:
+    """A roster of one External person."""
+    return _Loads(folder, typed, sandbox, "EXTERNAL")
+
+
+def test_an_edit_by_staff_stays_and_is_reported_once(
+    external: _Loads, typed: Type, *, cached: bool
+) -> None:
+    """The roster repeats what was written and Alma differs: no PUT in five loads, one warning."""
+    assert external.load() == (0, {})
+    if cached:
+        typed("users", "refresh")
+    external.edit()
+    assert external.load() == (0, {"edited-in-alma": 2})
+    assert [external.load() for _ in range(4)] == [(0, {})] * 4
+    assert external.user()["pref_first_name"] == "Annie"
+
+
+def test_the_roster_wins_for_an_internal_user(
+    folder: Path, typed: Type, sandbox: Sandbox, *, cached: bool
+) -> None:
+    """Alma protects no field of an Internal user: one PUT restores the roster's values."""
+    loads = _Loads(folder, typed, sandbox, "INTERNAL")
+    loads.load()
+    if cached:
+        typed("users", "refresh")
+    loads.edit()
+    assert [loads.load() for _ in range(5)] == [(1, {}), *[(0, {})] * 4]
+    assert loads.user()["pref_first_name"] == "Ann"
+
+
+def test_an_answer_that_alma_kept_its_value_is_remembered(
+    external: _Loads, typed: Type, *, cached: bool
+) -> None:
+    """A new value of the roster is sent once, and again only if the roster or Alma changes."""
+    external.load()
+    if cached:
+        typed("users", "refresh")
+    external.edit()
+    external.write(group="GRAD")
+    assert external.load() == (1, {"edited-in-alma": 1, "kept-by-alma": 1})
+    assert [external.load() for _ in range(4)] == [(0, {})] * 4
+    external.write(group="UGRD")
+    assert external.load() == (1, {"kept-by-alma": 1})
+    ask(external.sandbox, "PATCH", "users/1001", {"user_group": {"value": "FACULTY"}})
+    assert external.load() == (1, {"kept-by-alma": 1})
+    assert external.load() == (0, {})
+
+
+def test_override_writes_the_roster_s_value(external: _Loads) -> None:
+    """With `override` the edit is replaced by one PUT, although it was left before."""
+    external.load()
+    external.edit()
+    external.load()
+    external.write(override="true")
+    assert [external.load()[0] for _ in range(2)] == [1, 0]
+    assert external.user()["pref_first_name"] == "Ann"
+
+
+def test_erasing_a_sticky_field_overrides_it(external: _Loads) -> None:
+    """`on_update: erase` clears a field that Alma would keep when it is blank, with one PUT."""
+    external.load()
+    external.write(title="")
+    assert [external.load() for _ in range(2)] == [(1, {}), (0, {})]
+    assert external.user()["user_title"] == {"value": "", "desc": ""}
+
+
+def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:
+    """A plan that finds the roster's value in Alma remembers it, whoever wrote it."""
+    external.load()
+    (external.folder / "runs" / "sticky.sqlite").unlink()
+    external.load()
+    external.edit()
+    assert external.load() == (0, {"edited-in-alma": 2})
+
+
+def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
+    """The summary and the terminal count the rows where an edit stays, in every plan."""
+    external.load()
+    external.edit()
+    external.load()
+    planned = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "again", "--json")
+    assert planned.summary["kept_in_alma"] == 1
+    assert planned.summary["unchanged"] == 1
+    shown = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "shown")
+    assert "edited in Alma" in shown.out + shown.err
+
+
+def test_purge_forgets_sticky_values(external: _Loads, typed: Type) -> None:
+    """What is older than the given age is deleted with the runs."""
+    external.load()
+    external.edit()
+    assert external.load()[0] == 0
+    assert typed("purge", "--older-than", "0d", "--yes").exit == 0
+    assert external.load()[0] == 1
