@@ -110,14 +110,14 @@ def write(path: Path, body: Iterable[str], texts: Iterable[str] = (), end: str =
 
 
 BOOKS: dict[str, Callable[[Path], None]] = {
-    "text in the cells": lambda path: write(path, rows(inline, 195_000)),
-    "text with pictures in the cells": lambda path: write(path, rows(inline_wide, 180_000)),
-    "shared text": lambda path: write(path, rows(shared, 190_000), strings(190_000 * 16)),
+    "text in the cells": lambda path: write(path, rows(inline, 149_000)),
+    "text with pictures in the cells": lambda path: write(path, rows(inline_wide, 149_000)),
+    "shared text": lambda path: write(path, rows(shared, 149_000), strings(149_000 * 16)),
     "shared text with pictures": lambda path: write(
-        path, rows(shared, 180_000), strings(180_000 * 16, "😀 ")
+        path, rows(shared, 149_000), strings(149_000 * 16, "😀 ")
     ),
-    "decimals, no two alike": lambda path: write(path, rows(decimal, 195_000)),
-    "more decimals": lambda path: write(path, rows(decimal, 205_000)),
+    "decimals, no two alike": lambda path: write(path, rows(decimal, 149_000)),
+    "more decimals": lambda path: write(path, rows(decimal, 155_000)),
     "formulas (read by openpyxl)": lambda path: write(path, rows(formula, 80_000)),
     "more formulas": lambda path: write(path, rows(formula, 165_000)),
     "formulas, damaged at the end": lambda path: write(path, rows(formula, 80_000), end="<bad>"),

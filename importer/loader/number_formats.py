@@ -29,6 +29,7 @@ _TOKEN = re.compile(r'"([^"]*)"|\\(.)|_(.)|\*(.)|(.)', re.DOTALL)
 _FIRST_SECTION = re.compile(r'(?:"[^"]*"|[\\_*].|[^;])*', re.DOTALL)
 _DATE_LETTERS = re.compile(r"[dmyhs]", re.IGNORECASE)
 _FIXED = frozenset("-()/+: ")
+_SHORT = re.compile(r"-?(?=.{3,15}$)[0-9]+\.[0-9]*[1-9]")  # no more digits than Excel keeps
 _DAYS = 2_958_466  # up to the end of the year 9999 in the 1900 system
 
 
@@ -106,15 +107,11 @@ def show(
     if chosen.is_date and (moment := _moment(value, starts_1904=starts_1904)):
         return moment, None
     if 0 <= value < 10**DIGITS and value == int(value):
-        digits = str(int(value))
-        if not chosen.places:
-            return digits, None
-        text = _in_places(digits, chosen.places)
-        if len(digits) >= chosen.places.count("0"):
-            return text, None
-        message = "{value} is stored without the zeros that its number format shows"
-        return text, CellFinding(Code.ZEROS_RESTORED, message, text)
-    number = Decimal(repr(value))
+        return _whole(str(int(value)), chosen.places)
+    text = repr(value)
+    if _SHORT.fullmatch(text):
+        return text, None
+    number = Decimal(text)
     if not number.is_finite() or abs(number.adjusted()) > 400:
         msg = "not a number of a spreadsheet"
         raise ValueError(msg)
@@ -123,6 +120,15 @@ def show(
         return text, None
     message = "{value} is a number of more than 15 digits, and Excel keeps only 15"
     return text, CellFinding(Code.ID_LOST_DIGITS, message, text)
+
+
+def _whole(digits: str, places: tuple[str, ...]) -> tuple[str, CellFinding | None]:
+    """Return a whole number in the places of its format, and whether that adds zeros."""
+    text = _in_places(digits, places) if places else digits
+    if len(digits) >= places.count("0"):
+        return text, None
+    message = "{value} is stored without the zeros that its number format shows"
+    return text, CellFinding(Code.ZEROS_RESTORED, message, text)
 
 
 def _all_digits(value: Decimal) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from xml.etree.ElementTree import Element, iterparse
+from xml.parsers import expat
 from zipfile import ZipFile
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -102,73 +102,78 @@ class _Table:
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
     filtered: bool = False
-    _row: int = 0
-    _cell: int = 0
-    _column: int = 0
-    _widest: int = 0  # columns up to the last value
-
-    def start(self, name: str, element: Element) -> None:
-        """Take note of an element. Raises NotReadableError."""
-        match name:
-            case "table-row":
-                self._start_row(element)
-            case "table-column":
-                self._start_columns(element)
-            case "table-cell" | "covered-table-cell":
-                self._cell = _within(self._cell, element, "number-columns-repeated", COLUMNS)
-                if _attribute(element, "value-type"):
-                    self._widest = max(self._widest, self._cell)
-                    if self._widest * self._row > CELLS:
-                        raise NotReadableError(TOO_LARGE)
-            case _:
-                pass
-
-    def _start_row(self, element: Element) -> None:
-        self._cell = 0
-        first = self._row + 1
-        self._row = _within(self._row, element, "number-rows-repeated", ROWS)
-        visibility = _attribute(element, "visibility")
-        if visibility in _HIDING:
-            self.hidden_rows.update(range(first, self._row + 1))
-            self.filtered |= visibility == "filter"
-
-    def _start_columns(self, element: Element) -> None:
-        first = self._column
-        self._column = _within(first, element, "number-columns-repeated", COLUMNS)
-        if _attribute(element, "visibility") in _HIDING:
-            self.hidden_columns.update(range(first, self._column))
+    row: int = 0
+    cell: int = 0
+    column: int = 0
+    widest: int = 0  # columns up to the last value
 
 
 def _measure(part: bytes) -> list[_Table]:
     """Return what each table hides.
 
-    Raises NotReadableError if a table is larger than a sheet can be, or than can be read.
+    Names are compared with their prefix, as python-calamine does. Raises NotReadableError if a
+    table is larger than a sheet can be, or than can be read.
     """
     if part.count(b"<") > TAGS:
         raise NotReadableError(TOO_LARGE)
     tables: list[_Table] = []
     depth = 0  # a cell may contain a table
-    for event, element in iterparse(io.BytesIO(part), ("start", "end")):  # noqa: S314  no document type
-        name = element.tag.rpartition("}")[2]
-        if name == "table":
-            depth += 1 if event == "start" else -1
-            if event == "start" and depth == 1:
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        if name == "table:table":
+            depth += 1
+            if depth == 1:
                 tables.append(_Table())
-        elif depth == 1 and event == "start":
-            tables[-1].start(name, element)
-        if event == "end" and depth <= 1:
-            element.clear()
+        elif depth == 1 and (take := _TAKES.get(name)):
+            take(tables[-1], attributes)
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= name == "table:table"
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.Parse(part, True)  # noqa: FBT003
     return tables
 
 
-def _attribute(element: Element, name: str) -> str:
-    """Return an attribute, whatever its namespace."""
-    return next((t for key, t in element.attrib.items() if key.rpartition("}")[2] == name), "")
+def _take_row(table: _Table, attributes: dict[str, str]) -> None:
+    table.cell = 0
+    first = table.row + 1
+    table.row = _after(table.row, attributes.get("table:number-rows-repeated"), ROWS)
+    visibility = attributes.get("table:visibility")
+    if visibility in _HIDING:
+        table.hidden_rows.update(range(first, table.row + 1))
+        table.filtered |= visibility == "filter"
 
 
-def _within(before: int, element: Element, name: str, most: int) -> int:
+def _take_columns(table: _Table, attributes: dict[str, str]) -> None:
+    first = table.column
+    table.column = _after(first, attributes.get("table:number-columns-repeated"), COLUMNS)
+    if attributes.get("table:visibility") in _HIDING:
+        table.hidden_columns.update(range(first, table.column))
+
+
+def _take_cells(table: _Table, attributes: dict[str, str]) -> None:
+    table.cell = _after(table.cell, attributes.get("table:number-columns-repeated"), COLUMNS)
+    if attributes.get("office:value-type"):
+        table.widest = max(table.widest, table.cell)
+        if table.widest * table.row > CELLS:
+            raise NotReadableError(TOO_LARGE)
+
+
+_TAKES = {
+    "table:table-row": _take_row,
+    "table:table-column": _take_columns,
+    "table:table-cell": _take_cells,
+    "table:covered-table-cell": _take_cells,
+}
+
+
+def _after(before: int, repeated: str | None, most: int) -> int:
     """Return the position after an element that may be repeated. Raises NotReadableError."""
-    given = _attribute(element, name) or "1"
-    if not given.isdecimal() or before + int(given[:9]) > most:
+    count = repeated or "1"
+    if not count.isdecimal() or before + int(count[:9]) > most:
         raise NotReadableError(DAMAGED)
-    return before + int(given[:9])
+    return before + int(count[:9])
