@@ -81,7 +81,8 @@ def _instead(name: str, known: Iterable[str]) -> str:
 def _owner(mapping: Mapping) -> Iterator[MappingFinding]:
     """An External user belongs to an external system, an Internal one to none (contract 1.2)."""
     external, owned = mapping.file.account_type is AccountType.EXTERNAL, mapping.file.owning_system
-    if external and owned is None:
+    match = mapping.file.match
+    if external and owned is None and (match.creates or match.account_type == "convert"):
         wrong = "an EXTERNAL mapping needs `owning_system`: the code of the external system in Alma"
         yield MappingFinding(("account_type",), wrong, lacking=True)
     if not external and owned is not None:

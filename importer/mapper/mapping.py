@@ -186,6 +186,15 @@ class Mapping:
         return replace(self, scalars=scalars, entries=entry_rules(record, steps))
 
     @property
+    def needed_by_new_users(self) -> frozenset[str]:
+        """Fields whose blank cells reject new users only; `required: true` rejects all."""
+        return frozenset(
+            rule.field.path
+            for rule in self.scalars
+            if rule.always_required and rule.rule.required != "true"
+        )
+
+    @property
     def maps_password(self) -> bool:
         """Whether it sets passwords, which are read from the roster again when they are sent."""
         return any(rule.field.path == "password" for rule in self.scalars)

@@ -20,6 +20,7 @@ from importer.model.user import AccountType
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
 from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
+from importer.planner.decide import unidentified
 from importer.planner.drafts import drafts
 from importer.planner.merge import new_user
 from importer.validator import validate
@@ -56,6 +57,10 @@ def find_problems(inputs: Inputs) -> Iterator[Problem]:
     yield from inputs.roster_problems()
     yield from inputs.candidates.problems
     yield from validate(inputs.candidates, inputs.codes, inputs.mapping.duplicates, inputs.today)
+    if not (match := inputs.mapping.file.match).creates:
+        for draft in drafts(inputs.candidates, inputs.candidates.rows):
+            if problem := unidentified(draft, match):
+                yield problem
     yield from inputs.roster.notices
     yield from state_of_tables(inputs.codes, origin, inputs.today)
     if blank := inputs.roster.blank:

@@ -7,7 +7,7 @@ long as no other user is in question than then, and nothing else is asked.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,6 +76,32 @@ def decide_fates(
     return Decided(fates, tuple(problem for own in found.values() for problem in own))
 
 
+def decide_before_alma(
+    rows: Mapping[int, Fate],
+    problems: Sequence[Problem],
+    fields: Collection[str],
+    resolutions: Mapping[int, Resolution],
+) -> tuple[Decided, dict[int, tuple[Problem, ...]]]:
+    """Decide the fate of each row as far as that is possible before its user is looked up.
+
+    `fields` are those that only a new user needs. A row that lacks only these is ready; they are
+    returned by row, for whoever finds out that the user is new.
+    """
+    needed: defaultdict[int, tuple[Problem, ...]] = defaultdict(tuple)
+    for problem in problems:
+        if problem.field in fields and problem.code in _MISSING and problem.severity.holds:
+            needed[problem.origin.row] += (problem,)
+    if needed:
+        rest = (one for one in problems if one not in needed.get(one.origin.row, ()))
+        ready = decide_fates(rows, rest, resolutions).rows(Fate.READY)
+        needed = defaultdict(tuple, {row: needed[row] for row in needed.keys() & ready})
+    rest = (one for one in problems if one not in needed.get(one.origin.row, ()))
+    return decide_fates(rows, rest, resolutions), needed
+
+
+_MISSING = frozenset({Code.MISSING_VALUE, Code.MISSING_EMPL_ID})
+
+
 def _worst(problems: Iterable[Problem]) -> Fate:
     """Return the fate of a row by the gravest of its problems."""
     severities = {problem.severity for problem in problems}
@@ -142,7 +168,7 @@ class Resolutions:
         """
         answered: dict[int, Resolution] = {}
         for draft, others in alike_rows(candidates, problems) if self.by_id else ():
-            own = draft.primary_id.casefold()
+            own = draft.key
             decision = self.by_id.get(own)
             if decision is None or not others <= decision.against:
                 continue
@@ -162,7 +188,7 @@ class Resolutions:
         memory: Memory = no_memory,
     ) -> Planned:
         """Return the step as decided before, with warnings instead of the same questions."""
-        decision = self.by_id.get(draft.primary_id.casefold())
+        decision = self.by_id.get(draft.key)
         if decision is None or not isinstance(planned.step, Held):
             return planned
         problems = planned.step.problems
@@ -201,6 +227,6 @@ def alike_rows(
         first, last = draft.name
         groups[name_key(folded(first), folded(last))].append(draft)
     for group in groups.values():
-        ids = {draft.primary_id.casefold() for draft in group}
+        ids = {draft.key for draft in group}
         for draft in group:
-            yield draft, frozenset(ids - {draft.primary_id.casefold()})
+            yield draft, frozenset(ids - {draft.key})

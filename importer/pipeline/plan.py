@@ -18,7 +18,12 @@ from importer.model.roster import Roster
 from importer.model.run import AlmaFacts
 from importer.model.text import counted
 from importer.pipeline.check import find_problems
-from importer.pipeline.fates import Resolutions, decide_fates, institution_key
+from importer.pipeline.fates import (
+    Resolutions,
+    decide_before_alma,
+    decide_fates,
+    institution_key,
+)
 from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
@@ -55,9 +60,10 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         problems = [*headings_changed(folder, inputs), *find_problems(inputs)]
         resolutions = Resolutions.of(institution)
         answers = resolutions.same_person(inputs.candidates, problems)
-        checked = decide_fates(inputs.rows(), problems, answers)
+        only_new = inputs.mapping.needed_by_new_users
+        checked, missing = decide_before_alma(inputs.rows(), problems, only_new, answers)
         progress.rows(len(checked.fates), 0)
-        ready = tuple(drafts(inputs.candidates, checked.rows(Fate.READY)))
+        ready = tuple(drafts(inputs.candidates, checked.rows(Fate.READY), missing))
         async with open_users(request, alma, institution, progress.note) as users:
             compared = await _compare(
                 ready, users, inputs.mapping.file.match, alma, resolutions, memory, progress
@@ -171,7 +177,9 @@ def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:
 
     If groups come from the cells as they are, every group of the institution is expected.
     """
-    column = inputs.candidates.layout.targets["user_group"]
+    column = inputs.candidates.layout.targets.get("user_group")
+    if column is None:
+        return set()
     known = inputs.codes.known(column.field.facts.table) if column.from_cells else None
     return {*column.mapped_codes, *(known or ()), *(draft.user_group for draft in ready)}
 

@@ -314,7 +314,7 @@ class Review:
         problems = tuple(self.ledger.problems(draft.row))
         users = {user.casefold() for user in in_question(problems)}
         against = self._alike.get(draft.row, frozenset()) | users
-        own, institution = draft.primary_id.casefold(), institution_key(self.facts.alma)
+        own, institution = draft.key, institution_key(self.facts.alma)
         if against:
             doubts = DOUBTS.intersection(problem.code for problem in problems)
             kept = Resolution(own, answer, user, against, doubts, self._operator, self._now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code, Severity
@@ -56,7 +57,9 @@ def decide(
         if problems:
             return _held(draft, *problems)
         rename = match.id_change == "rename"
-        return update(draft, known[0].user, match, memory, rename=rename)
+        planned = update(draft, known[0].user, match, memory, rename=rename)
+        blanks = tuple(_stays_as_it_is(problem) for problem in draft.missing)
+        return replace(planned, warnings=(*planned.warnings, *blanks))
     return _held(draft, *problems) if problems else _new(draft, found, match)
 
 
@@ -117,6 +120,8 @@ def obstacle_to_update(
                 f"{kinds}Alma's API cannot make an External user Internal. Reject the row, or make "
                 "the user Internal in Alma and plan again."
             )
+        if not draft.values.get("external_id"):
+            return f"{kinds}The row has no external system (`owning_system`). Correct the row."
         if match.account_type != "convert":
             return (
                 f"{kinds}Reject the row, load it with a mapping for such users, or set "
@@ -129,6 +134,22 @@ def obstacle_to_update(
             "to give it to the user, or correct the row."
         )
     return ""
+
+
+def unidentified(draft: DraftUser, match: Match) -> Problem | None:
+    """Return the problem of a row that has none of the IDs by which its user could be found."""
+    if any(key in match.by for key, _ in draft.every_identifier):
+        return None
+    of_lists = draft.layout.labels("user_identifier.value")
+    labels = (*(("primary_id",) if "primary_id" in match.by else ()), *of_lists)
+    return Problem.of(
+        Code.MISSING_VALUE,
+        draft.origin,
+        "the row has no ID by which its user could be found in Alma",
+        *draft.layout.places(*labels),
+        field=labels[0] if labels else "",
+        advice="Fill in the ID.",
+    )
 
 
 def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple[str, ...]:
@@ -189,19 +210,24 @@ def _belongs_to(draft: DraftUser, key: str, user: User, code: Code, advice: str 
     """Report the user that has an identifier of the row, by primary identifier and account type."""
     kind = f" ({_account_type(user)})" if _account_type(user) else ""
     name = "primary identifier" if key == "primary_id" else key
+    return _problem(
+        draft,
+        code,
+        f"this {name} belongs to the Alma user {{value}}{kind}",
+        _label(draft, key),
+        current(user, "primary_id"),
+        advice=advice,
+    )
+
+
+def _label(draft: DraftUser, key: str) -> str:
+    """Return the label of an ID of the row: `primary_id`, or an identifier by its type."""
     labels = (
         item.targets["value"].label
         for item in draft.entries("user_identifier")
         if item.type == key and "value" in item.targets
     )
-    return _problem(
-        draft,
-        code,
-        f"this {name} belongs to the Alma user {{value}}{kind}",
-        key if key == "primary_id" else next(labels, ""),
-        current(user, "primary_id"),
-        advice=advice,
-    )
+    return key if key == "primary_id" else next(labels, "")
 
 
 def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> Iterator[Problem]:
@@ -237,8 +263,9 @@ def _new(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
         case "skip":
             return Planned(LeftAlone(draft.row))
         case "reject":
-            message, theirs = "{value} is not in Alma", draft.primary_id
-            return _held(draft, _problem(draft, Code.NOT_IN_ALMA, message, "primary_id", theirs))
+            return _held(draft, *_not_in_alma(draft, match))
+        case "create" if draft.missing:
+            return _held(draft, *draft.missing)
         case "create":
             severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
             alike = () if match.possible_match == "ignore" else found.possible_matches
@@ -246,6 +273,21 @@ def _new(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
             if problems and severity.holds:
                 return _held(draft, *problems)
             return Planned(create(draft), problems)
+
+
+def _stays_as_it_is(missing: Problem) -> Problem:
+    """Return the problem of a blank cell as a warning, for a user that Alma has."""
+    message = "is blank; the user keeps Alma's value"
+    advice = "Nothing to do. Only a new user needs a value here."
+    return replace(missing, severity=Severity.WARNING, message=message, advice=advice)
+
+
+def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
+    """Yield a problem for each ID of the row by which nobody was found."""
+    for key, value in draft.every_identifier:
+        if key in match.by:
+            message = "{value} is not in Alma"
+            yield _problem(draft, Code.NOT_IN_ALMA, message, _label(draft, key), value)
 
 
 def _possible_match(draft: DraftUser, user: User, severity: Severity) -> Problem:

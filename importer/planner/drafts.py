@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
@@ -11,7 +12,7 @@ from importer.planner.entries import ONLY_ADDED
 
 if TYPE_CHECKING:
     from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
-    from importer.model.problem import Origin
+    from importer.model.problem import Origin, Problem
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     parent: tuple(
@@ -85,7 +86,8 @@ class DraftUser:
     """One row: its texts by label, "" for blanks.
 
     `not_applicable` are the labels that the mapping leaves out for this row (`when`); they are not
-    in `values`, and their fields stay unchanged.
+    in `values`, and their fields stay unchanged. `missing` are the problems of blank cells that
+    only a new user needs.
     """
 
     row: int
@@ -93,6 +95,12 @@ class DraftUser:
     layout: RecordLayout
     values: Mapping[str, str]
     not_applicable: frozenset[str] = frozenset()
+    missing: tuple[Problem, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The ID by which answers about this row are remembered, without case."""
+        return next((value.casefold() for _, value in self.every_identifier), "")
 
     @property
     def primary_id(self) -> str:
@@ -164,8 +172,12 @@ class DraftUser:
         )
 
 
-def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[DraftUser]:
-    """Return the draft users of these rows, in the roster's order."""
+def drafts(
+    candidates: Candidates,
+    rows: Collection[int],
+    missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
+) -> Iterator[DraftUser]:
+    """Return the draft users of these rows, in the roster's order; `missing` by row."""
     labels = tuple(candidates.frame.columns)
     taken = candidates.frame[candidates.frame.index.isin(list(rows))]
     for row, *cells in taken.itertuples(name=None):
@@ -175,4 +187,11 @@ def drafts(candidates: Candidates, rows: Collection[int]) -> Iterator[DraftUser]
         values = dict(zip(labels, cells, strict=True))
         for label in not_applicable:
             values.pop(label, None)
-        yield DraftUser(row, candidates.origin(row), candidates.layout, values, not_applicable)
+        yield DraftUser(
+            row,
+            candidates.origin(row),
+            candidates.layout,
+            values,
+            not_applicable,
+            missing.get(row, ()),
+        )

@@ -194,7 +194,13 @@ def _merged(
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
         merging = _ListMerge(
-            draft, parent, entries(live, parent), account, adopts=converts, run_values=run_values
+            draft,
+            parent,
+            entries(live, parent),
+            account,
+            primary_id=after.primary_id,
+            adopts=converts,
+            run_values=run_values,
         )
         wanted = tuple(merging.parts[place] for place in merging.left())
         overrides = any(item.override for item in merging.items)
@@ -248,9 +254,10 @@ class _ListMerge:
     """One list of a known user, merged with the row's entries.
 
     `items` are the entries that the row writes: none with `on_update: never`, and run variables
-    only with `run_values`. `adopts`: the user becomes External, and entries of Alma that the row
-    has too move to the row's segment. `parts` has Alma's entries in their places, the removed ones
-    too, then the added ones. Exactly one address, email and phone is preferred afterwards.
+    only with `run_values`. `primary_id` is the user's after the update. `adopts`: the user becomes
+    External, and entries of Alma that the row has too move to the row's segment. `parts` has Alma's
+    entries in their places, the removed ones too, then the added ones. Exactly one address, email
+    and phone is preferred afterwards.
     """
 
     def __init__(
@@ -260,6 +267,7 @@ class _ListMerge:
         live: tuple[Part, ...],
         account: AccountType,
         *,
+        primary_id: str | None,
         adopts: bool,
         run_values: bool,
     ) -> None:
@@ -272,6 +280,8 @@ class _ListMerge:
         self._owned = draft.sets_whole_list(parent)
         not_written: set[str] = set()
         for item in draft.entries(parent):
+            if parent == "user_identifier" and self._is_had(item, primary_id):
+                continue
             known = item.for_known_users()
             written = known if run_values or known is None else known.steady
             if written is None:
@@ -284,6 +294,16 @@ class _ListMerge:
             self._remove_others(not_written)
         if self.items or self._gone:
             self._prefer()
+
+    def _is_had(self, item: DraftEntry, primary_id: str | None) -> bool:
+        """Return whether the user has the ID as primary ID, or under another type.
+
+        Such an ID only finds the user: Alma takes no value twice (contract 3.2).
+        """
+        value = item.values["value"]
+        had = [part for part in self.live if same_id(value, current(part, "value"))]
+        under_type = any(matches(item, part) for part in had)
+        return same_id(value, primary_id) or (bool(had) and not under_type)
 
     def changes(self) -> list[Change]:
         """Return how the list changes, in the order of its entries."""

@@ -1,0 +1,100 @@
+"""Partial updates over a real socket: rosters that find people by any ID and have few fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import codes, state
+
+PEOPLE = """Id,First,Last,Group,Card
+1001,Ana,Nunez,COMM,2900
+1002,Bo,Doe,FRIEND,2901
+1003,Cy,Ito,COMM,2902
+"""
+ALL_FIELDS = """version: 1
+account_type: INTERNAL
+match: {by: [primary_id, BARCODE]}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: <Group>
+  user_identifier:
+    - {id_type: BARCODE, value: <Card>}
+"""
+RENEWAL = """version: 1
+account_type: INTERNAL
+roster: {dates: ymd}
+match: {by: [BARCODE], new: NEW}
+record:
+  expiry_date: <Until>
+  user_identifier:
+    - {id_type: BARCODE, value: <Scanned>}
+"""
+SCANNED = """Scanned,Until
+2900,2028-05-31
+1002,2028-05-31
+2902,
+9999,2028-05-31
+,2028-05-31
+"""
+
+
+@pytest.fixture
+def plan(folder: Path, typed: Type, sandbox: Sandbox) -> Type:
+    """Plan a roster with a mapping after the three people were loaded."""
+
+    def planned(roster: str, mapping: str) -> object:
+        (folder / "roster.csv").write_text(roster, "utf-8")
+        (folder / "mapping.yaml").write_text(mapping, "utf-8")
+        return typed("plan", "roster.csv", "-m", "mapping.yaml", "-o", "run", "--json")
+
+    planned(PEOPLE, ALL_FIELDS)
+    typed("apply", "run")
+    for path in sorted((folder / "run").iterdir(), reverse=True):
+        path.unlink()
+    (folder / "run").rmdir()
+    return planned  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("new", "rejected", "left_alone"), [("reject", 2, 0), ("skip", 1, 1)])
+def test_scanned_ids_renew_whom_alma_has(
+    new: str, rejected: int, left_alone: int, plan: Type, folder: Path, typed: Type,
+    sandbox: Sandbox,
+) -> None:  # fmt: skip
+    """Two columns: an ID, of whatever kind, and the expiry date. Nobody is created.
+
+    An ID that the user has as another kind only finds the user. A blank date leaves Alma's.
+    """
+    planned = plan(SCANNED, RENEWAL.replace("NEW", new))
+    counted = ("update", "unchanged", "rejected", "left_alone", "create")
+    assert [planned.summary[name] for name in counted] == [2, 1, rejected, left_alone, 0]
+    found = {row: code for row, code in codes(folder, "run") if row != "0"}
+    unknown = {"5": "not-in-alma"} if new == "reject" else {}
+    assert found == {**unknown, "6": "missing-value"}
+    before = state(sandbox)
+    assert typed("apply", "run", "--json").summary["updated"] == 2
+    renewed = {"expiry_date": "2028-05-31Z"}
+    for primary_id, user in state(sandbox).items():
+        changed = {
+            name: part for name, part in user.items() if part != before[primary_id].get(name)
+        }
+        assert changed == ({} if primary_id == "1003" else renewed)
+
+
+def test_a_blank_required_cell_rejects_new_people_only(
+    plan: Type, folder: Path, sandbox: Sandbox
+) -> None:
+    """A known user keeps Alma's value, with a warning; `required: true` rejects everybody."""
+    roster = "Id,First,Last,Group,Card\n1001,Ana,,,2900\n,Cy,Itoh,COMM,2902\n1009,New,One,,2999\n"
+    planned = plan(roster, ALL_FIELDS)
+    assert [planned.summary[name] for name in ("update", "unchanged", "rejected")] == [1, 1, 1]
+    assert planned.exit == Exit.REJECTS
+    assert planned.summary["warnings"] == 4  # of them, one: codes were not checked
+    strict = ALL_FIELDS.replace("<Group>", "{from: <Group>, required: true}")
+    (folder / "run").rename(folder / "first")
+    assert plan(roster, strict).summary["rejected"] == 2
