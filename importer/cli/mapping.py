@@ -33,6 +33,7 @@ from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
 from importer.mapper.suggest import suggest
 from importer.mapper.user_loader_profile import read_profile, to_mapping
+from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
 from importer.model.files import shown
 from importer.model.problem import Place
@@ -322,6 +323,8 @@ def _write_preview(inputs: Inputs, *, show_values: bool) -> None:
         if place in unused:
             use = "not used; map it, or name it under `unused`"
         write(f"  {place} → {use}")
+    if found := _constants(inputs):
+        write("", "Please check:", *(f"  {text}" for text in found))
     sample = inputs.sample()
     if sample is None:
         write("", "The roster has no row that the mapping takes.")
@@ -339,6 +342,12 @@ def _masked(fields: dict[str, str], *, show_values: bool) -> dict[str, str]:
     return {name: masked(name, text, show_values=show_values) for name, text in fields.items()}
 
 
+def _constants(inputs: Inputs) -> list[str]:
+    """Return the notices of constants that are headings, with the advice."""
+    found = (n for n in inputs.compiled.notices if n.code is Code.CONSTANT_IS_HEADING)
+    return [f"{notice.sentence()}. {notice.advice}" for notice in found]
+
+
 def _preview_json(inputs: Inputs, *, show_values: bool) -> dict[str, object]:
     """Return the preview as JSON values."""
     columns = [
@@ -348,6 +357,7 @@ def _preview_json(inputs: Inputs, *, show_values: bool) -> dict[str, object]:
     sample = inputs.sample()
     return {
         "columns": columns,
+        "constants": _constants(inputs),
         "unused": [place.heading for place in inputs.unused()],
         "sample": sample
         and {"row": sample[0], "fields": _masked(sample[1], show_values=show_values)},

@@ -13,10 +13,17 @@ from datetime import date
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
-from importer.mapper.dates import END_OF_TERM
-from importer.mapper.mapping import FieldRule, Mapping
-from importer.mapper.placeholders import RUN_VARIABLES, TO_CHOOSE, heading_key, nearest
-from importer.mapper.schema import KeepHeaviest, Rule
+from importer.mapper.dates import END_OF_TERM, as_plus_or_date
+from importer.mapper.mapping import Mapping
+from importer.mapper.placeholders import (
+    RUN_VARIABLES,
+    TO_CHOOSE,
+    VALUE,
+    Variable,
+    heading_key,
+    nearest,
+)
+from importer.mapper.schema import KeepHeaviest, PlusBy
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.user import AccountType, Reach
@@ -62,13 +69,6 @@ def in_order(source: Source, found: list[MappingFinding]) -> tuple[str, ...]:
 
 
 # --- errors ---
-
-
-def _parts(mapping: Mapping) -> Iterator[tuple[FieldRule, Steps, Rule]]:
-    """Every rule and the defaults behind it, each with the steps that lead to it."""
-    for rule in mapping.rules:
-        for steps, step in rule.parts:
-            yield rule, steps, step
 
 
 def _instead(name: str, known: Iterable[str]) -> str:
@@ -138,14 +138,28 @@ def _passwords(mapping: Mapping) -> Iterator[MappingFinding]:
 
 def _lookups_exist(mapping: Mapping) -> Iterator[MappingFinding]:
     known = mapping.file.lookups
-    names = [((*steps, "lookup"), step.lookup) for _, steps, step in _parts(mapping)]
-    same_id = mapping.file.duplicates.same_id
-    if isinstance(same_id, KeepHeaviest):
-        names.append((("duplicates", "same_id", "keep heaviest"), same_id.weights))
-    for steps, name in names:
+    for steps, name in mapping.lookups:
         if isinstance(name, str) and name not in known:
             wrong = f"`{name}` is not a table of `lookups`{_instead(name, known)}"
             yield MappingFinding(steps, wrong)
+
+
+def _spans(mapping: Mapping) -> Iterator[MappingFinding]:
+    """What `plus` looks up are spans and dates."""
+    for _, steps, part in mapping.parts:
+        if isinstance(part.plus, PlusBy) and (table := mapping.tables.get(part.plus.lookup)):
+            for code in sorted(table.every_code):
+                try:
+                    as_plus_or_date(code)
+                except ValueError as error:
+                    yield MappingFinding((*steps, "plus", "lookup"), str(error))
+
+
+def _skips(mapping: Mapping) -> Iterator[MappingFinding]:
+    for at, skip in enumerate(mapping.file.roster.skip):
+        if not skip.when:
+            wrong = "skips every row; name a column and what it must be"
+            yield MappingFinding(("roster", "skip", at, "when"), wrong)
 
 
 def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -158,25 +172,55 @@ def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
 
 
 def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
-    """A `<@name>` is a run variable or a mapped field of the record, and none needs itself."""
-    needs = {rule.field.path: set(rule.fields) for rule in mapping.scalars}
-    known = (*RUN_VARIABLES, *needs)
-    for rule in mapping.rules:
-        for name in sorted(set(rule.fields) - set(needs)):
-            wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable"
-            yield MappingFinding(rule.steps, wrong + _instead(name, known))
+    """A `<@name>` is a run variable or a mapped field, a `<$name>` one of the values."""
+    known = [rule.field.path for rule in (*mapping.values, *mapping.scalars)]
+    found = [
+        ((*steps, key), variable.name)
+        for steps, condition in mapping.conditions
+        for key, variable, _ in condition.every_test
+        if isinstance(variable, Variable)
+    ]
+    for rule in (*mapping.values, *mapping.rules):
+        names = {v.name for _, part in rule.parts for t in part.templates for v in t.variables}
+        found += [(rule.steps, name) for name in sorted(names)]
+    for steps, name in found:
+        if wrong := _unknown_variable(name, known):
+            yield MappingFinding(steps, wrong)
+
+
+def _circles(mapping: Mapping) -> Iterator[MappingFinding]:
+    """No field and no value needs itself; terms by user group need the group."""
+    needs = {rule.field.path: rule.needs for rule in (*mapping.values, *mapping.scalars)}
+    for rule, steps, part in mapping.parts if isinstance(mapping.file.terms, dict) else ():
+        if part.plus == END_OF_TERM or isinstance(part.plus, PlusBy):
+            needs[rule.field.path] = needs.get(rule.field.path, rule.needs) | {"user_group"}
+            if "user_group" not in needs:
+                wrong = "`terms` by user group need `user_group` in this mapping"
+                yield MappingFinding((*steps, "plus"), wrong)
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
         circle: list[str] = error.args[1]
-        for rule in mapping.scalars:
+        for rule in (*mapping.values, *mapping.scalars):
             if rule.field.path in circle:
-                wrong = "needs its own value, through `<@…>`; take a column instead"
+                wrong = "needs its own value, through `<@…>` or `<$…>`; take a column instead"
                 yield MappingFinding(rule.steps, wrong)
 
 
+def _unknown_variable(name: str, known: Iterable[str]) -> str:
+    """What is wrong with a variable, or ""."""
+    if name in {*known, *RUN_VARIABLES}:
+        return ""
+    if name.startswith(VALUE):
+        values = [other for other in known if other.startswith(VALUE)]
+        return f"`<{name}>` is not one of the mapping's `values`{_instead(name, values)}"
+    fields = [*RUN_VARIABLES, *(other for other in known if not other.startswith(VALUE))]
+    wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable"
+    return wrong + _instead(name, fields)
+
+
 def _dates(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule, steps, step in _parts(mapping):
+    for rule, steps, step in mapping.parts:
         is_date = rule.field.shape is Shape.DATE
         if not is_date and (step.plus or step.dates):
             wrong = f"is for dates, but `{rule.field.name}` is not a date"
@@ -196,7 +240,7 @@ def _is_iso(text: str) -> bool:
 
 
 def _flags(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule, steps, step in _parts(mapping):
+    for rule, steps, step in mapping.parts:
         if rule.field.shape is Shape.FLAG and step.constant not in {None, "true", "false"}:
             yield MappingFinding(steps, f"must be `true` or `false`, not `{step.constant}`")
 
@@ -214,10 +258,10 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
         if policy is OnUpdate.LATER and rule.field.shape is not Shape.DATE:
             yield MappingFinding((*rule.steps, "on_update"), "`later` is for dates")
     for entry in mapping.entries:
-        if entry.on_update not in {OnUpdate.REPLACE, OnUpdate.NEVER, *_OF_LISTS}:
+        if entry.part.on_update not in {OnUpdate.REPLACE, OnUpdate.NEVER, *_OF_LISTS}:
+            word = entry.part.on_update
             wrong = (
-                f"`{entry.on_update}` is for single fields; write replace, add, replace_all or "
-                "never for an entry"
+                f"`{word}` is for single fields; an entry takes replace, add, replace_all or never"
             )
             yield MappingFinding((*entry.steps, "on_update"), wrong)
         for rule in entry.fields:
@@ -228,10 +272,10 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
             if not core:
                 wrong += "; a single field of an entry only takes `never`"
             yield MappingFinding((*rule.steps, "on_update"), wrong)
-    for rule, steps, step in _parts(mapping):
+    for rule, steps, step in mapping.parts:
         for key in ("required", "on_update", "override"):
             if step is not rule.rule and key in step.model_fields_set:
-                wrong = "belongs to the rule itself, not to its default"
+                wrong = "belongs to the rule itself, not to a case or its default"
                 yield MappingFinding((*steps, key), wrong)
 
 
@@ -273,8 +317,8 @@ def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
 
 
 def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
-    """A default after what is never blank, or an alternative after a constant."""
-    for _, steps, step in _parts(mapping):
+    """A default or case after what is never blank, or an alternative after a constant."""
+    for _, steps, step in mapping.parts:
         constants = [
             not template.cells and all(part.of_run for part in template.variables)
             for template in step.templates
@@ -286,14 +330,41 @@ def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
         if step.default is not None and not reached:
             wrong = "is never used, because the value before it is never blank"
             yield MappingFinding((*steps, "default"), wrong)
+        open_ended = [at for at, case in enumerate(step.cases[:-1]) if not case.when]
+        if open_ended:
+            wrong = "no case after this one is ever used; give it a `when`, or write it last"
+            yield MappingFinding((*steps, "cases", open_ended[0]), wrong)
+
+
+def _gaps(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Rows to which no case of a required field applies are rejected."""
+    for rule in mapping.rules:
+        part = rule.rule
+        open_ended = any(not case.when for case in part.cases) if part.cases else not part.when
+        if rule.required == "true" and part.default is None and not open_ended:
+            wrong = "rows to which no `when` applies are rejected, because every record needs it"
+            yield MappingFinding(rule.steps, f"{wrong}; add a `default`, or skip the rows")
+    for entry in mapping.entries:
+        filled = any(
+            part.constant is not None
+            for rule in entry.fields
+            for _, part in rule.parts
+            if rule.field.facts.required and rule.field.name != TYPE_FIELD[entry.parent]
+        )
+        if entry.part.placeholder and not filled:
+            wrong = "has no effect: the entry's main part has no constant and no `default`"
+            yield MappingFinding((*entry.steps, "placeholder"), wrong)
 
 
 def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Lookups, headings and terms that no rule uses."""
-    file, same_id = mapping.file, mapping.file.duplicates.same_id
-    lookups = {step.lookup for _, _, step in _parts(mapping)}
-    if isinstance(same_id, KeepHeaviest):
-        lookups.add(same_id.weights)
+    """Values, lookups, headings and terms that no rule uses."""
+    file = mapping.file
+    needed = {name for rule in (*mapping.values, *mapping.rules) for name in rule.needs}
+    needed |= {key.strip("< >") for _, c in mapping.conditions for key, _, _ in c.every_test}
+    for name in file.values:
+        if f"{VALUE}{name}" not in needed:
+            yield MappingFinding(("values", name), f"no rule uses `<{VALUE}{name}>`")
+    lookups = {name for _, name in mapping.lookups}
     for name in file.lookups:
         if name not in lookups:
             yield MappingFinding(("lookups", name), "no rule uses this lookup")
@@ -307,7 +378,9 @@ def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    if file.terms and not any(step.plus == END_OF_TERM for _, _, step in _parts(mapping)):
+    by_lookup = any(isinstance(step.plus, PlusBy) for _, _, step in mapping.parts)
+    at_end = any(step.plus == END_OF_TERM for _, _, step in mapping.parts)
+    if file.terms and not by_lookup and not at_end:
         yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
 
 
@@ -343,7 +416,7 @@ def _zips(mapping: Mapping) -> Iterator[MappingFinding]:
     """`zip` changes nothing unless the address says that it is in the USA."""
     country = "contact_info.address.country"
     located = {rule.steps[:-1] for rule in mapping.rules if rule.field.path == country}
-    for rule, steps, part in _parts(mapping):
+    for rule, steps, part in mapping.parts:
         if rule.steps[:-1] not in located and any(step.word == "zip" for step in part.clean):
             wrong = "`zip` has no effect without a `country` in the same address, such as USA"
             yield MappingFinding((*steps, "clean"), wrong)
@@ -354,15 +427,11 @@ _LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*")
 
 def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
     """A condition compares whole words; a comparison or a `*` in it is taken literally."""
-    conditions: list[tuple[Steps, dict[str, tuple[str, ...]]]] = [
-        (("roster", "only"), mapping.file.roster.only),
-        *(((*steps, "when"), part.when) for _, steps, part in _parts(mapping)),
-    ]
-    for steps, condition in conditions:
-        for heading, words in condition.items():
-            for word in filter(_LIKE_A_PATTERN.fullmatch, words):
+    for steps, condition in mapping.conditions:
+        for key, _, test in condition.every_test:
+            for word in filter(_LIKE_A_PATTERN.fullmatch, test.words):
                 wrong = f"`{word}` is compared literally; list the words that the cells contain"
-                yield MappingFinding((*steps, heading), wrong)
+                yield MappingFinding((*steps, key), wrong)
 
 
 CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ...]] = {
@@ -373,14 +442,17 @@ CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ..
         _internal_only,
         _passwords,
         _lookups_exist,
+        _spans,
+        _skips,
         _weights,
         _variables,
+        _circles,
         _dates,
         _flags,
         _policies,
         _entries,
     ),
     Level.TO_DO: (_to_do,),
-    Level.HINT: (_unreachable, _unused, _overrides, _match_types, _zips, _patterns_as_words),
+    Level.HINT: (_unreachable, _gaps, _unused, _overrides, _match_types, _zips, _patterns_as_words),
 }
 """Every check by its level. To add one, write a function and name it here."""

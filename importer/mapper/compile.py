@@ -14,13 +14,16 @@ from importer.mapper.explain import mapped_codes, takes_cells
 from importer.mapper.mapping import EntryRules, FieldRule
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import ANGLED, TO_CHOOSE, heading_key, nearest
-from importer.mapper.schema import MappingFile
+from importer.mapper.schema import EntryPart, MappingFile
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.catalogue import Code
 from importer.model.fields import Shape
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import ADDED
+
+Position = int | tuple[int, str, int]
+"""A column of the cells: that of the roster, or the nth part of it (see `each`)."""
 
 EXACT = "exact"
 SPELLING = "spelling in `headings`"
@@ -54,7 +57,7 @@ class CompiledField:
 
     column: FieldColumn
     rule: FieldRule
-    positions: Mapping[str, int]
+    positions: Mapping[str, Position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class CompiledEntry:
     """An entry of a list, and its fields."""
 
     entry: ListEntry
+    part: EntryPart
     fields: tuple[CompiledField, ...]
 
     @property
@@ -86,13 +90,15 @@ class CompiledMapping:
     """A mapping ready for one roster.
 
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
-    writes it; `positions`, theirs.
+    writes it; `positions`, theirs. `named`: its values and scalars by label.
     """
 
     mapping: MappingDocument
     run: RunVariables
     layout: RecordLayout
     columns: Mapping[str, Use]
+    positions: Mapping[str, Position]
+    named: Mapping[str, CompiledField]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
     notices: tuple[Problem, ...]
@@ -113,10 +119,14 @@ def compile_mapping(
     """
     headings = Headings(mapping.file, places, mapping.layout().expected)
     work = _Compiler(mapping, headings)
-    scalars = tuple(work.field(rule, rule.field.path, {}) for rule in mapping.scalars)
+    values, scalars = (
+        tuple(work.field(rule, rule.field.path, {}) for rule in rules)
+        for rules in (mapping.values, mapping.scalars)
+    )
     entries = tuple(work.entries())
-    for name in mapping.file.roster.only:
-        work.column(name, ("roster", "only"))
+    for steps, condition in mapping.conditions:
+        for name in condition.headings:
+            work.column(name, steps)
     if work.faults:
         raise MappingError((*work.faults.values(), headings.summary(run.file)))
     fields = (*scalars, *(one for entry in entries for one in entry.fields))
@@ -134,11 +144,21 @@ def compile_mapping(
         for key, use in work.columns.items()
     }
     origin = Origin(run.file, run.sheet, 0)
-    notices = tuple(
+    positions = [use.position for use in work.columns.values()]
+    notices = [
         Problem.of(Code.UNUSED_COLUMN, origin, "is not used by the mapping", place)
-        for place in headings.unused(work.positions.values(), mapping.file.roster.unused)
+        for place in headings.unused(positions, mapping.file.roster.unused)
+    ]
+    for rule, steps, text in mapping.constants if headings.recognized else ():
+        for place in headings.exact(text):
+            message = f"is a heading, but {mapping.source.place(steps)} sets it as a text"
+            notices.append(
+                Problem.of(Code.CONSTANT_IS_HEADING, origin, message, place, field=rule.field.path)
+            )
+    named = {one.column.label: one for one in (*values, *scalars)}
+    return CompiledMapping(
+        mapping, run, layout, columns, work.positions, named, scalars, entries, tuple(notices)
     )
-    return CompiledMapping(mapping, run, layout, columns, scalars, entries, notices)
 
 
 # --- headings ---
@@ -169,7 +189,7 @@ class Headings:
                 self._found.setdefault(heading_key(place.heading), []).append(position)
         named = [place.heading for place in places if place.heading.strip()]
         usual = sum(bool(field_of(heading)) for heading in named)
-        self.recognized = usual >= _USUAL_HEADINGS or any(map(self.has, expected))
+        self.recognized = usual >= _USUAL_HEADINGS or any(map(self.exact, expected))
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
 
@@ -193,9 +213,9 @@ class Headings:
             raise HeadingError(msg)
         return Use(found[0], self.places[found[0]], EXACT if exact else SPELLING)
 
-    def has(self, heading: str) -> bool:
-        """Return whether there is a column of exactly this heading."""
-        return heading_key(heading) in self._found
+    def exact(self, heading: str) -> tuple[Place, ...]:
+        """Return the columns of exactly this heading."""
+        return tuple(self.places[at] for at in self._found.get(heading_key(heading), ()))
 
     def repeated(self, heading: str) -> tuple[str, ...]:
         """Return the headings that `<Email *>` stands for, in the roster's order."""
@@ -242,7 +262,7 @@ class _Compiler:
     headings: Headings
     columns: dict[str, Use] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
-    positions: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)
 
     def entries(self) -> Iterator[CompiledEntry]:
         """Compile the entries; one that repeats becomes as many as the roster has headings."""
@@ -260,13 +280,13 @@ class _Compiler:
                     if (text := one.rule.rule.constant) is not None
                 }
                 labels = tuple(one.column.label for one in fields)
-                whole = ListEntry(entry.parent, labels, entry.on_update, constants)
-                yield CompiledEntry(whole, fields)
+                whole = ListEntry(entry.parent, labels, entry.part.on_update, constants)
+                yield CompiledEntry(whole, entry.part, fields)
 
     def _bindings(self, entry: EntryRules) -> list[dict[str, str]]:
         """What `<Email *>` stands for, once for each column; one empty binding without it."""
         for name in entry.cells:
-            if name.endswith("*") and not self.headings.has(name):
+            if name.endswith("*") and not self.headings.exact(name):
                 found = self.headings.repeated(name)
                 if not found:
                     self._fault(name, entry.steps, f"the roster has no column like `{name}`")
@@ -277,7 +297,8 @@ class _Compiler:
         """Compile a field; `bound` is what `<Email *>` stands for in it."""
         used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
-        codes = mapped_codes(rule, self.mapping.tables)
+        tables = self.mapping.tables
+        codes = mapped_codes(rule, tables)
         column = FieldColumn(
             label,
             rule.field,
@@ -287,7 +308,7 @@ class _Compiler:
             self._id_rule(rule, bound),
             rule.run_dependent,
             {code: self.mapping.source.place(steps) for code, steps in codes.items()},
-            takes_cells(rule),
+            takes_cells(rule, tables),
         )
         other = {
             heading_key(name): self.positions.get(heading_key(heading), 0)
@@ -311,7 +332,7 @@ class _Compiler:
 
     def _id_rule(self, rule: FieldRule, bound: Mapping[str, str]) -> IdRule | None:
         """The `ids:` rule of the columns that feed a field, if they all have the same."""
-        if not all(part.lone_cells for part in rule.rule.chain):
+        if not all(part.cases or part.lone_cells for _, part in rule.parts):
             return None
         rules = [self.mapping.file.id_rule(bound.get(name, name)) for name in rule.cells]
         return rules[0] if rules and all(other == rules[0] for other in rules) else None

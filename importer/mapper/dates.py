@@ -245,7 +245,9 @@ _SPAN = re.compile(r"([0-9]{1,4}) (day|week|month|year)s?")
 _DAYS, _MONTHS_OF = {"day": 1, "week": 7}, {"month": 1, "year": 12}
 
 
-def _span(text: str, known: tuple[str, ...] = (), example: str = "`14 days` or `1 month`") -> str:
+def _checked_span(
+    text: str, known: tuple[str, ...] = (), example: str = "`14 days` or `1 month`"
+) -> str:
     plain = " ".join(text.split()).lower()
     if plain not in known and not _SPAN.fullmatch(plain):
         sentence = f"`{text}` is not a span of time; write {example}"
@@ -255,7 +257,12 @@ def _span(text: str, known: tuple[str, ...] = (), example: str = "`14 days` or `
 
 def _plus(text: str) -> str:
     example = "`1 year`, `6 months`, `14 days`, `end of month` or `end of term`"
-    return _span(text, (END_OF_MONTH, END_OF_TERM), example)
+    return _checked_span(text, (END_OF_MONTH, END_OF_TERM), example)
+
+
+def as_plus_or_date(text: str) -> str:
+    """Return a `plus` of a lookup, which may also be a date. Raises ValueError."""
+    return text if _ISO.fullmatch(text) else _plus(text)
 
 
 def _ends(text: str) -> str:
@@ -267,6 +274,9 @@ def _ends(text: str) -> str:
     return text
 
 
+Span = Annotated[str, AfterValidator(_checked_span)]
+"""A span of time, such as `14 days`."""
+
 Plus = Annotated[str, AfterValidator(_plus)]
 """A span of time, or the end of the month or term."""
 
@@ -275,12 +285,35 @@ class Term(MappingPart):
     """When a term ends, and how long patrons may borrow after it."""
 
     ends: Annotated[str, AfterValidator(_ends)]
-    grace: Annotated[str, AfterValidator(_span)] = "0 days"
+    grace: Span = "0 days"
 
     def end(self, year: int) -> date:
         """Return its end in a year; February 29 becomes the 28th in other years."""
         month, day = map(int, self.ends.split("-"))
         return date(year, month, min(day, calendar.monthrange(year, month)[1]))
+
+
+Terms = tuple[Term, ...] | dict[str, tuple[Term, ...]]
+"""The terms, for everybody or by user group; those of `*` are for all other groups."""
+
+
+def moved(day: date, plus: str, terms: Terms) -> tuple[str, CellFinding | None]:
+    """Return a date moved by `plus` as ISO, or the finding that the group has no terms.
+
+    `plus` is a span, the end of a month or term (with the group, if terms depend on it), a date
+    that is taken instead, or blank: then there is no date.
+    """
+    if plus.startswith(END_OF_TERM) and isinstance(terms, dict):
+        group = plus.removeprefix(END_OF_TERM).strip()
+        own = terms.get(group) or terms.get("*")
+        if own is None:
+            message = f"cannot be computed, because no terms are set for the user group {group}"
+            advice = "Add the group under `terms:` in the mapping."
+            return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
+        return later(day, END_OF_TERM, own).isoformat(), None
+    if _ISO.fullmatch(plus) or not plus:
+        return plus, None
+    return later(day, plus, terms if isinstance(terms, tuple) else ()).isoformat(), None
 
 
 def later(day: date, plus: str, terms: tuple[Term, ...] = ()) -> date:

@@ -1,6 +1,7 @@
 """Evaluate a compiled mapping over a roster: one column per field, and the problems on the way.
 
-A rule is evaluated in the order of the language: when, from, clean, lookup, dates, plus, default.
+A rule is evaluated in the order of the language: when, from or cases, clean, lookup, dates, plus,
+default.
 Each distinct text of a column goes through a step once.
 """
 
@@ -12,51 +13,40 @@ from datetime import date
 
 import pandas as pd
 
-from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping
-from importer.mapper.dates import ORDER_WORDS, Dates, later, shown_order
-from importer.mapper.lookups import code_reader
+from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping, Position
+from importer.mapper.conditions import Condition
+from importer.mapper.dates import END_OF_TERM, ORDER_WORDS, Dates, moved, shown_order
+from importer.mapper.lookups import KeyFile, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
-from importer.mapper.schema import Rule
+from importer.mapper.schema import PlusBy, Rule
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.catalogue import Code, Severity
-from importer.model.fields import NO_CODES, CodeTables, Shape
+from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import Roster
+from importer.model.text import counted, spans
 from importer.model.user import AccountType
 
 
 def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CODES) -> Candidates:
-    """Map every row of the roster that `only` takes, in order."""
-    positions = {key: use.position for key, use in mapping.columns.items()}
-    index = roster.frame.index
-    taken = _meeting(mapping.mapping.file.roster.only, roster.frame, index, positions)
-    work = _Evaluation(mapping, roster, codes, roster.frame.loc[taken].astype(object))
+    """Map every row of the roster that `only` takes and no `skip` leaves out, in order."""
+    work = _Evaluation(mapping, roster, codes, roster.frame.astype(object))
+    work.blank_words()
     work.repair_ids()
+    work.select_rows()
     for one in mapping.scalars:
         work.scalar(one)
     for entry in mapping.entries:
         work.entry(entry)
+    index, taken = roster.frame.index, work.cells.index
     labels = list(mapping.layout.targets)
-    frame = pd.DataFrame(work.columns, index=taken, columns=labels, dtype=object)
+    columns = {label: work.columns[label] for label in labels}
+    frame = pd.DataFrame(columns, index=taken, columns=labels, dtype=object)
     skipped = tuple(index[~index.isin(taken)].tolist())
     problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
     return Candidates(roster.source, mapping.layout, frame, work.not_applicable, skipped, problems)
-
-
-def _meeting(
-    when: Mapping[str, tuple[str, ...]],
-    cells: pd.DataFrame,
-    rows: pd.Index[int],
-    positions: Mapping[str, int],
-) -> pd.Index[int]:
-    """Which of the rows meet a condition: in each of its columns, one of the words."""
-    for heading, words in when.items():
-        texts = cells.loc[rows, positions[heading_key(heading)]]
-        keys = {heading_key(word) for word in words}
-        rows = rows[texts.isin([text for text in texts.unique() if heading_key(text) in keys])]
-    return rows
 
 
 # --- values ---
@@ -86,12 +76,18 @@ class Values:
         """Return the values of rows to which a rule applies."""
         return cls(texts, texts, content, pd.Series(data=True, index=texts.index))
 
-    def step(self, change: Transform, countries: pd.Series[str] | None = None) -> None:
-        """Change the texts that are not blank, each distinct one (of a country) once."""
-        countries = None if countries is None else countries.loc[self.texts.index]
-        groups = [("", self.texts)] if countries is None else self.texts.groupby(countries)
-        for country, texts in groups:
-            read = {text: change(text, str(country)) for text in texts.unique() if text}
+    @classmethod
+    def none(cls, rows: pd.Index[int]) -> Values:
+        """Return the values of rows to which no rule applies."""
+        texts, no = pd.Series("", index=rows, dtype=object), pd.Series(data=False, index=rows)
+        return cls(texts, texts, no, no)
+
+    def step(self, change: Transform, beside: pd.Series[str] | None = None) -> None:
+        """Change the texts that are not blank, each distinct one (with what is beside it) once."""
+        beside = None if beside is None else beside.loc[self.texts.index]
+        groups = [("", self.texts)] if beside is None else self.texts.groupby(beside)
+        for other, texts in groups:
+            read = {text: change(text, str(other)) for text in texts.unique() if text}
             new = {text: becomes for text, (becomes, _) in read.items() if becomes != text}
             if new:
                 changed = pd.Series([new.get(text, text) for text in texts], index=texts.index)
@@ -131,7 +127,7 @@ class _Evaluation:
     """One roster on its way to candidates; `columns` are those done so far, by label.
 
     `countries` are those of each row's address, "" where it is not known. `located`: the countries
-    that the present entry is in; None if it has none.
+    that the present entry is in; None if it has none. `dates`: what conditions compare as dates.
     """
 
     mapping: CompiledMapping
@@ -141,8 +137,19 @@ class _Evaluation:
     columns: dict[str, pd.Series[str]] = field(default_factory=dict)
     countries: pd.Series[str] | None = None
     located: pd.Series[str] | None = None
+    dates: dict[Cell | Variable, pd.Series[str]] = field(default_factory=dict)
     not_applicable: dict[str, frozenset[int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+
+    # --- rows ---
+
+    def blank_words(self) -> None:
+        """Blank the cells that contain a word of `roster.blank`."""
+        words = {heading_key(word) for word in self.mapping.mapping.file.roster.blank}
+        for use in self.mapping.columns.values() if words else ():
+            texts = self.cells[use.position]
+            found = [text for text in texts.unique() if heading_key(text) in words]
+            self.cells[use.position] = texts.where(~texts.isin(found), "")
 
     def repair_ids(self) -> None:
         """Apply the `ids:` rules to their columns."""
@@ -156,6 +163,75 @@ class _Evaluation:
                 self._report(values, use.labels[0], (use.place,))
                 self.cells[use.position] = values.texts
 
+    def select_rows(self) -> None:
+        """Leave out the rows that `roster.only` does not take, and those of `roster.skip`."""
+        part = self.mapping.mapping.file.roster
+        rows = self._meeting(part.only, self.cells.index, self.mapping.positions)
+        for skip in part.skip:
+            out = self._meeting(skip.when, rows, self.mapping.positions)
+            rows = rows.difference(out, sort=False)
+            if len(out):
+                message = (
+                    f"skipped {counted(len(out), 'row')} ({spans(out.tolist(), 50)}): {skip.reason}"
+                )
+                origin = self.roster.source.origin()
+                self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
+        if len(rows) < len(self.cells):
+            self.cells = self.cells.loc[rows]
+            self.columns = {label: texts.loc[rows] for label, texts in self.columns.items()}
+            self.dates = {key: texts.loc[rows] for key, texts in self.dates.items()}
+            kept = {0, *rows.tolist()}
+            self.problems = [one for one in self.problems if one.origin.row in kept]
+            self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
+
+    def _meeting(
+        self, condition: Condition, rows: pd.Index[int], positions: Mapping[str, Position]
+    ) -> pd.Index[int]:
+        """Return which of the rows meet a condition."""
+        if not condition:
+            return rows
+        return rows[self._meets(condition, rows, positions).to_numpy()]
+
+    def _meets(
+        self, condition: Condition, rows: pd.Index[int], positions: Mapping[str, Position]
+    ) -> pd.Series[bool]:
+        """Return, by row, whether it meets a condition; each distinct text is tested once."""
+        met = pd.Series(data=True, index=rows)
+        for key, test in condition.tests:
+            texts = self._column(key, rows, positions)
+            if test.of_date:
+                texts = self._as_dates(key, positions).loc[rows]
+            accepted = [
+                text
+                for text in texts.unique()
+                if test.accepts(text, self.mapping.run.today, self._listed)
+            ]
+            met &= texts.isin(accepted)
+        if condition.any:
+            ones = [self._meets(one, rows, positions) for one in condition.any]
+            met &= pd.concat(ones, axis="columns").any(axis="columns")
+        return met
+
+    def _as_dates(self, key: Cell | Variable, positions: Mapping[str, Position]) -> pd.Series[str]:
+        """Return the dates of a whole column as ISO, blank where there is none, read once."""
+        if key not in self.dates:
+            texts = self._column(key, self.cells.index, positions)
+            values = Values.of(texts, _filled(texts))
+            dates = self.mapping.mapping.file.roster.dates
+            order = shown_order({*texts.unique()} - {""}, dates) if not dates.order else None
+            dates = dates.model_copy(update={"order": order}) if order else dates
+            values.step(lambda text, _: _read_date(text, dates))
+            use = isinstance(key, Cell) and self.mapping.columns[heading_key(key.heading)]
+            self._report(values, "", (use.place,) if use else ())
+            self.dates[key] = values.texts
+        return self.dates[key]
+
+    def _listed(self, file: KeyFile, text: str) -> bool:
+        """Whether a text is in a file."""
+        return heading_key(text) in self.mapping.mapping.tables[file].codes
+
+    # --- fields and entries ---
+
     def scalar(self, one: CompiledField) -> None:
         """Evaluate a field of the record itself, unless another one has needed it already."""
         if one.column.label not in self.columns:
@@ -164,26 +240,35 @@ class _Evaluation:
             self._require(one, values)
 
     def entry(self, compiled: CompiledEntry) -> None:
-        """Evaluate an entry: left out of rows that have nothing for it, whole in the others."""
+        """Evaluate an entry: left out of rows that have nothing for it, whole in the others.
+
+        It is left out, with a warning, of rows in which only its main part is blank.
+        """
         self.located = self._countries(compiled)
+        whole = self.cells.index
+        part = compiled.part
+        rows = self._meeting(part.when, whole, self.mapping.positions)
         values = {
-            one.column.label: self._evaluate(one, one.rule.rule, self.cells.index)
-            for one in compiled.fields
+            one.column.label: self._evaluate(one, one.rule.rule, rows) for one in compiled.fields
         }
         self.located = None
-        there = pd.Series(data=not compiled.deciding, index=self.cells.index)
-        for one in compiled.deciding:
+        deciding = () if part.placeholder else compiled.deciding
+        there = pd.Series(data=not deciding, index=rows)
+        for one in deciding:
             there |= values[one.column.label].content
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
             there &= values[one.column.label].applies
+        for one in needed:
+            if one.rule.required == "false":
+                self._complete(one, values[one.column.label], there, compiled)
+        there = there.reindex(whole, fill_value=False)
         for one in compiled.fields:
             found = values[one.column.label]
             self._require(one, found)
+            found = found.over(whole)
             found.texts = found.texts.where(there, "")
             found.found = [item for item in found.found if there[item[0]]]
-            if one in needed and one.rule.required == "false":
-                self._complete(one, found, there, compiled)
             self._finish(one, found)
 
     def _countries(self, compiled: CompiledEntry) -> pd.Series[str] | None:
@@ -194,7 +279,8 @@ class _Evaluation:
             return None
         for one in compiled.fields:
             if one.rule.field.name == "country":
-                own = self._evaluate(one, one.rule.rule, self.cells.index).texts
+                rows = self._meeting(compiled.part.when, self.cells.index, self.mapping.positions)
+                own = self._evaluate(one, one.rule.rule, rows).over(self.cells.index).texts
                 known = self.countries
                 self.countries = own if known is None else known.where(_filled(known), own)
                 return own
@@ -203,11 +289,13 @@ class _Evaluation:
     # --- rules ---
 
     def _evaluate(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
-        """Evaluate a rule: when, from, clean, lookup, dates, plus, default."""
-        met = _meeting(rule.when, self.cells, rows, one.positions)
+        """Evaluate a rule: when, from or cases, clean, lookup, dates, plus, default."""
+        met = self._meeting(rule.when, rows, one.positions)
         values = self._texts(one, rule, met)
         if one.rule.field.shape is Shape.DATE:
-            values.step(self._date_reader(one, rule))
+            spans, found = self._spans(one, rule, met)
+            values.step(self._date_reader(one, rule), spans)
+            values.found += found
         values = values.over(rows)
         if rule.default is not None:
             failed = {row for row, _, _ in values.found}
@@ -217,13 +305,17 @@ class _Evaluation:
 
     def _texts(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
         """Apply a rule to rows that meet its condition, up to its lookup."""
-        texts, content = self._fill(rule.templates[0], rows, one.positions)
-        for template in rule.templates[1:]:
-            more, contributes = self._fill(template, rows, one.positions)
-            texts, content = texts.where(_filled(texts), more), content | contributes
-        values = Values.of(texts, content)
+        values = Values.none(rows)
+        for case in rule.cases:
+            values = values.or_else(self._evaluate(one, case, rows[~values.applies]))
+        if not rule.cases:
+            texts, content = self._fill(rule.templates[0], rows, one.positions)
+            for template in rule.templates[1:]:
+                more, contributes = self._fill(template, rows, one.positions)
+                texts, content = texts.where(_filled(texts), more), content | contributes
+            values = Values.of(texts, content)
         tidied = TIDIED.get(one.rule.field.path) if rule.lone_cells else None
-        apart = any(step.split or step.replace for step in rule.clean)
+        apart = any(step.split or step.replace or step.extract for step in rule.clean)
         if tidied is not None and not apart:
             values.step(tidied)
         for step in rule.clean:
@@ -237,7 +329,7 @@ class _Evaluation:
         return values
 
     def _fill(
-        self, template: Template, rows: pd.Index[int], positions: Mapping[str, int]
+        self, template: Template, rows: pd.Index[int], positions: Mapping[str, Position]
     ) -> tuple[pd.Series[str], pd.Series[bool]]:
         """The texts of a template, and whether the roster or the record contributes anything.
 
@@ -258,14 +350,14 @@ class _Evaluation:
         return (whole.where(content, "") if optional else whole), content
 
     def _column(
-        self, part: str | Cell | Variable, rows: pd.Index[int], positions: Mapping[str, int]
+        self, part: str | Cell | Variable, rows: pd.Index[int], positions: Mapping[str, Position]
     ) -> pd.Series[str]:
         run = self.mapping.run
         constants = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         if isinstance(part, Cell):
             whole = self.cells[positions[heading_key(part.heading)]]
         elif isinstance(part, Variable) and not part.of_run:
-            self.scalar(next(one for one in self.mapping.scalars if one.column.label == part.name))
+            self.scalar(self.mapping.named[part.name])
             whole = self.columns[part.name]
         elif isinstance(part, Variable) and part.name == "row":
             whole = pd.Series([str(row) for row in rows.tolist()], index=rows, dtype=object)
@@ -274,18 +366,41 @@ class _Evaluation:
             whole = pd.Series(text, index=rows, dtype=object)
         return whole if len(rows) == len(whole) else whole.loc[rows]
 
+    def _spans(
+        self, one: CompiledField, rule: Rule, rows: pd.Index[int]
+    ) -> tuple[pd.Series[str] | None, list[tuple[int, CellFinding, str]]]:
+        """The `plus` of each row if it differs from row to row, and what was found.
+
+        That of a term whose dates depend on the group is followed by the row's group.
+        """
+        found: list[tuple[int, CellFinding, str]] = []
+        by_group = isinstance(self.mapping.mapping.file.terms, dict)
+        if isinstance(rule.plus, PlusBy):
+            values = Values.of(*self._fill(rule.plus.by, rows, one.positions))
+            values.step(self.mapping.mapping.tables[rule.plus.lookup].find)
+            spans, found = values.texts, values.found
+        elif rule.plus == END_OF_TERM and by_group:
+            spans = pd.Series(END_OF_TERM, index=rows, dtype=object)
+        else:
+            return None, found
+        if by_group:
+            groups = self._column(Variable("user_group"), rows, one.positions)
+            spans = spans.where(spans != END_OF_TERM, f"{END_OF_TERM} " + groups)
+        return spans, found
+
     def _date_reader(self, one: CompiledField, rule: Rule) -> Transform:
         """The step that reads a date, moves it by `plus`, and writes it as ISO."""
         file = self.mapping.mapping.file
         dates = rule.dates.over(file.roster.dates) if rule.dates else file.roster.dates
-        if not dates.order:
+        if not dates.order and not rule.cases:
             dates = self._shown(one, rule, dates)
+        plus = rule.plus if isinstance(rule.plus, str) else ""
 
-        def read(text: str, _country: str) -> Reading:
-            day = dates.read(text)
-            if not isinstance(day, date):
-                return "", dates.finding(day)
-            return (later(day, rule.plus, file.terms) if rule.plus else day).isoformat(), None
+        def read(text: str, span: str) -> Reading:
+            day, finding = _read_date(text, dates)
+            if not day or rule.plus is None:
+                return day, finding
+            return moved(date.fromisoformat(day), span or plus, file.terms)
 
         return read
 
@@ -294,7 +409,7 @@ class _Evaluation:
 
         If the column shows no order, its dates stay ambiguous, and each is a problem.
         """
-        rows = _meeting(rule.when, self.cells, self.cells.index, one.positions)
+        rows = self._meeting(rule.when, self.cells.index, one.positions)
         order = shown_order(set(self._texts(one, rule, rows).texts.unique()) - {""}, dates)
         if order is None:
             return dates
@@ -309,9 +424,8 @@ class _Evaluation:
 
     def _finish(self, one: CompiledField, values: Values) -> None:
         """Write codes as Alma has them, keep the column, and report what was found."""
-        column, rule = one.column, one.rule.rule
-        as_in_cells = rule.lookup is None and rule.lone_cells
-        read = code_reader(column.field, self.codes, from_cells=as_in_cells)
+        column = one.column
+        read = code_reader(column.field, self.codes, from_cells=column.from_cells)
         if read is not None:
             values.source = values.texts
             values.step(lambda text, _: read(text))
@@ -343,17 +457,29 @@ class _Evaluation:
     def _complete(
         self, one: CompiledField, values: Values, there: pd.Series[bool], compiled: CompiledEntry
     ) -> None:
-        """Add a problem for each row that has the entry without a part that it needs."""
+        """Add a problem for each row that has the entry without a part that it needs.
+
+        A row without the entry's main part is no longer `there`.
+        """
+        field, list_name = one.rule.field, compiled.entry.parent
+        main = field.name != TYPE_FIELD[list_name]
         every = tuple(place for other in compiled.fields for place in other.column.places)
         for row in _unexplained(values):
             if there[row]:
+                message = f"`{field.name}` is blank, but other parts of the same entry are not"
+                advice = "Fill in the cell, or clear the other cells of this entry."
+                severity = None
+                if main:
+                    there[row] = False
+                    message, severity = f"{message}; the entry is left out", Severity.WARNING
                 self._problem(
                     row,
                     Code.MISSING_VALUE,
-                    f"`{one.rule.field.name}` is blank, but other parts of the same entry are not",
+                    message,
                     one.column,
                     one.column.places or every,
-                    advice="Fill in the cell, or clear the other cells of this entry.",
+                    advice=advice,
+                    severity=severity,
                 )
 
     def _problem(
@@ -409,3 +535,9 @@ def _unexplained(values: Values) -> Iterator[int]:
     reported = {row for row, _, _ in values.found}
     blank = values.texts.index[~_filled(values.texts)].tolist()
     return (row for row in blank if row not in reported)
+
+
+def _read_date(text: str, dates: Dates) -> Reading:
+    """Return a date as ISO, or the finding why it is none."""
+    day = dates.read(text)
+    return (day.isoformat(), None) if isinstance(day, date) else ("", dates.finding(day))

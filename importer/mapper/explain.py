@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from importer.mapper.dates import ORDER_WORDS
-from importer.mapper.lookups import OTHERWISE
+from importer.mapper.lookups import OTHERWISE, LookupFile
 from importer.mapper.mapping import FieldRule, Mapping, Tables
 from importer.mapper.placeholders import TO_CHOOSE, Cell, Template, heading_key
-from importer.mapper.schema import Rule
-from importer.mapper.transforms import transform
+from importer.mapper.schema import PlusBy, RosterPart, Rule
+from importer.mapper.transforms import CleanStep, transform
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule
 from importer.model.fields import OnUpdate, Shape
@@ -47,20 +47,38 @@ _CLEAN = {
     "strip": "without `{}`",
     "split": "one part of it",
     "replace": "with a pattern replaced",
+    "extract": "only what `{}` finds",
+    "country": "as Alma's code of the country",
+    "unless": "blank if it is {}",
 }
 """The steps of `clean`; the step's own value is filled in."""
 
 
 def about(mapping: Mapping) -> tuple[str, ...]:
     """Return what kind of records it makes and how users are matched, a sentence each."""
-    file, match, only = mapping.file, mapping.file.match, mapping.file.roster.only
+    file, match, roster = mapping.file, mapping.file.match, mapping.file.roster
     found = (
         f"Makes {file.account_type.title()} records of type {file.record_type}.",
         f"Looks for a user in Alma by {' or '.join(match.by)}; one that is new "
         f"{_USER[match.new]}, one that is known {_USER[match.known]}.",
     )
-    taken = (f"Takes only the rows where {_condition(only)}.",) if only else ()
-    return (*found, *taken, *_about_known_users(mapping))
+    return (*found, *_about_rows(roster), *_about_values(mapping), *_about_known_users(mapping))
+
+
+def _about_rows(roster: RosterPart) -> Iterator[str]:
+    """Yield which rows of the roster are taken, and what is blank in them."""
+    if roster.only:
+        yield f"Takes only the rows where {roster.only}."
+    for skip in roster.skip:
+        yield f"Skips the rows where {skip.when}: {skip.reason}."
+    if roster.blank:
+        yield f"A cell that contains {' or '.join(f'`{word}`' for word in roster.blank)} is blank."
+
+
+def _about_values(mapping: Mapping) -> Iterator[str]:
+    """Yield what each value of `values:` is."""
+    for value in mapping.values:
+        yield f"`<{value.field.name}>` is: {_rule(mapping, value.rule, value.field.shape)}."
 
 
 def _about_known_users(mapping: Mapping) -> Iterator[str]:
@@ -85,13 +103,22 @@ def _about_known_users(mapping: Mapping) -> Iterator[str]:
 
 
 def explain(mapping: Mapping) -> dict[str, str]:
-    """Return a sentence about every mapped field, by its label, in the record's order."""
-    labeled = {rule.field.path: rule for rule in mapping.scalars} | {
-        f"{entry.parent}[{entry.position}].{rule.field.name}": rule
-        for entry in mapping.entries
-        for rule in entry.fields
-    }
-    return {label: _sentence(mapping, rule) for label, rule in labeled.items()}
+    """Return a sentence about every mapped field, by its label, in the record's order.
+
+    An entry with a condition, or one that does not depend on its cells, has one before its fields.
+    """
+    told = {rule.field.path: _sentence(mapping, rule) for rule in mapping.scalars}
+    for entry in mapping.entries:
+        label = f"{entry.parent}[{entry.position}]"
+        parts = [f"only if {entry.part.when}"] if entry.part.when else []
+        if entry.part.placeholder:
+            parts.append("also if its cells are blank")
+        if parts:
+            text = "; ".join(parts)
+            told[label] = f"{text[:1].upper()}{text[1:]}."
+        for rule in entry.fields:
+            told[f"{label}.{rule.field.name}"] = _sentence(mapping, rule)
+    return told
 
 
 def _sentence(mapping: Mapping, rule: FieldRule) -> str:
@@ -108,30 +135,47 @@ def _sentence(mapping: Mapping, rule: FieldRule) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def _condition(wanted: MappingOf[str, tuple[str, ...]]) -> str:
-    return " and ".join(f"{name} is {' or '.join(words)}" for name, words in wanted.items())
-
-
 def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
     steps = [" or else ".join(_shown(template) for template in rule.templates)]
-    steps.extend(_CLEAN[step.word].format(getattr(step, step.word, "")) for step in rule.clean)
+    if rule.cases:
+        steps = [" – ".join(_case(mapping, case, shape) for case in rule.cases)]
+    steps.extend(_cleaned(step) for step in rule.clean)
     if rule.lookup is not None:
-        name = rule.lookup if isinstance(rule.lookup, str) else rule.lookup.file
-        table = mapping.tables[rule.lookup]
-        rest = f", otherwise {table.otherwise}" if table.otherwise is not None else ""
-        steps.append(f"looked up in `{name}` ({len(table.codes)} values{rest})")
+        steps.append(f"looked up in {_table(mapping, rule.lookup)}")
     if shape is Shape.DATE and any(template.cells for template in rule.templates):
         order = _order(mapping, rule)
         steps.append(f"read as {ORDER_WORDS.get(order, order) or 'the column itself shows'}")
-    if rule.plus:
+    if isinstance(rule.plus, PlusBy):
+        by = rule.plus.by.text
+        steps.append(f"plus the span for {by}, looked up in {_table(mapping, rule.plus.lookup)}")
+    elif rule.plus:
         steps.append(f"plus {rule.plus}" if not rule.plus.startswith("end") else f"at {rule.plus}")
     text = ", ".join(steps)
     if rule.when:
-        text = f"if {_condition(rule.when)}: {text}"
+        text = f"if {rule.when}: {text}"
     if rule.default is not None:
-        when = "otherwise" if rule.when else "if that is blank"
+        when = "otherwise" if rule.when or rule.cases else "if that is blank"
         text += f"; {when}: {_rule(mapping, rule.default, shape)}"
     return text
+
+
+def _case(mapping: Mapping, case: Rule, shape: Shape) -> str:
+    return ("" if case.when else "otherwise: ") + _rule(mapping, case, shape)
+
+
+def _cleaned(step: CleanStep) -> str:
+    setting = getattr(step, step.word, "")
+    words = " or ".join(setting) if isinstance(setting, tuple) else setting
+    return _CLEAN[step.word].format(words)
+
+
+def _table(mapping: Mapping, lookup: str | LookupFile) -> str:
+    table = mapping.tables[lookup]
+    rest = f", otherwise {table.otherwise}" if table.otherwise is not None else ""
+    if table.passes:
+        rest = ", otherwise the cell's own text"
+    name = lookup if isinstance(lookup, str) else lookup.file
+    return f"`{name}` ({len(table.codes)} values{rest})"
 
 
 def _shown(template: Template) -> str:
@@ -197,14 +241,15 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
     """The column of a heading, which the mapping writes in these forms."""
     feeding = [rule for rule in mapping.rules if set(forms) & set(rule.cells)]
     selected = [
-        words
-        for name, words in mapping.file.roster.only.items()
-        if heading_key(name) == heading_key(heading)
+        test.words
+        for key, test in mapping.file.roster.only.tests
+        if isinstance(key, Cell) and heading_key(key.heading) == heading_key(heading)
     ]
     choices = _lookup_words(mapping, forms, feeding)
     if choices is None:
         choices = selected[0] if selected else ()
-    coded = [r for r in feeding if r.field.shape is Shape.CODE and r.rule.lookup is None]
+    tables = mapping.tables
+    coded = [r for r in feeding if r.field.shape is Shape.CODE and takes_cells(r, tables)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
     id_rule = mapping.file.id_rule(heading)
@@ -228,7 +273,7 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
 
 def _needs_it(rule: FieldRule) -> bool:
     """Whether a blank in this one column rejects the row."""
-    alone = len(rule.cells) == 1 and rule.rule.default is None
+    alone = len(rule.cells) == 1 and rule.rule.default is None and not rule.rule.cases
     return rule.required == "true" and alone and not rule.rule.when
 
 
@@ -237,7 +282,7 @@ def _lookup_words(
 ) -> tuple[str, ...] | None:
     """The words of the lookup that the column goes through, none if it takes all others too."""
     for rule in feeding:
-        for step in rule.rule.chain:
+        for _, step in rule.giving_parts:
             lone = [template.parts for template in step.templates]
             taken = any((Cell(name),) in lone for name in forms)
             if step.lookup is not None and taken and not step.clean:
@@ -257,17 +302,18 @@ def mapped_codes(rule: FieldRule, tables: Tables) -> MappingOf[str, Steps]:
     """
     found: dict[str, Steps] = {}
     if rule.field.shape is Shape.CODE:
-        for steps, step in rule.parts:
+        for steps, step in rule.giving_parts:
             for code, where in _codes(step, steps, tables):
                 found.setdefault(code, where)
     return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
 
 
-def takes_cells(rule: FieldRule) -> bool:
-    """Return whether a cell's text can become the value without a lookup."""
+def takes_cells(rule: FieldRule, tables: Tables) -> bool:
+    """Return whether a cell's text can become the value without a lookup, or through one."""
     return any(
-        step.lookup is None and any(template.cells for template in step.templates)
-        for step in rule.rule.chain
+        any(template.cells for template in step.templates)
+        and (step.lookup is None or (table := tables.get(step.lookup)) is None or table.passes)
+        for _, step in rule.giving_parts
     )
 
 
@@ -281,7 +327,7 @@ def _codes(step: Rule, steps: Steps, tables: Tables) -> Iterator[tuple[str, Step
             yield text, steps
     elif (table := tables.get(step.lookup)) is not None:
         keys = {table.written[key]: code for key, code in table.codes.items()}
-        if table.otherwise is not None:
+        if table.otherwise is not None and not table.passes:
             keys[OTHERWISE] = table.otherwise
         for key, code in keys.items():
             named = isinstance(step.lookup, str)

@@ -113,7 +113,7 @@ def _forms(node: Node, whole: Node) -> Iterator[Node]:
     if "$ref" in node:
         node = whole["$defs"][node["$ref"].rpartition("/")[2]]
     forms = (*node.get("anyOf", ()), *node.get("oneOf", ()))
-    if not forms:
+    if not forms or "properties" in node:
         yield node
     for form in forms:
         yield from _forms(form, whole)

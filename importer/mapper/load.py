@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from importer.errors import MappingError, UnreadableFileError
 from importer.mapper import checks
 from importer.mapper.checks import Level, MappingFinding
-from importer.mapper.lookups import Lookup, LookupFile, UnusableLookupError, read_lookup
-from importer.mapper.mapping import Mapping, Tables, entry_rules, scalar_rules
+from importer.mapper.lookups import KeyFile, Lookup, UnusableLookupError, read_lookup
+from importer.mapper.mapping import Mapping, Tables, entry_rules, scalar_rules, value_rules
 from importer.mapper.messages import MISSING, in_our_words
 from importer.mapper.schema import AS_FILE, AS_TABLE, AS_TEXT, MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
@@ -44,7 +44,16 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     file, wrong = _validated_part(source)
     if file is None:
         return None, checks.in_order(source, wrong)
-    parsed = Mapping(path, "", file, {}, scalar_rules(file), entry_rules(file.record), source)
+    parsed = Mapping(
+        path,
+        "",
+        file,
+        {},
+        value_rules(file),
+        scalar_rules(file),
+        entry_rules(file, file.record),
+        source,
+    )
     tables, lookup_files, faults = _tables(parsed)
     # each file is hashed by itself, so that none can run into the next
     digests = (hashlib.sha256(content).digest() for content in (*contents, *lookup_files))
@@ -57,18 +66,16 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
 
 def _tables(mapping: Mapping) -> tuple[Tables, list[bytes], list[MappingFinding]]:
     """Every lookup, the bytes of those in files, and what is wrong with them."""
-    tables: dict[str | LookupFile, Lookup] = {}
+    tables: dict[str | KeyFile, Lookup] = {}
     contents: list[bytes] = []
     findings: list[MappingFinding] = []
-    wanted: list[tuple[str | LookupFile, dict[str, str] | LookupFile, Steps]] = [
+    wanted: list[tuple[str | KeyFile, dict[str, str] | KeyFile, Steps]] = [
         (name, table, ("lookups", name)) for name, table in mapping.file.lookups.items()
     ]
-    for steps, part in (found for rule in mapping.rules for found in rule.parts):
-        if isinstance(part.lookup, LookupFile):
-            wanted.append((part.lookup, part.lookup, (*steps, "lookup")))
+    wanted += [(name, name, steps) for steps, name in mapping.lookups if isinstance(name, KeyFile)]
     for name, table, steps in wanted:
         try:
-            if isinstance(table, LookupFile):
+            if isinstance(table, KeyFile):
                 tables[name], content = read_lookup(mapping.path.parent, table)
                 contents.append(content)
             else:
@@ -149,12 +156,15 @@ def _laid_over(top: Source, base: Source) -> Source:
     return Source(values, {**kept, **top.marks})
 
 
+_WHOLE: frozenset[Steps] = frozenset({("owning_system",), ("match", "absent"), ("roster", "only")})
+
+
 def _merges(steps: Steps) -> bool:
     """Whether the keys here are merged one by one; a rule, and an `ids` rule, is replaced whole."""
     if steps[0] == "record":
         return steps in {("record",), ("record", "contact_info")}
-    whole = len(steps) > 1 and (steps[0] in {"ids", "patron_role"} or steps[1] == "absent")
-    return steps[0] != "owning_system" and not whole
+    of_rules = steps[0] in {"ids", "patron_role", "values"} and len(steps) > 1
+    return not of_rules and steps[:2] not in _WHOLE
 
 
 # --- the schema ---

@@ -21,15 +21,22 @@ from importer.model.problem import KNOWN, VALUE, CellFinding
 from importer.model.text import means_one_of
 
 OTHERWISE = "*"
+SAME = "same"
+"""The code of `OTHERWISE` by which the text itself is the code."""
 SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes of a lookup's CSV file."""
 
 
-class LookupFile(MappingPart):
-    """A lookup in a CSV file beside the mapping: the column to compare, and that of the codes."""
+class KeyFile(MappingPart):
+    """A CSV file beside the mapping, and the column of it to compare."""
 
     file: Word
     key: Word
+
+
+class LookupFile(KeyFile):
+    """A lookup in a CSV file: the column to compare, and that of the codes."""
+
     value: Word
 
 
@@ -41,7 +48,8 @@ class UnusableLookupError(ValueError):
 class Lookup:
     """A table of codes by `heading_key` of the words; `written` has the words as written.
 
-    `otherwise` is the code for every other text that is not blank, None if there is none.
+    `otherwise` is the code for every other text that is not blank, None if there is none; SAME for
+    the text itself.
     """
 
     codes: Mapping[str, str]
@@ -66,15 +74,20 @@ class Lookup:
         return cls(codes, written, otherwise)
 
     @property
+    def passes(self) -> bool:
+        """Whether a text that it does not know is its own code."""
+        return self.otherwise == SAME
+
+    @property
     def every_code(self) -> frozenset[str]:
         """Every code that it can give."""
-        rest = () if self.otherwise is None else (self.otherwise,)
+        rest = () if self.otherwise is None or self.passes else (self.otherwise,)
         return frozenset((*self.codes.values(), *rest))
 
     def find(self, text: str, _country: str = "") -> Reading:
         """Return the code of a text, or a finding with the nearest keys."""
         key = heading_key(text)
-        code = self.codes.get(key, self.otherwise)
+        code = self.codes.get(key, text if self.passes else self.otherwise)
         if code == TO_CHOOSE:
             message = f"{self._shown(key)} has no code yet in the mapping's lookup"
             advice = "Write Alma's code in the lookup."
@@ -99,11 +112,12 @@ class Lookup:
 # --- files ---
 
 
-def read_lookup(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
+def read_lookup(folder: Path, spec: KeyFile) -> tuple[Lookup, bytes]:
     """Return the table of a CSV file beside the mapping, and the file's bytes.
 
-    Only an ordinary file in the mapping's own folder is read, and messages quote nothing of it: a
-    mapping from outside must not show what other files contain. Raises UnusableLookupError.
+    Without a column of codes, these are the keys as they are compared. Only an ordinary file in the
+    mapping's own folder is read, and messages quote nothing of it: a mapping from outside must not
+    show what other files contain. Raises UnusableLookupError.
     """
     content = _read_beside(folder, spec.file)
     rows: list[list[str]] = []
@@ -116,15 +130,16 @@ def read_lookup(folder: Path, spec: LookupFile) -> tuple[Lookup, bytes]:
     except csv.Error:
         wrong = "is not a CSV file that can be read; look for a quotation mark"
     headings = [heading_key(heading) for heading in rows[0]] if rows else []
-    for name in (spec.key, spec.value):
+    code = spec.value if isinstance(spec, LookupFile) else spec.key
+    for name in (spec.key, code):
         if not wrong and headings.count(heading_key(name)) != 1:
             twice = heading_key(name) in headings
             wrong = f"has {'the heading twice:' if twice else 'no heading'} `{name}`; "
             wrong += "check `key` and `value` against its first line"
     if not wrong:
-        key, value = (headings.index(heading_key(name)) for name in (spec.key, spec.value))
+        key, value = (headings.index(heading_key(name)) for name in (spec.key, code))
         taken = [
-            (row[key].strip(), row[value].strip())
+            (row[key].strip(), row[value].strip() if code != spec.key else heading_key(row[key]))
             for row in rows[1:]
             if len(row) > max(key, value) and row[key].strip()
         ]

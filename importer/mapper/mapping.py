@@ -5,18 +5,36 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
+from dataclasses import field as default  # a rule's `field` is another thing
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from importer.mapper.lookups import Lookup, LookupFile
-from importer.mapper.placeholders import Template
-from importer.mapper.schema import KeepHeaviest, MappingFile, Rule
+from importer.mapper.conditions import Condition
+from importer.mapper.lookups import KeyFile, Lookup
+from importer.mapper.placeholders import VALUE, Cell, Template, Variable
+from importer.mapper.schema import (
+    EntryPart,
+    KeepHeaviest,
+    MappingFile,
+    PlusBy,
+    RosterPart,
+    Rule,
+)
 from importer.mapper.yaml_source import Source, Steps
-from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, PATRON_ROLE, Field, OnUpdate
+from importer.model.fields import (
+    ALWAYS_REQUIRED,
+    FIELDS,
+    LISTS,
+    PATRON_ROLE,
+    Field,
+    OnUpdate,
+    Shape,
+)
 from importer.model.plan import Duplicates
 from importer.model.roster import Layout
+from importer.model.user import Facts
 
 EXTERNAL_SYSTEM = "external_id"
 """The field that `owning_system` fills (contract 1.2)."""
@@ -27,12 +45,16 @@ CREATE_ONLY = frozenset({"password", "force_password_change", "pin_number"})
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """A field and its rule. `steps` lead to it in the mapping file."""
+    """A field and its rule. `steps` lead to it in the mapping file.
+
+    `values` are the rules under `values:` of the mapping, by name with its `$`.
+    """
 
     field: Field
     rule: Rule
     steps: Steps
     always_required: bool = False
+    values: MappingOf[str, Rule] = default(default_factory=dict)
 
     @property
     def required(self) -> Literal["true", "warn", "false"]:
@@ -46,9 +68,23 @@ class FieldRule:
         return self.rule.on_update or usual
 
     @property
+    def parts(self) -> Iterator[tuple[Steps, Rule]]:
+        """The rule, its cases and defaults, each with the steps that lead to it."""
+        return self.rule.parts(self.steps)
+
+    @property
+    def giving_parts(self) -> Iterator[tuple[Steps, Rule]]:
+        """`parts`, and for those that are no more than a `<$value>` those of the value."""
+        yield from self.parts
+        for name in _named(self.rule, self.values):
+            if any(t.lone_value == name for _, part in self.parts for t in part.templates):
+                yield from self.values[name].parts(("values", name.removeprefix(VALUE)))
+
+    @property
     def templates(self) -> Iterator[Template]:
-        """The templates of the rule and of its defaults."""
-        return (template for rule in self.rule.chain for template in rule.templates)
+        """The templates of the rule, its cases, its defaults, and of the values that it takes."""
+        rules = (self.rule, *(self.values[name] for name in _named(self.rule, self.values)))
+        return (t for rule in rules for _, part in rule.parts() for t in part.templates)
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -57,35 +93,63 @@ class FieldRule:
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """Those of `cells`, and those of its conditions."""
-        conditions = (heading for rule in self.rule.chain for heading in rule.when)
-        return tuple(dict.fromkeys((*self.cells, *conditions)))
+        """Those of `cells`, then those that only decide what the value is."""
+        deciding = (key.heading for key in _deciding(self.rule) if isinstance(key, Cell))
+        return tuple(dict.fromkeys((*self.cells, *deciding)))
 
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields of the record that it takes by `<@…>`."""
-        return tuple(part.name for t in self.templates for part in t.variables if not part.of_run)
+        names = (part.name for t in self.templates for part in t.variables if not part.of_run)
+        return tuple(name for name in names if not name.startswith(VALUE))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The fields and the values (with their `$`) that it takes itself, or that decide it."""
+        templates = (t for _, part in self.parts for t in part.templates)
+        taken = (part for t in templates for part in t.variables)
+        deciding = (key for key in _deciding(self.rule) if isinstance(key, Variable))
+        return frozenset(part.name for part in (*taken, *deciding) if not part.of_run)
 
     @property
     def run_dependent(self) -> bool:
         """Whether it contains a run variable."""
         return any(variable.of_run for t in self.templates for variable in t.variables)
 
-    @property
-    def parts(self) -> Iterator[tuple[Steps, Rule]]:
-        """The rule and the defaults behind it, each with the steps that lead to it."""
-        for depth, rule in enumerate(self.rule.chain):
-            yield (*self.steps, *("default",) * depth), rule
+
+def _named(rule: Rule, values: MappingOf[str, Rule]) -> tuple[str, ...]:
+    """The values that a rule takes, and those that these take, each once."""
+    found: dict[str, None] = {}
+    rules = [rule]
+    while rules:
+        templates = [t for _, part in rules.pop().parts() for t in part.templates]
+        for name in (variable.name for t in templates for variable in t.variables):
+            if name in values and name not in found:
+                found[name] = None
+                rules.append(values[name])
+    return tuple(found)
+
+
+def _deciding(rule: Rule) -> Iterator[Cell | Variable]:
+    """Yield the cells and variables of a rule's conditions, and those by which `plus` is found."""
+    for _, part in rule.parts():
+        yield from (key for _, key, _ in part.when.every_test)
+        if isinstance(part.plus, PlusBy):
+            yield from part.plus.by.cells
+            yield from part.plus.by.variables
 
 
 @dataclass(frozen=True, slots=True)
 class EntryRules:
-    """One entry of a list as the mapping writes it."""
+    """One entry of a list as the mapping writes it.
+
+    `when`: the rows that may have it. `placeholder`: these have it even if its cells are blank.
+    """
 
     parent: str
     position: int
     fields: tuple[FieldRule, ...]
-    on_update: OnUpdate
+    part: EntryPart
     steps: Steps
 
     @property
@@ -94,48 +158,70 @@ class EntryRules:
         return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
 
 
+def value_rules(file: MappingFile) -> tuple[FieldRule, ...]:
+    """Return the rules of `values:`, as fields of no record."""
+    found = []
+    named = _values(file)
+    for name, rule in named.items():
+        shape = Shape.DATE if rule.dates or rule.plus else Shape.TEXT
+        pseudo = Field(name, VALUE, name, shape, Facts(0))
+        found.append(FieldRule(pseudo, rule, ("values", name[1:]), values=named))
+    return tuple(found)
+
+
+def _values(file: MappingFile) -> dict[str, Rule]:
+    return {f"{VALUE}{name}": rule for name, rule in file.values.items()}
+
+
 def scalar_rules(file: MappingFile) -> tuple[FieldRule, ...]:
     """Return the rules of the record's own fields, of `owning_system` and of `patron_role`.
 
     A mapping that creates nobody may lack what only a new user needs.
     """
     needed = ALWAYS_REQUIRED if file.match.creates else ()
-    rules = _field_rules(file.record, FIELDS, ("record",), needed)
+    values = _values(file)
+    rules = _field_rules(file.record, FIELDS, ("record",), values, needed)
     if (owner := file.owning_system) is not None:
-        rules += (
-            FieldRule(FIELDS[EXTERNAL_SYSTEM], owner, ("owning_system",), always_required=True),
-        )
+        field = FIELDS[EXTERNAL_SYSTEM]
+        rules += (FieldRule(field, owner, ("owning_system",), always_required=True, values=values),)
     if file.patron_role is not None:
-        rules += _field_rules(file.patron_role, PATRON_ROLE, ("patron_role",))
+        rules += _field_rules(file.patron_role, PATRON_ROLE, ("patron_role",), values)
     return rules
 
 
-def entry_rules(record: BaseModel, start: Steps = ("record",)) -> tuple[EntryRules, ...]:
+def entry_rules(
+    file: MappingFile, record: BaseModel, start: Steps = ("record",)
+) -> tuple[EntryRules, ...]:
     """Return the entries of every list of a record, in the mapping's order within each list."""
     found = []
+    values = _values(file)
     for parent in LISTS:
         part: Any = record
         for name in parent.split("."):
             part = getattr(part, name, None)
+        fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
         for position, entry in enumerate(part or ()):
             steps: Steps = (*start, *parent.split("."), position)
-            fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
-            rules = _field_rules(entry, fields, steps)
-            found.append(EntryRules(parent, position, rules, entry.on_update, steps))
+            rules = _field_rules(entry, fields, steps, values)
+            found.append(EntryRules(parent, position, rules, entry, steps))
     return tuple(found)
 
 
 def _field_rules(
-    part: BaseModel, fields: MappingOf[str, Field], steps: Steps, needed: Collection[str] = ()
+    part: BaseModel,
+    fields: MappingOf[str, Field],
+    steps: Steps,
+    values: MappingOf[str, Rule],
+    needed: Collection[str] = (),
 ) -> tuple[FieldRule, ...]:
     return tuple(
-        FieldRule(fields[name], rule, (*steps, name), name in needed)
+        FieldRule(fields[name], rule, (*steps, name), name in needed, values)
         for name, rule in part
         if isinstance(rule, Rule)
     )
 
 
-Tables = MappingOf[str | LookupFile, Lookup]
+Tables = MappingOf[str | KeyFile, Lookup]
 """Every lookup of the mapping that can be used, by its name or its file."""
 
 
@@ -151,6 +237,7 @@ class Mapping:
     sha256: str
     file: MappingFile
     tables: Tables
+    values: tuple[FieldRule, ...]
     scalars: tuple[FieldRule, ...]
     entries: tuple[EntryRules, ...]
     source: Source
@@ -182,8 +269,10 @@ class Mapping:
         if self.file.match.absent is None:
             return None
         steps, record = ("match", "absent", "set"), self.file.match.absent.changes
-        scalars = _field_rules(record, FIELDS, steps)
-        return replace(self, scalars=scalars, entries=entry_rules(record, steps))
+        file = self.file.model_copy(update={"roster": RosterPart()})
+        scalars = _field_rules(record, FIELDS, steps, {})
+        entries = entry_rules(file, record, steps)
+        return replace(self, file=file, values=(), scalars=scalars, entries=entries)
 
     @property
     def needed_by_new_users(self) -> frozenset[str]:
@@ -201,14 +290,55 @@ class Mapping:
 
     @property
     def rules(self) -> tuple[FieldRule, ...]:
-        """Every rule: of the record's own fields, then of the entries."""
+        """Every rule of a field: of the record's own fields, then of the entries."""
         return (*self.scalars, *(rule for entry in self.entries for rule in entry.fields))
+
+    @property
+    def parts(self) -> Iterator[tuple[FieldRule, Steps, Rule]]:
+        """Every rule, its cases and defaults, also of `values`, with the steps that lead to it."""
+        for rule in (*self.values, *self.rules):
+            for steps, part in rule.parts:
+                yield rule, steps, part
+
+    @property
+    def constants(self) -> Iterator[tuple[FieldRule, Steps, str]]:
+        """Every constant of a field that takes free text, with the steps that lead to its rule."""
+        for rule, steps, part in self.parts:
+            for template in part.templates:
+                if template.constant is not None and rule.field.shape is Shape.TEXT:
+                    yield rule, steps, template.constant
+
+    @property
+    def conditions(self) -> Iterator[tuple[Steps, Condition]]:
+        """Every condition, those of the rows first, with the steps that lead to it."""
+        yield ("roster", "only"), self.file.roster.only
+        for at, skip in enumerate(self.file.roster.skip):
+            yield ("roster", "skip", at, "when"), skip.when
+        for entry in self.entries:
+            yield (*entry.steps, "when"), entry.part.when
+        for _, steps, part in self.parts:
+            yield (*steps, "when"), part.when
+
+    @property
+    def lookups(self) -> Iterator[tuple[Steps, str | KeyFile]]:
+        """Every use of a lookup, by its name or its file, with the steps that lead to it."""
+        for _, steps, part in self.parts:
+            if part.lookup is not None:
+                yield (*steps, "lookup"), part.lookup
+            if isinstance(part.plus, PlusBy):
+                yield (*steps, "plus", "lookup"), part.plus.lookup
+        if isinstance(same_id := self.file.duplicates.same_id, KeepHeaviest):
+            yield ("duplicates", "same_id", "keep heaviest"), same_id.weights
+        for steps, condition in self.conditions:
+            for key, _, test in condition.every_test:
+                yield from (((*steps, key, "in"), file) for file in test.files)
 
     @property
     def headings(self) -> tuple[str, ...]:
         """Every heading that a rule uses, as the mapping writes it; each once, in order."""
-        found = (heading for rule in self.rules for heading in rule.headings)
-        return tuple(dict.fromkeys((*found, *self.file.roster.only)))
+        found = [heading for rule in (*self.rules, *self.values) for heading in rule.headings]
+        conditions = (heading for _, condition in self.conditions for heading in condition.headings)
+        return tuple(dict.fromkeys((*found, *conditions)))
 
     def layout(self) -> Layout:
         """Return what the loader needs to know. `expected` has every heading in all spellings."""

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 RUN_VARIABLES = ("today", "file", "sheet", "row")
 """What the run knows; every other `<@name>` is a field of the same record."""
 
+VALUE = "$"
+"""The first character of the name of a value under `values:`."""
+
 TO_CHOOSE = "?"
 """Stands for a heading (`<?>`) or a code that a person still has to choose."""
 
@@ -23,7 +26,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`<@today>`, from the run, or `<@expiry_date>`, a field of the same record."""
+    """`<@today>`, from the run, `<@expiry_date>`, a field of the record, or `<$value>`.
+
+    `name` has no `@`; that of a value begins with `$`.
+    """
 
     name: str
 
@@ -31,6 +37,11 @@ class Variable:
     def of_run(self) -> bool:
         """Whether it comes from the run, not from the record."""
         return self.name in RUN_VARIABLES
+
+    @property
+    def of_values(self) -> bool:
+        """Whether it is one of the mapping's `values`, and so comes from the roster."""
+        return self.name.startswith(VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,12 @@ class Template:
         """Its text, if nothing is filled in."""
         texts = [part for part in self.parts if isinstance(part, str)]
         return "".join(texts) if len(texts) == len(self.parts) else None
+
+    @property
+    def lone_value(self) -> str:
+        """The name of the value under `values:` that is all of it, or ""."""
+        lone = self.variables[0].name if len(self.parts) == len(self.variables) == 1 else ""
+        return lone if lone.startswith(VALUE) else ""
 
     @property
     def lone_cell(self) -> bool:
@@ -87,6 +104,8 @@ def parse(text: str) -> Template:
         elif not name.strip().removeprefix("@").strip():
             msg = "`<>` names no heading; write `<<` for a plain `<`"
             raise ValueError(msg)
+        elif re.fullmatch(r"\$\w+", name.strip()):
+            parts.append(Variable(name.strip()))
         elif name.strip().startswith("@"):
             parts.append(Variable(name.strip()[1:].strip()))
         else:

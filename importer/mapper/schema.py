@@ -6,6 +6,7 @@ is made from the field catalogue, so it has Alma's own shape and names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -13,17 +14,21 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     Tag,
     create_model,
+    model_validator,
 )
 from pydantic_core import PydanticKnownError
 
+from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Plus, Term
 from importer.mapper.lookups import LookupFile
 from importer.mapper.placeholders import Template, heading_key, parse
-from importer.mapper.transforms import Step, Word, check_pattern
+from importer.mapper.transforms import Step, Word, Words, check_pattern, one_or_more
+from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
 from importer.model.fields import FIELDS, LISTS, OnUpdate
 from importer.model.plan import MappingPart, Match, SafetyLimits
@@ -40,11 +45,6 @@ def form(value: object) -> str:
     return AS_TABLE if isinstance(value, dict | BaseModel) else AS_TEXT
 
 
-def _one_or_more(value: object) -> object:
-    """A single text is a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
 def _template(value: object) -> Template:
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")  # noqa: EM101  pydantic's own name of it
@@ -53,15 +53,10 @@ def _template(value: object) -> Template:
     return parse(value)
 
 
-Words = Annotated[
-    tuple[Word, ...],
-    Field(min_length=1),
-    BeforeValidator(_one_or_more, json_schema_input_type=Word | list[Word]),
-]
 Templates = Annotated[
     tuple[Annotated[Template, BeforeValidator(_template)], ...],
     Field(min_length=1),
-    BeforeValidator(_one_or_more, json_schema_input_type=Word | list[Word]),
+    BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
 ]
 LookupName = Annotated[
     Annotated[Word, Tag(AS_TEXT)] | Annotated[LookupFile, Tag(AS_FILE)],
@@ -71,6 +66,13 @@ LookupName = Annotated[
 
 
 # --- rules ---
+
+
+class PlusBy(MappingPart):
+    """A span of time, or a date, by a lookup of this text."""
+
+    by: Annotated[Template, BeforeValidator(_template, json_schema_input_type=Word)]
+    lookup: LookupName
 
 
 def _as_rule(value: object) -> object:
@@ -83,16 +85,35 @@ def _as_rule(value: object) -> object:
 class Rule(MappingPart):
     """How a field gets its value. The steps apply in the order of these keys."""
 
-    when: dict[Word, Words] = Field(default_factory=dict)
-    templates: Templates = Field(alias="from")
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["from"]}, {"required": ["cases"]}]}
+    )
+
+    when: Condition = EVERY_ROW
+    templates: Templates = Field(default=(), alias="from")
+    cases: Annotated[tuple[Value, ...], Field(min_length=1)] = ()
     clean: tuple[Step, ...] = ()
     lookup: LookupName | None = None
     dates: DatesPart | None = None
-    plus: Plus | None = None
+    plus: (
+        Annotated[
+            Annotated[Plus, Tag(AS_TEXT)] | Annotated[PlusBy, Tag(AS_TABLE)], Discriminator(form)
+        ]
+        | None
+    ) = None
     default: Value | None = None
     required: Literal["true", "warn", "false"] = "false"
     on_update: OnUpdate | None = None
     override: Yes = False
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Rule:
+        if bool(self.templates) == bool(self.cases):
+            sentence = (
+                "`from` is missing" if not self.cases else "has `from` and `cases`; delete one"
+            )
+            raise ValueError(sentence)
+        return self
 
     @property
     def constant(self) -> str | None:
@@ -103,15 +124,15 @@ class Rule(MappingPart):
     @property
     def lone_cells(self) -> bool:
         """Whether it takes cells as they are, without any text around them."""
-        return all(template.lone_cell for template in self.templates)
+        return not self.cases and all(template.lone_cell for template in self.templates)
 
-    @property
-    def chain(self) -> Iterator[Rule]:
-        """The rule and the defaults behind it."""
-        step: Rule | None = self
-        while step is not None:
-            yield step
-            step = step.default
+    def parts(self, steps: Steps = ()) -> Iterator[tuple[Steps, Rule]]:
+        """Yield the rule, its cases and its defaults, each with the steps that lead to it."""
+        yield steps, self
+        for at, case in enumerate(self.cases):
+            yield from case.parts((*steps, "cases", at))
+        if self.default is not None:
+            yield from self.default.parts((*steps, "default"))
 
 
 Value = Annotated[Rule, BeforeValidator(_as_rule, json_schema_input_type=Word | Rule)]
@@ -125,6 +146,8 @@ Rule.model_rebuild()
 class EntryPart(MappingPart):
     """One entry of a list; its other keys are Alma's."""
 
+    when: Condition = EVERY_ROW
+    placeholder: Yes = False
     on_update: OnUpdate = OnUpdate.REPLACE
 
 
@@ -181,6 +204,13 @@ def _encoding(name: str) -> str:
     return name
 
 
+class SkipPart(MappingPart):
+    """Rows that are not loaded, and the reason for the report."""
+
+    when: Condition
+    reason: Word
+
+
 class RosterPart(MappingPart):
     """How the roster is read."""
 
@@ -190,13 +220,15 @@ class RosterPart(MappingPart):
         tuple[Annotated[int, Field(ge=1, le=1000)], ...],
         Field(max_length=3),
         BeforeValidator(
-            lambda value: () if value == "auto" else _one_or_more(value),
+            lambda value: () if value == "auto" else one_or_more(value),
             json_schema_input_type=Literal["auto"] | int | list[int],
         ),
     ] = ()
     dates: DatesPart = Dates()
-    only: dict[Word, Words] = Field(default_factory=dict)
-    unused: Words | tuple[()] = ()
+    only: Condition = EVERY_ROW
+    skip: tuple[SkipPart, ...] = ()
+    blank: Words = ()
+    unused: Words = ()
 
 
 class KeepHeaviest(MappingPart):
@@ -209,7 +241,7 @@ class Among(MappingPart):
     """The users in Alma whom a roster is expected to contain."""
 
     user_group: Words
-    external_id: Words | tuple[()] = ()
+    external_id: Words = ()
 
 
 class AbsentPart(MappingPart):
@@ -264,6 +296,13 @@ def _id_rule(rule: IdRule) -> IdRule:
     return rule
 
 
+def _value_name(name: str) -> str:
+    if not re.fullmatch(r"\w+", name):
+        sentence = f"`{name}` must consist of letters, digits and `_`, to be used as `<$name>`"
+        raise ValueError(sentence)
+    return name
+
+
 class MappingFile(MappingPart):
     """A whole mapping file."""
 
@@ -281,7 +320,12 @@ class MappingFile(MappingPart):
     safety_checks: Annotated[
         SafetyLimits, BeforeValidator(_check_names, json_schema_input_type=SafetyLimits)
     ] = SafetyLimits()
-    terms: tuple[Term, ...] = ()
+    terms: Annotated[
+        Annotated[tuple[Term, ...], Tag(AS_TEXT)]
+        | Annotated[dict[Word, tuple[Term, ...]], Tag(AS_TABLE)],
+        Discriminator(form),
+    ] = ()
+    values: dict[Annotated[Word, AfterValidator(_value_name)], Value] = Field(default_factory=dict)
     lookups: dict[Word, Table] = Field(default_factory=dict)
     patron_role: PatronRolePart | None = None
     record: Record  # type: ignore[valid-type]

@@ -6,13 +6,20 @@ patterns, are at the end.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 import regex
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from importer.errors import MappingError
@@ -20,7 +27,7 @@ from importer.mapper.placeholders import nearest
 from importer.model.candidates import IdRule
 from importer.model.catalogue import Code
 from importer.model.contacts import HOME_REGION, read_phone
-from importer.model.fields import region_of
+from importer.model.fields import country_of, region_of
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding
 
@@ -32,6 +39,18 @@ Transform = Callable[[str, str], Reading]
 
 Word = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=100)]
+
+
+def one_or_more(value: object) -> object:
+    """A single text is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[
+    tuple[Word, ...],
+    Field(min_length=1),
+    BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
+]
 
 PATTERN_SECONDS = 0.5
 """How long a pattern of the mapping may take on one text."""
@@ -55,6 +74,7 @@ _TOKEN = re.compile(
 )
 
 
+@functools.cache
 def compile_pattern(text: str) -> regex.Pattern[str]:
     """Compile a pattern of a mapping. Raises ValueError where it is wrong or too large.
 
@@ -105,6 +125,31 @@ def check_pattern(text: str) -> str:
     return text
 
 
+Pattern = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_pattern)]
+"""A regular expression of the mapping."""
+
+_Found = TypeVar("_Found")
+
+
+def _within_time(pattern: str, search: Callable[[regex.Pattern[str]], _Found]) -> _Found:
+    """Apply a pattern. Raises MappingError if it takes more than `PATTERN_SECONDS` on a text."""
+    try:
+        return search(compile_pattern(pattern))
+    except TimeoutError:
+        msg = (
+            f"The pattern `{pattern}` takes too long on a text of the roster. "
+            "Write it without a repetition inside a repetition."
+        )
+        raise MappingError((msg,)) from None
+
+
+def full_match(pattern: str, text: str) -> bool:
+    """Return whether the pattern matches the whole text; one that is too long, it does not."""
+    return len(text) <= PATTERN_CHARACTERS and _within_time(
+        pattern, lambda found: found.fullmatch(text, timeout=PATTERN_SECONDS) is not None
+    )
+
+
 # --- how the mapping writes a step ---
 
 
@@ -115,16 +160,29 @@ class Phone(MappingPart):
 
 
 class Split(MappingPart):
-    """Take one part of a text, counted from 1."""
+    """Take one part of a text, counted from 1, or from the end: -1 is the last."""
 
     on: Word
-    take: Count
+    take: Annotated[int, Field(ge=-100, le=100)]
+
+    @model_validator(mode="after")
+    def _is_a_part(self) -> Split:
+        if self.take == 0:
+            sentence = "`take` counts from 1; the last part is -1"
+            raise ValueError(sentence)
+        return self
+
+    def part(self, text: str) -> str:
+        """Return the part of a text; "" if it has too few."""
+        parts = text.split(self.on)
+        at = self.take - 1 if self.take > 0 else self.take
+        return parts[at].strip() if -len(parts) <= at < len(parts) else ""
 
 
 class Replace(MappingPart):
     r"""Replace what a pattern finds; `\1` is its first group."""
 
-    find: Annotated[Word, AfterValidator(check_pattern)]
+    find: Pattern
     text: str = Field(alias="with")
 
     def model_post_init(self, _context: object, /) -> None:
@@ -146,7 +204,9 @@ class CleanStep(MappingPart):
     last: Count | None = None
     split: Split | None = None
     replace: Replace | None = None
+    extract: Pattern | None = None
     strip: Word | None = None
+    unless: Words | None = None
 
     @property
     def word(self) -> str:
@@ -156,10 +216,10 @@ class CleanStep(MappingPart):
     @property
     def selects(self) -> bool:
         """Whether it is meant to leave out parts of the text, possibly all of it."""
-        return self.word in {"first", "last", "split", "replace", "strip"}
+        return self.word in {"first", "last", "split", "replace", "extract", "strip", "unless"}
 
 
-Named = Literal["upper", "lower", "name", "digits", "email", "zip", "phone"]
+Named = Literal["upper", "lower", "name", "digits", "email", "zip", "phone", "country"]
 _NAMED: tuple[str, ...] = get_args(Named)
 _KEYED = tuple(key for key in CleanStep.model_fields if key != "name")
 STEPS = tuple(dict.fromkeys((*_NAMED, *_KEYED)))
@@ -190,7 +250,7 @@ def transform(step: CleanStep) -> Transform:
     """Return the function of a step of `clean`."""
     first, last = step.first or 0, step.last or 0
     unwanted = str.maketrans("", "", step.strip or "")
-    on, at = (step.split.on, step.split.take - 1) if step.split else (" ", 0)
+    left_out = {" ".join(word.split()).casefold() for word in step.unless or ()}
     texts: dict[str, Callable[[str], str]] = {
         "upper": str.upper,
         "lower": str.lower,
@@ -199,13 +259,17 @@ def transform(step: CleanStep) -> Transform:
         "email": _email,
         "first": lambda text: text[:first].rstrip(),
         "last": lambda text: text[-last:].lstrip(),
-        "split": lambda text: "".join(text.split(on)[at : at + 1]).strip(),
+        "split": step.split.part if step.split else str,
+        "country": lambda text: country_of(text) or text,
+        "unless": lambda text: "" if text.casefold() in left_out else text,
         "strip": lambda text: text.translate(unwanted).strip(),
     }
     if (change := texts.get(step.word)) is not None:
         return lambda text, _: (change(text), None)
     if step.replace is not None:
-        return _replacer(step.replace)
+        return _searcher(step.replace.find, step.replace.text)
+    if step.extract is not None:
+        return _searcher(step.extract)
     if step.phone is not None:
         home = step.phone.region
         return lambda text, country: (_phone(text, region_of(country) or home), None)
@@ -252,22 +316,20 @@ def _phone(text: str, region: str) -> str:
     return text if phone.abroad or not phone.whole else phone.whole
 
 
-def _replacer(replace: Replace) -> Transform:
-    pattern = compile_pattern(replace.find)
+def _searcher(find: str, replacement: str | None = None) -> Transform:
+    """Return what replaces what a pattern finds, or takes its first group or all that it finds."""
+
+    def search(pattern: regex.Pattern[str], text: str) -> str:
+        if replacement is not None:
+            return str(pattern.sub(replacement, text, timeout=PATTERN_SECONDS))
+        found = pattern.search(text, timeout=PATTERN_SECONDS)
+        return str(found[1 if pattern.groups else 0] or "") if found else ""
 
     def change(text: str, _country: str) -> Reading:
         if len(text) > PATTERN_CHARACTERS:
             message = "{value} is too long to be searched by the mapping's pattern"
             return text, CellFinding(Code.CELL_TOO_LONG, message)
-        try:
-            changed = pattern.sub(replace.text, text, timeout=PATTERN_SECONDS)
-        except TimeoutError:
-            msg = (
-                f"The pattern `{replace.find}` takes too long on a text of the roster. "
-                "Write it without a repetition inside a repetition."
-            )
-            raise MappingError((msg,)) from None
-        return " ".join(changed.split()), None
+        return " ".join(_within_time(find, lambda it: search(it, text)).split()), None
 
     return change
 

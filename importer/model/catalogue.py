@@ -20,11 +20,13 @@ class Code(StrEnum):
     HIDDEN_ROWS = "hidden-rows"
     HEADINGS_CHANGED = "headings-changed"
     UNUSED_COLUMN = "unused-column"
+    CONSTANT_IS_HEADING = "constant-is-heading"
     COLUMN_WITHOUT_HEADING = "column-without-heading"
     ROW_LEFT_OUT = "row-left-out"
     CODES_NOT_CHECKED = "codes-not-checked"
     OLD_CODE_TABLES = "old-code-tables"
     BLANK_ROWS = "blank-rows"
+    ROWS_SKIPPED = "rows-skipped"
     # rows and cells as they came
     ROW_TOO_LONG = "row-too-long"
     ROW_TOO_SHORT = "row-too-short"

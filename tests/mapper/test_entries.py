@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from importer.model.candidates import ListEntry
+from importer.model.catalogue import Severity
 from importer.model.fields import CodeRow, CodeTables, OnUpdate
 from tests.mapper.bench import Bench, told
 
@@ -29,10 +30,29 @@ def test_an_entry_without_content_is_left_out_constants_and_all(tmp_path: Path) 
     assert address == [["true", "1 Main", "Fargo", "USA", "home"], [""] * 5]
 
 
-def test_an_entry_with_content_but_without_its_required_part_is_a_problem(tmp_path: Path) -> None:
-    """It is never dropped in silence."""
-    candidates = Bench(tmp_path, ADDRESS, columns="Street|City|Country").map(("", "Fargo", ""))
-    assert told(candidates.problems) == [(2, "missing-value", "contact_info.address[0].line1")]
+def test_an_entry_with_content_but_without_its_main_part_is_left_out(tmp_path: Path) -> None:
+    """It is never dropped in silence; a type that is missing still rejects the row."""
+    record = ADDRESS.replace("address_type: home", "address_type: <Kind>")
+    bench = Bench(tmp_path, record, columns="Street|City|Country|Kind")
+    candidates = bench.map(("", "Fargo", "", "home"), ("1 Elm Ct", "", "", ""))
+    assert told(candidates.problems) == [
+        (2, "missing-value", "contact_info.address[0].line1"),
+        (3, "missing-value", "contact_info.address[0].address_type"),
+    ]
+    assert [one.severity for one in candidates.problems] == [Severity.WARNING, Severity.REJECT]
+    assert not candidates.frame.filter(like="address").loc[2].any()
+
+
+def test_an_entry_may_depend_on_a_condition(tmp_path: Path) -> None:
+    """In other rows nothing of it is asked for, and the list stays as it is in Alma."""
+    record = (
+        "user_note:\n  - when: {Kind: A}\n    note_type: LIBRARY\n"
+        "    note_text: {from: <Note>, required: true}\n    on_update: replace_all"
+    )
+    candidates = Bench(tmp_path, record, columns="Kind|Note").map(("A", "x"), ("B", ""), ("A", ""))
+    assert list(candidates.frame["user_note[0].note_text"]) == ["x", "", ""]
+    assert told(candidates.problems) == [(4, "missing-value", "user_note[0].note_text")]
+    assert candidates.not_applicable["user_note[0].note_text"] == {3}
 
 
 def test_an_entry_without_placeholders_is_for_every_row(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from importer.mapper.explain import Kind, explain, needed_columns
+from importer.mapper.explain import Kind, about, explain, needed_columns
 from importer.mapper.json_schema import schema_text
 from importer.model.fields import FIELDS
 from tests.mapper.bench import Bench, lint, loaded, mapping_text
@@ -75,6 +75,18 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
             "",
             "12: record.contact_info.address[0].postal_code.clean",
         ),
+        (
+            "job_category: {cases: [A, {when: {T: x}, from: B}]}",
+            "",
+            "8: record.job_category.cases[0]",
+        ),
+        ("", "values: {v: <X>}", "8: values.v"),
+        (
+            "contact_info:\n  email:\n    - email_address: <E>\n      email_type: work\n"
+            "      placeholder: true",
+            "",
+            "12: record.contact_info.email[0].placeholder",
+        ),
         ("campus_code: {from: <C>, lookup: g}", 'lookups: {g: {a: "?"}}', "9: lookups.g.a"),
     ],
 )
@@ -94,12 +106,69 @@ def test_what_has_no_effect_or_is_still_to_do_is_found(
         ("campus_code: {from: <C>, lookup: g, default: X}", 'lookups: {g: {a: b, "*": c, d: e}}'),
         ("user_identifier: [{id_type: BARCODE, value: <V>}]", "match: {by: [BARCODE]}"),
         ("user_identifier: [{id_type: A, value: <V *>}]", "ids: {V 1: {digits: 3}}"),
+        ("middle_name: {when: {<$v>: x}, from: <A>}", "values: {v: <X>}"),
+        ("expiry_date: {from: <@today>, plus: {by: <G>, lookup: s}}", "lookups: {s: {A: 1 year}}"),
         ("", "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {COMM: 1}}"),
     ],
 )
 def test_what_has_an_effect_is_not_found(tmp_path: Path, record: str, top: str) -> None:
     """A mapping that is right has no findings."""
     assert lint(loaded(tmp_path, mapping_text(record, top))) == ()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["{when: {T: x}, from: COMM}", "{cases: [{when: {T: x}, from: A}, {when: {T: y}, from: B}]}"],
+)
+def test_a_required_field_that_some_rows_do_not_get_is_found(tmp_path: Path, rule: str) -> None:
+    """These rows are rejected; a default, or a last case for all of them, is enough."""
+    text = mapping_text().replace("user_group: COMM", f"user_group: {rule}")
+    (found,) = lint(loaded(tmp_path, text))
+    assert found.startswith("m.yaml:7: record.user_group: rows to which no `when` applies")
+    assert lint(loaded(tmp_path, text.replace("}\n", ", default: COMM}\n"))) == ()
+
+
+def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
+    """Each construct that is no field has a sentence, each condition its words."""
+    record = (
+        "expiry_date: {from: <@today>, plus: {by: <$kind>, lookup: spans}}\n"
+        "job_category: {cases: [{when: {T: {not: [A, B]}}, from: X}, Y], default: Z}\n"
+        "contact_info:\n  email:\n    - when: {any: [{T: {blank: false}}, {T: {in: {file: a.csv, "
+        "key: K}}}]}\n      placeholder: true\n      email_address: {from: <E>, default: none}\n"
+        "      email_type: work"
+    )
+    top = (
+        "values: {kind: {from: <K>, clean: [{extract: x+}, {unless: [n, m]}], lookup: k}}\n"
+        'lookups: {k: {a: b, "*": same}, spans: {b: 1 year}}\n'
+        "roster: {only: {T: {matches: x}}, blank: [none], skip: [{when: {<@expiry_date>: {before: "
+        "<@today>}}, reason: they left}]}\n"
+        "match: {account_type: convert, id_change: rename, keep_old_id: {type: OLD}, absent: "
+        "{among: {user_group: COMM}, after: 2, set: {expiry_date: <@today>}}}"
+    )
+    (tmp_path / "a.csv").write_text("K\n1\n")
+    mapping = loaded(tmp_path, mapping_text(record, top))
+    assert about(mapping)[2:] == (
+        "Takes only the rows where T matches `x`.",
+        "Skips the rows where expiry_date is before today: they left.",
+        "A cell that contains `none` is blank.",
+        "`<$kind>` is: <K>, only what `x+` finds, blank if it is n or m, looked up in `k` (1 "
+        "values, otherwise the cell's own text).",
+        "A user of the other account type becomes Internal after review.",
+        "A user whose primary ID in Alma differs gets the roster's.",
+        "The old primary ID stays as an INACTIVE identifier of type OLD.",
+        "Users of group COMM who are missing from 2 rosters in a row are changed: expiry_date: "
+        "<@today>.",
+    )
+    sentences = explain(mapping)
+    assert sentences["expiry_date"] == (
+        "<@today>, plus the span for <$kind>, looked up in `spans` (1 values)."
+    )
+    assert sentences["job_category"] == (
+        "If T is not A or B: always `X` – otherwise: always `Y`; otherwise: always `Z`."
+    )
+    assert sentences["contact_info.email[0]"] == (
+        "Only if (T is not blank or T is in a.csv); also if its cells are blank."
+    )
 
 
 def test_what_is_still_to_do_never_reaches_alma(tmp_path: Path) -> None:

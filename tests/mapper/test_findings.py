@@ -14,6 +14,10 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
 """In `mapping_text` the address is on line 10 of the file."""
 
 
+W = "8: record.job_category.when"
+C = "8: record.middle_name.clean[0]"
+
+
 @pytest.mark.parametrize(
     ("record", "top", "place", "words"),
     [
@@ -132,6 +136,71 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
         ),
         ("", "patron_role: {scope: MAIN}", "8: patron_role", ("`expiry`",)),
         ("", "patron_role: {expiry: {from: <D>, dates: x}}", "8: patron_role.expiry.dates", ()),
+        # conditions
+        ("job_category: {when: {T: {nto: [A]}}, from: X}", "", W + ".T.nto", ("`not`",)),
+        ("job_category: {when: {T: {not: {}}}, from: X}", "", W + ".T.not", ("tests nothing",)),
+        ("job_category: {when: {T: []}, from: X}", "", W + ".T", ("blank",)),
+        ("job_category: {when: {T: {blank: maybe}}, from: X}", "", W + ".T.blank", ("`true`",)),
+        ('job_category: {when: {T: {matches: "("}}, from: X}', "", W + ".T.matches", ()),
+        ("job_category: {when: {T: {in: {file: a.csv}}}, from: X}", "", W + ".T.in", ("`key`",)),
+        (
+            "job_category: {when: {T: {in: {file: no.csv, key: K}}}, from: X}",
+            "",
+            W + ".T.in",
+            ("does not exist",),
+        ),
+        (
+            "job_category: {when: {T: {younger_than: old}}, from: X}",
+            "",
+            W + ".T.younger_than",
+            ("`14 days`",),
+        ),
+        ("job_category: {when: {T: {before: 1/5/2020}}, from: X}", "", W + ".T.before", ("2027",)),
+        ("job_category: {when: {any: {T: A}}, from: X}", "", W + ".any", ()),
+        ("job_category: {when: {<@brith>: A}, from: X}", "", W + ".<@brith>", ("not a mapped",)),
+        ("job_category: {when: {<$role>: A}, from: X}", "", W + ".<$role>", ("`values`",)),
+        ('job_category: {when: {"<A> <B>": A}, from: X}', "", W, ("one heading",)),
+        ("", "roster: {only: {T: {not: {}}}}", "8: roster.only.T.not", ("tests nothing",)),
+        ("", "roster: {skip: [{when: {T: A}}]}", "8: roster.skip[0]", ("`reason`",)),
+        ("", "roster: {skip: [{when: {}, reason: x}]}", "8: roster.skip[0].when", ("every row",)),
+        # cases, values, plus
+        ("job_category: {cases: []}", "", "8: record.job_category.cases", ("blank",)),
+        ("job_category: {cases: [A], from: B}", "", "8: record.job_category", ("`from` and",)),
+        ("job_category: {}", "", "8: record.job_category", ("`from` is missing",)),
+        (
+            "job_category: {cases: [{from: A, required: true}]}",
+            "",
+            "8: record.job_category.cases[0].required",
+            ("case",),
+        ),
+        ("job_category: <$role>", "", "8: record.job_category", ("`values`",)),
+        ("job_category: <$rule>", "values: {role: <R>}", "8: record.job_category", ("`$role`",)),
+        ("", "values: {the role: <R>}", "8: values.the role", ("letters",)),
+        (
+            "expiry_date: {from: <@today>, plus: {by: <G>, lookup: spans}}",
+            "",
+            "8: record.expiry_date.plus.lookup",
+            ("`spans`",),
+        ),
+        (
+            "expiry_date: {from: <@today>, plus: {by: <G>, lookup: spans}}",
+            "lookups: {spans: {A: soon}}",
+            "8: record.expiry_date.plus.lookup",
+            ("`soon`",),
+        ),
+        ("", "terms: {GRAD: [{ends: 13-40}]}", "8: terms.GRAD[0].ends", ("`05-15`",)),
+        # clean
+        ("middle_name: {from: <M>, clean: [{split: {on: x, take: 0}}]}", "", C + ".split", ()),
+        ('middle_name: {from: <M>, clean: [{extract: "("}]}', "", C + ".extract", ("pattern",)),
+        ("middle_name: {from: <M>, clean: [{unless: []}]}", "", C + ".unless", ("blank",)),
+        # entries
+        (EMAIL + "      placeholder: x", "", "12: record.contact_info.email[0].placeholder", ()),
+        (
+            EMAIL + "      when: {T: {nto: A}}",
+            "",
+            "12: record.contact_info.email[0].when.T.nto",
+            ("`not`",),
+        ),
         ("", "mtach: {new: skip}", "8: mtach", ("`match`",)),
         ("", "match: {new: ceate}", "8: match.new", ("`create`",)),
         ("", "match: {look_alike: warn}", "8: match.look_alike", ("`possible_match`",)),

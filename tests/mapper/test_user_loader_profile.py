@@ -90,7 +90,7 @@ def test_blank_columns_shift_nothing_and_a_bare_type_is_no_entry(tmp_path: Path)
 def test_enrich_adds_entries_and_replaces_fields(tmp_path: Path) -> None:
     """As the app does: only lists are enriched."""
     mapping = mapping_of(tmp_path, profile("ENRICH"))
-    assert {entry.on_update for entry in mapping.entries} == {OnUpdate.ADD}
+    assert {entry.part.on_update for entry in mapping.entries} == {OnUpdate.ADD}
     policies = {rule.field.path: rule.on_update for rule in mapping.scalars}
     assert policies["last_name"] is OnUpdate.REPLACE
 
@@ -104,7 +104,7 @@ def test_libis_choices_for_each_field_are_kept(tmp_path: Path) -> None:
     mapping = mapping_of(tmp_path, json.dumps(whole).encode())
     policies = {rule.field.path: rule.on_update for rule in mapping.scalars}
     assert (policies["last_name"], policies["first_name"]) == (OnUpdate.NEVER, OnUpdate.REPLACE)
-    assert {entry.parent: entry.on_update for entry in mapping.entries} == {
+    assert {entry.parent: entry.part.on_update for entry in mapping.entries} == {
         "contact_info.email": OnUpdate.REPLACE,
         "user_identifier": OnUpdate.NEVER,
         "user_note": OnUpdate.ADD,

@@ -150,8 +150,12 @@ def offline(folder: Path) -> Iterator[Problem]:
     first = f"{LOCAL}duplicates: {{same_id: keep first}}\n"
     (folder / "first.yaml").write_text(first, "utf-8")
     (folder / "twice.csv").write_text("\n".join([heading, lines[-1], lines[-1]]) + "\n", "utf-8")
+    slip = bare.replace("job_description: <Job>", "job_description: Job")
+    skip = "roster: {skip: [{when: {First: Bo}, reason: they have left}]}\n"
+    (folder / "slip.yaml").write_text(slip + skip, "utf-8")
     for roster, mapping in (
         ("local.csv", "local"),
+        ("twice.csv", "slip"),
         ("twice.csv", "first"),
         ("book.xlsx", "local"),
         ("external.csv", "external"),
