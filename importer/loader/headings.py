@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from importer.errors import RosterError
 from importer.loader.cleaning import clean
-from importer.model.roster import ADDED, Layout, letter
+from importer.model.roster import ADDED, NO_HEADINGS, Layout, letter
 from importer.model.text import counted
 
 SEARCHED = 20
@@ -58,6 +58,9 @@ def find(
     """
     if layout.header and is_rejects(rows):
         layout = replace(layout, header=(1,))  # `header` describes the roster that it came from
+    if layout.header == NO_HEADINGS:
+        width = max((len(row) for row in rows if any(row)), default=0)
+        return Headings(NO_HEADINGS, tuple(map(letter, range(width)))) if width else None
     searched = max(layout.header, default=SEARCHED)
     top = [[clean(cell)[0] for cell in row] for row in rows[:searched]]
     top += ([] for _ in range(searched - len(top)))

@@ -32,6 +32,7 @@ from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
 from importer.model.fields import FIELDS, LISTS, OnUpdate
 from importer.model.plan import MappingPart, Match, SafetyLimits
+from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
 
 AS_TEXT, AS_TABLE, AS_FILE = "as text", "as table", "as file"
@@ -204,6 +205,9 @@ def _encoding(name: str) -> str:
     return name
 
 
+_HEADER_WORDS = {"auto": (), "none": NO_HEADINGS}
+
+
 class SkipPart(MappingPart):
     """Rows that are not loaded, and the reason for the report."""
 
@@ -217,11 +221,11 @@ class RosterPart(MappingPart):
     sheet: Word | None = None
     encoding: Annotated[Word, AfterValidator(_encoding)] = "auto"
     header: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=1000)], ...],
+        tuple[Annotated[int, Field(ge=0, le=1000)], ...],
         Field(max_length=3),
         BeforeValidator(
-            lambda value: () if value == "auto" else one_or_more(value),
-            json_schema_input_type=Literal["auto"] | int | list[int],
+            lambda value: _HEADER_WORDS.get(str(value), one_or_more(value)),
+            json_schema_input_type=Literal["auto", "none"] | int | list[int],
         ),
     ] = ()
     dates: DatesPart = Dates()

@@ -24,14 +24,18 @@ def letter(position: int) -> str:
     return text
 
 
+NO_HEADINGS = (0,)
+"""The heading rows of a roster without headings, whose columns are called A, B and so on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How to read a roster, from the mapping and the command line.
 
     `sheet`: its name, or "" to find it. `encoding`: of a CSV file, or "auto". `header`: the numbers
-    of the heading rows as Excel shows them, or () to find them. `expected`: the headings that the
-    mapping uses, by which the heading row and the sheet are found. `visible_only`: leave out rows
-    that the sheet hides.
+    of the heading rows as Excel shows them, NO_HEADINGS, or () to find them. `expected`: the
+    headings that the mapping uses, by which the heading row and the sheet are found.
+    `visible_only`: leave out rows that the sheet hides.
     """
 
     sheet: str = ""
@@ -46,7 +50,7 @@ class Source:
     """The file of a roster, and how it was read.
 
     `kind`: csv, xlsx, xlsm, xls or ods. `sheet`: "" for CSV. `encoding`, `delimiter`: CSV only.
-    `header`: the numbers of the heading rows as Excel shows them.
+    `header`: the numbers of the heading rows as Excel shows them, or NO_HEADINGS.
     """
 
     path: Path

@@ -260,7 +260,7 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
         ("Sheet", roster.sheet),
         ("Encoding", roster.encoding),
         ("Separator", _SEPARATORS.get(roster.delimiter, roster.delimiter)),
-        ("Heading row", " and ".join(map(str, roster.header))),
+        ("Heading row", " and ".join(map(str, filter(None, roster.header))) or "none"),
         ("Corrections", roster.corrections.shown if roster.corrections else ""),
         ("Hidden rows", "skipped" if roster.visible_only else ""),
         ("Roster's SHA-256", f"{roster.sha256[:_HASH]}…"),

@@ -23,7 +23,7 @@ from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.fields import FIELDS, CodeTables
 from importer.model.files import exists, shown
-from importer.model.roster import TEMPLATE_SHEETS, letter
+from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
 from importer.report.rejects import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
 
@@ -129,6 +129,9 @@ def _blank(mapping: Mapping, codes: CodeTables) -> Blank:
         msg = f"{mapping.path.name}: no rule takes a column, so there is nothing to fill in"
         raise MappingError((msg,))
     roster = mapping.file.roster
+    if roster.header == NO_HEADINGS:
+        msg = f"{mapping.path.name}: its rosters have no headings, so there is no template"
+        raise MappingError((msg,))
     return Blank(
         title=mapping.title,
         sheet=roster.sheet or "",

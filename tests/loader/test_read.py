@@ -12,9 +12,9 @@ from importer.errors import RosterError
 from importer.loader.read import read
 from importer.model.catalogue import Code
 from importer.model.files import read_bounded
-from importer.model.roster import Layout
+from importer.model.roster import ADDED, NO_HEADINGS, Layout
 from tests.zoo.books import TWO
-from tests.zoo.xlsx import sheet_xml, write_xlsx
+from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
 LAYOUT = Layout(expected=frozenset({"ID", "Name"}))
 NAMES = [
@@ -226,3 +226,20 @@ def test_a_socket_would_be_noticed(no_network: list[str]) -> None:
         socket.create_connection(("127.0.0.1", 9), timeout=1)
     assert no_network
     no_network.clear()
+
+
+@pytest.mark.parametrize("build", ["csv", "xlsx"])
+def test_a_roster_without_headings(build: str, tmp_path: Path) -> None:
+    """Every row is a person; a column has its letter for a heading, as in its rejects file."""
+    path = tmp_path / f"a.{build}"
+    if build == "csv":
+        path.write_text("1,Silva\n2,Berg,x\n")
+    else:
+        write_xlsx(path, {"R": sheet_xml(text_rows(("1", "Silva"), ("2", "Berg", "x")))})
+    roster = read(path, Layout(header=NO_HEADINGS))
+    assert [str(place) for place in roster.places] == ['A "A"', 'B "B"', 'C "C"']
+    assert roster.frame.index.tolist() == [1, 2]
+    assert roster.frame[1].tolist() == ["Silva", "Berg"]
+    rejects = tmp_path / "rejects.csv"
+    rejects.write_text(f"A,B,C,{','.join(ADDED)}\n2,Berg,x,2,,,\n", "utf-8-sig")
+    assert read(rejects, Layout(header=NO_HEADINGS)).frame.index.tolist() == [2]
