@@ -69,6 +69,8 @@ class Code(StrEnum):
     EXISTS_IN_ALMA = "exists-in-alma"
     NOT_IN_ALMA = "not-in-alma"
     POSSIBLE_MATCH_IN_ALMA = "possible-match-in-alma"
+    SAME_NAME_IN_ALMA = "same-name-in-alma"
+    NAMES_NOT_COMPARED = "names-not-compared"
     MATCHES_TWO_USERS = "matches-two-users"
     PRIMARY_ID_DIFFERS = "primary-id-differs"
     ACCOUNT_TYPE_DIFFERS = "account-type-differs"

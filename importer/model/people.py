@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
 from rapidfuzz.distance import JaroWinkler
 
-from importer.model.text import folded
+from importer.model.text import folded, word_list
 
 NICKNAMES: dict[str, list[str]] = tomllib.loads(
     files("importer.model").joinpath("nicknames.toml").read_text("utf-8")
@@ -63,6 +63,15 @@ class PersonKeys:
         return tuple(kind for kind in IN_WORDS if kind in kinds)
 
 
+NOBODY = PersonKeys("", "")
+"""The keys of a person of whom nothing is known."""
+
+
+def in_words(kinds: Collection[str], *before: str) -> str:
+    """Name what two people share, for a message, some other words first."""
+    return word_list([*before, *(word for kind, word in IN_WORDS.items() if kind in kinds)])
+
+
 def person_keys(
     first: str,
     last: str,
@@ -104,7 +113,7 @@ def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:
     - one birth date, one first name, and one thing more in common: a marriage.
     """
     shared = one.shared(other)
-    if not shared:
+    if not shared or not any(one.name):
         return False
     if one.name == other.name:
         return True
@@ -114,6 +123,11 @@ def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:
         return not _conflict(one.born, other.born)
     married = len(shared) > 1 and shared[0] == BORN and min(len(one.first), len(other.first)) > 1
     return married and (one.first == other.first or are_nicknames(one.first, other.first))
+
+
+def are_namesakes(one: PersonKeys, other: PersonKeys) -> bool:
+    """Return whether two records have the same name, and not both a birth date to compare."""
+    return any(one.name) and one.name == other.name and not (one.born and other.born)
 
 
 def _conflict(one: str, other: str) -> bool:

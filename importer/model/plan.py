@@ -51,6 +51,11 @@ class Match(MappingPart):
         """Whether new users are created; else a mapping may lack fields that only these need."""
         return self.new == "create"
 
+    @property
+    def by_name(self) -> bool:
+        """Whether a row without a user is compared with people in Alma by its name."""
+        return self.creates and self.possible_match != "ignore"
+
 
 class Duplicates(MappingPart):
     """What happens to rows of one roster that share an ID or are the same person.

@@ -37,12 +37,18 @@ def _marked(text: str) -> bool:
     return text[:1] == MARK and text[1:2] in _AFTER_MARK
 
 
-# --- counts ---
+# --- counts and lists ---
 
 
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun: `1 row`, `12,345 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def word_list(words: Sequence[str]) -> str:
+    """Return `a`, `a and b` or `a, b and c`; there is at least one word."""
+    *front, last = words
+    return f"{', '.join(front)} and {last}" if front else last
 
 
 # --- paths of Alma's API ---

@@ -12,8 +12,20 @@ from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, UnavailableError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.ledger.sticky import STICKY, StickyMemory
+from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
-from importer.model.plan import RETURNING, Create, Fate, Held, Match, Planned, Unchanged, Update
+from importer.model.plan import (
+    RETURNING,
+    Create,
+    Fate,
+    Held,
+    Match,
+    Planned,
+    Step,
+    Unchanged,
+    Update,
+)
+from importer.model.problem import Origin, Problem
 from importer.model.roster import Roster
 from importer.model.run import AlmaFacts
 from importer.model.text import counted
@@ -72,7 +84,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             sorted((one.step for one in compared), key=lambda step: step.row),
             inputs.roster.source.origin,
         )
-        warnings = (problem for one in compared for problem in one.warnings)
+        warnings = [problem for one in compared for problem in one.warnings]
+        if not users.as_of and inputs.mapping.file.match.by_name:
+            warnings += _names_not_compared(steps, inputs.roster.source.origin())
         held = (problem for step in steps if isinstance(step, Held) for problem in step.problems)
         decided = decide_fates(checked.fates, [*checked.problems, *warnings, *held])
         failed_checks = safety_checks(
@@ -167,9 +181,20 @@ async def _compare(
 
 
 def _query(draft: DraftUser, match: Match) -> PersonQuery:
-    by_name = match.new == "create" and match.possible_match != "ignore"
-    first, last = draft.name
-    return PersonQuery(draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name)
+    email = next(iter(draft.emails), "")
+    return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
+
+
+def _names_not_compared(steps: Sequence[Step], origin: Origin) -> Iterator[Problem]:
+    """Say what Alma's own search cannot find about the new patrons of a plan."""
+    if new := sum(isinstance(step, Create) for step in steps):
+        yield Problem.of(
+            Code.NAMES_NOT_COMPARED,
+            origin,
+            f"{counted(new, 'new patron')}: Alma was searched for the same email, and for the name "
+            "as it is written here. Nicknames, other spellings and new last names were not looked "
+            "for.",
+        )
 
 
 def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:

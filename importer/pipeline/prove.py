@@ -151,7 +151,7 @@ def _of_ours(inputs: Inputs, draft: DraftUser, find: Finder | None) -> Outcome:
 
 
 def _found(find: Finder, identifiers: tuple[tuple[str, str], ...]) -> MatchResult:
-    found = find(PersonQuery(identifiers, "", "", "", (), by_name=False))
+    found = find(PersonQuery(identifiers))
     if isinstance(found, UnreadUsers):
         msg = "The user cache is incomplete. Run `importer users refresh`, then compare again."
         raise UsageError(msg)

@@ -29,7 +29,7 @@ from importer.pipeline.undo import update_undone
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
-from importer.users.matching import MatchResult, PersonQuery, match_keys, search_alma
+from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
 _ADVICE = {
     Answer.CREATE: "The row creates a user; until it is sent you can resolve it again.",
@@ -343,11 +343,7 @@ def _closed(life: RowHistory, *, decided: bool) -> str:
 
 async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
     """Find who in Alma has an ID of the row. Raises UnavailableError without a clear answer."""
-    first, last = draft.name
-    sought = PersonQuery(
-        draft.every_identifier, first, last, draft.birth_date, draft.emails, by_name=False
-    )
-    found = await search_alma(alma, sought)
+    found = await search_alma(alma, PersonQuery(draft.every_identifier))
     if found.failed:
         raise UnavailableError(found.failed)
     return found
@@ -377,7 +373,7 @@ async def _created(draft: DraftUser, alma: Alma) -> Step:
 
 async def _user(user_id: str, alma: Alma) -> User:
     live = await alma.get_user(user_id)
-    if live is None or user_id.casefold() not in match_keys(live).identifiers:
+    if live is None or user_id.casefold() not in identifiers(live):
         msg = "Alma has no user with this ID. Nothing was changed."
         raise UsageError(msg)
     return live

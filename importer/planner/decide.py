@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code, Severity
+from importer.model.people import in_words
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
+from importer.model.text import counted
 from importer.model.user import AccountType
 from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
 from importer.planner.sticky import no_memory
-from importer.users.matching import MatchResult, match_keys
+from importer.users.matching import MatchResult, identifiers, user_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -127,7 +129,7 @@ def obstacle_to_update(
                 f"{kinds}Reject the row, load it with a mapping for such users, or set "
                 "`account_type: convert` under `match:` in the mapping and plan again."
             )
-    holders = {key for one in found.users for key in match_keys(one.user).identifiers}
+    holders = {key for one in found.users for key in identifiers(one.user)}
     if not rename and draft.primary_id.casefold() not in {"", *holders}:
         return (
             "Nobody in Alma has the primary ID of this row. Use `--as rename` with the user's ID "
@@ -159,12 +161,12 @@ def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple
     """
     if not isinstance(step, Update):
         return ()
-    given = {*match_keys(step.after).identifiers} - {*match_keys(step.before).identifiers}
+    given = {*identifiers(step.after)} - {*identifiers(step.before)}
     theirs = {
         identifier
         for matched in found.users
         if not same_id(matched.user.primary_id, step.primary_id)
-        for identifier in match_keys(matched.user).identifiers
+        for identifier in identifiers(matched.user)
     }
     keys = (key for key, value in draft.every_identifier if value.casefold() in given & theirs)
     return tuple(dict.fromkeys(keys))
@@ -272,7 +274,7 @@ def _new(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
             problems = tuple(_possible_match(draft, user, severity) for user in alike)
             if problems and severity.holds:
                 return _held(draft, *problems)
-            return Planned(create(draft), problems)
+            return Planned(create(draft), (*problems, *_namesakes(draft, found)))
 
 
 def _stays_as_it_is(missing: Problem) -> Problem:
@@ -292,15 +294,25 @@ def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
 
 def _possible_match(draft: DraftUser, user: User, severity: Severity) -> Problem:
     """Report a possible match by primary identifier, which the person who resolves it needs."""
-    born = draft.birth_date and draft.birth_date == current(user, "birth_date")
+    ours, theirs = draft.person, user_keys(user)
+    name = "this name and" if ours.name == theirs.name else "a similar name and the same"
     return _problem(
         draft,
         Code.POSSIBLE_MATCH_IN_ALMA,
-        f"Alma has a user with this name and {'birth date' if born else 'email'}: {{value}}",
+        f"Alma has a user with {name} {in_words(ours.shared(theirs))}: {{value}}",
         "primary_id",
         current(user, "primary_id"),
         severity,
     )
+
+
+def _namesakes(draft: DraftUser, found: MatchResult) -> Iterator[Problem]:
+    """Report users of whom the row has nothing but the name to compare, the first by its ID."""
+    if found.namesakes:
+        first, *others = found.namesakes
+        more = f" and {counted(len(others), 'more user')}" if others else ""
+        message = f"Alma has a user with this name and no birth date to compare: {{value}}{more}"
+        yield _problem(draft, Code.SAME_NAME_IN_ALMA, message, "primary_id", first)
 
 
 def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:

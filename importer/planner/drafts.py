@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
+from importer.model.people import PersonKeys, person_keys
 from importer.planner.entries import ONLY_ADDED
 
 if TYPE_CHECKING:
@@ -128,6 +129,18 @@ class DraftUser:
     def emails(self) -> tuple[str, ...]:
         """The email addresses, in the mapping's order."""
         return tuple(item.values["email_address"] for item in self.entries("contact_info.email"))
+
+    @property
+    def person(self) -> PersonKeys:
+        """What the row's person is compared by."""
+        places = [item.values for item in self.entries("contact_info.address")]
+        return person_keys(
+            *self.name,
+            born=self.birth_date,
+            emails=self.emails,
+            phones=[item.values["phone_number"] for item in self.entries("contact_info.phone")],
+            addresses=[(place["line1"], place.get("postal_code", "")) for place in places],
+        )
 
     @property
     def user_group(self) -> str:

@@ -12,47 +12,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.resources import files
 from typing import TYPE_CHECKING, Self
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.errors import UsageError
+from importer.model.people import COMMON, PersonKeys, are_namesakes, may_be_same
 from importer.model.user import User
-from importer.users.matching import MatchedUser, MatchKeys, MatchResult, match_keys
+from importer.users.matching import MatchedUser, MatchResult, identifiers, user_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from importer.users.matching import PersonQuery
 
-VERSION = 2
-
-TABLES = """
-CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), value TEXT NOT NULL) STRICT;
--- Values are casefolded, names folded. A blank record was never read, or is known to be out of
--- date. `seen` is in seconds since 1970; `sweep` is the number of the last sweep with the user.
-CREATE TABLE users (
-  number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, primary_id TEXT NOT NULL,
-  name TEXT NOT NULL, born TEXT NOT NULL, record TEXT NOT NULL, seen REAL NOT NULL,
-  sweep INTEGER NOT NULL
-) STRICT;
-CREATE INDEX users_by_name ON users (name);
-CREATE TABLE identifiers (
-  value TEXT NOT NULL, user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
-  PRIMARY KEY (value, user)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX identifiers_by_user ON identifiers (user);
-CREATE TABLE emails (
-  user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE, address TEXT NOT NULL,
-  PRIMARY KEY (user, address)
-) STRICT, WITHOUT ROWID;
--- The finished pages of the sweep under way: the keys of their users, one a line, and how many of
--- their entries are not users.
-CREATE TABLE pages (
-  first INTEGER PRIMARY KEY, keys TEXT NOT NULL, others INTEGER NOT NULL
-) STRICT;
-"""
+VERSION = 3
 
 
 class CacheState(BaseModel):
@@ -85,10 +61,11 @@ class UnreadUsers:
 
 @dataclass(frozen=True, slots=True)
 class KnownUser:
-    """A user as an export has it: its match keys only."""
+    """What a user is found by. `identifiers` are the others than the primary ID."""
 
     primary_id: str
-    keys: MatchKeys
+    keys: PersonKeys
+    identifiers: tuple[str, ...] = ()
 
 
 class UserCache:
@@ -193,14 +170,10 @@ class UserCache:
         """Return who has these identifiers and, if nobody does, who may be the same person."""
         by: dict[int, list[str]] = {}
         for kind, value in query.identifiers:
-            holders = "SELECT user FROM identifiers WHERE value = ?"
-            for (number,) in self.read(holders, (value.casefold(),)):
-                by.setdefault(int(str(number)), []).append(kind)
+            for number in self._with_key(_id(value)):
+                by.setdefault(number, []).append(kind)
         if not by and query.by_name:
-            alike = self._records(self._possible_matches(query.keys))
-            if isinstance(alike, UnreadUsers):
-                return alike
-            return MatchResult(possible_matches=tuple(alike.values()))
+            return self._possible_matches(query.person)
         users = self._records(by)
         if isinstance(users, UnreadUsers):
             return users
@@ -209,16 +182,41 @@ class UserCache:
             tuple(MatchedUser(user, kinds[number]) for number, user in users.items())
         )
 
-    def _possible_matches(self, keys: MatchKeys) -> list[int]:
-        if not any(keys.name):
-            return []
-        marked = ", ".join("?" * len(keys.emails))
+    def _with_key(self, key: str, most: int = -1) -> list[int]:
+        query = "SELECT user FROM keys WHERE key = ? ORDER BY user LIMIT ?"
+        return [int(str(number)) for (number,) in self.read(query, (key, most))]
+
+    def _possible_matches(self, person: PersonKeys) -> MatchResult | UnreadUsers:
+        """Compare a person with all who have the same name or share a trait.
+
+        Of a trait that very many have, such as a made-up birth date, only the name counts.
+        """
         query = (
-            "SELECT number FROM users WHERE name = ? AND (born <> '' AND born = ?"  # noqa: S608
-            f" OR EXISTS (SELECT 1 FROM emails WHERE user = number AND address IN ({marked})))"
+            "SELECT number FROM users WHERE last = ?1 AND first = ?2 OR last = ?2 AND first = ?1"
         )
-        values = (_name(keys), keys.birth_date, *sorted(keys.emails))
-        return [int(str(number)) for (number,) in self.read(query, values)]
+        named = self.read(query, (person.last, person.first)) if any(person.name) else []
+        compared = {int(str(number)) for (number,) in named}
+        for trait in person.traits:
+            group = self._with_key(trait, COMMON + 1)
+            compared.update(group if len(group) <= COMMON else ())
+        people = {number: self._person(number) for number in sorted(compared)}
+        alike = [number for number, other in people.items() if may_be_same(person, other.keys)]
+        users = self._records(alike)
+        if isinstance(users, UnreadUsers):
+            return users
+        namesakes = (
+            other.primary_id
+            for number, other in people.items()
+            if number not in users and are_namesakes(person, other.keys)
+        )
+        return MatchResult((), tuple(users.values()), tuple(namesakes))
+
+    def _person(self, number: int) -> KnownUser:
+        query = "SELECT primary_id, first, last FROM users WHERE number = ?"
+        ((primary_id, first, last),) = self.read(query, (number,))
+        keys = [str(key) for (key,) in self.read("SELECT key FROM keys WHERE user = ?", (number,))]
+        traits = frozenset(key for key in keys if not key.startswith(_id("")))
+        return KnownUser(str(primary_id), PersonKeys(str(first), str(last), traits))
 
     def _records(self, numbers: Iterable[int]) -> dict[int, User] | UnreadUsers:
         """Return the users with these numbers, or those of them that must be read first."""
@@ -251,9 +249,8 @@ class UserCache:
         sweep = self.state.sweep
         for user in users:
             if user.primary_id:
-                self._put(
-                    user.primary_id, match_keys(user), user.to_json(), seen.timestamp(), sweep
-                )
+                known = KnownUser(user.primary_id, user_keys(user), identifiers(user))
+                self._put(known, user.to_json(), seen.timestamp(), sweep)
 
     def add_known(self, users: Iterable[KnownUser], seen: datetime) -> int:
         """Store users of an export, unless their record is here; return how many are new."""
@@ -263,7 +260,7 @@ class UserCache:
                 query = "SELECT record FROM users WHERE key = ?"
                 row = connection.execute(query, (user.primary_id.casefold(),)).fetchone()
                 if row is None or not row[0]:
-                    self._put(user.primary_id, user.keys, "", seen.timestamp(), 0)
+                    self._put(user, "", seen.timestamp(), 0)
         return self.count() - before
 
     def remove(self, primary_id: str) -> None:
@@ -271,46 +268,43 @@ class UserCache:
         with self.writing() as connection:
             connection.execute("DELETE FROM users WHERE key = ?", (primary_id.casefold(),))
 
-    def _put(self, primary_id: str, keys: MatchKeys, record: str, seen: float, sweep: int) -> None:
-        execute, key = self._connection.execute, primary_id.casefold()
+    def _put(self, user: KnownUser, record: str, seen: float, sweep: int) -> None:
+        execute, key = self._connection.execute, user.primary_id.casefold()
         execute("UPDATE users SET sweep = max(sweep, ?) WHERE key = ?", (sweep, key))
         changed = execute(
-            "INSERT INTO users (key, primary_id, name, born, record, seen, sweep)"
+            "INSERT INTO users (key, primary_id, first, last, record, seen, sweep)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
-            " primary_id = excluded.primary_id, name = excluded.name, born = excluded.born,"
+            " primary_id = excluded.primary_id, first = excluded.first, last = excluded.last,"
             " record = excluded.record, seen = excluded.seen"
             " WHERE excluded.seen >= users.seen RETURNING number",
-            (key, primary_id, _name(keys), keys.birth_date, record, seen, sweep),
+            (key, user.primary_id, user.keys.first, user.keys.last, record, seen, sweep),
         ).fetchall()
         for (number,) in changed:
-            execute("DELETE FROM identifiers WHERE user = ?", (number,))
-            execute("DELETE FROM emails WHERE user = ?", (number,))
-            for value in keys.identifiers:
+            execute("DELETE FROM keys WHERE user = ?", (number,))
+            for value in dict.fromkeys(map(_id, (user.primary_id, *user.identifiers))):
                 self._take_away(value, seen)
-                execute("INSERT INTO identifiers VALUES (?, ?)", (value, number))
-            for address in keys.emails:
-                execute("INSERT INTO emails VALUES (?, ?)", (number, address))
+                execute("INSERT INTO keys VALUES (?, ?)", (value, number))
+            for trait in user.keys.traits:
+                execute("INSERT INTO keys VALUES (?, ?)", (trait, number))
 
-    def _take_away(self, value: str, seen: float) -> None:
+    def _take_away(self, key: str, seen: float) -> None:
         """Mark the record of the user who had the identifier before as out of date.
 
         This happens when a primary identifier is changed: the user is then known under both,
         until the old one is read again and not found.
         """
         holders = self._connection.execute(
-            "SELECT user FROM identifiers JOIN users ON number = user"
-            " WHERE value = ? AND seen <= ?",
-            (value, seen),
+            "SELECT user FROM keys JOIN users ON number = user WHERE keys.key = ? AND seen <= ?",
+            (key, seen),
         ).fetchall()
         for (number,) in holders:
-            where = (value, number)
-            self._connection.execute("DELETE FROM identifiers WHERE value = ? AND user = ?", where)
+            self._connection.execute("DELETE FROM keys WHERE key = ? AND user = ?", (key, number))
             self._connection.execute("UPDATE users SET record = '' WHERE number = ?", (number,))
 
 
-def _name(keys: MatchKeys) -> str:
-    """Return a name's key as one text; folded names contain no space."""
-    return " ".join(keys.name)
+def _id(value: str) -> str:
+    """Return the key of an identifier."""
+    return f"id {value.casefold()}"
 
 
 # its file
@@ -375,11 +369,37 @@ def _prepared(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     if version == 0:
-        connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        connection.executescript(
+            f"BEGIN; {_sql('schema')} PRAGMA user_version = {VERSION}; COMMIT;"
+        )
+    elif version == 2:
+        _upgrade(connection)
     elif version != VERSION:
         msg = f"{path} was made by another version of the importer. {_REMEDY}"
         raise UsageError(msg)
     return connection
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Make a cache of version 2 one of this version, without a call to Alma.
+
+    It had one name, one birth date and the emails of each user.
+    """
+    connection.executescript(f"BEGIN; {_sql('from_2')}")
+    for number, record in connection.execute(
+        "SELECT number, record FROM users WHERE record <> ''"
+    ).fetchall():
+        keys = user_keys(User.from_json(record))
+        names = (keys.first, keys.last, number)
+        connection.execute("UPDATE users SET first = ?, last = ? WHERE number = ?", names)
+        traits = ((trait, number) for trait in keys.traits)
+        connection.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", traits)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _sql(name: str) -> str:
+    return files("importer.users").joinpath(f"{name}.sql").read_text("utf-8")
 
 
 _REMEDY = "Run `importer users delete`, then `importer users refresh`."

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from importer.errors import UsageError
 from importer.model.files import check_regular
-from importer.model.text import folded, name_key
+from importer.model.people import person_keys
+from importer.model.text import folded
 from importer.users.cache import KnownUser
-from importer.users.matching import MatchKeys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,22 +108,15 @@ def _known(columns: Sequence[str], cells: Sequence[str]) -> tuple[KnownUser, boo
         next(iter(texts.get(column, ())), "") for column in (PRIMARY_ID, FIRST, LAST, BORN)
     )
     day = _day(born)
-    values = (primary_id, *texts.get(IDENTIFIER, ()))
-    keys = MatchKeys(
-        tuple(dict.fromkeys(value.casefold() for value in values)),
-        name_key(folded(first), folded(last)),
-        day,
-        frozenset(address.casefold() for address in texts.get(EMAIL, ())),
-    )
-    return KnownUser(primary_id, keys), bool(day) or not born
+    keys = person_keys(first, last, born=day, emails=texts.get(EMAIL, ()))
+    known = KnownUser(primary_id, keys, tuple(texts.get(IDENTIFIER, ())))
+    return known, bool(day) or not born
 
 
 def _joined(one: KnownUser, more: KnownUser) -> KnownUser:
     """Combine two rows of one user; exports have a row for each address or identifier."""
-    identifiers = tuple(dict.fromkeys((*one.keys.identifiers, *more.keys.identifiers)))
-    born = one.keys.birth_date or more.keys.birth_date
-    emails = one.keys.emails | more.keys.emails
-    return KnownUser(one.primary_id, MatchKeys(identifiers, one.keys.name, born, emails))
+    keys = replace(one.keys, traits=one.keys.traits | more.keys.traits)
+    return replace(one, keys=keys, identifiers=(*one.identifiers, *more.identifiers))
 
 
 def _day(text: str) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from importer.errors import RefusedError, UnavailableError
-from importer.model.text import folded, name_key
+from importer.model.people import NOBODY, PersonKeys, are_namesakes, may_be_same, person_keys
+from importer.model.user import ContactInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,15 +29,16 @@ class PersonQuery:
     """What a row knows of its person.
 
     `identifiers` are pairs of a kind (`primary_id` or an identifier type's code) and a value.
-    `by_name`: search by name if nobody has these identifiers.
+    `by_name`: look for the same or a similar person if nobody has these identifiers; `email` and
+    the names are what Alma is asked for then.
     """
 
     identifiers: tuple[tuple[str, str], ...]
-    first_name: str
-    last_name: str
-    birth_date: str
-    emails: tuple[str, ...]
-    by_name: bool
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    person: PersonKeys = NOBODY
+    by_name: bool = False
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -44,19 +46,17 @@ class PersonQuery:
         return tuple(dict.fromkeys(value for _, value in self.identifiers))
 
     @property
-    def keys(self) -> MatchKeys:
-        """The match keys of the row's person."""
-        return MatchKeys(
-            _without_case(*(value for _, value in self.identifiers)),
-            name_key(folded(self.first_name), folded(self.last_name)),
-            self.birth_date,
-            frozenset(_without_case(*self.emails)),
-        )
+    def searches(self) -> tuple[dict[str, str], ...]:
+        """The words that Alma is asked for to find possible matches, one call for each.
 
-    @property
-    def worth_a_search(self) -> bool:
-        """Whether a search by name could decide anything."""
-        return self.by_name and bool(self.birth_date or self.emails)
+        Alma finds words as they are written, so one word of the first name finds more than all of
+        them; whoever has the email is found by any name.
+        """
+        words = self.first_name.split()
+        first = next((word for word in words if len(word.strip(".")) > 1), self.first_name)
+        name = {"last_name": self.last_name, "first_name": first}
+        searches = ({"email": self.email}, name) if self.email else (name,)
+        return searches if self.by_name else ()
 
     @property
     def most_calls(self) -> int:
@@ -64,7 +64,7 @@ class PersonQuery:
 
         A name that more than a hundred users have takes more.
         """
-        return len(self.values) + self.worth_a_search
+        return len(self.values) + len(self.searches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,48 +82,40 @@ class MatchedUser:
 class MatchResult:
     """The users with one of the row's identifiers, each once; if none, the possible matches.
 
-    `possible_matches` are users of the same name and birth date or email address. `failed` is why
+    `possible_matches` are users who may be the same person (see `may_be_same`). `namesakes` are
+    the primary IDs of users of the same name of whom nothing else can be compared. `failed` is why
     the row could not be looked up; if it is not blank, nothing else is known.
     """
 
     users: tuple[MatchedUser, ...] = ()
     possible_matches: tuple[User, ...] = ()
+    namesakes: tuple[str, ...] = ()
     failed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MatchKeys:
-    """The values by which people are compared.
+def identifiers(user: User) -> tuple[str, ...]:
+    """Return all identifiers of a user without case, the primary ID first, each once.
 
-    Identifiers and email addresses are casefolded, the name is folded, the birth date is ISO or
-    blank.
+    All kinds of identifiers are one space (contract 3.2).
     """
-
-    identifiers: tuple[str, ...]
-    name: tuple[str, str]
-    birth_date: str
-    emails: frozenset[str]
-
-    def may_be_same(self, other: MatchKeys) -> bool:
-        """Return whether both have the same name, and the same birth date or email address."""
-        born = self.birth_date and self.birth_date == other.birth_date
-        return self.name == other.name and bool(born or self.emails & other.emails)
-
-
-def match_keys(user: User) -> MatchKeys:
-    """Return the match keys of a user; all kinds of identifiers are one space (contract 3.2)."""
     others = (identifier.value for identifier in user.user_identifier or ())
-    contacts = user.contact_info.email if user.contact_info else None
-    return MatchKeys(
-        _without_case(user.primary_id, *others),
-        name_key(folded(user.first_name or ""), folded(user.last_name or "")),
-        user.birth_date.isoformat() if user.birth_date else "",
-        frozenset(_without_case(*(email.email_address for email in contacts or ()))),
+    values = (value.casefold() for value in (user.primary_id, *others) if value)
+    return tuple(dict.fromkeys(values))
+
+
+def user_keys(user: User) -> PersonKeys:
+    """Return what a user of Alma is compared by."""
+    contacts = user.contact_info or ContactInfo()
+    return person_keys(
+        user.first_name or "",
+        user.last_name or "",
+        born=user.birth_date.isoformat() if user.birth_date else "",
+        emails=[email.email_address or "" for email in contacts.email or ()],
+        phones=[phone.phone_number or "" for phone in contacts.phone or ()],
+        addresses=[
+            (place.line1 or "", place.postal_code or "") for place in contacts.address or ()
+        ],
     )
-
-
-def _without_case(*values: str | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value.casefold() for value in values if value))
 
 
 class Matcher(Protocol):
@@ -194,11 +186,19 @@ async def search_alma(alma: Alma, query: PersonQuery) -> MatchResult:
     """
     try:
         users = await _holders(alma, query)
-        if users or not query.worth_a_search:
+        if users or not query.by_name:
             return MatchResult(tuple(MatchedUser(user, _held_by(user, query)) for user in users))
-        named = await alma.find_users(last_name=query.last_name, first_name=query.first_name)
-        alike = (user for user in named if match_keys(user).may_be_same(query.keys))
-        return MatchResult(possible_matches=tuple(alike))
+        found: dict[str, User] = {}
+        for words in query.searches:
+            found |= {user.primary_id or "": user for user in await alma.find_users(**words)}
+        keys = {primary_id: user_keys(user) for primary_id, user in found.items()}
+        alike = {key for key, theirs in keys.items() if may_be_same(query.person, theirs)}
+        named = (key for key, theirs in keys.items() if are_namesakes(query.person, theirs))
+        return MatchResult(
+            (),
+            tuple(user for key, user in found.items() if key in alike),
+            tuple(key for key in named if key not in alike),
+        )
     except (UnavailableError, RefusedError) as error:
         return MatchResult(failed=str(error))
 
@@ -207,15 +207,15 @@ async def _holders(alma: Alma, query: PersonQuery) -> list[User]:
     """Return the users that have one of the identifiers, each once."""
     users: list[User] = []
     for value in query.values:
-        if any(value.casefold() in match_keys(user).identifiers for user in users):
+        if any(value.casefold() in identifiers(user) for user in users):
             continue
         user = await alma.get_user(value)
-        if user is not None and value.casefold() in match_keys(user).identifiers:
+        if user is not None and value.casefold() in identifiers(user):
             users.append(user)
     return users
 
 
 def _held_by(user: User, query: PersonQuery) -> tuple[str, ...]:
-    held = match_keys(user).identifiers
+    held = identifiers(user)
     kinds = (kind for kind, value in query.identifiers if value.casefold() in held)
     return tuple(dict.fromkeys(kinds))

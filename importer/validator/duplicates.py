@@ -19,6 +19,7 @@ from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
 from importer.model.problem import Problem
+from importer.model.text import word_list
 from importer.validator.identifiers import is_no_id
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
@@ -168,12 +169,6 @@ def row_list(rows: Iterable[int]) -> str:
     if len(every) > _NAMED:
         named.append(f"{len(every) - _NAMED:,} more")
     return f"{'row' if len(named) == 1 else 'rows'} {word_list(named)}"
-
-
-def word_list(words: Sequence[str]) -> str:
-    """Return `a`, `a and b` or `a, b and c`; there is at least one word."""
-    *front, last = words
-    return f"{', '.join(front)} and {last}" if front else last
 
 
 # --- the same ID ---
@@ -326,7 +321,7 @@ def duplicate_people(
                     keys.problem(
                         Code.DUPLICATE_PERSON,
                         position,
-                        f"the same {in_common(shared[position], 'name')} as in {named}, "
+                        f"the same {people.in_words(shared[position], 'name')} as in {named}, "
                         "with another ID",
                         "last_name",
                         "first_name",
@@ -337,11 +332,6 @@ def duplicate_people(
                 for position in same
             )
     yield from (problem for _, problem in sorted(problems, key=lambda entry: entry[0]))
-
-
-def in_common(kinds: Collection[str], *words: str) -> str:
-    """Name what two people share, for a message, some other words first."""
-    return word_list([*words, *(word for kind, word in people.IN_WORDS.items() if kind in kinds)])
 
 
 def _connected(groups: Iterable[Sequence[int]]) -> list[list[int]]:

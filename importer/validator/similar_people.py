@@ -1,7 +1,7 @@
 """Rows that may be of one person: similar names, and one more thing in common.
 
-Only rows that share a birth date, an email, a phone number or an address, and beside it the first
-name, the last name or the initials, are compared. So that the work grows with the roster and not
+Only rows that share a birth date, an email, a phone number or an address, and beside it a name, a
+nickname of it or the initials, are compared. So that the work grows with the roster and not
 with its square, what more than 200 rows share does not count: as a contact it is an office's.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 
 from importer.model.catalogue import Code
-from importer.model.people import BORN, COMMON, EMAIL, PersonKeys, may_be_same
+from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PersonKeys, in_words, may_be_same
 from importer.model.problem import Problem
-from importer.validator.duplicates import RowKeys, in_common, row_list
+from importer.validator.duplicates import RowKeys, row_list
 
 
 def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
@@ -40,7 +41,7 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
             Code.SIMILAR_PERSON,
             position,
             f"the name is similar to the one in {named}, with the same "
-            f"{in_common(shared[position])}",
+            f"{in_words(shared[position])}",
             "last_name",
             "first_name",
             *keys.labels(shared[position]),
@@ -65,14 +66,20 @@ def _pairs(
     """Find the pairs of positions that share something and whose names may be similar."""
     pairs: set[tuple[int, int]] = set()
     for trait, group in keys.sharing.items():
-        blocks: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        blocks: defaultdict[str, list[int]] = defaultdict(list)
         for position in group:
             person = people[position]
             if person.last and trait in person.traits and position not in skipped:
-                initials = "".join(sorted((person.first[:1], person.last[:1])))
-                for block in (("first", person.first), ("last", person.last), ("", initials)):
+                for block in _blocks(person.name):
                     blocks[block].append(position)
         for positions in blocks.values():
             if len(positions) <= COMMON:
                 pairs.update(combinations(positions, 2))
     return {(a, b) for a, b in pairs if keys.person(a) != keys.person(b)}
+
+
+@cache
+def _blocks(name: tuple[str, str]) -> frozenset[str]:
+    """Return the names that both parts of a name may stand for, and the initials."""
+    long = (full for part in name for full in NICKNAMES.get(part, ()))
+    return frozenset({*name, *long, f"{name[0][:1]} {name[1][:1]}"})

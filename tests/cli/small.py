@@ -96,6 +96,7 @@ def state(sandbox: Sandbox) -> dict[str, dict[str, object]]:
 
 
 def codes(folder: Path, run: str) -> list[tuple[str, str]]:
-    """Row and code of every problem of a run."""
+    """Row and code of every problem of a run, without the notice of plans without a user cache."""
     with (folder / run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
-        return [(line["row"], line["code"]) for line in csv.DictReader(file)]
+        found = [(line["row"], line["code"]) for line in csv.DictReader(file)]
+    return [(row, code) for row, code in found if code != "names-not-compared"]

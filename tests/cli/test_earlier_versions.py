@@ -14,8 +14,10 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.ledger.resolutions import load_resolutions
 from importer.model.decisions import Answer
+from importer.model.people import person_keys
 from importer.model.user import User
 from importer.users.cache import UserCache
+from importer.users.matching import MatchResult, PersonQuery
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import delete, state
 from tests.earlier.make import FILES
@@ -76,9 +78,18 @@ def test_earlier_resolutions_count(earlier: Path) -> None:
 
 
 def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sandbox) -> None:
-    """It is opened, and brought up to date without reading everybody."""
+    """It is upgraded, and finds people by identifiers and by name."""
     seed(sandbox, states(earlier)["after"])
     assert typed("users", "status").exit == 0
     with UserCache.open(Path("users/01SANDBOX_INST-sandbox.sqlite")) as cache:
         assert cache.count() == 3
         assert cache.state.as_of is not None
+        person = person_keys("Roe", "Cy", born="1970-05-06")
+        for query in (
+            PersonQuery((("primary_id", "2003"),)),
+            PersonQuery((("primary_id", "1"),), person=person, by_name=True),
+        ):
+            found = cache.find(query)
+            assert isinstance(found, MatchResult)
+            users = (*found.possible_matches, *(matched.user for matched in found.users))
+            assert [user.primary_id for user in users] == ["2003"]

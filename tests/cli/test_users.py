@@ -14,7 +14,10 @@ ROSTER, MAPPING = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
 
 
 def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """With a directory a plan reads changes only, says the same, and apply keeps it current."""
+    """With a user cache a plan reads changes only, says the same, and apply keeps it current.
+
+    Without one it warns that names were not fully compared.
+    """
     without = typed("plan", ROSTER, "-m", MAPPING, "--json").summary
     assert typed("users", "refresh").exit == Exit.DONE
     before = len(sandbox.log())
@@ -23,7 +26,12 @@ def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) ->
     calls = planned.summary["calls"]  # but for those that are left, which the plan itself takes
     assert isinstance(calls, dict)
     assert calls["left"] > 0
-    assert planned.summary == without | {"run": "run", "calls": calls}
+    problems, warnings = without["problems"], without["warnings"]
+    assert isinstance(problems, dict)
+    assert isinstance(warnings, int)
+    assert problems.pop("names-not-compared") == 1
+    expected = {"run": "run", "calls": calls, "warnings": warnings - 1}
+    assert planned.summary == without | expected
     paths = [str(call["path"]) for call in sandbox.log()[before:]]
     assert len(paths) == 3  # which institution, who changed, how many there are
     created = typed("apply", "run", "--json").summary["created"]

@@ -249,6 +249,7 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
         plan("exists", "only-new", ana),
         plan("missing", "only-known", ana.replace("2001", "2007").replace("9001", "9007")),
         plan("alike", "internal", "2009,Ana,Nunez,COMM,1990-01-02,,"),
+        plan("namesake", "internal", "2010,Ana,Nunez,COMM,,,"),
         plan("two", "internal", "2001,Ana,Nunez,COMM,1990-01-02,,9002"),
         plan("differs", "internal", "2008,Zoe,Quill,COMM,1961-01-02,,9001"),
         plan("type", "external", "2001,Ana,Nunez,COMM,1990-01-02,,"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import UsageError
+from importer.model.people import person_keys
 from importer.users.cache import UnreadUsers, UserCache
 from importer.users.export_csv import add_export, read_export
 from importer.users.matching import CacheMatcher, MatchResult, PersonQuery
@@ -33,7 +34,8 @@ def export(tmp_path: Path) -> Path:
 
 def by(value: str, kind: str = "primary_id") -> PersonQuery:
     """A row with one identifier."""
-    return PersonQuery(((kind, value),), "Ada", "Almeida", "1990-03-01", (), by_name=True)
+    person = person_keys("Ada", "Almeida", born="1990-03-01")
+    return PersonQuery(((kind, value),), person=person, by_name=True)
 
 
 def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path) -> None:
@@ -46,7 +48,8 @@ def test_users_of_an_export_are_known_by_their_marks(world: World, export: Path)
         for value in ("1000001", "22222000000001", "extra"):
             assert cache.find(by(value)) == UnreadUsers(("1000001",))
         assert cache.find(by("9")) == UnreadUsers(("1000001",))  # by name and birth date
-        mail = PersonQuery((), "Ivanova", "Zoe", "", ("ZOE@example.org",), by_name=True)
+        person = person_keys("Ivanova", "Zoe", emails=["ZOE@example.org"])
+        mail = PersonQuery((), person=person, by_name=True)
         assert cache.find(mail) == UnreadUsers(("1000002",))
 
 

@@ -24,7 +24,7 @@ SOMEBODY = "1000001"
 
 def query(value: str) -> PersonQuery:
     """A row that gives one identifier."""
-    return PersonQuery((("primary_id", value),), "", "", "", (), by_name=False)
+    return PersonQuery((("primary_id", value),))
 
 
 def found(cache: UserCache, value: str) -> list[str | None]:
