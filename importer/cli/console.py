@@ -34,16 +34,28 @@ from importer.errors import LedgerError, UsageError
 from importer.ledger.ledger import Ledger
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import Summary
+from importer.model.text import read_row_label
 from importer.report import terminal
 from importer.report.files import write_all
 
 # options and arguments
 
-Roster = Annotated[
-    Path, typer.Argument(help="The spreadsheet: CSV, Excel or OpenDocument.", show_default=False)
+Rosters = Annotated[
+    list[str],
+    typer.Argument(
+        help="The spreadsheet: CSV, Excel or OpenDocument. Of a workbook's sheet: BOOK[SHEET].",
+        show_default=False,
+        metavar="ROSTER...",
+    ),
 ]
-MappingFile = Annotated[
-    Path, typer.Option("-m", "--mapping", help="The mapping (YAML).", show_default=False)
+Mappings = Annotated[
+    list[Path],
+    typer.Option(
+        "-m",
+        "--mapping",
+        help="The mapping (YAML): one for all rosters, or one for each in their order.",
+        show_default=False,
+    ),
 ]
 Folder = Annotated[
     Path | None, typer.Option("-o", "--output", help="Run folder; default: a new one under runs/.")
@@ -59,7 +71,8 @@ VisibleOnly = Annotated[
     bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")
 ]
 Run = Annotated[str, typer.Argument(help="Run folder, or its name under runs/.")]
-Row = Annotated[int, typer.Argument(help="Row number, as in the spreadsheet.")]
+ROW_HELP = "Row number, as in the spreadsheet; 2:14 is row 14 of the second roster."
+Row = Annotated[int, typer.Argument(help=ROW_HELP, parser=read_row_label, metavar="ROW")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 ShowValues = Annotated[
     bool,

@@ -20,8 +20,8 @@ from importer.cli.console import (
     CorrectionsFile,
     Folder,
     Json,
-    MappingFile,
-    Roster,
+    Mappings,
+    Rosters,
     Run,
     ShowValues,
     VisibleOnly,
@@ -39,13 +39,13 @@ from importer.errors import AlmaError, ImporterError, StoppedError, UsageError
 from importer.ledger.journal import Journal, run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.schema import RESULTS, State
-from importer.model.plan import Result, SafetyCheck
+from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import check_inputs, sis_clears
 from importer.pipeline.check import convert as convert_inputs
-from importer.pipeline.inputs import Progress, RunRequest, open_inputs
+from importer.pipeline.inputs import Progress, RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_roster
 from importer.pipeline.runs import find_folder
 from importer.report import wording
@@ -59,8 +59,8 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def check(
-    roster: Roster,
-    mapping: MappingFile,
+    roster: Rosters,
+    mapping: Mappings,
     output: Folder = None,
     codes: Codes = None,
     corrections: CorrectionsFile = None,
@@ -78,8 +78,8 @@ def check(
 
 @app.command()
 def plan(
-    roster: Roster,
-    mapping: MappingFile,
+    roster: Rosters,
+    mapping: Mappings,
     output: Folder = None,
     codes: Codes = None,
     corrections: CorrectionsFile = None,
@@ -136,8 +136,8 @@ def apply(
 
 @app.command()
 def convert(
-    roster: Roster,
-    mapping: MappingFile,
+    roster: Rosters,
+    mapping: Mappings,
     to: Annotated[Literal["jsonl", "sis-xml"], typer.Option(help="The format of the records.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     codes: Codes = None,
@@ -154,7 +154,8 @@ def convert(
         inputs = open_inputs(request)
         clears = sis_clears(inputs) if to == "sis-xml" else ()
         with check_inputs(inputs, request) as ledger:
-            files = convert_inputs(inputs, dict(ledger.fates()), to, output)
+            ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
+            files = convert_inputs(inputs, ready, to, output)
             summary = summarize(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"
@@ -167,8 +168,8 @@ def convert(
 
 
 def _request(
-    roster: Path,
-    mapping: Path,
+    rosters: list[str],
+    mappings: list[Path],
     output: Path | None,
     codes: Path | None,
     corrections: Path | None,
@@ -176,17 +177,45 @@ def _request(
     visible_only: bool,
 ) -> RunRequest:
     return RunRequest(
-        roster=roster,
-        mapping=mapping,
+        rosters=_paired(rosters, mappings, corrections),
         codes=saved_codes(codes),
         codes_file=codes,
         folder=output,
         now=now(),
         operator=operator(),
         visible_only=visible_only,
-        corrections=corrections,
         version=program(),
     )
+
+
+def _paired(
+    rosters: list[str], mappings: list[Path], corrections: Path | None
+) -> tuple[RosterRequest, ...]:
+    """Return each roster with its mapping. Raises UsageError if they do not match in number."""
+    if corrections is not None and len(rosters) > 1:
+        msg = "--corrections is a file for one roster. Give the rosters one by one."
+        raise UsageError(msg)
+    if len(mappings) == 1:
+        mappings *= len(rosters)
+    if len(mappings) != len(rosters):
+        msg = (
+            f"There are {len(rosters)} rosters and {len(mappings)} mappings. Give one mapping for "
+            "all rosters, or one for each, in the order of the rosters."
+        )
+        raise UsageError(msg)
+    pairs = tuple(_asked(*pair, corrections) for pair in zip(rosters, mappings, strict=True))
+    if len(set(pairs)) < len(pairs):
+        msg = "The same roster is given twice with the same mapping. Give it once."
+        raise UsageError(msg)
+    return pairs
+
+
+def _asked(roster: str, mapping: Path, corrections: Path | None) -> RosterRequest:
+    """Return the request of `BOOK` or of `BOOK[SHEET]`."""
+    book, bracket, sheet = roster.removesuffix("]").partition("[")
+    if bracket and roster.endswith("]") and not Path(roster).exists():
+        return RosterRequest(Path(book), mapping, sheet, corrections)
+    return RosterRequest(Path(roster), mapping, "", corrections)
 
 
 def _apply_run(

@@ -40,7 +40,7 @@ from importer.model.problem import Place
 from importer.model.roster import Layout
 from importer.model.text import counted
 from importer.pipeline.check import wrong_codes
-from importer.pipeline.inputs import Inputs, read_inputs
+from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import write_blank
@@ -111,7 +111,11 @@ def check(
         _write_findings(document, found)
         if not tables.tables:
             write("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
-    trial = read_inputs(roster, file, tables, now().date()) if roster is not None else None
+    trial = (
+        read_inputs(RosterRequest(roster, file), tables, now().date())
+        if roster is not None
+        else None
+    )
     if as_json:
         tried = _preview_json(trial, show_values=show_values) if trial is not None else {}
         write_json({"mapping": document.name, **found, **tried, "exit": int(Exit.DONE)})
@@ -200,7 +204,7 @@ def import_profile(
         if file is None:
             file = Path(folder, "imported.yaml")
             file.write_text(to_mapping(profile), "utf-8")
-        inputs = read_inputs(roster, file, NO_CODES, now().date())
+        inputs = read_inputs(RosterRequest(roster, file), NO_CODES, now().date())
         cache = stack.enter_context(UserCache.open(caches[0])) if len(caches) == 1 else None
         rows = list(prove(profile, inputs, cache.find if cache else None))
     totals: dict[str, int] = {"rows": len(rows), **Counter(row.result for row in rows)}

@@ -11,6 +11,7 @@ import typer
 from importer.alma.client import Alma
 from importer.cli.connection import with_alma
 from importer.cli.console import (
+    ROW_HELP,
     Codes,
     Folder,
     Json,
@@ -28,6 +29,7 @@ from importer.errors import UsageError
 from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.decisions import Answer
+from importer.model.text import read_row_label
 from importer.pipeline.inputs import Progress
 from importer.pipeline.resolve import Decision, Review
 from importer.pipeline.runs import find_folder
@@ -79,7 +81,10 @@ def undo(
 @app.command()
 def resolve(
     run: Run,
-    row: Annotated[int | None, typer.Argument(help="Row number, as in the spreadsheet.")] = None,
+    row: Annotated[
+        int | None,
+        typer.Argument(metavar="[ROW]", help=ROW_HELP, parser=read_row_label),
+    ] = None,
     user: Annotated[
         str,
         typer.Argument(

@@ -30,7 +30,7 @@ from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.resolutions import count_older, delete_older
 from importer.ledger.sticky import STICKY, forget_older
-from importer.model.text import counted
+from importer.model.text import counted, row_label
 from importer.pipeline.fates import DECISIONS
 from importer.pipeline.runs import SavedRun, find_folder, list_runs
 from importer.report.lineage import Lineage, lineages
@@ -93,9 +93,9 @@ def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
                     "applied": ledger.was_applied,
                     "started": facts.started.isoformat(timespec="seconds"),
                     "operator": facts.operator,
-                    "roster": Path(facts.roster.path).name,
-                    "sha256": facts.roster.sha256,
-                    "mapping": facts.mapping.name,
+                    "roster": ", ".join(Path(roster.path).name for roster, _ in facts.rosters),
+                    "sha256": ", ".join(roster.sha256 for roster, _ in facts.rosters),
+                    "mapping": ", ".join(dict.fromkeys(its.name for _, its in facts.rosters)),
                     "institution": facts.alma.institution if facts.alma else "",
                     "summary": summary.model_dump(mode="json", exclude_none=True),
                     "history_intact": first_broken(ledger) is None,
@@ -118,7 +118,7 @@ def show(
     with _opened(run) as ledger:
         life = row_history(ledger, row, show_values=show_values)
     if life is None:
-        msg = f"The roster of this run has no row {row}."
+        msg = f"The roster of this run has no row {row_label(row)}."
         raise UsageError(msg)
     if as_json:
         write_json({"run": run} | life)

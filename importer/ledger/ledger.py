@@ -30,7 +30,8 @@ from importer.model.plan import (
     Update,
 )
 from importer.model.problem import Place, Problem
-from importer.model.run import Calls, ColumnUse, RowHistory, RunFacts, Summary
+from importer.model.run import Calls, ColumnUse, RosterCounts, RowHistory, RunFacts, Summary
+from importer.model.text import ROSTER_ROWS
 from importer.model.user import User
 
 if TYPE_CHECKING:
@@ -163,9 +164,10 @@ class Ledger:
         """Whether `apply` has been started."""
         return self.value("applied") is not None
 
-    def columns(self) -> tuple[ColumnUse, ...]:
-        """Return the roster's columns, in order."""
-        return _COLUMNS.validate_json(self.value("columns") or "[]")
+    def columns(self, roster: int | None = None) -> tuple[ColumnUse, ...]:
+        """Return the columns of the rosters, or of the one at this position, in order."""
+        every = _COLUMNS.validate_json(self.value("columns") or "[]")
+        return tuple(use for use in every if roster in {None, use.roster})
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
         """Return problems by row, in the order found; those of the whole roster first."""
@@ -177,14 +179,14 @@ class Ledger:
         return self._problems(f"id > {last}")
 
     def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
-        roster = self.facts.roster
+        facts = self.facts
         for row, code, severity, field, places, value, message, advice, repairs in self.read(
             "SELECT row, code, severity, field, places, value, message, advice, repairs"  # noqa: S608
             f" FROM problems WHERE {condition} ORDER BY row, id",
             values,
         ):
             yield Problem(
-                Code(code), roster.origin(row), Severity(severity), message, advice, field,
+                Code(code), facts.origin(row), Severity(severity), message, advice, field,
                 _places(places), value, Repairs(repairs),
             )  # fmt: skip
 
@@ -208,12 +210,14 @@ class Ledger:
         """Return every row, in order."""
         return self._lives("1")
 
-    def returning(self) -> Iterator[RowHistory]:
-        """Return the rows to correct or resolve, in row order."""
+    def returning(self, roster: int | None = None) -> Iterator[RowHistory]:
+        """Return the rows to correct or resolve, of all rosters or one, in row order."""
         held = "fate IN ('rejected', 'review')"
         if self.was_applied:
             held += f" OR ({SENT} AND state IN ('refused', 'held'))"
-        return self._lives(held)
+        if roster is None:
+            return self._lives(held)
+        return self._lives(f"({held}) AND rows.row / {ROSTER_ROWS} = ?", roster)
 
     def planned(self) -> Iterator[RowHistory]:
         """Return the rows for which something was planned, in row order."""
@@ -288,6 +292,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     facts, undoes = ledger.facts, ledger.facts.command == "undo"
     fates = ledger.count("rows", "fate")
     severities = ledger.count("problems", "severity")
+    rosters = tuple(_by_roster(ledger, facts)) if facts.others else None
     counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
     codes = set(stopped)
     if counts[Fate.REJECTED] or counts[Fate.REVIEW]:
@@ -327,6 +332,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         warnings=severities.get(Severity.WARNING, 0),
         repaired=severities.get(Severity.REPAIRED, 0),
         problems=ledger.count("problems", "code"),
+        rosters=rosters,
         calls=calls,
         dismissed=next(ledger.read(dismissed, (Code.RESOLVED, Severity.REJECT)))[0] or None,
         kept_in_alma=facts.kept_in_alma or None,
@@ -335,6 +341,23 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         exit=Exit.worst(codes),
         **counts,
     )
+
+
+def _by_roster(ledger: Ledger, facts: RunFacts) -> Iterator[RosterCounts]:
+    """Yield the rows of each roster, by fate."""
+    counts: dict[int, dict[str, int]] = {}
+    query = f"SELECT row / {ROSTER_ROWS}, fate, count(*) FROM rows GROUP BY 1, 2"  # noqa: S608
+    for position, fate, count in ledger.read(query):
+        counts.setdefault(position, dict.fromkeys(map(str, Fate), 0))[fate] = count
+    for position, (roster, mapping) in enumerate(facts.rosters):
+        own = counts.get(position, dict.fromkeys(map(str, Fate), 0))
+        yield RosterCounts(
+            roster=roster.shown,
+            sheet=roster.sheet,
+            mapping=mapping.shown,
+            rows=sum(own.values()),
+            **own,
+        )
 
 
 # writing, inside one transaction of the caller

@@ -26,7 +26,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import Roster
-from importer.model.text import counted, spans
+from importer.model.text import ROSTER_ROWS, counted, spans
 from importer.model.user import AccountType
 
 
@@ -360,7 +360,9 @@ class _Evaluation:
             self.scalar(self.mapping.named[part.name])
             whole = self.columns[part.name]
         elif isinstance(part, Variable) and part.name == "row":
-            whole = pd.Series([str(row) for row in rows.tolist()], index=rows, dtype=object)
+            whole = pd.Series(
+                [str(row % ROSTER_ROWS) for row in rows.tolist()], index=rows, dtype=object
+            )
         else:
             text = constants[part.name] if isinstance(part, Variable) else part
             whole = pd.Series(text, index=rows, dtype=object)

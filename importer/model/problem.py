@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from importer.model.catalogue import CATALOGUE, Code, Repairs, Severity
+from importer.model.text import ROSTER_ROWS, is_whole_roster
 
 VALUE = "{value}"
 """The place of the cell's own text in a message, where it can be masked."""
@@ -17,7 +18,7 @@ _SHOWN = 100  # characters of a heading in a message
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The place of a row as the spreadsheet program shows it. Row 0 is the whole roster."""
+    """The place of a row. `row` is its number in the run; see `ROSTER_ROWS`."""
 
     file: str
     sheet: str
@@ -25,8 +26,17 @@ class Origin:
 
     def __str__(self) -> str:
         """Return `autumn.xlsx[Staff]:4`."""
-        sheet = f"[{self.sheet}]" if self.sheet else ""
-        return f"{self.file}{sheet}:{self.row}"
+        return f"{self.roster}:{self.row % ROSTER_ROWS}"
+
+    @property
+    def roster(self) -> str:
+        """The roster: `autumn.xlsx[Staff]`."""
+        return f"{self.file}[{self.sheet}]" if self.sheet else self.file
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a whole roster."""
+        return is_whole_roster(self.row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,7 +50,8 @@ class Source:
     """The file of a roster, and how it was read.
 
     `kind`: csv, xlsx, xlsm, xls or ods. `sheet`: "" for CSV. `encoding`, `delimiter`: CSV only.
-    `header`: the numbers of the heading rows as Excel shows them, or NO_HEADINGS.
+    `header`: the numbers of the heading rows as Excel shows them, or NO_HEADINGS. `first`: the
+    number of the roster as a whole in its run; see `ROSTER_ROWS`.
     """
 
     path: Path
@@ -60,10 +61,11 @@ class Source:
     encoding: str = ""
     delimiter: str = ""
     header: tuple[int, ...] = (1,)
+    first: int = 0
 
     def origin(self, row: int = 0) -> Origin:
-        """Return the place of a row; 0 is the whole roster."""
-        return Origin(self.path.name, self.sheet, row)
+        """Return the place of a row of the run; without one, that of the whole roster."""
+        return Origin(self.path.name, self.sheet, row or self.first)
 
 
 class DecisionCell(NamedTuple):
@@ -93,6 +95,24 @@ class Roster:
     problems: tuple[Problem, ...] = ()
     notices: tuple[Problem, ...] = ()
     decisions: Mapping[int, DecisionCell] = field(default_factory=dict)
+
+    def numbered_from(self, first: int) -> Roster:
+        """Return the roster with all its row numbers greater by `first`."""
+
+        def moved(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+            origins = (replace(one.origin, row=one.origin.row + first) for one in problems)
+            return tuple(map(lambda one, at: replace(one, origin=at), problems, origins))
+
+        return Roster(
+            replace(self.source, first=first),
+            self.places,
+            self.frame.set_axis(self.frame.index + first),
+            tuple(row + first for row in self.blank),
+            tuple(row + first for row in self.left_out),
+            moved(self.problems),
+            moved(self.notices),
+            {row + first: cell for row, cell in self.decisions.items()},
+        )
 
 
 ROW, RESULT, DECISION = "Row in the original file", "Result", "Decision"

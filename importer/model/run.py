@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
 from importer.model.problem import Origin
+from importer.model.text import ROSTER_ROWS
 from importer.model.user import AccountType
 
 
@@ -50,8 +51,8 @@ class RosterFacts(FileFacts):
     visible_only: bool = False
     corrections: Corrections | None = None
 
-    def origin(self, row: int = 0) -> Origin:
-        """Return the place of a row in the roster; 0 is the whole roster."""
+    def origin(self, row: int) -> Origin:
+        """Return the place of a row of the run, which is in this roster."""
         file = self.path.replace("\\", "/").rpartition("/")[2]
         return Origin(file, self.sheet, row)
 
@@ -64,6 +65,13 @@ class MappingFacts(FileFacts):
     title: str = ""
     account_type: AccountType
     safety_limits: SafetyLimits = SafetyLimits()
+
+
+class OtherRoster(Kept):
+    """A roster after the first, and its mapping."""
+
+    roster: RosterFacts
+    mapping: MappingFacts
 
 
 class AlmaFacts(Kept):
@@ -87,7 +95,8 @@ class FailedCheck(Kept):
 class RunFacts(Kept):
     """Everything about a run that is not about a row.
 
-    `codes` is the file of code tables, as it was typed, if one was named.
+    `others` are the rosters after the first. `codes` is the file of code tables, as it was typed,
+    if one was named.
     """
 
     command: Literal["check", "plan", "undo"]
@@ -97,6 +106,7 @@ class RunFacts(Kept):
     operator: str
     roster: RosterFacts
     mapping: MappingFacts
+    others: tuple[OtherRoster, ...] = ()
     alma: AlmaFacts | None = None
     codes: str = ""
     codes_institution: str = ""
@@ -107,6 +117,18 @@ class RunFacts(Kept):
     failed_checks: tuple[FailedCheck, ...] = ()
     kept_in_alma: int = 0
     undoes: str = ""
+
+    @property
+    def rosters(self) -> tuple[tuple[RosterFacts, MappingFacts], ...]:
+        """Every roster with its mapping."""
+        return (
+            (self.roster, self.mapping),
+            *((other.roster, other.mapping) for other in self.others),
+        )
+
+    def origin(self, row: int = 0) -> Origin:
+        """Return the place of a row in its roster; 0 is the whole first roster."""
+        return self.rosters[row // ROSTER_ROWS][0].origin(row)
 
 
 class Calls(Kept):
@@ -126,6 +148,20 @@ class Calls(Kept):
         return self.left is None or not self.count or self.count < self.left
 
 
+class RosterCounts(Kept):
+    """The rows of one roster of several, by fate."""
+
+    roster: str
+    sheet: str
+    mapping: str
+    rows: int
+    ready: int
+    rejected: int
+    review: int
+    blank: int
+    skipped: int
+
+
 class Summary(Kept):
     """`summary.json`: counts by fate and by problem code.
 
@@ -135,7 +171,7 @@ class Summary(Kept):
     `was_so` had these values already, and of the `deleted`, `was_gone` were deleted already:
     nothing was sent for them. `warnings` and `repaired` count problems of these severities.
     `dismissed`: of the rejected rows, those that a person decided not to send. `kept_in_alma`:
-    rows in which a value that someone edited in Alma stays.
+    rows in which a value that someone edited in Alma stays. `rosters`: only if there are several.
     """
 
     schema_version: Literal[1] = 1
@@ -148,6 +184,7 @@ class Summary(Kept):
     warnings: int
     repaired: int
     problems: dict[str, int] = Field(default_factory=dict)
+    rosters: tuple[RosterCounts, ...] | None = None
     create: int | None = None
     update: int | None = None
     delete: int | None = None
@@ -190,6 +227,7 @@ class Summary(Kept):
         """Whether every row is counted exactly once."""
         parts = (self.ready, self.rejected, self.review, self.blank, self.skipped)
         sums = sum(parts) == self.rows
+        sums &= sum(one.rows for one in self.rosters or ()) in {0, self.rows}
         acts = (self.create, self.update, self.delete, self.unchanged, self.left_alone)
         if self.create is not None:
             sums &= sum(count or 0 for count in acts) == self.ready
@@ -205,9 +243,10 @@ class Summary(Kept):
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """A column of the roster: the fields it fills, how it was matched, and some values.
+    """A column of a roster: the fields it fills, how it was matched, and some values.
 
     `choices`: the values it can have, if it takes codes; none if any value is possible.
+    `roster`: the position of its roster in the run.
     """
 
     letter: str
@@ -216,6 +255,7 @@ class ColumnUse:
     how: str
     samples: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    roster: int = 0
 
 
 @dataclass(frozen=True, slots=True)

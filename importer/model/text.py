@@ -136,6 +136,29 @@ def name_key(first: str, last: str) -> tuple[str, str]:
 
 # --- row numbers ---
 
+ROSTER_ROWS = 10_000_000
+"""A run numbers the rows of its first roster as Excel does, those of the second from here on.
+
+Those of the third are numbered from twice this number, and so on; no roster has so many rows.
+"""
+
+
+def is_whole_roster(row: int) -> bool:
+    """Return whether the number stands for a whole roster."""
+    return not row % ROSTER_ROWS
+
+
+def row_label(row: int) -> str:
+    """Return a row as people see it: `14`, or `2:14` for row 14 of the run's second roster."""
+    roster, number = divmod(row, ROSTER_ROWS)
+    return f"{roster + 1}:{number}" if roster else str(number)
+
+
+def read_row_label(text: str) -> int:
+    """Return the row that `row_label` shows so. Raises ValueError for any other text."""
+    roster, colon, number = text.rpartition(":")
+    return int(number) + (int(roster) - 1 if colon else 0) * ROSTER_ROWS
+
 
 def spans(rows: Sequence[int], most: int) -> str:
     """Return row numbers as people write them: `22, 31–35 and 7 more`.
@@ -146,7 +169,7 @@ def spans(rows: Sequence[int], most: int) -> str:
     shown = []
     for before, end in pairwise((-1, *ends[:most], len(rows) - 1)):
         first, last = rows[before + 1], rows[end]
-        shown.append(str(first) if first == last else f"{first}–{last}")
+        shown.append(row_label(first) if first == last else f"{row_label(first)}–{row_label(last)}")
     if len(ends) < most:
         return ", ".join(shown)
     return f"{', '.join(shown[:most])} and {len(rows) - 1 - ends[most - 1]:,} more"

@@ -32,9 +32,9 @@ from importer.mapper.load import load
 from importer.model.fields import NO_CODES
 from importer.model.files import read_bounded
 from importer.model.plan import SafetyCheck
-from importer.model.run import RunFacts
+from importer.model.run import MappingFacts, RosterFacts, RunFacts
 from importer.pipeline.fates import institution_key
-from importer.pipeline.inputs import reopen_inputs
+from importer.pipeline.inputs import PASSWORD, reopen_inputs
 from importer.planner.sticky import answered_sticky
 from importer.writer.executor import Executor, Progress, Stop
 
@@ -123,17 +123,17 @@ def _check_safety(
     stopping = [one for one in failed if one.check not in {*before, *allowed}]
     if stopping:
         lines = [f"{one.sentence} [{one.check}]" for one in stopping]
-        flags = " ".join(f"--allow {one.check}" for one in stopping)
+        flags = " ".join(dict.fromkeys(f"--allow {one.check}" for one in stopping))
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
             "Nothing was sent. Review the changes in the report; if they are right, run:\n"
             f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
         )
         raise SafetyCheckError(msg)
-    earlier = [before[one.check] for one in failed if one.check not in allowed]
+    earlier = {one.check: before[one.check] for one in failed if one.check not in allowed}
     return tuple(
         f"Safety check {entry.detail}: {entry.operator} let it pass on {entry.time:%Y-%m-%d %H:%M}."
-        for entry in earlier
+        for entry in earlier.values()
     )
 
 
@@ -168,7 +168,7 @@ async def carry_out(
     executor = Executor(
         alma=alma,
         journal=journal,
-        origin=facts.roster.origin,
+        origin=facts.origin,
         verify_delay=options.verify_delay,
         sleep=asyncio.sleep,
         clock=time.monotonic,
@@ -202,20 +202,29 @@ def _remember_sticky(ledger: Ledger, facts: RunFacts) -> None:
 
 
 def _passwords(facts: RunFacts) -> dict[int, str]:
-    """Return the passwords of the roster by row; they are saved nowhere."""
-    if facts.command == "undo" or not load(Path(facts.mapping.path)).maps_password:
+    """Return the passwords of the rosters by row; they are saved nowhere."""
+    mappings = (Path(mapping.path) for _, mapping in facts.rosters)
+    if facts.command == "undo" or not any(load(path).maps_password for path in mappings):
         return {}
-    candidates = reopen_inputs(facts, NO_CODES).candidates
-    texts = zip(candidates.rows, candidates.texts("password"), strict=True)
-    return {row: text for row, text in texts if text}
+    return {
+        row: text
+        for inputs in reopen_inputs(facts, NO_CODES)
+        for row, text in zip(inputs.candidates.rows, inputs.candidates.texts(PASSWORD), strict=True)
+        if text
+    }
 
 
 def check_sources(facts: RunFacts) -> None:
-    """Raise StalePlanError if the roster or the mapping was changed since the plan."""
-    roster, mapping = Path(facts.roster.path), Path(facts.mapping.path)
-    made = facts.roster.corrections
+    """Raise StalePlanError if a roster, its corrections or a mapping was changed since the plan."""
+    for roster, mapping in facts.rosters:
+        _check_roster(roster)
+        _check_mapping(mapping)
+
+
+def _check_roster(facts: RosterFacts) -> None:
+    roster, made = Path(facts.path), facts.corrections
     try:
-        same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == facts.roster.sha256
+        same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == facts.sha256
         corrected = made is None or digest(Path(made.path)) == made.sha256
     except UnreadableFileError as error:
         msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
@@ -226,8 +235,12 @@ def check_sources(facts: RunFacts) -> None:
     if not corrected:
         msg = f"The corrections of {roster.name} were changed since the plan. Plan again."
         raise StalePlanError(msg)
+
+
+def _check_mapping(facts: MappingFacts) -> None:
+    mapping = Path(facts.path)
     try:
-        same = load(mapping).sha256 == facts.mapping.sha256
+        same = load(mapping).sha256 == facts.sha256
     except MappingError as error:
         msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
         raise StalePlanError(msg) from error

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.mapper.checks import MappingFinding, in_order
 from importer.mapper.explain import mapped_codes
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import Mapping as MappingDocument
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
-from importer.model.plan import RETURNING, Fate
+from importer.model.plan import Fate
 from importer.model.problem import Problem
 from importer.model.text import spans
 from importer.model.user import AccountType
 from importer.pipeline.fates import decide_fates
-from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
-from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
+from importer.pipeline.inputs import SILENT, Inputs, Progress, Rosters, RunRequest, open_inputs
+from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.decide import unidentified
-from importer.planner.drafts import drafts
+from importer.planner.drafts import DraftUser, drafts
 from importer.planner.merge import new_user
-from importer.validator import validate
+from importer.validator import check_rows, duplicates
 from importer.validator.code_checks import state_of_tables, wrong_in_mapping
 from importer.writer.json_lines import write_json_lines
 from importer.writer.sis_xml import cleared_fields, write_sis_zip
@@ -32,64 +34,74 @@ _SPELLED_OUT = 50  # stretches of blank rows
 
 
 def check(request: RunRequest, progress: Progress = SILENT) -> Ledger:
-    """Check a roster offline and save the run.
+    """Check the rosters offline and save the run.
 
     Raises RosterError, MappingError, UsageError, LedgerError.
     """
     return check_inputs(open_inputs(request), request, progress)
 
 
-def check_inputs(inputs: Inputs, request: RunRequest, progress: Progress = SILENT) -> Ledger:
+def check_inputs(rosters: Rosters, request: RunRequest, progress: Progress = SILENT) -> Ledger:
     """Check rows that are mapped already and save the run. Raises UsageError, LedgerError."""
-    with new_run(request.roster.stem, request.now, request.folder) as folder:
-        problems = [*headings_changed(folder, inputs), *find_problems(inputs)]
-        decided = decide_fates(inputs.rows(), problems)
+    with new_run(request.name, request.now, request.folder) as folder:
+        problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
+        decided = decide_fates(rows_of(rosters), problems)
         progress.rows(len(decided.fates), 0)
-        cells = inputs.cells(decided.rows(*RETURNING))
-        facts = run_facts("check", inputs, request)
-        return write_run(folder, facts, inputs.columns(), decided, cells)
+        return save_run(folder, run_facts("check", rosters, request), rosters, decided)
 
 
-def find_problems(inputs: Inputs) -> Iterator[Problem]:
-    """Yield all problems of a roster that can be found without Alma, in the order of reports."""
-    origin = inputs.roster.source.origin()
-    yield from inputs.compiled.notices
-    yield from inputs.roster_problems()
-    yield from inputs.candidates.problems
-    yield from validate(inputs.candidates, inputs.codes, inputs.mapping.duplicates, inputs.today)
-    if not (match := inputs.mapping.file.match).creates:
-        for draft in drafts(inputs.candidates, inputs.candidates.rows):
-            if problem := unidentified(draft, match):
-                yield problem
-    yield from inputs.roster.notices
-    yield from state_of_tables(inputs.codes, origin, inputs.today)
+def rows_of(rosters: Rosters) -> dict[int, Fate]:
+    """Return every row of the rosters, in order: ready so far, blank, or skipped."""
+    return {row: fate for inputs in rosters for row, fate in inputs.rows().items()}
+
+
+def find_problems(rosters: Rosters) -> Iterator[Problem]:
+    """Yield all problems that can be found without Alma, in the order of reports."""
+    for inputs in rosters:
+        yield from inputs.compiled.notices
+        yield from inputs.roster_problems()
+        yield from inputs.candidates.problems
+        yield from check_rows(inputs.candidates, inputs.codes, inputs.today)
+        if not (match := inputs.mapping.file.match).creates:
+            for draft in drafts(inputs.candidates, inputs.candidates.rows):
+                if problem := unidentified(draft, match):
+                    yield problem
+    yield from duplicates([(inputs.candidates, inputs.mapping.duplicates) for inputs in rosters])
+    for inputs in rosters:
+        yield from inputs.roster.notices
+        yield from state_of_tables(inputs.codes, inputs.roster.source.origin(), inputs.today)
+        yield from _blank_rows(inputs)
+
+
+def _blank_rows(inputs: Inputs) -> Iterator[Problem]:
     if blank := inputs.roster.blank:
         count = "1 row is" if len(blank) == 1 else f"{len(blank):,} rows are"
         message = f"{count} blank: {spans(blank, _SPELLED_OUT)}"
-        yield Problem.of(Code.BLANK_ROWS, origin, message)
+        yield Problem.of(Code.BLANK_ROWS, inputs.roster.source.origin(), message)
 
 
 Format = Literal["jsonl", "sis-xml"]
 
 
-def sis_clears(inputs: Inputs) -> tuple[str, ...]:
+def sis_clears(rosters: Rosters) -> tuple[str, ...]:
     """Return what an SIS load of these records would clear in Alma.
 
     Raises UsageError for an Internal mapping: such a load never touches Internal users.
     """
-    if inputs.mapping.file.account_type is AccountType.INTERNAL:
-        msg = (
-            f"{inputs.mapping.path.name} makes Internal records, and an SIS load never "
-            "touches Internal users. Use `plan` and `apply` for them."
-        )
-        raise UsageError(msg)
-    return cleared_fields(inputs.compiled.layout.targets)
+    for inputs in rosters:
+        if inputs.mapping.file.account_type is AccountType.INTERNAL:
+            msg = (
+                f"{inputs.mapping.path.name} makes Internal records, and an SIS load never "
+                "touches Internal users. Use `plan` and `apply` for them."
+            )
+            raise UsageError(msg)
+    cleared = (cleared_fields(inputs.compiled.layout.targets) for inputs in rosters)
+    return tuple(dict.fromkeys(chain.from_iterable(cleared)))
 
 
-def convert(inputs: Inputs, fates: dict[int, Fate], to: Format, out: Path) -> tuple[Path, ...]:
+def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> tuple[Path, ...]:
     """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
-    ready = frozenset(row for row, fate in fates.items() if fate is Fate.READY)
-    users = map(new_user, drafts(inputs.candidates, ready))
+    users = map(new_user, drafts_of(rosters, ready))
     match to:
         case "jsonl":
             write_json_lines(users, out)
@@ -98,7 +110,16 @@ def convert(inputs: Inputs, fates: dict[int, Fate], to: Format, out: Path) -> tu
             return write_sis_zip(users, out)[1]
 
 
-def wrong_codes(mapping: Mapping, codes: CodeTables) -> tuple[str, ...]:
+def drafts_of(
+    rosters: Rosters,
+    rows: Collection[int],
+    missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
+) -> Iterator[DraftUser]:
+    """Yield the draft users of these rows, in order; `missing` by row."""
+    return chain.from_iterable(drafts(inputs.candidates, rows, missing) for inputs in rosters)
+
+
+def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
     """Return the codes that a mapping itself writes and Alma does not take, by line."""
     found = [
         MappingFinding(steps, wrong)

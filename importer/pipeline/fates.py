@@ -19,7 +19,7 @@ from importer.model.decisions import WHO, Answer, in_question
 from importer.model.plan import Fate, Held, Match, Planned
 from importer.model.problem import Origin, Problem
 from importer.model.run import AlmaFacts
-from importer.model.text import folded, name_key
+from importer.model.text import ROSTER_ROWS, folded, is_whole_roster, name_key
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
@@ -49,9 +49,9 @@ def decide_fates(
 ) -> Decided:
     """Decide the fate of each row.
 
-    `rows`: all rows of the roster, in order; blank and skipped ones stay so, ready ones may change.
+    `rows`: all rows of the run, in order; blank and skipped ones stay so, ready ones may change.
     `resolutions`: by row, an earlier answer to the question whether it is the same person as
-    another row. Problems stay in their order; a problem of the whole roster (row 0) is kept once.
+    another row. Problems stay in their order; a problem of a whole roster is kept once.
 
     1. A row that the `duplicates` rule does not keep is skipped; its other problems are warnings.
     2. A row with a rejecting problem is rejected.
@@ -61,7 +61,8 @@ def decide_fates(
     found: defaultdict[int, list[Problem]] = defaultdict(list)
     for problem in problems:
         found[problem.origin.row].append(problem)
-    found[0] = list(dict.fromkeys(found[0]))
+    for row in filter(is_whole_roster, found):
+        found[row] = list(dict.fromkeys(found[row]))
     fates = dict(rows)
     for row, fate in rows.items():
         if fate is not Fate.READY or row not in found:
@@ -79,17 +80,18 @@ def decide_fates(
 def decide_before_alma(
     rows: Mapping[int, Fate],
     problems: Sequence[Problem],
-    fields: Collection[str],
+    fields: Sequence[Collection[str]],
     resolutions: Mapping[int, Resolution],
 ) -> tuple[Decided, dict[int, tuple[Problem, ...]]]:
     """Decide the fate of each row as far as that is possible before its user is looked up.
 
-    `fields` are those that only a new user needs. A row that lacks only these is ready; they are
-    returned by row, for whoever finds out that the user is new.
+    `fields`: by roster, those that only a new user needs. A row that lacks only these is ready;
+    they are returned by row, for whoever finds out that the user is new.
     """
     needed: defaultdict[int, tuple[Problem, ...]] = defaultdict(tuple)
     for problem in problems:
-        if problem.field in fields and problem.code in _MISSING and problem.severity.holds:
+        own = fields[problem.origin.row // ROSTER_ROWS]
+        if problem.field in own and problem.code in _MISSING and problem.severity.holds:
             needed[problem.origin.row] += (problem,)
     if needed:
         rest = (one for one in problems if one not in needed.get(one.origin.row, ()))
@@ -159,7 +161,7 @@ class Resolutions:
         return cls(load_resolutions(DECISIONS, institution_key(institution)))
 
     def same_person(
-        self, candidates: Candidates, problems: Iterable[Problem]
+        self, rosters: Iterable[Candidates], problems: Iterable[Problem]
     ) -> dict[int, Resolution]:
         """Return by row the decisions that answer whether it is the same person as another row.
 
@@ -167,7 +169,7 @@ class Resolutions:
         not to be sent stays so whatever was decided about the other.
         """
         answered: dict[int, Resolution] = {}
-        for draft, others in alike_rows(candidates, problems) if self.by_id else ():
+        for draft, others in alike_rows(rosters, problems) if self.by_id else ():
             own = draft.key
             decision = self.by_id.get(own)
             if decision is None or not others <= decision.against:
@@ -215,7 +217,7 @@ class Resolutions:
 
 
 def alike_rows(
-    candidates: Candidates, problems: Iterable[Problem]
+    rosters: Iterable[Candidates], problems: Iterable[Problem]
 ) -> Iterator[tuple[DraftUser, frozenset[str]]]:
     """Yield the rows that may be one person, each with the primary IDs of the others.
 
@@ -223,9 +225,10 @@ def alike_rows(
     """
     flagged = {p.origin.row for p in problems if p.code is Code.DUPLICATE_PERSON}
     groups: defaultdict[tuple[str, str], list[DraftUser]] = defaultdict(list)
-    for draft in drafts(candidates, flagged) if flagged else ():
-        first, last = draft.name
-        groups[name_key(folded(first), folded(last))].append(draft)
+    for candidates in rosters if flagged else ():
+        for draft in drafts(candidates, flagged):
+            first, last = draft.name
+            groups[name_key(folded(first), folded(last))].append(draft)
     for group in groups.values():
         ids = {draft.key for draft in group}
         for draft in group:

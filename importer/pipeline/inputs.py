@@ -1,4 +1,4 @@
-"""The roster and the mapping of a run, and what the run is asked to do."""
+"""The rosters and mappings of a run, and what the run is asked to do."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
-from importer.model.problem import Place, Problem
+from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, RunFacts
+from importer.model.text import ROSTER_ROWS
 
 SAMPLES = 3
 """How many values of a column are shown with what it was matched to."""
@@ -33,8 +34,21 @@ PASSWORD = "password"  # noqa: S105  a field's name
 
 
 @dataclass(frozen=True, slots=True)
+class RosterRequest:
+    """A roster, the mapping for it, and the file with its corrections, if any.
+
+    `sheet`: of a workbook, in place of the mapping's.
+    """
+
+    roster: Path
+    mapping: Path
+    sheet: str = ""
+    corrections: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A roster with its corrections, the mapping for it, and where the run goes.
+    """The rosters of a run, each with its mapping, and where the run goes.
 
     `codes_file`: where the codes are from, if a file was named. `now` has its time zone. `folder`
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
@@ -42,18 +56,21 @@ class RunRequest:
     user cache, None to ask Alma about each row; `refresh`: first read who changed since.
     """
 
-    roster: Path
-    mapping: Path
+    rosters: tuple[RosterRequest, ...]
     codes: CodeTables
     folder: Path | None
     now: datetime
     operator: str
     version: str
     visible_only: bool = False
-    corrections: Path | None = None
     users_folder: Path | None = None
     refresh: bool = True
     codes_file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The names of the rosters, for the run's folder."""
+        return "-".join(dict.fromkeys(one.roster.stem for one in self.rosters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,8 @@ class Inputs:
             samples = tuple(dict.fromkeys(filter(None, texts)))[:SAMPLES]
             labels, how = (use.labels, use.how) if use else ((), "")
             words = choices.get(heading_key(place.heading), ()) if use else ()
-            yield ColumnUse(place.letter, place.heading, labels, how, samples, words)
+            number = self.roster.source.first // ROSTER_ROWS
+            yield ColumnUse(place.letter, place.heading, labels, how, samples, words, number)
 
     def unused(self) -> tuple[Place, ...]:
         """The columns that neither a rule nor `unused:` names."""
@@ -156,57 +174,67 @@ class Inputs:
         return max(rows, key=lambda row: len(row[1]))
 
 
-def open_inputs(request: RunRequest) -> Inputs:
-    """Read the roster and the mapping of a request. Raises MappingError, RosterError."""
-    return read_inputs(
-        request.roster,
-        request.mapping,
-        request.codes,
-        request.now.date(),
-        visible_only=request.visible_only,
-        corrections=request.corrections,
+Rosters = tuple[Inputs, ...]
+"""The rosters of a run, in order; nearly always one."""
+
+
+def open_inputs(request: RunRequest) -> Rosters:
+    """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
+    today, visible_only = request.now.date(), request.visible_only
+    return tuple(
+        read_inputs(one, request.codes, today, visible_only=visible_only, position=position)
+        for position, one in enumerate(request.rosters)
     )
 
 
-def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Inputs:
-    """Read the roster and the mapping of a run again. Raises MappingError, RosterError.
+def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
+    """Read the rosters and mappings of a run again. Raises MappingError, RosterError.
 
-    The caller has checked that both are still the same.
+    The caller has checked that they are still the same.
     """
-    corrections = facts.roster.corrections
-    return read_inputs(
-        Path(facts.roster.path),
-        Path(facts.mapping.path),
-        codes,
-        facts.today,
-        visible_only=facts.roster.visible_only,
-        corrections=None if corrections is None else Path(corrections.path),
+    return tuple(
+        read_inputs(
+            RosterRequest(
+                Path(roster.path),
+                Path(mapping.path),
+                roster.sheet,
+                None if roster.corrections is None else Path(roster.corrections.path),
+            ),
+            codes,
+            facts.today,
+            visible_only=roster.visible_only,
+            position=position,
+        )
+        for position, (roster, mapping) in enumerate(facts.rosters)
     )
 
 
 def read_inputs(
-    roster: Path,
-    mapping: Path,
+    asked: RosterRequest,
     codes: CodeTables,
     today: date,
     *,
     visible_only: bool = False,
-    corrections: Path | None = None,
+    position: int = 0,
 ) -> Inputs:
-    """Read the mapping and the roster with its corrections, and map every row, all of it once.
+    """Read a mapping and its roster with its corrections, and map every row, all of it once.
 
-    Raises MappingError with everything that is wrong in the mapping, including headings that the
-    roster lacks, or RosterError.
+    `position`: of the roster in its run. Raises MappingError with everything that is wrong in the
+    mapping, including headings that the roster lacks, or RosterError.
     """
-    document, findings = read_mapping(mapping)
+    document, findings = read_mapping(asked.mapping)
     if document is None:
         raise MappingError(findings)
+    layout = document.layout()
+    layout = replace(layout, sheet=asked.sheet or layout.sheet, visible_only=visible_only)
     try:
-        opened = read(roster, replace(document.layout(), visible_only=visible_only))
-        if corrections is not None:
-            opened = correct(opened, read_corrections(corrections), corrections.name)
+        opened = read(asked.roster, layout)
+        if asked.corrections is not None:
+            opened = correct(opened, read_corrections(asked.corrections), asked.corrections.name)
     except RosterError as error:
         raise MappingError(findings) if findings else error from None
+    if position:
+        opened = opened.numbered_from(position * ROSTER_ROWS)
     run = RunVariables(today, opened.source.path.name, opened.source.sheet)
     try:
         compiled = compile_mapping(document, opened.places, run)
@@ -216,3 +244,13 @@ def read_inputs(
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)
     return Inputs(document, opened, compiled, candidates, codes, today)
+
+
+def origins(rosters: Rosters) -> Callable[[int], Origin]:
+    """Return what gives the place of a row."""
+    return lambda row: of_row(rosters, row).roster.source.origin(row)
+
+
+def of_row(rosters: Rosters, row: int) -> Inputs:
+    """Return the roster that has this row."""
+    return rosters[row // ROSTER_ROWS]

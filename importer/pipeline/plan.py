@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
@@ -14,37 +23,41 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.sticky import STICKY, StickyMemory
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
-from importer.model.plan import (
-    RETURNING,
-    Create,
-    Fate,
-    Held,
-    Match,
-    Planned,
-    Step,
-    Unchanged,
-    Update,
-)
-from importer.model.problem import Origin, Problem
+from importer.model.plan import Create, Fate, Held, Match, Planned, Step, Unchanged, Update
+from importer.model.problem import Problem
 from importer.model.roster import Roster
-from importer.model.run import AlmaFacts
+from importer.model.run import AlmaFacts, FailedCheck
 from importer.model.text import counted
-from importer.pipeline.check import find_problems
+from importer.pipeline.check import drafts_of, find_problems, rows_of
 from importer.pipeline.fates import (
     Resolutions,
     decide_before_alma,
     decide_fates,
     institution_key,
 )
-from importer.pipeline.inputs import SILENT, Inputs, Progress, RunRequest, open_inputs
+from importer.pipeline.inputs import (
+    SILENT,
+    Inputs,
+    Progress,
+    Rosters,
+    RunRequest,
+    of_row,
+    open_inputs,
+    origins,
+)
 from importer.pipeline.resolve import Review
-from importer.pipeline.runs import headings_changed, new_run, run_facts, write_run
+from importer.pipeline.runs import (
+    failed_checks,
+    headings_changed,
+    new_run,
+    run_facts,
+    save_run,
+)
 from importer.planner.decide import decide, review_collisions
-from importer.planner.drafts import DraftUser, drafts
-from importer.planner.safety_checks import safety_checks
+from importer.planner.drafts import DraftUser
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
-from importer.users.refresh import catch_up
+from importer.users.refresh import calls_to_complete, catch_up, refresh
 from importer.writer.executor import FAILURES_IN_A_ROW
 
 MANY = 200
@@ -57,42 +70,36 @@ _CACHE = (
 
 
 async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress = SILENT) -> Ledger:
-    """Check a roster, compare its ready rows with Alma, and save the plan.
+    """Check the rosters, compare their ready rows with Alma, and save the plan.
 
     `rate` is in calls a second. Raises RosterError, MappingError, LedgerError, AlmaError, and
     UsageError for code tables of another institution or a damaged user cache.
     """
-    inputs = open_inputs(request)
+    rosters = open_inputs(request)
     institution = await check_institution(alma, request.codes)
-    key = institution_key(institution)
     with (
-        new_run(request.roster.stem, request.now, request.folder) as folder,
-        closing(StickyMemory(STICKY, key)) as memory,
+        new_run(request.name, request.now, request.folder) as folder,
+        closing(StickyMemory(STICKY, institution_key(institution))) as memory,
     ):
-        problems = [*headings_changed(folder, inputs), *find_problems(inputs)]
+        problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
         resolutions = Resolutions.of(institution)
-        answers = resolutions.same_person(inputs.candidates, problems)
-        only_new = inputs.mapping.needed_by_new_users
-        checked, missing = decide_before_alma(inputs.rows(), problems, only_new, answers)
+        answers = resolutions.same_person((one.candidates for one in rosters), problems)
+        only_new = [one.mapping.needed_by_new_users for one in rosters]
+        checked, missing = decide_before_alma(rows_of(rosters), problems, only_new, answers)
         progress.rows(len(checked.fates), 0)
-        ready = tuple(drafts(inputs.candidates, checked.rows(Fate.READY), missing))
-        async with open_users(request, alma, institution, progress.note) as users:
-            compared = await _compare(
-                ready, users, inputs.mapping.file.match, alma, resolutions, memory, progress
+        ready = tuple(drafts_of(rosters, checked.rows(Fate.READY), missing))
+        queries = {draft.row: _query(draft, _match(rosters, draft.row)) for draft in ready}
+        async with open_users(request, alma, institution, queries.values(), progress) as users:
+            planned = await _compare(
+                ready, queries, users, rosters, alma, resolutions, memory, progress
             )
-        steps = review_collisions(
-            sorted((one.step for one in compared), key=lambda step: step.row),
-            inputs.roster.source.origin,
-        )
-        warnings = [problem for one in compared for problem in one.warnings]
-        if not users.as_of and inputs.mapping.file.match.by_name:
-            warnings += _names_not_compared(steps, inputs.roster.source.origin())
+        steps = review_collisions([one.step for one in planned], origins(rosters))
+        warnings = [problem for one in planned for problem in one.warnings]
+        if not users.as_of:
+            warnings += _names_not_compared(steps, rosters)
         held = (problem for step in steps if isinstance(step, Held) for problem in step.problems)
         decided = decide_fates(checked.fates, [*checked.problems, *warnings, *held])
-        failed_checks = safety_checks(
-            steps, inputs.mapping.file.safety_checks, _expected_groups(inputs, ready)
-        )
-        facts = run_facts("plan", inputs, request).model_copy(
+        facts = run_facts("plan", rosters, request).model_copy(
             update={
                 "alma": AlmaFacts(
                     base_url=alma.base_url,
@@ -103,21 +110,20 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 "users_as_of": users.as_of,
                 "rate": rate,
                 "calls_left": alma.limiter.available,
-                "failed_checks": failed_checks,
-                "kept_in_alma": sum(one.kept for one in compared),
+                "failed_checks": _failed_checks(rosters, steps, ready),
+                "kept_in_alma": sum(one.kept for one in planned),
             }
         )
-        sent = frozenset(step.row for step in steps if isinstance(step, Create | Update))
-        cells = inputs.cells(decided.rows(*RETURNING) | sent)
-        ledger = write_run(folder, facts, inputs.columns(), decided, cells, steps)
+        ledger = save_run(folder, facts, rosters, decided, steps)
         seen = (
             (one.step.primary_id, one.sticky)
-            for one in compared
+            for one in planned
             if isinstance(one.step, Update | Unchanged)
         )
         memory.remember(seen, request.now)
-    if inputs.roster.decisions:
-        await _carry_out(ledger, inputs.roster, request, alma, progress)
+    for inputs in rosters:
+        if inputs.roster.decisions:
+            await _carry_out(ledger, inputs.roster, request, alma, progress)
     return ledger
 
 
@@ -149,15 +155,15 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
 
 async def _compare(
     ready: Sequence[DraftUser],
+    queries: Mapping[int, PersonQuery],
     users: Matcher,
-    match: Match,
+    rosters: Rosters,
     alma: Alma,
     resolutions: Resolutions,
     memory: StickyMemory,
     progress: Progress,
 ) -> list[Planned]:
-    """Find the step of each ready row. Raises DailyLimitError, UnavailableError."""
-    queries = {draft.row: _query(draft, match) for draft in ready}
+    """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError."""
     most = 0 if users.as_of else sum(query.most_calls for query in queries.values())
     failures = 0
     planned: list[Planned] = []
@@ -168,8 +174,9 @@ async def _compare(
         failures = failures + 1 if found.failed else 0
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
-        planned = decide(draft, found, match, memory.of)
-        return resolutions.apply(draft, found, planned, match, memory.of)
+        match = _match(rosters, draft.row)
+        decided = decide(draft, found, match, memory.of)
+        return resolutions.apply(draft, found, decided, match, memory.of)
 
     with check_call_budget(len(ready), most, alma.limiter, progress.note):
         progress.rows(0, len(ready))
@@ -177,7 +184,11 @@ async def _compare(
             async for answer in answers:
                 planned.append(answer)
                 progress.rows(len(planned), len(ready))
-    return planned
+    return sorted(planned, key=lambda one: one.step.row)
+
+
+def _match(rosters: Rosters, row: int) -> Match:
+    return of_row(rosters, row).mapping.file.match
 
 
 def _query(draft: DraftUser, match: Match) -> PersonQuery:
@@ -185,19 +196,34 @@ def _query(draft: DraftUser, match: Match) -> PersonQuery:
     return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
-def _names_not_compared(steps: Sequence[Step], origin: Origin) -> Iterator[Problem]:
+def _names_not_compared(steps: Sequence[Step], rosters: Rosters) -> Iterator[Problem]:
     """Say what Alma's own search cannot find about the new patrons of a plan."""
-    if new := sum(isinstance(step, Create) for step in steps):
+    created = [of_row(rosters, step.row) for step in steps if isinstance(step, Create)]
+    for inputs in rosters:
+        new = sum(one is inputs for one in created)
+        if not new or not inputs.mapping.file.match.by_name:
+            continue
         yield Problem.of(
             Code.NAMES_NOT_COMPARED,
-            origin,
+            inputs.roster.source.origin(),
             f"{counted(new, 'new patron')}: Alma was searched for the same email, and for the name "
             "as it is written here. Nicknames, other spellings and new last names were not looked "
             "for.",
         )
 
 
-def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:
+def _failed_checks(
+    rosters: Rosters, steps: Sequence[Step], ready: Sequence[DraftUser]
+) -> tuple[FailedCheck, ...]:
+    """Return the safety checks that fail, each roster by the limits of its own mapping."""
+    groups = [
+        _expected_groups(one, (draft for draft in ready if of_row(rosters, draft.row) is one))
+        for one in rosters
+    ]
+    return failed_checks(steps, [one.mapping.file.safety_checks for one in rosters], groups)
+
+
+def _expected_groups(inputs: Inputs, ready: Iterable[DraftUser]) -> set[str]:
     """Return the codes of user groups that the mapping gives, and those of the ready rows.
 
     If groups come from the cells as they are, every group of the institution is expected.
@@ -211,36 +237,68 @@ def _expected_groups(inputs: Inputs, ready: Sequence[DraftUser]) -> set[str]:
 
 @asynccontextmanager
 async def open_users(
-    request: RunRequest, alma: Alma, institution: Institution, note: Callable[[str], None]
+    request: RunRequest,
+    alma: Alma,
+    institution: Institution,
+    queries: Collection[PersonQuery],
+    progress: Progress,
 ) -> AsyncIterator[Matcher]:
     """Open the user cache of the institution, or Alma itself, for the block.
 
-    The cache first reads who changed since its last refresh, unless the request turns that off.
-    An incomplete cache is not used: it does not know who is missing in Alma. `note` gets a
-    sentence about the cache. Raises UsageError if it is damaged, AlmaError.
+    The cache first reads who changed since its last refresh. One that is missing or incomplete is
+    completed if that takes fewer calls than asking about each row, and not used otherwise: it does
+    not know who is missing in Alma. The request may turn both off. The operator gets a sentence
+    about the cache. Raises UsageError if it is damaged, AlmaError.
     """
-    path = None
-    if request.users_folder is not None:
-        path = cache_path(request.users_folder, institution.code, institution.environment)
-    if path is None or not path.is_file():
+    if request.users_folder is None:
         yield AlmaMatcher(alma)
         return
 
     def now() -> datetime:
         return request.now  # what is read later is at least as new
 
-    with UserCache.open(path) as cache:
-        if cache.state.as_of is None:
-            note(
+    path = cache_path(request.users_folder, institution.code, institution.environment)
+    done = _pages_done(path)
+    completes = done is not None and request.refresh
+    if completes and not await _saves_calls(alma, queries, done or 0, progress.note):
+        completes = False
+    if done is not None and not completes:
+        if path.is_file():
+            progress.note(
                 "The user cache is not complete, so Alma is asked about each row. "
                 "`importer users refresh` completes it."
             )
-            yield AlmaMatcher(alma)
-            return
-        if request.refresh:
-            await catch_up(cache, alma, now, lambda _done, _of: None, note)
-        note(_described(cache))
+        yield AlmaMatcher(alma)
+        return
+    with UserCache.make(path, institution.code, institution.environment) as cache:
+        if completes:
+            await refresh(cache, alma, now, progress.rows, progress.note, full=False)
+        elif request.refresh:
+            await catch_up(cache, alma, now, lambda _done, _of: None, progress.note)
+        progress.note(_described(cache))
         yield CacheMatcher(cache, alma, cache.state.as_of, now)
+
+
+def _pages_done(path: Path) -> int | None:
+    """Return how many pages of all users a cache has read; None if it is complete."""
+    if not path.is_file():
+        return 0
+    with UserCache.open(path) as cache:
+        return None if cache.state.as_of else cache.pages_done
+
+
+async def _saves_calls(
+    alma: Alma, queries: Collection[PersonQuery], done: int, note: Callable[[str], None]
+) -> bool:
+    """Return whether completing the user cache takes fewer calls than the rows; say so then."""
+    most = sum(query.most_calls for query in queries)
+    if not most or (calls := await calls_to_complete(alma, done)) >= len(queries):
+        return False
+    note(
+        f"First reading all users of Alma into the user cache: {counted(calls, 'call')} instead of "
+        f"up to {most:,}. If it is stopped, the same command continues."
+    )
+    return True
 
 
 def _described(cache: UserCache) -> str:

@@ -96,7 +96,7 @@ def prove(profile: Profile, inputs: Inputs, find: Finder | None) -> Iterator[Pro
     `find` looks users up in the user cache; None if there is none. Raises UsageError if the cache
     is incomplete.
     """
-    decided = decide_fates(inputs.rows(), find_problems(inputs))
+    decided = decide_fates(inputs.rows(), find_problems((inputs,)))
     reasons: dict[int, str] = {}
     for problem in decided.problems:
         if problem.severity.holds:

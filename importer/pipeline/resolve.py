@@ -21,14 +21,17 @@ from importer.model.plan import Act, Fate, Held, Result, Step
 from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
+from importer.model.text import ROSTER_ROWS, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution, check_sources
+from importer.pipeline.check import drafts_of
 from importer.pipeline.fates import DECISIONS, alike_rows, institution_key
-from importer.pipeline.inputs import Inputs, reopen_inputs
+from importer.pipeline.inputs import Rosters, of_row, reopen_inputs
 from importer.pipeline.undo import update_undone
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
-from importer.planner.drafts import DraftUser, drafts
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
+from importer.report.wording import roster_of
 from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
 _ADVICE = {
@@ -84,7 +87,7 @@ class Review:
                 else:
                     await self.resolve(decided, alma)
             except UsageError as error:
-                start = f"Row {decision.row}"
+                start = f"Row {row_label(decision.row)}"
                 left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
             done(number)
         return left
@@ -124,12 +127,13 @@ class Review:
 
         Rows whose cells were corrected are left: their roster is that file. Raises RosterError.
         """
-        roster = read(path, Layout())
+        position = roster_of(path.name, self.facts)
+        roster = read(path, Layout()).numbered_from(position * ROSTER_ROWS)
         if not roster.decisions:
             msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
             raise UsageError(msg)
         now = [place.heading for place in roster.places]
-        then = [use.heading for use in self.ledger.columns()]
+        then = [use.heading for use in self.ledger.columns(position)]
         left, corrected = [], set()
         for row, *cells in roster.frame.itertuples(name=None):
             life = self.ledger.life(row)
@@ -137,7 +141,9 @@ class Review:
             changed = [t for h, t in zip(now, cells, strict=True) if before.get(h, "") != t]
             if changed and row in roster.decisions:
                 corrected.add(row)
-                left.append(f"Row {row}: its cells were changed. Use `importer plan {path}`.")
+                left.append(
+                    f"Row {row_label(row)}: its cells were changed. Use `importer plan {path}`."
+                )
         decisions, unclear = self.decisions_in(roster)
         kept = [decision for decision in decisions if decision.row not in corrected]
         return kept, [*left, *unclear]
@@ -150,13 +156,13 @@ class Review:
         """
         decisions, left = [], []
         for row, cell in roster.decisions.items():
-            found = read_decision(cell.text)
+            found, name = read_decision(cell.text), row_label(row)
             seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
             users = {user.casefold() for user in in_question(self.ledger.problems(row))}
             if found is None:
-                left.append(f"Row {row}: its Decision is not clear. Choose one from the list.")
+                left.append(f"Row {name}: its Decision is not clear. Choose one from the list.")
             elif found[0] is not Answer.REJECT and not found[1] and not users <= seen:
-                left.append(f"Row {row}: other users are in question now. Decide again.")
+                left.append(f"Row {name}: other users are in question now. Decide again.")
             else:
                 decisions.append(Decision(row, *found))
         return decisions, left
@@ -178,7 +184,7 @@ class Review:
             raise UsageError(msg)
         life = ledger.life(row)
         if life is None:
-            msg = f"The roster of this run has no row {row}."
+            msg = f"The roster of this run has no row {row_label(row)}."
             raise UsageError(msg)
         wrong = _closed(life, decided=row in ledger.rows_with(Code.RESOLVED))
         if not wrong and answer is Answer.CREATE and life.result is Result.HELD:
@@ -189,16 +195,17 @@ class Review:
         if not wrong and answer in {Answer.CREATE, Answer.RENAME} and self._undoes:
             wrong = "belongs to an undo plan; use --as update or --as reject"
         if wrong:
-            msg = f"Row {row} {wrong}."
+            msg = f"Row {row_label(row)} {wrong}."
             raise UsageError(msg)
         if not answer.names_user or decision.user.strip() or self._undoes:
             return decision
         users = in_question(ledger.problems(row)) or tuple(filter(None, (life.primary_id,)))
         if len(users) != 1:
+            name = row_label(row)
             msg = (
-                f"{len(users)} users are in question for row {row}. Name one of them: importer "
-                f"resolve {ledger.folder} {row} --as {answer} ID. They are listed by: importer "
-                f"show {ledger.folder} {row} --show-values"
+                f"{len(users)} users are in question for row {name}. Name one of them: importer "
+                f"resolve {ledger.folder} {name} --as {answer} ID. They are listed by: importer "
+                f"show {ledger.folder} {name} --show-values"
             )
             raise UsageError(msg)
         return replace(decision, user=users[0])
@@ -239,7 +246,8 @@ class Review:
         else:
             live = await _user(decision.user, alma)
             user, said = current(live, "primary_id").casefold(), "update the user that was named"
-            rename, match = decision.answer is Answer.RENAME, self._inputs.mapping.file.match
+            match = of_row(self._rosters, decision.row).mapping.file.match
+            rename = decision.answer is Answer.RENAME
             if rename:
                 said = "give the user that was named the row's primary ID"
             found = await _holders(draft, alma)
@@ -252,27 +260,31 @@ class Review:
         self._keep(decision.answer, user, draft)
 
     @cached_property
-    def _inputs(self) -> Inputs:
+    def _rosters(self) -> Rosters:
         check_sources(self.facts)
         return reopen_inputs(self.facts, self._codes)
 
     @cached_property
     def _alike(self) -> dict[int, frozenset[str]]:
         """By row, the primary IDs of other rows that may be the same person."""
-        pairs = alike_rows(self._inputs.candidates, self.ledger.problems())
+        candidates = (inputs.candidates for inputs in self._rosters)
+        pairs = alike_rows(candidates, self.ledger.problems())
         return {draft.row: others for draft, others in pairs}
 
     def _draft(self, row: int) -> DraftUser:
-        draft = next(iter(drafts(self._inputs.candidates, {row})), None)
+        draft = next(drafts_of(self._rosters, {row}), None)
         if draft is None:
-            msg = f"The mapping makes no record of row {row}. Plan again."
+            msg = f"The mapping makes no record of row {row_label(row)}. Plan again."
             raise UsageError(msg)
         return draft
 
     def _check_free(self, row: int, user: str) -> None:
         for life in self.ledger.planned():
             if life.row != row and life.primary_id.casefold() == user:
-                msg = f"Row {life.row} of this run is for that user already. Reject one of the two."
+                msg = (
+                    f"Row {row_label(life.row)} of this run is for that user already. Reject one "
+                    "of the two."
+                )
                 raise UsageError(msg)
 
     async def _undo_step(self, decision: Decision, alma: Alma) -> Step:
@@ -282,15 +294,15 @@ class Review:
             image = next(images(first, row), None)
         if image is None or image.act is not Act.UPDATE:
             msg = (
-                f"Row {row} is not an update; it can only be rejected, which leaves the user "
-                "unchanged."
+                f"Row {row_label(row)} is not an update; it can only be rejected, which leaves the "
+                "user unchanged."
             )
             raise UsageError(msg)
         live = await _user(decision.user or image.new_id, alma)
-        origin = self.facts.roster.origin(row)
+        origin = self.facts.origin(row)
         step = update_undone(image, live, origin, stays_external=True).step
         if isinstance(step, Held):
-            msg = f"Row {row}: {step.problems[0].message}"
+            msg = f"Row {row_label(row)}: {step.problems[0].message}"
             raise UsageError(msg)
         return step
 
@@ -298,7 +310,7 @@ class Review:
         """Record the answer in the run; without a step the row is rejected."""
         problem = Problem.of(
             Code.RESOLVED,
-            self.facts.roster.origin(decision.row),
+            self.facts.origin(decision.row),
             f"resolved by {self._operator} on {self._now():%Y-%m-%d}: {said}",
             advice=_ADVICE[decision.answer],
             severity=Severity.WARNING if step else Severity.REJECT,
@@ -353,9 +365,9 @@ def _check_ids(draft: DraftUser, step: Step, found: MatchResult) -> None:
     """Raise UsageError if the update would give its user an ID of another user."""
     if keys := taken_identifiers(draft, step, found):
         msg = (
-            f"The {' and the '.join(keys)} of row {draft.row} belongs to another user of "
-            "Alma, so Alma would refuse the update. Nothing was changed. Correct the row or that "
-            "user, or reject the row."
+            f"The {' and the '.join(keys)} of row {row_label(draft.row)} belongs to another user "
+            "of Alma, so Alma would refuse the update. Nothing was changed. Correct the row or "
+            "that user, or reject the row."
         )
         raise UsageError(msg)
 
@@ -364,8 +376,8 @@ async def _created(draft: DraftUser, alma: Alma) -> Step:
     """Return the step that creates the row's user, if nobody in Alma has its IDs."""
     if (await _holders(draft, alma)).users:
         msg = (
-            f"Alma already has a user with an ID of row {draft.row}. Use --as update with that "
-            "user's ID, or correct the row."
+            f"Alma already has a user with an ID of row {row_label(draft.row)}. Use --as update "
+            "with that user's ID, or correct the row."
         )
         raise UsageError(msg)
     return create(draft)

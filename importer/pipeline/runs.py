@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
@@ -26,11 +26,21 @@ from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code
 from importer.model.files import exists, shown
-from importer.model.plan import Step
+from importer.model.plan import RETURNING, Create, SafetyLimits, Step, Update
 from importer.model.problem import Problem
-from importer.model.run import ColumnUse, Corrections, MappingFacts, RosterFacts, RunFacts
+from importer.model.run import (
+    ColumnUse,
+    Corrections,
+    FailedCheck,
+    MappingFacts,
+    OtherRoster,
+    RosterFacts,
+    RunFacts,
+)
+from importer.model.text import ROSTER_ROWS
 from importer.pipeline.fates import Decided
-from importer.pipeline.inputs import Inputs, RunRequest
+from importer.pipeline.inputs import Inputs, RosterRequest, Rosters, RunRequest
+from importer.planner.safety_checks import safety_checks
 
 RUNS = Path("runs")
 
@@ -105,6 +115,20 @@ def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
         raise
 
 
+def save_run(
+    folder: Path, facts: RunFacts, rosters: Rosters, decided: Decided, steps: Sequence[Step] = ()
+) -> Ledger:
+    """Write the ledger of a new check or plan, with the cells of rows that return or are sent.
+
+    Raises LedgerError if it cannot be written.
+    """
+    kept = decided.rows(*RETURNING)
+    kept |= {step.row for step in steps if isinstance(step, Create | Update)}
+    columns = chain.from_iterable(inputs.columns() for inputs in rosters)
+    cells = chain.from_iterable(inputs.cells(kept) for inputs in rosters)
+    return write_run(folder, facts, columns, decided, cells, steps)
+
+
 def write_run(
     folder: Path,
     facts: RunFacts,
@@ -129,36 +153,21 @@ def write_run(
     return ledger
 
 
-def run_facts(command: Literal["check", "plan"], inputs: Inputs, request: RunRequest) -> RunFacts:
+def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunRequest) -> RunFacts:
     """Return what is known of a run before Alma is asked."""
-    source, mapping = inputs.roster.source, inputs.mapping
+    (roster, mapping), *others = (
+        _roster_facts(one, asked, request)
+        for one, asked in zip(rosters, request.rosters, strict=True)
+    )
     return RunFacts(
         command=command,
         version=request.version,
         started=request.now,
         today=request.now.date(),
         operator=request.operator,
-        roster=RosterFacts(
-            path=str(source.path.resolve()),
-            typed=str(source.path),
-            sha256=source.sha256,
-            kind=source.kind,
-            sheet=source.sheet,
-            encoding=source.encoding,
-            delimiter=source.delimiter,
-            header=source.header,
-            visible_only=request.visible_only,
-            corrections=_corrections(request.corrections),
-        ),
-        mapping=MappingFacts(
-            path=str(mapping.path.resolve()),
-            typed=str(mapping.path),
-            sha256=mapping.sha256,
-            name=mapping.name,
-            title=mapping.title,
-            account_type=mapping.file.account_type,
-            safety_limits=mapping.file.safety_checks,
-        ),
+        roster=roster,
+        mapping=mapping,
+        others=tuple(OtherRoster(roster=one, mapping=its) for one, its in others),
         codes="" if request.codes_file is None else str(request.codes_file),
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
@@ -169,6 +178,53 @@ def _corrections(path: Path | None) -> Corrections | None:
     if path is None:
         return None
     return Corrections(path=str(path.resolve()), typed=str(path), sha256=digest(path))
+
+
+def failed_checks(
+    steps: Iterable[Step],
+    limits: Sequence[SafetyLimits],
+    groups: Sequence[Collection[str]],
+) -> tuple[FailedCheck, ...]:
+    """Return the safety checks that fail, each roster's steps by the limits of its mapping.
+
+    `limits` and the expected user `groups` are by roster.
+    """
+    own: list[list[Step]] = [[] for _ in limits]
+    for step in steps:
+        own[step.row // ROSTER_ROWS].append(step)
+    found = []
+    for number, parts in enumerate(zip(own, limits, groups, strict=True), start=1):
+        for one in safety_checks(*parts):
+            of = f"Roster {number}: " if len(limits) > 1 else ""
+            found.append(one.model_copy(update={"sentence": of + one.sentence}))
+    return tuple(found)
+
+
+def _roster_facts(
+    inputs: Inputs, asked: RosterRequest, request: RunRequest
+) -> tuple[RosterFacts, MappingFacts]:
+    source, mapping = inputs.roster.source, inputs.mapping
+    roster = RosterFacts(
+        path=str(source.path.resolve()),
+        typed=str(source.path),
+        sha256=source.sha256,
+        kind=source.kind,
+        sheet=source.sheet,
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        header=source.header,
+        visible_only=request.visible_only,
+        corrections=_corrections(asked.corrections),
+    )
+    return roster, MappingFacts(
+        path=str(mapping.path.resolve()),
+        typed=str(mapping.path),
+        sha256=mapping.sha256,
+        name=mapping.name,
+        title=mapping.title,
+        account_type=mapping.file.account_type,
+        safety_limits=mapping.file.safety_checks,
+    )
 
 
 def find_folder(run: str) -> Path:
@@ -225,30 +281,33 @@ def _saved_run(folder: Path) -> SavedRun | None:
         return SavedRun(folder, None, str(error))
 
 
-def headings_changed(folder: Path, inputs: Inputs) -> Iterator[Problem]:
-    """Yield a notice if headings are gone or new since the last run with this mapping.
+def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:
+    """Yield a notice for each roster whose headings changed since the last run with its mapping.
 
     Runs in the same parent folder as `folder` are compared. The order of headings and columns
     that the mapping lists under `unused` do not matter.
     """
-    last = _last_headings(folder, inputs.mapping.name)
-    if last is None:
-        return
-    run, before = last
+    for inputs in rosters:
+        last = _last_headings(folder, inputs.mapping.name)
+        differences = () if last is None else tuple(_differences(last[1], inputs))
+        if last is not None and differences:
+            message = (
+                f"headings differ from the last run with this mapping ({last[0]}): "
+                f"{'; '.join(differences)}"
+            )
+            yield Problem.of(Code.HEADINGS_CHANGED, inputs.roster.source.origin(), message)
+
+
+def _differences(before: dict[str, None], inputs: Inputs) -> Iterator[str]:
+    """Yield which headings are gone, and which are new."""
     now = {place.heading: None for place in inputs.roster.places if place.heading}
     unused = {heading_key(heading) for heading in inputs.mapping.file.roster.unused}
-    differences: list[str] = []
     for word, these, others in (("gone", before, now), ("new", now, before)):
         names = [n for n in these if n not in others and heading_key(n) not in unused]
         if names:
             quoted = [f'"{n[:_SHOWN]}{"…" if len(n) > _SHOWN else ""}"' for n in names[:_LISTED]]
             more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-            differences.append(f"{word}: {', '.join(quoted)}{more}")
-    if differences:
-        message = (
-            f"headings differ from the last run with this mapping ({run}): {'; '.join(differences)}"
-        )
-        yield Problem.of(Code.HEADINGS_CHANGED, inputs.roster.source.origin(), message)
+            yield f"{word}: {', '.join(quoted)}{more}"
 
 
 def _last_headings(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | None:
@@ -260,7 +319,8 @@ def _last_headings(folder: Path, mapping: str) -> tuple[str, dict[str, None]] | 
                 found.append((path.stat().st_mtime, path.parent))
     for _, earlier in sorted(found, reverse=True)[:LOOKED_AT]:
         with suppress(ImporterError), Ledger.open(earlier) as ledger:  # it may be unfinished
-            if ledger.facts.mapping.name == mapping and not ledger.facts.undoes:
-                headings = (use.heading for use in ledger.columns() if use.heading)
-                return earlier.name, dict.fromkeys(headings)
+            names = [its.name for _, its in ledger.facts.rosters]
+            if mapping in names and not ledger.facts.undoes:
+                uses = ledger.columns(names.index(mapping))
+                return earlier.name, dict.fromkeys(use.heading for use in uses if use.heading)
     return None

@@ -35,9 +35,8 @@ from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
-from importer.pipeline.runs import new_run, write_run
+from importer.pipeline.runs import failed_checks, new_run, write_run
 from importer.planner.entries import same_id
-from importer.planner.safety_checks import safety_checks
 from importer.planner.undo import (
     Written,
     as_created,
@@ -139,7 +138,7 @@ async def _compare(
         nonlocal failures
         if image.act is Act.CREATE and not way.delete_created:
             return Planned(LeftAlone(image.row))
-        origin = first.facts.roster.origin(image.row)
+        origin = first.facts.origin(image.row)
         try:
             expand = OBLIGATIONS if image.act is Act.CREATE else "none"
             live = await alma.get_user(image.new_id, expand=expand)
@@ -162,7 +161,7 @@ async def _compare(
 
 def _what_stays(first: Ledger, steps: dict[int, Step], way: UndoRequest) -> Iterator[Problem]:
     """Yield what the undo plan does not undo."""
-    origin = first.facts.roster.origin()
+    origin = first.facts.origin()
     created = sum(image.act is Act.CREATE for image in images(first))
     if created and not way.delete_created:
         users = "1 user was" if created == 1 else f"{created:,} users were"
@@ -191,10 +190,11 @@ def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck
     `many-changes` and `foreign-group` do not apply.
     """
     off = SafetyLimit(percent=100, count=0)
-    limits = facts.mapping.safety_limits.model_copy(
-        update={"many_changes": off, "foreign_group": off}
-    )
-    return safety_checks(steps.values(), limits, ())
+    limits = [
+        mapping.safety_limits.model_copy(update={"many_changes": off, "foreign_group": off})
+        for _, mapping in facts.rosters
+    ]
+    return failed_checks(steps.values(), limits, [()] * len(limits))
 
 
 def undone(image: Image, live: User | None, origin: Origin) -> Planned:

@@ -9,7 +9,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.people import in_words
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
-from importer.model.text import counted
+from importer.model.text import counted, row_label
 from importer.model.user import AccountType
 from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
@@ -328,7 +328,7 @@ def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) ->
     for step in steps:
         together = rows[step.primary_id.casefold()] if isinstance(step, Update | Unchanged) else []
         if len(together) > 1:
-            others = ", ".join(str(other) for other in sorted(together) if other != step.row)
+            others = ", ".join(row_label(other) for other in sorted(together) if other != step.row)
             problem = Problem.of(
                 Code.DUPLICATE_PERSON,
                 origin(step.row),

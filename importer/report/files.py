@@ -27,6 +27,7 @@ from importer.report.wording import (
     SUMMARY,
     WORKBOOK,
     kind_of,
+    rejects_name,
 )
 
 _ABOUT = {
@@ -83,8 +84,12 @@ def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Pa
 
 def present(folder: Path) -> tuple[Path, ...]:
     """Return the reports in a run folder."""
-    names = (PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY)
-    return tuple(path for name in names for path in generations(folder / name))
+    found: list[Path] = []
+    for name in (PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY):
+        found += generations(folder / name)
+        if name in {WORKBOOK, REJECTS}:  # those of several rosters
+            found += sorted(folder.glob(f"rejects-*-*{Path(name).suffix}"))
+    return tuple(found)
 
 
 def _write_text(text: str, path: Path) -> None:
@@ -92,23 +97,21 @@ def _write_text(text: str, path: Path) -> None:
 
 
 def _rejects(ledger: Ledger) -> tuple[Path, ...]:
-    """Write the rejects, if there are any; delete earlier ones that nobody edited."""
-    started = ledger.facts.started
+    """Write the rejects of each roster that has any; delete earlier ones that nobody edited."""
+    facts, placed = ledger.facts, list[Path]()
     stale = {
         path
-        for name in (WORKBOOK, REJECTS)
-        for path in generations(ledger.folder / name)
-        if not edited(path, started)
+        for path in present(ledger.folder)
+        if kind_of(path.name) in {WORKBOOK, REJECTS} and not edited(path, facts.started)
     }
-    placed: tuple[Path, ...] = ()
-    if next(returned(ledger), None):
-        placed = (
-            place(ledger.folder / WORKBOOK, partial(write_workbook, ledger), started),
-            place(ledger.folder / REJECTS, partial(write_rejects, ledger), started),
-        )
+    for roster in range(len(facts.rosters)):
+        if next(returned(ledger, roster), None):
+            for name, write in ((WORKBOOK, write_workbook), (REJECTS, write_rejects)):
+                path = ledger.folder / rejects_name(name, facts, roster)
+                placed.append(place(path, partial(write, ledger, roster), facts.started))
     for path in stale.difference(placed):
         _remove(path)
-    return placed
+    return tuple(placed)
 
 
 Write = Callable[[Path], None]

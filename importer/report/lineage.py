@@ -89,12 +89,13 @@ def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
     folder, facts, applied = ledger.folder.resolve(), ledger.facts, ledger.was_applied
     own = found.setdefault(folder, Lineage())
     own.sittings = sum(entry.event == "apply" for entry in history(ledger, 0))
-    roster = Path(facts.roster.path)
+    rejects = (Path(roster.path) for roster, _ in facts.rosters)
+    corrected = next((r.parent for r in rejects if kind_of(r.name) in {WORKBOOK, REJECTS}), None)
     if facts.undoes:
         own.undoes = Path(facts.undoes)
         if applied:
             found.setdefault(own.undoes, Lineage()).undone_by.append(folder)
-    elif kind_of(roster.name) in {WORKBOOK, REJECTS}:
-        own.corrects = roster.parent
+    elif corrected:
+        own.corrects = corrected
         if applied:
             found.setdefault(own.corrects, Lineage()).corrected_by.append(folder)

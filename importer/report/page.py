@@ -16,7 +16,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Result
 from importer.model.problem import KNOWN, Problem
 from importer.model.run import RowHistory, RunFacts, Summary
-from importer.model.text import counted
+from importer.model.text import ROSTER_ROWS, counted, row_label
 from importer.model.user import AccountType
 from importer.report.differences import (
     MOST_USERS,
@@ -39,11 +39,13 @@ from importer.report.wording import (
     end_of,
     field_name,
     next_step,
+    roster_counts,
     row_numbers,
     rows,
     sentence,
     sentences_of,
     tallies,
+    workbooks,
 )
 
 MOST_GROUPS = 60
@@ -80,7 +82,7 @@ def render(
     table = _RowTable(ledger, show_values)
     for row, problems in with_problems(ledger, ledger.every_row()):
         table.add(row, problems)
-    workbook = next((name for name, _ in files if name.endswith(".xlsx")), "")
+    rejects = workbooks((name for name, _ in files), facts)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -88,7 +90,8 @@ def render(
             title="Applied" if applied else facts.command.capitalize(),
             applied=applied,
             show_values=show_values,
-            roster=facts.roster.shown,
+            roster=" and ".join(roster.shown for roster, _ in facts.rosters),
+            rosters=tuple(map(roster_counts, summary.rosters or ())),
             run=summary.run,
             headline=sentences_of(summary),
             lineage=tuple(related.sentences()),
@@ -97,7 +100,7 @@ def render(
             next=next_step(
                 summary,
                 facts,
-                workbook,
+                rejects,
                 corrected=bool(related.corrected_by),
                 undone=bool(related.undone_by),
             ),
@@ -133,6 +136,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "field_name": field_name,
         "number": "{:,}".format,
+        "row_label": row_label,
         "row_numbers": row_numbers,
         "rows": rows,
     }
@@ -166,6 +170,7 @@ class Line:
     """
 
     row: int
+    roster: str
     end: End
     patron: str
     name: str
@@ -182,15 +187,18 @@ class _RowTable:
     differences: dict[Difference, list[int]] = field(default_factory=dict)
     urgent: list[Line] = field(default_factory=list)
     others: list[Line] = field(default_factory=list)
-    names: tuple[int, ...] = ()
-    """The positions of the columns with the parts of names."""
+    facts: RunFacts = field(init=False)
+    names: list[tuple[int, ...]] = field(default_factory=list)
+    """The positions of the columns with the parts of names, by roster."""
 
     def __post_init__(self) -> None:
         """Find the columns of names."""
-        uses = enumerate(self.ledger.columns())
-        found = {label: at for at, use in uses for label in use.labels}
-        places = (found.get(label) for label in ("first_name", "last_name"))
-        self.names = tuple(dict.fromkeys(at for at in places if at is not None))
+        self.facts = self.ledger.facts
+        for roster in range(len(self.facts.rosters)):
+            uses = enumerate(self.ledger.columns(roster))
+            found = {label: at for at, use in uses for label in use.labels}
+            places = (found.get(label) for label in ("first_name", "last_name"))
+            self.names.append(tuple(dict.fromkeys(at for at in places if at is not None)))
 
     def add(self, row: RowHistory, problems: tuple[Problem, ...]) -> None:
         """Add one row with its problems."""
@@ -202,12 +210,13 @@ class _RowTable:
             self.differences.setdefault(one, []).append(row.row)
         listed = self.urgent if TONES.get(end) in {"bad", "decide"} else self.others
         if len(listed) < MOST_ROWS:
-            listed.append(
-                Line(row.row, end, *self._person(row), self._details(end, found, problems))
-            )
+            roster = self.facts.origin(row.row).roster if self.facts.others else ""
+            details = self._details(end, found, problems)
+            listed.append(Line(row.row, roster, end, *self._person(row), details))
 
     def _person(self, row: RowHistory) -> tuple[str, str]:
-        cells = (row.cells[at] for at in self.names if at < len(row.cells))
+        names = self.names[row.row // ROSTER_ROWS]
+        cells = (row.cells[at] for at in names if at < len(row.cells))
         name = (shown("last_name", text, show_values=self.show_values) for text in cells)
         return shown("primary_id", row.primary_id, show_values=self.show_values), " ".join(name)
 
@@ -253,21 +262,23 @@ _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
 def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     """Return the facts of a run in words, each with its label, without those not known."""
-    roster, mapping, alma = facts.roster, facts.mapping, facts.alma
-    kind = "Internal" if mapping.account_type is AccountType.INTERNAL else "External"
-    told = [
-        ("Roster", roster.shown),
-        ("Sheet", roster.sheet),
-        ("Encoding", roster.encoding),
-        ("Separator", _SEPARATORS.get(roster.delimiter, roster.delimiter)),
-        ("Heading row", " and ".join(map(str, filter(None, roster.header))) or "none"),
-        ("Corrections", roster.corrections.shown if roster.corrections else ""),
-        ("Hidden rows", "skipped" if roster.visible_only else ""),
-        ("Roster's SHA-256", f"{roster.sha256[:_HASH]}…"),
-        ("Mapping", f"{mapping.title or mapping.name} ({mapping.path})"),
-        ("Mapping's SHA-256", f"{mapping.sha256[:_HASH]}…"),
-        ("Patrons", kind),
-    ]
+    alma = facts.alma
+    told: list[tuple[str, str]] = []
+    for number, (roster, mapping) in enumerate(facts.rosters, start=1):
+        kind = "Internal" if mapping.account_type is AccountType.INTERNAL else "External"
+        told += [
+            (f"Roster {number}" if facts.others else "Roster", roster.shown),
+            ("Sheet", roster.sheet),
+            ("Encoding", roster.encoding),
+            ("Separator", _SEPARATORS.get(roster.delimiter, roster.delimiter)),
+            ("Heading row", " and ".join(map(str, filter(None, roster.header))) or "none"),
+            ("Corrections", roster.corrections.shown if roster.corrections else ""),
+            ("Hidden rows", "skipped" if roster.visible_only else ""),
+            ("Roster's SHA-256", f"{roster.sha256[:_HASH]}…"),
+            ("Mapping", f"{mapping.title or mapping.name} ({mapping.path})"),
+            ("Mapping's SHA-256", f"{mapping.sha256[:_HASH]}…"),
+            ("Patrons", kind),
+        ]
     if alma:
         told += [
             ("Institution", f"{alma.name} ({alma.institution})" if alma.name else alma.institution),

@@ -8,8 +8,9 @@ from itertools import groupby
 
 from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code, Repairs, Severity
-from importer.model.problem import Place, Problem
+from importer.model.problem import Problem
 from importer.model.run import RowHistory
+from importer.model.text import ROSTER_ROWS
 from importer.report.wording import sentence
 
 _ORDER = tuple(Severity)
@@ -17,9 +18,9 @@ _ORDER = tuple(Severity)
 
 @dataclass(slots=True)
 class ProblemGroup:
-    """Problems of equal code, severity, places, field and advice: the first, and all their rows.
+    """Problems of one roster with equal code, severity, places, field and advice, and their rows.
 
-    Findings about the whole roster (row 0) are grouped by code, severity and advice, and `all` has
+    Findings about the whole roster are grouped by code, severity and advice, and `all` has
     every one of them. `alike`: all have the same message and value.
     """
 
@@ -38,11 +39,11 @@ class ProblemGroup:
     @property
     def whole(self) -> bool:
         """Whether it is about the whole roster."""
-        return self.first.origin.row == 0
+        return self.first.origin.whole
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """The rows, in order; 0 alone is the whole roster."""
+        """The rows, in order; one alone may be a whole roster."""
         return tuple(sorted(self.found))
 
     @property
@@ -87,10 +88,12 @@ class ProblemGroup:
 
 def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
     """Return the groups: the whole roster first, the worst severity, then those of most rows."""
-    groups: dict[tuple[Code, Severity, tuple[Place, ...], str | None, str], ProblemGroup] = {}
+    groups: dict[tuple[object, ...], ProblemGroup] = {}
     for problem in problems:
-        about = (problem.places, problem.field) if problem.origin.row else ((), None)
-        key = (problem.code, problem.severity, *about, problem.advice)
+        origin = problem.origin
+        about = () if origin.whole else (problem.places, problem.field)
+        roster = origin.row // ROSTER_ROWS
+        key = (problem.code, problem.severity, roster, *about, problem.advice)
         groups.setdefault(key, ProblemGroup(problem)).add(problem)
     return tuple(
         sorted(

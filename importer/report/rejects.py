@@ -30,7 +30,7 @@ from importer.model.roster import (
     row_text,
 )
 from importer.model.run import RunFacts
-from importer.model.text import escape
+from importer.model.text import ROSTER_ROWS, escape
 from importer.report.masking import printable
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
@@ -150,12 +150,16 @@ class Returned:
         codes = {problem.code for problem in holding}
         if not codes.isdisjoint(UNEVEN):
             to_do |= {UNEVEN_ADVICE: None}
-        return row_text(self.row, codes), self.result, "", " ".join(why), " ".join(to_do)
+        row = row_text(self.row % ROSTER_ROWS, codes)
+        return row, self.result, "", " ".join(why), " ".join(to_do)
 
 
-def returned(ledger: Ledger) -> Iterator[Returned]:
-    """Yield the rows to correct and to review, in order; none that a person decided not to load."""
-    for row, problems in with_problems(ledger, ledger.returning()):
+def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
+    """Yield a roster's rows to correct and to review, in order.
+
+    Those that a person decided not to load are not among them.
+    """
+    for row, problems in with_problems(ledger, ledger.returning(roster)):
         if end_of(row, problems) != DISMISSED:
             ordered = tuple(sorted(problems, key=lambda problem: not problem.severity.holds))
             yield Returned(row.row, result_of(row), row.cells, ordered)
@@ -184,21 +188,25 @@ def write_problems(ledger: Ledger, path: Path) -> None:
     """Write one line per problem, by row; 0 is the whole roster. Plain UTF-8 for scripts."""
     with path.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(PROBLEM_COLUMNS)
+        several = len(ledger.facts.rosters) > 1
+        lines.writerow((*PROBLEM_COLUMNS, *(("roster",) if several else ())))
         for problem in ledger.problems():
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
             message = f"{what(problem, show_values=True)} {problem.advice}".strip()
-            texts = (columns, problem.field, problem.code, problem.severity, message)
-            lines.writerow((problem.origin.row, *map(escape, map(printable, texts))))
+            texts = [columns, problem.field, problem.code, problem.severity, message]
+            row = problem.origin.row % ROSTER_ROWS
+            if several:
+                texts.append(problem.origin.roster)
+            lines.writerow((row, *map(escape, map(printable, texts))))
 
 
-def write_rejects(ledger: Ledger, path: Path) -> None:
-    """Write the rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel."""
-    headings = tuple(use.heading for use in ledger.columns())
+def write_rejects(ledger: Ledger, roster: int, path: Path) -> None:
+    """Write a roster's rejects as CSV: rows as they came, and why. Marked as UTF-8 for Excel."""
+    headings = tuple(use.heading for use in ledger.columns(roster))
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         lines = csv.writer(file, lineterminator="\r\n")
         lines.writerow(map(escape, (*ADDED, *headings)))
-        for row in returned(ledger):
+        for row in returned(ledger, roster):
             cells = (row.cells + ("",) * len(headings))[: len(headings)]
             lines.writerow(map(escape, (*row.added, *cells)))
 
@@ -216,9 +224,9 @@ LISTS = "Lists"
 DECIDES = ADDED.index(DECISION)
 
 
-def _steps(facts: RunFacts, run: str) -> list[str]:
+def _steps(facts: RunFacts, roster: int, run: str) -> list[str]:
     verb = "check" if facts.command == "check" else "plan"
-    typed = printable(again(verb, facts, "THIS-FILE"))
+    typed = printable(again(verb, facts, {roster: "THIS-FILE"}))
     resolve = command("resolve", run, "--from", "THIS-FILE")
     decide = (
         [f"If only decisions were made and no cell was corrected, this is enough: {resolve}"]
@@ -243,8 +251,8 @@ def _steps(facts: RunFacts, run: str) -> list[str]:
     ]
 
 
-def write_workbook(ledger: Ledger, path: Path) -> None:
-    """Write the rejects as a workbook, row by row, in little memory.
+def write_workbook(ledger: Ledger, roster: int, path: Path) -> None:
+    """Write a roster's rejects as a workbook, row by row, in little memory.
 
     Text stays text: no cell becomes a formula, a number or a link. The same ledger gives the same
     bytes. Raises OSError.
@@ -258,13 +266,13 @@ def write_workbook(ledger: Ledger, path: Path) -> None:
     }
     try:
         with xlsxwriter.Workbook(str(path), options) as book:
-            _fill(book, ledger)
+            _fill(book, ledger, roster)
     except FileCreateError as error:
         # the library wraps the error of the system, such as a full disk
         raise OSError(str(error)) from error
 
 
-def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
+def _fill(book: xlsxwriter.Workbook, ledger: Ledger, roster: int) -> None:
     facts = ledger.facts
     book.use_zip64()
     book.set_properties(
@@ -274,16 +282,17 @@ def _fill(book: xlsxwriter.Workbook, ledger: Ledger) -> None:
         }
     )
     formats = formats_of(book)
-    name = sheet_name(facts.roster.sheet)
+    name = sheet_name(facts.rosters[roster][0].sheet)
     taken = {name.casefold()}
     first = Sheet(book.add_worksheet(name), formats.text)
     groups = book.add_worksheet(free_name(GROUPS, taken))
     how_to = book.add_worksheet(free_name(HOW_TO, taken))
     lists = Lists(book.add_worksheet(free_name(LISTS, taken)))
-    comments = _write_rows(first, ledger, formats, lists)
+    comments = _write_rows(first, ledger, roster, formats, lists)
     lists.write()
-    _write_groups(groups, group_problems(ledger.problems()), formats)
-    notes = _steps(facts, str(ledger.folder))
+    own = (one for one in ledger.problems() if one.origin.row // ROSTER_ROWS == roster)
+    _write_groups(groups, group_problems(own), formats)
+    notes = _steps(facts, roster, str(ledger.folder))
     if first.cut:
         notes.append(
             f"{first.cut:,} cells are longer than Excel allows and end in …; rejects.csv has "
@@ -324,15 +333,17 @@ class Lists:
         self.sheet.very_hidden()
 
 
-def _write_rows(sheet: Sheet, ledger: Ledger, formats: Formats, lists: Lists) -> int:
+def _write_rows(sheet: Sheet, ledger: Ledger, roster: int, formats: Formats, lists: Lists) -> int:
     """Write the first sheet; return the number of marked cells."""
-    columns = ledger.columns()
+    columns = ledger.columns(roster)
     positions = {use.letter: at for at, use in enumerate(columns, start=len(ADDED))}
     for position, heading in enumerate((*ADDED, *(use.heading for use in columns))):
         own = position >= len(ADDED)
         sheet.write(0, position, heading, formats.heading if own else formats.added)
     line = comments = 0
-    for line, row in enumerate(returned(ledger), start=1):  # a roster has fewer than Excel's rows
+    for line, row in enumerate(
+        returned(ledger, roster), start=1
+    ):  # a roster has fewer than Excel's rows
         marks = _marks(row, positions)
         cells = (row.cells + ("",) * len(columns))[: len(columns)]
         for position, text in enumerate(row.added):

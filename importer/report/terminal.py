@@ -15,6 +15,7 @@ from importer.ledger.schema import State
 from importer.model.catalogue import Severity
 from importer.model.fields import fields_of
 from importer.model.run import RunFacts, Summary
+from importer.model.text import ROSTER_ROWS
 from importer.report.differences import differences
 from importer.report.files import holds_personal_data, present
 from importer.report.lineage import lineage
@@ -28,10 +29,12 @@ from importer.report.wording import (
     field_name,
     headline,
     next_step,
+    roster_counts,
     row_numbers,
     rows,
     tallies,
     what,
+    workbooks,
 )
 
 MOST_GROUPS = 8
@@ -51,6 +54,8 @@ def show_counts(summary: Summary, console: Console) -> None:
     """Print the headline and the counts of a run, at most as wide as the console."""
     console.print(_text(headline(summary), "bold"))
     console.print(_counts(summary))
+    for one in summary.rosters or ():
+        console.print(_text(f"  {roster_counts(one)}", "dim"))
     console.print()
 
 
@@ -93,11 +98,11 @@ def show_files(
     `stopped`: why an apply ended early and how to continue; printed in place of the next step.
     """
     files = present(ledger.folder)
-    workbooks = [path.name for path in files if path.name.endswith(".xlsx")]
-    workbook = workbooks[-1] if workbooks else WORKBOOK
+    rejects = workbooks((path.name for path in files), ledger.facts) or {0: WORKBOOK}
     if summary.created is not None and (count := _kept_back(summary)):
         verb = "was" if count == 1 else "were"
-        rest = f"{rows(count)} {verb} not sent because the plan found problems; see {workbook}."
+        see = " and ".join(rejects.values())
+        rest = f"{rows(count)} {verb} not sent because the plan found problems; see {see}."
         console.print(_text(rest))
         console.print()
     for path in files:
@@ -115,7 +120,7 @@ def show_files(
     step = next_step(
         summary,
         ledger.facts,
-        workbook,
+        rejects,
         corrected=bool(related.corrected_by),
         undone=bool(related.undone_by),
     )
@@ -205,8 +210,10 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
         return None
 
     user = next((user for _, user in to_create(ledger, row)), None)
+    facts = ledger.facts
     return {
-        "row": row,
+        "row": row % ROSTER_ROWS,
+        **({"roster": facts.origin(row).roster} if facts.others else {}),
         "fate": life.fate.value,
         "planned": life.act.value if life.act else None,
         "record": [
@@ -248,7 +255,8 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
 
 def as_lines(row: dict[str, Any]) -> list[str]:
     """Return the same for people, line by line."""
-    lines = [f"Row {row['row']}: {row['fate']}"]
+    of = f" of {row['roster']}" if "roster" in row else ""
+    lines = [f"Row {row['row']}{of}: {row['fate']}"]
     if row["planned"]:
         lines.append(f"Planned: {row['planned']}")
     lines += [f"  {field_name(field['path'])}: {field['value']}" for field in row["record"]]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Literal
 
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Place, Problem
-from importer.model.run import Calls, RowHistory, RunFacts, Summary
-from importer.model.text import counted, spans
+from importer.model.run import Calls, RosterCounts, RowHistory, RunFacts, Summary
+from importer.model.text import counted, is_whole_roster, spans
 from importer.report.masking import CUT, said, shown, takes_code
 
 PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
@@ -26,7 +28,21 @@ PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
 
 def kind_of(file: str) -> str:
     """Return the usual name of a report: `rejects.xlsx` for `rejects-2.xlsx`."""
-    return re.sub(r"-\d+(?=\.)", "", file)
+    return re.sub(r"(?<=^rejects)-.*(?=\.)|-\d+(?=\.)", "", file)
+
+
+def workbooks(files: Iterable[str], facts: RunFacts) -> dict[int, str]:
+    """Return the newest workbook of rejects of each roster that has one, by its position."""
+    newest: dict[int, str] = {}
+    for file in filter(lambda file: kind_of(file) == WORKBOOK, files):
+        newest[roster_of(file, facts)] = file
+    return newest
+
+
+def roster_of(rejects: str, facts: RunFacts) -> int:
+    """Return the position of the roster that a rejects file of the run is from, by its name."""
+    number = re.match(r"rejects-(\d+)-", rejects) if facts.others else None
+    return min(int(number[1]), len(facts.rosters)) - 1 if number else 0
 
 
 DISMISSED: Literal["dismissed"] = "dismissed"
@@ -100,7 +116,7 @@ def duration(seconds: int) -> str:
 
 def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     """Return row numbers as `22, 31–35 and 7 more`, with at most `most` ranges."""
-    if tuple(numbers) == (0,):
+    if len(numbers) == 1 and is_whole_roster(numbers[0]):
         return "the whole roster"
     return spans(numbers, most)
 
@@ -115,14 +131,29 @@ def command(*parts: str) -> str:
     return shlex.join(("importer", *parts))
 
 
-def again(verb: str, facts: RunFacts, roster: str = "") -> str:
-    """Return the command to check or plan the roster of a run, or another, in the same way."""
+def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) -> str:
+    """Return the command to check or plan the rosters of a run in the same way.
+
+    `files`: other files in place of the rosters at these positions, instead of all rosters.
+    """
     codes = ("--codes", facts.codes) if facts.codes else ()
-    visible = ("--visible-only",) if facts.roster.visible_only and not roster else ()
-    made = None if roster else facts.roster.corrections
+    visible = ("--visible-only",) if facts.roster.visible_only and not files else ()
+    made = None if files else facts.roster.corrections
     corrections = ("--corrections", made.shown) if made else ()
-    path = roster or facts.roster.shown
-    return command(verb, path, "-m", facts.mapping.shown, *codes, *corrections, *visible)
+    pairs = (
+        ((files or {}).get(position, roster.shown), "-m", mapping.shown)
+        for position, (roster, mapping) in enumerate(facts.rosters)
+        if not files or position in files
+    )
+    return command(verb, *chain.from_iterable(pairs), *codes, *corrections, *visible)
+
+
+def rejects_name(name: str, facts: RunFacts, roster: int) -> str:
+    """Return the name of a roster's rejects: `rejects.xlsx`; of several, `rejects-2-staff.xlsx`."""
+    if len(facts.rosters) == 1:
+        return name
+    stem, dot, kind = name.rpartition(".")
+    return f"{stem}-{roster + 1}-{PurePath(facts.rosters[roster][0].path).stem}{dot}{kind}"
 
 
 Tone = Literal["good", "quiet", "decide", "bad"]
@@ -221,6 +252,14 @@ def sentences_of(summary: Summary) -> tuple[str, ...]:
     return tuple(f"{part}." for part in parts if part)
 
 
+def roster_counts(one: RosterCounts) -> str:
+    """Return the counts of one roster of several: `staff.xlsx: 40 rows, 38 ready, 2 rejected`."""
+    name = f"{one.roster}[{one.sheet}]" if one.sheet else one.roster
+    counts = one.model_dump(include=set(map(str, Fate)))
+    parts = (f"{counts[fate]:,} {ENDS[fate]}" for fate in Fate if counts[fate])
+    return f"{name}: {', '.join((rows(one.rows), *parts))}"
+
+
 def _ready(summary: Summary) -> str:
     total, ready = summary.rows, summary.ready
     if total == 1:
@@ -247,14 +286,15 @@ class NextStep:
 def next_step(
     summary: Summary,
     facts: RunFacts,
-    rejects: str = WORKBOOK,
+    rejects: Mapping[int, str] = MappingProxyType({0: WORKBOOK}),
     *,
     corrected: bool = False,
     undone: bool = False,
 ) -> NextStep:
-    """Return what to do next, with the exact command. `rejects` is the name of the workbook.
+    """Return what to do next, with the exact command.
 
-    `corrected`: the rejects were loaded by a later run. `undone`: the run was undone by one.
+    `rejects`: the names of the workbooks, by roster. `corrected`: the rejects
+    were loaded by a later run. `undone`: the run was undone by one.
     """
     applied = summary.created is not None
     if summary.unknown or summary.not_sent:
@@ -283,17 +323,19 @@ def next_step(
 
 
 def _apply(summary: Summary) -> NextStep:
-    flags = [part for check in summary.failed_checks or () for part in ("--allow", check.value)]
+    checks = dict.fromkeys(summary.failed_checks or ())
+    flags = [part for check in checks for part in ("--allow", check.value)]
     if flags:
         why = "A safety check failed. Review the changes, then run:"
         return NextStep(why, command("apply", summary.run, *flags))
     return NextStep("Review the plan. If it is right, carry it out:", command("apply", summary.run))
 
 
-def _rejects_step(summary: Summary, facts: RunFacts, rejects: str) -> NextStep | None:
+def _rejects_step(summary: Summary, facts: RunFacts, rejects: Mapping[int, str]) -> NextStep | None:
     """Return what to do about rejected rows and rows to review; None where there are none."""
     run = summary.run
-    file = str(PurePath(run, rejects))
+    names = " and ".join(rejects.values())
+    files = {roster: str(PurePath(run, name)) for roster, name in rejects.items()}
     wrong = summary.to_correct + (summary.refused or 0)
     if not run and wrong + summary.review:
         why = "To get the rows that were left out, each with its problem:"
@@ -302,16 +344,16 @@ def _rejects_step(summary: Summary, facts: RunFacts, rejects: str) -> NextStep |
         verb = "check" if facts.command == "check" else "plan"
         # a refusal of Alma is marked in no cell: its reason is beside the row
         todo = "Correct the marked cells in" if summary.to_correct else "Follow the advice in"
-        why = f"{todo} {rejects}, save it, and {verb} those rows again:"
-        return NextStep(why, again(verb, facts, file))
+        why = f"{todo} {names}, save it, and {verb} those rows again:"
+        return NextStep(why, again(verb, facts, files))
     if summary.review and facts.command == "plan":
         codes = ("--codes", facts.codes) if facts.codes else ()
         why = "Resolve each row that needs review:"
         how = f"{command('resolve', run, *codes)} ROW --as create|reject, or --as update ID"
         return NextStep(why, how)
     if summary.held:
-        why = f"The rows to review in {rejects} need no correction; compare them with Alma again:"
-        return NextStep(why, again("plan", facts, file))
+        why = f"The rows to review in {names} need no correction; compare them with Alma again:"
+        return NextStep(why, again("plan", facts, files))
     return None
 
 

@@ -226,6 +226,12 @@ async def _each(
             tell(done, of)
 
 
+async def calls_to_complete(alma: Alma, done: int) -> int:
+    """Return how many calls `refresh` takes after `done` pages of all users were read."""
+    asked_besides = 3  # twice the total, and once the changes meanwhile
+    return max(0, len(_firsts(await _total(alma))) - done) + asked_besides
+
+
 async def _total(alma: Alma) -> int:
     """Return the length of Alma's list of users."""
     return (await alma.list_users(0, limit=1)).total

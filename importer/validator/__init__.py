@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 
 from importer.model.candidates import Candidates
@@ -55,10 +55,8 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
 """The checks within rows, in the order in which their problems are reported."""
 
 
-def validate(
-    candidates: Candidates, codes: CodeTables, policy: Duplicates, today: date
-) -> Iterator[Problem]:
-    """Yield what is wrong within the rows, check by check, then what is wrong across rows.
+def check_rows(candidates: Candidates, codes: CodeTables, today: date) -> Iterator[Problem]:
+    """Yield what is wrong within the rows, check by check.
 
     A code table that is not in `codes` is not checked against, except for the few whose values
     Alma fixes. Raises MappingError if a pattern under `ids:` takes too long.
@@ -66,17 +64,17 @@ def validate(
     table = Table(candidates, codes, today)
     for check in CHECKS:
         yield from check(table)
-    yield from duplicates(candidates, policy)
 
 
-def duplicates(candidates: Candidates, policy: Duplicates) -> Iterator[Problem]:
-    """Yield the problems across rows, kind by kind, each kind in the order of the rows."""
-    keys = RowKeys(candidates)
-    found, skipped = duplicate_ids(keys, policy)
+def duplicates(rosters: Sequence[tuple[Candidates, Duplicates]]) -> Iterator[Problem]:
+    """Yield the problems across the rows of all rosters, each with the rules of its mapping.
+
+    Kind by kind, each kind in the order of the rows.
+    """
+    keys = RowKeys(rosters)
+    found, skipped = duplicate_ids(keys)
     yield from found
     yield from duplicate_identifiers(keys, skipped)
-    if policy.same_person != "off":
-        yield from duplicate_people(keys, skipped, policy.same_person)
-    if policy.similar_person != "off":
-        yield from similar_people(keys, skipped)
+    yield from duplicate_people(keys, skipped | keys.off("same_person"))
+    yield from similar_people(keys, skipped | keys.off("similar_person"))
     yield from shared_contacts(keys)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 from typing import Literal
 
 import pandas as pd
@@ -18,8 +18,8 @@ from importer.model import people
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
-from importer.model.problem import Problem
-from importer.model.text import word_list
+from importer.model.problem import Origin, Place, Problem
+from importer.model.text import ROSTER_ROWS, row_label, word_list
 from importer.validator.identifiers import is_no_id
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
@@ -44,20 +44,24 @@ _BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Seve
 class RowKeys:
     """What rows are compared by: IDs without case, and the keys of their people.
 
-    `ids` has one list per column, the primary IDs first.
+    Positions count through the rows of all rosters. `ids` has one list per column, the primary IDs
+    first. `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
     """
 
-    def __init__(self, candidates: Candidates) -> None:
+    def __init__(self, rosters: Sequence[tuple[Candidates, Duplicates]]) -> None:
         """Fold every value that rows are compared by."""
-        layout, texts = candidates.layout, candidates.texts
-        self.candidates, self.rows = candidates, candidates.rows
-        self.id_labels = (PRIMARY, *layout.labels(IDENTIFIER))
+        self._candidates = [candidates for candidates, _ in rosters]
+        self._policies = [policy for _, policy in rosters]
+        self._texts: dict[str, list[str]] = {}
+        self.rows = [row for candidates in self._candidates for row in candidates.rows]
+        texts = self.texts
+        self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
         self.ids = _known_ids([_lower(texts(label)) for label in self.id_labels])
         emails, phones, streets = (
-            _by_row(candidates, layout.labels(PATHS[kind]))
+            self._by_row(self._labels(PATHS[kind]))
             for kind in (people.EMAIL, people.PHONE, people.ADDRESS)
         )
-        codes = _by_row(candidates, map(_postal_code, layout.labels(PATHS[people.ADDRESS])))
+        codes = self._by_row(map(_postal_code, self._labels(PATHS[people.ADDRESS])))
         names = zip(texts("first_name"), texts("last_name"), texts("birth_date"), strict=True)
         self.people = [
             people.person_keys(
@@ -69,6 +73,30 @@ class RowKeys:
             )
             for at, (*name, born) in enumerate(names)
         ]
+        self.same_id = _same_id(self)
+        self._persons = {at: group[0] for group in self.same_id for at in group}
+
+    def _labels(self, path: str) -> tuple[str, ...]:
+        """Return the labels of a field that any of the mappings sets."""
+        every = (label for one in self._candidates for label in one.layout.labels(path))
+        return tuple(dict.fromkeys(every))
+
+    def _by_row(self, labels: Iterable[str]) -> list[tuple[str, ...]]:
+        """Return the values of some columns row by row."""
+        columns = [self.texts(label) for label in labels]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(self.rows)
+
+    def texts(self, label: str) -> list[str]:
+        """Return the values of a column by position; blanks where the field is not mapped."""
+        if label not in self._texts:
+            self._texts[label] = [t for one in self._candidates for t in one.texts(label)]
+        return self._texts[label]
+
+    def compared(self) -> list[str]:
+        """Return the labels of what rows contain besides IDs and what the run writes into them."""
+        columns = [c for one in self._candidates for c in one.layout.targets.values()]
+        passing = {PRIMARY, *(column.label for column in columns if column.run_dependent)}
+        return [label for label in dict.fromkeys(c.label for c in columns) if label not in passing]
 
     @cached_property
     def sharing(self) -> dict[str, list[int]]:
@@ -79,19 +107,52 @@ class RowKeys:
                 groups[trait].append(position)
         return {trait: group for trait, group in groups.items() if len(group) > 1}
 
-    def person(self, position: int) -> str | int:
-        """The primary ID; rows without one are different people."""
-        return self.ids[0][position] or position
+    def roster(self, position: int) -> int:
+        """Return which of the rosters has the row."""
+        return self.rows[position] // ROSTER_ROWS
 
-    def named(self, positions: Collection[int], own: int) -> str:
+    def policy(self, position: int) -> Duplicates:
+        """Return the rules of the row's mapping."""
+        return self._policies[self.roster(position)]
+
+    def off(self, rule: Literal["same_person", "similar_person"]) -> frozenset[int]:
+        """Return the positions of rows whose mapping turns a rule off."""
+        rosters = {at for at, one in enumerate(self._policies) if getattr(one, rule) == "off"}
+        if not rosters:
+            return frozenset()
+        return frozenset(at for at in range(len(self.rows)) if self.roster(at) in rosters)
+
+    def person(self, position: int) -> int:
+        """Return the first position with an ID of the row."""
+        return self._persons.get(position, position)
+
+    def named(self, positions: Iterable[int], own: int) -> str:
         """Name the other rows of a group, for a message to one of them."""
-        return row_list(self.rows[other] for other in positions if other != own)
+        return self.listed((position for position in positions if position != own), own)
+
+    def listed(self, positions: Iterable[int], own: int) -> str:
+        """List rows for a message to one of them; those of other rosters with their file."""
+        parts = []
+        for roster, group in groupby(positions, self.roster):
+            file = self._candidates[roster].source.path.name
+            of = f" of {file}" if roster != self.roster(own) else ""
+            parts.append(f"{row_list(self.rows[other] for other in group)}{of}")
+        return " and ".join(parts)
+
+    def places(self, position: int, *labels: str) -> tuple[Place, ...]:
+        """Return the columns of the row's roster behind some labels."""
+        return self._candidates[self.roster(position)].layout.places(*labels)
+
+    def origin(self, position: int, *, whole: bool = False) -> Origin:
+        """Return the place of the row, or of its whole roster."""
+        source = self._candidates[self.roster(position)].source
+        return source.origin() if whole else source.origin(self.rows[position])
 
     def labels(self, kinds: Iterable[str]) -> list[str]:
         """The labels of some kinds of traits, in the order of their kinds."""
         known = set(kinds)
         paths = (path for kind, path in PATHS.items() if kind in known)
-        return [label for path in paths for label in self.candidates.layout.labels(path)]
+        return [label for path in paths for label in self._labels(path)]
 
     def problem(
         self,
@@ -106,9 +167,9 @@ class RowKeys:
         """Return a problem of one row, about the field of the first label."""
         return Problem.of(
             code,
-            self.candidates.origin(self.rows[position]),
+            self.origin(position),
             message,
-            *self.candidates.layout.places(*labels),
+            *self.places(position, *labels),
             field=labels[0],
             value=value,
             advice=advice,
@@ -118,12 +179,6 @@ class RowKeys:
 
 def _lower(texts: list[str]) -> Keys:
     return [text.casefold() for text in texts]
-
-
-def _by_row(candidates: Candidates, labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return the values of some columns row by row."""
-    columns = [candidates.texts(label) for label in labels]
-    return list(zip(*columns, strict=True)) if columns else [()] * len(candidates.rows)
 
 
 def _postal_code(label: str) -> str:
@@ -165,7 +220,7 @@ def _sharing(columns: Sequence[Keys]) -> list[list[tuple[int, int]]]:
 def row_list(rows: Iterable[int]) -> str:
     """Return `row 5`, `rows 5 and 9` or `rows 5, 9, 12, 15, 20 and 3 more`."""
     every = list(rows)
-    named = [str(row) for row in every[:_NAMED]]
+    named = [row_label(row) for row in every[:_NAMED]]
     if len(every) > _NAMED:
         named.append(f"{len(every) - _NAMED:,} more")
     return f"{'row' if len(named) == 1 else 'rows'} {word_list(named)}"
@@ -174,40 +229,55 @@ def row_list(rows: Iterable[int]) -> str:
 # --- the same ID ---
 
 
-def duplicate_ids(keys: RowKeys, policy: Duplicates) -> tuple[list[Problem], frozenset[int]]:
-    """Find rows with the same primary ID; also return the positions that are skipped for it.
+def _same_id(keys: RowKeys) -> list[list[int]]:
+    """Return groups of positions: of one primary ID or, in different rosters, with any ID shared.
+
+    A person's primary ID may be another one in each roster.
+    """
+    groups = [[position for position, _ in places] for places in _sharing(keys.ids[:1])]
+    if not keys.rows or keys.roster(0) == keys.roster(-1):
+        return groups
+    everywhere = ({position for position, _ in places} for places in _sharing(keys.ids))
+    across = [sorted(one) for one in everywhere if len(set(map(keys.roster, one))) > 1]
+    return _connected([*groups, *across])
+
+
+def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
+    """Find rows with the same ID; also return the positions that are skipped for it.
 
     By policy one row of a group may be kept; the others are then skipped, and are not compared
     with other rows. If the policy cannot choose, all rows of the group need review.
     """
-    texts = keys.candidates.texts(PRIMARY)
-    groups = [[position for position, _ in places] for places in _sharing(keys.ids[:1])]
-    contents = _contents(keys, sorted(chain.from_iterable(groups)))
+    contents = _contents(keys, sorted(chain.from_iterable(keys.same_id)))
     skipped: set[int] = set()
     problems: list[Problem] = []
-    for group in groups:
+    for group in keys.same_id:
+        rules = {keys.policy(position).same_id for position in group}
         keeper, advice, severity = None, "", Severity.REJECT
-        if policy.same_id != "reject":
-            keeper, advice = _keeper(keys, policy, group, contents)
+        if len(rules) > 1:
+            advice = "The mappings differ in `duplicates: same_id`. Set the same rule in both."
+        elif rules != {"reject"}:
+            keeper, advice = _keeper(keys, group, contents)
             severity = Severity.REVIEW
         for position in group:
             if position == keeper:
                 continue
-            same = "{value} is also the primary ID of"
+            label = _shared_label(keys, position, group)
+            same = f"{{value}} is also {'the primary ID' if label == PRIMARY else 'an ID'} of"
             if keeper is None:
                 code, sentence = Code.DUPLICATE_ID, f"{same} {keys.named(group, position)}"
             else:
                 skipped.add(position)
-                kept = keys.rows[keeper]
-                sentence = f"{same} row {kept}, which the `duplicates` rule keeps"
+                kept = keys.named([keeper], position)
+                sentence = f"{same} {kept}, which the `duplicates` rule keeps"
                 code, severity = Code.SKIPPED_DUPLICATE, Severity.WARNING
             problems.append(
                 keys.problem(
                     code,
                     position,
                     sentence,
-                    PRIMARY,
-                    value=texts[position],
+                    label,
+                    value=keys.texts(label)[position],
                     advice=advice,
                     severity=severity,
                 )
@@ -215,37 +285,40 @@ def duplicate_ids(keys: RowKeys, policy: Duplicates) -> tuple[list[Problem], fro
     return sorted(problems, key=lambda problem: problem.origin.row), frozenset(skipped)
 
 
+def _shared_label(keys: RowKeys, position: int, group: list[int]) -> str:
+    """Return the label of the first ID that the row shares with another of the group."""
+    theirs = {column[other] for column in keys.ids for other in group if other != position}
+    own = zip(keys.id_labels, keys.ids, strict=True)
+    return next(label for label, column in own if column[position] in theirs - {""})
+
+
 def _contents(keys: RowKeys, positions: list[int]) -> dict[int, tuple[str, ...]]:
     """Return what rows contain besides the primary ID and what the run writes into them."""
-    compared = [
-        column.label
-        for column in keys.candidates.layout.targets.values()
-        if column.label != PRIMARY
-        and not column.run_dependent
-        and column.label in keys.candidates.frame
-    ]
-    cells = keys.candidates.frame[compared].iloc[positions].to_numpy().tolist()
-    return dict(zip(positions, map(tuple, cells), strict=True))
+    columns = [keys.texts(label) for label in keys.compared()] if positions else []
+    return {position: tuple(column[position] for column in columns) for position in positions}
 
 
 def _keeper(
-    keys: RowKeys, policy: Duplicates, group: list[int], contents: dict[int, tuple[str, ...]]
+    keys: RowKeys, group: list[int], contents: dict[int, tuple[str, ...]]
 ) -> tuple[int | None, str]:
     """Return the position to keep; or None, and what a person has to do.
 
     That is the first row of the group, or of its heaviest, if the rows between which the policy
     does not choose are equal and the whole group is of one person: one last name and no two birth
-    dates. To weigh rows, all of them need a user group.
+    dates. To weigh rows, all of them need a user group. Each row weighs what its mapping says.
     """
     births = {keys.people[position].born for position in group} - {""}
     if len({keys.people[position].last for position in group}) > 1 or len(births) > 1:
         return None, "The rows name different people. Find out whose ID it is."
     equal = group
-    if policy.same_id == "keep heaviest":
-        user_groups = keys.candidates.texts("user_group")
+    if keys.policy(group[0]).same_id == "keep heaviest":
+        user_groups = keys.texts("user_group")
         if not all(user_groups[position] for position in group):
             return None, "A row has no known user group. Correct it, or delete the others."
-        weights = [policy.weights.get(user_groups[position], _UNLISTED) for position in group]
+        weights = [
+            keys.policy(position).weights.get(user_groups[position], _UNLISTED)
+            for position in group
+        ]
         pairs = zip(group, weights, strict=True)
         equal = [position for position, weight in pairs if weight == max(weights)]
     if len({contents[position] for position in equal}) > 1:
@@ -265,13 +338,15 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
         for position, column in places:
             columns[position].append(column)
         one_column = len({column for _, column in places}) == 1
-        if one_column and len(columns) > 1 and len(set(map(keys.person, columns))) == 1:
+        across = len(set(map(keys.roster, columns))) > 1
+        alike = len(columns) > 1 and len(set(map(keys.person, columns))) == 1
+        if alike and (one_column or across):
             continue
         for position, own in columns.items():
             labels = [keys.id_labels[column] for column in own]
             parts = []
             if len(own) > 1:
-                headings = keys.candidates.layout.places(*labels)
+                headings = keys.places(position, *labels)
                 listed = ", ".join(map(str, headings)) or ", ".join(labels)
                 parts.append(f"is more than once in this row ({listed})")
             if len(columns) > 1:
@@ -281,7 +356,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
                 position,
                 f"{{value}} {' and '.join(parts)}",
                 *labels,
-                value=str(keys.candidates.frame[labels[0]].iloc[position]),
+                value=keys.texts(labels[0])[position],
             )
             found.append((position, own[0], problem))
     yield from (problem for _, _, problem in sorted(found, key=lambda entry: entry[:2]))
@@ -290,9 +365,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
 # --- the same person ---
 
 
-def duplicate_people(
-    keys: RowKeys, skipped: frozenset[int], policy: Literal["review", "reject", "warn"]
-) -> Iterator[Problem]:
+def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
     """Find rows with one name and one birth date or email, but different primary IDs."""
     groups: list[list[int]] = []
     shared: defaultdict[int, set[str]] = defaultdict(set)
@@ -308,13 +381,14 @@ def duplicate_people(
                 shared[position].add(kind)
     problems: list[tuple[int, Problem]] = []
     for members in _connected(groups):
-        by_id: defaultdict[str | int, list[int]] = defaultdict(list)
+        by_id: defaultdict[int, list[int]] = defaultdict(list)
         for position in members:
             by_id[keys.person(position)].append(position)
         if len(by_id) == 1:
             continue
         for same in by_id.values():
-            named = row_list(keys.rows[other] for other in members if other not in set(same))
+            others = (other for other in members if other not in set(same))
+            named = keys.listed(others, same[0])
             problems += (
                 (
                     position,
@@ -326,7 +400,7 @@ def duplicate_people(
                         "last_name",
                         "first_name",
                         *keys.labels(shared[position]),
-                        severity=_BY_POLICY[policy],
+                        severity=_BY_POLICY[keys.policy(position).same_person],
                     ),
                 )
                 for position in same
@@ -364,13 +438,14 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
         if not groups:
             continue
         labels = keys.labels([kind])
-        rows = sorted({keys.rows[position] for group in groups for position in group})
+        positions = sorted({position for group in groups for position in group})
+        first = positions[0]
         one = what.removesuffix("es" if kind == people.EMAIL else "s")
         which = f"{len(groups):,} {what} are" if len(groups) > 1 else f"1 {one} is"
         yield Problem.of(
             Code.SHARED_CONTACT,
-            keys.candidates.source.origin(),
-            f"{which} shared by different people ({row_list(rows)})",
-            *keys.candidates.layout.places(*labels),
+            keys.origin(first, whole=True),
+            f"{which} shared by different people ({keys.listed(positions, first)})",
+            *keys.places(first, *labels),
             field=labels[0],
         )

@@ -16,7 +16,7 @@ from itertools import combinations
 from importer.model.catalogue import Code
 from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PersonKeys, in_words, may_be_same
 from importer.model.problem import Problem
-from importer.validator.duplicates import RowKeys, row_list
+from importer.validator.duplicates import RowKeys
 
 
 def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
@@ -33,10 +33,10 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
         duplicate = left.name == right.name and not {BORN, EMAIL}.isdisjoint(kinds)
         if not duplicate and may_be_same(left, right):
             for own, other in ((one, two), (two, one)):
-                others[own].append(keys.rows[other])
+                others[own].append(other)
                 shared[own].update(kinds)
     for position in sorted(others):
-        named = row_list(sorted(others[position]))
+        named = keys.listed(sorted(others[position]), position)
         yield keys.problem(
             Code.SIMILAR_PERSON,
             position,

@@ -15,7 +15,7 @@ NAMES = ("Ada Quill", "Ben Okafor", "Cleo Martin", "Dov Hansen", "Eve Sato", "Fl
          "Gus Rivera", "Hana Lind")  # fmt: skip
 MOST = 2 * len(NAMES)  # an identifier and a name each
 OUT_OF_TURN = 3  # by so much the count may be wrong while answers come out of turn
-PLAN = ("-m", "small.yaml", "-o", "run")
+PLAN = ("-m", "small.yaml", "-o", "run", "--no-refresh")
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.candidates import IdRule
 from importer.model.catalogue import Severity
 from importer.model.fields import NO_CODES, OnUpdate
-from importer.model.plan import Duplicates, SafetyLimits
-from importer.validator import validate
+from importer.model.plan import SafetyLimits
+from importer.validator import check_rows
 from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint
 
@@ -97,7 +97,7 @@ def test_the_example_does_what_it_says(block: Block, tmp_path: Path) -> None:
         if wanted == "skipped":
             assert candidates.skipped
             continue
-        problems = [*candidates.problems, *validate(candidates, NO_CODES, Duplicates(), TODAY)]
+        problems = [*candidates.problems, *check_rows(candidates, NO_CODES, TODAY)]
         rejected = [p for p in problems if p.severity is Severity.REJECT and p.field == label]
         if wanted == "rejected":
             assert rejected

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from importer.model.fields import NO_CODES, CodeTables
-from importer.pipeline.inputs import RunRequest
+from importer.pipeline.inputs import RosterRequest, RunRequest
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -21,11 +21,16 @@ MAPPING_OF_SAMPLE = {
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 
 
-def order(roster: Path, mapping: Path, folder: Path, codes: CodeTables = NO_CODES) -> RunRequest:
+def order(
+    roster: Path,
+    mapping: Path,
+    folder: Path,
+    codes: CodeTables = NO_CODES,
+    corrections: Path | None = None,
+) -> RunRequest:
     """An order given on a fixed day by a fixed operator."""
     return RunRequest(
-        roster=roster,
-        mapping=mapping,
+        rosters=(RosterRequest(roster, mapping, corrections=corrections),),
         codes=codes,
         folder=folder,
         now=NOW,

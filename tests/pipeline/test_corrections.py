@@ -54,7 +54,7 @@ Facts = tuple[dict[int, Fate], set[tuple[int, str, tuple[Place, ...], str]]]
 
 
 def _facts(roster: Path, mapping: Path, folder: Path, corrections: Path | None = None) -> Facts:
-    request = replace(order(roster, mapping, folder), corrections=corrections)
+    request = order(roster, mapping, folder, corrections=corrections)
     with check(request) as ledger:
         problems = {
             (p.origin.row, p.code.value, p.places, p.value)
@@ -121,8 +121,8 @@ def test_a_plan_is_bound_to_its_corrections(tmp_path: Path) -> None:
     made, line = tmp_path / "made.csv", Correction(2, "A", "ID", "1001", '1,"2', "ana@desk", "now")
     write_corrections(made, [line])
     assert read_corrections(made) == (line,)
-    request = order(_roster(tmp_path / "r.csv", ROWS), mapping, tmp_path / "run")
-    with check(replace(request, corrections=made)) as ledger:
+    roster = _roster(tmp_path / "r.csv", ROWS)
+    with check(order(roster, mapping, tmp_path / "run", corrections=made)) as ledger:
         check_sources(ledger.facts)
         write_corrections(made, [line, replace(line, was=line.now, now="3")])
         with pytest.raises(StalePlanError):

@@ -81,7 +81,7 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     with check(replace(asked, folder=tmp_path / "visible", visible_only=True)) as ledger:
         summary, facts = summarize(ledger), ledger.facts
     assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
-    read_again = reopen_inputs(facts, NO_CODES).roster
+    read_again = reopen_inputs(facts, NO_CODES)[0].roster
     assert read_again.frame.index.tolist() == [2, 4]
     assert read_again.left_out == (3,)
 

@@ -45,7 +45,7 @@ OWN = slice(len(ADDED), None)
 def book_of(ledger: Ledger) -> Workbook:
     """The rejects' workbook of a ledger."""
     path = ledger.folder / "rejects.xlsx"
-    write_workbook(ledger, path)
+    write_workbook(ledger, 0, path)
     return openpyxl.load_workbook(path)
 
 
@@ -62,7 +62,7 @@ def table_of(book: Workbook) -> Table:
 def csv_of(ledger: Ledger) -> Table:
     """The texts of rejects.csv."""
     path = ledger.folder / "rejects.csv"
-    write_rejects(ledger, path)
+    write_rejects(ledger, 0, path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         return [[unescape(text) for text in line] for line in csv.reader(file)]
 
@@ -295,6 +295,6 @@ def test_the_parts_of_the_workbook_are_private_while_they_are_written(keep: Keep
     """What is not finished lies in the run's own folder, and nothing of it stays."""
     ledger = keep(building.checked())
     before = set(ledger.folder.iterdir())
-    write_workbook(ledger, ledger.folder / "rejects.xlsx")
+    write_workbook(ledger, 0, ledger.folder / "rejects.xlsx")
     assert set(ledger.folder.iterdir()) - before == {ledger.folder / "rejects.xlsx"}
     assert zipfile.is_zipfile(ledger.folder / "rejects.xlsx")

@@ -14,7 +14,8 @@ from importer.ledger.ledger import summarize
 from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Create, Delete, Fate, Unchanged, Update
 from importer.model.problem import Problem
-from importer.model.run import FailedCheck
+from importer.model.run import FailedCheck, OtherRoster
+from importer.model.text import ROSTER_ROWS
 from importer.report import page
 from importer.report.differences import MOST_LINES, MOST_USERS
 from importer.report.lineage import Lineage
@@ -76,6 +77,16 @@ def _mark(place: str) -> nodes.Output:
     """Something that notes its place and prints nothing."""
     noted = nodes.Filter(nodes.Const("x"), "watch", [nodes.Const(place)], [], None, None)
     return nodes.Output([nodes.CondExpr(noted, nodes.Const(""), nodes.Const(""))])
+
+
+def _two_rosters() -> Run:
+    """A check of two rosters, with a problem of a row of the second."""
+    run = building.checked()
+    facts = run.facts
+    other = OtherRoster(roster=facts.roster, mapping=facts.mapping)
+    run.facts = facts.model_copy(update={"others": (other,)})
+    run.reject(ROSTER_ROWS + 2)
+    return run
 
 
 def _bare() -> Run:
@@ -167,6 +178,7 @@ RUNS: tuple[Callable[[], Run], ...] = (
     building.checked,
     building.planned,
     building.applied,
+    _two_rosters,
     lambda: building.hostile("x"),
     _bare,
     _empty,

@@ -122,4 +122,4 @@ def across_rows(*people: Mapping[str, str], policy: Duplicates | None = None) ->
 
 def across(*people: Mapping[str, str], policy: Duplicates | None = None) -> list[Problem]:
     """All that is found across some rows, what concerns the whole roster included."""
-    return list(duplicates(candidates(*people), policy or Duplicates()))
+    return list(duplicates([(candidates(*people), policy or Duplicates())]))

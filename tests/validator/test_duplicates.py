@@ -163,7 +163,7 @@ def test_run_variables_make_no_difference() -> None:
     targets = chunk.layout.targets
     varied = {**targets, label: replace(targets[label], run_dependent=True)}
     mapped = replace(chunk, layout=replace(chunk.layout, targets=varied))
-    problems = duplicates(mapped, Duplicates(same_id="keep first"))
+    problems = duplicates([(mapped, Duplicates(same_id="keep first"))])
     assert [(p.origin.row, p.code) for p in problems] == [(3, Code.SKIPPED_DUPLICATE)]
 
 

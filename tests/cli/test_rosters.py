@@ -1,0 +1,200 @@
+"""Several rosters in one plan, over a real socket: a person is loaded once; rows have a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from importer.errors import Exit
+from importer.ledger.ledger import Ledger
+from importer.model.text import ROSTER_ROWS
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import TABLES, state
+
+MAPPING = """version: 1
+name: {name}
+account_type: {kind}
+{system}
+roster: {{dates: ymd}}
+duplicates: {{same_id: {rule}}}
+lookups:
+  weights: {{COMM: 3, FRIEND: 2}}
+record:
+  primary_id: <{primary}>
+  first_name: <First>
+  last_name: <Last>
+  user_group: <Group>
+  birth_date: <Born>
+  user_identifier:
+    - value: <{other}>
+      id_type: {type}
+"""
+HEAVIEST = "{keep heaviest: weights}"
+HEAD = ("Barcode", "EMPL", "First", "Last", "Group", "Born")
+
+ANA = ("20001", "7001", "Ana", "Nunez", "COMM", "1990-01-02")
+BO = ("20002", "", "Bo", "Doe", "COMM", "1980-03-04")
+NOBODY = ("20003", "7003", "Ida", "", "COMM", "1970-05-06")
+ANA_TOO = (*ANA[:4], "FRIEND", ANA[5])
+CY = ("", "7004", "Cy", "Lund", "FRIEND", "2001-07-08")
+
+PAIRS = ("staff.csv", "-m", "staff.yaml", "students.csv", "-m", "students.yaml")
+
+
+def write(folder: Path, name: str, *rows: tuple[str, ...]) -> None:
+    """A roster of these rows."""
+    with (folder / name).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows((HEAD, *rows))
+
+
+@pytest.fixture
+def rosters(folder: Path) -> Path:
+    """Staff, who are Internal and have a barcode, and students, who are External, by EMPL ID."""
+    mappings(folder)
+    write(folder, "staff.csv", ANA, BO, NOBODY)
+    write(folder, "students.csv", CY, ANA_TOO)
+    (folder / "codes.json").write_text(json.dumps(TABLES), "utf-8")
+    return folder
+
+
+def mappings(folder: Path, staff: str = HEAVIEST, students: str = HEAVIEST) -> None:
+    """The two mappings, with these rules for duplicates."""
+    internal = {"name": "staff", "kind": "INTERNAL", "system": "record_type: PUBLIC"}
+    external = {"name": "students", "kind": "EXTERNAL", "system": "owning_system: SIS"}
+    ids = {"primary": "Barcode", "other": "EMPL", "type": "UNIV_ID"}
+    swapped = {"primary": "EMPL", "other": "Barcode", "type": "BARCODE"}
+    for own, rule, columns in ((internal, staff, ids), (external, students, swapped)):
+        text = MAPPING.format(**own, **columns, rule=rule)
+        (folder / f"{own['name']}.yaml").write_text(text, "utf-8")
+
+
+def problems(folder: Path) -> list[tuple[str, str, str]]:
+    """Roster, row and code of every problem that is about a row."""
+    with (folder / "problems.csv").open(encoding="utf-8", newline="") as file:
+        lines = [(line["roster"], line["row"], line["code"]) for line in csv.DictReader(file)]
+    return [line for line in lines if line[1] != "0"]
+
+
+def test_one_plan_of_two_rosters(rosters: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Internal and External together; who is in both is loaded once; all rows are counted."""
+    planned = typed("plan", *PAIRS, "-o", "run", "--json")
+    assert planned.exit == Exit.REJECTS
+    counts = ("rows", "create", "rejected", "skipped")
+    assert [planned.summary[key] for key in counts] == [5, 3, 1, 1]
+    assert planned.summary["rosters"] == [
+        {"roster": "staff.csv", "sheet": "", "mapping": "staff.yaml", "rows": 3, "ready": 2,
+         "rejected": 1, "review": 0, "blank": 0, "skipped": 0},
+        {"roster": "students.csv", "sheet": "", "mapping": "students.yaml", "rows": 2, "ready": 1,
+         "rejected": 0, "review": 0, "blank": 0, "skipped": 1},
+    ]  # fmt: skip
+    found = [one for one in problems(rosters / "run") if "code" not in one[2]]
+    assert ("students.csv", "3", "skipped-duplicate") in found
+    assert ("staff.csv", "4", "missing-value") in found
+    with Ledger.open(rosters / "run") as ledger:
+        assert [row for row, _ in ledger.fates()] == [2, 3, 4, ROSTER_ROWS + 2, ROSTER_ROWS + 3]
+        (skipped,) = ledger.problems(ROSTER_ROWS + 3)
+        assert "row 2 of staff.csv" in skipped.message
+
+
+def test_apply_resume_and_undo(rosters: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A plan of two rosters is applied in two goes, and undone."""
+    typed("plan", *PAIRS, "-o", "run")
+    assert typed("apply", "run", "--limit", "1", "--json").summary["not_sent"] == 2
+    done = typed("apply", "run", "--json").summary
+    assert (done["created"], done["not_sent"]) == (3, 0)
+    users = state(sandbox)
+    assert set(users) == {"20001", "20002", "7004"}
+    assert users["7004"]["account_type"]["value"] == "EXTERNAL"  # type: ignore[index]
+    write(rosters, "students.csv", (*CY[:3], "Lunde", *CY[4:]), ANA_TOO)
+    typed("plan", *PAIRS, "-o", "second")
+    assert typed("apply", "second", "--json", "--allow", "renames").summary["updated"] == 1
+    assert typed("undo", "second", "-o", "back", "--json").summary["update"] == 1
+    assert typed("apply", "back", "--json").summary["updated"] == 1
+    assert state(sandbox) == users
+
+
+def test_a_changed_second_roster_makes_the_plan_stale(
+    rosters: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Every roster and mapping of a plan is compared before anything is sent."""
+    typed("plan", *PAIRS, "-o", "run")
+    write(rosters, "students.csv", CY)
+    assert typed("apply", "run").exit == Exit.STALE
+    assert state(sandbox) == {}
+
+
+def test_rejects_of_each_roster_are_fed_back(rosters: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Each roster has its own rejects, which load with its mapping; the next step names both."""
+    write(rosters, "students.csv", ("", "7004", "Cy", "", "FRIEND", "2001-07-08"))
+    typed("plan", *PAIRS, "-o", "run")
+    applied = typed("apply", "run")
+    files = [rosters / "run" / f"rejects-{name}.xlsx" for name in ("1-staff", "2-students")]
+    assert f"plan run/{files[0].name} -m staff.yaml run/{files[1].name} -m" in applied.err
+    for file in files:
+        book = openpyxl.load_workbook(file)
+        sheet = book.worksheets[0]
+        headings = [cell.value for cell in sheet[1]]
+        assert sheet.max_row == 2
+        sheet.cell(2, headings.index("Last") + 1).value = "Moss"
+        book.save(file)
+    again = typed("plan", files[0], "-m", "staff.yaml", files[1], "-m", "students.yaml",
+                  "-o", "rest", "--json")  # fmt: skip
+    assert (again.exit, again.summary["create"]) == (Exit.DONE, 2)
+
+
+def test_show_and_resolve_take_a_row_of_the_second_roster(
+    rosters: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """`2:3` is row 3 of the second roster."""
+    mappings(rosters, "keep first", "keep first")
+    typed("plan", *PAIRS, "-o", "run")
+    shown = typed("show", "run", "2:3", "--json").summary
+    assert (shown["row"], shown["roster"], shown["fate"]) == (3, "students.csv", "review")
+    resolved = typed("resolve", "run", "2:3", "--as", "reject", "--json")
+    assert resolved.summary["review"] == 1
+    assert typed("show", "run", "3:3").exit == Exit.USAGE
+    assert typed("show", "run", "x:3").exit == Exit.USAGE
+
+
+@pytest.mark.parametrize(("rules"), [("reject", "reject"), ("reject", HEAVIEST)])
+def test_without_a_common_rule_both_rows_are_rejected(
+    rosters: Path, typed: Type, rules: tuple[str, str]
+) -> None:
+    """Nothing guesses which of two rows is right; `check` finds it offline."""
+    mappings(rosters, *rules)
+    typed("check", *PAIRS, "-o", "run")
+    found = [one for one in problems(rosters / "run") if one[2] == "duplicate-id"]
+    assert found == [("staff.csv", "2", "duplicate-id"), ("students.csv", "3", "duplicate-id")]
+
+
+def test_sheets_of_one_workbook(rosters: Path, typed: Type) -> None:
+    """Two sheets are two rosters, each with its rejects; one mapping may be for all."""
+    book = openpyxl.Workbook()
+    for name, rows in (("North", (ANA, NOBODY)), ("South", (BO, ANA))):
+        sheet = book.create_sheet(name)
+        for row in (HEAD, *rows):
+            sheet.append(row)
+    del book["Sheet"]
+    book.save(rosters / "book.xlsx")
+    got = typed("check", "book.xlsx[North]", "book.xlsx[South]", "-m", "staff.yaml", "-o", "run")
+    assert got.exit == Exit.REJECTS
+    found = [(roster, row) for roster, row, code in problems(rosters / "run") if "code" not in code]
+    assert found == [("book.xlsx[North]", "3"), ("book.xlsx[South]", "3")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("staff.csv", "students.csv", "staff.csv", "-m", "staff.yaml", "-m", "students.yaml"),
+        ("staff.csv", "staff.csv", "-m", "staff.yaml"),
+    ],
+)
+def test_rosters_and_mappings_that_do_not_pair(
+    rosters: Path, typed: Type, words: tuple[str, ...]
+) -> None:
+    """One mapping for all or one for each; the same pair only once."""
+    assert typed("check", *words).exit == Exit.USAGE
