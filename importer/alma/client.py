@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import parse_qsl
 
 import httpx
 import stamina
@@ -37,7 +38,13 @@ from importer.alma.models import (
 )
 from importer.alma.pacing import Moment, RateLimiter, Slot, StaleReadError
 from importer.alma.responses import NotFoundError, Reply, judge, unclear
-from importer.errors import RefusedError, ThrottledError, UnavailableError
+from importer.errors import (
+    AccessError,
+    DailyLimitError,
+    RefusedError,
+    ThrottledError,
+    UnavailableError,
+)
 from importer.model.fields import CodeRow
 from importer.model.user import User
 
@@ -56,6 +63,8 @@ PATIENCE = 10
 SEARCHABLE = frozenset({"primary_id", "first_name", "last_name", "middle_name", "email",
                         "phone_number", "identifiers", "birth_date"})  # fmt: skip
 """The fields of a search that this client uses (contract 2.2)."""
+
+_NO_ANSWER = (AccessError, DailyLimitError, ThrottledError)
 
 T = TypeVar("T")
 
@@ -228,6 +237,26 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         """
         request = Request(method, "/users/operation/test", {}, harmless=True)
         await self._ask(request, read_nothing)
+
+    async def call_once(
+        self, method: str, path: str, body: str | None = None, *, accept: str = "application/json"
+    ) -> Reply:
+        """Make a call of the probe and return the reply, a refusal too.
+
+        Raises AlmaError if there is no reply, no access, or no call is left today.
+        """
+        path, _, query = path.partition("?")
+        request = Request(method, path, dict(parse_qsl(query)), body=body, accept=accept)
+        async for attempt in _attempts():
+            with attempt:
+                async with self.limiter.call() as slot:
+                    result = await self._connection.send(request)
+                    error = judge(result, writes=request.writes)
+                    if not isinstance(result, Reply) or isinstance(error, _NO_ANSWER):
+                        raise error or unclear(writes=request.writes)
+                    self._note(slot, result)
+                    return result
+        raise AssertionError
 
     # ---- one call, as often as it takes ----
 

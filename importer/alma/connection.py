@@ -71,6 +71,7 @@ class Request:
     path: str = field(repr=False)
     params: Mapping[str, str] = field(repr=False)
     body: str | None = field(default=None, repr=False)
+    accept: str = "application/json"
     largest: int = ONE_RECORD
     harmless: bool = False
     success: int | None = None
@@ -125,7 +126,6 @@ class Connection:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={
                 "Authorization": f"apikey {secret}",
-                "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": "alma-roster-importer",
             },
@@ -146,7 +146,7 @@ class Connection:
             f"{self._base_url}{request.path}",
             params=dict(request.params) or None,
             content=content,
-            headers={} if content is None else {"Content-Type": "application/json"},
+            headers={"Accept": request.accept} | _content_type(request.body),
         )
         meant = httpx.URL(self._base_url).raw_path + request.path.encode("ascii")
         if built.url.raw_path.partition(b"?")[0] != meant:
@@ -192,6 +192,12 @@ class Connection:
             location=shown("Location"),
             remaining=shown("X-Exl-Api-Remaining"),
         )
+
+
+def _content_type(body: str | None) -> dict[str, str]:
+    if body is None:
+        return {}
+    return {"Content-Type": f"application/{'xml' if body.startswith('<') else 'json'}"}
 
 
 def _key_pattern(key: str) -> re.Pattern[bytes] | None:

@@ -19,9 +19,12 @@ from importer.alma.code_tables import TABLES, write_file
 from importer.alma.code_tables import fetch as fetch_tables
 from importer.alma.doctor import Finding, State
 from importer.alma.doctor import examine as examine_alma
+from importer.alma.facts import Facts, consequences, load_facts, save_facts
+from importer.alma.probe import probe as measure
 from importer.cli.connection import with_alma
 from importer.cli.console import (
     CODES,
+    FACTS,
     USERS,
     Json,
     Yes,
@@ -35,6 +38,7 @@ from importer.cli.console import (
     write_json,
 )
 from importer.errors import Exit, ImporterError, UsageError
+from importer.sandbox.switches import SWITCHES
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove
@@ -96,9 +100,25 @@ def show_codes(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> int:
+def doctor(
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="Measure uncertain rules on a sandbox environment of Alma."),
+    ] = False,
+    facts: Annotated[
+        Path, typer.Option(help="With --probe: the file for what was measured.")
+    ] = FACTS,
+    external_id: Annotated[
+        str, typer.Option(help="With --probe: the code of your SIS profile.")
+    ] = "SIS",
+    as_json: Json = False,
+) -> int:
     """Check the key, its rights, the institution, clock, folder and code tables."""
+    if probe:
+        return _probe(facts, external_id, as_json=as_json)
     findings, tables, today = list(_here()), saved_codes(None), now().date()
+    if facts.is_file():
+        findings += consequences(load_facts(facts))
     try:
         settings = Settings.read()
         if settings.alma_proxy:
@@ -118,6 +138,35 @@ def doctor(as_json: Json = False) -> int:
         lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
         write(*map(str.rstrip, lines))
     return code
+
+
+def _probe(path: Path, external_id: str, *, as_json: bool) -> int:
+    """Measure the uncertain rules of a sandbox environment, and save what was found."""
+
+    async def use(alma: Alma) -> Facts:
+        watched = progress("Measuring", lambda: alma.limiter.notice)
+        with watched as advance:
+            return await measure(alma, external_id, lambda n, of: advance(n, of, ""))
+
+    measured = with_alma(Settings.read(), use)
+    save_facts(path, measured)
+    usual = {name: switch.values[0] for name, switch in SWITCHES.items()}
+    others = [name for name, value in measured.facts.items() if value != usual[name]]
+    if as_json:
+        write_json({**measured.model_dump(mode="json"), "different": others, "exit": 0})
+        return Exit.DONE
+    for name in others:
+        say(f"{name} is {measured.facts[name]}, not {usual[name]}: {SWITCHES[name].text}")
+    for name, why in measured.unclear.items():
+        say(f"{name} could not be measured: {why}.")
+    for finding in consequences(measured):
+        say(f"{finding.sentence} {finding.advice}".rstrip())
+    say(
+        f"{len(measured.facts)} facts of {measured.institution} are in {path}; {len(others)} are "
+        "not as expected. All users of the probe were deleted. To practice with these facts:"
+    )
+    say(f"  importer sandbox --facts {path}")
+    return Exit.DONE
 
 
 def _here() -> Iterator[Finding]:

@@ -83,6 +83,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")
 USERS = Path("users")
 """The folder of the user caches, one file for each institution's Alma."""
 
+FACTS = Path("facts.json")
+"""What `importer doctor --probe` measured of Alma."""
+
 CODES = Path("codes.json")
 """The file of saved code tables, unless another file is named."""
 

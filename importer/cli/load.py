@@ -12,8 +12,10 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
+from importer.alma.facts import load_facts
 from importer.cli.connection import Stopping, with_alma
 from importer.cli.console import (
+    FACTS,
     USERS,
     Advance,
     Codes,
@@ -180,6 +182,7 @@ def _request(
         rosters=_paired(rosters, mappings, corrections),
         codes=saved_codes(codes),
         codes_file=codes,
+        facts=load_facts(FACTS) if FACTS.is_file() else None,
         folder=output,
         now=now(),
         operator=operator(),

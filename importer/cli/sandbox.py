@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from importer.alma.facts import load_facts
 from importer.cli.app import run
 from importer.cli.console import now, say
 from importer.errors import Exit, UsageError
@@ -29,6 +30,9 @@ def sandbox(
     faults: Annotated[Path | None, typer.Option(help="File of faults (YAML).")] = None,
     seed_users: Annotated[int, typer.Option(min=0, help="Start with N invented patrons.")] = 0,
     latency: Annotated[str, typer.Option(help="Seconds for each reply, such as 0.3-2.")] = "",
+    facts: Annotated[
+        Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
+    ] = None,
     switch: Annotated[list[str], typer.Option(help="NAME=VALUE; `list` lists all.")] = [],  # noqa: B006
 ) -> int:
     """Run a practice Alma on this computer until Ctrl-C."""
@@ -45,7 +49,8 @@ def sandbox(
         faults=faults,
         seed_users=seed_users,
         latency=_latency(latency),
-        switches=dict(_switch(text) for text in switch),
+        switches=(load_facts(facts).facts if facts else {})
+        | dict(_switch(text) for text in switch),
     )
 
     def ready(base_url: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
+from importer.alma.facts import Facts
 from importer.errors import MappingError, RosterError
 from importer.loader.corrections import correct, read_corrections
 from importer.loader.read import read
@@ -53,7 +54,8 @@ class RunRequest:
     `codes_file`: where the codes are from, if a file was named. `now` has its time zone. `folder`
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
     importer's. `visible_only`: rows that the sheet hides are skipped. `users_folder`: that of the
-    user cache, None to ask Alma about each row; `refresh`: first read who changed since.
+    user cache, None to ask Alma about each row; `refresh`: first read who changed since. `facts`:
+    what `doctor --probe` measured of this Alma.
     """
 
     rosters: tuple[RosterRequest, ...]
@@ -66,6 +68,7 @@ class RunRequest:
     users_folder: Path | None = None
     refresh: bool = True
     codes_file: Path | None = None
+    facts: Facts | None = None
 
     @property
     def name(self) -> str:

@@ -1,0 +1,396 @@
+"""Measure how this Alma behaves where nobody knows, with throw-away users on a sandbox environment.
+
+Each experiment finds the value of one fact; the facts have the names of the practice Alma's
+switches. The users have fixed IDs, so that the next run deletes what an interrupted one left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from importer.alma.client import Alma
+from importer.alma.facts import Facts
+from importer.alma.responses import Reply, error_in
+from importer.errors import UsageError
+
+LAST_NAME = "Importerprobe"
+PRIMARY_ID = "importer-probe-{}"
+NAMELESS = PRIMARY_ID.format("nameless")
+"""The additional ID of the user whose primary ID Alma makes."""
+
+USERS = 3
+"""At most N throw-away users exist at once; their IDs are numbered from 1."""
+
+_NO_GROUP = "the institution has only one user group"
+
+Body: TypeAlias = "dict[str, Any]"  # JSON as Alma has it, right or wrong on purpose
+
+
+class _UnclearError(Exception):
+    """An experiment had another result than any that it knows."""
+
+
+@dataclass
+class _Lab:
+    """The throw-away users of one run, and the codes that they have.
+
+    `groups`, `email_type` and `id_type` are codes of the institution; `external_id` is the code of
+    its SIS profile.
+    """
+
+    alma: Alma
+    groups: tuple[str, ...]
+    email_type: str
+    id_type: str
+    external_id: str
+    made: int = field(default=0, init=False)
+    alive: set[str] = field(default_factory=set, init=False)
+
+    def body(self, **changes: Any) -> Body:
+        """Return a new Internal user that any Alma should accept; None leaves a field out."""
+        self.made = self.made % USERS + 1
+        whole: Body = {
+            "record_type": {"value": "PUBLIC"},
+            "account_type": {"value": "INTERNAL"},
+            "primary_id": PRIMARY_ID.format(self.made),
+            "first_name": "Delete",
+            "last_name": LAST_NAME,
+            "user_group": {"value": self.groups[0]},
+            "contact_info": {"email": [self.email("a", preferred=True)]},
+            **changes,
+        }
+        return {name: value for name, value in whole.items() if value is not None}
+
+    def external(self, **changes: Any) -> Body:
+        """Return a new External user."""
+        kind = {"account_type": {"value": "EXTERNAL"}, "external_id": self.external_id}
+        return self.body(**{**kind, **changes})
+
+    def email(self, name: str, segment: str = "", *, preferred: bool = False) -> Body:
+        """Return an email entry."""
+        return {
+            "email_address": f"importer-probe-{name}@example.org",
+            "email_type": [{"value": self.email_type}],
+            "preferred": preferred,
+            **({"segment_type": segment} if segment else {}),
+        }
+
+    def identifier(self, value: str, **changes: str) -> Body:
+        """Return an additional ID."""
+        return {"id_type": {"value": self.id_type}, "value": f"importer-probe-{value}", **changes}
+
+    async def call(self, method: str, path: str, body: str | None = None) -> Reply:
+        """Make one call; the reply may be a refusal."""
+        return await self.alma.call_once(method, path, body)
+
+    async def post(self, body: Body) -> Reply:
+        """Create a user, who is deleted at the end of the experiment."""
+        self.alive.add(body.get("primary_id", NAMELESS))
+        return await self.call("POST", "/users", json.dumps(body))
+
+    async def create(self, body: Body) -> Body:
+        """Create a user that must be accepted; return it as Alma stored it."""
+        return _user(await self.post(body))
+
+    async def put(self, user_id: str, body: Body) -> Reply:
+        """Replace a user, who may get another primary ID."""
+        self.alive.add(body["primary_id"])
+        return await self.call("PUT", f"/users/{user_id}", json.dumps(body))
+
+    async def delete(self, *user_ids: str) -> None:
+        """Delete users that may be there."""
+        for user_id in user_ids:
+            await self.call("DELETE", f"/users/{user_id}")
+        self.alive.clear()
+
+
+def _json(reply: Reply) -> Body:
+    try:
+        document = json.loads(reply.body)
+    except ValueError as error:
+        msg = f"status {reply.status}"
+        raise _UnclearError(msg) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _code(reply: Reply) -> str:
+    """Return Alma's error code; blank if the call was carried out."""
+    found = error_in(reply)
+    if reply.status < 300:
+        return ""
+    return found.code if found else f"status {reply.status}"
+
+
+def _user(reply: Reply) -> Body:
+    if code := _code(reply):
+        raise _UnclearError(code)
+    return _json(reply)
+
+
+def _taken(reply: Reply, yes: str, no: str, *codes: str) -> str:
+    """Return `yes` if the call was carried out, `no` if it was refused with one of the codes."""
+    code = _code(reply)
+    if code and code not in codes:
+        raise _UnclearError(code)
+    return no if code else yes
+
+
+def _values(user: Body, name: str, key: str) -> list[str]:
+    """Return a field of each entry of a list."""
+    rows = user.get(name) or user.get("contact_info", {}).get(name) or []
+    return [str(row[key]) for row in rows]
+
+
+Experiment: TypeAlias = Callable[[_Lab], Awaitable[str]]
+
+
+async def _record_type(lab: _Lab) -> str:
+    reply = await lab.post(lab.body(record_type=None))
+    return _taken(reply, "optional", "required", "401664")
+
+
+async def _empty_user_group(lab: _Lab) -> str:
+    return _taken(await lab.post(lab.body(user_group=None)), "accept", "refuse", "401852", "401664")
+
+
+async def _generate_primary_id(lab: _Lab) -> str:
+    body = lab.body(primary_id=None, user_identifier=[lab.identifier("nameless")])
+    return _taken(await lab.post(body), "on", "off", "401664")
+
+
+async def _identifier_case(lab: _Lab) -> str:
+    both = [lab.identifier("case"), lab.identifier("CASE")]
+    reply = await lab.post(lab.body(user_identifier=both))
+    return _taken(reply, "sensitive", "insensitive", "4018994", "401851")
+
+
+async def _inactive_identifiers(lab: _Lab) -> str:
+    await lab.create(lab.body(user_identifier=[lab.identifier("old", status="INACTIVE")]))
+    reply = await lab.call("GET", "/users/importer-probe-old")
+    return _taken(reply, "resolve", "hide", "401861", "401890")
+
+
+async def _encoded_slash(lab: _Lab) -> str:
+    reply = await lab.call("GET", "/users/importer%2Fprobe")
+    return "accept" if _code(reply) in {"401861", "401890"} else "refuse"
+
+
+async def _unsent_segments(lab: _Lab) -> str:
+    both = [lab.email("in", "Internal"), lab.email("ex", "External", preferred=True)]
+    body = lab.external(contact_info={"email": both})
+    await lab.create(body)
+    sent = {**body, "contact_info": {"email": both[1:]}}
+    after = _user(await lab.put(body["primary_id"], sent))
+    kept = "importer-probe-in@example.org" in _values(after, "email", "email_address")
+    return "keep" if kept else "delete"
+
+
+async def _unsent_lists(lab: _Lab) -> str:
+    body = lab.body(user_identifier=[lab.identifier("list")])
+    await lab.create(body)
+    sent = {name: value for name, value in body.items() if name != "user_identifier"}
+    after = _user(await lab.put(body["primary_id"], sent))
+    return "keep" if _values(after, "user_identifier", "value") else "delete"
+
+
+async def _internal_segments(lab: _Lab) -> str:
+    entry = lab.identifier("segment", segment_type="External")
+    user = await lab.create(lab.body(user_identifier=[entry]))
+    kept = _values(user, "user_identifier", "segment_type") == ["External"]
+    return "keep" if kept else "internal"
+
+
+async def _sticky_blank(lab: _Lab) -> str:
+    body = lab.external(pref_first_name="Probe")
+    await lab.create(body)
+    after = _user(await lab.put(body["primary_id"], {**body, "pref_first_name": ""}))
+    return "keep" if after.get("pref_first_name") else "clear"
+
+
+async def _external_group(lab: _Lab) -> str:
+    if len(lab.groups) < 2:
+        raise _UnclearError(_NO_GROUP)
+    body = lab.external()
+    await lab.create(body)
+    sent = {**body, "user_group": {"value": lab.groups[1]}}
+    after = _user(await lab.put(body["primary_id"], sent))
+    return "sticky" if after["user_group"]["value"] == lab.groups[1] else "kept"
+
+
+async def _external_id_check(lab: _Lab) -> str:
+    reply = await lab.post(lab.external(external_id="IMPORTER-PROBE"))
+    return _taken(reply, "off", "on", "40166404", "401854")
+
+
+async def _external_password(lab: _Lab) -> str:
+    reply = await lab.post(lab.external(password=f"Probe {PRIMARY_ID}"))
+    return "refuse" if _code(reply) else "ignore"
+
+
+async def _several_preferred(lab: _Lab) -> str:
+    both = [lab.email("one", preferred=True), lab.email("two", preferred=True)]
+    reply = await lab.post(lab.body(contact_info={"email": both}))
+    if _taken(reply, "", "refuse", "40166404", "401664"):
+        return "refuse"
+    marks = _values(_json(reply), "email", "preferred")
+    if marks.count("True") != 1:
+        msg = f"{marks.count('True')} preferred emails"
+        raise _UnclearError(msg)
+    return "first" if marks[0] == "True" else "last"
+
+
+async def _unlisted_codes(lab: _Lab) -> str:
+    reply = await lab.post(lab.body(gender={"value": "IMPORTERPROBE"}))
+    return _taken(reply, "accept", "refuse", "40166404", "401864")
+
+
+async def _mandatory_email(lab: _Lab) -> str:
+    return _taken(await lab.post(lab.body(contact_info=None)), "off", "on", "401664")
+
+
+async def _put_roles(lab: _Lab) -> str:
+    body = lab.body()
+    user = await lab.create(body)
+    roles = [{**role, "expiry_date": "2099-12-31Z"} for role in user["user_role"]]
+    after = _user(await lab.put(body["primary_id"], {**body, "user_role": roles}))
+    dates = {role.get("expiry_date", "")[:10] for role in after["user_role"]}
+    return "replace" if dates == {"2099-12-31"} else "ignore"
+
+
+async def _rename_by_put(lab: _Lab) -> str:
+    old, new = lab.body(), lab.body()
+    await lab.create(old)
+    reply = await lab.put(old["primary_id"], new)
+    return "refuse" if _code(reply) else "accept"
+
+
+async def _force_false(lab: _Lab) -> str:
+    reply = await lab.post(lab.body(force_password_change=str(False).upper()))
+    return "refuse" if _code(reply) else "accept"
+
+
+async def _get_pin(lab: _Lab) -> str:
+    user = await lab.create(lab.body(pin_number="1234"))
+    shown = _user(await lab.call("GET", f"/users/{user['primary_id']}"))
+    return "show" if shown.get("pin_number") == "1234" else "hide"
+
+
+async def _bad_json(lab: _Lab) -> str:
+    return _code(await lab.post(lab.body(user_note={"note_text": "not a list"})))
+
+
+async def _blank_date(lab: _Lab) -> str:
+    reply = await lab.post(lab.body(birth_date=""))
+    return "refuse" if _code(reply) else "accept"
+
+
+async def _unknown_xml(lab: _Lab) -> str:
+    fields = {**lab.body(contact_info=None), "importer_probe": "x"}
+    lab.alive.add(fields["primary_id"])
+    inside = "".join(
+        f"<{name}>{value['value'] if isinstance(value, dict) else value}</{name}>"
+        for name, value in fields.items()
+    )
+    reply = await lab.call("POST", "/users", f"<user>{inside}</user>")
+    return "refuse" if _code(reply) == "401676" else "ignore"
+
+
+async def _zero_hits(lab: _Lab) -> str:
+    found = _json(await lab.call("GET", "/users?q=last_name~Importerprobenobody"))
+    if "user" not in found:
+        return "absent"
+    return "null" if found["user"] is None else "empty"
+
+
+async def _modify_date_from(lab: _Lab) -> str:
+    await lab.create(lab.body())
+    path = f"/users?limit=1&modify_date_from={datetime.now(UTC).date()}"
+    found = _json(await lab.call("GET", path))
+    return "inclusive" if found.get("total_record_count") else "exclusive"
+
+
+async def _error_shape(lab: _Lab) -> str:
+    document = _json(await lab.call("GET", "/users/importer-probe-nobody"))
+    if "web_service_result" in document:
+        return "wrapped"
+    error = document["errorList"]["error"]
+    if isinstance(error, dict):
+        return "single"
+    if document["errorsExist"] == "true":
+        return "text-flag"
+    if "trackingId" in error[0]:
+        return "standard"
+    return "older" if "Tracking ID" in error[0]["errorMessage"] else "bare"
+
+
+async def _default_format(lab: _Lab) -> str:
+    reply = await lab.alma.call_once("GET", "/users?limit=1", accept="*/*")
+    return "json" if "json" in reply.content_type else "xml"
+
+
+EXPERIMENTS: Mapping[str, Experiment] = {
+    function.__name__.removeprefix("_").replace("_", "-"): function
+    for function in (
+        _record_type, _empty_user_group, _generate_primary_id, _identifier_case,
+        _inactive_identifiers, _encoded_slash, _unsent_segments, _unsent_lists,
+        _internal_segments, _sticky_blank, _external_group, _external_id_check,
+        _external_password, _several_preferred, _unlisted_codes, _mandatory_email, _put_roles,
+        _rename_by_put, _force_false, _get_pin, _bad_json, _blank_date, _unknown_xml, _zero_hits,
+        _modify_date_from, _error_shape, _default_format,
+    )
+}  # fmt: skip
+"""By fact. A fact about staff's work or the SIS load cannot be measured through the API."""
+
+
+async def probe(alma: Alma, external_id: str, report: Callable[[int, int], None]) -> Facts:
+    """Measure the facts; `report` gets the number of experiments that are done, and of all.
+
+    Raises UsageError unless the key belongs to a sandbox environment, and AlmaError.
+    """
+    institution = await alma.general()
+    if institution.environment != "sandbox":
+        msg = (
+            f"This key belongs to the {institution.environment or 'unknown'} environment of "
+            f"{institution.code}. The probe makes and deletes users, so it runs on a sandbox "
+            "environment only. Set ALMA_API_KEY to a key of the sandbox."
+        )
+        raise UsageError(msg)
+    lab = _Lab(
+        alma,
+        await _codes(alma, "UserGroups"),
+        (await _codes(alma, "UserEmailTypes"))[0],
+        (await _codes(alma, "UserIdentifierTypes"))[0],
+        external_id,
+    )
+    await lab.delete(NAMELESS, *(PRIMARY_ID.format(number + 1) for number in range(USERS)))
+    facts: dict[str, str] = {}
+    unclear: dict[str, str] = {}
+    for number, (name, experiment) in enumerate(EXPERIMENTS.items()):
+        report(number, len(EXPERIMENTS))
+        try:
+            facts[name] = await experiment(lab)
+        except (_UnclearError, KeyError) as error:
+            unclear[name] = f"Alma replied {error}"
+        finally:
+            await lab.delete(*sorted(lab.alive))
+    report(len(EXPERIMENTS), len(EXPERIMENTS))
+    return Facts(
+        institution=institution.code,
+        environment=institution.environment,
+        measured=datetime.now(UTC).date(),
+        facts=facts,
+        unclear=unclear,
+    )
+
+
+async def _codes(alma: Alma, table: str) -> tuple[str, ...]:
+    """Return the codes of a table that are in use. Raises UsageError if there are none."""
+    rows = tuple(row.code for row in await alma.code_table(table) or () if row.enabled)
+    if not rows:
+        msg = f"The code table {table} is empty, so no user can be made."
+        raise UsageError(msg)
+    return rows
