@@ -33,7 +33,7 @@ SETTINGS = {
     "alma_ca_bundle": "A file of certificates (PEM) to trust instead of this computer's own.",
     "alma_proxy": "The proxy on the way to Alma, such as `http://proxy.example.org:3128`. "
     "Variables such as `HTTPS_PROXY` are ignored.",
-    "alma_mail_host": "The mail server for the emails of a [job](../howto/schedule.md).",
+    "alma_mail_host": "The mail server for the emails of a [job](job.md#notify).",
     "alma_mail_port": "Its port. The connection is encrypted with STARTTLS, or from the start on "
     "port 465.",
     "alma_mail_user": "The user name there, if it asks for one.",

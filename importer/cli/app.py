@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -105,6 +106,9 @@ def _options(
 def run(arguments: list[str]) -> int:
     """Carry out a command line; return the exit code. No error ends in a traceback."""
     os.umask(0o077)  # files may contain personal data
+    for stream in (sys.stdout, sys.stderr):
+        if os.name == "nt" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # a pipe there has an older encoding
     try:
         code = app(arguments or ["--help"], standalone_mode=False)
     except BrokenPipeError:

@@ -67,9 +67,16 @@ def serve(options: Options, ready: Callable[[str], None]) -> None:
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        await _run(options, ready, stop)
+
+        def end(*_: object) -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            await _run(options, ready, stop)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     asyncio.run(main())
 

@@ -57,7 +57,9 @@ def _prepare(block: Block, folder: Path) -> None:
                 path.write_text(block.text, "utf-8")
             case "given":
                 source, _, target = text.partition(" as ")
-                shutil.copy(ROOT / source, folder / (target or Path(source).name))
+                path = folder / (target or Path(source).name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, path)
             case "correct":
                 _correct(folder, text)
             case _:
