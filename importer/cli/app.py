@@ -40,10 +40,14 @@ COMMANDS = {
     "users": ("alma", "Keep the user cache, a local copy of Alma's users."),
     "doctor": ("alma", "Check the key, its rights and this computer."),
     "job": ("job", "Run loads by themselves: pick up, plan, apply or deliver, notify."),
+    "web": ("web", "Open the local page: everything without a terminal."),
     "sandbox": ("sandbox", "Run a practice Alma on this computer."),
     "demo": ("sandbox", "Load a sample roster into a practice Alma."),
 }
 """Each command: its module, which is imported only when the command is used, and its help."""
+
+HIDDEN = {"run-task": "web"}
+"""Commands that only the importer itself calls, and their modules."""
 
 
 class _Commands(typer.core.TyperGroup):
@@ -55,14 +59,15 @@ class _Commands(typer.core.TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by its name, or None."""
-        if cmd_name not in COMMANDS:
+        name = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else HIDDEN.get(cmd_name)
+        if name is None:
             return None
-        module = import_module(f"importer.cli.{COMMANDS[cmd_name][0]}")
+        module = import_module(f"importer.cli.{name}")
         return get_group(module.app).get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is called. Raises UsageError with the nearest name."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in {*COMMANDS, *HIDDEN} and not args[0].startswith("-"):
             near = get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             msg = f"No such command {args[0]!r}.{hint} See: importer --help"

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from importer.alma.address import resolve
@@ -36,11 +37,14 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
 class Stopping:
     """Whether the operator wants to stop: after the first Ctrl-C softly, after the second at once.
 
-    A request of the system to end counts as Ctrl-C.
+    A request of the system to end counts as Ctrl-C, and so does a `file` that appears.
     """
 
-    def __init__(self) -> None:
-        """Start without a request."""
+    def __init__(self, file: Path | None = None) -> None:
+        """Start without a request; one that a file of an earlier time made counts no longer."""
+        self._file = file
+        if file is not None:
+            file.unlink(missing_ok=True)
         self.asked = False
         self.at_once = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,6 +52,8 @@ class Stopping:
 
     def __call__(self) -> bool:
         """Return whether to begin nothing new."""
+        if self._file is not None and self._file.exists():
+            self.asked = True
         return self.asked
 
     @contextmanager

@@ -233,7 +233,7 @@ def _apply_run(
         say("This plan is already complete. Nothing was sent.")
         return None
     settings = Settings.read()
-    stopping = Stopping()
+    stopping = Stopping(ledger.folder / apply_stage.STOP)
     of = left if limit is None else min(left, limit)
     options = apply_stage.ApplyOptions(
         stopping=stopping,

@@ -89,8 +89,8 @@ def demo() -> int:
     folder = Path("runs", f"demo-{now():%Y-%m-%dT%H%M%S}")
     folder.parent.mkdir(exist_ok=True)
     alma, codes = folder.with_suffix(".sqlite"), str(folder.with_suffix(".json"))
-    front = (str(_shipped("samples/community-patrons.xlsx")), "-m",
-             str(_shipped("mappings/community.yaml")), "--codes", codes)  # fmt: skip
+    front = (str(shipped("samples/community-patrons.xlsx")), "-m",
+             str(shipped("mappings/community.yaml")), "--codes", codes)  # fmt: skip
     with running(Options(db=alma)) as base_url:
         host = base_url.removesuffix("/almaws/v1")
         say(f"A practice Alma runs on this computer at {host}.")
@@ -113,7 +113,7 @@ def demo() -> int:
     return Exit.DONE
 
 
-def _shipped(name: str) -> Path:
+def shipped(name: str = "") -> Path:
     """Return a file that comes with the importer: beside its package, or in the wheel inside it."""
     package = Path(__file__).parents[1]
     installed = package / "shipped" / name

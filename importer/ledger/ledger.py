@@ -223,13 +223,26 @@ class Ledger:
         """Return the rows for which something was planned, in row order."""
         return self._lives("act IS NOT NULL")
 
-    def _lives(self, condition: str, *values: int) -> Iterator[RowHistory]:
+    def count_rows(self, end: Fate | Act | Result | None) -> int:
+        """Return how many rows have this fate, act or result; None: how many there are."""
+        query = f"SELECT count(*) FROM rows LEFT JOIN steps USING (row) WHERE {_having(end)}"  # noqa: S608
+        return int(next(self.read(query))[0])
+
+    def some_rows(
+        self, end: Fate | Act | Result | None, offset: int, most: int
+    ) -> Iterator[RowHistory]:
+        """Return the rows that `count_rows` counts, in order, from an offset on."""
+        return self._lives(_having(end), limits=(most, offset))
+
+    def _lives(
+        self, condition: str, *values: int, limits: tuple[int, int] = (-1, 0)
+    ) -> Iterator[RowHistory]:
         applied = self.was_applied
         for number, fate, cells, act, primary_id, changes, state in self.read(
             "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
             " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
-            f" WHERE {condition} ORDER BY rows.row",
-            values,
+            f" WHERE {condition} ORDER BY rows.row LIMIT ? OFFSET ?",
+            (*values, *limits),
         ):
             planned = None if act is None else Act(act)
             yield RowHistory(
@@ -265,6 +278,20 @@ class Ledger:
             " GROUP BY state ORDER BY state"
         )
         return {State(state): int(count) for state, count in self.read(query)}
+
+
+def _having(end: Fate | Act | Result | None) -> str:
+    """Return the SQL condition of the rows with this fate, act or result."""
+    match end:
+        case None:
+            return "1"
+        case Fate():
+            return f"fate = '{end.value}'"
+        case Act():
+            return f"act = '{end.value}'"
+        case Result():
+            pairs = [pair for pair, result in RESULTS.items() if result is end]
+            return " OR ".join(f"(act = '{act}' AND state = '{state}')" for act, state in pairs)
 
 
 _places = cache(_PLACES.validate_json)  # a roster has few combinations of columns

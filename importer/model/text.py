@@ -139,7 +139,7 @@ def name_key(first: str, last: str) -> tuple[str, str]:
 ROSTER_ROWS = 10_000_000
 """A run numbers the rows of its first roster as Excel does, those of the second from here on.
 
-Those of the third are numbered from twice this number, and so on; no roster has so many rows.
+Those of the third are numbered from twice this number, and so on; a roster has fewer rows.
 """
 
 

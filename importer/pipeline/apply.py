@@ -41,6 +41,9 @@ from importer.writer.executor import Executor, Progress, Stop
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
 """The states of steps that an apply still has to work on."""
 
+STOP = "stop"
+"""A file of this name in a run's folder asks the apply under way to stop softly."""
+
 BYTES_PER_ROW = 30_000
 """Disk space for a row: its images and entries, three times over."""
 

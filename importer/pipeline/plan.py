@@ -314,7 +314,7 @@ def _pages_done(path: Path) -> int | None:
 async def _saves_calls(
     alma: Alma, queries: Collection[PersonQuery], done: int, note: Callable[[str], None]
 ) -> bool:
-    """Return whether completing the user cache takes fewer calls than the rows; say so then."""
+    """Return whether completing the user cache takes fewer calls than the rows; if so, note it."""
     most = sum(query.most_calls for query in queries)
     if not most or (calls := await calls_to_complete(alma, done)) >= len(queries):
         return False

@@ -93,7 +93,7 @@ class Review:
         return left
 
     def open_rows(self) -> dict[int, frozenset[Code]]:
-        """Return the rows that need review, each with the codes of the problems that say so."""
+        """Return the rows that need review, each with the codes of the problems that hold it."""
         asked: dict[int, set[Code]] = {
             life.row: set()
             for life in self.ledger.returning()

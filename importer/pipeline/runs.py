@@ -59,8 +59,7 @@ def new_folder(name: str, now: datetime, wanted: Path | None) -> Path:
 
     Raises UsageError where the folder is not empty, is a file, or cannot be made.
     """
-    stem = re.sub(r"[^\w-]+", "-", name).strip("-").lower()[:40] or "roster"
-    folder = wanted or RUNS / f"{now:%Y-%m-%dT%H%M}-{stem}"
+    folder = wanted or RUNS / new_name(name, now)
     try:
         if wanted is None:
             return _make_numbered(folder)
@@ -80,6 +79,12 @@ def new_folder(name: str, now: datetime, wanted: Path | None) -> Path:
         msg = f"The folder {shown(folder)} cannot be made or used: {why}."
         raise UsageError(msg) from error
     return folder
+
+
+def new_name(name: str, now: datetime) -> str:
+    """Return the usual name of a run of a roster: `2026-08-20T0930-community`."""
+    stem = re.sub(r"[^\w-]+", "-", name).strip("-").lower()[:40] or "roster"
+    return f"{now:%Y-%m-%dT%H%M}-{stem}"
 
 
 def _make_numbered(wanted: Path) -> Path:
@@ -253,9 +258,9 @@ class SavedRun:
     fault: str = ""
 
 
-def list_runs() -> list[SavedRun]:
+def list_runs(under: Path = RUNS) -> list[SavedRun]:
     """List the runs, oldest first and those of unknown age last, without other folders."""
-    folders = [path for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
+    folders = [path for path in under.iterdir() if path.is_dir()] if under.is_dir() else []
     runs = [saved for folder in sorted(folders) if (saved := _saved_run(folder))]
     return sorted(runs, key=lambda saved: saved.since or datetime.max.replace(tzinfo=UTC))
 

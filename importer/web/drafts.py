@@ -1,0 +1,222 @@
+"""A roster on its way to a plan: the file as it came, its mapping, and its corrections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from importer.errors import UsageError
+from importer.loader.corrections import (
+    LEAVE_OUT,
+    Correction,
+    correct,
+    moment,
+    read_corrections,
+    write_corrections,
+)
+from importer.mapper.evaluate import evaluate
+from importer.model.fields import CodeTables
+from importer.model.files import write_atomically
+from importer.model.plan import Fate
+from importer.model.problem import Problem
+from importer.pipeline.check import find_problems
+from importer.pipeline.fates import Decided, decide_fates
+from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
+
+DRAFT, CORRECTIONS = "draft.json", "corrections.csv"
+
+_NAME = re.compile(r"[^\w .()-]+")
+
+
+class DraftFacts(BaseModel):
+    """What is saved of a draft. `version` grows with each change, so that an old page is seen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    created: datetime
+    mapping: str = ""
+    version: int = 0
+
+
+class StaleError(UsageError):
+    """The page was changed in another window since this one was shown."""
+
+
+class Draft:
+    """A draft in its folder; what was checked is kept in memory until something changes."""
+
+    _checked: dict[Path, tuple[tuple[object, ...], Checked]] = {}  # noqa: RUF012  shared on purpose
+
+    def __init__(self, folder: Path, facts: DraftFacts) -> None:
+        """Use `create` or `open` instead."""
+        self.folder = folder
+        self.facts = facts
+
+    @classmethod
+    def create(cls, drafts: Path, file: str, now: datetime) -> Draft:
+        """Make the folder of a new draft; `file` is the name of the roster's file."""
+        safe = _NAME.sub("_", Path(file.replace("\\", "/")).name).lstrip(".")[-80:] or "roster"
+        drafts.mkdir(parents=True, exist_ok=True, mode=0o700)
+        number = 1
+        while True:
+            folder = drafts / f"{now:%Y%m%dT%H%M%S}-{number}"
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                break
+            number += 1
+        draft = cls(folder, DraftFacts(file=safe, created=now))
+        draft._save()
+        return draft
+
+    @classmethod
+    def open(cls, folder: Path) -> Draft | None:
+        """Return the draft in a folder, None if there is none."""
+        try:
+            facts = DraftFacts.model_validate_json((folder / DRAFT).read_text("utf-8"))
+        except (OSError, ValidationError):
+            return None
+        return cls(folder, facts) if (folder / facts.file).is_file() else None
+
+    @property
+    def name(self) -> str:
+        """Its name in addresses."""
+        return self.folder.name
+
+    @property
+    def roster(self) -> Path:
+        """The roster's file."""
+        return self.folder / self.facts.file
+
+    @property
+    def corrections(self) -> Path | None:
+        """The file of corrections, None if nothing was corrected."""
+        path = self.folder / CORRECTIONS
+        return path if path.is_file() else None
+
+    def _save(self) -> None:
+        write_atomically(self.folder / DRAFT, self.facts.model_dump_json().encode())
+
+    def _changed(self, **facts: object) -> None:
+        update = {**facts, "version": self.facts.version + 1}
+        self.facts = self.facts.model_copy(update=update)
+        self._save()
+
+    def require(self, version: int) -> None:
+        """Raise StaleError if the draft was changed since the page with this version."""
+        if version != self.facts.version:
+            msg = "This roster was changed in another window."
+            raise StaleError(msg)
+
+    def choose(self, mapping: str) -> None:
+        """Choose the mapping by its file name."""
+        self._changed(mapping=mapping)
+
+    def made(self) -> tuple[Correction, ...]:
+        """Return the corrections, in order."""
+        return read_corrections(self.corrections) if self.corrections else ()
+
+    def add(self, corrections: Iterable[Correction]) -> None:
+        """Add corrections."""
+        write_corrections(self.folder / CORRECTIONS, (*self.made(), *corrections))
+        self._changed()
+
+    def take_back(self) -> None:
+        """Take the last correction back."""
+        if made := self.made():
+            write_corrections(self.folder / CORRECTIONS, made[:-1])
+            self._changed()
+
+    def inputs(self, mapping: Path, codes: CodeTables, today: date) -> Inputs:
+        """Read and map the roster with its corrections. Raises RosterError, MappingError."""
+        asked = RosterRequest(self.roster, mapping, corrections=self.corrections)
+        return read_inputs(asked, codes, today)
+
+    def checked(self, mapping: Path, codes: CodeTables, today: date) -> Checked:
+        """Return the check of the whole roster, from memory if nothing changed."""
+        key = (self.facts.version, mapping, mapping.stat().st_mtime_ns, codes.fetched, today)
+        known = self._checked.get(self.folder)
+        if known is None or known[0] != key:
+            known = (key, Checked(self.inputs(mapping, codes, today)))
+            self._checked[self.folder] = known
+        return known[1]
+
+    def keep(self, checked: Checked, mapping: Path, codes: CodeTables, today: date) -> None:
+        """Keep a check that was brought up to date with the last correction."""
+        key = (self.facts.version, mapping, mapping.stat().st_mtime_ns, codes.fetched, today)
+        self._checked[self.folder] = (key, checked)
+
+
+class Checked:
+    """The check of a roster, brought up to date row by row as cells are corrected.
+
+    `partial`: the rows that were checked again alone, so that what concerns several rows, such as
+    duplicates, is as it was at the last whole check.
+    """
+
+    def __init__(self, inputs: Inputs) -> None:
+        """Find all problems and decide the fate of each row."""
+        self.inputs = inputs
+        self.decided: Decided = decide_fates(inputs.rows(), find_problems((inputs,)))
+        self.partial: set[int] = set()
+
+    def correct(self, made: Correction) -> None:
+        """Make one correction and check its row again, alone."""
+        inputs = self.inputs
+        roster = correct(inputs.roster, [made], "The correction")
+        here = [made.row] if made.row in roster.frame.index else []
+        alone = replace(
+            roster,
+            frame=roster.frame.loc[here],
+            blank=(),
+            left_out=(),
+            notices=(),
+            problems=tuple(one for one in roster.problems if one.origin.row == made.row),
+        )
+        one_row = replace(
+            inputs, roster=alone, candidates=evaluate(inputs.compiled, alone, inputs.codes)
+        )
+        found = decide_fates(one_row.rows(), find_problems((one_row,)))
+        fates = {**self.decided.fates, **found.fates}
+        if not here:
+            fates[made.row] = Fate.SKIPPED if made.leaves_out else Fate.BLANK
+        problems = (
+            *(one for one in self.decided.problems if one.origin.row != made.row),
+            *(one for one in found.problems if one.origin.row == made.row),
+        )
+        self.inputs = replace(inputs, roster=roster)
+        self.decided = Decided(fates, tuple(sorted(problems, key=lambda one: one.origin.row)))
+        self.partial.add(made.row)
+
+    def problems_of(self, row: int) -> list[Problem]:
+        """Return the problems of a row."""
+        return [one for one in self.decided.problems if one.origin.row == row]
+
+    def cell(self, row: int, letter: str) -> tuple[str, str] | None:
+        """Return heading and text of a cell, None if it is not there or must not be shown."""
+        places = self.inputs.roster.places
+        at = next((at for at, place in enumerate(places) if place.letter == letter), None)
+        if at is None or at in self.inputs.passwords() or row not in self.inputs.roster.frame.index:
+            return None
+        return places[at].heading, str(self.inputs.roster.frame.at[row, at])
+
+
+def cell_correction(
+    checked: Checked, row: int, letter: str, now: str, who: str, when: datetime
+) -> Correction | None:
+    """Return the correction that gives a cell this text; None if it is not there or has it."""
+    found = checked.cell(row, letter)
+    if found is None or found[1] == now:
+        return None
+    return Correction(row, letter, found[0], found[1], now, who, moment(when))
+
+
+def leaving_out(row: int, who: str, when: datetime) -> Correction:
+    """Return the correction that leaves a row out."""
+    return Correction(row, "", "", "", LEAVE_OUT, who, moment(when))

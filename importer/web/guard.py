@@ -1,0 +1,108 @@
+"""Who may use the page: one browser on this computer, that opened it with the one-time token.
+
+Every request passes the same checks, in this order: the Host (against DNS rebinding), the cookie,
+and for a write where it comes from.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ENTER = "/enter"
+"""The address that exchanges the token for the cookie."""
+
+SESSION_SECONDS = 12 * 60 * 60
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser sends no Origin
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(slots=True)
+class Guard:
+    """The access of one browser.
+
+    `hosts`: the values of Host that are answered, such as `127.0.0.1:8420`. `origins`: the pages
+    that may send forms. `proxied`: a reverse proxy in front has checked who asks, so that no
+    cookie is needed. `token` is "" once it was exchanged.
+    """
+
+    hosts: frozenset[str]
+    origins: frozenset[str]
+    cookie_name: str
+    proxied: bool = False
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    _session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse what must not be answered; add the headers that every answer has."""
+        refused = self._refusal(request)
+        try:
+            response = refused or await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(_HEADERS)
+            raise
+        if not response.prepared:
+            response.headers.update(_HEADERS)
+        return response
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if request.host not in self.hosts:
+            return _text(421, "This address is not served here.")
+        if request.path == ENTER:
+            return self._enter(request)
+        if not self.proxied and not self._has_cookie(request):
+            return _text(
+                401,
+                "This page is open in the browser that `importer web` started. To open it again, "
+                "stop `importer web` and start it again.",
+            )
+        if request.method not in {"GET", "HEAD"} and not self._is_own_form(request):
+            return _text(403, "This form was sent from another page. Nothing was done.")
+        return None
+
+    def _has_cookie(self, request: web.Request) -> bool:
+        sent = request.cookies.get(self.cookie_name, "")
+        return secrets.compare_digest(sent.encode(), self._session.encode())
+
+    def _enter(self, request: web.Request) -> web.Response:
+        given = request.query.get("token", "")
+        if not self.token or not secrets.compare_digest(given.encode(), self.token.encode()):
+            return _text(401, "This link was used already. Start `importer web` again.")
+        self.token = ""
+        response = web.Response(status=303, headers={"Location": "/"})
+        response.set_cookie(
+            self.cookie_name,
+            self._session,
+            max_age=SESSION_SECONDS,
+            path="/",
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    def _is_own_form(self, request: web.Request) -> bool:
+        """Return whether a write comes from one of our own pages, by what the browser says."""
+        site = request.headers.get("Sec-Fetch-Site")
+        if site is not None and site != "same-origin":
+            return False
+        return request.headers.get("Origin") in self.origins
+
+
+def _text(status: int, sentence: str) -> web.Response:
+    return web.Response(status=status, text=f"{sentence}\n", headers=_HEADERS)

@@ -1,0 +1,154 @@
+"""What the pages of a run show, read from its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.ledger.ledger import Ledger, summarize, to_create
+from importer.model.catalogue import Severity
+from importer.model.plan import Act, Fate, Result
+from importer.model.problem import Problem
+from importer.model.run import RowHistory, RunFacts, Summary
+from importer.pipeline.apply import left_to_do
+from importer.report.differences import (
+    MOST_USERS,
+    Difference,
+    Differences,
+    NewUsers,
+    by_kind,
+    differences,
+    new_users,
+)
+from importer.report.files import present
+from importer.report.lineage import lineage
+from importer.report.page import approvals, fact_lines
+from importer.report.problem_groups import ProblemGroup, group_problems
+from importer.report.terminal import row_history
+from importer.report.wording import (
+    ENDS,
+    TONES,
+    Tally,
+    effort,
+    end_of,
+    sentence,
+    sentences_of,
+    tallies,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run: its facts and counts, what changes and what is wrong, and what is left to do.
+
+    `left`: rows that an apply still has to work on. `related`: a sentence for each related run.
+    """
+
+    name: str
+    facts: RunFacts
+    summary: Summary
+    applied: bool
+    left: int
+    headline: tuple[str, ...]
+    tallies: tuple[Tally, ...]
+    effort: str
+    groups: tuple[ProblemGroup, ...]
+    differences: tuple[Differences, ...]
+    new_users: NewUsers
+    approvals: tuple[tuple[str, str], ...]
+    details: tuple[tuple[str, str], ...]
+    related: tuple[str, ...]
+    files: tuple[str, ...]
+
+    @property
+    def production(self) -> bool:
+        """Whether it writes to a production Alma."""
+        return self.facts.alma is not None and self.facts.alma.environment.lower() == "production"
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether it wrote to Alma what an undo can bring back."""
+        return self.applied and self.facts.command == "plan" and bool(self.summary.written)
+
+
+def view(folder: Path) -> RunView:
+    """Read a run. Raises UsageError, LedgerError."""
+    with Ledger.open(folder) as ledger:
+        summary, facts = summarize(ledger), ledger.facts
+        found: dict[Difference, list[int]] = {}
+        for one in ledger.planned():
+            for difference in differences(one.changes, show_values=True):
+                found.setdefault(difference, []).append(one.row)
+        return RunView(
+            folder.name,
+            facts,
+            summary,
+            ledger.was_applied,
+            0 if facts.command == "check" else left_to_do(ledger),
+            sentences_of(summary),
+            tallies(summary),
+            effort(summary.calls) if summary.calls and not ledger.was_applied else "",
+            group_problems(ledger.problems()),
+            by_kind(found),
+            new_users(to_create(ledger, most=MOST_USERS), show_values=True),
+            tuple(approvals(ledger)),
+            fact_lines(facts),
+            tuple(lineage(ledger).sentences()),
+            tuple(path.name for path in present(folder)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RowLine:
+    """A row in a table of rows: what became of it, whose it is, and why or what changes."""
+
+    row: int
+    words: str
+    tone: str
+    primary_id: str
+    details: tuple[str, ...]
+
+
+def rows_page(folder: Path, end: str, offset: int, most: int) -> tuple[tuple[RowLine, ...], int]:
+    """Return the rows of one end, or of any, from an offset on, and how many there are in all."""
+    chosen = next(
+        (one for one in ENDS if one == end and isinstance(one, Fate | Act | Result)), None
+    )
+    with Ledger.open(folder) as ledger:
+        found = list(ledger.some_rows(chosen, offset, most))
+        lines = tuple(_line(one, ledger.problems(one.row)) for one in found)
+        return lines, ledger.count_rows(chosen)
+
+
+def _line(row: RowHistory, problems: Iterable[Problem]) -> RowLine:
+    found = tuple(problems)
+    end = end_of(row, found)
+    holding = [one for one in found if one.severity.holds]
+    told = holding or [one for one in found if one.severity is Severity.WARNING]
+    changes = tuple(map(str, differences(row.changes, show_values=True)))
+    details = (*(sentence(one, show_values=True) for one in told), *changes)
+    return RowLine(row.row, ENDS[end], TONES.get(end, "quiet"), row.primary_id, details)
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One row: its history, and the users of Alma that it may be (their primary IDs)."""
+
+    life: dict[str, object]
+    users: tuple[str, ...]
+    open: bool
+
+
+def row_view(folder: Path, row: int) -> RowView | None:
+    """Read a row of a run, None if it has no such row."""
+    with Ledger.open(folder) as ledger:
+        life = row_history(ledger, row, show_values=True)
+        if life is None:
+            return None
+        users = dict.fromkeys(
+            one.value
+            for one in ledger.problems(row)
+            if one.severity is Severity.REVIEW and one.value
+        )
+        return RowView(life, tuple(users), life["fate"] == Fate.REVIEW)

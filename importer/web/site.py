@@ -1,0 +1,148 @@
+"""What every page shares: the workspaces, the templates, and answers to forms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TypeVar
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from importer.errors import ImporterError
+from importer.model.text import counted
+from importer.report.masking import printable
+from importer.report.wording import ENDS, KINDS, SEVERITIES, TONES, field_name, row_numbers, rows
+from importer.web.drafts import Draft, StaleError
+from importer.web.workspace import PRACTICE, Workspace
+
+T = TypeVar("T")
+
+PAGE = 50
+"""Rows on one page of a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The workspaces by place, and the clock."""
+
+    workspaces: Mapping[str, Workspace]
+    now: Callable[[], datetime]
+
+
+SITE = web.AppKey("site", Site)
+
+
+def site_of(request: web.Request) -> Site:
+    """Return the site of a request."""
+    return request.app[SITE]
+
+
+def workspace_of(request: web.Request) -> Workspace:
+    """Return the workspace that the address names. Raises HTTPNotFound."""
+    found = site_of(request).workspaces.get(request.match_info["place"])
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+def draft_of(request: web.Request) -> Draft:
+    """Return the draft that the address names. Raises HTTPNotFound."""
+    draft = workspace_of(request).draft(request.match_info["draft"])
+    if draft is None:
+        raise web.HTTPNotFound
+    return draft
+
+
+def operator_of(request: web.Request) -> str:
+    """Return who works on the page: whom the reverse proxy names, or who started the server."""
+    return request.headers.get("X-Remote-User", "") or workspace_of(request).operator
+
+
+def page(
+    request: web.Request, template: str, *, status: int = 200, **values: object
+) -> web.Response:
+    """Return a page made by a template."""
+    place = request.match_info.get("place", PRACTICE)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            place=place, base=f"/{place}", practice=place == PRACTICE, path=request.path, **values
+        )
+    )
+    return web.Response(status=status, text=text, content_type="text/html")
+
+
+def refusal(
+    request: web.Request, status: int, heading: str, sentence: str, back: str
+) -> web.Response:
+    """Return a page with one message, and a link to continue from."""
+    return page(
+        request, "message.html.j2", status=status, heading=heading, sentence=sentence, back=back
+    )
+
+
+def see(address: str) -> web.Response:
+    """Return the answer to a form that was carried out: the browser shows this page next."""
+    return web.Response(status=303, headers={"Location": address})
+
+
+async def in_thread(work: Callable[..., T], *arguments: object) -> T:
+    """Return what the work returns, without holding up other requests."""
+    return await asyncio.to_thread(work, *arguments)
+
+
+def number(text: str | None, default: int = 0) -> int:
+    """Return a whole number from an address or a form, the default where it is none."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
+
+
+@web.middleware
+async def explain_errors(
+    request: web.Request, handler: Callable[[web.Request], object]
+) -> web.StreamResponse:
+    """Turn errors of the importer into a page with their sentence; none ends in a traceback."""
+    back = (
+        str(request.rel_url.parent)
+        if request.method != "GET"
+        else f"/{request.match_info.get('place', PRACTICE)}/"
+    )
+    try:
+        response = await handler(request)  # type: ignore[misc]  # aiohttp's type is a secret
+    except StaleError as error:
+        return refusal(
+            request, 409, "This page is out of date", f"{error} Nothing was changed.", back
+        )
+    except ImporterError as error:
+        return refusal(request, 422, "This cannot be done", str(error), back)
+    except web.HTTPNotFound:
+        return refusal(
+            request, 404, "There is no such page", "It may have been deleted meanwhile.", back
+        )
+    assert isinstance(response, web.StreamResponse)  # noqa: S101  for the type
+    return response
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("importer.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: value if hasattr(value, "__html__") else printable(str(value)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "field_name": field_name,
+        "number": "{:,}".format,
+        "row_numbers": row_numbers,
+        "rows": rows,
+        "counted": counted,
+    }
+    environment.globals |= {"ends": ENDS, "tones": TONES, "kinds": KINDS, "severities": SEVERITIES}
+    return environment

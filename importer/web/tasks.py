@@ -1,0 +1,127 @@
+"""Commands of the importer that run beside the page, as child processes.
+
+A task is a folder: `task.json` (what was started), `out.json` (its summary), `messages.txt` (its
+progress) and `exit` (its exit code). The child holds the file `lock` while it runs, so that any
+later server knows whether it still does. Stopping the server stops no task.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from importer.model.files import write_atomically
+
+TASK, OUT, MESSAGES, EXIT, LOCK = "task.json", "out.json", "messages.txt", "exit", "lock"
+
+RUNNER = "run-task"
+"""The hidden command that runs a task: `importer run-task FOLDER -- COMMAND …`."""
+
+_LINES = 12
+_STARTING = 20  # seconds in which a child takes its lock
+
+
+class Task(BaseModel):
+    """A command that was started: its words, when, and the page to show when it is done."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    words: tuple[str, ...]
+    title: str
+    then: str
+    started: datetime
+
+
+class Tasks:
+    """The tasks under a folder. Commands run in `cwd`, with additions to the environment."""
+
+    def __init__(self, folder: Path, cwd: Path, environment: Mapping[str, str]) -> None:
+        """Name the folder; it is made with the first task."""
+        self.folder = folder
+        self._cwd = cwd
+        self._environment = environment
+
+    def start(self, *words: str, title: str, then: str, now: datetime) -> Task:
+        """Start a command; `then` is the page to show when it is done."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        number = 1
+        while True:
+            folder = self.folder / f"{now:%Y%m%dT%H%M%S}-{number}"
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                break
+            number += 1
+        task = Task(id=folder.name, words=words, title=title, then=then, started=now)
+        write_atomically(folder / TASK, task.model_dump_json().encode())
+        command = [sys.executable, "-m", "importer", RUNNER, str(folder.resolve()), "--", *words]
+        with (folder / OUT).open("wb") as out, (folder / MESSAGES).open("wb") as messages:
+            subprocess.Popen(  # noqa: S603  our own command, without a shell
+                command,
+                cwd=self._cwd,
+                env={**os.environ, **self._environment, "PYTHONUTF8": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=messages,
+                start_new_session=True,
+            )
+        return task
+
+    def find(self, name: str) -> Task | None:
+        """Return a task by its ID, None if there is none."""
+        path = self.folder / name / TASK
+        if Path(name).name != name or not path.is_file():
+            return None
+        try:
+            return Task.model_validate_json(path.read_text("utf-8"))
+        except (OSError, ValidationError):
+            return None
+
+    def exit(self, task: Task, now: datetime) -> int | None:
+        """Return the exit code of a task; None while it runs, -1 if it was killed."""
+        folder = self.folder / task.id
+        with suppress(OSError, ValueError):
+            return int((folder / EXIT).read_text("utf-8"))
+        if is_locked(folder / LOCK):
+            return None
+        if (now - task.started).total_seconds() < _STARTING and not (folder / LOCK).exists():
+            return None
+        with suppress(OSError, ValueError):  # it may have ended just now
+            return int((folder / EXIT).read_text("utf-8"))
+        return -1
+
+    def messages(self, task: Task) -> tuple[str, ...]:
+        """Return the last lines that the command wrote for people."""
+        with suppress(OSError):
+            text = (self.folder / task.id / MESSAGES).read_text("utf-8", "replace")
+            return tuple(line for line in text.splitlines() if line.strip())[-_LINES:]
+        return ()
+
+    def result(self, task: Task) -> dict[str, object]:
+        """Return the JSON that the command printed, {} if there is none."""
+        with suppress(OSError, ValueError):
+            found = json.loads((self.folder / task.id / OUT).read_text("utf-8"))
+            return found if isinstance(found, dict) else {}
+        return {}
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds this lock."""
+    if not path.exists():
+        return False
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False

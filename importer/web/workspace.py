@@ -1,0 +1,114 @@
+"""The folders that the page works in: the library's own, and one for practice."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from importer.alma.code_tables import read_file
+from importer.errors import UsageError
+from importer.ledger.journal import LOCK
+from importer.ledger.schema import FILE
+from importer.model.fields import NO_CODES, CodeTables
+from importer.pipeline.runs import SavedRun, list_runs, new_name
+from importer.web.drafts import Draft
+from importer.web.tasks import Tasks, is_locked
+
+PRACTICE, ALMA = "practice", "alma"
+"""The two places, as they are named in addresses."""
+
+CODES = "codes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder with `runs/`, `drafts/`, `tasks/`, `mappings/` and `codes.json`.
+
+    `place`: PRACTICE or ALMA. `shipped`: the folder with the ready mappings and samples.
+    """
+
+    place: str
+    folder: Path
+    tasks: Tasks
+    shipped: Path
+    operator: str
+
+    @property
+    def practice(self) -> bool:
+        """Whether commands ask the practice Alma."""
+        return self.place == PRACTICE
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the runs."""
+        return self.folder / "runs"
+
+    def saved_runs(self) -> list[SavedRun]:
+        """Return the runs, newest first."""
+        return list_runs(self.runs)[::-1]
+
+    def run(self, name: str) -> Path | None:
+        """Return the folder of a run by its name, None if there is none."""
+        folder = self.runs / name
+        return folder if Path(name).name == name and (folder / FILE).is_file() else None
+
+    def is_busy(self, run: Path) -> bool:
+        """Return whether a command is working on a run."""
+        return is_locked(run / LOCK)
+
+    def new_run(self, roster: str, now: datetime) -> Path:
+        """Return a free name for a run, relative to the folder."""
+        name = base = new_name(roster, now)
+        number = 1
+        while (self.runs / name).exists():
+            number += 1
+            name = f"{base}-{number}"
+        return Path("runs", name)
+
+    def drafts(self) -> Iterator[Draft]:
+        """Yield the drafts, newest first."""
+        folder = self.folder / "drafts"
+        for path in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
+            if (draft := Draft.open(path)) is not None:
+                yield draft
+
+    def draft(self, name: str) -> Draft | None:
+        """Return a draft by its name, None if there is none."""
+        return Draft.open(self.folder / "drafts" / name) if Path(name).name == name else None
+
+    def new_draft(self, file: str, now: datetime) -> Draft:
+        """Return a new draft for a roster with this file name."""
+        return Draft.create(self.folder / "drafts", file, now)
+
+    def codes(self) -> CodeTables:
+        """Return the saved code tables, or none. Raises UsageError where the file is wrong."""
+        path = self.folder / CODES
+        return read_file(path) if path.is_file() else NO_CODES
+
+    def codes_age(self, today: date) -> int | None:
+        """Return how many days ago the code tables were read, None if there are none."""
+        try:
+            fetched = self.codes().fetched
+        except UsageError:
+            return None
+        return (today - fetched).days if fetched else None
+
+    def mappings(self) -> list[Path]:
+        """Return the mappings of this folder, then the ready ones that are not copied yet."""
+        own = sorted((self.folder / "mappings").glob("*.yaml"))
+        names = {path.name for path in own}
+        ready = sorted((self.shipped / "mappings").glob("*.yaml"))
+        return [*own, *(path for path in ready if path.name not in names)]
+
+    def mapping(self, name: str) -> Path | None:
+        """Return a mapping by its file name; a ready one is copied into this folder first."""
+        found = next((path for path in self.mappings() if path.name == name), None)
+        if found is None or found.parent == self.folder / "mappings":
+            return found
+        own = self.folder / "mappings" / name
+        own.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(found, own)
+        return own
