@@ -16,28 +16,24 @@ from importer.cli.console import (
     Codes,
     Json,
     ShowValues,
-    VisibleOnly,
     now,
     saved_codes,
     say,
     write,
     write_json,
 )
-from importer.errors import Exit, RosterError, UsageError
-from importer.loader.read import read
+from importer.cli.new_mapping import new
+from importer.errors import Exit, UsageError
 from importer.mapper.checks import Level
 from importer.mapper.checks import findings as checked
 from importer.mapper.explain import about, explain
 from importer.mapper.json_schema import schema_text
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
-from importer.mapper.suggest import suggest
 from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
-from importer.model.files import shown
 from importer.model.problem import Place
-from importer.model.roster import Layout
 from importer.model.text import counted
 from importer.pipeline.check import wrong_codes
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
@@ -50,44 +46,10 @@ app = typer.Typer(rich_markup_mode=None)
 mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")
 app.add_typer(mapping, name="mapping")
 
-SCHEMA = "mapping.schema.json"
-"""The usual name of the output of `mapping schema`, beside the mappings."""
-
 MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_default=False)]
 
 
-@mapping.command()
-def new(
-    roster: Annotated[Path, typer.Argument(help="A roster to start from.", show_default=False)],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
-    ] = None,
-    header: Annotated[str, typer.Option(help="The heading row or rows, as in 3 or 3,4.")] = "",
-    sheet: Annotated[str, typer.Option(help="The sheet of a workbook.")] = "",
-    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "auto",
-    visible_only: VisibleOnly = False,
-) -> int:
-    """Write a first mapping for a roster: guesses are marked, and you replace each `?`."""
-    layout = Layout(
-        sheet=sheet, encoding=encoding, header=_heading_rows(header), visible_only=visible_only
-    )
-    schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
-    try:
-        text = suggest(read(roster, layout), layout, schema)
-    except RosterError as error:
-        if header or sheet:
-            raise
-        msg = (
-            f"{error} (`mapping new` takes --sheet, --header, as in --header 3,4, and --encoding.)"
-        )
-        raise RosterError(msg if "`" in str(error) else str(error)) from error
-    if output is None:
-        sys.stdout.write(text)
-        return Exit.DONE
-    _write_new(output, text)
-    say(f"The first mapping is in {output}. Review it, then run:")
-    say(f"  importer mapping check {output} {roster}")
-    return Exit.DONE
+mapping.command()(new)
 
 
 @mapping.command()
@@ -273,28 +235,6 @@ def _proved_json(row: ProvedRow, *, show_values: bool) -> dict[str, object]:
             for one in row.differences
         ],
     }
-
-
-def _heading_rows(text: str) -> tuple[int, ...]:
-    """Return the rows of `3` or `3,4`. Raises UsageError."""
-    parts = [part.strip() for part in text.split(",")] if text else []
-    if len(parts) > 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
-        msg = f"--header takes one row or up to three, as in 3 or 3,4, not {text}."
-        raise UsageError(msg)
-    return tuple(sorted(map(int, parts)))
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Write a new file; an existing one is never overwritten. Raises UsageError."""
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        msg = f"{shown(path)} already exists. Name a new file with -o."
-        raise UsageError(msg) from None
-    except OSError as error:
-        msg = f"{shown(path)} cannot be written: {error.strerror}."
-        raise UsageError(msg) from None
 
 
 def _write_findings(document: Mapping, found: dict[str, tuple[str, ...]]) -> None:

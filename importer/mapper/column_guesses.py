@@ -11,7 +11,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.resources import files
@@ -19,7 +19,6 @@ from importlib.resources import files
 from pydantic import BaseModel
 
 from importer.mapper.dates import ORDER_WORDS, Dates, Order, Unread, shown_order
-from importer.mapper.placeholders import heading_key
 from importer.model.problem import Place
 from importer.model.roster import Roster
 
@@ -29,8 +28,9 @@ _MOST = 0.9
 """The share of a column's values that must be of a kind for the column to be of it."""
 
 EMPL_ID, BARCODE, PRIMARY_ID = "empl id", "barcode", "primary id"
-LAST_FIRST = "last, first"
+LAST_FIRST, FIRST_LAST = "last, first", "first last"
 FULL_NAME, GIVEN, SECOND_LAST = "full name", "name or given name", "second last name"
+FIRST_MIDDLE = "first and middle"
 OWNING_SYSTEM = "owning system"
 """What a column can be without being a field. `LAST_FIRST`: whole names, with a comma."""
 
@@ -45,42 +45,72 @@ _SEVERAL = frozenset({"email", "phone", ""})
 class _Vocabulary(BaseModel):
     card: frozenset[str]
     passing: frozenset[str]
+    closing: frozenset[str]
     somebody_else: frozenset[str]
+    relationship: frozenset[str]
+    never: frozenset[str]
+    id_words: frozenset[str]
+    no_ids: frozenset[str]
+    us_states: frozenset[str]
     identity: dict[str, tuple[str, ...]]
     fields: dict[str, tuple[str, ...]]
     types: dict[str, dict[str, frozenset[str]]]
 
 
+def _joined(texts: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return the key of each text, by the text without its blanks."""
+    return {text.replace(" ", ""): key for key, several in texts.items() for text in several}
+
+
 _KNOWN = _Vocabulary.model_validate(
     tomllib.loads((files(__package__) / "heading_vocabulary.toml").read_text("utf-8"))
 )
-_IDENTITY = {heading: known for known, several in _KNOWN.identity.items() for heading in several}
-_BY_NAME = {heading: field for field, several in _KNOWN.fields.items() for heading in several}
+_IDENTITY = _joined(_KNOWN.identity)
+_BY_NAME = _joined(_KNOWN.fields)
+_CARDS = _joined({BARCODE: _KNOWN.card})
+_NOTHING = "nothing"
 _USUAL = {"email": "personal", "phone": "mobile"}
+_BRACKETS = re.compile(r"[\[(][^\])]*[\])]")
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def _words(heading: str) -> tuple[str, ...]:
-    """A heading's words, without case, accents and punctuation."""
-    apart = unicodedata.normalize("NFKD", heading.casefold())
-    plain = "".join(char for char in apart if not unicodedata.combining(char))
-    return tuple(re.findall(r"[^\W_]+", plain))
+    """A heading's words and numbers, without case, accents, punctuation and bracketed remarks."""
+    bare = _BRACKETS.sub(" ", heading)
+    apart = _CAMEL.sub(" ", bare if _WORD.search(bare) else heading)
+    folded = unicodedata.normalize("NFKD", apart).casefold()
+    plain = "".join(char for char in folded if not unicodedata.combining(char))
+    return tuple(_WORD.findall(plain))
 
 
-def field_of(heading: str) -> str:
-    """Return the field that a heading names, "" if it names none that is known here."""
-    left = _words(heading)
-    if _KNOWN.somebody_else & set(left):
-        return ""
-    contact = False
-    while left:
-        field = _BY_NAME.get(" ".join(left), "")
-        if field:
-            return "" if contact and field not in _USUAL else field
-        if left[0] not in _KNOWN.passing:
-            return ""
-        contact = contact or left[0] in {"contact", "contacto"}
-        left = left[1:]
+def _named_by(heading: str, known: Mapping[str, str]) -> str:
+    """Return what is known by a heading, with or without the words around it, else ""."""
+    words = _words(heading)
+    for start in range(len(words)):
+        end = len(words)
+        while end > start:
+            if found := known.get("".join(words[start:end]), ""):
+                return found
+            if words[end - 1] not in _KNOWN.closing:
+                break
+            end -= 1
+        if words[start] not in _KNOWN.passing:
+            break
     return ""
+
+
+def field_of(heading: str, others: frozenset[str] = frozenset()) -> str:
+    """Return the field that a heading names, "" if it names none that is known here.
+
+    `others`: further words that make a column about another person.
+    """
+    words = set(_words(heading))
+    if words & (_KNOWN.somebody_else | _KNOWN.never | others):
+        return ""
+    field = _named_by(heading, _BY_NAME) or _named_by(heading.rstrip("0123456789 _"), _BY_NAME)
+    about_a_contact = words & {"contact", "contacto"} and field not in _USUAL
+    return "" if about_a_contact or field == _NOTHING else field
 
 
 def type_of(kind: str, heading: str) -> str:
@@ -102,8 +132,14 @@ _KINDS_OF_CODES = {
     "preferred_language": re.compile(r"[a-z]{2,3}"),
 }
 _GROUPS = 40
+_LETTERED = re.compile(r"([A-Za-z]{1,3})([0-9]{4,})")
 _US_DIGITS = frozenset({7, 10, 11})
 _BARCODE = re.compile(r"[0-9]{14}")
+
+
+def is_us_state(text: str) -> bool:
+    """Return whether this is the abbreviation of a state of the US."""
+    return text.upper() in _KNOWN.us_states
 
 
 def _digits(text: str) -> int:
@@ -169,6 +205,10 @@ class Guess:
     counts: Mapping[str, int]
     sure: bool = False
 
+    def share(self, fits: Callable[[str], object]) -> float:
+        """Return the share of its filled cells that fit; 1 if there are none."""
+        return _share(self.counts, fits)
+
     @property
     def lengths(self) -> Counter[int]:
         """How often its numbers have each length; empty if most values are not numbers."""
@@ -180,9 +220,27 @@ class Guess:
 
     @property
     def identifies(self) -> bool:
-        """Whether it could be an ID: all different, with a digit, and not a date or an email."""
+        """Whether it could be an ID: all different, and not a date, an email or a known field.
+
+        It has digits, or its heading has a word of IDs.
+        """
+        words = set(_words(self.place.heading))
         different = len(self.counts) == sum(self.counts.values()) > 0
-        return different and all(map(_is_like_an_id, self.counts))
+        if self.field or not different or words & (_KNOWN.never | _KNOWN.somebody_else):
+            return False
+        if words & _KNOWN.id_words and not words & _KNOWN.no_ids:
+            return not any(map(_EMAIL.fullmatch, self.counts))
+        return not words & _KNOWN.no_ids and all(map(_is_like_an_id, self.counts))
+
+    @property
+    def shape(self) -> str:
+        """The pattern of its values if most are letters and digits of one form, else ""."""
+        forms: Counter[str] = Counter()
+        for text, count in self.counts.items():
+            if match := _LETTERED.fullmatch(text):
+                forms[f"{match[1]}[0-9]{{{len(match[2])}}}"] += count
+        form, count = forms.most_common(1)[0] if forms else ("", 0)
+        return form if count >= _MOST * sum(self.counts.values()) else ""
 
     @property
     def worded(self) -> bool:
@@ -202,26 +260,41 @@ class Guess:
         return _share(self.counts, lambda text: _digits(text) in _US_DIGITS) > 1 / 2
 
 
+def looks_like_a_person(headings: Iterable[str]) -> bool:
+    """Return whether the headings of a roster are rather the values of its first person.
+
+    More of them are email addresses, dates and numbers than are known as headings.
+    """
+    texts = [heading for heading in headings if heading.strip()]
+    values = sum(
+        _EMAIL.fullmatch(text) is not None or _digits(text) >= 5 or _is_date(text) for text in texts
+    )
+    known = sum(bool(field_of(text) or _named_by(text, _IDENTITY)) for text in texts)
+    return values > known
+
+
 def guesses(roster: Roster) -> tuple[Guess, ...]:
     """Return a guess for each column with a heading, from the first rows of the roster."""
+    named = {w for place in roster.places for w in _words(place.heading)}
+    others = frozenset({"contact"} if named & _KNOWN.relationship else ())
     found = [
-        _guess(place, Counter(filter(None, roster.frame[position].head(ROWS).tolist())))
+        _guess(place, Counter(filter(None, roster.frame[position].head(ROWS).tolist())), others)
         for position, place in enumerate(roster.places)
         if place.heading.strip() and not set("<>") & set(place.heading)
     ]
     return tuple(_each_once(_named(found)))
 
 
-def _guess(place: Place, counts: Counter[str]) -> Guess:
-    heading = heading_key(place.heading)
-    if field := _IDENTITY.get(heading, ""):
+def _guess(place: Place, counts: Counter[str], others: frozenset[str]) -> Guess:
+    heading = place.heading
+    if field := _named_by(heading, _IDENTITY):
         return Guess(place, field, counts, sure=True)
-    if heading in _KNOWN.card and _share(counts, _BARCODE.fullmatch) > 1 / 2:
+    if _named_by(heading, _CARDS) and _share(counts, _BARCODE.fullmatch) > 1 / 2:
         return Guess(place, BARCODE, counts)
-    field = field_of(place.heading)
+    field = field_of(heading, others)
     if field and _share(counts, _PLAUSIBLE.get(field, bool)) > 1 / 2:
         return Guess(place, field, counts, sure=True)
-    if _KNOWN.somebody_else & set(_words(place.heading)):
+    if (_KNOWN.somebody_else | _KNOWN.never | others) & set(_words(heading)):
         return Guess(place, "", counts)
     return Guess(place, _by_values(counts), counts)
 
@@ -235,16 +308,26 @@ def _by_values(counts: Counter[str]) -> str:
 
 
 def _named(found: list[Guess]) -> Iterator[Guess]:
-    """Decide about columns of names by the others: a `Name` beside `Surname` is a first name."""
-    parts = {"first_name", "last_name"} & {guess.field for guess in found}
+    """Decide about columns of names by the others.
+
+    A `Name` beside a surname is a first name, and one beside a first name is a last name.
+    """
+    parts = {"first_name", FIRST_MIDDLE, "last_name"} & {guess.field for guess in found}
     for guess in found:
         field = guess.field
-        if field == GIVEN:
-            field = "first_name" if parts == {"last_name"} else FULL_NAME
-        if field == FULL_NAME:
-            commas = _share(guess.counts, lambda text: text.count(",") == 1)
-            field = LAST_FIRST if not parts and guess.counts and commas >= _MOST else ""
-        yield replace(guess, field=field)
+        if field == GIVEN and len(parts) == 1:
+            field = "first_name" if parts == {"last_name"} else "last_name"
+        elif field in {GIVEN, FULL_NAME}:
+            field = "" if parts else _whole_name(guess.counts)
+        yield replace(guess, field=field, sure=guess.sure and field != FIRST_LAST)
+
+
+def _whole_name(counts: Mapping[str, int]) -> str:
+    """Return which form whole names have, "" if they are not of two words or more."""
+    if counts and _share(counts, lambda text: text.count(",") == 1) >= _MOST:
+        return LAST_FIRST
+    many = _share(counts, lambda text: "," not in text and " " in text)
+    return FIRST_LAST if counts and many >= _MOST else ""
 
 
 def _each_once(found: Iterator[Guess]) -> Iterator[Guess]:

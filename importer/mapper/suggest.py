@@ -7,12 +7,17 @@ heading names it, and Alma's codes for the words in the roster.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from dataclasses import field as default
+from difflib import get_close_matches
 
 from importer.mapper.column_guesses import (
     BARCODE,
     DATES,
     EMPL_ID,
+    FIRST_LAST,
+    FIRST_MIDDLE,
     LAST_FIRST,
     OWNING_SYSTEM,
     PRIMARY_ID,
@@ -20,12 +25,16 @@ from importer.mapper.column_guesses import (
     Guess,
     date_order,
     guesses,
+    is_us_state,
     type_of,
 )
+from importer.mapper.dates import Order
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.yaml_source import cell, comment, scalar
-from importer.model.fields import country_of
-from importer.model.roster import Layout, Roster
+from importer.model.fields import FIELDS, NO_CODES, CodeTables, country_of
+from importer.model.roster import NO_HEADINGS, Layout, Roster
+from importer.model.text import counted, folded
+from importer.model.user import AccountType
 
 _GUESS = "   # guess"
 _BY_VALUES = "   # guess, by its values"
@@ -35,6 +44,8 @@ _AFTER_GROUP = (
     "campus_code",
     "job_category",
     "job_description",
+    "web_site_url",
+    "cataloger_level",
     "preferred_language",
     *DATES,
     "pin_number",
@@ -46,9 +57,17 @@ _NAMES = (
     "pref_first_name",
     "pref_middle_name",
     "pref_last_name",
+    "pref_name_suffix",
 )
-_ADDRESS = ("line1", "line2", "city", "state_province", "postal_code")
+_LINES = ("line1", "line2", "line3", "line4", "line5")
+_ADDRESS = (*_LINES, "city", "state_province", "postal_code")
 _US_STEPS = {"state_province": "upper", "postal_code": "zip"}
+_PARTS = {
+    LAST_FIRST: {"first_name": (",", 2), "last_name": (",", 1)},
+    FIRST_LAST: {"first_name": (" ", 1), "last_name": (" ", -1)},
+    FIRST_MIDDLE: {"first_name": (" ", 1), "middle_name": (" ", 2)},
+}
+"""How whole names are split: by field, at which text, and which part is taken."""
 _LOOKUPS = {
     "user_title": "titles",
     "gender": "genders",
@@ -61,30 +80,105 @@ _LOOKUPS = {
 """Coded fields, with the lookup that is started if the roster has words instead of codes."""
 
 
-def suggest(roster: Roster, layout: Layout | None = None, schema: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person has decided about the mapping; what is not is guessed, and marked as a guess.
+
+    `primary_id`: the heading of the column. `groups`: Alma's user group for each word of the
+    roster. `codes`: Alma's code tables, by which words are recognized.
+    """
+
+    account_type: AccountType | None = None
+    primary_id: str = ""
+    dates: Order | None = None
+    groups: Mapping[str, str] = default(default_factory=dict)
+    codes: CodeTables = NO_CODES
+
+
+def suggest(
+    roster: Roster,
+    layout: Layout | None = None,
+    schema: str = "",
+    choices: Choices | None = None,
+) -> str:
     """Return the text of a mapping for this roster. It loads as it is; what is to do is marked.
 
     `layout` is how the roster was read; its settings are written to the mapping. `schema` is the
     name of the JSON Schema beside the mapping, if there is one.
     """
-    return "\n".join((*_Draft(roster, layout or Layout()).lines(schema), ""))
+    draft = Draft(roster, layout or Layout(), choices or Choices())
+    return "\n".join((*draft.lines(schema), ""))
 
 
-class _Draft:
-    """The parts of the mapping, from the guesses about the columns."""
+class Draft:
+    """The parts of the mapping, from the choices and the guesses about the columns."""
 
-    def __init__(self, roster: Roster, layout: Layout) -> None:
+    def __init__(self, roster: Roster, layout: Layout, choices: Choices) -> None:
+        """Guess what the columns are, and put the choices above the guesses."""
         self.roster = roster
         self.layout = layout
+        self.choices = choices
         self.guesses = guesses(roster)
         self.by_field: dict[str, list[Guess]] = {}
         for guess in self.guesses:
             self.by_field.setdefault(guess.field, []).append(guess)
         found = map(self.first, (PRIMARY_ID, EMPL_ID, BARCODE))
         self.ids = [guess for guess in found if guess]
-        self.external = EMPL_ID in self.by_field
+        wanted = heading_key(choices.primary_id)
+        chosen = [guess for guess in self.guesses if heading_key(guess.place.heading) == wanted]
+        if chosen:
+            self.ids = [chosen[0], *(guess for guess in self.ids if guess is not chosen[0])]
+        usual = AccountType.EXTERNAL if EMPL_ID in self.by_field else AccountType.INTERNAL
+        self.account_type = choices.account_type or usual
+        self.external = self.account_type is AccountType.EXTERNAL
+        self.dates = choices.dates or date_order(self.guesses)
+        self.american = self._is_american()
+
+    @property
+    def possible_ids(self) -> list[Guess]:
+        """The columns that could be the primary ID, those with the name of one first."""
+        return [*self.ids, *(guess for guess in self.guesses if guess.identifies)]
+
+    @property
+    def known_id(self) -> str:
+        """The heading of the column that is taken for the primary ID, or ""."""
+        return self.ids[0].place.heading if self.ids else ""
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether a column has dates."""
+        return not {*DATES}.isdisjoint(self.by_field)
+
+    def group_words(self) -> list[tuple[str, int]]:
+        """Return the words for user groups that need Alma's codes, and in how many rows each is."""
+        guess = self.first("user_group")
+        return _spellings(guess) if guess and guess.worded else []
+
+    def code(self, field: str, word: str) -> tuple[str, str]:
+        """Return Alma's code for a word of the roster, and a question with codes that are near.
+
+        The code is "" if none is certain.
+        """
+        if field == "user_group" and word in self.choices.groups:
+            return self.choices.groups[word], ""
+        path = "contact_info.address.country" if field == "country" else field
+        rows = self.choices.codes.enabled(FIELDS[path].facts.table or "")
+        names = {folded(name): row.code for row in rows for name in (row.description, row.code)}
+        if field == "country" and not rows:
+            return country_of(word), ""
+        near = {names[name]: None for name in get_close_matches(folded(word), names, 2)}
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        return names.get(folded(word), ""), hint
+
+    def _is_american(self) -> bool:
+        """Whether the addresses are of the US, by the states, or by a heading that says ZIP."""
+        state, code = self.first("state_province"), self.first("postal_code")
+        if state is not None:
+            return state.share(is_us_state) > 1 / 2
+        return code is not None and "zip" in code.place.heading.casefold()
 
     def lines(self, schema: str) -> Iterator[str]:
+        """Yield the lines of the mapping."""
         if schema:
             yield f"# yaml-language-server: $schema={schema}"
         yield from self._head()
@@ -97,43 +191,47 @@ class _Draft:
             yield "  # The column of the user group, or Alma's code if everybody has the same:"
             yield f"  user_group: {cell(TO_CHOOSE)}{_TO_DO}"
         yield from self._fields(("user_group", *_AFTER_GROUP))
+        if "expiry_date" not in self.by_field:
+            yield "  # No column shows when a card expires. For a year from now, delete the `#`:"
+            yield "  # expiry_date: {from: <@today>, plus: 1 year}"
         yield from self._contacts()
         yield from self._card()
         yield from self._lookups()
 
     def first(self, field: str) -> Guess | None:
+        """Return the first column of a field."""
         return next(iter(self.by_field.get(field, ())), None)
 
     def _head(self) -> Iterator[str]:
-        source = self.roster.source
+        source, choices = self.roster.source, self.choices
         yield f"# A first mapping for {comment(source.path.name)}."
         yield "# Check every line, above all those that end in `guess`, and replace every `?`."
         yield "version: 1"
-        yield f"account_type: {'EXTERNAL' if self.external else 'INTERNAL'}{_GUESS}"
+        yield f"account_type: {self.account_type}{'' if choices.account_type else _GUESS}"
         if self.external:
             owner = self.first(OWNING_SYSTEM)
             code = f"SIS{_GUESS}: the code of the external system in Alma"
             yield f"owning_system: {cell(owner.place.heading) + _GUESS if owner else code}"
         yield "record_type: PUBLIC"
         yield "roster:"
-        if source.sheet:
+        if self.layout.sheet:
             yield f"  sheet: {scalar(source.sheet)}"
         if self.layout.encoding != "auto":
             yield f"  encoding: {scalar(self.layout.encoding)}"
-        order = date_order(self.guesses)
-        if order:
-            yield f"  dates: {order}{_GUESS}: some dates allow no other order"
+        if self.dates:
+            mark = "" if choices.dates else f"{_GUESS}: some dates allow no other order"
+            yield f"  dates: {self.dates}{mark}"
         else:
             yield "  # dates: mdy   # how dates are typed: mdy, dmy or ymd"
         no_use = {""} if self.external else {"", OWNING_SYSTEM}
-        unused = [scalar(guess.place.heading) for guess in self.guesses if guess.field in no_use]
+        taken = self.ids[:1]
+        unused = [guess.place.heading for guess in self.guesses if guess.field in no_use]
+        unused = [scalar(h) for h in unused if h not in {guess.place.heading for guess in taken}]
         if unused:
             yield "  # No line below uses these columns. Delete the `#` to keep them out of Alma"
             yield "  # without a notice; columns not in this list are reported at each run."
             yield f"  # unused: [{', '.join(unused)}]"
-        rows = source.header
-        one = str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
-        yield f"  header: {one if self.layout.header or len(rows) > 1 else 'auto'}"
+        yield f"  header: {self._header()}"
         angled = [h for place in self.roster.places if set("<>") & set(h := place.heading)]
         if angled:
             yield "# To use a heading with `<` or `>`, give it a name here; delete the `#`:"
@@ -142,49 +240,73 @@ class _Draft:
             name = " ".join(re.split("[<> ]+", heading)).strip() or "Another name"
             yield f"#   {scalar(name)}: [{scalar(heading)}]"
 
+    def _header(self) -> str:
+        rows = self.roster.source.header
+        if rows == NO_HEADINGS:
+            return (
+                f"none{_GUESS}: the first row looks like a person, and the columns are <A>, <B> …"
+            )
+        if not self.layout.header and len(rows) == 1:
+            return "auto"
+        return str(rows[0]) if len(rows) == 1 else f"[{', '.join(map(str, rows))}]"
+
     def _digits(self) -> Iterator[str]:
-        """The number of digits that most IDs have. Padding is only suggested in a comment."""
-        numbers = [guess for guess in self.ids if guess.lengths]
-        if numbers:
-            yield "ids:   # `pad: true` puts lost zeros back in front"
-        for guess in numbers:
+        """The form that most IDs have. Padding is only suggested in a comment."""
+        formed = [guess for guess in self.ids if guess.lengths or guess.shape]
+        if formed:
+            yield "ids:   # `pad: true` puts lost zeros back in front of digits"
+        for guess in formed:
+            heading = scalar(guess.place.heading)
+            if not guess.lengths:
+                yield f"  {heading}: {{pattern: {scalar(guess.shape)}}}{_GUESS}"
+                continue
             (digits, count), values = guess.lengths.most_common(1)[0], sum(guess.counts.values())
             note = f"; {values - count} of {values} have another form" if values > count else ""
-            yield f"  {scalar(guess.place.heading)}: {{digits: {digits}}}{_GUESS}{note}"
+            yield f"  {heading}: {{digits: {digits}}}{_GUESS}{note}"
 
     def _primary_id(self) -> Iterator[str]:
-        if self.ids:
-            known = self.ids[0]
-            mark = "" if known.field == PRIMARY_ID else _mark(known)
-            yield f"  primary_id: {cell(known.place.heading)}{mark}"
-            return
-        yield "  # Choose the column that identifies a patron. In these, every value is different:"
-        for guess in self.guesses:
-            if guess.identifies and not guess.field:
-                lengths = " or ".join(map(str, sorted(guess.lengths)))
-                digits = f", {lengths} digits" if lengths else ""
-                yield f"  #   {comment(str(guess.place))}{digits}"
-        yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
+        known = self.ids[0] if self.ids else None
+        sure = known is not None and (known.field == PRIMARY_ID or bool(self.choices.primary_id))
+        others = () if sure else [guess for guess in self.possible_ids if guess is not known]
+        if known is None:
+            yield "  # Choose the column that identifies a patron by the same ID in every roster."
+        if others:
+            yield "  # In these columns, every value is different:"
+        for guess in others:
+            lengths = " or ".join(map(str, sorted(guess.lengths)))
+            digits = f", {lengths} digits" if lengths else ""
+            yield f"  #   {comment(str(guess.place))}{digits}"
+        if known is None:
+            yield f"  primary_id: {cell(TO_CHOOSE)}{_TO_DO}"
+        else:
+            yield f"  primary_id: {cell(known.place.heading)}{'' if sure else _mark(known)}"
 
     def _names(self) -> Iterator[str]:
-        whole, second = self.first(LAST_FIRST), self.first(SECOND_LAST)
-        if whole is not None:
-            source, capitals = cell(whole.place.heading), ", name" if whole.shouted else ""
-            for field, part in (("first_name", 2), ("last_name", 1)):
-                step = f'{{split: {{on: ",", take: {part}}}}}{capitals}'
-                yield f"  {field}: {{from: {source}, clean: [{step}]}}{_mark(whole)}"
+        second = self.first(SECOND_LAST)
+        split = dict(self._split_names())
         for field in _NAMES:
             guess = self.first(field)
-            if guess is None:
-                if whole is None and field in {"first_name", "last_name"}:
-                    yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
-                continue
-            source = cell(guess.place.heading)
-            if field == "last_name" and second is not None:
-                source = scalar(f"<{guess.place.heading}> <{second.place.heading}>")
-            if guess.shouted and field != "middle_name":
-                source = f"{{from: {source}, clean: [name]}}"
-            yield f"  {field}: {source}{_mark(guess)}"
+            if field in split:
+                yield f"  {field}: {split[field]}"
+            elif guess is None and field in {"first_name", "last_name"}:
+                yield f"  {field}: {cell(TO_CHOOSE)}{_TO_DO}"
+            elif guess is not None:
+                source = cell(guess.place.heading)
+                if field == "last_name" and second is not None:
+                    source = scalar(f"<{guess.place.heading}> <{second.place.heading}>")
+                if guess.shouted and field != "middle_name":
+                    source = f"{{from: {source}, clean: [name]}}"
+                yield f"  {field}: {source}{_mark(guess)}"
+
+    def _split_names(self) -> Iterator[tuple[str, str]]:
+        """The fields that are parts of a column with a whole name, and their rules."""
+        for kind, parts in _PARTS.items():
+            if guess := self.first(kind):
+                source, capitals = cell(guess.place.heading), ", name" if guess.shouted else ""
+                for field, (on, take) in parts.items():
+                    step = f"{{split: {{on: {scalar(on)}, take: {take}}}}}{capitals}"
+                    doubt = ": the names of some people have more parts" if on == " " else ""
+                    yield field, f"{{from: {source}, clean: [{step}]}}{_mark(guess)}{doubt}"
 
     def _fields(self, fields: tuple[str, ...], indent: str = "  ") -> Iterator[str]:
         for field in fields:
@@ -196,7 +318,7 @@ class _Draft:
         source = cell(guess.place.heading)
         if field in _LOOKUPS and guess.worded:
             return f"{{from: {source}, lookup: {scalar(_LOOKUPS[field])}}}"
-        if field in _US_STEPS and "country" not in self.by_field:
+        if field in _US_STEPS and self.american and "country" not in self.by_field:
             return f"{{from: {source}, clean: [{_US_STEPS[field]}]}}"
         return source
 
@@ -210,8 +332,12 @@ class _Draft:
             lines = "\n".join(self._fields(_ADDRESS, " " * 8))
             yield lines.replace(" " * 8, "      - ", 1)
             country = self.first("country")
-            value = self._value("country", country) if country else "USA"
-            yield f"        country: {value}{_GUESS}"
+            value = self._value("country", country) if country else "USA" if self.american else ""
+            yield (
+                f"        country: {value}{_GUESS}"
+                if value
+                else f"        country: {scalar(TO_CHOOSE)}{_TO_DO}"
+            )
             yield f"        address_type: home{_GUESS}"
         if emails:
             yield "    email:"
@@ -234,8 +360,8 @@ class _Draft:
         card = self.first(BARCODE)
         if card is not None and card is not self.ids[0]:
             yield "  user_identifier:"
-            yield "    - id_type: BARCODE"
-            yield f"      value: {cell(card.place.heading)}{'' if card.sure else _BY_VALUES}"
+            yield f"    - id_type: BARCODE{_GUESS}"
+            yield f"      value: {cell(card.place.heading)}{_mark(card)}"
             if self.external:
                 yield "      segment_type: Internal   # the SIS load does not change it"
 
@@ -248,15 +374,23 @@ class _Draft:
             yield "lookups:   # the words of the roster, and Alma's codes for them"
         for guess in used:
             yield f"  {scalar(_LOOKUPS[guess.field])}:"
-            spellings: dict[str, list[str]] = {}
-            for text in sorted(guess.counts):
-                spellings.setdefault(heading_key(text), []).append(text)
-            for same in spellings.values():
-                count = sum(guess.counts[text] for text in same)
-                rows = "1 row" if count == 1 else f"{count} rows"
-                code = country_of(same[0]) if guess.field == "country" else ""
-                mark = f"{_GUESS if code else _TO_DO}; {rows}"
-                yield f"    {scalar(same[0])}: {scalar(code or TO_CHOOSE)}{mark}"
+            for word, count in _spellings(guess):
+                rows = counted(count, "row")
+                code, near = self.code(guess.field, word)
+                chosen = guess.field == "user_group" and word in self.choices.groups
+                mark = f"   # {rows}" if chosen else f"{_GUESS if code else _TO_DO}; {rows}"
+                hint = "" if code else near
+                yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
+
+
+def _spellings(guess: Guess) -> list[tuple[str, int]]:
+    """Return each word of a column once, in one of its spellings, and how often it occurs."""
+    found: dict[str, tuple[str, int]] = {}
+    for text in sorted(guess.counts):
+        key = heading_key(text)
+        word, count = found.get(key, (text, 0))
+        found[key] = word, count + guess.counts[text]
+    return list(found.values())
 
 
 def _mark(guess: Guess) -> str:

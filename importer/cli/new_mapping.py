@@ -1,0 +1,161 @@
+"""The command `mapping new`, and what it asks on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+
+from importer.cli.console import Codes, VisibleOnly, saved_codes, say
+from importer.errors import Exit, RosterError, UsageError
+from importer.loader.read import read
+from importer.mapper.column_guesses import looks_like_a_person
+from importer.mapper.dates import Order
+from importer.mapper.placeholders import nearest
+from importer.mapper.suggest import Choices, Draft, suggest
+from importer.model.files import shown
+from importer.model.roster import NO_HEADINGS, Layout
+from importer.model.text import counted
+from importer.model.user import AccountType
+
+SCHEMA = "mapping.schema.json"
+"""The usual name of the output of `mapping schema`, beside the mappings."""
+
+
+def new(
+    roster: Annotated[Path, typer.Argument(help="A roster to start from.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The new file; default: print to stdout.")
+    ] = None,
+    header: Annotated[
+        str, typer.Option(help="The heading row or rows, as in 3 or 3,4; or none.")
+    ] = "",
+    sheet: Annotated[str, typer.Option(help="The sheet of a workbook.")] = "",
+    encoding: Annotated[str, typer.Option(help="The encoding of a CSV file.")] = "auto",
+    visible_only: VisibleOnly = False,
+    account_type: Annotated[
+        AccountType | None, typer.Option(help="The kind of the users in Alma.")
+    ] = None,
+    primary_id: Annotated[
+        str, typer.Option("--id", help="The heading of the column that identifies a patron.")
+    ] = "",
+    dates: Annotated[Order | None, typer.Option(help="How dates are typed.")] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="Alma's code for a word of the group column: Faculty=FAC. Repeatable."),
+    ] = None,
+    codes: Codes = None,
+    no_questions: Annotated[
+        bool, typer.Option("--no-questions", help="On a terminal: do not ask, leave it open.")
+    ] = False,
+) -> int:
+    """Write a first mapping for a roster: guesses are marked, and you replace each `?`.
+
+    On a terminal, and with -o, it asks for what it cannot guess.
+    """
+    layout = Layout(
+        sheet=sheet, encoding=encoding, header=_heading_rows(header), visible_only=visible_only
+    )
+    try:
+        opened = read(roster, layout)
+        if not header and looks_like_a_person(place.heading for place in opened.places):
+            opened = read(roster, replace(layout, header=NO_HEADINGS))
+    except RosterError as error:
+        if header or sheet:
+            raise
+        msg = (
+            f"{error} (`mapping new` takes --sheet, --header, as in --header 3,4, and --encoding.)"
+        )
+        raise RosterError(msg if "`" in str(error) else str(error)) from error
+    headings = [place.heading for place in opened.places]
+    if primary_id and primary_id not in headings:
+        msg = f"The roster has no column {primary_id}{nearest(primary_id, headings) or '.'}"
+        raise UsageError(msg)
+    groups = dict(_word_and_code(text) for text in group or ())
+    choices = Choices(account_type, primary_id, dates, groups, saved_codes(codes))
+    if output is not None and not no_questions and sys.stdin.isatty() and sys.stderr.isatty():
+        choices = _ask(Draft(opened, layout, choices))
+    schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
+    text = suggest(opened, layout, schema, choices)
+    if output is None:
+        sys.stdout.write(text)
+        return Exit.DONE
+    _write_new(output, text)
+    say(f"The first mapping is in {output}. Review it, then run:")
+    say(f"  importer mapping check {output} {roster}")
+    return Exit.DONE
+
+
+def _word_and_code(text: str) -> tuple[str, str]:
+    """Return the parts of `Faculty=FAC`. Raises UsageError."""
+    word, sign, code = text.rpartition("=")
+    if not (sign and word.strip() and code.strip()):
+        msg = f"--group takes a word of the roster and a code, as in Faculty=FAC, not {text}."
+        raise UsageError(msg)
+    return word.strip(), code.strip()
+
+
+def _ask(draft: Draft) -> Choices:
+    """Ask for what decides most about a mapping and is not chosen yet; Enter leaves it as it is."""
+    choices = draft.choices
+    if not choices.account_type:
+        question = "Are these users Internal (your own patrons) or External (from a SIS)?"
+        kind = _prompt(question, [kind.value for kind in AccountType], draft.account_type.value)
+        choices = replace(choices, account_type=AccountType(kind))
+    possible = [guess.place.heading for guess in draft.possible_ids]
+    if not choices.primary_id and possible:
+        question = "Which column identifies a patron? Every value is different in:"
+        choices = replace(choices, primary_id=_prompt(question, possible, draft.known_id))
+    if draft.has_dates and not draft.dates:
+        order = _prompt("How are dates typed?", [*get_args(Order)], "")
+        choices = replace(choices, dates=cast("Order | None", order or None))
+    groups = dict(choices.groups)
+    known = [row.code for row in choices.codes.enabled("UserGroups")]
+    for word, count in draft.group_words():
+        code, near = draft.code("user_group", word)
+        if not code:
+            question = f"Alma's user group for {word} ({counted(count, 'row')}){near or '?'}"
+            groups[word] = _prompt(question, known, "")
+    return replace(choices, groups={word: code for word, code in groups.items() if code})
+
+
+def _prompt(question: str, known: Sequence[str], usual: str) -> str:
+    """Ask until the answer is one of the known texts, or its number; without any, take the text."""
+    say(question)
+    for number, text in enumerate(known, start=1):
+        say(f"  {number}  {text}")
+    while True:
+        answer = typer.prompt("", default=usual, prompt_suffix="> ", err=True).strip()
+        if answer.isdecimal() and answer not in known and 0 < int(answer) <= len(known):
+            answer = known[int(answer) - 1]
+        if not answer or not known or answer in known:
+            return str(answer)
+        say(f"{answer} is not one of these; type one of them, its number, or only Enter.")
+
+
+def _heading_rows(text: str) -> tuple[int, ...]:
+    """Return the rows of `3`, `3,4` or `none`. Raises UsageError."""
+    if text == "none":
+        return NO_HEADINGS
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if len(parts) > 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        msg = f"--header takes one row or up to three, as in 3 or 3,4, not {text}."
+        raise UsageError(msg)
+    return tuple(sorted(map(int, parts)))
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a new file; an existing one is never overwritten. Raises UsageError."""
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        msg = f"{shown(path)} already exists. Name a new file with -o."
+        raise UsageError(msg) from None
+    except OSError as error:
+        msg = f"{shown(path)} cannot be written: {error.strerror}."
+        raise UsageError(msg) from None

@@ -1,0 +1,95 @@
+"""`mapping new`: what is chosen by options or answered, and rosters without headings."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from importer.mapper.checks import Level, findings
+from importer.mapper.load import load
+from tests.cli.conftest import Type
+
+ROSTER = """\
+Card,Name,Born,Group,Vence
+A0010020,"Field, Debbie",4/5/1980,Community,1/2/2030
+A0010021,"Smith, William",2/11/1974,Comunity,1/2/2030
+A0010022,"Park, Anna",3/4/1990,Friends of the Library,1/2/2030
+"""
+CODES = {"tables": {"UserGroups": {"COMM": "Community", "FRIEND": "Friends of the Library"}}}
+OPTIONS = (
+    "--account-type",
+    "INTERNAL",
+    "--id",
+    "Card",
+    "--dates",
+    "mdy",
+    "--group",
+    "Comunity=COMM",
+)
+
+
+@pytest.fixture
+def clerk(folder: Path) -> Path:
+    """The folder with a roster and Alma's codes."""
+    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
+    (folder / "clerk.csv").write_text(ROSTER, "utf-8")
+    return folder
+
+
+def test_options_choose_what_cannot_be_guessed(clerk: Path, typed: Type) -> None:
+    """Nothing is left to do, codes come from the code tables, and choices are no guesses."""
+    got = typed("mapping", "new", "clerk.csv", "-o", "m.yaml", *OPTIONS)
+    assert got.exit == Exit.DONE
+    mapping = load(clerk / "m.yaml")
+    assert findings(mapping, Level.TO_DO) == ()
+    assert mapping.file.lookups["groups"] == {
+        "Community": "COMM",
+        "Comunity": "COMM",
+        "Friends of the Library": "FRIEND",
+    }
+    text = (clerk / "m.yaml").read_text("utf-8")
+    assert "account_type: INTERNAL\n" in text
+    assert "primary_id: <Card>\n" in text
+    assert 'Card: {pattern: "A[0-9]{7}"}' in text
+    assert "sheet" not in text
+
+
+def test_the_same_is_asked_on_a_terminal(
+    clerk: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer is the text or its number; another answer is asked for again."""
+    assert typed("mapping", "new", "clerk.csv", "-o", "given.yaml", *OPTIONS).exit == Exit.DONE
+    answers = io.StringIO("\nDeck\n1\nmdy\n1\n")
+    monkeypatch.setattr(answers, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", answers)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    got = typed("mapping", "new", "clerk.csv", "-o", "asked.yaml")
+    assert got.exit == Exit.DONE
+    assert "Deck is not one of these" in got.err
+    assert (clerk / "asked.yaml").read_bytes() == (clerk / "given.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--id", "Crad"), ("--group", "FAC"), ("--dates", "ydm"), ("--account-type", "X")]
+)
+def test_a_wrong_option_is_refused(clerk: Path, typed: Type, arguments: tuple[str, ...]) -> None:
+    """With the exit code of wrong usage; no file is left."""
+    assert typed("mapping", "new", "clerk.csv", "-o", "m.yaml", *arguments).exit == Exit.USAGE
+    assert not (clerk / "m.yaml").exists()
+
+
+def test_a_first_row_that_is_a_person_is_no_heading(folder: Path, typed: Type) -> None:
+    """The mapping says `header: none`, and contains no text of that person."""
+    (folder / "bare.csv").write_text(
+        "812345678,Mary,Lee,mary@example.org\n812345679,Bo,Ray,bo@example.org\n", "utf-8"
+    )
+    text = typed("mapping", "new", "bare.csv").out
+    assert "header: none" in text
+    assert "email_address: {from: <D>" in text
+    assert "Mary" not in text
+    assert "header: none" not in typed("mapping", "new", "bare.csv", "--header", "1").out
