@@ -21,6 +21,10 @@ def _users(sandbox: Sandbox) -> list[object]:
     return list(state["users"])
 
 
+def _posts(sandbox: Sandbox) -> list[object]:
+    return [call for call in sandbox.log() if call["method"] == "POST"]
+
+
 def test_the_facts_are_saved_and_used(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """The file sets the practice Alma's switches; the doctor says what it means for loads."""
     ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide", "zero-hits": "null"}})
@@ -53,7 +57,8 @@ def test_a_killed_probe_leaves_nothing_after_the_next(
     write(folder, ANA)
     ask(sandbox, "POST", "faults", {"rules": [_HANG]})
     killed = subprocess.Popen([sys.executable, "-m", "importer", "doctor", "--probe"])
-    while not _users(sandbox) and killed.poll() is None:
+    while len(_posts(sandbox)) < 3 or not _users(sandbox):
+        assert killed.poll() is None
         time.sleep(0.05)
     killed.kill()
     killed.wait()
