@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from importer.alma.probe import EXPERIMENTS
 from importer.errors import Exit
 from importer.mapper.schema import TOP_FIELDS
 from importer.model.catalogue import CATALOGUE, Code, Severity
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
 from importer.model.user import Reach
+from importer.sandbox.switches import SWITCHES
 from importer.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "reference"
@@ -271,12 +273,45 @@ def _helps() -> Iterator[tuple[tuple[str, ...], str]]:
             yield path, "\n".join(line.rstrip() for line in lines)
 
 
+MARKS = {
+    "open": "Looked for and not found. If you have a sandbox environment of Alma, please try them.",
+    "inferred": "Concluded from other facts.",
+    "observed": "Seen in a real reply, or relied on by a program that works with a real Alma.",
+    "documented": "Documented by Ex Libris, but not the same everywhere, or a setting.",
+}
+
+
+def switches() -> Iterator[str]:
+    """Yield the page of uncertain facts of Alma, by mark, the open ones first."""
+    yield "# Uncertain facts of Alma"
+    yield ""
+    yield MADE
+    yield ""
+    yield "Each fact about [Alma](alma.md) that is not certain is a switch of the practice Alma:"
+    yield "`importer sandbox --switch NAME=VALUE`. The first value is the default, the best guess."
+    yield "*Probe*: [`importer doctor --probe`](../howto/probe.md) measures it."
+    for mark, meaning in MARKS.items():
+        yield ""
+        yield f"## {mark.capitalize()}"
+        yield ""
+        yield meaning
+        yield ""
+        yield "| switch | values | fact | source | probe |"
+        yield "|---|---|---|---|---|"
+        for name, one in SWITCHES.items():
+            if one.mark == mark:
+                values = ", ".join(f"`{value}`" for value in one.values)
+                probe = "yes" if name in EXPERIMENTS else "no"
+                yield f"| `{name}` | {values} | {one.text} | {one.source} | {probe} |"
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": commands,
     "exit-codes.md": exits,
     "fields.md": fields,
     "problems.md": problems,
     "settings.md": settings,
+    "switches.md": switches,
 }
 """Each page's name and the function that yields its lines."""
 

@@ -11,6 +11,7 @@ from docs.tools.reference import FOLDER, text
 from docs.tools.reference import PAGES as MADE
 from importer.report.wording import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
 from importer.sandbox.faults import Fault, load_faults
+from importer.sandbox.switches import SWITCHES
 from tests.docs.pages import DOCS, PAGES, ROOT, blocks, name
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -23,6 +24,12 @@ LARGEST = 200_000
 def test_made_pages_are_fresh(page: str) -> None:
     """A reference page is what the code gives; `make reference` writes it."""
     assert (FOLDER / page).read_text("utf-8") == text(page)
+
+
+def test_every_switch_belongs_to_a_fact() -> None:
+    """The page about Alma names each switch of the practice Alma, and no other."""
+    words = (FOLDER / "alma.md").read_text("utf-8")
+    assert set(re.findall(r"\[`([a-z-]+)`\]", words)) == SWITCHES.keys()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
