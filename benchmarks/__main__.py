@@ -7,6 +7,7 @@ import sys
 
 PARTS = {
     "check": "benchmarks.check",
+    "conditions": "benchmarks.conditions",
     "bounds": "benchmarks.bounds",
     "pacing": "benchmarks.pacing",
     "sandbox": "benchmarks.sandbox_load",

@@ -7,15 +7,15 @@ tests must be met; of those under `any`, one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from importer.mapper.dates import Span, later
+from importer.mapper.dates import Span, first_later
 from importer.mapper.lookups import KeyFile
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
-from importer.mapper.transforms import Pattern, Word, Words, full_match
+from importer.mapper.transforms import Pattern, Word, Words, full_matches
 from importer.model.candidates import Yes
 from importer.model.plan import MappingPart
 
@@ -77,33 +77,43 @@ class Test(MappingPart):
         if self.negated is not None:
             yield from self.negated.files
 
-    def accepts(self, text: str, today: date, listed: Callable[[KeyFile, str], bool]) -> bool:
-        """Return whether the text meets the test; if it compares dates, the text is ISO or blank.
+    def accepted(
+        self, texts: set[str], today: date, listed: Callable[[KeyFile, str], bool]
+    ) -> set[str]:
+        """Return those of the texts that meet the test.
 
-        `listed`: whether a text is in a file.
+        If it compares dates, the texts are ISO or blank. `listed`: whether a text is in a file.
         """
-        key = heading_key(text)
-        met = [
-            not self.words or key in map(heading_key, self.words),
-            self.negated is None or not self.negated.accepts(text, today, listed),
-            self.blank is None or self.blank is not bool(text),
-            self.matches is None or full_match(self.matches, text),
-            self.file is None or (bool(text) and listed(self.file, text)),
-        ]
-        if any((self.younger_than, self.older_than, self.before, self.after)):
-            met.append(bool(text) and self._accepts_date(date.fromisoformat(text), today))
-        return all(met)
+        left = texts
+        if self.words:
+            words = frozenset(map(heading_key, self.words))
+            left = {text for text in left if heading_key(text) in words}
+        if self.negated is not None:
+            left = left - self.negated.accepted(left, today, listed)
+        if self.blank is not None:
+            left = left & {""} if self.blank else left - {""}
+        if self.matches is not None:
+            left = full_matches(self.matches, left)
+        if self.file is not None:
+            left = {text for text in left if text and listed(self.file, text)}
+        first, end = self._days(today)
+        if first or end:
+            left = {text for text in left if text and first <= text and (text < end or not end)}
+        return left
 
-    def _accepts_date(self, day: date, today: date) -> bool:
-        def named(text: str) -> date:
-            return today if text == TODAY else date.fromisoformat(text)
-
-        return (
-            (self.younger_than is None or later(day, self.younger_than) > today)
-            and (self.older_than is None or later(day, self.older_than) <= today)
-            and (self.before is None or day < named(self.before))
-            and (self.after is None or day > named(self.after))
-        )
+    def _days(self, today: date) -> tuple[str, str]:
+        """The first day that it takes, and the first one after these, as ISO; "" for no bound."""
+        starts, ends = [], []
+        if self.younger_than:
+            starts.append(first_later(self.younger_than, today))
+        if self.older_than:
+            ends.append(first_later(self.older_than, today))
+        if self.before:
+            ends.append(self.before.replace(TODAY, today.isoformat()))
+        if self.after:
+            after = date.fromisoformat(self.after.replace(TODAY, today.isoformat()))
+            starts.append((after + timedelta(1)).isoformat() if after < date.max else "A")
+        return max(starts, default=""), min(ends, default="")
 
     def __str__(self) -> str:
         """In words, after the name of a column: `is Staff or Faculty`."""

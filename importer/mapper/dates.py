@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -314,6 +315,13 @@ def moved(day: date, plus: str, terms: Terms) -> tuple[str, CellFinding | None]:
     if _ISO.fullmatch(plus) or not plus:
         return plus, None
     return later(day, plus, terms if isinstance(terms, tuple) else ()).isoformat(), None
+
+
+def first_later(span: str, today: date) -> str:
+    """Return, as ISO, the first day whose date after a span of time is later than today."""
+    days = range(1, date.max.toordinal())
+    at = bisect_right(days, today, key=lambda day: later(date.fromordinal(day), span))
+    return date.fromordinal(at + 1).isoformat()
 
 
 def later(day: date, plus: str, terms: tuple[Term, ...] = ()) -> date:

@@ -7,7 +7,7 @@ Each distinct text of a column goes through a step once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -77,26 +77,35 @@ class Values:
         return cls(texts, texts, content, pd.Series(data=True, index=texts.index))
 
     @classmethod
-    def none(cls, rows: pd.Index[int]) -> Values:
-        """Return the values of rows to which no rule applies."""
-        texts, no = pd.Series("", index=rows, dtype=object), pd.Series(data=False, index=rows)
-        return cls(texts, texts, no, no)
+    def together(cls, parts: Sequence[Values]) -> Values:
+        """Return the values of the rows of all parts, of which none has a row of another."""
+        return cls(
+            pd.concat([part.texts for part in parts]),
+            pd.concat([part.source for part in parts]),
+            pd.concat([part.content for part in parts]),
+            pd.concat([part.applies for part in parts]),
+            [item for part in parts for item in part.found],
+        )
 
     def step(self, change: Transform, beside: pd.Series[str] | None = None) -> None:
         """Change the texts that are not blank, each distinct one (with what is beside it) once."""
         beside = None if beside is None else beside.loc[self.texts.index]
         groups = [("", self.texts)] if beside is None else self.texts.groupby(beside)
-        for other, texts in groups:
-            read = {text: change(text, str(other)) for text in texts.unique() if text}
+        for other, column in groups:
+            texts = column.tolist()
+            read = {text: change(text, str(other)) for text in set(texts) if text}
             new = {text: becomes for text, (becomes, _) in read.items() if becomes != text}
             if new:
-                changed = pd.Series([new.get(text, text) for text in texts], index=texts.index)
-                self.texts = self.texts.copy()
-                self.texts.update(changed)
+                changed = pd.Series([new.get(text, text) for text in texts], column.index)
+                self.texts = (
+                    changed if beside is None else self.texts.where(beside != other, changed)
+                )
             found = {text: finding for text, (_, finding) in read.items() if finding is not None}
-            hit = texts[texts.isin(list(found))]
-            shown = self.source[hit.index].tolist()
-            self.found += zip(hit.index.tolist(), map(found.__getitem__, hit), shown, strict=True)
+            if found:
+                hit = column[column.isin(list(found))]
+                shown = self.source[hit.index].tolist()
+                rows = hit.index.tolist()
+                self.found += zip(rows, map(found.__getitem__, hit), shown, strict=True)
 
     def over(self, rows: pd.Index[int]) -> Values:
         """Return the values for more rows, blank for those that are new."""
@@ -105,6 +114,11 @@ class Values:
         texts, source = (s.reindex(rows, fill_value="") for s in (self.texts, self.source))
         content, applies = (s.reindex(rows, fill_value=False) for s in (self.content, self.applies))
         return Values(texts, source, content, applies, self.found)
+
+    def of_rows(self, rows: pd.Index[int]) -> Values:
+        """Return the values of some of the rows, with everything that was found."""
+        texts, source = self.texts.loc[rows], self.source.loc[rows]
+        return Values(texts, source, self.content.loc[rows], self.applies.loc[rows], self.found)
 
     def or_else(self, other: Values) -> Values:
         """Return these values, and the other ones where these are blank."""
@@ -200,13 +214,11 @@ class _Evaluation:
         for key, test in condition.tests:
             texts = self._column(key, rows, positions)
             if test.of_date:
-                texts = self._as_dates(key, positions).loc[rows]
-            accepted = [
-                text
-                for text in texts.unique()
-                if test.accepts(text, self.mapping.run.today, self._listed)
-            ]
-            met &= texts.isin(accepted)
+                texts = self._as_dates(key, positions)
+                texts = texts if len(texts) == len(rows) else texts.loc[rows]
+            every = texts.tolist()
+            accepted = test.accepted(set(every), self.mapping.run.today, self._listed)
+            met &= pd.Series([text in accepted for text in every], index=rows, dtype=bool)
         if condition.any:
             ones = [self._meets(one, rows, positions) for one in condition.any]
             met &= pd.concat(ones, axis="columns").any(axis="columns")
@@ -216,6 +228,9 @@ class _Evaluation:
         """Return the dates of a whole column as ISO, blank where there is none, read once."""
         if key not in self.dates:
             texts = self._column(key, self.cells.index, positions)
+            named = self.mapping.named.get(key.name) if isinstance(key, Variable) else None
+            if named is not None and named.rule.field.shape is Shape.DATE:
+                return texts
             values = Values.of(texts, _filled(texts))
             dates = self.mapping.mapping.file.roster.dates
             order = shown_order({*texts.unique()} - {""}, dates) if not dates.order else None
@@ -305,10 +320,9 @@ class _Evaluation:
 
     def _texts(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
         """Apply a rule to rows that meet its condition, up to its lookup."""
-        values = Values.none(rows)
-        for case in rule.cases:
-            values = values.or_else(self._evaluate(one, case, rows[~values.applies]))
-        if not rule.cases:
+        if rule.cases:
+            values = self._case(one, rule.cases, rows)
+        else:
             texts, content = self._fill(rule.templates[0], rows, one.positions)
             for template in rule.templates[1:]:
                 more, contributes = self._fill(template, rows, one.positions)
@@ -327,6 +341,15 @@ class _Evaluation:
         if rule.lookup is not None:
             values.step(self.mapping.mapping.tables[rule.lookup].find)
         return values
+
+    def _case(self, one: CompiledField, cases: Sequence[Rule], rows: pd.Index[int]) -> Values:
+        """Evaluate for each row the first case whose `when` is met."""
+        taken, left = [], rows
+        for case in cases:
+            values = self._evaluate(one, case, left)
+            taken.append(values.of_rows(left[values.applies]))
+            left = left[~values.applies]
+        return Values.together(taken).over(rows)
 
     def _fill(
         self, template: Template, rows: pd.Index[int], positions: Mapping[str, Position]
@@ -446,7 +469,7 @@ class _Evaluation:
         severity = Severity.WARNING if one.rule.required == "warn" else None
         external = self.mapping.layout.account_type is AccountType.EXTERNAL
         no_id = external and one.column.label == "primary_id"
-        for row in _unexplained(values):
+        for row in _unexplained(values.texts, values):
             self._problem(
                 row,
                 Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE,
@@ -466,23 +489,20 @@ class _Evaluation:
         field, list_name = one.rule.field, compiled.entry.parent
         main = field.name != TYPE_FIELD[list_name]
         every = tuple(place for other in compiled.fields for place in other.column.places)
-        for row in _unexplained(values):
-            if there[row]:
-                message = f"`{field.name}` is blank, but other parts of the same entry are not"
-                advice = "Fill in the cell, or clear the other cells of this entry."
-                severity = None
-                if main:
-                    there[row] = False
-                    message, severity = f"{message}; the entry is left out", Severity.WARNING
-                self._problem(
-                    row,
-                    Code.MISSING_VALUE,
-                    message,
-                    one.column,
-                    one.column.places or every,
-                    advice=advice,
-                    severity=severity,
-                )
+        message = f"`{field.name}` is blank, but other parts of the same entry are not"
+        if main:
+            message += "; the entry is left out"
+        for row in _unexplained(values.texts[there], values):
+            self._problem(
+                row,
+                Code.MISSING_VALUE,
+                message,
+                one.column,
+                one.column.places or every,
+                advice="Fill in the cell, or clear the other cells of this entry.",
+                severity=Severity.WARNING if main else None,
+            )
+            there[row] = there[row] and not main
 
     def _problem(
         self,
@@ -532,11 +552,11 @@ _NO_SYSTEM = (
 """The advice if the cell that `owning_system` comes from is blank."""
 
 
-def _unexplained(values: Values) -> Iterator[int]:
-    """Yield the rows that are blank without a finding that says why."""
+def _unexplained(texts: pd.Series[str], values: Values) -> list[int]:
+    """Return the rows of blank texts without a finding that says why they are blank."""
     reported = {row for row, _, _ in values.found}
-    blank = values.texts.index[~_filled(values.texts)].tolist()
-    return (row for row in blank if row not in reported)
+    blank = texts.index[~_filled(texts)].tolist()
+    return [row for row in blank if row not in reported]
 
 
 def _read_date(text: str, dates: Dates) -> Reading:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from typing import Annotated, Literal, TypeVar, get_args
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal, get_args
 
 import regex
 from pydantic import (
@@ -128,13 +129,12 @@ def check_pattern(text: str) -> str:
 Pattern = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_pattern)]
 """A regular expression of the mapping."""
 
-_Found = TypeVar("_Found")
 
-
-def _within_time(pattern: str, search: Callable[[regex.Pattern[str]], _Found]) -> _Found:
-    """Apply a pattern. Raises MappingError if it takes more than `PATTERN_SECONDS` on a text."""
+@contextmanager
+def _within_time(pattern: str) -> Iterator[None]:
+    """Raise MappingError if a pattern takes more than `PATTERN_SECONDS` on a text."""
     try:
-        return search(compile_pattern(pattern))
+        yield
     except TimeoutError:
         msg = (
             f"The pattern `{pattern}` takes too long on a text of the roster. "
@@ -143,11 +143,15 @@ def _within_time(pattern: str, search: Callable[[regex.Pattern[str]], _Found]) -
         raise MappingError((msg,)) from None
 
 
-def full_match(pattern: str, text: str) -> bool:
-    """Return whether the pattern matches the whole text; one that is too long, it does not."""
-    return len(text) <= PATTERN_CHARACTERS and _within_time(
-        pattern, lambda found: found.fullmatch(text, timeout=PATTERN_SECONDS) is not None
-    )
+def full_matches(pattern: str, texts: Iterable[str]) -> set[str]:
+    """Return the texts that the pattern matches as a whole, but none that is too long for it."""
+    match = compile_pattern(pattern).fullmatch
+    with _within_time(pattern):
+        return {
+            text
+            for text in texts
+            if len(text) <= PATTERN_CHARACTERS and match(text, timeout=PATTERN_SECONDS)
+        }
 
 
 # --- how the mapping writes a step ---
@@ -318,8 +322,9 @@ def _phone(text: str, region: str) -> str:
 
 def _searcher(find: str, replacement: str | None = None) -> Transform:
     """Return what replaces what a pattern finds, or takes its first group or all that it finds."""
+    pattern = compile_pattern(find)
 
-    def search(pattern: regex.Pattern[str], text: str) -> str:
+    def search(text: str) -> str:
         if replacement is not None:
             return str(pattern.sub(replacement, text, timeout=PATTERN_SECONDS))
         found = pattern.search(text, timeout=PATTERN_SECONDS)
@@ -329,7 +334,8 @@ def _searcher(find: str, replacement: str | None = None) -> Transform:
         if len(text) > PATTERN_CHARACTERS:
             message = "{value} is too long to be searched by the mapping's pattern"
             return text, CellFinding(Code.CELL_TOO_LONG, message)
-        return " ".join(_within_time(find, lambda it: search(it, text)).split()), None
+        with _within_time(find):
+            return " ".join(search(text).split()), None
 
     return change
 
