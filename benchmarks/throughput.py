@@ -88,6 +88,7 @@ async def _apply(ledger: Ledger, base_url: str) -> None:
             passwords={},
             stopping=lambda: False,
             report=lambda _: None,
+            today=_now().date(),
         )
         stop = await executor.run()
         if stop is not None:

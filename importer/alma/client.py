@@ -179,9 +179,10 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         replaces a record whole and knows no condition: between reading and replacing, the time of
         one call remains in which somebody else's edit would be lost.
 
-        Roles are not sent, which keeps them (contract 3.1). `override` names the sticky fields
-        that are replaced though they were edited by hand in Alma. Returns the user as Alma stored
-        it, or None if nothing was sent. Raises AlmaError.
+        Roles are sent only if `change` changes them. Without them Alma keeps what it has, and an
+        old role that lacks a parameter makes it refuse the whole record (contract 3.1). `override`
+        names the sticky fields that are replaced though they were edited by hand in Alma. Returns
+        the user as Alma stored it, or None if nothing was sent. Raises AlmaError.
         """
         path = f"/users/{segment(primary_id)}"
         params = {"override": ",".join(override)} if override else {}
@@ -190,7 +191,9 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             record = change(user)
             if record is None:
                 return None
-            return Request("PUT", path, params, body=_body(record, leave_out={"user_role"}))
+            same = user is not None and record.user_role == user.user_role
+            leave_out = {"user_role"} if same else None
+            return Request("PUT", path, params, body=_body(record, leave_out=leave_out))
 
         return await self._read_and_write(primary_id, "none", request, read_user)
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "report": ("runs", "Write the reports of a run again."),
     "runs": ("runs", "List the runs under runs/."),
     "show": ("runs", "Show the history of one row."),
+    "borrow-check": ("runs", "List who of a plan will not be able to borrow."),
     "purge": ("runs", "Delete old runs."),
     "mapping": ("mapping", "Start, check and explain a mapping."),
     "codes": ("alma", "Save the institution's code tables for checking offline."),

@@ -32,7 +32,7 @@ from importer.ledger.resolutions import count_older, delete_older
 from importer.ledger.sticky import STICKY, forget_older
 from importer.model.text import counted, row_label
 from importer.pipeline.fates import DECISIONS
-from importer.pipeline.runs import SavedRun, find_folder, list_runs
+from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.report.lineage import Lineage, lineages
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
@@ -124,6 +124,32 @@ def show(
         write_json({"run": run} | life)
     else:
         write(*as_lines(life))
+    return Exit.DONE
+
+
+@app.command("borrow-check")
+def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
+    """List who of a plan will not be able to borrow, and why, from what the run has read."""
+    with _opened(run) as ledger:
+        if ledger.facts.command == "check":
+            msg = f"{ledger.folder} is a check, without data from Alma. Make a plan first."
+            raise UsageError(msg)
+        blocked = list(cannot_borrow(ledger))
+        returning = sum(1 for _ in ledger.returning())
+    if as_json:
+        rows = [
+            {"row": one.row, "reasons": one.reasons}
+            | ({"primary_id": one.primary_id} if show_values else {})
+            for one in blocked
+        ]
+        write_json({"run": str(ledger.folder), "rows": rows, "not_loaded": returning})
+        return Exit.DONE
+    for one in blocked:
+        named = f" ({one.primary_id})" if show_values else ""
+        write(f"Row {one.row}{named}: {'; '.join(one.reasons)}.")
+    say(f"{counted(len(blocked), 'user')} cannot borrow or gets no notices.")
+    if returning:
+        say(f"{counted(returning, 'row')} to correct or resolve are not listed.")
     return Exit.DONE
 
 

@@ -240,10 +240,11 @@ class Planned:
     """A step and its warnings.
 
     `sticky`: by name, what is to be remembered of sticky fields that are not sent. `kept`: whether
-    a value that someone edited in Alma stays.
+    a value that someone edited in Alma stays. `user`: the user as Alma will have it, if known.
     """
 
     step: Step
     warnings: tuple[Problem, ...] = ()
     sticky: Mapping[str, Remembered] = field(default_factory=dict)
     kept: bool = False
+    user: User | None = None

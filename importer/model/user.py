@@ -196,6 +196,15 @@ class UserStatistic(Segment):
     statistic_note: Annotated[str | None, Facts(2000)] = None
 
 
+class UserRole(Part):
+    """A role of the user. Of all roles, an update may write the Patron role only."""
+
+    status: Coded | None = None
+    scope: Coded | None = None
+    role_type: Coded | None = None
+    expiry_date: str | None = None
+
+
 class RsLibrary(Part):
     """A resource-sharing library."""
 
@@ -253,7 +262,7 @@ class User(Part):
     fees: Annotated[Amount | None, OUTPUT] = None
     contact_info: ContactInfo | None = None
     user_identifier: tuple[UserIdentifier, ...] | None = None
-    user_role: tuple[Part, ...] | None = None  # read and never written (contract 3.1)
+    user_role: tuple[UserRole, ...] | None = None
     user_block: tuple[UserBlock, ...] | None = None
     user_note: tuple[UserNote, ...] | None = None
     user_statistic: tuple[UserStatistic, ...] | None = None

@@ -178,6 +178,7 @@ async def carry_out(
         passwords=secrets,
         stopping=options.stopping,
         report=report,
+        today=facts.today,
     )
     try:
         journal.start(f"limit {options.limit}" if options.limit is not None else "")

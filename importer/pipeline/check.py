@@ -114,9 +114,12 @@ def drafts_of(
     rosters: Rosters,
     rows: Collection[int],
     missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
+    institution: str = "",
 ) -> Iterator[DraftUser]:
     """Yield the draft users of these rows, in order; `missing` by row."""
-    return chain.from_iterable(drafts(inputs.candidates, rows, missing) for inputs in rosters)
+    return chain.from_iterable(
+        drafts(inputs.candidates, rows, missing, institution=institution) for inputs in rosters
+    )
 
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:

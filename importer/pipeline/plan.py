@@ -55,7 +55,7 @@ from importer.pipeline.runs import (
     run_facts,
     save_run,
 )
-from importer.planner.decide import decide, review_collisions
+from importer.planner.decide import decide, review_collisions, with_borrowing
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.users.cache import UserCache, cache_path
@@ -90,7 +90,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         only_new = [one.mapping.needed_by_new_users for one in rosters]
         checked, missing = decide_before_alma(rows_of(rosters), problems, only_new, answers)
         progress.rows(len(checked.fates), 0)
-        ready = tuple(drafts_of(rosters, checked.rows(Fate.READY), missing))
+        ready = tuple(drafts_of(rosters, checked.rows(Fate.READY), missing, institution.code))
         queries = {draft.row: _query(draft, _match(rosters, draft.row)) for draft in ready}
         async with open_users(request, alma, institution, queries.values(), progress) as users:
             planned = await _compare(
@@ -200,7 +200,8 @@ async def _compare(
             raise UnavailableError(found.failed)
         match = _match(rosters, draft.row)
         decided = decide(draft, found, match, memory.of)
-        return resolutions.apply(draft, found, decided, match, memory.of)
+        decided = resolutions.apply(draft, found, decided, match, memory.of)
+        return with_borrowing(draft, decided, rosters[0].today)
 
     with check_call_budget(len(ready), most, alma.limiter, progress.note):
         progress.rows(0, len(ready))

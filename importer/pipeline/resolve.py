@@ -272,7 +272,8 @@ class Review:
         return {draft.row: others for draft, others in pairs}
 
     def _draft(self, row: int) -> DraftUser:
-        draft = next(drafts_of(self._rosters, {row}), None)
+        code = self.facts.alma.institution if self.facts.alma else ""
+        draft = next(drafts_of(self._rosters, {row}, institution=code), None)
         if draft is None:
             msg = f"The mapping makes no record of row {row_label(row)}. Plan again."
             raise UsageError(msg)

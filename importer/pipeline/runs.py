@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
+from importer.ledger.journal import images
 from importer.ledger.ledger import (
     Ledger,
     add_cells,
@@ -26,7 +27,7 @@ from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code
 from importer.model.files import exists, shown
-from importer.model.plan import RETURNING, Create, SafetyLimits, Step, Update
+from importer.model.plan import RETURNING, Act, Create, SafetyLimits, Step, Update
 from importer.model.problem import Problem
 from importer.model.run import (
     ColumnUse,
@@ -38,8 +39,10 @@ from importer.model.run import (
     RunFacts,
 )
 from importer.model.text import ROSTER_ROWS
+from importer.model.user import User
 from importer.pipeline.fates import Decided
 from importer.pipeline.inputs import Inputs, RosterRequest, Rosters, RunRequest
+from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 from importer.planner.safety_checks import safety_checks
 
 RUNS = Path("runs")
@@ -284,6 +287,40 @@ def _saved_run(folder: Path) -> SavedRun | None:
         return SavedRun(folder, modified, str(error))
     except LedgerError as error:
         return SavedRun(folder, None, str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A row whose user will not be able to borrow, or gets no notices: the reasons."""
+
+    row: int
+    primary_id: str
+    reasons: tuple[str, ...]
+
+
+def cannot_borrow(ledger: Ledger) -> Iterator[Blocked]:
+    """Yield the rows of a plan whose users will not be able to borrow, in row order.
+
+    By Alma's answer if the row was sent, else by the record that is to be sent or, of a user who
+    does not change, by what the plan found. Nobody is looked up in Alma.
+    """
+    today = ledger.facts.today
+    for life in ledger.planned():
+        image = next(images(ledger, life.row), None)
+        user = (image.answered or image.sent) if image is not None else None
+        ((after,),) = ledger.read("SELECT after FROM steps WHERE row = ?", (life.row,))
+        if life.act is Act.DELETE:
+            continue
+        if user is None and after:
+            user = User.from_json(after)
+        if user is None:
+            found = [p.message for p in ledger.problems(life.row) if p.code in OBSTACLES]
+        else:
+            roles = role_obstacles(user, today) if image or life.act is Act.UPDATE else ()
+            found = [sentence for _, sentence in (*obstacles(user, today), *roles)]
+        if found:
+            primary_id = user.primary_id if user is not None else life.primary_id
+            yield Blocked(life.row, primary_id or "", tuple(found))
 
 
 def headings_changed(folder: Path, rosters: Rosters) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Upd
 from importer.model.problem import Problem
 from importer.model.text import counted, row_label
 from importer.model.user import AccountType
+from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
 from importer.planner.sticky import no_memory
@@ -18,6 +19,7 @@ from importer.users.matching import MatchResult, identifiers, user_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
 
     from importer.model.plan import Match, Step
     from importer.model.problem import Origin
@@ -99,7 +101,7 @@ def update(
         for name, value in stays.items()
         if remembered[name].reported != value
     )
-    return Planned(step, tuple(warnings), merged.sticky, bool(stays))
+    return Planned(step, tuple(warnings), merged.sticky, bool(stays), merged.after)
 
 
 def obstacle_to_update(
@@ -136,6 +138,22 @@ def obstacle_to_update(
             "to give it to the user, or correct the row."
         )
     return ""
+
+
+def with_borrowing(draft: DraftUser, planned: Planned, today: date) -> Planned:
+    """Return the step with warnings why its user will not be able to borrow.
+
+    Alma gives a new user roles by its own rules, so a create has none yet.
+    """
+    step = planned.step
+    user = step.user if isinstance(step, Create) else planned.user
+    if user is None:
+        return planned
+    found = [*obstacles(user, today)]
+    if not isinstance(step, Create):
+        found += role_obstacles(user, today)
+    problems = (_problem(draft, code, sentence) for code, sentence in found)
+    return replace(planned, warnings=(*planned.warnings, *problems))
 
 
 def unidentified(draft: DraftUser, match: Match) -> Problem | None:

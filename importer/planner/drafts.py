@@ -88,7 +88,7 @@ class DraftUser:
 
     `not_applicable` are the labels that the mapping leaves out for this row (`when`); they are not
     in `values`, and their fields stay unchanged. `missing` are the problems of blank cells that
-    only a new user needs.
+    only a new user needs. `institution` is its code, for a new Patron role.
     """
 
     row: int
@@ -97,6 +97,7 @@ class DraftUser:
     values: Mapping[str, str]
     not_applicable: frozenset[str] = frozenset()
     missing: tuple[Problem, ...] = ()
+    institution: str = ""
 
     @property
     def key(self) -> str:
@@ -189,6 +190,8 @@ def drafts(
     candidates: Candidates,
     rows: Collection[int],
     missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
+    *,
+    institution: str = "",
 ) -> Iterator[DraftUser]:
     """Return the draft users of these rows, in the roster's order; `missing` by row."""
     labels = tuple(candidates.frame.columns)
@@ -207,4 +210,5 @@ def drafts(
             values,
             not_applicable,
             missing.get(row, ()),
+            institution,
         )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from importer.model.fields import TYPE_FIELD, OnUpdate
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import AccountType, Coded, Part, Segment, User, UserIdentifier
+from importer.planner.borrowing import role_changes, with_patron_role
 from importer.planner.entries import (
     CORE,
     ONLY_ADDED,
@@ -190,7 +191,9 @@ def _merged(
             after = with_value(after, target.field, will)
             if is_sticky and (target.override or not will):
                 override.append(name)
-    changes = [*scalar_changes(live, after)]
+    expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
+    after = with_patron_role(after, expiry, scope, draft.institution)
+    changes = [*scalar_changes(live, after), *role_changes(live, after)]
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
         merging = _ListMerge(

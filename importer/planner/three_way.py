@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from importer.model.fields import LISTS, text
 from importer.model.user import User
+from importer.planner.borrowing import ROLE, merge_roles, roles_kept
 from importer.planner.entries import (
     CORE,
     FLAGS,
@@ -63,9 +64,12 @@ def three_way(before: User, after: User, now: User) -> User | Conflict:
         merged, obstacles = merge_entries(parent, old, new, live)
         conflicts.extend(obstacles)
         lists[parent] = merged
-    if conflicts:
+    with_roles = merge_roles(before, after, now)
+    if with_roles is None:
+        conflicts.append(ROLE)
+    if conflicts or with_roles is None:
         return Conflict(tuple(dict.fromkeys(conflicts)))
-    made = now.model_copy(update=update)
+    made = with_roles.model_copy(update=update)
     made.model_fields_set.difference_update(update.keys() - after.model_fields_set)
     return with_entries(made, lists)
 
@@ -198,6 +202,8 @@ def same_as_sent(sent: User, answered: User, before: User | None = None) -> tupl
         and ours.get(name) != old.get(name)
         and ours.get(name) != theirs.get(name)
     ]
+    if roles_kept(sent, answered, before):
+        missing.append(ROLE)
     for parent in LISTS:
         previous = () if before is None else entries(before, parent)
         if entries(sent, parent) != previous:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from importer.model.fields import FIELDS, LISTS, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update
 from importer.model.user import AccountType, User
+from importer.planner.borrowing import ROLE, merge_roles, role_changes
 from importer.planner.entries import (
     comparable,
     compared_fields,
@@ -74,7 +75,7 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
         theirs |= dict.fromkeys(merged.paths)
         put = _without(put, target, merged)
     primary_id = current(live, "primary_id")
-    changes = [*scalar_changes(live, merged)]
+    changes = [*scalar_changes(live, merged), *role_changes(live, merged)]
     for parent in LISTS:
         edits = list_edits(parent, entries(live, parent), entries(merged, parent))
         pairs: list[tuple[Part | None, Part | None]] = [*edits.changed]
@@ -125,7 +126,8 @@ def _as_kept(written: Written) -> User:
         for parent in LISTS
         if not same_entries(entries(before, parent), entries(sent, parent))
     }
-    return with_entries(before.model_copy(update=scalars), lists)
+    kept = with_entries(before.model_copy(update=scalars), lists)
+    return merge_roles(before, sent, kept) or kept
 
 
 def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
@@ -155,6 +157,9 @@ def _without(put: User, target: User, conflict: Conflict) -> User:
     If the conflict is about which entry is preferred, it is the whole list.
     """
     for place in conflict.paths:
+        if place == ROLE:
+            put = put.model_copy(update={"user_role": target.user_role})
+            continue
         parent = next((p for p in LISTS if place.startswith((f"{p}[", f"{p}."))), "")
         if not parent:
             put = put.model_copy(update={place: getattr(target, place)})

@@ -414,6 +414,7 @@ _LISTS = {
     "user_note": "note",
     "user_block": "block",
     "user_statistic": "statistical category",
+    "user_role": "role",
     "rs_library": "resource-sharing library",
     "library_notice": "library notice",
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from datetime import date
 
 from importer.alma.client import Alma
 from importer.alma.error_codes import explain_refusal
@@ -33,6 +34,7 @@ from importer.model.catalogue import Code
 from importer.model.plan import Act
 from importer.model.problem import VALUE, Origin, Problem
 from importer.model.user import AccountType, User
+from importer.planner.borrowing import role_obstacles
 from importer.planner.entries import current
 from importer.planner.sticky import STICKY
 from importer.planner.three_way import Conflict, same_as_sent, three_way
@@ -121,7 +123,7 @@ class Executor:
 
     `verify_delay` is in seconds, `clock` is monotonic. `passwords` come from the roster, by row,
     and are never stored. `stopping` returns whether the operator wants to stop; rows under way are
-    finished. `report` gets each row's progress.
+    finished. `report` gets each row's progress. Patron roles are compared with `today`.
     """
 
     alma: Alma
@@ -133,6 +135,7 @@ class Executor:
     passwords: Mapping[int, str]
     stopping: Callable[[], bool]
     report: Callable[[Progress], None]
+    today: date
     _failures: int = field(default=0, init=False)
     _trouble: str = field(default="", init=False)
     _doubt: float = field(default=0, init=False)
@@ -375,6 +378,12 @@ class Executor:
             )
             for path, message, advice in differing
         ]
+        if step.act is Act.CREATE and answered is not None:  # Alma gave it roles just now
+            origin = self.origin(step.row)
+            problems += [
+                Problem.of(code, origin, sentence)
+                for code, sentence in role_obstacles(answered, self.today)
+            ]
         return self._record(step, State.APPLIED, detail, answered=answered, problems=problems)
 
     def _already(

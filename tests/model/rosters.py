@@ -263,6 +263,12 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     runs.append(apply(plan("kept", "external", cy.replace("UGRD", "GRAD"))))
     house.ask("PATCH", "users/3002", {"user_group": {"value": "STAFF"}})
     runs.append(plan("edited", "external", dee))
+    roles = [{"role_type": {"value": "200"}, "expiry_date": "2020-05-31Z"}]
+    block = {"block_description": {"value": "02-GLOBAL"}}
+    house.ask("PATCH", "users/2001", {"user_role": roles, "user_block": [block]})
+    desk = [{"role_type": {"value": "32"}, "scope": {"value": "MAIN"}}]
+    house.ask("PATCH", "users/2002", {"user_role": desk})
+    runs.append(plan("lapsed", "internal", ana, bo))
     plan("refused", "internal", "2010,Eve,Fox,COMM,1991-01-02,,")
     house.ask("POST", "faults", "rules: [{on: POST, do: refuse, code: '401866'}]")
     runs.append(apply("refused"))

@@ -109,6 +109,7 @@ class Desk:
                     passwords={2: "Correct-Horse-7"},
                     stopping=self.stop_when,
                     report=self.news.append,
+                    today=NOW.date(),
                 )
                 return await executor.run(limit)
 

@@ -1,0 +1,181 @@
+"""What a user needs to borrow: a Patron role that has not expired, and nothing in the way.
+
+An update may extend or add the Patron role. No other role is touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from importer.model.catalogue import Code
+from importer.model.fields import text
+from importer.model.plan import Change, ChangeKind
+from importer.model.user import Coded, User, UserRole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+PATRON = "200"
+"""Alma's code of the Patron role (contract 1.3, user_role)."""
+
+ROLE = "user_role[Patron]"
+"""The path of the Patron role in a list of changes."""
+
+Roles = dict[tuple[str, int], UserRole]
+"""The Patron roles of a user, by their scope without case and their number within it."""
+
+
+def patron_roles(user: User) -> Roles:
+    """Return the Patron roles of a user."""
+    roles: Roles = {}
+    for role in user.user_role or ():
+        if text(role.role_type) == PATRON:
+            scope = text(role.scope).casefold()
+            number = sum(known == scope for known, _ in roles)
+            roles[scope, number] = role
+    return roles
+
+
+def with_patron_role(user: User, expiry: str, scope: str, institution: str) -> User:
+    """Return the user with a Patron role that lasts until `expiry`, an ISO date.
+
+    Roles of the scope, of any scope if it is blank, become longer and never shorter. If there is
+    none, one is added, of the institution if the scope is blank. With a blank `expiry`, or where
+    the institution is not known, nothing changes.
+    """
+    roles = patron_roles(user)
+    ours = {key for key in roles if not scope or key[0] == scope.casefold()}
+    added = scope or institution
+    if not expiry or not (ours or added):
+        return user
+    for key in ours:
+        if "" != _day(roles[key]) < expiry:
+            roles[key] = _until(roles[key], expiry)
+    if not ours:
+        new = UserRole(
+            status=Coded(value="ACTIVE"), scope=Coded(value=added), role_type=Coded(value=PATRON)
+        )
+        roles[added.casefold(), 0] = _until(new, expiry)
+    return _with_roles(user, roles)
+
+
+def role_changes(old: User, new: User) -> Iterator[Change]:
+    """Yield the differences between the Patron roles of two records."""
+    before, after = patron_roles(old), patron_roles(new)
+    for key in {**before, **after}:
+        was, will = before.get(key), after.get(key)
+        if was is None and will is not None:
+            yield Change(ChangeKind.ADD, ROLE, "", _day(will) or text(will.scope))
+        elif will is None and was is not None:
+            yield Change(ChangeKind.REMOVE, ROLE, _day(was) or text(was.scope), "")
+        elif was is not None and will is not None and _day(was) != _day(will):
+            kind = ChangeKind.REPLACE if _day(was) else ChangeKind.ADD
+            yield Change(kind, f"{ROLE}.expiry_date", _day(was), _day(will))
+
+
+def merge_roles(before: User, after: User, now: User) -> User | None:
+    """Return the user as it is now with an update's changes of the Patron role.
+
+    None if someone changed the same role meanwhile.
+    """
+    old, new, roles = patron_roles(before), patron_roles(after), patron_roles(now)
+    for key in {**old, **new}:
+        was, will, is_now = (part.get(key) for part in (old, new, roles))
+        if _shape(was) == _shape(will) or _shape(is_now) == _shape(will):
+            continue
+        if _shape(is_now) != _shape(was):
+            return None
+        if will is None:
+            del roles[key]
+        else:
+            roles[key] = will
+    return _with_roles(now, roles)
+
+
+def roles_kept(sent: User, answered: User, before: User | None) -> bool:
+    """Return whether Alma kept its own Patron role instead of the one that was sent."""
+    ours, theirs = patron_roles(sent), patron_roles(answered)
+    old = patron_roles(before) if before is not None else {}
+    return any(
+        _shape(role) not in {_shape(old.get(key)), _shape(theirs.get(key))}
+        for key, role in ours.items()
+    )
+
+
+def _with_roles(user: User, roles: Roles) -> User:
+    """Return the user with these Patron roles; all other roles stay in their places."""
+    left = dict(roles)
+    made: list[UserRole] = []
+    for role in user.user_role or ():
+        key = next((key for key, known in patron_roles(user).items() if known is role), None)
+        if key is None:
+            made.append(role)
+        elif key in left:
+            made.append(left.pop(key))
+    made += left.values()
+    return (
+        user
+        if made == [*(user.user_role or ())]
+        else user.model_copy(update={"user_role": tuple(made)})
+    )
+
+
+def _until(role: UserRole, expiry: str) -> UserRole:
+    return role.model_copy(update={"expiry_date": f"{expiry}Z"})
+
+
+def _day(role: UserRole) -> str:
+    """Return the day on which a role expires as ISO text; "" if it never does."""
+    return (role.expiry_date or "")[:10]
+
+
+def _shape(role: UserRole | None) -> tuple[str, str] | None:
+    return None if role is None else (text(role.status).casefold(), _day(role))
+
+
+# --- who cannot borrow ---
+
+OBSTACLES = frozenset(
+    {
+        Code.PATRON_ROLE_MISSING,
+        Code.PATRON_ROLE_EXPIRED,
+        Code.CANNOT_BORROW,
+        Code.NO_PREFERRED_EMAIL,
+    }
+)
+"""The codes of what keeps a user from borrowing, or from knowing what is due."""
+
+
+def role_obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
+    """Yield why the Patron role of a user in Alma does not let it borrow: a code and a sentence.
+
+    Nothing if the record does not show its roles.
+    """
+    if user.user_role is None:
+        return
+    roles = patron_roles(user).values()
+    active = [role for role in roles if text(role.status).casefold() in {"", "active"}]
+    if not active:
+        why = "the Patron role is inactive" if roles else "the user has no Patron role"
+        yield Code.PATRON_ROLE_MISSING, why
+    elif all("" != _day(role) < today.isoformat() for role in active):
+        last = max(_day(role) for role in active)
+        yield Code.PATRON_ROLE_EXPIRED, f"the Patron role expired on {last}"
+
+
+def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
+    """Yield why a user will not be able to borrow, roles aside: a code and a sentence each."""
+    days = {"the user expired on": user.expiry_date, "the purge date was": user.purge_date}
+    for words, day in days.items():
+        if day is not None and day < today:
+            yield Code.CANNOT_BORROW, f"{words} {day.isoformat()}"
+    if text(user.status) not in {"", "ACTIVE"}:
+        yield Code.CANNOT_BORROW, f"the user is {text(user.status)}"
+    for block in user.user_block or ():
+        if (block.block_status or "ACTIVE").upper() == "ACTIVE":
+            named = text(block.block_description)
+            yield Code.CANNOT_BORROW, f"the user has an active block ({named})"
+    emails = (user.contact_info.email if user.contact_info else None) or ()
+    if not any(email.preferred and email.email_address for email in emails):
+        yield Code.NO_PREFERRED_EMAIL, "the user has no preferred email, so no notices arrive"

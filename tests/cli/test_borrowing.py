@@ -1,0 +1,94 @@
+"""Can they borrow: what plan, apply and borrow-check report, and what `patron_role` repairs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, BO, ask, codes, load, state, write
+
+CY = ("2003", "Cy", "Ito", "COMM", "1970-01-02", "cy@example.org", "")
+DEE = ("2004", "Dee", "Oak", "COMM", "1971-01-02", "", "")
+CATALOGER = {
+    "role_type": {"value": "32"},
+    "scope": {"value": "MAIN"},
+    "status": {"value": "ACTIVE"},
+}
+
+
+def patron(expiry: str, scope: str = "01SANDBOX_INST") -> dict[str, object]:
+    """A Patron role as Alma's JSON has it."""
+    role = {"role_type": {"value": "200"}, "scope": {"value": scope}, "status": {"value": "ACTIVE"}}
+    return role | ({"expiry_date": expiry} if expiry else {})
+
+
+def roles(sandbox: Sandbox, primary_id: str) -> list[tuple[str, str, str]]:
+    """The roles of a user: type, scope and expiry date."""
+    found = state(sandbox)[primary_id]["user_role"]
+    return [
+        (role["role_type"]["value"], role["scope"]["value"], role.get("expiry_date", ""))
+        for role in found  # type: ignore[attr-defined]
+    ]
+
+
+@pytest.fixture
+def people(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+    """Four known users: an expired Patron role, none, one that is current; no email, inactive."""
+    roster = write(folder, ANA, BO, CY, DEE)
+    load(typed, roster, "first")
+    ask(sandbox, "PATCH", "users/2001", {"user_role": [CATALOGER, patron("2020-05-31Z")]})
+    ask(sandbox, "PATCH", "users/2002", {"user_role": [CATALOGER]})
+    ask(sandbox, "PATCH", "users/2004", {"status": {"value": "INACTIVE"}})
+    return roster
+
+
+def test_a_plan_lists_who_cannot_borrow(people: Path, folder: Path, typed: Type) -> None:
+    """By the record that was read anyway; `borrow-check` lists the same rows, also unchanged ones.
+
+    Without `patron_role` in the mapping no role is written.
+    """
+    typed("plan", people, "-m", "small.yaml", "-o", "run")
+    assert codes(folder, "run") == [
+        ("2", "patron-role-expired"),
+        ("3", "patron-role-missing"),
+        ("5", "cannot-borrow"),
+        ("5", "no-preferred-email"),
+    ]
+    found = typed("borrow-check", "run", "--json")
+    assert found.exit == Exit.DONE
+    listed = {row["row"]: len(row["reasons"]) for row in json.loads(found.out)["rows"]}
+    assert listed == {2: 1, 3: 1, 5: 2}
+
+
+def test_patron_role_is_extended_or_added_and_nothing_else(
+    people: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The same PUT repairs the role; other roles stay, a role that lasts longer is not shortened.
+
+    Undo restores the roles, and a second plan changes nothing.
+    """
+    later = [patron("2035-01-01Z")]
+    ask(sandbox, "PATCH", "users/2003", {"user_role": later})
+    before = state(sandbox)
+    text = (folder / "small.yaml").read_text("utf-8")
+    (folder / "role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
+    plan = ("plan", people, "-m", "role.yaml")
+    typed(*plan, "-o", "run")
+    assert (
+        "Role (Patron), expiry date: 2020-05-31 → 2028-05-31"
+        in typed("show", "run", "2", "--show-values").out
+    )
+    assert typed("apply", "run", "--json").summary["updated"] == 2
+    desk, until = ("32", "MAIN", ""), ("200", "01SANDBOX_INST", "2028-05-31Z")
+    assert roles(sandbox, "2001") == [desk, until]
+    assert roles(sandbox, "2002") == [desk, until]
+    assert roles(sandbox, "2003") == [("200", "01SANDBOX_INST", "2035-01-01Z")]
+    again = typed(*plan, "-o", "again", "--json").summary
+    assert again["unchanged"] == 4
+    typed("undo", "run", "-o", "back")
+    assert typed("apply", "back", "--json").summary["updated"] == 2
+    assert state(sandbox) == before
