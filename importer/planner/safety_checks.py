@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from importer.model.plan import ChangeKind, SafetyCheck, Unchanged, Update
 from importer.model.run import FailedCheck
-from importer.planner.entries import current
+from importer.planner.borrowing import ROLE
+from importer.planner.entries import current, same_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from importer.model.plan import SafetyLimit, SafetyLimits, Step
-
+    from importer.model.plan import Change, SafetyLimit, SafetyLimits, Step
 
 _SENTENCES = {
     SafetyCheck.MANY_CHANGES: "would change",
@@ -54,12 +54,26 @@ def safety_checks(
 
 
 def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
-    """Yield the checks that an update counts for; a cleared field is no removed entry."""
-    yield SafetyCheck.MANY_CHANGES
-    if any(c.kind is ChangeKind.REMOVE and c.path.endswith("]") for c in step.changes):
+    """Yield the checks that an update counts for.
+
+    A renewal, which only moves dates to later ones, is what a load is for. A cleared field is no
+    removed entry, nor is an identifier that becomes the primary ID.
+    """
+    if not all(_renews(change) for change in step.changes):
+        yield SafetyCheck.MANY_CHANGES
+    removed = (c for c in step.changes if c.kind is ChangeKind.REMOVE and c.path.endswith("]"))
+    if any(not same_id(change.old, step.after.primary_id) for change in removed):
         yield SafetyCheck.REMOVALS
     if any(c.path == "last_name" and c.kind is not ChangeKind.ADD for c in step.changes):
         yield SafetyCheck.RENAMES
     before, after = (current(user, "user_group") for user in (step.before, step.after))
     if before != after and before.casefold() not in given:
         yield SafetyCheck.FOREIGN_GROUP
+
+
+_DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})
+
+
+def _renews(change: Change) -> bool:
+    """Return whether a change moves a date of the membership to a later one, or sets it."""
+    return change.path in _DATES and change.new > change.old

@@ -64,11 +64,11 @@ def barcode(number: int) -> str:
     return f"200011234{number:05}"
 
 
-def line(number: int, mail: str = "mail.example.org") -> str:
-    """A row of the roster about one of them."""
-    name = f"{FIRST[number % 30]},,{LAST[number % 30]}"
+def line(number: int, mail: str = "mail.example.org", new_id: str = "") -> str:
+    """A row of the roster about one of them; with another ID than in Alma, if one is given."""
+    who = f"{new_id or barcode(number)},{FIRST[number % 30]},,{LAST[number % 30]}"
     return (
-        f"{barcode(number)},{name},Community,patron{number}@{mail},,605-555-{100 + number:04},"
+        f"{who},Community,patron{number}@{mail},,605-555-{100 + number:04},"
         f"{number} Maple St,,Northfield,SD,57001,0{number % 9 + 1}/1{number % 9}/19{50 + number},"
         "08/31/2035,"
     )
@@ -410,6 +410,58 @@ def lay(folder: Path, driver: Driver) -> Ground:
         house.forget_log()
         before = house.state()
     planned = frozenset(map(barcode, range(ROWS)))
+    first = Ground(template, driver, planned, before, {}, {})
+    with first.trial(folder / "reference") as trial:
+        trial.finish()
+        return Ground(template, driver, planned, before, trial.results(), trial.house.state())
+
+
+CARDS = 8
+"""How many people get another ID in `lay_cards`."""
+
+
+def lay_cards(folder: Path, driver: Driver, *, external: bool) -> Ground:
+    """Plan a roster in which known people have new IDs, and resolve each as the same person.
+
+    They get a new barcode or, if `external`, become External with an EMPL ID; the old ID stays as
+    an inactive identifier. One is held because staff changed the same field, one because the user
+    is gone; one is refused, as its new ID has become another user's; one goes around a note.
+    """
+    template = folder / "template"
+    template.mkdir()
+    ids = [f"{1_000_000 + n}" if external else barcode(700 + n) for n in range(CARDS)]
+    known = roster(template / "known.csv", [line(n) for n in range(CARDS)])
+    cards = roster(
+        template / "cards.csv", [line(n, "example.org", new_id) for n, new_id in enumerate(ids)]
+    )
+    mapping = Path(_mapping(template / "community.yaml"))
+    text = mapping.read_text("utf-8").replace(
+        "  new: create\n",
+        "  new: create\n  account_type: convert\n  keep_old_id: {type: BARCODE}\n",
+    )
+    if external:
+        text = text.replace("account_type: INTERNAL", "account_type: EXTERNAL\nowning_system: SIS")
+        text = text.replace("2[0-9]{13}", "[0-9]+")
+    other = template / "cards.yaml"
+    other.write_text(text, "utf-8")
+    with _house(template) as house:
+        trial = Trial(template, house, driver)
+        house.call("POST", "/almaws/v1/users", bystander(500))
+        assert trial.type("plan", str(known), "-m", str(mapping), "-o", "first") == 0, trial.err
+        assert trial.type("apply", "first") == 0, trial.err
+        assert trial.type("plan", str(cards), "-m", str(other), "-o", "run") == Exit.REJECTS
+        for n in range(CARDS):
+            words = ("resolve", "run", str(n + 2), "--as", "rename", barcode(n))
+            trial.type(*words)
+        house.edit(barcode(1), contact_info=_other_mail(house, barcode(1)))
+        house.call("DELETE", f"/almaws/v1/users/{barcode(2)}")
+        note = {"note_type": {"value": "LIBRARY"}, "note_text": "Lent an umbrella"}
+        house.edit(barcode(3), user_note=[*house.state()[barcode(3)]["user_note"], note])
+        taken = {"id_type": {"value": "BARCODE"}, "value": ids[4]}
+        house.edit(barcode(500), user_identifier=[taken])
+        house.forget_log()
+        before = house.state()
+    planned = frozenset(map(barcode, range(CARDS)))
     first = Ground(template, driver, planned, before, {}, {})
     with first.trial(folder / "reference") as trial:
         trial.finish()

@@ -70,6 +70,25 @@ def test_killed_once(ground: Ground, tmp_path: Path, label: str) -> None:
     _killed_at(ground, tmp_path / "trial", at[len(at) // 2])
 
 
+@pytest.mark.parametrize("label", ["before PUT", "after PUT"])
+def test_a_user_with_a_new_id_is_found_again(cards: Ground, tmp_path: Path, label: str) -> None:
+    """Killed around a rename or a conversion: nobody knows under which ID Alma has the user."""
+    ends = {"updated": 5, "refused": 1, "held": 2}
+    assert Counter(cards.results.values()) == ends
+    labels = _points(cards, tmp_path / "points")
+    at = [place for place, point in enumerate(labels, 1) if point == label]
+    _killed_at(cards, tmp_path / "trial", at[len(at) // 2])
+
+
+@pytest.mark.faults
+def test_killed_at_every_point_of_a_rename(cards: Ground, tmp_path: Path) -> None:
+    """The n-th point, for every n, then in bad weather."""
+    for point in range(1, len(_points(cards, tmp_path / "points")) + 1):
+        _killed_at(cards, tmp_path / str(point), point)
+    kills, _ = _hunt(cards, tmp_path / "weather", seed=5, wanted=KILLS)
+    assert kills >= KILLS
+
+
 @pytest.mark.faults
 def test_killed_once_at_every_kind_of_point(ground: Ground, tmp_path: Path) -> None:
     """Before and after each durable write, each call and each report; in the midst of the run."""

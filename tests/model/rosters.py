@@ -267,8 +267,9 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     block = {"block_description": {"value": "02-GLOBAL"}}
     house.ask("PATCH", "users/2001", {"user_role": roles, "user_block": [block]})
     desk = [{"role_type": {"value": "32"}, "scope": {"value": "MAIN"}}]
-    house.ask("PATCH", "users/2002", {"user_role": desk})
-    runs.append(plan("lapsed", "internal", ana, bo))
+    runs.append(plan("lapsed", "internal", ana))
+    house.ask("PATCH", "users/2001", {"user_role": desk})
+    runs.append(plan("no role", "internal", ana))
     plan("refused", "internal", "2010,Eve,Fox,COMM,1991-01-02,,")
     house.ask("POST", "faults", "rules: [{on: POST, do: refuse, code: '401866'}]")
     runs.append(apply("refused"))

@@ -48,6 +48,23 @@ def test_many_changes(changed: int, same: int, holds: bool) -> None:  # noqa: FB
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "old", "new", "fires"),
+    [
+        ("expiry_date", "2027-05-31", "2028-05-31", False),
+        ("purge_date", "", "2030-05-31", False),
+        ("expiry_date", "2027-05-31", "1990-03-01", True),  # a wrong column: the birth date
+        ("expiry_date", "2027-05-31", "", True),
+        ("birth_date", "1990-03-01", "2028-05-31", True),
+    ],
+)
+def test_a_renewal_is_no_unusual_change(path: str, old: str, new: str, fires: bool) -> None:  # noqa: FBT001
+    """A load that only extends everybody's dates fires nothing; a wrong column does."""
+    kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
+    found = safety_checks([update(Change(kind, path, old, new))] * 100, SafetyLimits(), COMM)
+    assert [one.check for one in found] == [SafetyCheck.MANY_CHANGES] * fires
+
+
 def test_any_removal_of_an_entry_fails_the_check() -> None:
     """One list entry of Alma's that would go is enough; a field that is cleared is none."""
     gone = update(change("contact_info.email[work]", ChangeKind.REMOVE))
