@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import calendar
 import re
+import tomllib
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import Enum
+from importlib.resources import files
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -21,13 +24,17 @@ from importer.model.candidates import Yes
 from importer.model.catalogue import Code, Repairs
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding
+from importer.model.text import folded
 
 Order = Literal["mdy", "dmy", "ymd"]
 ORDER_WORDS = {"mdy": "month/day/year", "dmy": "day/month/year", "ymd": "year/month/day"}
 PATTERN_LETTERS = "dmyYbBaAj"
 """The letters of a pattern: day, month, year, names of month and weekday, day of year."""
 
-_MIDNIGHT = re.compile(r"[T ](?:00?:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)Z?", re.IGNORECASE)
+_MIDNIGHT = re.compile(
+    r"[T ](?:00?:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)(?:Z|[+-][0-9]{2}:?[0-9]{2})?",
+    re.IGNORECASE,
+)
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _THREE = re.compile(r"([0-9]{1,4})([-/. ])([0-9]{1,2})\2([0-9]{1,4})")
 _EIGHT = re.compile(r"[0-9]{8}")
@@ -35,15 +42,19 @@ _SEVEN = re.compile(r"[0-9]{7}")
 _RUN_TOGETHER = re.compile(r"%[dmyYj]%[dmyYj]")
 _DIGITS = {"d": 2, "m": 2, "y": 2, "Y": 4, "j": 3}
 _NAMED = re.compile(
-    r"(?:([0-9]{1,2})[-/. ]+([a-z]{3,9})|([a-z]{3,9})[-/. ]+([0-9]{1,2}))\.?,?[-/. ]+"
-    r"([0-9]{4}|[0-9]{2})",
+    r"(?:([0-9]{1,2})(?:st|nd|rd|th|er|º)?|([^\W\d_]{3,12})\.?)[-/. ]+(?:(?:de|of) )?"
+    r"(?:([^\W\d_]{3,12})\.?|([0-9]{1,2})(?:st|nd|rd|th)?),?[-/. ]+(?:de )?"
+    r"([0-9]{4}|[0-9]{2})(?: г\.?)?",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"[0-9]{1,5}")
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
+_EAST_ASIAN = re.compile(
+    r"([^\W\d]{2})?([0-9]{1,4}|元) ?[年년] ?([0-9]{1,2}) ?[月월] ?([0-9]{1,2}) ?[日일]?"
 )
+_DOTTED = re.compile(r"([0-9]{1,4})\. ?([0-9]{1,2})\. ?([0-9]{1,4})\.?")
+_NUMBER = re.compile(r"[0-9]{1,5}")
+_TABLES = tomllib.loads((files(__package__) / "months.toml").read_text("utf-8"))
+_MONTHS: list[list[str]] = _TABLES["months"]
+_ERAS: dict[str, int] = _TABLES["eras"]
 _EPOCH = date(1899, 12, 30)
 _LAST_SERIAL = 80_000  # the year 2119
 
@@ -95,7 +106,7 @@ class Dates(MappingPart):
 
     def read(self, text: str) -> date | Unread:
         """Return the date of a text that is not blank, or why it is none."""
-        text = _MIDNIGHT.sub("", text) if ":" in text else text
+        text = _plain(text)
         if "%" in self.order:
             return self._by_pattern(text)
         if three := _THREE.fullmatch(text):
@@ -147,18 +158,23 @@ class Dates(MappingPart):
         return dates[0] if dates else Unread.NO_SUCH_DAY
 
     def _named(self, named: re.Match[str]) -> date | Unread:
-        name = (named[2] or named[3]).lower()
-        months = [n for n, month in enumerate(_MONTHS, 1) if month.startswith(name)]
-        if name == "sept":
-            months = [9]
+        first, before, behind, second, written = named.groups()
+        if (first is None) == (second is None):
+            return Unread.UNKNOWN
+        name = folded(before or behind)
+        months = [
+            number
+            for number, names in enumerate(_MONTHS, 1)
+            if any(month.startswith(name) or name == month[:4] for month in names)
+        ]
         if len(months) != 1:
             return Unread.UNKNOWN
-        year = int(named[5])
-        if len(named[5]) == 2:
+        year = int(written)
+        if len(written) == 2:
             if self.pivot is None:
                 return Unread.SHORT_YEAR
             year = self._century(year)
-        return _day(year, months[0], int(named[1] or named[4]))
+        return _day(year, months[0], int(first or second))
 
     def _serial(self, number: int) -> date | Unread:
         if not self.serials:
@@ -202,6 +218,18 @@ def _whole(text: str, pattern: str) -> str:
         shape += re.escape(after)
     numbers = (text, f"0{text}") if pattern[1:2] in {"d", "m"} else (text,)
     return next((number for number in numbers if re.fullmatch(shape, number)), "")
+
+
+def _plain(text: str) -> str:
+    """Return the text with the digits 0 to 9 and without midnight; East Asian dates as ISO."""
+    if not text.isascii():
+        composed = unicodedata.normalize("NFKC", text)
+        text = "".join(str(int(char)) if char.isdecimal() else char for char in composed)
+        if (found := _EAST_ASIAN.fullmatch(text)) and (found[1] or "") in {"", *_ERAS}:
+            year = _ERAS.get(found[1] or "", 0) + (1 if found[2] == "元" else int(found[2]))
+            text = f"{year:04}-{found[3]:0>2}-{found[4]:0>2}"
+    text = _MIDNIGHT.sub("", text) if ":" in text else text
+    return _DOTTED.sub(r"\1.\2.\3", text)
 
 
 def _day(year: int, month: int, day: int) -> date | Unread:

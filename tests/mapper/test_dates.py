@@ -23,6 +23,29 @@ def test_iso_is_read_in_every_column(order: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "3 April 2001", "April 3rd, 2001", "3 avril 2001", "3 avr. 2001", "3 de abril de 2001",
+        "3-abr-2001", "3. April 2001", "3 aprile 2001", "3 апреля 2001 г.", "2001年4月3日",
+        "平成13年4月3日", "2001년 4월 3일", "2001.04.03.", "2001. 4. 3.", "٢٠٠١-٠٤-٠٣",
+        "２００１-０４-０３", "2001-04-03T00:00:00+09:00",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("order", ["", "mdy", "dmy"])
+def test_dates_of_other_countries_are_read_in_every_column(order: str, text: str) -> None:
+    """The names of months in nine languages, East Asian dates, and digits of other scripts."""
+    assert Dates(order=order).read(text) == date(2001, 4, 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["3 jui 2001", "3 ma 2001", "3 March", "Lee Ann 2001", "1 2 3 2001"]
+)
+def test_a_name_that_may_be_two_months_is_none(text: str) -> None:
+    """`jui` is June or July in French; nothing is guessed."""
+    assert Dates(order="dmy").read(text) is Unread.UNKNOWN
+
+
+@pytest.mark.parametrize(
     ("order", "text", "read"),
     [
         ("mdy", "5/15/2027", MAY_15),
