@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from importer.alma.probe import EXPERIMENTS
+from importer.cli.everywhere import EXITS
 from importer.errors import Exit
 from importer.mapper.schema import TOP_FIELDS
 from importer.model.catalogue import CATALOGUE, Code, Severity
@@ -41,35 +42,6 @@ SETTINGS = {
     "alma_mail_user": "The user name there, if it asks for one.",
     "alma_mail_password": "The password there.",
     "alma_mail_from": "The sender of the emails.",
-}
-
-EXITS = {
-    Exit.DONE: ("done", "Nothing."),
-    Exit.BUG: ("a defect of the importer", "Report the line that it prints."),
-    Exit.USAGE: (
-        "the command line, a setting or the mapping is wrong",
-        "Read the message and correct it.",
-    ),
-    Exit.REJECTS: (
-        "some rows were rejected or need review; the others are fine",
-        "See `rejects.xlsx`.",
-    ),
-    Exit.ROSTER: ("the roster could not be read", "Read the message and check the file."),
-    Exit.STALE: (
-        "the roster, the mapping or the institution changed since the plan",
-        "Plan again.",
-    ),
-    Exit.REFUSED: ("applied, but Alma refused some rows", "See `rejects.xlsx`."),
-    Exit.SAFETY_CHECK: (
-        "a safety check stopped `apply`",
-        "Review the plan. If it is right, add `--allow CHECK`.",
-    ),
-    Exit.STOPPED: (
-        "stopped by the daily limit, an outage or a full disk, or someone else uses the run",
-        "Run the same command to continue.",
-    ),
-    Exit.ACCESS: ("the key is missing, wrong, or lacks a right", "Run `importer doctor`."),
-    Exit.INTERRUPTED: ("stopped by you", "Run the same command to continue."),
 }
 
 SEVERITIES = {
@@ -238,6 +210,9 @@ def commands() -> Iterator[str]:
     yield ""
     yield "The output of `importer COMMAND --help`. Progress and messages go to stderr; `--json`"
     yield "prints a summary on stdout. A RUN is a run's folder or its name under `runs/`."
+    yield "`importer help COMMAND` shows the same, and `importer help exit-codes` the exit codes."
+    yield "`importer --install-completion` sets up completion of commands, options and runs for"
+    yield "bash, zsh, fish or PowerShell. `-q` and `-v` may also follow the command."
     for words, text in _helps():
         yield ""
         yield f"## {' '.join(words)}"
@@ -254,6 +229,8 @@ def _helps() -> Iterator[tuple[tuple[str, ...], str]]:
     from importer.cli.app import app
 
     groups = [(("importer",), get_group(app))]
+    whole = groups[0][1].make_context("importer", [], resilient_parsing=True)
+    yield ("importer",), groups[0][1].get_help(whole)
     while groups:
         words, group = groups.pop(0)
         within = group.make_context(" ".join(words), [], resilient_parsing=True)

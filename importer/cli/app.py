@@ -6,15 +6,17 @@ import io
 import json
 import os
 import sys
+from contextlib import chdir
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import typer.core
 from typer.main import get_group
 
-from importer.cli.console import defect, printable, program
+from importer.cli.console import defect, output, printable, program
 from importer.errors import Exit, ImporterError, StoppedError, UsageError
 
 
@@ -44,11 +46,23 @@ COMMANDS = {
     "web": ("web", "Open the local page: everything without a terminal."),
     "sandbox": ("sandbox", "Run a practice Alma on this computer."),
     "demo": ("sandbox", "Load a sample roster into a practice Alma."),
+    "all": ("everywhere", "Run a command in the folders of several institutions."),
+    "help": ("everywhere", "Explain a command, or the exit codes."),
 }
 """Each command: its module, which is imported only when the command is used, and its help."""
 
 HIDDEN = {"run-task": "web"}
 """Commands that only the importer itself calls, and their modules."""
+
+
+class _Completion:
+    """The name of a command and its help, as the command-line library offers them to a shell."""
+
+    type = "plain"
+
+    def __init__(self, name: str, command: tuple[str, str]) -> None:
+        """Offer a command."""
+        self.value, self.help = name, command[1]
 
 
 class _Commands(typer.core.TyperGroup):
@@ -75,6 +89,10 @@ class _Commands(typer.core.TyperGroup):
             raise UsageError(msg)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ARG002
+        """Return the names that begin so, without importing the commands."""
+        return [_Completion(*item) for item in COMMANDS.items() if item[0].startswith(incomplete)]
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -86,7 +104,9 @@ class _Commands(typer.core.TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             msg = "Stopped. Nothing was written to Alma."
-            if ctx.invoked_subcommand == "apply":
+            if ctx.invoked_subcommand == "plan":
+                msg += " The users read so far are kept: run the same command to continue."
+            elif ctx.invoked_subcommand == "apply":
                 msg = "Stopped. Run the same command to continue."
             raise StoppedError(msg) from None
 
@@ -95,7 +115,7 @@ app = typer.Typer(
     name="importer",
     cls=_Commands,
     help="Load library patrons into Alma from spreadsheets: check, show, then write.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -103,10 +123,37 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.",
-                                          callback=_version, is_eager=True)] = False,
-) -> None:  # fmt: skip
+    folder: Annotated[
+        Path | None,
+        typer.Option("-C", "--folder", help="Work in this folder, as if it were the current one."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Write only errors and what stops a run.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Show all problems, and the time that it took.")
+    ] = False,
+    log: Annotated[
+        Path | None, typer.Option(help="Add what happens to this file, as lines of JSON.")
+    ] = None,
+    version: Annotated[  # noqa: ARG001  its callback acts
+        bool,
+        typer.Option("-V", "--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
     """Load library patrons into Alma from spreadsheets: check, show, then write."""
+    log = None if log is None else log.absolute()
+    if folder is not None:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            msg = f"The folder {folder} cannot be used: {error.strerror}."
+            raise UsageError(msg) from error
+    output.begin(quiet=quiet, verbose=verbose, log=log)
+
+
+_ANYWHERE = ("-q", "--quiet", "-v", "--verbose")
+"""Options that may also follow the command."""
 
 
 def run(arguments: list[str]) -> int:
@@ -115,8 +162,27 @@ def run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if os.name == "nt" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")  # a pipe there has an older encoding
+    words, behind = _split(arguments)
+    flags = [word for word in words if word in _ANYWHERE]
+    words = [word for word in words if word not in _ANYWHERE]
+    output.reset()
+    with chdir("."):  # `-C` ends with the command
+        if "all" in words[:1]:
+            behind = ["--", *behind]  # the library takes one away
+        code = _run([*flags, *words, *behind])
+        output.end(next((word for word in words if word in COMMANDS), ""), code)
+    return code
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words before `--`, and the rest."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at:]
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        code = app(arguments or ["--help"], standalone_mode=False)
+        code = app(arguments or ["--help"], prog_name="importer", standalone_mode=False)
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.DONE
@@ -124,6 +190,7 @@ def run(arguments: list[str]) -> int:
         sentence, wrong = _understood(error)
         if sentence:
             sys.stderr.write(f"importer: {printable(sentence)}\n")
+            output.note("error", text=printable(sentence))
             if "--json" in arguments:
                 line = json.dumps({"error": printable(sentence), "exit": wrong})
                 sys.stdout.write(f"{line}\n")

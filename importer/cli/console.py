@@ -37,6 +37,7 @@ from importer.model.run import Summary
 from importer.model.text import read_row_label
 from importer.report import terminal
 from importer.report.files import write_all
+from importer.report.wording import headline
 
 # options and arguments
 
@@ -45,7 +46,7 @@ Rosters = Annotated[
     typer.Argument(
         help="The spreadsheet: CSV, Excel or OpenDocument. Of a workbook's sheet: BOOK[SHEET].",
         show_default=False,
-        metavar="ROSTER...",
+        metavar="ROSTER",
     ),
 ]
 Mappings = Annotated[
@@ -70,7 +71,17 @@ CorrectionsFile = Annotated[
 VisibleOnly = Annotated[
     bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")
 ]
-Run = Annotated[str, typer.Argument(help="Run folder, or its name under runs/.")]
+
+
+def _names_of_runs(incomplete: str) -> list[str]:
+    """Return the runs whose names begin so, for completion."""
+    return [path.name for path in sorted(Path("runs").glob(f"{incomplete}*")) if path.is_dir()]
+
+
+Run = Annotated[
+    str,
+    typer.Argument(help="Run folder, or its name under runs/.", autocompletion=_names_of_runs),
+]
 ROW_HELP = "Row number, as in the spreadsheet; 2:14 is row 14 of the second roster."
 Row = Annotated[int, typer.Argument(help=ROW_HELP, parser=read_row_label, metavar="ROW")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
@@ -120,6 +131,52 @@ def program() -> str:
 # output
 
 
+class Output:
+    """How a command writes, from the options beside every command; one for the process.
+
+    `quiet`: only errors and what stopped a run. `verbose`: all problems on the screen, and how
+    long the command took. `run`: the folder of the run that the command made or used.
+    """
+
+    quiet = verbose = False
+    run = ""
+    _log: Path | None = None
+    _began = 0.0
+
+    def reset(self) -> None:
+        """Start as without any option."""
+        vars(self).clear()
+        self._began = time.monotonic()
+
+    def begin(self, *, quiet: bool, verbose: bool, log: Path | None) -> None:
+        """Set the options. Raises UsageError if the log cannot be written."""
+        self.quiet, self.verbose, self._log = quiet, verbose, log
+        self.note("begin", version=program())
+
+    def note(self, event: str, **values: object) -> None:
+        """Add a line of JSON to the log, if there is one."""
+        if self._log is None:
+            return
+        line = {"time": now().isoformat(timespec="milliseconds"), "event": event, **values}
+        try:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        except OSError as error:
+            log, self._log = self._log, None
+            msg = f"The log {log} cannot be written ({error.strerror}). Name another file."
+            raise UsageError(msg) from error
+
+    def end(self, command: str, code: int) -> None:
+        """Note how the command ended."""
+        seconds = round(time.monotonic() - self._began, 1)
+        self.note("end", command=command, exit=int(code), run=self.run, seconds=seconds)
+        if self.verbose:
+            say(f"{command}: {seconds:,.1f} s, exit code {int(code)}.")
+
+
+output = Output()
+
+
 def printable(text: str) -> str:
     """Return the text without characters that steer a terminal, except line breaks."""
     return re.sub(
@@ -129,7 +186,10 @@ def printable(text: str) -> str:
 
 def say(text: str = "") -> None:
     """Write a message to stderr; stdout is for what was asked for."""
-    sys.stderr.write(printable(text) + "\n")
+    if text:
+        output.note("message", text=printable(text))
+    if not output.quiet:
+        sys.stderr.write(printable(text) + "\n")
 
 
 def write(*lines: str) -> None:
@@ -149,7 +209,7 @@ def confirm(question: str, answer: str, without: str, refused: str) -> None:
     """
     if not sys.stdin.isatty():
         raise UsageError(without)
-    say(question)
+    sys.stderr.write(f"{printable(question)}\n")
     if sys.stdin.readline().strip().casefold() != answer.casefold():
         raise UsageError(refused)
 
@@ -184,7 +244,11 @@ def conclude(
             with _reporting(ledger, reports):
                 write_all(ledger, summary)
 
-    console = Console(stderr=True)
+    output.run = summary.run
+    output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
+    console = Console(stderr=True, quiet=output.quiet)
+    if output.quiet and summary.exit and not as_json:
+        sys.stderr.write(f"importer: {stopped or headline(summary)}\n")
     if as_json:
         if reports == "required":
             write_reports()
@@ -201,7 +265,12 @@ def conclude(
         terminal.show_counts(summary, console)
         with _reporting(ledger, reports):
             terminal.show_problems(
-                ledger, summary, console, show_values=show_values, reported=reports != "none"
+                ledger,
+                summary,
+                console,
+                show_values=show_values,
+                reported=reports != "none",
+                most=None if output.verbose else terminal.MOST_GROUPS,
             )
         write_reports()
         with _reporting(ledger, reports):
@@ -264,6 +333,9 @@ def progress(
 
     `notice` returns a message to show beside it, such as a wait, or blank; `clock` is in seconds.
     """
+    if output.quiet:
+        yield lambda _done, _of, _counts: None
+        return
     if sys.stderr.isatty():
         with Bar(what, notice, clock) as bar:
             yield bar.advance_to

@@ -66,20 +66,22 @@ def show_problems(
     *,
     show_values: bool = False,
     reported: bool = True,
+    most: int | None = MOST_GROUPS,
 ) -> None:
     """Print what the plan is for and the worst problems, masked unless `show_values`.
 
     Of an applied run only the problems that came up after the plan are shown. `reported`: the
-    run gets report files, which list all problems.
+    run gets report files, which list all problems. `most`: groups shown; None for all.
     """
     for part in _plan(summary, ledger.facts):
         console.print(part)
     applied = summary.created is not None
     found = group_problems(ledger.later_problems() if applied else ledger.problems())
     whole = sum(group.whole for group in found)
-    for group in found[: whole + MOST_GROUPS]:
+    last = len(found) if most is None else whole + most
+    for group in found[:last]:
         console.print(_group(group, show_values=show_values))
-    if more := len(found[whole + MOST_GROUPS :]):
+    if more := len(found[last:]):
         where = "see the report" if reported else "`importer check` makes a report of them all"
         console.print(_text(f"… and {more:,} more; {where}.", "dim"))
     if found and not (applied and _kept_back(summary)):

@@ -7,10 +7,37 @@ from pathlib import Path
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, ANAS_CHANGE, BO, delete, load, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, delete, load, write
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 ROSTER, MAPPING = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
+
+
+def test_a_plan_reads_all_users_first_where_that_takes_fewer_calls(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """It names both numbers. If it is stopped, no page of users is read twice."""
+    people = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(250)]
+    load(typed, write(folder, *people), "first")
+    typed("users", "delete", "--yes")
+    rows = [(str(at), f"A{at}", f"B{at}", "COMM", "1990-01-02", "", "") for at in range(3000, 3020)]
+    command = ("plan", write(folder, *rows), "-m", "small.yaml", "-o", "run", "--json")
+    begin = len(sandbox.log())
+    ask(sandbox, "POST", "settings", {"remaining": 5})
+    stopped = typed(*command)
+    assert stopped.exit == Exit.STOPPED
+    assert "6 calls instead of up to 40" in stopped.err
+    ask(sandbox, "POST", "settings", {"remaining": 1000})
+    planned = typed(*command)
+    assert (planned.exit, planned.summary["create"]) == (Exit.DONE, 20)
+    assert "as of" in planned.err
+    paths = [str(call["path"]) for call in sandbox.log()[begin:] if call["status"] == 200]
+    pages = [path for path in paths if "limit=100" in path and "modif" not in path]
+    assert sorted(pages) == sorted(set(pages))
+    assert len(pages) == 3
+    before = len(sandbox.log())
+    typed(*command[:-2], "again")
+    assert len(sandbox.log()) - before <= 5
 
 
 def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -18,7 +45,7 @@ def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) ->
 
     Without one it warns that names were not fully compared.
     """
-    without = typed("plan", ROSTER, "-m", MAPPING, "--json").summary
+    without = typed("plan", ROSTER, "-m", MAPPING, "--json", "--no-refresh").summary
     assert typed("users", "refresh").exit == Exit.DONE
     before = len(sandbox.log())
     planned = typed("plan", ROSTER, "-m", MAPPING, "-o", "run", "--json")

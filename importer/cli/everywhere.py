@@ -1,0 +1,128 @@
+"""The commands `all`, which runs one in several folders, and `help`."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from importer.cli.console import say, write
+from importer.errors import Exit, UsageError
+from importer.jobs.commands import importer_command
+
+app = typer.Typer(rich_markup_mode=None)
+
+EXITS = {
+    Exit.DONE: ("done", "Nothing."),
+    Exit.BUG: ("a defect of the importer", "Report the line that it prints."),
+    Exit.USAGE: (
+        "the command line, a setting or the mapping is wrong",
+        "Read the message and correct it.",
+    ),
+    Exit.REJECTS: (
+        "some rows were rejected or need review; the others are fine",
+        "See `rejects.xlsx`.",
+    ),
+    Exit.ROSTER: ("the roster could not be read", "Read the message and check the file."),
+    Exit.STALE: (
+        "the roster, the mapping or the institution changed since the plan",
+        "Plan again.",
+    ),
+    Exit.REFUSED: ("applied, but Alma refused some rows", "See `rejects.xlsx`."),
+    Exit.SAFETY_CHECK: (
+        "a safety check stopped `apply`",
+        "Review the plan. If it is right, add `--allow CHECK`.",
+    ),
+    Exit.STOPPED: (
+        "stopped by the daily limit, an outage or a full disk, or someone else uses the run",
+        "Run the same command to continue.",
+    ),
+    Exit.ACCESS: ("the key is missing, wrong, or lacks a right", "Run `importer doctor`."),
+    Exit.INTERRUPTED: ("stopped by you", "Run the same command to continue."),
+}
+"""What each exit code means, and what to do."""
+
+
+@app.command("all")
+def run_everywhere(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="FOLDER... -- COMMAND", help="The folders, then the command."),
+    ],
+) -> int:
+    """Run a command in several folders at once, each with its own key and runs.
+
+    The exit code is the worst of all. A command that asks for confirmation needs --yes.
+    """
+    folders, command = _parted(words)
+    if missing := [folder for folder in folders if not Path(folder).is_dir()]:
+        msg = f"There is no folder {', '.join(missing)}."
+        raise UsageError(msg)
+    width = max(map(len, folders))
+    with ThreadPoolExecutor(len(folders)) as pool:
+        codes = list(pool.map(lambda folder: _run_in(folder, command, width), folders))
+    say()
+    for folder, code in zip(folders, codes, strict=True):
+        write(f"{folder:{width}}  {int(code):3}  {EXITS[code][0]}")
+    return Exit.worst(set(codes))
+
+
+def _parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the folders before the command, and the command. Raises UsageError."""
+    at = words.index("--") if "--" in words else len(words)
+    folders, command = list(dict.fromkeys(words[:at])), words[at + 1 :]
+    if not folders or not command:
+        msg = "Name the folders, then -- and a command: importer all north south -- plan …"
+        raise UsageError(msg)
+    return folders, command
+
+
+_LINES = threading.Lock()
+
+
+def _run_in(folder: str, command: list[str], width: int) -> Exit:
+    """Run the command in a folder; show each line that it writes behind the folder's name."""
+    arguments = (*importer_command(), "-C", folder, *command)
+    with subprocess.Popen(  # noqa: S603
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            with _LINES:
+                say(f"{folder:{width}} | {line.rstrip()}")
+    try:
+        return Exit(process.returncode)
+    except ValueError:  # ended by a signal
+        return Exit.STOPPED
+
+
+@app.command("help")
+def explain(
+    context: typer.Context,
+    topic: Annotated[
+        list[str] | None, typer.Argument(help="A command, such as mapping new, or exit-codes.")
+    ] = None,
+) -> int:
+    """Explain a command, or the exit codes."""
+    if topic == ["exit-codes"]:
+        write(*(f"{int(code):3}  {means}. {todo}" for code, (means, todo) in EXITS.items()))
+        return Exit.DONE
+    within = context.find_root()
+    command = within.command
+    for word in topic or ():
+        found = getattr(command, "get_command", lambda *_: None)(within, word)
+        if found is None:
+            msg = f"There is no help about {' '.join(topic or ())}. See: importer help"
+            raise UsageError(msg)
+        within = typer.Context(found, parent=within, info_name=word)
+        command = found
+    write(command.get_help(within))
+    return Exit.DONE

@@ -1,0 +1,109 @@
+"""Options of every command, help, completion, and several folders at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from importer.cli.app import COMMANDS
+from importer.errors import Exit
+from tests.cli.conftest import Type
+from tests.cli.small import ANA, BO, write
+
+BAD = ("2003", "Ida", "Moss", "COMM", "no date", "", "")
+CHECK = ("people.csv", "-m", "small.yaml")
+
+
+@pytest.mark.parametrize("words", [("-h",), ("check", "-h"), ("mapping", "new", "--help")])
+def test_both_help_options(typed: Type, words: tuple[str, ...]) -> None:
+    """`-h` is `--help` of every command."""
+    got = typed(*words)
+    assert (got.exit, got.out.startswith("Usage: importer")) == (Exit.DONE, True)
+
+
+def test_help_explains_commands_and_exit_codes(typed: Type) -> None:
+    """`help` shows what `--help` does, and what each exit code means."""
+    assert typed("help", "mapping", "new").out == typed("mapping", "new", "--help").out
+    assert all(name in typed("help").out for name in COMMANDS)
+    codes = [int(line.split()[0]) for line in typed("help", "exit-codes").out.splitlines()]
+    assert codes == list(map(int, Exit))
+    assert typed("help", "sesame").exit == Exit.USAGE
+    assert typed("-V").out == typed("--version").out
+
+
+def test_quiet_writes_only_what_stops(folder: Path, typed: Type) -> None:
+    """A run without problems writes nothing; one with problems a line; both make their reports."""
+    write(folder, ANA, BO)
+    good = typed("-q", "check", *CHECK, "-o", "good")
+    assert (good.exit, good.out, good.err) == (Exit.DONE, "", "")
+    write(folder, ANA, BAD)
+    bad = typed("check", *CHECK, "-o", "bad", "-q")
+    assert (bad.exit, len(bad.err.splitlines())) == (Exit.REJECTS, 1)
+    assert (folder / "good" / "report.html").is_file()
+
+
+def test_the_log_has_a_line_for_each_message_and_the_end(folder: Path, typed: Type) -> None:
+    """Lines of JSON, without the values of any row; a later command adds to them."""
+    write(folder, ANA, BAD)
+    typed("--log", "log.jsonl", "check", *CHECK, "-o", "run")
+    typed("--log", "log.jsonl", "check", "missing.csv", "-m", "small.yaml")
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text("utf-8").splitlines()]
+    ends = [(line["command"], line["exit"], line["run"]) for line in lines if "exit" in line
+            and line["event"] == "end"]  # fmt: skip
+    assert ends == [("check", Exit.REJECTS, "run"), ("check", Exit.ROSTER, "")]
+    assert {"begin", "summary", "error", "end"} == {line["event"] for line in lines}
+    assert "Nunez" not in (folder / "log.jsonl").read_text("utf-8")
+    assert typed("--log", "no/such/folder", "runs").exit == Exit.USAGE
+
+
+def test_a_command_in_another_folder(folder: Path, typed: Type) -> None:
+    """`-C` is the current folder of that command, and of no other."""
+    other = folder / "north"
+    other.mkdir()
+    write(other, ANA)
+    assert typed("-C", "north", "check", *CHECK, "-o", "run").exit == Exit.DONE
+    assert (other / "run" / "report.html").is_file()
+    assert typed("check", *CHECK).exit == Exit.USAGE
+    assert typed("-C", "south", "runs").exit == Exit.USAGE
+
+
+def test_a_command_in_several_folders(folder: Path, typed: Type) -> None:
+    """Each folder has its run; one table at the end, and the worst exit code."""
+    for name, rows in (("north", (ANA,)), ("south", (BAD,))):
+        (folder / name).mkdir()
+        write(folder / name, *rows)
+    got = typed("all", "north", "south", "--", "check", *CHECK, "-o", "run", "-q")
+    assert got.exit == Exit.REJECTS
+    assert [line.split()[:2] for line in got.out.splitlines()] == [["north", "0"], ["south", "3"]]
+    assert (folder / "south" / "run" / "rejects.xlsx").is_file()
+    assert typed("all", "north", "west", "--", "runs").exit == Exit.USAGE
+    assert typed("all", "north").exit == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("importer ma", ["mapping"]), ("importer show 20", ["2026-a", "2026-b"])],
+)
+def test_completion(
+    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch, line: str, offered: list[str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Commands are completed without importing them, and the names of runs."""
+    for name in ("2026-a", "2026-b", "other"):
+        (folder / "runs" / name).mkdir(parents=True)
+    monkeypatch.setenv("_IMPORTER_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    with pytest.raises(SystemExit):
+        typed()
+    assert capfd.readouterr().out.split() == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
+def test_completion_for_each_shell(typed: Type, shell: str) -> None:
+    """The script of each shell is there."""
+    with pytest.raises(SystemExit) as end:
+        typed("--show-completion", shell)
+    assert not end.value.code
