@@ -88,6 +88,12 @@ def _named(said: str) -> str:
     if match is None:
         return ""
     name = "_".join(match["field"].strip().lower().split())
+    if name in _TYPES and f"{match['field']} type" in said:
+        return _TYPES[name]
+    parent, _, part = name.partition("_")
+    inside = f"contact_info.{parent}.{part}"
+    if inside in FIELDS:
+        return inside
     endings = [path for path in FIELDS if path == name or path.endswith(f".{name}")]
     if len(endings) == 1 or name in endings:
         return name if name in endings else endings[0]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from importer.alma.client import Alma
-from importer.alma.error_codes import explain_refusal
 from importer.alma.models import obligations
 from importer.alma.pacing import run_concurrently
 from importer.alma.responses import NotFoundError
@@ -32,12 +31,13 @@ from importer.ledger.journal import Journal, Pending
 from importer.ledger.schema import GONE, State
 from importer.model.catalogue import Code
 from importer.model.plan import Act
-from importer.model.problem import VALUE, Origin, Problem
+from importer.model.problem import Origin, Problem
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.entries import current
 from importer.planner.sticky import STICKY
 from importer.planner.three_way import Conflict, same_as_sent, three_way
+from importer.writer.refusals import refusal_problem
 from importer.writer.verification import (
     EditConflict,
     UserDeleted,
@@ -394,20 +394,9 @@ class Executor:
         return self._record(step, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
-        """Record why Alma refused: the reason in our words, and Alma's text as the value."""
-        known = explain_refusal(refusal)
-        tracking = f"(tracking ID {refusal.tracking_id})" if refusal.tracking_id else ""
-        texts = (refusal.code, VALUE if refusal.said else "", tracking)
-        own = " ".join(part for part in texts if part)
-        problem = Problem.of(
-            Code.REFUSED_BY_ALMA,
-            self.origin(step.row),
-            f"{known.sentence} Alma's message: {own}" if own else known.sentence,
-            field=known.field,
-            value=refusal.said,
-            advice=known.advice,
-            repairs=known.repairs,
-        )
+        """Record why Alma refused."""
+        sent = self.journal.step(step.row)
+        problem = refusal_problem(sent, refusal, self.origin(step.row))
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
         return self._record(step, State.REFUSED, detail, problems=[problem])
 

@@ -221,6 +221,7 @@ PRIMARY, OTHER, EMAIL = "primary_id", "user_identifier.value", "contact_info.ema
         ("500038", "New password must be …", "password"),
         ("401664", "Mandatory field is missing: last_name", "last_name"),
         ("401664", "Mandatory field is missing: email address", f"{EMAIL}.email_address"),
+        ("401664", "Mandatory field is missing: address line1", "contact_info.address.line1"),
         ("401664", "Mandatory field is missing: library", ""),
         ("401863", "Given email type (x) is not supported for …", f"{EMAIL}.email_type"),
         ("401864", "Given identifier type (ZZ) is invalid.", "user_identifier.id_type"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from importer.ledger.ledger import Ledger, add_rows, add_steps, finish
 from importer.ledger.schema import State
 from importer.model.catalogue import Code
 from importer.model.plan import Create, Delete, Fate, Update
-from importer.model.problem import Origin
+from importer.model.problem import Origin, Problem
 from importer.model.user import Coded, User, UserIdentifier
 from importer.sandbox.server import Options, running
 from importer.writer.executor import Executor, Progress, Stop, Waiting
@@ -128,8 +129,12 @@ class Desk:
 
     def codes(self) -> list[tuple[int, Code, str]]:
         """The problems: row, code and field."""
+        return [(p.origin.row, p.code, p.field) for p in self.problems()]
+
+    def problems(self) -> list[Problem]:
+        """The problems, whole."""
         with Ledger.open(self.folder) as ledger:
-            return [(p.origin.row, p.code, p.field) for p in ledger.problems()]
+            return list(ledger.problems())
 
     def _with(self, use: Callable[[Alma], Awaitable[T]]) -> T:
         async def sleep(_: float) -> None:
@@ -376,3 +381,42 @@ def test_a_delete_that_never_happens_is_not_reported(desk: Desk) -> None:
     assert stop is not None
     assert desk.states() == {2: State.PLANNED}
     assert desk.user(user.primary_id) is not None
+
+
+_LINE = {"address_type": [{"value": "home"}], "city": "Riverton"}
+_NOTE = {"note_type": {"value": "GONE"}, "note_text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("edit", "code"),
+    [
+        ({"contact_info": {"address": [_LINE]}}, "401664"),
+        ({"user_note": [_NOTE]}, "401864"),
+        ({"user_group": {"value": "GONE"}}, "401852"),
+        ({"gender": {"value": "GONE"}}, "40166404"),
+    ],
+)
+def test_a_refusal_for_what_alma_has_is_not_the_roster_s(
+    desk: Desk, edit: dict[str, object], code: str
+) -> None:
+    """If the refused part was in Alma before, the row's column is not blamed, but Alma's record."""
+    (before,) = desk.put_in(person(1))
+    desk.back("PATCH", f"/users/{before.primary_id}", json.dumps(edit))
+    stale = desk.user(before.primary_id)
+    assert stale is not None
+    desk.plan(_renamed(2, stale))
+    desk.apply()
+    assert desk.states() == {2: State.REFUSED}
+    (problem,) = desk.problems()
+    assert (problem.code, problem.field) == (Code.REFUSED_BY_ALMA, "")
+    assert problem.value
+    assert problem.advice.startswith("Open the user in Alma")
+
+
+def test_a_refusal_for_a_new_value_is_the_roster_s(desk: Desk) -> None:
+    """If the update brings the refused value, its field is named."""
+    (before,) = desk.put_in(person(1))
+    after = before.model_copy(update={"user_group": Coded(value="GONE")})
+    desk.plan(Update(2, before.primary_id or "", before, after, ()))
+    desk.apply()
+    assert desk.codes() == [(2, Code.REFUSED_BY_ALMA, "user_group")]
