@@ -273,10 +273,22 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
                 wrong += "; a single field of an entry only takes `never`"
             yield MappingFinding((*rule.steps, "on_update"), wrong)
     for rule, steps, step in mapping.parts:
-        for key in ("required", "on_update", "override"):
+        for key in ("required", "bad", "on_update", "override"):
             if step is not rule.rule and key in step.model_fields_set:
                 wrong = "belongs to the rule itself, not to a case or its default"
                 yield MappingFinding((*steps, key), wrong)
+
+
+def _dropped(mapping: Mapping) -> Iterator[MappingFinding]:
+    """A bad value is only dropped where the row can do without it, and never an ID."""
+    for rule in mapping.rules:
+        needed = rule.required == "true" or rule.field.path in _NEVER_DROPPED
+        if rule.rule.bad == "drop" and needed:
+            wrong = f"`drop` is not for `{rule.field.name}`, which every row needs as it is"
+            yield MappingFinding((*rule.steps, "bad"), wrong)
+
+
+_NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
 
 
 def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -450,6 +462,7 @@ CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ..
         _dates,
         _flags,
         _policies,
+        _dropped,
         _entries,
     ),
     Level.TO_DO: (_to_do,),

@@ -307,6 +307,7 @@ class _Compiler:
             rule.rule.override,
             self._id_rule(rule, bound),
             rule.run_dependent,
+            rule.rule.bad == "drop",
             {code: self.mapping.source.place(steps) for code, steps in codes.items()},
             takes_cells(rule, tables),
         )

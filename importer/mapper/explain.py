@@ -127,6 +127,8 @@ def _sentence(mapping: Mapping, rule: FieldRule) -> str:
         parts.append("a blank rejects the row")
     elif rule.required == "warn":
         parts.append("a blank is a warning")
+    if rule.rule.bad == "drop":
+        parts.append("a bad value is left out with a warning")
     if rule.on_update in _ON_UPDATE:
         parts.append(_ON_UPDATE[rule.on_update])
     if rule.rule.override:

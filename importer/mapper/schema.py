@@ -104,6 +104,7 @@ class Rule(MappingPart):
     ) = None
     default: Value | None = None
     required: Literal["true", "warn", "false"] = "false"
+    bad: Literal["reject", "drop"] = "reject"
     on_update: OnUpdate | None = None
     override: Yes = False
 

@@ -8,7 +8,7 @@ codes, and "" is blank. A column's label is the field's path, with the entry's n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as default  # a column's `field` is another thing
 from typing import Annotated, Literal
 
@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import BeforeValidator
 from pydantic import Field as Key
 
+from importer.model.catalogue import Severity
 from importer.model.fields import Field, OnUpdate
 from importer.model.plan import MappingPart
 from importer.model.problem import Origin, Place, Problem
@@ -47,6 +48,7 @@ class FieldColumn:
 
     `places` is empty for a constant. `id_rule` is the `ids:` rule of the column that feeds it.
     `run_dependent`: it contains a run variable, such as the day.
+    `drop_bad`: a bad value is left out with a warning, and does not reject its row.
     `mapped_codes`: the codes that the mapping itself writes, constants and those of lookups, each
     with its place in the mapping file. `from_cells`: a cell's own text may be written as well.
     """
@@ -58,6 +60,7 @@ class FieldColumn:
     override: bool = False
     id_rule: IdRule | None = None
     run_dependent: bool = False
+    drop_bad: bool = False
     mapped_codes: Mapping[str, str] = default(default_factory=dict)
     from_cells: bool = False
 
@@ -106,15 +109,15 @@ class Candidates:
 
     `frame`: text, "" for blank; the index is the row number, the columns are the labels in the
     order of `layout.targets`. `not_applicable`: by label, the rows for which a rule's `when` does
-    not hold, so that the field is left unchanged (which differs from blank for `required` and
-    `on_update: erase`). `skipped`: rows that `roster.only` leaves out; they are not in the frame.
-    `problems`: what could not be read or had to be repaired while mapping.
+    not hold or whose value was dropped, so that the field is left unchanged (which differs from
+    blank for `required` and `on_update: erase`). `skipped`: rows that the mapping leaves out; they
+    are not in the frame. `problems`: what could not be read or had to be repaired while mapping.
     """
 
     source: Source
     layout: RecordLayout
     frame: pd.DataFrame
-    not_applicable: Mapping[str, frozenset[int]] = default(default_factory=dict)
+    not_applicable: dict[str, frozenset[int]] = default(default_factory=dict)
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -134,3 +137,16 @@ class Candidates:
     def origin(self, row: int) -> Origin:
         """Return the place of a row in the roster."""
         return self.source.origin(row)
+
+    def drop_bad(self, problem: Problem) -> Problem:
+        """Drop the value that rejects its row, if the mapping allows that for its field.
+
+        Return the problem, as a warning if the value was dropped.
+        """
+        column = self.layout.targets.get(problem.field)
+        if column is None or not column.drop_bad or problem.severity is not Severity.REJECT:
+            return problem
+        rows = self.not_applicable.get(problem.field, frozenset())
+        self.not_applicable[problem.field] = rows | {problem.origin.row}
+        message = f"{problem.message}; the value is left out"
+        return replace(problem, severity=Severity.WARNING, message=message)

@@ -60,8 +60,9 @@ def find_problems(rosters: Rosters) -> Iterator[Problem]:
     for inputs in rosters:
         yield from inputs.compiled.notices
         yield from inputs.roster_problems()
-        yield from inputs.candidates.problems
-        yield from check_rows(inputs.candidates, inputs.codes, inputs.today)
+        yield from map(inputs.candidates.drop_bad, inputs.candidates.problems)
+        found = check_rows(inputs.candidates, inputs.codes, inputs.today)
+        yield from map(inputs.candidates.drop_bad, found)
         if not (match := inputs.mapping.file.match).creates:
             for draft in drafts(inputs.candidates, inputs.candidates.rows):
                 if problem := unidentified(draft, match):

@@ -21,10 +21,11 @@ from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.mapper.bench import TODAY, Bench, lint
 
 PAGE = DOCS / "reference" / "mapping.md"
-FILES = {block.note("file"): block.text for block in blocks(PAGE) if block.language == "csv"}
-"""The files beside a mapping that the page shows."""
+BLOCKS = [*blocks(PAGE), *blocks(DOCS / "howto" / "from-excel-if.md")]
+FILES = {block.note("file"): block.text for block in BLOCKS if block.language == "csv"}
+"""The files beside a mapping that the pages show."""
 
-EXAMPLES = [block for block in blocks(PAGE) if block.language == "yaml"]
+EXAMPLES = [block for block in BLOCKS if block.language == "yaml"]
 TOP = {field.alias or key for key, field in MappingFile.model_fields.items()}
 
 
@@ -98,9 +99,13 @@ def test_the_example_does_what_it_says(block: Block, tmp_path: Path) -> None:
             assert candidates.skipped
             continue
         problems = [*candidates.problems, *check_rows(candidates, NO_CODES, TODAY)]
+        problems = [candidates.drop_bad(problem) for problem in problems]
         rejected = [p for p in problems if p.severity is Severity.REJECT and p.field == label]
         if wanted == "rejected":
             assert rejected
+        elif wanted == "dropped":
+            assert not rejected
+            assert candidates.not_applicable[label] == {2}
         else:
             assert not rejected
             assert list(candidates.frame[label]) == [wanted]

@@ -189,6 +189,19 @@ C = "8: record.middle_name.clean[0]"
             ("`soon`",),
         ),
         ("", "terms: {GRAD: [{ends: 13-40}]}", "8: terms.GRAD[0].ends", ("`05-15`",)),
+        ("birth_date: {from: <B>, bad: keep}", "", "8: record.birth_date.bad", ("`drop`",)),
+        (
+            "birth_date: {from: <B>, bad: drop, required: true}",
+            "",
+            "8: record.birth_date.bad",
+            ("every row",),
+        ),
+        (
+            "user_identifier: [{id_type: A, value: {from: <V>, bad: drop}}]",
+            "",
+            "8: record.user_identifier[0].value.bad",
+            ("every row",),
+        ),
         # clean
         ("middle_name: {from: <M>, clean: [{split: {on: x, take: 0}}]}", "", C + ".split", ()),
         ('middle_name: {from: <M>, clean: [{extract: "("}]}', "", C + ".extract", ("pattern",)),

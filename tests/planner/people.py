@@ -77,7 +77,7 @@ def candidates(
     """Candidates of some rows, numbered from the row under the heading."""
     columns = {label: [row.get(label, "") for row in rows] for label in plan.targets}
     frame = pd.DataFrame(columns, index=range(FIRST, FIRST + len(rows)), dtype=object)
-    return Candidates(SOURCE, plan, frame, not_applicable or {})
+    return Candidates(SOURCE, plan, frame, dict(not_applicable or {}))
 
 
 def draft(
