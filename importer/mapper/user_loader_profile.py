@@ -176,17 +176,37 @@ class _Translation:
             owner = given.get("external_id")
             to_do = f"{cell(TO_CHOOSE)}  # to do"
             known = owner is not None and bool(owner.header or owner.default)
-            yield f"owning_system: {self._value(owner) if owner and known else to_do}"
+            if known or not self._is_partial():
+                yield f"owning_system: {self._value(owner) if owner and known else to_do}"
         record_type = given.get("record_type")
         if record_type is not None and record_type.default:
             yield f"record_type: {scalar(record_type.default.upper())}"
-        yield "roster: {dates: ymd}"
-        yield f"match: {_MATCH[profile.kind]}"
+        yield "roster:"
+        yield "  dates: ymd"
+        if record_type is not None and record_type.header:
+            usual = (record_type.default or "PUBLIC").upper()
+            others = ", ".join(one for one in ("PUBLIC", "STAFF", "CONTACT") if one != usual)
+            column = scalar(self.names.get(record_type.header, record_type.header))
+            yield f"  skip: [{{when: {{{column}: [{others}]}}, reason: another record type}}]"
+        if self._is_partial():
+            yield "# Without a name or a user group it can only change users whom Alma already has."
+            yield "match: {new: reject, known: update}"
+        else:
+            yield f"match: {_MATCH[profile.kind]}"
         if self.names:
             yield "headings:"
         for heading, name in self.names.items():
             yield f"  {scalar(name)}: [{scalar(heading)}]"
         yield "record:"
+
+    def _is_partial(self) -> bool:
+        """Whether it finds users by their ID, but lacks what Alma needs to create one."""
+        given = {item.path for item in self.profile.fields}
+        return (
+            self.profile.kind != "ADD"
+            and "primary_id" in given
+            and not given.issuperset(ALWAYS_REQUIRED)
+        )
 
     def _left_out(self, item: ProfileField) -> str:
         """Why a line of the profile is not taken over; blank if it is."""
@@ -196,7 +216,7 @@ class _Translation:
         if not external:
             reasons["external_id"] = "Internal users have no external system"
         if item.header:
-            wrong = "one mapping makes records of one type; use one mapping for each type"
+            wrong = "rows of another type are skipped; use one mapping for each type"
             reasons["record_type"] = wrong
         if item.path in reasons:
             return reasons[item.path]
@@ -213,7 +233,8 @@ class _Translation:
             if item.path not in _TOP and not self._left_out(item)
         ]
         scalars = {item.path: item for item in taken if not FIELDS[item.path].parent}
-        for path in (*ALWAYS_REQUIRED, *(path for path in scalars if path not in ALWAYS_REQUIRED)):
+        needed = () if self._is_partial() else ALWAYS_REQUIRED
+        for path in dict.fromkeys((*needed, *scalars)):
             item = scalars.get(path)
             yield f"  {path}: {self._value(item) if item else cell(TO_CHOOSE) + '  # to do'}"
         contact = [parent for parent in LISTS if parent.startswith("contact_info.")]
