@@ -1,6 +1,6 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults test-all check fix lint types layers hunt bench golden samples reference docs lock clean
+.PHONY: help setup demo test faults test-all check fix lint types layers hunt bench golden samples reference docs wheel lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -62,6 +62,16 @@ samples: setup ## Make the sample rosters again
 
 reference: setup ## Write the reference pages from the code
 	$(BIN)/python -m docs.tools.reference
+
+wheel: setup ## Build the wheel, and try it in a new environment and an empty folder
+	rm -rf dist build/wheel build/empty
+	$(BIN)/python -m hatchling build -t wheel
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	mkdir build/empty
+	cd build/empty && ../wheel/bin/importer demo
+	cd build/empty && ../wheel/bin/importer mapping ready community --sample
+	cd build/empty && ../wheel/bin/importer mapping new community-patrons.xlsx -o mine.yaml
 
 docs: setup ## Build the guide into site/
 	$(BIN)/zensical build --clean --strict

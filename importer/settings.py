@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +223,13 @@ def _is_exposed(path: Path) -> bool:
     if os.name != "posix" or not path.is_file() or not path.stat().st_mode & stat.S_IROTH:
         return False
     return KEY in _read_env(path)
+
+
+def importer_command() -> tuple[str, ...]:
+    """Return how this importer is started: by Python, as a zip application, or as a program."""
+    started = Path(sys.argv[0])
+    if getattr(sys, "frozen", False):
+        return (sys.executable,)
+    if started.is_file() and zipfile.is_zipfile(started):
+        return (sys.executable, str(started.resolve()))
+    return (sys.executable, "-P", "-m", "importer")

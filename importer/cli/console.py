@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 import socket
 import sys
@@ -126,6 +127,22 @@ def operator() -> str:
 def program() -> str:
     """Return the version of this program."""
     return version("alma-roster-importer")
+
+
+def shipped(name: str = "") -> Path:
+    """Return a file that comes with the importer: beside its package, or in the wheel inside it.
+
+    Without a name, the folder of these files.
+    """
+    package = Path(__file__).parents[1]
+    installed = package / "shipped" / name
+    if installed.exists():
+        return installed
+    beside = package.parent / name
+    try:
+        return Path(os.path.relpath(beside))
+    except ValueError:  # another drive of Windows
+        return beside
 
 
 # output

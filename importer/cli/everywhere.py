@@ -12,7 +12,7 @@ import typer
 
 from importer.cli.console import say, write
 from importer.errors import Exit, UsageError
-from importer.jobs.commands import importer_command
+from importer.settings import importer_command
 
 app = typer.Typer(rich_markup_mode=None)
 

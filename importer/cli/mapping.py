@@ -1,4 +1,4 @@
-"""The commands `mapping new`, `check`, `show`, `template`, `schema` and `import`."""
+"""The commands `mapping new`, `ready`, `check`, `show`, `template`, `schema` and `import`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from importer.cli.console import (
     write,
     write_json,
 )
-from importer.cli.new_mapping import new
+from importer.cli.new_mapping import new, ready
 from importer.errors import Exit, UsageError
 from importer.mapper.checks import Level
 from importer.mapper.checks import findings as checked
@@ -50,6 +50,7 @@ MappingFile = Annotated[Path, typer.Argument(help="The mapping (YAML).", show_de
 
 
 mapping.command()(new)
+mapping.command()(ready)
 
 
 @mapping.command()

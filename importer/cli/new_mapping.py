@@ -1,4 +1,4 @@
-"""The command `mapping new`, and what it asks on a terminal."""
+"""The commands `mapping new`, with what it asks on a terminal, and `mapping ready`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from importer.cli.console import Codes, VisibleOnly, saved_codes, say
+from importer.cli.console import Codes, VisibleOnly, saved_codes, say, shipped, write
 from importer.errors import Exit, RosterError, UsageError
 from importer.loader.read import read
 from importer.mapper.column_guesses import looks_like_a_person
 from importer.mapper.dates import Order
+from importer.mapper.load import load
 from importer.mapper.placeholders import nearest
 from importer.mapper.suggest import Choices, Draft, suggest
-from importer.model.files import shown
+from importer.model.files import exists, shown
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import counted
 from importer.model.user import AccountType
@@ -87,6 +88,40 @@ def new(
     _write_new(output, text)
     say(f"The first mapping is in {output}. Review it, then run:")
     say(f"  importer mapping check {output} {roster}")
+    return Exit.DONE
+
+
+SAMPLES = {"community": "community-patrons.xlsx", "students-and-staff": "students-and-staff.xlsx"}
+"""The ready mappings, and a sample roster for each."""
+
+
+def ready(
+    name: Annotated[str, typer.Argument(help="A ready mapping; default: list them.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The new file; default: NAME.yaml.")
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Copy a sample roster for it into this folder too.")
+    ] = False,
+) -> int:
+    """List the ready mappings, or copy one to start from."""
+    if not name:
+        write(*(f"{one}  {load(shipped(f'mappings/{one}.yaml')).title}" for one in SAMPLES))
+        return Exit.DONE
+    if name not in SAMPLES:
+        msg = f"There is no ready mapping {name}; there are {' and '.join(SAMPLES)}."
+        raise UsageError(msg)
+    target = output or Path(f"{name}.yaml")
+    _write_new(target, shipped(f"mappings/{name}.yaml").read_text("utf-8"))
+    say(f"The mapping is in {target}. Change its headings and codes to yours, then run:")
+    say(f"  importer mapping check {target}")
+    if sample:
+        roster = Path(SAMPLES[name])
+        if exists(roster):
+            msg = f"{roster} exists already. It was not replaced."
+            raise UsageError(msg)
+        roster.write_bytes(shipped(f"samples/{roster}").read_bytes())
+        say(f"A sample roster is in {roster}.")
     return Exit.DONE
 
 

@@ -11,7 +11,7 @@ import typer
 
 from importer.alma.facts import load_facts
 from importer.cli.app import run
-from importer.cli.console import now, say
+from importer.cli.console import now, say, shipped
 from importer.errors import Exit, UsageError
 from importer.report.wording import command
 from importer.sandbox.server import Options, running, serve
@@ -98,7 +98,7 @@ def demo() -> int:
         for words in (
             ("codes", "fetch", "-f", codes),
             ("check", *front),
-            ("plan", *front, "-o", str(folder)),
+            ("plan", *front, "-o", str(folder), "--no-refresh"),  # no user cache of a demo
             ("apply", str(folder)),
             ("runs",),
         ):
@@ -111,10 +111,3 @@ def demo() -> int:
     for name in ("report.html", "rejects.xlsx", "problems.csv"):
         say(f"  {folder / name}")
     return Exit.DONE
-
-
-def shipped(name: str = "") -> Path:
-    """Return a file that comes with the importer: beside its package, or in the wheel inside it."""
-    package = Path(__file__).parents[1]
-    installed = package / "shipped" / name
-    return installed if installed.is_file() else Path(os.path.relpath(package.parent / name))

@@ -15,8 +15,7 @@ import typer
 from filelock import FileLock
 
 from importer.cli.app import run
-from importer.cli.console import now, operator, say
-from importer.cli.sandbox import shipped
+from importer.cli.console import now, operator, say, shipped
 from importer.errors import Exit, UsageError
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running

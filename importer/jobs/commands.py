@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from importer.errors import Exit
 from importer.model.run import Summary
+from importer.settings import importer_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +27,6 @@ class Ended:
 
 Command = Callable[..., Ended]
 """Runs a command of the importer, given its words."""
-
-
-def importer_command() -> tuple[str, ...]:
-    """Return how this importer is started: by Python, as a zip application, or as a program."""
-    started = Path(sys.argv[0])
-    if getattr(sys, "frozen", False):
-        return (sys.executable,)
-    if started.is_file() and zipfile.is_zipfile(started):
-        return (sys.executable, str(started))
-    return (sys.executable, "-P", "-m", "importer")
 
 
 def run_command(*words: str) -> Ended:

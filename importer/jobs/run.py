@@ -27,6 +27,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
+from importer.model.text import ROSTER_ROWS
 from importer.report import wording
 from importer.report.wording import command
 
@@ -203,8 +204,8 @@ class _Run:
         before = last.complete if last is not None else (False,) * len(load.files)
         cut = [
             file.name
-            for file, was_complete in zip(load.files, before, strict=True)
-            if not file.complete and (was_complete or _last_row_is_short(plan))
+            for number, (file, was_complete) in enumerate(zip(load.files, before, strict=True))
+            if not file.complete and (was_complete or _last_row_is_short(plan, number))
         ]
         if cut:
             msg = f"The file {cut[0]} is cut off: it ends in the middle of a row. Ask the office "
@@ -406,13 +407,13 @@ def _required(summary: Summary | None) -> Summary:
     return summary
 
 
-def _last_row_is_short(plan: Summary) -> bool:
-    """Whether the last row of a run has fewer cells than its headings."""
+def _last_row_is_short(plan: Summary, roster: int) -> bool:
+    """Whether the last row of a roster, counted from 0, has fewer cells than its headings."""
     if not plan.problems.get(Code.ROW_TOO_SHORT):
         return False
     with Ledger.open(Path(plan.run)) as ledger:
-        last = max((row for row, _ in ledger.fates()), default=0)
-        return last in ledger.rows_with(Code.ROW_TOO_SHORT)
+        rows = (row for row, _ in ledger.fates() if row // ROSTER_ROWS == roster)
+        return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
 
 
 def _unused(folder: Path) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -20,6 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.model.files import write_atomically
+from importer.settings import importer_command
 
 TASK, OUT, MESSAGES, EXIT, LOCK = "task.json", "out.json", "messages.txt", "exit", "lock"
 
@@ -63,7 +63,7 @@ class Tasks:
             number += 1
         task = Task(id=folder.name, words=words, title=title, then=then, started=now)
         write_atomically(folder / TASK, task.model_dump_json().encode())
-        command = [sys.executable, "-m", "importer", RUNNER, str(folder.resolve()), "--", *words]
+        command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words]
         with (folder / OUT).open("wb") as out, (folder / MESSAGES).open("wb") as messages:
             subprocess.Popen(  # noqa: S603  our own command, without a shell
                 command,

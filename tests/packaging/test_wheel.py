@@ -1,0 +1,116 @@
+"""The wheel is whole: it works in an empty folder, without the checkout and without a network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from importer.settings import importer_command
+
+ROOT = Path(__file__).parents[2]
+
+NO_NETWORK = """
+import socket
+
+connect = socket.socket.connect
+
+def connect_here(self, address):
+    if self.family != socket.AF_UNIX and address[0] not in {"127.0.0.1", "::1"}:
+        raise AssertionError(f"a connection to {address}")
+    return connect(self, address)
+
+socket.socket.connect = connect_here
+"""
+
+Typed = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked, as an installer does it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder))
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    (folder / "site" / "sitecustomize.py").write_text(NO_NETWORK, "utf-8")
+    return folder / "site"
+
+
+@pytest.fixture
+def installed(site: Path, tmp_path: Path) -> Typed:
+    """Type a command of the installed importer in an empty folder."""
+    unset = {name: value for name, value in os.environ.items() if not name.startswith("ALMA_")}
+    environ = {**unset, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def type_in(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            (sys.executable, "-P", "-m", "importer", *words),
+            cwd=tmp_path, env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return type_in
+
+
+def test_every_file_of_the_package_is_in_the_wheel(site: Path) -> None:
+    """Templates, tables and SQL, not only Python; and what comes with the importer."""
+    package = ROOT / "importer"
+    inside = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    there = {
+        path.relative_to(site / "importer").as_posix()
+        for path in (site / "importer").rglob("*")
+        if path.is_file()
+    }
+    assert inside <= there
+    assert {path for path in there - inside if not path.startswith("shipped/")} == set()
+    for path in (site / "importer" / "shipped").rglob("*.*"):
+        original = ROOT / path.relative_to(site / "importer" / "shipped")
+        assert path.is_dir() or path.read_bytes() == original.read_bytes()
+
+
+def test_a_first_mapping_is_made_from_the_sample(installed: Typed, tmp_path: Path) -> None:
+    """The ready mapping and its sample are copied; both ways to start end with a mapping."""
+    copied = installed("mapping", "ready", "community", "--sample")
+    assert copied.returncode == Exit.DONE, copied.stderr
+    made = installed("mapping", "new", "community-patrons.xlsx", "-o", "mine.yaml")
+    assert made.returncode == Exit.DONE, made.stderr
+    checked = installed("check", "community-patrons.xlsx", "-m", "community.yaml", "-o", "run")
+    assert checked.returncode == Exit.REJECTS, checked.stderr
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"community.yaml", "community-patrons.xlsx", "mine.yaml", "run"}
+    again = installed("mapping", "ready", "community")
+    assert again.returncode == Exit.USAGE
+    assert "already exists" in again.stderr
+
+
+def test_the_demo_needs_no_checkout(installed: Typed, tmp_path: Path) -> None:
+    """It loads the sample into a practice Alma, and leaves everything under runs/."""
+    shown = installed("demo")
+    assert shown.returncode == Exit.DONE, shown.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_program_or_a_zip_application_starts_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes of a job do not need a Python that knows the importer."""
+    assert importer_command() == (sys.executable, "-P", "-m", "importer")
+    archive = tmp_path / "importer.pyz"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("__main__.py", "")
+    monkeypatch.setattr(sys, "argv", [str(archive), "job", "run"])
+    assert importer_command() == (sys.executable, str(archive))
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert importer_command() == (sys.executable,)
