@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from importer.web import draft_pages, run_pages, settings_page
+from importer.web import draft_pages, match_pages, run_pages, settings_page
 from importer.web.guard import ENTER, Guard
 from importer.web.run_pages import CLOSING
 from importer.web.site import SITE, Site, explain_errors, see
@@ -29,6 +29,10 @@ ROUTES = [
     web.get("/{place}/drafts/{draft}/sheet", draft_pages.sheet),
     web.get("/{place}/drafts/{draft}/mapping", draft_pages.mapping),
     web.post("/{place}/drafts/{draft}/mapping", draft_pages.choose_mapping),
+    web.get("/{place}/drafts/{draft}/match", match_pages.match),
+    web.post("/{place}/drafts/{draft}/match", match_pages.save_match),
+    web.get("/{place}/drafts/{draft}/codes", match_pages.codes),
+    web.post("/{place}/drafts/{draft}/codes", match_pages.save_codes),
     web.get("/{place}/drafts/{draft}/problems", draft_pages.problems),
     web.post("/{place}/drafts/{draft}/problems", draft_pages.correct),
     web.post("/{place}/drafts/{draft}/plan", draft_pages.plan),

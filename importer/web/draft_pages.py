@@ -238,8 +238,9 @@ async def choose_mapping(request: web.Request) -> web.StreamResponse:
         draft.choose((await in_thread(_suggest, space, draft)).name)
     elif do == "save" and (chosen := space.mapping(draft.facts.mapping)):
         text = str(form.get("text", ""))[:_LONGEST_MAPPING].replace("\r\n", "\n")
-        write_atomically(chosen, text.encode())
-        draft.choose(chosen.name)
+        draft.edit(chosen, text)
+    elif do == "undo" and (chosen := space.mapping(draft.facts.mapping)):
+        draft.undo_edit(chosen)
     return see(_address(request, draft, "mapping"))
 
 

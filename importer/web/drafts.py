@@ -31,6 +31,8 @@ from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 
 DRAFT, CORRECTIONS = "draft.json", "corrections.csv"
 
+_EDIT = "mapping-before"  # suffix of the earlier texts of the mapping, in order
+
 _NAME = re.compile(r"[^\w .()-]+")
 
 
@@ -115,7 +117,10 @@ class Draft:
             raise StaleError(msg)
 
     def choose(self, mapping: str) -> None:
-        """Choose the mapping by its file name."""
+        """Choose the mapping by its file name; changes of another one can no longer be undone."""
+        if mapping != self.facts.mapping:
+            for path in self._edits():
+                path.unlink()
         self._changed(mapping=mapping)
 
     def made(self) -> tuple[Correction, ...]:
@@ -132,6 +137,32 @@ class Draft:
         if made := self.made():
             write_corrections(self.folder / CORRECTIONS, made[:-1])
             self._changed()
+
+    def edit(self, mapping: Path, text: str) -> None:
+        """Change the mapping's text, and keep the old one for `undo_edit`. Raises OSError."""
+        old = mapping.read_bytes()
+        if old == text.encode():
+            return
+        number = len(self._edits()) + 1
+        write_atomically(self.folder / f"{number:05}.{_EDIT}", old)
+        write_atomically(mapping, text.encode())
+        self.choose(mapping.name)
+
+    def undo_edit(self, mapping: Path) -> None:
+        """Bring back the mapping's text before the last change made here."""
+        if edits := self._edits():
+            write_atomically(mapping, edits[-1].read_bytes())
+            edits[-1].unlink()
+            self._changed()
+
+    @property
+    def text_before(self) -> str:
+        """The mapping's text before the last change made here, "" if there is none."""
+        edits = self._edits()
+        return edits[-1].read_text("utf-8") if edits else ""
+
+    def _edits(self) -> list[Path]:
+        return sorted(self.folder.glob(f"*.{_EDIT}"))
 
     def inputs(self, mapping: Path, codes: CodeTables, today: date) -> Inputs:
         """Read and map the roster with its corrections. Raises RosterError, MappingError."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from importer.errors import ImporterError
 from importer.model.text import counted
@@ -127,6 +128,11 @@ async def explain_errors(
     return response
 
 
+def _lines(text: str) -> Markup:
+    """Return a text with its line breaks, for a text box."""
+    return Markup("\n").join(escape(printable(line)) for line in text.split("\n"))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -143,6 +149,7 @@ def _environment() -> Environment:
         "row_numbers": row_numbers,
         "rows": rows,
         "counted": counted,
+        "lines": _lines,
     }
     environment.globals |= {"ends": ENDS, "tones": TONES, "kinds": KINDS, "severities": SEVERITIES}
     return environment

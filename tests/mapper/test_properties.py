@@ -18,7 +18,7 @@ MAPPING = """\
 version: 1
 account_type: EXTERNAL
 owning_system: {from: <Role>, lookup: {file: systems.csv, key: role, value: code}}
-roster: {only: {Status: [A, B]}}
+roster: {only: {Status: [A, B]}, dates: mdy}
 ids: {ID: {digits: 5, pad: true, strip: "-"}}
 terms: [{ends: 05-15, grace: 3 days}]
 record:

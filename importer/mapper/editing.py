@@ -1,0 +1,238 @@
+"""Change the text of a mapping in small steps, as the local page does.
+
+Each step takes the text and returns the new one. Only the lines of the changed key differ; all
+others, comments included, stay byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from importer.errors import UsageError
+from importer.mapper.placeholders import heading_key
+from importer.mapper.yaml_source import Steps, cell, scalar
+
+_INDENT = 2
+
+
+class NotEditableError(UsageError):
+    """The value is written in a way that only a person can change, in the text."""
+
+
+def set_column(text: str, steps: Steps, heading: str) -> str:
+    """Let a field of the record take this column.
+
+    Of a rule, only its `from` changes. `steps` lead to the field: `("record", "last_name")`.
+    Raises NotEditableError.
+    """
+    node = _find(_root(text), steps)
+    if isinstance(node, MappingNode):
+        return _set(text, (*steps, "from"), cell(heading))
+    return _set(text, steps, cell(heading))
+
+
+def clear_field(text: str, steps: Steps) -> str:
+    """Remove a field of the record; an entry or a list that is left without one goes as well.
+
+    Raises NotEditableError.
+    """
+    root = _root(text)
+    while len(steps) > 2 and _size(_find(root, steps[:-1])) == 1:
+        steps = steps[:-1]
+    return _delete(text, root, steps)
+
+
+def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
+    """Add an entry to a list of the record: `kind` leads to the list, values are YAML.
+
+    Raises NotEditableError.
+    """
+    entry = ", ".join(f"{name}: {_in_braces(value)}" for name, value in fields)
+    line = f"- {{{entry}}}"
+    node = _find(_root(text), kind)
+    if node is None:
+        return _insert(text, kind, f"\n{{indent}}{line}")
+    if not isinstance(node, SequenceNode) or node.flow_style or not node.value:
+        raise _refusal(kind)
+    at = _line_end(text, _content_end(node.value[-1]))
+    indent = " " * node.start_mark.column
+    return f"{text[:at]}\n{indent}{line}{text[at:]}"
+
+
+def set_code(text: str, table: str, word: str, code: str) -> str:
+    """Give a word of the roster its code in a lookup of the mapping; the lookup is made if needed.
+
+    Raises NotEditableError.
+    """
+    node = _find(_root(text), ("lookups", table))
+    if node is not None and not isinstance(node, MappingNode):
+        raise _refusal(("lookups", table))
+    wanted = heading_key(word)
+    keys = (key.value for key, _ in node.value) if node is not None else ()
+    known = next((key for key in keys if heading_key(key) == wanted), word)
+    return _set(text, ("lookups", table, known), scalar(code))
+
+
+def use_lookup(text: str, steps: Steps, table: str) -> str:
+    """Let a field look its value up in a table of the mapping. Raises NotEditableError."""
+    node = _find(_root(text), steps)
+    if isinstance(node, ScalarNode):
+        value = f"{{from: {_in_braces(_written(text, node))}, lookup: {scalar(table)}}}"
+        return _splice(text, node, value)
+    return _set(text, (*steps, "lookup"), scalar(table))
+
+
+def set_unused(text: str, headings: Sequence[str]) -> str:
+    """List the columns that no rule uses on purpose. Raises NotEditableError."""
+    value = f"[{', '.join(_in_braces(scalar(heading)) for heading in headings)}]"
+    node = _find(_root(text), ("roster", "unused"))
+    return _splice(text, node, value) if node else _set(text, ("roster", "unused"), value)
+
+
+# the text of a node
+
+
+def _root(text: str) -> MappingNode:
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+    except (YAMLError, RecursionError):
+        root = None
+    if not isinstance(root, MappingNode):
+        msg = "The mapping's text cannot be read. Correct it first."
+        raise NotEditableError(msg)
+    return root
+
+
+def _refusal(steps: Steps) -> NotEditableError:
+    where = ".".join(map(str, steps))
+    return NotEditableError(f"`{where}` can only be changed in the mapping's text.")
+
+
+def _find(node: Node | None, steps: Steps) -> Node | None:
+    """Return the node at these steps, None if there is none. Raises NotEditableError."""
+    for at, step in enumerate(steps):
+        match node:
+            case MappingNode():
+                node = next((item for key, item in node.value if key.value == step), None)
+            case SequenceNode():
+                inside = isinstance(step, int) and step < len(node.value)
+                node = node.value[step] if inside else None
+            case _:
+                node = None
+        if node is not None and node.anchor:
+            raise _refusal(steps[: at + 1])
+    return node
+
+
+def _size(node: Node | None) -> int:
+    return len(node.value) if isinstance(node, MappingNode | SequenceNode) else 0
+
+
+def _written(text: str, node: Node) -> str:
+    return text[node.start_mark.index : node.end_mark.index]
+
+
+def _splice(text: str, node: Node, value: str) -> str:
+    """Return the text with another value in place of a node."""
+    if not isinstance(node, ScalarNode) and not _is_flow(node):
+        raise _refusal(())
+    start, end = node.start_mark.index, node.end_mark.index
+    blank = " " if start == end and not text[:start].endswith(" ") else ""  # `key:` and no value
+    if isinstance(node, ScalarNode) and node.style in {"|", ">"}:
+        raise _refusal(())
+    return f"{text[:start]}{blank}{value}{text[end:]}"
+
+
+def _in_braces(value: str) -> str:
+    """Return a YAML value for inside braces, where more needs quotation marks."""
+    return f'"{value}"' if value[:1] == "<" and any(char in value for char in ",[]{}") else value
+
+
+def _set(text: str, steps: Steps, value: str) -> str:
+    """Set a value; its keys are added where they are missing."""
+    root = _root(text)
+    node = _find(root, steps)
+    if node is None:
+        return _insert(text, steps, f" {value}")
+    if not isinstance(node, ScalarNode):
+        raise _refusal(steps)
+    inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
+    return _splice(text, node, _in_braces(value) if inside else value)
+
+
+def _is_flow(node: Node | None) -> bool:
+    return isinstance(node, MappingNode | SequenceNode) and bool(node.flow_style)
+
+
+def _insert(text: str, steps: Steps, value: str) -> str:
+    """Add a key at the end of its parent, with the keys that lead to it. `value` follows the colon.
+
+    `{indent}` in it becomes the indentation below the key.
+    """
+    root = _root(text)
+    depth = max(end for end in range(len(steps)) if _find(root, steps[:end]) is not None)
+    parent, missing = _find(root, steps[:depth]), steps[depth:]
+    if not isinstance(parent, MappingNode) or not all(isinstance(one, str) for one in missing):
+        raise _refusal(steps)
+    keys = [scalar(str(one)) for one in missing]
+    if parent.flow_style:
+        if len(keys) > 1 or "\n" in value:
+            raise _refusal(steps)
+        at = parent.end_mark.index - 1
+        comma = ", " if parent.value else ""
+        return f"{text[:at].rstrip()}{comma}{keys[0]}:{_in_braces(value)}{text[at:]}"
+    column = parent.start_mark.column if parent.value else 0
+    at = _line_end(text, _content_end(parent))
+    lines = []
+    for level, key in enumerate(keys):
+        lines.append(f"{' ' * (column + _INDENT * level)}{key}:")
+    lines[-1] += value.replace("{indent}", " " * (column + _INDENT * len(keys)), 1)
+    return f"{text[:at]}\n{chr(10).join(lines)}{text[at:] or chr(10)}"
+
+
+def _delete(text: str, root: MappingNode, steps: Steps) -> str:
+    parent, last = _find(root, steps[:-1]), steps[-1]
+    if not isinstance(parent, MappingNode | SequenceNode):
+        return text
+    if parent.flow_style:
+        raise _refusal(steps)
+    if isinstance(parent, SequenceNode):
+        assert isinstance(last, int)  # noqa: S101  for the type
+        item = parent.value[last]
+        start, end = item.start_mark.index, _content_end(item)
+    else:
+        found = next(((key, item) for key, item in parent.value if key.value == last), None)
+        if found is None:
+            return text
+        start, end = found[0].start_mark.index, max(_content_end(found[1]), found[0].end_mark.index)
+    begin = text.rfind("\n", 0, start) + 1
+    if text[begin:start].strip() and len(parent.value) > 1:  # the first key behind a dash
+        following = parent.value[1][0] if isinstance(parent, MappingNode) else None
+        if following is None:
+            return text[:begin] + text[_line_end(text, end) + 1 :]
+        return text[:start] + text[following.start_mark.index :]
+    return text[:begin] + text[_line_end(text, end) + 1 :]
+
+
+def _content_end(node: Node) -> int:
+    """Return where the last text of a node ends, without comments and blank lines after it."""
+    if isinstance(node, ScalarNode) or _is_flow(node) or not node.value:
+        return int(node.end_mark.index)
+    return max(_content_end(part) for part in _parts(node))
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    for item in node.value:
+        if isinstance(item, tuple):
+            yield from item
+        else:
+            yield item
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end

@@ -1,0 +1,378 @@
+"""Match columns with fields, and words with codes. Each click changes lines of the mapping."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches, ndiff
+from pathlib import Path
+
+from aiohttp import web
+
+from importer.errors import UsageError
+from importer.loader.read import read
+from importer.mapper import editing
+from importer.mapper.load import examine
+from importer.mapper.mapping import FieldRule, Mapping
+from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.yaml_source import Steps, cell
+from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
+from importer.model.problem import Place
+from importer.model.roster import Roster
+from importer.report.wording import field_name
+from importer.web.drafts import Draft
+from importer.web.site import draft_of, in_thread, number, page, see, workspace_of
+from importer.web.workspace import Workspace
+
+SAMPLES = 3
+
+MOST_WORDS = 200
+"""Different words of a column that are shown; more of them are no codes."""
+
+_IDENTITY = ("primary_id", "first_name", "middle_name", "last_name", "birth_date", "gender")
+_FIELDS = (
+    *_IDENTITY, "user_group", "campus_code", "expiry_date", "purge_date", "user_title",
+    "job_category", "job_description", "preferred_language", "pin_number",
+)  # fmt: skip
+
+_CONTACT = ("record", "contact_info")
+_NEW: dict[str, tuple[Steps, str, tuple[tuple[str, str], ...]]] = {
+    "new-email-personal": (
+        (*_CONTACT, "email"), "email_address", (("email_type", "personal"),)
+    ),
+    "new-email-work": ((*_CONTACT, "email"), "email_address", (("email_type", "work"),)),
+    "new-phone-mobile": ((*_CONTACT, "phone"), "phone_number", (("phone_type", "mobile"),)),
+    "new-phone-home": ((*_CONTACT, "phone"), "phone_number", (("phone_type", "home"),)),
+    "new-address": ((*_CONTACT, "address"), "line1", (("address_type", "home"),)),
+    "new-barcode": (("record", "user_identifier"), "value", (("id_type", "BARCODE"),)),
+    "new-note": (("record", "user_note"), "note_text", (("note_type", "LIBRARY"),)),
+}  # fmt: skip
+"""Entries that can be added: the list, the field that takes the column, and the constants."""
+
+_NEW_LABELS = {
+    "new-email-personal": "Personal email",
+    "new-email-work": "Work email",
+    "new-phone-mobile": "Mobile phone",
+    "new-phone-home": "Home phone",
+    "new-address": "Home address, line 1",
+    "new-barcode": "Identifier (BARCODE)",
+    "new-note": "Library note",
+}
+
+_ADDRESS = ("line1", "line2", "city", "state_province", "postal_code", "country")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the roster: some values, what share is filled, and where it goes.
+
+    `target`: the key of a field that takes the cell as it is, "" if none, None if it is used in
+    another way, which `uses` names.
+    """
+
+    place: Place
+    samples: tuple[str, ...]
+    filled: int
+    target: str | None
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """What the page of columns and fields shows.
+
+    `missing`: fields that a new patron needs and nothing gives. `lines`: those of the mapping, each
+    with whether the last change made it.
+    """
+
+    columns: tuple[Column, ...]
+    targets: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    missing: tuple[str, ...]
+    findings: tuple[str, ...]
+    lines: tuple[tuple[str, bool], ...]
+
+
+def _key(steps: Steps) -> str:
+    return "/".join(map(str, steps))
+
+
+def _steps(key: str) -> Steps:
+    return tuple(int(step) if step.isdigit() else step for step in key.split("/"))
+
+
+def _label(rule: FieldRule, document: Mapping) -> str:
+    """Return a field in words; that of an entry with the entry's type, if it is a constant."""
+    for entry in document.entries:
+        if rule in entry.fields:
+            kinds = [one.rule.constant for one in entry.fields if one.field.name.endswith("_type")]
+            kind = next(filter(None, kinds), "") or str(entry.position)
+            return field_name(f"{entry.parent}[{kind}].{rule.field.name}")
+    return field_name(rule.field.path)
+
+
+def _rules(document: Mapping) -> Iterator[FieldRule]:
+    yield from document.scalars
+    for entry in document.entries:
+        yield from entry.fields
+
+
+def _matching(
+    roster: Roster, document: Mapping, findings: tuple[str, ...], text: str, before: str
+) -> Matching:
+    rules = list(_rules(document))
+    taken: dict[str, list[FieldRule]] = {}
+    for rule in rules:
+        for heading in rule.headings:
+            taken.setdefault(heading_key(heading), []).append(rule)
+    columns = []
+    for at, place in enumerate(roster.places):
+        texts = roster.frame[at]
+        filled = texts != ""
+        here = taken.get(heading_key(place.heading), []) if place.heading else []
+        lone = [r for r in here if len(r.headings) == 1 and r.rule.lone_cells]
+        target = _key(lone[0].steps) if len(here) == len(lone) == 1 else None if here else ""
+        columns.append(
+            Column(
+                place,
+                tuple(dict.fromkeys(texts[filled].head(50).tolist()))[:SAMPLES],
+                round(100 * float(filled.mean())) if len(texts) else 0,
+                target,
+                tuple(_label(rule, document) for rule in here),
+            )
+        )
+    return Matching(
+        tuple(columns),
+        tuple(_targets(document, rules)),
+        tuple(
+            field_name(name)
+            for name in ALWAYS_REQUIRED
+            if not any(rule.field.path == name for rule in rules)
+        ),
+        findings,
+        tuple(_marked(before, text)),
+    )
+
+
+def _marked(before: str, text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of a text, each with whether it is new since the text before."""
+    for line in ndiff(before.splitlines(), text.splitlines()):
+        if line[0] in " +":
+            yield line[2:], line[0] == "+"
+
+
+def _targets(
+    document: Mapping, rules: Sequence[FieldRule]
+) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Yield the groups of fields that a column can go to: the key and the name of each."""
+    yield "Patron", tuple((_key(("record", name)), field_name(name)) for name in _FIELDS)
+    entries: dict[str, str] = {}
+    for entry in document.entries:
+        names = _ADDRESS if entry.parent.endswith("address") else ()
+        for name in (*names, *(one.field.name for one in entry.fields if one.cells)):
+            rule = next((one for one in entry.fields if one.field.name == name), None)
+            if rule is not None:
+                entries[_key(rule.steps)] = _label(rule, document)
+            else:
+                kind = next(
+                    (one.rule.constant for one in entry.fields if one.field.name.endswith("_type")),
+                    "",
+                )
+                path = f"{entry.parent}[{kind or entry.position}].{name}"
+                entries[_key((*entry.steps, name))] = field_name(path)
+    if entries:
+        yield "In this mapping", tuple(entries.items())
+    known = {_key(rule.steps) for rule in rules}
+    others = [
+        (_key(rule.steps), field_name(rule.field.path))
+        for rule in rules
+        if rule.field.parent == "" and rule.field.path not in _FIELDS and rule.cells
+    ]
+    if others and known:
+        yield "More of this mapping", tuple(others)
+    yield "Add", tuple(_NEW_LABELS.items())
+
+
+async def match(request: web.Request) -> web.StreamResponse:
+    """Show each column, and the field that it goes to."""
+    space, draft = workspace_of(request), draft_of(request)
+    chosen = space.mapping(draft.facts.mapping)
+    if chosen is None:
+        return see("mapping")
+    shown = await in_thread(_read_matching, draft, chosen)
+    return page(
+        request,
+        "match.html.j2",
+        draft=draft,
+        chosen=chosen,
+        shown=shown,
+        at=request.query.get("at", ""),
+    )
+
+
+def _read_matching(draft: Draft, chosen: Path) -> Matching:
+    roster, document, findings = _read(draft, chosen)
+    text = chosen.read_text("utf-8")
+    return _matching(roster, document, findings, text, draft.text_before or text)
+
+
+def _read(draft: Draft, chosen: Path) -> tuple[Roster, Mapping, tuple[str, ...]]:
+    """Return the roster, the mapping, and what is wrong with it. Raises UsageError, RosterError."""
+    document, findings = examine(chosen)
+    if document is None:
+        msg = "The mapping's text has mistakes. Correct it first:\n" + "\n".join(findings)
+        raise UsageError(msg)
+    return read(draft.roster, document.layout()), document, findings
+
+
+async def save_match(request: web.Request) -> web.StreamResponse:
+    """Let a column go to another field, or undo the last change of the mapping."""
+    space, draft = workspace_of(request), draft_of(request)
+    form = await request.post()
+    draft.require(number(str(form.get("version", ""))))
+    chosen = space.mapping(draft.facts.mapping)
+    if chosen is None:
+        raise web.HTTPNotFound
+    if form.get("do") == "undo":
+        draft.undo_edit(chosen)
+        return see("match")
+    letter, target = str(form.get("column", "")), str(form.get("target", ""))
+    text = await in_thread(_matched, draft, chosen, letter, target)
+    draft.edit(chosen, text)
+    return see(f"match?at={letter}#column-{letter}")
+
+
+def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
+    """Return the mapping's text with a column going to this field; "": it is not used."""
+    text = chosen.read_text("utf-8")
+    roster, document, _ = _read(draft, chosen)
+    shown = _matching(roster, document, (), text, text)
+    column = next((one for one in shown.columns if one.place.letter == letter), None)
+    if column is None or column.target is None:
+        msg = "This column is used in a way that can only be changed in the mapping's text."
+        raise UsageError(msg)
+    heading = column.place.heading
+    unused = [
+        name for name in document.file.roster.unused if heading_key(name) != heading_key(heading)
+    ]
+    if target in _NEW:
+        kind, field, constants = _NEW[target]
+        text = editing.add_entry(text, kind, [(field, cell(heading)), *constants])
+    elif target:
+        known = {key for _, group in shown.targets for key, _ in group}
+        if target not in known:
+            raise web.HTTPNotFound
+        text = editing.set_column(text, _steps(target), heading)
+    if column.target and column.target != target:
+        text = editing.clear_field(text, _steps(column.target))
+    if not target:
+        unused.append(heading)
+    if unused != list(document.file.roster.unused):
+        text = editing.set_unused(text, unused)
+    return text
+
+
+# --- codes ---
+
+
+@dataclass(frozen=True, slots=True)
+class WordLine:
+    """A word of the roster: how many rows have it, its code, and the codes that are near."""
+
+    word: str
+    count: int
+    code: str
+    near: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CodesOf:
+    """A field that takes codes: its words, and Alma's codes for it."""
+
+    key: str
+    name: str
+    lookup: str
+    lines: tuple[WordLine, ...]
+    codes: tuple[CodeRow, ...]
+
+
+async def codes(request: web.Request) -> web.StreamResponse:
+    """Show the words of the columns that become codes, each with a list of Alma's codes."""
+    space, draft = workspace_of(request), draft_of(request)
+    chosen = space.mapping(draft.facts.mapping)
+    if chosen is None:
+        return see("mapping")
+    fields = await in_thread(_codes, space, draft, chosen)
+    return page(request, "codes.html.j2", draft=draft, chosen=chosen, fields=fields)
+
+
+def _codes(space: Workspace, draft: Draft, chosen: Path) -> tuple[CodesOf, ...]:
+    roster, document, _ = _read(draft, chosen)
+    tables = space.codes()
+    found = (
+        _codes_of(rule, document, roster, tables.enabled(rule.field.facts.table))
+        for rule in _rules(document)
+    )
+    return tuple(one for one in found if one.lines)
+
+
+def _codes_of(
+    rule: FieldRule, document: Mapping, roster: Roster, table: tuple[CodeRow, ...]
+) -> CodesOf:
+    """Return the words of a rule that takes one column, by their number of rows."""
+    lookup = rule.rule.lookup if isinstance(rule.rule.lookup, str) else ""
+    lines: list[WordLine] = []
+    if rule.field.shape is Shape.CODE and rule.rule.lone_cells and len(rule.cells) == 1 and (
+        lookup or rule.rule.lookup is None
+    ):  # fmt: skip
+        wanted = heading_key(rule.cells[0])
+        found = [n for n, p in enumerate(roster.places) if heading_key(p.heading) == wanted]
+        words = Counter(roster.frame[found[0]].tolist()) if len(found) == 1 else Counter()
+        words.pop("", None)
+        known = document.tables.get(lookup) if lookup else None
+        names = {row.description.casefold(): row.code for row in table}
+        by_code = {row.code: row.code for row in table}
+        spelled: dict[str, tuple[str, int]] = {}
+        for word, count in words.items():
+            first, before = spelled.get(heading_key(word), (word, 0))
+            spelled[heading_key(word)] = (first, before + count)
+        for key, (word, count) in spelled.items():
+            code = known.codes.get(key, "") if known else by_code.get(word, "")
+            near = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
+            lines.append(
+                WordLine(
+                    word, count, "" if code == TO_CHOOSE else code, tuple(names[n] for n in near)
+                )
+            )
+    lines.sort(key=lambda line: (bool(line.code), -line.count))
+    few = lines if len(lines) <= MOST_WORDS else []
+    return CodesOf(_key(rule.steps), _label(rule, document), lookup, tuple(few), table)
+
+
+async def save_codes(request: web.Request) -> web.StreamResponse:
+    """Write the chosen codes of one field into its lookup."""
+    space, draft = workspace_of(request), draft_of(request)
+    form = await request.post()
+    draft.require(number(str(form.get("version", ""))))
+    chosen = space.mapping(draft.facts.mapping)
+    fields = await in_thread(_codes, space, draft, chosen) if chosen else ()
+    field = next((one for one in fields if one.key == form.get("field")), None)
+    if chosen is None or field is None:
+        raise web.HTTPNotFound
+    text, lookup = chosen.read_text("utf-8"), field.lookup
+    wanted = {
+        line.word: str(form.get(f"code-{at}", "")).strip() for at, line in enumerate(field.lines)
+    }
+    changed = {
+        line.word: wanted[line.word]
+        for line in field.lines
+        if wanted[line.word] and wanted[line.word] != line.code
+    }
+    if changed and not lookup:
+        lookup = f"{_steps(field.key)[-1]} codes"
+        text = editing.use_lookup(text, _steps(field.key), lookup)
+        changed = {word: code for word, code in wanted.items() if code}
+    for word, code in changed.items():
+        text = editing.set_code(text, lookup, word, code)
+    draft.edit(chosen, text)
+    return see("codes")

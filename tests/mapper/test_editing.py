@@ -1,0 +1,200 @@
+"""Changes of a mapping's text, one small step at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from importer.mapper import editing
+from importer.mapper.editing import NotEditableError
+from importer.mapper.yaml_source import read
+
+MAPPINGS = Path(__file__).parents[2] / "mappings"
+
+TEXT = """\
+# our patrons
+version: 1
+record:
+  primary_id: <Barcode>   # the card
+  last_name: {from: <Last>, clean: [name]}   # as typed
+  user_group:
+    from: <Type>
+    lookup: groups
+  contact_info:
+    email:
+      - email_address: <Email>
+        email_type: work
+      - {email_address: <Other>, email_type: personal}
+
+# codes
+lookups:
+  groups:
+    Staff: STAFF   # since 2020
+"""
+
+
+def differing(before: str, after: str) -> tuple[list[str], list[str]]:
+    """The lines that are only in one of two texts."""
+    old, new = before.splitlines(), after.splitlines()
+    return [line for line in old if line not in new], [line for line in new if line not in old]
+
+
+@pytest.mark.parametrize(
+    ("change", "gone", "come"),
+    [
+        (
+            lambda text: editing.set_column(text, ("record", "primary_id"), "Card"),
+            ["  primary_id: <Barcode>   # the card"],
+            ["  primary_id: <Card>   # the card"],
+        ),
+        (
+            lambda text: editing.set_column(text, ("record", "last_name"), "Name, last"),
+            ["  last_name: {from: <Last>, clean: [name]}   # as typed"],
+            ['  last_name: {from: "<Name, last>", clean: [name]}   # as typed'],
+        ),
+        (
+            lambda text: editing.set_column(text, ("record", "user_group"), "Group"),
+            ["    from: <Type>"],
+            ["    from: <Group>"],
+        ),
+        (
+            lambda text: editing.set_column(text, ("record", "first_name"), "First"),
+            [],
+            ["  first_name: <First>"],
+        ),
+        (
+            lambda text: editing.clear_field(text, ("record", "user_group")),
+            ["  user_group:", "    from: <Type>", "    lookup: groups"],
+            [],
+        ),
+        (
+            lambda text: editing.clear_field(
+                text, ("record", "contact_info", "email", 0, "email_address")
+            ),
+            ["      - email_address: <Email>", "        email_type: work"],
+            ["      - email_type: work"],
+        ),
+        (
+            lambda text: editing.set_code(text, "groups", "staff", "EMP"),
+            ["    Staff: STAFF   # since 2020"],
+            ["    Staff: EMP   # since 2020"],
+        ),
+        (
+            lambda text: editing.set_code(text, "groups", "Guest", "G"),
+            [],
+            ["    Guest: G"],
+        ),
+        (
+            lambda text: editing.set_code(text, "campuses", "North", "N"),
+            [],
+            ["  campuses:", "    North: N"],
+        ),
+        (
+            lambda text: editing.use_lookup(text, ("record", "primary_id"), "cards"),
+            ["  primary_id: <Barcode>   # the card"],
+            ["  primary_id: {from: <Barcode>, lookup: cards}   # the card"],
+        ),
+        (
+            lambda text: editing.set_unused(text, ["Notes", "A, B"]),
+            [],
+            ["roster:", '  unused: [Notes, "A, B"]'],
+        ),
+        (
+            lambda text: editing.add_entry(
+                text, ("record", "contact_info", "phone"), [("phone_number", "<Cell>")]
+            ),
+            [],
+            ["    phone:", "      - {phone_number: <Cell>}"],
+        ),
+        (
+            lambda text: editing.add_entry(
+                text, ("record", "contact_info", "email"), [("email_address", "<Third>")]
+            ),
+            [],
+            ["      - {email_address: <Third>}"],
+        ),
+    ],
+)  # fmt: skip
+def test_only_the_lines_of_the_key_differ(change, gone: list[str], come: list[str]) -> None:  # type: ignore[no-untyped-def]
+    """Each step changes its own lines; comments and all others stay."""
+    after = change(TEXT)
+    assert differing(TEXT, after) == (gone, come)
+    read(Path("m.yaml"), after.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x {b: 1}\nrecord:\n  last_name: *x\n",
+        "record: {last_name: |\n   x}\n",
+        "- list\n",
+        "a: [",
+    ],
+)
+def test_what_is_written_in_another_way_is_left_to_people(text: str) -> None:
+    """Anchors, blocks of text and what cannot be read are not touched."""
+    with pytest.raises(NotEditableError):
+        editing.set_column(text, ("record", "last_name"), "Last")
+
+
+FIELDS = st.sampled_from(
+    [
+        ("record", "primary_id"),
+        ("record", "last_name"),
+        ("record", "gender"),
+        ("record", "contact_info", "email", 0, "email_address"),
+        ("record", "contact_info", "phone", 0, "phone_number"),
+        ("record", "user_group"),
+    ]
+)
+HEADINGS = st.sampled_from(
+    ["Barcode", "Name, last", "E-mail #2", "Größe", "a: b", '"quoted"', "<x"]
+)
+
+
+@settings(max_examples=30)
+@given(
+    clicks=st.lists(
+        st.one_of(
+            st.tuples(st.just("set"), FIELDS, HEADINGS),
+            st.tuples(st.just("clear"), FIELDS, HEADINGS),
+            st.tuples(st.just("code"), st.sampled_from(["groups", "new table"]), HEADINGS),
+            st.tuples(st.just("unused"), st.just(()), HEADINGS),
+        ),
+        max_size=8,
+    ),
+    name=st.sampled_from(["community.yaml", "students-and-staff.yaml"]),
+)
+def test_any_clicks_leave_a_mapping_that_can_be_read(
+    clicks: list[tuple[str, tuple[str | int, ...] | str, str]], name: str
+) -> None:
+    """Whatever is clicked: the text stays YAML, the value is the one wanted, comments stay."""
+    text = (MAPPINGS / name).read_text("utf-8")
+    for click, where, heading in clicks:
+        before = text
+        try:
+            match click, where:
+                case "set", tuple(steps):
+                    text = editing.set_column(text, steps, heading)
+                case "clear", tuple(steps):
+                    text = editing.clear_field(text, steps)
+                case "code", str(table):
+                    text = editing.set_code(text, table, heading, "CODE")
+                case _:
+                    text = editing.set_unused(text, [heading])
+        except NotEditableError:
+            assert text == before
+            continue
+        values = read(Path("m.yaml"), text.encode()).values
+        if click == "code":
+            lookups = values["lookups"]
+            assert isinstance(lookups, dict)
+            codes = lookups[str(where)]
+            assert isinstance(codes, dict)
+            assert codes[heading] == "CODE"
+        whole_lines = [line for line in before.splitlines() if line.lstrip().startswith("#")]
+        if click != "clear":
+            assert all(line in text.splitlines() for line in whole_lines)
