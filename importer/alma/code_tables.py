@@ -35,7 +35,7 @@ LIBRARIES = "Libraries"
 """Alma's libraries, which have a call of their own."""
 
 TABLES: tuple[str, ...] = tuple(
-    sorted(({field.facts.table for field in FIELDS.values()} | {LIBRARIES}) - {"", CAMPUSES})
+    sorted({field.facts.table for field in FIELDS.values()} - {"", CAMPUSES})
 )
 """The tables that the record's fields refer to, as far as Alma gives them."""
 

@@ -101,6 +101,13 @@ def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
         yield MappingFinding(("record",), wrong, lacking=True)
 
 
+def _any_account_type(mapping: Mapping) -> Iterator[MappingFinding]:
+    match = mapping.file.match
+    if match.account_type == "any" and match.creates:
+        wrong = "`any` is for mappings that create nobody; set `new` to reject or skip"
+        yield MappingFinding(("match", "account_type"), wrong)
+
+
 def _absent(mapping: Mapping) -> Iterator[MappingFinding]:
     """Users who are missing from the roster have no row to take values from."""
     absent = mapping.absent
@@ -450,6 +457,7 @@ CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ..
     Level.ERROR: (
         _owner,
         _required_fields,
+        _any_account_type,
         _absent,
         _internal_only,
         _passwords,

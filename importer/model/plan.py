@@ -42,7 +42,7 @@ class Match(MappingPart):
     new: Literal["create", "skip", "reject"] = "create"
     known: Literal["update", "skip", "reject"] = "update"
     possible_match: Literal["review", "warn", "ignore"] = "review"
-    account_type: Literal["review", "convert"] = "review"
+    account_type: Literal["review", "convert", "any"] = "review"
     id_change: Literal["review", "rename"] = "review"
     keep_old_id: KeepOldId | None = None
 

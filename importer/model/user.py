@@ -208,7 +208,7 @@ class UserRole(Part):
 class RsLibrary(Part):
     """A resource-sharing library."""
 
-    code: Annotated[Coded | None, Facts(50, required=True)] = None
+    code: Annotated[Coded | None, Facts(50, table="Libraries", required=True)] = None
 
 
 class LibraryNotice(Part):

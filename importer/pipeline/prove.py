@@ -24,7 +24,7 @@ from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, Shape
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
 from importer.pipeline.check import find_problems
-from importer.pipeline.fates import decide_fates
+from importer.pipeline.fates import decide_before_alma
 from importer.pipeline.inputs import Inputs
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
@@ -96,12 +96,15 @@ def prove(profile: Profile, inputs: Inputs, find: Finder | None) -> Iterator[Pro
     `find` looks users up in the user cache; None if there is none. Raises UsageError if the cache
     is incomplete.
     """
-    decided = decide_fates(inputs.rows(), find_problems((inputs,)))
+    problems = tuple(find_problems((inputs,)))
+    only_new = inputs.mapping.needed_by_new_users if find is not None else ()
+    decided, missing = decide_before_alma(inputs.rows(), problems, [only_new], {})
     reasons: dict[int, str] = {}
     for problem in decided.problems:
         if problem.severity.holds:
             reasons.setdefault(problem.origin.row, str(problem.code))
-    ready = {draft.row: draft for draft in drafts(inputs.candidates, decided.rows(Fate.READY))}
+    rows = decided.rows(Fate.READY)
+    ready = {draft.row: draft for draft in drafts(inputs.candidates, rows, missing)}
     headings = [place.heading for place in inputs.roster.places]
     for row, *cells in inputs.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)

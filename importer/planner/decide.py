@@ -82,13 +82,20 @@ def update(
 ) -> Planned:
     """Return the step that updates a user with the row's values, whoever that user is.
 
-    `rename`: the user also gets the row's primary ID, as with a new card. An Internal user becomes
-    External if the mapping is. A sticky field that someone edited in Alma since the last load
-    stays, with one warning.
+    `rename`: the user also gets the row's primary ID, as with a new card. With `account_type:
+    convert` an Internal user becomes External if the mapping is. A sticky field that someone edited
+    in Alma since the last load stays, with one warning.
     """
     primary_id = current(live, "primary_id")
     remembered = memory(primary_id)
-    merged = merge(draft, live, remembered, rename=rename, keep_old_id=match.keep_old_id)
+    merged = merge(
+        draft,
+        live,
+        remembered,
+        rename=rename,
+        convert=match.account_type == "convert",
+        keep_old_id=match.keep_old_id,
+    )
     step = (
         Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
         if merged.changes
@@ -114,7 +121,7 @@ def obstacle_to_update(
     nowhere in Alma would look done.
     """
     theirs, ours = current(live, "account_type"), draft.layout.account_type
-    if theirs != ours:
+    if theirs != ours and match.account_type != "any":
         kinds = (
             f"That user is {_account_type(live) or 'of no account type'} in Alma, and the mapping "
             f"makes {ours.capitalize()} records. "
@@ -263,7 +270,7 @@ def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> Iterator[Pro
         message = "the user's primary identifier in Alma is {value}"
         yield _problem(draft, Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs)
     system, owning = draft.values.get("external_id", ""), current(live, "external_id")
-    if current(live, "account_type") != layout.account_type.value:
+    if current(live, "account_type") != layout.account_type and match.account_type != "any":
         ours = layout.account_type.value.capitalize()
         kind = _account_type(live) or "without an account type"
         message = f"the user {{value}} is {kind} in Alma, but {ours} in the mapping"
@@ -272,7 +279,7 @@ def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> Iterator[Pro
         yield _problem(
             draft, Code.ACCOUNT_TYPE_DIFFERS, message, "primary_id", theirs, advice=advice
         )
-    elif layout.account_type is AccountType.EXTERNAL and system and system != owning:
+    elif current(live, "account_type") == AccountType.EXTERNAL and system and system != owning:
         there = owning or "no external system"
         message = f"the user {{value}} belongs to {there} in Alma, but to {system} in the mapping"
         yield _problem(draft, Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)

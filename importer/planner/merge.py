@@ -3,9 +3,6 @@
 Alma's PUT replaces the whole record (contract 3.1), so an update sends Alma's own record with the
 mapped fields changed. Fields that the mapping does not name are not looked at.
 
-A row of an External mapping makes an Internal user External. Whoever calls `merge` has decided that
-this is wanted.
-
 In lists, an address, email or phone replaces Alma's entry of the same type in our segment (the
 preferred one, if there are several), an identifier replaces the only one of its type, and
 everything else stays: in the entry, and in the list.
@@ -112,15 +109,17 @@ def merge(
     remembered: Mapping[str, Remembered] | None = None,
     *,
     rename: bool = False,
+    convert: bool = False,
     keep_old_id: KeepOldId | None = None,
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
     Entries' fields with a run variable are written only if something else changes. `remembered`:
     the user's sticky fields at the last load; one that was edited in Alma since stays. `rename`:
-    the user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for.
+    the user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`:
+    an Internal user becomes External if the mapping is.
     """
-    identified = _identified(draft, live, rename=rename)
+    identified = _identified(draft, live, rename=rename, convert=convert)
     sticky = StickyFields(live, remembered or {})
     merged = _merged(draft, live, identified, keep_old_id, sticky, run_values=False)
     targets = draft.layout.targets.values()
@@ -129,8 +128,8 @@ def merge(
     return merged
 
 
-def _identified(draft: DraftUser, live: User, *, rename: bool) -> User:
-    """Return Alma's record with the row's primary ID and the mapping's account type.
+def _identified(draft: DraftUser, live: User, *, rename: bool, convert: bool) -> User:
+    """Return Alma's record with the row's primary ID and the mapping's account type, if asked.
 
     Alma makes no External user Internal (contract 1.2), and compares primary IDs without case.
     """
@@ -138,7 +137,8 @@ def _identified(draft: DraftUser, live: User, *, rename: bool) -> User:
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
         update["primary_id"] = draft.primary_id
     external = AccountType.EXTERNAL
-    if draft.layout.account_type is external and current(live, "account_type") != external:
+    ours, theirs = draft.layout.account_type, current(live, "account_type")
+    if convert and ours is external and theirs != external:
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
     return live.model_copy(update=update) if update else live

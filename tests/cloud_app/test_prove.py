@@ -33,7 +33,7 @@ EXPECTED: dict[str, tuple[dict[str, int], int, set[str]]] = {
     "P04": ({SAME: 1, OURS: 3, NEITHER: 6}, 0, set()),
     "P04b": ({SAME: 1, OURS: 6, NEITHER: 3}, 0, set()),
     "P07": ({SAME: 3, THEIRS: 1, NEITHER: 6}, 0, set()),
-    "P07b": ({SAME: 4, THEIRS: 3, NEITHER: 3}, 0, set()),
+    "P07b": ({SAME: 5, THEIRS: 2, NEITHER: 3}, 0, set()),
     "P08": ({OURS: 3, NEITHER: 7}, 0, set()),
     "P09": (
         {DIFFERENT: 2, OURS: 4, THEIRS: 1, NEITHER: 3},

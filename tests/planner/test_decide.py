@@ -78,6 +78,17 @@ def test_doubts_are_for_a_person(found: MatchResult, expected: tuple[Code, Sever
     assert codes(decide(draft(ROW), found, BY_BOTH)) == [expected]
 
 
+def test_users_of_any_account_type_keep_theirs() -> None:
+    """Where the mapping says so, and creates nobody, a student's record is renewed as well."""
+    live = user(account_type={"value": "EXTERNAL"}, external_id="SIS")
+    step = decide(draft(ROW), known(live), Match(new="reject", account_type="any")).step
+    assert isinstance(step, Update)
+    kept = [
+        getattr(step.after, name) == getattr(live, name) for name in ("account_type", "external_id")
+    ]
+    assert all(kept)
+
+
 def test_each_identifier_names_the_user_to_whom_it_leads() -> None:
     """Whoever decides between two users needs to know which of them they are."""
     matched = MatchedUser(user(), ("primary_id",)), MatchedUser(user(primary_id="9"), ("BARCODE",))

@@ -133,7 +133,8 @@ def test_a_community_patron_becomes_external() -> None:
     )
     row = {"primary_id": "0012345", "external_id": "SIS", **email_row("new@example.org")}
     plan = scheme(list(row), AccountType.EXTERNAL)
-    made = merge(draft(row, plan=plan), live, rename=True, keep_old_id=KeepOldId(type="BARCODE"))
+    keep = KeepOldId(type="BARCODE")
+    made = merge(draft(row, plan=plan), live, rename=True, convert=True, keep_old_id=keep)
     ids = [current(made.after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]
     assert [
