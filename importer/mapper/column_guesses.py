@@ -263,14 +263,12 @@ class Guess:
 def looks_like_a_person(headings: Iterable[str]) -> bool:
     """Return whether the headings of a roster are rather the values of its first person.
 
-    More of them are email addresses, dates and numbers than are known as headings.
+    One is an email address, or more are dates and numbers than are known as headings.
     """
     texts = [heading for heading in headings if heading.strip()]
-    values = sum(
-        _EMAIL.fullmatch(text) is not None or _digits(text) >= 5 or _is_date(text) for text in texts
-    )
+    values = sum(_digits(text) >= 5 or _is_date(text) for text in texts)
     known = sum(bool(field_of(text) or _named_by(text, _IDENTITY)) for text in texts)
-    return values > known
+    return values > known or any(map(_EMAIL.fullmatch, texts))
 
 
 def guesses(roster: Roster) -> tuple[Guess, ...]:

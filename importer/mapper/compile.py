@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from importer.errors import MappingError
-from importer.mapper.column_guesses import field_of
+from importer.mapper.column_guesses import field_of, looks_like_a_person
 from importer.mapper.explain import mapped_codes, takes_cells
 from importer.mapper.mapping import EntryRules, FieldRule
 from importer.mapper.mapping import Mapping as MappingDocument
@@ -128,7 +128,7 @@ def compile_mapping(
         for name in condition.headings:
             work.column(name, steps)
     if work.faults:
-        raise MappingError((*work.faults.values(), headings.summary(run.file)))
+        raise MappingError(tuple(_findings(mapping, headings, work.faults, run.file)))
     fields = (*scalars, *(one for entry in entries for one in entry.fields))
     layout = RecordLayout(
         mapping.file.account_type,
@@ -161,6 +161,26 @@ def compile_mapping(
     )
 
 
+_FEW = 4
+"""At most N missing headings are listed one by one; more may mean that it is another file."""
+
+
+def _findings(
+    mapping: MappingDocument, headings: Headings, faults: Mapping[str, str], file: str
+) -> Iterator[str]:
+    """Yield the faults of headings; in one line if most headings are missing."""
+    names = {heading_key(heading): heading for heading in mapping.headings}
+    missing = {key: name for key, name in names.items() if key in faults and headings.lacks(name)}
+    if len(missing) <= max(_FEW, len(names) / 2):
+        yield from faults.values()
+        yield headings.summary(file)
+        return
+    yield headings.summary(file)
+    listed = ", ".join(f"`{name}`" for name in missing.values())
+    yield f"{mapping.path.name}: the roster has no columns {listed}"
+    yield from (fault for key, fault in faults.items() if key not in missing)
+
+
 # --- headings ---
 
 
@@ -189,7 +209,9 @@ class Headings:
                 self._found.setdefault(heading_key(place.heading), []).append(position)
         named = [place.heading for place in places if place.heading.strip()]
         usual = sum(bool(field_of(heading)) for heading in named)
-        self.recognized = usual >= _USUAL_HEADINGS or any(map(self.exact, expected))
+        self._is_person = looks_like_a_person(named)
+        usual_headings = usual >= _USUAL_HEADINGS and not self._is_person
+        self.recognized = usual_headings or any(map(self.exact, expected))
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
 
@@ -213,6 +235,11 @@ class Headings:
             raise HeadingError(msg)
         return Use(found[0], self.places[found[0]], EXACT if exact else SPELLING)
 
+    def lacks(self, heading: str) -> bool:
+        """Return whether no column has this heading, in any of its spellings."""
+        keys = {(key := heading_key(heading)), *self._spellings.get(key, ())}
+        return heading != TO_CHOOSE and keys.isdisjoint(self._found)
+
     def exact(self, heading: str) -> tuple[Place, ...]:
         """Return the columns of exactly this heading."""
         return tuple(self.places[at] for at in self._found.get(heading_key(heading), ()))
@@ -235,6 +262,12 @@ class Headings:
 
     def summary(self, file: str) -> str:
         """Return a sentence about the roster's headings, without quoting a person's row."""
+        if not self.recognized and self._is_person:
+            return (
+                f"{file}: the first row looks like a person, not like headings. If the file has no "
+                "headings, set `header: none` under `roster:` in the mapping, and write its "
+                "columns as `<A>`, `<B>` and so on"
+            )
         if not self.recognized:
             return (
                 f"{file}: no row with headings was found. Check that this is the right "

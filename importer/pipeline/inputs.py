@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 from importer.alma.facts import Facts
-from importer.errors import MappingError, RosterError
+from importer.errors import ImporterError, MappingError, RosterError
+from importer.ledger.ledger import Ledger
+from importer.ledger.schema import FILE
 from importer.loader.corrections import correct, read_corrections
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
@@ -242,11 +245,34 @@ def read_inputs(
     try:
         compiled = compile_mapping(document, opened.places, run)
     except MappingError as error:
-        raise MappingError((*findings, *error.findings)) from None
+        raise MappingError((*_better(asked, opened, run), *findings, *error.findings)) from None
     if findings:
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)
     return Inputs(document, opened, compiled, candidates, codes, today)
+
+
+_TRIED = 20
+"""Mappings in the same folder that are tried on a roster that the named one does not fit."""
+
+
+def _better(asked: RosterRequest, opened: Roster, run: RunVariables) -> Iterator[str]:
+    """Name the mapping that a roster belongs to: that of its run, or one that has its headings."""
+    own = asked.mapping.resolve()
+    folder, name = asked.roster.parent, asked.roster.name
+    if name.startswith("rejects") and (folder / FILE).is_file():
+        with suppress(ImporterError), Ledger.open(folder) as ledger:
+            used = {Path(mapping.path).resolve() for _, mapping in ledger.facts.rosters}
+            if own not in used:
+                names = ", ".join(f"`{path.name}`" for path in sorted(used))
+                yield f"{name}: these are the rejects of a run with {names}; use it with -m"
+            return
+    for path in sorted(own.parent.glob("*.y*ml"))[:_TRIED]:
+        document, wrong = read_mapping(path) if path.resolve() != own else (None, ())
+        if document is not None and not wrong:
+            with suppress(MappingError):
+                compile_mapping(document, opened.places, run)
+                yield f"{name}: its headings match the mapping `{path.name}`; use it with -m"
 
 
 def origins(rosters: Rosters) -> Callable[[int], Origin]:
