@@ -1,69 +1,83 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults test-all check fix lint types layers hunt bench golden samples reference docs wheel lock clean
+.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden samples reference docs wheel lock clean
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+RUN    := $(VENV)/.run
+DEV    := $(VENV)/.dev
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check
+LOCK   := pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 ARGS   ?=
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Make .venv and install everything; the command is then .venv/bin/importer
+setup: $(RUN) ## Make .venv and install what running needs; the command is then .venv/bin/importer
 
-$(STAMP): requirements.lock pyproject.toml
+$(RUN): requirements-run.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it with: make PYTHON=python3.11 …") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+	@echo "Installing $$(grep -c '==' requirements-run.lock) libraries into $(VENV). This takes about a minute."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements-run.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $(RUN)
+
+dev: $(DEV) ## Install the tools for tests, style and docs as well; the targets below do it
+
+$(DEV): $(RUN) requirements.lock
+	@echo "Installing the tools for development."
+	@$(PIP) --require-hashes -r requirements.lock
+	@touch $(DEV)
 
 demo: setup ## Check, plan and apply the community sample against the sandbox
 	$(BIN)/importer demo
 
-test: setup ## Run the tests, without the long searches for faults
+sandbox: setup ## Run a practice Alma until Ctrl-C
+	$(BIN)/importer sandbox
+
+test: dev ## Run the tests, without the long searches for faults
 	$(BIN)/pytest -n auto -m "not faults" $(ARGS)
 
-faults: setup ## Search for faults: kills, full disks, planted bugs, people in any order
+faults: dev ## Search for faults: kills, full disks, planted bugs, people in any order
 	$(BIN)/pytest -n auto -m faults $(ARGS)
 
 test-all: test faults ## Run all tests that CI runs
 
 check: lint types layers test ## Style, types, layers and the quick tests
 
-lint: setup
+lint: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: setup
+types: dev
 	$(BIN)/mypy
 
-layers: setup
+layers: dev
 	$(BIN)/lint-imports
 
-fix: setup ## Format and apply safe fixes
+fix: dev ## Format and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-hunt: setup ## The same searches for a night (ARGS narrows them)
+hunt: dev ## The same searches for a night (ARGS narrows them)
 	$(BIN)/pytest -m hunt $(ARGS)
 
-bench: setup ## Measure, as ratios in one run (ARGS picks a part)
+bench: dev ## Measure, as ratios in one run (ARGS picks a part)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-golden: setup ## Rewrite the golden files; read the diff before keeping it
+golden: dev ## Rewrite the golden files; read the diff before keeping it
 	$(BIN)/pytest -q tests/golden --update-golden $(ARGS) || true
 	git diff --stat -- tests/golden
 
-samples: setup ## Make the sample rosters again
+samples: dev ## Make the sample rosters again
 	$(BIN)/python samples/make_samples.py
 
-reference: setup ## Write the reference pages from the code
+reference: dev ## Write the reference pages from the code
 	$(BIN)/python -m docs.tools.reference
 
-wheel: setup ## Build the wheel, and try it in a new environment and an empty folder
+wheel: dev ## Build the wheel, and try it in a new environment and an empty folder
 	rm -rf dist build/wheel build/empty
 	$(BIN)/python -m hatchling build -t wheel
 	$(PYTHON) -m venv build/wheel
@@ -73,11 +87,12 @@ wheel: setup ## Build the wheel, and try it in a new environment and an empty fo
 	cd build/empty && ../wheel/bin/importer mapping ready community --sample
 	cd build/empty && ../wheel/bin/importer mapping new community-patrons.xlsx -o mine.yaml
 
-docs: setup ## Build the guide into site/
+docs: dev ## Build the guide into site/
 	$(BIN)/zensical build --clean --strict
 
 lock: ## Resolve the libraries again (needs uv)
-	uv pip compile pyproject.toml --extra sftp --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock
+	uv pip compile $(LOCK) --extra sftp --group dev -o requirements.lock
+	uv pip compile $(LOCK) --group build -c requirements.lock -o requirements-run.lock
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
