@@ -176,9 +176,13 @@ def _values(file: MappingFile) -> dict[str, Rule]:
 def scalar_rules(file: MappingFile) -> tuple[FieldRule, ...]:
     """Return the rules of the record's own fields, of `owning_system` and of `patron_role`.
 
-    A mapping that creates nobody may lack what only a new user needs.
+    A mapping that creates nobody may lack what only a new user needs. `required: warn` accepts
+    people with one name.
     """
-    needed = ALWAYS_REQUIRED if file.match.creates else ()
+    needed: tuple[str, ...] = ALWAYS_REQUIRED if file.match.creates else ()
+    first_name = getattr(file.record, "first_name", None)
+    if first_name is not None and first_name.required == "warn":
+        needed = tuple(path for path in needed if path != "first_name")
     values = _values(file)
     rules = _field_rules(file.record, FIELDS, ("record",), values, needed)
     if (owner := file.owning_system) is not None:

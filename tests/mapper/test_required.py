@@ -36,6 +36,21 @@ def test_every_record_needs_its_four_fields(tmp_path: Path) -> None:
     assert candidates.problems[0].places == (Place("A", "ID"),)
 
 
+def test_a_person_may_have_one_name(tmp_path: Path) -> None:
+    """If the mapping says so, for the first name only; the last name stays required."""
+    mapping = loaded(
+        tmp_path,
+        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <ID>\n  user_group: G\n"
+        "  first_name: {from: <F>, required: warn}\n  last_name: {from: <L>, required: warn}\n",
+    )
+    compiled = compile_mapping(mapping, places(["ID", "F", "L"]), RUN)
+    candidates = evaluate(compiled, without_headings([("1", "", "Sukarno"), ("2", "Ann", "")]))
+    assert [(p.field, p.severity) for p in candidates.problems] == [
+        ("first_name", Severity.WARNING),
+        ("last_name", Severity.REJECT),
+    ]
+
+
 def test_an_external_user_without_an_empl_id_is_told_apart(tmp_path: Path) -> None:
     """The student system's load would never find the record."""
     mapping = loaded(tmp_path, EXTERNAL)
