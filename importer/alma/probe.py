@@ -25,6 +25,7 @@ NAMELESS = PRIMARY_ID.format("nameless")
 USERS = 3
 """At most N throw-away users exist at once; their IDs are numbered from 1."""
 
+_TRIED_GROUPS = 20
 _NO_GROUP = "the institution has only one user group"
 
 Body: TypeAlias = "dict[str, Any]"  # JSON as Alma has it, right or wrong on purpose
@@ -367,6 +368,7 @@ async def probe(alma: Alma, external_id: str, report: Callable[[int, int], None]
         external_id,
     )
     await lab.delete(NAMELESS, *(PRIMARY_ID.format(number + 1) for number in range(USERS)))
+    await _choose_groups(lab)
     facts: dict[str, str] = {}
     unclear: dict[str, str] = {}
     for number, (name, experiment) in enumerate(EXPERIMENTS.items()):
@@ -385,6 +387,27 @@ async def probe(alma: Alma, external_id: str, report: Callable[[int, int], None]
         facts=facts,
         unclear=unclear,
     )
+
+
+async def _choose_groups(lab: _Lab) -> None:
+    """Keep two groups that users of the probe may have. Raises UsageError if there is none."""
+    usable: list[str] = []
+    refused = ""
+    for code in lab.groups[:_TRIED_GROUPS]:
+        lab.groups = (code,)
+        reply = await lab.post(lab.body())
+        await lab.delete(*lab.alive)
+        refused = _code(reply) or refused
+        usable += [] if _code(reply) else [code]
+        if len(usable) == 2:
+            break
+    lab.groups = tuple(usable)
+    if not usable:
+        msg = (
+            f"Alma refuses the users of the probe ({refused}). Fields that your institution made "
+            "mandatory are probably missing; make them optional in the sandbox environment."
+        )
+        raise UsageError(msg)
 
 
 async def _codes(alma: Alma, table: str) -> tuple[str, ...]:

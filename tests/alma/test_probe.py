@@ -61,3 +61,13 @@ def test_the_probe_finds_exactly_the_switch(name: str, value: str) -> None:
         different = {n: v for n, v in facts.facts.items() if v != _USUAL[n]}
         assert different == ({} if name in _NOT_BY_THE_API else {name: value})
         assert _users(url) == before
+
+
+def test_the_probe_says_when_its_users_are_refused() -> None:
+    """If Alma takes none of its users, the probe stops with Alma's code and what to do."""
+    with running(Options(rate=None)) as url:
+        rules = {"rules": [{"on": "POST", "path": "/users", "do": "refuse", "code": "401664"}]}
+        key = {"Authorization": "apikey sandbox"}
+        httpx.post(f"{url}/_sandbox/faults", json=rules, headers=key)
+        with pytest.raises(UsageError, match="401664"):
+            _measure(url)

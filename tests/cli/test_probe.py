@@ -12,7 +12,7 @@ from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ask, write
 
-_HANG = {"on": "POST", "path": "/users", "nth": 3, "do": "slow", "delay": 3600}
+_HANG = {"on": "POST", "path": "/users", "nth": 5, "do": "slow", "delay": 3600}
 
 
 def _users(sandbox: Sandbox) -> list[object]:
@@ -57,7 +57,7 @@ def test_a_killed_probe_leaves_nothing_after_the_next(
     write(folder, ANA)
     ask(sandbox, "POST", "faults", {"rules": [_HANG]})
     killed = subprocess.Popen([sys.executable, "-m", "importer", "doctor", "--probe"])
-    while len(_posts(sandbox)) < 3 or not _users(sandbox):
+    while len(_posts(sandbox)) < 5 or not _users(sandbox):
         assert killed.poll() is None
         time.sleep(0.05)
     killed.kill()
