@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import pytest
 from typer.main import get_group
 
-from importer.cli.app import COMMANDS, app, run
+from importer.cli.app import COMMANDS, HIDDEN, app, run
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, ROOT, SAMPLES
@@ -57,6 +57,7 @@ def test_the_help_lists_the_commands_in_words_of_their_own() -> None:
         assert command is not None
         assert command.name == name
     listed = {(module, name) for name, (module, _) in COMMANDS.items()}
+    listed |= {(module, name) for name, module in HIDDEN.items()}
     for module in {module for module, _ in listed}:
         there = get_group(import_module(f"importer.cli.{module}").app).commands
         assert {(module, name) for name in there} == {each for each in listed if each[0] == module}

@@ -1,0 +1,63 @@
+"""The Python library: the script of its page runs, and its errors are those of the commands."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import importer
+from importer.errors import Exit, RosterError, StalePlanError
+from importer.sandbox.server import Options, running
+from tests.docs.pages import DOCS
+from tests.pipeline.runs import MAPPINGS, SAMPLES
+
+PAGE = DOCS / "reference" / "python.md"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a roster and its mapping, and a practice Alma."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(SAMPLES / "community-patrons.xlsx", "patrons.xlsx")
+    shutil.copy(MAPPINGS / "community.yaml", "community.yaml")
+    with running(Options(rate=None)) as base_url:
+        monkeypatch.setenv("ALMA_BASE_URL", base_url.removesuffix("/almaws/v1"))
+        monkeypatch.setenv("ALMA_API_KEY", "sandbox")
+        monkeypatch.setenv("ALMA_RATE", "50")
+        yield tmp_path
+
+
+def test_the_script_of_the_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It plans, writes reports, and applies ten rows."""
+    script = PAGE.read_text("utf-8").split("```python\n")[1].split("```")[0]
+    exec(compile(ast.parse(script), PAGE.name, "exec"), {})  # noqa: S102  the page's own text
+    assert "10 created," in capsys.readouterr().out
+    assert (folder / "runs" / "first" / "rejects.xlsx").is_file()
+    rest = importer.apply(importer.open_run("runs/first")).summary
+    assert (rest.created, rest.not_sent) == (rest.create, 0)
+
+
+def test_the_page_lists_every_name() -> None:
+    """What `importer` offers is on the page, and is there."""
+    page = PAGE.read_text("utf-8")
+    assert all(f"`{name}" in page and hasattr(importer, name) for name in importer.__all__)
+
+
+def test_errors_and_files(folder: Path) -> None:
+    """Errors have the exit codes of the commands; `convert` and `check` need no Alma."""
+    (folder / "empty.csv").write_text("", "utf-8")
+    with pytest.raises(RosterError) as unreadable:
+        importer.check("empty.csv", "community.yaml")
+    assert unreadable.value.exit is Exit.ROSTER
+    (file,) = importer.convert("patrons.xlsx", "community.yaml", "out.jsonl")
+    checked = importer.check("patrons.xlsx", "community.yaml", folder="checked")
+    assert len(file.read_text("utf-8").splitlines()) == checked.summary.ready
+    assert importer.load_mapping("community.yaml").name == "community"
+    planned = importer.plan("patrons.xlsx", "community.yaml")
+    (folder / "patrons.xlsx").unlink()
+    with pytest.raises(StalePlanError):
+        importer.apply(planned)
