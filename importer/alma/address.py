@@ -39,12 +39,16 @@ def resolve(region: str = "", base_url: str = "", gateway: str = "") -> str:
     if not region:
         msg = (
             "Alma's address is not set. Set ALMA_REGION to "
-            f"{_list(REGIONS)}, or ALMA_BASE_URL to a scheme and host."
+            f"{_list(REGIONS)}, or ALMA_BASE_URL to a scheme and host; and ALMA_API_KEY to the API "
+            "key. They are read from the environment and from the file .env in this folder."
         )
         raise UsageError(msg)
     host = REGIONS.get(region.strip().lower())
     if host is None:
-        msg = f"ALMA_REGION is not one of {_list(REGIONS)}."
+        msg = (
+            f"ALMA_REGION is not one of {_list(REGIONS)}. It is na for North America, eu for "
+            "Europe, ap for Asia Pacific, aps for Singapore, ca for Canada and cn for China."
+        )
         raise UsageError(msg)
     return f"https://{host}{API_PATH}"
 

@@ -156,7 +156,7 @@ class Connection:
             async with asyncio.timeout(self._timeouts.total):
                 return await self._exchange(built, request.largest)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            return NotSent(_why(error))
+            return NotSent(f"{httpx.URL(self._base_url).host}: {_why(error)}")
         except (TimeoutError, httpx.TimeoutException):
             return ReplyLost(TOO_SLOW)
         except (httpx.TransportError, OSError):
@@ -254,4 +254,7 @@ def _why(error: httpx.TransportError) -> str:
         return "its certificate cannot be trusted; ask your network's administrators"
     if "name" in text or "nodename" in text or "getaddrinfo" in text:
         return "its host name is not known; check ALMA_REGION or ALMA_BASE_URL and the network"
-    return "no connection; check the network"
+    return (
+        "no connection; check the network and the address (ALMA_REGION or ALMA_BASE_URL), and "
+        "whether the practice Alma runs if you use it"
+    )

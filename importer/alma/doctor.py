@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Literal
 
 from importer.alma.client import Alma
-from importer.errors import AlmaError, Exit
+from importer.errors import AlmaError, Exit, UnavailableError
 from importer.model.fields import CodeTables
 from importer.model.text import counted
 
@@ -53,6 +53,8 @@ async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Fi
         )
         return missing, _codes(codes, "", today)
     institution, code = await _institution(alma)
+    if institution.exit is Exit.STOPPED:
+        return replace(institution, name="connection"), _codes(codes, "", today)
     return (
         Finding("key", State.OK, "An API key is set."),
         await _right(alma, "GET", "read users"),
@@ -67,7 +69,8 @@ async def _right(alma: Alma, method: Literal["GET", "POST"], name: str) -> Findi
     try:
         await alma.check_access(method)
     except AlmaError as error:
-        advice = f"Give the key the right to {name} in the area Users, or wait if Alma is down."
+        down = isinstance(error, UnavailableError)
+        advice = "" if down else f"Give the key the right to {name} in the area Users."
         return Finding(name, State.BAD, str(error), advice, error.exit)
     return Finding(name, State.OK, f"The key may {name}.")
 
@@ -76,7 +79,8 @@ async def _institution(alma: Alma) -> tuple[Finding, str]:
     try:
         general = await alma.general()
     except AlmaError as error:
-        advice = "Give the key the right to read in the area Configuration."
+        down = isinstance(error, UnavailableError)
+        advice = "" if down else "Give the key the right to read in the area Configuration."
         return Finding("institution", State.BAD, str(error), advice, error.exit), ""
     name = general.name or general.code
     sentence = f"{name} ({general.code}), {general.environment or 'environment not known'}."

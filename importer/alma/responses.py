@@ -78,7 +78,7 @@ def judge(result: CallResult, *, writes: bool) -> AlmaError | None:
     """Return the error that a result means, or None if Alma did what was asked."""
     match result:
         case NotSent(why):
-            return UnavailableError(f"Alma cannot be reached: {why}.", repeatable=True)
+            return UnavailableError(f"Alma cannot be reached at {why}.", repeatable=True)
         case ReplyLost(why):
             return unclear(f"{why[0].upper()}{why[1:]}", writes=writes)
         case Reply():

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -78,9 +79,13 @@ def show_codes(
     if not tables.tables:
         msg = "No code tables are saved here. `importer codes fetch` reads them from Alma."
         raise UsageError(msg)
-    if table and table not in tables.tables:
-        msg = f"There is no table {table}; there are {', '.join(tables.tables)}."
+    names = {name.casefold(): name for name in tables.tables}
+    if table and table.casefold() not in names:
+        near = get_close_matches(table.casefold(), names, n=1)
+        hint = f"Did you mean {names[near[0]]}? " if near else ""
+        msg = f"There is no table {table}. {hint}`importer codes show` lists the tables."
         raise UsageError(msg)
+    table = names.get(table.casefold(), "")
     if as_json:
         chosen = {table: tables.tables[table]} if table else tables.tables
         rows = {name: [asdict(row) for row in part] for name, part in chosen.items()}

@@ -222,8 +222,16 @@ def _usage(error: Exception) -> str | None:
     for theirs, ours in _OURS.items():
         text = text.replace(theirs, ours)
     hint = f" See: {context.command_path} --help" if context is not None else ""
+    hint = next((f" {ours}{hint}" for theirs, ours in _OTHER_WORDS.items() if theirs in text), hint)
     return f"{text if text.endswith('?') else text.rstrip('.') + '.'}{hint}"
 
+
+_OTHER_WORDS = {
+    "--dry-run": "`importer plan` is the dry run: it changes nothing in Alma.",
+    "--force": "`--allow CHECK` lets a safety check pass, and `--yes` skips the question.",
+    "not a whole number": "Write it with digits, such as 10.",
+}
+"""Options of other programs, and what is meant here."""
 
 _OURS = {
     "Value error, ": "",

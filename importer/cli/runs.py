@@ -117,9 +117,11 @@ def show(
     """Show the history of one row: problems, plan, what was sent, and the result."""
     with _opened(run) as ledger:
         life = row_history(ledger, row, show_values=show_values)
-    if life is None:
-        msg = f"The roster of this run has no row {row_label(row)}."
-        raise UsageError(msg)
+        if life is None:
+            rows = [one.row for one in ledger.every_row()]
+            there = f" Its rows are {row_label(rows[0])} to {row_label(rows[-1])}." if rows else ""
+            msg = f"The roster of this run has no row {row_label(row)}.{there}"
+            raise UsageError(msg)
     if as_json:
         write_json({"run": run} | life)
     else:

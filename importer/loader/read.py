@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -176,7 +177,9 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
         if not named and visible and headings.is_rejects(workbook.read(visible[0], 1).rows):
             named = visible
         if not named:
-            raise _ambiguous(source, visible, f'There is no sheet "{layout.sheet}"')
+            near = get_close_matches(layout.sheet, visible, n=1, cutoff=0.7)
+            hint = f' (did you mean "{near[0]}"?)' if near else ""
+            raise _ambiguous(source, visible, f'There is no sheet "{layout.sheet}"{hint}')
         notice = f'the sheet "{named[0]}" is hidden; the mapping names it'
         return replace(source, sheet=named[0]), [notice] if named[0] in hidden else []
     if not visible:

@@ -25,6 +25,14 @@ from importer.model.roster import ADDED
 Position = int | tuple[int, str, int]
 """A column of the cells: that of the roster, or the nth part of it (see `each`)."""
 
+OF_ONE_PERSON = frozenset(
+    {
+        "primary_id", "first_name", "last_name", "birth_date", "user_identifier.value",
+        "contact_info.email.email_address", "contact_info.phone.phone_number",
+    }
+)  # fmt: skip
+"""Fields that are never the same text for everybody."""
+
 EXACT = "exact"
 SPELLING = "spelling in `headings`"
 
@@ -127,8 +135,16 @@ def compile_mapping(
     for steps, condition in mapping.conditions:
         for name in condition.headings:
             work.column(name, steps)
-    if work.faults:
-        raise MappingError(tuple(_findings(mapping, headings, work.faults, run.file)))
+    same_for_all = [
+        f"{mapping.source.place(steps)}: every patron would get the text `{text}`; write "
+        f"`<{place.heading}>` to take column {place}"
+        for rule, steps, text in (mapping.constants if headings.recognized else ())
+        for place in headings.exact(text)
+        if rule.field.path in OF_ONE_PERSON
+    ]
+    if work.faults or same_for_all:
+        wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
+        raise MappingError((*same_for_all, *wrong))
     fields = (*scalars, *(one for entry in entries for one in entry.fields))
     layout = RecordLayout(
         mapping.file.account_type,
@@ -271,8 +287,9 @@ class Headings:
         if not self.recognized:
             return (
                 f"{file}: no row with headings was found. Check that this is the right "
-                "file and sheet. If the headings are below row 20, set `header` under `roster:` in "
-                "the mapping"
+                "file and sheet. If the headings are below row 20, set `header` to their row under "
+                "`roster:` in the mapping; if there are none, set `header: none`, and name each "
+                "column by its letter, such as `<A>`"
             )
         there = ", ".join(str(place) for place in self.places if place.heading.strip())
         return f"{file}: its columns are {there or 'without headings'}"

@@ -469,14 +469,20 @@ class _Evaluation:
         severity = Severity.WARNING if one.rule.required == "warn" else None
         external = self.mapping.layout.account_type is AccountType.EXTERNAL
         no_id = external and one.column.label == "primary_id"
+        split = any(step.split for step in one.rule.rule.clean)
         for row in _unexplained(values.texts, values):
+            message = "is blank, and this person is External" if no_id else "is blank"
+            advice = _NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
+            if split and any(self._column(cell, self.cells.index, one.positions)[row]
+                             for t in one.rule.templates for cell in t.cells):  # fmt: skip
+                message, advice = "has one part only, so a part is missing", _ONE_PART
             self._problem(
                 row,
                 Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE,
-                "is blank, and this person is External" if no_id else "is blank",
+                message,
                 one.column,
                 severity=severity,
-                advice=_NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else "",
+                advice=advice,
             )
 
     def _complete(
@@ -544,6 +550,9 @@ class _Evaluation:
                 )
             )
 
+
+_ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."
+"""The advice if a cell that is split has too few parts."""
 
 _NO_SYSTEM = (
     "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "

@@ -16,6 +16,7 @@ class Code(StrEnum):
     """Every kind of problem there is."""
 
     # what the roster as a whole is like
+    MOST_OF_COLUMN = "most-of-column"
     READ_WITH_NOTICE = "read-with-notice"
     HIDDEN_ROWS = "hidden-rows"
     HEADINGS_CHANGED = "headings-changed"

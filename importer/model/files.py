@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import json
 import os
@@ -182,7 +183,9 @@ def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
         return UnreadableFileError(f"{name} is not a file name: it contains a control character.")
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
-            return FileMissingError(f"{name} does not exist. Check the name and the folder.")
+            near = _similar(path)
+            hint = f"Did you mean {near}?" if near else "Check the name and the folder."
+            return FileMissingError(f"{name} does not exist. {hint}")
         case errno.ENAMETOOLONG:
             return UnreadableFileError(f"{name} is too long for a file name.")
         case errno.EACCES | errno.EPERM:
@@ -191,6 +194,16 @@ def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
             return UnreadableFileError(f"{name} is a link that leads back to itself.")
         case _:
             return UnreadableFileError(f"{name} cannot be read from its disk or network share.")
+
+
+def _similar(path: Path) -> str:
+    """Return the file of the same folder with the most similar name, or ""."""
+    with contextlib.suppress(OSError, ValueError):
+        there = {one.name: one for one in path.parent.iterdir() if one.is_file()}
+        same = [name for name in there if Path(name).stem == path.stem]
+        for name in same or difflib.get_close_matches(path.name, there, n=1, cutoff=0.8):
+            return shown(there[name])
+    return ""
 
 
 def _too_large(path: Path, limit: int) -> UnreadableFileError:

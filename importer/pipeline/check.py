@@ -19,6 +19,7 @@ from importer.model.plan import Fate
 from importer.model.problem import Problem
 from importer.model.text import spans
 from importer.model.user import AccountType
+from importer.pipeline.causes import column_causes
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, Rosters, RunRequest, open_inputs
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
@@ -59,10 +60,12 @@ def find_problems(rosters: Rosters) -> Iterator[Problem]:
     """Yield all problems that can be found without Alma, in the order of reports."""
     for inputs in rosters:
         yield from inputs.compiled.notices
-        yield from inputs.roster_problems()
-        yield from map(inputs.candidates.drop_bad, inputs.candidates.problems)
-        found = check_rows(inputs.candidates, inputs.codes, inputs.today)
-        yield from map(inputs.candidates.drop_bad, found)
+        candidates = inputs.candidates
+        cells = [*inputs.roster_problems(), *map(candidates.drop_bad, candidates.problems)]
+        found = check_rows(candidates, inputs.codes, inputs.today)
+        cells += map(candidates.drop_bad, found)
+        yield from column_causes(inputs, cells)
+        yield from cells
         if not (match := inputs.mapping.file.match).creates:
             for draft in drafts(inputs.candidates, inputs.candidates.rows):
                 if problem := unidentified(draft, match):

@@ -297,7 +297,11 @@ def next_step(
     were loaded by a later run. `undone`: the run was undone by one.
     """
     applied = summary.created is not None
-    if summary.unknown or summary.not_sent:
+    if not applied and Code.MOST_OF_COLUMN in summary.problems:
+        verb = "plan" if facts.alma else "check"
+        why = "Most of a column fails. Correct the mapping as described above, then run:"
+        step = NextStep(why, again(verb, facts))
+    elif summary.unknown or summary.not_sent:
         step = NextStep(
             "Some rows are not done yet. To continue, run:", command("apply", summary.run)
         )

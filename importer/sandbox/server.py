@@ -129,7 +129,10 @@ async def _run(options: Options, ready: Callable[[str], None], stop: asyncio.Eve
         try:
             await web.TCPSite(runner, _HOST, options.port).start()
         except OSError as error:
-            msg = f"port {options.port} cannot be used; choose another with --port"
+            msg = (
+                f"port {options.port} is in use, perhaps by a practice Alma that still runs: use "
+                "that one, or choose another port with --port"
+            )
             raise UsageError(msg) from error
         ready(f"http://{_HOST}:{runner.addresses[0][1]}")
         while not stop.is_set():

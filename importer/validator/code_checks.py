@@ -130,6 +130,11 @@ def _is_of(text: str, field: Field, rows: Mapping[str, CodeRow]) -> bool:
     )
 
 
+def near_codes(text: str, field: Field, codes: CodeTables) -> tuple[CodeRow, ...]:
+    """Return up to three enabled codes of a field that are similar to a value, best first."""
+    return _near(text, field, _rows(field, codes) or {})
+
+
 def _near(text: str, field: Field, rows: Mapping[str, CodeRow]) -> tuple[CodeRow, ...]:
     """Return up to three enabled codes similar to a value, by code or description, best first."""
     if field.facts.table == "CountryCodes":

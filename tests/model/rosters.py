@@ -153,8 +153,12 @@ def offline(folder: Path) -> Iterator[Problem]:
     slip = bare.replace("job_description: <Job>", "job_description: Job")
     skip = "roster: {skip: [{when: {First: Bo}, reason: they have left}]}\n"
     (folder / "slip.yaml").write_text(slip + skip, "utf-8")
+    days = [f"100000{n},Ana,Lee,Community,,0{n}/{n + 20}/1990" + "," * 10 for n in range(1, 6)]
+    (folder / "days.csv").write_text("\n".join([heading, *days]) + "\n", "utf-8")
+    (folder / "days.yaml").write_text(f"roster: {{dates: dmy}}\n{LOCAL}", "utf-8")
     for roster, mapping in (
         ("local.csv", "local"),
+        ("days.csv", "days"),
         ("twice.csv", "slip"),
         ("twice.csv", "first"),
         ("book.xlsx", "local"),

@@ -1,0 +1,213 @@
+"""Columns of a roster that mostly fail in one way: the cause in place of its symptoms."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from importer.mapper.dates import ORDER_WORDS, Dates
+from importer.mapper.mapping import FieldRule
+from importer.mapper.placeholders import TO_CHOOSE
+from importer.mapper.yaml_source import scalar
+from importer.model.candidates import FieldColumn
+from importer.model.catalogue import Code, Severity
+from importer.model.problem import KNOWN, VALUE, Place, Problem
+from importer.model.text import counted
+from importer.pipeline.inputs import Inputs
+from importer.validator.code_checks import near_codes
+
+FEWEST = 3
+"""Rows with the same problem that show something about their column."""
+
+_FITS = 0.95
+"""Share of the dates of a column that another order must read."""
+
+_LISTED = 40
+"""Values of a column that are listed; with more of them it does not contain codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailingColumn:
+    """A column of the roster with rows that have the same problem.
+
+    `texts`: its cells that are not blank. `values`: what the problems are about, with their rows.
+    """
+
+    inputs: Inputs
+    place: Place
+    target: FieldColumn
+    texts: tuple[str, ...]
+    values: Counter[str]
+
+    @property
+    def rows(self) -> int:
+        """How many rows have the problem."""
+        return self.values.total()
+
+    @property
+    def rule(self) -> FieldRule:
+        """The mapping's rule of the field that the column feeds."""
+        return next(r for r in self.inputs.mapping.rules if r.field is self.target.field)
+
+    @property
+    def written(self) -> str:
+        """The place of that rule in the mapping: `autumn.yaml:12: record.user_group`."""
+        return self.inputs.mapping.source.place(self.rule.steps)
+
+    def problem(self, message: str, advice: str, value: str = "") -> Problem:
+        """Return the problem of the column, which is one of the whole roster."""
+        return Problem.of(
+            Code.MOST_OF_COLUMN,
+            self.inputs.roster.source.origin(),
+            message,
+            self.place,
+            field=self.target.label,
+            value=value,
+            advice=advice,
+        )
+
+
+def column_causes(inputs: Inputs, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield a problem for each column of which most cells fail in the same way.
+
+    Dates count as failing together if another order reads nearly all of them.
+    """
+    found: defaultdict[tuple[Place, str, Code], Counter[str]] = defaultdict(Counter)
+    for problem in problems:
+        if len(problem.places) == 1 and problem.field and problem.severity is Severity.REJECT:
+            found[problem.places[0], problem.field, problem.code][problem.value] += 1
+    cells = inputs.roster.frame
+    for (place, label, code), values in found.items():
+        if values.total() < FEWEST or label not in inputs.candidates.layout.targets:
+            continue
+        texts = tuple(filter(None, cells[inputs.roster.places.index(place)].tolist()))
+        target = inputs.candidates.layout.targets[label]
+        column = FailingColumn(inputs, place, target, texts, values)
+        if cause := _CAUSES.get(code, _other)(column):
+            yield cause
+
+
+def _most(column: FailingColumn) -> bool:
+    return column.rows * 2 > len(column.texts)
+
+
+def _other(column: FailingColumn) -> Problem | None:
+    """Return that the column may be another field's, if most of its cells are not right for it."""
+    if not _most(column) or not column.texts:
+        return None
+    message = f"{column.rows:,} of {counted(len(column.texts), 'value')} are not right"
+    return column.problem(message, f"Check which column belongs here: {column.written}.")
+
+
+def _dates(column: FailingColumn) -> Problem | None:
+    """Return that the dates are written in another order than the mapping says."""
+    file = column.inputs.mapping.file
+    rule = column.rule.rule
+    declared = rule.dates.over(file.roster.dates) if rule.dates else file.roster.dates
+    texts = column.texts
+
+    def read_by(order: str) -> int:
+        dates = declared.model_copy(update={"order": order})
+        return sum(isinstance(dates.read(text), date) for text in texts)
+
+    now = len(texts) - column.rows
+    best = max(ORDER_WORDS, key=read_by)
+    if best == declared.order or read_by(best) < max(_FITS * len(texts), now + FEWEST):
+        return _other(column)
+    asked = f" as {ORDER_WORDS[declared.order]}" if declared.order in ORDER_WORDS else ""
+    message = (
+        f"{column.rows:,} of {counted(len(texts), 'date')} cannot be read{asked}, and "
+        f"{read_by(best):,} can as {ORDER_WORDS[best]}"
+    )
+    if now and declared.order:
+        message += "; the others are probably read wrongly"
+    return column.problem(message, _set_order(column, declared, best))
+
+
+def _set_order(column: FailingColumn, declared: Dates, order: str) -> str:
+    """Return where to write the order of dates, and how."""
+    own = column.rule.rule.dates
+    parts = own or column.inputs.mapping.file.roster.dates
+    kept = [f"pivot: {parts.pivot}"] if parts.pivot is not None else []
+    kept += ["serials: true"] if parts.serials else []
+    text = f"{{order: {order}, {', '.join(kept)}}}" if kept else order
+    where = column.written if own else "under `roster:`"
+    verb = "Replace the order of dates by" if declared.order else "Add"
+    return f"{verb} `dates: {text}` in the mapping, {where}."
+
+
+def _codes(column: FailingColumn) -> Problem | None:
+    """Return the unknown values of a column, as a lookup to complete.
+
+    A wrong code of the mapping itself has its own advice, with its line.
+    """
+    own = {v: n for v, n in column.values.items() if v not in column.target.mapped_codes}
+    if not own:
+        return None
+    if not _most(column) or len(own) > _LISTED:
+        return _other(column)
+    rows, ordered = sum(own.values()), Counter(own).most_common()
+    listed = ", ".join(f"{text} ({count:,})" for text, count in ordered)
+    rule, table = column.rule.rule, column.target.field.facts.table
+    which = f"codes of Alma's table {table}" if rule.lookup is None and table else "in the lookup"
+    message = f"{rows:,} of {counted(len(column.texts), 'value')} are not {which}: "
+    if len(ordered) * 2 > rows:  # hardly any is repeated: they may be names
+        advice = "Write Alma's code for each value in a lookup of the mapping."
+        return column.problem(message + VALUE, advice, listed)
+    name = rule.lookup if isinstance(rule.lookup, str) else _free_name(column)
+    where, change, lines = f"under `{name}:` in the mapping", "", []
+    if rule.lookup is None:
+        has_lookups = bool(column.inputs.mapping.file.lookups)
+        where = "under `lookups:` in the mapping" if has_lookups else "at the end of the mapping"
+        lines = [*([] if has_lookups else ["lookups:"]), f"  {name}:"]
+        change = f", and write `{{from: <{column.place.heading}>, lookup: {name}}}` for the field"
+    lines += [f"    {_line(column, text, count)}" for text, count in ordered]
+    advice = (
+        f"Add these lines {where}, with Alma's code in place of each {TO_CHOOSE}{change} "
+        f"({column.written}). `importer codes show {table}` lists the codes."
+    )
+    return column.problem(message + KNOWN, "\n".join((advice, *lines)), listed)
+
+
+def _line(column: FailingColumn, text: str, count: int) -> str:
+    """Return the line of a lookup for a value, with the code that is probably meant."""
+    near = near_codes(text, column.target.field, column.inputs.codes)
+    code, guess = (near[0].code, ", guess") if len(near) == 1 else (TO_CHOOSE, "")
+    return f"{scalar(text)}: {scalar(code)}  # {counted(count, 'row')}{guess}"
+
+
+def _free_name(column: FailingColumn) -> str:
+    """Return a name for a new lookup, made from the heading."""
+    name = re.sub(r"\W+", "_", column.place.heading.lower()).strip("_") or "codes"
+    return f"{name}_2" if name in column.inputs.mapping.file.lookups else name
+
+
+def _ids(column: FailingColumn) -> Problem | None:
+    """Return that IDs have another number of digits than the mapping asks for."""
+    rule = column.target.id_rule
+    if rule is None or not rule.digits or not _most(column):
+        return _other(column)
+    length, count = Counter(len(value) for value in column.values.elements()).most_common(1)[0]
+    if count < _FITS * column.rows or length == rule.digits:
+        return _other(column)
+    message = f"{count:,} of {counted(len(column.texts), 'ID')} have {length} digits, and the "
+    message += f"mapping asks for {rule.digits}"
+    advice = f"If {length} is right, set `digits: {length}` for this column under `ids:`."
+    if length < rule.digits:
+        pad = "If the spreadsheet program removed leading zeros, set `pad: true` for this column "
+        advice = f"{pad}under `ids:` in the mapping. {advice}"
+    return column.problem(message, advice)
+
+
+_CAUSES: dict[Code, Callable[[FailingColumn], Problem | None]] = {
+    Code.UNPARSABLE_DATE: _dates,
+    Code.AMBIGUOUS_DATE: _dates,
+    Code.UNKNOWN_CODE: _codes,
+    Code.MALFORMED_ID: _ids,
+    Code.MISSING_VALUE: lambda _column: None,
+    Code.DUPLICATE_ID: lambda _column: None,
+    Code.ID_LOST_DIGITS: lambda _column: None,
+}

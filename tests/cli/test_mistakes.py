@@ -1,0 +1,343 @@
+"""Mistakes that new users made: each message names the cause, and its advice works as written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.pipeline.runs import MAPPINGS, SAMPLES
+
+PEOPLE = ("Ana Nunez", "Bo Doe", "Cy Lee", "Di Kim", "Ed Roy", "Fay Orr", "Gus Lund", "Hana Weiss")
+ROSTER = "Card,First,Last,Type,Born,Email\n" + "".join(
+    f"2000112345{at:04},{name.replace(' ', ',')},{'UG' if at % 2 else 'GR'},"
+    f"0{at + 1}/{at + 20}/1990,p{at}@example.org\n"
+    for at, name in enumerate(PEOPLE)
+)
+MAPPING = """version: 1
+account_type: INTERNAL
+roster:
+  dates: mdy
+record:
+  primary_id: <Card>
+  first_name: <First>
+  last_name: <Last>
+  user_group: {from: <Type>, lookup: groups}
+  birth_date: <Born>
+  contact_info:
+    email:
+      - email_address: <Email>
+        email_type: personal
+lookups:
+  groups:
+    UG: UGRD
+    GR: GRAD
+"""
+CODES = {"tables": {"UserGroups": {"UGRD": "Undergraduate", "GRAD": "Graduate"}}}
+CHECK = ("check", "patrons.csv", "-m", "patrons.yaml")
+
+Change = Callable[[Path], object]
+
+
+def replaced(old: str, new: str, name: str = "patrons.yaml") -> Change:
+    """Replace a text in a file, which must have it."""
+
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text("utf-8")
+        assert old in text
+        (folder / name).write_text(text.replace(old, new), "utf-8")
+
+    return change
+
+
+def written(name: str, content: bytes | str) -> Change:
+    """Write a file."""
+    data = content.encode() if isinstance(content, str) else content
+    return lambda folder: (folder / name).write_bytes(data)
+
+
+def copied(source: Path, name: str) -> Change:
+    """Copy a file into the folder."""
+    return lambda folder: shutil.copy(source, folder / name)
+
+
+def workbook(folder: Path) -> None:
+    """The roster as a workbook with a sheet Students."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "Students"
+    for line in ROSTER.splitlines():
+        sheet.append(line.split(","))
+    book.save(folder / "patrons.xlsx")
+
+
+def truncated(folder: Path) -> None:
+    """Half a workbook."""
+    workbook(folder)
+    path = folder / "patrons.xlsx"
+    path.write_bytes(path.read_bytes()[:2_000])
+
+
+def word_document(folder: Path) -> None:
+    """A document of a word processor, named as a workbook."""
+    with zipfile.ZipFile(folder / "patrons.xlsx", "w") as archive:
+        archive.writestr("word/document.xml", "<document/>")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What was done wrong, what the message must contain, and how its advice is followed.
+
+    `words`: of the cause and of the advice. `mended`: the command line that works after `fix`.
+    """
+
+    arguments: tuple[str, ...]
+    exit: Exit
+    words: tuple[str, ...]
+    made: Change = lambda _folder: None
+    fix: Change = lambda _folder: None
+    mended: tuple[str, ...] = ()
+
+
+def edited(old: str, new: str, *words: str, exit_code: Exit = Exit.USAGE) -> Mistake:
+    """A mistake in the mapping; the advice takes it back."""
+    return Mistake(CHECK, exit_code, words, replaced(old, new), replaced(new, old), CHECK)
+
+
+def unread(name: str, made: Change, *words: str) -> Mistake:
+    """A file that is not a roster."""
+    return Mistake(("check", name, "-m", "patrons.yaml"), Exit.ROSTER, words, made)
+
+
+MISTAKES = {
+    # commands and options
+    "a typing error in the command": Mistake(
+        ("chek", "patrons.csv"), Exit.USAGE, ("'check'",), mended=CHECK
+    ),
+    "help as a command": Mistake(
+        ("help",), Exit.USAGE, ("importer --help",), mended=("--help",)
+    ),
+    "a dry run": Mistake(
+        ("plan", "patrons.csv", "-m", "patrons.yaml", "--dry-run"), Exit.USAGE,
+        ("importer plan", "dry run"),
+    ),
+    "by force": Mistake(("apply", "x", "--force"), Exit.USAGE, ("--allow CHECK", "--yes")),
+    "a limit in words": Mistake(
+        ("apply", "x", "--limit", "ten"), Exit.USAGE, ("--limit", "with digits, such as 10")
+    ),
+    "swapped arguments": Mistake(
+        ("check", "patrons.yaml", "-m", "patrons.csv"), Exit.USAGE, ("patrons.csv:1", "keys"),
+        mended=CHECK,
+    ),
+    "a mapping without its ending": Mistake(
+        ("check", "patrons.csv", "-m", "patrons"), Exit.USAGE, ("patrons does not", "patrons.csv"),
+    ),
+    "a roster with another ending": Mistake(
+        ("check", "patrons.xls", "-m", "patrons.yaml"), Exit.ROSTER,
+        ("patrons.xls does not exist", "patrons.csv"), mended=CHECK,
+    ),
+    "a folder": Mistake(("check", ".", "-m", "patrons.yaml"), Exit.ROSTER, ("is a folder",)),
+    "an existing run folder": Mistake(
+        (*CHECK, "-o", "full"), Exit.USAGE, ("not empty", "-o"),
+        lambda folder: (folder / "full" / "x").mkdir(parents=True), mended=(*CHECK, "-o", "new"),
+    ),
+    "an existing mapping": Mistake(
+        ("mapping", "new", "patrons.csv", "-o", "patrons.yaml"), Exit.USAGE, ("patrons.yaml",),
+    ),
+    "a row that is not there": Mistake(
+        ("show", "run", "999"), Exit.USAGE, ("no row 999", "2 to 9"), mended=("show", "run", "9")
+    ),
+    "a check that is applied": Mistake(("apply", "run", "--yes"), Exit.USAGE, ("importer plan",)),
+    "a check that is undone": Mistake(("undo", "run"), Exit.USAGE, ("not applied",)),
+    "a table in lower case": Mistake(
+        ("codes", "show", "usergrups"), Exit.USAGE, ("Did you mean UserGroups?",),
+        mended=("codes", "show", "usergroups"),
+    ),
+    # the mapping
+    "a key of the mapping": edited("primary_id:", "primary_ids:", "primary_ids", "primary_id"),
+    "a heading": edited("<First>", "<Frist>", "Frist", "did you mean `First`"),
+    "a tab": edited("  first_name", "\tfirst_name", "patrons.yaml:7", "tab"),
+    "a key twice": edited(
+        "  last_name:", "  first_name: <Last>\n  last_name:", "patrons.yaml:8", "first_name"
+    ),
+    "a step of clean": edited(
+        "first_name: <First>", "first_name: {from: <First>, clean: [uper]}", "uper", "upper"
+    ),
+    "lower case": edited("INTERNAL", "Internal", "Internal", "INTERNAL"),
+    "an unknown lookup": edited("lookup: groups", "lookup: grups", "did you mean `groups`"),
+    "an indentation slip": edited(
+        "  first_name", "   first_name", "patrons.yaml:7", "indented further"
+    ),
+    "forgotten brackets": edited("<Last>", "Last", "every patron", "`<Last>`"),
+    "the order of dates": edited(
+        "dates: mdy", "dates: dmy", "8 can as month/day/year", "`dates: mdy`",
+        exit_code=Exit.REJECTS,
+    ),
+    "no lookup": Mistake(
+        CHECK, Exit.REJECTS, ("GR (4), UG (4)", "lookups:", "  type:", "UG:", "lookup: type"),
+        lambda folder: (folder / "patrons.yaml").write_text(
+            MAPPING.partition("lookups:")[0].replace("{from: <Type>, lookup: groups}", "<Type>")
+        ),
+        lambda folder: (folder / "patrons.yaml").write_text(
+            MAPPING.replace("groups", "type")
+        ),
+        CHECK,
+    ),
+    "a lookup without the words of this roster": edited(
+        "    UG: UGRD\n    GR: GRAD\n", "    Undergrad: UGRD\n",
+        "are not in the lookup: GR (4), UG (4)", "under `groups:`", exit_code=Exit.REJECTS,
+    ),
+    "IDs with a digit less": edited(
+        "record:", "ids:\n  Card: {digits: 15}\nrecord:",
+        "8 of 8 IDs have 14 digits", "asks for 15", "`digits: 14`", exit_code=Exit.REJECTS,
+    ),
+    "the mapping of another roster": Mistake(
+        ("check", "patrons.csv", "-m", "community.yaml"), Exit.USAGE,
+        ("its headings match the mapping `patrons.yaml`", "use it with -m"),
+        copied(MAPPINGS / "community.yaml", "community.yaml"), mended=CHECK,
+    ),
+    "rejects with another mapping": Mistake(
+        ("check", "run/rejects.xlsx", "-m", "community.yaml"), Exit.USAGE,
+        ("the rejects of a run with `patrons.yaml`", "use it with -m"),
+        copied(MAPPINGS / "community.yaml", "community.yaml"),
+        mended=("check", "run/rejects.xlsx", "-m", "patrons.yaml"),
+    ),
+    # the roster
+    "a PDF": unread("patrons.xlsx", written("patrons.xlsx", b"%PDF-1.7\n" + bytes(64)), "PDF"),
+    "a web page": unread(
+        "patrons.xls", written("patrons.xls", "<html><table></table>"), "web page", "save it"
+    ),
+    "half a workbook": unread("patrons.xlsx", truncated, "damaged", "save it again"),
+    "a workbook with a password": unread(
+        "patrons.xlsx",
+        written("patrons.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+                + "EncryptedPackage".encode("utf-16-le")),
+        "password", "copy without",
+    ),
+    "a lock file": unread("~$patrons.xlsx", written("~$patrons.xlsx", b"x"), "patrons.xlsx itself"),
+    "a document": unread("patrons.xlsx", word_document, "a Word document"),
+    "another sheet": Mistake(
+        ("check", "patrons.xlsx", "-m", "patrons.yaml"), Exit.ROSTER,
+        ('no sheet "Studens"', 'did you mean "Students"'),
+        lambda folder: (workbook(folder),
+                        replaced("  dates: mdy", "  dates: mdy\n  sheet: Studens")(folder)),
+        replaced("Studens", "Students"),
+        ("check", "patrons.xlsx", "-m", "patrons.yaml"),
+    ),
+    "no headings": Mistake(
+        CHECK, Exit.USAGE, ("no row with headings was found", "`header: none`"),
+        written("patrons.csv", ROSTER.partition("\n")[2]),
+    ),
+    "a name of one part": Mistake(
+        CHECK, Exit.REJECTS, ("has one part only",),
+        lambda folder: (
+            replaced("first_name: <First>",
+                     "first_name: {from: <Last>, clean: [{split: {on: ' ', take: 2}}]}")(folder),
+            replaced(",Doe,", ",Doe Bo,", "patrons.csv")(folder),
+        ),
+    ),
+    # what simply works
+    "tabs and UTF-16": Mistake(
+        CHECK, Exit.DONE, (), written("patrons.csv", ROSTER.replace(",", "\t").encode("utf-16"))
+    ),
+    "a workbook named as CSV": Mistake(
+        CHECK, Exit.DONE, (),
+        lambda folder: (workbook(folder),
+                        (folder / "patrons.xlsx").replace(folder / "patrons.csv")),
+    ),
+    "a text file named .docx": Mistake(
+        ("check", "notes.docx", "-m", "patrons.yaml"), Exit.DONE, (),
+        written("notes.docx", ROSTER),
+    ),
+    "no code tables": Mistake(
+        CHECK, Exit.DONE, ("codes were not checked", "importer codes fetch"),
+        lambda folder: (folder / "codes.json").unlink(),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_explained(mistake: Mistake, folder: Path, typed: Type) -> None:
+    """The message names the cause and what to do; done as it says, the command works."""
+    (folder / "patrons.csv").write_text(ROSTER, "utf-8")
+    (folder / "patrons.yaml").write_text(MAPPING, "utf-8")
+    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
+    bad = ROSTER.replace(",UG,", ",XX,", 1)
+    (folder / "bad.csv").write_text(bad, "utf-8")
+    typed("check", "bad.csv", "-m", "patrons.yaml", "-o", "run")
+    mistake.made(folder)
+    got = typed(*mistake.arguments)
+    shown = " ".join((got.out + got.err).split())
+    assert got.exit == mistake.exit, shown
+    missing = [word for word in mistake.words if " ".join(word.split()) not in shown]
+    assert not missing, shown
+    if mistake.mended:
+        mistake.fix(folder)
+        mended = typed(*mistake.mended)
+        rejects = "run/rejects.xlsx" in mistake.mended
+        expected = Exit.REJECTS if rejects else Exit.DONE
+        assert mended.exit == expected, mended.err
+
+
+CONNECTIONS = {
+    "no address": ({}, Exit.USAGE, ("ALMA_REGION", "ALMA_API_KEY", ".env")),
+    "a region that is none": ({"ALMA_REGION": "us"}, Exit.USAGE, ("na for North America",)),
+    "no practice Alma": (
+        {"ALMA_BASE_URL": "http://127.0.0.1:9"}, Exit.STOPPED,
+        ("127.0.0.1", "ALMA_BASE_URL", "practice Alma"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "code", "words"), CONNECTIONS.values(), ids=CONNECTIONS)
+def test_an_alma_that_is_not_there(
+    settings: dict[str, str],
+    code: Exit,
+    words: tuple[str, ...],
+    folder: Path,
+    typed: Type,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The message names the address and the setting; `doctor` does not advise more rights."""
+    (folder / "patrons.csv").write_text(ROSTER, "utf-8")
+    (folder / "patrons.yaml").write_text(MAPPING, "utf-8")
+    for name, value in {"ALMA_API_KEY": "sandbox", **settings}.items():
+        monkeypatch.setenv(name, value)
+    got = typed("plan", "patrons.csv", "-m", "patrons.yaml")
+    assert got.exit == code
+    assert not [word for word in words if word not in got.err], got.err
+    doctor = typed("doctor")
+    assert doctor.exit == code
+    assert "right" not in doctor.out + doctor.err
+
+
+def test_a_wrong_key(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A key that Alma does not know is named as the cause: exit 9."""
+    (folder / ".env").write_text("ALMA_API_KEY=other\n", "utf-8")
+    (folder / ".env").chmod(0o644)
+    assert "chmod 600 .env" in typed("doctor").err + typed("codes", "fetch").err
+
+
+def test_a_second_practice_alma(typed: Type, sandbox: Sandbox) -> None:
+    """A port in use is perhaps that of a practice Alma that still runs."""
+    port = sandbox.host.rpartition(":")[2]
+    got = typed("sandbox", "--port", port)
+    assert (got.exit, "--port" in got.err) == (Exit.USAGE, True)
+    assert "still runs" in got.err
+
+
+def test_purge_only_lists_at_first(folder: Path, typed: Type) -> None:
+    """Without --yes nothing is deleted, and the message says how."""
+    shutil.copy(SAMPLES / "community-patrons.csv", folder / "a.csv")
+    typed("check", "a.csv", "-m", MAPPINGS / "community.yaml")
+    got = typed("purge", "--older-than", "0d")
+    assert "--yes" in got.err
+    assert list((folder / "runs").iterdir())
