@@ -69,6 +69,16 @@ def copied(source: Path, name: str) -> Change:
     return lambda folder: shutil.copy(source, folder / name)
 
 
+def both(first: Change, second: Change) -> Change:
+    """Make two changes."""
+
+    def change(folder: Path) -> None:
+        first(folder)
+        second(folder)
+
+    return change
+
+
 def workbook(folder: Path) -> None:
     """The roster as a workbook with a sheet Students."""
     book = openpyxl.Workbook()
@@ -227,8 +237,7 @@ MISTAKES = {
     "another sheet": Mistake(
         ("check", "patrons.xlsx", "-m", "patrons.yaml"), Exit.ROSTER,
         ('no sheet "Studens"', 'did you mean "Students"'),
-        lambda folder: (workbook(folder),
-                        replaced("  dates: mdy", "  dates: mdy\n  sheet: Studens")(folder)),
+        both(workbook, replaced("  dates: mdy", "  dates: mdy\n  sheet: Studens")),
         replaced("Studens", "Students"),
         ("check", "patrons.xlsx", "-m", "patrons.yaml"),
     ),
@@ -238,10 +247,10 @@ MISTAKES = {
     ),
     "a name of one part": Mistake(
         CHECK, Exit.REJECTS, ("has one part only",),
-        lambda folder: (
+        both(
             replaced("first_name: <First>",
-                     "first_name: {from: <Last>, clean: [{split: {on: ' ', take: 2}}]}")(folder),
-            replaced(",Doe,", ",Doe Bo,", "patrons.csv")(folder),
+                     "first_name: {from: <Last>, clean: [{split: {on: ' ', take: 2}}]}"),
+            replaced(",Doe,", ",Doe Bo,", "patrons.csv"),
         ),
     ),
     # what simply works
@@ -250,8 +259,7 @@ MISTAKES = {
     ),
     "a workbook named as CSV": Mistake(
         CHECK, Exit.DONE, (),
-        lambda folder: (workbook(folder),
-                        (folder / "patrons.xlsx").replace(folder / "patrons.csv")),
+        both(workbook, lambda folder: (folder / "patrons.xlsx").replace(folder / "patrons.csv")),
     ),
     "a text file named .docx": Mistake(
         ("check", "notes.docx", "-m", "patrons.yaml"), Exit.DONE, (),
