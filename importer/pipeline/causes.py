@@ -75,16 +75,19 @@ def column_causes(inputs: Inputs, problems: Iterable[Problem]) -> Iterator[Probl
 
     Dates count as failing together if another order reads nearly all of them.
     """
+    targets, cells = inputs.candidates.layout.targets, inputs.roster.frame
     found: defaultdict[tuple[Place, str, Code], Counter[str]] = defaultdict(Counter)
     for problem in problems:
-        if len(problem.places) == 1 and problem.field and problem.severity is Severity.REJECT:
+        target = targets.get(problem.field)
+        if len(problem.places) != 1 or target is None:
+            continue
+        if problem.severity is Severity.REJECT or target.drop_bad:
             found[problem.places[0], problem.field, problem.code][problem.value] += 1
-    cells = inputs.roster.frame
     for (place, label, code), values in found.items():
-        if values.total() < FEWEST or label not in inputs.candidates.layout.targets:
+        if values.total() < FEWEST:
             continue
         texts = tuple(filter(None, cells[inputs.roster.places.index(place)].tolist()))
-        target = inputs.candidates.layout.targets[label]
+        target = targets[label]
         column = FailingColumn(inputs, place, target, texts, values)
         if cause := _CAUSES.get(code, _other)(column):
             yield cause
