@@ -132,9 +132,7 @@ MISTAKES = {
     "a typing error in the command": Mistake(
         ("chek", "patrons.csv"), Exit.USAGE, ("'check'",), mended=CHECK
     ),
-    "help as a command": Mistake(
-        ("help",), Exit.USAGE, ("importer --help",), mended=("--help",)
-    ),
+    "help as a command": Mistake(("help",), Exit.DONE, ("importer [OPTIONS] COMMAND",)),
     "a dry run": Mistake(
         ("plan", "patrons.csv", "-m", "patrons.yaml", "--dry-run"), Exit.USAGE,
         ("importer plan", "dry run"),
@@ -242,7 +240,7 @@ MISTAKES = {
         ("check", "patrons.xlsx", "-m", "patrons.yaml"),
     ),
     "no headings": Mistake(
-        CHECK, Exit.USAGE, ("no row with headings was found", "`header: none`"),
+        CHECK, Exit.USAGE, ("looks like a person, not like headings", "`header: none`"),
         written("patrons.csv", ROSTER.partition("\n")[2]),
     ),
     "a name of one part": Mistake(
