@@ -149,9 +149,12 @@ def is_whole_roster(row: int) -> bool:
 
 
 def row_label(row: int) -> str:
-    """Return a row as people see it: `14`, or `2:14` for row 14 of the run's second roster."""
+    """Return a row as people see it: `14`, or `2:14` for row 14 of the run's second roster.
+
+    A number that no roster of a run can have stays as it was typed.
+    """
     roster, number = divmod(row, ROSTER_ROWS)
-    return f"{roster + 1}:{number}" if roster else str(number)
+    return f"{roster + 1}:{number}" if 0 < roster < 1_000 else str(row)
 
 
 def read_row_label(text: str) -> int:
