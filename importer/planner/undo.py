@@ -75,17 +75,23 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
         theirs |= dict.fromkeys(merged.paths)
         put = _without(put, target, merged)
     primary_id = current(live, "primary_id")
-    changes = [*scalar_changes(live, merged), *role_changes(live, merged)]
-    for parent in LISTS:
-        edits = list_edits(parent, entries(live, parent), entries(merged, parent))
-        pairs: list[tuple[Part | None, Part | None]] = [*edits.changed]
-        pairs += [(old, None) for old in edits.removed] + [(None, new) for new in edits.added]
-        changes += [one for pair in pairs for one in entry_changes(parent, *pair)]
+    changes = differences(live, merged)
     if not changes:
         return Undone(Unchanged(row, primary_id), tuple(theirs))
-    changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     override = _override(written, live, merged, changes)
-    return Undone(Update(row, primary_id, live, merged, tuple(changes), override), tuple(theirs))
+    return Undone(Update(row, primary_id, live, merged, changes, override), tuple(theirs))
+
+
+def differences(old: User, new: User) -> tuple[Change, ...]:
+    """Return how a record differs from another, removals first."""
+    changes = [*scalar_changes(old, new), *role_changes(old, new)]
+    for parent in LISTS:
+        edits = list_edits(parent, entries(old, parent), entries(new, parent))
+        pairs: list[tuple[Part | None, Part | None]] = [*edits.changed]
+        pairs += [(was, None) for was in edits.removed] + [(None, will) for will in edits.added]
+        changes += [one for pair in pairs for one in entry_changes(parent, *pair)]
+    changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
+    return tuple(changes)
 
 
 def as_created(sent: User, answered: User | None, live: User) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,24 +182,34 @@ class UserCache:
             tuple(MatchedUser(user, kinds[number]) for number, user in users.items())
         )
 
+    def mentioned(self, query: PersonQuery) -> frozenset[str]:
+        """Return the primary IDs, without case, of everybody who may be the person of a row."""
+        numbers = {n for _, value in query.identifiers for n in self._with_key(_id(value))}
+        if not numbers:
+            people = self._compared(query.person).items()
+            numbers = {n for n, other in people if may_be_same(query.person, other.keys)}
+        find = "SELECT key FROM users WHERE number = ?"
+        return frozenset(str(key) for n in numbers for (key,) in self.read(find, (n,)))
+
+    def in_groups(self, groups: Collection[str]) -> Iterator[User]:
+        """Yield the users whose record has one of these user groups, by their codes without case.
+
+        Users whose record was never read are left out; `stale` names them.
+        """
+        marks = ", ".join("?" * len(groups))
+        query = (
+            "SELECT record FROM users WHERE record <> ''"  # noqa: S608
+            f" AND lower(json_extract(record, '$.user_group.value')) IN ({marks}) ORDER BY key"
+        )
+        for (record,) in self.read(query, tuple(groups)):
+            yield self._user(str(record))
+
     def _with_key(self, key: str, most: int = -1) -> list[int]:
         query = "SELECT user FROM keys WHERE key = ? ORDER BY user LIMIT ?"
         return [int(str(number)) for (number,) in self.read(query, (key, most))]
 
     def _possible_matches(self, person: PersonKeys) -> MatchResult | UnreadUsers:
-        """Compare a person with all who have the same name or share a trait.
-
-        Of a trait that very many have, such as a made-up birth date, only the name counts.
-        """
-        query = (
-            "SELECT number FROM users WHERE last = ?1 AND first = ?2 OR last = ?2 AND first = ?1"
-        )
-        named = self.read(query, (person.last, person.first)) if any(person.name) else []
-        compared = {int(str(number)) for (number,) in named}
-        for trait in person.traits:
-            group = self._with_key(trait, COMMON + 1)
-            compared.update(group if len(group) <= COMMON else ())
-        people = {number: self._person(number) for number in sorted(compared)}
+        people = self._compared(person)
         alike = [number for number, other in people.items() if may_be_same(person, other.keys)]
         users = self._records(alike)
         if isinstance(users, UnreadUsers):
@@ -210,6 +220,21 @@ class UserCache:
             if number not in users and are_namesakes(person, other.keys)
         )
         return MatchResult((), tuple(users.values()), tuple(namesakes))
+
+    def _compared(self, person: PersonKeys) -> dict[int, KnownUser]:
+        """Return whom to compare a person with: who has the same name or shares a trait.
+
+        Of a trait that very many have, such as a made-up birth date, only the name counts.
+        """
+        query = (
+            "SELECT number FROM users WHERE last = ?1 AND first = ?2 OR last = ?2 AND first = ?1"
+        )
+        named = self.read(query, (person.last, person.first)) if any(person.name) else []
+        numbers = {int(str(number)) for (number,) in named}
+        for trait in person.traits:
+            group = self._with_key(trait, COMMON + 1)
+            numbers.update(group if len(group) <= COMMON else ())
+        return {number: self._person(number) for number in sorted(numbers)}
 
     def _person(self, number: int) -> KnownUser:
         query = "SELECT primary_id, first, last FROM users WHERE number = ?"

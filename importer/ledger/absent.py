@@ -1,0 +1,134 @@
+"""Who was missing from rosters, and what was changed for that; kept beside the runs.
+
+A roster counts once, however often it is planned. Who is in a roster again counts from the start.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from importer.errors import LedgerError
+from importer.model.user import User
+
+ABSENT = Path("runs", "absent.sqlite")
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS missing (
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, primary_id TEXT NOT NULL, roster TEXT NOT NULL,
+  time TEXT NOT NULL, PRIMARY KEY (institution, mapping, primary_id, roster)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leavers (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, before TEXT NOT NULL, sent TEXT NOT NULL,
+  answered TEXT NOT NULL, time TEXT NOT NULL, PRIMARY KEY (institution, primary_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """What was changed of a user who left: those fields and lists before, as sent, as answered."""
+
+    before: User
+    sent: User
+    answered: User
+
+
+class AbsentMemory:
+    """The missing people of one institution, by primary ID without case.
+
+    Every method raises LedgerError if the file is damaged or cannot be written.
+    """
+
+    def __init__(self, path: Path, institution: str) -> None:
+        """Use this file; it need not be there."""
+        self.path, self.institution = path, institution
+
+    def counts(self, mapping: str) -> Mapping[str, int]:
+        """Return from how many rosters of a mapping in a row people were missing."""
+        query = (
+            "SELECT primary_id, count(*) FROM missing WHERE institution = ? AND mapping = ?"
+            " GROUP BY primary_id"
+        )
+        return {str(key): int(count) for key, count in self._read(query, mapping)}
+
+    def see(
+        self,
+        mapping: str,
+        roster: str,
+        present: Collection[str],
+        missing: Iterable[str],
+        time: datetime,
+    ) -> None:
+        """Save who is in a roster, named by its hash, and who is missing from it."""
+        with self._opened() as connection:
+            connection.executemany(
+                "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?",
+                ((self.institution, mapping, key) for key in present),
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?, ?)",
+                ((self.institution, mapping, key, roster, time.isoformat()) for key in missing),
+            )
+
+    def leavers(self) -> Mapping[str, Leaver]:
+        """Return the users who were changed because they were missing, and are not back yet."""
+        query = "SELECT primary_id, before, sent, answered FROM leavers WHERE institution = ?"
+        return {
+            str(key): Leaver(*(User.from_json(str(record)) for record in records))
+            for key, *records in self._read(query)
+        }
+
+    def save_leavers(
+        self, gone: Mapping[str, Leaver], back: Collection[str], time: datetime
+    ) -> None:
+        """Save who left, and forget those who are back."""
+        if not gone and not back:
+            return
+        with self._opened() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (
+                        self.institution,
+                        key.casefold(),
+                        leaver.before.to_json(),
+                        leaver.sent.to_json(),
+                        leaver.answered.to_json(),
+                        time.isoformat(),
+                    )
+                    for key, leaver in gone.items()
+                ),
+            )
+            connection.executemany(
+                "DELETE FROM leavers WHERE institution = ? AND primary_id = ?",
+                ((self.institution, key.casefold()) for key in back),
+            )
+
+    def _read(self, query: str, *values: str) -> list[tuple[object, ...]]:
+        if not self.path.is_file():
+            return []
+        with self._opened() as connection:
+            return connection.execute(query, (self.institution, *values)).fetchall()
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Open the file for one transaction; make it, for its owner only, if it is not there."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            with closing(sqlite3.connect(self.path)) as connection, connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.executescript(_TABLES)
+                yield connection
+        except (OSError, sqlite3.Error) as error:
+            msg = (
+                f"The file of people who left, {self.path}, cannot be read or written. Check the "
+                "folder and the disk. If the file is damaged, delete it: who is missing is then "
+                "counted from the start, and who comes back is changed only by the roster."
+            )
+            raise LedgerError(msg) from error
