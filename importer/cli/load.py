@@ -37,13 +37,14 @@ from importer.cli.console import (
     saved_codes,
     say,
 )
-from importer.errors import AlmaError, ImporterError, StoppedError, UsageError
+from importer.errors import AlmaError, ImporterError, LedgerError, StoppedError, UsageError
 from importer.ledger.journal import Journal, run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.schema import RESULTS, State
 from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
 from importer.pipeline import apply as apply_stage
+from importer.pipeline.absent import remember_applied
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import check_inputs, sis_clears
 from importer.pipeline.check import convert as convert_inputs
@@ -263,7 +264,8 @@ def _apply_run(
         return Stop.by(error)
     try:
         add_applied(ledger, USERS)
-    except UsageError as error:  # a fault of the user cache does not matter here
+        remember_applied(ledger, now())
+    except (UsageError, LedgerError) as error:  # what is sent is sent
         say(str(error))
     return stopped
 

@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS missing (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS leavers (
   institution TEXT NOT NULL, primary_id TEXT NOT NULL, before TEXT NOT NULL, sent TEXT NOT NULL,
-  answered TEXT NOT NULL, time TEXT NOT NULL, PRIMARY KEY (institution, primary_id)
+  answered TEXT NOT NULL, back TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id)
 ) STRICT, WITHOUT ROWID;
 """
 
@@ -54,7 +55,7 @@ class AbsentMemory:
             "SELECT primary_id, count(*) FROM missing WHERE institution = ? AND mapping = ?"
             " GROUP BY primary_id"
         )
-        return {str(key): int(count) for key, count in self._read(query, mapping)}
+        return {str(key): int(str(count)) for key, count in self._read(query, mapping)}
 
     def see(
         self,
@@ -77,21 +78,24 @@ class AbsentMemory:
 
     def leavers(self) -> Mapping[str, Leaver]:
         """Return the users who were changed because they were missing, and are not back yet."""
-        query = "SELECT primary_id, before, sent, answered FROM leavers WHERE institution = ?"
+        query = (
+            "SELECT primary_id, before, sent, answered FROM leavers"
+            " WHERE institution = ? AND back = ''"
+        )
         return {
             str(key): Leaver(*(User.from_json(str(record)) for record in records))
             for key, *records in self._read(query)
         }
 
     def save_leavers(
-        self, gone: Mapping[str, Leaver], back: Collection[str], time: datetime
+        self, gone: Mapping[str, Leaver], back: Collection[str], run: str, time: datetime
     ) -> None:
-        """Save who left, and forget those who are back."""
+        """Save who left, and of those who are back by which run."""
         if not gone and not back:
             return
         with self._opened() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, '', ?)",
                 (
                     (
                         self.institution,
@@ -105,9 +109,20 @@ class AbsentMemory:
                 ),
             )
             connection.executemany(
-                "DELETE FROM leavers WHERE institution = ? AND primary_id = ?",
-                ((self.institution, key.casefold()) for key in back),
+                "UPDATE leavers SET back = ?"
+                " WHERE institution = ? AND primary_id = ? AND back = ''",
+                ((run, self.institution, key.casefold()) for key in back),
             )
+
+    def take_back(self, run: str, primary_ids: Iterable[str]) -> None:
+        """Count people who were back by a run, which is undone, among the leavers again."""
+        if self.path.is_file():
+            with self._opened() as connection:
+                connection.executemany(
+                    "UPDATE leavers SET back = ''"
+                    " WHERE institution = ? AND primary_id = ? AND back = ?",
+                    ((self.institution, key.casefold(), run) for key in primary_ids),
+                )
 
     def _read(self, query: str, *values: str) -> list[tuple[object, ...]]:
         if not self.path.is_file():

@@ -274,6 +274,13 @@ def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
         yield JournalEntry(datetime.fromisoformat(time), operator, number, event, detail)
 
 
+def applied_since(ledger: Ledger, entry: int) -> tuple[frozenset[int], int]:
+    """Return the rows that were applied after an entry, and the number of the last entry."""
+    query = "SELECT row, id FROM entries WHERE event = ? AND id > ?"
+    found = list(ledger.read(query, (State.APPLIED, entry)))
+    return frozenset(row for row, _ in found), max((number for _, number in found), default=entry)
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """One write that is in Alma.

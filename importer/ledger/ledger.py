@@ -31,7 +31,7 @@ from importer.model.plan import (
 )
 from importer.model.problem import Place, Problem
 from importer.model.run import Calls, ColumnUse, RosterCounts, RowHistory, RunFacts, Summary
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import ABSENT_ROWS, ROSTER_ROWS
 from importer.model.user import User
 
 if TYPE_CHECKING:
@@ -211,13 +211,17 @@ class Ledger:
         return self._lives("1")
 
     def returning(self, roster: int | None = None) -> Iterator[RowHistory]:
-        """Return the rows to correct or resolve, of all rosters or one, in row order."""
+        """Return the rows to correct or resolve, of all rosters or one, in row order.
+
+        Somebody who is missing from a roster has no row there to correct.
+        """
         held = "fate IN ('rejected', 'review')"
         if self.was_applied:
             held += f" OR ({SENT} AND state IN ('refused', 'held'))"
+        held = f"({held}) AND rows.row % {ROSTER_ROWS} <= {ABSENT_ROWS}"
         if roster is None:
             return self._lives(held)
-        return self._lives(f"({held}) AND rows.row / {ROSTER_ROWS} = ?", roster)
+        return self._lives(f"{held} AND rows.row / {ROSTER_ROWS} = ?", roster)
 
     def planned(self) -> Iterator[RowHistory]:
         """Return the rows for which something was planned, in row order."""
@@ -353,6 +357,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         if results.get(Result.UNKNOWN) and Exit.INTERRUPTED not in stopped:
             codes.add(Exit.STOPPED)
     failed = tuple(failed.check for failed in facts.failed_checks)
+    absent = f"SELECT count(*) FROM rows WHERE row % {ROSTER_ROWS} > {ABSENT_ROWS}"  # noqa: S608
     dismissed = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
     return Summary(
         rows=sum(fates.values()),
@@ -361,6 +366,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         problems=ledger.count("problems", "code"),
         rosters=rosters,
         calls=calls,
+        absent=next(ledger.read(absent))[0] or None,
         dismissed=next(ledger.read(dismissed, (Code.RESOLVED, Severity.REJECT)))[0] or None,
         kept_in_alma=facts.kept_in_alma or None,
         failed_checks=None if facts.command == "check" else failed,

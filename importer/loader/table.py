@@ -165,6 +165,7 @@ def build(
         tuple(problems),
         (*notices, *_empty_notice(source, empty), *_heading_notices(source, columns)),
         decisions,
+        rejects=columns.added is not None,
     )
 
 

@@ -122,6 +122,7 @@ class SafetyCheck(StrEnum):
     REMOVALS = "removals"
     RENAMES = "renames"
     FOREIGN_GROUP = "foreign-group"
+    ABSENT = "absent"
 
 
 class SafetyLimit(MappingPart):
@@ -138,6 +139,7 @@ class SafetyLimits(MappingPart):
     removals: SafetyLimit = SafetyLimit(percent=0, count=0)
     renames: SafetyLimit = SafetyLimit(percent=5, count=5)
     foreign_group: SafetyLimit = SafetyLimit(percent=0, count=0)
+    absent: SafetyLimit = SafetyLimit(percent=5, count=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ class Update:
     """A user to change.
 
     `before` is Alma's record as it was read, `after` the record to put; `override` names the
-    sticky fields to replace.
+    sticky fields to replace. `returns`: it takes back what was changed while the user was missing
+    from rosters, which counts for no safety check.
     """
 
     row: int
@@ -176,6 +179,7 @@ class Update:
     after: User
     changes: tuple[Change, ...]
     override: tuple[str, ...] = ()
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

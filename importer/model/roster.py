@@ -84,7 +84,8 @@ class Roster:
     nothing is ever NaN. `blank`: rows without any text. `left_out`: totals, signatures, examples
     and, if only visible rows are wanted, hidden rows. Neither is in the frame. `problems` are about
     cells and rows as they came; a row with a rejecting problem is still in the frame. `notices` are
-    about the roster as a whole (row 0). `decisions`: by row, of a rejects file.
+    about the roster as a whole (row 0). `rejects`: it is a rejects file, which has only some of the
+    rows; `decisions`, by row, are in it.
     """
 
     source: Source
@@ -95,6 +96,7 @@ class Roster:
     problems: tuple[Problem, ...] = ()
     notices: tuple[Problem, ...] = ()
     decisions: Mapping[int, DecisionCell] = field(default_factory=dict)
+    rejects: bool = False
 
     def numbered_from(self, first: int) -> Roster:
         """Return the roster with all its row numbers greater by `first`."""

@@ -171,7 +171,8 @@ class Summary(Kept):
     `was_so` had these values already, and of the `deleted`, `was_gone` were deleted already:
     nothing was sent for them. `warnings` and `repaired` count problems of these severities.
     `dismissed`: of the rejected rows, those that a person decided not to send. `kept_in_alma`:
-    rows in which a value that someone edited in Alma stays. `rosters`: only if there are several.
+    rows in which a value that someone edited in Alma stays. `absent`: of the rows, people in
+    Alma who are missing from the roster and would be changed. `rosters`: only if several.
     """
 
     schema_version: Literal[1] = 1
@@ -184,6 +185,7 @@ class Summary(Kept):
     warnings: int
     repaired: int
     problems: dict[str, int] = Field(default_factory=dict)
+    absent: int | None = None
     rosters: tuple[RosterCounts, ...] | None = None
     create: int | None = None
     update: int | None = None
@@ -208,8 +210,8 @@ class Summary(Kept):
 
     @property
     def patrons(self) -> int:
-        """How many rows contain a person."""
-        return self.rows - self.blank - self.skipped
+        """How many rows of the rosters contain a person."""
+        return self.rows - self.blank - self.skipped - (self.absent or 0)
 
     @property
     def to_correct(self) -> int:

@@ -148,19 +148,37 @@ def is_whole_roster(row: int) -> bool:
     return not row % ROSTER_ROWS
 
 
+ABSENT_ROWS = 5_000_000
+"""From here on, the numbers of a roster's rows stand for people who are missing from it."""
+
+_ABSENT = "absent-"
+
+
+def is_absent(row: int) -> bool:
+    """Return whether the number stands for somebody who is missing from the roster."""
+    return row % ROSTER_ROWS > ABSENT_ROWS
+
+
 def row_label(row: int) -> str:
     """Return a row as people see it: `14`, or `2:14` for row 14 of the run's second roster.
 
-    A number that no roster of a run can have stays as it was typed.
+    Somebody who is missing from the roster is `absent-3`, or `2:absent-3`. A number that no roster
+    of a run can have stays as it was typed.
     """
     roster, number = divmod(row, ROSTER_ROWS)
-    return f"{roster + 1}:{number}" if 0 < roster < 1_000 else str(row)
+    shown = f"{_ABSENT}{number - ABSENT_ROWS}" if is_absent(row) else str(number)
+    if not 0 <= roster < 1_000:
+        return str(row)
+    return f"{roster + 1}:{shown}" if roster else shown
 
 
 def read_row_label(text: str) -> int:
     """Return the row that `row_label` shows so. Raises ValueError for any other text."""
     roster, colon, number = text.rpartition(":")
-    return int(number) + (int(roster) - 1 if colon else 0) * ROSTER_ROWS
+    first = (int(roster) - 1 if colon else 0) * ROSTER_ROWS
+    if number.startswith(_ABSENT):
+        first += ABSENT_ROWS
+    return first + int(number.removeprefix(_ABSENT))
 
 
 def spans(rows: Sequence[int], most: int) -> str:

@@ -22,7 +22,7 @@ from importer.model.run import AlmaFacts
 from importer.model.text import ROSTER_ROWS, folded, is_whole_roster, name_key
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
-from importer.planner.entries import current
+from importer.planner.entries import same_id
 from importer.planner.sticky import Memory, no_memory
 from importer.users.matching import MatchResult
 
@@ -204,10 +204,7 @@ class Resolutions:
         warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
         if decision.answer is Answer.CREATE:
             return planned if found.users else Planned(create(draft), warnings)
-        users = (*found.possible_matches, *(matched.user for matched in found.users))
-        live = next(
-            (u for u in users if current(u, "primary_id").casefold() == decision.user), None
-        )
+        live = next((u for u in found.every_user if same_id(u.primary_id, decision.user)), None)
         rename = decision.answer is Answer.RENAME
         if live is None or obstacle_to_update(draft, live, found, match, rename=rename):
             return planned

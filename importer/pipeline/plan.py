@@ -21,6 +21,7 @@ from importer.alma.facts import Facts
 from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, UnavailableError, UsageError
+from importer.ledger.absent import ABSENT, AbsentMemory, Leaver
 from importer.ledger.ledger import Ledger
 from importer.ledger.sticky import STICKY, StickyMemory
 from importer.model.catalogue import Code
@@ -30,6 +31,7 @@ from importer.model.problem import Problem
 from importer.model.roster import Roster
 from importer.model.run import AlmaFacts, FailedCheck
 from importer.model.text import counted
+from importer.pipeline.absent import plan_absent
 from importer.pipeline.check import drafts_of, find_problems, rows_of
 from importer.pipeline.fates import (
     Resolutions,
@@ -55,6 +57,7 @@ from importer.pipeline.runs import (
     run_facts,
     save_run,
 )
+from importer.planner.absent import come_back
 from importer.planner.decide import decide, review_collisions, with_borrowing
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
@@ -91,19 +94,26 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         checked, missing = decide_before_alma(rows_of(rosters), problems, only_new, answers)
         progress.rows(len(checked.fates), 0)
         ready = tuple(drafts_of(rosters, checked.rows(Fate.READY), missing, institution.code))
-        queries = {draft.row: _query(draft, _match(rosters, draft.row)) for draft in ready}
-        async with open_users(request, alma, institution, queries.values(), progress) as users:
+        asked = [(draft, _query(draft, _match(rosters, draft.row))) for draft in ready]
+        absent = AbsentMemory(ABSENT, institution_key(institution))
+        leavers = absent.leavers()
+        async with open_users(
+            request, alma, institution, [query for _, query in asked], progress
+        ) as users:
             planned = await _compare(
-                ready, queries, users, rosters, alma, resolutions, memory, progress
+                asked, users, rosters, alma, resolutions, memory, leavers, progress
             )
+            leaving = await plan_absent(rosters, users, alma, absent, memory.of, request.now)
+        planned += leaving.planned
         if _keeps_groups(request.facts, institution):
             planned = [_with_group(one) for one in planned]
         steps = review_collisions([one.step for one in planned], origins(rosters))
-        warnings = [problem for one in planned for problem in one.warnings]
+        warnings = [problem for one in planned for problem in one.warnings] + leaving.problems
         if not users.as_of:
             warnings += _names_not_compared(steps, rosters)
         held = (problem for step in steps if isinstance(step, Held) for problem in step.problems)
-        decided = decide_fates(checked.fates, [*checked.problems, *warnings, *held])
+        rows = {**checked.fates, **{one.step.row: Fate.READY for one in leaving.planned}}
+        decided = decide_fates(rows, [*checked.problems, *warnings, *held])
         facts = run_facts("plan", rosters, request).model_copy(
             update={
                 "alma": AlmaFacts(
@@ -178,37 +188,42 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
 
 
 async def _compare(
-    ready: Sequence[DraftUser],
-    queries: Mapping[int, PersonQuery],
+    asked: Sequence[tuple[DraftUser, PersonQuery]],
     users: Matcher,
     rosters: Rosters,
     alma: Alma,
     resolutions: Resolutions,
     memory: StickyMemory,
+    leavers: Mapping[str, Leaver],
     progress: Progress,
 ) -> list[Planned]:
-    """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError."""
-    most = 0 if users.as_of else sum(query.most_calls for query in queries.values())
+    """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError.
+
+    `leavers`: who was changed before because they were missing, by primary ID without case.
+    """
+    most = 0 if users.as_of else sum(query.most_calls for _, query in asked)
     failures = 0
     planned: list[Planned] = []
 
-    async def one(draft: DraftUser) -> Planned:
+    async def one(row: tuple[DraftUser, PersonQuery]) -> Planned:
         nonlocal failures
-        found = await users.find(queries[draft.row])
+        draft, query = row
+        found = await users.find(query)
         failures = failures + 1 if found.failed else 0
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
         match = _match(rosters, draft.row)
         decided = decide(draft, found, match, memory.of)
         decided = resolutions.apply(draft, found, decided, match, memory.of)
+        decided = come_back(draft, found, decided, leavers, match, memory.of)
         return with_borrowing(draft, decided, rosters[0].today)
 
-    with check_call_budget(len(ready), most, alma.limiter, progress.note):
-        progress.rows(0, len(ready))
-        async with aclosing(run_concurrently(alma.limiter, ready, one)) as answers:
+    with check_call_budget(len(asked), most, alma.limiter, progress.note):
+        progress.rows(0, len(asked))
+        async with aclosing(run_concurrently(alma.limiter, asked, one)) as answers:
             async for answer in answers:
                 planned.append(answer)
-                progress.rows(len(planned), len(ready))
+                progress.rows(len(planned), len(asked))
     return sorted(planned, key=lambda one: one.step.row)
 
 

@@ -10,18 +10,30 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from importer.ledger.absent import Leaver
+from importer.model.catalogue import Code
 from importer.model.fields import LISTS
 from importer.model.plan import Planned, Unchanged, Update
+from importer.model.problem import Problem
 from importer.model.user import AccountType, User
 from importer.planner.decide import update
-from importer.planner.entries import compared_fields, current, entries, same_entries, with_entries
-from importer.planner.merge import merge
+from importer.planner.entries import (
+    compared_fields,
+    current,
+    entries,
+    same_entries,
+    same_id,
+    with_entries,
+)
 from importer.planner.undo import Written, differences, undo_update
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from importer.model.plan import Match
     from importer.planner.drafts import DraftUser
     from importer.planner.sticky import Memory
+    from importer.users.matching import MatchResult
 
 HISTORY = frozenset({"user_note"})
 """Lists whose new entries stay when a person is back: they say what happened."""
@@ -61,16 +73,15 @@ def leave(draft: DraftUser, live: User, match: Match, memory: Memory) -> Planned
     return update(draft, live, match, memory)
 
 
-def left(before: User, sent: User, answered: User) -> Written:
+def left(before: User, sent: User, answered: User) -> Leaver:
     """Return what is remembered of a user who left: only what the change was about."""
     names = [name for name in compared_fields(User) if current(before, name) != current(sent, name)]
-    parents = [
-        parent
-        for parent in LISTS
-        if parent not in HISTORY
-        and not same_entries(entries(before, parent), entries(sent, parent))
+    lists = [
+        name
+        for name in LISTS
+        if name not in HISTORY and not same_entries(entries(before, name), entries(sent, name))
     ]
-    return Written(*(_part(user, names, parents) for user in (before, sent, answered)))
+    return Leaver(*(_part(user, names, lists) for user in (before, sent, answered)))
 
 
 def _part(user: User, names: list[str], parents: list[str]) -> User:
@@ -79,21 +90,45 @@ def _part(user: User, names: list[str], parents: list[str]) -> User:
     return with_entries(part, {parent: entries(user, parent) for parent in parents})
 
 
-def come_back(draft: DraftUser, live: User, written: Written, planned: Planned) -> Planned:
-    """Return the step for a row whose person left before: that is taken back, then the row counts.
+def come_back(
+    draft: DraftUser,
+    found: MatchResult,
+    planned: Planned,
+    leavers: Mapping[str, Leaver],
+    match: Match,
+    memory: Memory,
+) -> Planned:
+    """Return the step for a row; if its person left before, that is taken back first.
 
-    What someone changed in Alma since then stays.
+    `planned` is the step without that, `leavers` are by primary ID without case. What someone
+    changed in Alma since then stays.
     """
+    step = planned.step
+    if not isinstance(step, Update | Unchanged) or step.primary_id.casefold() not in leavers:
+        return planned
+    leaver = leavers[step.primary_id.casefold()]
+    live = next(user for user in found.every_user if same_id(user.primary_id, step.primary_id))
+    written = Written(leaver.before, leaver.sent, leaver.answered)
     undone = undo_update(draft.row, written, live).step
     if not isinstance(undone, Update):
         return planned
-    merged = merge(draft, undone.after)
-    changes = differences(live, merged.after)
-    override = tuple(dict.fromkeys((*undone.override, *merged.override)))
-    primary_id = current(live, "primary_id")
-    step = (
-        Update(draft.row, primary_id, live, merged.after, changes, override)
-        if changes
-        else Unchanged(draft.row, primary_id)
+    rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
+    again = update(draft, undone.after, match, memory, rename=rename).step
+    after = again.after if isinstance(again, Update) else undone.after
+    override = again.override if isinstance(again, Update) else ()
+    returns = Update(
+        draft.row,
+        step.primary_id,
+        live,
+        after,
+        differences(live, after),
+        tuple(dict.fromkeys((*undone.override, *override))),
+        returns=True,
     )
-    return replace(planned, step=step)
+    problem = Problem.of(
+        Code.RETURNED,
+        draft.origin,
+        "was missing from earlier rosters; what was changed for that is taken back",
+        field="primary_id",
+    )
+    return replace(planned, step=returns, warnings=(*planned.warnings, problem))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from importer.model.plan import ChangeKind, SafetyCheck, Unchanged, Update
 from importer.model.run import FailedCheck
+from importer.model.text import is_absent
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
 
@@ -23,6 +24,7 @@ _SENTENCES = {
     SafetyCheck.REMOVALS: "would lose a list entry",
     SafetyCheck.RENAMES: "would get another last name",
     SafetyCheck.FOREIGN_GROUP: "would leave a user group that the mapping does not give",
+    SafetyCheck.ABSENT: "would change because they are missing from the roster",
 }
 
 
@@ -59,10 +61,14 @@ def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
     A renewal, which only moves dates to later ones, is what a load is for. A cleared field is no
     removed entry, nor is an identifier that becomes the primary ID.
     """
-    if not all(_renews(change) for change in step.changes):
+    if is_absent(step.row):
+        yield SafetyCheck.ABSENT
+    elif not all(_renews(change) for change in step.changes):
         yield SafetyCheck.MANY_CHANGES
     removed = (c for c in step.changes if c.kind is ChangeKind.REMOVE and c.path.endswith("]"))
-    if any(not same_id(change.old, step.after.primary_id) for change in removed):
+    if not step.returns and any(
+        not same_id(change.old, step.after.primary_id) for change in removed
+    ):
         yield SafetyCheck.REMOVALS
     if any(c.path == "last_name" and c.kind is not ChangeKind.ADD for c in step.changes):
         yield SafetyCheck.RENAMES

@@ -92,6 +92,11 @@ class MatchResult:
     namesakes: tuple[str, ...] = ()
     failed: str = ""
 
+    @property
+    def every_user(self) -> tuple[User, ...]:
+        """The users who have an identifier of the row, then the possible matches."""
+        return (*(matched.user for matched in self.users), *self.possible_matches)
+
 
 def identifiers(user: User) -> tuple[str, ...]:
     """Return all identifiers of a user without case, the primary ID first, each once.

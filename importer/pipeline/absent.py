@@ -1,0 +1,257 @@
+"""People in Alma who are missing from the rosters of a plan: whom to change, and who is back.
+
+They are found in the user cache, without a call; those who would be changed are then read one by
+one, with their loans and fees. A missing person has a row number beyond those of the roster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pandas as pd
+
+from importer.alma.client import Alma
+from importer.alma.models import OBLIGATIONS, obligations
+from importer.alma.pacing import run_concurrently
+from importer.ledger.absent import ABSENT, AbsentMemory
+from importer.ledger.journal import applied_since, images
+from importer.ledger.ledger import Ledger
+from importer.mapper.compile import RunVariables, compile_mapping
+from importer.mapper.evaluate import evaluate
+from importer.model.catalogue import Code
+from importer.model.plan import Act, Planned
+from importer.model.problem import Problem
+from importer.model.roster import Roster
+from importer.model.text import ABSENT_ROWS, counted, is_absent
+from importer.model.user import User
+from importer.pipeline.check import drafts_of
+from importer.pipeline.fates import institution_key
+from importer.pipeline.inputs import Inputs, Rosters
+from importer.planner.absent import Among, has_expired, leave, left
+from importer.planner.drafts import DraftUser, drafts
+from importer.planner.entries import current
+from importer.planner.sticky import Memory
+from importer.users.cache import UserCache
+from importer.users.matching import CacheMatcher, Matcher, PersonQuery
+
+SEEN = "absent until"
+"""The name under which a ledger keeps which entry was the last that counted here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A user who is missing from the roster, now and so many rosters in a row with it."""
+
+    user: User
+    rosters: int
+
+    @property
+    def key(self) -> str:
+        """The primary ID without case."""
+        return (self.user.primary_id or "").casefold()
+
+
+@dataclass(slots=True)
+class AbsentPlan:
+    """What is planned for missing people, and what is said about them."""
+
+    planned: list[Planned] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+async def plan_absent(
+    rosters: Rosters,
+    users: Matcher,
+    alma: Alma,
+    memory: AbsentMemory,
+    sticky: Memory,
+    now: datetime,
+) -> AbsentPlan:
+    """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
+    plan = AbsentPlan()
+    for inputs in rosters:
+        if inputs.mapping.file.match.absent is None:
+            continue
+        origin = inputs.roster.source.origin()
+        if inputs.roster.rejects:
+            message = "this is a rejects file, so nobody counts as missing from it"
+            plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, message))
+        elif not isinstance(users, CacheMatcher):
+            message = "there is no complete user cache to look for missing people in"
+            plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, message))
+        else:
+            missing = _find(rosters, inputs, users.cache, memory, now)
+            await _plan(inputs, missing, users.cache, alma, memory, sticky, plan)
+    return plan
+
+
+def among(inputs: Inputs, groups: Collection[str] = ()) -> Among:
+    """Return whom a roster is expected to have: as the mapping names them, else these groups."""
+    part = inputs.mapping.file.match.absent
+    owners = part.among.external_id if part else ()
+    wanted = part.among.user_group if part else groups
+    return Among(
+        inputs.mapping.file.account_type,
+        frozenset(map(str.casefold, wanted)),
+        frozenset(map(str.casefold, owners)),
+    )
+
+
+def find_missing(
+    rosters: Rosters, inputs: Inputs, cache: UserCache, whom: Among
+) -> tuple[list[User], frozenset[str]]:
+    """Return who is missing from all rosters of the run, and who is there, by key.
+
+    A row counts whatever becomes of it: nobody is missing because of a mistake in the row.
+    """
+    there: set[str] = set()
+    rows = {row for one in rosters for row in one.candidates.rows}
+    for draft in drafts_of(rosters, rows):
+        there |= cache.mentioned(PersonQuery(draft.every_identifier, person=draft.person))
+    expected = (user for user in cache.in_groups(whom.groups) if whom.has(user))
+    missing = [
+        user
+        for user in expected
+        if (user.primary_id or "").casefold() not in there and not has_expired(user, inputs.today)
+    ]
+    return missing, frozenset(there)
+
+
+def _find(
+    rosters: Rosters, inputs: Inputs, cache: UserCache, memory: AbsentMemory, now: datetime
+) -> list[Missing]:
+    """Find who is missing, and save it, so that the next roster knows."""
+    users, there = find_missing(rosters, inputs, cache, among(inputs))
+    keys = [(user.primary_id or "").casefold() for user in users]
+    name = inputs.mapping.name
+    memory.see(name, inputs.roster.source.sha256, there, keys, now)
+    counts = memory.counts(name)
+    return [Missing(user, counts[key]) for user, key in zip(users, keys, strict=True)]
+
+
+async def _plan(
+    inputs: Inputs,
+    missing: list[Missing],
+    cache: UserCache,
+    alma: Alma,
+    memory: AbsentMemory,
+    sticky: Memory,
+    plan: AbsentPlan,
+) -> None:
+    part = inputs.mapping.file.match.absent
+    assert part is not None  # noqa: S101  the caller asked
+    changed = memory.leavers().keys()
+    due = [one for one in missing if one.key not in changed and one.rosters >= part.after]
+    waiting = sum(one.key not in changed and one.rosters < part.after for one in missing)
+    whom, template, first = among(inputs), _template(inputs), inputs.roster.source.first
+    match = inputs.mapping.file.match
+    found: dict[str, User | None] = {}
+
+    async def read(one: Missing) -> None:
+        user = await alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
+        found[one.key] = user
+        if user is None:
+            cache.remove(one.key)
+
+    async with aclosing(run_concurrently(alma.limiter, due, read)) as answers:
+        async for _ in answers:
+            pass
+    row = first + ABSENT_ROWS
+    for one in due:
+        live = found[one.key]
+        if live is None or not whom.has(live) or has_expired(live, inputs.today):
+            continue
+        row += 1
+        has = obligations(live)
+        draft = replace(template, row=row, origin=inputs.roster.source.origin(row))
+        planned = leave(draft, _without_obligations(live), match, sticky)
+        since = f", {one.rosters} rosters in a row" if part.after > 1 else ""
+        problem = Problem.of(
+            Code.MISSING_FROM_ROSTER,
+            draft.origin,
+            f"the Alma user {{value}} is missing{since}" + (f" and has {has}" if has else ""),
+            field="primary_id",
+            value=current(live, "primary_id"),
+        )
+        plan.planned.append(replace(planned, warnings=(*planned.warnings, problem)))
+    if missing:
+        planned_now = row - first - ABSENT_ROWS
+        others = len(missing) - planned_now - waiting
+        parts = [f"{planned_now:,} would be changed now"]
+        parts += [f"{waiting:,} only after {part.after} rosters in a row"] if waiting else []
+        parts += [f"{others:,} were changed before or have left"] if others else []
+        groups = " or ".join(part.among.user_group)
+        message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
+        origin = inputs.roster.source.origin()
+        plan.problems.append(Problem.of(Code.MISSING_FROM_ROSTER, origin, message))
+
+
+def _template(inputs: Inputs) -> DraftUser:
+    """Return a draft with what `match.absent` sets; everybody who is missing gets the same."""
+    document = inputs.mapping.absent
+    assert document is not None  # noqa: S101  the caller asked
+    source = inputs.roster.source
+    run = RunVariables(inputs.today, source.path.name, source.sheet)
+    nobody = Roster(source, (), pd.DataFrame(index=[1], dtype=object))
+    candidates = evaluate(compile_mapping(document, (), run), nobody, inputs.codes)
+    (draft,) = drafts(candidates, {1})
+    return draft
+
+
+def _without_obligations(user: User) -> User:
+    """Return the user as without `expand`."""
+    names = OBLIGATIONS.split(",")
+    plain = user.model_copy(update=dict.fromkeys(names))
+    plain.model_fields_set.difference_update(names)
+    return plain
+
+
+def remember_applied(ledger: Ledger, now: datetime) -> None:
+    """Save who was changed because they were missing, and who of them is back.
+
+    Each outcome of a run counts once, also if an apply was stopped before it came here. Raises
+    LedgerError.
+    """
+    facts = ledger.facts
+    if facts.alma is None:
+        return
+    memory = AbsentMemory(ABSENT, institution_key(facts.alma))
+    rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
+    if not rows:
+        return
+    undoes, folder = facts.command == "undo", str(ledger.folder.resolve())
+    applied = [image for image in images(ledger) if image.row in rows]
+    gone = {
+        image.primary_id: left(image.before, image.sent, image.answered or image.sent)
+        for image in applied
+        if is_absent(image.row) and not undoes and image.before is not None
+    }
+    back = [
+        image.primary_id
+        for image in applied
+        if image.primary_id not in gone and image.act is Act.UPDATE
+    ]
+    if undoes:
+        memory.take_back(facts.undoes, (image.primary_id for image in applied))
+        back = [image.primary_id for image in applied if is_absent(image.row)]
+    memory.save_leavers(gone, back, folder, now)
+    with ledger.transaction():
+        ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (SEEN, str(last)))
+
+
+def list_missing(
+    rosters: Rosters, cache: UserCache, memory: AbsentMemory, groups: dict[str, set[str]]
+) -> Iterator[Missing]:
+    """Yield who is missing from the rosters of a run.
+
+    `groups`: by the mapping's name, the user groups to expect where the mapping names none.
+    """
+    for inputs in rosters:
+        name = inputs.mapping.name
+        counts = memory.counts(name)
+        users, _ = find_missing(rosters, inputs, cache, among(inputs, groups[name]))
+        for user in users:
+            yield Missing(user, counts.get((user.primary_id or "").casefold(), 1))
