@@ -37,6 +37,7 @@ COMMANDS = {
     "runs": ("runs", "List the runs under runs/."),
     "show": ("runs", "Show the history of one row."),
     "borrow-check": ("runs", "List who of a plan will not be able to borrow."),
+    "absent": ("runs", "List people in Alma who are missing from a roster."),
     "purge": ("runs", "Delete old runs."),
     "mapping": ("mapping", "Start, check and explain a mapping."),
     "codes": ("alma", "Save the institution's code tables for checking offline."),

@@ -232,6 +232,7 @@ def _apply_run(
     left = apply_stage.left_to_do(ledger)
     if not left:
         say("This plan is already complete. Nothing was sent.")
+        _remember(ledger)
         return None
     settings = Settings.read()
     stopping = Stopping(ledger.folder / apply_stage.STOP)
@@ -262,12 +263,17 @@ def _apply_run(
         stopped = Stop.by(error)
     except AlmaError as error:  # before anything was sent
         return Stop.by(error)
+    _remember(ledger)
+    return stopped
+
+
+def _remember(ledger: Ledger) -> None:
+    """Save for the next plans what is in Alma now, also after an apply that was killed here."""
     try:
         add_applied(ledger, USERS)
         remember_applied(ledger, now())
     except (UsageError, LedgerError) as error:  # what is sent is sent
         say(str(error))
-    return stopped
 
 
 class _ShownProgress:

@@ -1,9 +1,11 @@
-"""The commands `report`, `runs`, `show` and `purge`."""
+"""The commands `report`, `runs`, `show`, `absent` and `purge`."""
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,6 +15,7 @@ from typing import Annotated
 import typer
 
 from importer.cli.console import (
+    USERS,
     Json,
     Row,
     Run,
@@ -20,6 +23,7 @@ from importer.cli.console import (
     conclude,
     now,
     operator,
+    saved_codes,
     say,
     write,
     write_json,
@@ -30,10 +34,12 @@ from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.resolutions import count_older, delete_older
 from importer.ledger.sticky import STICKY, forget_older
-from importer.model.text import counted, row_label
+from importer.model.text import counted, escape, row_label
+from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
 from importer.pipeline.fates import DECISIONS
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.report.lineage import Lineage, lineages
+from importer.report.masking import shown
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 
@@ -153,6 +159,59 @@ def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = Fals
     if returning:
         say(f"{counted(returning, 'row')} to correct or resolve are not listed.")
     return Exit.DONE
+
+
+@app.command()
+def absent(
+    run: Run,
+    group: Annotated[
+        list[str], typer.Option(help="User group to look in, by Alma's code.", metavar="CODE")
+    ] = [],  # noqa: B006
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the list to this CSV file.")
+    ] = None,
+    show_values: ShowValues = False,
+    as_json: Json = False,
+) -> int:
+    """List people in Alma who are missing from the roster of a plan, from the user cache.
+
+    Of the groups in `match.absent`; if the mapping has none, of those in the roster. Nobody is
+    changed.
+    """
+    with _opened(run) as ledger:
+        codes = saved_codes(Path(ledger.facts.codes) if ledger.facts.codes else None)
+        missing = list_missing(ledger, codes, USERS, group)
+    lines = [dict(zip(ABSENT_COLUMNS, one.texts, strict=True)) for one in missing]
+    if output is not None:
+        _write_csv(output, lines)
+    masked = [
+        {path: shown(path, text, show_values=show_values) for path, text in line.items()}
+        for line in lines
+    ]
+    if as_json:
+        write_json({"run": run, "missing": len(masked), "people": masked})
+        return Exit.DONE
+    for line in masked:
+        write("  ".join(text for text in line.values() if text))
+    groups = Counter(line["user_group"] for line in lines)
+    by_group = ", ".join(f"{code} {count:,}" for code, count in sorted(groups.items()))
+    say(f"{counted(len(lines), 'user')} missing from the roster{f': {by_group}' if groups else ''}")
+    if output is not None:
+        say(f"{output}  (personal data)")
+    return Exit.DONE
+
+
+def _write_csv(path: Path, lines: list[dict[str, str]]) -> None:
+    """Write the list for its owner only. Raises UsageError if the file cannot be written."""
+    try:
+        path.touch(mode=0o600)
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            table = csv.writer(file, lineterminator="\r\n")
+            table.writerow(ABSENT_COLUMNS)
+            table.writerows([escape(text) for text in line.values()] for line in lines)
+    except OSError as error:
+        msg = f"{path} cannot be written ({error.strerror}). Name another file with -o."
+        raise UsageError(msg) from error
 
 
 @app.command()

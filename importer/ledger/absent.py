@@ -114,15 +114,21 @@ class AbsentMemory:
                 ((run, self.institution, key.casefold()) for key in back),
             )
 
-    def take_back(self, run: str, primary_ids: Iterable[str]) -> None:
-        """Count people who were back by a run, which is undone, among the leavers again."""
-        if self.path.is_file():
+    def take_back(self, run: str, primary_ids: Collection[str]) -> set[str]:
+        """Count people who were back by a run, which is undone, among the leavers again.
+
+        Return those of these people, by primary ID without case.
+        """
+        query = "SELECT primary_id FROM leavers WHERE institution = ? AND back = ?"
+        were_back = {str(key) for (key,) in self._read(query, run)}
+        again = were_back.intersection(map(str.casefold, primary_ids))
+        if again:
             with self._opened() as connection:
                 connection.executemany(
-                    "UPDATE leavers SET back = ''"
-                    " WHERE institution = ? AND primary_id = ? AND back = ?",
-                    ((self.institution, key.casefold(), run) for key in primary_ids),
+                    "UPDATE leavers SET back = '' WHERE institution = ? AND primary_id = ?",
+                    ((self.institution, key) for key in again),
                 )
+        return again
 
     def _read(self, query: str, *values: str) -> list[tuple[object, ...]]:
         if not self.path.is_file():

@@ -6,39 +6,49 @@ one, with their loans and fees. A missing person has a row number beyond those o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
+from importer.errors import UsageError
 from importer.ledger.absent import ABSENT, AbsentMemory
 from importer.ledger.journal import applied_since, images
 from importer.ledger.ledger import Ledger
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.catalogue import Code
+from importer.model.fields import CodeTables
 from importer.model.plan import Act, Planned
 from importer.model.problem import Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
+from importer.pipeline.apply import check_sources
 from importer.pipeline.check import drafts_of
 from importer.pipeline.fates import institution_key
-from importer.pipeline.inputs import Inputs, Rosters
+from importer.pipeline.inputs import Inputs, Rosters, reopen_inputs
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
 from importer.planner.sticky import Memory
-from importer.users.cache import UserCache
+from importer.users.cache import UserCache, cache_path
 from importer.users.matching import CacheMatcher, Matcher, PersonQuery
 
 SEEN = "absent until"
 """The name under which a ledger keeps which entry was the last that counted here."""
+
+
+ABSENT_COLUMNS = (
+    "primary_id", "first_name", "last_name", "user_group", "status", "expiry_date", "rosters",
+)  # fmt: skip
+"""What is listed of each missing user; the last is from how many rosters in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,12 @@ class Missing:
 
     user: User
     rosters: int
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values of ABSENT_COLUMNS."""
+        names = ABSENT_COLUMNS[:-1]
+        return (*(current(self.user, name) for name in names), str(self.rosters))
 
     @property
     def key(self) -> str:
@@ -235,23 +251,36 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
         if image.primary_id not in gone and image.act is Act.UPDATE
     ]
     if undoes:
-        memory.take_back(facts.undoes, (image.primary_id for image in applied))
-        back = [image.primary_id for image in applied if is_absent(image.row)]
+        again = memory.take_back(facts.undoes, [image.primary_id for image in applied])
+        there = (image.primary_id for image in applied if is_absent(image.row))
+        back = [primary_id for primary_id in there if primary_id.casefold() not in again]
     memory.save_leavers(gone, back, folder, now)
     with ledger.transaction():
         ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (SEEN, str(last)))
 
 
 def list_missing(
-    rosters: Rosters, cache: UserCache, memory: AbsentMemory, groups: dict[str, set[str]]
-) -> Iterator[Missing]:
-    """Yield who is missing from the rosters of a run.
+    ledger: Ledger, codes: CodeTables, users: Path, groups: Collection[str] = ()
+) -> list[Missing]:
+    """Return who is missing from the rosters of a plan, by primary ID.
 
-    `groups`: by the mapping's name, the user groups to expect where the mapping names none.
+    `users`: the folder of user caches. `groups`: the user groups to look in where the mapping has
+    no `match.absent`; without any, those of the roster's rows. Raises UsageError if there is no
+    user cache, StalePlanError if the roster or the mapping was changed since the plan.
     """
-    for inputs in rosters:
-        name = inputs.mapping.name
-        counts = memory.counts(name)
-        users, _ = find_missing(rosters, inputs, cache, among(inputs, groups[name]))
-        for user in users:
-            yield Missing(user, counts.get((user.primary_id or "").casefold(), 1))
+    facts = ledger.facts
+    if facts.command != "plan" or facts.alma is None:
+        msg = f"{ledger.folder} is not a plan. Make one with `importer plan`."
+        raise UsageError(msg)
+    check_sources(facts)
+    rosters = reopen_inputs(facts, codes)
+    memory = AbsentMemory(ABSENT, institution_key(facts.alma))
+    found: dict[str, Missing] = {}
+    with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:
+        for inputs in rosters:
+            wanted = groups or {*inputs.candidates.texts("user_group")} - {""}
+            counts = memory.counts(inputs.mapping.name)
+            for user in find_missing(rosters, inputs, cache, among(inputs, wanted))[0]:
+                key = (user.primary_id or "").casefold()
+                found.setdefault(key, Missing(user, counts.get(key, 1)))
+    return [found[key] for key in sorted(found)]

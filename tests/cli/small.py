@@ -54,9 +54,9 @@ def write(folder: Path, *rows: tuple[str, ...], name: str = "people.csv") -> Pat
     return path
 
 
-def load(typed: Type, roster: Path, run: str) -> dict[str, object]:
+def load(typed: Type, roster: Path, run: str, mapping: str = "small.yaml") -> dict[str, object]:
     """Plan and apply a roster; the summary."""
-    planned = typed("plan", roster, "-m", "small.yaml", "-o", run)
+    planned = typed("plan", roster, "-m", mapping, "-o", run)
     assert planned.exit in {Exit.DONE, Exit.REJECTS}, planned.err
     applied = typed("apply", run, "--json", "--allow", "many-changes")
     return applied.summary

@@ -71,3 +71,119 @@ def test_who_is_missing_leaves_and_comes_back(known: Path, typed: Type, sandbox:
     user = state(sandbox)["2003"]
     assert len(user.pop("user_note")) == 1  # type: ignore[arg-type]
     assert user == {key: value for key, value in before["2003"].items() if key != "user_note"}
+
+
+def test_leaving_is_undone(known: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Undo gives the state before; undone again, they have left, and still come back."""
+    before = state(sandbox)
+    load(typed, write(known, ANA, STAFF), "gone", "leavers.yaml")
+    after = state(sandbox)
+    typed("undo", "gone", "-o", "undone")
+    typed("apply", "undone")
+    assert state(sandbox) == before
+    typed("undo", "undone", "-o", "redone")
+    typed("apply", "redone")
+    assert state(sandbox) == after
+    load(typed, write(known, ANA, CY, STAFF), "back", "leavers.yaml")
+    assert inactive(sandbox) == {"2002"}
+    typed("undo", "back", "-o", "gone-again")
+    typed("apply", "gone-again")
+    assert state(sandbox) == after
+    load(typed, write(known, ANA, CY, STAFF), "back-again", "leavers.yaml")
+    assert inactive(sandbox) == {"2002"}
+
+
+def test_an_apply_that_was_killed_is_resumed(
+    known: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who left is remembered by the next apply, also if nothing was left to send."""
+    with monkeypatch.context() as patch:
+        patch.setattr("importer.cli.load.remember_applied", lambda *_: None)
+        load(typed, write(known, ANA, STAFF), "gone", "leavers.yaml")
+    assert inactive(sandbox) == {"2002", "2003"}
+    assert typed("apply", "gone").exit == 0
+    load(typed, write(known, ANA, CY, STAFF), "back", "leavers.yaml")
+    assert inactive(sandbox) == {"2002"}
+
+
+def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A rejected row, one with a new card, and one without an ID keep their people."""
+    roster = write(
+        known,
+        ("2001", *ANA[1:4], "1990-13-45", *ANA[5:]),  # a birth date that is none
+        ("2222", *BO[1:]),  # a new card
+        ("", *CY[1:]),
+    )
+    planned = typed("plan", roster, *PLAN, "gone", "--json").summary
+    assert (planned["ready"], planned.get("absent")) == (0, None)
+    assert not inactive(sandbox)
+
+
+def test_rejects_and_a_missing_cache_change_nobody(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Most people are missing from a rejects file; without a user cache nobody knows."""
+    roster = write(known, ANA, BO, ("", *CY[1:]), STAFF)
+    typed("plan", roster, *PLAN, "whole")
+    assert (
+        typed("plan", "whole/rejects.xlsx", *PLAN, "again", "--json").summary.get("absent") is None
+    )
+    assert ("0", "absent-not-compared") in codes(known, "again")
+    typed("users", "delete", "--yes")
+    without = typed("plan", write(known, ANA), *PLAN, "without", "--no-refresh", "--json").summary
+    assert without.get("absent") is None
+    assert ("0", "absent-not-compared") in codes(known, "without")
+
+
+def test_several_rosters_in_a_row(known: Path, typed: Type, sandbox: Sandbox) -> None:
+    """With `after: 2` a second roster counts, the same one planned again does not."""
+    text = LEAVERS.replace("after: 1", "after: 2")
+    (known / "leavers.yaml").write_text(text, "utf-8")
+    found = []
+    for name, people in (("a", (ANA,)), ("b", (ANA,)), ("c", (ANA, CY)), ("d", (ANA, STAFF))):
+        planned = typed("plan", write(known, *people), *PLAN, name, "--json").summary
+        found.append(planned.get("absent"))
+    assert found == [None, None, 1, 1]
+    told = typed("absent", "d", "--json", "--show-values").summary["people"]
+    assert isinstance(told, list)
+    assert [(one["primary_id"], one["rosters"]) for one in told] == [("2002", "3"), ("2003", "1")]
+
+
+def test_who_expired_has_left_before(known: Path, typed: Type, sandbox: Sandbox) -> None:
+    """An expiry date that has passed stays; one in the future is brought forward."""
+    ask(sandbox, "PATCH", "users/2002", {"expiry_date": "2020-01-31Z"})
+    ask(sandbox, "PATCH", "users/2003", {"expiry_date": "2099-01-31Z"})
+    load(typed, write(known, ANA), "gone", "leavers.yaml")
+    users = state(sandbox)
+    assert users["2002"]["expiry_date"] == "2020-01-31Z"
+    assert str(users["2003"]["expiry_date"]) < "2099"
+    assert inactive(sandbox) == {"2003"}
+
+
+def test_many_missing_people_stop_an_apply(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """More than 5 % and more than five people: the plan is not applied unless that is allowed."""
+    people = [
+        (f"30{n:02}", f"Given{n}", f"Quill{n}", "COMM", f"197{n}-01-02", "", "") for n in range(9)
+    ]
+    load(typed, write(folder, *people), "first")
+    typed("users", "refresh")
+    (folder / "leavers.yaml").write_text(LEAVERS, "utf-8")
+    planned = typed("plan", write(folder, *people[:3]), *PLAN, "gone", "--json").summary
+    assert (planned["absent"], planned["failed_checks"]) == (6, ["absent"])
+    assert typed("apply", "gone").exit == Exit.SAFETY_CHECK
+    assert not inactive(sandbox)
+    assert typed("apply", "gone", "--allow", "absent", "--json").summary["updated"] == 6
+
+
+def test_missing_people_are_listed_without_match_absent(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Of the groups in the roster, or those that are named; nobody is changed."""
+    typed("plan", write(known, ANA), "-m", "small.yaml", "-o", "plain")
+    for words, ids in (((), ["2002", "2003"]), (("--group", "FRIEND"), ["2009"])):
+        told = typed("absent", "plain", *words, "--json", "--show-values").summary["people"]
+        assert isinstance(told, list)
+        assert [one["primary_id"] for one in told] == ids
+    assert typed("absent", "plain", "-o", "list.csv").exit == 0
+    assert "2003" in (known / "list.csv").read_text("utf-8-sig")
+    assert (known / "list.csv").stat().st_mode & 0o777 == 0o600
