@@ -97,8 +97,10 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         asked = [(draft, _query(draft, _match(rosters, draft.row))) for draft in ready]
         absent = AbsentMemory(ABSENT, institution_key(institution))
         leavers = absent.leavers()
+        needed = any(one.mapping.file.match.absent for one in rosters)
+        queries = [query for _, query in asked]
         async with open_users(
-            request, alma, institution, [query for _, query in asked], progress
+            request, alma, institution, queries, progress, needed=needed
         ) as users:
             planned = await _compare(
                 asked, users, rosters, alma, resolutions, memory, leavers, progress
@@ -282,13 +284,16 @@ async def open_users(
     institution: Institution,
     queries: Collection[PersonQuery],
     progress: Progress,
+    *,
+    needed: bool = False,
 ) -> AsyncIterator[Matcher]:
     """Open the user cache of the institution, or Alma itself, for the block.
 
     The cache first reads who changed since its last refresh. One that is missing or incomplete is
-    completed if that takes fewer calls than asking about each row, and not used otherwise: it does
-    not know who is missing in Alma. The request may turn both off. The operator gets a sentence
-    about the cache. Raises UsageError if it is damaged, AlmaError.
+    completed if it is `needed`, to see who is missing from the roster, or if that takes fewer calls
+    than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
+    The request may turn both off. The operator gets a sentence about the cache. Raises UsageError
+    if it is damaged, AlmaError.
     """
     if request.users_folder is None:
         yield AlmaMatcher(alma)
@@ -300,7 +305,9 @@ async def open_users(
     path = cache_path(request.users_folder, institution.code, institution.environment)
     done = _pages_done(path)
     completes = done is not None and request.refresh
-    if completes and not await _saves_calls(alma, queries, done or 0, progress.note):
+    if completes and needed:
+        progress.note("First reading all users of Alma into the user cache, for `match.absent`.")
+    elif completes and not await _saves_calls(alma, queries, done or 0, progress.note):
         completes = False
     if done is not None and not completes:
         if path.is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -283,5 +284,11 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     house.ask("POST", "users/2002/loans", {"loans": 2})
     typed("undo", "first", "--delete-created", "-o", "back")
     typed("undo", "sis", "-o", "stays")
+    leavers = "match:\n  absent: {among: {user_group: [COMM]}, set: {status: INACTIVE}}\n"
+    text = ALMA.format(account_type="INTERNAL", owner="", new="create", known="update")
+    (folder / "leavers.yaml").write_text(re.sub("match:.*\n", leavers, text), "utf-8")
+    typed("plan", "first.csv", "-m", "leavers.yaml", "-o", "uncompared", "--no-refresh")
+    runs += ["uncompared"]
+    runs += [apply(plan("leave", "leavers", bo)), plan("return", "leavers", ana, bo)]
     for name in (*runs, "back", "stays"):
         yield from problems(folder / name)
