@@ -53,7 +53,7 @@ ABSENT_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A user who is missing from the roster, now and so many rosters in a row with it."""
+    """A user who is missing from the roster, and from how many in a row with it."""
 
     user: User
     rosters: int

@@ -337,9 +337,16 @@ def _pages_done(path: Path) -> int | None:
 async def _saves_calls(
     alma: Alma, queries: Collection[PersonQuery], done: int, note: Callable[[str], None]
 ) -> bool:
-    """Return whether completing the user cache takes fewer calls than the rows; if so, note it."""
+    """Return whether completing the user cache takes fewer calls than the rows; if so, note it.
+
+    False if Alma does not answer now.
+    """
     most = sum(query.most_calls for query in queries)
-    if not most or (calls := await calls_to_complete(alma, done)) >= len(queries):
+    try:
+        calls = await calls_to_complete(alma, done) if most else 0
+    except UnavailableError:
+        return False
+    if not most or calls >= len(queries):
         return False
     note(
         f"First reading all users of Alma into the user cache: {counted(calls, 'call')} instead of "

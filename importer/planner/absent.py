@@ -1,4 +1,4 @@
-"""People in Alma who are missing from a roster: who counts, what changes, and the way back.
+"""People in Alma who are missing from a roster: who counts, what changes, and their return.
 
 Nobody outside the groups that the mapping names is touched, nothing is deleted, and who has expired
 already has left before.

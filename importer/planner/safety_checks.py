@@ -66,9 +66,8 @@ def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
     elif not all(_renews(change) for change in step.changes):
         yield SafetyCheck.MANY_CHANGES
     removed = (c for c in step.changes if c.kind is ChangeKind.REMOVE and c.path.endswith("]"))
-    if not step.returns and any(
-        not same_id(change.old, step.after.primary_id) for change in removed
-    ):
+    lost = any(not same_id(change.old, step.after.primary_id) for change in removed)
+    if lost and not step.returns:
         yield SafetyCheck.REMOVALS
     if any(c.path == "last_name" and c.kind is not ChangeKind.ADD for c in step.changes):
         yield SafetyCheck.RENAMES
