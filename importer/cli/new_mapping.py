@@ -20,7 +20,7 @@ from importer.mapper.placeholders import nearest
 from importer.mapper.suggest import Choices, Draft, suggest
 from importer.model.files import exists, shown
 from importer.model.roster import NO_HEADINGS, Layout
-from importer.model.text import counted
+from importer.model.text import counted, word_list
 from importer.model.user import AccountType
 
 SCHEMA = "mapping.schema.json"
@@ -91,7 +91,11 @@ def new(
     return Exit.DONE
 
 
-SAMPLES = {"community": "community-patrons.xlsx", "students-and-staff": "students-and-staff.xlsx"}
+SAMPLES = {
+    "community": "community-patrons.xlsx",
+    "community-leavers": "community-patrons.csv",
+    "students-and-staff": "students-and-staff.xlsx",
+}
 """The ready mappings, and a sample roster for each."""
 
 
@@ -109,7 +113,7 @@ def ready(
         write(*(f"{one}  {load(shipped(f'mappings/{one}.yaml')).title}" for one in SAMPLES))
         return Exit.DONE
     if name not in SAMPLES:
-        msg = f"There is no ready mapping {name}; there are {' and '.join(SAMPLES)}."
+        msg = f"There is no ready mapping {name}; there are {word_list([*SAMPLES])}."
         raise UsageError(msg)
     target = output or Path(f"{name}.yaml")
     _write_new(target, shipped(f"mappings/{name}.yaml").read_text("utf-8"))

@@ -187,13 +187,12 @@ def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck
     """Return the safety checks that the undo plan fails, by the limits of the run's mapping.
 
     It changes every user of the run back to their old groups, which is what an undo is for, so
-    `many-changes` and `foreign-group` do not apply.
+    `many-changes`, `foreign-group` and `absent` do not apply.
     """
-    off = SafetyLimit(percent=100, count=0)
-    limits = [
-        mapping.safety_limits.model_copy(update={"many_changes": off, "foreign_group": off})
-        for _, mapping in facts.rosters
-    ]
+    off = dict.fromkeys(
+        ("many_changes", "foreign_group", "absent"), SafetyLimit(percent=100, count=0)
+    )
+    limits = [mapping.safety_limits.model_copy(update=off) for _, mapping in facts.rosters]
     return failed_checks(steps.values(), limits, [()] * len(limits))
 
 

@@ -77,7 +77,12 @@ def test_messages_say_what_is_wrong_in_a_librarians_words(problems: tuple[Proble
         assert not (private and problem.value in problem.message), problem.code
 
 
-_NO_CELL = {Code.MISSING_FROM_ROSTER, Code.ROW_TOO_LONG, Code.REFUSED_BY_ALMA, Code.OWNING_SYSTEM_DIFFERS}
+_NO_CELL = {
+    Code.MISSING_FROM_ROSTER,
+    Code.ROW_TOO_LONG,
+    Code.REFUSED_BY_ALMA,
+    Code.OWNING_SYSTEM_DIFFERS,
+}
 """Their text is of several cells, Alma's own, or about what the head of a mapping says."""
 
 
