@@ -153,7 +153,8 @@ class _Run:
     def _nothing_new(self) -> Exit:
         self._save(reported=None)
         message = Message(self._job.name, Level.NOTHING, Exit.DONE, "There is nothing new to load.")
-        self._notify(message)
+        self._tools.say(message.headline)
+        notify_all(self._job.file.notify, message, (), self._tools.say)
         return Exit.DONE
 
     # --- one load, step by step ---
@@ -174,6 +175,7 @@ class _Run:
                 self._save(open=None)  # the next file may be right
             return self._report_trouble(error)
         message = self._result(load)
+        self._tools.say("\n".join((message.headline, *message.lines)))
         notified = notify_all(self._job.file.notify, message, load.notified, self._tools.say)
         missed = set(channels(self._job.file.notify, message.level)) - set(notified)
         if missed and not last_attempt:
@@ -356,9 +358,6 @@ class _Run:
         report = Path(load.run) / wording.MASKED if load is not None and load.run else None
         summary = load.summary if load is not None else None
         return Message(self._job.name, level, code, headline, lines, summary, report)
-
-    def _notify(self, message: Message) -> None:
-        notify_all(self._job.file.notify, message, (), self._tools.say)
 
     def _ping(self, event: Event) -> None:
         try:
