@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +39,7 @@ from importer.model.text import read_row_label
 from importer.report import terminal
 from importer.report.files import write_all
 from importer.report.wording import headline
+from importer.users.cache import UserCache
 
 # options and arguments
 
@@ -108,6 +109,14 @@ def saved_codes(path: Path | None) -> CodeTables:
     Raises UsageError where a named file is missing, or a file is wrong.
     """
     return NO_CODES if path is None and not CODES.is_file() else read_file(path or CODES)
+
+
+@contextmanager
+def only_user_cache() -> Iterator[UserCache | None]:
+    """Open the user cache of this folder for the block; None if there is none, or several."""
+    caches = sorted(USERS.glob("*.sqlite"))
+    with UserCache.open(caches[0]) if len(caches) == 1 else nullcontext() as cache:
+        yield cache
 
 
 def now() -> datetime:

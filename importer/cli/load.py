@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from importer.cli.console import (
     conclude,
     confirm,
     now,
+    only_user_cache,
     operator,
     program,
     progress,
@@ -43,12 +45,13 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.schema import RESULTS, State
 from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
+from importer.model.text import spans
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.absent import remember_applied
 from importer.pipeline.check import check as check_roster
-from importer.pipeline.check import check_inputs, sis_clears
+from importer.pipeline.check import check_inputs, sis_clears, sis_unmatched
 from importer.pipeline.check import convert as convert_inputs
-from importer.pipeline.inputs import Progress, RosterRequest, RunRequest, open_inputs
+from importer.pipeline.inputs import Inputs, Progress, RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_roster
 from importer.pipeline.runs import find_folder
 from importer.report import wording
@@ -58,6 +61,8 @@ from importer.users.refresh import add_applied
 from importer.writer.executor import RowDone, Stop, Waiting
 
 app = typer.Typer(rich_markup_mode=None)
+
+_SPELLED_OUT = 20  # stretches of rows
 
 
 @app.command()
@@ -159,6 +164,7 @@ def convert(
         with check_inputs(inputs, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
             files = convert_inputs(inputs, ready, to, output)
+            unmatched = [] if to == "jsonl" else _unmatched(inputs, ready)
             summary = summarize(ledger).model_copy(update={"run": ""})
             code = conclude(
                 ledger, summary, as_json=as_json, show_values=show_values, reports="none"
@@ -167,7 +173,21 @@ def convert(
     if clears:
         say("Loading this file clears these fields in Alma, which the mapping does not set:")
         say(f"  {', '.join(clears)}")
+    for sentence in unmatched:
+        say(sentence)
     return code
+
+
+def _unmatched(rosters: tuple[Inputs, ...], ready: Collection[int]) -> list[str]:
+    """Return a sentence for each reason why an SIS load would not match rows to their user."""
+    found: dict[str, list[int]] = {}
+    with only_user_cache() as cache:
+        for row, why in sis_unmatched(rosters, ready, cache.find if cache else None):
+            found.setdefault(why, []).append(row)
+    return [
+        f"The load would not find the user of row {spans(numbers, _SPELLED_OUT)}: it {why}."
+        for why, numbers in found.items()
+    ]
 
 
 def _request(

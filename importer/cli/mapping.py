@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,11 +11,11 @@ from typing import Annotated
 import typer
 
 from importer.cli.console import (
-    USERS,
     Codes,
     Json,
     ShowValues,
     now,
+    only_user_cache,
     saved_codes,
     say,
     write,
@@ -40,7 +39,6 @@ from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
 from importer.report.roster_template import write_blank
-from importer.users.cache import UserCache
 
 app = typer.Typer(rich_markup_mode=None)
 mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")
@@ -162,13 +160,11 @@ def import_profile(
     if roster is None:
         sys.stdout.write(to_mapping(profile))
         return Exit.DONE
-    caches = sorted(USERS.glob("*.sqlite"))
-    with TemporaryDirectory() as folder, ExitStack() as stack:
+    with TemporaryDirectory() as folder, only_user_cache() as cache:
         if file is None:
             file = Path(folder, "imported.yaml")
             file.write_text(to_mapping(profile), "utf-8")
         inputs = read_inputs(RosterRequest(roster, file), NO_CODES, now().date())
-        cache = stack.enter_context(UserCache.open(caches[0])) if len(caches) == 1 else None
         rows = list(prove(profile, inputs, cache.find if cache else None))
     totals: dict[str, int] = {"rows": len(rows), **Counter(row.result for row in rows)}
     deleted = {
@@ -177,7 +173,7 @@ def import_profile(
     }
     if as_json:
         listed = [_proved_json(row, show_values=show_values) for row in rows]
-        found = {"profile": profile.name, "users_from": str(caches[0]) if cache else ""}
+        found = {"profile": profile.name, "users_from": str(cache.path) if cache else ""}
         write_json({**found, "rows": listed, "totals": totals, "deleted": deleted})
         return Exit.DONE
     for row in rows:

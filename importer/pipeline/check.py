@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
 from importer.model.problem import Problem
-from importer.model.text import spans
+from importer.model.text import ROSTER_ROWS, spans
 from importer.model.user import AccountType
 from importer.pipeline.causes import column_causes
 from importer.pipeline.fates import decide_fates
@@ -25,7 +25,10 @@ from importer.pipeline.inputs import SILENT, Inputs, Progress, Rosters, RunReque
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.decide import unidentified
 from importer.planner.drafts import DraftUser, drafts
+from importer.planner.entries import current, same_id
 from importer.planner.merge import new_user
+from importer.users.cache import UnreadUsers
+from importer.users.matching import MatchResult, PersonQuery
 from importer.validator import check_rows, duplicates
 from importer.validator.code_checks import state_of_tables, wrong_in_mapping
 from importer.writer.json_lines import write_json_lines
@@ -86,6 +89,9 @@ def _blank_rows(inputs: Inputs) -> Iterator[Problem]:
 
 Format = Literal["jsonl", "sis-xml"]
 
+Finder = Callable[[PersonQuery], MatchResult | UnreadUsers]
+"""Finds users in the user cache."""
+
 
 def sis_clears(rosters: Rosters) -> tuple[str, ...]:
     """Return what an SIS load of these records would clear in Alma.
@@ -101,6 +107,30 @@ def sis_clears(rosters: Rosters) -> tuple[str, ...]:
             raise UsageError(msg)
     cleared = (cleared_fields(inputs.compiled.layout.targets) for inputs in rosters)
     return tuple(dict.fromkeys(chain.from_iterable(cleared)))
+
+
+def sis_unmatched(
+    rosters: Rosters, ready: Collection[int], find: Finder | None
+) -> Iterator[tuple[int, str]]:
+    """Yield the ready rows that an SIS load would not match to their user, each with the reason.
+
+    A load finds users by one ID, which every record must have, and never touches Internal users
+    (contract section 5). `find` looks users up in the user cache; without one, only rows that lack
+    an ID of `match.by` are found.
+    """
+    matches = [inputs.mapping.file.match for inputs in rosters]
+    for draft in drafts_of(rosters, ready):
+        keys = {key for key, _ in draft.every_identifier}
+        lacking = [key for key in matches[draft.row // ROSTER_ROWS].by if key not in keys]
+        if lacking:
+            yield draft.row, f"has no {' and no '.join(lacking)}"
+        query = PersonQuery(draft.every_identifier)
+        found = find(query) if find is not None else MatchResult()
+        for matched in found.users if isinstance(found, MatchResult) else ():
+            if current(matched.user, "account_type") == AccountType.INTERNAL:
+                yield draft.row, f"has the {' and the '.join(matched.by)} of an Internal user"
+            elif not same_id(matched.user.primary_id, draft.primary_id):
+                yield draft.row, f"has the {' and the '.join(matched.by)} of another user"
 
 
 def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ without one, only the records of both are compared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -23,7 +23,7 @@ from importer.mapper.user_loader_profile import (
 from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, Shape
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
-from importer.pipeline.check import find_problems
+from importer.pipeline.check import Finder, find_problems
 from importer.pipeline.fates import decide_before_alma
 from importer.pipeline.inputs import Inputs
 from importer.planner.decide import decide
@@ -32,9 +32,6 @@ from importer.planner.entries import ONLY_ADDED
 from importer.planner.merge import new_user
 from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
-
-Finder = Callable[[PersonQuery], MatchResult | UnreadUsers]
-"""Finds users in the user cache."""
 
 Texts = tuple[tuple[str, str], ...]
 """The names and texts of one entry of a list, or of a single field."""

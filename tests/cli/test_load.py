@@ -136,6 +136,26 @@ def test_a_load_for_the_student_system(folder: Path, typed: Type) -> None:
     assert users == ready
 
 
+def test_rows_that_a_load_would_not_match_are_listed(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A load never touches Internal users; the user cache shows whose ID a row has."""
+    (folder / "community.yaml").write_text(
+        "version: 1\naccount_type: INTERNAL\nrecord: {primary_id: <Id>, first_name: <F>,"
+        " last_name: <L>, user_group: COMM}\n",
+        "utf-8",
+    )
+    text = (folder / "community.yaml").read_text("utf-8")
+    students = text.replace("INTERNAL", "EXTERNAL\nowning_system: SIS")
+    (folder / "students.yaml").write_text(students, "utf-8")
+    (folder / "r.csv").write_text("Id,F,L\n0012345,Ana,Nunez\n0012346,Bo,Doe\n", "utf-8")
+    typed("plan", "r.csv", "-m", "community.yaml", "-o", "run")
+    typed("apply", "run", "--limit", "1")
+    typed("users", "refresh")
+    got = typed("convert", "r.csv", "-m", "students.yaml", "--to", "sis-xml", "-o", "load.zip")
+    assert "row 2: it has the primary_id of an Internal user" in got.err
+
+
 def test_a_load_after_an_apply_updates_everybody(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
