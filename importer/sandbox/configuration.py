@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from aiohttp import web
 from lxml import etree
@@ -15,6 +15,7 @@ from importer.sandbox.record import Json
 
 _FILE = tomllib.loads(Path(__file__).with_name("institution.toml").read_text("utf-8"))
 INSTITUTION: tuple[str, str] = (_FILE["institution"]["code"], _FILE["institution"]["name"])
+SEED: dict[str, list[Any]] = _FILE["seed"]
 LIBRARIES: list[dict[str, Json]] = _FILE["libraries"]
 _VENDOR_ONLY: dict[str, list[str]] = _FILE["vendor_only"]
 # Not code tables in Alma: campuses and libraries have menus of their own.

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -20,18 +22,19 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
-from importer.sandbox.configuration import INSTITUTION, conf_routes
+from importer.sandbox.configuration import INSTITUTION, SEED, conf_routes
 from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
 from importer.sandbox.merge import Stamp, created
-from importer.sandbox.seed import people
+from importer.sandbox.record import Record
 from importer.sandbox.store import Store, Stored
 from importer.sandbox.switches import set_switches
 from importer.sandbox.users_api import UsersApi
 
 _LOGGER = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
+_FIRST_DAY = date(2026, 1, 1)
 _COMMIT_EVERY = 0.1  # seconds
 _SHUTDOWN_TIMEOUT = 0.5  # seconds for calls under way when the server stops
 
@@ -175,3 +178,56 @@ def _institution(options: Options) -> Institution:
             record = created(body, INSTITUTION[0], institution.switches, Stamp(now()))
             institution.save(Stored(None, record))
     return institution
+
+
+def people(count: int) -> Iterator[Record]:
+    """Yield N users, two of three External, as bodies that a POST accepts."""
+    dice = random.Random("patrons")  # noqa: S311  reproducible on purpose
+    for number in range(count):
+        if number % 3:
+            group, category = dice.choice(SEED["external_groups"])
+            barcode: Record = {"id_type": "BARCODE", "value": f"22222{number:09d}"}
+            kind: Record = {
+                "primary_id": f"{1_000_000 + number}",
+                "account_type": "EXTERNAL",
+                "external_id": "SIS",
+                "user_identifier": [barcode],
+            }
+        else:
+            group, category = dice.choice(SEED["internal_groups"]), "COMMUNITY"
+            kind = {"primary_id": f"21111{number:09d}", "account_type": "INTERNAL"}
+        city, state, postal_code = dice.choice(SEED["cities"])
+        expires = _FIRST_DAY + timedelta(days=dice.randrange(200, 1200))
+        address: Record = {
+            "preferred": True,
+            "line1": f"{dice.randrange(1, 999)} {dice.choice(SEED['streets'])}",
+            "city": city,
+            "state_province": state,
+            "postal_code": postal_code,
+            "country": "USA",
+            "address_type": ["home"],
+        }
+        email: Record = {
+            "preferred": True,
+            "email_address": f"patron{number}@example.org",
+            "email_type": ["personal"],
+        }
+        phone: Record = {
+            "preferred": True,
+            "phone_number": f"701-555-01{number % 100:02d}",
+            "phone_type": ["home"],
+        }
+        yield {
+            **kind,
+            "record_type": "PUBLIC",
+            "first_name": dice.choice(SEED["first"]),
+            "last_name": dice.choice(SEED["last"]),
+            "birth_date": (date(1940, 1, 1) + timedelta(days=dice.randrange(24_000))).isoformat(),
+            "expiry_date": expires.isoformat(),
+            "purge_date": (expires + timedelta(days=365)).isoformat(),
+            "user_group": group,
+            "user_statistic": [{"statistic_category": category}],
+            "address": [address],
+            "email": [email],
+            "phone": [phone],
+        }

@@ -13,8 +13,7 @@ import httpx
 import pytest
 
 from importer.errors import UsageError
-from importer.sandbox.seed import people
-from importer.sandbox.server import Options, running
+from importer.sandbox.server import Options, people, running
 from importer.sandbox.switches import SWITCHES, set_switches
 from tests.sandbox.alma import Alma, barcode, code_of, person, student
 

@@ -91,6 +91,19 @@ def test_synchronise_replaces_what_is_external(alma: Alma) -> None:
     assert shown == [("desk@example.org", True), ("new@example.org", False)]
 
 
+def test_who_left_and_comes_back(alma: Alma) -> None:
+    """INACTIVE and expired people load; the missing stay; a purged one is created anew."""
+    gone = "<expiry_date>2020-01-31</expiry_date><status>INACTIVE</status>"
+    assert _load(alma, _user("1", gone), _user("2")) == {"created": 2}
+    assert alma.user("1")["status"]["value"] == "INACTIVE"
+    before = alma.user("2")
+    assert _load(alma, _user("1", "<status>ACTIVE</status>")) == {"updated": 1}
+    assert alma.user("1")["status"]["value"] == "ACTIVE"
+    assert alma.user("2") == before
+    alma.call("DELETE", "/users/2")
+    assert _load(alma, _user("2")) == {"created": 1}
+
+
 def test_matches_and_others_may_be_skipped(alma: Alma) -> None:
     """Import mode skips a match; a switch skips records that match nobody."""
     alma.create(**student())
