@@ -83,7 +83,8 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
     A corrected cell is judged as any other, and what was wrong with it before counts no longer.
     Raises RosterError where a row or a column is missing, or a cell was another one.
     """
-    frame, blank, left_out = roster.frame.copy(), set(roster.blank), set(roster.left_out)
+    frame = roster.frame.copy()
+    out: set[int] = set()
     positions = {place.letter: at for at, place in enumerate(roster.places)}
     cells: dict[tuple[int, str], tuple[CellFinding, ...]] = {}
     for one in corrections:
@@ -95,7 +96,7 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
             )
             raise RosterError(msg)
         if one.leaves_out:
-            left_out.add(one.row)
+            out.add(one.row)
         elif str(frame.at[one.row, position]) != one.was:
             msg = (
                 f"{name} corrects row {one.row}, column {one.column} ({one.heading}), and this "
@@ -105,8 +106,9 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
         else:
             frame.at[one.row, position], cells[one.row, one.column] = clean(one.now)
     corrected = frame.loc[sorted({row for row, _ in cells})]
-    blank.update(corrected.index[(corrected == "").all(axis="columns")].tolist())
-    frame = frame.drop(index=[row for row in frame.index if row in left_out or row in blank])
+    blank = {*corrected.index[(corrected == "").all(axis="columns")].tolist()} - out
+    if out or blank:
+        frame = frame.drop(index=[*out, *blank])
     problems = [
         one
         for one in roster.problems
@@ -128,8 +130,8 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
     return replace(
         roster,
         frame=frame,
-        blank=tuple(sorted(blank)),
-        left_out=tuple(sorted(left_out)),
+        blank=tuple(sorted({*roster.blank, *blank})),
+        left_out=tuple(sorted({*roster.left_out, *out})),
         problems=tuple(sorted(problems, key=lambda one: one.origin.row)),
     )
 
