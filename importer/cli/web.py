@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import re
 import socket
 import tempfile
 import webbrowser
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -38,31 +39,25 @@ def web(
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address; do not open a browser.")
     ] = False,
+    socket_file: Annotated[
+        Path | None,
+        typer.Option("--socket", help="For a department: serve a reverse proxy at this socket."),
+    ] = None,
+    public_url: Annotated[
+        str, typer.Option(help="With --socket: the page's address, https://loads.example.edu.")
+    ] = "",
 ) -> int:
     """Open the local page: drop a roster, correct it, review the plan, and load it."""
-    os.umask(0o077)
+    if socket_file is not None:
+        return _serve_proxy(socket_file, public_url)
+    if public_url:
+        msg = "--public-url is for --socket: without a reverse proxy the page has one user only."
+        raise UsageError(msg)
     listening = _listen(port)
     host = f"127.0.0.1:{listening.getsockname()[1]}"
-    guard = Guard(
-        hosts=frozenset({host}),
-        origins=frozenset({f"http://{host}"}),
-        cookie_name=f"importer-{host.rpartition(':')[2]}",
-    )
+    guard = _guard(f"http://{host}")
     address = f"http://{host}{ENTER}?token={guard.token}"
     with ExitStack() as stack:
-        practice = Path("practice")
-        practice.mkdir(mode=0o700, exist_ok=True)
-        alma = stack.enter_context(running(Options(db=practice / "alma.sqlite")))
-        settings = {
-            "ALMA_BASE_URL": alma.removesuffix("/almaws/v1"),
-            "ALMA_API_KEY": "sandbox",
-            "ALMA_RATE": _PRACTICE_RATE,
-            "ALMA_VERIFY_DELAY": "1",
-        }
-        space = _workspace(PRACTICE, practice, settings)
-        if not (space.folder / CODES).is_file():
-            space.tasks.start("codes", "fetch", title="", then="", now=now())
-        site = Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now)
 
         def ready() -> None:
             say(f"The page is served at http://{host} on this computer only; Ctrl-C stops it.")
@@ -74,8 +69,68 @@ def web(
                 write_atomically(page, _redirect(address).encode())
                 webbrowser.open(page.as_uri())
 
-        serve(site, guard, listening, ready)
+        serve(stack.enter_context(_site()), guard, listening, ready)
     return Exit.DONE
+
+
+def _serve_proxy(path: Path, public_url: str) -> int:
+    """Serve a reverse proxy that checks who asks. Raises UsageError."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?", public_url):
+        msg = (
+            "--socket needs --public-url, the address at which people open the page, such as "
+            "https://loads.example.edu (without a path)."
+        )
+        raise UsageError(msg)
+    if not hasattr(socket, "AF_UNIX"):
+        msg = "This computer has no sockets of this kind. Use `importer web` without --socket."
+        raise UsageError(msg)
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        if path.is_socket():
+            path.unlink()
+        listening.bind(str(path))
+        path.chmod(0o660)
+        listening.listen(64)
+    except OSError as error:
+        listening.close()
+        msg = f"The socket {path} cannot be made ({error.strerror})."
+        raise UsageError(msg) from error
+
+    def ready() -> None:
+        say(f"The page is served at {path} for {public_url}; Ctrl-C stops it.")
+
+    with _site(proxied=True) as site:
+        serve(site, _guard(public_url, proxied=True), listening, ready)
+    path.unlink(missing_ok=True)
+    return Exit.DONE
+
+
+def _guard(address: str, *, proxied: bool = False) -> Guard:
+    host = address.partition("://")[2]
+    return Guard(
+        hosts=frozenset({host}),
+        origins=frozenset({address}),
+        cookie_name=f"importer-{host.rpartition(':')[2]}",
+        proxied=proxied,
+    )
+
+
+@contextmanager
+def _site(*, proxied: bool = False) -> Iterator[Site]:
+    """Return the site of this folder, with a practice Alma that runs while the block lasts."""
+    practice = Path("practice")
+    practice.mkdir(mode=0o700, exist_ok=True)
+    with running(Options(db=practice / "alma.sqlite")) as alma:
+        settings = {
+            "ALMA_BASE_URL": alma.removesuffix("/almaws/v1"),
+            "ALMA_API_KEY": "sandbox",
+            "ALMA_RATE": _PRACTICE_RATE,
+            "ALMA_VERIFY_DELAY": "1",
+        }
+        space = _workspace(PRACTICE, practice, settings)
+        if not (space.folder / CODES).is_file():
+            space.tasks.start("codes", "fetch", title="", then="", now=now())
+        yield Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now, proxied)
 
 
 def _listen(port: int) -> socket.socket:

@@ -37,6 +37,7 @@ from importer.web.site import (
     refusal,
     see,
     site_of,
+    start_task,
     workspace_of,
 )
 from importer.web.workspace import Workspace
@@ -426,12 +427,12 @@ async def plan(request: web.Request) -> web.StreamResponse:
     corrections = (
         ("--corrections", _relative(space, draft.corrections)) if draft.corrections else ()
     )
-    task = space.tasks.start(
+    task = start_task(
+        request,
         "plan", _relative(space, draft.roster), "-m", _relative(space, chosen), *corrections,
         "-o", str(run), "--json",
         title="Comparing with Alma",
         then=f"{_base(request)}runs/{run.name}",
-        now=now,
     )  # fmt: skip
     return see(f"{_base(request)}tasks/{task.id}")
 

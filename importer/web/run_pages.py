@@ -27,6 +27,7 @@ from importer.web.site import (
     refusal,
     see,
     site_of,
+    start_task,
     workspace_of,
 )
 from importer.web.workspace import Workspace
@@ -136,11 +137,11 @@ async def resolve(request: web.Request) -> web.StreamResponse:
     if answer not in {"create", "update", "rename", "reject"}:
         raise web.HTTPNotFound
     known = [user] if answer in {"update", "rename"} else []
-    task = space.tasks.start(
+    task = start_task(
+        request,
         "resolve", f"runs/{folder.name}", str(wanted), *known, "--as", answer, "--json",
         title=f"Resolving row {wanted}",
         then=_here(request, f"/rows/{wanted}"),
-        now=site_of(request).now(),
     )  # fmt: skip
     return see(f"/{space.place}/tasks/{task.id}")
 
@@ -187,11 +188,11 @@ async def start_apply(request: web.Request) -> web.StreamResponse:
     allow = [word for one in sorted(ticked) for word in ("--allow", one)]
     limited = ["--limit", str(limit)] if limit else []
     (folder / STOP).unlink(missing_ok=True)
-    task = space.tasks.start(
+    task = start_task(
+        request,
         "apply", f"runs/{folder.name}", *allow, *limited, "--yes", "--json",
         title="Writing to Alma",
         then=_here(request),
-        now=site_of(request).now(),
     )  # fmt: skip
     return see(_here(request, f"/live?task={task.id}"))
 
@@ -293,11 +294,11 @@ async def undo(request: web.Request) -> web.StreamResponse:
     now = site_of(request).now()
     undoing = space.new_run(f"undo-{folder.name}", now)
     delete = ["--delete-created"] if form.get("delete") == "yes" else []
-    task = space.tasks.start(
+    task = start_task(
+        request,
         "undo", f"runs/{folder.name}", *delete, "-o", str(undoing), "--json",
         title="Planning how to undo this load",
         then=f"/{space.place}/runs/{undoing.name}",
-        now=now,
     )  # fmt: skip
     return see(f"/{space.place}/tasks/{task.id}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from importer.model.files import write_atomically
-from importer.web.site import page, refusal, see, site_of, workspace_of
+from importer.web.site import page, refusal, see, site_of, start_task, workspace_of
 
 ENV = ".env"
 
@@ -52,7 +52,7 @@ async def run_command(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     title, words = chosen
     then = f"/{space.place}/settings"
-    task = space.tasks.start(*words, title=title, then=then, now=site_of(request).now())
+    task = start_task(request, *words, title=title, then=then)
     return see(f"/{space.place}/tasks/{task.id}")
 
 

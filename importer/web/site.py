@@ -18,6 +18,7 @@ from importer.model.text import counted
 from importer.report.masking import printable
 from importer.report.wording import ENDS, KINDS, SEVERITIES, TONES, field_name, row_numbers, rows
 from importer.web.drafts import Draft, StaleError
+from importer.web.tasks import Task
 from importer.web.workspace import PRACTICE, Workspace
 
 T = TypeVar("T")
@@ -28,11 +29,17 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The workspaces by place, and the clock."""
+    """The workspaces by place, and the clock.
+
+    `proxied`: a reverse proxy names who asks, in the header X-Remote-User.
+    """
 
     workspaces: Mapping[str, Workspace]
     now: Callable[[], datetime]
+    proxied: bool = False
 
+
+REMOTE_USER = "X-Remote-User"
 
 SITE = web.AppKey("site", Site)
 
@@ -60,7 +67,19 @@ def draft_of(request: web.Request) -> Draft:
 
 def operator_of(request: web.Request) -> str:
     """Return who works on the page: whom the reverse proxy names, or who started the server."""
-    return request.headers.get("X-Remote-User", "") or workspace_of(request).operator
+    return _remote_user(request) or workspace_of(request).operator
+
+
+def _remote_user(request: web.Request) -> str:
+    named = request.headers.get(REMOTE_USER, "") if site_of(request).proxied else ""
+    return "".join(char for char in named if char.isalnum() or char in "@._-")[:100]
+
+
+def start_task(request: web.Request, *words: str, title: str, then: str) -> Task:
+    """Start a command for whoever works on the page; `then` is the page to show when it is done."""
+    return workspace_of(request).tasks.start(
+        *words, title=title, then=then, now=site_of(request).now(), operator=_remote_user(request)
+    )
 
 
 def page(

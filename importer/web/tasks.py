@@ -51,8 +51,11 @@ class Tasks:
         self._cwd = cwd
         self._environment = environment
 
-    def start(self, *words: str, title: str, then: str, now: datetime) -> Task:
-        """Start a command; `then` is the page to show when it is done."""
+    def start(self, *words: str, title: str, then: str, now: datetime, operator: str = "") -> Task:
+        """Start a command; `then` is the page to show when it is done.
+
+        `operator`: whom the runs name in place of the user who started the server.
+        """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         number = 1
         while True:
@@ -64,11 +67,14 @@ class Tasks:
         task = Task(id=folder.name, words=words, title=title, then=then, started=now)
         write_atomically(folder / TASK, task.model_dump_json().encode())
         command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words]
+        environment = {**os.environ, **self._environment, "PYTHONUTF8": "1"}
+        if operator:
+            environment["LOGNAME"] = operator  # the name that `getpass` finds first
         with (folder / OUT).open("wb") as out, (folder / MESSAGES).open("wb") as messages:
             subprocess.Popen(  # noqa: S603  our own command, without a shell
                 command,
                 cwd=self._cwd,
-                env={**os.environ, **self._environment, "PYTHONUTF8": "1"},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=messages,
