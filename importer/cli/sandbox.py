@@ -110,4 +110,6 @@ def demo() -> int:
     say("Open these files:")
     for name in ("report.html", "rejects.xlsx", "problems.csv"):
         say(f"  {folder / name}")
+    say("To do the same in a browser, without a terminal, type")
+    say("  importer web")
     return Exit.DONE
