@@ -240,6 +240,8 @@ async def _total(alma: Alma) -> int:
 def add_applied(ledger: Ledger, folder: Path) -> int:
     """Store the records that Alma answered an apply with; remove users that it no longer has.
 
+    A user with a new primary ID is no longer there under the old one.
+
     Return how many records were stored. Does nothing if there is no cache. Raises UsageError if
     the cache cannot be used.
     """
@@ -247,24 +249,29 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
     path = cache_path(folder, alma.institution, alma.environment) if alma else None
     if path is None or not path.is_file():
         return 0
-    stored = 0
+    stored, renamed = 0, []
     with UserCache.open(path) as cache:
         with cache.writing():
-            for answered, time in ledger.read(
-                "SELECT answered, (SELECT max(time) FROM entries"
+            for old_id, answered, time in ledger.read(
+                "SELECT primary_id, answered, (SELECT max(time) FROM entries"
                 " WHERE entries.row = images.row AND event = 'applied')"
                 " FROM images JOIN steps USING (row) WHERE state = 'applied' AND answered <> ''"
             ):
-                cache.put_within([User.from_json(answered)], datetime.fromisoformat(time))
+                user = User.from_json(answered)
+                cache.put_within([user], datetime.fromisoformat(time))
                 stored += 1
-        for (primary_id,) in list(
-            ledger.read(
+                if (user.primary_id or "").casefold() != old_id.casefold():
+                    renamed.append(old_id)
+        gone = [
+            primary_id
+            for (primary_id,) in ledger.read(
                 "SELECT primary_id FROM steps WHERE act = 'delete'"
                 " AND state IN ('applied', 'already')"
                 " OR state = 'held' AND (SELECT detail FROM entries WHERE entries.row = steps.row"
                 " ORDER BY id DESC LIMIT 1) = ?",
                 (GONE,),
             )
-        ):
+        ]
+        for primary_id in (*renamed, *gone):
             cache.remove(primary_id)
     return stored

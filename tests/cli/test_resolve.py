@@ -11,6 +11,7 @@ from importer.errors import Exit
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.ledger import Ledger
+from importer.users.cache import UserCache
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
 
@@ -105,12 +106,16 @@ def test_the_old_card_is_kept_and_undo_restores_it(
     (folder / "kept.yaml").write_text(mapping.replace("match: {", kept), "utf-8")
     ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
     before = state(sandbox)
+    typed("users", "refresh")
     typed("plan", held, "-m", "kept.yaml", "-o", "new card")
     typed("resolve", "new card", "2", "--as", "rename", "2001")
     assert typed("apply", "new card", "--json", "--allow", "many-changes").summary["updated"] == 1
     after = state(sandbox)
     old = after["2009"]["user_identifier"][0]  # type: ignore[index]
     assert (old["value"], old["status"]) == ("2001", "INACTIVE")
+    (cache,) = (folder / "users").glob("*.sqlite")
+    with UserCache.open(cache) as users:
+        assert users.count() == len(after)
     typed("undo", "new card", "--delete-created", "-o", "back")
     assert typed("apply", "back", "--json").summary["updated"] == 1
     assert state(sandbox) == before
