@@ -121,9 +121,9 @@ class Test(MappingPart):
         if self.words:
             parts.append(f"is {' or '.join(self.words)}")
         if self.negated is not None:
-            negated = str(self.negated)
-            not_ = negated.replace("is ", "is not ", 1)
-            parts.append(not_ if negated.startswith("is ") else f"not: {negated}")
+            words = str(self.negated)
+            words = words.replace("is ", "is not ", 1).replace("matches", "does not match", 1)
+            parts.append(words)
         if self.blank is not None:
             parts.append("is blank" if self.blank else "is not blank")
         if self.matches is not None:

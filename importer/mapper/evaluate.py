@@ -77,13 +77,13 @@ class Values:
         return cls(texts, texts, content, pd.Series(data=True, index=texts.index))
 
     @classmethod
-    def together(cls, parts: Sequence[Values]) -> Values:
-        """Return the values of the rows of all parts, of which none has a row of another."""
+    def together(cls, parts: Sequence[Values], rows: pd.Index[int]) -> Values:
+        """Return the values of all parts, of which none has a row of another, in these rows."""
         return cls(
-            pd.concat([part.texts for part in parts]),
-            pd.concat([part.source for part in parts]),
-            pd.concat([part.content for part in parts]),
-            pd.concat([part.applies for part in parts]),
+            pd.concat([part.texts for part in parts]).reindex(rows, fill_value=""),
+            pd.concat([part.source for part in parts]).reindex(rows, fill_value=""),
+            pd.concat([part.content for part in parts]).reindex(rows, fill_value=False),
+            pd.concat([part.applies for part in parts]).reindex(rows, fill_value=False),
             [item for part in parts for item in part.found],
         )
 
@@ -93,14 +93,19 @@ class Values:
         groups = [("", self.texts)] if beside is None else self.texts.groupby(beside)
         for other, column in groups:
             texts = column.tolist()
-            read = {text: change(text, str(other)) for text in set(texts) if text}
-            new = {text: becomes for text, (becomes, _) in read.items() if becomes != text}
+            new: dict[str, str] = {}
+            found: dict[str, CellFinding] = {}
+            for text in set(texts) - {""}:
+                becomes, finding = change(text, str(other))
+                if becomes != text:
+                    new[text] = becomes
+                if finding is not None:
+                    found[text] = finding
             if new:
-                changed = pd.Series([new.get(text, text) for text in texts], column.index)
+                changed = pd.Series([new.get(t, t) for t in texts], column.index, dtype=object)
                 self.texts = (
                     changed if beside is None else self.texts.where(beside != other, changed)
                 )
-            found = {text: finding for text, (_, finding) in read.items() if finding is not None}
             if found:
                 hit = column[column.isin(list(found))]
                 shown = self.source[hit.index].tolist()
@@ -114,11 +119,6 @@ class Values:
         texts, source = (s.reindex(rows, fill_value="") for s in (self.texts, self.source))
         content, applies = (s.reindex(rows, fill_value=False) for s in (self.content, self.applies))
         return Values(texts, source, content, applies, self.found)
-
-    def of_rows(self, rows: pd.Index[int]) -> Values:
-        """Return the values of some of the rows, with everything that was found."""
-        texts, source = self.texts.loc[rows], self.source.loc[rows]
-        return Values(texts, source, self.content.loc[rows], self.applies.loc[rows], self.found)
 
     def or_else(self, other: Values) -> Values:
         """Return these values, and the other ones where these are blank."""
@@ -204,13 +204,13 @@ class _Evaluation:
         """Return which of the rows meet a condition."""
         if not condition:
             return rows
-        return rows[self._meets(condition, rows, positions).to_numpy()]
+        return rows[self._meets(condition, rows, positions)]
 
     def _meets(
         self, condition: Condition, rows: pd.Index[int], positions: Mapping[str, Position]
-    ) -> pd.Series[bool]:
-        """Return, by row, whether it meets a condition; each distinct text is tested once."""
-        met = pd.Series(data=True, index=rows)
+    ) -> list[bool]:
+        """Return, row by row, whether it meets a condition; each distinct text is tested once."""
+        met = [True] * len(rows)
         for key, test in condition.tests:
             texts = self._column(key, rows, positions)
             if test.of_date:
@@ -218,10 +218,10 @@ class _Evaluation:
                 texts = texts if len(texts) == len(rows) else texts.loc[rows]
             every = texts.tolist()
             accepted = test.accepted(set(every), self.mapping.run.today, self._listed)
-            met &= pd.Series([text in accepted for text in every], index=rows, dtype=bool)
+            met = [so_far and text in accepted for so_far, text in zip(met, every, strict=True)]
         if condition.any:
-            ones = [self._meets(one, rows, positions) for one in condition.any]
-            met &= pd.concat(ones, axis="columns").any(axis="columns")
+            ways = zip(*(self._meets(one, rows, positions) for one in condition.any), strict=True)
+            met = [so_far and any(one) for so_far, one in zip(met, ways, strict=True)]
         return met
 
     def _as_dates(self, key: Cell | Variable, positions: Mapping[str, Position]) -> pd.Series[str]:
@@ -306,16 +306,24 @@ class _Evaluation:
     def _evaluate(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
         """Evaluate a rule: when, from or cases, clean, lookup, dates, plus, default."""
         met = self._meeting(rule.when, rows, one.positions)
-        values = self._texts(one, rule, met)
+        return self._or_default(one, rule, self._given(one, rule, met).over(rows))
+
+    def _or_default(self, one: CompiledField, rule: Rule, values: Values) -> Values:
+        """Return what a rule gave, and its default where that is blank and nothing failed."""
+        if rule.default is None:
+            return values
+        rows = values.texts.index
+        failed = {row for row, _, _ in values.found}
+        blank = rows[~_filled(values.texts) & ~rows.isin(failed)]
+        return values.or_else(self._evaluate(one, rule.default, blank))
+
+    def _given(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
+        """Apply a rule to rows that meet its condition, without its default."""
+        values = self._texts(one, rule, rows)
         if one.rule.field.shape is Shape.DATE:
-            spans, found = self._spans(one, rule, met)
+            spans, found = self._spans(one, rule, rows)
             values.step(self._date_reader(one, rule), spans)
             values.found += found
-        values = values.over(rows)
-        if rule.default is not None:
-            failed = {row for row, _, _ in values.found}
-            blank = rows[~_filled(values.texts) & ~rows.isin(failed)]
-            values = values.or_else(self._evaluate(one, rule.default, blank))
         return values
 
     def _texts(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
@@ -346,10 +354,10 @@ class _Evaluation:
         """Evaluate for each row the first case whose `when` is met."""
         taken, left = [], rows
         for case in cases:
-            values = self._evaluate(one, case, left)
-            taken.append(values.of_rows(left[values.applies]))
-            left = left[~values.applies]
-        return Values.together(taken).over(rows)
+            met = self._meeting(case.when, left, one.positions)
+            taken.append(self._or_default(one, case, self._given(one, case, met)))
+            left = left[~left.isin(met)]
+        return Values.together(taken, rows)
 
     def _fill(
         self, template: Template, rows: pd.Index[int], positions: Mapping[str, Position]
