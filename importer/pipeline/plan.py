@@ -12,12 +12,10 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.alma.facts import Facts
 from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, UnavailableError, UsageError
@@ -60,7 +58,7 @@ from importer.pipeline.runs import (
 from importer.planner.absent import come_back
 from importer.planner.decide import decide, review_collisions, with_borrowing
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current
+from importer.planner.facts import follow_facts
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
 from importer.users.refresh import calls_to_complete, catch_up, refresh
@@ -107,8 +105,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             )
             leaving = await plan_absent(rosters, users, alma, absent, memory.of, request.now)
         planned += leaving.planned
-        if _keeps_groups(request.facts, institution):
-            planned = [_with_group(one) for one in planned]
+        planned = follow_facts(planned, request.facts, institution.code, progress.note)
         steps = review_collisions([one.step for one in planned], origins(rosters))
         warnings = [problem for one in planned for problem in one.warnings] + leaving.problems
         if not users.as_of:
@@ -155,25 +152,6 @@ async def _carry_out(
     left += await review.resolve_all(decisions, alma)
     for sentence in left:
         progress.note(sentence)
-
-
-def _keeps_groups(measured: Facts | None, institution: Institution) -> bool:
-    """Whether `doctor --probe` has found that Alma keeps the group of External users."""
-    return (
-        measured is not None
-        and measured.institution == institution.code
-        and measured.facts.get("external-group") == "kept"
-    )
-
-
-def _with_group(planned: Planned) -> Planned:
-    """Return an update of an External user that overrides the group, if it changes the group."""
-    step = planned.step
-    if not isinstance(step, Update) or current(step.before, "account_type") != "EXTERNAL":
-        return planned
-    if "user_group" in step.override or step.before.user_group == step.after.user_group:
-        return planned
-    return replace(planned, step=replace(step, override=(*step.override, "user_group")))
 
 
 async def check_institution(alma: Alma, codes: CodeTables) -> Institution:

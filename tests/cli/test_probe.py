@@ -10,7 +10,7 @@ from pathlib import Path
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, ask, write
+from tests.cli.small import ANA, ask, load, write
 
 _HANG = {"on": "POST", "path": "/users", "nth": 5, "do": "slow", "delay": 3600}
 
@@ -85,3 +85,15 @@ def test_a_group_that_alma_never_changes_is_overridden(
     user = _users(sandbox)[0]
     assert isinstance(user, dict)
     assert user["user_group"]["value"] == "FRIEND"
+
+
+def test_a_plan_warns_of_what_this_alma_does(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """If Alma does not show PINs, a plan reports the updates that may clear them."""
+    ask(sandbox, "POST", "settings", {"switches": {"get-pin": "hide"}})
+    roster = write(folder, ANA)
+    load(typed, roster, "one")
+    roster.write_text(roster.read_text("utf-8").replace("COMM", "FRIEND"), "utf-8")
+    before = typed("plan", roster, "-m", "small.yaml", "-o", "two")
+    typed("doctor", "--probe")
+    after = typed("plan", roster, "-m", "small.yaml", "-o", "three")
+    assert ("PIN" in before.err, "may clear their PINs" in after.err) == (False, True)
