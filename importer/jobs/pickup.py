@@ -11,6 +11,7 @@ from importer.errors import PlaceError, RosterError
 from importer.jobs.places import LOADED, FoundFile, Place, matching
 from importer.jobs.schema import RosterPart
 from importer.jobs.state import PickedFile
+from importer.loader.detect import LARGEST
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How a workbook or another container starts: its own reader finds out whether it is whole."""
@@ -50,6 +51,9 @@ def pick_up(
     _check_unchanged(place, newest, where=str(where))
     if not newest.size:
         msg = f"The file {newest.name} in {where} is empty. Ask the office to send it again."
+        raise RosterError(msg)
+    if newest.size > LARGEST:
+        msg = f"The file {newest.name} in {where} is too large for a roster. Is it the right file?"
         raise RosterError(msg)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.fetch(newest.name, target)

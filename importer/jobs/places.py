@@ -74,13 +74,19 @@ def opened(location: Location, login: Login) -> Iterator[Place]:
 
 
 def matching(place: Place, pattern: str) -> list[FoundFile]:
-    """Return the files that match a pattern, oldest first; hidden and loaded ones do not."""
+    """Return the files that match a pattern, oldest first; hidden and loaded ones do not.
+
+    Neither does a name that could lead to another folder, whatever a server lists.
+    """
     found = [
         file
         for file in place.files()
-        if fnmatchcase(file.name, pattern) and not file.name.startswith(".")
+        if fnmatchcase(file.name, pattern)
+        and not file.name.startswith(".")
         and LOADED not in file.name
-    ]  # fmt: skip
+        and file.name.isprintable()
+        and not set(file.name) & set("/\\:")
+    ]
     return sorted(found, key=lambda file: (file.modified, file.name))
 
 

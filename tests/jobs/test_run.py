@@ -11,6 +11,7 @@ import pytest
 from importer.errors import Exit, LedgerError, UsageError
 from importer.jobs.commands import run_command
 from importer.jobs.state import Store
+from importer.loader.detect import LARGEST
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
@@ -72,6 +73,10 @@ WRONG_FILES: dict[str, tuple[Callable[[Office], object], str]] = {
     "cut": (
         lambda office: office.drop(rows_of(people(3))[:-20]),
         "patrons-1.csv is cut off: it ends in the middle of a row.",
+    ),
+    "huge": (
+        lambda office: os.truncate(office.drop(b"Id\n"), LARGEST + 1),
+        "patrons-1.csv in incoming is too large for a roster.",
     ),
     "unreadable": (
         lambda office: office.drop(b"PK\x03\x04 half of a workbook"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import zipfile
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from importer.errors import Exit
+from importer.jobs.places import FoundFile, Place, matching
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
 from tests.jobs.office import Office, SshServer, names, people, rows_of
@@ -107,3 +109,18 @@ def test_a_folder_that_cannot_be_written_keeps_the_load(office: Office, sandbox:
     assert office.run() == Exit.DONE
     assert len(list(Path("out").iterdir())) == 1
     assert sandbox.log() == []
+
+
+class _Listing:
+    """A folder that lists names as a hostile server can."""
+
+    def files(self) -> list[FoundFile]:
+        """Return names that match, and lead elsewhere."""
+        names = ("a/../../b.csv", "..\\b.csv", "C:b.csv", ".b.csv", "b\n.csv", "right.csv")
+        return [FoundFile(name, 1, 1.0) for name in names]
+
+
+def test_a_name_that_leads_elsewhere_never_matches() -> None:
+    """A server cannot make the importer write outside of the job's folder."""
+    listing = cast("Place", _Listing())
+    assert [file.name for file in matching(listing, "*.csv")] == ["right.csv"]
