@@ -101,10 +101,27 @@ def run(
         list[str],
         typer.Option(help="Let a guard or safety check pass for the load that is held."),
     ] = [],  # noqa: B006
+    as_json: Json = False,
 ) -> int:
     """Run a job once: finish the open load, pick up the newest file, and load it."""
     if unknown := set(allow).difference(GUARDS):
         msg = f"--allow {min(unknown)}: it must be one of {', '.join(GUARDS)}."
         raise UsageError(msg)
     tools = Tools(run_command, now, time.sleep, say)
-    return run_job(load_job(file), tools, frozenset(allow))
+    loaded = load_job(file)
+    result = run_job(loaded, tools, frozenset(allow))
+    if as_json:
+        results = [
+            {
+                "level": message.level.name.lower(),
+                "exit": int(message.exit),
+                "headline": message.headline,
+                "lines": message.lines,
+                "summary": message.summary.model_dump(mode="json", exclude_none=True)
+                if message.summary
+                else None,
+            }
+            for message in result.messages
+        ]
+        write_json({"job": loaded.name, "results": results, "exit": int(result.exit)})
+    return result.exit

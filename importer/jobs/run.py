@@ -59,13 +59,22 @@ class Tools:
     say: Callable[[str], None]
 
 
-def run_job(job: Job, tools: Tools, allowed: frozenset[str] = frozenset()) -> Exit:
-    """Run a job once; return the exit code. Everything that happened is reported.
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """The exit code of a run of a job, and what it reported: a message for each load."""
+
+    exit: Exit
+    messages: tuple[Message, ...]
+
+
+def run_job(job: Job, tools: Tools, allowed: frozenset[str] = frozenset()) -> JobResult:
+    """Run a job once; everything that happened is reported.
 
     `allowed`: guards and safety checks that a person lets pass for the load that is held.
     Raises LedgerError where another run of it is active, UsageError where nothing is held.
     """
-    return _Run(job, tools, allowed).run()
+    run = _Run(job, tools, allowed)
+    return JobResult(run.run(), tuple(run.messages))
 
 
 class _Run:
@@ -78,6 +87,7 @@ class _Run:
         self._store = Store(job.name)
         self._state = State()
         self._loaded = False
+        self.messages: list[Message] = []
 
     def run(self) -> Exit:
         with self._store.locked():
@@ -153,8 +163,7 @@ class _Run:
     def _nothing_new(self) -> Exit:
         self._save(reported=None)
         message = Message(self._job.name, Level.NOTHING, Exit.DONE, "There is nothing new to load.")
-        self._tools.say(message.headline)
-        notify_all(self._job.file.notify, message, (), self._tools.say)
+        self._notify(message)
         return Exit.DONE
 
     # --- one load, step by step ---
@@ -175,8 +184,7 @@ class _Run:
                 self._save(open=None)  # the next file may be right
             return self._report_trouble(error)
         message = self._result(load)
-        self._tools.say("\n".join((message.headline, *message.lines)))
-        notified = notify_all(self._job.file.notify, message, load.notified, self._tools.say)
+        notified = self._notify(message, load.notified)
         missed = set(channels(self._job.file.notify, message.level)) - set(notified)
         if missed and not last_attempt:
             self._save(open=load.model_copy(update={"notified": notified}))
@@ -335,22 +343,26 @@ class _Run:
         return self._message(level, code, wording.headline(summary), (*lines, *load.trouble), load)
 
     def _report_trouble(self, error: ImporterError) -> Exit:
-        """Report why a run stopped, unless the same was reported a short time ago."""
+        """Report why a run stopped; people are notified unless they were a short time ago."""
         now, sentence, code = self._tools.now(), str(error), error.exit
-        self._tools.say(sentence)
-        before = self._state.reported
-        if (
+        headline, *lines = sentence.split("\n")
+        message = self._message(Level.TROUBLE, code, headline, tuple(lines), self._state.open)
+        wanted, before = channels(self._job.file.notify, Level.TROUBLE), self._state.reported
+        repeated = (
             before is not None
             and (before.exit, before.sentence) == (code, sentence)
             and now - before.at < REPEAT_AFTER
-        ):
-            return code
-        headline, *lines = sentence.split("\n")
-        message = self._message(Level.TROUBLE, code, headline, tuple(lines), self._state.open)
-        wanted = channels(self._job.file.notify, Level.TROUBLE)
-        if set(notify_all(self._job.file.notify, message, (), self._tools.say)) == set(wanted):
+        )
+        notified = self._notify(message, wanted if repeated else ())
+        if not repeated and set(notified) == set(wanted):
             self._save(reported=Reported(at=now, exit=code, sentence=sentence))
         return code
+
+    def _notify(self, message: Message, done: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Show a message and send it where it was not sent yet; return who has it now."""
+        self.messages.append(message)
+        self._tools.say("\n".join((message.headline, *message.lines)))
+        return notify_all(self._job.file.notify, message, done, self._tools.say)
 
     def _message(
         self, level: Level, code: Exit, headline: str, lines: tuple[str, ...], load: Load | None

@@ -103,7 +103,7 @@ class Office:
                 event()
 
         tools = Tools(command, lambda: now() + self.clock, sleep, self.said.append)
-        return run_job(load_job(self.folder / "nightly.yaml"), tools, frozenset(allowed))
+        return run_job(load_job(self.folder / "nightly.yaml"), tools, frozenset(allowed)).exit
 
     def clear(self) -> None:
         """Forget what was sent."""
