@@ -27,10 +27,13 @@ FILLED = 2_400_000
 _START = b"<sheetData>"
 _NAMESPACE = b' xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 _TEXT = rb'<is><t(?: xml:space="preserve")?>[^<]*</t></is>'
-_CELL = (
-    rb'<c r="[A-Z]{1,3}+\1"(?: s="\d{1,5}+")?'
-    rb'(?:(?: t="(?:s|n|b|str)")?(?:/>|>(?:<v>[^<]*</v>)?</c>)| t="inlineStr">' + _TEXT + rb"</c>)"
-)
+_VALUES = rb"|".join((
+    rb' t="s"(?:/>|>(?:<v>\d{1,9}</v>)?</c>)',
+    rb' t="b"(?:/>|>(?:<v>[01]</v>)?</c>)',
+    rb'(?: t="(?:n|str)")?(?:/>|>(?:<v>[^<]*</v>)?</c>)',
+    rb' t="inlineStr">' + _TEXT + rb"</c>",
+))  # fmt: skip
+_CELL = rb'<c r="[A-Z]{1,3}+\1"(?: s="\d{1,5}+")?(?:' + _VALUES + rb")"
 _ROW = re.compile(
     rb'<row r="([1-9]\d{0,6})"(?: (?!hidden="(?!0|false))[\w:]+="[^"<>]*+")*+'
     rb"(?:/>|>(?:" + _CELL + rb")*+</row>)"

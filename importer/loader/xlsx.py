@@ -283,6 +283,8 @@ class _SheetParser(_reader.WorkSheetParser):
             chosen = self._formats[style] if style < len(self._formats) else PLAIN
             return show(number, chosen, starts_1904=self._starts_1904)
         match kind:
+            case "s" if "-" in value:
+                raise NotReadableError(DAMAGED)  # Python would count from the end
             case "s":
                 text = self.shared_strings[int(value)]
             case "b":

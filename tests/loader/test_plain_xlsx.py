@@ -11,10 +11,14 @@ import xlsxwriter
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from importer.errors import RosterError
+from importer.loader.read import read
+from importer.model.roster import Layout
 from tests.loader.agreement import readers_agree
 from tests.zoo.books import BOOKS
 from tests.zoo.specimen import Specimen
 from tests.zoo.strangers import STRANGERS
+from tests.zoo.xlsx import MAIN, sheet_xml, write_xlsx
 
 EXCEL = [one for one in (*BOOKS, *STRANGERS) if not one.refusal and one.name.endswith(".xlsx")]
 
@@ -77,3 +81,17 @@ def test_whatever_openpyxl_sees_better_is_not_plain(
 ) -> None:
     """What python-calamine shows otherwise, or cannot report."""
     assert not readers_agree(book(tmp_path / "a.xlsx", fill))
+
+
+@pytest.mark.parametrize("reference", ["1", "999", "-1", "1e400", "1.0", "x"])
+def test_a_reference_to_no_shared_text_is_damage(reference: str, tmp_path: Path) -> None:
+    """python-calamine would show the first text for some of them."""
+    path = tmp_path / "a.xlsx"
+    cells = f'<c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>{reference}</v></c>'
+    texts = f'<sst xmlns="{MAIN}"><si><t>ID</t></si><si><t>Name</t></si></sst>'
+    write_xlsx(path, {"R": sheet_xml(f'<row r="1">{cells}</row>')}, strings=texts)
+    if reference == "1":
+        assert [place.heading for place in read(path, Layout()).places] == ["ID", "Name"]
+    else:
+        with pytest.raises(RosterError, match="is damaged"):
+            read(path, Layout())
