@@ -1,0 +1,123 @@
+"""The Patron role: extended, added, merged, and never anything else."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from importer.model.catalogue import Code
+from importer.model.user import User
+from importer.planner.borrowing import (
+    merge_roles,
+    obstacles,
+    role_changes,
+    role_obstacles,
+    with_patron_role,
+)
+from tests.planner.people import email, user
+
+TODAY = date(2026, 8, 20)
+CATALOGER = ("32", "MAIN", "")
+INST, MAIN = "01EX_INST", "MAIN"
+
+
+def of(*roles: tuple[str, str, str], status: str = "ACTIVE") -> User:
+    """A user with roles: type, scope and expiry date."""
+    return user(
+        user_role=[
+            {
+                "role_type": {"value": kind},
+                "scope": {"value": scope},
+                "status": {"value": status},
+                **({"expiry_date": f"{until}Z"} if until else {}),
+            }
+            for kind, scope, until in roles
+        ]
+    )
+
+
+def roles(of_user: User | None) -> list[tuple[str, str, str]]:
+    """Type, scope and expiry date of each role."""
+    return [
+        (role.role_type.value, role.scope.value, (role.expiry_date or "").removesuffix("Z"))  # type: ignore[misc, union-attr]
+        for role in (of_user.user_role if of_user else None) or ()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("had", "scope", "expected"),
+    [
+        ([("200", INST, "2025-05-31")], "", [("200", INST, "2028-05-31")]),
+        ([("200", INST, "2030-05-31")], "", [("200", INST, "2030-05-31")]),
+        ([("200", INST, "")], "", [("200", INST, "")]),
+        ([CATALOGER], "", [CATALOGER, ("200", INST, "2028-05-31")]),
+        ([("200", INST, "2025-05-31")], MAIN,
+         [("200", INST, "2025-05-31"), ("200", MAIN, "2028-05-31")]),
+        ([("200", MAIN, "2025-05-31"), ("200", INST, "2025-05-31")], MAIN,
+         [("200", MAIN, "2028-05-31"), ("200", INST, "2025-05-31")]),
+    ],
+)  # fmt: skip
+def test_the_role_becomes_longer_or_is_added(
+    had: list[tuple[str, str, str]], scope: str, expected: list[tuple[str, str, str]]
+) -> None:
+    """Never shorter; a role that never expires stays so; of the institution without a scope."""
+    before = of(*had)
+    after = with_patron_role(before, "2028-05-31", scope, INST)
+    assert roles(after) == expected
+    assert with_patron_role(after, "2028-05-31", scope, INST) is after
+    assert bool(list(role_changes(before, after))) == (roles(before) != roles(after))
+    assert with_patron_role(before, "", scope, INST) is before
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ([("200", INST, "2025-05-31"), CATALOGER], [("200", INST, "2028-05-31"), CATALOGER]),
+        ([("200", INST, "2028-05-31")], [("200", INST, "2028-05-31")]),
+        ([("200", INST, "2027-01-01")], []),  # someone changed it: for a person to decide
+        ([], []),
+    ],
+)
+def test_a_role_that_someone_changed_is_a_conflict(
+    now: list[tuple[str, str, str]], expected: list[tuple[str, str, str]]
+) -> None:
+    """Another role that someone gave meanwhile stays."""
+    before, after = of(("200", INST, "2025-05-31")), of(("200", INST, "2028-05-31"))
+    assert roles(merge_roles(before, after, of(*now))) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (of(("200", INST, "2027-01-01")), []),
+        (of(CATALOGER), [Code.PATRON_ROLE_MISSING]),
+        (of(("200", INST, ""), status="INACTIVE"), [Code.PATRON_ROLE_MISSING]),
+        (of(("200", INST, "2026-08-19")), [Code.PATRON_ROLE_EXPIRED]),
+        (of(("200", INST, "2026-08-19"), ("200", MAIN, "")), []),
+        (user(), []),  # its roles are not known
+    ],
+)
+def test_role_obstacles(one: User, expected: list[Code]) -> None:
+    """One active Patron role that lasts is enough."""
+    assert [code for code, _ in role_obstacles(one, TODAY)] == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, 0),
+        ({"expiry_date": "2026-08-20Z"}, 0),
+        ({"expiry_date": "2026-08-19Z", "purge_date": "2026-08-19Z"}, 2),
+        ({"status": {"value": "INACTIVE"}}, 1),
+        ({"user_block": [{"block_description": {"value": "X"}}]}, 1),
+        ({"user_block": [{"block_description": {"value": "X"}, "block_status": "INACTIVE"}]}, 0),
+    ],
+)
+def test_obstacles(fields: dict[str, object], expected: int) -> None:
+    """Expired, purgeable, not active or blocked; and without a preferred email, no notices."""
+    there = {"email": [email("a@example.org", preferred=True)]}
+    one = user(contact_info=there, **fields)
+    assert [code for code, _ in obstacles(one, TODAY)] == [Code.CANNOT_BORROW] * expected
+    without = [code for code, _ in obstacles(user(**fields), TODAY)]
+    assert without == [Code.CANNOT_BORROW] * expected + [Code.NO_PREFERRED_EMAIL]
