@@ -14,7 +14,7 @@ from datetime import datetime
 
 from importer.sandbox import rules
 from importer.sandbox.answers import refusal, refuse
-from importer.sandbox.configuration import INSTITUTION, CodeTables
+from importer.sandbox.configuration import CodeTables
 from importer.sandbox.merge import Stamp, created, sticky_changes, updated
 from importer.sandbox.record import INTERNAL, Record, entries, text, timestamp
 from importer.sandbox.store import Claim, Store, Stored
@@ -67,7 +67,7 @@ class Institution:
         rules.check(body, self.tables, self.switches)
         rules.check_whole(body, self.tables, self.switches)
         rules.check_password(body)
-        record = created(body, INSTITUTION[0], self.switches, Stamp(self.now())) | source
+        record = created(body, self.switches, Stamp(self.now())) | source
         return self.save(Stored(None, record, secret=_secret(body, "")))
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from importer.sandbox.answers import refuse
+from importer.sandbox.configuration import INSTITUTION
 from importer.sandbox.record import (
     EXTERNAL,
     INTERNAL,
@@ -33,11 +34,11 @@ class Stamp:
     by: str = "exl_api"
 
 
-def created(body: Record, scope: str, switches: Switches, when: Stamp) -> Record:
+def created(body: Record, switches: Switches, when: Stamp) -> Record:
     """Return the record of a new user; without roles in the body it becomes a patron."""
     record = with_defaults(body, switches, when)
     if not entries(record, "user_role"):
-        role: Record = {"status": "ACTIVE", "scope": scope, "role_type": _PATRON_ROLE}
+        role: Record = {"status": "ACTIVE", "scope": INSTITUTION[0], "role_type": _PATRON_ROLE}
         record["user_role"] = [role]
     return record | {"status_date": when.now.date().isoformat()}
 

@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
-from importer.sandbox.configuration import INSTITUTION, SEED, conf_routes
+from importer.sandbox.configuration import SEED, conf_routes
 from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
@@ -175,7 +175,7 @@ def _institution(options: Options) -> Institution:
     institution = Institution(Store(options.db), set_switches(options.switches), now)
     if not institution.store.count():
         for body in people(options.seed_users):
-            record = created(body, INSTITUTION[0], institution.switches, Stamp(now()))
+            record = created(body, institution.switches, Stamp(now()))
             institution.save(Stored(None, record))
     return institution
 

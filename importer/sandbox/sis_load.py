@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict
 from importer.errors import UsageError
 from importer.sandbox import formats, rules
 from importer.sandbox.answers import RefusalError, refuse
-from importer.sandbox.configuration import INSTITUTION
 from importer.sandbox.institution import Institution
 from importer.sandbox.merge import Stamp, created, loaded
 from importer.sandbox.record import EXTERNAL, INTERNAL, Json, Record, entries, text
@@ -62,17 +61,91 @@ async def run_load(institution: Institution, body: bytes, profile: Profile) -> J
 
     Other calls are answered in between.
     """
-    tally = _Tally()
-    claimed: set[str] = set()
-    for number, element in enumerate(_users(body, tally)):
+    load = _Load(institution, profile)
+    for number, element in enumerate(_users(body, load.tally)):
         if number % _RECORDS_AT_ONCE == 0:
             await asyncio.sleep(0)
-        shown = element.findtext("primary_id") or ""
         try:
-            _load_one(institution, element, profile, claimed, tally)
+            load.add(element)
         except RefusalError as refused:
-            tally.rejected.append({"primary_id": shown, "reason": refused.message})
-    return asdict(tally)
+            shown = element.findtext("primary_id") or ""
+            load.tally.rejected.append({"primary_id": shown, "reason": refused.message})
+    return asdict(load.tally)
+
+
+@dataclass(slots=True)
+class _Load:
+    """One run of the job. `claimed` are the keys of all identifiers of the feed so far."""
+
+    institution: Institution
+    profile: Profile
+    tally: _Tally = field(default_factory=_Tally)
+    claimed: set[str] = field(default_factory=set)
+
+    def add(self, element: etree._Element) -> None:
+        """Create or update the user of one record, or refuse it."""
+        institution, switches = self.institution, self.institution.switches
+        body: Record = {
+            **formats.read_xml(element, lax=True),
+            "record_type": self.profile.record_type,
+            "account_type": EXTERNAL,
+            "external_id": self.profile.external_id,
+            "user_role": [],
+            "password": "",
+        }
+        old = self._matched(body)
+        if old is not None:
+            if text(old.record, "account_type") == INTERNAL:
+                refuse("sis_internal")
+            body["record_type"] = text(old.record, "record_type")
+            body["external_id"] = text(old.record, "external_id")
+            body.setdefault("primary_id", text(old.record, "primary_id"))
+        elif not text(body, "primary_id"):
+            body["primary_id"] = _generated_id(institution, body)
+        keys = self._claim(body)
+        skips = self.profile.mode == "import"
+        if old is None:
+            skips = not skips and switches["sis-unmatched"] == "skip"
+        if skips:
+            self.tally.skipped += 1
+            return
+        rules.check(body, institution.tables, switches)
+        when = Stamp(institution.now(), "SIS")
+        record, edited = loaded(old, body, switches, when)
+        if old is None:
+            record = created(record, switches, when)
+        rules.check_whole(record, institution.tables, switches)
+        institution.save(replace(old or Stored(None, record), record=record, edited=edited))
+        self.claimed |= keys
+        self.tally.created += old is None
+        self.tally.updated += old is not None
+
+    def _matched(self, body: Record) -> Stored | None:
+        """Return the user with the record's match identifier; refuse a record that has none."""
+        kind = "" if self.profile.match == PRIMARY else self.profile.match
+        values = [
+            text(entry, "value")
+            for entry in entries(body, "user_identifier")
+            if text(entry, "id_type") == kind
+        ]
+        if kind and not values:
+            refuse("sis_unmatchable", kind=kind)
+        try:
+            return self.institution.find(values[0] if kind else text(body, "primary_id"), kind)
+        except RefusalError:
+            return None
+
+    def _claim(self, body: Record) -> set[str]:
+        """Return the keys of a record's identifiers.
+
+        Refuses one that an earlier record of the load has, and one that the record has twice.
+        """
+        keys: set[str] = set()
+        for claim in self.institution.claims(body):
+            if claim.key in self.claimed | keys:
+                refuse("sis_taken", kind=claim.type or "Primary id", value=claim.value)
+            keys.add(claim.key)
+        return keys
 
 
 def _users(body: bytes, tally: _Tally) -> Iterator[etree._Element]:
@@ -115,82 +188,6 @@ def _elements(document: bytes) -> list[etree._Element]:
         msg = f"Could not parse file: its root element is {root.tag}, not users"
         raise UsageError(msg)
     return list(root)
-
-
-def _load_one(
-    institution: Institution,
-    element: etree._Element,
-    profile: Profile,
-    claimed: set[str],
-    tally: _Tally,
-) -> None:
-    body: Record = {
-        **formats.read_xml(element, lax=True),
-        "record_type": profile.record_type,
-        "account_type": EXTERNAL,
-        "external_id": profile.external_id,
-        "user_role": [],
-    }
-    body.pop("password", None)
-    old = _matched(institution, body, profile)
-    if old is not None:
-        if text(old.record, "account_type") == INTERNAL:
-            refuse("sis_internal")
-        body["record_type"] = text(old.record, "record_type")
-        body["external_id"] = text(old.record, "external_id")
-        body.setdefault("primary_id", text(old.record, "primary_id"))
-    elif not text(body, "primary_id"):
-        body["primary_id"] = _generated_id(institution, body)
-    keys = _claim(institution, body, claimed)
-    synchronize, adds = (
-        profile.mode == "synchronize",
-        institution.switches["sis-unmatched"] == "add",
-    )
-    if (old is not None and not synchronize) or (old is None and synchronize and not adds):
-        tally.skipped += 1
-        return
-    rules.check(body, institution.tables, institution.switches)
-    when = Stamp(institution.now(), "SIS")
-    record, edited = loaded(old, body, institution.switches, when)
-    if old is None:
-        record = created(record, INSTITUTION[0], institution.switches, when)
-    rules.check_whole(record, institution.tables, institution.switches)
-    institution.save(replace(old or Stored(None, record), record=record, edited=edited))
-    claimed |= keys
-    tally.created += old is None
-    tally.updated += old is not None
-
-
-def _matched(institution: Institution, body: Record, profile: Profile) -> Stored | None:
-    """Return the user with the record's match identifier; refuse a record that has none."""
-    if profile.match == PRIMARY:
-        values, kind = [text(body, "primary_id")], ""
-    else:
-        kind = profile.match
-        values = [
-            text(entry, "value")
-            for entry in entries(body, "user_identifier")
-            if text(entry, "id_type") == kind
-        ]
-        if not values:
-            refuse("sis_unmatchable", kind=kind)
-    try:
-        return institution.find(values[0], kind)
-    except RefusalError:
-        return None
-
-
-def _claim(institution: Institution, body: Record, claimed: set[str]) -> set[str]:
-    """Return the keys of a record's identifiers.
-
-    Refuses one that an earlier record of the load has, and one that the record has twice.
-    """
-    keys: set[str] = set()
-    for claim in institution.claims(body):
-        if claim.key in claimed | keys:
-            refuse("sis_taken", kind=claim.type or "Primary id", value=claim.value)
-        keys.add(claim.key)
-    return keys
 
 
 def _generated_id(institution: Institution, body: Record) -> str:
