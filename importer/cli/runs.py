@@ -185,7 +185,10 @@ def absent(
     if output is not None:
         _write_csv(output, lines)
     masked = [
-        {path: shown(path, text, show_values=show_values) for path, text in line.items()}
+        {
+            path: text if path == "rosters" else shown(path, text, show_values=show_values)
+            for path, text in line.items()
+        }
         for line in lines
     ]
     if as_json:

@@ -17,7 +17,7 @@ import pandas as pd
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
-from importer.errors import UsageError
+from importer.errors import MappingError, UsageError
 from importer.ledger.absent import ABSENT, AbsentMemory
 from importer.ledger.journal import applied_since, images
 from importer.ledger.ledger import Ledger
@@ -26,7 +26,7 @@ from importer.mapper.evaluate import evaluate
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Act, Planned
-from importer.model.problem import Problem
+from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
@@ -40,6 +40,9 @@ from importer.planner.entries import current
 from importer.planner.sticky import Memory
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import CacheMatcher, Matcher, PersonQuery
+from importer.validator import check_rows
+
+_NAMES = frozenset({"primary_id", "first_name", "middle_name", "last_name"})
 
 SEEN = "absent until"
 """The name under which a ledger keeps which entry was the last that counted here."""
@@ -72,10 +75,14 @@ class Missing:
 
 @dataclass(slots=True)
 class AbsentPlan:
-    """What is planned for missing people, and what is said about them."""
+    """What is planned for missing people, and what is said about them.
+
+    `cells`: their names under the headings of the roster, by row, as reports show them.
+    """
 
     planned: list[Planned] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    cells: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
 
 
 async def plan_absent(
@@ -175,6 +182,7 @@ async def _plan(
     async with aclosing(run_concurrently(alma.limiter, due, read)) as answers:
         async for _ in answers:
             pass
+    names = [_NAMES.intersection(column.labels) for column in inputs.columns()]
     row = first + ABSENT_ROWS
     for one in due:
         live = found[one.key]
@@ -192,6 +200,8 @@ async def _plan(
             field="primary_id",
             value=current(live, "primary_id"),
         )
+        cells = ("".join(current(live, name) for name in own) for own in names)
+        plan.cells.append((row, tuple(cells)))
         plan.planned.append(replace(planned, warnings=(*planned.warnings, problem)))
     if missing:
         planned_now = row - first - ABSENT_ROWS
@@ -206,13 +216,22 @@ async def _plan(
 
 
 def _template(inputs: Inputs) -> DraftUser:
-    """Return a draft with what `match.absent` sets; everybody who is missing gets the same."""
+    """Return a draft with what `match.absent` sets; everybody who is missing gets the same.
+
+    Raises MappingError if it sets what Alma does not take.
+    """
     document = inputs.mapping.absent
     assert document is not None  # noqa: S101  the caller asked
     source = inputs.roster.source
     run = RunVariables(inputs.today, source.path.name, source.sheet)
     nobody = Roster(source, (), pd.DataFrame(index=[1], dtype=object))
     candidates = evaluate(compile_mapping(document, (), run), nobody, inputs.codes)
+    problems = (*candidates.problems, *check_rows(candidates, inputs.codes, inputs.today))
+    if wrong := [problem for problem in problems if problem.severity.holds]:
+        findings = (
+            f"{p.field} {p.message.replace(KNOWN, VALUE).replace(VALUE, p.value)}" for p in wrong
+        )
+        raise MappingError(tuple(f"match: absent: set: {finding}" for finding in findings))
     (draft,) = drafts(candidates, {1})
     return draft
 

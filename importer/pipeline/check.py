@@ -158,9 +158,10 @@ def drafts_of(
 
 def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
     """Return the codes that a mapping itself writes and Alma does not take, by line."""
+    absent = mapping.absent
     found = [
         MappingFinding(steps, wrong)
-        for rule in mapping.rules
+        for rule in (*mapping.rules, *(absent.rules if absent else ()))
         for code, steps in mapped_codes(rule, mapping.tables).items()
         if (wrong := wrong_in_mapping(code, rule.field, codes))
     ]

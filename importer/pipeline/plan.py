@@ -128,7 +128,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 "kept_in_alma": sum(one.kept for one in planned),
             }
         )
-        ledger = save_run(folder, facts, rosters, decided, steps)
+        ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells)
         seen = (
             (one.step.primary_id, one.sticky)
             for one in planned

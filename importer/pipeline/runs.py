@@ -124,9 +124,16 @@ def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
 
 
 def save_run(
-    folder: Path, facts: RunFacts, rosters: Rosters, decided: Decided, steps: Sequence[Step] = ()
+    folder: Path,
+    facts: RunFacts,
+    rosters: Rosters,
+    decided: Decided,
+    steps: Sequence[Step] = (),
+    absent: Iterable[tuple[int, tuple[str, ...]]] = (),
 ) -> Ledger:
     """Write the ledger of a new check or plan, with the cells of rows that return or are sent.
+
+    `absent`: cells for people who are missing from the rosters.
 
     Raises LedgerError if it cannot be written.
     """
@@ -134,7 +141,7 @@ def save_run(
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
     columns = chain.from_iterable(inputs.columns() for inputs in rosters)
     cells = chain.from_iterable(inputs.cells(kept) for inputs in rosters)
-    return write_run(folder, facts, columns, decided, cells, steps)
+    return write_run(folder, facts, columns, decided, chain(cells, absent), steps)
 
 
 def write_run(

@@ -131,4 +131,4 @@ def come_back(
         "was missing from earlier rosters; what was changed for that is taken back",
         field="primary_id",
     )
-    return replace(planned, step=returns, warnings=(*planned.warnings, problem))
+    return replace(planned, step=returns, warnings=(*planned.warnings, problem), user=after)

@@ -15,7 +15,7 @@ from importer.ledger.schema import State
 from importer.model.catalogue import Severity
 from importer.model.fields import fields_of
 from importer.model.run import RunFacts, Summary
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import ROSTER_ROWS, row_label
 from importer.report.differences import differences
 from importer.report.files import holds_personal_data, present
 from importer.report.lineage import lineage
@@ -259,7 +259,7 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
 def as_lines(row: dict[str, Any]) -> list[str]:
     """Return the same for people, line by line."""
     of = f" of {row['roster']}" if "roster" in row else ""
-    lines = [f"Row {row['row']}{of}: {row['fate']}"]
+    lines = [f"Row {row_label(row['row'])}{of}: {row['fate']}"]
     if row["planned"]:
         lines.append(f"Planned: {row['planned']}")
     lines += [f"  {field_name(field['path'])}: {field['value']}" for field in row["record"]]

@@ -149,6 +149,18 @@ def test_several_rosters_in_a_row(known: Path, typed: Type, sandbox: Sandbox) ->
     assert [(one["primary_id"], one["rosters"]) for one in told] == [("2002", "3"), ("2003", "1")]
 
 
+def test_a_code_that_alma_lacks_is_found_before_anything_is_planned(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """What `set` writes is checked as the cells of a row are."""
+    (known / "leavers.yaml").write_text(
+        LEAVERS.replace("status: INACTIVE", "user_group: GONE"), "utf-8"
+    )
+    planned = typed("plan", write(known, ANA), *PLAN, "wrong")
+    assert planned.exit == Exit.USAGE
+    assert "GONE" in planned.err
+
+
 def test_who_expired_has_left_before(known: Path, typed: Type, sandbox: Sandbox) -> None:
     """An expiry date that has passed stays; one in the future is brought forward."""
     ask(sandbox, "PATCH", "users/2002", {"expiry_date": "2020-01-31Z"})
