@@ -11,7 +11,7 @@ from importer.jobs.schema import Guards, Limit
 from importer.jobs.state import LastLoad
 from importer.ledger.ledger import Ledger
 from importer.model.run import Summary
-from importer.model.text import counted
+from importer.model.text import counted, is_absent
 
 FEW = 5
 """A percentage never allows fewer than this number of people."""
@@ -88,6 +88,10 @@ def _ids(run: str) -> set[str] | None:
     """Return the primary IDs of a plan; None where it was purged or cannot be read."""
     try:
         with Ledger.open(Path(run)) as ledger:
-            return {row.primary_id for row in ledger.planned() if row.primary_id}
+            return {
+                row.primary_id
+                for row in ledger.planned()
+                if row.primary_id and not is_absent(row.row)
+            }
     except ImporterError:
         return None

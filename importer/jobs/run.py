@@ -31,7 +31,7 @@ from importer.model.text import ROSTER_ROWS
 from importer.report import wording
 from importer.report.wording import command
 
-GUARDS = ("rows", "creates", "rejects", "absent", *SafetyCheck)
+GUARDS = tuple(dict.fromkeys(("rows", "creates", "rejects", "absent", *SafetyCheck)))
 """What `--allow` lets pass: guards of the job and safety checks of the mapping."""
 
 REPEAT_AFTER = timedelta(hours=20)
@@ -135,7 +135,7 @@ class _Run:
         files = []
         for number, part in enumerate(self._job.file.rosters, 1):
             with opened(part.source, self._job.login(part.source)) as place:
-                folder = self._store.folder / f"{stamp}-{number}"
+                folder = _unused(self._store.folder / f"{stamp}-{number}")
                 try:
                     files.append(pick_up(part, place, folder, self._tools.now, self._tools.sleep))
                 except MissingFileError:
@@ -180,8 +180,10 @@ class _Run:
                 load = steps[load.step](load)
                 self._save(open=load)
         except ImporterError as error:
-            if isinstance(error, RosterError):
-                self._save(open=None)  # the next file may be right
+            if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
+                self._remove_copies(load)
+            if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
+                self._save(open=None)
             return self._report_trouble(error)
         message = self._result(load)
         notified = self._notify(message, load.notified)
@@ -209,7 +211,10 @@ class _Run:
         )
 
     def _check_complete(self, load: Load, plan: Summary) -> None:
-        """Raise RosterError where a file ends in the middle of a row."""
+        """Raise RosterError where a file has no people, or ends in the middle of a row."""
+        if not plan.patrons:
+            msg = f"The file {load.files[0].name} has no people. Ask the office to send it again."
+            raise RosterError(msg)
         last = self._state.last
         before = last.complete if last is not None else (False,) * len(load.files)
         cut = [
@@ -257,7 +262,8 @@ class _Run:
         return load.model_copy(update={"step": Step.DONE})
 
     def _held(self, failed: list[FailedGuard], load: Load) -> str:
-        allow = [word for guard in failed for word in ("--allow", guard.name)]
+        names = dict.fromkeys(guard.name for guard in failed)
+        allow = [word for name in names for word in ("--allow", name)]
         return "\n".join(
             (
                 "The load is held: nothing was written.",
@@ -408,7 +414,7 @@ def _summary(ended: Ended, right: set[Exit] | frozenset[Exit]) -> Summary:
         raise RosterError(ended.error)
     left = ended.error or "The load stopped before its end."
     if ended.exit in {Exit.STOPPED, Exit.INTERRUPTED}:
-        left += " The next run of the job continues it."
+        left += " The next run of the job continues."
     raise _StoppedError(ended.exit, left)
 
 

@@ -42,10 +42,12 @@ def test_no_canary_is_in_a_mail_a_chat_a_ping_or_the_log(
         office.drop(rows_of(people(29)), "patrons-3.csv")
         office.run()
     assert len(office.mails) >= 3
+    parts = [part for mail in office.mails for part in mail.walk() if not part.is_multipart()]
+    logged = [record.getMessage() for record in caplog.records if record.name != "mail.log"]
     sent = [
-        *(str(mail) for mail in office.mails), json.dumps(office.chats), *office.pings,
-        *office.said, *(record.getMessage() for record in caplog.records
-                        if record.name != "mail.log"), *capfd.readouterr(),
+        *(str(part.get_content()) for part in parts),
+        *(str(mail["Subject"]) for mail in office.mails),
+        json.dumps(office.chats), *office.pings, *office.said, *logged, *capfd.readouterr(),
     ]  # fmt: skip
     text = "\n".join(sent)
     canaries = ("Canaria", "Vexworthy", "20001", "20017", "canary-key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import zipfile
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import cast
 import pytest
 
 from importer.errors import Exit
-from importer.jobs.places import FoundFile, Place, matching
+from importer.jobs.places import FoundFile, Place, matching, opened
+from importer.jobs.schema import Location, Login
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
 from tests.jobs.office import Office, SshServer, names, people, rows_of
@@ -65,36 +67,48 @@ def test_a_server_that_is_not_there_is_tried_again(office: Office, sshd: SshServ
     assert "cannot be reached" in office.text
 
 
-def test_the_zip_is_never_half_visible(office: Office, sshd: SshServer) -> None:
-    """A reader that looks at the folder all the time finds no zip, or a whole one."""
-    (office.folder / "small.yaml").write_text(SIS, "utf-8")
-    out = office.folder / "out"
+@pytest.mark.parametrize("server", [True, False])
+def test_a_delivery_is_never_half_visible(*, server: bool, tmp_path: Path, sshd: SshServer) -> None:
+    """A reader that looks at the folder all the time finds no file, or the whole one."""
+    source, out = tmp_path / "load", tmp_path / "out"
+    source.write_bytes(os.urandom(30_000_000))
     out.mkdir()
-    address = sshd.address(out)
-    office.write_job(f"do: sis-zip\ndeliver_to: {address}\n{sshd.login()}")
-    office.drop(rows_of(people(3000)))
+    login = Login(key=sshd.folder / "user", known_hosts=sshd.folder / "known_hosts")
+    location = Location(str(out))
+    if server:
+        location = Location(str(out), host="127.0.0.1", port=sshd.port, user=sshd.user)
     seen: set[int] = set()
     done = threading.Event()
 
     def look() -> None:
         while not done.is_set():
-            for path in out.glob("*.zip"):
-                with zipfile.ZipFile(path) as archive:
-                    assert archive.testzip() is None
-                seen.add(path.stat().st_size)
+            seen.update(path.stat().st_size for path in out.glob("*.zip"))
 
     reader = threading.Thread(target=look)
     reader.start()
     try:
-        assert office.run() == Exit.DONE
+        with opened(location, login) as place:
+            place.put(source, "load.zip")
     finally:
         done.set()
         reader.join()
-    assert len(seen) <= 1
+    assert seen <= {30_000_000}
+    assert (out / "load.zip").read_bytes() == source.read_bytes()
+
+
+def test_the_zip_of_a_load_is_delivered_once(office: Office, sshd: SshServer) -> None:
+    """The same roster under another name is nothing new."""
+    (office.folder / "small.yaml").write_text(SIS, "utf-8")
+    out = office.folder / "out"
+    out.mkdir()
+    office.write_job(f"do: sis-zip\ndeliver_to: {sshd.address(out)}\n{sshd.login()}")
+    office.drop(rows_of(people(30)))
+    assert office.run() == Exit.DONE
     (delivered,) = out.iterdir()
     assert delivered.name.startswith("nightly-")
+    assert zipfile.is_zipfile(delivered)
     assert f"Delivered: {delivered.name}" in office.text
-    office.drop(rows_of(people(3000)), "patrons-2.csv")
+    office.drop(rows_of(people(30)), "patrons-2.csv")
     assert office.run() == Exit.DONE
     assert list(out.iterdir()) == [delivered]
 
