@@ -34,9 +34,14 @@ class Difference:
         """The part of the record in words."""
         return part_name(self.path)
 
+    @property
+    def change(self) -> str:
+        """Both values: `Lee → Leeson`."""
+        return f"{self.old or 'nothing'} → {self.new or 'nothing'}"
+
     def __str__(self) -> str:
         """Return `Last name: Lee → Leeson`."""
-        return f"{self.name}: {self.old or 'nothing'} → {self.new or 'nothing'}"
+        return f"{self.name}: {self.change}"
 
 
 def differences(changes: Iterable[Change], *, show_values: bool) -> Iterator[Difference]:
@@ -48,7 +53,10 @@ def differences(changes: Iterable[Change], *, show_values: bool) -> Iterator[Dif
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """The differences of one kind with their rows, most rows first; `more` are left out."""
+    """The differences of one kind with their rows, most rows first; `more` are left out.
+
+    Those of one row each are in the order of their fields.
+    """
 
     kind: ChangeKind
     total: int
@@ -58,7 +66,15 @@ class Differences:
 
 def by_kind(found: Mapping[Difference, Sequence[int]]) -> tuple[Differences, ...]:
     """Return the differences by kind, removals first, without empty kinds."""
-    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[1][0], item[0].path))
+    ordered = sorted(
+        found.items(),
+        key=lambda item: (
+            -len(item[1]),
+            item[0].name if len(item[1]) == 1 else "",
+            item[1][0],
+            item[0].path,
+        ),
+    )
     kinds = []
     for kind in ChangeKind:
         lines = [(one, tuple(dict.fromkeys(rows))) for one, rows in ordered if one.kind is kind]
@@ -68,6 +84,34 @@ def by_kind(found: Mapping[Difference, Sequence[int]]) -> tuple[Differences, ...
                 Differences(kind, total, tuple(lines[:MOST_LINES]), len(lines[MOST_LINES:]))
             )
     return tuple(kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChanges:
+    """How often a field changes: in how many rows, and the change that most of them share.
+
+    `common` is None if no two rows share one; `shared`: the rows that do.
+    """
+
+    path: str
+    name: str
+    rows: int
+    common: Difference | None
+    shared: int
+
+
+def by_field(found: Mapping[Difference, Sequence[int]]) -> tuple[FieldChanges, ...]:
+    """Return the changes of each field, those of most rows first."""
+    fields: dict[str, dict[Difference, int]] = {}
+    for one, rows in found.items():
+        fields.setdefault(one.name, {})[one] = len(set(rows))
+    summary = []
+    for name, counts in fields.items():
+        common = max(counts, key=lambda one: counts[one])
+        shared = counts[common]
+        several = common if shared > 1 else None
+        summary.append(FieldChanges(common.path, name, sum(counts.values()), several, shared))
+    return tuple(sorted(summary, key=lambda one: (-one.rows, one.name)))
 
 
 MOST_USERS = 3

@@ -21,6 +21,7 @@ from importer.model.user import AccountType
 from importer.report.differences import (
     MOST_USERS,
     Difference,
+    by_field,
     by_kind,
     differences,
     new_users,
@@ -39,6 +40,7 @@ from importer.report.wording import (
     end_of,
     field_name,
     next_step,
+    part_name,
     roster_counts,
     row_numbers,
     rows,
@@ -112,6 +114,8 @@ def render(
             deletes=table.rows_of[Act.DELETE],
             new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
             differences=by_kind(table.differences),
+            fields=by_field(table.differences),
+            people=table.people,
             parts=tuple(sorted({one.part for one in table.differences})),
             lines=table.lines(),
             columns=tuple(_columns(ledger, show_values=show_values)),
@@ -145,6 +149,7 @@ def _environment() -> Environment:
         "tones": TONES,
         "kinds": KINDS,
         "severities": SEVERITIES,
+        "part_name": part_name,
     }
     return environment
 
@@ -179,12 +184,16 @@ class Line:
 
 @dataclass(slots=True)
 class _RowTable:
-    """Collects the lines of the table of all rows, the differences, and rows by act."""
+    """Collects the lines of the table of all rows, the differences, and rows by act.
+
+    `people`: the name in the roster, or the primary ID, of each row that changes.
+    """
 
     ledger: Ledger
     show_values: bool
     rows_of: dict[Act, list[int]] = field(default_factory=lambda: {act: [] for act in Act})
     differences: dict[Difference, list[int]] = field(default_factory=dict)
+    people: dict[int, str] = field(default_factory=dict)
     urgent: list[Line] = field(default_factory=list)
     others: list[Line] = field(default_factory=list)
     facts: RunFacts = field(init=False)
@@ -205,14 +214,17 @@ class _RowTable:
         end = end_of(row, problems)
         if row.act:
             self.rows_of[row.act].append(row.row)
+        patron, name = self._person(row)
         found = tuple(differences(row.changes, show_values=self.show_values))
+        if found:
+            self.people[row.row] = name or patron
         for one in found:
             self.differences.setdefault(one, []).append(row.row)
         listed = self.urgent if TONES.get(end) in {"bad", "decide"} else self.others
         if len(listed) < MOST_ROWS:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
             details = self._details(end, found, problems)
-            listed.append(Line(row.row, roster, end, *self._person(row), details))
+            listed.append(Line(row.row, roster, end, patron, name, details))
 
     def _person(self, row: RowHistory) -> tuple[str, str]:
         names = self.names[row.row // ROSTER_ROWS]

@@ -91,7 +91,9 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
     groups: dict[tuple[object, ...], ProblemGroup] = {}
     for problem in problems:
         origin = problem.origin
-        about = () if origin.whole else (problem.places, problem.field)
+        # people who are compared have one question, whatever columns they share
+        together = origin.whole or len(problem.places) > 1
+        about = (origin.whole,) if together else (problem.places, problem.field)
         roster = origin.row // ROSTER_ROWS
         key = (problem.code, problem.severity, roster, *about, problem.advice)
         groups.setdefault(key, ProblemGroup(problem)).add(problem)

@@ -329,7 +329,7 @@ CHOOSE = r"""
 <script>
 const chosen = (section, id) => {
   document.getElementById(id).click();
-  return [...document.querySelectorAll(`#${section} tbody tr > th`)]
+  return [...document.querySelectorAll(`#${section} table:not(.fields) tbody tr > th`)]
     .filter(found => found.checkVisibility() && !found.closest("details"))
     .map(found => found.textContent.trim()).join(", ");
 };
