@@ -32,6 +32,8 @@ LIMITED_SIZE = 100_000
 """The size that the limits of ratios are about."""
 MAX_TENFOLD = 12
 """A million rows of CSV against a hundred thousand."""
+MAX_CONVERT = 2
+"""Converting a hundred thousand rows of CSV to JSON Lines, against checking them."""
 MAX_MEGABYTES = 3 * 1024
 MAX_HELP_SECONDS = 0.6
 
@@ -128,6 +130,15 @@ def run_rounds(kind: Kind, roster: Path) -> list[Round]:
     ]
 
 
+def convert(roster: Path) -> float:
+    """Return the CPU seconds of converting a roster to JSON Lines."""
+    out = roster.with_suffix(".jsonl")
+    words = ("convert", str(roster), "-m", str(MAPPING), "--to", "jsonl", "-o", str(out))
+    cost = measure([sys.executable, "-m", "importer", *words], roster.parent)
+    out.unlink()
+    return cost.seconds
+
+
 def write_apart(write: Callable[[Path, int], None], roster: Path, size: int) -> None:
     """Write a roster in a process of its own: a peak counts what the starting process holds."""
     process = get_context("spawn").Process(target=write, args=(roster, size))
@@ -160,6 +171,7 @@ def judge(kind: Kind, size: int, done: list[Round], broken: list[str]) -> str:
 def table(largest: int, broken: list[str]) -> Iterator[str]:
     """Yield the lines of the table and the figures below it."""
     checks: dict[tuple[str, int], float] = {}
+    converted = 0.0
     yield from HEAD
     with tempfile.TemporaryDirectory() as name:
         for kind in KINDS:
@@ -167,6 +179,8 @@ def table(largest: int, broken: list[str]) -> Iterator[str]:
                 roster = Path(name) / f"{size}{kind.suffix}"
                 write_apart(kind.write, roster, size)
                 done = run_rounds(kind, roster)
+                if (kind.title, size) == ("CSV", LIMITED_SIZE):
+                    converted = median(convert(roster) / one.check.seconds for one in done)
                 roster.unlink()
                 checks[kind.title, size] = median(one.check.seconds for one in done)
                 yield judge(kind, size, done, broken)
@@ -176,6 +190,11 @@ def table(largest: int, broken: list[str]) -> Iterator[str]:
             broken.append(f"a million rows take {times:.1f} × a hundred thousand")
         yield ""
         yield f"A million rows of CSV take {times:.1f} times as long as a hundred thousand."
+    if converted:
+        if converted > MAX_CONVERT:
+            broken.append(f"convert takes {converted:.1f} × a check, not {MAX_CONVERT}")
+        yield ""
+        yield f"`convert` takes {converted:.1f} times as long as `check`, for 100,000 rows of CSV."
     command = [sys.executable, "-m", "importer", "--help"]
     seconds = median(measure(command, ROOT).seconds for _ in range(2 * ROUNDS + 1))
     if seconds > MAX_HELP_SECONDS:

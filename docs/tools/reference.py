@@ -282,10 +282,34 @@ def switches() -> Iterator[str]:
                 yield f"| `{name}` | {values} | {one.text} | {one.source} | {probe} |"
 
 
+def man() -> Iterator[str]:
+    """Yield the man page, from the help texts and the exit codes."""
+    yield '.TH IMPORTER 1 "" "alma-roster-importer"'
+    yield ".SH NAME"
+    yield r"importer \- load library patrons into Ex Libris Alma from spreadsheets"
+    for words, text in _helps():
+        yield f'.SH "{" ".join(words)}"'
+        yield ".nf"
+        yield from map(_roff, text.splitlines())
+        yield ".fi"
+    yield '.SH "EXIT STATUS"'
+    for code, (meaning, _) in EXITS.items():
+        yield ".TP"
+        yield f"{int(code)}"
+        yield _roff(meaning)
+
+
+def _roff(line: str) -> str:
+    r"""Return a line of text in the language of man pages, where `\`, `-` and a first `.` act."""
+    text = line.replace("\\", r"\e").replace("-", r"\-")
+    return rf"\&{text}" if text.startswith((".", "'")) else text
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": commands,
     "exit-codes.md": exits,
     "fields.md": fields,
+    "importer.1": man,
     "problems.md": problems,
     "settings.md": settings,
     "switches.md": switches,

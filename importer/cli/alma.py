@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
+import re
 import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -26,12 +30,14 @@ from importer.cli.connection import with_alma
 from importer.cli.console import (
     CODES,
     FACTS,
+    PACKAGE,
     USERS,
     Json,
     Yes,
     confirm,
     now,
     printable,
+    program,
     progress,
     saved_codes,
     say,
@@ -39,6 +45,9 @@ from importer.cli.console import (
     write_json,
 )
 from importer.errors import Exit, ImporterError, UsageError
+from importer.ledger.ledger import Ledger, summarize
+from importer.model.fields import CodeTables
+from importer.pipeline.runs import SavedRun, list_runs
 from importer.sandbox.switches import SWITCHES
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
@@ -116,6 +125,10 @@ def doctor(
     external_id: Annotated[
         str, typer.Option(help="With --probe: the code of your SIS profile.")
     ] = "SIS",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Also write a file to send with a question: facts, without patron data."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Check the key, its rights, the institution, clock, folder and code tables."""
@@ -133,16 +146,84 @@ def doctor(
     except ImporterError as error:
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
     code = Exit.worst({finding.exit for finding in findings})
+    rows = [
+        {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
+        for f in findings
+    ]
+    if bundle is not None:
+        _write_bundle(bundle, {**_diagnostics(tables), "findings": rows})
+        say(f"{bundle} contains no patron data and no key. Read it before you send it.")
     if as_json:
-        rows = [
-            {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
-            for f in findings
-        ]
         write_json({"findings": rows, "exit": int(code)})
     else:
         lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
         write(*map(str.rstrip, lines))
     return code
+
+
+_SHOWN_SETTINGS = {
+    f"ALMA_{name}" for name in ("REGION", "RATE", "RESERVE", "VERIFY_DELAY", "PLAN_DAYS")
+}
+"""Settings with harmless values; of the others the bundle says only that they are set."""
+
+_RUNS = 20
+"""The newest runs in a bundle."""
+
+
+def _diagnostics(tables: CodeTables) -> dict[str, object]:
+    """Return what helps to understand a fault, without names, IDs, paths and keys."""
+    try:
+        settings = Settings.read().model_dump(mode="json", exclude_defaults=True)
+    except UsageError as error:
+        settings = {"fault": str(error)}
+    named = {name.upper(): value for name, value in settings.items()}
+    libraries = sorted(re.split(r"[^\w.-]", need)[0] for need in requires(PACKAGE) or ())
+    return {
+        "importer": program(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "libraries": {name: _version(name) for name in libraries},
+        "settings": {
+            name: value if name in _SHOWN_SETTINGS else "set" for name, value in named.items()
+        },
+        "code tables": {name: len(rows) for name, rows in tables.tables.items()},
+        "code tables of": str(tables.fetched or ""),
+        "user caches": [path.stat().st_size for path in _paths()],
+        "runs": [_run_facts(saved) for saved in list_runs()[-_RUNS:]],
+    }
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _run_facts(saved: SavedRun) -> dict[str, object]:
+    """Return the counts of a run and how its rosters were read, without their names."""
+    try:
+        with Ledger.open(saved.folder) as ledger:
+            facts, summary = ledger.facts, summarize(ledger)
+    except ImporterError as error:
+        return {"fault": type(error).__name__}
+    counts = summary.model_dump(mode="json", exclude_none=True, exclude={"run", "rosters"})
+    read = {"kind", "encoding", "delimiter", "header", "visible_only"}
+    return {
+        "command": facts.command,
+        "started": facts.started.isoformat(timespec="seconds"),
+        "importer": facts.version,
+        "rosters": [roster.model_dump(mode="json", include=read) for roster, _ in facts.rosters],
+        **counts,
+    }
+
+
+def _write_bundle(path: Path, values: dict[str, object]) -> None:
+    try:
+        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        msg = f"{path} cannot be written ({error.strerror}). Name another file."
+        raise UsageError(msg) from error
 
 
 def _probe(path: Path, external_id: str, *, as_json: bool) -> int:

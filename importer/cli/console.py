@@ -99,6 +99,9 @@ USERS = Path("users")
 FACTS = Path("facts.json")
 """What `importer doctor --probe` measured of Alma."""
 
+PACKAGE = "alma-roster-importer"
+"""The name of this program's distribution."""
+
 CODES = Path("codes.json")
 """The file of saved code tables, unless another file is named."""
 
@@ -135,7 +138,7 @@ def operator() -> str:
 
 def program() -> str:
     """Return the version of this program."""
-    return version("alma-roster-importer")
+    return version(PACKAGE)
 
 
 def shipped(name: str = "") -> Path:

@@ -79,7 +79,7 @@ class ListEntry:
     constants: Mapping[str, str] = default(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one for each mapping of a run
 class RecordLayout:
     """The columns and entries that the mapping makes of any roster with these headings."""
 

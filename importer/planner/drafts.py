@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -155,18 +156,14 @@ class DraftUser:
         entries contradict each other, a later update does not undo what creating the user did.
         """
         there = []
-        for entry in self.layout.entries:
-            if entry.parent == parent:
-                labels = [label for label in entry.labels if label not in self.not_applicable]
-                targets = {self.layout.targets[label].field.name: label for label in labels}
-                item = DraftEntry(
-                    entry,
-                    {name: self.values.get(label, "") for name, label in targets.items()},
-                    {name: self.layout.targets[label] for name, label in targets.items()},
-                )
-                if all(item.values.get(name) for name in _REQUIRED[parent]):
-                    there.append(item)
-        return tuple(sorted(there, key=lambda item: not item.enforced))
+        for entry, columns in _columns(self.layout, self.not_applicable).get(parent, ()):
+            get = self.values.get
+            values = {name: get(column.label, "") for name, column in columns.items()}
+            if all(values.get(name) for name in _REQUIRED[parent]):
+                there.append(DraftEntry(entry, values, columns))
+        if len(there) > 1:
+            there.sort(key=lambda item: not item.enforced)
+        return tuple(there)
 
     def sets_whole_list(self, parent: str) -> bool:
         """Return whether the row sets the whole list.
@@ -184,6 +181,22 @@ class DraftUser:
             )
             for entry in there
         )
+
+
+@lru_cache(maxsize=1024)
+def _columns(
+    layout: RecordLayout, not_applicable: frozenset[str]
+) -> Mapping[str, list[tuple[ListEntry, Mapping[str, FieldColumn]]]]:
+    """Return the entries of each list, each with its columns that apply by field name.
+
+    They are the same for many rows.
+    """
+    found: dict[str, list[tuple[ListEntry, Mapping[str, FieldColumn]]]] = {}
+    for entry in layout.entries:
+        columns = (layout.targets[label] for label in entry.labels if label not in not_applicable)
+        own = {column.field.name: column for column in columns}
+        found.setdefault(entry.parent, []).append((entry, own))
+    return found
 
 
 def drafts(

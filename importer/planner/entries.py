@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from importer.model.fields import LISTS, TYPE_FIELD, Field, Shape, text
@@ -68,6 +68,12 @@ def current(part: Part, name: str) -> str:
     return text(getattr(part, name))
 
 
+@lru_cache(maxsize=4096)
+def coded(value: str) -> Coded:
+    """Return a code as the record has it; a roster has few, so each is made once."""
+    return Coded(value=value)
+
+
 def to_field(field: Field, value: str) -> object:
     """Return a candidate's text as the value that the record has.
 
@@ -81,7 +87,7 @@ def to_field(field: Field, value: str) -> object:
             return value
         case Shape.CODE:
             several = field.name in {"address_type", "email_type", "phone_type"}
-            return (Coded(value=value),) if several else Coded(value=value)
+            return (coded(value),) if several else coded(value)
         case Shape.DATE:
             return date.fromisoformat(value)
         case Shape.FLAG:

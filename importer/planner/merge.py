@@ -13,6 +13,8 @@ from importer.model.plan import Change, ChangeKind
 from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
 from importer.planner.borrowing import role_changes, with_patron_role
 from importer.planner.entries import (
+    CONTACT,
+    coded,
     current,
     entries,
     entry_changes,
@@ -46,18 +48,22 @@ def new_user(draft: DraftUser) -> User:
     a plan must not store one.
     """
     layout = draft.layout
-    held: dict[str, object] = {"record_type": Coded(value=layout.record_type)}
+    held: dict[str, object] = {"record_type": coded(layout.record_type)}
     for target in layout.scalars:
         value = draft.values.get(target.label, "")
         if value and target.field.name not in SET_APART - {"primary_id"}:
             held[target.field.name] = to_field(target.field, value)
-    held["account_type"] = Coded(value=layout.account_type.value)
+    held["account_type"] = coded(layout.account_type.value)
     if layout.account_type is AccountType.EXTERNAL:
         held["external_id"] = draft.values.get("external_id", "")
-    lists = {parent: _new_entries(draft, parent) for parent in _parents(draft)}
-    return with_entries(
-        User.model_validate(held), {parent: parts for parent, parts in lists.items() if parts}
-    )
+    contact: dict[str, object] = {}
+    for parent in _parents(draft):
+        if parts := _new_entries(draft, parent):
+            inside = contact if parent.startswith(CONTACT) else held
+            inside[parent.removeprefix(CONTACT)] = parts
+    if contact:
+        held["contact_info"] = contact
+    return User.model_validate(held)
 
 
 def _parents(draft: DraftUser) -> dict[str, None]:

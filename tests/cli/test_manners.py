@@ -82,6 +82,22 @@ def test_a_command_in_several_folders(folder: Path, typed: Type) -> None:
     assert typed("all", "north").exit == Exit.USAGE
 
 
+def test_a_bundle_for_asking_for_help_names_nobody(folder: Path, typed: Type) -> None:
+    """Versions, settings that are set, and the counts of runs; no name, file, path or key."""
+    write(folder, ANA, BAD, name="secret-list.csv")
+    typed("check", "secret-list.csv", "-m", "small.yaml")
+    (folder / ".env").write_text("ALMA_API_KEY=l7xx-private\nALMA_REGION=mars\n", "utf-8")
+    (folder / ".env").chmod(0o600)
+    typed("doctor", "--bundle", "bundle.json")
+    text = (folder / "bundle.json").read_text("utf-8")
+    told = json.loads(text)
+    assert told["settings"] == {"ALMA_API_KEY": "set", "ALMA_REGION": "mars"}
+    assert (told["runs"][0]["rows"], told["runs"][0]["rosters"][0]["kind"]) == (2, "csv")
+    assert told["libraries"]["pandas"]
+    private = ("l7xx", "Nunez", "Moss", "2001", "secret-list", str(folder))
+    assert not [word for word in private if word in text]
+
+
 @pytest.mark.parametrize(
     ("line", "offered"),
     [("importer ma", ["mapping"]), ("importer show 20", ["2026-a", "2026-b"])],
