@@ -298,9 +298,11 @@ def fact_lines(facts: RunFacts) -> tuple[tuple[str, str], ...]:
             ("Alma's address", alma.base_url),
         ]
     read = f"read on {facts.codes_fetched}" if facts.codes_fetched else ""
+    kept = facts.kept_in_alma
     told += [
         ("Code tables", ", ".join(filter(None, (facts.codes_institution, read)))),
         ("User cache", f"as of {moment(facts.users_as_of)}" if facts.users_as_of else ""),
+        ("Edited in Alma", f"{rows(kept)}, in which that value stays" if kept else ""),
         ("Version", f"alma-roster-importer {facts.version}"),
     ]
     return tuple((label, text) for label, text in told if text)
