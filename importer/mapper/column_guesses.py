@@ -11,7 +11,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.resources import files
@@ -45,6 +45,7 @@ _SEVERAL = frozenset({"email", "phone", ""})
 class _Vocabulary(BaseModel):
     card: frozenset[str]
     passing: frozenset[str]
+    small: frozenset[str]
     closing: frozenset[str]
     somebody_else: frozenset[str]
     relationship: frozenset[str]
@@ -57,14 +58,26 @@ class _Vocabulary(BaseModel):
     types: dict[str, dict[str, frozenset[str]]]
 
 
-def _joined(texts: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return the key of each text, by the text without its blanks."""
-    return {text.replace(" ", ""): key for key, several in texts.items() for text in several}
-
-
 _KNOWN = _Vocabulary.model_validate(
     tomllib.loads((files(__package__) / "heading_vocabulary.toml").read_text("utf-8"))
 )
+
+
+def _joins(words: Sequence[str]) -> tuple[str, str]:
+    """Return words without blanks, and then also without the small ones."""
+    return "".join(words), "".join(word for word in words if word not in _KNOWN.small)
+
+
+def _joined(texts: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return the key of each text, by the text without blanks and small words."""
+    return {
+        join: key
+        for key, several in texts.items()
+        for text in several
+        for join in _joins(text.split())
+    }
+
+
 _IDENTITY = _joined(_KNOWN.identity)
 _BY_NAME = _joined(_KNOWN.fields)
 _CARDS = _joined({BARCODE: _KNOWN.card})
@@ -90,8 +103,9 @@ def _named_by(heading: str, known: Mapping[str, str]) -> str:
     for start in range(len(words)):
         end = len(words)
         while end > start:
-            if found := known.get("".join(words[start:end]), ""):
-                return found
+            for join in _joins(words[start:end]):
+                if found := known.get(join):
+                    return found
             if words[end - 1] not in _KNOWN.closing:
                 break
             end -= 1
@@ -226,7 +240,8 @@ class Guess:
         """
         words = set(_words(self.place.heading))
         different = len(self.counts) == sum(self.counts.values()) > 0
-        if self.field or not different or words & (_KNOWN.never | _KNOWN.somebody_else):
+        numbered = self.counts.keys() == {*map(str, range(1, len(self.counts) + 1))}
+        if self.field or not different or numbered or words & (_KNOWN.never | _KNOWN.somebody_else):
             return False
         if words & _KNOWN.id_words and not words & _KNOWN.no_ids:
             return not any(map(_EMAIL.fullmatch, self.counts))
