@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ground import LATE, ROWS, Ground
+from tests.faults.ground import CARDS, LATE, ROWS, Ground
 from tests.pipeline.runs import ROOT
 
 KILLS, SEEDS = 50, (1, 2, 3, 4)
@@ -81,12 +81,14 @@ def test_a_user_with_a_new_id_is_found_again(cards: Ground, tmp_path: Path, labe
 
 
 @pytest.mark.faults
-def test_killed_at_every_point_of_a_rename(cards: Ground, tmp_path: Path) -> None:
-    """The n-th point, for every n, then in bad weather."""
-    for point in range(1, len(_points(cards, tmp_path / "points")) + 1):
-        _killed_at(cards, tmp_path / str(point), point)
-    kills, _ = _hunt(cards, tmp_path / "weather", seed=5, wanted=KILLS)
-    assert kills >= KILLS
+def test_killed_at_every_kind_of_point_of_a_rename(cards: Ground, tmp_path: Path) -> None:
+    """Each kind of point once, in the midst of the run, then in bad weather."""
+    labels = _points(cards, tmp_path / "points")
+    for kind in sorted(set(labels)):
+        at = [place for place, label in enumerate(labels, 1) if label == kind]
+        _killed_at(cards, tmp_path / kind.replace(" ", "-"), at[len(at) // 2])
+    kills, _ = _hunt(cards, tmp_path / "weather", seed=5, wanted=KILLS // 2)
+    assert kills >= KILLS // 2
 
 
 @pytest.mark.faults
@@ -114,6 +116,15 @@ def test_killed_at_every_point(ground: Ground, tmp_path: Path, in_flight: int) -
     for point in range(1, count + 1):
         _killed_at(ground, tmp_path / str(point), point, in_flight)
     tell("every point", kills=count, rows=count * ROWS)
+
+
+@pytest.mark.hunt
+def test_killed_at_every_point_of_a_rename(cards: Ground, tmp_path: Path) -> None:
+    """The same for people who get another ID."""
+    count = len(_points(cards, tmp_path / "points"))
+    for point in range(1, count + 1):
+        _killed_at(cards, tmp_path / str(point), point)
+    tell("every point of a rename", kills=count, rows=count * CARDS)
 
 
 def _hunted(ground: Ground, folder: Path, dice: random.Random) -> int:
