@@ -21,6 +21,7 @@ from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.schema import PlusBy, Rule
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
+from importer.mapper.values import Values, filled
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.catalogue import Code, Severity
 from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
@@ -47,90 +48,6 @@ def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CO
     skipped = tuple(index[~index.isin(taken)].tolist())
     problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
     return Candidates(roster.source, mapping.layout, frame, work.not_applicable, skipped, problems)
-
-
-# --- values ---
-
-
-def _filled(texts: pd.Series[str]) -> pd.Series[bool]:
-    """By row, whether the text is not blank."""
-    return texts.astype(bool)
-
-
-@dataclass(slots=True)
-class Values:
-    """What a rule gives to some rows: a text for each, and what is known about it.
-
-    `source`: the texts as they came. `content`: whether the roster contributes anything.
-    `applies`: whether a `when` holds. `found`: row, finding, and the text to show.
-    """
-
-    texts: pd.Series[str]
-    source: pd.Series[str]
-    content: pd.Series[bool]
-    applies: pd.Series[bool]
-    found: list[tuple[int, CellFinding, str]] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, texts: pd.Series[str], content: pd.Series[bool]) -> Values:
-        """Return the values of rows to which a rule applies."""
-        return cls(texts, texts, content, pd.Series(data=True, index=texts.index))
-
-    @classmethod
-    def together(cls, parts: Sequence[Values], rows: pd.Index[int]) -> Values:
-        """Return the values of all parts, of which none has a row of another, in these rows."""
-        return cls(
-            pd.concat([part.texts for part in parts]).reindex(rows, fill_value=""),
-            pd.concat([part.source for part in parts]).reindex(rows, fill_value=""),
-            pd.concat([part.content for part in parts]).reindex(rows, fill_value=False),
-            pd.concat([part.applies for part in parts]).reindex(rows, fill_value=False),
-            [item for part in parts for item in part.found],
-        )
-
-    def step(self, change: Transform, beside: pd.Series[str] | None = None) -> None:
-        """Change the texts that are not blank, each distinct one (with what is beside it) once."""
-        beside = None if beside is None else beside.loc[self.texts.index]
-        groups = [("", self.texts)] if beside is None else self.texts.groupby(beside)
-        for other, column in groups:
-            texts = column.tolist()
-            new: dict[str, str] = {}
-            found: dict[str, CellFinding] = {}
-            for text in set(texts) - {""}:
-                becomes, finding = change(text, str(other))
-                if becomes != text:
-                    new[text] = becomes
-                if finding is not None:
-                    found[text] = finding
-            if new:
-                changed = pd.Series([new.get(t, t) for t in texts], column.index, dtype=object)
-                self.texts = (
-                    changed if beside is None else self.texts.where(beside != other, changed)
-                )
-            if found:
-                hit = column[column.isin(list(found))]
-                shown = self.source[hit.index].tolist()
-                rows = hit.index.tolist()
-                self.found += zip(rows, map(found.__getitem__, hit), shown, strict=True)
-
-    def over(self, rows: pd.Index[int]) -> Values:
-        """Return the values for more rows, blank for those that are new."""
-        if len(rows) == len(self.texts):
-            return self
-        texts, source = (s.reindex(rows, fill_value="") for s in (self.texts, self.source))
-        content, applies = (s.reindex(rows, fill_value=False) for s in (self.content, self.applies))
-        return Values(texts, source, content, applies, self.found)
-
-    def or_else(self, other: Values) -> Values:
-        """Return these values, and the other ones where these are blank."""
-        other = other.over(self.texts.index)
-        filled = _filled(self.texts)
-        return Values(
-            self.texts.where(filled, other.texts),
-            self.source.where(filled, other.source),
-            self.content | other.content,
-            self.applies | other.applies,
-            [*self.found, *other.found],
-        )
 
 
 # --- the evaluation ---
@@ -171,7 +88,7 @@ class _Evaluation:
             rule = self.mapping.mapping.file.id_rule(heading)
             if rule is not None and use.labels:
                 texts = self.cells[use.position]
-                values = Values.of(texts, _filled(texts))
+                values = Values.of(texts, filled(texts))
                 for change in id_transforms(rule):
                     values.step(change)
                 self._report(values, use.labels[0], (use.place,))
@@ -231,7 +148,7 @@ class _Evaluation:
             named = self.mapping.named.get(key.name) if isinstance(key, Variable) else None
             if named is not None and named.rule.field.shape is Shape.DATE:
                 return texts
-            values = Values.of(texts, _filled(texts))
+            values = Values.of(texts, filled(texts))
             dates = self.mapping.mapping.file.roster.dates
             order = shown_order({*texts.unique()} - {""}, dates) if not dates.order else None
             dates = dates.model_copy(update={"order": order}) if order else dates
@@ -297,7 +214,7 @@ class _Evaluation:
                 rows = self._meeting(compiled.part.when, self.cells.index, self.mapping.positions)
                 own = self._evaluate(one, one.rule.rule, rows).over(self.cells.index).texts
                 known = self.countries
-                self.countries = own if known is None else known.where(_filled(known), own)
+                self.countries = own if known is None else known.where(filled(known), own)
                 return own
         return None
 
@@ -314,7 +231,7 @@ class _Evaluation:
             return values
         rows = values.texts.index
         failed = {row for row, _, _ in values.found}
-        blank = rows[~_filled(values.texts) & ~rows.isin(failed)]
+        blank = rows[~filled(values.texts) & ~rows.isin(failed)]
         return values.or_else(self._evaluate(one, rule.default, blank))
 
     def _given(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
@@ -334,7 +251,7 @@ class _Evaluation:
             texts, content = self._fill(rule.templates[0], rows, one.positions)
             for template in rule.templates[1:]:
                 more, contributes = self._fill(template, rows, one.positions)
-                texts, content = texts.where(_filled(texts), more), content | contributes
+                texts, content = texts.where(filled(texts), more), content | contributes
             values = Values.of(texts, content)
         tidied = TIDIED.get(one.rule.field.path) if rule.lone_cells else None
         apart = any(step.split or step.replace or step.extract for step in rule.clean)
@@ -343,7 +260,7 @@ class _Evaluation:
         for step in rule.clean:
             values.step(transform(step), self.located)
             if step.selects:  # it may leave the text out on purpose, so that nothing is missing
-                values.content &= _filled(values.texts)
+                values.content &= filled(values.texts)
         if tidied is not None and apart:
             values.step(tidied)
         if rule.lookup is not None:
@@ -375,7 +292,7 @@ class _Evaluation:
             whole = column if len(template.parts) == 1 else whole + column
             if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run):
                 optional = True
-                content |= _filled(column)
+                content |= filled(column)
         if len(template.parts) > 1 or template.variables:
             whole = whole.map(lambda text: " ".join(text.split()))
         return (whole.where(content, "") if optional else whole), content
@@ -478,7 +395,7 @@ class _Evaluation:
         external = self.mapping.layout.account_type is AccountType.EXTERNAL
         no_id = external and one.column.label == "primary_id"
         split = any(step.split for step in one.rule.rule.clean)
-        for row in _unexplained(values.texts, values):
+        for row in values.unexplained():
             message = "is blank, and this person is External" if no_id else "is blank"
             advice = _NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
             if split and any(self._column(cell, self.cells.index, one.positions)[row]
@@ -506,7 +423,7 @@ class _Evaluation:
         message = f"`{field.name}` is blank, but other parts of the same entry are not"
         if main:
             message += "; the entry is left out"
-        for row in _unexplained(values.texts[there], values):
+        for row in values.unexplained(there):
             self._problem(
                 row,
                 Code.MISSING_VALUE,
@@ -543,20 +460,7 @@ class _Evaluation:
 
     def _report(self, values: Values, label: str, places: tuple[Place, ...]) -> None:
         """Add what the steps found as problems of their rows."""
-        for row, finding, text in values.found:
-            self.problems.append(
-                Problem.of(
-                    finding.code,
-                    self.roster.source.origin(row),
-                    finding.message,
-                    *places,
-                    field=label,
-                    value="" if label == "password" else text,
-                    advice=finding.advice,
-                    severity=finding.severity,
-                    repairs=finding.repairs,
-                )
-            )
+        self.problems += values.problems(self.roster.source, label, places)
 
 
 _ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."
@@ -567,13 +471,6 @@ _NO_SYSTEM = (
     "External patron without one."
 )
 """The advice if the cell that `owning_system` comes from is blank."""
-
-
-def _unexplained(texts: pd.Series[str], values: Values) -> list[int]:
-    """Return the rows of blank texts without a finding that says why they are blank."""
-    reported = {row for row, _, _ in values.found}
-    blank = texts.index[~_filled(texts)].tolist()
-    return [row for row in blank if row not in reported]
 
 
 def _read_date(text: str, dates: Dates) -> Reading:
