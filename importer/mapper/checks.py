@@ -5,26 +5,23 @@ Everything here is decided without a roster.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
+from importer.mapper import hints
 from importer.mapper.dates import END_OF_TERM, as_plus_or_date
 from importer.mapper.mapping import Mapping
+from importer.mapper.messages import MappingFinding, in_order
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
-    TO_CHOOSE,
     VALUE,
     Variable,
-    heading_key,
     nearest,
 )
 from importer.mapper.schema import KeepHeaviest, PlusBy
-from importer.mapper.yaml_source import Source, Steps
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.user import AccountType, Reach
 
@@ -37,18 +34,6 @@ class Level(StrEnum):
     HINT = "hint"  # worth a second look
 
 
-@dataclass(frozen=True, slots=True)
-class MappingFinding:
-    """A finding about a mapping: the steps to the key, and what is wrong with it.
-
-    `lacking`: a part is missing, possibly only because it could not be read.
-    """
-
-    steps: Steps
-    wrong: str
-    lacking: bool = False
-
-
 def run(mapping: Mapping, *levels: Level) -> list[MappingFinding]:
     """Return the findings of every check of these levels."""
     return [found for level in levels for check in CHECKS[level] for found in check(mapping)]
@@ -57,15 +42,6 @@ def run(mapping: Mapping, *levels: Level) -> list[MappingFinding]:
 def findings(mapping: Mapping, *levels: Level) -> tuple[str, ...]:
     """Return the findings of these levels as lines: file, line, key, sentence; by line."""
     return in_order(mapping.source, run(mapping, *levels))
-
-
-def in_order(source: Source, found: list[MappingFinding]) -> tuple[str, ...]:
-    """Return findings with their places, each once, by file and line."""
-    marked = {}
-    for one in found:
-        mark, _ = source.locate(one.steps)
-        marked[f"{source.place(one.steps)}: {one.wrong}"] = (mark.file, mark.line)
-    return tuple(sorted(marked, key=lambda text: marked[text]))
 
 
 # --- errors ---
@@ -96,7 +72,7 @@ def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
         for path in sorted(set(ALWAYS_REQUIRED) - given):
             wrong = f"`{path}` is missing; every record needs it"
             yield MappingFinding(("record",), wrong, lacking=True)
-    elif not _match_keys(mapping) & {*mapping.file.match.by, None}:
+    elif not mapping.match_keys & {*mapping.file.match.by, None}:
         wrong = "no ID is mapped, so no user can be found; map one that `match.by` names"
         yield MappingFinding(("record",), wrong, lacking=True)
 
@@ -286,6 +262,26 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
                 yield MappingFinding((*steps, key), wrong)
 
 
+def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
+    """`remove` names entries of its own list, and is an item by itself; `replaces` is for types."""
+    for steps, part, removal in mapping.removals:
+        given = part.remove.model_fields_set if part.remove is not None else set()
+        kind = TYPE_FIELD[removal.parent]
+        for key in sorted(given - {kind, "matches"}):
+            wrong = f"is for another list; write `{kind}` or `matches`"
+            yield MappingFinding((*steps, "remove", key), wrong)
+        if not given:
+            wrong = f"would remove every entry; write `{kind}` or `matches`"
+            yield MappingFinding((*steps, "remove"), wrong)
+        if part.model_fields_set - {"remove"}:
+            wrong = "is an item of its own; write what is added as another item"
+            yield MappingFinding((*steps, "remove"), wrong)
+    for entry in mapping.entries:
+        if entry.part.replaces and entry.parent != "user_statistic":
+            wrong = "is for statistics; other entries replace the one of their type"
+            yield MappingFinding((*entry.steps, "replaces"), wrong)
+
+
 def _dropped(mapping: Mapping) -> Iterator[MappingFinding]:
     """A bad value is only dropped where the row can do without it, and never an ID."""
     for rule in mapping.rules:
@@ -316,143 +312,6 @@ def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding(entry.steps, wrong)
 
 
-# --- to do ---
-
-
-def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
-    """What `mapping new` leaves to a person."""
-    for rule in mapping.rules:
-        if TO_CHOOSE in rule.cells:
-            wrong = "to do: write the heading of the column instead of `?`"
-            yield MappingFinding(rule.steps, wrong)
-    for name, table in mapping.file.lookups.items():
-        for key, code in table.items() if isinstance(table, dict) else ():
-            if code == TO_CHOOSE:
-                wrong = "to do: write Alma's code instead of `?`"
-                yield MappingFinding(("lookups", name, key), wrong)
-
-
-# --- hints ---
-
-
-def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
-    """A default or case after what is never blank, or an alternative after a constant."""
-    for _, steps, step in mapping.parts:
-        constants = [
-            not template.cells and all(part.of_run for part in template.variables)
-            for template in step.templates
-        ]
-        if any(constants[:-1]):
-            first = step.templates[constants.index(True)].text
-            yield MappingFinding((*steps, "from"), f"nothing after `{first}` is ever used")
-        reached = not any(constants) or step.clean or step.lookup or step.when
-        if step.default is not None and not reached:
-            wrong = "is never used, because the value before it is never blank"
-            yield MappingFinding((*steps, "default"), wrong)
-        open_ended = [at for at, case in enumerate(step.cases[:-1]) if not case.when]
-        if open_ended:
-            wrong = "no case after this one is ever used; give it a `when`, or write it last"
-            yield MappingFinding((*steps, "cases", open_ended[0]), wrong)
-
-
-def _gaps(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Rows to which no case of a required field applies are rejected."""
-    for rule in mapping.rules:
-        part = rule.rule
-        open_ended = any(not case.when for case in part.cases) if part.cases else not part.when
-        if rule.required == "true" and part.default is None and not open_ended:
-            wrong = "rows to which no `when` applies are rejected, because every record needs it"
-            yield MappingFinding(rule.steps, f"{wrong}; add a `default`, or skip the rows")
-    for entry in mapping.entries:
-        filled = any(
-            part.constant is not None
-            for rule in entry.fields
-            for _, part in rule.parts
-            if rule.field.facts.required and rule.field.name != TYPE_FIELD[entry.parent]
-        )
-        if entry.part.placeholder and not filled:
-            wrong = "has no effect: the entry's main part has no constant and no `default`"
-            yield MappingFinding((*entry.steps, "placeholder"), wrong)
-
-
-def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Values, lookups, headings and terms that no rule uses."""
-    file = mapping.file
-    needed = {name for rule in (*mapping.values, *mapping.rules) for name in rule.needs}
-    needed |= {key.strip("< >") for _, c in mapping.conditions for key, _, _ in c.every_test}
-    for name in file.values:
-        if f"{VALUE}{name}" not in needed:
-            yield MappingFinding(("values", name), f"no rule uses `<{VALUE}{name}>`")
-    lookups = {name for _, name in mapping.lookups}
-    for name in file.lookups:
-        if name not in lookups:
-            yield MappingFinding(("lookups", name), "no rule uses this lookup")
-    used = {heading_key(name) for name in mapping.headings}
-    starts = tuple(name.removesuffix("*") for name in used if name.endswith("*"))
-    for section, names in (("ids", file.ids), ("headings", file.headings)):
-        for name in names:
-            key = heading_key(name)
-            if key not in used and not (starts and key.startswith(starts)):
-                yield MappingFinding((section, name), f"no rule uses a column `{name}`")
-    for at, name in enumerate(file.roster.unused):
-        if heading_key(name) in used:
-            yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    by_lookup = any(isinstance(step.plus, PlusBy) for _, _, step in mapping.parts)
-    at_end = any(step.plus == END_OF_TERM for _, _, step in mapping.parts)
-    if file.terms and not by_lookup and not at_end:
-        yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
-
-
-def _overrides(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Alma protects some fields, and only of External users (contract 3.1)."""
-    internal = mapping.file.account_type is AccountType.INTERNAL
-    for rule in mapping.rules:
-        if rule.rule.override and (internal or not (rule.field.facts.sticky or rule.field.parent)):
-            whose = "of Internal users" if internal else "of this kind"
-            wrong = f"has no effect: no field {whose} is protected"
-            yield MappingFinding((*rule.steps, "override"), wrong)
-
-
-def _match_keys(mapping: Mapping) -> set[str | None]:
-    """By what the mapped IDs can find users; None stands for a type that the roster gives."""
-    mapped = {rule.field.path for rule in mapping.scalars} & {"primary_id"}
-    types = (rule for rule in mapping.rules if rule.field.path == "user_identifier.id_type")
-    return {*mapped, *(rule.rule.constant for rule in types)}
-
-
-def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Users are matched by IDs that the record contains."""
-    given = _match_keys(mapping)
-    for at, name in enumerate(mapping.file.match.by):
-        if not given & {name, None}:
-            what = "the mapping has no `primary_id`"
-            if name != "primary_id":
-                what = f"no entry of `user_identifier` has the type `{name}`"
-            yield MappingFinding(("match", "by", at), f"{what}, so no user is found by it")
-
-
-def _zips(mapping: Mapping) -> Iterator[MappingFinding]:
-    """`zip` changes nothing unless the address says that it is in the USA."""
-    country = "contact_info.address.country"
-    located = {rule.steps[:-1] for rule in mapping.rules if rule.field.path == country}
-    for rule, steps, part in mapping.parts:
-        if rule.steps[:-1] not in located and any(step.word == "zip" for step in part.clean):
-            wrong = "`zip` has no effect without a `country` in the same address, such as USA"
-            yield MappingFinding((*steps, "clean"), wrong)
-
-
-_LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*")
-
-
-def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
-    """A condition compares whole words; a comparison or a `*` in it is taken literally."""
-    for steps, condition in mapping.conditions:
-        for key, _, test in condition.every_test:
-            for word in filter(_LIKE_A_PATTERN.fullmatch, test.words):
-                wrong = f"`{word}` is compared literally; list the words that the cells contain"
-                yield MappingFinding((*steps, key), wrong)
-
-
 CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ...]] = {
     Level.ERROR: (
         _owner,
@@ -470,10 +329,19 @@ CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ..
         _dates,
         _flags,
         _policies,
+        _removals,
         _dropped,
         _entries,
     ),
-    Level.TO_DO: (_to_do,),
-    Level.HINT: (_unreachable, _gaps, _unused, _overrides, _match_types, _zips, _patterns_as_words),
+    Level.TO_DO: (hints.to_do,),
+    Level.HINT: (
+        hints.unreachable,
+        hints.gaps,
+        hints.unused,
+        hints.overrides,
+        hints.match_types,
+        hints.zips,
+        hints.patterns_as_words,
+    ),
 }
 """Every check by its level. To add one, write a function and name it here."""

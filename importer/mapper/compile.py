@@ -151,6 +151,7 @@ def compile_mapping(
         mapping.file.record_type,
         {one.column.label: one.column for one in fields},
         tuple(entry.entry for entry in entries),
+        tuple(removal for _, _, removal in mapping.removals),
     )
     columns = {
         key: replace(
@@ -330,7 +331,9 @@ class _Compiler:
                     if (text := one.rule.rule.constant) is not None
                 }
                 labels = tuple(one.column.label for one in fields)
-                whole = ListEntry(entry.parent, labels, entry.part.on_update, constants)
+                whole = ListEntry(
+                    entry.parent, labels, entry.part.on_update, constants, entry.part.replaces
+                )
                 yield CompiledEntry(whole, entry.part, fields)
 
     def _bindings(self, entry: EntryRules) -> list[dict[str, str]]:

@@ -113,11 +113,17 @@ def explain(mapping: Mapping) -> dict[str, str]:
         parts = [f"only if {entry.part.when}"] if entry.part.when else []
         if entry.part.placeholder:
             parts.append("also if its cells are blank")
+        if entry.part.replaces:
+            parts.append(f"in place of {' or '.join(entry.part.replaces)}")
         if parts:
             text = "; ".join(parts)
             told[label] = f"{text[:1].upper()}{text[1:]}."
         for rule in entry.fields:
             told[f"{label}.{rule.field.name}"] = _sentence(mapping, rule)
+    for (_, _, at), _, removal in mapping.removals:
+        which = [f"type {removal.type}"] if removal.type else []
+        which += [f"a text that matches `{removal.pattern}`"] if removal.pattern else []
+        told[f"{removal.parent}[{at}]"] = f"Removes Alma's entries of {' with '.join(which)}."
     return told
 
 

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from importer.errors import MappingError, UnreadableFileError
 from importer.mapper import checks
-from importer.mapper.checks import Level, MappingFinding
+from importer.mapper.checks import Level
 from importer.mapper.lookups import KeyFile, Lookup, UnusableLookupError, read_lookup
 from importer.mapper.mapping import Mapping, Tables, entry_rules, scalar_rules, value_rules
-from importer.mapper.messages import MISSING, in_our_words
+from importer.mapper.messages import MISSING, MappingFinding, in_order, in_our_words
 from importer.mapper.schema import AS_FILE, AS_TABLE, AS_TEXT, MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
 from importer.model.files import read_bounded
@@ -43,7 +43,7 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     source, contents = _read_extended(path)
     file, wrong = _validated_part(source)
     if file is None:
-        return None, checks.in_order(source, wrong)
+        return None, in_order(source, wrong)
     parsed = Mapping(
         path,
         "",
@@ -61,7 +61,7 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     mapping = replace(parsed, sha256=digest, tables=tables)
     missed = checks.run(mapping, Level.ERROR)
     found = [*wrong, *faults, *(miss for miss in missed if not (wrong and miss.lacking))]
-    return mapping, checks.in_order(source, found)
+    return mapping, in_order(source, found)
 
 
 def _tables(mapping: Mapping) -> tuple[Tables, list[bytes], list[MappingFinding]]:

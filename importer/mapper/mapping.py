@@ -23,11 +23,13 @@ from importer.mapper.schema import (
     Rule,
 )
 from importer.mapper.yaml_source import Source, Steps
+from importer.model.candidates import Removal
 from importer.model.fields import (
     ALWAYS_REQUIRED,
     FIELDS,
     LISTS,
     PATRON_ROLE,
+    TYPE_FIELD,
     Field,
     OnUpdate,
     Shape,
@@ -205,6 +207,8 @@ def entry_rules(
             part = getattr(part, name, None)
         fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
         for position, entry in enumerate(part or ()):
+            if entry.remove is not None:
+                continue
             steps: Steps = (*start, *parent.split("."), position)
             rules = _field_rules(entry, fields, steps, values)
             found.append(EntryRules(parent, position, rules, entry, steps))
@@ -266,6 +270,23 @@ class Mapping:
         weights = {lookup.written[key]: int(code) for key, code in lookup.codes.items()}
         rest = part.model_dump(exclude={"same_id"})
         return Duplicates(same_id="keep heaviest", weights=weights, **rest)
+
+    @property
+    def match_keys(self) -> set[str | None]:
+        """By what the mapped IDs can find users; None stands for a type that the roster gives."""
+        mapped = {rule.field.path for rule in self.scalars} & {"primary_id"}
+        types = (rule for rule in self.rules if rule.field.path == "user_identifier.id_type")
+        return {*mapped, *(rule.rule.constant for rule in types)}
+
+    @property
+    def removals(self) -> Iterator[tuple[Steps, EntryPart, Removal]]:
+        """What goes from the lists of known users, with the steps that lead to the entry."""
+        for parent in ("user_note", "user_block", "user_statistic"):
+            for at, entry in enumerate(getattr(self.file.record, parent)):
+                if (part := entry.remove) is not None:
+                    kind = getattr(part, TYPE_FIELD[parent]) or ""
+                    removal = Removal(parent, kind, part.matches or "")
+                    yield ("record", parent, at), entry, removal
 
     @property
     def absent(self) -> Mapping | None:

@@ -27,7 +27,7 @@ from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Plus, Term
 from importer.mapper.lookups import LookupFile
 from importer.mapper.placeholders import Template, heading_key, parse
-from importer.mapper.transforms import Step, Word, Words, check_pattern, one_or_more
+from importer.mapper.transforms import Pattern, Step, Word, Words, check_pattern, one_or_more
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
 from importer.model.fields import FIELDS, LISTS, OnUpdate
@@ -145,11 +145,22 @@ Rule.model_rebuild()
 # --- the record ---
 
 
-class EntryPart(MappingPart):
-    """One entry of a list; its other keys are Alma's."""
+class RemovePart(MappingPart):
+    """Which of Alma's entries go: those of this type, and with a text that matches as a whole."""
 
+    note_type: Word | None = None
+    statistic_category: Word | None = None
+    block_type: Word | None = None
+    matches: Pattern | None = None
+
+
+class EntryPart(MappingPart):
+    """One entry of a list; its other keys are Alma's. Or, with `remove`, entries that go."""
+
+    remove: RemovePart | None = None
     when: Condition = EVERY_ROW
     placeholder: Yes = False
+    replaces: Words = ()
     on_update: OnUpdate = OnUpdate.REPLACE
 
 

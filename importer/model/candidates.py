@@ -70,13 +70,27 @@ class ListEntry:
     """One entry of a list as the mapping writes it, with the labels of its columns.
 
     A row has the entry if any of these columns is not blank. `constants` are labels whose value
-    is the same text in every row that has the entry, with that text.
+    is the same text in every row that has the entry, with that text. `replaces`: the types of
+    Alma's entries whose place it takes, beside its own.
     """
 
     parent: str
     labels: tuple[str, ...]
     on_update: OnUpdate = OnUpdate.REPLACE
     constants: Mapping[str, str] = default(default_factory=dict)
+    replaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Entries of a list that every update removes: of this type, and with a text that matches.
+
+    `type` and `pattern` are "" for any; not both.
+    """
+
+    parent: str
+    type: str = ""
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one for each mapping of a run
@@ -87,6 +101,7 @@ class RecordLayout:
     record_type: str
     targets: Mapping[str, FieldColumn]
     entries: tuple[ListEntry, ...] = ()
+    removals: tuple[Removal, ...] = ()
 
     @property
     def scalars(self) -> Iterator[FieldColumn]:

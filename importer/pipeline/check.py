@@ -10,9 +10,9 @@ from typing import Literal
 
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
-from importer.mapper.checks import MappingFinding, in_order
 from importer.mapper.explain import mapped_codes
 from importer.mapper.mapping import Mapping as MappingDocument
+from importer.mapper.messages import MappingFinding, in_order
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate

@@ -13,6 +13,9 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
+import regex
+
+from importer.errors import MappingError
 from importer.model.fields import LISTS, TYPE_FIELD, Field, Shape, text
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import (
@@ -28,6 +31,7 @@ from importer.model.user import (
 )
 
 if TYPE_CHECKING:
+    from importer.model.candidates import Removal
     from importer.planner.drafts import DraftEntry
 
 P = TypeVar("P", bound=Part)
@@ -43,7 +47,7 @@ CORE: dict[str, tuple[str, ...]] = {
     "contact_info.phone": ("phone_number",),
     "user_identifier": ("value",),
     "user_note": ("note_text",),
-    "user_block": ("block_description", "block_note"),
+    "user_block": ("block_description",),
     "user_statistic": ("statistic_note",),
     "rs_library": (),
     "library_notice": (),
@@ -51,7 +55,7 @@ CORE: dict[str, tuple[str, ...]] = {
 """By list: the core of an entry, beside its type; a difference shows the first of them."""
 
 ONLY_ADDED = frozenset({"user_note", "user_block", "user_statistic"})
-"""Lists whose entries an update never replaces."""
+"""Lists whose entries an update never replaces; of a block it changes status and note."""
 
 FLAGS: dict[str, tuple[str, ...]] = {
     "contact_info.address": ("preferred",),
@@ -216,6 +220,26 @@ def matches(item: DraftEntry, part: Part) -> bool:
         for name in CORE[item.parent]
         if (value := item.values.get(name))
     )
+
+
+PATTERN_CHARACTERS, PATTERN_SECONDS = 4_000, 0.5
+"""How much of a text is searched with the pattern of a removal, and how long that may take."""
+
+
+def goes(removal: Removal, part: Part) -> bool:
+    """Return whether a removal names an entry. Raises MappingError if its pattern takes too long.
+
+    The pattern is that of a mapping, which has measured it.
+    """
+    if removal.type and removal.type not in types(removal.parent, part):
+        return False
+    shown = current(part, main_field(removal.parent))[:PATTERN_CHARACTERS]
+    try:
+        pattern = regex.compile(removal.pattern or ".*", regex.DOTALL)
+        return pattern.fullmatch(shown, timeout=PATTERN_SECONDS) is not None
+    except TimeoutError:
+        msg = f"The pattern `{removal.pattern}` under `remove` takes too long. Use a simpler one."
+        raise MappingError((msg,)) from None
 
 
 def find(parts: Iterable[Part], sought: Part) -> int | None:

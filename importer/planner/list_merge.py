@@ -18,6 +18,7 @@ from importer.planner.entries import (
     current,
     entry_changes,
     equal,
+    goes,
     matches,
     new_entry,
     our_segment,
@@ -30,6 +31,9 @@ from importer.planner.entries import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from importer.model.candidates import Removal
     from importer.model.plan import Change
     from importer.model.user import AccountType
     from importer.planner.drafts import DraftEntry, DraftUser
@@ -89,6 +93,7 @@ class ListMerge:
         self._placed: list[tuple[DraftEntry, int]] = []
         self._owned = draft.sets_whole_list(parent)
         not_written: set[str] = set()
+        waiting: set[str] = set()
         for item in draft.entries(parent):
             if parent == "user_identifier" and self._is_had(item, primary_id):
                 continue
@@ -96,12 +101,15 @@ class ListMerge:
             written = known if run_values or known is None else known.steady
             if written is None:
                 not_written.add(item.type)
+                waiting |= {item.type} if known is not None else set()
             else:
                 self.items.append(written)
         for item in [item for item in self.items if not self._pair(item)]:
             self._place(item)
         if self._owned:
             self._remove_others(not_written)
+        removals = [one for one in draft.layout.removals if one.parent == parent]
+        self._gone |= {place for one in removals for place in self._matching(one, waiting)}
         if self.items or self._gone:
             self._prefer()
 
@@ -146,8 +154,10 @@ class ListMerge:
         self._taken.add(place)
         if item.entry.on_update is not OnUpdate.ADD:
             self._placed.append((item, place))
-            if self._ours(place, item) and self.parent not in ONLY_ADDED:
+            revised = self.parent not in ONLY_ADDED or self.parent == "user_block"
+            if self._ours(place, item) and revised:
                 self._revise(place, item)
+            self._gone |= set(self._family(item))
         return True
 
     def _place(self, item: DraftEntry) -> None:
@@ -158,6 +168,13 @@ class ListMerge:
             return
         if item.entry.on_update is not OnUpdate.ADD and self.parent not in ONLY_ADDED:
             place = self._replaced(item)
+        elif family := self._family(item):
+            place, *others = family
+            self._gone |= set(others)
+            self.parts[place] = new_entry(item, self.account)
+            self._taken.add(place)
+            self._placed.append((item, place))
+            return
         if place is None or not self._release(place, item):
             place = len(self.parts)
             self.parts.append(new_entry(item, self.account))
@@ -165,6 +182,27 @@ class ListMerge:
             self._taken.add(place)
             self._revise(place, item)
         self._placed.append((item, place))
+
+    def _family(self, item: DraftEntry) -> list[int]:
+        """Return the places of Alma's entries that an entry replaces by its `replaces`."""
+        return [
+            place
+            for place in range(len(self.live))
+            if place not in self._taken
+            and self._ours(place, item)
+            and set(item.entry.replaces) & set(types(self.parent, self.live[place]))
+        ]
+
+    def _matching(self, removal: Removal, waiting: set[str]) -> Iterator[int]:
+        """Yield the places of our entries that a removal names, and that the row does not have.
+
+        Those of a type that this update is still to write (`waiting`) stay until it does.
+        """
+        for place, part in enumerate(self.live):
+            ours = segment(part, self.account) == our_segment(self.parent, self.account)
+            free = place not in self._taken and waiting.isdisjoint(types(self.parent, part))
+            if ours and free and goes(removal, part):
+                yield place
 
     def _types(self, place: int) -> tuple[str, ...]:
         return types(self.parent, self.parts[place])

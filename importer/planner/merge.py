@@ -67,7 +67,8 @@ def new_user(draft: DraftUser) -> User:
 
 
 def _parents(draft: DraftUser) -> dict[str, None]:
-    return dict.fromkeys(entry.parent for entry in draft.layout.entries)
+    entries = (entry.parent for entry in draft.layout.entries)
+    return dict.fromkeys((*entries, *(removal.parent for removal in draft.layout.removals)))
 
 
 def _new_entries(draft: DraftUser, parent: str) -> tuple[Part, ...]:

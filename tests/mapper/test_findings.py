@@ -202,6 +202,25 @@ C = "8: record.middle_name.clean[0]"
             "8: record.user_identifier[0].value.bad",
             ("every row",),
         ),
+        ("user_note: [{remove: {}}]", "", "8: record.user_note[0].remove", ("every entry",)),
+        (
+            "user_note: [{remove: {block_type: X}}]",
+            "",
+            "8: record.user_note[0].remove.block_type",
+            ("`note_type`",),
+        ),
+        (
+            "user_note: [{remove: {note_type: X}, note_text: Y}]",
+            "",
+            "8: record.user_note[0].remove",
+            ("its own",),
+        ),
+        (
+            "user_identifier: [{id_type: A, value: <V>, replaces: [B]}]",
+            "",
+            "8: record.user_identifier[0].replaces",
+            ("statistics",),
+        ),
         # clean
         ("middle_name: {from: <M>, clean: [{split: {on: x, take: 0}}]}", "", C + ".split", ()),
         ('middle_name: {from: <M>, clean: [{extract: "("}]}', "", C + ".extract", ("pattern",)),
