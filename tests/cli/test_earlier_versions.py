@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from importer.ledger.resolutions import load_resolutions
 from importer.model.decisions import Answer
 from importer.model.people import person_keys
 from importer.model.user import User
-from importer.users.cache import UserCache
+from importer.users.cache import UnreadUsers, UserCache
 from importer.users.matching import MatchResult, PersonQuery
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import delete, state
@@ -93,3 +95,15 @@ def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sand
             assert isinstance(found, MatchResult)
             users = (*found.possible_matches, *(matched.user for matched in found.users))
             assert [user.primary_id for user in users] == ["2003"]
+
+
+def test_people_of_an_earlier_cache_that_were_never_read(earlier: Path) -> None:
+    """Those of an export are found after the upgrade too, and read when a row needs them."""
+    path = Path("users/01SANDBOX_INST-sandbox.sqlite")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE users SET record = ''")
+    with UserCache.open(path) as cache:
+        person = person_keys("Roe", "Cy", born="1970-05-06")
+        by_name = PersonQuery((("primary_id", "1"),), person=person, by_name=True)
+        for query in (PersonQuery((("primary_id", "2003"),)), by_name):
+            assert cache.find(query) == UnreadUsers(("2003",)), earlier
