@@ -141,3 +141,44 @@ def test_a_blank_in_each_column(
     before = state(sandbox)
     _is_unchanged(_load(typed, roster, mapping, "blanks-again"))
     assert state(sandbox) == before
+
+
+@pytest.fixture
+def community(copied: Path, typed: Type) -> Path:
+    """The folder of the mappings, after the community sample was loaded."""
+    _load(typed, SAMPLES / "community-patrons.csv", copied / "community.yaml", "community")
+    return copied
+
+
+def test_scanned_barcodes_are_renewed(community: Path, folder: Path, typed: Type) -> None:
+    """Known users get the date, unknown IDs are reported, and a second load changes nothing."""
+    roster, mapping = SAMPLES / "renewals.csv", community / "renewals.yaml"
+    first = _load(typed, roster, mapping, "renewed")
+    assert (first["create"], first["update"], first["rejected"]) == (0, 3, 1)
+    assert ("5", "not-in-alma") in codes(folder, "renewed")
+    _is_unchanged(_load(typed, roster, mapping, "again"))
+
+
+def test_reciprocal_borrowers_are_loaded_twice(copied: Path, typed: Type) -> None:
+    """Who is not in good standing is skipped; the second load changes nothing."""
+    roster, mapping = SAMPLES / "reciprocal-borrowers.csv", copied / "reciprocal-borrowers.yaml"
+    first = _load(typed, roster, mapping, "first")
+    assert (first["create"], first["rejected"], first["skipped"]) == (3, 1, 1)
+    _is_unchanged(_load(typed, roster, mapping, "second"))
+
+
+def test_a_community_patron_becomes_a_student(
+    community: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The row needs review; renamed, the same user has the EMPL ID and keeps the barcode."""
+    roster, mapping = SAMPLES / "new-students.csv", community / "students-with-a-card.yaml"
+    planned = typed("plan", roster, "-m", mapping, "-o", "students", "--json")
+    assert (planned.summary["create"], planned.summary["review"]) == (2, 1)
+    assert typed("resolve", "students", "2", "--as", "rename", "20001123450086").exit in {
+        Exit.DONE,
+        Exit.REJECTS,
+    }
+    assert typed("apply", "students", "--allow", "foreign-group", "--json").summary["updated"] == 1
+    grace = next(one for key, one in state(sandbox).items() if "0034501" in str(key))
+    assert "20001123450086" in str(grace)
+    assert "EXTERNAL" in str(grace)
