@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import aclosing, closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Self
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
-from importer.alma.pacing import RateLimiter, run_concurrently
-from importer.errors import DailyLimitError, UnavailableError, UsageError
-from importer.ledger.absent import ABSENT, AbsentMemory, Leaver
+from importer.alma.pacing import run_concurrently
+from importer.errors import UnavailableError, UsageError
+from importer.ledger.absent import ABSENT, AbsentMemory
 from importer.ledger.ledger import Ledger
 from importer.ledger.sticky import STICKY, StickyMemory
 from importer.model.catalogue import Code
@@ -32,6 +25,7 @@ from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
 from importer.pipeline.check import drafts_of, find_problems, rows_of
 from importer.pipeline.fates import (
+    Decided,
     Resolutions,
     decide_before_alma,
     decide_fates,
@@ -47,6 +41,7 @@ from importer.pipeline.inputs import (
     open_inputs,
     origins,
 )
+from importer.pipeline.lookup import check_call_budget, open_users
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import (
     failed_checks,
@@ -59,18 +54,8 @@ from importer.planner.absent import come_back
 from importer.planner.decide import decide, review_collisions, with_borrowing
 from importer.planner.drafts import DraftUser
 from importer.planner.facts import follow_facts
-from importer.users.cache import UserCache, cache_path
-from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
-from importer.users.refresh import calls_to_complete, catch_up, refresh
+from importer.users.matching import Matcher, PersonQuery
 from importer.writer.executor import FAILURES_IN_A_ROW
-
-MANY = 200
-"""From this many calls on, the operator is reminded that a user cache saves them."""
-
-_CACHE = (
-    "`importer users refresh` takes one call per hundred users of Alma, and with a user cache "
-    "a plan takes hardly any"
-)
 
 
 async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress = SILENT) -> Ledger:
@@ -83,36 +68,32 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     institution = await check_institution(alma, request.codes)
     with (
         new_run(request.name, request.now, request.folder) as folder,
-        closing(StickyMemory(STICKY, institution_key(institution))) as memory,
+        EarlierRuns.opened(institution) as earlier,
     ):
         problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
-        resolutions = Resolutions.of(institution)
-        answers = resolutions.same_person((one.candidates for one in rosters), problems)
-        only_new = [one.mapping.needed_by_new_users for one in rosters]
-        checked, missing = decide_before_alma(rows_of(rosters), problems, only_new, answers)
+        checked, missing = _decide_before_alma(rosters, problems, earlier)
         progress.rows(len(checked.fates), 0)
         ready = tuple(drafts_of(rosters, checked.rows(Fate.READY), missing, institution.code))
         asked = [(draft, _query(draft, _match(rosters, draft.row))) for draft in ready]
-        absent = AbsentMemory(ABSENT, institution_key(institution))
-        leavers = absent.leavers()
-        needed = any(one.mapping.file.match.absent for one in rosters)
-        queries = [query for _, query in asked]
         async with open_users(
-            request, alma, institution, queries, progress, needed=needed
+            request,
+            alma,
+            institution,
+            [query for _, query in asked],
+            progress,
+            needed=any(one.mapping.file.match.absent for one in rosters),
         ) as users:
-            planned = await _compare(
-                asked, users, rosters, alma, resolutions, memory, leavers, progress
+            planned = await _compare(asked, users, rosters, alma, earlier, progress)
+            leaving = await plan_absent(
+                rosters, users, alma, earlier.absent, earlier.sticky.of, request.now
             )
-            leaving = await plan_absent(rosters, users, alma, absent, memory.of, request.now)
         planned += leaving.planned
         planned = follow_facts(planned, request.facts, institution.code, progress.note)
         steps = review_collisions([one.step for one in planned], origins(rosters))
-        warnings = [problem for one in planned for problem in one.warnings] + leaving.problems
-        if not users.as_of:
-            warnings += _names_not_compared(steps, rosters)
-        held = (problem for step in steps if isinstance(step, Held) for problem in step.problems)
-        rows = {**checked.fates, **{one.step.row: Fate.READY for one in leaving.planned}}
-        decided = decide_fates(rows, [*checked.problems, *warnings, *held])
+        decided = decide_fates(
+            {**checked.fates, **{one.step.row: Fate.READY for one in leaving.planned}},
+            [*checked.problems, *_after_alma(planned, steps, rosters, users), *leaving.problems],
+        )
         facts = run_facts("plan", rosters, request).model_copy(
             update={
                 "alma": AlmaFacts(
@@ -129,16 +110,59 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             }
         )
         ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells)
+        earlier.remember(planned, request.now)
+    for inputs in rosters:
+        if inputs.roster.decisions:
+            await _carry_out(ledger, inputs.roster, request, alma, progress)
+    return ledger
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRuns:
+    """What earlier runs left about this Alma.
+
+    People's answers, the protected fields as Alma had them, and who was changed because they were
+    missing from a roster.
+    """
+
+    resolutions: Resolutions
+    sticky: StickyMemory
+    absent: AbsentMemory
+
+    @classmethod
+    @contextmanager
+    def opened(cls, institution: Institution) -> Iterator[Self]:
+        """Open it for the block. Raises LedgerError if a file of it is damaged."""
+        key = institution_key(institution)
+        with closing(StickyMemory(STICKY, key)) as sticky:
+            yield cls(Resolutions.of(institution), sticky, AbsentMemory(ABSENT, key))
+
+    def remember(self, planned: Iterable[Planned], now: datetime) -> None:
+        """Keep the protected fields of the users that were read."""
         seen = (
             (one.step.primary_id, one.sticky)
             for one in planned
             if isinstance(one.step, Update | Unchanged)
         )
-        memory.remember(seen, request.now)
-    for inputs in rosters:
-        if inputs.roster.decisions:
-            await _carry_out(ledger, inputs.roster, request, alma, progress)
-    return ledger
+        self.sticky.remember(seen, now)
+
+
+def _decide_before_alma(
+    rosters: Rosters, problems: Sequence[Problem], earlier: EarlierRuns
+) -> tuple[Decided, dict[int, tuple[Problem, ...]]]:
+    answers = earlier.resolutions.same_person((one.candidates for one in rosters), problems)
+    only_new = [one.mapping.needed_by_new_users for one in rosters]
+    return decide_before_alma(rows_of(rosters), problems, only_new, answers)
+
+
+def _after_alma(
+    planned: Iterable[Planned], steps: Sequence[Step], rosters: Rosters, users: Matcher
+) -> Iterator[Problem]:
+    """Yield the problems that the comparison with Alma found."""
+    yield from (problem for one in planned for problem in one.warnings)
+    if not users.as_of:
+        yield from _names_not_compared(steps, rosters)
+    yield from (problem for step in steps if isinstance(step, Held) for problem in step.problems)
 
 
 async def _carry_out(
@@ -172,15 +196,11 @@ async def _compare(
     users: Matcher,
     rosters: Rosters,
     alma: Alma,
-    resolutions: Resolutions,
-    memory: StickyMemory,
-    leavers: Mapping[str, Leaver],
+    earlier: EarlierRuns,
     progress: Progress,
 ) -> list[Planned]:
-    """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError.
-
-    `leavers`: who was changed before because they were missing, by primary ID without case.
-    """
+    """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError."""
+    leavers, known = earlier.absent.leavers(), earlier.sticky.of
     most = 0 if users.as_of else sum(query.most_calls for _, query in asked)
     failures = 0
     planned: list[Planned] = []
@@ -193,9 +213,9 @@ async def _compare(
         if failures >= FAILURES_IN_A_ROW:
             raise UnavailableError(found.failed)
         match = _match(rosters, draft.row)
-        decided = decide(draft, found, match, memory.of)
-        decided = resolutions.apply(draft, found, decided, match, memory.of)
-        decided = come_back(draft, found, decided, leavers, match, memory.of)
+        decided = decide(draft, found, match, known)
+        decided = earlier.resolutions.apply(draft, found, decided, match, known)
+        decided = come_back(draft, found, decided, leavers, match, known)
         return with_borrowing(draft, decided, rosters[0].today)
 
     with check_call_budget(len(asked), most, alma.limiter, progress.note):
@@ -253,138 +273,3 @@ def _expected_groups(inputs: Inputs, ready: Iterable[DraftUser]) -> set[str]:
         return set()
     known = inputs.codes.known(column.field.facts.table) if column.from_cells else None
     return {*column.mapped_codes, *(known or ()), *(draft.user_group for draft in ready)}
-
-
-@asynccontextmanager
-async def open_users(
-    request: RunRequest,
-    alma: Alma,
-    institution: Institution,
-    queries: Collection[PersonQuery],
-    progress: Progress,
-    *,
-    needed: bool = False,
-) -> AsyncIterator[Matcher]:
-    """Open the user cache of the institution, or Alma itself, for the block.
-
-    The cache first reads who changed since its last refresh. One that is missing or incomplete is
-    completed if it is `needed`, to see who is missing from the roster, or if that takes fewer calls
-    than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
-    The request may turn both off. The operator gets a sentence about the cache. Raises UsageError
-    if it is damaged, AlmaError.
-    """
-    if request.users_folder is None:
-        yield AlmaMatcher(alma)
-        return
-
-    def now() -> datetime:
-        return request.now  # what is read later is at least as new
-
-    path = cache_path(request.users_folder, institution.code, institution.environment)
-    done = _pages_done(path)
-    completes = done is not None and request.refresh
-    if completes and needed:
-        progress.note("First reading all users of Alma into the user cache, for `match.absent`.")
-    elif completes and not await _saves_calls(alma, queries, done or 0, progress.note):
-        completes = False
-    if done is not None and not completes:
-        if path.is_file():
-            progress.note(
-                "The user cache is not complete, so Alma is asked about each row. "
-                "`importer users refresh` completes it."
-            )
-        yield AlmaMatcher(alma)
-        return
-    with UserCache.make(path, institution.code, institution.environment) as cache:
-        if completes:
-            await refresh(cache, alma, now, progress.rows, progress.note, full=False)
-        elif request.refresh:
-            await catch_up(cache, alma, now, lambda _done, _of: None, progress.note)
-        progress.note(_described(cache))
-        yield CacheMatcher(cache, alma, cache.state.as_of, now)
-
-
-def _pages_done(path: Path) -> int | None:
-    """Return how many pages of all users a cache has read; None if it is complete."""
-    if not path.is_file():
-        return 0
-    with UserCache.open(path) as cache:
-        return None if cache.state.as_of else cache.pages_done
-
-
-async def _saves_calls(
-    alma: Alma, queries: Collection[PersonQuery], done: int, note: Callable[[str], None]
-) -> bool:
-    """Return whether completing the user cache takes fewer calls than the rows; if so, note it.
-
-    False if Alma does not answer now.
-    """
-    most = sum(query.most_calls for query in queries)
-    try:
-        calls = await calls_to_complete(alma, done) if most else 0
-    except UnavailableError:
-        return False
-    if not most or calls >= len(queries):
-        return False
-    note(
-        f"First reading all users of Alma into the user cache: {counted(calls, 'call')} instead of "
-        f"up to {most:,}. If it is stopped, the same command continues."
-    )
-    return True
-
-
-def _described(cache: UserCache) -> str:
-    """Describe the cache in one sentence."""
-    state, known = cache.state, cache.count()
-    as_of = f"{state.as_of:%Y-%m-%d %H:%M}" if state.as_of else ""
-    text = f"Looked up in the user cache of {known:,} users, as of {as_of}."
-    if state.total is not None and known < state.total - state.others:
-        text += (
-            f" Alma has {state.total - state.others:,}: "
-            "`importer users refresh --full` reads those that are missing."
-        )
-    return text
-
-
-@contextmanager
-def check_call_budget(
-    rows: int, most: int, limiter: RateLimiter, note: Callable[[str], None]
-) -> Iterator[None]:
-    """Allow up to `most` calls in the block, if today's limit covers them.
-
-    Raises DailyLimitError before the first call if it does not: an incomplete plan is not saved,
-    and its calls would be wasted. The same error follows if others use the calls meanwhile. `note`
-    gets a sentence before and, after many calls, one that a user cache would save them.
-    """
-    if not most:
-        yield
-        return
-    note(_budget(rows, most, limiter))
-    before = limiter.calls
-    try:
-        yield
-    except DailyLimitError as error:
-        msg = f"{error} An incomplete plan is not saved, so plan again from the start. {_CACHE}."
-        raise DailyLimitError(
-            msg, code=error.code, tracking_id=error.tracking_id, said=error.said
-        ) from error
-    spent = limiter.calls - before
-    if spent >= MANY:
-        note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
-
-
-def _budget(rows: int, most: int, limiter: RateLimiter) -> str:
-    """Return how many calls it may take. Raises DailyLimitError if too few are left today."""
-    calls, left = counted(most, "call"), limiter.available
-    if left is None:
-        return f"Without a user cache Alma is asked about each row: up to {calls}."
-    reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
-    remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
-    if most > left:
-        msg = (
-            f"Without a user cache, asking Alma about {counted(rows, 'row')} may take {calls}, "
-            f"and {remaining}. Nothing was planned. {_CACHE}. Or plan a smaller roster, or plan "
-            "after midnight GMT."
-        )
-        raise DailyLimitError(msg)
-    return f"Without a user cache Alma is asked about each row: up to {calls}; {remaining}."

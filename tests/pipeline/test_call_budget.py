@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from importer.alma.pacing import RateLimiter
-from importer.pipeline.plan import MANY, check_call_budget
+from importer.pipeline.lookup import MANY, check_call_budget
 from tests.alma.fakes import virtually
 
 

@@ -1,0 +1,161 @@
+"""Where a plan looks users up: in the user cache, or in Alma; and how many calls that may take."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from importer.alma.client import Alma
+from importer.alma.models import Institution
+from importer.alma.pacing import RateLimiter
+from importer.errors import DailyLimitError, UnavailableError
+from importer.model.text import counted
+from importer.pipeline.inputs import Progress, RunRequest
+from importer.users.cache import UserCache, cache_path
+from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
+from importer.users.refresh import calls_to_complete, catch_up, refresh
+
+MANY = 200
+"""From this many calls on, the operator is reminded that a user cache saves them."""
+
+_CACHE = (
+    "`importer users refresh` takes one call per hundred users of Alma, and with a user cache "
+    "a plan takes hardly any"
+)
+
+
+@asynccontextmanager
+async def open_users(
+    request: RunRequest,
+    alma: Alma,
+    institution: Institution,
+    queries: Collection[PersonQuery],
+    progress: Progress,
+    *,
+    needed: bool = False,
+) -> AsyncIterator[Matcher]:
+    """Open the user cache of the institution, or Alma itself, for the block.
+
+    The cache first reads who changed since its last refresh. One that is missing or incomplete is
+    completed if it is `needed`, to see who is missing from the roster, or if that takes fewer calls
+    than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
+    The request may turn both off. The operator gets a sentence about the cache. Raises UsageError
+    if it is damaged, AlmaError.
+    """
+    if request.users_folder is None:
+        yield AlmaMatcher(alma)
+        return
+
+    def now() -> datetime:
+        return request.now  # what is read later is at least as new
+
+    path = cache_path(request.users_folder, institution.code, institution.environment)
+    done = _pages_done(path)
+    completes = done is not None and request.refresh
+    if completes and needed:
+        progress.note("First reading all users of Alma into the user cache, for `match.absent`.")
+    elif completes and not await _saves_calls(alma, queries, done or 0, progress.note):
+        completes = False
+    if done is not None and not completes:
+        if path.is_file():
+            progress.note(
+                "The user cache is not complete, so Alma is asked about each row. "
+                "`importer users refresh` completes it."
+            )
+        yield AlmaMatcher(alma)
+        return
+    with UserCache.make(path, institution.code, institution.environment) as cache:
+        if completes:
+            await refresh(cache, alma, now, progress.rows, progress.note, full=False)
+        elif request.refresh:
+            await catch_up(cache, alma, now, lambda _done, _of: None, progress.note)
+        progress.note(_described(cache))
+        yield CacheMatcher(cache, alma, cache.state.as_of, now)
+
+
+def _pages_done(path: Path) -> int | None:
+    """Return how many pages of all users a cache has read; None if it is complete."""
+    if not path.is_file():
+        return 0
+    with UserCache.open(path) as cache:
+        return None if cache.state.as_of else cache.pages_done
+
+
+async def _saves_calls(
+    alma: Alma, queries: Collection[PersonQuery], done: int, note: Callable[[str], None]
+) -> bool:
+    """Return whether completing the user cache takes fewer calls than the rows; if so, note it.
+
+    False if Alma does not answer now.
+    """
+    most = sum(query.most_calls for query in queries)
+    try:
+        calls = await calls_to_complete(alma, done) if most else 0
+    except UnavailableError:
+        return False
+    if not most or calls >= len(queries):
+        return False
+    note(
+        f"First reading all users of Alma into the user cache: {counted(calls, 'call')} instead of "
+        f"up to {most:,}. If it is stopped, the same command continues."
+    )
+    return True
+
+
+def _described(cache: UserCache) -> str:
+    """Describe the cache in one sentence."""
+    state, known = cache.state, cache.count()
+    as_of = f"{state.as_of:%Y-%m-%d %H:%M}" if state.as_of else ""
+    text = f"Looked up in the user cache of {known:,} users, as of {as_of}."
+    if state.total is not None and known < state.total - state.others:
+        text += (
+            f" Alma has {state.total - state.others:,}: "
+            "`importer users refresh --full` reads those that are missing."
+        )
+    return text
+
+
+@contextmanager
+def check_call_budget(
+    rows: int, most: int, limiter: RateLimiter, note: Callable[[str], None]
+) -> Iterator[None]:
+    """Allow up to `most` calls in the block, if today's limit covers them.
+
+    Raises DailyLimitError before the first call if it does not: an incomplete plan is not saved,
+    and its calls would be wasted. The same error follows if others use the calls meanwhile. `note`
+    gets a sentence before and, after many calls, one that a user cache would save them.
+    """
+    if not most:
+        yield
+        return
+    note(_budget(rows, most, limiter))
+    before = limiter.calls
+    try:
+        yield
+    except DailyLimitError as error:
+        msg = f"{error} An incomplete plan is not saved, so plan again from the start. {_CACHE}."
+        raise DailyLimitError(
+            msg, code=error.code, tracking_id=error.tracking_id, said=error.said
+        ) from error
+    spent = limiter.calls - before
+    if spent >= MANY:
+        note(f"Looking the rows up took {counted(spent, 'call')}. {_CACHE}.")
+
+
+def _budget(rows: int, most: int, limiter: RateLimiter) -> str:
+    """Return how many calls it may take. Raises DailyLimitError if too few are left today."""
+    calls, left = counted(most, "call"), limiter.available
+    if left is None:
+        return f"Without a user cache Alma is asked about each row: up to {calls}."
+    reserve = f", besides the reserve of {limiter.reserve:,}" if limiter.reserve else ""
+    remaining = f"{left:,} {'is' if left == 1 else 'are'} left today{reserve}"
+    if most > left:
+        msg = (
+            f"Without a user cache, asking Alma about {counted(rows, 'row')} may take {calls}, "
+            f"and {remaining}. Nothing was planned. {_CACHE}. Or plan a smaller roster, or plan "
+            "after midnight GMT."
+        )
+        raise DailyLimitError(msg)
+    return f"Without a user cache Alma is asked about each row: up to {calls}; {remaining}."
