@@ -163,12 +163,17 @@ class Draft:
             return self.choices.groups[word], ""
         path = "contact_info.address.country" if field == "country" else field
         rows = self.choices.codes.enabled(FIELDS[path].facts.table or "")
-        names = {folded(name): row.code for row in rows for name in (row.description, row.code)}
         if field == "country" and not rows:
             return country_of(word), ""
-        near = {names[name]: None for name in get_close_matches(folded(word), names, 2)}
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        return names.get(folded(word), ""), hint
+        named: dict[str, dict[str, None]] = {}  # the codes by name, in order
+        for row in rows:
+            for name in filter(None, map(folded, (row.description, row.code))):
+                named.setdefault(name, {})[row.code] = None
+        fits = list(named.get(folded(word), ()))
+        if len(fits) == 1:
+            return fits[0], ""
+        near = dict.fromkeys(c for n in get_close_matches(folded(word), named, 2) for c in named[n])
+        return "", f"; did you mean {' or '.join(near)}?" if near else ""
 
     def _is_american(self) -> bool:
         """Whether the addresses are of the US, by the states, or by a heading that says ZIP."""

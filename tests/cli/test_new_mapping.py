@@ -74,6 +74,17 @@ def test_the_same_is_asked_on_a_terminal(
     assert (clerk / "asked.yaml").read_bytes() == (clerk / "given.yaml").read_bytes()
 
 
+def test_a_code_is_only_taken_if_it_is_certain(clerk: Path, typed: Type) -> None:
+    """Not for a word without letters, and not if two codes have the same description."""
+    tables = {"UserGroups": {"A": "Guest", "B": "guest", "C": "", "STAFF": "Staff"}}
+    (clerk / "codes.json").write_text(json.dumps({"tables": tables}), "utf-8")
+    (clerk / "words.csv").write_text("ID,First,Last,Group\n7,A,L,Guest\n9,B,M,???\n8,C,N,Staf\n")
+    text = typed("mapping", "new", "words.csv").out
+    assert 'Guest: "?"   # to do; 1 row; did you mean A or B?' in text
+    assert '"???": "?"   # to do; 1 row\n' in text
+    assert 'Staf: "?"   # to do; 1 row; did you mean STAFF?' in text
+
+
 @pytest.mark.parametrize(
     "arguments", [("--id", "Crad"), ("--group", "FAC"), ("--dates", "ydm"), ("--account-type", "X")]
 )
