@@ -165,17 +165,21 @@ def role_obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
 
 
 def obstacles(user: User, today: date) -> Iterator[tuple[Code, str]]:
-    """Yield why a user will not be able to borrow, roles aside: a code and a sentence each."""
-    days = {"the user expired on": user.expiry_date, "the purge date was": user.purge_date}
+    """Yield why a user will not be able to borrow, roles aside: a sentence for each code."""
+    why = []
+    days = {"expired on": user.expiry_date, "has the purge date": user.purge_date}
     for words, day in days.items():
         if day is not None and day < today:
-            yield Code.CANNOT_BORROW, f"{words} {day.isoformat()}"
+            why.append(f"{words} {day.isoformat()}")
     if text(user.status) not in {"", "ACTIVE"}:
-        yield Code.CANNOT_BORROW, f"the user is {text(user.status)}"
-    for block in user.user_block or ():
-        if (block.block_status or "ACTIVE").upper() == "ACTIVE":
-            named = text(block.block_description)
-            yield Code.CANNOT_BORROW, f"the user has an active block ({named})"
+        why.append(f"is {text(user.status)}")
+    why += [
+        f"has an active block ({text(block.block_description)})"
+        for block in user.user_block or ()
+        if (block.block_status or "ACTIVE").upper() == "ACTIVE"
+    ]
+    if why:
+        yield Code.CANNOT_BORROW, f"the user {' and '.join(why)}"
     emails = (user.contact_info.email if user.contact_info else None) or ()
     if not any(email.preferred and email.email_address for email in emails):
         yield Code.NO_PREFERRED_EMAIL, "the user has no preferred email, so no notices arrive"

@@ -106,15 +106,18 @@ def test_role_obstacles(one: User, expected: list[Code]) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, 0),
-        ({"expiry_date": "2026-08-20Z"}, 0),
-        ({"expiry_date": "2026-08-19Z", "purge_date": "2026-08-19Z"}, 2),
-        ({"status": {"value": "INACTIVE"}}, 1),
-        ({"user_block": [{"block_description": {"value": "X"}}]}, 1),
-        ({"user_block": [{"block_description": {"value": "X"}, "block_status": "INACTIVE"}]}, 0),
+        ({}, False),
+        ({"expiry_date": "2026-08-20Z"}, False),
+        ({"expiry_date": "2026-08-19Z", "purge_date": "2026-08-19Z"}, True),
+        ({"status": {"value": "INACTIVE"}}, True),
+        ({"user_block": [{"block_description": {"value": "X"}}]}, True),
+        (
+            {"user_block": [{"block_description": {"value": "X"}, "block_status": "INACTIVE"}]},
+            False,
+        ),
     ],
 )
-def test_obstacles(fields: dict[str, object], expected: int) -> None:
+def test_obstacles(fields: dict[str, object], expected: bool) -> None:  # noqa: FBT001
     """Expired, purgeable, not active or blocked; and without a preferred email, no notices."""
     there = {"email": [email("a@example.org", preferred=True)]}
     one = user(contact_info=there, **fields)
