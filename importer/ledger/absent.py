@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from importer.errors import LedgerError
+from importer.ledger.schema import private_file
 from importer.model.user import User
 
 ABSENT = Path("runs", "absent.sqlite")
@@ -138,13 +139,9 @@ class AbsentMemory:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one transaction; make it, for its owner only, if it is not there."""
+        """Open the file for one transaction. Raises LedgerError."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
-            with closing(sqlite3.connect(self.path)) as connection, connection:
-                connection.execute("PRAGMA secure_delete = ON")
-                connection.executescript(_TABLES)
+            with private_file(self.path, _TABLES) as connection:
                 yield connection
         except (OSError, sqlite3.Error) as error:
             msg = (

@@ -28,7 +28,8 @@ from importer.ledger.integrity import (
     step_seal,
     write_mark,
 )
-from importer.ledger.ledger import TEXTS, add_problems, add_steps
+from importer.ledger.ledger import TEXTS
+from importer.ledger.new_run import add_problems, add_steps
 from importer.ledger.schema import SENT, State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Fate, Step

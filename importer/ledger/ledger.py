@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
@@ -13,21 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import Exit, UsageError
-from importer.ledger.integrity import add_seal
 from importer.ledger.schema import FAILURES, FILE, RESULTS, SENT, State, damaged, unusable
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import (
     Act,
     Change,
-    Create,
-    Delete,
     Fate,
-    Held,
-    LeftAlone,
     Result,
-    Step,
-    Unchanged,
-    Update,
 )
 from importer.model.problem import Place, Problem
 from importer.model.run import Calls, ColumnUse, RosterCounts, RowHistory, RunFacts, Summary
@@ -40,9 +31,9 @@ if TYPE_CHECKING:
 VERSION = 4
 
 TEXTS = TypeAdapter(tuple[str, ...])
-_CHANGES = TypeAdapter(tuple[Change, ...])
-_PLACES = TypeAdapter(tuple[Place, ...])
-_COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
+CHANGES = TypeAdapter(tuple[Change, ...])
+PLACES = TypeAdapter(tuple[Place, ...])
+COLUMNS = TypeAdapter(tuple[ColumnUse, ...])
 
 _INTEGER_BITS = 64
 """The size of SQLite's integers, with their sign; it takes no greater one, not even to compare."""
@@ -166,7 +157,7 @@ class Ledger:
 
     def columns(self, roster: int | None = None) -> tuple[ColumnUse, ...]:
         """Return the columns of the rosters, or of the one at this position, in order."""
-        every = _COLUMNS.validate_json(self.value("columns") or "[]")
+        every = COLUMNS.validate_json(self.value("columns") or "[]")
         return tuple(use for use in every if roster in {None, use.roster})
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
@@ -254,7 +245,7 @@ class Ledger:
                 Fate(fate),
                 planned,
                 primary_id or "",
-                _CHANGES.validate_json(changes) if changes else (),
+                CHANGES.validate_json(changes) if changes else (),
                 RESULTS.get((planned, State(state))) if planned and applied else None,
                 TEXTS.validate_json(cells) if cells else (),
             )
@@ -298,8 +289,7 @@ def _having(end: Fate | Act | Result | None) -> str:
             return " OR ".join(f"(act = '{act}' AND state = '{state}')" for act, state in pairs)
 
 
-_places = cache(_PLACES.validate_json)  # a roster has few combinations of columns
-_places_json = cache(lambda places: _PLACES.dump_json(places).decode())
+_places = cache(PLACES.validate_json)  # a roster has few combinations of columns
 
 
 def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterator[tuple[int, User]]:
@@ -391,95 +381,6 @@ def _by_roster(ledger: Ledger, facts: RunFacts) -> Iterator[RosterCounts]:
             rows=sum(own.values()),
             **own,
         )
-
-
-# writing, inside one transaction of the caller
-
-
-def add_columns(ledger: Ledger, columns: Iterable[ColumnUse]) -> None:
-    """Add the roster's columns, in order."""
-    uses = _COLUMNS.dump_json(tuple(columns)).decode()
-    ledger.connection.execute("INSERT INTO run VALUES ('columns', ?)", (uses,))
-
-
-def add_rows(ledger: Ledger, fates: Iterable[tuple[int, Fate]]) -> None:
-    """Add the fate of each row."""
-    ledger.connection.executemany("INSERT INTO rows VALUES (?, ?)", fates)
-
-
-def add_cells(ledger: Ledger, cells: Iterable[tuple[int, tuple[str, ...]]]) -> None:
-    """Add the cells of rows as they came, by row number."""
-    ledger.connection.executemany(
-        "INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells)
-    )
-
-
-def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
-    """Add problems."""
-    ledger.connection.executemany(
-        "INSERT INTO problems (row, code, severity, field, places, value, message, advice, repairs)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                problem.origin.row,
-                problem.code.value,
-                problem.severity.value,
-                problem.field,
-                _places_json(problem.places),
-                problem.value,
-                problem.message,
-                problem.advice,
-                problem.repairs.value,
-            )
-            for problem in problems
-        ),
-    )
-
-
-def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
-    """Add what is planned for ready rows; a row that needs review has only its problems."""
-    ledger.connection.executemany(
-        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
-        (_columns_of(step) for step in steps if not isinstance(step, Held)),
-    )
-
-
-def _columns_of(
-    step: Create | Update | Delete | Unchanged | LeftAlone,
-) -> tuple[int, str, str, str, str, str, str]:
-    match step:
-        case Create(row, user):
-            return row, Act.CREATE, user.primary_id or "", "", user.to_json(), "[]", "[]"
-        case Update(row, primary_id, before, after, changes, override):
-            images = before.to_json(), after.to_json()
-            differences = _CHANGES.dump_json(changes).decode()
-            return row, Act.UPDATE, primary_id, *images, differences, _json(override)
-        case Delete(row, primary_id, before):
-            image = before.to_json()
-            return row, Act.DELETE, primary_id, image, image, "[]", "[]"
-        case Unchanged(row, primary_id):
-            return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
-        case LeftAlone(row):
-            return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
-
-
-def finish(ledger: Ledger, facts: RunFacts) -> None:
-    """Store the run's facts and mark it as complete, after everything else was added.
-
-    Facts and steps are sealed. Problems added from now on are later ones.
-    """
-    ledger.connection.executemany(
-        "INSERT INTO run VALUES (?, ?)",
-        (("facts", facts.model_dump_json()), ("finished", facts.started.isoformat())),
-    )
-    add_seal(ledger)
-    ledger.connection.execute(
-        "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT) FROM problems"
-    )
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _connect(path: Path) -> sqlite3.Connection:

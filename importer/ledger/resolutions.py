@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import LedgerError
+from importer.ledger.schema import private_file
 from importer.model.catalogue import Code
 from importer.model.decisions import DECISIONS, Answer
 
@@ -109,13 +110,9 @@ def _every(path: Path) -> Iterator[tuple[str, Resolution]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file for one transaction; make it, for its owner only, if it is not there."""
+    """Open the file for one transaction. Raises LedgerError."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute(_TABLE)
+        with private_file(path, _TABLE) as connection:
             yield connection
     except (OSError, sqlite3.Error, ValidationError) as error:
         msg = (

@@ -7,12 +7,13 @@ this memory every load would send the roster's value again, and Alma would keep 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from importer.errors import LedgerError
+from importer.ledger.schema import private_file
 from importer.model.plan import Remembered
 
 STICKY = Path("runs", "sticky.sqlite")
@@ -61,7 +62,7 @@ class StickyMemory:
             for field, one in fields.items()
         ]
         if rows:
-            with suppress(OSError, sqlite3.Error), _opened(self.path) as connection:
+            with suppress(OSError, sqlite3.Error), private_file(self.path, _TABLE) as connection:
                 query = "INSERT OR REPLACE INTO sticky VALUES (?, ?, ?, ?, ?, ?, ?)"
                 connection.executemany(query, ((*row, time.isoformat()) for row in rows))
 
@@ -76,19 +77,8 @@ def forget_older(path: Path, limit: datetime) -> None:
     if not path.is_file():
         return
     try:
-        with _opened(path) as connection:
+        with private_file(path, _TABLE) as connection:
             connection.execute("DELETE FROM sticky WHERE time < ?", (limit.isoformat(),))
     except (OSError, sqlite3.Error) as error:
         msg = f"{path} cannot be changed. Check the folder and the disk, or delete the file."
         raise LedgerError(msg) from error
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file for one transaction; make it, for its owner only, if it is not there."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute(_TABLE)
-        yield connection

@@ -181,6 +181,18 @@ def read_row_label(text: str) -> int:
     return first + int(number.removeprefix(_ABSENT))
 
 
+_NAMED = 5
+
+
+def row_list(rows: Iterable[int]) -> str:
+    """Return `row 5`, `rows 5 and 9` or `rows 5, 9, 12, 15, 20 and 3 more`."""
+    every = list(rows)
+    named = [row_label(row) for row in every[:_NAMED]]
+    if len(every) > _NAMED:
+        named.append(f"{len(every) - _NAMED:,} more")
+    return f"{'row' if len(named) == 1 else 'rows'} {word_list(named)}"
+
+
 def spans(rows: Sequence[int], most: int) -> str:
     """Return row numbers as people write them: `22, 31–35 and 7 more`.
 

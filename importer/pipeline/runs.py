@@ -13,8 +13,8 @@ from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.journal import images
-from importer.ledger.ledger import (
-    Ledger,
+from importer.ledger.ledger import Ledger
+from importer.ledger.new_run import (
     add_cells,
     add_columns,
     add_problems,

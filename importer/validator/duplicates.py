@@ -19,7 +19,7 @@ from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
 from importer.model.problem import Origin, Place, Problem
-from importer.model.text import ROSTER_ROWS, row_label, word_list
+from importer.model.text import ROSTER_ROWS, row_list
 from importer.validator.identifiers import is_no_id
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
@@ -34,7 +34,6 @@ PATHS = {
 Keys = list[str]
 """One key per row, by position; "" is a blank."""
 
-_NAMED = 5
 _UNLISTED = float("-inf")
 """The weight of a user group that the policy does not list: less than any other."""
 
@@ -215,15 +214,6 @@ def _sharing(columns: Sequence[Keys]) -> list[list[tuple[int, int]]]:
         column, position = divmod(int(str(place)), len(columns[0]))
         groups[key].append((position, column))
     return sorted(map(sorted, groups.values()))
-
-
-def row_list(rows: Iterable[int]) -> str:
-    """Return `row 5`, `rows 5 and 9` or `rows 5, 9, 12, 15, 20 and 3 more`."""
-    every = list(rows)
-    named = [row_label(row) for row in every[:_NAMED]]
-    if len(every) > _NAMED:
-        named.append(f"{len(every) - _NAMED:,} more")
-    return f"{'row' if len(named) == 1 else 'rows'} {word_list(named)}"
 
 
 # --- the same ID ---

@@ -12,15 +12,8 @@ import pytest
 from importer.errors import LedgerError, UsageError
 from importer.ledger import schema
 from importer.ledger.journal import Journal
-from importer.ledger.ledger import (
-    VERSION,
-    Ledger,
-    add_columns,
-    add_problems,
-    add_rows,
-    add_steps,
-    finish,
-)
+from importer.ledger.ledger import VERSION, Ledger
+from importer.ledger.new_run import add_columns, add_problems, add_rows, add_steps, finish
 from importer.ledger.schema import State
 from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from importer.ledger.ledger import (
-    Ledger,
+from importer.ledger.ledger import Ledger
+from importer.ledger.new_run import (
     add_cells,
     add_columns,
     add_problems,
