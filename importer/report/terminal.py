@@ -79,8 +79,9 @@ def show_problems(
     found = group_problems(ledger.later_problems() if applied else ledger.problems())
     whole = sum(group.whole for group in found)
     last = len(found) if most is None else whole + most
+    several = bool(ledger.facts.others)
     for group in found[:last]:
-        console.print(_group(group, show_values=show_values))
+        console.print(_group(group, show_values=show_values, several=several))
     if more := len(found[last:]):
         where = "see the report" if reported else "`importer check` makes a report of them all"
         console.print(_text(f"… and {more:,} more; {where}.", "dim"))
@@ -185,10 +186,12 @@ def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
     return [*parts, Text()] if parts else []
 
 
-def _group(group: ProblemGroup, *, show_values: bool) -> RenderableType:
+def _group(group: ProblemGroup, *, show_values: bool, several: bool) -> RenderableType:
     head = Text()
     head.append(SEVERITIES[group.severity], f"bold {_SEVERITIES[group.severity]}")
     head.append_text(_text(f" · {group.title}", "bold"))
+    if several:
+        head.append_text(_text(f" · {group.first.origin.roster}"))
     if group.count:
         head.append_text(_text(f" · {rows(group.count)} ({row_numbers(group.rows, most=4)})"))
     example = "" if group.alike or group.whole else "For example: "
