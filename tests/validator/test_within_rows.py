@@ -63,6 +63,14 @@ def test_only_a_slip_of_a_code_is_shown(text: str, *, shown: bool) -> None:
     assert (KNOWN in problem.message) is shown
 
 
+def test_a_resource_sharing_library_is_one_of_the_institutions() -> None:
+    """Its code is compared with the libraries, which `codes fetch` saves as a table."""
+    libraries = CodeTables({"Libraries": (CodeRow("RES_SHARE", "Resource Sharing"),)})
+    label = "rs_library[0].code"
+    assert checked(PERSON | {label: "RES_SHARE"}, libraries) == []
+    assert found(checked(PERSON | {label: "NOWHERE"}, libraries)) == [("unknown-code", 2, label)]
+
+
 def test_disabled_code() -> None:
     """A code that is disabled in Alma is not accepted, though it is there."""
     (problem,) = checked(with_values(user_group="OLD"), GROUPS)
