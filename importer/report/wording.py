@@ -348,13 +348,15 @@ def _rejects_step(summary: Summary, facts: RunFacts, rejects: Mapping[int, str])
         verb = "check" if facts.command == "check" else "plan"
         # a refusal of Alma is marked in no cell: its reason is beside the row
         todo = "Correct the marked cells in" if summary.to_correct else "Follow the advice in"
+        if summary.review and verb == "plan":
+            todo = f"Decide about the rows to review, and {todo[0].lower()}{todo[1:]}"
         why = f"{todo} {names}, save it, and {verb} those rows again:"
         return NextStep(why, again(verb, facts, files))
     if summary.review and facts.command == "plan":
         codes = ("--codes", facts.codes) if facts.codes else ()
-        why = "Resolve each row that needs review:"
-        how = f"{command('resolve', run, *codes)} ROW --as create|reject, or --as update ID"
-        return NextStep(why, how)
+        why = f"Choose a Decision for each row in {names}, save it, and resolve the rows:"
+        file = next(iter(files.values()), "")
+        return NextStep(why, command("resolve", run, "--from", file, *codes))
     if summary.held:
         why = f"The rows to review in {names} need no correction; compare them with Alma again:"
         return NextStep(why, again("plan", facts, files))

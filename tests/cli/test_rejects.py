@@ -126,3 +126,28 @@ def test_a_blank_roster_asks_to_be_filled_in(folder: Path, typed: Type) -> None:
     assert "has no patrons" in got.err
     assert "importer check blank.xlsx" in got.err
     assert "not read" not in (folder / "run" / "problems.csv").read_text("utf-8")
+
+
+@pytest.mark.parametrize("header", ["4", "[3, 4]"])
+def test_rejects_of_a_roster_with_headings_further_down(
+    header: str, folder: Path, typed: Type
+) -> None:
+    """The mapping's `header` is about the first roster; its rejects are fed back all the same."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    upper = ["Person", "Person", "Person", ""] if "3" in header else []
+    for line in (["Friends"], [], upper, ["Card", "First", "Last", "Group"]):
+        sheet.append(line)
+    sheet.append(["20001123450011", "Ana", "", "COMM"])
+    book.save(folder / "friends.xlsx")
+    start = "Person " if upper else ""
+    (folder / "friends.yaml").write_text(
+        f"version: 1\naccount_type: INTERNAL\nroster: {{header: {header}}}\nrecord:\n"
+        f"  primary_id: <{start}Card>\n  first_name: <{start}First>\n"
+        f"  last_name: <{start}Last>\n  user_group: <Group>\n",
+        "utf-8",
+    )
+    first = typed("check", "friends.xlsx", "-m", "friends.yaml", "-o", "first", "--json").summary
+    again = typed("check", "first/rejects.xlsx", "-m", "friends.yaml", "-o", "again", "--json")
+    assert (first["rejected"], again.summary["rejected"]) == (1, 1)
+    assert problems(folder / "again") == problems(folder / "first") == [("5", "missing-value")]

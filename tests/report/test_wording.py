@@ -178,7 +178,7 @@ _NAMED = "--codes 'our codes.json'"
          f"check rosters/community.xlsx {MAPPING} {_NAMED} --visible-only"),
         ("plan", {"ready": 1, "create": 1}, "Review the plan", "apply runs/x"),
         ("plan", {"rejected": 1, "dismissed": 1, "create": 0}, "nothing to send", ""),
-        ("plan", {"review": 1, "create": 0}, "Resolve each row", f"resolve runs/x {_NAMED} ROW"),
+        ("plan", {"review": 1, "create": 0}, "Choose a Decision", f"resolve runs/x --from runs/x/rejects.xlsx {_NAMED}"),
         ("plan", APPLIED, "If it was wrong", "undo runs/x"),
         ("plan", {**APPLIED, "created": 0, "not_sent": 1}, "not done yet", "apply runs/x"),
         ("plan", {**APPLIED, "created": 0, "held": 1}, "need no correction",
