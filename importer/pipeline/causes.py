@@ -25,6 +25,9 @@ FEWEST = 3
 _FITS = 0.95
 """Share of the dates of a column that another order must read."""
 
+_TELLING = 4
+"""Letters of a value that can be similar to a code by more than chance."""
+
 _LISTED = 40
 """Values of a column that are listed; with more of them it does not contain codes."""
 
@@ -178,7 +181,8 @@ def _codes(column: FailingColumn) -> Problem | None:
 def _line(column: FailingColumn, text: str, count: int) -> str:
     """Return the line of a lookup for a value, with the code that is probably meant."""
     near = near_codes(text, column.target.field, column.inputs.codes)
-    code, guess = (near[0].code, ", guess") if len(near) == 1 else (TO_CHOOSE, "")
+    sure = len(near) == 1 and len(text) >= _TELLING
+    code, guess = (near[0].code, ", guess") if sure else (TO_CHOOSE, "")
     return f"{scalar(text)}: {scalar(code)}  # {counted(count, 'row')}{guess}"
 
 

@@ -166,6 +166,7 @@ def test_the_effort_says_whether_the_days_calls_suffice(
 APPLIED = {"ready": 1, "create": 1, "created": 1}
 MAPPING = "-m mappings/community.yaml"
 _NAMED = "--codes 'our codes.json'"
+_DECIDED = f"resolve runs/x --from runs/x/rejects.xlsx {_NAMED}"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ _NAMED = "--codes 'our codes.json'"
          f"check rosters/community.xlsx {MAPPING} {_NAMED} --visible-only"),
         ("plan", {"ready": 1, "create": 1}, "Review the plan", "apply runs/x"),
         ("plan", {"rejected": 1, "dismissed": 1, "create": 0}, "nothing to send", ""),
-        ("plan", {"review": 1, "create": 0}, "Choose a Decision", f"resolve runs/x --from runs/x/rejects.xlsx {_NAMED}"),
+        ("plan", {"review": 1, "create": 0}, "Choose a Decision", _DECIDED),
         ("plan", APPLIED, "If it was wrong", "undo runs/x"),
         ("plan", {**APPLIED, "created": 0, "not_sent": 1}, "not done yet", "apply runs/x"),
         ("plan", {**APPLIED, "created": 0, "held": 1}, "need no correction",
