@@ -29,6 +29,7 @@ from importer.cli.console import (
     write_json,
 )
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
+from importer.ledger.absent import ABSENT, forget_absent
 from importer.ledger.integrity import fault, first_broken
 from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
@@ -252,6 +253,7 @@ def purge(
         delete_older(DECISIONS, limit)
     if yes:
         forget_older(STICKY, limit)
+        forget_absent(ABSENT, limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
         write_json(

@@ -67,7 +67,7 @@ class AbsentMemory:
         time: datetime,
     ) -> None:
         """Save who is in a roster, named by its hash, and who is missing from it."""
-        with self._opened() as connection:
+        with self.opened() as connection:
             connection.executemany(
                 "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?",
                 ((self.institution, mapping, key) for key in present),
@@ -94,7 +94,7 @@ class AbsentMemory:
         """Save who left, and of those who are back by which run."""
         if not gone and not back:
             return
-        with self._opened() as connection:
+        with self.opened() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, '', ?)",
                 (
@@ -124,7 +124,7 @@ class AbsentMemory:
         were_back = {str(key) for (key,) in self._read(query, run)}
         again = were_back.intersection(map(str.casefold, primary_ids))
         if again:
-            with self._opened() as connection:
+            with self.opened() as connection:
                 connection.executemany(
                     "UPDATE leavers SET back = '' WHERE institution = ? AND primary_id = ?",
                     ((self.institution, key) for key in again),
@@ -134,11 +134,11 @@ class AbsentMemory:
     def _read(self, query: str, *values: str) -> list[tuple[object, ...]]:
         if not self.path.is_file():
             return []
-        with self._opened() as connection:
+        with self.opened() as connection:
             return connection.execute(query, (self.institution, *values)).fetchall()
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
+    def opened(self) -> Iterator[sqlite3.Connection]:
         """Open the file for one transaction. Raises LedgerError."""
         try:
             with private_file(self.path, _TABLES) as connection:
@@ -150,3 +150,14 @@ class AbsentMemory:
                 "counted from the start, and who comes back is changed only by the roster."
             )
             raise LedgerError(msg) from error
+
+
+def forget_absent(path: Path, limit: datetime) -> None:
+    """Delete what was saved of missing people before a time. Raises LedgerError."""
+    if path.is_file():
+        with AbsentMemory(path, "").opened() as connection:
+            for table in ("missing", "leavers"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE time < ?",  # noqa: S608
+                    (limit.isoformat(),),
+                )
