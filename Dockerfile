@@ -4,7 +4,8 @@ FROM python:3.13-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates openssh-client \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --create-home importer
+ && useradd --create-home importer \
+ && install -d -o importer -g importer /work
 COPY dist/*.whl /tmp/
 RUN pip install --no-cache-dir "$(ls /tmp/*.whl)[sftp]" && rm /tmp/*.whl
 USER importer

@@ -45,10 +45,11 @@ def run_command(*words: str) -> Ended:
                     break
         finally:
             signal.signal(signal.SIGTERM, before)
-    return _ended(words[0], process.returncode, out.decode("utf-8", "replace"))
+    return how_it_ended(words[0], process.returncode, out.decode("utf-8", "replace"))
 
 
-def _ended(name: str, code: int, out: str) -> Ended:
+def how_it_ended(name: str, code: int, out: str) -> Ended:
+    """Return the end of a command by its exit code and what it wrote to stdout."""
     try:
         exit_code = Exit(code)
     except ValueError:

@@ -26,7 +26,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from importer.cli.app import run
 from importer.cli.console import now
 from importer.errors import Exit
-from importer.jobs.commands import Command, Ended, _ended
+from importer.jobs.commands import Command, Ended, how_it_ended
 from importer.jobs.run import Tools, run_job
 from importer.jobs.schema import load_job
 from tests.cli.small import HEAD, MAPPING, TABLES
@@ -55,7 +55,7 @@ def in_process(*words: str) -> Ended:
     out = io.StringIO()
     with redirect_stdout(out):
         code = run(list(words))
-    return _ended(words[0], code, out.getvalue())
+    return how_it_ended(words[0], code, out.getvalue())
 
 
 @dataclass

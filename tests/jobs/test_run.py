@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from importer.errors import Exit, LedgerError, UsageError
-from importer.jobs.commands import run_command
+from importer.jobs.commands import how_it_ended, run_command
 from importer.jobs.state import Store
 from importer.loader.detect import LARGEST
 from tests.cli.conftest import Sandbox
@@ -279,3 +282,40 @@ def test_when_decides_what_is_reported(when: str, wanted: list[int], office: Off
         assert office.run() == Exit.DONE
         sent.append(len(office.mails))
     assert sent == wanted
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such signal")
+def test_a_request_to_end_is_passed_on_to_the_load(
+    office: Office, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As systemd sends it: the load stops in its own way, is reported, and is then continued."""
+    office.write_job("guards: {creates: off}\n")
+    office.drop(rows_of(people(40)))
+    monkeypatch.setenv("ALMA_RATE", "4")
+    command = (sys.executable, "-m", "importer", "job", "run", "nightly.yaml")
+    with subprocess.Popen(command) as job:
+        while not state(sandbox):
+            assert job.poll() is None
+        job.send_signal(signal.SIGTERM)
+        assert job.wait() == Exit.INTERRUPTED
+    assert "The next run of the job continues." in office.text
+    assert office.pings == ["/ping/start", "/ping/fail"]
+    assert len(state(sandbox)) < 40
+    monkeypatch.setenv("ALMA_RATE", "50")
+    assert office.run() == Exit.DONE
+    assert writes(sandbox) == len(state(sandbox)) == 40
+
+
+@pytest.mark.parametrize(
+    ("code", "out", "ended"),
+    [
+        (-9, "", Exit.STOPPED),
+        (9, '{"error": "The key is wrong.", "exit": 9}\n', Exit.ACCESS),
+        (1, "half a li", Exit.BUG),
+    ],
+)
+def test_every_end_of_a_command_is_understood(code: int, out: str, ended: Exit) -> None:
+    """Also of one that was killed, or that wrote no summary."""
+    result = how_it_ended("apply", code, out)
+    assert (result.exit, result.summary) == (ended, None)
+    assert result.error
