@@ -26,7 +26,7 @@ C = "8: record.middle_name.clean[0]"
         ("account_type: INTERNAL", "", "8: record.account_type", ("top",)),
         ("external_id: SIS", "", "8: record.external_id", ("owning_system",)),
         ("loans: <N>", "", "8: record.loans", ("only reports",)),
-        ("user_role: [{role_type: 200}]", "", "8: record.user_role", ("never writes",)),
+        ("user_role: [{role_type: 200}]", "", "8: record.user_role", ("`patron_role`",)),
         ("email_address: <E>", "", "8: record.email_address", ("`contact_info.email`",)),
         ("birth_date: <B", "", "8: record.birth_date", ("not closed",)),
         ("birth_date: <B #>", "", "8: record.birth_date", ("quotation marks",)),
