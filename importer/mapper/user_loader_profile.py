@@ -168,6 +168,8 @@ class _Translation:
         for item in profile.fields:
             if reason := self._left_out(item):
                 yield f"# Not taken over: {comment(item.name)}: {reason}"
+        if "primary_id" not in given:
+            yield "# The app lets Alma make the IDs. Here each person needs one: choose its column."
         yield "version: 1"
         if profile.name.strip():
             yield f"title: {scalar(profile.name)}"
