@@ -33,7 +33,7 @@ from importer.model.user import User
 from importer.pipeline.apply import check_sources
 from importer.pipeline.check import drafts_of
 from importer.pipeline.fates import institution_key
-from importer.pipeline.inputs import Inputs, Rosters, reopen_inputs
+from importer.pipeline.inputs import Inputs, Rosters, RunRequest, reopen_inputs
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
@@ -91,23 +91,25 @@ async def plan_absent(
     alma: Alma,
     memory: AbsentMemory,
     sticky: Memory,
-    now: datetime,
+    request: RunRequest,
 ) -> AbsentPlan:
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
     plan = AbsentPlan()
     for inputs in rosters:
         if inputs.mapping.file.match.absent is None:
             continue
-        origin = inputs.roster.source.origin()
         if inputs.roster.rejects:
-            message = "this is a rejects file, so nobody counts as missing from it"
-            plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, message))
+            why = "this is a rejects file, so nobody counts as missing from it"
+        elif request.visible_only:
+            why = "hidden rows were left out, so nobody counts as missing"
         elif not isinstance(users, CacheMatcher):
-            message = "there is no complete user cache to look for missing people in"
-            plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, message))
+            why = "there is no complete user cache to look for missing people in"
         else:
-            missing = _find(rosters, inputs, users.cache, memory, now)
+            missing = _find(rosters, inputs, users.cache, memory, request.now)
             await _plan(inputs, missing, users.cache, alma, memory, sticky, plan)
+            continue
+        origin = inputs.roster.source.origin()
+        plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, why))
     return plan
 
 

@@ -85,7 +85,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         ) as users:
             planned = await _compare(asked, users, rosters, alma, earlier, progress)
             leaving = await plan_absent(
-                rosters, users, alma, earlier.absent, earlier.sticky.of, request.now
+                rosters, users, alma, earlier.absent, earlier.sticky.of, request
             )
         planned += leaving.planned
         planned = follow_facts(planned, request.facts, institution.code, progress.note)

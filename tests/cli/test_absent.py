@@ -130,6 +130,8 @@ def test_rejects_and_a_missing_cache_change_nobody(
         typed("plan", "whole/rejects.xlsx", *PLAN, "again", "--json").summary.get("absent") is None
     )
     assert ("0", "absent-not-compared") in codes(known, "again")
+    seen = typed("plan", write(known, ANA), *PLAN, "seen", "--visible-only", "--json").summary
+    assert seen.get("absent") is None
     typed("users", "delete", "--yes")
     without = typed("plan", write(known, ANA), *PLAN, "without", "--no-refresh", "--json").summary
     assert without.get("absent") is None
