@@ -110,14 +110,14 @@ def write(path: Path, body: Iterable[str], texts: Iterable[str] = (), end: str =
 
 
 BOOKS: dict[str, Callable[[Path], None]] = {
-    "text in the cells": lambda path: write(path, rows(inline, 149_000)),
-    "text with pictures in the cells": lambda path: write(path, rows(inline_wide, 149_000)),
-    "shared text": lambda path: write(path, rows(shared, 149_000), strings(149_000 * 16)),
+    "text in the cells": lambda path: write(path, rows(inline, 124_000)),
+    "text with pictures in the cells": lambda path: write(path, rows(inline_wide, 124_000)),
+    "shared text": lambda path: write(path, rows(shared, 124_000), strings(124_000 * 16)),
     "shared text with pictures": lambda path: write(
-        path, rows(shared, 149_000), strings(149_000 * 16, "😀 ")
+        path, rows(shared, 124_000), strings(124_000 * 16, "😀 ")
     ),
-    "decimals, no two alike": lambda path: write(path, rows(decimal, 149_000)),
-    "more decimals": lambda path: write(path, rows(decimal, 155_000)),
+    "decimals, no two alike": lambda path: write(path, rows(decimal, 124_000)),
+    "more decimals": lambda path: write(path, rows(decimal, 130_000)),
     "formulas (read by openpyxl)": lambda path: write(path, rows(formula, 80_000)),
     "more formulas": lambda path: write(path, rows(formula, 165_000)),
     "formulas, damaged at the end": lambda path: write(path, rows(formula, 80_000), end="<bad>"),

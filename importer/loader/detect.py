@@ -33,8 +33,8 @@ MEMBERS = 2_000
 DAMAGED = "is damaged or was not copied completely. Open it in Excel, save it again, and load that."
 LOCKED = "is protected by a password. Open it, save a copy without a password, and load the copy."
 TOO_LARGE = (
-    "is larger than a workbook may be: 2 million cells, or 2.4 million without formulas, hidden "
-    "rows and merged cells. Save the sheet as CSV UTF-8, which may be larger, and load that."
+    "is larger than a workbook may be: 2 million cells. Save the sheet as CSV UTF-8, which may be "
+    "larger, and load that."
 )
 _CHANGED = (
     "was changed while it was read. Close it in the other program, or copy it to this computer, "
