@@ -13,7 +13,7 @@ from tests.cli.small import ANA, ask, write
 
 NAMES = ("Ada Quill", "Ben Okafor", "Cleo Martin", "Dov Hansen", "Eve Sato", "Flo Dumont",
          "Gus Rivera", "Hana Lind")  # fmt: skip
-MOST = 2 * len(NAMES)  # an identifier and a name each
+MOST = 3 * len(NAMES)  # an identifier, a name and an email each
 OUT_OF_TURN = 3  # by so much the count may be wrong while answers come out of turn
 PLAN = ("-m", "small.yaml", "-o", "run", "--no-refresh")
 
