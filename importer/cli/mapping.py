@@ -256,7 +256,7 @@ def _write_preview(inputs: Inputs, *, show_values: bool) -> None:
     write("", "Columns:")
     for column in inputs.columns():
         place = Place(column.letter, column.heading)
-        use = ", ".join(column.labels) or "selects the rows to load"
+        use = ", ".join(column.labels) or "used in conditions"
         if column.how not in {"", "exact"}:
             use += f" ({column.how})"
         elif not column.how:

@@ -19,6 +19,7 @@ from importer.mapper.placeholders import (
     RUN_VARIABLES,
     VALUE,
     Variable,
+    heading_key,
     nearest,
 )
 from importer.mapper.schema import KeepHeaviest, PlusBy
@@ -277,6 +278,10 @@ def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
             wrong = "is an item of its own; write what is added as another item"
             yield MappingFinding((*steps, "remove"), wrong)
     for entry in mapping.entries:
+        each = entry.part.each
+        if each and heading_key(each.heading) not in map(heading_key, entry.cells):
+            wrong = f"no field of the entry takes `<{each.heading}>`, which stands for one part"
+            yield MappingFinding((*entry.steps, "each"), wrong)
         if entry.part.replaces and entry.parent != "user_statistic":
             wrong = "is for statistics; other entries replace the one of their type"
             yield MappingFinding((*entry.steps, "replaces"), wrong)

@@ -7,6 +7,7 @@ from collections import ChainMap, Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import product
 
 from importer.errors import MappingError
 from importer.mapper.column_guesses import field_of, looks_like_a_person
@@ -14,7 +15,7 @@ from importer.mapper.explain import mapped_codes, takes_cells
 from importer.mapper.mapping import EntryRules, FieldRule
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import ANGLED, TO_CHOOSE, heading_key, nearest
-from importer.mapper.schema import EntryPart, MappingFile
+from importer.mapper.schema import EachPart, EntryPart, MappingFile
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
 from importer.model.catalogue import Code
@@ -22,8 +23,8 @@ from importer.model.fields import Shape
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import ADDED
 
-Position = int | tuple[int, str, int]
-"""A column of the cells: that of the roster, or the nth part of it (see `each`)."""
+Position = int | tuple[int, EachPart, int]
+"""A column of the roster, from 0, or a part of its cells by its number."""
 
 OF_ONE_PERSON = frozenset(
     {
@@ -316,14 +317,19 @@ class _Compiler:
     positions: dict[str, Position] = field(default_factory=dict)
 
     def entries(self) -> Iterator[CompiledEntry]:
-        """Compile the entries; one that repeats becomes as many as the roster has headings."""
+        """Compile the entries; one that repeats over headings or parts becomes several."""
         counts: Counter[str] = Counter()
         for entry in self.mapping.entries:
-            for bound in self._bindings(entry):
+            each = entry.part.each
+            parts = [(each, number) for number in range(each.most)] if each else [None]
+            if each is not None:
+                self.column(each.heading, (*entry.steps, "each"))
+            for bound, part in product(self._bindings(entry), parts):
                 prefix = f"{entry.parent}[{counts[entry.parent]}]"
                 counts[entry.parent] += 1
                 fields = tuple(
-                    self.field(rule, f"{prefix}.{rule.field.name}", bound) for rule in entry.fields
+                    self.field(rule, f"{prefix}.{rule.field.name}", bound, part)
+                    for rule in entry.fields
                 )
                 constants = {
                     one.column.label: text
@@ -346,8 +352,14 @@ class _Compiler:
                 return [{name: heading} for heading in found]
         return [{}]
 
-    def field(self, rule: FieldRule, label: str, bound: Mapping[str, str]) -> CompiledField:
-        """Compile a field; `bound` is what `<Email *>` stands for in it."""
+    def field(
+        self,
+        rule: FieldRule,
+        label: str,
+        bound: Mapping[str, str],
+        part: tuple[EachPart, int] | None = None,
+    ) -> CompiledField:
+        """Compile a field; `bound` is what `<Email *>` stands for in it, `part` one of a cell."""
         used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
         tables = self.mapping.tables
@@ -368,6 +380,10 @@ class _Compiler:
             heading_key(name): self.positions.get(heading_key(heading), 0)
             for name, heading in bound.items()
         }
+        if part is not None:
+            key = heading_key(part[0].heading)
+            whole = self.positions.get(key, 0)
+            other[key] = (whole, *part) if isinstance(whole, int) else whole
         return CompiledField(column, rule, ChainMap(other, self.positions))
 
     def column(self, heading: str, steps: Steps) -> Use | None:

@@ -37,6 +37,7 @@ def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CO
     work.blank_words()
     work.repair_ids()
     work.select_rows()
+    work.report_more_parts()
     for one in mapping.scalars:
         work.scalar(one)
     for entry in mapping.entries:
@@ -102,18 +103,30 @@ class _Evaluation:
             out = self._meeting(skip.when, rows, self.mapping.positions)
             rows = rows.difference(out, sort=False)
             if len(out):
-                message = (
-                    f"skipped {counted(len(out), 'row')} ({spans(out.tolist(), 50)}): {skip.reason}"
-                )
+                numbers = spans([row % ROSTER_ROWS for row in out.tolist()], 50)
+                message = f"skipped {counted(len(out), 'row')} ({numbers}): {skip.reason}"
                 origin = self.roster.source.origin()
                 self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
         if len(rows) < len(self.cells):
             self.cells = self.cells.loc[rows]
             self.columns = {label: texts.loc[rows] for label, texts in self.columns.items()}
             self.dates = {key: texts.loc[rows] for key, texts in self.dates.items()}
-            kept = {0, *rows.tolist()}
+            kept = {self.roster.source.origin().row, *rows.tolist()}
             self.problems = [one for one in self.problems if one.origin.row in kept]
             self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
+
+    def report_more_parts(self) -> None:
+        """Report the cells that have more parts than `each` makes entries of."""
+        for each in {entry.part.each for entry in self.mapping.entries if entry.part.each}:
+            use = self.mapping.columns[heading_key(each.heading)]
+            texts = self.cells[use.position]
+            for row, text in zip(texts.index.tolist(), texts.tolist(), strict=True):
+                if len(each.parts(text)) > each.most:
+                    origin = self.roster.source.origin(row)
+                    message = f"{{value}} has more than {each.most} parts; the others are left out"
+                    self.problems.append(
+                        Problem.of(Code.TOO_MANY_PARTS, origin, message, use.place, value=text)
+                    )
 
     def _meeting(
         self, condition: Condition, rows: pd.Index[int], positions: Mapping[str, Position]
@@ -188,6 +201,9 @@ class _Evaluation:
         there = pd.Series(data=not deciding, index=rows)
         for one in deciding:
             there |= values[one.column.label].content
+        if part.each is not None:
+            position = compiled.fields[0].positions[heading_key(part.each.heading)]
+            there &= filled(self._cells(position).loc[rows])
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
             there &= values[one.column.label].applies
@@ -303,7 +319,7 @@ class _Evaluation:
         run = self.mapping.run
         constants = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         if isinstance(part, Cell):
-            whole = self.cells[positions[heading_key(part.heading)]]
+            whole = self._cells(positions[heading_key(part.heading)])
         elif isinstance(part, Variable) and not part.of_run:
             self.scalar(self.mapping.named[part.name])
             whole = self.columns[part.name]
@@ -315,6 +331,13 @@ class _Evaluation:
             text = constants[part.name] if isinstance(part, Variable) else part
             whole = pd.Series(text, index=rows, dtype=object)
         return whole if len(rows) == len(whole) else whole.loc[rows]
+
+    def _cells(self, position: Position) -> pd.Series[str]:
+        """A column of the roster, or one part of each of its cells."""
+        if isinstance(position, int):
+            return self.cells[position]
+        at, each, number = position
+        return self.cells[at].map(lambda text: each.part(text, number))
 
     def _spans(
         self, one: CompiledField, rule: Rule, rows: pd.Index[int]

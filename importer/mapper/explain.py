@@ -111,6 +111,9 @@ def explain(mapping: Mapping) -> dict[str, str]:
     for entry in mapping.entries:
         label = f"{entry.parent}[{entry.position}]"
         parts = [f"only if {entry.part.when}"] if entry.part.when else []
+        if (each := entry.part.each) is not None:
+            where = f"<{each.heading}> between `{each.on}`"
+            parts.append(f"for each part of {where}, up to {each.most}")
         if entry.part.placeholder:
             parts.append("also if its cells are blank")
         if entry.part.replaces:

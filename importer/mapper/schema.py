@@ -145,6 +145,38 @@ Rule.model_rebuild()
 # --- the record ---
 
 
+def _one_heading(template: Template) -> Template:
+    if not template.lone_cell:
+        sentence = f"`{template.text}` must be one heading in angle brackets"
+        raise ValueError(sentence)
+    return template
+
+
+class EachPart(MappingPart):
+    """A cell of several parts, each of which makes an entry; `most` entries at most."""
+
+    template: Annotated[
+        Template,
+        BeforeValidator(_template, json_schema_input_type=Word),
+        AfterValidator(_one_heading),
+    ] = Field(alias="from")
+    on: Word = ","
+    most: Annotated[int, Field(ge=2, le=20)] = 5
+
+    @property
+    def heading(self) -> str:
+        """The heading of the cell."""
+        return self.template.cells[0].heading
+
+    def parts(self, text: str) -> list[str]:
+        """Return the parts of a text that are not blank."""
+        return list(filter(None, (part.strip() for part in text.split(self.on))))
+
+    def part(self, text: str, number: int) -> str:
+        """Return one of the parts, from 0; "" if there are fewer."""
+        return "".join(self.parts(text)[number : number + 1])
+
+
 class RemovePart(MappingPart):
     """Which of Alma's entries go: those of this type, and with a text that matches as a whole."""
 
@@ -159,6 +191,7 @@ class EntryPart(MappingPart):
 
     remove: RemovePart | None = None
     when: Condition = EVERY_ROW
+    each: EachPart | None = None
     placeholder: Yes = False
     replaces: Words = ()
     on_update: OnUpdate = OnUpdate.REPLACE

@@ -53,6 +53,7 @@ class Code(StrEnum):
     EXPIRY_PAST = "expiry-past"
     PURGE_BEFORE_EXPIRY = "purge-before-expiry"
     TOO_LONG = "too-long"
+    TOO_MANY_PARTS = "too-many-parts"
     SYMBOL_IN_NAME = "symbol-in-name"
     BAD_EMAIL = "bad-email"
     BAD_PHONE = "bad-phone"

@@ -187,3 +187,17 @@ def test_nothing_is_told_about_an_entry_that_a_row_does_not_have(tmp_path: Path)
     label = "contact_info.email[0].email_type"
     assert list(candidates.frame[label]) == ["", "work"]
     assert told(candidates.problems) == [(3, "wrong-case-code", label)]
+
+
+def test_each_part_of_a_cell_makes_an_entry(tmp_path: Path) -> None:
+    """Blank parts do not count; parts beyond `most` are reported; other cells are the same."""
+    record = (
+        "user_note:\n  - each: {from: <Notes>, on: '|', most: 2}\n    when: {Kind: A}\n"
+        "    note_type: LIBRARY\n    note_text: <Notes> (<Kind>)"
+    )
+    bench = Bench(tmp_path, record, columns="Notes|Kind")
+    candidates = bench.map(("a || b", "A"), ("a|b|c", "A"), ("a", "B"), ("", "A"))
+    texts = [list(candidates.frame[f"user_note[{n}].note_text"]) for n in range(2)]
+    assert texts[0] == ["a (A)", "a (A)", "", ""]
+    assert texts[1] == ["b (A)", "b (A)", "", ""]
+    assert told(candidates.problems) == [(3, "too-many-parts", "")]

@@ -221,6 +221,13 @@ C = "8: record.middle_name.clean[0]"
             "8: record.user_identifier[0].replaces",
             ("statistics",),
         ),
+        (EMAIL + "      each: {from: x}", "", "12: record.contact_info.email[0].each.from", ()),
+        (
+            EMAIL + "      each: {from: <F>}",
+            "",
+            "12: record.contact_info.email[0].each",
+            ("no field",),
+        ),
         # clean
         ("middle_name: {from: <M>, clean: [{split: {on: x, take: 0}}]}", "", C + ".split", ()),
         ('middle_name: {from: <M>, clean: [{extract: "("}]}', "", C + ".extract", ("pattern",)),

@@ -152,7 +152,12 @@ def offline(folder: Path) -> Iterator[Problem]:
     (folder / "first.yaml").write_text(first, "utf-8")
     (folder / "twice.csv").write_text("\n".join([heading, lines[-1], lines[-1]]) + "\n", "utf-8")
     slip = bare.replace("job_description: <Job>", "job_description: Job")
+    email = "each: {from: <Email>, most: 2}, email_address: <Email>"
+    slip = slip.replace("email_address: <Email>", email)
     skip = "roster: {skip: [{when: {First: Bo}, reason: they have left}]}\n"
+    emails = '"a@example.org,b@example.org,c@example.org"'
+    cells = [heading, lines[-1], f"1000003,Cy,Nash,Community{',' * 10}{emails},,"]
+    (folder / "several.csv").write_text("\n".join(cells) + "\n", "utf-8")
     (folder / "slip.yaml").write_text(slip + skip, "utf-8")
     days = [f"100000{n},Ana,Lee,Community,,0{n}/{n + 20}/1990" + "," * 10 for n in range(1, 6)]
     (folder / "days.csv").write_text("\n".join([heading, *days]) + "\n", "utf-8")
@@ -160,7 +165,7 @@ def offline(folder: Path) -> Iterator[Problem]:
     for roster, mapping in (
         ("local.csv", "local"),
         ("days.csv", "days"),
-        ("twice.csv", "slip"),
+        ("several.csv", "slip"),
         ("twice.csv", "first"),
         ("book.xlsx", "local"),
         ("external.csv", "external"),
