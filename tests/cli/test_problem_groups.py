@@ -48,7 +48,7 @@ def test_the_terminal_says_it_once(roster: Path, typed: Type) -> None:
     assert got.exit == Exit.REJECTS
     told = plain(got.err)
     assert told.count(f"{SHORT} rows (2–39)") == 1
-    assert told.count("`pad: true`") == 1
+    assert told.count("`pad: true`") == 2  # the whole column has a finding of its own
     assert f"One change may correct all {SHORT} rows: " in told
 
 
@@ -66,9 +66,9 @@ def test_the_workbook_says_it_once(folder: Path, roster: Path, typed: Type) -> N
     typed("check", roster, "-m", "m.yaml", "-o", "run")
     book = openpyxl.load_workbook(folder / "run" / "rejects.xlsx")
     rows = [[cell.value or "" for cell in row] for row in book.worksheets[1].iter_rows(min_row=2)]
-    padded = [row for row in rows if "`pad: true`" in str(row[-1])]
-    assert [row[1] for row in padded] == [str(SHORT)]
-    assert len(rows) == 3  # beside it the one with a letter, and that codes were not checked
+    padded = [row for row in rows if "pad: true" in str(row[-1])]
+    assert [row[1] for row in padded] == ["", str(SHORT)]  # the whole column, and its rows
+    assert len(rows) == 4  # beside them the one with a letter, and that codes were not checked
 
 
 def test_the_change_repairs_them(folder: Path, roster: Path, typed: Type) -> None:
