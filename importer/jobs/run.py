@@ -27,7 +27,7 @@ from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import ROSTER_ROWS, is_absent
 from importer.report import wording
 from importer.report.wording import command
 
@@ -429,7 +429,9 @@ def _last_row_is_short(plan: Summary, roster: int) -> bool:
     if not plan.problems.get(Code.ROW_TOO_SHORT):
         return False
     with Ledger.open(Path(plan.run)) as ledger:
-        rows = (row for row, _ in ledger.fates() if row // ROSTER_ROWS == roster)
+        rows = (
+            row for row, _ in ledger.fates() if row // ROSTER_ROWS == roster and not is_absent(row)
+        )
         return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
 
 

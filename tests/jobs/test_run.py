@@ -17,6 +17,7 @@ from importer.jobs.state import Store
 from importer.loader.detect import LARGEST
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
+from tests.cli.test_absent import LEAVERS
 from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
 
 
@@ -161,6 +162,26 @@ def test_a_guard_holds_a_load(guard: str, office: Office, sandbox: Sandbox) -> N
     assert words[0].endswith("nightly.yaml")
     assert office.run(*words[2::2]) in {Exit.DONE, Exit.REJECTS}
     assert (writes(sandbox) > before) == (guard not in {"rows", "rejects"})
+
+
+def test_people_whom_the_mapping_would_change_as_absent_are_not_in_the_file(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """A cut file is noticed although `match.absent` gives the missing people rows in the plan."""
+    office.write_job("guards: {creates: off}\n")
+    office.drop(rows_of(people(40)))
+    assert office.run() == Exit.DONE
+    office.clear()
+    (office.folder / "small.yaml").write_text(LEAVERS, "utf-8")
+    office.drop(rows_of(people(30))[:-20], "patrons-2.csv")
+    assert office.run() == Exit.ROSTER
+    assert "cut off" in office.text
+    office.clear()
+    office.drop(rows_of(people(30)), "patrons-3.csv")
+    office.write_job("guards: {creates: off, rows: off}\n")
+    assert office.run() == Exit.SAFETY_CHECK
+    assert "10 people of the last load are not in this file" in office.text
+    assert office.text.count("--allow absent") == 1
 
 
 def test_a_newer_file_replaces_one_that_is_held(office: Office, sandbox: Sandbox) -> None:
