@@ -26,6 +26,7 @@ from importer.report.differences import (
     differences,
     new_users,
 )
+from importer.report.field_names import field_name, part_name
 from importer.report.lineage import Lineage
 from importer.report.masking import CUT, mask_all, printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
@@ -38,9 +39,7 @@ from importer.report.wording import (
     duration,
     effort,
     end_of,
-    field_name,
     next_step,
-    part_name,
     roster_counts,
     row_numbers,
     rows,

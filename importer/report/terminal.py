@@ -17,6 +17,7 @@ from importer.model.fields import fields_of
 from importer.model.run import RunFacts, Summary
 from importer.model.text import ROSTER_ROWS, row_label
 from importer.report.differences import differences
+from importer.report.field_names import field_name
 from importer.report.files import holds_personal_data, present
 from importer.report.lineage import lineage
 from importer.report.masking import printable, shown
@@ -26,7 +27,6 @@ from importer.report.wording import (
     WORKBOOK,
     Tone,
     effort,
-    field_name,
     headline,
     next_step,
     roster_counts,

@@ -20,7 +20,7 @@ from importer.mapper.yaml_source import Steps, cell
 from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
 from importer.model.problem import Place
 from importer.model.roster import Roster
-from importer.report.wording import field_name
+from importer.report.field_names import field_name
 from importer.web.drafts import Draft
 from importer.web.site import draft_of, in_thread, number, page, see, workspace_of
 from importer.web.workspace import Workspace

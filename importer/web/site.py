@@ -15,8 +15,9 @@ from markupsafe import Markup, escape
 
 from importer.errors import ImporterError
 from importer.model.text import counted
+from importer.report.field_names import field_name
 from importer.report.masking import printable
-from importer.report.wording import ENDS, KINDS, SEVERITIES, TONES, field_name, row_numbers, rows
+from importer.report.wording import ENDS, KINDS, SEVERITIES, TONES, row_numbers, rows
 from importer.web.drafts import Draft, StaleError
 from importer.web.tasks import Task
 from importer.web.workspace import PRACTICE, Workspace

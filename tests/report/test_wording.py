@@ -15,15 +15,14 @@ from importer.ledger.schema import State
 from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Calls, Summary
+from importer.report.field_names import field_name, part_name
 from importer.report.wording import (
     DISMISSED,
     ENDS,
     duration,
     effort,
-    field_name,
     headline,
     next_step,
-    part_name,
     row_numbers,
     tallies,
 )
