@@ -133,7 +133,9 @@ class Ledger:
     def read(self, query: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Return the rows of a query, one by one. Raises errors as `open` does."""
         try:
-            yield from self.connection.execute(query, parameters)
+            # not `yield from`: after Ctrl-C it would close a cursor of a closed connection
+            for row in self.connection.execute(query, parameters):  # noqa: UP028
+                yield row
         except FAILURES as error:
             raise unusable(self.folder, error) from error
 

@@ -216,7 +216,7 @@ def test_a_folder_is_no_mapping(folder: Path, typed: Type, name: str) -> None:
     assert f"{name or '.'} is a folder" in got.err
 
 
-@pytest.mark.parametrize("row", ["99999999999999999999", "9223372036854775808", "9000000"])
+@pytest.mark.parametrize("row", ["99999999999999999999", "9223372036854775808", "900000"])
 def test_a_row_that_no_roster_has(typed: Type, sandbox: Sandbox, row: str) -> None:
     """However large its number: exit 2."""
     typed("plan", PATRONS, "-m", COMMUNITY, "-o", "run")
