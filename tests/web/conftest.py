@@ -83,7 +83,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         started.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: it keeps an event loop in this thread
 def browser() -> Iterator[Browser]:
     """Chromium without a window."""
     if CHROMIUM is None:
