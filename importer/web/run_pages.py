@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from importer.errors import ImporterError
+from importer.errors import Exit, ImporterError
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.schema import State
 from importer.model.plan import Result
@@ -31,6 +31,8 @@ from importer.web.site import (
     workspace_of,
 )
 from importer.web.workspace import Workspace
+
+_ENDED = {Exit.DONE, Exit.REJECTS, Exit.REFUSED}
 
 POLL = 0.5
 """Seconds between two looks at the ledger of a run that is applied."""
@@ -254,7 +256,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     folder, space = _folder(request), workspace_of(request)
     task = request.query.get("task", "")
     found = await in_thread(_progress, space, folder, task, site_of(request).now())
-    if not found.running and found.exit not in {None, 1, 2, 5, 7, 8, 9, 130, -1}:
+    if not found.running and (found.exit in _ENDED or found.done == found.of):
         return see(_here(request))
     return page(request, "live.html.j2", run=folder.name, task=task, progress=found)
 
