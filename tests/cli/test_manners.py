@@ -118,8 +118,11 @@ def test_completion(
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell", "pwsh"])
-def test_completion_for_each_shell(typed: Type, shell: str) -> None:
-    """The script of each shell is there."""
+def test_completion_for_each_shell(
+    typed: Type, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    """The script of each shell is there; which one a person uses is found out by the library."""
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     with pytest.raises(SystemExit) as end:
         typed("--show-completion", shell)
     assert not end.value.code
