@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from importer.errors import Exit
+from importer.errors import Exit, missing_library
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -22,9 +22,7 @@ def main() -> None:
     code: int | None = None
     try:
         try:
-            from importer.cli.app import run  # here, so that Ctrl-C while it loads is caught
-
-            code = run(sys.argv[1:])
+            code = _run()
         finally:  # only leaving is left: one more Ctrl-C must not cut it off
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
@@ -32,6 +30,19 @@ def main() -> None:
         if code is None:
             sys.stderr.write("importer: Stopped. Run the same command to continue.\n")
     sys.exit(Exit.INTERRUPTED if code is None else code)
+
+
+def _run() -> int:
+    """Carry out the command line; return its exit code."""
+    try:
+        from importer.cli.app import run  # here, so that Ctrl-C while it loads is caught
+    except ModuleNotFoundError as error:
+        sentence = missing_library(error)
+        if not sentence:
+            raise
+        sys.stderr.write(f"importer: {sentence}\n")
+        return Exit.USAGE
+    return run(sys.argv[1:])
 
 
 def _repeat_interrupt(unraisable: UnraisableHookArgs) -> None:

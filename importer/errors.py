@@ -168,3 +168,18 @@ class AccessError(AlmaError):
     """The key is missing, wrong, or may not do this."""
 
     exit = Exit.ACCESS
+
+
+def missing_library(error: ModuleNotFoundError) -> str:
+    """Return what to do where a library is not installed, as after an update of the code alone.
+
+    "" where the module is our own, which is a defect.
+    """
+    library = (error.name or "").partition(".")[0]
+    if library in {"", "importer"}:
+        return ""
+    return (
+        f"The library {library} is not installed, and this version of the importer needs it. Run "
+        "`make setup` in the importer's folder or, if you installed it in another way, install it "
+        "again. Nothing was sent."
+    )

@@ -17,7 +17,7 @@ import typer.core
 from typer.main import get_group
 
 from importer.cli.console import defect, output, printable, program
-from importer.errors import Exit, ImporterError, StoppedError, UsageError
+from importer.errors import Exit, ImporterError, StoppedError, UsageError, missing_library
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
@@ -208,6 +208,8 @@ def _understood(error: Exception) -> tuple[str, int]:
             return "", error.exit_code
         case typer.Abort():  # what the library makes of Ctrl-C outside of a command
             return "Stopped. Run the same command to continue.", Exit.INTERRUPTED
+        case ModuleNotFoundError() if sentence := missing_library(error):
+            return sentence, Exit.USAGE
         case _:
             usage = _usage(error)
             return (defect(error), Exit.BUG) if usage is None else (usage, Exit.USAGE)
