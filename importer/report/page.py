@@ -85,7 +85,7 @@ def render(
         table.add(row, problems)
     rejects = workbooks((name for name, _ in files), facts)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             title="Applied" if applied else facts.command.capitalize(),
@@ -125,9 +125,10 @@ def render(
 
 
 @cache
-def _environment() -> Environment:
+def environment(package: str = "importer.report") -> Environment:
+    """Return the environment of the templates of a package."""
     environment = Environment(
-        loader=PackageLoader("importer.report"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         # every text on the page is printable, wherever it came from

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from importer.web import draft_pages, match_pages, run_pages, settings_page
+from importer.web import draft_pages, match_pages, problem_pages, run_pages, settings_page
 from importer.web.guard import ENTER, Guard
 from importer.web.run_pages import CLOSING
 from importer.web.site import SITE, Site, explain_errors, see
@@ -33,8 +33,8 @@ ROUTES = [
     web.post("/{place}/drafts/{draft}/match", match_pages.save_match),
     web.get("/{place}/drafts/{draft}/codes", match_pages.codes),
     web.post("/{place}/drafts/{draft}/codes", match_pages.save_codes),
-    web.get("/{place}/drafts/{draft}/problems", draft_pages.problems),
-    web.post("/{place}/drafts/{draft}/problems", draft_pages.correct),
+    web.get("/{place}/drafts/{draft}/problems", problem_pages.problems),
+    web.post("/{place}/drafts/{draft}/problems", problem_pages.correct),
     web.post("/{place}/drafts/{draft}/plan", draft_pages.plan),
     web.post("/{place}/drafts/{draft}/delete", draft_pages.delete),
     web.get("/{place}/tasks/{task}", run_pages.task),

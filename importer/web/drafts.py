@@ -29,7 +29,10 @@ from importer.pipeline.check import find_problems
 from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 
-DRAFT, CORRECTIONS = "draft.json", "corrections.csv"
+DRAFT, CORRECTIONS, ROSTER = "draft.json", "corrections.csv", "roster"
+
+KEPT = 3
+"""Checked rosters that are kept in memory, the last ones used."""
 
 _EDIT = "mapping-before"  # suffix of the earlier texts of the mapping, in order
 
@@ -73,6 +76,7 @@ class Draft:
                 folder.mkdir(mode=0o700)
                 break
             number += 1
+        (folder / ROSTER).mkdir(mode=0o700)
         draft = cls(folder, DraftFacts(file=safe, created=now))
         draft._save()
         return draft
@@ -84,7 +88,8 @@ class Draft:
             facts = DraftFacts.model_validate_json((folder / DRAFT).read_text("utf-8"))
         except (OSError, ValidationError):
             return None
-        return cls(folder, facts) if (folder / facts.file).is_file() else None
+        draft = cls(folder, facts)
+        return draft if draft.roster.is_file() else None
 
     @property
     def name(self) -> str:
@@ -93,8 +98,8 @@ class Draft:
 
     @property
     def roster(self) -> Path:
-        """The roster's file."""
-        return self.folder / self.facts.file
+        """The roster's file, in a folder of its own, as it may have any name."""
+        return self.folder / ROSTER / self.facts.file
 
     @property
     def corrections(self) -> Path | None:
@@ -171,17 +176,22 @@ class Draft:
 
     def checked(self, mapping: Path, codes: CodeTables, today: date) -> Checked:
         """Return the check of the whole roster, from memory if nothing changed."""
-        key = (self.facts.version, mapping, mapping.stat().st_mtime_ns, codes.fetched, today)
+        key = self._key(mapping, codes, today)
         known = self._checked.get(self.folder)
         if known is None or known[0] != key:
-            known = (key, Checked(self.inputs(mapping, codes, today)))
-            self._checked[self.folder] = known
-        return known[1]
+            self.keep(Checked(self.inputs(mapping, codes, today)), mapping, codes, today)
+        return self._checked[self.folder][1]
 
     def keep(self, checked: Checked, mapping: Path, codes: CodeTables, today: date) -> None:
-        """Keep a check that was brought up to date with the last correction."""
-        key = (self.facts.version, mapping, mapping.stat().st_mtime_ns, codes.fetched, today)
-        self._checked[self.folder] = (key, checked)
+        """Keep a check that is up to date with the last correction."""
+        self._checked.pop(self.folder, None)
+        self._checked[self.folder] = (self._key(mapping, codes, today), checked)
+        for oldest in list(self._checked)[:-KEPT]:
+            del self._checked[oldest]
+
+    def _key(self, mapping: Path, codes: CodeTables, today: date) -> tuple[object, ...]:
+        """Return what a check depends on."""
+        return self.facts.version, mapping, mapping.stat().st_mtime_ns, codes.fetched, today
 
 
 class Checked:

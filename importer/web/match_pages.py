@@ -22,7 +22,7 @@ from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.report.field_names import field_name
 from importer.web.drafts import Draft
-from importer.web.site import draft_of, in_thread, number, page, see, workspace_of
+from importer.web.site import draft_of, in_thread, page, posted, see, workspace_of
 from importer.web.workspace import Workspace
 
 SAMPLES = 3
@@ -227,18 +227,13 @@ def _read(draft: Draft, chosen: Path) -> tuple[Roster, Mapping, tuple[str, ...]]
 
 async def save_match(request: web.Request) -> web.StreamResponse:
     """Let a column go to another field, or undo the last change of the mapping."""
-    space, draft = workspace_of(request), draft_of(request)
-    form = await request.post()
-    draft.require(number(str(form.get("version", ""))))
-    chosen = space.mapping(draft.facts.mapping)
-    if chosen is None:
-        raise web.HTTPNotFound
-    if form.get("do") == "undo":
-        draft.undo_edit(chosen)
+    form = await posted(request)
+    if form.text("do") == "undo":
+        form.draft.undo_edit(form.mapping)
         return see("match")
-    letter, target = str(form.get("column", "")), str(form.get("target", ""))
-    text = await in_thread(_matched, draft, chosen, letter, target)
-    draft.edit(chosen, text)
+    letter, target = form.text("column"), form.text("target")
+    text = await in_thread(_matched, form.draft, form.mapping, letter, target)
+    form.draft.edit(form.mapping, text)
     return see(f"match?at={letter}#column-{letter}")
 
 
@@ -351,18 +346,14 @@ def _codes_of(
 
 async def save_codes(request: web.Request) -> web.StreamResponse:
     """Write the chosen codes of one field into its lookup."""
-    space, draft = workspace_of(request), draft_of(request)
-    form = await request.post()
-    draft.require(number(str(form.get("version", ""))))
-    chosen = space.mapping(draft.facts.mapping)
-    fields = await in_thread(_codes, space, draft, chosen) if chosen else ()
-    field = next((one for one in fields if one.key == form.get("field")), None)
-    if chosen is None or field is None:
+    form = await posted(request)
+    chosen = form.mapping
+    fields = await in_thread(_codes, form.space, form.draft, chosen)
+    field = next((one for one in fields if one.key == form.text("field")), None)
+    if field is None:
         raise web.HTTPNotFound
     text, lookup = chosen.read_text("utf-8"), field.lookup
-    wanted = {
-        line.word: str(form.get(f"code-{at}", "")).strip() for at, line in enumerate(field.lines)
-    }
+    wanted = {line.word: form.text(f"code {line.word}").strip() for line in field.lines}
     changed = {
         line.word: wanted[line.word]
         for line in field.lines
@@ -374,5 +365,5 @@ async def save_codes(request: web.Request) -> web.StreamResponse:
         changed = {word: code for word, code in wanted.items() if code}
     for word, code in changed.items():
         text = editing.set_code(text, lookup, word, code)
-    draft.edit(chosen, text)
+    form.draft.edit(chosen, text)
     return see("codes")

@@ -14,7 +14,9 @@ from aiohttp import web
 from importer.errors import Exit, ImporterError
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.schema import State
+from importer.model.decisions import read_decision
 from importer.model.plan import Result
+from importer.model.text import row_label
 from importer.pipeline.apply import STOP
 from importer.report.files import present
 from importer.report.wording import ENDS, WORKBOOK, headline, kind_of
@@ -125,24 +127,28 @@ async def row(request: web.Request) -> web.StreamResponse:
     found = await in_thread(row_view, folder, number(request.match_info["row"]))
     if found is None:
         raise web.HTTPNotFound
-    return page(
-        request, "row.html.j2", run=folder.name, life=found.life, users=found.users, open=found.open
-    )
+    return page(request, "row.html.j2", run=folder.name, life=found.life, choices=found.choices)
 
 
 async def resolve(request: web.Request) -> web.StreamResponse:
     """Start `resolve` with the answer."""
     folder, space = _folder(request), workspace_of(request)
     form = await request.post()
-    answer, user = str(form.get("as", "")), str(form.get("user", ""))
-    wanted = number(request.match_info["row"])
-    if answer not in {"create", "update", "rename", "reject"}:
-        raise web.HTTPNotFound
-    known = [user] if answer in {"update", "rename"} else []
+    wanted, text = number(request.match_info["row"]), str(form.get("decision", ""))
+    shown = await in_thread(row_view, folder, wanted)
+    decision = read_decision(text) if shown and text in shown.choices else None
+    if decision is None:
+        return refusal(
+            request, 422, "This row has no such decision",
+            "Choose one of the decisions that the row's page lists. Nothing was changed.",
+            _here(request, f"/rows/{wanted}"),
+        )  # fmt: skip
+    answer, user = decision
+    known = [user] if user else []
     task = start_task(
         request,
-        "resolve", f"runs/{folder.name}", str(wanted), *known, "--as", answer, "--json",
-        title=f"Resolving row {wanted}",
+        "resolve", f"runs/{folder.name}", row_label(wanted), *known, "--as", answer, "--json",
+        title=f"Resolving row {row_label(wanted)}",
         then=_here(request, f"/rows/{wanted}"),
     )  # fmt: skip
     return see(f"/{space.place}/tasks/{task.id}")

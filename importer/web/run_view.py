@@ -8,6 +8,7 @@ from pathlib import Path
 
 from importer.ledger.ledger import Ledger, summarize, to_create
 from importer.model.catalogue import Severity
+from importer.model.decisions import choices
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RowHistory, RunFacts, Summary
@@ -133,11 +134,10 @@ def _line(row: RowHistory, problems: Iterable[Problem]) -> RowLine:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row: its history, and the users of Alma that it may be (their primary IDs)."""
+    """One row: its history, and the decisions that it allows; none if it needs no review."""
 
     life: dict[str, object]
-    users: tuple[str, ...]
-    open: bool
+    choices: tuple[str, ...]
 
 
 def row_view(folder: Path, row: int) -> RowView | None:
@@ -146,9 +146,4 @@ def row_view(folder: Path, row: int) -> RowView | None:
         life = row_history(ledger, row, show_values=True)
         if life is None:
             return None
-        users = dict.fromkeys(
-            one.value
-            for one in ledger.problems(row)
-            if one.severity is Severity.REVIEW and one.value
-        )
-        return RowView(life, tuple(users), life["fate"] == Fate.REVIEW)
+        return RowView(life, choices(ledger.problems(row)))

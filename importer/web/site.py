@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from importer.errors import ImporterError
 from importer.model.text import counted
-from importer.report.field_names import field_name
 from importer.report.masking import printable
-from importer.report.wording import ENDS, KINDS, SEVERITIES, TONES, row_numbers, rows
+from importer.report.page import environment
 from importer.web.drafts import Draft, StaleError
 from importer.web.tasks import Task
 from importer.web.workspace import PRACTICE, Workspace
@@ -64,6 +64,44 @@ def draft_of(request: web.Request) -> Draft:
     if draft is None:
         raise web.HTTPNotFound
     return draft
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A form about a draft that is not out of date."""
+
+    space: Workspace
+    draft: Draft
+    form: Mapping[str, object]
+
+    def text(self, name: str) -> str:
+        """Return a field of the form, "" if it is missing."""
+        return str(self.form.get(name, ""))
+
+    @property
+    def mapping(self) -> Path:
+        """The chosen mapping. Raises HTTPNotFound where none is chosen."""
+        chosen = self.space.mapping(self.draft.facts.mapping)
+        if chosen is None:
+            raise web.HTTPNotFound
+        return chosen
+
+
+async def posted(request: web.Request) -> Posted:
+    """Read a form about a draft. Raises StaleError where the draft was changed since its page."""
+    form = Posted(workspace_of(request), draft_of(request), await request.post())
+    form.draft.require(number(form.text("version")))
+    return form
+
+
+def base_of(request: web.Request) -> str:
+    """Return the address of the start page of a place."""
+    return f"/{request.match_info['place']}/"
+
+
+def address_of(request: web.Request, draft: Draft, part: str = "sheet") -> str:
+    """Return the address of a page of a draft."""
+    return f"{base_of(request)}drafts/{draft.name}/{part}"
 
 
 def operator_of(request: web.Request) -> str:
@@ -155,21 +193,7 @@ def _lines(text: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("importer.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: value if hasattr(value, "__html__") else printable(str(value)),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "field_name": field_name,
-        "number": "{:,}".format,
-        "row_numbers": row_numbers,
-        "rows": rows,
-        "counted": counted,
-        "lines": _lines,
-    }
-    environment.globals |= {"ends": ENDS, "tones": TONES, "kinds": KINDS, "severities": SEVERITIES}
-    return environment
+    """Return the report's environment, for the pages' own templates."""
+    pages = environment("importer.web")
+    pages.filters |= {"counted": counted, "lines": _lines}
+    return pages

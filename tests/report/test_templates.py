@@ -59,10 +59,10 @@ def branches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
         return value
 
     monkeypatch.setattr(Environment, "_parse", watched)
-    page._environment.cache_clear()
-    page._environment().filters["watch"] = watch
+    page.environment.cache_clear()
+    page.environment().filters["watch"] = watch
     yield seen
-    page._environment.cache_clear()
+    page.environment.cache_clear()
 
 
 def _watched(test: nodes.Node, place: str, seen: Seen) -> nodes.Expr:

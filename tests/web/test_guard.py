@@ -16,6 +16,7 @@ from importer.web.app import ROUTES
 from tests.web.conftest import Server, start
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLE = SAMPLES / "community-patrons.xlsx"
 
 ADDRESSES = [
     (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
@@ -79,14 +80,43 @@ def test_a_file_that_is_no_roster_is_one_sentence(
     assert not list((tmp_path / "practice").glob("drafts/*"))
 
 
-def _planned(client: httpx.Client, place: str) -> str:
-    """Plan the sample in a place; return the address of its run."""
-    content = (SAMPLES / "community-patrons.xlsx").read_bytes()
-    answer = client.post(f"/{place}/rosters", files={"roster": ("patrons.xlsx", content)})
+@pytest.mark.parametrize("name", ["corrections.csv", "draft.json", "00001.mapping-before"])
+def test_a_roster_may_have_any_name(server: Server, name: str) -> None:
+    """Also that of a file which the page keeps beside it."""
+    client = server.client()
+    content = (SAMPLES / "community-patrons.csv").read_bytes()
+    answer = client.post("/practice/rosters", files={"roster": (name, content)})
     draft = answer.headers["Location"].removesuffix("/sheet")
     client.post(
         f"{draft}/mapping", data={"do": "choose", "mapping": "community.yaml", "version": "0"}
     )
+    assert "12 rows need correction" in client.get(f"{draft}/problems").text
+
+
+def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
+    server: Server, tmp_path: Path
+) -> None:
+    """The page's text is older than the file: 409, and the file stays as the editor saved it."""
+    client = server.client()
+    draft = client.post("/practice/samples").headers["Location"].removesuffix("/sheet")
+    page = client.get(f"{draft}/mapping").text
+    digest = re.search(r'name="digest" value="(\w+)"', page)
+    assert digest is not None
+    mapping = tmp_path / "practice" / "mappings" / "community.yaml"
+    edited = mapping.read_text("utf-8") + "# edited\n"
+    mapping.write_text(edited, "utf-8")
+    form = {"do": "save", "text": "version: 1\n", "version": "1", "digest": digest[1]}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 409
+    assert mapping.read_text("utf-8") == edited
+
+
+def _planned(client: httpx.Client, place: str, roster: str = "") -> str:
+    """Plan the sample, or a roster with the mapping `two.yaml`; return the address of its run."""
+    file = ("people.csv", roster.encode()) if roster else ("patrons.xlsx", SAMPLE.read_bytes())
+    mapping = "two.yaml" if roster else "community.yaml"
+    answer = client.post(f"/{place}/rosters", files={"roster": file})
+    draft = answer.headers["Location"].removesuffix("/sheet")
+    client.post(f"{draft}/mapping", data={"do": "choose", "mapping": mapping, "version": "0"})
     answer = client.post(f"{draft}/plan", data={"version": "1"})
     return _followed(client, answer.headers["Location"])
 
@@ -176,3 +206,47 @@ def test_a_load_is_paused_and_continued(tmp_path: Path) -> None:
 def _count_of(page: str) -> int:
     found = re.search(r"<h1>([0-9]+) row", page)
     return int(found[1]) if found else 0
+
+
+MAPPING = """version: 1
+account_type: INTERNAL
+match: {by: [primary_id, BARCODE]}
+record:
+  primary_id: <Id>
+  first_name: <First>
+  last_name: <Last>
+  user_group: COMM
+  user_identifier: [{id_type: BARCODE, value: <Code>}]
+"""
+
+
+def test_a_decision_is_about_the_user_that_it_names(tmp_path: Path) -> None:
+    """Of two users in question the second is chosen on the page, and only that one changes."""
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "two.yaml").write_text(MAPPING, "utf-8")
+    with running(Options(db=tmp_path / "alma.sqlite")) as alma:
+        settings = {"ALMA_BASE_URL": alma.removesuffix("/almaws/v1"), "ALMA_API_KEY": "sandbox"}
+        server = start(tmp_path, settings)
+        client = server.client()
+        first = _planned(client, "alma", "Id,First,Last,Code\n3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n")
+        _applied(client, first)
+        run = _planned(client, "alma", "Id,First,Last,Code\n3001,Jon,Zorne,B2\n")
+        page = client.get(f"{run}/rows/2").text
+        assert page.count('name="decision"') == 3
+        refused = client.post(f"{run}/rows/2", data={"decision": "same person, update: 9999"})
+        assert refused.status_code == 422
+        answer = client.post(f"{run}/rows/2", data={"decision": "same person, update: 3002"})
+        _followed(client, answer.headers["Location"])
+        _applied(client, run)
+        server.stop()
+    with sqlite3.connect(tmp_path / "alma.sqlite") as connection:
+        names = dict(connection.execute("SELECT primary_id, last_name FROM users"))
+    assert names == {"3001": "Zorn", "3002": "Zorne"}
+
+
+def _applied(client: httpx.Client, run: str) -> None:
+    """Approve a run with all its safety checks, and wait for its end."""
+    checks = re.findall(r'name="allow" value="([a-z-]+)"', client.get(f"{run}/approve").text)
+    answer = client.post(f"{run}/approve", data={"some": "no", "allow": checks})
+    while client.get(answer.headers["Location"]).status_code == 200:
+        time.sleep(0.2)

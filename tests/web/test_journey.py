@@ -154,7 +154,7 @@ def test_a_roster_is_corrected_on_the_page(tab: Page, server: Server, tmp_path: 
     tab.wait_for_url(PLAN)
     expect(tab.get_by_role("heading", level=1)).to_contain_text("4 created")
     assert roster.read_text("utf-8") == ROSTER
-    (kept,) = (tmp_path / "practice" / "drafts").glob("*/club.csv")
+    (kept,) = (tmp_path / "practice" / "drafts").glob("*/roster/club.csv")
     assert kept.read_text("utf-8") == ROSTER
 
 
