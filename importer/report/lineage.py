@@ -89,8 +89,10 @@ def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
     folder, facts, applied = ledger.folder.resolve(), ledger.facts, ledger.was_applied
     own = found.setdefault(folder, Lineage())
     own.sittings = sum(entry.event == "apply" for entry in history(ledger, 0))
-    rejects = (Path(roster.path) for roster, _ in facts.rosters)
-    corrected = next((r.parent for r in rejects if kind_of(r.name) in {WORKBOOK, REJECTS}), None)
+    rosters = (Path(roster.path) for roster, _ in facts.rosters)
+    rejects = (path for path in rosters if kind_of(path.name) in {WORKBOOK, REJECTS})
+    # a copy that was saved elsewhere does not show which run it is of
+    corrected = next((path.parent for path in rejects if (path.parent / FILE).is_file()), None)
     if facts.undoes:
         own.undoes = Path(facts.undoes)
         if applied:
