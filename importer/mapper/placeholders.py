@@ -38,11 +38,6 @@ class Variable:
         """Whether it comes from the run, not from the record."""
         return self.name in RUN_VARIABLES
 
-    @property
-    def of_values(self) -> bool:
-        """Whether it is one of the mapping's `values`, and so comes from the roster."""
-        return self.name.startswith(VALUE)
-
 
 @dataclass(frozen=True, slots=True)
 class Template:

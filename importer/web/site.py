@@ -19,6 +19,7 @@ from importer.model.text import counted
 from importer.report.masking import printable
 from importer.report.page import environment
 from importer.web.drafts import Draft, StaleError
+from importer.web.guard import Handler
 from importer.web.tasks import Task
 from importer.web.workspace import PRACTICE, Workspace
 
@@ -161,9 +162,7 @@ def number(text: str | None, default: int = 0) -> int:
 
 
 @web.middleware
-async def explain_errors(
-    request: web.Request, handler: Callable[[web.Request], object]
-) -> web.StreamResponse:
+async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors of the importer into a page with their sentence; none ends in a traceback."""
     back = (
         str(request.rel_url.parent)
@@ -171,7 +170,7 @@ async def explain_errors(
         else f"/{request.match_info.get('place', PRACTICE)}/"
     )
     try:
-        response = await handler(request)  # type: ignore[misc]  # aiohttp's type is a secret
+        return await handler(request)
     except StaleError as error:
         return refusal(
             request, 409, "This page is out of date", f"{error} Nothing was changed.", back
@@ -182,8 +181,6 @@ async def explain_errors(
         return refusal(
             request, 404, "There is no such page", "It may have been deleted meanwhile.", back
         )
-    assert isinstance(response, web.StreamResponse)  # noqa: S101  for the type
-    return response
 
 
 def _lines(text: str) -> Markup:
