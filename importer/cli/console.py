@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import json
 import os
 import re
@@ -221,6 +222,44 @@ def say(text: str = "") -> None:
         sys.stderr.write(printable(text) + "\n")
 
 
+class UnbrokenStream(io.TextIOWrapper):
+    """A stream whose reader may leave, as `… | head` and a closed window do.
+
+    The rest goes nowhere, and no error stops a load that is under way.
+    """
+
+    def write(self, text: str) -> int:
+        """Write a text; return its length."""
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            discard(self.fileno())
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is kept back."""
+        try:
+            super().flush()
+        except BrokenPipeError:
+            discard(self.fileno())
+
+
+def keep_messages_unbroken() -> None:
+    """Let nobody who stops reading the messages stop the command."""
+    stream = sys.stderr
+    if isinstance(stream, io.TextIOWrapper):
+        sys.stderr = UnbrokenStream(
+            stream.buffer, stream.encoding, stream.errors, line_buffering=True
+        )
+
+
+def discard(number: int) -> None:
+    """Send what is still written to an open file, by its number, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
 def write(*lines: str) -> None:
     """Write lines to stdout."""
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
@@ -283,8 +322,11 @@ def conclude(
             write_reports()
         if stopped:
             say(stopped)
-        sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            discard(sys.stdout.fileno())
         if reports == "wanted":
             write_reports()
     elif stopped and summary.created is None:
