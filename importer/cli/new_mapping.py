@@ -16,7 +16,7 @@ from importer.loader.read import read
 from importer.mapper.column_guesses import looks_like_a_person
 from importer.mapper.dates import Order
 from importer.mapper.load import load
-from importer.mapper.placeholders import nearest
+from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.suggest import Choices, Draft, suggest
 from importer.model.files import exists, shown
 from importer.model.roster import NO_HEADINGS, Layout
@@ -78,8 +78,18 @@ def new(
         raise UsageError(msg)
     groups = dict(_word_and_code(text) for text in group or ())
     choices = Choices(account_type, primary_id, dates, groups, saved_codes(codes))
+    draft = Draft(opened, layout, choices)
+    group_column = draft.first("user_group")
+    words = {heading_key(word): word for word in (group_column.counts if group_column else ())}
+    if unknown := [word for word in groups if heading_key(word) not in words]:
+        if group_column is None:
+            msg = "--group: no heading of the roster names a column of user groups."
+        else:
+            near = nearest(unknown[0], words.values()) or "."
+            msg = f"--group: column {group_column.place} has no cell {unknown[0]}{near}"
+        raise UsageError(msg)
     if output is not None and not no_questions and sys.stdin.isatty() and sys.stderr.isatty():
-        choices = _ask(Draft(opened, layout, choices))
+        choices = _ask(draft)
     schema = SCHEMA if ((output or Path()).parent / SCHEMA).is_file() else ""
     text = suggest(opened, layout, schema, choices)
     if output is None:

@@ -258,10 +258,15 @@ class Guess:
         return form if count >= _MOST * sum(self.counts.values()) else ""
 
     @property
+    def few(self) -> bool:
+        """Whether it contains values, few enough for a lookup."""
+        return 0 < len(self.counts) <= _GROUPS
+
+    @property
     def worded(self) -> bool:
-        """Whether it contains words instead of codes, few enough for a lookup."""
+        """Whether it contains words, which do not have the form of codes."""
         kind = _KINDS_OF_CODES.get(self.field, _CODE)
-        return 0 < len(self.counts) <= _GROUPS and not all(map(kind.fullmatch, self.counts))
+        return not all(map(kind.fullmatch, self.counts))
 
     @property
     def shouted(self) -> bool:

@@ -131,6 +131,7 @@ class Draft:
         usual = AccountType.EXTERNAL if EMPL_ID in self.by_field else AccountType.INTERNAL
         self.account_type = choices.account_type or usual
         self.external = self.account_type is AccountType.EXTERNAL
+        self.groups = {heading_key(word): code for word, code in choices.groups.items()}
         self.dates = choices.dates or date_order(self.guesses)
         self.american = self._is_american()
 
@@ -152,17 +153,32 @@ class Draft:
     def group_words(self) -> list[tuple[str, int]]:
         """Return the words for user groups that need Alma's codes, and in how many rows each is."""
         guess = self.first("user_group")
-        return _spellings(guess) if guess and guess.worded else []
+        return _spellings(guess) if guess and self.takes_lookup(guess) else []
+
+    def takes_lookup(self, guess: Guess) -> bool:
+        """Return whether a column has words instead of Alma's codes, as far as those are known.
+
+        A word for which a person chose a code is none, nor is a code that Alma's table lacks.
+        """
+        if guess.field not in _LOOKUPS or not guess.few:
+            return False
+        table = FIELDS[_path(guess.field)].facts.table or ""
+        known = {row.code for row in self.choices.codes.enabled(table)}
+        chosen = guess.field == "user_group" and any(map(self.chosen_group, guess.counts))
+        return guess.worded or chosen or (bool(known) and not guess.counts.keys() <= known)
+
+    def chosen_group(self, word: str) -> str:
+        """Return the user group that a person chose for a word in any case, "" if none."""
+        return self.groups.get(heading_key(word), "")
 
     def code(self, field: str, word: str) -> tuple[str, str]:
         """Return Alma's code for a word of the roster, and a question with codes that are near.
 
         The code is "" if none is certain.
         """
-        if field == "user_group" and word in self.choices.groups:
-            return self.choices.groups[word], ""
-        path = "contact_info.address.country" if field == "country" else field
-        rows = self.choices.codes.enabled(FIELDS[path].facts.table or "")
+        if field == "user_group" and (chosen := self.chosen_group(word)):
+            return chosen, ""
+        rows = self.choices.codes.enabled(FIELDS[_path(field)].facts.table or "")
         if field == "country" and not rows:
             return country_of(word), ""
         named: dict[str, dict[str, None]] = {}  # the codes by name, in order
@@ -321,7 +337,7 @@ class Draft:
     def _value(self, field: str, guess: Guess) -> str:
         """The column, with its lookup; `clean` is only suggested for addresses of the US."""
         source = cell(guess.place.heading)
-        if field in _LOOKUPS and guess.worded:
+        if self.takes_lookup(guess):
             return f"{{from: {source}, lookup: {scalar(_LOOKUPS[field])}}}"
         if field in _US_STEPS and self.american and "country" not in self.by_field:
             return f"{{from: {source}, clean: [{_US_STEPS[field]}]}}"
@@ -372,7 +388,7 @@ class Draft:
 
     def _lookups(self) -> Iterator[str]:
         """The lookups to complete: each word of the roster once, and Alma's code for it."""
-        used = [guess for guess in map(self.first, _LOOKUPS) if guess and guess.worded]
+        used = [guess for guess in map(self.first, _LOOKUPS) if guess and self.takes_lookup(guess)]
         if "line1" not in self.by_field:
             used = [guess for guess in used if guess.field != "country"]
         if used:
@@ -382,10 +398,14 @@ class Draft:
             for word, count in _spellings(guess):
                 rows = counted(count, "row")
                 code, near = self.code(guess.field, word)
-                chosen = guess.field == "user_group" and word in self.choices.groups
+                chosen = guess.field == "user_group" and self.chosen_group(word)
                 mark = f"   # {rows}" if chosen else f"{_GUESS if code else _TO_DO}; {rows}"
                 hint = "" if code else near
                 yield f"    {scalar(word)}: {scalar(code or TO_CHOOSE)}{mark}{hint}"
+
+
+def _path(field: str) -> str:
+    return "contact_info.address.country" if field == "country" else field
 
 
 def _spellings(guess: Guess) -> list[tuple[str, int]]:

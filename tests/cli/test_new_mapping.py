@@ -85,8 +85,27 @@ def test_a_code_is_only_taken_if_it_is_certain(clerk: Path, typed: Type) -> None
     assert 'Staf: "?"   # to do; 1 row; did you mean STAFF?' in text
 
 
+def test_codes_of_another_system_get_a_lookup(clerk: Path, typed: Type) -> None:
+    """Banner's levels look like Alma's codes: an option or Alma's code table shows they are not."""
+    (clerk / "banner.csv").write_text("ID,First,Last,Level\n7,A,L,UG\n9,B,M,ND\n8,C,N,UG\n")
+    options = ("--group", "ug=COMM", "--id", "ID")
+    text = typed("mapping", "new", "banner.csv", *options).out
+    assert "user_group: {from: <Level>, lookup: groups}" in text
+    assert "UG: COMM   # 2 rows" in text
+    assert 'ND: "?"   # to do; 1 row' in text
+    (clerk / "codes.json").write_text(json.dumps({"tables": {"UserGroups": {"UG": "", "ND": ""}}}))
+    assert "lookup" not in typed("mapping", "new", "banner.csv").out
+
+
 @pytest.mark.parametrize(
-    "arguments", [("--id", "Crad"), ("--group", "FAC"), ("--dates", "ydm"), ("--account-type", "X")]
+    "arguments",
+    [
+        ("--id", "Crad"),
+        ("--group", "FAC"),
+        ("--group", "Facutly=FAC"),
+        ("--dates", "ydm"),
+        ("--account-type", "X"),
+    ],
 )
 def test_a_wrong_option_is_refused(clerk: Path, typed: Type, arguments: tuple[str, ...]) -> None:
     """With the exit code of wrong usage; no file is left."""
