@@ -230,7 +230,7 @@ class NeededColumn:
     id_rule: IdRule | None = None
 
 
-_IDENTIFIERS = frozenset({"primary_id", "user_identifier.value"})
+_IDENTIFIERS = frozenset({"primary_id", "user_identifier.value", "proxy_for_user.primary_id"})
 
 
 def needed_columns(mapping: Mapping) -> tuple[NeededColumn, ...]:

@@ -83,7 +83,6 @@ _NOT_IN_RECORD = {
     "external_id": "is not mapped here; set `owning_system` at the top of the mapping",
     "user_role": "cannot be mapped; `patron_role` extends or adds the Patron role",
     "user_roles": "cannot be mapped; `patron_role` extends or adds the Patron role",
-    "proxy_for_user": "cannot be mapped: set proxies in Alma",
     "full_name": "cannot be mapped: Alma makes it from the first, middle and last name",
 }
 

@@ -367,6 +367,7 @@ def without_invisible(text: str) -> Reading:
 TIDIED: dict[str, Transform] = {
     "primary_id": without_blanks,
     "user_identifier.value": without_blanks,
+    "proxy_for_user.primary_id": without_blanks,
     "contact_info.email.email_address": lambda text, _: (
         without_blanks(text) if text.count("@") == 1 else (text, None)
     ),

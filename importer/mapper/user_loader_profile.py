@@ -117,7 +117,6 @@ _ON_UPDATE = {"KEEP": "never", "ENRICH": "add"}
 _TOP = frozenset({"account_type", "record_type", "external_id"})
 _REASONS = {
     "user_statistic.category_type": "Alma derives it from the statistical category",
-    "proxy_for_user.primary_id": "the importer does not write proxies; set them in Alma",
 }
 """Fields of the app that the importer does not write."""
 

@@ -133,6 +133,7 @@ TYPE_FIELD: dict[str, str] = {
     "user_note": "note_type",
     "user_block": "block_type",
     "user_statistic": "statistic_category",
+    "proxy_for_user": "proxy_type",
     "rs_library": "code",
     "library_notice": "code",
 }

@@ -205,6 +205,15 @@ class UserRole(Part):
     expiry_date: str | None = None
 
 
+class ProxyForUser(Part):
+    """A user for whom this user may borrow."""
+
+    primary_id: Annotated[str | None, Facts(sis=False, required=True)] = None
+    full_name: Annotated[str | None, OUTPUT] = None
+    proxy_type: Annotated[str | None, OUTPUT] = None
+    link: Annotated[str | None, OUTPUT] = None
+
+
 class RsLibrary(Part):
     """A resource-sharing library."""
 
@@ -266,7 +275,7 @@ class User(Part):
     user_block: tuple[UserBlock, ...] | None = None
     user_note: tuple[UserNote, ...] | None = None
     user_statistic: tuple[UserStatistic, ...] | None = None
-    proxy_for_user: tuple[Part, ...] | None = None
+    proxy_for_user: tuple[ProxyForUser, ...] | None = None
     rs_library: Annotated[tuple[RsLibrary, ...] | None, Facts(sticky=True)] = None
     library_notice: Annotated[tuple[LibraryNotice, ...] | None, Facts(sticky=True)] = None
     source_link_id: Annotated[str | None, OUTPUT] = None

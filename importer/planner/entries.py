@@ -49,6 +49,7 @@ CORE: dict[str, tuple[str, ...]] = {
     "user_note": ("note_text",),
     "user_block": ("block_description",),
     "user_statistic": ("statistic_note",),
+    "proxy_for_user": ("primary_id",),
     "rs_library": (),
     "library_notice": (),
 }
@@ -110,6 +111,7 @@ def with_value(part: P, field: Field, value: str) -> P:
 _SAME: dict[str, Callable[[str], str]] = {
     "email_address": str.casefold,
     "phone_number": lambda number: re.sub("[^0-9]", "", number) or number.casefold(),
+    "primary_id": str.casefold,
     "value": str.casefold,  # of an identifier (contract 3.2)
     "note_text": lambda note: " ".join(note.split()),
     "user_title": str.casefold,  # Alma answers Mr where it was sent MR (contract 1.1)
@@ -123,7 +125,7 @@ def same_text(name: str, one: str, other: str) -> bool:
     return normal(one) == normal(other)
 
 
-_NOT_COMPARED = frozenset({"start_date", "user_role", "proxy_for_user", "password", "contact_info"})
+_NOT_COMPARED = frozenset({"start_date", "user_role", "password", "contact_info"})
 
 
 @cache
@@ -184,8 +186,7 @@ def with_entries(user: User, lists: Mapping[str, tuple[Part, ...]]) -> User:
 def types(parent: str, part: Part) -> tuple[str, ...]:
     """Return the codes of an entry's types; an address may have several."""
     held = getattr(part, TYPE_FIELD[parent])
-    coded: Iterable[Coded] = held if isinstance(held, tuple) else () if held is None else (held,)
-    return tuple(code.value for code in coded if code.value)
+    return tuple(filter(None, map(text, held if isinstance(held, tuple) else (held,))))
 
 
 def main_field(parent: str) -> str:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from importer.model.user import Part
 
-_ALL_LISTS = (*LISTS, "user_role", "proxy_for_user")
-"""Also those that no load writes; a change in them shows that someone worked on the user."""
+_ALL_LISTS = (*LISTS, "user_role")
+"""Also the roles; a change in any of them shows that someone worked on the user."""
 
 
 @dataclass(frozen=True, slots=True)

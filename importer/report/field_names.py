@@ -25,6 +25,7 @@ _LISTS = {
     "user_note": "note",
     "user_block": "block",
     "user_statistic": "statistical category",
+    "proxy_for_user": "proxy for user",
     "user_role": "role",
     "rs_library": "resource-sharing library",
     "library_notice": "library notice",

@@ -17,6 +17,7 @@ _MAIN = {
     "contact_info.phone": "contact_info.phone.phone_number",
     "user_identifier": "user_identifier.value",
     "user_statistic": "user_statistic.statistic_category",
+    "proxy_for_user": "proxy_for_user.primary_id",
     "rs_library": "rs_library.code",
     "library_notice": "library_notice.code",
 }
@@ -164,7 +165,9 @@ def _is_public(path: str, text: str) -> bool:
 
 
 _MASKS: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(("primary_id", "user_identifier.value"), _identifier),
+    **dict.fromkeys(
+        ("primary_id", "user_identifier.value", "proxy_for_user.primary_id"), _identifier
+    ),
     **{path: _initials for path in FIELDS if path.endswith("_name")},
     "birth_date": _year,
     "contact_info.email.email_address": _address,

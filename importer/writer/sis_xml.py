@@ -97,7 +97,7 @@ def cleared_fields(labels: Iterable[str]) -> tuple[str, ...]:
     lists = dict.fromkeys(
         field.parent
         for field in FIELDS.values()
-        if field.parent and not field.facts.sticky and field.parent not in mapped
+        if field.parent and field.facts.sis and field.parent not in mapped
         and field.parent not in {"rs_library", "library_notice"}
     )  # fmt: skip
     return (*scalars, *lists)
@@ -172,10 +172,10 @@ def _leaf(name: str, value: object, desc: str = "") -> Iterator[etree._Element]:
 
 @cache
 def _is_loaded(path: str) -> bool:
-    if path == "contact_info" or path in LISTS:
-        return True
-    field = FIELDS.get(path)
-    return field is not None and field.facts.sis
+    """Whether the load takes a field, or any field of a list."""
+    return path == "contact_info" or any(
+        field.facts.sis for field in FIELDS.values() if path in {field.path, field.parent}
+    )
 
 
 def _plural(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from hypothesis import strategies as st
 
 from importer.model.candidates import RecordLayout
-from importer.model.fields import TYPE_FIELD, OnUpdate
+from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
 from importer.model.problem import Origin
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
@@ -22,6 +22,7 @@ KINDS = {
     "user_note": ["LIBRARY", "POPUP"],
     "user_block": ["GENERAL"],
     "user_statistic": ["COMMUNITY", "FRIEND"],
+    "proxy_for_user": ["RESEARCH"],
     "rs_library": ["MAIN", "LAW"],
     "library_notice": ["LoanLetter", "DueLetter"],
 }
@@ -47,6 +48,7 @@ VALUES: Mapping[str, Mapping[str, list[str]]] = {
     "user_note": {"note_text": ["hello", "bye"], "popup_note": ["", "true"]},
     "user_block": {"block_description": ["02-GLOBAL", "06-LOCAL"], "block_note": ["", "why"]},
     "user_statistic": {"statistic_note": ["", "why"]},
+    "proxy_for_user": {"primary_id": ["B7", "b7", "C8"]},
     "rs_library": {},
     "library_notice": {"value": ["true", "false"]},
 }
@@ -94,11 +96,12 @@ def _live_entry(draw: st.DrawFn, parent: str) -> dict[str, object]:
         if parent == "contact_info.address":
             held["start_date"] = "2017-04-01Z"
     else:
-        held[kind_field] = _coded(draw(st.sampled_from(kinds)))
+        kind = draw(st.sampled_from(kinds))
+        held[kind_field] = kind if parent == "proxy_for_user" else _coded(kind)
     if parent.startswith("user_note"):
         held["popup_note"] = draw(st.booleans())
         held["created_by"] = "staff"
-    if parent not in {"rs_library", "library_notice"}:
+    if parent not in {"proxy_for_user", "rs_library", "library_notice"}:
         held["segment_type"] = draw(SEGMENTS)
     return held | draw(st.sampled_from([{}, {"unknown": "x"}]))
 
@@ -116,7 +119,6 @@ def live_users(
         "password": "",
         "status_date": "2020-01-01Z",
         "user_role": [{"role_type": _coded("200"), "scope": _coded("INST"), "parameter": []}],
-        "proxy_for_user": [],
         "researcher": {"orcid": "0"},
     }
     if account is AccountType.EXTERNAL:
@@ -172,9 +174,9 @@ def drafts(
         for number in range(draw(st.integers(0, 3))):
             entry = f"{parent}[{number}]"
             there = draw(st.integers(0, 3)) > 0
-            held = {
-                name: draw(st.sampled_from(known)) for name, known in VALUES[parent].items()
-            } | {TYPE_FIELD[parent]: draw(st.sampled_from(kinds))}
+            held = {name: draw(st.sampled_from(known)) for name, known in VALUES[parent].items()}
+            if f"{parent}.{TYPE_FIELD[parent]}" in FIELDS:
+                held[TYPE_FIELD[parent]] = draw(st.sampled_from(kinds))
             for name, value in held.items():
                 values[f"{entry}.{name}"] = value if there else ""
             list_policies[entry] = draw(st.sampled_from(choice))

@@ -89,7 +89,8 @@ def test_a_generated_load_is_clean(body: Json) -> None:
     for path in LISTS:
         owner = user.contact_info if path.startswith("contact_info.") else user
         name = path.removeprefix("contact_info.")
-        assert len(list(element.iter(name))) == len(getattr(owner, name, None) or ())
+        loaded = () if path == "proxy_for_user" else getattr(owner, name, None) or ()
+        assert len(list(element.iter(name))) == len(loaded)
     fits(element)
 
 
