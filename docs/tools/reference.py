@@ -156,9 +156,9 @@ def fields() -> Iterator[str]:
     yield MADE
     yield ""
     yield "The fields under `record:` in a mapping, with Alma's own names. *Table*: the code must"
-    yield "be in that table of your Alma. *Edited*: if someone edited the field of an External user"
-    yield "in Alma, Alma keeps that value unless the mapping has `override: true`. *SIS*: the SIS"
-    yield "load takes the field too. A length of `–` has no limit."
+    yield "be in that table of your Alma. *Edited*: if someone edited the field in Alma, that"
+    yield "value stays unless the roster changes or the mapping has `override: true`. *SIS*: the"
+    yield "SIS load takes the field too. A length of `–` has no limit."
     yield ""
     yield f"Every record needs {', '.join(f'`{name}`' for name in ALWAYS_REQUIRED)}."
     yield ""

@@ -1,7 +1,7 @@
 """What Alma had in sticky fields at the last load, kept beside the runs.
 
-Alma keeps a sticky field of an External user that someone edited by hand (contract 3.1). Without
-this memory every load would send the roster's value again, and Alma would keep its own again.
+If the roster still has the same value and Alma has another one, someone edited it there. Without
+this memory every load would send the roster's value again, and undo the edit unless Alma keeps it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from importer.mapper.messages import MappingFinding
 from importer.mapper.placeholders import TO_CHOOSE, VALUE, heading_key
 from importer.mapper.schema import PlusBy
 from importer.model.fields import TYPE_FIELD
-from importer.model.user import AccountType
 
 # --- to do ---
 
@@ -101,12 +100,10 @@ def unused(mapping: Mapping) -> Iterator[MappingFinding]:
 
 
 def overrides(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Alma protects some fields, and only of External users (contract 3.1)."""
-    internal = mapping.file.account_type is AccountType.INTERNAL
+    """Edits by staff stay in protected fields only (contract 3.1)."""
     for rule in mapping.rules:
-        if rule.rule.override and (internal or not (rule.field.facts.sticky or rule.field.parent)):
-            whose = "of Internal users" if internal else "of this kind"
-            wrong = f"has no effect: no field {whose} is protected"
+        if rule.rule.override and not (rule.field.facts.sticky or rule.field.parent):
+            wrong = "has no effect: this field is not protected"
             yield MappingFinding((*rule.steps, "override"), wrong)
 
 

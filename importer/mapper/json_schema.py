@@ -80,7 +80,7 @@ def _description(field: Field) -> str:
     if facts.required:
         sentence += " Every entry needs it."
     if facts.sticky:
-        sentence += " Alma keeps what was edited by hand unless `override: true` is set."
+        sentence += " What was edited in Alma stays unless `override: true` is set."
     return sentence
 
 

@@ -220,7 +220,7 @@ Step = Create | Update | Delete | Unchanged | LeftAlone | Held
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A sticky field of an External user at the last load.
+    """A sticky field of a user at the last load.
 
     `wanted` is the roster's value, `alma` Alma's value or answer then. `reported` is the value of
     Alma that was last reported as kept; None if there was none.

@@ -115,7 +115,7 @@ def merge(
     an Internal user becomes External if the mapping is.
     """
     identified = _identified(draft, live, rename=rename, convert=convert)
-    sticky = StickyFields(live, remembered or {})
+    sticky = StickyFields(remembered or {})
     merged = _merged(draft, live, identified, keep_old_id, sticky, run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):

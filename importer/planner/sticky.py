@@ -1,6 +1,6 @@
-"""Sticky fields: Alma keeps one that someone edited by hand, for External users (contract 3.1).
+"""Sticky fields, which Alma keeps for External users if someone edited them (contract 3.1).
 
-So a load does not send a value that Alma kept before, nor one that would undo an edit.
+A load sends no value that would undo an edit, of Internal users neither, and none that Alma kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from importer.model.fields import FIELDS
 from importer.model.plan import Remembered
-from importer.model.user import AccountType, User
+from importer.model.user import User
 from importer.planner.entries import comparable, current, entries, same_text
 
 if TYPE_CHECKING:
@@ -41,17 +41,14 @@ class StickyFields:
     `kept` is what to remember of those that are not sent.
     """
 
-    def __init__(self, live: User, remembered: Mapping[str, Remembered]) -> None:
-        """Compare with what is remembered of the user `live`."""
-        self.protected = current(live, "account_type") == AccountType.EXTERNAL.value
+    def __init__(self, remembered: Mapping[str, Remembered]) -> None:
+        """Compare with what is remembered of the user."""
         self.remembered = remembered
         self.kept: dict[str, Remembered] = {}
 
     def stays(self, name: str, was: str, will: str) -> bool:
         """Return whether Alma's value of a field stays although the roster has another."""
         known = self.remembered.get(name)
-        if not self.protected:
-            return False
         if was == will:
             self.kept[name] = Remembered(will, was)
         elif known is not None and known.keeps(was, will):
@@ -68,8 +65,6 @@ def answered_sticky(before: User | None, sent: User, answered: User) -> dict[str
 
     `before` is None for a create.
     """
-    if current(sent, "account_type") != AccountType.EXTERNAL.value:
-        return {}
     found: dict[str, Remembered] = {}
     for name in STICKY:
         was, wanted, alma = (_text(user, name) for user in (before or User(), sent, answered))

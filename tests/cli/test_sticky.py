@@ -88,30 +88,39 @@ def external(folder: Path, typed: Type, sandbox: Sandbox) -> _Loads:
     return _Loads(folder, typed, sandbox, "EXTERNAL")
 
 
+@pytest.fixture
+def internal(folder: Path, typed: Type, sandbox: Sandbox) -> _Loads:
+    """A roster of one Internal person, of whom Alma itself protects nothing."""
+    return _Loads(folder, typed, sandbox, "INTERNAL")
+
+
+@pytest.mark.parametrize("account", ["EXTERNAL", "INTERNAL"])
 def test_an_edit_by_staff_stays_and_is_reported_once(
-    external: _Loads, typed: Type, *, cached: bool
+    folder: Path, typed: Type, sandbox: Sandbox, account: str, *, cached: bool
 ) -> None:
     """The roster repeats what was written and Alma differs: no PUT in five loads, one warning."""
-    assert external.load() == (0, {})
-    if cached:
-        typed("users", "refresh")
-    external.edit()
-    assert external.load() == (0, {"edited-in-alma": 2})
-    assert [external.load() for _ in range(4)] == [(0, {})] * 4
-    assert external.user()["pref_first_name"] == "Annie"
-
-
-def test_the_roster_wins_for_an_internal_user(
-    folder: Path, typed: Type, sandbox: Sandbox, *, cached: bool
-) -> None:
-    """Alma protects no field of an Internal user: one PUT restores the roster's values."""
-    loads = _Loads(folder, typed, sandbox, "INTERNAL")
-    loads.load()
+    loads = _Loads(folder, typed, sandbox, account)
+    assert loads.load() == (0, {})
     if cached:
         typed("users", "refresh")
     loads.edit()
-    assert [loads.load() for _ in range(5)] == [(1, {}), *[(0, {})] * 4]
-    assert loads.user()["pref_first_name"] == "Ann"
+    assert loads.load() == (0, {"edited-in-alma": 2})
+    assert [loads.load() for _ in range(4)] == [(0, {})] * 4
+    assert loads.user()["pref_first_name"] == "Annie"
+
+
+def test_a_new_value_replaces_an_edit_of_an_internal_user(internal: _Loads) -> None:
+    """Alma takes what the roster changed; the field that it did not change stays as edited."""
+    internal.load()
+    internal.edit()
+    internal.write(nickname="Anita")
+    assert internal.load() == (1, {"edited-in-alma": 1})
+    assert internal.load() == (0, {})
+    user = internal.user()
+    assert (user["pref_first_name"], user["user_group"]) == (
+        "Anita",
+        {"value": "STAFF", "desc": "Staff"},
+    )
 
 
 def test_an_answer_that_alma_kept_its_value_is_remembered(
@@ -132,14 +141,18 @@ def test_an_answer_that_alma_kept_its_value_is_remembered(
     assert external.load() == (0, {})
 
 
-def test_override_writes_the_roster_s_value(external: _Loads) -> None:
+@pytest.mark.parametrize("account", ["EXTERNAL", "INTERNAL"])
+def test_override_writes_the_roster_s_value(
+    folder: Path, typed: Type, sandbox: Sandbox, account: str
+) -> None:
     """With `override` the edit is replaced by one PUT, although it was left before."""
-    external.load()
-    external.edit()
-    external.load()
-    external.write(override="true")
-    assert [external.load()[0] for _ in range(2)] == [1, 0]
-    assert external.user()["pref_first_name"] == "Ann"
+    loads = _Loads(folder, typed, sandbox, account)
+    loads.load()
+    loads.edit()
+    loads.load()
+    loads.write(override="true")
+    assert [loads.load()[0] for _ in range(2)] == [1, 0]
+    assert loads.user()["pref_first_name"] == "Ann"
 
 
 def test_erasing_a_sticky_field_overrides_it(external: _Loads) -> None:

@@ -64,7 +64,7 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
         ("", "headings: {Card: [C]}", "8: headings.Card"),
         ("", "roster: {unused: [id]}", "8: roster.unused[0]"),
         ("", "terms: [{ends: 05-15}]", "8: terms"),
-        ("campus_code: {from: <C>, override: true}", "", "8: record.campus_code.override"),
+        ("birth_date: {from: <B>, override: true}", "", "8: record.birth_date.override"),
         ("", "match: {by: [primary_id, BARCODE]}", "8: match.by[1]"),
         ("birth_date: <?>", "", "8: record.birth_date"),
         ('job_category: {when: {B: "<2008-01-01"}, from: X}', "", "8: record.job_category.when.B"),
@@ -102,6 +102,7 @@ def test_what_has_no_effect_or_is_still_to_do_is_found(
     ("record", "top"),
     [
         ("middle_name: {from: <A>, default: B}", ""),
+        ("campus_code: {from: <C>, override: true}", ""),
         ("middle_name: {from: A, when: {X: y}, default: B}", ""),
         ("campus_code: {from: <C>, lookup: g, default: X}", 'lookups: {g: {a: b, "*": c, d: e}}'),
         ("user_identifier: [{id_type: BARCODE, value: <V>}]", "match: {by: [BARCODE]}"),
