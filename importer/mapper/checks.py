@@ -22,7 +22,7 @@ from importer.mapper.placeholders import (
     heading_key,
     nearest,
 )
-from importer.mapper.schema import KeepHeaviest, PlusBy
+from importer.mapper.schema import KeepHeaviest, PlusBy, RemovePart
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, TYPE_FIELD, OnUpdate, Shape
 from importer.model.user import AccountType, Reach
 
@@ -268,6 +268,10 @@ def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
     for steps, part, removal in mapping.removals:
         given = part.remove.model_fields_set if part.remove is not None else set()
         kind = TYPE_FIELD[removal.parent]
+        if kind not in RemovePart.model_fields:
+            wrong = "is for notes, blocks and statistics; delete it"
+            yield MappingFinding((*steps, "remove"), wrong)
+            continue
         for key in sorted(given - {kind, "matches"}):
             wrong = f"is for another list; write `{kind}` or `matches`"
             yield MappingFinding((*steps, "remove", key), wrong)

@@ -123,7 +123,7 @@ def explain(mapping: Mapping) -> dict[str, str]:
             told[label] = f"{text[:1].upper()}{text[1:]}."
         for rule in entry.fields:
             told[f"{label}.{rule.field.name}"] = _sentence(mapping, rule)
-    for (_, _, at), _, removal in mapping.removals:
+    for (*_, at), _, removal in mapping.removals:
         which = [f"type {removal.type}"] if removal.type else []
         which += [f"a text that matches `{removal.pattern}`"] if removal.pattern else []
         told[f"{removal.parent}[{at}]"] = f"Removes Alma's entries of {' with '.join(which)}."
@@ -314,8 +314,9 @@ def mapped_codes(rule: FieldRule, tables: Tables) -> MappingOf[str, Steps]:
     found: dict[str, Steps] = {}
     if rule.field.shape is Shape.CODE:
         for steps, step in rule.giving_parts:
-            for code, where in _codes(step, steps, tables):
-                found.setdefault(code, where)
+            for text, where in _codes(step, steps, tables):
+                for code in rule.field.codes(text):
+                    found.setdefault(code, where)
     return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
 
 

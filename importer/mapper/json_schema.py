@@ -71,7 +71,7 @@ _SHAPES: Mapping[Shape, str] = {
 def _description(field: Field) -> str:
     """Alma's facts about a field: the table of its codes, and its greatest length."""
     facts = field.facts
-    words = [_SHAPES[field.shape]]
+    words = [_SHAPES[field.shape] + (", or a list of codes," if field.several else "")]
     if facts.table:
         words.append(f"of Alma's table {facts.table}")
     if facts.length and field.shape is Shape.TEXT:

@@ -14,7 +14,7 @@ from importer.errors import UnreadableFileError
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.transforms import Reading, Word, without_blanks, without_invisible
 from importer.model.catalogue import Code, Repairs
-from importer.model.fields import CodeTables, Field, Shape
+from importer.model.fields import JOINED, CodeTables, Field, Shape
 from importer.model.files import read_bounded
 from importer.model.plan import MappingPart
 from importer.model.problem import KNOWN, VALUE, CellFinding
@@ -212,4 +212,9 @@ def code_reader(
                 return other[0], CellFinding(Code.WRONG_CASE_CODE, message)
         return spellings[1] if from_cells else spellings[0]
 
-    return read
+    def read_each(text: str) -> Reading:
+        readings = [read(code) for code in field.codes(text)]
+        found = [finding for _, finding in readings if finding is not None]
+        return JOINED.join(code for code, _ in readings), found[0] if found else None
+
+    return read_each if field.several else read

@@ -201,18 +201,23 @@ def entry_rules(
     """Return the entries of every list of a record, in the mapping's order within each list."""
     found = []
     values = _values(file)
-    for parent in LISTS:
-        part: Any = record
-        for name in parent.split("."):
-            part = getattr(part, name, None)
-        fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
-        for position, entry in enumerate(part or ()):
-            if entry.remove is not None:
-                continue
+    for parent, position, entry in _entries(record):
+        if entry.remove is None:
+            fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
             steps: Steps = (*start, *parent.split("."), position)
             rules = _field_rules(entry, fields, steps, values)
             found.append(EntryRules(parent, position, rules, entry, steps))
     return tuple(found)
+
+
+def _entries(record: BaseModel) -> Iterator[tuple[str, int, EntryPart]]:
+    """Yield the entries of every list, each with the list's path and its position."""
+    for parent in LISTS:
+        part: Any = record
+        for name in parent.split("."):
+            part = getattr(part, name, None)
+        for position, entry in enumerate(part or ()):
+            yield parent, position, entry
 
 
 def _field_rules(
@@ -281,12 +286,11 @@ class Mapping:
     @property
     def removals(self) -> Iterator[tuple[Steps, EntryPart, Removal]]:
         """What goes from the lists of known users, with the steps that lead to the entry."""
-        for parent in ("user_note", "user_block", "user_statistic"):
-            for at, entry in enumerate(getattr(self.file.record, parent)):
-                if (part := entry.remove) is not None:
-                    kind = getattr(part, TYPE_FIELD[parent]) or ""
-                    removal = Removal(parent, kind, part.matches or "")
-                    yield ("record", parent, at), entry, removal
+        for parent, at, entry in _entries(self.file.record):
+            if (part := entry.remove) is not None:
+                kind = getattr(part, TYPE_FIELD[parent], None) or ""
+                removal = Removal(parent, kind, part.matches or "")
+                yield ("record", *parent.split("."), at), entry, removal
 
     @property
     def absent(self) -> Mapping | None:

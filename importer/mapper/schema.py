@@ -30,7 +30,7 @@ from importer.mapper.placeholders import Template, heading_key, parse
 from importer.mapper.transforms import Pattern, Step, Word, Words, check_pattern, one_or_more
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
-from importer.model.fields import FIELDS, LISTS, OnUpdate
+from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
 from importer.model.plan import MappingPart, Match, SafetyLimits
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
@@ -47,6 +47,8 @@ def form(value: object) -> str:
 
 
 def _template(value: object) -> Template:
+    if isinstance(value, Template):
+        return value
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")  # noqa: EM101  pydantic's own name of it
     if not value:
@@ -142,6 +144,26 @@ Value = Annotated[Rule, BeforeValidator(_as_rule, json_schema_input_type=Word | 
 Rule.model_rebuild()
 
 
+def _as_types(value: object) -> object:
+    """Several types are a constant; what else there is, is a value like others."""
+    if not isinstance(value, list):
+        return value
+    for code in value:
+        if not isinstance(code, str) or not code or "<" in code:
+            sentence = "a list has Alma's codes only; for types by a column, write a `lookup`"
+            raise ValueError(sentence)
+    if len({*value}) < max(len(value), 1):
+        sentence = "has a type twice" if value else "is blank"
+        raise ValueError(sentence)
+    return {"from": (Template(" and ".join(value), (JOINED.join(value),)),)}
+
+
+Types = Annotated[
+    Value, BeforeValidator(_as_types, json_schema_input_type=Word | Rule | list[Word])
+]
+"""The types of an address, email or phone: a value, or a list of codes."""
+
+
 # --- the record ---
 
 
@@ -198,7 +220,11 @@ class EntryPart(MappingPart):
 
 
 def _entry_model(parent: str) -> type[EntryPart]:
-    fields = {f.name: (Value | None, None) for f in FIELDS.values() if f.parent == parent}
+    fields = {
+        f.name: ((Types if f.several else Value) | None, None)
+        for f in FIELDS.values()
+        if f.parent == parent
+    }
     name = "".join(word.title() for word in parent.rpartition(".")[2].split("_"))
     return create_model(f"{name}Entry", __base__=EntryPart, **fields)  # type: ignore[call-overload,no-any-return]
 

@@ -43,13 +43,25 @@ class OnUpdate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the record: its path, the list whose entries hold it (or ""), its facts."""
+    """One field of the record: its path, the list whose entries hold it (or ""), its facts.
+
+    `several`: the record has a list of codes here, which candidates join by `+`.
+    """
 
     path: str
     parent: str
     name: str
     shape: Shape
     facts: Facts
+    several: bool = False
+
+    def codes(self, joined: str) -> tuple[str, ...]:
+        """Return the codes of a candidate's text: one, or several for a field that takes them."""
+        return tuple(filter(None, joined.split(JOINED))) if self.several else (joined,)
+
+
+JOINED = "+"
+"""What is between several codes in one text."""
 
 
 def _bare(annotation: object) -> object:
@@ -90,7 +102,8 @@ def _fields(part: type[Part], parent: str) -> Iterator[Field]:
         if facts is None or _entry_type(info.annotation) or facts.reach is Reach.OUTPUT:
             continue
         path = f"{parent}.{name}" if parent else name
-        yield Field(path, parent, name, _shape(info.annotation), facts)
+        several = get_origin(_bare(info.annotation)) is tuple
+        yield Field(path, parent, name, _shape(info.annotation), facts, several)
 
 
 def _lists() -> Iterator[tuple[str, type[Part]]]:
@@ -155,7 +168,7 @@ def text(value: object) -> str:
         case Coded():
             return value.value or ""
         case tuple():
-            return "+".join(text(part) for part in value)
+            return JOINED.join(text(part) for part in value)
         case _:
             return str(value)
 

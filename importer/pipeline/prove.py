@@ -20,7 +20,7 @@ from importer.mapper.user_loader_profile import (
     app_record,
     app_update,
 )
-from importer.model.fields import FIELDS, LISTS, TYPE_FIELD, Shape
+from importer.model.fields import FIELDS, JOINED, LISTS, TYPE_FIELD, Shape
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
 from importer.pipeline.check import Finder, find_problems
@@ -184,9 +184,10 @@ def _texts(record: Record) -> dict[str, Counter[Texts]]:
 def _entry(prefix: str, part: Record) -> Texts:
     texts = []
     for name, value in part.items():
-        inner = value[0] if isinstance(value, list) and value else value
-        bare = inner.get("value") if isinstance(inner, dict) else inner
-        text = "true" if bare is True else str(bare or "").removesuffix("Z")
+        codes = value if isinstance(value, list) else [value]
+        bare = [code.get("value") if isinstance(code, dict) else code for code in codes]
+        text = JOINED.join("true" if one is True else str(one or "") for one in bare)
+        text = text.removesuffix("Z")
         assumed = name in _ASSUMED or (prefix + name, text) in _DEFAULTS
         if text and not assumed and prefix + name in FIELDS:
             texts.append((name, text))

@@ -252,7 +252,7 @@ def _label(draft: DraftUser, key: str) -> str:
     labels = (
         item.targets["value"].label
         for item in draft.entries("user_identifier")
-        if item.type == key and "value" in item.targets
+        if item.values["id_type"] == key and "value" in item.targets
     )
     return key if key == "primary_id" else next(labels, "")
 

@@ -39,9 +39,11 @@ class DraftEntry:
         return self.entry.parent
 
     @property
-    def type(self) -> str:
-        """The code of the entry's type; blank if it has none."""
-        return self.values.get(TYPE_FIELD[self.entry.parent], "")
+    def types(self) -> tuple[str, ...]:
+        """The codes of the entry's types; an address, email or phone may have several."""
+        name = TYPE_FIELD[self.entry.parent]
+        held = self.values.get(name, "")
+        return self.targets[name].field.codes(held) if held else ()
 
     @property
     def segment(self) -> str:
@@ -114,7 +116,10 @@ class DraftUser:
     def every_identifier(self) -> tuple[tuple[str, str], ...]:
         """All identifiers of the row, as pairs of `primary_id` or a type's code, and a value."""
         primary = [("primary_id", self.primary_id)] if self.primary_id else []
-        others = [(item.type, item.values["value"]) for item in self.entries("user_identifier")]
+        others = [
+            (item.values["id_type"], item.values["value"])
+            for item in self.entries("user_identifier")
+        ]
         return (*primary, *others)
 
     @property

@@ -82,8 +82,8 @@ def coded(value: str) -> Coded:
 def to_field(field: Field, value: str) -> object:
     """Return a candidate's text as the value that the record has.
 
-    A field with several types in the record gets one. `force_password_change` is the text TRUE or
-    nothing (contract 1.1). Raises ValueError if a date is not ISO; the mapper lets none through.
+    `force_password_change` is the text TRUE or nothing (contract 1.1). Raises ValueError if a date
+    is not ISO; the mapper lets none through.
     """
     if field.name == "force_password_change":
         return "TRUE" if value.casefold() == "true" else ""
@@ -91,8 +91,7 @@ def to_field(field: Field, value: str) -> object:
         case Shape.TEXT:
             return value
         case Shape.CODE:
-            several = field.name in {"address_type", "email_type", "phone_type"}
-            return (coded(value),) if several else coded(value)
+            return tuple(map(coded, field.codes(value))) if field.several else coded(value)
         case Shape.DATE:
             return date.fromisoformat(value)
         case Shape.FLAG:
@@ -214,9 +213,7 @@ def equal(parent: str, one: Part, other: Part) -> bool:
 
 def matches(item: DraftEntry, part: Part) -> bool:
     """Return whether an entry of the record has everything that the row's entry has."""
-    if item.type and item.type not in types(item.parent, part):
-        return False
-    return all(
+    return set(item.types) <= set(types(item.parent, part)) and all(
         same_text(name, value, current(part, name))
         for name in CORE[item.parent]
         if (value := item.values.get(name))

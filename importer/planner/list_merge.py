@@ -100,8 +100,8 @@ class ListMerge:
             known = item.for_known_users()
             written = known if run_values or known is None else known.steady
             if written is None:
-                not_written.add(item.type)
-                waiting |= {item.type} if known is not None else set()
+                not_written.update(item.types)
+                waiting.update(item.types if known is not None else ())
             else:
                 self.items.append(written)
         for item in [item for item in self.items if not self._pair(item)]:
@@ -208,18 +208,23 @@ class ListMerge:
         return types(self.parent, self.parts[place])
 
     def _replaced(self, item: DraftEntry) -> int | None:
-        """Return the place of the entry that a row's entry replaces, if there is one."""
+        """Return the place of the entry that a row's entry replaces, if there is one.
+
+        It is one without other types, if possible; of these one with most of the row's types.
+        """
+        own = set(item.types)
         ours = [place for place in range(len(self.live)) if self._ours(place, item)]
-        free = [n for n in ours if n not in self._taken and item.type in self._types(n)]
+        free = [n for n in ours if n not in self._taken and own.intersection(self._types(n))]
         if self._owned:
-            free = [place for place in free if len(self._types(place)) == 1]
+            free = [place for place in free if own.issuperset(self._types(place))]
         if self.parent == "user_identifier" and item.entry.on_update is not OnUpdate.REPLACE_ALL:
-            every = [place for place in ours if item.type in types(self.parent, self.live[place])]
+            every = [n for n in ours if own.intersection(types(self.parent, self.live[n]))]
             return free[0] if len(every) == 1 and free else None
         return min(
             free,
             key=lambda place: (
-                len(self._types(place)) > 1,
+                not own.issuperset(self._types(place)),
+                -len(own.intersection(self._types(place))),
                 not getattr(self.live[place], "preferred", False),
             ),
             default=None,
@@ -228,16 +233,16 @@ class ListMerge:
     def _release(self, place: int, item: DraftEntry) -> bool:
         """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
 
-        An entry with other types too only loses this one, so that its other uses stay, unless
-        another entry has those types and the same values.
+        An entry with other types too only loses those of the row, so that its other uses stay,
+        unless another entry has those types and the same values.
         """
-        if len(self._types(place)) == 1:
+        if set(self._types(place)).issubset(item.types):
             return True
         name, old = TYPE_FIELD[self.parent], self.parts[place]
         own, rest = (
             old.model_copy(
                 update={
-                    name: tuple(c for c in getattr(old, name) if (c.value == item.type) is ours)
+                    name: tuple(c for c in getattr(old, name) if (c.value in item.types) is ours)
                 }
             )
             for ours in (True, False)
@@ -265,6 +270,9 @@ class ListMerge:
             will = resolve_value(target.on_update, name, was, value, clears=moved)
             if will != was:
                 new = with_value(new, target.field, will)
+        if not set(item.types).issubset(types(self.parent, new)):
+            name = TYPE_FIELD[self.parent]
+            new = with_value(new, item.targets[name].field, item.values[name])
         if moved and (start := item.values.get("start_date")):
             new = with_value(new, item.targets["start_date"].field, start)
         if self._adopts and isinstance(new, Segment):

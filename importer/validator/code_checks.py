@@ -63,18 +63,23 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
         rows = _rows(field, table.codes)
         if rows is None:
             continue
-        unknown = [text for text in column.distinct if not (text in rows and rows[text].enabled)]
+        unknown = {
+            text: code
+            for text in column.distinct
+            for code in field.codes(text)
+            if not (code in rows and rows[code].enabled)
+        }
         suggest = len(unknown) <= _A_WRONG_COLUMN
         found: dict[str, CellFinding] = {}
-        for text in unknown:
-            likely = _likely(text, field, rows) if suggest else ""
-            place = given.get(text, "")
+        for text, code in unknown.items():
+            likely = _likely(code, field, rows) if suggest else ""
+            place = given.get(code, "")
             # what the mapping writes and what is a word of the table is not private
-            known = place or text in rows or (suggest and _is_of(text, field, rows))
+            known = place or code in rows or (suggest and _is_of(code, field, rows))
             shown = KNOWN if known else VALUE
             found[text] = CellFinding(
                 Code.UNKNOWN_CODE,
-                f"{shown} {_wrong(text, field, rows)}",
+                f"{shown} {_wrong(code, field, rows)}",
                 _advice(likely, place),
                 repairs=Repairs.COLUMN if place else Repairs.VALUE,
             )

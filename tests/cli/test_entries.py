@@ -36,6 +36,30 @@ def load(folder: Path, typed: Type, sandbox: Sandbox) -> Any:
     return loaded
 
 
+TYPED = """  contact_info:
+    address: [{line1: <Text>, address_type: [home, alternative]}]
+"""
+
+
+@pytest.mark.parametrize("before", ["home", "alternative", "[alternative, work]", "work"])
+def test_an_address_may_have_several_types(before: str, load: Any) -> None:
+    """It takes the place of an address of one of its types, which keeps its other uses."""
+    load(TYPED.replace("[home, alternative]", before), "1,Ann,Lee,1 Elm Ct")
+    _, users = load(TYPED, "1,Ann,Lee,2 Oak St", "2,Bo,Doe,3 Ash St")
+    types = {
+        user: {
+            entry["line1"]: {code["value"] for code in entry["address_type"]}
+            for entry in users[user]["contact_info"]["address"]
+        }
+        for user in ("1", "2")
+    }
+    kept = {"1 Elm Ct": {"work"}} if "work" in before else {}
+    assert types["1"] == {**kept, "2 Oak St": {"home", "alternative"}}
+    assert types["2"] == {"3 Ash St": {"home", "alternative"}}
+    counts, _ = load(TYPED, "1,Ann,Lee,2 Oak St", "2,Bo,Doe,3 Ash St")
+    assert counts["unchanged"] == 2
+
+
 def test_proxies_are_added_and_stay(load: Any) -> None:
     """A proxy is added once; those that Alma has stay, also if the roster names another."""
     record = "  proxy_for_user: [{primary_id: <Text>}]\n"

@@ -14,6 +14,9 @@ EMAIL = "contact_info:\n  email:\n    - email_address: <E>\n      email_type: wo
 """In `mapping_text` the address is on line 10 of the file."""
 
 
+TYPES = "contact_info: {email: [{email_address: <E>, email_type:"
+"""An email whose types are still to be added."""
+
 W = "8: record.job_category.when"
 C = "8: record.middle_name.clean[0]"
 
@@ -39,6 +42,44 @@ C = "8: record.middle_name.clean[0]"
         ("birth_date: 5/1/2000", "", "8: record.birth_date", ("2027-05-15",)),
         ("birth_date: ''", "", "8: record.birth_date", ("blank",)),
         ("birth_date: [<A>, <B>]", "", "8: record.birth_date", ("not a list",)),
+        (
+            f"{TYPES} [a, <T>]}}]}}",
+            "",
+            "8: record.contact_info.email[0].email_type",
+            ("codes only",),
+        ),
+        (
+            f"{TYPES} [a, {{from: b}}]}}]}}",
+            "",
+            "8: record.contact_info.email[0].email_type",
+            ("codes only",),
+        ),
+        (f"{TYPES} [a, b, a]}}]}}", "", "8: record.contact_info.email[0].email_type", ("twice",)),
+        (f"{TYPES} []}}]}}", "", "8: record.contact_info.email[0].email_type", ("blank",)),
+        (
+            "user_identifier: [{id_type: [A, B], value: <V>}]",
+            "",
+            "8: record.user_identifier[0].id_type",
+            ("not a list",),
+        ),
+        (
+            "proxy_for_user: [{full_name: <P>}]",
+            "",
+            "8: record.proxy_for_user[0].full_name",
+            ("only reports",),
+        ),
+        (
+            "proxy_for_user: [{primary_id: <P>, replaces: [A]}]",
+            "",
+            "8: record.proxy_for_user[0].replaces",
+            ("statistics",),
+        ),
+        (
+            "proxy_for_user: [{remove: {matches: A}}]",
+            "",
+            "8: record.proxy_for_user[0].remove",
+            ("statistics",),
+        ),
         ("middle_name: {from: <M>, plus: 1 year}", "", "8: record.middle_name.plus", ("dates",)),
         ("middle_name: {from: <M>, on_update: later}", "", "8: record.middle_name.on_update", ()),
         ("middle_name: {from: <M>, on_update: add}", "", "8: record.middle_name.on_update", ()),

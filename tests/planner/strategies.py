@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from hypothesis import strategies as st
 
 from importer.model.candidates import RecordLayout
-from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
+from importer.model.fields import FIELDS, JOINED, TYPE_FIELD, OnUpdate
 from importer.model.problem import Origin
 from importer.model.user import AccountType, User
 from importer.planner.drafts import DraftUser
@@ -175,8 +175,9 @@ def drafts(
             entry = f"{parent}[{number}]"
             there = draw(st.integers(0, 3)) > 0
             held = {name: draw(st.sampled_from(known)) for name, known in VALUES[parent].items()}
-            if f"{parent}.{TYPE_FIELD[parent]}" in FIELDS:
-                held[TYPE_FIELD[parent]] = draw(st.sampled_from(kinds))
+            if (kind := FIELDS.get(f"{parent}.{TYPE_FIELD[parent]}")) is not None:
+                both = [JOINED.join(kinds)] if kind.several else []
+                held[kind.name] = draw(st.sampled_from([*kinds, *both]))
             for name, value in held.items():
                 values[f"{entry}.{name}"] = value if there else ""
             list_policies[entry] = draw(st.sampled_from(choice))

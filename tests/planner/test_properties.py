@@ -103,7 +103,11 @@ def test_entries_that_no_row_speaks_of_stay(pair: Pair) -> None:
     after = merge(draft, live).after
     for parent in {entry.parent for entry in draft.layout.entries}:
         items = draft.entries(parent)
-        spoken = {(item.type, our_segment(parent, account(live), item.segment)) for item in items}
+        spoken = {
+            (code, our_segment(parent, account(live), item.segment))
+            for item in items
+            for code in item.types
+        }
         parts = [without_flags(part) for part in entries(after, parent)]
         for part in entries(live, parent):
             codes = types(parent, part)
