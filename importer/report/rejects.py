@@ -30,7 +30,7 @@ from importer.model.roster import (
     row_text,
 )
 from importer.model.run import RunFacts
-from importer.model.text import ROSTER_ROWS, escape
+from importer.model.text import ROSTER_ROWS, escape, row_label
 from importer.report.masking import printable
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
@@ -194,7 +194,7 @@ def write_problems(ledger: Ledger, path: Path) -> None:
             columns = "; ".join(f"{place.letter} {place.heading}" for place in problem.places)
             message = f"{what(problem, show_values=True)} {problem.advice}".strip()
             texts = [columns, problem.field, problem.code, problem.severity, message]
-            row = problem.origin.row % ROSTER_ROWS
+            row = row_label(problem.origin.row % ROSTER_ROWS)
             if several:
                 texts.append(problem.origin.roster)
             lines.writerow((row, *map(escape, map(printable, texts))))
