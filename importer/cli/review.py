@@ -149,6 +149,6 @@ def _resolve(review: Review, decisions: list[Decision]) -> list[str]:
                 decisions, alma, lambda done: advance(done, len(decisions), "")
             )
 
-    if all(decision.answer is Answer.REJECT for decision in decisions):
+    if not review.asks_alma(decisions):
         return asyncio.run(use(None))
     return with_alma(Settings.read(), use)

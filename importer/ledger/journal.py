@@ -177,9 +177,9 @@ class Journal:
             self._append(row, state, detail)
 
     def record_resolution(
-        self, row: int, fate: Fate, step: Step | None, problem: Problem, detail: str
+        self, row: int, fate: Fate, step: Step | None, problems: Iterable[Problem], detail: str
     ) -> None:
-        """Record how a person resolved a row: its new fate, its step, and a problem.
+        """Record how a person resolved a row: its new fate, its step, and new problems.
 
         Its review problems become warnings with nothing to do; an earlier resolution is replaced.
         """
@@ -197,7 +197,7 @@ class Journal:
             connection.execute(
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
             )
-            add_problems(self._ledger, [problem])
+            add_problems(self._ledger, problems)
             self._append(row, DECIDED, detail)
 
     def note(self, event: str, detail: str, row: int = 0) -> None:

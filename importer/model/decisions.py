@@ -31,24 +31,32 @@ DECISIONS: dict[Answer, str] = {
 }
 """The answers in the words of the Decision column."""
 
-WHO = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.PRIMARY_ID_DIFFERS, Code.MATCHES_TWO_USERS})
+WHO = frozenset(
+    {
+        Code.POSSIBLE_MATCH_IN_ALMA,
+        Code.PRIMARY_ID_DIFFERS,
+        Code.MATCHES_TWO_USERS,
+        Code.DUPLICATE_PERSON,
+    }
+)
 """Problems that ask who a row is."""
 
 DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
 """Problems that ask whether that user may be changed.
 
-The value of these problems, and of those in WHO, is the primary ID of the user in question.
+The value of these problems, and of those in WHO, is the ID of the user in question. For rows of one
+person it is the other row's ID, if there is one other.
 """
 
 _NEW = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON})
 """Problems of a row that may be a person whom Alma does not have."""
 
-_NEW_CARD = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.PRIMARY_ID_DIFFERS})
+_NEW_CARD = WHO - {Code.MATCHES_TWO_USERS}
 """Problems of a row that has another primary ID than the user."""
 
 
 def in_question(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """Return the primary IDs of the users that a row may be, each once."""
+    """Return the IDs of the users that a row may be, each once."""
     return tuple(dict.fromkeys(p.value for p in problems if p.code in WHO | DOUBTS and p.value))
 
 

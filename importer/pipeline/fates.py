@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from importer.alma.models import Institution
 from importer.ledger.resolutions import Resolution, load_resolutions
@@ -31,6 +32,17 @@ DECISIONS = Path("runs", "decisions.sqlite")
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """An earlier answer to the question whether a row is the same person as another one.
+
+    `sentence` says who answered what; `loads`: whether the row is loaded.
+    """
+
+    sentence: str
+    loads: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """Each row's fate, in row order, and all problems with the severities that result."""
 
@@ -45,13 +57,13 @@ class Decided:
 def decide_fates(
     rows: Mapping[int, Fate],
     problems: Iterable[Problem],
-    resolutions: Mapping[int, Resolution] | None = None,
+    answers: Mapping[int, Answered] = MappingProxyType({}),
 ) -> Decided:
     """Decide the fate of each row.
 
     `rows`: all rows of the run, in order; blank and skipped ones stay so, ready ones may change.
-    `resolutions`: by row, an earlier answer to the question whether it is the same person as
-    another row. Problems stay in their order; a problem of a whole roster is kept once.
+    `answers`: by row, an earlier answer to the question whether it is the same person as another
+    row. Problems stay in their order; a problem of a whole roster is kept once.
 
     1. A row that the `duplicates` rule does not keep is skipped; its other problems are warnings.
     2. A row with a rejecting problem is rejected.
@@ -71,9 +83,9 @@ def decide_fates(
         if any(problem.code is Code.SKIPPED_DUPLICATE for problem in own):
             fates[row], found[row] = Fate.SKIPPED, [_as_warning(problem) for problem in own]
             continue
-        if resolutions and row in resolutions and _worst(own) is Fate.REVIEW:
-            found[row] = own = _answered(own, resolutions[row])
-        fates[row] = _worst(own)
+        if row in answers and worst(own) is Fate.REVIEW:
+            found[row] = own = _answered(own, answers[row])
+        fates[row] = worst(own)
     return Decided(fates, tuple(problem for own in found.values() for problem in own))
 
 
@@ -81,7 +93,7 @@ def decide_before_alma(
     rows: Mapping[int, Fate],
     problems: Sequence[Problem],
     fields: Sequence[Collection[str]],
-    resolutions: Mapping[int, Resolution],
+    answers: Mapping[int, Answered],
 ) -> tuple[Decided, dict[int, tuple[Problem, ...]]]:
     """Decide the fate of each row as far as that is possible before its user is looked up.
 
@@ -95,16 +107,16 @@ def decide_before_alma(
             needed[problem.origin.row] += (problem,)
     if needed:
         rest = (one for one in problems if one not in needed.get(one.origin.row, ()))
-        ready = decide_fates(rows, rest, resolutions).rows(Fate.READY)
+        ready = decide_fates(rows, rest, answers).rows(Fate.READY)
         needed = defaultdict(tuple, {row: needed[row] for row in needed.keys() & ready})
     rest = (one for one in problems if one not in needed.get(one.origin.row, ()))
-    return decide_fates(rows, rest, resolutions), needed
+    return decide_fates(rows, rest, answers), needed
 
 
 _MISSING = frozenset({Code.MISSING_VALUE, Code.MISSING_EMPL_ID})
 
 
-def _worst(problems: Iterable[Problem]) -> Fate:
+def worst(problems: Iterable[Problem]) -> Fate:
     """Return the fate of a row by the gravest of its problems."""
     severities = {problem.severity for problem in problems}
     if Severity.REJECT in severities:
@@ -120,24 +132,24 @@ def _as_warning(problem: Problem, answer: str = "") -> Problem:
     return replace(problem, severity=Severity.WARNING, message=message)
 
 
-def _answered(problems: list[Problem], decision: Resolution) -> list[Problem]:
+def _answered(problems: list[Problem], answer: Answered) -> list[Problem]:
     """Return the problems with the question about the same person answered."""
-    dismiss = decision.answer is Answer.REJECT
     answered = [
-        _as_warning(problem, "" if dismiss else decision.sentence)
+        _as_warning(problem, answer.sentence if answer.loads else "")
         if problem.code is Code.DUPLICATE_PERSON and problem.severity is Severity.REVIEW
         else problem
         for problem in problems
     ]
-    return [*answered, _dismissed(problems[0].origin, decision)] if dismiss else answered
+    origin = problems[0].origin
+    return answered if answer.loads else [*answered, _dismissed(origin, answer.sentence)]
 
 
-def _dismissed(origin: Origin, decision: Resolution) -> Problem:
+def _dismissed(origin: Origin, sentence: str) -> Problem:
     """Return the problem of a row that a person decided not to send."""
     return Problem.of(
         Code.RESOLVED,
         origin,
-        decision.sentence,
+        sentence,
         advice="Nothing to do. To send it after all, run `importer resolve` again.",
         severity=Severity.REJECT,
     )
@@ -147,6 +159,9 @@ def institution_key(alma: Institution | AlmaFacts) -> str:
     """Return the key of an institution's answers; its sandbox is another Alma."""
     code = alma.institution if isinstance(alma, AlmaFacts) else alma.code
     return f"{code} {alma.environment}"
+
+
+OTHER_LEFT_OUT = "the other row of this person is not loaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,23 +177,28 @@ class Resolutions:
 
     def same_person(
         self, rosters: Iterable[Candidates], problems: Iterable[Problem]
-    ) -> dict[int, Resolution]:
+    ) -> dict[int, Answered]:
         """Return by row the decisions that answer whether it is the same person as another row.
 
         If rows are different people, both rows of each pair must have been decided; a row that is
-        not to be sent stays so whatever was decided about the other.
+        not to be sent stays so whatever was decided about the other, and one whose others are all
+        not to be sent needs no decision.
         """
-        answered: dict[int, Resolution] = {}
+        answered: dict[int, Answered] = {}
         for draft, others in alike_rows(rosters, problems) if self.by_id else ():
-            own = draft.key
-            decision = self.by_id.get(own)
-            if decision is None or not others <= decision.against:
-                continue
-            theirs = [self.by_id.get(other) for other in others]
-            if decision.answer is Answer.REJECT or all(
-                their is not None and own in their.against for their in theirs
-            ):
-                answered[draft.row] = decision
+            own, decision = draft.key, self.by_id.get(draft.key)
+            theirs = [
+                their
+                for other in others
+                if (their := self.by_id.get(other)) and own in their.against
+            ]
+            everybody = len(theirs) == len(others)
+            if decision is not None and others <= decision.against:
+                loads = decision.answer is not Answer.REJECT
+                if everybody or not loads:
+                    answered[draft.row] = Answered(decision.sentence, loads)
+            elif theirs and everybody and all(one.answer is Answer.REJECT for one in theirs):
+                answered[draft.row] = Answered(f"{OTHER_LEFT_OUT}, {theirs[0].sentence}")
         return answered
 
     def apply(
@@ -200,7 +220,9 @@ class Resolutions:
             return planned
         if decision.answer is Answer.REJECT:
             warnings = tuple(map(_as_warning, problems))
-            return Planned(Held(draft.row, (*warnings, _dismissed(draft.origin, decision))))
+            return Planned(
+                Held(draft.row, (*warnings, _dismissed(draft.origin, decision.sentence)))
+            )
         warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
         if decision.answer is Answer.CREATE:
             return planned if found.users else Planned(create(draft), warnings)
@@ -216,17 +238,20 @@ class Resolutions:
 def alike_rows(
     rosters: Iterable[Candidates], problems: Iterable[Problem]
 ) -> Iterator[tuple[DraftUser, frozenset[str]]]:
-    """Yield the rows that may be one person, each with the primary IDs of the others.
+    """Yield the rows that may be one person, each with the IDs of the others.
 
-    All such rows of one name count as one group; a person may be asked once too often.
+    All such rows of one name, or about one user, count as one group; a person may be asked once
+    too often.
     """
-    flagged = {p.origin.row for p in problems if p.code is Code.DUPLICATE_PERSON}
-    groups: defaultdict[tuple[str, str], list[DraftUser]] = defaultdict(list)
-    for candidates in rosters if flagged else ():
-        for draft in drafts(candidates, flagged):
-            first, last = draft.name
-            groups[name_key(folded(first), folded(last))].append(draft)
-    for group in groups.values():
-        ids = {draft.key for draft in group}
-        for draft in group:
-            yield draft, frozenset(ids - {draft.key})
+    about = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
+    groups: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    found: list[tuple[DraftUser, set[tuple[str, ...]]]] = []
+    for candidates in rosters if about else ():
+        for draft in drafts(candidates, about):
+            first, last = map(folded, draft.name)
+            keys = {name_key(first, last), (draft.key,), (about[draft.row],)} - {("",)}
+            found.append((draft, keys))
+            for key in keys:
+                groups[key].add(draft.key)
+    for draft, keys in found:
+        yield draft, frozenset().union(*(groups[key] for key in keys)) - {draft.key}

@@ -11,8 +11,10 @@ from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter
 from importer.errors import DailyLimitError, UnavailableError
+from importer.model.plan import Match
 from importer.model.text import counted
 from importer.pipeline.inputs import Progress, RunRequest
+from importer.planner.drafts import DraftUser
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
 from importer.users.refresh import calls_to_complete, catch_up, refresh
@@ -24,6 +26,12 @@ _CACHE = (
     "`importer users refresh` takes one call per hundred users of Alma, and with a user cache "
     "a plan takes hardly any"
 )
+
+
+def query_of(draft: DraftUser, match: Match) -> PersonQuery:
+    """Return by what a row's user is found: its IDs, and its name if the mapping compares names."""
+    email = next(iter(draft.emails), "")
+    return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
 @asynccontextmanager

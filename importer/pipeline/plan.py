@@ -41,7 +41,7 @@ from importer.pipeline.inputs import (
     open_inputs,
     origins,
 )
-from importer.pipeline.lookup import check_call_budget, open_users
+from importer.pipeline.lookup import check_call_budget, open_users, query_of
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import (
     failed_checks,
@@ -74,7 +74,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         checked, missing = _decide_before_alma(rosters, problems, earlier)
         progress.rows(len(checked.fates), 0)
         ready = tuple(drafts_of(rosters, checked.rows(Fate.READY), missing, institution.code))
-        asked = [(draft, _query(draft, _match(rosters, draft.row))) for draft in ready]
+        asked = [(draft, query_of(draft, _match(rosters, draft.row))) for draft in ready]
         async with open_users(
             request,
             alma,
@@ -229,11 +229,6 @@ async def _compare(
 
 def _match(rosters: Rosters, row: int) -> Match:
     return of_row(rosters, row).mapping.file.match
-
-
-def _query(draft: DraftUser, match: Match) -> PersonQuery:
-    email = next(iter(draft.emails), "")
-    return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
 def _names_not_compared(steps: Sequence[Step], rosters: Rosters) -> Iterator[Problem]:

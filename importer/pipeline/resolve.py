@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -25,10 +25,23 @@ from importer.model.text import ROSTER_ROWS, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution, check_sources
 from importer.pipeline.check import drafts_of
-from importer.pipeline.fates import DECISIONS, alike_rows, institution_key
+from importer.pipeline.fates import (
+    DECISIONS,
+    OTHER_LEFT_OUT,
+    alike_rows,
+    institution_key,
+    worst,
+)
 from importer.pipeline.inputs import Rosters, of_row, reopen_inputs
+from importer.pipeline.lookup import query_of
 from importer.pipeline.undo import update_undone
-from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
+from importer.planner.decide import (
+    create,
+    decide,
+    obstacle_to_update,
+    taken_identifiers,
+    update,
+)
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
 from importer.report.wording import roster_of
@@ -64,6 +77,7 @@ class Review:
         """Resolve rows in the name of `operator`; `now` returns the time with its zone."""
         self.ledger, self.facts = ledger, ledger.facts
         self._codes, self._operator, self._now = codes, operator, now
+        self._journal = Journal(ledger, operator, now)
         self._undoes = self.facts.command == "undo"
         self._knows_institution = False
 
@@ -90,7 +104,17 @@ class Review:
                 start = f"Row {row_label(decision.row)}"
                 left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
             done(number)
+        if alma is not None:
+            await self._plan_free_rows(alma)
         return left
+
+    def asks_alma(self, decisions: Iterable[Decision]) -> bool:
+        """Return whether Alma is asked: always, unless rows are rejected that leave none free."""
+        asked = self.open_rows()
+        return any(
+            one.answer is not Answer.REJECT or Code.DUPLICATE_PERSON in asked.get(one.row, ())
+            for one in decisions
+        )
 
     def open_rows(self) -> dict[int, frozenset[Code]]:
         """Return the rows that need review, each with the codes of the problems that hold it."""
@@ -244,7 +268,7 @@ class Review:
         if decision.answer is Answer.CREATE:
             step, user, said = await _created(draft, alma), "", "create a new user"
         else:
-            live = await _user(decision.user, alma)
+            live = await self._live(decision, alma)
             user, said = current(live, "primary_id").casefold(), "update the user that was named"
             match = of_row(self._rosters, decision.row).mapping.file.match
             rename = decision.answer is Answer.RENAME
@@ -253,11 +277,87 @@ class Review:
             found = await _holders(draft, alma)
             if obstacle := obstacle_to_update(draft, live, found, match, rename=rename):
                 raise UsageError(obstacle)
-            self._check_free(decision.row, user)
+            others = list(self._rows_of(user, decision.row, rename=rename))
             step = update(draft, live, match, rename=rename).step
             _check_ids(draft, step, found)
+            for other in others:
+                self._leave_out(other, draft)
         self._record(decision, step, said)
         self._keep(decision.answer, user, draft)
+
+    async def _live(self, decision: Decision, alma: Alma) -> User:
+        """Return the user that an answer names, which may be by the ID of another row."""
+        try:
+            return await _user(decision.user, alma)
+        except UsageError as error:
+            named = decision.user.casefold()
+            other = next((one.row for one, _ in self._alike if one.key == named), None)
+            if other is None:
+                raise
+            msg = (
+                f"{error} It is the ID of row {row_label(other)}. If that is the new card, resolve "
+                "that row. If Alma has neither of the two, reject one of the rows."
+            )
+            raise UsageError(msg) from None
+
+    def _rows_of(self, user: str, row: int, *, rename: bool) -> Iterator[DraftUser]:
+        """Yield the other row with the old ID of a user whom a row renames.
+
+        Raises UsageError if another row of the run is for that user.
+        """
+        taken = {life.row for life in self.ledger.planned() if life.primary_id.casefold() == user}
+        if rename:
+            taken |= {draft.row for draft, _ in self._alike if draft.key == user}
+        for other in sorted(taken - {row}):
+            draft = self._draft(other)
+            if not rename or draft.key != user:
+                msg = (
+                    f"Row {row_label(other)} of this run is for that user already. Reject row "
+                    f"{row_label(row)}, or delete the other one from the roster and plan again."
+                )
+                raise UsageError(msg)
+            yield draft
+
+    def _leave_out(self, old: DraftUser, new: DraftUser) -> None:
+        """Reject the row with the old card of a person, also for later plans."""
+        said = f"not to be sent, because row {row_label(new.row)} is the same person's new card"
+        self._record(Decision(old.row, Answer.REJECT), None, said)
+        self._keep(Answer.REJECT, "", old, frozenset({new.key}))
+
+    async def _plan_free_rows(self, alma: Alma) -> None:
+        """Compare rows with Alma that only needed review beside rows that are left out by now."""
+        asked = self.open_rows()
+        waiting = {row for row, codes in asked.items() if codes == {Code.DUPLICATE_PERSON}}
+        try:
+            alike = self._alike if waiting else ()
+        except StalePlanError:  # later plans do it
+            return
+        decided, fates = self.ledger.rows_with(Code.RESOLVED), dict(self.ledger.fates())
+        left_out = {
+            draft.key
+            for draft, _ in alike
+            if draft.row in decided and fates[draft.row] is Fate.REJECTED
+        }
+        for draft, others in alike:
+            if draft.row in waiting and others and others <= left_out:
+                await self._plan_free_row(self._draft(draft.row), alma)
+
+    async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
+        match = of_row(self._rosters, draft.row).mapping.file.match
+        planned = decide(draft, await search_alma(alma, query_of(draft, match)), match)
+        held = planned.step if isinstance(planned.step, Held) else None
+        problems = [
+            Problem.of(
+                Code.RESOLVED,
+                draft.origin,
+                f"{OTHER_LEFT_OUT}, as {self._operator} decided on {self._now():%Y-%m-%d}",
+                advice="Nothing to do. The row was compared with Alma.",
+            ),
+            *planned.warnings,
+            *(held.problems if held else ()),
+        ]
+        step = None if held else planned.step
+        self._journal.record_resolution(draft.row, worst(problems), step, problems, "free")
 
     @cached_property
     def _rosters(self) -> Rosters:
@@ -265,11 +365,10 @@ class Review:
         return reopen_inputs(self.facts, self._codes)
 
     @cached_property
-    def _alike(self) -> dict[int, frozenset[str]]:
-        """By row, the primary IDs of other rows that may be the same person."""
+    def _alike(self) -> tuple[tuple[DraftUser, frozenset[str]], ...]:
+        """The rows that may be one person, each with the IDs of the others."""
         candidates = (inputs.candidates for inputs in self._rosters)
-        pairs = alike_rows(candidates, self.ledger.problems())
-        return {draft.row: others for draft, others in pairs}
+        return tuple(alike_rows(candidates, self.ledger.problems()))
 
     def _draft(self, row: int) -> DraftUser:
         code = self.facts.alma.institution if self.facts.alma else ""
@@ -278,15 +377,6 @@ class Review:
             msg = f"The mapping makes no record of row {row_label(row)}. Plan again."
             raise UsageError(msg)
         return draft
-
-    def _check_free(self, row: int, user: str) -> None:
-        for life in self.ledger.planned():
-            if life.row != row and life.primary_id.casefold() == user:
-                msg = (
-                    f"Row {row_label(life.row)} of this run is for that user already. Reject one "
-                    "of the two."
-                )
-                raise UsageError(msg)
 
     async def _undo_step(self, decision: Decision, alma: Alma) -> Step:
         """Return the step that undoes a row's update, except what somebody changed since."""
@@ -317,16 +407,17 @@ class Review:
             severity=Severity.WARNING if step else Severity.REJECT,
         )
         fate = Fate.READY if step else Fate.REJECTED
-        journal = Journal(self.ledger, self._operator, self._now)
-        journal.record_resolution(decision.row, fate, step, problem, decision.answer)
+        self._journal.record_resolution(decision.row, fate, step, [problem], decision.answer)
 
-    def _keep(self, answer: Answer, user: str, draft: DraftUser) -> None:
+    def _keep(
+        self, answer: Answer, user: str, draft: DraftUser, against: frozenset[str] = frozenset()
+    ) -> None:
         """Save the answer for later plans; without anybody in question, delete an earlier one."""
         if self.facts.alma is None:
             return
         problems = tuple(self.ledger.problems(draft.row))
         users = {user.casefold() for user in in_question(problems)}
-        against = self._alike.get(draft.row, frozenset()) | users
+        against = against.union(users, *(ids for one, ids in self._alike if one.row == draft.row))
         own, institution = draft.key, institution_key(self.facts.alma)
         if against:
             doubts = DOUBTS.intersection(problem.code for problem in problems)

@@ -357,9 +357,10 @@ def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) ->
             problem = Problem.of(
                 Code.DUPLICATE_PERSON,
                 origin(step.row),
-                f"matches the same Alma user as row {others}",
+                f"matches the Alma user {{value}}, as row {others} does",
                 field="primary_id",
-                advice="Decide which of the rows is right. Delete the others.",
+                value=step.primary_id,
+                advice="Decide which row is right. Resolve the others as not to be loaded.",
             )
             checked.append(Held(step.row, (problem,)))
         else:

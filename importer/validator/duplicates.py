@@ -121,6 +121,10 @@ class RowKeys:
             return frozenset()
         return frozenset(at for at in range(len(self.rows)) if self.roster(at) in rosters)
 
+    def id(self, position: int) -> str:
+        """Return the first ID of the row as it is there; blank if it has none."""
+        return next(filter(None, (self.texts(label)[position] for label in self.id_labels)), "")
+
     def person(self, position: int) -> int:
         """Return the first position with an ID of the row."""
         return self._persons.get(position, position)
@@ -376,20 +380,23 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
             by_id[keys.person(position)].append(position)
         if len(by_id) == 1:
             continue
+        pair = len(by_id) == 2
+        which = "which has the ID {value}" if pair else "with other IDs"
         for same in by_id.values():
-            others = (other for other in members if other not in set(same))
-            named = keys.listed(others, same[0])
+            others = [other for other in members if other not in set(same)]
+            named = f"{keys.listed(others, same[0])}, {which}"
             problems += (
                 (
                     position,
                     keys.problem(
                         Code.DUPLICATE_PERSON,
                         position,
-                        f"the same {people.in_words(shared[position], 'name')} as in {named}, "
-                        "with another ID",
+                        f"the same {people.in_words(shared[position], 'name')} as in {named}",
+                        PRIMARY,
                         "last_name",
                         "first_name",
                         *keys.labels(shared[position]),
+                        value=keys.id(others[0]) if pair else "",
                         severity=_BY_POLICY[keys.policy(position).same_person],
                     ),
                 )

@@ -78,12 +78,12 @@ def test_what_apply_writes_leaves_the_seal(ledger: Ledger) -> None:
 def test_a_decision_renews_the_seal(ledger: Ledger) -> None:
     """Of its own row only: a change by hand of another row still shows."""
     writing = journal(ledger)
-    writing.record_resolution(3, Fate.READY, Unchanged(3, "20001234567890"), DECIDED, "")
+    writing.record_resolution(3, Fate.READY, Unchanged(3, "20001234567890"), [DECIDED], "")
     assert is_sealed(ledger)
-    writing.record_resolution(3, Fate.REJECTED, None, DECIDED, "")
+    writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
     assert is_sealed(ledger)
     ledger.connection.execute("UPDATE steps SET after = '{}' WHERE row = 2")
-    writing.record_resolution(3, Fate.READY, STEPS[1], DECIDED, "")
+    writing.record_resolution(3, Fate.READY, STEPS[1], [DECIDED], "")
     assert not is_sealed(ledger)
 
 

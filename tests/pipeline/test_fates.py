@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.ledger.resolutions import Resolution
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import Answer
 from importer.model.plan import Fate
 from importer.model.problem import Origin, Problem
-from importer.pipeline.fates import decide_fates
+from importer.pipeline.fates import Answered, decide_fates
 
 CODES = (Code.BAD_EMAIL, Code.DUPLICATE_PERSON, Code.DUPLICATE_ID, Code.SKIPPED_DUPLICATE)
 
@@ -24,12 +21,6 @@ def problem(row: int, code: Code, severity: Severity) -> Problem:
     return Problem.of(code, Origin("roster.csv", "", row), "is so", severity=severity)
 
 
-def decision(how: Answer) -> Resolution:
-    """What a person decided about a row."""
-    time = datetime(2026, 8, 20, tzinfo=UTC)
-    return Resolution("1", how, "", frozenset({"2"}), frozenset(), "librarian@desk", time)
-
-
 ROWS = st.dictionaries(
     st.integers(2, 9), st.sampled_from([Fate.READY, Fate.BLANK, Fate.SKIPPED]), max_size=8
 ).map(lambda rows: dict(sorted(rows.items())))
@@ -37,15 +28,15 @@ PROBLEMS = st.lists(
     st.builds(problem, st.integers(0, 9), st.sampled_from(CODES), st.sampled_from(Severity)),
     max_size=20,
 )
-RESOLUTIONS = st.dictionaries(st.integers(2, 9), st.sampled_from(Answer).map(decision))
+ANSWERS = st.dictionaries(st.integers(2, 9), st.builds(Answered, st.just("decided"), st.booleans()))
 
 
-@given(ROWS, PROBLEMS, RESOLUTIONS)
+@given(ROWS, PROBLEMS, ANSWERS)
 def test_every_row_has_one_fate(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], resolutions: Mapping[int, Resolution]
+    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
 ) -> None:
     """No row is lost, added or reordered, the counts add up, and blank rows stay blank."""
-    decided = decide_fates(rows, problems, resolutions)
+    decided = decide_fates(rows, problems, answers)
     assert list(decided.fates) == list(rows)
     parts = [decided.rows(fate) for fate in Fate]
     assert sum(map(len, parts)) == len(rows) == len(frozenset().union(*parts))
@@ -53,12 +44,12 @@ def test_every_row_has_one_fate(
         assert before is Fate.READY or decided.fates[row] is before
 
 
-@given(ROWS, PROBLEMS, RESOLUTIONS)
+@given(ROWS, PROBLEMS, ANSWERS)
 def test_the_problems_say_why(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], resolutions: Mapping[int, Resolution]
+    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
 ) -> None:
     """A ready row has no problem that holds it; a rejected or reviewed one has the gravest."""
-    decided = decide_fates(rows, problems, resolutions)
+    decided = decide_fates(rows, problems, answers)
     for row, fate in decided.fates.items():
         own = {found.severity for found in decided.problems if found.origin.row == row}
         match fate:
@@ -73,23 +64,23 @@ def test_the_problems_say_why(
                 pass
 
 
-@given(ROWS, PROBLEMS, RESOLUTIONS)
+@given(ROWS, PROBLEMS, ANSWERS)
 def test_deciding_again_changes_nothing(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], resolutions: Mapping[int, Resolution]
+    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
 ) -> None:
     """`plan` decides after the checks and again after the comparison with Alma."""
-    once = decide_fates(rows, problems, resolutions)
+    once = decide_fates(rows, problems, answers)
     again = decide_fates(once.fates, once.problems)
     assert again.fates == once.fates
     assert again.problems == once.problems
 
 
-@given(ROWS, PROBLEMS, RESOLUTIONS)
+@given(ROWS, PROBLEMS, ANSWERS)
 def test_no_problem_is_lost(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], resolutions: Mapping[int, Resolution]
+    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
 ) -> None:
     """Each row's problems are kept in their order; only severities and messages change."""
-    decided = decide_fates(rows, problems, resolutions)
+    decided = decide_fates(rows, problems, answers)
     for row in {found.origin.row for found in problems} - {0}:
         before = [found.code for found in problems if found.origin.row == row]
         after = [found.code for found in decided.problems if found.origin.row == row]
@@ -112,17 +103,14 @@ def test_the_gravest_problem_decides(severities: Sequence[Severity], fate: Fate)
     assert decide_fates({2: Fate.READY}, problems).fates == {2: fate}
 
 
-@pytest.mark.parametrize(
-    ("how", "fate"),
-    [(Answer.CREATE, Fate.READY), (Answer.UPDATE, Fate.READY), (Answer.REJECT, Fate.REJECTED)],
-)
-def test_an_answered_question_is_not_asked_again(how: Answer, fate: Fate) -> None:
+@pytest.mark.parametrize(("loads", "fate"), [(True, Fate.READY), (False, Fate.REJECTED)])
+def test_an_answered_question_is_not_asked_again(loads: bool, fate: Fate) -> None:  # noqa: FBT001
     """The question whether two rows are one person was answered; other problems still count."""
     asked = problem(2, Code.DUPLICATE_PERSON, Severity.REVIEW)
     other = problem(2, Code.DUPLICATE_ID, Severity.REVIEW)
-    resolutions = {2: decision(how)}
-    assert decide_fates({2: Fate.READY}, [asked], resolutions).fates == {2: fate}
-    both = decide_fates({2: Fate.READY}, [asked, other], resolutions).fates
+    answers = {2: Answered("decided", loads)}
+    assert decide_fates({2: Fate.READY}, [asked], answers).fates == {2: fate}
+    both = decide_fates({2: Fate.READY}, [asked, other], answers).fates
     assert both == {2: Fate.REVIEW if fate is Fate.READY else fate}
 
 

@@ -32,7 +32,8 @@ def test_rows_of_one_user_are_all_held() -> None:
     assert {problem.code for problem in problems} == {Code.DUPLICATE_PERSON}
     assert {problem.severity for problem in problems} == {Severity.REVIEW}
     assert [problem.origin.row for problem in problems] == [2, 3, 5]
-    assert problems[0].message.endswith("3, 5")
+    assert "row 3, 5" in problems[0].message
+    assert {problem.value.casefold() for problem in problems} == {"p1"}
 
 
 def test_others_stay() -> None:

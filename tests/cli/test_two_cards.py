@@ -1,0 +1,117 @@
+"""Rows of one person in one roster: an old and a new card, and what one answer does to both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
+
+NEW_CARD = ("2009", *ANA[1:])
+NICKNAME = ("2009", "Anna", *ANA[2:])
+PLAN = ("-m", "cards.yaml", "-o")
+COUNTS = ("create", "update", "unchanged", "review", "rejected")
+
+
+@pytest.fixture
+def cards(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
+    """Ana is in Alma with her old card, 2001, which a new card keeps as an inactive ID."""
+    load(typed, write(folder, ANA), "first")
+    ask(sandbox, "POST", "codes/UserIdentifierTypes", {"OLD_BARCODE": "Old barcode"})
+    kept = MAPPING.replace("match: {", "match: {keep_old_id: {type: OLD_BARCODE}, ")
+    (folder / "cards.yaml").write_text(kept, "utf-8")
+    return folder
+
+
+def counts(typed: Type, *words: object) -> tuple[object, ...]:
+    """The rows by what is planned for them."""
+    summary = typed(*words, "--json").summary
+    return tuple(summary[name] for name in COUNTS)
+
+
+def cards_in_alma(sandbox: Sandbox) -> dict[str, list[tuple[object, object]]]:
+    """The other IDs of each user and whether they are active, by primary ID."""
+    return {
+        primary_id: [(one["value"], one["status"]) for one in user["user_identifier"]]  # type: ignore[attr-defined]
+        for primary_id, user in state(sandbox).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("new", "held", "problem"),
+    [
+        (NEW_CARD, (0, 0, 0, 2, 0), "duplicate-person"),
+        (NICKNAME, (0, 0, 1, 1, 0), "possible-match-in-alma"),
+    ],
+    ids=["same name", "nickname"],
+)
+def test_the_row_of_the_old_card_is_left_out(
+    new: tuple[str, ...],
+    held: tuple[int, ...],
+    problem: str,
+    cards: Path,
+    typed: Type,
+    sandbox: Sandbox,
+) -> None:
+    """One answer for the row with the new card is enough: one user, with the old card inactive.
+
+    Later plans of the roster do not ask again, before and after the load.
+    """
+    roster = write(cards, ANA, new)
+    assert counts(typed, "plan", roster, *PLAN, "run") == held
+    assert ("3", problem) in codes(cards, "run")
+    assert counts(typed, "resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
+    assert ("2", "resolved") in codes(cards, "run")
+    applied = typed("apply", "run", "--allow", "many-changes", "--json")
+    assert applied.summary["updated"] == 1
+    assert cards_in_alma(sandbox) == {"2009": [("2001", "INACTIVE")]}
+    assert counts(typed, "plan", roster, *PLAN, "later") == (0, 0, 1, 0, 1)
+
+
+def test_the_answer_before_the_load_is_remembered(
+    cards: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A second plan, made before the first is applied, does the same without asking."""
+    roster = write(cards, ANA, NEW_CARD)
+    typed("plan", roster, *PLAN, "run")
+    typed("resolve", "run", "3", "--as", "rename")
+    assert counts(typed, "plan", roster, *PLAN, "again") == (0, 1, 0, 0, 1)
+
+
+def test_the_row_of_the_old_card_cannot_be_the_new_one(
+    cards: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Nobody in Alma has the other ID; the message names the row to resolve, and that works."""
+    typed("plan", write(cards, ANA, NEW_CARD), *PLAN, "run")
+    wrong = typed("resolve", "run", "2", "--as", "rename")
+    assert wrong.exit == Exit.USAGE
+    assert "row 3" in wrong.err
+    assert counts(typed, "resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "left_out", "planned"),
+    [
+        ((ANA, NEW_CARD), 3, (0, 0, 1, 0, 1)),  # the old card is known
+        ((ANA, NEW_CARD), 2, (0, 0, 0, 1, 1)),  # the new one is asked about: who is it in Alma?
+        ((("2007", *BO[1:]), ("2006", *BO[1:])), 3, (1, 0, 0, 0, 1)),
+        ((("2008", *BO[1:]), ("2007", *BO[1:]), ("2006", *BO[1:])), 3, (0, 0, 0, 2, 1)),
+    ],
+    ids=["old card stays", "new card stays", "new people", "three rows"],
+)
+def test_a_row_is_free_when_its_only_counterpart_is_left_out(
+    rows: tuple[tuple[str, ...], ...],
+    left_out: int,
+    planned: tuple[int, ...],
+    cards: Path,
+    typed: Type,
+    sandbox: Sandbox,
+) -> None:
+    """It is compared with Alma at once, and in later plans; of three rows two still need review."""
+    roster = write(cards, *rows)
+    typed("plan", roster, *PLAN, "run")
+    assert counts(typed, "resolve", "run", left_out, "--as", "reject") == planned
+    assert counts(typed, "plan", roster, *PLAN, "later") == planned
