@@ -30,8 +30,9 @@ from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.decisions import Answer
 from importer.model.text import read_row_label
+from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
-from importer.pipeline.resolve import Decision, Review
+from importer.pipeline.resolve import Review
 from importer.pipeline.runs import find_folder
 from importer.pipeline.undo import UndoRequest, check_undoable
 from importer.pipeline.undo import undo as plan_undo
@@ -120,9 +121,9 @@ def resolve(
             case int(), str(), "", None:
                 decisions = [Decision(row, Answer(how), user)]
             case None, str(), str(), None if code:
-                decisions = [Decision(one, Answer(how)) for one in review.rows_with(code)]
+                decisions = [Decision(one, Answer(how)) for one in rows_with(ledger, code)]
             case None, None, "", Path():
-                decisions, left = review.decisions_in_file(file)
+                decisions, left = decisions_in_file(ledger, file)
             case _:
                 msg = (
                     "Resolve one row (importer resolve RUN ROW --as HOW), all rows with one "

@@ -24,6 +24,7 @@ from importer.model.run import AlmaFacts, FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
 from importer.pipeline.check import drafts_of, find_problems, rows_of
+from importer.pipeline.decisions import decisions_in, open_rows
 from importer.pipeline.fates import (
     Decided,
     Resolutions,
@@ -170,8 +171,8 @@ async def _carry_out(
 ) -> None:
     """Resolve the rows that need review as people decided in a rejects file."""
     review = Review(ledger, request.codes, request.operator, lambda: request.now)
-    asked = review.open_rows()
-    decisions, left = review.decisions_in(roster)
+    asked = open_rows(ledger)
+    decisions, left = decisions_in(ledger, roster)
     decisions = [decision for decision in decisions if decision.row in asked]
     left += await review.resolve_all(decisions, alma)
     for sentence in left:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +13,17 @@ from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.resolutions import Resolution, delete_resolution, save_resolution
-from importer.loader.read import read
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import DOUBTS, Answer, in_question, read_decision
+from importer.model.decisions import DOUBTS, Answer, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import Act, Fate, Held, Result, Step
 from importer.model.problem import Problem
-from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
-from importer.model.text import ROSTER_ROWS, row_label
+from importer.model.text import row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution, check_sources
 from importer.pipeline.check import drafts_of
+from importer.pipeline.decisions import Decision, open_rows
 from importer.pipeline.fates import (
     DECISIONS,
     OTHER_LEFT_OUT,
@@ -44,7 +43,6 @@ from importer.planner.decide import (
 )
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.report.wording import roster_of
 from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
 
 _ADVICE = {
@@ -54,18 +52,6 @@ _ADVICE = {
     Answer.REJECT: "The row is not sent, unless you resolve it again.",
 }
 """The result of each answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """An answer about a row; `user` is the ID of the user to update or rename.
-
-    Without an ID it is the only user in question.
-    """
-
-    row: int
-    answer: Answer
-    user: str = ""
 
 
 class Review:
@@ -110,86 +96,11 @@ class Review:
 
     def asks_alma(self, decisions: Iterable[Decision]) -> bool:
         """Return whether Alma is asked: always, unless rows are rejected that leave none free."""
-        asked = self.open_rows()
+        asked = open_rows(self.ledger)
         return any(
             one.answer is not Answer.REJECT or Code.DUPLICATE_PERSON in asked.get(one.row, ())
             for one in decisions
         )
-
-    def open_rows(self) -> dict[int, frozenset[Code]]:
-        """Return the rows that need review, each with the codes of the problems that hold it."""
-        asked: dict[int, set[Code]] = {
-            life.row: set()
-            for life in self.ledger.returning()
-            if life.fate is Fate.REVIEW or life.result is Result.HELD
-        }
-        for problem in self.ledger.problems():
-            if problem.severity is Severity.REVIEW and problem.origin.row in asked:
-                asked[problem.origin.row].add(problem.code)
-        return {row: frozenset(codes) for row, codes in asked.items()}
-
-    def rows_with(self, code: str) -> list[int]:
-        """Return the rows that need review for problems of this code and no other.
-
-        The start of a code is enough. Raises UsageError if there are none.
-        """
-        asked = self.open_rows()
-        found = [
-            row
-            for row, codes in asked.items()
-            if len(codes) == 1 and all(one.startswith(code) for one in codes)
-        ]
-        if not found:
-            others = ", ".join(sorted({one for codes in asked.values() for one in codes}))
-            msg = f"No row needs review for {code} only. "
-            msg += f"Rows need review for: {others}." if others else "No row needs review."
-            raise UsageError(msg)
-        return found
-
-    def decisions_in_file(self, path: Path) -> tuple[list[Decision], list[str]]:
-        """Return what a person decided in a rejects file of this run, as `decisions_in` does.
-
-        Rows whose cells were corrected are left: their roster is that file. Raises RosterError.
-        """
-        position = roster_of(path.name, self.facts)
-        roster = read(path, Layout()).numbered_from(position * ROSTER_ROWS)
-        if not roster.decisions:
-            msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
-            raise UsageError(msg)
-        now = [place.heading for place in roster.places]
-        then = [use.heading for use in self.ledger.columns(position)]
-        left, corrected = [], set()
-        for row, *cells in roster.frame.itertuples(name=None):
-            life = self.ledger.life(row)
-            before = dict(zip(then, life.cells, strict=False)) if life else {}
-            changed = [t for h, t in zip(now, cells, strict=True) if before.get(h, "") != t]
-            if changed and row in roster.decisions:
-                corrected.add(row)
-                left.append(
-                    f"Row {row_label(row)}: its cells were changed. Use `importer plan {path}`."
-                )
-        decisions, unclear = self.decisions_in(roster)
-        kept = [decision for decision in decisions if decision.row not in corrected]
-        return kept, [*left, *unclear]
-
-    def decisions_in(self, roster: Roster) -> tuple[list[Decision], list[str]]:
-        """Return what a person decided in a rejects file.
-
-        The second list has a sentence for each decision that is not clear, or that is about other
-        users than those in question now.
-        """
-        decisions, left = [], []
-        for row, cell in roster.decisions.items():
-            found, name = read_decision(cell.text), row_label(row)
-            seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
-            users = {user.casefold() for user in in_question(self.ledger.problems(row))}
-            if found is None:
-                left.append(f"Row {name}: its Decision is not clear. Choose one from the list.")
-            elif found[0] is not Answer.REJECT and not found[1] and not users <= seen:
-                left.append(f"Row {name}: other users are in question now. Decide again.")
-            else:
-                decisions.append(Decision(row, *found))
-        return decisions, left
 
     def check(self, decision: Decision) -> Decision:
         """Return the decision with its user.
@@ -326,7 +237,7 @@ class Review:
 
     async def _plan_free_rows(self, alma: Alma) -> None:
         """Compare rows with Alma that only needed review beside rows that are left out by now."""
-        asked = self.open_rows()
+        asked = open_rows(self.ledger)
         waiting = {row for row, codes in asked.items() if codes == {Code.DUPLICATE_PERSON}}
         try:
             alike = self._alike if waiting else ()

@@ -351,18 +351,18 @@ def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) ->
             rows.setdefault(step.primary_id.casefold(), []).append(step.row)
     checked: list[Step] = []
     for step in steps:
-        together = rows[step.primary_id.casefold()] if isinstance(step, Update | Unchanged) else []
-        if len(together) > 1:
-            others = ", ".join(row_label(other) for other in sorted(together) if other != step.row)
-            problem = Problem.of(
-                Code.DUPLICATE_PERSON,
-                origin(step.row),
-                f"matches the Alma user {{value}}, as row {others} does",
-                field="primary_id",
-                value=step.primary_id,
-                advice="Decide which row is right. Resolve the others as not to be loaded.",
-            )
-            checked.append(Held(step.row, (problem,)))
-        else:
+        if not isinstance(step, Update | Unchanged) or len(rows[step.primary_id.casefold()]) == 1:
             checked.append(step)
+            continue
+        together = sorted(rows[step.primary_id.casefold()])
+        others = ", ".join(row_label(other) for other in together if other != step.row)
+        problem = Problem.of(
+            Code.DUPLICATE_PERSON,
+            origin(step.row),
+            f"matches the Alma user {{value}}, as row {others} does",
+            field="primary_id",
+            value=step.primary_id,
+            advice="Decide which row is right. Resolve the others as not to be loaded.",
+        )
+        checked.append(Held(step.row, (problem,)))
     return checked

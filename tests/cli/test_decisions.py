@@ -54,6 +54,12 @@ def two_users(folder: Path, typed: Type, _: Sandbox) -> tuple[str, ...]:
     return barcodes(folder, typed, "3001,Jon,Zorne,B2\n")
 
 
+def old_and_new_card(folder: Path, typed: Type, sandbox: Sandbox) -> tuple[str, ...]:
+    """Rows 2 and 3 may be one person; row 2 has the ID by which Alma knows it."""
+    load(typed, write(folder, ANA), "first")
+    return same_person_twice(folder, typed, sandbox)
+
+
 @dataclass(frozen=True)
 class Case:
     """Rows that need review for one problem, the decisions, and what Alma has afterwards.
@@ -92,6 +98,20 @@ CASES = {
         "duplicate-person",
         {2: (Answer.CREATE, ""), 3: (Answer.REJECT, "")},
         {"2001": "Nunez"},
+        (0, 0, 0, 1),
+    ),
+    "the other of two": Case(
+        same_person_twice,
+        "duplicate-person",
+        {3: (Answer.REJECT, "")},
+        {"2001": "Nunez"},
+        (0, 0, 0, 1),
+    ),
+    "old and new card": Case(
+        old_and_new_card,
+        "duplicate-person",
+        {3: (Answer.RENAME, "")},
+        {"2009": "Nunez"},
         (0, 0, 0, 1),
     ),
     "found by barcode, new card": Case(

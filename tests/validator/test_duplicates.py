@@ -217,9 +217,10 @@ def test_same_person(shared: str) -> None:
     two = person(1, first="jose", last="ONeil Ruiz", **{shared: one[SHORT[shared]]})
     problems = across_rows(one, person(2), two)
     assert found(problems) == [
-        ("duplicate-person", 2, "last_name"),
-        ("duplicate-person", 4, "last_name"),
+        ("duplicate-person", 2, "primary_id"),
+        ("duplicate-person", 4, "primary_id"),
     ]
+    assert [problem.value for problem in problems] == [two["primary_id"], one["primary_id"]]
     assert {problem.severity for problem in problems} == {Severity.REVIEW}
     assert SHORT[shared] in {place.heading for place in problems[0].places}
     assert "row 4" in problems[0].message
