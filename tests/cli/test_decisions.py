@@ -100,13 +100,6 @@ CASES = {
         {"2001": "Nunez"},
         (0, 0, 0, 1),
     ),
-    "the other of two": Case(
-        same_person_twice,
-        "duplicate-person",
-        {3: (Answer.REJECT, "")},
-        {"2001": "Nunez"},
-        (0, 0, 0, 1),
-    ),
     "old and new card": Case(
         old_and_new_card,
         "duplicate-person",
