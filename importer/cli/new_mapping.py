@@ -17,7 +17,7 @@ from importer.mapper.column_guesses import looks_like_a_person
 from importer.mapper.dates import Order
 from importer.mapper.load import load
 from importer.mapper.placeholders import heading_key, nearest
-from importer.mapper.suggest import Choices, Draft, suggest
+from importer.mapper.suggest import Choices, Draft, suggest, to_do
 from importer.model.files import exists, shown
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import counted, word_list
@@ -96,7 +96,10 @@ def new(
         sys.stdout.write(text)
         return Exit.DONE
     _write_new(output, text)
-    say(f"The first mapping is in {output}. Review it, then run:")
+    say(f"The first mapping is in {output}. Check each line that ends in `guess`.")
+    if left := to_do(text):
+        say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
+    say("Then run:")
     say(f"  importer mapping check {output} {roster}")
     return Exit.DONE
 

@@ -341,11 +341,11 @@ def _named(found: list[Guess]) -> Iterator[Guess]:
 
 
 def _whole_name(counts: Mapping[str, int]) -> str:
-    """Return which form whole names have, "" if they are not of two words or more."""
-    if counts and _share(counts, lambda text: text.count(",") == 1) >= _MOST:
+    """Return which form most whole names have, "" if most are not of two words or more."""
+    if counts and _share(counts, lambda text: text.count(",") == 1) > 1 / 2:
         return LAST_FIRST
     many = _share(counts, lambda text: "," not in text and " " in text)
-    return FIRST_LAST if counts and many >= _MOST else ""
+    return FIRST_LAST if counts and many > 1 / 2 else ""
 
 
 def _each_once(found: Iterator[Guess]) -> Iterator[Guess]:

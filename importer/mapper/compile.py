@@ -143,9 +143,10 @@ def compile_mapping(
         for place in headings.exact(text)
         if rule.field.path in OF_ONE_PERSON
     ]
-    if work.faults or same_for_all:
+    open_ends = [f"{mapping.source.place(steps)}: {advice}" for steps, advice in mapping.open_codes]
+    if work.faults or same_for_all or open_ends:
         wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
-        raise MappingError((*same_for_all, *wrong))
+        raise MappingError((*open_ends, *same_for_all, *wrong))
     fields = (*scalars, *(one for entry in entries for one in entry.fields))
     layout = RecordLayout(
         mapping.file.account_type,

@@ -21,6 +21,8 @@ def to_do(mapping: Mapping) -> Iterator[MappingFinding]:
         if TO_CHOOSE in rule.cells:
             wrong = "to do: write the heading of the column instead of `?`"
             yield MappingFinding(rule.steps, wrong)
+    for steps, advice in mapping.open_codes:
+        yield MappingFinding(steps, f"to do: {advice}")
     for name, table in mapping.file.lookups.items():
         for key, code in table.items() if isinstance(table, dict) else ():
             if code == TO_CHOOSE:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from importer.mapper.conditions import Condition
 from importer.mapper.lookups import KeyFile, Lookup
-from importer.mapper.placeholders import VALUE, Cell, Template, Variable
+from importer.mapper.placeholders import TO_CHOOSE, VALUE, Cell, Template, Variable
 from importer.mapper.schema import (
     EntryPart,
     KeepHeaviest,
@@ -336,6 +336,15 @@ class Mapping:
             for template in part.templates:
                 if template.constant is not None and rule.field.shape is Shape.TEXT:
                     yield rule, steps, template.constant
+
+    @property
+    def open_codes(self) -> Iterator[tuple[Steps, str]]:
+        """The steps to every constant that a person still has to choose, and what to do."""
+        for rule, steps, part in self.parts:
+            if any(template.constant == TO_CHOOSE for template in part.templates):
+                table = rule.field.facts.table
+                listed = f"; `importer codes show {table}` lists the codes" if table else ""
+                yield steps, f"write Alma's code instead of `{TO_CHOOSE}`{listed}"
 
     @property
     def conditions(self) -> Iterator[tuple[Steps, Condition]]:

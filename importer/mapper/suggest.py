@@ -95,6 +95,11 @@ class Choices:
     codes: CodeTables = NO_CODES
 
 
+def to_do(text: str) -> int:
+    """Return how many lines of a suggested mapping a person still has to complete."""
+    return text.count(_TO_DO)
+
+
 def suggest(
     roster: Roster,
     layout: Layout | None = None,

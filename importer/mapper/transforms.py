@@ -164,7 +164,7 @@ class Phone(MappingPart):
 
 
 class Split(MappingPart):
-    """Take one part of a text, counted from 1, or from the end: -1 is the last."""
+    """Take one part of a text, counted from 1, or from the end: -1 is the last of several."""
 
     on: Word
     take: Annotated[int, Field(ge=-100, le=100)]
@@ -177,8 +177,13 @@ class Split(MappingPart):
         return self
 
     def part(self, text: str) -> str:
-        """Return the part of a text; "" if it has too few."""
+        """Return the part of a text; "" if it has too few.
+
+        The one part of a text is its first, not its last: "Cher" has no last name.
+        """
         parts = text.split(self.on)
+        if len(parts) == 1 and self.take < 0:
+            return ""
         at = self.take - 1 if self.take > 0 else self.take
         return parts[at].strip() if -len(parts) <= at < len(parts) else ""
 

@@ -35,6 +35,8 @@ from tests.mapper.bench import Bench, findings, mapping_text, told
         ("{last: 4}", "5550123", "0123"),
         ('{split: {on: ",", take: 2}}', "Lee, Ann", "Ann"),
         ('{split: {on: ",", take: 2}}', "Lee", ""),
+        ('{split: {on: " ", take: -1}}', "Ann B Lee", "Lee"),
+        ('{split: {on: " ", take: -1}}', "Cher", ""),
         (r'{replace: {find: "(\\w+) (\\w+)", with: "\\2 \\1"}}', "Ann Lee", "Lee Ann"),
         ('{strip: "- "}', "12-34 5", "12345"),
     ],

@@ -77,6 +77,17 @@ def test_an_identity_column_is_never_guessed(tmp_path: Path) -> None:
         compile_mapping(mapping, roster(headings, rows).places, RUN)
 
 
+def test_a_code_to_choose_is_no_code(tmp_path: Path) -> None:
+    """A constant that is still `?` is to do; no row is rejected for it, as nothing runs."""
+    rows = [("1", "A", "L", "UGRD", "1 Main", "Quito")]
+    headings = ("Barcode", "First", "Last", "Group", "Street", "City")
+    mapping = started(tmp_path, headings, rows)
+    (to_do,) = lint(mapping)
+    assert "country: to do: write Alma's code" in to_do
+    with pytest.raises(MappingError, match="codes show CountryCodes"):
+        compile_mapping(mapping, roster(headings, rows).places, RUN)
+
+
 def test_values_that_are_codes_already_need_no_lookup(tmp_path: Path) -> None:
     """A column of `UGRD` and `STAFF` is taken as it is."""
     rows = [("1", "A", "L", "UGRD"), ("2", "B", "M", "STAFF")]
