@@ -15,10 +15,13 @@ from importer.model.catalogue import Code, Repairs
 from importer.model.fields import LISTS, text
 from importer.model.problem import VALUE, Origin, Problem
 from importer.model.user import Part, User
+from importer.planner.borrowing import PATRON
 from importer.planner.entries import entries
 
 _GIVEN = re.compile(r"\((?P<code>[^()]+)\)|has invalid value (?P<value>[^,]+),")
 """The value that Alma's text names."""
+
+_ROLE = re.compile(r"\buser_role\b.*\brole number (?P<number>[0-9]+)")
 
 
 def refusal_problem(step: Pending, refusal: RefusedError, origin: Origin) -> Problem:
@@ -43,18 +46,40 @@ def refusal_problem(step: Pending, refusal: RefusedError, origin: Origin) -> Pro
 
 def _blamed(known: Refusal, said: str, before: User, sent: User) -> Refusal:
     """Return the refusal; one that is about Alma's own record, and not the roster, says that."""
-    if not _is_in_alma(known.field, said, before, sent):
+    advice = (
+        "Open the user in Alma, correct that part or delete it, and save. Then plan the row again."
+    )
+    if role := _other_role(said, before):
+        part = f"the role {role}"
+        advice += " Roles are sent only because of `patron_role` in the mapping."
+    elif _is_in_alma(known.field, said, before, sent):
+        part = known.field
+    else:
         return known
     return known.model_copy(
         update={
             "sentence": f"Something in this user's record in Alma, not in the roster, keeps Alma "
-            f"from saving it ({known.field}). {known.sentence}",
-            "advice": "Open the user in Alma, correct that part or delete it, and save. Then plan "
-            "the row again.",
+            f"from saving it ({part}). {known.sentence}",
+            "advice": advice,
             "field": "",
             "repairs": Repairs.ROW,
         }
     )
+
+
+def _other_role(said: str, before: User) -> str:
+    """Return the role that Alma names, unless it is the Patron role; "" if it names none.
+
+    Alma checks every role again if an update sends the roles, also an old one that lacks a
+    parameter that is required now (contract 3.1).
+    """
+    match = _ROLE.search(said)
+    if match is None or match["number"] == PATRON:
+        return ""
+    number = match["number"]
+    kinds = (role.role_type for role in before.user_role or () if role.role_type is not None)
+    name = next((kind.desc for kind in kinds if kind.value == number and kind.desc), "")
+    return f"{name} ({number})" if name else number
 
 
 def _is_in_alma(field: str, said: str, before: User, sent: User) -> bool:

@@ -13,11 +13,8 @@ from tests.cli.small import ANA, BO, ask, codes, load, state, write
 
 CY = ("2003", "Cy", "Ito", "COMM", "1970-01-02", "cy@example.org", "")
 DEE = ("2004", "Dee", "Oak", "COMM", "1971-01-02", "", "")
-CATALOGER = {
-    "role_type": {"value": "32"},
-    "scope": {"value": "MAIN"},
-    "status": {"value": "ACTIVE"},
-}
+SCOPED = {"scope": {"value": "MAIN"}, "status": {"value": "ACTIVE"}}
+CATALOGER = {"role_type": {"value": "32"}, **SCOPED}
 
 
 def patron(expiry: str, scope: str = "01SANDBOX_INST") -> dict[str, object]:
@@ -92,3 +89,25 @@ def test_patron_role_is_extended_or_added_and_nothing_else(
     typed("undo", "run", "-o", "back")
     assert typed("apply", "back", "--json").summary["updated"] == 2
     assert state(sandbox) == before
+
+
+def test_an_old_role_that_alma_refuses_is_named(
+    people: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A role that lacks a parameter refuses every record with roles: the record in Alma is wrong.
+
+    Without `patron_role` no roles are sent, and the same user is updated.
+    """
+    desk = {"role_type": {"value": "214"}, **SCOPED}
+    ask(sandbox, "PATCH", "users/2001", {"user_role": [desk, patron("2020-05-31Z")]})
+    changed = write(folder, (*ANA[:3], "FRIEND", *ANA[4:]))
+    text = (folder / "small.yaml").read_text("utf-8")
+    (folder / "role.yaml").write_text(f"{text}patron_role:\n  expiry: 2028-05-31\n", "utf-8")
+    typed("plan", changed, "-m", "role.yaml", "-o", "run")
+    assert typed("apply", "run", "--json").summary["refused"] == 1
+    told = typed("show", "run", "2", "--show-values").out
+    assert "not in the roster" in told
+    assert "Circulation Desk Operator (214)" in " ".join(told.split())
+    typed("plan", changed, "-m", "small.yaml", "-o", "without")
+    assert typed("apply", "without", "--json").summary["updated"] == 1
+    assert [role for role, _, _ in roles(sandbox, "2001")] == ["214", "200"]
