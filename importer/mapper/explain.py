@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from enum import StrEnum
 
-from importer.mapper.dates import ORDER_WORDS
+from importer.mapper.dates import ORDER_WORDS, Dates, Terms
 from importer.mapper.lookups import OTHERWISE, LookupFile
 from importer.mapper.mapping import FieldRule, Mapping, Tables
 from importer.mapper.placeholders import TO_CHOOSE, Cell, Template, heading_key
-from importer.mapper.schema import PlusBy, RosterPart, Rule
+from importer.mapper.schema import (
+    DuplicatesPart,
+    KeepHeaviest,
+    MappingFile,
+    PlusBy,
+    RosterPart,
+    Rule,
+)
 from importer.mapper.transforms import CleanStep, transform
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule
 from importer.model.fields import OnUpdate, Shape
+from importer.model.plan import SafetyLimits
+from importer.model.roster import NO_HEADINGS
 
 # --- in words ---
 
@@ -27,11 +36,21 @@ _USER = {
 }
 """What happens to a user who is new, or known."""
 
+_DUPLICATES = {
+    "review": "need review",
+    "reject": "are rejected",
+    "warn": "get a warning",
+    "off": "are not looked for",
+    "ignore": "are not looked for",
+}
+"""What happens to rows or users that may be the same person."""
 _ON_UPDATE = {
     OnUpdate.KEEP: "for a known user only if Alma has nothing",
     OnUpdate.ERASE: "a blank cell clears it in Alma",
     OnUpdate.LATER: "for a known user never earlier than Alma's date",
     OnUpdate.NEVER: "only when the user is created",
+    OnUpdate.ADD: "added to those in Alma",
+    OnUpdate.REPLACE_ALL: "in place of all those in Alma",
 }
 _CLEAN = {
     "upper": "in upper case",
@@ -40,13 +59,13 @@ _CLEAN = {
     "digits": "only the digits",
     "email": "as an email address",
     "zip": "as a ZIP code",
-    "phone": "as a phone number",
+    "phone": "as a phone number, without a country one of {}",
     "first": "the first {} characters",
     "last": "the last {} characters",
     "pad": "zeros in front up to {} digits",
     "strip": "without `{}`",
-    "split": "one part of it",
-    "replace": "with a pattern replaced",
+    "split": "part {0.take} between `{0.on}`",
+    "replace": "with `{0.text}` for `{0.find}`",
     "extract": "only what `{}` finds",
     "country": "as Alma's code of the country",
     "unless": "blank if it is {}",
@@ -55,24 +74,90 @@ _CLEAN = {
 
 
 def about(mapping: Mapping) -> tuple[str, ...]:
-    """Return what kind of records it makes and how users are matched, a sentence each."""
-    file, match, roster = mapping.file, mapping.file.match, mapping.file.roster
+    """Return what it does apart from the fields, a sentence each."""
+    file, match = mapping.file, mapping.file.match
     found = (
         f"Makes {file.account_type.title()} records of type {file.record_type}.",
         f"Looks for a user in Alma by {' or '.join(match.by)}; one that is new "
-        f"{_USER[match.new]}, one that is known {_USER[match.known]}.",
+        f"{_USER[match.new]}, one that is known {_USER[match.known]}. "
+        f"Possible matches {_DUPLICATES[match.possible_match]}.",
     )
-    return (*found, *_about_rows(roster), *_about_values(mapping), *_about_known_users(mapping))
+    return (
+        *found,
+        *_about_roster(file.roster),
+        *_about_columns(file),
+        *_about_values(mapping),
+        *_about_terms(file.terms),
+        *_about_known_users(mapping),
+        _about_duplicates(file.duplicates),
+        _about_safety_checks(file.safety_checks),
+    )
 
 
-def _about_rows(roster: RosterPart) -> Iterator[str]:
-    """Yield which rows of the roster are taken, and what is blank in them."""
+def _about_roster(roster: RosterPart) -> Iterator[str]:
+    """Yield how the roster is read, which rows of it are taken, and what is blank in them."""
+    read = [f"the sheet `{roster.sheet}`"] if roster.sheet else []
+    read += [f"text in {roster.encoding}"] if roster.encoding != "auto" else []
+    if roster.header:
+        rows = " and ".join(map(str, roster.header))
+        without = roster.header == NO_HEADINGS
+        read.append("a roster without headings" if without else f"headings in row {rows}")
+    if read:
+        yield f"Reads {', '.join(read)}."
     if roster.only:
         yield f"Takes only the rows where {roster.only}."
     for skip in roster.skip:
         yield f"Skips the rows where {skip.when}: {skip.reason}."
     if roster.blank:
-        yield f"A cell that contains {' or '.join(f'`{word}`' for word in roster.blank)} is blank."
+        yield f"A cell that contains {_listed(roster.blank)} is blank."
+    if roster.unused:
+        yield f"Takes nothing from {_listed(roster.unused, 'and')}."
+
+
+def _about_columns(file: MappingFile) -> Iterator[str]:
+    """Yield what a heading may be called, and what the IDs below it look like."""
+    for heading, others in file.headings.items():
+        yield f"`{heading}` may also be called {_listed(others)}."
+    for heading, rule in file.ids.items():
+        parts = [f"without `{rule.strip}`"] if rule.strip else []
+        parts += [f"{rule.digits} digits"] if rule.digits else []
+        parts += ["lost zeros put back in front"] if rule.pad else []
+        parts += [f"in the form `{rule.pattern}`"] if rule.pattern else []
+        parts += [f"with a check digit ({rule.check_digit})"] if rule.check_digit else []
+        yield f"An ID under `{heading}`: {', '.join(parts)}."
+
+
+def _about_terms(terms: Terms) -> Iterator[str]:
+    """Yield when terms end."""
+    for group, dates in terms.items() if isinstance(terms, dict) else [("", terms)]:
+        ends = [f"{one.ends} (and {one.grace})" for one in dates]
+        if ends:
+            yield f"Terms{f' of {group}' if group else ''} end on {', '.join(ends)}."
+
+
+def _about_duplicates(part: DuplicatesPart) -> str:
+    same = part.same_id
+    if isinstance(same, KeepHeaviest):
+        kept = f"the heaviest by the lookup `{same.weights}` is kept"
+    else:
+        kept = "the first is kept" if same == "keep first" else "all are rejected"
+    return (
+        f"Of rows with the same ID, {kept}. Rows of the same person "
+        f"{_DUPLICATES[part.same_person]}; rows of similar people "
+        f"{_DUPLICATES[part.similar_person]}."
+    )
+
+
+def _about_safety_checks(limits: SafetyLimits) -> str:
+    words = [
+        f"{name.replace('_', '-')} ({limit.percent:g} % and {limit.count})"
+        for name, limit in limits
+    ]
+    return f"`apply` stops above the limits of a safety check: {', '.join(words)}."
+
+
+def _listed(words: Iterable[str], last: str = "or") -> str:
+    return f" {last} ".join(f"`{word}`" for word in words)
 
 
 def _about_values(mapping: Mapping) -> Iterator[str]:
@@ -116,6 +201,8 @@ def explain(mapping: Mapping) -> dict[str, str]:
             parts.append(f"for each part of {where}, up to {each.most}")
         if entry.part.placeholder:
             parts.append("also if its cells are blank")
+        if entry.part.on_update in _ON_UPDATE:
+            parts.append(_ON_UPDATE[entry.part.on_update])
         if entry.part.replaces:
             parts.append(f"in place of {' or '.join(entry.part.replaces)}")
         if parts:
@@ -154,8 +241,13 @@ def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
     if rule.lookup is not None:
         steps.append(f"looked up in {_table(mapping, rule.lookup)}")
     if shape is Shape.DATE and any(template.cells for template in rule.templates):
-        order = _order(mapping, rule)
-        steps.append(f"read as {ORDER_WORDS.get(order, order) or 'the column itself shows'}")
+        dates = _dates(mapping, rule)
+        order = ORDER_WORDS.get(dates.order, dates.order)
+        steps.append(f"read as {order or 'the column itself shows'}")
+        if dates.pivot is not None:
+            steps.append(f"with years of two digits below {dates.pivot:02} as 20xx")
+        if dates.serials:
+            steps.append("also from day numbers")
     if isinstance(rule.plus, PlusBy):
         by = rule.plus.by.text
         steps.append(f"plus the span for {by}, looked up in {_table(mapping, rule.plus.lookup)}")
@@ -175,7 +267,7 @@ def _case(mapping: Mapping, case: Rule, shape: Shape) -> str:
 
 
 def _cleaned(step: CleanStep) -> str:
-    setting = getattr(step, step.word, "")
+    setting = step.phone.region if step.phone else getattr(step, step.word, "")
     words = " or ".join(setting) if isinstance(setting, tuple) else setting
     return _CLEAN[step.word].format(words)
 
@@ -185,18 +277,19 @@ def _table(mapping: Mapping, lookup: str | LookupFile) -> str:
     rest = f", otherwise {table.otherwise}" if table.otherwise is not None else ""
     if table.passes:
         rest = ", otherwise the cell's own text"
-    name = lookup if isinstance(lookup, str) else lookup.file
-    return f"`{name}` ({len(table.codes)} values{rest})"
+    if isinstance(lookup, LookupFile):
+        return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {len(table.codes)} values{rest})"
+    return f"`{lookup}` ({len(table.codes)} values{rest})"
 
 
 def _shown(template: Template) -> str:
     return template.text if "<" in template.text else f"always `{template.text}`"
 
 
-def _order(mapping: Mapping, rule: Rule) -> str:
-    """The order or pattern that the mapping declares for the dates of a rule, "" for none."""
+def _dates(mapping: Mapping, rule: Rule) -> Dates:
+    """How the mapping reads the dates of a rule."""
     base = mapping.file.roster.dates
-    return (rule.dates.over(base) if rule.dates else base).order
+    return rule.dates.over(base) if rule.dates else base
 
 
 # --- the columns of a roster ---
@@ -277,7 +370,7 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
         bool(selected) or any(map(_needs_it, feeding)),
         choices,
         table,
-        _order(mapping, dates[0].rule) if kind is Kind.DATE else "",
+        _dates(mapping, dates[0].rule).order if kind is Kind.DATE else "",
         id_rule,
     )
 

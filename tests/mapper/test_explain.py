@@ -148,7 +148,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     )
     (tmp_path / "a.csv").write_text("K\n1\n")
     mapping = loaded(tmp_path, mapping_text(record, top))
-    assert about(mapping)[2:] == (
+    assert about(mapping)[2:-2] == (
         "Takes only the rows where T matches `x`.",
         "Skips the rows where expiry_date is before today: they left.",
         "A cell that contains `none` is blank.",
