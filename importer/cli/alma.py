@@ -322,7 +322,8 @@ def delete(
     yes: Yes = False,
 ) -> int:
     """Delete the user cache from this computer. Nothing changes in Alma."""
-    paths = _paths()
+    answers = (path.with_suffix(".sqlite") for path in USERS.glob("*.answers"))
+    paths = sorted({*_paths(), *answers})
     if not paths:
         say("There is no user cache here.")
         return Exit.DONE

@@ -15,6 +15,7 @@ from importer.model.plan import Match
 from importer.model.text import counted
 from importer.pipeline.inputs import Progress, RunRequest
 from importer.planner.drafts import DraftUser
+from importer.users.answers import KeptAnswers, answers_path
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
 from importer.users.refresh import calls_to_complete, catch_up, refresh
@@ -49,8 +50,9 @@ async def open_users(
     The cache first reads who changed since its last refresh. One that is missing or incomplete is
     completed if it is `needed`, to see who is missing from the roster, or if that takes fewer calls
     than asking about each row. Otherwise it is not used: it does not know who is missing in Alma.
-    The request may turn both off. The operator gets a sentence about the cache. Raises UsageError
-    if it is damaged, AlmaError.
+    The request may turn both off. Alma's own answers are kept until the block ends without an
+    error. The operator gets a sentence about the cache. Raises UsageError if it is damaged,
+    AlmaError.
     """
     if request.users_folder is None:
         yield AlmaMatcher(alma)
@@ -60,11 +62,15 @@ async def open_users(
         return request.now  # what is read later is at least as new
 
     path = cache_path(request.users_folder, institution.code, institution.environment)
+    kept = KeptAnswers(answers_path(path), request.now)
+    by_row = AlmaMatcher(alma, kept)
     done = _pages_done(path)
     completes = done is not None and request.refresh
     if completes and needed:
         progress.note("First reading all users of Alma into the user cache, for `match.absent`.")
-    elif completes and not await _saves_calls(alma, queries, done or 0, progress.note):
+    elif completes and not await _saves_calls(
+        alma, by_row.to_ask(queries), done or 0, progress.note
+    ):
         completes = False
     if done is not None and not completes:
         if path.is_file():
@@ -72,7 +78,12 @@ async def open_users(
                 "The user cache is not complete, so Alma is asked about each row. "
                 "`importer users refresh` completes it."
             )
-        yield AlmaMatcher(alma)
+        if known := len(queries) - len(by_row.to_ask(queries)):
+            progress.note(
+                f"Alma answered about {counted(known, 'row')} already, to a plan that was stopped."
+            )
+        yield by_row
+        kept.forget(queries)
         return
     with UserCache.make(path, institution.code, institution.environment) as cache:
         if completes:
@@ -131,9 +142,9 @@ def check_call_budget(
 ) -> Iterator[None]:
     """Allow up to `most` calls in the block, if today's limit covers them.
 
-    Raises DailyLimitError before the first call if it does not: an incomplete plan is not saved,
-    and its calls would be wasted. The same error follows if others use the calls meanwhile. `note`
-    gets a sentence before and, after many calls, one that a user cache would save them.
+    Raises DailyLimitError before the first call if it does not, because an incomplete plan is not
+    saved. The same error follows if others use the calls meanwhile. `note` gets a sentence before
+    and, after many calls, one that a user cache would save them.
     """
     if not most:
         yield
@@ -143,7 +154,10 @@ def check_call_budget(
     try:
         yield
     except DailyLimitError as error:
-        msg = f"{error} An incomplete plan is not saved, so plan again from the start. {_CACHE}."
+        msg = (
+            f"{error} Alma's answers so far are kept for a day, and the plan continues with them. "
+            f"{_CACHE}."
+        )
         raise DailyLimitError(
             msg, code=error.code, tracking_id=error.tracking_id, said=error.said
         ) from error

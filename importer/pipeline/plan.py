@@ -88,30 +88,34 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             leaving = await plan_absent(
                 rosters, users, alma, earlier.absent, earlier.sticky.of, request
             )
-        planned += leaving.planned
-        planned = follow_facts(planned, request.facts, institution.code, progress.note)
-        steps = review_collisions([one.step for one in planned], origins(rosters))
-        decided = decide_fates(
-            {**checked.fates, **{one.step.row: Fate.READY for one in leaving.planned}},
-            [*checked.problems, *_after_alma(planned, steps, rosters, users), *leaving.problems],
-        )
-        facts = run_facts("plan", rosters, request).model_copy(
-            update={
-                "alma": AlmaFacts(
-                    base_url=alma.base_url,
-                    institution=institution.code,
-                    name=institution.name,
-                    environment=institution.environment,
-                ),
-                "users_as_of": users.as_of,
-                "rate": rate,
-                "calls_left": alma.limiter.available,
-                "failed_checks": _failed_checks(rosters, steps, ready),
-                "kept_in_alma": sum(one.kept for one in planned),
-            }
-        )
-        ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells)
-        earlier.remember(planned, request.now)
+            planned += leaving.planned
+            planned = follow_facts(planned, request.facts, institution.code, progress.note)
+            steps = review_collisions([one.step for one in planned], origins(rosters))
+            decided = decide_fates(
+                {**checked.fates, **{one.step.row: Fate.READY for one in leaving.planned}},
+                [
+                    *checked.problems,
+                    *_after_alma(planned, steps, rosters, users),
+                    *leaving.problems,
+                ],
+            )
+            facts = run_facts("plan", rosters, request).model_copy(
+                update={
+                    "alma": AlmaFacts(
+                        base_url=alma.base_url,
+                        institution=institution.code,
+                        name=institution.name,
+                        environment=institution.environment,
+                    ),
+                    "users_as_of": users.as_of,
+                    "rate": rate,
+                    "calls_left": alma.limiter.available,
+                    "failed_checks": _failed_checks(rosters, steps, ready),
+                    "kept_in_alma": sum(one.kept for one in planned),
+                }
+            )
+            ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells)
+            earlier.remember(planned, request.now)
     for inputs in rosters:
         if inputs.roster.decisions:
             await _carry_out(ledger, inputs.roster, request, alma, progress)
@@ -202,7 +206,8 @@ async def _compare(
 ) -> list[Planned]:
     """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError."""
     leavers, known = earlier.absent.leavers(), earlier.sticky.of
-    most = 0 if users.as_of else sum(query.most_calls for _, query in asked)
+    to_ask = users.to_ask([query for _, query in asked])
+    most = sum(query.most_calls for query in to_ask)
     failures = 0
     planned: list[Planned] = []
 
@@ -219,7 +224,7 @@ async def _compare(
         decided = come_back(draft, found, decided, leavers, match, known)
         return with_borrowing(draft, decided, rosters[0].today)
 
-    with check_call_budget(len(asked), most, alma.limiter, progress.note):
+    with check_call_budget(len(to_ask), most, alma.limiter, progress.note):
         progress.rows(0, len(asked))
         async with aclosing(run_concurrently(alma.limiter, asked, one)) as answers:
             async for answer in answers:

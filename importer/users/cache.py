@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from importer.errors import UsageError
 from importer.model.people import COMMON, PersonKeys, are_namesakes, may_be_same
 from importer.model.user import User
+from importer.users.answers import answers_path
 from importer.users.matching import MatchedUser, MatchResult, identifiers, user_keys
 
 if TYPE_CHECKING:
@@ -342,9 +343,13 @@ def cache_path(folder: Path, institution: str, environment: str) -> Path:
 
 
 def delete_cache(path: Path) -> None:
-    """Delete a cache, whatever state it is in. Raises UsageError if it cannot be deleted."""
+    """Delete a cache, whatever state it is in, and what is kept beside it for a stopped plan.
+
+    Raises UsageError if it cannot be deleted.
+    """
     with refresh_lock(path):
         try:
+            answers_path(path).unlink(missing_ok=True)
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
         except OSError as error:

@@ -13,11 +13,12 @@ from importer.model.people import NOBODY, PersonKeys, are_namesakes, may_be_same
 from importer.model.user import ContactInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from importer.alma.client import Alma
     from importer.model.user import User
+    from importer.users.answers import KeptAnswers
     from importer.users.cache import UserCache
 
 READINGS = 3
@@ -130,20 +131,38 @@ class Matcher(Protocol):
     def as_of(self) -> datetime | None:
         """The time before which every change in Alma is known; None where Alma is asked."""
 
+    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
+        """Return the queries that take calls."""
+
     async def find(self, query: PersonQuery) -> MatchResult:
         """Return matches and possible matches. Raises AlmaError if it concerns every row."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlmaMatcher:
-    """Asks Alma about each row: one call per identifier, and one for a new person's name."""
+    """Asks Alma about each row: one call per identifier, and one for a new person's name.
+
+    What Alma answered to a plan that was stopped is not asked again.
+    """
 
     alma: Alma
+    kept: KeptAnswers | None = None
     as_of: datetime | None = None
 
+    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
+        """Return the queries that Alma did not answer yet."""
+        kept = self.kept
+        return queries if kept is None else [one for one in queries if kept.get(one) is None]
+
     async def find(self, query: PersonQuery) -> MatchResult:
-        """Return matches and possible matches, as Alma has them now."""
-        return await search_alma(self.alma, query)
+        """Return matches and possible matches, as Alma has them or had them a short time ago."""
+        if self.kept is None:
+            return await search_alma(self.alma, query)
+        found = self.kept.get(query)
+        if found is None:
+            found = await search_alma(self.alma, query)
+            self.kept.keep(query, found)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +173,10 @@ class CacheMatcher:
     alma: Alma
     as_of: datetime | None
     now: Callable[[], datetime]
+
+    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:  # noqa: ARG002
+        """Return none: hardly any query takes a call."""
+        return ()
 
     async def find(self, query: PersonQuery) -> MatchResult:
         """Return matches and possible matches, as the cache has them."""

@@ -18,6 +18,7 @@ from importer.alma.client import PAGE
 from importer.alma.pacing import run_concurrently
 from importer.ledger.schema import GONE
 from importer.model.user import User
+from importer.users.answers import answers_path
 from importer.users.cache import UserCache, cache_path, refresh_lock
 from importer.users.matching import read_again
 
@@ -240,14 +241,17 @@ async def _total(alma: Alma) -> int:
 def add_applied(ledger: Ledger, folder: Path) -> int:
     """Store the records that Alma answered an apply with; remove users that it no longer has.
 
-    A user with a new primary ID is no longer there under the old one.
+    A user with a new primary ID is no longer there under the old one. Answers that were kept for a
+    stopped plan no longer count.
 
-    Return how many records were stored. Does nothing if there is no cache. Raises UsageError if
-    the cache cannot be used.
+    Return how many records were stored; none if there is no cache. Raises UsageError if the cache
+    cannot be used.
     """
-    alma = ledger.facts.alma
-    path = cache_path(folder, alma.institution, alma.environment) if alma else None
-    if path is None or not path.is_file():
+    if (alma := ledger.facts.alma) is None:
+        return 0
+    path = cache_path(folder, alma.institution, alma.environment)
+    answers_path(path).unlink(missing_ok=True)
+    if not path.is_file():
         return 0
     stored, renamed = 0, []
     with UserCache.open(path) as cache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,35 @@ def test_ctrl_c_from_the_start(plan: Plan, command: str, attempt: int) -> None:
     out, told = process.communicate(timeout=60)
     assert "Traceback" not in out + told, told
     assert process.returncode in {Exit.INTERRUPTED, Exit.DONE}, (process.returncode, told)
+
+
+def test_a_stopped_plan_continues(plan: Plan, tmp_path: Path) -> None:
+    """What Alma answered before Ctrl-C is not asked again; a saved plan deletes it."""
+    for name in ("people.csv", "codes.json", "small.yaml"):
+        shutil.copy(plan.folder / name, tmp_path)
+    mapping = tmp_path / "small.yaml"  # one call for each row
+    text = mapping.read_text("utf-8").replace("possible_match: review", "possible_match: ignore")
+    mapping.write_text(text, "utf-8")
+    plan = replace(plan, folder=tmp_path)
+    arguments = ("plan", "people.csv", "-m", "small.yaml", "--no-refresh", "-o", "continued")
+    before = len(plan.sandbox.log())
+    process = plan.command(*arguments)
+    while len(plan.sandbox.log()) - before <= PEOPLE // 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=60)
+    assert process.returncode == Exit.INTERRUPTED, (process.returncode, told)
+    assert not (tmp_path / "continued").exists()
+    (answers,) = tmp_path.glob("users/*.answers")
+    assert not answers.stat().st_mode & 0o077
+    kept, stopped_at = len(answers.read_text("utf-8").splitlines()), len(plan.sandbox.log())
+    assert kept >= PEOPLE // 4
+    process = plan.command(*arguments, "--json")
+    out, told = process.communicate(timeout=60)
+    assert process.returncode == Exit.DONE, told
+    assert json.loads(out)["create"] == PEOPLE
+    assert len(plan.sandbox.log()) - stopped_at == PEOPLE - kept + 1  # and whose key it is
+    assert not answers.exists()
 
 
 def test_ctrl_c_in_a_callback_is_not_lost() -> None:
