@@ -22,7 +22,9 @@ ImporterError                    exit
 
 from __future__ import annotations
 
+import traceback
 from enum import IntEnum
+from pathlib import Path
 
 
 class Exit(IntEnum):
@@ -182,4 +184,17 @@ def missing_library(error: ModuleNotFoundError) -> str:
         f"The library {library} is not installed, and this version of the importer needs it. Run "
         "`make setup` in the importer's folder or, if you installed it in another way, install it "
         "again. Nothing was sent."
+    )
+
+
+def defect(error: Exception) -> str:
+    """Return where a defect is, without the text of the exception: it may contain patron data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]
+    place = (
+        f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
+    )
+    return (
+        f"This is a defect of the importer ({type(error).__name__} in {place}); nothing is wrong "
+        "with what you did. Please report this line; it contains no patron data."
     )

@@ -16,8 +16,15 @@ import typer
 import typer.core
 from typer.main import get_group
 
-from importer.cli.console import defect, output, printable, program
-from importer.errors import Exit, ImporterError, StoppedError, UsageError, missing_library
+from importer.cli.console import output, printable, program
+from importer.errors import (
+    Exit,
+    ImporterError,
+    StoppedError,
+    UsageError,
+    defect,
+    missing_library,
+)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  typer calls it so

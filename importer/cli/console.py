@@ -10,7 +10,6 @@ import re
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -32,7 +31,7 @@ from rich.progress import (
 from rich.text import Text
 
 from importer.alma.code_tables import read_file
-from importer.errors import LedgerError, UsageError
+from importer.errors import LedgerError, UsageError, defect
 from importer.ledger.ledger import Ledger
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import Summary
@@ -365,19 +364,6 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
             f"Not all reports could be made. {defect(error)} What was done is saved; to make the "
             f"reports again, type: importer report {ledger.folder}"
         )
-
-
-def defect(error: Exception) -> str:
-    """Return where a defect is, without the text of the exception: it may contain patron data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "importer" in Path(frame.filename).parts]
-    place = (
-        f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "an unknown place"
-    )
-    return (
-        f"This is a defect of the importer ({type(error).__name__} in {place}); nothing is wrong "
-        "with what you did. Please report this line; it contains no patron data."
-    )
 
 
 # progress

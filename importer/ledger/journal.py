@@ -330,6 +330,9 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
 
 LOCK, HOLDER = "ledger.lock", "held-by.json"
 
+_PROBING = 0.5
+"""Seconds to wait for the lock: the local page takes it for a moment to see whether it is free."""
+
 
 @contextmanager
 def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
@@ -337,13 +340,13 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
 
     Raises LedgerError with the operator who has it locked, or if the folder cannot be written.
     """
-    lock, holder = FileLock(folder / LOCK, timeout=0), folder / HOLDER
+    lock, held_by = FileLock(folder / LOCK, timeout=_PROBING), folder / HOLDER
     try:
         lock.acquire()
         since = now.isoformat(timespec="seconds")
-        holder.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
+        held_by.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
     except Timeout as error:
-        msg = f"{_holder(holder)} is using this run. Wait until that command has finished."
+        msg = f"{holder(folder)} is using this run. Wait until that command has finished."
         raise LedgerError(msg) from error
     except OSError as error:
         lock.release()
@@ -358,13 +361,15 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
     finally:
         # Removed while the lock is still ours, or the next operator's name would be removed.
         with suppress(OSError):  # only the lock counts; the next operator overwrites the name
-            holder.unlink(missing_ok=True)
+            held_by.unlink(missing_ok=True)
         lock.release()
 
 
-def _holder(path: Path) -> str:
+def holder(folder: Path) -> str:
+    """Return who has a run locked, and since when: `ana@desk (since 2026-11-26 14:05)`."""
     try:
-        held_by = json.loads(path.read_text("utf-8"))
-        return f"{held_by['operator']} (since {held_by['since']})"
+        held_by = json.loads((folder / HOLDER).read_text("utf-8"))
+        since = datetime.fromisoformat(held_by["since"])
+        return f"{held_by['operator']} (since {since:%Y-%m-%d %H:%M})"
     except (OSError, ValueError, KeyError, TypeError):
         return "Another operator"

@@ -82,16 +82,13 @@ def prepare(
 
     Raises StalePlanError if the plan is too old, or if it, its roster or its mapping was changed,
     SafetyCheckError for failed checks that nobody allowed, LedgerError if the disk is too full.
-    An undo plan is made from the ledger alone, and needs neither roster nor mapping.
     """
-    check_seal(ledger)
     facts = ledger.facts
     age = now - facts.started
     if not ledger.was_applied and age > timedelta(days=options.plan_days):
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
-    if facts.command != "undo":
-        check_sources(facts)
+    check_unchanged(ledger)
     needed = BYTES_PER_ROW * left_to_do(ledger)
     if shutil.disk_usage(ledger.folder).free < needed:
         msg = (
@@ -216,6 +213,16 @@ def _passwords(facts: RunFacts) -> dict[int, str]:
         for row, text in zip(inputs.candidates.rows, inputs.candidates.texts(PASSWORD), strict=True)
         if text
     }
+
+
+def check_unchanged(ledger: Ledger) -> None:
+    """Raise StalePlanError if the plan was changed, or its roster, corrections or mapping since.
+
+    An undo plan is made from the ledger alone, and needs neither roster nor mapping.
+    """
+    check_seal(ledger)
+    if ledger.facts.command != "undo":
+        check_sources(ledger.facts)
 
 
 def check_sources(facts: RunFacts) -> None:
