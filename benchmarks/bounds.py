@@ -17,7 +17,7 @@ from pathlib import Path
 from string import ascii_uppercase
 
 from benchmarks.check import ENVIRONMENT, measure
-from benchmarks.page import write_between
+from benchmarks.docs_page import write_between
 
 COLUMNS = ascii_uppercase[:16]
 SECONDS, MEGABYTES = 10, 1024

@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from benchmarks.page import write_between
+from benchmarks.docs_page import write_between
 from benchmarks.rosters import write_csv, write_xlsx
 
 ROOT = Path(__file__).parents[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import tempfile
@@ -20,6 +21,7 @@ from importer.cli.console import now, operator, say, shipped
 from importer.errors import Exit, UsageError
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
+from importer.settings import ENV, KEY
 from importer.web.app import serve
 from importer.web.guard import ENTER, Guard
 from importer.web.site import Site
@@ -29,6 +31,8 @@ from importer.web.workspace import ALMA, CODES, PRACTICE, Workspace
 app = typer.Typer(rich_markup_mode=None)
 
 PORT = 8420
+
+IDLE_HOURS = 8.0
 
 _PRACTICE_RATE = "20"  # calls a second
 
@@ -46,8 +50,19 @@ def web(
     public_url: Annotated[
         str, typer.Option(help="With --socket: the page's address, https://loads.example.edu.")
     ] = "",
+    idle: Annotated[
+        float,
+        typer.Option(min=0, help="Stop after N hours without use; 0: never.", metavar="N"),
+    ] = IDLE_HOURS,
 ) -> int:
     """Open the local page: drop a roster, correct it, review the plan, and load it."""
+    if os.environ.get(KEY):
+        msg = (
+            f"The page holds no API key, and {KEY} is set in its environment, which other programs "
+            f"can read. Put {KEY}=… into the file {ENV} in this folder, run `chmod 600 {ENV}` and "
+            f"`unset {KEY}`, then start the page again. The commands read the key there."
+        )
+        raise UsageError(msg)
     if socket_file is not None:
         return _serve_proxy(socket_file, public_url)
     if public_url:
@@ -69,7 +84,7 @@ def web(
                 write_atomically(page, _redirect(address).encode())
                 webbrowser.open(page.as_uri())
 
-        serve(stack.enter_context(_site()), guard, listening, ready)
+        serve(stack.enter_context(_site()), guard, listening, ready, idle * 3600 or None)
     return Exit.DONE
 
 
@@ -164,7 +179,7 @@ def _workspace(place: str, folder: Path, settings: dict[str, str]) -> Workspace:
 @app.command(RUNNER, hidden=True)
 def run_task(folder: Path, words: list[str]) -> int:
     """Run a command for the page: lock its folder meanwhile, and leave its exit code there."""
-    with FileLock(folder / LOCK, timeout=0):
+    with FileLock(folder / LOCK):  # the page takes it for a moment to see whether it is free
         code = run(words)
         write_atomically(folder / EXIT, str(int(code)).encode())
     return code

@@ -6,14 +6,22 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
 
-from importer.web import draft_pages, match_pages, problem_pages, run_pages, settings_page
+from importer.web import (
+    draft_pages,
+    load_pages,
+    match_pages,
+    problem_pages,
+    run_pages,
+    settings_page,
+)
 from importer.web.guard import ENTER, Guard
-from importer.web.run_pages import CLOSING
+from importer.web.load_pages import CLOSING
 from importer.web.site import SITE, Site, explain_errors, see
 from importer.web.workspace import ALMA, PRACTICE
 
@@ -21,6 +29,9 @@ LARGEST_FORM = 2_000_000
 """Bytes of a form, except the roster, which is streamed."""
 
 _SHUTDOWN_SECONDS = 1.0
+
+_LOOK = 60.0
+"""Seconds between two looks at whether the page is still used."""
 
 ROUTES = [
     web.get("/{place}/", draft_pages.start),
@@ -43,11 +54,11 @@ ROUTES = [
     web.get("/{place}/runs/{run}/rows", run_pages.rows),
     web.get("/{place}/runs/{run}/rows/{row}", run_pages.row),
     web.post("/{place}/runs/{run}/rows/{row}", run_pages.resolve),
-    web.get("/{place}/runs/{run}/approve", run_pages.approve),
-    web.post("/{place}/runs/{run}/approve", run_pages.start_apply),
-    web.get("/{place}/runs/{run}/live", run_pages.live),
-    web.get("/{place}/runs/{run}/events", run_pages.events),
-    web.post("/{place}/runs/{run}/pause", run_pages.pause),
+    web.get("/{place}/runs/{run}/approve", load_pages.approve),
+    web.post("/{place}/runs/{run}/approve", load_pages.start_apply),
+    web.get("/{place}/runs/{run}/live", load_pages.live),
+    web.get("/{place}/runs/{run}/events", load_pages.events),
+    web.post("/{place}/runs/{run}/pause", load_pages.pause),
     web.post("/{place}/runs/{run}/undo", run_pages.undo),
     web.post("/{place}/runs/{run}/correct", run_pages.correct),
     web.get("/{place}/runs/{run}/files/{name}", run_pages.download),
@@ -89,8 +100,17 @@ def application(site: Site, guard: Guard) -> web.Application:
     return app
 
 
-def serve(site: Site, guard: Guard, listening: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve on a socket until Ctrl-C; call `ready` once pages are answered."""
+def serve(
+    site: Site,
+    guard: Guard,
+    listening: socket.socket,
+    ready: Callable[[], None],
+    idle: float | None = None,
+) -> None:
+    """Serve on a socket until Ctrl-C; call `ready` once pages are answered.
+
+    It also ends after `idle` seconds without a request and without a command that runs.
+    """
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -107,7 +127,11 @@ def serve(site: Site, guard: Guard, listening: socket.socket, ready: Callable[[]
         try:
             await web.SockSite(runner, listening).start()
             ready()
-            await stop.wait()
+            while not stop.is_set():
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(stop.wait(), idle and min(idle, _LOOK))
+                if idle and guard.seconds_idle > idle and not site.is_busy:
+                    break
         finally:
             await runner.cleanup()
             for kind, handler in before.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,11 @@ SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
 
 _LONGEST_MAPPING = 1_000_000  # characters
 
+ARRIVING = "arriving"
+"""The name of a roster in its draft's folder until all of it is there."""
+
+_CHUNK = 262_144  # bytes
+
 
 async def start(request: web.Request) -> web.StreamResponse:
     """Show where to drop a roster, and what was begun."""
@@ -72,39 +78,39 @@ async def take_sample(request: web.Request) -> web.StreamResponse:
 async def take_roster(request: web.Request) -> web.StreamResponse:
     """Save the dropped file, and show it as it was read."""
     space = workspace_of(request)
-    part = await (await request.multipart()).next() if _is_form(request) else None
+    part = None
+    with suppress(ValueError):  # it is not a form
+        part = await (await request.multipart()).next()
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
-        return refusal(
-            request,
-            422,
-            "No file was chosen",
-            "Choose a CSV, Excel or OpenDocument file.",
-            base_of(request),
-        )
+        sentence_ = "Choose a CSV, Excel or OpenDocument file."
+        return refusal(request, 422, "No file was chosen", sentence_, base_of(request))
     draft = space.new_draft(part.filename, site_of(request).now())
-    size, digest = 0, hashlib.sha256()
-    with draft.roster.open("xb") as file:
-        while chunk := await part.read_chunk(262_144):
-            size += len(chunk)
-            if size > LARGEST:
-                break
-            digest.update(chunk)
-            file.write(chunk)
-    if size > LARGEST:
-        shutil.rmtree(draft.folder)
-        sentence_ = f"A roster may have {LARGEST // 1_000_000} MB. Split the file."
-        return refusal(request, 413, "This file is too large", sentence_, base_of(request))
     try:
+        await _save(part, draft)
         await in_thread(read, draft.roster, Layout())
     except RosterError as error:
         if "`roster:`" not in str(error):  # the mapping can name a sheet or an encoding
             shutil.rmtree(draft.folder)
             return refusal(request, 422, "This file cannot be read", str(error), base_of(request))
+    except BaseException:
+        shutil.rmtree(draft.folder)
+        raise
     return see(address_of(request, draft))
 
 
-def _is_form(request: web.Request) -> bool:
-    return request.content_type == "multipart/form-data"
+async def _save(part: BodyPartReader, draft: Draft) -> None:
+    """Save a file as it arrives; one that did not arrive whole never becomes the roster.
+
+    Raises HTTPRequestEntityTooLarge.
+    """
+    arriving, size = draft.folder / ARRIVING, 0
+    with arriving.open("xb") as file:
+        while chunk := await part.read_chunk(_CHUNK):
+            size += len(chunk)
+            if size > LARGEST:
+                raise web.HTTPRequestEntityTooLarge(LARGEST, size)
+            file.write(chunk)
+    arriving.rename(draft.roster)
 
 
 async def sheet(request: web.Request) -> web.StreamResponse:

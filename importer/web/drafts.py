@@ -40,12 +40,17 @@ _NAME = re.compile(r"[^\w .()-]+")
 
 
 class DraftFacts(BaseModel):
-    """What is saved of a draft. `version` grows with each change, so that an old page is seen."""
+    """What is saved of a draft. `version` grows with each change, so that an old page is seen.
+
+    `file`: the roster's name. `run`: the run whose rejects it is, which stay in the run's folder,
+    so that later runs are known to correct it; "" for a roster that was dropped.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     created: datetime
+    run: str = ""
     mapping: str = ""
     version: int = 0
 
@@ -65,8 +70,11 @@ class Draft:
         self.facts = facts
 
     @classmethod
-    def create(cls, drafts: Path, file: str, now: datetime) -> Draft:
-        """Make the folder of a new draft; `file` is the name of the roster's file."""
+    def create(cls, drafts: Path, file: str, now: datetime, run: str = "") -> Draft:
+        """Make the folder of a new draft; `file` is the name of the roster's file.
+
+        There is no such draft for `open` before that file is there.
+        """
         safe = _NAME.sub("_", Path(file.replace("\\", "/")).name).lstrip(".")[-80:] or "roster"
         drafts.mkdir(parents=True, exist_ok=True, mode=0o700)
         number = 1
@@ -77,7 +85,7 @@ class Draft:
                 break
             number += 1
         (folder / ROSTER).mkdir(mode=0o700)
-        draft = cls(folder, DraftFacts(file=safe, created=now))
+        draft = cls(folder, DraftFacts(file=safe, created=now, run=run))
         draft._save()
         return draft
 
@@ -99,6 +107,8 @@ class Draft:
     @property
     def roster(self) -> Path:
         """The roster's file, in a folder of its own, as it may have any name."""
+        if self.facts.run:
+            return self.folder.parents[1] / "runs" / self.facts.run / self.facts.file
         return self.folder / ROSTER / self.facts.file
 
     @property

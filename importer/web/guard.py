@@ -7,6 +7,7 @@ and for a write where it comes from.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -47,11 +48,19 @@ class Guard:
     proxied: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     _session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    _last: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds_idle(self) -> float:
+        """How long ago the last request was that was let in."""
+        return time.monotonic() - self._last
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what must not be answered; add the headers that every answer has."""
         refused = self._refusal(request)
+        if refused is None:
+            self._last = time.monotonic()
         try:
             response = refused or await handler(request)
         except web.HTTPException as error:

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from importer.errors import StalePlanError
 from importer.ledger.ledger import Ledger, summarize, to_create
 from importer.model.catalogue import Severity
 from importer.model.decisions import choices
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RowHistory, RunFacts, Summary
-from importer.pipeline.apply import left_to_do
+from importer.pipeline.apply import check_unchanged, left_to_do
 from importer.report.differences import (
     MOST_USERS,
     Difference,
@@ -43,7 +44,8 @@ from importer.report.wording import (
 class RunView:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
-    `left`: rows that an apply still has to work on. `related`: a sentence for each related run.
+    `left`: rows that an apply still has to work on. `stale`: why it cannot be applied any more,
+    "" if it can. `related`: a sentence for each related run.
     """
 
     name: str
@@ -51,6 +53,7 @@ class RunView:
     summary: Summary
     applied: bool
     left: int
+    stale: str
     headline: tuple[str, ...]
     tallies: tuple[Tally, ...]
     effort: str
@@ -81,12 +84,14 @@ def view(folder: Path) -> RunView:
         for one in ledger.planned():
             for difference in differences(one.changes, show_values=True):
                 found.setdefault(difference, []).append(one.row)
+        left = 0 if facts.command == "check" else left_to_do(ledger)
         return RunView(
             folder.name,
             facts,
             summary,
             ledger.was_applied,
-            0 if facts.command == "check" else left_to_do(ledger),
+            left,
+            _stale(ledger) if left else "",
             sentences_of(summary),
             tallies(summary),
             effort(summary.calls) if summary.calls and not ledger.was_applied else "",
@@ -98,6 +103,14 @@ def view(folder: Path) -> RunView:
             tuple(lineage(ledger).sentences()),
             tuple(path.name for path in present(folder)),
         )
+
+
+def _stale(ledger: Ledger) -> str:
+    try:
+        check_unchanged(ledger)
+    except StalePlanError as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from importer.model.files import write_atomically
+from importer.settings import ENV
 from importer.web.site import page, refusal, see, site_of, start_task, workspace_of
-
-ENV = ".env"
 
 REGIONS = {
     "na": "North America",

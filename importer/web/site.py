@@ -14,7 +14,8 @@ from aiohttp import web
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from importer.errors import ImporterError
+from importer.errors import ImporterError, defect
+from importer.loader.detect import LARGEST
 from importer.model.text import counted
 from importer.report.masking import printable
 from importer.report.page import environment
@@ -39,6 +40,11 @@ class Site:
     workspaces: Mapping[str, Workspace]
     now: Callable[[], datetime]
     proxied: bool = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command that the page started is running."""
+        return any(any(space.tasks.running()) for space in self.workspaces.values())
 
 
 REMOTE_USER = "X-Remote-User"
@@ -93,6 +99,19 @@ async def posted(request: web.Request) -> Posted:
     form = Posted(workspace_of(request), draft_of(request), await request.post())
     form.draft.require(number(form.text("version")))
     return form
+
+
+def run_of(request: web.Request) -> Path:
+    """Return the folder of the run that the address names. Raises HTTPNotFound."""
+    folder = workspace_of(request).run(request.match_info["run"])
+    if folder is None:
+        raise web.HTTPNotFound
+    return folder
+
+
+def run_address(request: web.Request, part: str = "") -> str:
+    """Return the address of a page of the run that the address names."""
+    return f"{base_of(request)}runs/{request.match_info['run']}{part}"
 
 
 def base_of(request: web.Request) -> str:
@@ -161,6 +180,13 @@ def number(text: str | None, default: int = 0) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
+_EXPLAINED = {
+    404: ("There is no such page", "It may have been deleted meanwhile."),
+    413: ("This is too large", f"A roster may have {LARGEST // 1_000_000} MB. Split the file."),
+}
+"""The heading and the sentence of an answer that is not a page, by its status."""
+
+
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors of the importer into a page with their sentence; none ends in a traceback."""
@@ -177,10 +203,12 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         )
     except ImporterError as error:
         return refusal(request, 422, "This cannot be done", str(error), back)
-    except web.HTTPNotFound:
-        return refusal(
-            request, 404, "There is no such page", "It may have been deleted meanwhile.", back
-        )
+    except web.HTTPException as error:
+        if error.status not in _EXPLAINED:
+            raise
+        return refusal(request, error.status, *_EXPLAINED[error.status], back)
+    except Exception as error:  # noqa: BLE001  its text may contain patron data
+        return refusal(request, 500, "Something is wrong in the importer", defect(error), back)
 
 
 def _lines(text: str) -> Markup:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,7 +27,7 @@ RUNNER = "run-task"
 """The hidden command that runs a task: `importer run-task FOLDER -- COMMAND …`."""
 
 _LINES = 12
-_STARTING = 20  # seconds in which a child takes its lock
+_STARTING = 60  # seconds in which a child takes its lock
 
 
 class Task(BaseModel):
@@ -92,17 +92,23 @@ class Tasks:
         except (OSError, ValidationError):
             return None
 
-    def exit(self, task: Task, now: datetime) -> int | None:
+    def running(self) -> Iterator[Task]:
+        """Yield the tasks that have not ended."""
+        for path in self.folder.glob(f"*/{TASK}"):
+            if not (path.parent / EXIT).exists():
+                task = self.find(path.parent.name)
+                if task and self.exit(task) is None:
+                    yield task
+
+    def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""
-        folder = self.folder / task.id
+        lock, code = self.folder / task.id / LOCK, self.folder / task.id / EXIT
+        age = (datetime.now(UTC) - task.started).total_seconds()
+        starts = age < _STARTING and not lock.exists()
+        if not code.exists() and (starts or is_locked(lock)):
+            return None
         with suppress(OSError, ValueError):
-            return int((folder / EXIT).read_text("utf-8"))
-        if is_locked(folder / LOCK):
-            return None
-        if (now - task.started).total_seconds() < _STARTING and not (folder / LOCK).exists():
-            return None
-        with suppress(OSError, ValueError):  # it may have ended just now
-            return int((folder / EXIT).read_text("utf-8"))
+            return int(code.read_text("utf-8"))
         return -1
 
     def messages(self, task: Task) -> tuple[str, ...]:

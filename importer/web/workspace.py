@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,8 +57,10 @@ class Workspace:
         return folder if Path(name).name == name and (folder / FILE).is_file() else None
 
     def is_busy(self, run: Path) -> bool:
-        """Return whether a command is working on a run."""
-        return is_locked(run / LOCK)
+        """Return whether a command is working on a run, or was just started for it."""
+        words = ("apply", f"runs/{run.name}")
+        started = any(task.words[:2] == words for task in self.tasks.running())
+        return started or is_locked(run / LOCK)
 
     def new_run(self, roster: str, now: datetime) -> Path:
         """Return a free name for a run, relative to the folder."""
@@ -82,6 +85,14 @@ class Workspace:
     def new_draft(self, file: str, now: datetime) -> Draft:
         """Return a new draft for a roster with this file name."""
         return Draft.create(self.folder / "drafts", file, now)
+
+    def draft_of_rejects(self, run: str, file: str, now: datetime) -> Draft:
+        """Return the draft that corrects the rejects of a run, a new one if there is none."""
+        for draft in self.drafts():
+            if (draft.facts.run, draft.facts.file) == (run, file):
+                return draft
+        os.utime(self.runs / run / file)  # one that was edited is kept when reports are written
+        return Draft.create(self.folder / "drafts", file, now, run)
 
     def codes(self) -> CodeTables:
         """Return the saved code tables, or none. Raises UsageError where the file is wrong."""
