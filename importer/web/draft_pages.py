@@ -79,8 +79,9 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     """Save the dropped file, and show it as it was read."""
     space = workspace_of(request)
     part = None
-    with suppress(ValueError):  # it is not a form
-        part = await (await request.multipart()).next()
+    if request.content_type == "multipart/form-data":
+        with suppress(ValueError):  # it has no parts
+            part = await (await request.multipart()).next()
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
         sentence_ = "Choose a CSV, Excel or OpenDocument file."
         return refusal(request, 422, "No file was chosen", sentence_, base_of(request))

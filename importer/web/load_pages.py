@@ -55,7 +55,7 @@ async def _approval(
     folder = run_of(request)
     return page(
         request, "approve.html.j2", status=422 if missing or wrong_code else 200,
-        run=folder.name, view=await in_thread(view, folder), missing=missing,
+        run=folder.name, view=await in_thread(view, workspace_of(request), folder), missing=missing,
         wrong_code=wrong_code, limit=limit or "",
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ async def start_apply(request: web.Request) -> web.StreamResponse:
     """Start `apply`, if every failed safety check was ticked and the institution's code typed."""
     folder, space = run_of(request), workspace_of(request)
     form = await request.post()
-    shown = await in_thread(view, folder)
+    shown = await in_thread(view, space, folder)
     if shown.stale:
         return refusal(request, 409, "This plan is out of date", shown.stale, run_address(request))
     ticked = {str(one) for one in form.getall("allow", [])}

@@ -79,7 +79,7 @@ async def run(request: web.Request) -> web.StreamResponse:
     folder, space = run_of(request), workspace_of(request)
     if space.is_busy(folder):
         return see(run_address(request, "/live"))
-    shown = await in_thread(view, folder)
+    shown = await in_thread(view, space, folder)
     return page(
         request, "run.html.j2", run=folder.name, view=shown, workbook=_workbook(shown.files)
     )
@@ -151,7 +151,8 @@ async def undo(request: web.Request) -> web.StreamResponse:
 
 async def correct(request: web.Request) -> web.StreamResponse:
     """Begin, or continue, a draft with the rejects of a run and its mapping."""
-    space, shown = workspace_of(request), await in_thread(view, run_of(request))
+    space = workspace_of(request)
+    shown = await in_thread(view, space, run_of(request))
     workbook = _workbook(shown.files)
     if not workbook:
         raise web.HTTPNotFound

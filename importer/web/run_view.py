@@ -38,6 +38,8 @@ from importer.report.wording import (
     sentences_of,
     tallies,
 )
+from importer.web.drafts import Draft
+from importer.web.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class RunView:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
     `left`: rows that an apply still has to work on. `stale`: why it cannot be applied any more,
-    "" if it can. `related`: a sentence for each related run.
+    "" if it can. `draft`: what it was made from, if that is still there. `related`: a sentence
+    for each related run.
     """
 
     name: str
@@ -54,6 +57,7 @@ class RunView:
     applied: bool
     left: int
     stale: str
+    draft: Draft | None
     headline: tuple[str, ...]
     tallies: tuple[Tally, ...]
     effort: str
@@ -76,10 +80,12 @@ class RunView:
         return self.applied and self.facts.command == "plan" and bool(self.summary.written)
 
 
-def view(folder: Path) -> RunView:
+def view(space: Workspace, folder: Path) -> RunView:
     """Read a run. Raises UsageError, LedgerError."""
     with Ledger.open(folder) as ledger:
         summary, facts = summarize(ledger), ledger.facts
+        roster = Path(facts.roster.path)
+        draft = next((one for one in space.drafts() if one.roster == roster), None)
         found: dict[Difference, list[int]] = {}
         for one in ledger.planned():
             for difference in differences(one.changes, show_values=True):
@@ -91,7 +97,8 @@ def view(folder: Path) -> RunView:
             summary,
             ledger.was_applied,
             left,
-            _stale(ledger) if left else "",
+            _stale(ledger, draft) if left else "",
+            draft,
             sentences_of(summary),
             tallies(summary),
             effort(summary.calls) if summary.calls and not ledger.was_applied else "",
@@ -105,11 +112,13 @@ def view(folder: Path) -> RunView:
         )
 
 
-def _stale(ledger: Ledger) -> str:
+def _stale(ledger: Ledger, draft: Draft | None) -> str:
     try:
         check_unchanged(ledger)
     except StalePlanError as error:
         return str(error)
+    if draft and draft.corrections and not ledger.facts.roster.corrections:
+        return f"The roster {draft.facts.file} was corrected since the plan was made. Plan again."
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from importer.sandbox.server import Options, running
+
 CHROMIUM = shutil.which("chromium")
+LOOPBACK = Path(__file__).parent / "loopback"
+SAMPLE = Path(__file__).parents[2] / "samples" / "community-patrons.xlsx"
+
+KEY = "l8xxCanaryKey"
+"""The API key of the library; it must be nowhere but in `.env`."""
 
 _LINK = re.compile(r"http://\S+/enter\?token=\S+")
 
@@ -38,17 +46,20 @@ class Server:
 
     def client(self) -> httpx.Client:
         """A client that has entered, and sends forms as a browser does."""
-        client = httpx.Client(base_url=self.base, headers={"Origin": self.base})
+        client = httpx.Client(base_url=self.base, headers={"Origin": self.base}, timeout=60)
         self.clients.append(client)
         assert client.get(self.link).status_code == 303
         return client
 
     def stop(self, kind: signal.Signals = signal.SIGINT) -> int:
-        """End it; return its exit code."""
+        """End it; return its exit code. Nothing of it may have left this computer."""
         for client in self.clients:
             client.close()
         self.process.send_signal(kind)
-        return self.process.wait(60)
+        code = self.process.wait(60)
+        assert "Traceback" not in self.said
+        assert not (self.folder / "left.txt").exists(), (self.folder / "left.txt").read_text()
+        return code
 
     @property
     def said(self) -> str:
@@ -56,22 +67,28 @@ class Server:
         return (self.folder / "said.txt").read_text("utf-8")
 
 
-def start(folder: Path, settings: dict[str, str] | None = None) -> Server:
+def start(folder: Path, *options: str) -> Server:
     """Start the command, and wait until it is ready."""
     said = folder / "said.txt"
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("ALMA_")}
-    with said.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "importer", "web", "--port", "0", "--no-browser"],
-            cwd=folder,
-            env=environment | (settings or {}),
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
+    process = launch(folder, "--port", "0", "--no-browser", *options)
     while not (found := _LINK.search(said.read_text("utf-8"))):
         assert process.poll() is None, said.read_text("utf-8")
         time.sleep(0.05)
     return Server(folder, process, found[0])
+
+
+def launch(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start the command, without any connection but loopback."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("ALMA_")}
+    environment |= {"PYTHONPATH": str(LOOPBACK), "LOOPBACK_BROKEN": str(folder / "left.txt")}
+    with (folder / "said.txt").open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "importer", "web", *options],
+            cwd=folder,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
 
 
 @pytest.fixture
@@ -83,28 +100,119 @@ def server(tmp_path: Path) -> Iterator[Server]:
         started.stop()
 
 
+@dataclass
+class Library:
+    """A library whose Alma is a practice Alma in production, and a page on it."""
+
+    folder: Path
+    alma: str
+
+    def set_rate(self, calls: int) -> None:
+        """Write its settings; commands that start later send N calls a second."""
+        settings = {
+            "ALMA_BASE_URL": self.alma,
+            "ALMA_API_KEY": KEY,
+            "ALMA_RATE": calls,
+            "ALMA_VERIFY_DELAY": 0,
+        }
+        path = self.folder / ".env"
+        path.write_text("".join(f"{name}={text}\n" for name, text in settings.items()), "utf-8")
+        path.chmod(0o600)
+
+    def written(self) -> list[str]:
+        """The writes that came to Alma, in order."""
+        access = {"Authorization": f"apikey {KEY}"}
+        log = httpx.get(f"{self.alma}/_sandbox/log", headers=access)
+        calls = [json.loads(line) for line in log.text.splitlines()]
+        return [
+            f"{call['method']} {call['path']}"
+            for call in calls
+            if call["method"] != "GET" and "/users" in call["path"] and "test" not in call["path"]
+        ]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    """A library without users."""
+    options = Options(db=tmp_path / "alma.sqlite", key=KEY, switches={"environment": "production"})
+    with running(options) as alma:
+        made = Library(tmp_path, alma)
+        made.set_rate(20)
+        yield made
+
+
+def drafted(client: httpx.Client, place: str, roster: str | Path, mapping: str) -> str:
+    """Drop a roster, given as text or by its path, and choose its mapping; return its address."""
+    name, content = (
+        ("people.csv", roster.encode())
+        if isinstance(roster, str)
+        else (roster.name, roster.read_bytes())
+    )
+    answer = client.post(f"/{place}/rosters", files={"roster": (name, content)})
+    draft = answer.headers["Location"].removesuffix("/sheet")
+    client.post(f"{draft}/mapping", data={"do": "choose", "mapping": mapping, "version": "0"})
+    return draft
+
+
+def planned(client: httpx.Client, draft: str) -> str:
+    """Plan a draft as it is now; return the address of the run."""
+    return followed(client, client.post(f"{draft}/plan", data={"version": version(client, draft)}))
+
+
+def version(client: httpx.Client, draft: str) -> str:
+    """The version of a draft that its page shows."""
+    found = re.search(r'name="version" value="(\d+)"', client.get(f"{draft}/mapping").text)
+    assert found is not None
+    return found[1]
+
+
+def followed(client: httpx.Client, started: httpx.Response) -> str:
+    """Wait for the command that an answer leads to; return the page that comes after it."""
+    assert started.status_code == 303, started.text
+    while (answer := client.get(started.headers["Location"])).status_code == 200:
+        assert not re.search("did not work|has stopped", answer.text), answer.text
+        time.sleep(0.1)
+    return answer.headers["Location"]
+
+
+CODE = "01SANDBOX_INST"
+
+
+def approve(client: httpx.Client, run: str, *checks: str, **form: str) -> httpx.Response:
+    """Send the form of approval, by default for all rows and with the institution's code."""
+    return client.post(
+        f"{run}/approve", data={"some": "no", "code": CODE, "allow": list(checks), **form}
+    )
+
+
 @pytest.fixture(scope="module")  # not longer: it keeps an event loop in this thread
 def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+    """Chromium without a window, which finds no host but this computer."""
     if CHROMIUM is None:
         pytest.skip("needs chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        )
         yield chromium
         chromium.close()
 
 
 @pytest.fixture
 def tab(browser: Browser, server: Server) -> Iterator[Page]:
-    """A tab that has entered; nothing may be written to its console."""
+    """A tab that has entered; nothing may be written to its console or asked of another host."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
     errors: list[str] = []
+    asked: list[str] = []
     page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
     page.on("pageerror", lambda one: errors.append(str(one)))
+    page.on("request", lambda one: asked.append(one.url))
     page.set_default_timeout(60_000)
     page.goto(server.link)
     page.goto(f"{server.base}/practice/")
     yield page
     context.close()
     assert not [error for error in errors if "409" not in error and "422" not in error]
+    assert not [url for url in asked if not url.startswith((server.base, "data:"))]

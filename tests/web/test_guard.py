@@ -1,22 +1,32 @@
-"""Who may use the page, and what it never does."""
+"""Who may use the page, what it refuses, and what it never shows."""
 
 from __future__ import annotations
 
+import io
+import os
 import re
-import signal
-import sqlite3
-import time
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from importer.sandbox.server import Options, running
 from importer.web.app import ROUTES
-from tests.web.conftest import Server, start
-
-SAMPLES = Path(__file__).parents[2] / "samples"
-SAMPLE = SAMPLES / "community-patrons.xlsx"
+from tests.web.conftest import (
+    KEY,
+    SAMPLE,
+    Library,
+    Server,
+    approve,
+    drafted,
+    followed,
+    planned,
+    start,
+)
 
 ADDRESSES = [
     (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
@@ -24,9 +34,17 @@ ADDRESSES = [
 ]
 
 
-def test_every_page_is_guarded(server: Server) -> None:
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, httpx.Client]]:
+    """One page for these tests, and the client that has entered."""
+    server = start(tmp_path_factory.mktemp("page"))
+    yield server, server.client()
+    assert server.stop() == 0
+
+
+def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
     """Another Host: 421. No cookie or a used token: 401. A form from elsewhere: 403."""
-    client = server.client()
+    server, client = opened
     origin = {"Origin": server.base}
     assert client.get(server.link).status_code == 401
     with httpx.Client(base_url=server.base) as stranger:
@@ -45,46 +63,108 @@ def test_every_page_is_guarded(server: Server) -> None:
         assert bare.post("/practice/samples").status_code == 403
 
 
-def test_every_answer_is_private(server: Server) -> None:
-    """The content policy has nothing unsafe, nothing is cached, and no page holds the token."""
-    client = server.client()
-    token = server.link.partition("token=")[2]
-    for path in (
-        "/practice/",
-        "/practice/runs",
-        "/practice/settings",
-        "/nowhere",
-        "/static/web.css",
-    ):
+def test_every_answer_is_private(opened: tuple[Server, httpx.Client]) -> None:
+    """The content policy has nothing unsafe, and nothing is cached."""
+    _, client = opened
+    for path in ("/practice/", "/practice/settings", "/nowhere", "/static/web.css"):
         answer = client.get(path)
         assert "unsafe" not in answer.headers["Content-Security-Policy"]
         assert answer.headers["Cache-Control"] == "no-store"
-        assert token not in answer.text
+
+
+def bomb() -> bytes:
+    """A workbook of some kilobytes that is 500 MB when it is unzipped."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+        with book.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
+            for _ in range(500):
+                sheet.write(bytes(1_000_000))
+    return content.getvalue()
+
+
+ENTITIES = b"""<?xml version="1.0"?><!DOCTYPE users [<!ENTITY a "aaaaaaaaaa">
+<!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c SYSTEM "file:///etc/passwd">]>
+<users><user><primary_id>&b;&c;</primary_id></user></users>"""
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(2000)),
-        ("empty.xlsx", b""),
-        ("../../etc/cut.xlsx", b"PK\x03\x04" + bytes(500)),
+        pytest.param("photo.csv", b"\x89PNG\r\n\x1a\n" + bytes(2000), id="photo"),
+        pytest.param("empty.xlsx", b"", id="empty"),
+        pytest.param("../../etc/cut.xlsx", b"PK\x03\x04" + bytes(500), id="cut"),
+        pytest.param("bomb.xlsx", bomb, id="bomb"),
+        pytest.param("entities.xml", ENTITIES, id="entities"),
+        pytest.param("cell.csv", b"Id,Name\n1," + b"x" * 30_000_000, id="cell"),
+        pytest.param("large.csv", b"Id\n" + b"1\n" * 110_000_000, id="large"),
     ],
 )
-def test_a_file_that_is_no_roster_is_one_sentence(
-    server: Server, tmp_path: Path, name: str, content: bytes
+def test_a_hostile_file_is_one_sentence(
+    opened: tuple[Server, httpx.Client], name: str, content: bytes | Callable[[], bytes]
 ) -> None:
     """It is refused with a reason, and nothing of it is kept."""
-    answer = server.client().post("/practice/rosters", files={"roster": (name, content)})
-    assert answer.status_code == 422
-    assert "Traceback" not in answer.text
-    assert not list((tmp_path / "practice").glob("drafts/*"))
+    server, client = opened
+    before = sorted((server.folder / "practice").glob("drafts/*"))
+    data = content() if callable(content) else content
+    answer = client.post("/practice/rosters", files={"roster": (name, data)})
+    assert answer.status_code in {413, 422}
+    assert len(re.findall(r"<p[ >]", answer.text.partition("<main")[2])) <= 2
+    assert sorted((server.folder / "practice").glob("drafts/*")) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("text/plain", b"roster", 422),
+        ("multipart/form-data", b"no boundary", 422),
+        ("multipart/form-data; boundary=x", b"--y\r\n", 422),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="roster"'
+         b"\r\n\r\ntext\r\n--x--\r\n", 422),
+    ],
+)  # fmt: skip
+def test_a_form_without_a_file_is_one_sentence(
+    opened: tuple[Server, httpx.Client], kind: str, body: bytes, status: int
+) -> None:
+    """No file, another form, or none at all."""
+    answer = opened[1].post("/practice/rosters", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, "Choose a CSV" in answer.text) == (status, True)
+
+
+def test_a_form_that_is_too_large_is_one_sentence(opened: tuple[Server, httpx.Client]) -> None:
+    """Other forms than a roster have a limit of their own."""
+    _, client = opened
+    draft = client.post("/practice/samples").headers["Location"].removesuffix("/sheet")
+    answer = client.post(f"{draft}/mapping", data={"do": "save", "text": "x" * 3_000_000})
+    assert (answer.status_code, "too large" in answer.text) == (413, True)
+
+
+def test_an_upload_that_breaks_off_is_not_a_roster(opened: tuple[Server, httpx.Client]) -> None:
+    """A roster of which the last rows did not arrive is never shown."""
+    server, client = opened
+    before = sorted((server.folder / "practice").glob("drafts/*"))
+    host, _, port = server.base.removeprefix("http://").partition(":")
+    name, cookie = next(iter(client.cookies.items()))
+    head = (
+        f"POST /practice/rosters HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {server.base}\r\n"
+        f"Cookie: {name}={cookie}\r\nContent-Length: 100000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        'Content-Disposition: form-data; name="roster"; filename="a.csv"\r\n\r\nId\r\n1\r\n'
+    )
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.encode())
+        while sorted((server.folder / "practice").glob("drafts/*")) == before:
+            pass
+        assert "a.csv" not in client.get("/practice/").text
+    while sorted((server.folder / "practice").glob("drafts/*")) != before:
+        pass
 
 
 @pytest.mark.parametrize("name", ["corrections.csv", "draft.json", "00001.mapping-before"])
-def test_a_roster_may_have_any_name(server: Server, name: str) -> None:
+def test_a_roster_may_have_any_name(opened: tuple[Server, httpx.Client], name: str) -> None:
     """Also that of a file which the page keeps beside it."""
-    client = server.client()
-    content = (SAMPLES / "community-patrons.csv").read_bytes()
+    _, client = opened
+    content = SAMPLE.with_suffix(".csv").read_bytes()
     answer = client.post("/practice/rosters", files={"roster": (name, content)})
     draft = answer.headers["Location"].removesuffix("/sheet")
     client.post(
@@ -94,15 +174,14 @@ def test_a_roster_may_have_any_name(server: Server, name: str) -> None:
 
 
 def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
-    server: Server, tmp_path: Path
+    opened: tuple[Server, httpx.Client],
 ) -> None:
     """The page's text is older than the file: 409, and the file stays as the editor saved it."""
-    client = server.client()
+    server, client = opened
     draft = client.post("/practice/samples").headers["Location"].removesuffix("/sheet")
-    page = client.get(f"{draft}/mapping").text
-    digest = re.search(r'name="digest" value="(\w+)"', page)
+    digest = re.search(r'name="digest" value="(\w+)"', client.get(f"{draft}/mapping").text)
     assert digest is not None
-    mapping = tmp_path / "practice" / "mappings" / "community.yaml"
+    mapping = server.folder / "practice" / "mappings" / "community.yaml"
     edited = mapping.read_text("utf-8") + "# edited\n"
     mapping.write_text(edited, "utf-8")
     form = {"do": "save", "text": "version: 1\n", "version": "1", "digest": digest[1]}
@@ -110,143 +189,57 @@ def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
     assert mapping.read_text("utf-8") == edited
 
 
-def _planned(client: httpx.Client, place: str, roster: str = "") -> str:
-    """Plan the sample, or a roster with the mapping `two.yaml`; return the address of its run."""
-    file = ("people.csv", roster.encode()) if roster else ("patrons.xlsx", SAMPLE.read_bytes())
-    mapping = "two.yaml" if roster else "community.yaml"
-    answer = client.post(f"/{place}/rosters", files={"roster": file})
-    draft = answer.headers["Location"].removesuffix("/sheet")
-    client.post(f"{draft}/mapping", data={"do": "choose", "mapping": mapping, "version": "0"})
-    answer = client.post(f"{draft}/plan", data={"version": "1"})
-    return _followed(client, answer.headers["Location"])
+def test_key_token_and_cookie_stay_where_they_are(library: Library) -> None:
+    """The key is in no page, file, command line or environment, and so are token and cookie.
+
+    Every page is visited that a link leads to, after a load; and no page is a defect.
+    """
+    server = start(library.folder)
+    client = server.client()
+    followed(client, client.post("/alma/settings/doctor"))
+    run = planned(client, drafted(client, "alma", SAMPLE, "community.yaml"))
+    library.set_rate(2)
+    live = approve(client, run).headers["Location"]
+    secrets = (KEY, server.link.partition("token=")[2], next(iter(client.cookies.values())))
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            seen = (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
+        except OSError:
+            continue
+        if bytes(library.folder) in seen:
+            assert not [one for one in secrets if one.encode() in seen], seen
+    client.post(live.replace("/live", "/pause"))
+    visited: set[str] = set()
+    wanted = {"/alma/", "/practice/", live, f"{run}/approve"}
+    while wanted - visited:
+        address = sorted(wanted - visited)[0]
+        visited.add(address)
+        answer = client.get(address, follow_redirects=True)
+        assert answer.status_code == 200, address
+        assert not [one for one in secrets if one in answer.text], address
+        found = re.findall(r'(?:href|src|data-events)="(/[^"#]*)"', answer.text)
+        rows = re.compile(r"/rows/\d|[?&](cause|page|end)=")
+        wanted |= {one.replace("&amp;", "&") for one in found if not rows.search(one)}
+    assert len(visited) > 20
+    assert server.stop() == 0
+    assert not [one for one in (KEY, secrets[2]) if one in server.said]
+    for path in library.folder.rglob("*"):
+        if path.is_file() and path.name not in {".env", "said.txt"}:
+            content = path.read_bytes()
+            assert not [one for one in secrets if one.encode() in content], path
 
 
-def _followed(client: httpx.Client, task: str) -> str:
-    """Wait for a task; return the page that it leads to."""
-    while (answer := client.get(task)).status_code == 200:
-        assert "did not work" not in answer.text, answer.text
-        time.sleep(0.2)
-    return answer.headers["Location"]
-
-
-def _count(db: Path) -> int:
-    with sqlite3.connect(db) as connection:
-        return int(connection.execute("SELECT count(*) FROM users").fetchone()[0])
-
-
-def _production(tmp_path: Path) -> Options:
-    return Options(db=tmp_path / "alma.sqlite", switches={"environment": "production"})
-
-
-def test_nothing_is_written_without_the_institutions_code(tmp_path: Path) -> None:
-    """In production a wrong or missing code, or another institution's, starts nothing."""
-    with running(_production(tmp_path)) as alma:
-        settings = {"ALMA_BASE_URL": alma.removesuffix("/almaws/v1"), "ALMA_API_KEY": "sandbox"}
-        server = start(tmp_path, settings)
-        client = server.client()
-        run = _planned(client, "alma")
-        for code in ("", "yes", "01XXX_INST", "SANDBOX"):
-            answer = client.post(f"{run}/approve", data={"code": code, "some": "no"})
-            assert answer.status_code == 422
-        assert not list((tmp_path / "tasks").glob("*/exit.apply"))
-        assert "applied" not in client.get(f"{run}/rows").text
-        assert "sandbox" not in _read(tmp_path / "tasks", "task.json")
-        server.stop()
-        key = "sandbox"
-        assert key not in server.said
-    assert _count(tmp_path / "alma.sqlite") == 0
-
-
-def _read(folder: Path, name: str) -> str:
-    return "".join(path.read_text("utf-8") for path in folder.glob(f"*/{name}"))
-
-
-def test_a_load_outlives_the_server(tmp_path: Path) -> None:
-    """After `kill -9` of the server the load goes on; the page shows its end after a restart."""
-    with running(Options(db=tmp_path / "alma.sqlite")) as alma:
-        settings = {"ALMA_BASE_URL": alma.removesuffix("/almaws/v1"), "ALMA_API_KEY": "sandbox",
-                    "ALMA_RATE": "10"}  # fmt: skip
-        server = start(tmp_path, settings)
-        client = server.client()
-        run = _planned(client, "alma")
-        assert client.post(f"{run}/approve", data={"some": "no"}).status_code == 303
-        server.stop(signal.SIGKILL)
-        server = start(tmp_path, settings)
-        client = server.client()
-        while client.get(f"{run}/live").status_code == 200:
-            time.sleep(0.2)
-        assert "28 created" in client.get(run).text
-        assert server.stop() == 0
-        assert "Traceback" not in server.said
-    assert _count(tmp_path / "alma.sqlite") == 28
-
-
-def test_a_load_is_paused_and_continued(tmp_path: Path) -> None:
-    """Pause stops after the rows under way; continuing ends with all of them."""
-    with running(Options(db=tmp_path / "alma.sqlite")) as alma:
-        settings = {"ALMA_BASE_URL": alma.removesuffix("/almaws/v1"), "ALMA_API_KEY": "sandbox",
-                    "ALMA_RATE": "4"}  # fmt: skip
-        server = start(tmp_path, settings)
-        client = server.client()
-        run = _planned(client, "alma")
-        live = client.post(f"{run}/approve", data={"some": "no"}).headers["Location"]
-        while "created" not in client.get(live).text:
-            time.sleep(0.1)
-        client.post(live.replace("/live", "/pause"))
-        while "The load has stopped" not in client.get(live).text:
-            time.sleep(0.1)
-        assert 0 < _count_of(client.get(f"{run}/rows?end=created").text) < 28
-        live = client.post(f"{run}/approve", data={"some": "no"}).headers["Location"]
-        while client.get(live).status_code == 200:
-            time.sleep(0.2)
-        assert _count_of(client.get(f"{run}/rows?end=created").text) == 28
-        server.stop()
-
-
-def _count_of(page: str) -> int:
-    found = re.search(r"<h1>([0-9]+) row", page)
-    return int(found[1]) if found else 0
-
-
-MAPPING = """version: 1
-account_type: INTERNAL
-match: {by: [primary_id, BARCODE]}
-record:
-  primary_id: <Id>
-  first_name: <First>
-  last_name: <Last>
-  user_group: COMM
-  user_identifier: [{id_type: BARCODE, value: <Code>}]
-"""
-
-
-def test_a_decision_is_about_the_user_that_it_names(tmp_path: Path) -> None:
-    """Of two users in question the second is chosen on the page, and only that one changes."""
-    (tmp_path / "mappings").mkdir()
-    (tmp_path / "mappings" / "two.yaml").write_text(MAPPING, "utf-8")
-    with running(Options(db=tmp_path / "alma.sqlite")) as alma:
-        settings = {"ALMA_BASE_URL": alma.removesuffix("/almaws/v1"), "ALMA_API_KEY": "sandbox"}
-        server = start(tmp_path, settings)
-        client = server.client()
-        first = _planned(client, "alma", "Id,First,Last,Code\n3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n")
-        _applied(client, first)
-        run = _planned(client, "alma", "Id,First,Last,Code\n3001,Jon,Zorne,B2\n")
-        page = client.get(f"{run}/rows/2").text
-        assert page.count('name="decision"') == 3
-        refused = client.post(f"{run}/rows/2", data={"decision": "same person, update: 9999"})
-        assert refused.status_code == 422
-        answer = client.post(f"{run}/rows/2", data={"decision": "same person, update: 3002"})
-        _followed(client, answer.headers["Location"])
-        _applied(client, run)
-        server.stop()
-    with sqlite3.connect(tmp_path / "alma.sqlite") as connection:
-        names = dict(connection.execute("SELECT primary_id, last_name FROM users"))
-    assert names == {"3001": "Zorn", "3002": "Zorne"}
-
-
-def _applied(client: httpx.Client, run: str) -> None:
-    """Approve a run with all its safety checks, and wait for its end."""
-    checks = re.findall(r'name="allow" value="([a-z-]+)"', client.get(f"{run}/approve").text)
-    answer = client.post(f"{run}/approve", data={"some": "no", "allow": checks})
-    while client.get(answer.headers["Location"]).status_code == 200:
-        time.sleep(0.2)
+@pytest.mark.parametrize(
+    ("options", "environment", "code"),
+    [((), {"ALMA_API_KEY": KEY}, 2), (("--idle", "0.0005"), {}, 0)],
+    ids=["key in the environment", "nobody uses it"],
+)
+def test_the_server_does_not_run(
+    tmp_path: Path, options: tuple[str, ...], environment: dict[str, str], code: int
+) -> None:
+    """With the key in its environment it is refused, and unused it ends by itself."""
+    command = [sys.executable, "-m", "importer", "web", "--port", "0", "--no-browser", *options]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | environment, check=False,
+                          capture_output=True)  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert KEY.encode() not in done.stderr
