@@ -55,14 +55,14 @@ async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Fi
     institution, code = await _institution(alma)
     if institution.exit is Exit.STOPPED:
         return replace(institution, name="connection"), _codes(codes, "", today)
-    return (
-        Finding("key", State.OK, "An API key is set."),
-        await _right(alma, "GET", "read users"),
-        await _right(alma, "POST", "write users"),
-        institution,
-        _clock(alma.clock_offset),
-        _codes(codes, code, today),
-    )
+    clock, tables = _clock(alma.clock_offset), _codes(codes, code, today)
+    key = Finding("key", State.OK, "An API key is set.")
+    reading = await _right(alma, "GET", "read users")
+    writing = await _right(alma, "POST", "write users")
+    if reading.sentence == writing.sentence == institution.sentence:  # it is not a right
+        advice = "Copy the key again from developers.exlibrisgroup.com, or make a new one."
+        return replace(institution, name="key", advice=advice), clock, tables
+    return key, reading, writing, institution, clock, tables
 
 
 async def _right(alma: Alma, method: Literal["GET", "POST"], name: str) -> Finding:

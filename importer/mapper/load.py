@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from importer.errors import MappingError, UnreadableFileError
+from importer.errors import FileMissingError, MappingError, UnreadableFileError
 from importer.mapper import checks
 from importer.mapper.checks import Level
 from importer.mapper.lookups import KeyFile, Lookup, UnusableLookupError, read_lookup
@@ -18,7 +18,7 @@ from importer.mapper.mapping import Mapping, Tables, entry_rules, scalar_rules, 
 from importer.mapper.messages import MISSING, MappingFinding, in_order, in_our_words
 from importer.mapper.schema import AS_FILE, AS_TABLE, AS_TEXT, MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
-from importer.model.files import read_bounded
+from importer.model.files import exists, read_bounded, shown
 from importer.model.user import AccountType
 
 
@@ -98,6 +98,10 @@ def _read_extended(path: Path, seen: tuple[Path, ...] = ()) -> tuple[Source, tup
     """
     try:
         content = read_bounded(path, SIZE_LIMIT)
+    except FileMissingError as error:
+        meant = path.with_suffix(".yaml")
+        near = f"{shown(path)} does not exist. Did you mean {shown(meant)}?"
+        raise MappingError((near if exists(meant) else str(error),)) from None
     except UnreadableFileError as error:
         raise MappingError((str(error),)) from None
     source = read(path, content)

@@ -196,10 +196,17 @@ def _explained(path: Path, error: OSError | ValueError) -> UnreadableFileError:
             return UnreadableFileError(f"{name} cannot be read from its disk or network share.")
 
 
+_MAPPING = ".yaml"
+
+
 def _similar(path: Path) -> str:
-    """Return the file of the same folder with the most similar name, or ""."""
+    """Return the file of the same folder with the most similar name, or "".
+
+    A mapping is only taken for another mapping.
+    """
     with contextlib.suppress(OSError, ValueError):
-        there = {one.name: one for one in path.parent.iterdir() if one.is_file()}
+        files = sorted(one for one in path.parent.iterdir() if one.is_file())
+        there = {f.name: f for f in files if (f.suffix == _MAPPING) == (path.suffix == _MAPPING)}
         same = [name for name in there if Path(name).stem == path.stem]
         for name in same or difflib.get_close_matches(path.name, there, n=1, cutoff=0.8):
             return shown(there[name])

@@ -196,9 +196,10 @@ def _group(group: ProblemGroup, *, show_values: bool, several: bool) -> Renderab
         head.append_text(_text(f" · {rows(group.count)} ({row_numbers(group.rows, most=4)})"))
     example = "" if group.alike or group.whole else "For example: "
     told = [_text(example + said) for said in group.sentences(show_values=show_values)]
-    to_do, *lines = f"→ {group.to_do}".splitlines()  # lines to paste follow the advice
-    told += [_text(to_do, "italic"), *map(_text, lines)]
-    return Group(head, Padding(Group(*told), (0, 0, 0, 2)))
+    to_do, *lines = f"→ {group.to_do}".splitlines()
+    told.append(_text(to_do, "italic"))
+    to_paste = map(_text, lines)  # into a mapping, where blanks in front count
+    return Group(head, Padding(Group(*told), (0, 0, 0, 2)), *to_paste)
 
 
 _HASH, _DETAIL = 12, 80

@@ -78,14 +78,15 @@ def test_all_is_well() -> None:
     ("transport", "bad"),
     [
         (answers(write=400), {"write users"}),
-        (answers(read=403, write=403, general=403), {"read users", "write users", "institution"}),
+        (answers(read=403, write=403), {"read users", "write users"}),
+        (answers(read=403, write=403, general=403), {"key"}),
         (answers(general=400), {"institution"}),
         (answers(read=503), {"read users"}),
         (answers(write=503), {"write users"}),
     ],
 )
 def test_what_is_missing_is_bad(transport: Transport, bad: set[str]) -> None:
-    """Each right is found by itself, and an Alma that is down is a finding, no error."""
+    """Each right is found by itself; without any, the key is wrong. Nothing is an error."""
     found = states(transport)
     assert {name for name, state in found.items() if state is State.BAD} == bad
 

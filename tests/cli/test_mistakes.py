@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import openpyxl
@@ -22,6 +24,10 @@ ROSTER = "Card,First,Last,Type,Born,Email\n" + "".join(
     f"0{at + 1}/{at + 20}/1990,p{at}@example.org\n"
     for at, name in enumerate(PEOPLE)
 )
+NAMES = "Card,First,Type,Born,Email\n" + re.sub(
+    r"(?m)^(\d+),(\w+),(\w+)", r"\1,\2 \3", ROSTER.partition("\n")[2]
+)
+"""The roster with whole names."""
 MAPPING = """version: 1
 account_type: INTERNAL
 roster:
@@ -43,6 +49,8 @@ lookups:
 """
 CODES = {"tables": {"UserGroups": {"UGRD": "Undergraduate", "GRAD": "Graduate"}}}
 CHECK = ("check", "patrons.csv", "-m", "patrons.yaml")
+CHECK_WORKBOOK = ("check", "patrons.xlsx", "-m", "patrons.yaml")
+PLAN = ("plan", "patrons.csv", "-m", "patrons.yaml")
 
 Change = Callable[[Path], object]
 
@@ -102,11 +110,36 @@ def word_document(folder: Path) -> None:
         archive.writestr("word/document.xml", "<document/>")
 
 
+def by_letters(folder: Path) -> None:
+    """What the message about a roster without headings says."""
+    text = (folder / "patrons.yaml").read_text("utf-8")
+    for letter, heading in zip("ABCDEF", ROSTER.partition("\n")[0].split(","), strict=True):
+        text = text.replace(f"<{heading}>", f"<{letter}>")
+    text = text.replace("  dates: mdy", "  dates: mdy\n  header: none")
+    (folder / "patrons.yaml").write_text(text, "utf-8")
+
+
+def pasted(below: str) -> Change:
+    """The lines that the report shows, pasted below a line or at the end, with the codes chosen."""
+
+    def change(folder: Path) -> None:
+        (report,) = folder.glob("runs/*/report.html")
+        (lines,) = re.findall(r"<pre>(.*?)</pre>", report.read_text("utf-8"), re.DOTALL)
+        chosen = unescape(lines).replace('GR: "?"', "GR: GRAD").replace('UG: "?"', "UG: UGRD")
+        assert chosen != unescape(lines)
+        text = (folder / "patrons.yaml").read_text("utf-8")
+        text = text + chosen if below == "end" else text.replace(below, below + chosen)
+        (folder / "patrons.yaml").write_text(text, "utf-8")
+
+    return change
+
+
 @dataclass(frozen=True)
 class Mistake:
     """What was done wrong, what the message must contain, and how its advice is followed.
 
     `words`: of the cause and of the advice. `mended`: the command line that works after `fix`.
+    `planned`: whether there is a plan to carry out.
     """
 
     arguments: tuple[str, ...]
@@ -115,6 +148,7 @@ class Mistake:
     made: Change = lambda _folder: None
     fix: Change = lambda _folder: None
     mended: tuple[str, ...] = ()
+    planned: bool = False
 
 
 def edited(old: str, new: str, *words: str, exit_code: Exit = Exit.USAGE) -> Mistake:
@@ -123,8 +157,9 @@ def edited(old: str, new: str, *words: str, exit_code: Exit = Exit.USAGE) -> Mis
 
 
 def unread(name: str, made: Change, *words: str) -> Mistake:
-    """A file that is not a roster."""
-    return Mistake(("check", name, "-m", "patrons.yaml"), Exit.ROSTER, words, made)
+    """A file that is not a roster; the office saves it again as a workbook."""
+    check = ("check", name, "-m", "patrons.yaml")
+    return Mistake(check, Exit.ROSTER, words, made, workbook, CHECK_WORKBOOK)
 
 
 MISTAKES = {
@@ -134,37 +169,48 @@ MISTAKES = {
     ),
     "help as a command": Mistake(("help",), Exit.DONE, ("importer [OPTIONS] COMMAND",)),
     "a dry run": Mistake(
-        ("plan", "patrons.csv", "-m", "patrons.yaml", "--dry-run"), Exit.USAGE,
-        ("importer plan", "dry run"),
+        (*PLAN, "--dry-run"), Exit.USAGE, ("importer plan", "dry run"), mended=PLAN
     ),
-    "by force": Mistake(("apply", "x", "--force"), Exit.USAGE, ("--allow CHECK", "--yes")),
+    "by force": Mistake(
+        ("apply", "planned", "--force"), Exit.USAGE, ("--allow CHECK", "--yes"),
+        mended=("apply", "planned", "--yes"), planned=True,
+    ),
     "a limit in words": Mistake(
-        ("apply", "x", "--limit", "ten"), Exit.USAGE, ("--limit", "with digits, such as 10")
+        ("apply", "planned", "--limit", "ten"), Exit.USAGE, ("--limit", "with digits, such as 10"),
+        mended=("apply", "planned", "--limit", "10", "--yes"), planned=True,
     ),
     "swapped arguments": Mistake(
         ("check", "patrons.yaml", "-m", "patrons.csv"), Exit.USAGE, ("patrons.csv:1", "keys"),
         mended=CHECK,
     ),
     "a mapping without its ending": Mistake(
-        ("check", "patrons.csv", "-m", "patrons"), Exit.USAGE, ("patrons does not", "patrons.csv"),
+        ("check", "patrons.csv", "-m", "patrons"), Exit.USAGE,
+        ("patrons does not exist", "Did you mean patrons.yaml?"), mended=CHECK,
     ),
     "a roster with another ending": Mistake(
         ("check", "patrons.xls", "-m", "patrons.yaml"), Exit.ROSTER,
         ("patrons.xls does not exist", "patrons.csv"), mended=CHECK,
     ),
-    "a folder": Mistake(("check", ".", "-m", "patrons.yaml"), Exit.ROSTER, ("is a folder",)),
+    "a folder": Mistake(
+        ("check", ".", "-m", "patrons.yaml"), Exit.ROSTER, ("is a folder", "Name a file in it"),
+        mended=CHECK,
+    ),
     "an existing run folder": Mistake(
         (*CHECK, "-o", "full"), Exit.USAGE, ("not empty", "-o"),
         lambda folder: (folder / "full" / "x").mkdir(parents=True), mended=(*CHECK, "-o", "new"),
     ),
     "an existing mapping": Mistake(
-        ("mapping", "new", "patrons.csv", "-o", "patrons.yaml"), Exit.USAGE, ("patrons.yaml",),
+        ("mapping", "new", "patrons.csv", "-o", "patrons.yaml"), Exit.USAGE,
+        ("patrons.yaml already exists", "-o"),
+        mended=("mapping", "new", "patrons.csv", "-o", "new.yaml"),
     ),
     "a row that is not there": Mistake(
         ("show", "run", "999"), Exit.USAGE, ("no row 999", "2 to 9"), mended=("show", "run", "9")
     ),
-    "a check that is applied": Mistake(("apply", "run", "--yes"), Exit.USAGE, ("importer plan",)),
-    "a check that is undone": Mistake(("undo", "run"), Exit.USAGE, ("not applied",)),
+    "a check that is applied": Mistake(
+        ("apply", "run", "--yes"), Exit.USAGE, ("is a check", "importer plan"), mended=PLAN
+    ),
+    "a check that is undone": Mistake(("undo", "run"), Exit.USAGE, ("not applied", "nothing to")),
     "a table in lower case": Mistake(
         ("codes", "show", "usergrups"), Exit.USAGE, ("Did you mean UserGroups?",),
         mended=("codes", "show", "usergroups"),
@@ -190,18 +236,22 @@ MISTAKES = {
         exit_code=Exit.REJECTS,
     ),
     "no lookup": Mistake(
-        CHECK, Exit.REJECTS, ("GR (4), UG (4)", "lookups:", "  type:", "UG:", "lookup: type"),
+        CHECK, Exit.REJECTS,
+        ("GR (4), UG (4)", "at the end of the mapping", "{from: <Type>, lookup: type}"),
         lambda folder: (folder / "patrons.yaml").write_text(
             MAPPING.partition("lookups:")[0].replace("{from: <Type>, lookup: groups}", "<Type>")
         ),
-        lambda folder: (folder / "patrons.yaml").write_text(
-            MAPPING.replace("groups", "type")
-        ),
-        CHECK,
+        both(pasted("end"), replaced("<Type>", "{from: <Type>, lookup: type}")), CHECK,
     ),
-    "a lookup without the words of this roster": edited(
-        "    UG: UGRD\n    GR: GRAD\n", "    Undergrad: UGRD\n",
-        "are not in the lookup: GR (4), UG (4)", "under `groups:`", exit_code=Exit.REJECTS,
+    "no lookup beside others": Mistake(
+        CHECK, Exit.REJECTS, ("under `lookups:`", "{from: <Type>, lookup: type}"),
+        replaced("{from: <Type>, lookup: groups}", "<Type>"),
+        both(pasted("lookups:\n"), replaced(": <Type>", ": {from: <Type>, lookup: type}")), CHECK,
+    ),
+    "a lookup without the words of this roster": Mistake(
+        CHECK, Exit.REJECTS, ("are not in the lookup: GR (4), UG (4)", "under `groups:`"),
+        replaced("    UG: UGRD\n    GR: GRAD\n", "    Undergrad: UGRD\n"),
+        pasted("  groups:\n"), CHECK,
     ),
     "IDs with a digit less": edited(
         "record:", "ids:\n  Card: {digits: 15}\nrecord:",
@@ -233,23 +283,23 @@ MISTAKES = {
     "a lock file": unread("~$patrons.xlsx", written("~$patrons.xlsx", b"x"), "patrons.xlsx itself"),
     "a document": unread("patrons.xlsx", word_document, "a Word document"),
     "another sheet": Mistake(
-        ("check", "patrons.xlsx", "-m", "patrons.yaml"), Exit.ROSTER,
+        CHECK_WORKBOOK, Exit.ROSTER,
         ('no sheet "Studens"', 'did you mean "Students"'),
         both(workbook, replaced("  dates: mdy", "  dates: mdy\n  sheet: Studens")),
-        replaced("Studens", "Students"),
-        ("check", "patrons.xlsx", "-m", "patrons.yaml"),
+        replaced("Studens", "Students"), CHECK_WORKBOOK,
     ),
     "no headings": Mistake(
         CHECK, Exit.USAGE, ("looks like a person, not like headings", "`header: none`"),
-        written("patrons.csv", ROSTER.partition("\n")[2]),
+        written("patrons.csv", ROSTER.partition("\n")[2]), by_letters, CHECK,
     ),
     "a name of one part": Mistake(
         CHECK, Exit.REJECTS, ("has one part only",),
         both(
-            replaced("first_name: <First>",
-                     "first_name: {from: <Last>, clean: [{split: {on: ' ', take: 2}}]}"),
-            replaced(",Doe,", ",Doe Bo,", "patrons.csv"),
+            replaced("last_name: <Last>",
+                     "last_name: {from: <First>, clean: [{split: {on: ' ', take: -1}}]}"),
+            written("patrons.csv", NAMES.replace("Bo Doe", "Cher")),
         ),
+        replaced("Cher", "Cher Sarkisian", "patrons.csv"), CHECK,
     ),
     # what simply works
     "tabs and UTF-16": Mistake(
@@ -265,13 +315,15 @@ MISTAKES = {
     ),
     "no code tables": Mistake(
         CHECK, Exit.DONE, ("codes were not checked", "importer codes fetch"),
-        lambda folder: (folder / "codes.json").unlink(),
+        lambda folder: (folder / "codes.json").unlink(), mended=("codes", "fetch"),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_explained(mistake: Mistake, folder: Path, typed: Type) -> None:
+def test_a_mistake_is_explained(
+    mistake: Mistake, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
     """The message names the cause and what to do; done as it says, the command works."""
     (folder / "patrons.csv").write_text(ROSTER, "utf-8")
     (folder / "patrons.yaml").write_text(MAPPING, "utf-8")
@@ -279,6 +331,8 @@ def test_a_mistake_is_explained(mistake: Mistake, folder: Path, typed: Type) -> 
     bad = ROSTER.replace(",UG,", ",XX,", 1)
     (folder / "bad.csv").write_text(bad, "utf-8")
     typed("check", "bad.csv", "-m", "patrons.yaml", "-o", "run")
+    if mistake.planned:
+        assert typed(*PLAN, "-o", "planned").exit == Exit.DONE
     mistake.made(folder)
     got = typed(*mistake.arguments)
     shown = " ".join((got.out + got.err).split())
@@ -294,42 +348,60 @@ def test_a_mistake_is_explained(mistake: Mistake, folder: Path, typed: Type) -> 
 
 
 CONNECTIONS = {
-    "no address": ({}, Exit.USAGE, ("ALMA_REGION", "ALMA_API_KEY", ".env")),
-    "a region that is none": ({"ALMA_REGION": "us"}, Exit.USAGE, ("na for North America",)),
+    "no address": (
+        {"ALMA_BASE_URL": None}, Exit.USAGE, ("ALMA_REGION", "ALMA_API_KEY", ".env")
+    ),
+    "a region that is none": (
+        {"ALMA_BASE_URL": None, "ALMA_REGION": "us"}, Exit.USAGE, ("na for North America",)
+    ),
     "no practice Alma": (
         {"ALMA_BASE_URL": "http://127.0.0.1:9"}, Exit.STOPPED,
         ("127.0.0.1", "ALMA_BASE_URL", "practice Alma"),
+    ),
+    "no key": ({"ALMA_API_KEY": None}, Exit.ACCESS, ("ALMA_API_KEY=", ".env")),
+    "a wrong key": (
+        {"ALMA_API_KEY": "other"}, Exit.ACCESS, ("does not accept the API key", "ALMA_API_KEY")
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("settings", "code", "words"), CONNECTIONS.values(), ids=CONNECTIONS)
-def test_an_alma_that_is_not_there(
-    settings: dict[str, str],
+def test_an_alma_that_is_not_reached(
+    settings: dict[str, str | None],
     code: Exit,
     words: tuple[str, ...],
     folder: Path,
     typed: Type,
+    sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The message names the address and the setting; `doctor` does not advise more rights."""
+    """The message names the setting, and `doctor` advises no more rights; set right, all works."""
     (folder / "patrons.csv").write_text(ROSTER, "utf-8")
     (folder / "patrons.yaml").write_text(MAPPING, "utf-8")
-    for name, value in {"ALMA_API_KEY": "sandbox", **settings}.items():
-        monkeypatch.setenv(name, value)
-    got = typed("plan", "patrons.csv", "-m", "patrons.yaml")
-    assert got.exit == code
-    assert not [word for word in words if word not in got.err], got.err
-    doctor = typed("doctor")
-    assert doctor.exit == code
-    assert "right" not in doctor.out + doctor.err
+    with monkeypatch.context() as wrong:
+        for name, value in settings.items():
+            wrong.setenv(name, value) if value else wrong.delenv(name)
+        got = typed(*PLAN)
+        assert got.exit == code
+        assert not [word for word in words if word not in got.err], got.err
+        doctor = typed("doctor")
+        assert doctor.exit == code
+        assert "right to" not in doctor.out + doctor.err
+    assert typed(*PLAN).exit == Exit.DONE
 
 
-def test_a_wrong_key(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """A key that Alma does not know is named as the cause: exit 9."""
-    (folder / ".env").write_text("ALMA_API_KEY=other\n", "utf-8")
+def test_a_key_that_everybody_can_read(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what to run, and then the key works."""
+    monkeypatch.delenv("ALMA_API_KEY")
+    (folder / ".env").write_text("ALMA_API_KEY=sandbox\n", "utf-8")
     (folder / ".env").chmod(0o644)
-    assert "chmod 600 .env" in typed("doctor").err + typed("codes", "fetch").err
+    assert "chmod 600 .env" in typed("doctor").out
+    got = typed("codes", "fetch")
+    assert (got.exit, "chmod 600 .env" in got.err) == (Exit.ACCESS, True)
+    (folder / ".env").chmod(0o600)
+    assert typed("codes", "fetch").exit == typed("doctor").exit == Exit.DONE
 
 
 def test_a_second_practice_alma(typed: Type, sandbox: Sandbox) -> None:
@@ -347,3 +419,5 @@ def test_purge_only_lists_at_first(folder: Path, typed: Type) -> None:
     got = typed("purge", "--older-than", "0d")
     assert "--yes" in got.err
     assert list((folder / "runs").iterdir())
+    typed("purge", "--older-than", "0d", "--yes")
+    assert not list((folder / "runs").iterdir())
