@@ -20,13 +20,11 @@ from urllib.parse import urlsplit
 import typer
 
 from importer.alma.client import Alma
-from importer.alma.code_tables import TABLES, write_file
-from importer.alma.code_tables import fetch as fetch_tables
 from importer.alma.doctor import Finding, State
 from importer.alma.doctor import examine as examine_alma
 from importer.alma.facts import Facts, consequences, load_facts, save_facts
 from importer.alma.probe import probe as measure
-from importer.cli.connection import with_alma
+from importer.cli.connection import fetch_codes, with_alma
 from importer.cli.console import (
     CODES,
     FACTS,
@@ -69,11 +67,7 @@ File = Annotated[
 @codes.command()
 def fetch(file: File = None) -> int:
     """Read the code tables from Alma into a file."""
-    today, path = now().date(), file or CODES
-    tables = with_alma(Settings.read(), lambda alma: fetch_tables(alma, TABLES, today))
-    write_file(path, tables)
-    count = sum(len(rows) for rows in tables.tables.values())
-    say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
+    with_alma(Settings.read(), lambda alma: fetch_codes(alma, file or CODES))
     return Exit.DONE
 
 

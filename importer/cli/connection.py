@@ -11,9 +11,11 @@ from typing import TypeVar
 
 from importer.alma.address import resolve
 from importer.alma.client import Alma
+from importer.alma.code_tables import TABLES, fetch, write_file
 from importer.alma.pacing import RateLimiter
-from importer.cli.console import say
+from importer.cli.console import now, say
 from importer.errors import StoppedError
+from importer.model.fields import CodeTables
 from importer.settings import Settings
 
 T = TypeVar("T")
@@ -32,6 +34,15 @@ def with_alma(settings: Settings, use: Callable[[Alma], Awaitable[T]]) -> T:
             return await use(alma)
 
     return asyncio.run(main())
+
+
+async def fetch_codes(alma: Alma, path: Path) -> CodeTables:
+    """Read the code tables from Alma into a file. Raises AlmaError, UsageError."""
+    tables = await fetch(alma, TABLES, now().date())
+    write_file(path, tables)
+    count = sum(len(rows) for rows in tables.tables.values())
+    say(f"{count:,} codes of {len(tables.tables)} tables are in {path}.")
+    return tables
 
 
 class Stopping:

@@ -68,7 +68,7 @@ Codes = Annotated[
     typer.Option(help="Saved code tables; default: codes.json in this folder, if there."),
 ]
 CorrectionsFile = Annotated[
-    Path | None, typer.Option("--corrections", help="Corrections of the roster's cells (CSV).")
+    Path | None, typer.Option("--corrections", help="Corrections of the rosters' cells (CSV).")
 ]
 VisibleOnly = Annotated[
     bool, typer.Option("--visible-only", help="Skip the rows that are hidden in the sheet.")

@@ -14,8 +14,9 @@ import typer
 
 from importer.alma.client import Alma
 from importer.alma.facts import load_facts
-from importer.cli.connection import Stopping, with_alma
+from importer.cli.connection import Stopping, fetch_codes, with_alma
 from importer.cli.console import (
+    CODES,
     FACTS,
     USERS,
     Advance,
@@ -102,6 +103,9 @@ def plan(
     settings = Settings.read()
 
     async def use(alma: Alma) -> Ledger:
+        if codes is None and not CODES.is_file():
+            say("No code tables are saved here, so they are read from Alma first.")
+            await fetch_codes(alma, CODES)
         request = replace(
             _request(roster, mapping, output, codes, corrections, visible_only=visible_only),
             users_folder=USERS,
@@ -216,9 +220,6 @@ def _paired(
     rosters: list[str], mappings: list[Path], corrections: Path | None
 ) -> tuple[RosterRequest, ...]:
     """Return each roster with its mapping. Raises UsageError if they do not match in number."""
-    if corrections is not None and len(rosters) > 1:
-        msg = "--corrections is a file for one roster. Give the rosters one by one."
-        raise UsageError(msg)
     if len(mappings) == 1:
         mappings *= len(rosters)
     if len(mappings) != len(rosters):

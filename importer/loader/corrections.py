@@ -1,7 +1,8 @@
 """Corrections of a roster that are kept beside it; the roster itself is never written.
 
 A CSV file with a line for each change: `row,column,heading,was,now,who,when`. `row` and `column`
-are as the spreadsheet shows them. A line without a column leaves the whole row out.
+are as the spreadsheet shows them; row 14 of the run's second roster is `2:14`. A line without a
+column leaves the whole row out.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
@@ -19,6 +21,7 @@ from importer.loader.cleaning import CellFinding, clean, writable
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.problem import Problem
 from importer.model.roster import Roster
+from importer.model.text import read_row_label, row_label
 
 LARGEST = 50_000_000
 """Bytes of a file of corrections."""
@@ -47,6 +50,8 @@ class Correction:
 
 HEADINGS = [field.name for field in fields(Correction)]
 
+_ROW = re.compile(r"([1-9][0-9]{0,2}:)?[0-9]{1,7}")
+
 
 def read_corrections(path: Path) -> tuple[Correction, ...]:
     """Read a file of corrections, in order. Raises UnreadableFileError, RosterError."""
@@ -62,10 +67,10 @@ def read_corrections(path: Path) -> tuple[Correction, ...]:
 
 
 def _correction(path: Path, number: int, line: list[str]) -> Correction:
-    if len(line) != len(HEADINGS) or not (line[0].isascii() and line[0].isdigit()):
+    if len(line) != len(HEADINGS) or not _ROW.fullmatch(line[0]):
         msg = f"{path.name}, line {number}: this is not a correction ({', '.join(HEADINGS)})."
         raise RosterError(msg)
-    return Correction(int(line[0]), *line[1:])
+    return Correction(read_row_label(line[0]), *line[1:])
 
 
 def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
@@ -73,7 +78,7 @@ def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADINGS)
-    writer.writerows(map(astuple, corrections))
+    writer.writerows((row_label(one.row), *astuple(one)[1:]) for one in corrections)
     write_atomically(path, text.getvalue().encode())
 
 
@@ -88,10 +93,12 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
     positions = {place.letter: at for at, place in enumerate(roster.places)}
     cells: dict[tuple[int, str], tuple[CellFinding, ...]] = {}
     for one in corrections:
-        position = 0 if one.leaves_out else positions.get(one.column)
+        position, row = positions.get(one.column), row_label(one.row)
+        if one.leaves_out:
+            position = 0
         if one.row not in frame.index or position is None:
             msg = (
-                f"{name} corrects row {one.row}, column {one.column or 'any'}, which the roster "
+                f"{name} corrects row {row}, column {one.column or 'any'}, which the roster "
                 "does not have. Was it made for another roster?"
             )
             raise RosterError(msg)
@@ -99,7 +106,7 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
             out.add(one.row)
         elif str(frame.at[one.row, position]) != one.was:
             msg = (
-                f"{name} corrects row {one.row}, column {one.column} ({one.heading}), and this "
+                f"{name} corrects row {row}, column {one.column} ({one.heading}), and this "
                 "cell is not what it was. The roster was changed: make the corrections again."
             )
             raise RosterError(msg)

@@ -27,7 +27,7 @@ from importer.model.plan import Fate
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, RunFacts
-from importer.model.text import ROSTER_ROWS
+from importer.model.text import ROSTER_ROWS, row_label
 
 SAMPLES = 3
 """How many values of a column are shown with what it was matched to."""
@@ -41,7 +41,8 @@ PASSWORD = "password"  # noqa: S105  a field's name
 class RosterRequest:
     """A roster, the mapping for it, and the file with its corrections, if any.
 
-    `sheet`: of a workbook, in place of the mapping's.
+    `sheet`: of a workbook, in place of the mapping's. Several rosters may share one file of
+    corrections.
     """
 
     roster: Path
@@ -187,6 +188,11 @@ Rosters = tuple[Inputs, ...]
 def open_inputs(request: RunRequest) -> Rosters:
     """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
     today, visible_only = request.now.date(), request.visible_only
+    for path in {one.corrections for one in request.rosters if one.corrections}:
+        for one in read_corrections(path):
+            if one.row // ROSTER_ROWS >= len(request.rosters):
+                msg = f"{path.name} corrects row {row_label(one.row)}, and there is no such roster."
+                raise RosterError(msg)
     return tuple(
         read_inputs(one, request.codes, today, visible_only=visible_only, position=position)
         for position, one in enumerate(request.rosters)
@@ -235,12 +241,14 @@ def read_inputs(
     layout = replace(layout, sheet=asked.sheet or layout.sheet, visible_only=visible_only)
     try:
         opened = read(asked.roster, layout)
+        if position:
+            opened = opened.numbered_from(position * ROSTER_ROWS)
         if asked.corrections is not None:
-            opened = correct(opened, read_corrections(asked.corrections), asked.corrections.name)
+            every = read_corrections(asked.corrections)
+            own = (one for one in every if one.row // ROSTER_ROWS == position)
+            opened = correct(opened, own, asked.corrections.name)
     except RosterError as error:
         raise MappingError(findings) if findings else error from None
-    if position:
-        opened = opened.numbered_from(position * ROSTER_ROWS)
     run = RunVariables(today, opened.source.path.name, opened.source.sheet)
     try:
         compiled = compile_mapping(document, opened.places, run)

@@ -13,7 +13,7 @@ import pytest
 
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, write
+from tests.cli.small import ANA, ANAS_CHANGE, write
 from tests.cli.small import codes as problem_codes
 from tests.pipeline.runs import MAPPINGS, SAMPLES
 
@@ -52,6 +52,24 @@ def test_check_uses_saved_codes_offline(
     problems = got.summary["problems"]
     assert isinstance(problems, dict)
     assert problems["unknown-code"] > 10
+
+
+def test_plan_fetches_codes_once(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Where none are saved; a named file is never made, and `check` stays offline."""
+    roster = write(folder, ANA, ANAS_CHANGE)
+    (folder / "codes.json").unlink()
+    arguments = (roster, "-m", "small.yaml")
+    assert typed("check", *arguments).exit == Exit.REJECTS
+    assert typed("plan", *arguments, "--codes", "other.json").exit == Exit.USAGE
+    assert not list(folder.glob("*.json"))
+    assert sandbox.log() == []
+    told = typed("plan", *arguments).err
+    assert "read from Alma first" in told
+    assert "UserGroups" in typed("codes", "show").out
+    calls = sum("code-tables" in str(call["path"]) for call in sandbox.log())
+    assert calls > 0
+    assert "read from Alma first" not in typed("plan", *arguments).err
+    assert sum("code-tables" in str(call["path"]) for call in sandbox.log()) == calls
 
 
 def test_a_wrong_codes_file(folder: Path, typed: Type) -> None:

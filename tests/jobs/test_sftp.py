@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 
+import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
-from importer.errors import Exit
+from importer.errors import AccessError, Exit
 from importer.jobs.places import FoundFile, Place, matching, opened
 from importer.jobs.schema import Location, Login
 from tests.cli.conftest import Sandbox, Type
@@ -57,6 +61,52 @@ def test_a_login_that_is_refused_is_reported(office: Office, sshd: SshServer) ->
     office.write_job(login, **{"from": sshd.address(f"{office.inbox}/patrons-*.csv")})
     assert office.run() == Exit.ACCESS
     assert "refuses the login" in office.text
+
+
+class _ByPassword(paramiko.ServerInterface):
+    """A server that takes one password, and no key."""
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        """Let one person in."""
+        right = (username, password) == ("feeds", "right")
+        return AUTH_SUCCESSFUL if right else AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002
+        """Open every channel."""
+        return OPEN_SUCCEEDED
+
+
+class _EmptyFolder(paramiko.SFTPServerInterface):
+    def list_folder(self, path: str) -> list[paramiko.SFTPAttributes]:  # noqa: ARG002
+        return []
+
+
+@pytest.mark.parametrize(("password", "error"), [("right", None), ("wrong", AccessError)])
+def test_a_login_by_password(
+    password: str, error: type[Exception] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job names the setting with the password; keys of this computer are not tried."""
+    host_key = paramiko.RSAKey.generate(2048)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        (known := tmp_path / "known").write_text(
+            f"[127.0.0.1]:{port} {host_key.get_name()} {host_key.get_base64()}\n"
+        )
+
+        def serve() -> None:
+            transport = paramiko.Transport(listening.accept()[0])
+            transport.add_server_key(host_key)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _EmptyFolder)
+            transport.start_server(server=_ByPassword())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        monkeypatch.setenv("FEEDS_PASSWORD", password)
+        login = Login(password="$FEEDS_PASSWORD", known_hosts=known)
+        location = Location("/out", host="127.0.0.1", port=port, user="feeds")
+        with pytest.raises(error) if error else nullcontext(), opened(location, login) as place:
+            assert place.files() == []
+        thread.join()
 
 
 def test_a_server_that_is_not_there_is_tried_again(office: Office, sshd: SshServer) -> None:
