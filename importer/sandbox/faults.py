@@ -27,7 +27,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from importer.errors import UsageError
 
-_MAX_BYTES = 64 * 1024
+_MAX_BYTES = 8 * 1024
 
 
 class Fault(Enum):
@@ -112,7 +112,7 @@ class Faults:
 
 
 def load_faults(path: Path) -> Faults:
-    """Read the rules from a file of at most 64 kB; UsageError names the file."""
+    """Read the rules from a file of at most 8 kB; UsageError names the file."""
     try:
         if not path.is_file():  # reading a pipe would wait for somebody to write into it
             msg = f"{path}: the faults file is not a regular file"
@@ -126,7 +126,7 @@ def load_faults(path: Path) -> Faults:
 def read_faults(source: str, name: str) -> Faults:
     """Read the rules from YAML text; errors call it `name` and give the line or the rule."""
     if len(source.encode("utf-8", "replace")) > _MAX_BYTES:
-        msg = f"{name}: the rules are longer than 64 kB"
+        msg = f"{name}: the rules are longer than 8 kB"
         raise UsageError(msg)
     try:
         given = _File.model_validate(YAML(typ="safe", pure=True).load(source) or {})

@@ -81,7 +81,7 @@ def _dump(document: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-@settings(_SETTINGS, max_examples=400)
+@settings(_SETTINGS, max_examples=200)
 @given(place=st.sampled_from(_PLACES), value=_VALUES, method=st.sampled_from(["POST", "PUT"]))
 def test_a_value_of_any_type_in_any_place(
     shared: Alma, place: tuple[Any, ...], value: Any, method: str
@@ -96,7 +96,7 @@ def test_a_value_of_any_type_in_any_place(
     _check(shared, method, _dump(body), "application/json")
 
 
-@settings(_SETTINGS, max_examples=200)
+@settings(_SETTINGS, max_examples=100)
 @given(value=_VALUES | st.binary(max_size=50))
 def test_a_body_of_anything(shared: Alma, value: Any) -> None:
     """A body that is not a user is BAD_REQUEST."""
@@ -118,7 +118,7 @@ def test_bodies_that_break_parsers(alma: Alma, body: bytes) -> None:
     assert code_of(_check(alma, "POST", deep, "application/xml")) == "401676"
 
 
-@settings(_SETTINGS, max_examples=300)
+@settings(_SETTINGS, max_examples=150)
 @given(data=st.data())
 def test_xml_with_bytes_changed(shared: Alma, data: st.DataObject) -> None:
     """A good XML body with some bytes changed, cut or doubled."""
@@ -132,7 +132,7 @@ def test_xml_with_bytes_changed(shared: Alma, data: st.DataObject) -> None:
     shared.call("DELETE", "/users/P1")
 
 
-@settings(_SETTINGS, max_examples=200)
+@settings(_SETTINGS, max_examples=100)
 @given(
     identifier=st.text(min_size=1, max_size=20),
     question=st.text(max_size=30),

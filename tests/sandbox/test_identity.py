@@ -58,7 +58,7 @@ def _identifiers(user: dict[str, Any]) -> list[str]:
     return [user["primary_id"].casefold(), *additional]
 
 
-@settings(deadline=None, max_examples=100, database=None)
+@settings(deadline=None, max_examples=60, database=None)
 @given(steps=st.lists(_STEPS, max_size=12))
 def test_any_history_keeps_identifiers_unique(shared: Alma, steps: list[_Step]) -> None:
     """The practice Alma accepts, contains and logs the same as a simple model."""
