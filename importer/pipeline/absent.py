@@ -34,12 +34,13 @@ from importer.pipeline.apply import check_sources
 from importer.pipeline.check import drafts_of
 from importer.pipeline.fates import institution_key
 from importer.pipeline.inputs import Inputs, Rosters, RunRequest, reopen_inputs
+from importer.pipeline.lookup import Users
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
 from importer.planner.sticky import Memory
 from importer.users.cache import UserCache, cache_path
-from importer.users.matching import CacheMatcher, Matcher, PersonQuery
+from importer.users.matching import PersonQuery
 from importer.validator import check_rows
 
 _NAMES = frozenset({"primary_id", "first_name", "middle_name", "last_name"})
@@ -87,7 +88,7 @@ class AbsentPlan:
 
 async def plan_absent(
     rosters: Rosters,
-    users: Matcher,
+    users: Users,
     alma: Alma,
     memory: AbsentMemory,
     sticky: Memory,
@@ -102,7 +103,7 @@ async def plan_absent(
             why = "this is a rejects file, so nobody counts as missing from it"
         elif request.visible_only:
             why = "hidden rows were left out, so nobody counts as missing"
-        elif not isinstance(users, CacheMatcher):
+        elif users.cache is None:
             why = "there is no complete user cache to look for missing people in"
         else:
             missing = _find(rosters, inputs, users.cache, memory, request.now)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter
-from importer.errors import DailyLimitError, UnavailableError
+from importer.errors import DailyLimitError, RefusedError, UnavailableError
 from importer.model.plan import Match
 from importer.model.text import counted
 from importer.pipeline.inputs import Progress, RunRequest
 from importer.planner.drafts import DraftUser
 from importer.users.answers import KeptAnswers, answers_path
 from importer.users.cache import UserCache, cache_path
-from importer.users.matching import AlmaMatcher, CacheMatcher, Matcher, PersonQuery
-from importer.users.refresh import calls_to_complete, catch_up, refresh
+from importer.users.matching import MatchResult, PersonQuery, search_alma
+from importer.users.refresh import calls_to_complete, catch_up, read_again, refresh
 
 MANY = 200
 """From this many calls on, the operator is reminded that a user cache saves them."""
@@ -35,6 +36,57 @@ def query_of(draft: DraftUser, match: Match) -> PersonQuery:
     return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Alma's users as a plan finds them: in the user cache or, without one, by asking Alma.
+
+    `kept` are answers to a plan that was stopped; they are not asked for again.
+    """
+
+    alma: Alma
+    now: Callable[[], datetime]
+    cache: UserCache | None = None
+    kept: KeptAnswers | None = None
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The time before which every change in Alma is known; None where Alma is asked."""
+        return self.cache.state.as_of if self.cache is not None else None
+
+    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
+        """Return the queries that take calls: with a user cache hardly any."""
+        if self.cache is not None:
+            return ()
+        return [one for one in queries if self.kept is None or self.kept.get(one) is None]
+
+    async def find(self, query: PersonQuery) -> MatchResult:
+        """Return matches and possible matches. Raises AlmaError if it concerns every row."""
+        found = await self._in_cache(self.cache, query) if self.cache is not None else None
+        if found is None and self.kept is not None:
+            found = self.kept.get(query)
+        if found is None:
+            found = await search_alma(self.alma, query)
+            if self.kept is not None:
+                self.kept.keep(query, found)
+        return found
+
+    async def _in_cache(self, cache: UserCache, query: PersonQuery) -> MatchResult | None:
+        """Return what the cache has; None for identifiers that Alma alone keeps apart, by case."""
+        for _ in range(READINGS):
+            found = cache.find(query)
+            if isinstance(found, MatchResult):
+                return found
+            try:
+                await read_again(cache, self.alma, found.primary_ids, self.now)
+            except (UnavailableError, RefusedError) as error:
+                return MatchResult(failed=str(error))
+        return None
+
+
+READINGS = 3
+"""How many times a row may need records read into the cache before Alma is asked instead."""
+
+
 @asynccontextmanager
 async def open_users(
     request: RunRequest,
@@ -44,7 +96,7 @@ async def open_users(
     progress: Progress,
     *,
     needed: bool = False,
-) -> AsyncIterator[Matcher]:
+) -> AsyncIterator[Users]:
     """Open the user cache of the institution, or Alma itself, for the block.
 
     The cache first reads who changed since its last refresh. One that is missing or incomplete is
@@ -54,16 +106,16 @@ async def open_users(
     error. The operator gets a sentence about the cache. Raises UsageError if it is damaged,
     AlmaError.
     """
-    if request.users_folder is None:
-        yield AlmaMatcher(alma)
-        return
 
     def now() -> datetime:
         return request.now  # what is read later is at least as new
 
+    if request.users_folder is None:
+        yield Users(alma, now)
+        return
     path = cache_path(request.users_folder, institution.code, institution.environment)
     kept = KeptAnswers(answers_path(path), request.now)
-    by_row = AlmaMatcher(alma, kept)
+    by_row = Users(alma, now, kept=kept)
     done = _pages_done(path)
     completes = done is not None and request.refresh
     if completes and needed:
@@ -91,7 +143,7 @@ async def open_users(
         elif request.refresh:
             await catch_up(cache, alma, now, lambda _done, _of: None, progress.note)
         progress.note(_described(cache))
-        yield CacheMatcher(cache, alma, cache.state.as_of, now)
+        yield Users(alma, now, cache)
 
 
 def _pages_done(path: Path) -> int | None:

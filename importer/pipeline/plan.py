@@ -42,7 +42,7 @@ from importer.pipeline.inputs import (
     open_inputs,
     origins,
 )
-from importer.pipeline.lookup import check_call_budget, open_users, query_of
+from importer.pipeline.lookup import Users, check_call_budget, open_users, query_of
 from importer.pipeline.resolve import Review
 from importer.pipeline.runs import (
     failed_checks,
@@ -55,7 +55,7 @@ from importer.planner.absent import come_back
 from importer.planner.decide import decide, review_collisions, with_borrowing
 from importer.planner.drafts import DraftUser
 from importer.planner.facts import follow_facts
-from importer.users.matching import Matcher, PersonQuery
+from importer.users.matching import PersonQuery
 from importer.writer.executor import FAILURES_IN_A_ROW
 
 
@@ -161,7 +161,7 @@ def _decide_before_alma(
 
 
 def _after_alma(
-    planned: Iterable[Planned], steps: Sequence[Step], rosters: Rosters, users: Matcher
+    planned: Iterable[Planned], steps: Sequence[Step], rosters: Rosters, users: Users
 ) -> Iterator[Problem]:
     """Yield the problems that the comparison with Alma found."""
     yield from (problem for one in planned for problem in one.warnings)
@@ -198,7 +198,7 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
 
 async def _compare(
     asked: Sequence[tuple[DraftUser, PersonQuery]],
-    users: Matcher,
+    users: Users,
     rosters: Rosters,
     alma: Alma,
     earlier: EarlierRuns,

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,12 +23,7 @@ from importer.errors import UsageError
 from importer.model.people import COMMON, PersonKeys, are_namesakes, may_be_same
 from importer.model.user import User
 from importer.users.answers import answers_path
-from importer.users.matching import MatchedUser, MatchResult, identifiers, user_keys
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from importer.users.matching import PersonQuery
+from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, user_keys
 
 VERSION = 3
 

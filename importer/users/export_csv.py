@@ -7,22 +7,16 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from pathlib import Path
 
 from importer.errors import UsageError
 from importer.model.files import check_regular
 from importer.model.people import person_keys
 from importer.model.text import folded
-from importer.users.cache import KnownUser
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from importer.users.cache import UserCache
+from importer.users.cache import KnownUser, UserCache
 
 PRIMARY_ID, FIRST, LAST, BORN, EMAIL, IDENTIFIER = (
     "Primary Identifier", "First Name", "Last Name", "Birth Date", "Email", "Barcode",

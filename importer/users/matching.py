@@ -1,28 +1,13 @@
-"""Find the Alma user of a row by its identifiers, or else possible matches by name.
-
-A row is looked up in the user cache if there is one, else in Alma itself.
-"""
+"""Find the Alma user of a row by its identifiers, or else possible matches by name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
+from importer.alma.client import Alma
 from importer.errors import RefusedError, UnavailableError
 from importer.model.people import NOBODY, PersonKeys, are_namesakes, may_be_same, person_keys
-from importer.model.user import ContactInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-    from datetime import datetime
-
-    from importer.alma.client import Alma
-    from importer.model.user import User
-    from importer.users.answers import KeptAnswers
-    from importer.users.cache import UserCache
-
-READINGS = 3
-"""How many times a row may need records read into the cache before Alma is asked instead."""
+from importer.model.user import ContactInfo, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,87 +107,6 @@ def user_keys(user: User) -> PersonKeys:
             (place.line1 or "", place.postal_code or "") for place in contacts.address or ()
         ],
     )
-
-
-class Matcher(Protocol):
-    """Finds the users of rows. `as_of` is the time of the user cache, None where Alma is asked."""
-
-    @property
-    def as_of(self) -> datetime | None:
-        """The time before which every change in Alma is known; None where Alma is asked."""
-
-    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
-        """Return the queries that take calls."""
-
-    async def find(self, query: PersonQuery) -> MatchResult:
-        """Return matches and possible matches. Raises AlmaError if it concerns every row."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlmaMatcher:
-    """Asks Alma about each row: one call per identifier, and one for a new person's name.
-
-    What Alma answered to a plan that was stopped is not asked again.
-    """
-
-    alma: Alma
-    kept: KeptAnswers | None = None
-    as_of: datetime | None = None
-
-    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
-        """Return the queries that Alma did not answer yet."""
-        kept = self.kept
-        return queries if kept is None else [one for one in queries if kept.get(one) is None]
-
-    async def find(self, query: PersonQuery) -> MatchResult:
-        """Return matches and possible matches, as Alma has them or had them a short time ago."""
-        if self.kept is None:
-            return await search_alma(self.alma, query)
-        found = self.kept.get(query)
-        if found is None:
-            found = await search_alma(self.alma, query)
-            self.kept.keep(query, found)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class CacheMatcher:
-    """Asks the user cache, and Alma only for records that the cache does not have."""
-
-    cache: UserCache
-    alma: Alma
-    as_of: datetime | None
-    now: Callable[[], datetime]
-
-    def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:  # noqa: ARG002
-        """Return none: hardly any query takes a call."""
-        return ()
-
-    async def find(self, query: PersonQuery) -> MatchResult:
-        """Return matches and possible matches, as the cache has them."""
-        for _ in range(READINGS):
-            found = self.cache.find(query)
-            if isinstance(found, MatchResult):
-                return found
-            try:
-                await read_again(self.cache, self.alma, found.primary_ids, self.now)
-            except (UnavailableError, RefusedError) as error:
-                return MatchResult(failed=str(error))
-        # Identifiers that differ only in case, in an Alma that distinguishes them.
-        return await search_alma(self.alma, query)
-
-
-async def read_again(
-    cache: UserCache, alma: Alma, primary_ids: Iterable[str], now: Callable[[], datetime]
-) -> None:
-    """Read these users one by one; remove those that Alma does not have. Raises AlmaError."""
-    for primary_id in primary_ids:
-        seen = now()
-        user = await alma.get_user(primary_id)
-        if user is None or (user.primary_id or "").casefold() != primary_id.casefold():
-            cache.remove(primary_id)
-        if user is not None:
-            cache.put([user], seen)
 
 
 async def search_alma(alma: Alma, query: PersonQuery) -> MatchResult:

@@ -12,23 +12,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from importer.alma.client import PAGE
+from importer.alma.client import PAGE, Alma
+from importer.alma.models import UserPage
 from importer.alma.pacing import run_concurrently
+from importer.ledger.ledger import Ledger
 from importer.ledger.schema import GONE
 from importer.model.user import User
 from importer.users.answers import answers_path
-from importer.users.cache import UserCache, cache_path, refresh_lock
-from importer.users.matching import read_again
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from importer.alma.client import Alma
-    from importer.alma.models import UserPage
-    from importer.ledger.ledger import Ledger
-    from importer.users.cache import CacheState
+from importer.users.cache import CacheState, UserCache, cache_path, refresh_lock
 
 SWEEP_EVERY = timedelta(days=30)
 """The age at which the next refresh reads all users again."""
@@ -225,6 +218,19 @@ async def _each(
         async for _ in pages:
             done += 1
             tell(done, of)
+
+
+async def read_again(
+    cache: UserCache, alma: Alma, primary_ids: Iterable[str], now: Callable[[], datetime]
+) -> None:
+    """Read these users one by one; remove those that Alma does not have. Raises AlmaError."""
+    for primary_id in primary_ids:
+        seen = now()
+        user = await alma.get_user(primary_id)
+        if user is None or (user.primary_id or "").casefold() != primary_id.casefold():
+            cache.remove(primary_id)
+        if user is not None:
+            cache.put([user], seen)
 
 
 async def calls_to_complete(alma: Alma, done: int) -> int:

@@ -9,9 +9,10 @@ import pytest
 
 from importer.errors import UsageError
 from importer.model.people import person_keys
+from importer.pipeline.lookup import Users
 from importer.users.cache import UnreadUsers, UserCache
 from importer.users.export_csv import add_export, read_export
-from importer.users.matching import CacheMatcher, MatchResult, PersonQuery
+from importer.users.matching import MatchResult, PersonQuery
 from tests.users.conftest import World, now
 
 DAY = datetime(2026, 8, 20, tzinfo=UTC)
@@ -59,9 +60,7 @@ def test_a_match_costs_one_call_once(world: World, export: Path) -> None:
         add_export(cache, read_export(export), DAY)
         for calls in (1, 0):
             world.calls()
-            found = world.asked(
-                lambda alma: CacheMatcher(cache, alma, DAY, now).find(by("1000001"))
-            )
+            found = world.asked(lambda alma: Users(alma, now, cache).find(by("1000001")))
             assert [matched.user.primary_id for matched in found.users] == ["1000001"]
             assert len(world.calls()) == calls
         assert cache.count("record = ''") == 1

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from importer.alma.client import Alma
 from importer.model.people import PersonKeys, person_keys
 from importer.model.user import User
+from importer.pipeline.lookup import Users
 from importer.sandbox.server import Options, running
 from importer.users.cache import UnreadUsers, UserCache
-from importer.users.matching import CacheMatcher, MatchResult, PersonQuery, search_alma
+from importer.users.matching import MatchResult, PersonQuery, search_alma
 from tests.users.conftest import World, now
 
 FIRST = ("Ada", "Zoë", "José María", "Noor")
@@ -179,10 +180,7 @@ def test_a_record_out_of_date_is_read_when_a_row_needs_it(world: World) -> None:
         world.delete("1000001")
         old = PersonQuery((("BARCODE", "22222000000001"),))
         assert cache.find(old) == UnreadUsers(("1000001",))
-        assert (
-            world.asked(lambda alma: CacheMatcher(cache, alma, None, now).find(old))
-            == MatchResult()
-        )
+        assert world.asked(lambda alma: Users(alma, now, cache).find(old)) == MatchResult()
         assert cache.find(old) == MatchResult()
 
 
@@ -195,7 +193,7 @@ def test_identifiers_that_differ_in_case_only_end(world: World) -> None:
         cache.put([one], now())
         cache.put([two], now())
         both = PersonQuery((("primary_id", "P1"), ("BARCODE", "abc")))
-        found = world.asked(lambda alma: CacheMatcher(cache, alma, None, now).find(both))
+        found = world.asked(lambda alma: Users(alma, now, cache).find(both))
         assert not found.failed
 
 
