@@ -34,7 +34,6 @@ from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_request
 from importer.report.files import write_all
 from importer.settings import Settings
-from importer.users.refresh import add_applied
 
 FileName = str | PathLike[str]
 
@@ -142,7 +141,7 @@ def apply(run: Run, *, limit: int | None = None, allow: Iterable[str] = ()) -> R
             settings,
             lambda alma: apply_stage.carry_out(ledger, alma, journal, options, lambda _event: None),
         )
-        add_applied(ledger, USERS)
+        apply_stage.remember(ledger, USERS, now())
         if stop is not None:
             error = StoppedError(stop.why)
             error.exit = stop.exit

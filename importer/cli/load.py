@@ -48,7 +48,6 @@ from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import spans
 from importer.pipeline import apply as apply_stage
-from importer.pipeline.absent import remember_applied
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import check_inputs, sis_clears, sis_unmatched
 from importer.pipeline.check import convert as convert_inputs
@@ -58,7 +57,6 @@ from importer.pipeline.runs import find_folder
 from importer.report import wording
 from importer.report.wording import command, rows
 from importer.settings import Settings
-from importer.users.refresh import add_applied
 from importer.writer.executor import RowDone, Stop, Waiting
 
 app = typer.Typer(rich_markup_mode=None)
@@ -291,8 +289,7 @@ def _apply_run(
 def _remember(ledger: Ledger) -> None:
     """Save for the next plans what is in Alma now, also after an apply that was killed here."""
     try:
-        add_applied(ledger, USERS)
-        remember_applied(ledger, now())
+        apply_stage.remember(ledger, USERS, now())
     except (UsageError, LedgerError) as error:  # what is sent is sent
         say(str(error))
 

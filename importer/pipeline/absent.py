@@ -30,7 +30,6 @@ from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
-from importer.pipeline.apply import check_sources
 from importer.pipeline.check import drafts_of
 from importer.pipeline.fates import institution_key
 from importer.pipeline.inputs import Inputs, Rosters, RunRequest, reopen_inputs
@@ -294,7 +293,6 @@ def list_missing(
     if facts.command != "plan" or facts.alma is None:
         msg = f"{ledger.folder} is not a plan. Make one with `importer plan`."
         raise UsageError(msg)
-    check_sources(facts)
     rosters = reopen_inputs(facts, codes)
     memory = AbsentMemory(ABSENT, institution_key(facts.alma))
     found: dict[str, Missing] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shlex
 import shutil
 import time
@@ -13,29 +12,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from importer.alma.client import Alma
-from importer.errors import (
-    LedgerError,
-    MappingError,
-    SafetyCheckError,
-    StalePlanError,
-    UnreadableFileError,
-    UsageError,
-)
+from importer.errors import LedgerError, SafetyCheckError, StalePlanError, UsageError
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import State
 from importer.ledger.sticky import STICKY, StickyMemory
-from importer.loader.corrections import digest
-from importer.loader.detect import LARGEST
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
-from importer.model.files import read_bounded
 from importer.model.plan import SafetyCheck
-from importer.model.run import MappingFacts, RosterFacts, RunFacts
+from importer.model.run import RunFacts
+from importer.pipeline.absent import remember_applied
 from importer.pipeline.fates import institution_key
-from importer.pipeline.inputs import PASSWORD, reopen_inputs
+from importer.pipeline.inputs import PASSWORD, check_sources, reopen_inputs
 from importer.planner.sticky import answered_sticky
+from importer.users.refresh import add_applied
 from importer.writer.executor import Executor, Progress, Stop
 
 OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
@@ -189,6 +180,15 @@ async def carry_out(
     return stop
 
 
+def remember(ledger: Ledger, users_folder: Path, now: datetime) -> None:
+    """Save for the next plans what is in Alma now, also after an apply that was killed.
+
+    `users_folder`: that of the user caches. Raises UsageError, LedgerError.
+    """
+    add_applied(ledger, users_folder)
+    remember_applied(ledger, now)
+
+
 def _remember_sticky(ledger: Ledger, facts: RunFacts) -> None:
     """Remember what Alma answered about sticky fields, for the next plan."""
     if facts.alma is None:
@@ -223,38 +223,3 @@ def check_unchanged(ledger: Ledger) -> None:
     check_seal(ledger)
     if ledger.facts.command != "undo":
         check_sources(ledger.facts)
-
-
-def check_sources(facts: RunFacts) -> None:
-    """Raise StalePlanError if a roster, its corrections or a mapping was changed since the plan."""
-    for roster, mapping in facts.rosters:
-        _check_roster(roster)
-        _check_mapping(mapping)
-
-
-def _check_roster(facts: RosterFacts) -> None:
-    roster, made = Path(facts.path), facts.corrections
-    try:
-        same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == facts.sha256
-        corrected = made is None or digest(Path(made.path)) == made.sha256
-    except UnreadableFileError as error:
-        msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
-        raise StalePlanError(msg) from error
-    if not same:
-        msg = f"The roster {roster.name} was changed since the plan was made. Plan again."
-        raise StalePlanError(msg)
-    if not corrected:
-        msg = f"The corrections of {roster.name} were changed since the plan. Plan again."
-        raise StalePlanError(msg)
-
-
-def _check_mapping(facts: MappingFacts) -> None:
-    mapping = Path(facts.path)
-    try:
-        same = load(mapping).sha256 == facts.sha256
-    except MappingError as error:
-        msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
-        raise StalePlanError(msg) from error
-    if not same:
-        msg = f"The mapping {mapping.name} was changed since the plan was made. Plan again."
-        raise StalePlanError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,24 +10,33 @@ from datetime import date, datetime
 from pathlib import Path
 
 from importer.alma.facts import Facts
-from importer.errors import ImporterError, MappingError, RosterError
+from importer.errors import (
+    ImporterError,
+    MappingError,
+    RosterError,
+    StalePlanError,
+    UnreadableFileError,
+)
 from importer.ledger.ledger import Ledger
 from importer.ledger.schema import FILE
-from importer.loader.corrections import correct, read_corrections
+from importer.loader.corrections import correct, digest, read_corrections
+from importer.loader.detect import LARGEST
 from importer.loader.read import read
 from importer.mapper.compile import CompiledMapping, RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import needed_columns
 from importer.mapper.load import examine as read_mapping
+from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import heading_key
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
+from importer.model.files import read_bounded
 from importer.model.plan import Fate
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
-from importer.model.run import ColumnUse, RunFacts
+from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
 from importer.model.text import ROSTER_ROWS, row_label
 
 SAMPLES = 3
@@ -202,8 +212,9 @@ def open_inputs(request: RunRequest) -> Rosters:
 def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
     """Read the rosters and mappings of a run again. Raises MappingError, RosterError.
 
-    The caller has checked that they are still the same.
+    Raises StalePlanError if one was changed since the run.
     """
+    check_sources(facts)
     return tuple(
         read_inputs(
             RosterRequest(
@@ -219,6 +230,41 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
         )
         for position, (roster, mapping) in enumerate(facts.rosters)
     )
+
+
+def check_sources(facts: RunFacts) -> None:
+    """Raise StalePlanError if a roster, its corrections or a mapping was changed since the plan."""
+    for roster, mapping in facts.rosters:
+        _check_roster(roster)
+        _check_mapping(mapping)
+
+
+def _check_roster(facts: RosterFacts) -> None:
+    roster, made = Path(facts.path), facts.corrections
+    try:
+        same = hashlib.sha256(read_bounded(roster, LARGEST)).hexdigest() == facts.sha256
+        corrected = made is None or digest(Path(made.path)) == made.sha256
+    except UnreadableFileError as error:
+        msg = f"The plan's roster cannot be read: {error} Put it back, or plan again."
+        raise StalePlanError(msg) from error
+    if not same:
+        msg = f"The roster {roster.name} was changed since the plan was made. Plan again."
+        raise StalePlanError(msg)
+    if not corrected:
+        msg = f"The corrections of {roster.name} were changed since the plan. Plan again."
+        raise StalePlanError(msg)
+
+
+def _check_mapping(facts: MappingFacts) -> None:
+    mapping = Path(facts.path)
+    try:
+        same = load_mapping(mapping).sha256 == facts.sha256
+    except MappingError as error:
+        msg = f"The plan's mapping {mapping} is missing or has errors now. Plan again."
+        raise StalePlanError(msg) from error
+    if not same:
+        msg = f"The mapping {mapping.name} was changed since the plan was made. Plan again."
+        raise StalePlanError(msg)
 
 
 def read_inputs(

@@ -21,7 +21,7 @@ from importer.model.problem import Problem
 from importer.model.run import RowHistory
 from importer.model.text import row_label
 from importer.model.user import User
-from importer.pipeline.apply import check_same_institution, check_sources
+from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import drafts_of
 from importer.pipeline.decisions import Decision, open_rows
 from importer.pipeline.fates import (
@@ -272,7 +272,6 @@ class Review:
 
     @cached_property
     def _rosters(self) -> Rosters:
-        check_sources(self.facts)
         return reopen_inputs(self.facts, self._codes)
 
     @cached_property

@@ -99,7 +99,7 @@ def test_an_apply_that_was_killed_is_resumed(
 ) -> None:
     """Who left is remembered by the next apply, also if nothing was left to send."""
     with monkeypatch.context() as patch:
-        patch.setattr("importer.cli.load.remember_applied", lambda *_: None)
+        patch.setattr("importer.pipeline.apply.remember_applied", lambda *_: None)
         load(typed, write(known, ANA, STAFF), "gone", "leavers.yaml")
     assert inactive(sandbox) == {"2002", "2003"}
     assert typed("apply", "gone").exit == 0

@@ -183,6 +183,7 @@ def test_a_plan_says_what_is_true(folder: Path, typed: Type, sandbox: Sandbox) -
     (folder / "students.yaml").write_text(STUDENTS, "utf-8")
     load_first(folder, typed, sandbox, semester)
     assert typed("users", "refresh").exit == Exit.DONE
+    assert typed("codes", "fetch").exit == Exit.DONE
     for one in semester.kinds["deleted in Alma"]:
         delete(sandbox, one.id)
     expired = {"role_type": {"value": "200"}, "expiry_date": "2020-05-31Z"}

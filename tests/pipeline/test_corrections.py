@@ -14,8 +14,8 @@ from importer.loader.corrections import LEAVE_OUT, Correction, read_corrections,
 from importer.model.catalogue import Code
 from importer.model.plan import Fate
 from importer.model.problem import Place
-from importer.pipeline.apply import check_sources
 from importer.pipeline.check import check
+from importer.pipeline.inputs import check_sources
 from tests.pipeline.runs import order
 
 if TYPE_CHECKING:
