@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from itertools import islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -54,6 +57,9 @@ MOST_GROUPS = 60
 
 MOST_ROWS = 10_000
 """Rows in the table of all rows; those that need attention come before others."""
+
+MOST_WORDS = 20
+"""Words for user groups of new patrons."""
 
 _SAMPLES, _HASH = 3, 12
 """Values shown of a column, and characters of a hash."""
@@ -110,6 +116,7 @@ def render(
             approvals=tuple(approvals(ledger)),
             problems=tuple(_sections(group_problems(ledger.problems()))),
             creates=table.rows_of[Act.CREATE],
+            new_groups=table.new_groups.most_common(MOST_WORDS),
             deletes=table.rows_of[Act.DELETE],
             new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
             differences=by_kind(table.differences),
@@ -117,11 +124,19 @@ def render(
             people=table.people,
             parts=tuple(sorted({one.part for one in table.differences})),
             lines=table.lines(),
+            search_hash=_hash_of("search.js"),
             columns=tuple(_columns(ledger, show_values=show_values)),
             files=files if show_values else (),
             facts=fact_lines(facts),
         )
     )
+
+
+@cache
+def _hash_of(script: str) -> str:
+    """Return the hash by which the page's policy allows this script and no other."""
+    text = environment().get_template(script).render()
+    return b64encode(sha256(text.encode()).digest()).decode()
 
 
 @cache
@@ -194,27 +209,29 @@ class _RowTable:
     rows_of: dict[Act, list[int]] = field(default_factory=lambda: {act: [] for act in Act})
     differences: dict[Difference, list[int]] = field(default_factory=dict)
     people: dict[int, str] = field(default_factory=dict)
+    new_groups: Counter[str] = field(default_factory=Counter)
     urgent: list[Line] = field(default_factory=list)
     others: list[Line] = field(default_factory=list)
     facts: RunFacts = field(init=False)
-    names: list[tuple[int, ...]] = field(default_factory=list)
-    """The positions of the columns with the parts of names, by roster."""
+    columns: list[dict[str, int]] = field(default_factory=list)
+    """The position of the column of each field, by roster."""
 
     def __post_init__(self) -> None:
-        """Find the columns of names."""
+        """Find the columns."""
         self.facts = self.ledger.facts
         for roster in range(len(self.facts.rosters)):
             uses = enumerate(self.ledger.columns(roster))
-            found = {label: at for at, use in uses for label in use.labels}
-            places = (found.get(label) for label in ("first_name", "last_name"))
-            self.names.append(tuple(dict.fromkeys(at for at in places if at is not None)))
+            self.columns.append({label: at for at, use in uses for label in use.labels})
 
     def add(self, row: RowHistory, problems: tuple[Problem, ...]) -> None:
         """Add one row with its problems."""
         end = end_of(row, problems)
         if row.act:
             self.rows_of[row.act].append(row.row)
-        patron, name = self._person(row)
+        if row.act is Act.CREATE:
+            self.new_groups.update(self._cells(row, "user_group"))
+        patron = shown("primary_id", row.primary_id, show_values=self.show_values)
+        name = " ".join(self._cells(row, "first_name", "last_name"))
         found = tuple(differences(row.changes, show_values=self.show_values))
         if found:
             self.people[row.row] = name or patron
@@ -226,11 +243,15 @@ class _RowTable:
             details = self._details(end, found, problems)
             listed.append(Line(row.row, roster, end, patron, name, details))
 
-    def _person(self, row: RowHistory) -> tuple[str, str]:
-        names = self.names[row.row // ROSTER_ROWS]
-        cells = (row.cells[at] for at in names if at < len(row.cells))
-        name = (shown("last_name", text, show_values=self.show_values) for text in cells)
-        return shown("primary_id", row.primary_id, show_values=self.show_values), " ".join(name)
+    def _cells(self, row: RowHistory, *fields: str) -> list[str]:
+        """Return the cells of the columns of some fields, each column once, as may be shown."""
+        columns = self.columns[row.row // ROSTER_ROWS]
+        places = {columns[name]: name for name in fields if name in columns}
+        return [
+            shown(name, row.cells[at], show_values=self.show_values)
+            for at, name in places.items()
+            if at < len(row.cells)
+        ]
 
     def _details(
         self, end: End, found: Iterable[Difference], problems: Iterable[Problem]

@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
 from importer.ledger.ledger import summarize
+from importer.model.plan import Fate
 from importer.report.files import write_all
 from tests.report import building
 from tests.report.building import Run
@@ -42,3 +43,18 @@ def test_the_page_is_accessible(
         found = Axe().run(page).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_search_leaves_the_rows_with_every_word(keep: Keep, browser: Browser) -> None:
+    """The script runs under the page's own policy; case and accents make no difference."""
+    run = Run()
+    for row, name in ((2, "Núñez"), (3, "Nunez"), (4, "Lee")):
+        run.row(row, Fate.READY)
+        run.cells[row] = (f"2000{row}", "Ann", name)
+    ledger = keep(run)
+    write_all(ledger, summarize(ledger))
+    page = browser.new_page()
+    page.goto((ledger.folder / "report.html").resolve().as_uri())
+    page.get_by_role("searchbox").fill("NUNEZ  ann")
+    assert page.locator("#rows tbody tr:visible th").all_inner_texts() == ["2", "3"]
+    assert page.locator("#rows output").inner_text() == "2 of 3 rows"
