@@ -45,7 +45,7 @@ NEUTRAL = (
     (r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:PORT"),
     (r"\b[0-9a-f]{12}…", "SHA-256…"),
     (r"alma-roster-importer \S+?(?=<)", "alma-roster-importer VERSION"),
-    (r"[\d,]+(?= of today's calls)", "N"),
+    (r"[\d,]+(?= of today(?:'|&#39;)s calls)", "N"),
     (r'"left": \d+', '"left": 0'),
     (r"(?m) +$", ""),
     (r"(?s)<(style|script)>.*?</", r"<\1></"),
