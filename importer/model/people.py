@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import starmap
 
 from rapidfuzz.distance import JaroWinkler
 
@@ -81,26 +82,44 @@ def person_keys(
     phones: Iterable[str] = (),
     addresses: Iterable[tuple[str, str]] = (),
 ) -> PersonKeys:
-    """Return the keys of a person; `born` is ISO, `addresses` are pairs of a street and a ZIP.
+    """Return the keys of a person; `born` is ISO, `addresses` are pairs of a street and a ZIP."""
+    traits = {
+        *map(email_trait, emails),
+        *map(phone_trait, phones),
+        *starmap(address_trait, addresses),
+        born_trait(born),
+    }
+    return PersonKeys(first_key(first), folded(last), frozenset(traits - {""}))
 
-    Emails count without case, phone numbers by their last ten digits, so that the prefix of the
-    United States makes no difference, and an address by its street and the ZIP's five digits.
+
+def first_key(name: str) -> str:
+    """Return a first name, folded, without initials beside a longer name (Ada B., J. Robert)."""
+    return folded(_INITIAL.sub(" ", name)) or folded(name)
+
+
+def born_trait(day: str) -> str:
+    """Return the trait of a birth date, which is ISO; "" for a blank."""
+    return day and f"{BORN} {day}"
+
+
+def email_trait(address: str) -> str:
+    """Return the trait of an email, which counts without case; "" for a blank."""
+    return address and f"{EMAIL} {address.casefold()}"
+
+
+def phone_trait(number: str) -> str:
+    """Return the trait of a phone number: its last ten digits; "" for fewer than seven.
+
+    So the prefix of the United States makes no difference.
     """
-    traits = {f"{EMAIL} {address.casefold()}" for address in emails if address}
-    for digits in (_NOT_A_DIGIT.sub("", phone) for phone in phones):
-        if len(digits) >= _SHORTEST_PHONE:
-            traits.add(f"{PHONE} {digits[-10:]}")
-    for street, code in ((folded(street), code) for street, code in addresses):
-        if street:
-            traits.add(f"{ADDRESS} {street} {code[:5]}")
-    if born:
-        traits.add(f"{BORN} {born}")
-    return PersonKeys(_first_name(first), folded(last), frozenset(traits))
+    digits = _NOT_A_DIGIT.sub("", number)
+    return f"{PHONE} {digits[-10:]}" if len(digits) >= _SHORTEST_PHONE else ""
 
 
-def _first_name(text: str) -> str:
-    """Return the first name, folded, without initials beside a longer name (Ada B., J. Robert)."""
-    return folded(_INITIAL.sub(" ", text)) or folded(text)
+def address_trait(street: str, code: str) -> str:
+    """Return the trait of an address: its street and the ZIP's five digits; "" for no street."""
+    key = folded(street)
+    return key and f"{ADDRESS} {key} {code[:5]}"
 
 
 def may_be_same(one: PersonKeys, other: PersonKeys) -> bool:

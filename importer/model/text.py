@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from rapidfuzz.distance import OSA
 
@@ -184,12 +184,14 @@ def read_row_label(text: str) -> int:
 _NAMED = 5
 
 
-def row_list(rows: Iterable[int]) -> str:
-    """Return `row 5`, `rows 5 and 9` or `rows 5, 9, 12, 15, 20 and 3 more`."""
-    every = list(rows)
-    named = [row_label(row) for row in every[:_NAMED]]
-    if len(every) > _NAMED:
-        named.append(f"{len(every) - _NAMED:,} more")
+def row_list(rows: Iterable[int], count: int) -> str:
+    """Return `row 5`, `rows 5 and 9` or `rows 5, 9, 12, 15, 20 and 3 more`.
+
+    `count`: how many rows there are; no more are looked at than are named.
+    """
+    named = [row_label(row) for row in islice(rows, _NAMED)]
+    if count > _NAMED:
+        named.append(f"{count - _NAMED:,} more")
     return f"{'row' if len(named) == 1 else 'rows'} {word_list(named)}"
 
 

@@ -6,10 +6,10 @@ count as well: which of two duplicates is right is a person's decision.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import chain, groupby
+from itertools import chain, pairwise
 from typing import Literal
 
 import pandas as pd
@@ -19,7 +19,7 @@ from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
 from importer.model.problem import Origin, Place, Problem
-from importer.model.text import ROSTER_ROWS, row_list
+from importer.model.text import ROSTER_ROWS, folded, name_key, row_list
 from importer.validator.identifiers import is_no_id
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
@@ -41,10 +41,12 @@ _BY_POLICY = {"review": Severity.REVIEW, "reject": Severity.REJECT, "warn": Seve
 
 
 class RowKeys:
-    """What rows are compared by: IDs without case, and the keys of their people.
+    """What rows are compared by: IDs without case, names, and what people share.
 
     Positions count through the rows of all rosters. `ids` has one list per column, the primary IDs
-    first. `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
+    first. `names`: of each row, folded, the same for both orders of first and last. `shared`: the
+    traits of two or more rows, a line for each row: `position`, `kind`, `key` and its `name`.
+    `same_id`: the positions of rows that share an ID, in groups; see `_same_id`.
     """
 
     def __init__(self, rosters: Sequence[tuple[Candidates, Duplicates]]) -> None:
@@ -53,25 +55,27 @@ class RowKeys:
         self._policies = [policy for _, policy in rosters]
         self._texts: dict[str, list[str]] = {}
         self.rows = [row for candidates in self._candidates for row in candidates.rows]
+        self._starts = [bisect_left(self.rows, n * ROSTER_ROWS) for n in range(len(rosters) + 1)]
         texts = self.texts
         self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
-        self.ids = _known_ids([_lower(texts(label)) for label in self.id_labels])
-        emails, phones, streets = (
-            self._by_row(self._labels(PATHS[kind]))
-            for kind in (people.EMAIL, people.PHONE, people.ADDRESS)
-        )
-        codes = self._by_row(map(_postal_code, self._labels(PATHS[people.ADDRESS])))
-        names = zip(texts("first_name"), texts("last_name"), texts("birth_date"), strict=True)
-        self.people = [
-            people.person_keys(
-                *name,
-                born=born,
-                emails=emails[at],
-                phones=phones[at],
-                addresses=zip(streets[at], codes[at], strict=True),
-            )
-            for at, (*name, born) in enumerate(names)
-        ]
+        self.ids = _known_ids([[text.casefold() for text in texts(at)] for at in self.id_labels])
+        self.first = [*map(people.first_key, texts("first_name"))]
+        self.last = [*map(folded, texts("last_name"))]
+        names = map(name_key, self.first, self.last)
+        self.names = [" ".join(name).strip() for name in names]
+        labels = {kind: self._labels(path) for kind, path in PATHS.items()}
+        self._traits = {
+            people.BORN: [[*map(people.born_trait, texts(at))] for at in labels[people.BORN]],
+            people.EMAIL: [[*map(people.email_trait, texts(at))] for at in labels[people.EMAIL]],
+            people.PHONE: [[*map(people.phone_trait, texts(at))] for at in labels[people.PHONE]],
+            people.ADDRESS: [
+                [*map(people.address_trait, texts(at), texts(_postal_code(at)))]
+                for at in labels[people.ADDRESS]
+            ],
+        }
+        shared = (_repeated(columns).assign(kind=kind) for kind, columns in self._traits.items())
+        self.shared = pd.concat(shared).drop_duplicates(["position", "key"])
+        self.shared["name"] = self.shared["position"].map(self.names.__getitem__)
         self.same_id = _same_id(self)
         self._persons = {at: group[0] for group in self.same_id for at in group}
 
@@ -79,11 +83,6 @@ class RowKeys:
         """Return the labels of a field that any of the mappings sets."""
         every = (label for one in self._candidates for label in one.layout.labels(path))
         return tuple(dict.fromkeys(every))
-
-    def _by_row(self, labels: Iterable[str]) -> list[tuple[str, ...]]:
-        """Return the values of some columns row by row."""
-        columns = [self.texts(label) for label in labels]
-        return list(zip(*columns, strict=True)) if columns else [()] * len(self.rows)
 
     def texts(self, label: str) -> list[str]:
         """Return the values of a column by position; blanks where the field is not mapped."""
@@ -97,14 +96,11 @@ class RowKeys:
         passing = {PRIMARY, *(column.label for column in columns if column.run_dependent)}
         return [label for label in dict.fromkeys(c.label for c in columns) if label not in passing]
 
-    @cached_property
-    def sharing(self) -> dict[str, list[int]]:
-        """The positions that share a trait, two or more, by trait."""
-        groups: defaultdict[str, list[int]] = defaultdict(list)
-        for position, person in enumerate(self.people):
-            for trait in person.traits:
-                groups[trait].append(position)
-        return {trait: group for trait, group in groups.items() if len(group) > 1}
+    def person_keys(self, position: int, common: Collection[str]) -> people.PersonKeys:
+        """Return what the person of a row is compared by; traits in `common` do not count."""
+        traits = {column[position] for columns in self._traits.values() for column in columns}
+        own = traits.difference(common, [""])
+        return people.PersonKeys(self.first[position], self.last[position], frozenset(own))
 
     def roster(self, position: int) -> int:
         """Return which of the rosters has the row."""
@@ -129,17 +125,21 @@ class RowKeys:
         """Return the first position with an ID of the row."""
         return self._persons.get(position, position)
 
-    def named(self, positions: Iterable[int], own: int) -> str:
-        """Name the other rows of a group, for a message to one of them."""
-        return self.listed((position for position in positions if position != own), own)
+    def listed(self, positions: Sequence[int], own: int, without: Collection[int] = ()) -> str:
+        """List rows, in order, for a message to one of them, without some of them.
 
-    def listed(self, positions: Iterable[int], own: int) -> str:
-        """List rows for a message to one of them; those of other rosters with their file."""
+        Those of other rosters have their file. Of many rows only the first are looked at, because
+        each of them may get its own list.
+        """
         parts = []
-        for roster, group in groupby(positions, self.roster):
-            file = self._candidates[roster].source.path.name
-            of = f" of {file}" if roster != self.roster(own) else ""
-            parts.append(f"{row_list(self.rows[other] for other in group)}{of}")
+        for roster, (start, end) in enumerate(pairwise(self._starts)):
+            first, last = bisect_left(positions, start), bisect_left(positions, end)
+            count = last - first - sum(start <= position < end for position in without)
+            if count:
+                every = (positions[at] for at in range(first, last))
+                rows = row_list((self.rows[at] for at in every if at not in without), count)
+                file = self._candidates[roster].source.path.name
+                parts.append(rows if roster == self.roster(own) else f"{rows} of {file}")
         return " and ".join(parts)
 
     def places(self, position: int, *labels: str) -> tuple[Place, ...]:
@@ -180,10 +180,6 @@ class RowKeys:
         )
 
 
-def _lower(texts: list[str]) -> Keys:
-    return [text.casefold() for text in texts]
-
-
 def _postal_code(label: str) -> str:
     """Return the label of the ZIP code beside a street."""
     return f"{label.rpartition('.')[0]}.postal_code"
@@ -191,7 +187,7 @@ def _postal_code(label: str) -> str:
 
 def _known_ids(columns: list[Keys]) -> list[Keys]:
     """Blank the IDs that identify nobody, such as rounded ones, where rows share them."""
-    unknown = {text for text in _repeated(columns).unique() if is_no_id(text)}
+    unknown = {text for text in _repeated(columns)["key"].unique() if is_no_id(text)}
     return [["" if key in unknown else key for key in column] for column in columns]
 
 
@@ -202,10 +198,15 @@ def _without_rows(keys: Keys, positions: Collection[int]) -> Keys:
     return ["" if position in positions else key for position, key in enumerate(keys)]
 
 
-def _repeated(columns: Sequence[Keys]) -> pd.Series[str]:
-    """Return the keys that are more than once in the columns, one column after the other."""
-    every = pd.Series(list(chain.from_iterable(columns)), dtype=object)
-    return every[every.duplicated(keep=False) & (every != "")]
+def _repeated(columns: Sequence[Keys]) -> pd.DataFrame:
+    """Return each place of a key that is more than once in some columns, blanks left out.
+
+    `position`, `column` and `key`, one column after the other.
+    """
+    every = pd.Series([*chain.from_iterable(columns)], dtype=object)
+    keys = every[every.duplicated(keep=False) & (every != "")]
+    rows = max(map(len, columns), default=0) or 1
+    return pd.DataFrame({"position": keys.index % rows, "column": keys.index // rows, "key": keys})
 
 
 def _sharing(columns: Sequence[Keys]) -> list[list[tuple[int, int]]]:
@@ -214,8 +215,8 @@ def _sharing(columns: Sequence[Keys]) -> list[list[tuple[int, int]]]:
     Places are in order, and so are groups, by their first place.
     """
     groups: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for place, key in _repeated(columns).items():
-        column, position = divmod(int(str(place)), len(columns[0]))
+    places = _repeated(columns)
+    for position, column, key in zip(*(places[name].tolist() for name in places), strict=True):
         groups[key].append((position, column))
     return sorted(map(sorted, groups.values()))
 
@@ -253,16 +254,21 @@ def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
         elif rules != {"reject"}:
             keeper, advice = _keeper(keys, group, contents)
             severity = Severity.REVIEW
+        holders = Counter(key for at in group for key in {column[at] for column in keys.ids})
         for position in group:
             if position == keeper:
                 continue
-            label = _shared_label(keys, position, group)
+            ids = zip(keys.id_labels, (column[position] for column in keys.ids), strict=True)
+            label = next(label for label, key in ids if key and holders[key] > 1)
             same = f"{{value}} is also {'the primary ID' if label == PRIMARY else 'an ID'} of"
             if keeper is None:
-                code, sentence = Code.DUPLICATE_ID, f"{same} {keys.named(group, position)}"
+                code, sentence = (
+                    Code.DUPLICATE_ID,
+                    f"{same} {keys.listed(group, position, [position])}",
+                )
             else:
                 skipped.add(position)
-                kept = keys.named([keeper], position)
+                kept = keys.listed([keeper], position)
                 sentence = f"{same} {kept}, which the `duplicates` rule keeps"
                 code, severity = Code.SKIPPED_DUPLICATE, Severity.WARNING
             problems.append(
@@ -277,13 +283,6 @@ def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
                 )
             )
     return sorted(problems, key=lambda problem: problem.origin.row), frozenset(skipped)
-
-
-def _shared_label(keys: RowKeys, position: int, group: list[int]) -> str:
-    """Return the label of the first ID that the row shares with another of the group."""
-    theirs = {column[other] for column in keys.ids for other in group if other != position}
-    own = zip(keys.id_labels, keys.ids, strict=True)
-    return next(label for label, column in own if column[position] in theirs - {""})
 
 
 def _contents(keys: RowKeys, positions: list[int]) -> dict[int, tuple[str, ...]]:
@@ -301,8 +300,8 @@ def _keeper(
     does not choose are equal and the whole group is of one person: one last name and no two birth
     dates. To weigh rows, all of them need a user group. Each row weighs what its mapping says.
     """
-    births = {keys.people[position].born for position in group} - {""}
-    if len({keys.people[position].last for position in group}) > 1 or len(births) > 1:
+    births = {keys.texts("birth_date")[position] for position in group} - {""}
+    if len({keys.last[position] for position in group}) > 1 or len(births) > 1:
         return None, "The rows name different people. Find out whose ID it is."
     equal = group
     if keys.policy(group[0]).same_id == "keep heaviest":
@@ -344,7 +343,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
                 listed = ", ".join(map(str, headings)) or ", ".join(labels)
                 parts.append(f"is more than once in this row ({listed})")
             if len(columns) > 1:
-                parts.append(f"is also an ID in {keys.named(columns, position)}")
+                parts.append(f"is also an ID in {keys.listed([*columns], position, [position])}")
             problem = keys.problem(
                 Code.DUPLICATE_IDENTIFIER,
                 position,
@@ -361,18 +360,11 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
 
 def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]:
     """Find rows with one name and one birth date or email, but different primary IDs."""
-    groups: list[list[int]] = []
-    shared: defaultdict[int, set[str]] = defaultdict(set)
-    for trait, positions in keys.sharing.items():
-        kind = trait.partition(" ")[0]
-        by_name: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for position in positions if kind in {people.BORN, people.EMAIL} else ():
-            if position not in skipped and any(name := keys.people[position].name):
-                by_name[name].append(position)
-        for group in (group for group in by_name.values() if len(group) > 1):
-            groups.append(group)
-            for position in group:
-                shared[position].add(kind)
+    lines = keys.shared[keys.shared["kind"].isin([people.BORN, people.EMAIL])]
+    lines = lines[~lines["position"].isin([*skipped]) & (lines["name"] != "")]
+    alike = lines[lines.duplicated(["key", "name"], keep=False)]
+    shared = alike.groupby("position")["kind"].agg(set).to_dict()
+    groups = alike.groupby(["key", "name"])["position"].agg(list)
     problems: list[tuple[int, Problem]] = []
     for members in _connected(groups):
         by_id: defaultdict[int, list[int]] = defaultdict(list)
@@ -383,8 +375,9 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
         pair = len(by_id) == 2
         which = "which has the ID {value}" if pair else "with other IDs"
         for same in by_id.values():
-            others = [other for other in members if other not in set(same)]
-            named = f"{keys.listed(others, same[0])}, {which}"
+            own = {*same}
+            other = next(position for position in members if position not in own)
+            named = f"{keys.listed(members, same[0], own)}, {which}"
             problems += (
                 (
                     position,
@@ -396,7 +389,7 @@ def duplicate_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Proble
                         "last_name",
                         "first_name",
                         *keys.labels(shared[position]),
-                        value=keys.id(others[0]) if pair else "",
+                        value=keys.id(other) if pair else "",
                         severity=_BY_POLICY[keys.policy(position).same_person],
                     ),
                 )
@@ -427,18 +420,16 @@ def shared_contacts(keys: RowKeys) -> Iterator[Problem]:
     number. Rows of one name do not count; other checks cover them.
     """
     for kind, what in ((people.EMAIL, "email addresses"), (people.PHONE, "phone numbers")):
-        groups = [
-            group
-            for trait, group in keys.sharing.items()
-            if trait.startswith(f"{kind} ") and len({keys.people[at].name for at in group}) > 1
-        ]
-        if not groups:
+        lines = keys.shared[keys.shared["kind"] == kind]
+        names = lines.drop_duplicates(["key", "name"])["key"]
+        lines = lines[lines["key"].isin(names[names.duplicated()])]
+        if lines.empty:
             continue
+        count, positions = lines["key"].nunique(), sorted({*lines["position"].tolist()})
         labels = keys.labels([kind])
-        positions = sorted({position for group in groups for position in group})
         first = positions[0]
         one = what.removesuffix("es" if kind == people.EMAIL else "s")
-        which = f"{len(groups):,} {what} are" if len(groups) > 1 else f"1 {one} is"
+        which = f"{count:,} {what} are" if count > 1 else f"1 {one} is"
         yield Problem.of(
             Code.SHARED_CONTACT,
             keys.origin(first, whole=True),

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import replace
-from functools import cache
-from itertools import combinations
+from itertools import chain, combinations
+
+import pandas as pd
 
 from importer.model.catalogue import Code
-from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, PersonKeys, in_words, may_be_same
+from importer.model.people import BORN, COMMON, EMAIL, NICKNAMES, in_words, may_be_same
 from importer.model.problem import Problem
+from importer.model.text import name_key
 from importer.validator.duplicates import RowKeys
 
 
@@ -26,9 +27,13 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
     """
     others: defaultdict[int, list[int]] = defaultdict(list)
     shared: defaultdict[int, set[str]] = defaultdict(set)
-    people = _without_common_contacts(keys)
-    for one, two in sorted(_pairs(keys, people, skipped)):
-        left, right = people[one], people[two]
+    lines = keys.shared
+    common = (lines.groupby("key")["key"].transform("size") > COMMON) & (lines["kind"] != BORN)
+    contacts = frozenset(lines["key"][common])
+    pairs = _pairs(keys, lines[~common & ~lines["position"].isin([*skipped])])
+    rows = {at: keys.person_keys(at, contacts) for at in {*chain.from_iterable(pairs)}}
+    for one, two in sorted(pairs):
+        left, right = rows[one], rows[two]
         kinds = left.shared(right)
         duplicate = left.name == right.name and not {BORN, EMAIL}.isdisjoint(kinds)
         if not duplicate and may_be_same(left, right):
@@ -48,38 +53,22 @@ def similar_people(keys: RowKeys, skipped: Collection[int]) -> Iterator[Problem]
         )
 
 
-def _without_common_contacts(keys: RowKeys) -> list[PersonKeys]:
-    """Return the people without contacts that very many rows share."""
-    common = {
-        trait
-        for trait, group in keys.sharing.items()
-        if len(group) > COMMON and not trait.startswith(f"{BORN} ")
-    }
-    if not common:
-        return keys.people
-    return [replace(person, traits=person.traits - common) for person in keys.people]
+def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
+    """Find the pairs of positions that share something and whose names may be similar.
 
-
-def _pairs(
-    keys: RowKeys, people: list[PersonKeys], skipped: Collection[int]
-) -> set[tuple[int, int]]:
-    """Find the pairs of positions that share something and whose names may be similar."""
+    These have a part of the name, one that a nickname stands for, or the initials in common.
+    `lines`: as `keys.shared`.
+    """
+    named = lines[lines["position"].map(keys.last.__getitem__) != ""]
+    positions = named["position"].tolist()
+    first, last = ([names[at] for at in positions] for names in (keys.first, keys.last))
+    initials = [" ".join(name_key(one[:1], two[:1])) for one, two in zip(first, last, strict=True)]
+    parts = pd.concat([named.assign(part=parts) for parts in (first, last, initials)])
+    long = parts.assign(part=parts["part"].map(NICKNAMES)).dropna().explode("part")
+    every = pd.concat([parts, long])
+    alike = every[every.duplicated(["key", "part"], keep=False)].drop_duplicates()
     pairs: set[tuple[int, int]] = set()
-    for trait, group in keys.sharing.items():
-        blocks: defaultdict[str, list[int]] = defaultdict(list)
-        for position in group:
-            person = people[position]
-            if person.last and trait in person.traits and position not in skipped:
-                for block in _blocks(person.name):
-                    blocks[block].append(position)
-        for positions in blocks.values():
-            if len(positions) <= COMMON:
-                pairs.update(combinations(positions, 2))
+    for group in alike.groupby(["key", "part"])["position"].agg(list):
+        if len(group) <= COMMON:
+            pairs.update(combinations(sorted(group), 2))
     return {(a, b) for a, b in pairs if keys.person(a) != keys.person(b)}
-
-
-@cache
-def _blocks(name: tuple[str, str]) -> frozenset[str]:
-    """Return the names that both parts of a name may stand for, and the initials."""
-    long = (full for part in name for full in NICKNAMES.get(part, ()))
-    return frozenset({*name, *long, f"{name[0][:1]} {name[1][:1]}"})
