@@ -225,11 +225,15 @@ class _RowTable:
 
     def add(self, row: RowHistory, problems: tuple[Problem, ...]) -> None:
         """Add one row with its problems."""
-        end = end_of(row, problems)
         if row.act:
             self.rows_of[row.act].append(row.row)
         if row.act is Act.CREATE:
             self.new_groups.update(self._cells(row, "user_group"))
+        end = end_of(row, problems)
+        listed = self.urgent if TONES.get(end) in {"bad", "decide"} else self.others
+        is_listed = len(listed) < MOST_ROWS
+        if not is_listed and not row.changes:
+            return
         patron = shown("primary_id", row.primary_id, show_values=self.show_values)
         name = " ".join(self._cells(row, "first_name", "last_name"))
         found = tuple(differences(row.changes, show_values=self.show_values))
@@ -237,8 +241,7 @@ class _RowTable:
             self.people[row.row] = name or patron
         for one in found:
             self.differences.setdefault(one, []).append(row.row)
-        listed = self.urgent if TONES.get(end) in {"bad", "decide"} else self.others
-        if len(listed) < MOST_ROWS:
+        if is_listed:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
             details = self._details(end, found, problems)
             listed.append(Line(row.row, roster, end, patron, name, details))

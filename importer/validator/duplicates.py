@@ -335,6 +335,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
         alike = len(columns) > 1 and len(set(map(keys.person, columns))) == 1
         if alike and (one_column or across):
             continue
+        rows = [*columns]
         for position, own in columns.items():
             labels = [keys.id_labels[column] for column in own]
             parts = []
@@ -343,7 +344,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
                 listed = ", ".join(map(str, headings)) or ", ".join(labels)
                 parts.append(f"is more than once in this row ({listed})")
             if len(columns) > 1:
-                parts.append(f"is also an ID in {keys.listed([*columns], position, [position])}")
+                parts.append(f"is also an ID in {keys.listed(rows, position, [position])}")
             problem = keys.problem(
                 Code.DUPLICATE_IDENTIFIER,
                 position,

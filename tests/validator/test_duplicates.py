@@ -79,6 +79,13 @@ def test_many_rows_are_counted() -> None:
     assert "rows 2, 3, 4, 5, 6 and 1 more" in problems[6].message
 
 
+def test_one_id_in_all_rows() -> None:
+    """The work grows with the rows that share an ID, not with their square."""
+    same = (person(number, id="AB1", email=f"{number}@example.org") for number in range(30_000))
+    problems = across_rows(*same)
+    assert sum(problem.code is Code.DUPLICATE_ID for problem in problems) == 30_000
+
+
 @pytest.mark.parametrize("way", ["email", "phone"])
 def test_a_shared_way_to_reach_people_is_one_notice(way: str) -> None:
     """However many persons share however many of them: one warning about the roster."""
