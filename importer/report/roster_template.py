@@ -15,7 +15,6 @@ from pathlib import Path
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
 
 from importer.errors import MappingError, UsageError
 from importer.mapper.explain import Kind, NeededColumn, needed_columns
@@ -25,13 +24,21 @@ from importer.model.fields import FIELDS, CodeTables
 from importer.model.files import exists, shown
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
-from importer.report.rejects import LAST_ROW, WIDEST, Sheet, free_name, sheet_name
+from importer.report.workbook import (
+    LAST_ROW,
+    LISTS,
+    WIDEST,
+    Lists,
+    Sheet,
+    free_name,
+    sheet_name,
+)
 
 EXAMPLE = "Example: "
 """Starts the example row, which the loader skips."""
 VERSION = "Template version"
 """The document property that names the mapping and its version."""
-(NOTES,), LISTS = TEMPLATE_SHEETS, "Lists"
+(NOTES,) = TEMPLATE_SHEETS
 
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001  the same bytes each time; the version says more
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
@@ -215,38 +222,18 @@ def excel_date(order: str) -> str:
 
 
 def _fill(book: xlsxwriter.Workbook, blank: Blank) -> None:
-    name = sheet_name(blank.sheet) if blank.sheet else "Roster"
-    taken = {name.casefold()}
+    name = sheet_name(blank.sheet, "Roster")
     text = book.add_format({"num_format": "@", "valign": "top"})
     roster = Sheet(book.add_worksheet(name), text)
-    notes = Sheet(book.add_worksheet(free_name(NOTES, taken)), text)
-    lists = book.add_worksheet(free_name(LISTS, taken))
-    lists.very_hidden()
-    _write_roster(book, roster, blank, _write_lists(lists, blank))
+    notes = Sheet(book.add_worksheet(free_name(NOTES, name)), text)
+    lists = Lists(book.add_worksheet(free_name(LISTS, name)))
+    _write_roster(book, roster, blank, lists)
+    lists.write()
     _write_notes(book, notes, blank)
     roster.sheet.activate()
 
 
-def _write_lists(sheet: Worksheet, blank: Blank) -> dict[int, str]:
-    """Write each list as two columns, choices and descriptions; return their Excel ranges."""
-    found: dict[int, str] = {}
-    for position, column in enumerate(blank.columns):
-        if not column.choices:
-            continue
-        at = 2 * len(found)
-        sheet.write_string(0, at, _named(position, column))
-        for line, (word, description) in enumerate(column.choices, start=1):
-            sheet.write_string(line, at, word)
-            sheet.write_string(line, at + 1, description)
-        name = sheet.get_name().replace("'", "''")
-        last = len(column.choices) + 1
-        found[position] = f"='{name}'!${letter(at)}$2:${letter(at)}${last}"
-    return found
-
-
-def _write_roster(
-    book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank, sources: dict[int, str]
-) -> None:
+def _write_roster(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank, lists: Lists) -> None:
     line = blank.heading_row - 1
     heading = {"num_format": "@", "text_wrap": True, "valign": "top", "bottom": 1}
     needed = book.add_format({**heading, "bold": True, "bg_color": "#CFE3F7", "bottom": 5})
@@ -263,10 +250,10 @@ def _write_roster(
         else:
             text = f"{'' if position else EXAMPLE}{column.example}"
             sheet.write(line + 1, position, text, book.add_format(looks))
-        rule = _validation(column, sources.get(position, ""))
+        rule = _validation(column, lists)
         sheet.sheet.data_validation(line + 2, position, LAST_ROW, position, rule)
     sheet.sheet.freeze_panes(line + 1, 0)
-    sheet.fit({})
+    sheet.fit()
     for position, column in enumerate(blank.columns):
         if column.date_format:
             day = book.add_format({"num_format": column.date_format, "valign": "top"})
@@ -274,18 +261,12 @@ def _write_roster(
             sheet.sheet.set_column(position, position, min(width, WIDEST), day)
 
 
-def _validation(column: BlankColumn, source: str) -> dict[str, object]:
+def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
     """What the spreadsheet program accepts in the cells below the example."""
-    rule: dict[str, object] = {
-        "validate": "any",
-        "ignore_blank": True,
-        "input_title": printable(column.heading)[:32],
-        "input_message": column.comment[:_LONGEST_MESSAGE],
-        "error_title": "Not allowed here",
-    }
-    if source:
-        rule |= {"validate": "list", "source": source}
-        rule["error_message"] = "Choose a value from the list."
+    title = "Not allowed here"
+    rule: dict[str, object] = {"validate": "any", "error_title": title}
+    if column.choices:
+        rule = lists.rule(tuple(word for word, _ in column.choices), title, strict=True)
     elif column.date_format:
         rule |= {"validate": "date", "criteria": "between"}
         rule |= {"minimum": _FIRST_DAY, "maximum": _LAST_DAY}
@@ -293,7 +274,11 @@ def _validation(column: BlankColumn, source: str) -> dict[str, object]:
     elif column.longest:
         rule |= {"validate": "length", "criteria": "<=", "value": column.longest}
         rule["error_message"] = f"At most {column.longest} characters."
-    return rule
+    return rule | {
+        "ignore_blank": True,
+        "input_title": printable(column.heading)[:32],
+        "input_message": column.comment[:_LONGEST_MESSAGE],
+    }
 
 
 def _named(position: int, column: BlankColumn) -> str:
@@ -319,7 +304,6 @@ def _write_notes(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank) -> None:
             lines.append(((f"Codes of {_named(position, column)}",), bold))
             lines.extend(((text,), wrapped) for text in described)
     for line, (texts, style) in enumerate(lines):
-        for position, text in enumerate(texts):
-            sheet.write(line, position, text, style)
+        sheet.write_row(line, texts, style)
     sheet.widths = {0: 64, 1: 16, 2: 90}
     sheet.fit({0: 64, 1: 16, 2: 90})

@@ -146,7 +146,7 @@ def test_the_workbooks_failure_is_said_too(keep: Keep, monkeypatch: pytest.Monke
     def full(*_: object) -> None:
         raise FileCreateError(OSError(28, "No space left on device"))
 
-    monkeypatch.setattr(rejects, "_fill", full)
+    monkeypatch.setattr(rejects._Rejects, "write", full)
     with pytest.raises(LedgerError, match="No space left"):
         write(ledger)
     assert not (ledger.folder / "rejects.xlsx").exists()

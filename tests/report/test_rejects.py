@@ -23,7 +23,8 @@ from importer.model.run import ColumnUse
 from importer.model.text import unescape
 from importer.report import rejects as workbook_room
 from importer.report.files import write_all
-from importer.report.rejects import LONGEST_CELL, sheet_name, write_rejects, write_workbook
+from importer.report.rejects import write_rejects, write_workbook
+from importer.report.workbook import LONGEST_CELL, sheet_name
 from tests.report import building
 from tests.report.building import Run, at
 from tests.report.conftest import Keep
@@ -216,7 +217,7 @@ def test_a_roster_may_have_a_sheet_of_our_name(keep: Keep, name: str) -> None:
 @given(st.text(max_size=50))
 def test_any_sheet_name_becomes_one_that_excel_takes(name: str) -> None:
     """At most 31 characters, none of the forbidden ones, not blank, no apostrophe at an end."""
-    made = sheet_name(name)
+    made = sheet_name(name, "Rejected rows")
     assert 0 < len(made) <= 31
     assert not set(made) & set("[]:*?/\\")
     assert not made.startswith("'")
