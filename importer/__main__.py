@@ -36,7 +36,7 @@ def _run() -> int:
     """Carry out the command line; return its exit code."""
     try:
         from importer.cli.app import run  # here, so that Ctrl-C while it loads is caught
-        from importer.cli.console import keep_messages_unbroken
+        from importer.cli.output import keep_messages_unbroken
     except ModuleNotFoundError as error:
         sentence = missing_library(error)
         if not sentence:

@@ -15,7 +15,8 @@ from typing import Literal
 
 from importer.alma.client import Alma
 from importer.cli.connection import with_alma
-from importer.cli.console import USERS, now, operator, program, saved_codes
+from importer.cli.console import USERS, operator, saved_codes
+from importer.cli.output import now, program
 from importer.errors import StoppedError
 from importer.ledger.journal import Journal, run_lock
 from importer.ledger.ledger import Ledger, summarize

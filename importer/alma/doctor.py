@@ -37,6 +37,15 @@ class Finding:
     advice: str = ""
     exit: Exit = Exit.DONE
 
+    def as_json(self) -> dict[str, str]:
+        """Return it as JSON values, without the exit code."""
+        return {
+            "name": self.name,
+            "state": self.state,
+            "sentence": self.sentence,
+            "advice": self.advice,
+        }
+
 
 async def examine(alma: Alma | None, codes: CodeTables, today: date) -> tuple[Finding, ...]:
     """Check the key, its rights, the institution, the clock and the code tables.

@@ -28,20 +28,14 @@ from importer.cli.connection import fetch_codes, with_alma
 from importer.cli.console import (
     CODES,
     FACTS,
-    PACKAGE,
     USERS,
     Json,
     Yes,
-    confirm,
-    now,
-    printable,
-    program,
     progress,
     saved_codes,
-    say,
-    write,
-    write_json,
+    write_findings,
 )
+from importer.cli.output import PACKAGE, confirm, now, printable, program, say, write, write_json
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import CodeTables
@@ -139,20 +133,11 @@ def doctor(
         findings += with_alma(settings, lambda alma: examine_alma(alma, tables, today))
     except ImporterError as error:
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
-    code = Exit.worst({finding.exit for finding in findings})
-    rows = [
-        {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
-        for f in findings
-    ]
     if bundle is not None:
+        rows = [finding.as_json() for finding in findings]
         _write_bundle(bundle, {**_diagnostics(tables), "findings": rows})
         say(f"{bundle} contains no patron data and no key. Read it before you send it.")
-    if as_json:
-        write_json({"findings": rows, "exit": int(code)})
-    else:
-        lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
-        write(*map(str.rstrip, lines))
-    return code
+    return write_findings(findings, as_json=as_json)
 
 
 _SHOWN_SETTINGS = {
@@ -226,7 +211,7 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> int:
     async def use(alma: Alma) -> Facts:
         watched = progress("Measuring", lambda: alma.limiter.notice)
         with watched as advance:
-            return await measure(alma, external_id, lambda n, of: advance(n, of, ""))
+            return await measure(alma, external_id, advance)
 
     measured = with_alma(Settings.read(), use)
     save_facts(path, measured)
@@ -288,7 +273,7 @@ def refresh(
     async def use(alma: Alma) -> None:
         watched = progress("Reading users", lambda: alma.limiter.notice)
         with await _cache(alma) as cache, watched as advance:
-            await refresh_cache(cache, alma, now, lambda n, of: advance(n, of, ""), say, full=full)
+            await refresh_cache(cache, alma, now, advance, say, full=full)
             say(_sentence(cache))
 
     with_alma(settings, use)

@@ -16,7 +16,7 @@ import typer
 import typer.core
 from typer.main import get_group
 
-from importer.cli.console import output, printable, program
+from importer.cli.output import output, printable, program
 from importer.errors import (
     Exit,
     ImporterError,

@@ -13,7 +13,7 @@ from importer.alma.address import resolve
 from importer.alma.client import Alma
 from importer.alma.code_tables import TABLES, fetch, write_file
 from importer.alma.pacing import RateLimiter
-from importer.cli.console import now, say
+from importer.cli.output import now, say
 from importer.errors import StoppedError
 from importer.model.fields import CodeTables
 from importer.settings import Settings

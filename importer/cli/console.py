@@ -1,21 +1,16 @@
-"""What the commands share: options, output, progress and the end of a run."""
+"""What the commands share: options, files of this folder, progress and the end of a run."""
 
 from __future__ import annotations
 
 import getpass
-import io
-import json
 import os
-import re
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import typer
 from rich.console import Console, RenderableType
@@ -31,8 +26,10 @@ from rich.progress import (
 from rich.text import Text
 
 from importer.alma.code_tables import read_file
-from importer.errors import LedgerError, UsageError, defect
-from importer.ledger.ledger import Ledger
+from importer.alma.doctor import Finding
+from importer.cli.output import discard, output, say, write, write_json
+from importer.errors import Exit, LedgerError, defect
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import Summary
 from importer.model.text import read_row_label
@@ -99,9 +96,6 @@ USERS = Path("users")
 FACTS = Path("facts.json")
 """What `importer doctor --probe` measured of Alma."""
 
-PACKAGE = "alma-roster-importer"
-"""The name of this program's distribution."""
-
 CODES = Path("codes.json")
 """The file of saved code tables, unless another file is named."""
 
@@ -122,11 +116,6 @@ def only_user_cache() -> Iterator[UserCache | None]:
         yield cache
 
 
-def now() -> datetime:
-    """Return the time in the time zone of this computer."""
-    return datetime.now(UTC).astimezone()
-
-
 def operator() -> str:
     """Return who runs the command, on which computer: `ana@desk`."""
     try:
@@ -134,11 +123,6 @@ def operator() -> str:
     except (KeyError, OSError):
         name = "somebody"
     return f"{name}@{socket.gethostname()}"
-
-
-def program() -> str:
-    """Return the version of this program."""
-    return version(PACKAGE)
 
 
 def shipped(name: str = "") -> Path:
@@ -157,137 +141,13 @@ def shipped(name: str = "") -> Path:
         return beside
 
 
-# output
-
-
-class Output:
-    """How a command writes, from the options beside every command; one for the process.
-
-    `quiet`: only errors and what stopped a run. `verbose`: all problems on the screen, and how
-    long the command took. `run`: the folder of the run that the command made or used.
-    """
-
-    quiet = verbose = False
-    run = ""
-    _log: Path | None = None
-    _began = 0.0
-
-    def reset(self) -> None:
-        """Start as without any option."""
-        vars(self).clear()
-        self._began = time.monotonic()
-
-    def begin(self, *, quiet: bool, verbose: bool, log: Path | None) -> None:
-        """Set the options. Raises UsageError if the log cannot be written."""
-        self.quiet, self.verbose, self._log = quiet, verbose, log
-        self.note("begin", version=program())
-
-    def note(self, event: str, **values: object) -> None:
-        """Add a line of JSON to the log, if there is one."""
-        if self._log is None:
-            return
-        line = {"time": now().isoformat(timespec="milliseconds"), "event": event, **values}
-        try:
-            with self._log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        except OSError as error:
-            log, self._log = self._log, None
-            msg = f"The log {log} cannot be written ({error.strerror}). Name another file."
-            raise UsageError(msg) from error
-
-    def end(self, command: str, code: int) -> None:
-        """Note how the command ended."""
-        seconds = round(time.monotonic() - self._began, 1)
-        self.note("end", command=command, exit=int(code), run=self.run, seconds=seconds)
-        if self.verbose:
-            say(f"{command}: {seconds:,.1f} s, exit code {int(code)}.")
-
-
-output = Output()
-
-
-def printable(text: str) -> str:
-    """Return the text without characters that steer a terminal, except line breaks."""
-    return re.sub(
-        r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
-    )
-
-
-def say(text: str = "") -> None:
-    """Write a message to stderr; stdout is for what was asked for."""
-    if text:
-        output.note("message", text=printable(text))
-    if not output.quiet:
-        sys.stderr.write(printable(text) + "\n")
-
-
-class UnbrokenStream(io.TextIOWrapper):
-    """A stream whose reader may leave, as `… | head` and a closed window do.
-
-    The rest goes nowhere, and no error stops a load that is under way.
-    """
-
-    def write(self, text: str) -> int:
-        """Write a text; return its length."""
-        try:
-            return super().write(text)
-        except BrokenPipeError:
-            discard(self.fileno())
-            return len(text)
-
-    def flush(self) -> None:
-        """Write what is kept back."""
-        try:
-            super().flush()
-        except BrokenPipeError:
-            discard(self.fileno())
-
-
-def keep_messages_unbroken() -> None:
-    """Let nobody who stops reading the messages stop the command."""
-    stream = sys.stderr
-    if isinstance(stream, io.TextIOWrapper):
-        sys.stderr = UnbrokenStream(
-            stream.buffer, stream.encoding, stream.errors, line_buffering=True
-        )
-
-
-def discard(number: int) -> None:
-    """Send what is still written to an open file, by its number, nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
-
-
-def write(*lines: str) -> None:
-    """Write lines to stdout."""
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
-
-
-def write_json(values: object) -> None:
-    """Write one line of JSON to stdout."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
-
-
-def confirm(question: str, answer: str, without: str, refused: str) -> None:
-    """Ask the operator to type the answer. Raises UsageError where it is another one.
-
-    `without`: the message where nobody can be asked; `refused`: that of another answer.
-    """
-    if not sys.stdin.isatty():
-        raise UsageError(without)
-    sys.stderr.write(f"{printable(question)}\n")
-    if sys.stdin.readline().strip().casefold() != answer.casefold():
-        raise UsageError(refused)
-
-
 Reports = Literal["required", "wanted", "none"]
 """What a run's reports are to a command: its purpose, something beside it, or not written."""
 
 
 def conclude(
     ledger: Ledger,
-    summary: Summary,
+    summary: Summary | None = None,
     *,
     as_json: bool,
     show_values: bool,
@@ -302,6 +162,7 @@ def conclude(
     `stopped`: why an apply ended early, and how to continue.
     Raises AssertionError, which is a defect, where the rows do not add up.
     """
+    summary = summary or summarize(ledger)
     if not summary.adds_up():
         msg = "the rows of this run do not add up"
         raise AssertionError(msg)
@@ -366,6 +227,18 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
         )
 
 
+def write_findings(findings: Iterable[Finding], *, as_json: bool, **values: object) -> Exit:
+    """Write what is right and wrong, after `values` in JSON; return the exit code."""
+    findings = tuple(findings)
+    code = Exit.worst({finding.exit for finding in findings})
+    if as_json:
+        write_json({**values, "findings": [one.as_json() for one in findings], "exit": int(code)})
+    else:
+        lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
+        write(*map(str.rstrip, lines))
+    return code
+
+
 # progress
 
 INTERVAL = 10.0
@@ -374,24 +247,26 @@ INTERVAL = 10.0
 _WIDTH = 24
 """Characters of the bar: with counts of six digits all of it fits into 80 columns."""
 
-Advance = Callable[[int, int, str], None]
-"""Reports progress: items done, items in all (0: not known), and their results in words."""
 
+class Advance(Protocol):
+    """Reports progress: items done, items in all (0: not known), and their results in words."""
 
-def _silent() -> str:
-    return ""
+    def __call__(self, done: int, of: int, counts: str = "") -> None:
+        """Report."""
 
 
 @contextmanager
 def progress(
-    what: str, notice: Callable[[], str] = _silent, clock: Callable[[], float] = time.monotonic
+    what: str,
+    notice: Callable[[], str] = lambda: "",
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Advance]:
     """Show the progress of the block: a bar on a terminal, otherwise a line every INTERVAL.
 
     `notice` returns a message to show beside it, such as a wait, or blank; `clock` is in seconds.
     """
     if output.quiet:
-        yield lambda _done, _of, _counts: None
+        yield lambda done, of, counts="": None  # noqa: ARG005
         return
     if sys.stderr.isatty():
         with Bar(what, notice, clock) as bar:
@@ -399,13 +274,13 @@ def progress(
         return
     began = last = clock()
 
-    def advance(done: int, of: int, counts: str) -> None:
+    def advance(done: int, of: int, counts: str = "") -> None:
         nonlocal last
-        now = clock()
-        if now - last < INTERVAL:
+        moment = clock()
+        if moment - last < INTERVAL:
             return
-        last = now
-        rate = done / (now - began)
+        last = moment
+        rate = done / (moment - began)
         left = f", about {(of - done) / rate:,.0f} s left" if rate and of else ""
         whole = f" of {of:,}" if of else ""
         parts = filter(None, (f"{rate:.1f} a second{left}", counts, notice()))
@@ -439,7 +314,7 @@ class Bar(Progress):
         )
         self._task = self.add_task(what, total=None)
 
-    def advance_to(self, done: int, of: int, counts: str) -> None:
+    def advance_to(self, done: int, of: int, counts: str = "") -> None:
         """Show `done` of `of` items (0: not known), and their results in words."""
         self._counts = counts
         self.update(self._task, completed=done, total=of or None)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.console import say, write
+from importer.cli.output import say, write
 from importer.errors import Exit, UsageError
 from importer.settings import importer_command
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.console import Json, now, say, write, write_json
+from importer.cli.console import Json, write_findings
+from importer.cli.output import now, say, write_json, write_new
 from importer.errors import Exit, UsageError
 from importer.jobs.check import check_job
 from importer.jobs.commands import run_command
@@ -17,7 +18,6 @@ from importer.jobs.notify import Level, Message, channels, send
 from importer.jobs.run import GUARDS, Tools, run_job
 from importer.jobs.schema import Job, load_job
 from importer.mapper.yaml_source import scalar
-from importer.model.files import exists, shown
 
 app = typer.Typer(rich_markup_mode=None)
 job = typer.Typer(rich_markup_mode=None, help="Loads that run by themselves.")
@@ -38,9 +38,6 @@ def new(
     ] = "incoming/*.csv",
 ) -> int:
     """Write a first job, which only plans. Every key has a comment."""
-    if exists(file):
-        msg = f"{shown(file)} exists already. Name a new file."
-        raise UsageError(msg)
     template = files("importer.jobs").joinpath("new_job.yaml").read_text("utf-8")
     for key, value in (
         ("file", str(file)),
@@ -48,12 +45,7 @@ def new(
         ("mapping", scalar(str(mapping))),
     ):
         template = template.replace(f"{{{key}}}", value)
-    try:
-        with file.open("x", encoding="utf-8", newline="\n") as target:
-            target.write(template)
-    except OSError as error:
-        msg = f"{shown(file)} cannot be written ({error.strerror})."
-        raise UsageError(msg) from error
+    write_new(file, template)
     load_job(file)
     say(f"The job is in {file}. Review it, then run:")
     say(f"  importer job check {file}")
@@ -70,17 +62,7 @@ def check(
 ) -> int:
     """Check a job: its keys, mapping, folders, servers and settings. Nothing is loaded."""
     checked = load_job(file)
-    findings = list(check_job(checked))
-    code = Exit.worst({finding.exit for finding in findings})
-    if as_json:
-        rows = [
-            {"name": f.name, "state": f.state, "sentence": f.sentence, "advice": f.advice}
-            for f in findings
-        ]
-        write_json({"job": checked.name, "findings": rows, "exit": int(code)})
-    else:
-        lines = (f"{f.state.upper():4}  {f.name}: {f.sentence} {f.advice}" for f in findings)
-        write(*map(str.rstrip, lines))
+    code = write_findings(check_job(checked), as_json=as_json, job=checked.name)
     if send_test:
         _send_test(checked)
     return code

@@ -31,15 +31,12 @@ from importer.cli.console import (
     VisibleOnly,
     Yes,
     conclude,
-    confirm,
-    now,
     only_user_cache,
     operator,
-    program,
     progress,
     saved_codes,
-    say,
 )
+from importer.cli.output import confirm, now, program, say
 from importer.errors import AlmaError, ImporterError, LedgerError, StoppedError, UsageError
 from importer.ledger.journal import Journal, run_lock
 from importer.ledger.ledger import Ledger, summarize
@@ -78,9 +75,9 @@ def check(
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
     request = _request(roster, mapping, output, codes, corrections, visible_only=visible_only)
     with progress("Checking") as advance:
-        checked = check_roster(request, Progress(rows=lambda done, of: advance(done, of, "")))
+        checked = check_roster(request, Progress(advance))
     with checked as ledger:
-        return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
+        return conclude(ledger, as_json=as_json, show_values=show_values)
 
 
 @app.command()
@@ -110,11 +107,10 @@ def plan(
             refresh=not no_refresh,
         )
         with progress("Planning", lambda: alma.limiter.notice) as advance:
-            shown = Progress(lambda done, of: advance(done, of, ""), say)
-            return await plan_roster(request, alma, settings.alma_rate, shown)
+            return await plan_roster(request, alma, settings.alma_rate, Progress(advance, say))
 
     with with_alma(settings, use) as ledger:
-        return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
+        return conclude(ledger, as_json=as_json, show_values=show_values)
 
 
 @app.command()

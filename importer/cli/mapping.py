@@ -10,18 +10,9 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.console import (
-    Codes,
-    Json,
-    ShowValues,
-    now,
-    only_user_cache,
-    saved_codes,
-    say,
-    write,
-    write_json,
-)
+from importer.cli.console import Codes, Json, ShowValues, only_user_cache, saved_codes
 from importer.cli.new_mapping import new, ready
+from importer.cli.output import now, say, write, write_json
 from importer.errors import Exit, UsageError
 from importer.mapper.checks import Level
 from importer.mapper.checks import findings as checked

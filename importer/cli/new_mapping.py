@@ -10,7 +10,8 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from importer.cli.console import Codes, VisibleOnly, saved_codes, say, shipped, write
+from importer.cli.console import Codes, VisibleOnly, saved_codes, shipped
+from importer.cli.output import say, write, write_new
 from importer.errors import Exit, RosterError, UsageError
 from importer.loader.read import read
 from importer.mapper.column_guesses import looks_like_a_person
@@ -18,7 +19,7 @@ from importer.mapper.dates import Order
 from importer.mapper.load import load
 from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.suggest import Choices, Draft, suggest, to_do
-from importer.model.files import exists, shown
+from importer.model.files import exists
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import counted, word_list
 from importer.model.user import AccountType
@@ -95,7 +96,7 @@ def new(
     if output is None:
         sys.stdout.write(text)
         return Exit.DONE
-    _write_new(output, text)
+    write_new(output, text)
     say(f"The first mapping is in {output}. Check each line that ends in `guess`.")
     if left := to_do(text):
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
@@ -129,7 +130,7 @@ def ready(
         msg = f"There is no ready mapping {name}; there are {word_list([*SAMPLES])}."
         raise UsageError(msg)
     target = output or Path(f"{name}.yaml")
-    _write_new(target, shipped(f"mappings/{name}.yaml").read_text("utf-8"))
+    write_new(target, shipped(f"mappings/{name}.yaml").read_text("utf-8"))
     say(f"The mapping is in {target}. Change its headings and codes to yours, then run:")
     say(f"  importer mapping check {target}")
     if sample:
@@ -198,16 +199,3 @@ def _heading_rows(text: str) -> tuple[int, ...]:
         msg = f"--header takes one row or up to three, as in 3 or 3,4, not {text}."
         raise UsageError(msg)
     return tuple(sorted(map(int, parts)))
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Write a new file; an existing one is never overwritten. Raises UsageError."""
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        msg = f"{shown(path)} already exists. Name a new file with -o."
-        raise UsageError(msg) from None
-    except OSError as error:
-        msg = f"{shown(path)} cannot be written: {error.strerror}."
-        raise UsageError(msg) from None

@@ -18,16 +18,14 @@ from importer.cli.console import (
     Run,
     ShowValues,
     conclude,
-    now,
     operator,
-    program,
     progress,
     saved_codes,
-    say,
 )
+from importer.cli.output import now, program, say
 from importer.errors import UsageError
 from importer.ledger.journal import run_lock
-from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.ledger import Ledger
 from importer.model.decisions import Answer
 from importer.model.text import read_row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
@@ -71,12 +69,10 @@ def undo(
 
         async def use(alma: Alma) -> Ledger:
             with progress("Comparing with Alma", lambda: alma.limiter.notice) as advance:
-                return await plan_undo(
-                    done, alma, request, Progress(lambda done, of: advance(done, of, ""))
-                )
+                return await plan_undo(done, alma, request, Progress(advance))
 
         with with_alma(settings, use) as ledger:
-            return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
+            return conclude(ledger, as_json=as_json, show_values=show_values)
 
 
 @app.command()
@@ -136,9 +132,7 @@ def resolve(
             raise UsageError(left[0])
         for sentence in left:
             say(sentence)
-        return conclude(
-            ledger, summarize(ledger), as_json=as_json, show_values=show_values, reports="wanted"
-        )
+        return conclude(ledger, as_json=as_json, show_values=show_values, reports="wanted")
 
 
 def _resolve(review: Review, decisions: list[Decision]) -> list[str]:
@@ -147,7 +141,7 @@ def _resolve(review: Review, decisions: list[Decision]) -> list[str]:
     async def use(alma: Alma | None) -> list[str]:
         with progress("Resolving", lambda: alma.limiter.notice if alma else "") as advance:
             return await review.resolve_all(
-                decisions, alma, lambda done: advance(done, len(decisions), "")
+                decisions, alma, lambda done: advance(done, len(decisions))
             )
 
     if not review.asks_alma(decisions):

@@ -14,20 +14,8 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.console import (
-    USERS,
-    Json,
-    Row,
-    Run,
-    ShowValues,
-    conclude,
-    now,
-    operator,
-    saved_codes,
-    say,
-    write,
-    write_json,
-)
+from importer.cli.console import USERS, Json, Row, Run, ShowValues, conclude, operator, saved_codes
+from importer.cli.output import now, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.absent import ABSENT, forget_absent
 from importer.ledger.integrity import fault, first_broken
@@ -51,7 +39,7 @@ app = typer.Typer(rich_markup_mode=None)
 def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
     """Write the reports of a run again, from its ledger."""
     with _opened(run) as ledger:
-        return conclude(ledger, summarize(ledger), as_json=as_json, show_values=show_values)
+        return conclude(ledger, as_json=as_json, show_values=show_values)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import typer
 
 from importer.alma.facts import load_facts
 from importer.cli.app import run
-from importer.cli.console import now, say, shipped
+from importer.cli.console import shipped
+from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
 from importer.report.wording import command
 from importer.sandbox.server import Options, running, serve

@@ -17,7 +17,8 @@ import typer
 from filelock import FileLock
 
 from importer.cli.app import run
-from importer.cli.console import now, operator, say, shipped
+from importer.cli.console import operator, shipped
+from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running

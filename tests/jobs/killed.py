@@ -16,7 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from importer.cli.console import now, say
+from importer.cli.output import now, say
 from importer.jobs import notify, places, run
 from importer.jobs.commands import Ended
 from importer.jobs.run import Tools, run_job

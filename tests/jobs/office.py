@@ -24,7 +24,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from importer.cli.app import run
-from importer.cli.console import now
+from importer.cli.output import now
 from importer.errors import Exit
 from importer.jobs.commands import Command, Ended, how_it_ended
 from importer.jobs.run import Tools, run_job

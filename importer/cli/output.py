@@ -1,0 +1,163 @@
+"""How a command writes: messages, answers, JSON and a log; imported for every `--help`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from importer.errors import UsageError
+from importer.model.files import shown
+
+PACKAGE = "alma-roster-importer"
+"""The name of this program's distribution."""
+
+
+def now() -> datetime:
+    """Return the time in the time zone of this computer."""
+    return datetime.now(UTC).astimezone()
+
+
+def program() -> str:
+    """Return the version of this program."""
+    return version(PACKAGE)
+
+
+class Output:
+    """How a command writes, from the options beside every command; one for the process.
+
+    `quiet`: only errors and what stopped a run. `verbose`: all problems on the screen, and how
+    long the command took. `run`: the folder of the run that the command made or used.
+    """
+
+    quiet = verbose = False
+    run = ""
+    _log: Path | None = None
+    _began = 0.0
+
+    def reset(self) -> None:
+        """Start as without any option."""
+        vars(self).clear()
+        self._began = time.monotonic()
+
+    def begin(self, *, quiet: bool, verbose: bool, log: Path | None) -> None:
+        """Set the options. Raises UsageError if the log cannot be written."""
+        self.quiet, self.verbose, self._log = quiet, verbose, log
+        self.note("begin", version=program())
+
+    def note(self, event: str, **values: object) -> None:
+        """Add a line of JSON to the log, if there is one."""
+        if self._log is None:
+            return
+        line = {"time": now().isoformat(timespec="milliseconds"), "event": event, **values}
+        try:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        except OSError as error:
+            log, self._log = self._log, None
+            msg = f"The log {log} cannot be written ({error.strerror}). Name another file."
+            raise UsageError(msg) from error
+
+    def end(self, command: str, code: int) -> None:
+        """Note how the command ended."""
+        seconds = round(time.monotonic() - self._began, 1)
+        self.note("end", command=command, exit=int(code), run=self.run, seconds=seconds)
+        if self.verbose:
+            say(f"{command}: {seconds:,.1f} s, exit code {int(code)}.")
+
+
+output = Output()
+
+
+def printable(text: str) -> str:
+    """Return the text without characters that steer a terminal, except line breaks."""
+    return re.sub(
+        r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", " ", text
+    )
+
+
+def say(text: str = "") -> None:
+    """Write a message to stderr; stdout is for what was asked for."""
+    if text:
+        output.note("message", text=printable(text))
+    if not output.quiet:
+        sys.stderr.write(printable(text) + "\n")
+
+
+class UnbrokenStream(io.TextIOWrapper):
+    """A stream whose reader may leave, as `… | head` and a closed window do.
+
+    The rest goes nowhere, and no error stops a load that is under way.
+    """
+
+    def write(self, text: str) -> int:
+        """Write a text; return its length."""
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            discard(self.fileno())
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is kept back."""
+        try:
+            super().flush()
+        except BrokenPipeError:
+            discard(self.fileno())
+
+
+def keep_messages_unbroken() -> None:
+    """Let nobody who stops reading the messages stop the command."""
+    stream = sys.stderr
+    if isinstance(stream, io.TextIOWrapper):
+        sys.stderr = UnbrokenStream(
+            stream.buffer, stream.encoding, stream.errors, line_buffering=True
+        )
+
+
+def discard(number: int) -> None:
+    """Send what is still written to an open file, by its number, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def write(*lines: str) -> None:
+    """Write lines to stdout."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def write_json(values: object) -> None:
+    """Write one line of JSON to stdout."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def confirm(question: str, answer: str, without: str, refused: str) -> None:
+    """Ask the operator to type the answer. Raises UsageError where it is another one.
+
+    `without`: the message where nobody can be asked; `refused`: that of another answer.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(without)
+    sys.stderr.write(f"{printable(question)}\n")
+    if sys.stdin.readline().strip().casefold() != answer.casefold():
+        raise UsageError(refused)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a new file; an existing one is never overwritten. Raises UsageError."""
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        msg = f"{shown(path)} already exists. Name a new file."
+        raise UsageError(msg) from None
+    except OSError as error:
+        msg = f"{shown(path)} cannot be written ({error.strerror})."
+        raise UsageError(msg) from error
