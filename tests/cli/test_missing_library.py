@@ -22,7 +22,7 @@ CHECK = ("check", str(PATRONS), "-m", "m.yaml")
 @pytest.mark.parametrize(
     ("library", "arguments"),
     [
-        ("truststore", ("--help",)),
+        ("typer", ("--help",)),
         ("truststore", CHECK),
         ("pandas", CHECK),
         ("aiohttp", ("sandbox", "--switch", "list")),
