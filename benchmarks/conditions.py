@@ -1,7 +1,7 @@
 """CPU time of `check` with ten conditions and five named values, beside the same mapping without.
 
 `python -m benchmarks.conditions` checks 100,000 rows with both mappings in turn, prints the median
-ratio, and ends with 1 if it is above the limit. It also prints the ratio of the mapping alone.
+ratios of the whole check and of the mapping alone, and ends with 1 if one is above the limit.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ def main() -> int:
     ratio = median(one / other for other, one in rounds)
     print(
         f"check of {ROWS:,} rows: {without:.1f} s without, {with_them:.1f} s with ten conditions "
-        f"and five values: {ratio:.2f} times as long, at most {LIMIT}. The mapping alone: "
-        f"{alone:.2f} times as long."
+        f"and five values: {ratio:.2f} times as long. The mapping alone: {alone:.2f} times as long. "
+        f"The limit is {LIMIT}."
     )
-    return int(ratio > LIMIT)
+    return int(max(ratio, alone) > LIMIT)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,14 @@ tests must be met; of those under `any`, one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from importer.mapper.dates import Span, first_later
-from importer.mapper.lookups import KeyFile
+from importer.mapper.lookups import KeyFile, Lookup
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
 from importer.mapper.transforms import Pattern, Word, Words, full_matches
 from importer.model.candidates import Yes
@@ -78,24 +78,24 @@ class Test(MappingPart):
             yield from self.negated.files
 
     def accepted(
-        self, texts: set[str], today: date, listed: Callable[[KeyFile, str], bool]
+        self, texts: set[str], today: date, tables: Mapping[str | KeyFile, Lookup]
     ) -> set[str]:
         """Return those of the texts that meet the test.
 
-        If it compares dates, the texts are ISO or blank. `listed`: whether a text is in a file.
+        If it compares dates, the texts are ISO or blank. `tables` have the files' texts.
         """
         left = texts
         if self.words:
             words = frozenset(map(heading_key, self.words))
             left = {text for text in left if heading_key(text) in words}
         if self.negated is not None:
-            left = left - self.negated.accepted(left, today, listed)
+            left = left - self.negated.accepted(left, today, tables)
         if self.blank is not None:
             left = left & {""} if self.blank else left - {""}
         if self.matches is not None:
             left = full_matches(self.matches, left)
         if self.file is not None:
-            left = {text for text in left if text and listed(self.file, text)}
+            left = {text for text in left if text and heading_key(text) in tables[self.file].codes}
         first, end = self._days(today)
         if first or end:
             left = {text for text in left if text and first <= text and (text < end or not end)}

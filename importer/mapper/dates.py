@@ -186,6 +186,11 @@ class Dates(MappingPart):
     def _century(self, year: int) -> int:
         return (2000 if year < (self.pivot or 0) else 1900) + year
 
+    def iso(self, text: str) -> tuple[str, CellFinding | None]:
+        """Return the date of a text that is not blank as ISO, or the finding why it is none."""
+        day = self.read(text)
+        return ("", self.finding(day)) if isinstance(day, Unread) else (day.isoformat(), None)
+
     def finding(self, why: Unread) -> CellFinding:
         """Return the finding for a text that is not a date."""
         sentence, advice, repairs = why.value

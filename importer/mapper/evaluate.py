@@ -7,268 +7,230 @@ Each distinct text of a column goes through a step once.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
+from itertools import compress
 
+import numpy as np
 import pandas as pd
 
 from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping, Position
 from importer.mapper.conditions import Condition
 from importer.mapper.dates import END_OF_TERM, ORDER_WORDS, Dates, moved, shown_order
-from importer.mapper.lookups import KeyFile, code_reader
+from importer.mapper.lookups import code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.schema import PlusBy, Rule
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
-from importer.mapper.values import Values, filled
+from importer.mapper.values import Rows, Texts, Values
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.catalogue import Code, Severity
 from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
-from importer.model.problem import CellFinding, Place, Problem
+from importer.model.problem import Place, Problem
 from importer.model.roster import Roster
 from importer.model.text import ROSTER_ROWS, counted, spans
 from importer.model.user import AccountType
 
+Positions = Mapping[str, Position]
+"""Columns of the roster by `heading_key`."""
+
 
 def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CODES) -> Candidates:
     """Map every row of the roster that `only` takes and no `skip` leaves out, in order."""
-    work = _Evaluation(mapping, roster, codes, roster.frame.astype(object))
-    work.blank_words()
-    work.repair_ids()
+    work = _Evaluation(mapping, roster, codes)
     work.select_rows()
     work.report_more_parts()
     for one in mapping.scalars:
         work.scalar(one)
     for entry in mapping.entries:
         work.entry(entry)
-    index, taken = roster.frame.index, work.cells.index
-    labels = list(mapping.layout.targets)
-    columns = {label: work.columns[label] for label in labels}
-    frame = pd.DataFrame(columns, index=taken, columns=labels, dtype=object)
-    skipped = tuple(index[~index.isin(taken)].tolist())
+    columns = {label: work.columns[label].column for label in mapping.layout.targets}
+    frame = pd.DataFrame(columns, index=work.numbers, dtype=object)
+    skipped = tuple(roster.frame.index.difference(frame.index, sort=False).tolist())
     problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
     return Candidates(roster.source, mapping.layout, frame, work.not_applicable, skipped, problems)
 
 
-# --- the evaluation ---
-
-
-@dataclass(slots=True)
 class _Evaluation:
-    """One roster on its way to candidates; `columns` are those done so far, by label.
+    """One roster on its way to candidates.
 
-    `countries` are those of each row's address, "" where it is not known. `located`: the countries
-    that the present entry is in; None if it has none. `dates`: what conditions compare as dates.
+    `numbers`: those of the rows that are mapped. `cells`: the columns of the roster that the
+    mapping uses, by position. `columns`: the fields and values so far, by label. `dates`: what
+    conditions compare as dates. `countries` are those of each row's address, "" where it is not
+    known. `located`: the countries that the present entry is in; None if it has none.
     """
 
-    mapping: CompiledMapping
-    roster: Roster
-    codes: CodeTables
-    cells: pd.DataFrame
-    columns: dict[str, pd.Series[str]] = field(default_factory=dict)
-    countries: pd.Series[str] | None = None
-    located: pd.Series[str] | None = None
-    dates: dict[Cell | Variable, pd.Series[str]] = field(default_factory=dict)
-    not_applicable: dict[str, frozenset[int]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    # --- rows ---
-
-    def blank_words(self) -> None:
-        """Blank the cells that contain a word of `roster.blank`."""
-        words = {heading_key(word) for word in self.mapping.mapping.file.roster.blank}
-        for use in self.mapping.columns.values() if words else ():
-            texts = self.cells[use.position]
-            found = [text for text in texts.unique() if heading_key(text) in words]
-            self.cells[use.position] = texts.where(~texts.isin(found), "")
-
-    def repair_ids(self) -> None:
-        """Apply the `ids:` rules to their columns."""
-        for heading, use in self.mapping.columns.items():
-            rule = self.mapping.mapping.file.id_rule(heading)
+    def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:
+        """Take the cells that the mapping uses, without its words for a blank, and repair IDs."""
+        self.mapping, self.file = mapping, mapping.mapping.file
+        self.roster, self.codes = roster, codes
+        self.numbers: list[int] = roster.frame.index.tolist()
+        self.every: Rows = np.ones(len(self.numbers), dtype=bool)
+        self.cells: dict[int, Texts] = {}
+        self.columns: dict[str, Texts] = {}
+        self.dates: dict[Cell | Variable, Texts] = {}
+        self.countries: Texts | None = None
+        self.located: Texts | None = None
+        self.not_applicable: dict[str, frozenset[int]] = {}
+        self.problems: list[Problem] = []
+        blank = {heading_key(word) for word in self.file.roster.blank}
+        for heading, use in mapping.columns.items():
+            texts = Texts.of(roster.frame[use.position])
+            if blank:
+                texts = texts.map(lambda text: "" if heading_key(text) in blank else text)
+            rule = self.file.id_rule(heading)
             if rule is not None and use.labels:
-                texts = self.cells[use.position]
-                values = Values.of(texts, filled(texts))
+                values = Values.of(texts, texts.filled, self.every)
                 for change in id_transforms(rule):
                     values.step(change)
                 self._report(values, use.labels[0], (use.place,))
-                self.cells[use.position] = values.texts
+                texts = values.texts
+            self.cells[use.position] = texts
+
+    # --- rows ---
 
     def select_rows(self) -> None:
         """Leave out the rows that `roster.only` does not take, and those of `roster.skip`."""
-        part = self.mapping.mapping.file.roster
-        rows = self._meeting(part.only, self.cells.index, self.mapping.positions)
+        part = self.file.roster
+        rows = self._meeting(part.only, self.every, self.mapping.positions)
         for skip in part.skip:
             out = self._meeting(skip.when, rows, self.mapping.positions)
-            rows = rows.difference(out, sort=False)
-            if len(out):
-                numbers = spans([row % ROSTER_ROWS for row in out.tolist()], 50)
-                message = f"skipped {counted(len(out), 'row')} ({numbers}): {skip.reason}"
+            rows = rows & ~out
+            if left_out := list(compress(self.numbers, out)):
+                listed = spans([row % ROSTER_ROWS for row in left_out], 50)
+                message = f"skipped {counted(len(left_out), 'row')} ({listed}): {skip.reason}"
                 origin = self.roster.source.origin()
                 self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
-        if len(rows) < len(self.cells):
-            self.cells = self.cells.loc[rows]
-            self.columns = {label: texts.loc[rows] for label, texts in self.columns.items()}
-            self.dates = {key: texts.loc[rows] for key, texts in self.dates.items()}
-            kept = {self.roster.source.origin().row, *rows.tolist()}
-            self.problems = [one for one in self.problems if one.origin.row in kept]
-            self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
+        if rows.all():
+            return
+        self.cells = {at: texts.take(rows) for at, texts in self.cells.items()}
+        self.columns = {label: texts.take(rows) for label, texts in self.columns.items()}
+        self.dates = {key: texts.take(rows) for key, texts in self.dates.items()}
+        self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
+        kept = {self.roster.source.origin().row, *self.numbers}
+        self.problems = [one for one in self.problems if one.origin.row in kept]
+        self.not_applicable = {k: v & kept for k, v in self.not_applicable.items()}
 
     def report_more_parts(self) -> None:
         """Report the cells that have more parts than `each` makes entries of."""
         for each in {entry.part.each for entry in self.mapping.entries if entry.part.each}:
             use = self.mapping.columns[heading_key(each.heading)]
-            texts = self.cells[use.position]
-            for row, text in zip(texts.index.tolist(), texts.tolist(), strict=True):
-                if len(each.parts(text)) > each.most:
-                    origin = self.roster.source.origin(row)
-                    message = f"{{value}} has more than {each.most} parts; the others are left out"
-                    self.problems.append(
-                        Problem.of(Code.TOO_MANY_PARTS, origin, message, use.place, value=text)
-                    )
+            values = Values.of(self.cells[use.position], self.every, self.every)
+            values.step(each.checked)
+            self._report(values, "", (use.place,))
 
-    def _meeting(
-        self, condition: Condition, rows: pd.Index[int], positions: Mapping[str, Position]
-    ) -> pd.Index[int]:
+    def _meeting(self, condition: Condition, rows: Rows, positions: Positions) -> Rows:
         """Return which of the rows meet a condition."""
-        if not condition:
-            return rows
-        return rows[self._meets(condition, rows, positions)]
-
-    def _meets(
-        self, condition: Condition, rows: pd.Index[int], positions: Mapping[str, Position]
-    ) -> list[bool]:
-        """Return, row by row, whether it meets a condition; each distinct text is tested once."""
-        met = [True] * len(rows)
+        today, tables = self.mapping.run.today, self.mapping.mapping.tables
         for key, test in condition.tests:
-            texts = self._column(key, rows, positions)
-            if test.of_date:
-                texts = self._as_dates(key, positions)
-                texts = texts if len(texts) == len(rows) else texts.loc[rows]
-            every = texts.tolist()
-            accepted = test.accepted(set(every), self.mapping.run.today, self._listed)
-            met = [so_far and text in accepted for so_far, text in zip(met, every, strict=True)]
+            as_dates = test.of_date
+            texts = self._as_dates(key, positions) if as_dates else self._column(key, positions)
+            accepted = test.accepted({*texts.words}, today, tables)
+            rows = rows & texts.where(accepted.__contains__)
         if condition.any:
-            ways = zip(*(self._meets(one, rows, positions) for one in condition.any), strict=True)
-            met = [so_far and any(one) for so_far, one in zip(met, ways, strict=True)]
-        return met
+            ways = [self._meeting(one, rows, positions) for one in condition.any]
+            rows = np.logical_or.reduce(ways)
+        return rows
 
-    def _as_dates(self, key: Cell | Variable, positions: Mapping[str, Position]) -> pd.Series[str]:
+    def _as_dates(self, key: Cell | Variable, positions: Positions) -> Texts:
         """Return the dates of a whole column as ISO, blank where there is none, read once."""
         if key not in self.dates:
-            texts = self._column(key, self.cells.index, positions)
+            texts = self._column(key, positions)
             named = self.mapping.named.get(key.name) if isinstance(key, Variable) else None
             if named is not None and named.rule.field.shape is Shape.DATE:
                 return texts
-            values = Values.of(texts, filled(texts))
-            dates = self.mapping.mapping.file.roster.dates
-            order = shown_order({*texts.unique()} - {""}, dates) if not dates.order else None
+            values = Values.of(texts, texts.filled, self.every)
+            dates = self.file.roster.dates
+            order = shown_order({*texts.words} - {""}, dates) if not dates.order else None
             dates = dates.model_copy(update={"order": order}) if order else dates
-            values.step(lambda text, _: _read_date(text, dates))
+            values.step(lambda text, _: dates.iso(text))
             use = isinstance(key, Cell) and self.mapping.columns[heading_key(key.heading)]
             self._report(values, "", (use.place,) if use else ())
             self.dates[key] = values.texts
         return self.dates[key]
-
-    def _listed(self, file: KeyFile, text: str) -> bool:
-        """Whether a text is in a file."""
-        return heading_key(text) in self.mapping.mapping.tables[file].codes
 
     # --- fields and entries ---
 
     def scalar(self, one: CompiledField) -> None:
         """Evaluate a field of the record itself, unless another one has needed it already."""
         if one.column.label not in self.columns:
-            values = self._evaluate(one, one.rule.rule, self.cells.index)
+            values = self._evaluate(one, one.rule.rule, self.every)
             self._finish(one, values)
-            self._require(one, values)
+            self._require(one, values, self.every)
 
     def entry(self, compiled: CompiledEntry) -> None:
         """Evaluate an entry: left out of rows that have nothing for it, whole in the others.
 
         It is left out, with a warning, of rows in which only its main part is blank.
         """
-        self.located = self._countries(compiled)
-        whole = self.cells.index
         part = compiled.part
-        rows = self._meeting(part.when, whole, self.mapping.positions)
+        rows = self._meeting(part.when, self.every, self.mapping.positions)
+        self.located = self._countries(compiled, rows)
         values = {
             one.column.label: self._evaluate(one, one.rule.rule, rows) for one in compiled.fields
         }
         self.located = None
         deciding = () if part.placeholder else compiled.deciding
-        there = pd.Series(data=not deciding, index=rows)
+        there = np.zeros_like(rows) if deciding else rows
         for one in deciding:
-            there |= values[one.column.label].content
+            there = there | values[one.column.label].content
         if part.each is not None:
             position = compiled.fields[0].positions[heading_key(part.each.heading)]
-            there &= filled(self._cells(position).loc[rows])
+            there = there & self._cells(position).filled
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
-            there &= values[one.column.label].applies
+            there = there & values[one.column.label].applies
         for one in needed:
             if one.rule.required == "false":
-                self._complete(one, values[one.column.label], there, compiled)
-        there = there.reindex(whole, fill_value=False)
+                there = self._complete(one, values[one.column.label], there, compiled)
         for one in compiled.fields:
             found = values[one.column.label]
-            self._require(one, found)
-            found = found.over(whole)
-            found.texts = found.texts.where(there, "")
+            self._require(one, found, rows)
+            found.texts = found.texts.only(there)
             found.found = [item for item in found.found if there[item[0]]]
             self._finish(one, found)
 
-    def _countries(self, compiled: CompiledEntry) -> pd.Series[str] | None:
+    def _countries(self, compiled: CompiledEntry, rows: Rows) -> Texts | None:
         """The countries that an entry is in: its own, or for a phone those of the addresses."""
         if compiled.entry.parent == "contact_info.phone":
             return self.countries
-        if compiled.entry.parent != "contact_info.address":
-            return None
         for one in compiled.fields:
-            if one.rule.field.name == "country":
-                rows = self._meeting(compiled.part.when, self.cells.index, self.mapping.positions)
-                own = self._evaluate(one, one.rule.rule, rows).over(self.cells.index).texts
+            if one.rule.field.path == "contact_info.address.country":
+                own = self._evaluate(one, one.rule.rule, rows).texts
                 known = self.countries
-                self.countries = own if known is None else known.where(filled(known), own)
+                self.countries = own if known is None else known.over(own, known.filled)
                 return own
         return None
 
     # --- rules ---
 
-    def _evaluate(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
-        """Evaluate a rule: when, from or cases, clean, lookup, dates, plus, default."""
-        met = self._meeting(rule.when, rows, one.positions)
-        return self._or_default(one, rule, self._given(one, rule, met).over(rows))
+    def _evaluate(self, one: CompiledField, rule: Rule, rows: Rows) -> Values:
+        """Evaluate a rule: when, from or cases, clean, lookup, dates, plus, default.
 
-    def _or_default(self, one: CompiledField, rule: Rule, values: Values) -> Values:
-        """Return what a rule gave, and its default where that is blank and nothing failed."""
+        A default is used where the rest is blank and nothing failed.
+        """
+        values = self._texts(one, rule, self._meeting(rule.when, rows, one.positions))
+        if one.rule.field.shape is Shape.DATE:
+            spans = self._spans(one, rule, values.applies)
+            values.step(self._date_reader(one, rule), spans.texts if spans else None)
+            values.found += spans.found if spans else ()
         if rule.default is None:
             return values
-        rows = values.texts.index
-        failed = {row for row, _, _ in values.found}
-        blank = rows[~filled(values.texts) & ~rows.isin(failed)]
-        return values.or_else(self._evaluate(one, rule.default, blank))
+        blank = rows & ~values.texts.filled
+        blank[[row for row, _, _ in values.found]] = False
+        return values.over(self._evaluate(one, rule.default, blank), ~blank)
 
-    def _given(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
-        """Apply a rule to rows that meet its condition, without its default."""
-        values = self._texts(one, rule, rows)
-        if one.rule.field.shape is Shape.DATE:
-            spans, found = self._spans(one, rule, rows)
-            values.step(self._date_reader(one, rule), spans)
-            values.found += found
-        return values
-
-    def _texts(self, one: CompiledField, rule: Rule, rows: pd.Index[int]) -> Values:
+    def _texts(self, one: CompiledField, rule: Rule, rows: Rows) -> Values:
         """Apply a rule to rows that meet its condition, up to its lookup."""
         if rule.cases:
             values = self._case(one, rule.cases, rows)
         else:
-            texts, content = self._fill(rule.templates[0], rows, one.positions)
+            texts, content = self._fill(rule.templates[0], one.positions)
             for template in rule.templates[1:]:
-                more, contributes = self._fill(template, rows, one.positions)
-                texts, content = texts.where(filled(texts), more), content | contributes
-            values = Values.of(texts, content)
+                more, contributes = self._fill(template, one.positions)
+                texts, content = texts.over(more, texts.filled), content | contributes
+            values = Values.of(texts, content, rows)
         tidied = TIDIED.get(one.rule.field.path) if rule.lone_cells else None
         apart = any(step.split or step.replace or step.extract for step in rule.clean)
         if tidied is not None and not apart:
@@ -276,104 +238,94 @@ class _Evaluation:
         for step in rule.clean:
             values.step(transform(step), self.located)
             if step.selects:  # it may leave the text out on purpose, so that nothing is missing
-                values.content &= filled(values.texts)
+                values.content &= values.texts.filled
         if tidied is not None and apart:
             values.step(tidied)
         if rule.lookup is not None:
             values.step(self.mapping.mapping.tables[rule.lookup].find)
         return values
 
-    def _case(self, one: CompiledField, cases: Sequence[Rule], rows: pd.Index[int]) -> Values:
+    def _case(self, one: CompiledField, cases: Sequence[Rule], rows: Rows) -> Values:
         """Evaluate for each row the first case whose `when` is met."""
-        taken, left = [], rows
+        nothing = np.zeros_like(rows)
+        values = Values.of(Texts.same("", rows), nothing, nothing)
         for case in cases:
-            met = self._meeting(case.when, left, one.positions)
-            taken.append(self._or_default(one, case, self._given(one, case, met)))
-            left = left[~left.isin(met)]
-        return Values.together(taken, rows)
+            met = self._meeting(case.when, rows, one.positions)
+            values = self._evaluate(one, case, met).over(values, met)
+            rows = rows & ~met
+        return values
 
-    def _fill(
-        self, template: Template, rows: pd.Index[int], positions: Mapping[str, Position]
-    ) -> tuple[pd.Series[str], pd.Series[bool]]:
+    def _fill(self, template: Template, positions: Positions) -> tuple[Texts, Rows]:
         """The texts of a template, and whether the roster or the record contributes anything.
 
         A text is blank if everything that it takes from roster and record is blank. Run variables
         are never blank; they count only if nothing else is filled in.
         """
-        content = pd.Series(data=False, index=rows)
-        whole = pd.Series("", index=rows, dtype=object)
+        columns = [self._column(part, positions) for part in template.parts]
+        content = np.zeros_like(self.every)
         optional = False
-        for part in template.parts:
-            column = self._column(part, rows, positions)
-            whole = column if len(template.parts) == 1 else whole + column
+        for part, column in zip(template.parts, columns, strict=True):
             if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run):
                 optional = True
-                content |= filled(column)
-        if len(template.parts) > 1 or template.variables:
+                content |= column.filled
+        whole = functools.reduce(Texts.joined, columns)
+        if len(columns) > 1 or template.variables:
             whole = whole.map(lambda text: " ".join(text.split()))
-        return (whole.where(content, "") if optional else whole), content
+        return (whole.only(content) if optional and len(columns) > 1 else whole), content
 
-    def _column(
-        self, part: str | Cell | Variable, rows: pd.Index[int], positions: Mapping[str, Position]
-    ) -> pd.Series[str]:
+    def _column(self, part: str | Cell | Variable, positions: Positions) -> Texts:
         run = self.mapping.run
-        constants = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
         if isinstance(part, Cell):
-            whole = self._cells(positions[heading_key(part.heading)])
-        elif isinstance(part, Variable) and not part.of_run:
+            return self._cells(positions[heading_key(part.heading)])
+        if isinstance(part, str):
+            return Texts.same(part, self.every)
+        if not part.of_run:
             self.scalar(self.mapping.named[part.name])
-            whole = self.columns[part.name]
-        elif isinstance(part, Variable) and part.name == "row":
-            whole = pd.Series(
-                [str(row % ROSTER_ROWS) for row in rows.tolist()], index=rows, dtype=object
-            )
-        else:
-            text = constants[part.name] if isinstance(part, Variable) else part
-            whole = pd.Series(text, index=rows, dtype=object)
-        return whole if len(rows) == len(whole) else whole.loc[rows]
+            return self.columns[part.name]
+        if part.name == "row":
+            return Texts.of([str(row % ROSTER_ROWS) for row in self.numbers])
+        texts = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
+        return Texts.same(texts[part.name], self.every)
 
-    def _cells(self, position: Position) -> pd.Series[str]:
+    def _cells(self, position: Position) -> Texts:
         """A column of the roster, or one part of each of its cells."""
         if isinstance(position, int):
             return self.cells[position]
         at, each, number = position
         return self.cells[at].map(lambda text: each.part(text, number))
 
-    def _spans(
-        self, one: CompiledField, rule: Rule, rows: pd.Index[int]
-    ) -> tuple[pd.Series[str] | None, list[tuple[int, CellFinding, str]]]:
-        """The `plus` of each row if it differs from row to row, and what was found.
+    def _spans(self, one: CompiledField, rule: Rule, rows: Rows) -> Values | None:
+        """The `plus` of each row if it differs from row to row.
 
         That of a term whose dates depend on the group is followed by the row's group.
         """
-        found: list[tuple[int, CellFinding, str]] = []
-        by_group = isinstance(self.mapping.mapping.file.terms, dict)
+        by_group = isinstance(self.file.terms, dict)
         if isinstance(rule.plus, PlusBy):
-            values = Values.of(*self._fill(rule.plus.by, rows, one.positions))
-            values.step(self.mapping.mapping.tables[rule.plus.lookup].find)
-            spans, found = values.texts, values.found
+            spans = Values.of(*self._fill(rule.plus.by, one.positions), rows)
+            spans.step(self.mapping.mapping.tables[rule.plus.lookup].find)
         elif rule.plus == END_OF_TERM and by_group:
-            spans = pd.Series(END_OF_TERM, index=rows, dtype=object)
+            spans = Values.of(Texts.same(END_OF_TERM, rows), rows, rows)
         else:
-            return None, found
+            return None
         if by_group:
-            groups = self._column(Variable("user_group"), rows, one.positions)
-            spans = spans.where(spans != END_OF_TERM, f"{END_OF_TERM} " + groups)
-        return spans, found
+            groups = self._column(Variable("user_group"), one.positions).map(" {}".format)
+            at_end = spans.texts.where(END_OF_TERM.__eq__)
+            spans.texts = spans.texts.joined(groups.only(at_end))
+        return spans
 
     def _date_reader(self, one: CompiledField, rule: Rule) -> Transform:
         """The step that reads a date, moves it by `plus`, and writes it as ISO."""
-        file = self.mapping.mapping.file
-        dates = rule.dates.over(file.roster.dates) if rule.dates else file.roster.dates
+        dates = self.file.roster.dates
+        dates = rule.dates.over(dates) if rule.dates else dates
         if not dates.order and not rule.cases:
             dates = self._shown(one, rule, dates)
         plus = rule.plus if isinstance(rule.plus, str) else ""
 
         def read(text: str, span: str) -> Reading:
-            day, finding = _read_date(text, dates)
+            day, finding = dates.iso(text)
             if not day or rule.plus is None:
                 return day, finding
-            return moved(date.fromisoformat(day), span or plus, file.terms)
+            return moved(date.fromisoformat(day), span or plus, self.file.terms)
 
         return read
 
@@ -382,12 +334,12 @@ class _Evaluation:
 
         If the column shows no order, its dates stay ambiguous, and each is a problem.
         """
-        rows = self._meeting(rule.when, self.cells.index, one.positions)
-        order = shown_order(set(self._texts(one, rule, rows).texts.unique()) - {""}, dates)
+        rows = self._meeting(rule.when, self.every, one.positions)
+        order = shown_order({*self._texts(one, rule, rows).texts.words} - {""}, dates)
         if order is None:
             return dates
         self._problem(
-            0,
+            None,
             Code.READ_WITH_NOTICE,
             f"was read as {ORDER_WORDS[order]}, because some dates allow no other order",
             one.column,
@@ -405,24 +357,24 @@ class _Evaluation:
         self._report(values, column.label, column.places)
         self.columns[column.label] = values.texts
         if not values.applies.all():
-            rows = values.applies.index[~values.applies].tolist()
-            self.not_applicable[column.label] = frozenset(rows)
+            rows = frozenset(compress(self.numbers, ~values.applies))
+            self.not_applicable[column.label] = rows
 
     # --- problems ---
 
-    def _require(self, one: CompiledField, values: Values) -> None:
-        """Add a problem for each row that leaves a required field blank."""
+    def _require(self, one: CompiledField, values: Values, rows: Rows) -> None:
+        """Add a problem for each of the rows that leaves a required field blank."""
         if one.rule.required == "false":
             return
         severity = Severity.WARNING if one.rule.required == "warn" else None
         external = self.mapping.layout.account_type is AccountType.EXTERNAL
         no_id = external and one.column.label == "primary_id"
         split = any(step.split for step in one.rule.rule.clean)
-        for row in values.unexplained():
+        cells = [cell for t in one.rule.templates for cell in t.cells] if split else []
+        for row in values.unexplained(rows):
             message = "is blank, and this person is External" if no_id else "is blank"
             advice = _NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
-            if split and any(self._column(cell, self.cells.index, one.positions)[row]
-                             for t in one.rule.templates for cell in t.cells):  # fmt: skip
+            if any(self._column(cell, one.positions).at(row) for cell in cells):
                 message, advice = "has one part only, so a part is missing", _ONE_PART
             self._problem(
                 row,
@@ -434,19 +386,19 @@ class _Evaluation:
             )
 
     def _complete(
-        self, one: CompiledField, values: Values, there: pd.Series[bool], compiled: CompiledEntry
-    ) -> None:
+        self, one: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
+    ) -> Rows:
         """Add a problem for each row that has the entry without a part that it needs.
 
-        A row without the entry's main part is no longer `there`.
+        Return the rows that still have it: those without its main part do not.
         """
-        field, list_name = one.rule.field, compiled.entry.parent
-        main = field.name != TYPE_FIELD[list_name]
+        name = one.rule.field.name
+        main = name != TYPE_FIELD[compiled.entry.parent]
         every = tuple(place for other in compiled.fields for place in other.column.places)
-        message = f"`{field.name}` is blank, but other parts of the same entry are not"
-        if main:
-            message += "; the entry is left out"
-        for row in values.unexplained(there):
+        left_out = "; the entry is left out" if main else ""
+        message = f"`{name}` is blank, but other parts of the same entry are not{left_out}"
+        blank = values.unexplained(there)
+        for row in blank:
             self._problem(
                 row,
                 Code.MISSING_VALUE,
@@ -456,11 +408,13 @@ class _Evaluation:
                 advice="Fill in the cell, or clear the other cells of this entry.",
                 severity=Severity.WARNING if main else None,
             )
-            there[row] = there[row] and not main
+        left = there.copy()
+        left[blank] &= not main
+        return left
 
     def _problem(
         self,
-        row: int,
+        row: int | None,
         code: Code,
         message: str,
         column: FieldColumn,
@@ -472,7 +426,7 @@ class _Evaluation:
         self.problems.append(
             Problem.of(
                 code,
-                self.roster.source.origin(row),
+                self.roster.source.origin(0 if row is None else self.numbers[row]),
                 message,
                 *(column.places if places is None else places),
                 field=column.label,
@@ -483,7 +437,7 @@ class _Evaluation:
 
     def _report(self, values: Values, label: str, places: tuple[Place, ...]) -> None:
         """Add what the steps found as problems of their rows."""
-        self.problems += values.problems(self.roster.source, label, places)
+        self.problems += values.problems(self.roster.source, self.numbers, label, places)
 
 
 _ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."
@@ -494,9 +448,3 @@ _NO_SYSTEM = (
     "External patron without one."
 )
 """The advice if the cell that `owning_system` comes from is blank."""
-
-
-def _read_date(text: str, dates: Dates) -> Reading:
-    """Return a date as ISO, or the finding why it is none."""
-    day = dates.read(text)
-    return (day.isoformat(), None) if isinstance(day, date) else ("", dates.finding(day))

@@ -27,11 +27,21 @@ from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Plus, Term
 from importer.mapper.lookups import LookupFile
 from importer.mapper.placeholders import Template, heading_key, parse
-from importer.mapper.transforms import Pattern, Step, Word, Words, check_pattern, one_or_more
+from importer.mapper.transforms import (
+    Pattern,
+    Reading,
+    Step,
+    Word,
+    Words,
+    check_pattern,
+    one_or_more,
+)
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
+from importer.model.catalogue import Code
 from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
 from importer.model.plan import MappingPart, Match, SafetyLimits
+from importer.model.problem import CellFinding
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
 
@@ -189,6 +199,13 @@ class EachPart(MappingPart):
     def heading(self) -> str:
         """The heading of the cell."""
         return self.template.cells[0].heading
+
+    def checked(self, text: str, _country: str = "") -> Reading:
+        """Return the text, with a finding if it has more than `most` parts."""
+        if len(self.parts(text)) <= self.most:
+            return text, None
+        message = f"{{value}} has more than {self.most} parts; the others are left out"
+        return text, CellFinding(Code.TOO_MANY_PARTS, message)
 
     def parts(self, text: str) -> list[str]:
         """Return the parts of a text that are not blank."""

@@ -127,7 +127,7 @@ def test_the_owning_system_and_what_cannot_be_mapped(tmp_path: Path) -> None:
     ]
     lines = text_of(tmp_path, content).splitlines()
     left = [line for line in lines if line.startswith("# Not taken")]
-    assert {entry.parent for entry in mapping.entries} == {"proxy_for_user"}
+    assert "proxy_for_user" in {entry.parent for entry in mapping.entries}
     assert [line.split(": ")[1] for line in left] == [
         "user_statistic[].category_type.value",
         "password",
