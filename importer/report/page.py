@@ -111,7 +111,7 @@ def render(
                 corrected=bool(related.corrected_by),
                 undone=bool(related.undone_by),
             ),
-            effort=effort(summary.calls) if summary.calls and not applied else "",
+            effort=effort(summary),
             failed_checks=facts.failed_checks,
             approvals=tuple(approvals(ledger)),
             problems=tuple(_sections(group_problems(ledger.problems()))),
@@ -182,12 +182,21 @@ def _sections(
             yield severity.value, SEVERITIES[severity], tuple(groups[:MOST_GROUPS]), left
 
 
+def details_of(
+    end: End, found: Iterable[Difference], problems: Iterable[Problem], *, show_values: bool
+) -> tuple[str, ...]:
+    """Return why a row is held back, then its differences, then what is worth a look."""
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for one in problems:
+        if one.severity is not Severity.REPAIRED:
+            told[one.severity.holds].append(sentence(one, show_values=show_values))
+    why = told[True] or [_WHYS[end]] if end in _WHYS else told[True]
+    return (*why, *map(str, found), *told[False])
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row in the table of all rows, as it may be shown.
-
-    `details`: why it is held back, what changes, and what is worth a look.
-    """
+    """A row in the table of all rows, as it may be shown."""
 
     row: int
     roster: str
@@ -243,7 +252,7 @@ class _RowTable:
             self.differences.setdefault(one, []).append(row.row)
         if is_listed:
             roster = self.facts.origin(row.row).roster if self.facts.others else ""
-            details = self._details(end, found, problems)
+            details = details_of(end, found, problems, show_values=self.show_values)
             listed.append(Line(row.row, roster, end, patron, name, details))
 
     def _cells(self, row: RowHistory, *fields: str) -> list[str]:
@@ -255,16 +264,6 @@ class _RowTable:
             for at, name in places.items()
             if at < len(row.cells)
         ]
-
-    def _details(
-        self, end: End, found: Iterable[Difference], problems: Iterable[Problem]
-    ) -> tuple[str, ...]:
-        told: dict[bool, list[str]] = {True: [], False: []}
-        for one in problems:
-            if one.severity is not Severity.REPAIRED:
-                told[one.severity.holds].append(sentence(one, show_values=self.show_values))
-        why = told[True] or [_WHYS[end]] if end in _WHYS else told[True]
-        return (*why, *map(str, found), *told[False])
 
     def lines(self) -> tuple[Line, ...]:
         """Return the lines by row; where there are too many, urgent ones before others."""

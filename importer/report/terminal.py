@@ -170,8 +170,8 @@ def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
                                         facts.alma.environment)))  # fmt: skip
         parts.append(_text(f"Alma: {alma}"))
     if summary.created is None:
-        if summary.calls:
-            parts.append(_text(effort(summary.calls)))
+        if takes := effort(summary):
+            parts.append(_text(takes))
         if summary.kept_in_alma:
             parts.append(
                 _text(

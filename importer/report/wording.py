@@ -15,7 +15,7 @@ from typing import Literal
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Place, Problem
-from importer.model.run import Calls, RosterCounts, RowHistory, RunFacts, Summary
+from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
 from importer.model.text import counted, is_whole_roster, spans
 from importer.report.masking import CUT, said, shown, takes_code
 
@@ -94,8 +94,14 @@ def rows(count: int) -> str:
     return counted(count, "row")
 
 
-def effort(calls: Calls) -> str:
-    """Return the API calls and time that applying takes, and whether the calls were left."""
+def effort(summary: Summary) -> str:
+    """Return the API calls and time that applying takes, and whether the calls were left.
+
+    "" of a check, of what was applied, and where there is nothing to send.
+    """
+    calls = summary.calls
+    if calls is None or not calls.count or summary.created is not None:
+        return ""
     told = f"Applying takes {counted(calls.count, 'API call')}"
     told += f", about {duration(calls.seconds)}." if calls.seconds else "."
     if calls.left is not None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from importer.errors import StalePlanError
 from importer.ledger.ledger import Ledger, summarize, to_create
-from importer.model.catalogue import Severity
 from importer.model.decisions import choices
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Problem
@@ -25,7 +24,7 @@ from importer.report.differences import (
 )
 from importer.report.files import present
 from importer.report.lineage import lineage
-from importer.report.page import approvals, fact_lines
+from importer.report.page import approvals, details_of, fact_lines
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.terminal import row_history
 from importer.report.wording import (
@@ -34,7 +33,6 @@ from importer.report.wording import (
     Tally,
     effort,
     end_of,
-    sentence,
     sentences_of,
     tallies,
 )
@@ -101,7 +99,7 @@ def view(space: Workspace, folder: Path) -> RunView:
             draft,
             sentences_of(summary),
             tallies(summary),
-            effort(summary.calls) if summary.calls and not ledger.was_applied else "",
+            effort(summary),
             group_problems(ledger.problems()),
             by_kind(found),
             new_users(to_create(ledger, most=MOST_USERS), show_values=True),
@@ -147,10 +145,8 @@ def rows_page(folder: Path, end: str, offset: int, most: int) -> tuple[tuple[Row
 def _line(row: RowHistory, problems: Iterable[Problem]) -> RowLine:
     found = tuple(problems)
     end = end_of(row, found)
-    holding = [one for one in found if one.severity.holds]
-    told = holding or [one for one in found if one.severity is Severity.WARNING]
-    changes = tuple(map(str, differences(row.changes, show_values=True)))
-    details = (*(sentence(one, show_values=True) for one in told), *changes)
+    changes = differences(row.changes, show_values=True)
+    details = details_of(end, changes, found, show_values=True)
     return RowLine(row.row, ENDS[end], TONES.get(end, "quiet"), row.primary_id, details)
 
 

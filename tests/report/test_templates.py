@@ -119,6 +119,20 @@ def _one_of_each() -> Run:
     return run
 
 
+def _no_groups() -> Run:
+    """A plan with a new patron, of a roster without a column of user groups."""
+    run = _one_of_each()
+    run.columns = building.COLUMNS[:1]
+    return run
+
+
+def _blank_group() -> Run:
+    """A plan with a new patron whose cell of the user group is blank."""
+    run = _one_of_each()
+    run.cells[2] = ("", "", "", "")
+    return run
+
+
 def _two_deletions() -> Run:
     run = _undone()
     run.row(31, Fate.READY)
@@ -185,6 +199,8 @@ RUNS: tuple[Callable[[], Run], ...] = (
     _undone,
     _two_deletions,
     _one_of_each,
+    _no_groups,
+    _blank_group,
     _over_every_cap,
     _newcomers(MOST_USERS),
     _newcomers(MOST_USERS + 1),

@@ -148,7 +148,8 @@ def test_a_duration_is_told_in_two_parts(seconds: int, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "left", "suffice"), [(25, None, True), (25, 26, True), (25, 25, False), (0, 0, True)]
+    ("count", "left", "suffice"),
+    [(25, None, True), (25, 26, True), (25, 25, False)],
 )
 def test_the_effort_says_whether_the_days_calls_suffice(
     count: int,
@@ -156,10 +157,20 @@ def test_the_effort_says_whether_the_days_calls_suffice(
     suffice: bool,  # noqa: FBT001
 ) -> None:
     """One call more asks whose key it is; where Alma has not told what is left, nothing is said."""
-    told = effort(Calls(count=count, seconds=3, left=left))
+    calls = Calls(count=count, seconds=3, left=left)
+    told = effort(summary().model_copy(update={"calls": calls}))
     assert told.startswith(f"Applying takes {count} API calls, about 3 seconds.")
     assert ("of today's calls" in told) is (left is not None)
     assert ("That is not enough" in told) is not suffice
+
+
+def test_what_sends_nothing_takes_no_effort() -> None:
+    """A check has no calls, a plan may need none, and what was applied is past."""
+    for calls, counts in ((None, {}), (0, {}), (9, {"created": 1})):
+        run = summary(**counts)
+        if calls is not None:
+            run = run.model_copy(update={"calls": Calls(count=calls, seconds=3)})
+        assert effort(run) == ""
 
 
 APPLIED = {"ready": 1, "create": 1, "created": 1}
