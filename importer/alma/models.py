@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AliasChoices,
+    AliasPath,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
 )
 
@@ -66,31 +66,14 @@ class ApiError(_Model):
     tracking_id: Text = Field("", alias="trackingId")
 
 
-class _ErrorList(_Model):
-    error: Annotated[list[ApiError], Entries] = []
-
-
 class _Envelope(_Model):
     """An error in JSON (contract 2.3), bare or inside `web_service_result`."""
 
-    errors: _ErrorList = Field(alias="errorList")
-
-
-class _WrappedEnvelope(_Model):
-    result: _Envelope = Field(alias="web_service_result")
-
-
-_ENVELOPE: TypeAdapter[_WrappedEnvelope | _Envelope] = TypeAdapter(_WrappedEnvelope | _Envelope)
-
-
-def read_error(body: bytes) -> ApiError | None:
-    """The error of a JSON envelope, or None if the body is none."""
-    try:
-        envelope = _ENVELOPE.validate_json(body)
-    except ValidationError:
-        return None
-    found = envelope.result if isinstance(envelope, _WrappedEnvelope) else envelope
-    return next((error for error in found.errors.error[:1] if error.code), None)
+    errors: Annotated[list[ApiError], Entries] = Field(
+        validation_alias=AliasChoices(
+            AliasPath("errorList", "error"), AliasPath("web_service_result", "errorList", "error")
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +89,15 @@ class UserPage:
     unreadable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Institution:
+class Institution(_Model):
     """Which Alma this is. `environment` is `production` or `sandbox`, or what Alma calls it."""
 
-    code: str
-    name: str
-    environment: str
-    url: str
+    code: Text = Field(validation_alias="institution")
+    name: Text = Field("", validation_alias=AliasPath("institution", "desc"))
+    environment: Annotated[str, BeforeValidator(lambda raw: _text(raw).lower())] = Field(
+        "", validation_alias="environment_type"
+    )
+    url: Text = Field("", validation_alias="alma_url")
 
 
 class _UserList(_Model):
@@ -132,19 +116,6 @@ class _Row(_Model):
 class _Table(_Model):
     name: Text = Field("", validation_alias=AliasChoices("name", "total_record_count"))
     row: Annotated[list[_Row], Entries] = Field([], validation_alias=AliasChoices("row", "library"))
-
-
-class _Named(_Model):
-    value: Text = ""
-    desc: Text = ""
-
-
-class _General(_Model):
-    institution: Annotated[
-        _Named, BeforeValidator(lambda raw: raw if isinstance(raw, dict) else {"value": raw})
-    ]
-    environment_type: Text = ""
-    alma_url: Text = ""
 
 
 def _read(model: type[M], body: bytes) -> M | None:
@@ -212,17 +183,16 @@ def read_table(body: bytes) -> tuple[CodeRow, ...] | None:
     )
 
 
+def read_error(body: bytes) -> ApiError | None:
+    """The error of a JSON envelope, or None if the body is none."""
+    envelope = _read(_Envelope, body)
+    return next((error for error in envelope.errors[:1] if error.code), None) if envelope else None
+
+
 def read_institution(body: bytes) -> Institution | None:
     """The institution; a body without its code is none."""
-    general = _read(_General, body)
-    if general is None or not general.institution.value:
-        return None
-    return Institution(
-        code=general.institution.value,
-        name=general.institution.desc,
-        environment=general.environment_type.lower(),
-        url=general.alma_url,
-    )
+    institution = _read(Institution, body)
+    return institution if institution and institution.code else None
 
 
 def read_nothing(body: bytes) -> Literal[True] | None:

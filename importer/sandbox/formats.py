@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from importer.sandbox.record import (
     Part,
     Record,
     Value,
+    codes,
     entries,
     flag,
     full_name,
@@ -41,10 +42,6 @@ _ELEMENTS = {
 _BRIEF = ("email", "user_identifier", "user_statistic")
 
 
-class _Malformed(ValueError):  # noqa: N818  caught here
-    """A value of the wrong type or form; the text is its place in Alma's notation."""
-
-
 def parse_json(body: bytes) -> Json:
     """Return any JSON document; refuse what is not JSON as Alma does."""
     try:
@@ -56,97 +53,98 @@ def parse_json(body: bytes) -> Json:
 def read_json(body: bytes, switches: Switches) -> Record:
     """Return the user in a JSON body. Unknown keys are ignored, wrong types are refused."""
     try:
-        return read_user(parse_json(body), blank_dates=switches["blank-date"] == "accept")
+        return read_user(parse_json(body), lax=switches["blank-date"] == "accept")
     except RefusalError:
         if switches["bad-json"] == "401676":
             refuse("unreadable")
         raise
 
 
-def read_user(document: Json, *, blank_dates: bool = False) -> Record:
-    """Return the user in a JSON document; a wrong type or date is BAD_REQUEST."""
-    try:
-        return _read([] if document is None else document, USER, "User", blank_dates=blank_dates)
-    except _Malformed as error:
-        refuse("bad_request", place=str(error))
+def read_user(document: Json, *, lax: bool = False) -> Record:
+    """Return the user in a JSON document; a wrong type or date is BAD_REQUEST.
+
+    `lax` ignores empty dates and booleans.
+    """
+    return _read([] if document is None else document, USER, "User", lax=lax)
 
 
 def read_xml(element: Element, *, lax: bool = False, strict: bool = False) -> Record:
     """Return the user in an element; a wrong value is 401676. Unknown elements are ignored.
 
-    `lax` ignores empty dates and booleans too, as the SIS job does (contract 5); `strict` refuses
+    `lax` ignores empty dates and booleans, as the SIS job does (contract 5); `strict` refuses
     unknown fields.
     """
-    if strict and not {child.tag for child in element} <= _ELEMENTS:
+    if element.tag != "user" or (strict and not {child.tag for child in element} <= _ELEMENTS):
         refuse("unreadable")
+    document = _from_xml(element, USER)
+    contact = element.find("contact_info")
+    if contact is not None:
+        document["contact_info"] = _lists_from_xml(contact, USER)
     try:
-        return _read(_to_document(element, lax=lax), USER, "User", blank_dates=False)
-    except _Malformed:
+        return read_user(document, lax=lax)
+    except RefusalError:
         refuse("unreadable")
 
 
-def _read(document: Json, part: Part, place: str, *, blank_dates: bool) -> Record:
-    """Return a user or an entry; _Malformed if a value has the wrong type or form."""
+def _read(document: Json, part: Part, place: str, *, lax: bool) -> Record:
+    """Return a user or an entry; `place` is for the refusal, in Alma's notation."""
     given = _object(document, place)
     contact = _object(given.get("contact_info", {}), f'{place}["contact_info"]')
     record: Record = {}
     for name, field in part.fields.items():
         value = given.get(name)
-        if blank_dates and value == "" and field.kind in {"date", "time"}:
+        if lax and value == "" and field.kind in {"date", "time", "bool"}:
             continue
         try:
             if read := _read_value(value, field):
                 record[name] = read
-        except (KeyError, ValueError, OverflowError) as error:
-            where = f'{place}["{name}"]'
-            raise _Malformed(where) from error
+        except (KeyError, TypeError, ValueError, OverflowError):
+            refuse("bad_request", place=f'{place}["{name}"]')
     for name, inner in part.parts.items():
         listed = (contact if inner.contact else given).get(name)
         if listed is None:
             continue
         where = f'{place}["{name}"]'
+        if not isinstance(listed, list):
+            refuse("bad_request", place=where)
         rows = [
-            _read(row, inner, f"{where}->java.util.ArrayList[{number}]", blank_dates=blank_dates)
-            for number, row in enumerate(_list(listed, where))
+            _read(row, inner, f"{where}->java.util.ArrayList[{number}]", lax=lax)
+            for number, row in enumerate(listed)
         ]
         record[name] = [row for row in rows if not inner.key or row.get(inner.key)]
     return record
 
 
-def _object(document: Json, place: str = "") -> Mapping[str, Json]:
-    if document is None:
-        return {}
-    if not isinstance(document, Mapping):
-        raise _Malformed(place)
-    return document
-
-
-def _list(document: Json, place: str = "") -> Sequence[Json]:
-    if not isinstance(document, list):
-        raise _Malformed(place)
-    return document
+def _object(document: Json, place: str) -> Mapping[str, Json]:
+    if document is not None and not isinstance(document, Mapping):
+        refuse("bad_request", place=place)
+    return document or {}
 
 
 def _read_value(document: Json, field: Field) -> Value:
-    """Return the value of a field; KeyError, ValueError or OverflowError if it is malformed."""
+    """Return the value of a field; KeyError or another error if it is malformed."""
     if document is None:
         return ""
-    if field.kind == "code":
-        return _read_value(_object(document).get("value"), Field(length=field.length))
     if field.kind == "codes":
+        if not isinstance(document, list):
+            raise TypeError
         one = Field(kind="code", length=field.length)
-        return [str(code) for entry in _list(document) if (code := _read_value(entry, one))]
+        return [str(code) for entry in document if (code := _read_value(entry, one))]
+    if field.kind == "code":
+        if not isinstance(document, Mapping):
+            raise TypeError
+        return _read_value(document.get("value"), Field(length=field.length))
     if field.kind == "bool":
         return _FLAGS[str(document).strip().lower() if isinstance(document, str | bool) else ""]
     if not isinstance(document, str):
-        raise _Malformed
+        raise TypeError
     if field.kind == "text":
         if ILLEGAL.search(document) or len(document) > (field.length or len(document)):
             refuse("unreadable")
         return document
     found = (_DATE if field.kind == "date" else _TIME).fullmatch(document.strip())
     if found is None:
-        raise _Malformed
+        raise ValueError
     datetime.fromisoformat(found[1])  # ValueError for 30 February
     return found[1]
 
@@ -200,9 +198,7 @@ def _show_value(record: Record, name: str, field: Field, describe: Describe) -> 
         case "code":
             return _show_code(value, field, describe)
         case "codes":
-            given = record.get(name, [])
-            listed = given if isinstance(given, list) else []
-            return [_show_code(code, field, describe) for code in listed if isinstance(code, str)]
+            return [_show_code(code, field, describe) for code in codes(record, name)]
         case "bool":
             return flag(record, name)
         case "date":
@@ -238,37 +234,23 @@ def parse_xml(body: bytes, *, huge: bool = False) -> Element:
     return root
 
 
-def _to_document(user: Element, *, lax: bool) -> Json:
-    """Return a user element in the form of a JSON body."""
-    if user.tag != "user":
-        refuse("unreadable")
-    document = _from_xml(user, USER, lax=lax)
-    contact = user.find("contact_info")
-    if contact is not None:
-        document["contact_info"] = _lists_from_xml(contact, USER, lax=lax)
-    return document
-
-
-def _from_xml(element: Element, part: Part, *, lax: bool) -> dict[str, Json]:
+def _from_xml(element: Element, part: Part) -> dict[str, Json]:
+    """Return a user element, or an entry's, in the form of a JSON body."""
     document: dict[str, Json] = {}
     for name, field in part.fields.items():
+        given = element.get(name) if field.attribute else element.findtext(name)
         if field.kind == "codes":
             found = element.iterfind(f"{name}s/{name}")
             document[name] = [{"value": code.text or ""} for code in found]
-            continue
-        child = element.find(name)
-        inside = None if child is None else child.text or ""
-        given = element.get(name) if field.attribute else inside
-        if given is None or (lax and not given and field.kind in {"date", "time", "bool"}):
-            continue
-        document[name] = {"value": given} if field.kind == "code" else given
-    return document | _lists_from_xml(element, part, lax=lax)
+        elif given is not None:
+            document[name] = {"value": given} if field.kind == "code" else given
+    return document | _lists_from_xml(element, part)
 
 
-def _lists_from_xml(element: Element, part: Part, *, lax: bool) -> dict[str, Json]:
+def _lists_from_xml(element: Element, part: Part) -> dict[str, Json]:
     found = {name: element.find(inner.wrapper) for name, inner in part.parts.items()}
     return {
-        name: [_from_xml(entry, part.parts[name], lax=lax) for entry in wrapper.iterfind(name)]
+        name: [_from_xml(entry, part.parts[name]) for entry in wrapper.iterfind(name)]
         for name, wrapper in found.items()
         if wrapper is not None
     }

@@ -156,7 +156,8 @@ def test_ids_and_questions_of_any_characters(
     ):
         shown = shared.call("GET", path, accept="application/xml")
         assert shown.status_code in {200, 400}
-        etree.fromstring(shown.content)
+        if "xml" in shown.headers["Content-Type"]:  # a code table is shown in JSON only
+            etree.fromstring(shown.content)
         shared.call("GET", path).json()
     shared.call("POST", f"/users/{escaped}?op=auth&password={extra}")
 
