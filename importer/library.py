@@ -15,8 +15,9 @@ from typing import Literal
 
 from importer.alma.client import Alma
 from importer.cli.connection import with_alma
-from importer.cli.console import USERS, operator, saved_codes
-from importer.cli.output import now, program
+from importer.cli.console import USERS, operator
+from importer.cli.load import run_request
+from importer.cli.output import now
 from importer.errors import StoppedError
 from importer.ledger.journal import Journal, run_lock
 from importer.ledger.ledger import Ledger, summarize
@@ -30,7 +31,7 @@ from importer.model.run import RowHistory, Summary
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_request
 from importer.pipeline.check import check_inputs
-from importer.pipeline.check import convert as convert_inputs
+from importer.pipeline.convert import convert as convert_inputs
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_request
 from importer.report.files import write_all
@@ -179,14 +180,6 @@ def open_run(folder: FileName) -> Run:
 def _request(
     pairs: Iterable[tuple[FileName, FileName]], codes: FileName | None, folder: FileName | None
 ) -> RunRequest:
-    file = None if codes is None else Path(codes)
-    return RunRequest(
-        rosters=tuple(RosterRequest(Path(roster), Path(mapping)) for roster, mapping in pairs),
-        codes=saved_codes(file),
-        codes_file=file,
-        folder=None if folder is None else Path(folder),
-        now=now(),
-        operator=operator(),
-        version=program(),
-        users_folder=USERS,
-    )
+    rosters = tuple(RosterRequest(Path(roster), Path(mapping)) for roster, mapping in pairs)
+    output, file = (None if path is None else Path(path) for path in (folder, codes))
+    return run_request(rosters, output, file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -46,8 +45,9 @@ from importer.model.run import RunFacts
 from importer.model.text import spans
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
-from importer.pipeline.check import check_inputs, sis_clears, sis_unmatched
-from importer.pipeline.check import convert as convert_inputs
+from importer.pipeline.check import check_inputs
+from importer.pipeline.convert import convert as convert_inputs
+from importer.pipeline.convert import sis_clears, sis_unmatched
 from importer.pipeline.inputs import Inputs, Progress, RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_roster
 from importer.pipeline.runs import find_folder
@@ -73,7 +73,8 @@ def check(
     as_json: Json = False,
 ) -> int:
     """Read, map and check every row offline; write a report and the rejects (dry run)."""
-    request = _request(roster, mapping, output, codes, corrections, visible_only=visible_only)
+    rosters = _paired(roster, mapping, corrections)
+    request = run_request(rosters, output, codes, visible_only=visible_only)
     with progress("Checking") as advance:
         checked = check_roster(request, Progress(advance))
     with checked as ledger:
@@ -95,16 +96,14 @@ def plan(
     as_json: Json = False,
 ) -> int:
     """Check, then compare with Alma (read only): what would be created and changed."""
-    settings = Settings.read()
+    settings, rosters = Settings.read(), _paired(roster, mapping, corrections)
 
     async def use(alma: Alma) -> Ledger:
         if codes is None and not CODES.is_file():
             say("No code tables are saved here, so they are read from Alma first.")
             await fetch_codes(alma, CODES)
-        request = replace(
-            _request(roster, mapping, output, codes, corrections, visible_only=visible_only),
-            users_folder=USERS,
-            refresh=not no_refresh,
+        request = run_request(
+            rosters, output, codes, visible_only=visible_only, refresh=not no_refresh
         )
         with progress("Planning", lambda: alma.limiter.notice) as advance:
             return await plan_roster(request, alma, settings.alma_rate, Progress(advance, say))
@@ -154,9 +153,8 @@ def convert(
 ) -> int:
     """Write the records of the ready rows to a file: JSON Lines, or a zip for the SIS load."""
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
-        request = _request(
-            roster, mapping, Path(scratch), codes, corrections, visible_only=visible_only
-        )
+        rosters = _paired(roster, mapping, corrections)
+        request = run_request(rosters, Path(scratch), codes, visible_only=visible_only)
         inputs = open_inputs(request)
         clears = sis_clears(inputs) if to == "sis-xml" else ()
         with check_inputs(inputs, request) as ledger:
@@ -188,17 +186,17 @@ def _unmatched(rosters: tuple[Inputs, ...], ready: Collection[int]) -> list[str]
     ]
 
 
-def _request(
-    rosters: list[str],
-    mappings: list[Path],
+def run_request(
+    rosters: tuple[RosterRequest, ...],
     output: Path | None,
     codes: Path | None,
-    corrections: Path | None,
     *,
-    visible_only: bool,
+    visible_only: bool = False,
+    refresh: bool = True,
 ) -> RunRequest:
+    """Return what a run is asked to do, with the saved codes and facts of this folder."""
     return RunRequest(
-        rosters=_paired(rosters, mappings, corrections),
+        rosters=rosters,
         codes=saved_codes(codes),
         codes_file=codes,
         facts=load_facts(FACTS) if FACTS.is_file() else None,
@@ -207,6 +205,8 @@ def _request(
         operator=operator(),
         visible_only=visible_only,
         version=program(),
+        users_folder=USERS,
+        refresh=refresh,
     )
 
 

@@ -25,15 +25,11 @@ class FailedGuard:
     sentence: str
 
 
-def failed_guards(guards: Guards, plan: Summary, last: LastLoad | None) -> tuple[FailedGuard, ...]:
-    """Return the guards that a plan fails, and the safety checks of its mapping.
+def failed_guards(guards: Guards, plan: Summary, last: LastLoad | None) -> Iterator[FailedGuard]:
+    """Yield the guards that a plan fails, and the safety checks of its mapping.
 
     Before the first load there is nothing to compare `rows` and `absent` with.
     """
-    return tuple(_failed(guards, plan, last))
-
-
-def _failed(guards: Guards, plan: Summary, last: LastLoad | None) -> Iterator[FailedGuard]:
     people = plan.patrons
     if last is not None and (fewest := guards.rows.of(last.rows)) is not None and people < fewest:
         yield FailedGuard(

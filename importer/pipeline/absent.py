@@ -30,9 +30,8 @@ from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
-from importer.pipeline.check import drafts_of
 from importer.pipeline.fates import institution_key
-from importer.pipeline.inputs import Inputs, Rosters, RunRequest, reopen_inputs
+from importer.pipeline.inputs import Inputs, Rosters, RunRequest, drafts_of, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts

@@ -38,6 +38,7 @@ from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
 from importer.model.text import ROSTER_ROWS, row_label
+from importer.planner.drafts import DraftUser, drafts
 
 SAMPLES = 3
 """How many values of a column are shown with what it was matched to."""
@@ -337,3 +338,14 @@ def origins(rosters: Rosters) -> Callable[[int], Origin]:
 def of_row(rosters: Rosters, row: int) -> Inputs:
     """Return the roster that has this row."""
     return rosters[row // ROSTER_ROWS]
+
+
+def drafts_of(
+    rosters: Rosters,
+    rows: Collection[int],
+    missing: dict[int, tuple[Problem, ...]] | None = None,
+    institution: str = "",
+) -> Iterator[DraftUser]:
+    """Yield the draft users of these rows, in order; `missing` by row."""
+    for inputs in rosters:
+        yield from drafts(inputs.candidates, rows, missing or {}, institution=institution)

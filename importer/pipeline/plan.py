@@ -23,7 +23,7 @@ from importer.model.roster import Roster
 from importer.model.run import AlmaFacts, FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
-from importer.pipeline.check import drafts_of, find_problems, rows_of
+from importer.pipeline.check import find_problems, rows_of
 from importer.pipeline.decisions import decisions_in, open_rows
 from importer.pipeline.fates import (
     Decided,
@@ -38,6 +38,7 @@ from importer.pipeline.inputs import (
     Progress,
     Rosters,
     RunRequest,
+    drafts_of,
     of_row,
     open_inputs,
     origins,

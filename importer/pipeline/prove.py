@@ -23,7 +23,8 @@ from importer.mapper.user_loader_profile import (
 from importer.model.fields import FIELDS, JOINED, LISTS, TYPE_FIELD, Shape
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
-from importer.pipeline.check import Finder, find_problems
+from importer.pipeline.check import find_problems
+from importer.pipeline.convert import Finder
 from importer.pipeline.fates import decide_before_alma
 from importer.pipeline.inputs import Inputs
 from importer.planner.decide import decide

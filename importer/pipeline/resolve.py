@@ -22,7 +22,6 @@ from importer.model.run import RowHistory
 from importer.model.text import row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
-from importer.pipeline.check import drafts_of
 from importer.pipeline.decisions import Decision, open_rows
 from importer.pipeline.fates import (
     DECISIONS,
@@ -31,7 +30,7 @@ from importer.pipeline.fates import (
     institution_key,
     worst,
 )
-from importer.pipeline.inputs import Rosters, of_row, reopen_inputs
+from importer.pipeline.inputs import Rosters, drafts_of, of_row, reopen_inputs
 from importer.pipeline.lookup import query_of
 from importer.pipeline.undo import update_undone
 from importer.planner.decide import (

@@ -9,7 +9,8 @@ import openpyxl
 
 from importer.ledger.ledger import summarize
 from importer.model.catalogue import Code
-from importer.pipeline.check import check, convert
+from importer.pipeline.check import check
+from importer.pipeline.convert import convert
 from importer.pipeline.inputs import RunRequest, open_inputs
 from tests.pipeline.runs import order
 

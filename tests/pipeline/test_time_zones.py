@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import openpyxl
 
 from importer.model.catalogue import Code
-from importer.pipeline.check import check, convert
+from importer.pipeline.check import check
+from importer.pipeline.convert import convert
 from importer.pipeline.inputs import open_inputs
 from tests.pipeline.runs import order
 

@@ -1,0 +1,75 @@
+"""`convert`: the records of ready rows in a file, and what an SIS load would do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from importer.errors import UsageError
+from importer.model.text import ROSTER_ROWS
+from importer.model.user import AccountType
+from importer.pipeline.inputs import Rosters, drafts_of
+from importer.planner.entries import current, same_id
+from importer.planner.merge import new_user
+from importer.users.cache import UnreadUsers
+from importer.users.matching import MatchResult, PersonQuery
+from importer.writer.json_lines import write_json_lines
+from importer.writer.sis_xml import cleared_fields, write_sis_zip
+
+Format = Literal["jsonl", "sis-xml"]
+
+Finder = Callable[[PersonQuery], MatchResult | UnreadUsers]
+"""Finds users in the user cache."""
+
+
+def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> tuple[Path, ...]:
+    """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
+    users = map(new_user, drafts_of(rosters, ready))
+    match to:
+        case "jsonl":
+            write_json_lines(users, out)
+            return (out,)
+        case "sis-xml":
+            return write_sis_zip(users, out)[1]
+
+
+def sis_clears(rosters: Rosters) -> tuple[str, ...]:
+    """Return what an SIS load of these records would clear in Alma.
+
+    Raises UsageError for an Internal mapping: such a load never touches Internal users.
+    """
+    for inputs in rosters:
+        if inputs.mapping.file.account_type is AccountType.INTERNAL:
+            msg = (
+                f"{inputs.mapping.path.name} makes Internal records, and an SIS load never "
+                "touches Internal users. Use `plan` and `apply` for them."
+            )
+            raise UsageError(msg)
+    cleared = (cleared_fields(inputs.compiled.layout.targets) for inputs in rosters)
+    return tuple(dict.fromkeys(chain.from_iterable(cleared)))
+
+
+def sis_unmatched(
+    rosters: Rosters, ready: Collection[int], find: Finder | None
+) -> Iterator[tuple[int, str]]:
+    """Yield the ready rows that an SIS load would not match to their user, each with the reason.
+
+    A load finds users by one ID, which every record must have, and never touches Internal users
+    (contract section 5). `find` looks users up in the user cache; without one, only rows that lack
+    an ID of `match.by` are found.
+    """
+    matches = [inputs.mapping.file.match for inputs in rosters]
+    for draft in drafts_of(rosters, ready):
+        keys = {key for key, _ in draft.every_identifier}
+        lacking = [key for key in matches[draft.row // ROSTER_ROWS].by if key not in keys]
+        if lacking:
+            yield draft.row, f"has no {' and no '.join(lacking)}"
+        query = PersonQuery(draft.every_identifier)
+        found = find(query) if find is not None else MatchResult()
+        for matched in found.users if isinstance(found, MatchResult) else ():
+            if current(matched.user, "account_type") == AccountType.INTERNAL:
+                yield draft.row, f"has the {' and the '.join(matched.by)} of an Internal user"
+            elif not same_id(matched.user.primary_id, draft.primary_id):
+                yield draft.row, f"has the {' and the '.join(matched.by)} of another user"
