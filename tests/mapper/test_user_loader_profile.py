@@ -144,7 +144,7 @@ def test_what_a_profile_lacks_is_to_do(tmp_path: Path) -> None:
             "fields": [{"header": "E", "fieldName": "contact_info.email[].email_address"}],
         }
     ).encode()
-    assert "lets Alma make the IDs" in text_of(tmp_path, content)
+    assert "lets Alma make the primary IDs" in text_of(tmp_path, content)
     found = lint(mapping_of(tmp_path, content))
     assert len(found) == 6
     assert all("to do" in finding for finding in found)
