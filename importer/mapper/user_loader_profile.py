@@ -168,7 +168,7 @@ class _Translation:
             if reason := self._left_out(item):
                 yield f"# Not taken over: {comment(item.name)}: {reason}"
         if "primary_id" not in given:
-            yield "# The app lets Alma make the primary IDs; the importer creates nobody without one."
+            yield "# The app lets Alma make the primary IDs. Here each new user needs one."
             yield "# Add a column of IDs, such as barcodes, to the roster, and write its heading."
         yield "version: 1"
         if profile.name.strip():
