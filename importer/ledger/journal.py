@@ -165,8 +165,8 @@ class Journal:
         *,
         answered: User | None = None,
         problems: Iterable[Problem] = (),
-    ) -> None:
-        """Record the outcome of a step."""
+    ) -> State:
+        """Record the outcome of a step and return its state."""
         with self._writing():
             self._state(row, state)
             if answered is not None:
@@ -175,6 +175,7 @@ class Journal:
                 )
             add_problems(self._ledger, problems)
             self._append(row, state, detail)
+        return state
 
     def record_resolution(
         self, row: int, fate: Fate, step: Step | None, problems: Iterable[Problem], detail: str

@@ -20,7 +20,7 @@ from importer.model.decisions import WHO, Answer, in_question
 from importer.model.plan import Fate, Held, Match, Planned
 from importer.model.problem import Origin, Problem
 from importer.model.run import AlmaFacts
-from importer.model.text import ROSTER_ROWS, folded, is_whole_roster, name_key
+from importer.model.text import ROSTER_ROWS, is_whole_roster
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
@@ -248,8 +248,7 @@ def alike_rows(
     found: list[tuple[DraftUser, set[tuple[str, ...]]]] = []
     for candidates in rosters if about else ():
         for draft in drafts(candidates, about):
-            first, last = map(folded, draft.name)
-            keys = {name_key(first, last), (draft.key,), (about[draft.row],)} - {("",)}
+            keys = {draft.person.name, (draft.key,), (about[draft.row],)} - {("",)}
             found.append((draft, keys))
             for key in keys:
                 groups[key].add(draft.key)

@@ -274,4 +274,8 @@ def _expected_groups(inputs: Inputs, ready: Iterable[DraftUser]) -> set[str]:
     if column is None:
         return set()
     known = inputs.codes.known(column.field.facts.table) if column.from_cells else None
-    return {*column.mapped_codes, *(known or ()), *(draft.user_group for draft in ready)}
+    return {
+        *column.mapped_codes,
+        *(known or ()),
+        *(draft.values.get("user_group", "") for draft in ready),
+    }

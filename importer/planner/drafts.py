@@ -128,11 +128,6 @@ class DraftUser:
         return self.values.get("first_name", ""), self.values.get("last_name", "")
 
     @property
-    def birth_date(self) -> str:
-        """The birth date as ISO text."""
-        return self.values.get("birth_date", "")
-
-    @property
     def emails(self) -> tuple[str, ...]:
         """The email addresses, in the mapping's order."""
         return tuple(item.values["email_address"] for item in self.entries("contact_info.email"))
@@ -143,16 +138,11 @@ class DraftUser:
         places = [item.values for item in self.entries("contact_info.address")]
         return person_keys(
             *self.name,
-            born=self.birth_date,
+            born=self.values.get("birth_date", ""),
             emails=self.emails,
             phones=[item.values["phone_number"] for item in self.entries("contact_info.phone")],
             addresses=[(place["line1"], place.get("postal_code", "")) for place in places],
         )
-
-    @property
-    def user_group(self) -> str:
-        """The code of the user group."""
-        return self.values.get("user_group", "")
 
     def entries(self, parent: str) -> tuple[DraftEntry, ...]:
         """Return the row's entries of a list that have every required part.

@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from importer.model.fields import LISTS, text
 from importer.model.user import User
@@ -76,28 +76,24 @@ def three_way(before: User, after: User, now: User) -> User | Conflict:
 
 # one list: each entry is one thing that may have been changed
 
-
-@dataclass(frozen=True, slots=True)
-class ListEdits:
-    """How a list differs: entries removed, added, and changed."""
-
-    removed: list[Part]
-    added: list[Part]
-    changed: list[tuple[Part, Part]]
+Edit: TypeAlias = "tuple[Part | None, Part | None]"
+"""An entry of a list before and after: None before if it was added, and after if it was removed."""
 
 
-def list_edits(parent: str, before: tuple[Part, ...], after: tuple[Part, ...]) -> ListEdits:
-    """Distinguish a changed entry, which keeps its types, from one removed and another added."""
-    edits = ListEdits([], without(after, before), [])
+def list_edits(parent: str, before: Iterable[Part], after: Iterable[Part]) -> list[Edit]:
+    """Return how a list differs: changed entries, which keep their types, removed, added ones."""
+    changed: list[Edit] = []
+    removed: list[Edit] = []
+    added = without(after, before)
     for old in without(before, after):
-        heirs = [new for new in edits.added if path(parent, new) == path(parent, old)]
+        heirs = [new for new in added if path(parent, new) == path(parent, old)]
         heirs.sort(key=lambda heir: main_value(parent, heir) != main_value(parent, old))
         if heirs:
-            edits.changed.append((old, heirs[0]))
-            edits.added[:] = [new for new in edits.added if new is not heirs[0]]
+            changed.append((old, heirs[0]))
+            added = [new for new in added if new is not heirs[0]]
         else:
-            edits.removed.append(old)
-    return edits
+            removed.append((old, None))
+    return [*changed, *removed, *((None, new) for new in added)]
 
 
 def merge_entries(
@@ -108,24 +104,38 @@ def merge_entries(
         return after, ()
     if _shapes(now) == _shapes(after):
         return now, ()
-    edits = list_edits(parent, before, after)
     theirs = without(now, before)
     made = list(now)
     conflicts = [
-        *(old for old, new in edits.changed if not _change(parent, made, theirs, old, new)),
-        *(old for old in edits.removed if not _remove(parent, made, theirs, old)),
-        *(new for new in edits.added if not _add(parent, made, theirs, new)),
+        path(parent, part)
+        for old, new in list_edits(parent, before, after)
+        for part in (old or new,)
+        if part is not None and not _carry_over(parent, made, theirs, old, new)
     ]
     twice = (
         f"{parent}.{flag}"
         for flag in FLAGS.get(parent, ())
         if sum(bool(getattr(part, flag)) for part in made) > 1
     )
-    return tuple(made), (*(path(parent, part) for part in conflicts), *twice)
+    return tuple(made), (*conflicts, *twice)
 
 
 def _shapes(parts: tuple[Part, ...]) -> list[dict[str, str]]:
     return [dict(comparable(part)) for part in parts]
+
+
+def _carry_over(
+    parent: str, made: list[Part], theirs: list[Part], old: Part | None, new: Part | None
+) -> bool:
+    """Make one edit in the list `made`; return False if someone wrote `theirs` in its place."""
+    if old is not None and (place := find(made, old)) is not None:
+        made[place : place + 1] = [] if new is None else [new]
+        return True
+    if new is None:
+        return old is None or not _rivals(parent, theirs, old)
+    if find(made, new) is not None:
+        return True
+    return _add(parent, made, theirs, new) if old is None else _mix(parent, made, theirs, old, new)
 
 
 def _rivals(parent: str, theirs: list[Part], part: Part) -> list[Part]:
@@ -138,13 +148,8 @@ def _rivals(parent: str, theirs: list[Part], part: Part) -> list[Part]:
     ]
 
 
-def _change(parent: str, made: list[Part], theirs: list[Part], old: Part, new: Part) -> bool:
-    """Replace an entry, or only the fields that we change if someone changed others."""
-    if (place := find(made, old)) is not None:
-        made[place] = new
-        return True
-    if find(made, new) is not None:
-        return True
+def _mix(parent: str, made: list[Part], theirs: list[Part], old: Part, new: Part) -> bool:
+    """Change the fields that the edit is about, in an entry in which someone changed others."""
     rivals = _rivals(parent, theirs, old)
     rivals.sort(key=lambda rival: main_value(parent, rival) != main_value(parent, old))
     was, will = comparable(old), comparable(new)
@@ -159,17 +164,8 @@ def _change(parent: str, made: list[Part], theirs: list[Part], old: Part, new: P
     return False
 
 
-def _remove(parent: str, made: list[Part], theirs: list[Part], old: Part) -> bool:
-    if (place := find(made, old)) is not None:
-        del made[place]
-        return True
-    return not _rivals(parent, theirs, old)
-
-
 def _add(parent: str, made: list[Part], theirs: list[Part], new: Part) -> bool:
-    """Add an entry unless it is there; a new one of the same type is a conflict."""
-    if find(made, new) is not None:
-        return True
+    """Add an entry unless its equal is there; a new one of the same type is a conflict."""
     if any(equal(parent, new, part) for part in made):
         return parent != "library_notice"  # there with the other answer
     if parent not in ONLY_ADDED and _rivals(parent, theirs, new):

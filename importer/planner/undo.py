@@ -86,10 +86,8 @@ def differences(old: User, new: User) -> tuple[Change, ...]:
     """Return how a record differs from another, removals first."""
     changes = [*scalar_changes(old, new), *role_changes(old, new)]
     for parent in LISTS:
-        edits = list_edits(parent, entries(old, parent), entries(new, parent))
-        pairs: list[tuple[Part | None, Part | None]] = [*edits.changed]
-        pairs += [(was, None) for was in edits.removed] + [(None, will) for will in edits.added]
-        changes += [one for pair in pairs for one in entry_changes(parent, *pair)]
+        for edit in list_edits(parent, entries(old, parent), entries(new, parent)):
+            changes += entry_changes(parent, *edit)
     changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     return tuple(changes)
 

@@ -39,10 +39,8 @@ from importer.planner.sticky import STICKY
 from importer.planner.three_way import Conflict, same_as_sent, three_way
 from importer.writer.refusals import refusal_problem
 from importer.writer.verification import (
-    EditConflict,
-    UserDeleted,
+    NoWrite,
     WriteFound,
-    WriteMissing,
     has_id,
     has_more,
     is_renamed,
@@ -203,15 +201,17 @@ class Executor:
             taken = refusal
         except UnknownOutcomeError as error:
             self._doubt = self.clock()
-            self._record(step, State.UNKNOWN, str(error))
+            self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
             self._count_failure(error)
             return State.UNKNOWN
         except UnavailableError as error:
-            self._record(step, State.PLANNED, str(error))  # nothing was processed
+            self.journal.record_outcome(
+                step.row, State.PLANNED, str(error)
+            )  # nothing was processed
             self._count_failure(error)
             return State.PLANNED
         except (ThrottledError, DailyLimitError, AccessError) as error:
-            self._record(step, State.PLANNED, str(error))  # nor here
+            self.journal.record_outcome(step.row, State.PLANNED, str(error))  # nor here
             raise
         # The ID may be taken by our own user: one that arrived late, that a colleague sent from a
         # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
@@ -296,7 +296,7 @@ class Executor:
         with suppress(NotFoundError):  # somebody was faster
             await self.alma.delete_user(step.primary_id, agreed)
         self._failures = 0
-        return self._record(step, State.APPLIED) if ended is None else ended
+        return self.journal.record_outcome(step.row, State.APPLIED) if ended is None else ended
 
     def _done(self, step: Pending, before: User | None, sent: User, answered: User) -> State:
         if not has_id(answered, step.new_id):
@@ -329,7 +329,7 @@ class Executor:
             if step.renames and not has_id(found, step.primary_id):
                 found = await self.alma.get_user(step.new_id)
         except AlmaError as error:
-            self._record(step, State.UNKNOWN, str(error))
+            self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
             if isinstance(error, UnavailableError):
                 self._count_failure(error)
             elif not isinstance(error, RefusedError):
@@ -346,13 +346,13 @@ class Executor:
                 return self._apply(step, detail, kept, stored, edited)
             case WriteFound(kept):
                 return self._apply(step, "is in Alma", kept, found)
-            case WriteMissing() if taken is not None:
+            case NoWrite.MISSING if taken is not None:
                 return self._refuse(step, taken)
-            case WriteMissing():
-                return self._record(step, State.PLANNED, "is not in Alma")
-            case UserDeleted():
+            case NoWrite.MISSING:
+                return self.journal.record_outcome(step.row, State.PLANNED, "is not in Alma")
+            case NoWrite.USER_DELETED:
                 return self._hold(step, VANISHED, GONE)
-            case EditConflict():
+            case NoWrite.EDITED:
                 return self._hold(step, CHANGED_AFTER)
 
     # recording the result of a step
@@ -384,39 +384,31 @@ class Executor:
                 Problem.of(code, origin, sentence)
                 for code, sentence in role_obstacles(answered, self.today)
             ]
-        return self._record(step, State.APPLIED, detail, answered=answered, problems=problems)
+        return self.journal.record_outcome(
+            step.row, State.APPLIED, detail, answered=answered, problems=problems
+        )
 
     def _already(
         self, step: Pending, sends: int, detail: str, current: User | None = None
     ) -> State:
         """Record that Alma has it already; if an attempt was made before, by this run."""
         state = State.APPLIED if sends else State.ALREADY
-        return self._record(step, state, detail, answered=current)
+        return self.journal.record_outcome(step.row, state, detail, answered=current)
 
     def _refuse(self, step: Pending, refusal: RefusedError) -> State:
         """Record why Alma refused."""
         sent = self.journal.step(step.row)
         problem = refusal_problem(sent, refusal, self.origin(step.row))
         detail = f"{refusal.code} {refusal.tracking_id}".strip()
-        return self._record(step, State.REFUSED, detail, problems=[problem])
+        return self.journal.record_outcome(step.row, State.REFUSED, detail, problems=[problem])
 
     def _hold(
         self, step: Pending, message: str, detail: str = "", *, code: Code = Code.CHANGED_IN_ALMA
     ) -> State:
         problem = Problem.of(code, self.origin(step.row), message)
-        return self._record(step, State.HELD, detail or message, problems=[problem])
-
-    def _record(
-        self,
-        step: Pending,
-        state: State,
-        detail: str = "",
-        *,
-        answered: User | None = None,
-        problems: Iterable[Problem] = (),
-    ) -> State:
-        self.journal.record_outcome(step.row, state, detail, answered=answered, problems=problems)
-        return state
+        return self.journal.record_outcome(
+            step.row, State.HELD, detail or message, problems=[problem]
+        )
 
     def _count_failure(self, error: AlmaError) -> None:
         self._failures += 1

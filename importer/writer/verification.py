@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from importer.ledger.journal import Pending
 from importer.model.fields import LISTS, text
@@ -23,22 +24,12 @@ class WriteFound:
     edited: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WriteMissing:
-    """The write is not in Alma, and may be sent again."""
+class NoWrite(Enum):
+    """Why a write is not found in Alma."""
 
-
-@dataclass(frozen=True, slots=True)
-class UserDeleted:
-    """The user who was to be updated is not in Alma any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class EditConflict:
-    """Alma has neither what was sent nor what was there before: a person has to look."""
-
-
-Verification = WriteFound | WriteMissing | UserDeleted | EditConflict
+    MISSING = "it did not arrive, and may be sent again"
+    USER_DELETED = "the user who was to be updated is not in Alma any more"
+    EDITED = "Alma has neither what was sent nor what was there before: a person has to look"
 
 
 def has_id(user: User | None, primary_id: str) -> bool:
@@ -46,7 +37,7 @@ def has_id(user: User | None, primary_id: str) -> bool:
     return user is not None and same_id(user.primary_id, primary_id)
 
 
-def verify(step: Pending, found: User | None) -> Verification:
+def verify(step: Pending, found: User | None) -> WriteFound | NoWrite:
     """Return whether the last write of a step is in Alma.
 
     `found` is the user with its ID; if an update changes the ID and nobody has the old one any
@@ -54,16 +45,16 @@ def verify(step: Pending, found: User | None) -> Verification:
     """
     body = step.sent.body if step.sent else step.after
     if step.renames and has_id(found, step.primary_id):
-        return WriteMissing()  # Alma takes a record whole, and this user has the old ID
+        return NoWrite.MISSING  # Alma takes a record whole, and this user has the old ID
     if not has_id(found, step.new_id) or (step.renames and not is_renamed(step, found)):
         found = None
     match step.act:
         case Act.DELETE:
-            return WriteFound() if found is None else WriteMissing()
+            return WriteFound() if found is None else NoWrite.MISSING
         case Act.CREATE:
-            return WriteMissing() if found is None else _verify_create(step, body, found)
+            return NoWrite.MISSING if found is None else _verify_create(step, body, found)
         case _:
-            return UserDeleted() if found is None else _verify_update(step, body, found)
+            return NoWrite.USER_DELETED if found is None else _verify_update(step, body, found)
 
 
 def is_renamed(step: Pending, found: User | None) -> bool:
@@ -72,7 +63,7 @@ def is_renamed(step: Pending, found: User | None) -> bool:
     return found is not None and has_id(found, step.new_id) and _same_person(body, found)
 
 
-def _verify_create(step: Pending, body: User, found: User) -> Verification:
+def _verify_create(step: Pending, body: User, found: User) -> WriteFound | NoWrite:
     """Whether a user that was sent is the one that Alma has now.
 
     It is if Alma has all that was sent. If the create may have arrived before (`attempts`), it
@@ -81,21 +72,21 @@ def _verify_create(step: Pending, body: User, found: User) -> Verification:
     """
     differing = same_as_sent(body, found)
     if differing and not (step.attempts and _same_person(body, found)):
-        return WriteMissing()
+        return NoWrite.MISSING
     return WriteFound(edited=differing)
 
 
-def _verify_update(step: Pending, body: User, found: User) -> Verification:
+def _verify_update(step: Pending, body: User, found: User) -> WriteFound | NoWrite:
     before = (step.sent.before if step.sent else step.before) or body
     missing = same_as_sent(body, found, before)
     changes = same_as_sent(body, before, before)
     if changes and not missing:
         return WriteFound()
     if isinstance(three_way(before, body, found), Conflict):
-        return EditConflict()
+        return NoWrite.EDITED
     # Alma takes a record whole: if any of it is there, the rest was kept by Alma. Where Alma
     # answers nothing that could show it (a PIN alone), sending it again does no harm.
-    return WriteFound(missing) if set(missing) < set(changes) else WriteMissing()
+    return WriteFound(missing) if set(missing) < set(changes) else NoWrite.MISSING
 
 
 _KIND = ("record_type", "account_type", "external_id")

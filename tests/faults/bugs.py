@@ -153,10 +153,10 @@ def intent_after_send() -> None:
         else:
             later[row] = (before, sent)
 
-    def first(self: Journal, row: int, *more: Any, **named: Any) -> None:
+    def first(self: Journal, row: int, *more: Any, **named: Any) -> State:
         if row in later:
             intend(self, row, *later.pop(row))
-        settle(self, row, *more, **named)
+        return settle(self, row, *more, **named)
 
     _replace(Journal, "record_intent", lambda _: wait)
     _replace(Journal, "record_outcome", lambda _: first)

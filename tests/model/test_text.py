@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.model.text import TRIGGERS, escape, folded, means_one_of, name_key, unescape
+from importer.model.text import TRIGGERS, escape, folded, means_one_of, unescape
 
 AWKWARD = st.text(alphabet=st.sampled_from("'=+-@\t\r\0aZ 0é"), max_size=8)
 
@@ -66,12 +66,6 @@ def test_folding_is_settled(name: str) -> None:
     """Folding twice, or in another normal form, gives the same."""
     assert folded(folded(name)) == folded(name)
     assert folded(unicodedata.normalize("NFD", name)) == folded(name)
-
-
-@given(st.text(), st.text())
-def test_either_part_may_stand_first(first: str, last: str) -> None:
-    """The key of a name does not depend on the order of its parts."""
-    assert name_key(first, last) == name_key(last, first)
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,7 @@ def test_what_people_are_known_by() -> None:
             f"{ONE}.email_type": "work",
         }
     )
-    assert (one.name, one.birth_date, one.emails, one.user_group) == (
-        ("Ann", "Doe"),
-        "1990-03-01",
-        ("a@example.org",),
-        "COMM",
-    )
+    assert (one.name, one.emails) == (("Ann", "Doe"), ("a@example.org",))
     assert draft({}).name == ("", "")
 
 

@@ -11,11 +11,8 @@ from importer.ledger.schema import State
 from importer.model.plan import Act
 from importer.model.user import Coded, ContactInfo, Email, User, UserIdentifier
 from importer.writer.verification import (
-    EditConflict,
-    UserDeleted,
-    Verification,
+    NoWrite,
     WriteFound,
-    WriteMissing,
     verify,
 )
 
@@ -55,18 +52,20 @@ CREATE = Pending(2, Act.CREATE, "1000001", None, SENT, (), State.UNKNOWN, 1, Wri
     [
         (SENT, WriteFound(), WriteFound()),
         (_but(SENT, contact_info=EMAIL), WriteFound(), WriteFound()),
-        (None, WriteMissing(), WriteMissing()),
-        (_but(SENT, primary_id="77"), WriteMissing(), WriteMissing()),  # another's barcode
+        (None, NoWrite.MISSING, NoWrite.MISSING),
+        (_but(SENT, primary_id="77"), NoWrite.MISSING, NoWrite.MISSING),  # another's barcode
         # Staff changed what was sent: that it is ours only an earlier attempt can tell.
-        (_but(SENT, user_group=WAS.user_group), WriteMissing(), WriteFound((), ("user_group",))),
-        (_but(SENT, last_name="Cruz"), WriteMissing(), WriteFound((), ("last_name",))),
+        (_but(SENT, user_group=WAS.user_group), NoWrite.MISSING, WriteFound((), ("user_group",))),
+        (_but(SENT, last_name="Cruz"), NoWrite.MISSING, WriteFound((), ("last_name",))),
         # Somebody else has our ID.
-        (_but(SENT, first_name="Bo", last_name="Lee"), WriteMissing(), WriteMissing()),
-        (_but(SENT, account_type=Coded(value="EXTERNAL")), WriteMissing(), WriteMissing()),
-        (_but(SENT, user_group=None, user_identifier=()), WriteMissing(), WriteMissing()),
+        (_but(SENT, first_name="Bo", last_name="Lee"), NoWrite.MISSING, NoWrite.MISSING),
+        (_but(SENT, account_type=Coded(value="EXTERNAL")), NoWrite.MISSING, NoWrite.MISSING),
+        (_but(SENT, user_group=None, user_identifier=()), NoWrite.MISSING, NoWrite.MISSING),
     ],
 )
-def test_a_create(found: User | None, first_time: Verification, later: Verification) -> None:
+def test_a_create(
+    found: User | None, first_time: WriteFound | NoWrite, later: WriteFound | NoWrite
+) -> None:
     """It is there if all that was sent is there, or the same person with what staff changed since.
 
     That staff changed it is only believed where an earlier attempt may have created it.
@@ -79,17 +78,17 @@ def test_a_create(found: User | None, first_time: Verification, later: Verificat
     ("found", "expected"),
     [
         (BODY, WriteFound()),
-        (WAS, WriteMissing()),
-        (_but(WAS, first_name="Anna"), WriteMissing()),  # staff changed what we do not
+        (WAS, NoWrite.MISSING),
+        (_but(WAS, first_name="Anna"), NoWrite.MISSING),  # staff changed what we do not
         (_but(BODY, first_name="Anna"), WriteFound()),
         (_but(BODY, user_group=WAS.user_group), WriteFound(("user_group",))),  # kept by Alma
-        (_but(WAS, last_name="Other"), EditConflict()),
-        (_but(BODY, last_name="Other"), EditConflict()),
-        (None, UserDeleted()),
-        (_but(BODY, primary_id="77"), UserDeleted()),
+        (_but(WAS, last_name="Other"), NoWrite.EDITED),
+        (_but(BODY, last_name="Other"), NoWrite.EDITED),
+        (None, NoWrite.USER_DELETED),
+        (_but(BODY, primary_id="77"), NoWrite.USER_DELETED),
     ],
 )
-def test_an_update(found: User | None, expected: Verification) -> None:
+def test_an_update(found: User | None, expected: WriteFound | NoWrite) -> None:
     """It is there if what it changes is there; Alma takes a record whole or not at all."""
     assert verify(_update(WAS, BODY), found) == expected
 
@@ -97,7 +96,7 @@ def test_an_update(found: User | None, expected: Verification) -> None:
 def test_what_alma_does_not_answer_proves_nothing() -> None:
     """An update of a PIN alone cannot be seen, so it is put once more."""
     step = _update(WAS, _but(WAS, pin_number="2222"))
-    assert verify(step, WAS) == WriteMissing()
+    assert verify(step, WAS) == NoWrite.MISSING
 
 
 def test_what_staff_changed_before_the_write_is_not_ours() -> None:
@@ -111,8 +110,8 @@ def test_what_staff_changed_before_the_write_is_not_ours() -> None:
 
 @pytest.mark.parametrize(
     ("found", "expected"),
-    [(None, WriteFound()), (WAS, WriteMissing()), (_but(WAS, primary_id="77"), WriteFound())],
+    [(None, WriteFound()), (WAS, NoWrite.MISSING), (_but(WAS, primary_id="77"), WriteFound())],
 )
-def test_a_delete(found: User | None, expected: Verification) -> None:
+def test_a_delete(found: User | None, expected: WriteFound | NoWrite) -> None:
     """It is done if the user is gone."""
     assert verify(DELETE, found) == expected
