@@ -142,7 +142,10 @@ class ListMerge:
         )
 
     def _pair(self, item: DraftEntry) -> bool:
-        """Find Alma's entry that already has the row's values, one of our segment first."""
+        """Find Alma's entry that already has the row's values, one of our segment first.
+
+        Of these, one without other types: a row may have an address both for one and for two types.
+        """
         fits = [
             place
             for place, part in enumerate(self.live)
@@ -150,7 +153,13 @@ class ListMerge:
         ]
         if not fits:
             return False
-        place = min(fits, key=lambda place: not self._ours(place, item))
+        place = min(
+            fits,
+            key=lambda place: (
+                not self._ours(place, item),
+                not set(self._types(place)).issubset(item.types),
+            ),
+        )
         self._taken.add(place)
         if item.entry.on_update is not OnUpdate.ADD:
             self._placed.append((item, place))
