@@ -12,7 +12,7 @@ from itertools import starmap
 
 from rapidfuzz.distance import JaroWinkler
 
-from importer.model.text import folded, word_list
+from importer.model.text import folded, name_key, word_list
 
 NICKNAMES: dict[str, list[str]] = tomllib.loads(
     files("importer.model").joinpath("nicknames.toml").read_text("utf-8")
@@ -51,7 +51,7 @@ class PersonKeys:
     @property
     def name(self) -> tuple[str, str]:
         """The whole name, the same for both orders of its parts."""
-        return min(self.first, self.last), max(self.first, self.last)
+        return name_key(self.first, self.last)
 
     @property
     def born(self) -> str:

@@ -129,6 +129,11 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
+def name_key(first: str, last: str) -> tuple[str, str]:
+    """Return the key of a whole name from its folded parts, the same for both orders."""
+    return (first, last) if first <= last else (last, first)
+
+
 # --- row numbers ---
 
 ROSTER_ROWS = 10_000_000
