@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from importer.model.fields import CodeRow
+from importer.model.run import AlmaFacts
 from importer.model.user import Amount, User
 
 T = TypeVar("T")
@@ -98,6 +99,15 @@ class Institution(_Model):
         "", validation_alias="environment_type"
     )
     url: Text = Field("", validation_alias="alma_url")
+
+    def facts(self, base_url: str) -> AlmaFacts:
+        """Return what a run keeps of it."""
+        return AlmaFacts(
+            base_url=base_url,
+            institution=self.code,
+            name=self.name,
+            environment=self.environment,
+        )
 
 
 class _UserList(_Model):

@@ -84,13 +84,12 @@ def channels(notify: Notify, level: Level) -> tuple[Channel, ...]:
 
 def send(channel: Channel, notify: Notify, message: Message) -> None:
     """Send a message. Raises PlaceError where it cannot be sent, UsageError without settings."""
-    settings = Settings.read()
     if channel == "email":
-        send_email(settings, notify.email, message)
+        _send_email(mail_settings(), notify.email, message)
     else:
         body = json.dumps(_chat_body(notify, message)).encode()
         with _trouble("The chat"):
-            _call(settings, _url(notify.chat or ""), body)
+            _call(Settings.read(), _url(notify.chat or ""), body)
 
 
 def ping(notify: Notify, event: Event) -> None:
@@ -101,15 +100,21 @@ def ping(notify: Notify, event: Event) -> None:
             _call(Settings.read(), f"{_url(notify.ping).rstrip('/')}{ending}", None)
 
 
-def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
-    """Send an email. Raises PlaceError, UsageError."""
-    for name, value in (
-        ("ALMA_MAIL_HOST", settings.alma_mail_host),
-        ("ALMA_MAIL_FROM", settings.alma_mail_from),
-    ):
-        if not value:
-            msg = f"{name} is not set, so no email can be sent."
-            raise UsageError(msg)
+def mail_settings() -> Settings:
+    """Return the settings. Raises UsageError where those that emails need are not set."""
+    settings = Settings.read()
+    needed = {
+        "ALMA_MAIL_HOST": settings.alma_mail_host,
+        "ALMA_MAIL_FROM": settings.alma_mail_from,
+    }
+    if missing := [name for name, value in needed.items() if not value]:
+        msg = f"{' and '.join(missing)} must be set to send emails."
+        raise UsageError(msg)
+    return settings
+
+
+def _send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
+    """Send an email. Raises PlaceError."""
     mail = EmailMessage()
     mail["Subject"] = message.subject
     mail["From"] = settings.alma_mail_from

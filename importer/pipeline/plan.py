@@ -19,8 +19,7 @@ from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Create, Fate, Held, Match, Planned, Step, Unchanged, Update
 from importer.model.problem import Problem
-from importer.model.roster import Roster
-from importer.model.run import AlmaFacts, FailedCheck
+from importer.model.run import FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
 from importer.pipeline.check import find_problems, rows_of
@@ -85,41 +84,31 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             progress,
             needed=any(one.mapping.file.match.absent for one in rosters),
         ) as users:
-            planned = await _compare(asked, users, rosters, alma, earlier, progress)
+            compared = await _compare(asked, users, rosters, alma, earlier, progress)
             leaving = await plan_absent(
                 rosters, users, alma, earlier.absent, earlier.sticky.of, request
             )
-            planned += leaving.planned
-            planned = follow_facts(planned, request.facts, institution.code, progress.note)
-            steps = review_collisions([one.step for one in planned], origins(rosters))
-            decided = decide_fates(
-                {**checked.fates, **{one.step.row: Fate.READY for one in leaving.planned}},
-                [
-                    *checked.problems,
-                    *_after_alma(planned, steps, rosters, users),
-                    *leaving.problems,
-                ],
+            planned = follow_facts(
+                [*compared, *leaving.planned], request.facts, institution.code, progress.note
             )
-            facts = run_facts("plan", rosters, request).model_copy(
-                update={
-                    "alma": AlmaFacts(
-                        base_url=alma.base_url,
-                        institution=institution.code,
-                        name=institution.name,
-                        environment=institution.environment,
-                    ),
-                    "users_as_of": users.as_of,
-                    "rate": rate,
-                    "calls_left": alma.limiter.available,
-                    "failed_checks": _failed_checks(rosters, steps, ready),
-                    "kept_in_alma": sum(one.kept for one in planned),
-                }
+            steps = review_collisions([one.step for one in planned], origins(rosters))
+            missed = {one.step.row: Fate.READY for one in leaving.planned}
+            found = (*_after_alma(planned, steps, rosters, users), *leaving.problems)
+            decided = decide_fates({**checked.fates, **missed}, [*checked.problems, *found])
+            facts = run_facts(
+                "plan",
+                rosters,
+                request,
+                alma=institution.facts(alma.base_url),
+                users_as_of=users.as_of,
+                rate=rate,
+                calls_left=alma.limiter.available,
+                failed_checks=_failed_checks(rosters, steps, ready),
+                kept_in_alma=sum(one.kept for one in planned),
             )
             ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells)
-            earlier.remember(planned, request.now)
-    for inputs in rosters:
-        if inputs.roster.decisions:
-            await _carry_out(ledger, inputs.roster, request, alma, progress)
+        earlier.remember(planned, request.now)
+    await _carry_out_decisions(ledger, rosters, request, alma, progress)
     return ledger
 
 
@@ -171,17 +160,17 @@ def _after_alma(
     yield from (problem for step in steps if isinstance(step, Held) for problem in step.problems)
 
 
-async def _carry_out(
-    ledger: Ledger, roster: Roster, request: RunRequest, alma: Alma, progress: Progress
+async def _carry_out_decisions(
+    ledger: Ledger, rosters: Rosters, request: RunRequest, alma: Alma, progress: Progress
 ) -> None:
     """Resolve the rows that need review as people decided in a rejects file."""
-    review = Review(ledger, request.codes, request.operator, lambda: request.now)
-    asked = open_rows(ledger)
-    decisions, left = decisions_in(ledger, roster)
-    decisions = [decision for decision in decisions if decision.row in asked]
-    left += await review.resolve_all(decisions, alma)
-    for sentence in left:
-        progress.note(sentence)
+    for roster in (one.roster for one in rosters if one.roster.decisions):
+        decisions, left = decisions_in(ledger, roster)
+        asked = open_rows(ledger)
+        review = Review(ledger, request.codes, request.operator, lambda: request.now)
+        left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
+        for sentence in left:
+            progress.note(sentence)
 
 
 async def check_institution(alma: Alma, codes: CodeTables) -> Institution:

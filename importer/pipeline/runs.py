@@ -168,13 +168,15 @@ def write_run(
     return ledger
 
 
-def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunRequest) -> RunFacts:
-    """Return what is known of a run before Alma is asked."""
+def run_facts(
+    command: Literal["check", "plan"], rosters: Rosters, request: RunRequest, **found: object
+) -> RunFacts:
+    """Return the facts of a run; `found` are those that Alma gave, by their names."""
     (roster, mapping), *others = (
         _roster_facts(one, asked, request)
         for one, asked in zip(rosters, request.rosters, strict=True)
     )
-    return RunFacts(
+    facts = RunFacts(
         command=command,
         version=request.version,
         started=request.now,
@@ -187,6 +189,7 @@ def run_facts(command: Literal["check", "plan"], rosters: Rosters, request: RunR
         codes_institution=request.codes.institution,
         codes_fetched=request.codes.fetched,
     )
+    return facts.model_copy(update=found)
 
 
 def _corrections(path: Path | None) -> Corrections | None:

@@ -63,7 +63,9 @@ class UndoRequest:
     delete_created: bool = False
 
 
-async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress = SILENT) -> Ledger:
+async def undo(
+    first: Ledger, alma: Alma, request: UndoRequest, progress: Progress = SILENT
+) -> Ledger:
     """Save a plan that takes a run's writes back, with the rows of that run.
 
     Only rows that the run wrote to Alma are compared; rows that Alma refused, that need review or
@@ -74,12 +76,12 @@ async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress =
     await check_same_institution(first.facts, alma)
     stem = Path(first.facts.roster.path).stem
     name = stem if first.facts.command == "undo" else f"undo-{stem}"
-    with new_run(name, way.now, way.folder) as folder:
-        planned = await _compare(first, alma, way, progress)
+    with new_run(name, request.now, request.folder) as folder:
+        planned = await _compare(first, alma, request, progress)
         steps = {row: planned[row].step for row in sorted(planned)}
         held = (problem for s in steps.values() if isinstance(s, Held) for problem in s.problems)
         warnings = (problem for row in steps for problem in planned[row].warnings)
-        stays = _what_stays(first, steps, way)
+        stays = _what_stays(first, steps, request)
         rows = {
             row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
             for row, fate in first.fates()
@@ -88,11 +90,11 @@ async def undo(first: Ledger, alma: Alma, way: UndoRequest, progress: Progress =
         facts = first.facts.model_copy(
             update={
                 "command": "undo",
-                "version": way.version,
-                "started": way.now,
-                "today": way.now.date(),
-                "operator": way.operator,
-                "rate": way.rate,
+                "version": request.version,
+                "started": request.now,
+                "today": request.now.date(),
+                "operator": request.operator,
+                "rate": request.rate,
                 "calls_left": alma.limiter.available,
                 "failed_checks": _failed_checks(first.facts, steps),
                 "undoes": str(first.folder.resolve()),
@@ -128,7 +130,7 @@ def check_undoable(first: Ledger) -> None:
 
 
 async def _compare(
-    first: Ledger, alma: Alma, way: UndoRequest, progress: Progress
+    first: Ledger, alma: Alma, request: UndoRequest, progress: Progress
 ) -> dict[int, Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
     failures, wrote = 0, sum(1 for _ in images(first))
@@ -136,7 +138,7 @@ async def _compare(
 
     async def one(image: Image) -> Planned:
         nonlocal failures
-        if image.act is Act.CREATE and not way.delete_created:
+        if image.act is Act.CREATE and not request.delete_created:
             return Planned(LeftAlone(image.row))
         origin = first.facts.origin(image.row)
         try:
@@ -159,11 +161,11 @@ async def _compare(
     return planned
 
 
-def _what_stays(first: Ledger, steps: dict[int, Step], way: UndoRequest) -> Iterator[Problem]:
+def _what_stays(first: Ledger, steps: dict[int, Step], request: UndoRequest) -> Iterator[Problem]:
     """Yield what the undo plan does not undo."""
     origin = first.facts.origin()
     created = sum(image.act is Act.CREATE for image in images(first))
-    if created and not way.delete_created:
+    if created and not request.delete_created:
         users = "1 user was" if created == 1 else f"{created:,} users were"
         yield Problem.of(
             Code.NOT_UNDONE,
