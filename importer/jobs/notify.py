@@ -85,7 +85,7 @@ def channels(notify: Notify, level: Level) -> tuple[Channel, ...]:
 def send(channel: Channel, notify: Notify, message: Message) -> None:
     """Send a message. Raises PlaceError where it cannot be sent, UsageError without settings."""
     if channel == "email":
-        _send_email(mail_settings(), notify.email, message)
+        send_email(mail_settings(), notify.email, message)
     else:
         body = json.dumps(_chat_body(notify, message)).encode()
         with _trouble("The chat"):
@@ -113,7 +113,7 @@ def mail_settings() -> Settings:
     return settings
 
 
-def _send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
+def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
     """Send an email. Raises PlaceError."""
     mail = EmailMessage()
     mail["Subject"] = message.subject
