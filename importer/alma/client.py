@@ -60,10 +60,6 @@ BACKOFF = (0.5, 1.0, 2.0)
 PATIENCE = 10
 """How often one call may be refused for speed, or come too late, before the run stops."""
 
-SEARCHABLE = frozenset({"primary_id", "first_name", "last_name", "middle_name", "email",
-                        "phone_number", "identifiers", "birth_date"})  # fmt: skip
-"""The fields of a search that this client uses (contract 2.2)."""
-
 _NO_ANSWER = (AccessError, DailyLimitError, ThrottledError)
 
 T = TypeVar("T")
@@ -127,9 +123,6 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         Alma searches by words and finds more than was asked: compare again. If no word has a
         letter or digit, nothing is sent and nothing found. Raises AlmaError.
         """
-        if unknown := sorted(words.keys() - SEARCHABLE):
-            msg = f"no search by {', '.join(unknown)}"
-            raise ValueError(msg)
         query = " AND ".join(
             f"{field}~{cleaned}" for field, text in words.items() if (cleaned := _words(text))
         )

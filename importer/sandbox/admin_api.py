@@ -34,7 +34,6 @@ from importer.sandbox.record import STICKY, Json
 from importer.sandbox.sis_load import Profile, run_load
 from importer.sandbox.switches import set_switches
 
-_PAGE = 1000
 _Seconds = Annotated[float, Field(ge=0, le=3600)]
 _T = TypeVar("_T")
 
@@ -104,24 +103,17 @@ class AdminApi:
 
     async def _show_state(self, _request: web.Request) -> web.Response:
         shown: list[Json] = []
-        for offset in range(0, self.institution.store.count(), _PAGE):
-            for user in self.institution.store.page("1", (), "number", _PAGE, offset):
-                record = formats.show_user(user.record, self.institution.tables.describe)
-                shown.append({**record, "edited": sorted(user.edited), "modified": user.modified})
+        for user in self.institution.store.page("1", (), "number", -1, 0):
+            record = formats.show_user(user.record, self.institution.tables.describe)
+            shown.append({**record, "edited": sorted(user.edited), "modified": user.modified})
         return json_answer({"users": shown})
 
     async def _edit(self, request: web.Request) -> web.Response:
         """Change a user as staff do: the whole record (PUT) or the given fields (PATCH)."""
         old = self.institution.find(request.match_info["id"])
         document = formats.parse_json(await request.read())
-        if request.method == "PATCH":
-            if not isinstance(document, dict):
-                msg = "the body is an object of fields"
-                raise UsageError(msg)
-            document = {
-                **formats.show_user(old.record, self.institution.tables.describe),
-                **document,
-            }
+        if request.method == "PATCH" and isinstance(document, dict):
+            document = formats.show_user(old.record, self.institution.tables.describe) | document
         user = self.institution.edit(old, formats.read_user(document))
         return json_answer(formats.show_user(user.record, self.institution.tables.describe))
 

@@ -8,6 +8,7 @@ import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn, TypeAlias
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 from lxml import etree
@@ -111,12 +112,13 @@ def _error_json(refused: RefusalError, tracking: str, shape: str) -> Json:
 
 
 def _error_xml(refused: RefusalError, tracking: str) -> Element:
-    root = etree.fromstring(f'<web_service_result xmlns="{_NAMESPACE}"/>')
-    etree.SubElement(root, f"{{{_NAMESPACE}}}errorsExist").text = "true"
-    listed = etree.SubElement(root, f"{{{_NAMESPACE}}}errorList")
-    error = etree.SubElement(listed, f"{{{_NAMESPACE}}}error")
     parts = {"errorCode": refused.code, "errorMessage": refused.message, "trackingId": tracking}
-    for name, value in parts.items():
-        if value:
-            etree.SubElement(error, f"{{{_NAMESPACE}}}{name}").text = ILLEGAL.sub("?", value)
-    return root
+    error = "".join(
+        f"<{name}>{escape(ILLEGAL.sub('?', value))}</{name}>"
+        for name, value in parts.items()
+        if value
+    )
+    return etree.fromstring(
+        f'<web_service_result xmlns="{_NAMESPACE}"><errorsExist>true</errorsExist>'
+        f"<errorList><error>{error}</error></errorList></web_service_result>"
+    )

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -33,6 +34,7 @@ from importer.sandbox.institution import Institution
 from importer.sandbox.record import timestamp
 
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
+_Process: TypeAlias = "Callable[[], Awaitable[web.StreamResponse]]"
 
 ROOT = "/almaws/v1"
 ADMIN = "/_sandbox"
@@ -131,15 +133,6 @@ class Entry:
 
 
 @dataclass(slots=True)
-class _Call:
-    """A call to Alma's API on its way."""
-
-    request: web.Request
-    handler: Handler
-    entry: Entry
-
-
-@dataclass(slots=True)
 class Gateway:
     """The part in front of the routes. `latency` is the least and most seconds of an answer.
 
@@ -155,7 +148,7 @@ class Gateway:
     clock: Clock
     log: deque[Entry] = field(default_factory=lambda: deque(maxlen=_LOGGED_CALLS))
     _number: int = 0
-    _late: dict[asyncio.Task[None], _Call] = field(default_factory=dict)
+    _late: dict[asyncio.Task[None], _Process] = field(default_factory=dict)
     _random: random.Random = field(default_factory=random.Random)
 
     @web.middleware
@@ -188,21 +181,22 @@ class Gateway:
         if _SLASH.search(path) and self.institution.switches["encoded-slash"] == "refuse":
             entry.status = 400
             return web.Response(status=400, text=_NO_SLASH, content_type="text/html")
-        call = _Call(request, handler, entry)
         if self.latency:
             await self.clock.sleep(self._random.uniform(*self.latency))
+        process = partial(self._process, request, handler, entry)
         rule = self.faults.find(request.method, path)
-        return await (self._process(call) if rule is None else self._go_wrong(call, rule))
+        return await (self._go_wrong(request, entry, rule, process) if rule else process())
 
     async def apply_late_calls(self) -> None:
         """Apply now what a `late` fault has postponed."""
-        for task, call in list(self._late.items()):
+        for task, process in list(self._late.items()):
             task.cancel()
-            await self._process(call)
+            await process()
 
-    async def _process(self, call: _Call) -> web.StreamResponse:
+    async def _process(
+        self, request: web.Request, handler: Handler, entry: Entry
+    ) -> web.StreamResponse:
         """Return the answer of a healthy Alma and note in the log whether it changed anything."""
-        request, entry = call.request, call.entry
         self._number += 1
         try:
             self._check_key(request)
@@ -210,7 +204,7 @@ class Gateway:
         except RefusalError as refused:
             answer: web.StreamResponse = self._gateway_error(request, refused)
         else:
-            answer = await self._ask_alma(call)
+            answer = await self._ask_alma(request, handler)
             answer.headers["X-Exl-Api-Remaining"] = str(self.limits.remaining)
         entry.status = answer.status
         entry.applied = answer.status < 300 and _is_write(request)
@@ -230,13 +224,13 @@ class Gateway:
         if not given or reads_only or not known:
             refuse("no_right")
 
-    async def _ask_alma(self, call: _Call) -> web.StreamResponse:
-        if len(await call.request.read()) > MAX_BODY:
+    async def _ask_alma(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if len(await request.read()) > MAX_BODY:
             return error_answer(refusal("too_large"))
         try:
-            return await call.handler(call.request)
+            return await handler(request)
         except RefusalError as refused:
-            return self._error(call.request, refused, self.institution.switches["error-shape"])
+            return self._error(request, refused, self.institution.switches["error-shape"])
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
             return error_answer(refusal("no_route"), xml=False)
 
@@ -249,17 +243,17 @@ class Gateway:
         xml = wants_xml(request, self.institution.switches["default-format"])
         return error_answer(refused, xml=xml or refused.status != 429)
 
-    async def _go_wrong(self, call: _Call, rule: Rule) -> web.StreamResponse:
-        request, entry = call.request, call.entry
-        answer: web.StreamResponse = web.Response()
-        if rule.do in _AFTER:
-            answer = await self._process(call)
+    async def _go_wrong(
+        self, request: web.Request, entry: Entry, rule: Rule, process: _Process
+    ) -> web.StreamResponse:
+        answer = await process() if rule.do in _AFTER else web.Response()
         match rule.do:
             case Fault.DROP_BEFORE:
                 return _cut(request)
             case Fault.LATE:
-                task = asyncio.get_running_loop().create_task(self._apply_late(call, rule.delay))
-                self._late[task] = call
+                late = self._apply_late(process, rule.delay, entry)
+                task = asyncio.get_running_loop().create_task(late)
+                self._late[task] = process
                 task.add_done_callback(lambda done: self._late.pop(done, None))
                 return _cut(request)
             case Fault.DROP_AFTER:
@@ -286,10 +280,10 @@ class Gateway:
         entry.status = answer.status
         return answer
 
-    async def _apply_late(self, call: _Call, delay: float) -> None:
+    async def _apply_late(self, process: _Process, delay: float, entry: Entry) -> None:
         await self.clock.sleep(delay)
-        await self._process(call)
-        call.entry.status = 0
+        await process()
+        entry.status = 0
 
 
 def key_in_header(headers: Mapping[str, str]) -> str:

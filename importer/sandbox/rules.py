@@ -56,6 +56,7 @@ def check(body: Record, tables: CodeTables, switches: Switches) -> None:
         several = sum(flag(entry, mark) for entry in entries(body, name)) > 1
         if several and switches["several-preferred"] == "refuse":
             refuse("invalid_value", field=f"{name} {mark}", value="true (more than once)")
+    _check_password(body)
 
 
 def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
@@ -71,7 +72,7 @@ def check_whole(record: Record, tables: CodeTables, switches: Switches) -> None:
         refuse("missing", field="email")
 
 
-def check_password(record: Record) -> None:
+def _check_password(record: Record) -> None:
     """Refuse a weak password for an Internal user (500038)."""
     password = text(record, "password")
     if text(record, "account_type") != INTERNAL or not password:
