@@ -15,8 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from importer.mapper.dates import Span, first_later
 from importer.mapper.lookups import KeyFile, Lookup
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
-from importer.mapper.transforms import Pattern, Word, Words, full_matches
+from importer.mapper.transforms import Word, Words
 from importer.model.candidates import Yes
+from importer.model.patterns import Pattern, full_matches
 from importer.model.plan import MappingPart
 
 TODAY = "<@today>"

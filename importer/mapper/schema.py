@@ -27,19 +27,12 @@ from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Plus, Term
 from importer.mapper.lookups import LookupFile
 from importer.mapper.placeholders import Template, heading_key, parse
-from importer.mapper.transforms import (
-    Pattern,
-    Reading,
-    Step,
-    Word,
-    Words,
-    check_pattern,
-    one_or_more,
-)
+from importer.mapper.transforms import Reading, Step, Word, Words, one_or_more
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
 from importer.model.catalogue import Code
 from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
+from importer.model.patterns import Pattern, check_pattern
 from importer.model.plan import MappingPart, Match, SafetyLimits
 from importer.model.problem import CellFinding
 from importer.model.roster import NO_HEADINGS

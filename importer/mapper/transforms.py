@@ -1,21 +1,17 @@
 """The steps of `clean:` and of `ids:`, and what is done to IDs, emails and codes unasked.
 
-Each step is a function on one text. What a step does to a person's name, and the limits on
-patterns, are at the end.
+Each step is a function on one text. What a step does to a person's name is at the end.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import Annotated, Literal, get_args
 
 import regex
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
@@ -23,12 +19,12 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from importer.errors import MappingError
 from importer.mapper.placeholders import nearest
 from importer.model.candidates import IdRule
 from importer.model.catalogue import Code
 from importer.model.contacts import HOME_REGION, read_phone
 from importer.model.fields import country_of, region_of
+from importer.model.patterns import MOST_CHARACTERS, Pattern, compile_pattern, replaced
 from importer.model.plan import MappingPart
 from importer.model.problem import CellFinding
 
@@ -52,107 +48,6 @@ Words = Annotated[
     Field(min_length=1),
     BeforeValidator(one_or_more, json_schema_input_type=Word | list[Word]),
 ]
-
-PATTERN_SECONDS = 0.5
-"""How long a pattern of the mapping may take on one text."""
-PATTERN_CHARACTERS = 4_000
-"""Texts longer than this are not searched with a pattern."""
-PATTERN_LENGTH = 1_000
-"""Characters of a pattern."""
-PATTERN_NESTING = 50
-"""Groups inside one another."""
-PATTERN_SIZE = 10_000
-"""Parts of a pattern after its counted repetitions, such as `{14}`, are written out."""
-
-_TOKEN = re.compile(
-    r"(?P<part>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])"
-    r"|(?P<recursion>\(\?(?:R|[0-9]+|[+-][0-9]+|&[^)]*|P>[^)]*)\))"
-    r"|(?P<open>\()"
-    r"|(?P<close>\))"
-    r"|\{(?P<counts>[0-9]*,?[0-9]*)\}"
-    r"|.",
-    re.DOTALL,
-)
-
-
-@functools.cache
-def compile_pattern(text: str) -> regex.Pattern[str]:
-    """Compile a pattern of a mapping. Raises ValueError where it is wrong or too large.
-
-    A short pattern can take gigabytes to compile (`(((a{90}){90}){90}){90}`), so it is measured
-    first; and minutes to apply (`(a|aa)+$`), so that it is applied within `PATTERN_SECONDS`.
-    """
-    wrong = _too_large(text)
-    if not wrong:
-        try:
-            return regex.compile(text)
-        except (regex.error, OverflowError, RecursionError):
-            wrong = f"`{text}` is not a valid pattern; check its brackets"
-    raise ValueError(wrong)
-
-
-def _too_large(text: str) -> str:
-    """Count the parts of a pattern with its repetitions written out, without compiling it."""
-    if len(text) > PATTERN_LENGTH:
-        return f"the pattern is longer than {PATTERN_LENGTH:,} characters; use a shorter one"
-    totals = [0]  # parts so far, per open group
-    last = 0  # parts of what a repetition would repeat
-    for token in _TOKEN.finditer(text):
-        if token["recursion"]:
-            return f"`{token[0]}` repeats the pattern inside itself, which is not allowed"
-        counts = [int(number[:9]) for number in re.findall("[0-9]+", token["counts"] or "")]
-        if token["open"]:
-            totals.append(0)
-            last = 0
-            if len(totals) > PATTERN_NESTING:
-                return f"the pattern has more than {PATTERN_NESTING} groups inside one another"
-        elif token["close"] and len(totals) > 1:
-            last = totals.pop() + 1
-            totals[-1] += last
-        elif counts:
-            totals[-1] += last * max(max(counts) - 1, 0)
-            last *= max(*counts, 1)
-        else:
-            last = 1
-            totals[-1] += 1
-        if sum(totals) > PATTERN_SIZE:
-            return "the pattern is too large; repeat fewer times, or not inside a repetition"
-    return ""
-
-
-def check_pattern(text: str) -> str:
-    """Return the pattern if it can be used. Raises ValueError."""
-    compile_pattern(text)
-    return text
-
-
-Pattern = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_pattern)]
-"""A regular expression of the mapping."""
-
-
-@contextmanager
-def _within_time(pattern: str) -> Iterator[None]:
-    """Raise MappingError if a pattern takes more than `PATTERN_SECONDS` on a text."""
-    try:
-        yield
-    except TimeoutError:
-        msg = (
-            f"The pattern `{pattern}` takes too long on a text of the roster. "
-            "Write it without a repetition inside a repetition."
-        )
-        raise MappingError((msg,)) from None
-
-
-def full_matches(pattern: str, texts: Iterable[str]) -> set[str]:
-    """Return the texts that the pattern matches as a whole, but none that is too long for it."""
-    match = compile_pattern(pattern).fullmatch
-    with _within_time(pattern):
-        return {
-            text
-            for text in texts
-            if len(text) <= PATTERN_CHARACTERS and match(text, timeout=PATTERN_SECONDS)
-        }
-
 
 # --- how the mapping writes a step ---
 
@@ -327,20 +222,12 @@ def _phone(text: str, region: str) -> str:
 
 def _searcher(find: str, replacement: str | None = None) -> Transform:
     """Return what replaces what a pattern finds, or takes its first group or all that it finds."""
-    pattern = compile_pattern(find)
-
-    def search(text: str) -> str:
-        if replacement is not None:
-            return str(pattern.sub(replacement, text, timeout=PATTERN_SECONDS))
-        found = pattern.search(text, timeout=PATTERN_SECONDS)
-        return str(found[1 if pattern.groups else 0] or "") if found else ""
 
     def change(text: str, _country: str) -> Reading:
-        if len(text) > PATTERN_CHARACTERS:
+        if len(text) > MOST_CHARACTERS:
             message = "{value} is too long to be searched by the mapping's pattern"
             return text, CellFinding(Code.CELL_TOO_LONG, message)
-        with _within_time(find):
-            return " ".join(search(text).split()), None
+        return " ".join(replaced(find, replacement, text).split()), None
 
     return change
 

@@ -13,10 +13,8 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
-import regex
-
-from importer.errors import MappingError
 from importer.model.fields import LISTS, TYPE_FIELD, Field, Shape, text
+from importer.model.patterns import full_matches
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import (
     AccountType,
@@ -220,24 +218,12 @@ def matches(item: DraftEntry, part: Part) -> bool:
     )
 
 
-PATTERN_CHARACTERS, PATTERN_SECONDS = 4_000, 0.5
-"""How much of a text is searched with the pattern of a removal, and how long that may take."""
-
-
 def goes(removal: Removal, part: Part) -> bool:
-    """Return whether a removal names an entry. Raises MappingError if its pattern takes too long.
-
-    The pattern is that of a mapping, which has measured it.
-    """
+    """Return whether a removal names an entry. Raises MappingError for a pattern that is too slow."""
     if removal.type and removal.type not in types(removal.parent, part):
         return False
-    shown = current(part, main_field(removal.parent))[:PATTERN_CHARACTERS]
-    try:
-        pattern = regex.compile(removal.pattern or ".*", regex.DOTALL)
-        return pattern.fullmatch(shown, timeout=PATTERN_SECONDS) is not None
-    except TimeoutError:
-        msg = f"The pattern `{removal.pattern}` under `remove` takes too long. Use a simpler one."
-        raise MappingError((msg,)) from None
+    shown = current(part, main_field(removal.parent))
+    return not removal.pattern or bool(full_matches(removal.pattern, [shown]))
 
 
 def find(parts: Iterable[Part], sought: Part) -> int | None:

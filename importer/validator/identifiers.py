@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import combinations
 
-import regex
-
-from importer.errors import MappingError
 from importer.model.candidates import FieldColumn, IdRule
 from importer.model.catalogue import Code, Repairs, Severity
+from importer.model.patterns import full_matches
 from importer.model.problem import CellFinding, Problem
 from importer.model.text import steering
 from importer.model.user import AccountType
@@ -33,8 +31,6 @@ _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee]
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
 _IDS = ("primary_id", "user_identifier.value")
-_PATTERN_SECONDS = 1.0
-"""How long a mapping's pattern may take for one value."""
 
 _PAD = (
     "If the spreadsheet program removed leading zeros, set `pad: true` for this column under `ids` "
@@ -164,7 +160,6 @@ def rule_judge(target: FieldColumn) -> Judge | None:
     rule = target.id_rule
     if rule is None or not (rule.digits or rule.pattern or rule.check_digit):
         return None
-    fits = _pattern(rule.pattern, target) if rule.pattern is not None else None
 
     def judge(text: str) -> CellFinding | None:
         numeric = text.isascii() and text.isdigit()
@@ -177,7 +172,7 @@ def rule_judge(target: FieldColumn) -> Judge | None:
                 _PAD if _lacks_zeros(text, rule) else "",
                 repairs=Repairs.COLUMN,
             )
-        if fits is not None and not fits(text):
+        if rule.pattern is not None and not full_matches(rule.pattern, [text]):
             return CellFinding(
                 Code.MALFORMED_ID, "{value} does not match the pattern that its column asks for"
             )
@@ -190,24 +185,6 @@ def rule_judge(target: FieldColumn) -> Judge | None:
         return None
 
     return judge
-
-
-def _pattern(text: str, target: FieldColumn) -> Callable[[str], bool]:
-    """Return a test for the mapping's pattern; it raises MappingError if it takes too long."""
-    pattern = regex.compile(text)
-
-    def fits(value: str) -> bool:
-        try:
-            return pattern.fullmatch(value, timeout=_PATTERN_SECONDS) is not None
-        except TimeoutError:
-            headings = ", ".join(place.heading for place in target.places) or target.label
-            message = (
-                f"ids: {headings}: the pattern takes too long; "
-                "write it without repetitions inside repetitions, or use `digits`"
-            )
-            raise MappingError((message,)) from None
-
-    return fits
 
 
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.transforms import capitalize, compile_pattern
+from importer.mapper.transforms import capitalize
 from importer.model.candidates import IdRule
+from importer.model.patterns import compile_pattern
 from tests.mapper.bench import Bench, findings, mapping_text, told
 
 
