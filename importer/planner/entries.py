@@ -219,7 +219,7 @@ def matches(item: DraftEntry, part: Part) -> bool:
 
 
 def goes(removal: Removal, part: Part) -> bool:
-    """Return whether a removal names an entry. Raises MappingError for a pattern that is too slow."""
+    """Return whether a removal names an entry. Raises MappingError if its pattern is too slow."""
     if removal.type and removal.type not in types(removal.parent, part):
         return False
     shown = current(part, main_field(removal.parent))
