@@ -17,12 +17,12 @@ import typer
 from importer.cli.console import USERS, Json, Row, Run, ShowValues, conclude, operator, saved_codes
 from importer.cli.output import now, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
-from importer.ledger.absent import ABSENT, forget_absent
+from importer.ledger.absent import ABSENT, AbsentMemory
 from importer.ledger.integrity import fault, first_broken
 from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.resolutions import count_older, delete_older
-from importer.ledger.sticky import STICKY, forget_older
+from importer.ledger.resolutions import DecisionMemory
+from importer.ledger.sticky import STICKY, StickyMemory
 from importer.model.text import counted, escape, row_label
 from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
 from importer.pipeline.fates import DECISIONS
@@ -220,7 +220,7 @@ def purge(
         msg = f"{older_than} is not an age in days. Write it like 30d."
         raise UsageError(msg)
     limit = now() - timedelta(days=int(found[1]))
-    kept_runs, decisions = list_runs(), count_older(DECISIONS, limit)
+    kept_runs, decisions = list_runs(), DecisionMemory(DECISIONS).count(limit)
     old: list[Path] = []
     stay = {kept.folder: kept.fault for kept in kept_runs if kept.since is None}
     for kept in kept_runs:
@@ -237,11 +237,9 @@ def purge(
             write(str(kept.folder))
         if kept.fault:
             say(f"{kept.fault} Its age is that of its newest file.")
-    if yes and decisions:
-        delete_older(DECISIONS, limit)
     if yes:
-        forget_older(STICKY, limit)
-        forget_absent(ABSENT, limit)
+        for memory in (DecisionMemory(DECISIONS), StickyMemory(STICKY), AbsentMemory(ABSENT)):
+            memory.forget(limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
         write_json(

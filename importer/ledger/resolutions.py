@@ -6,26 +6,14 @@ roster with the same person finds it.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from importer.errors import LedgerError
-from importer.ledger.schema import private_file
+from importer.ledger.memory import Memory
 from importer.model.catalogue import Code
 from importer.model.decisions import DECISIONS, Answer
-
-_TABLE = """
-CREATE TABLE IF NOT EXISTS answers (
-  institution TEXT NOT NULL, primary_id TEXT NOT NULL, resolution TEXT NOT NULL,
-  PRIMARY KEY (institution, primary_id)
-) STRICT
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,69 +42,34 @@ class Resolution:
 _JSON = TypeAdapter(Resolution)
 
 
-def load_resolutions(path: Path, institution: str) -> dict[str, Resolution]:
-    """Return an institution's resolutions by primary identifier; none if there is no file yet.
+class DecisionMemory(Memory):
+    """The resolutions of one institution, by primary identifier."""
 
-    Raises LedgerError if the file is damaged.
-    """
-    return {
-        resolution.primary_id: resolution for of, resolution in _every(path) if of == institution
-    }
+    tables = """
+CREATE TABLE IF NOT EXISTS answers (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, resolution TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id)
+) STRICT
+"""
+    times = (("answers", "json_extract(resolution, '$.time')"),)
+    damage = ("resolutions", "you are then asked about these rows again.")
 
+    def load(self) -> dict[str, Resolution]:
+        """Return the resolutions by primary identifier; none if there is no file yet."""
+        query = "SELECT primary_id, resolution FROM answers WHERE institution = ?"
+        try:
+            return {key: _JSON.validate_json(text) for key, text in self.read(query)}
+        except ValidationError as error:
+            raise self.damaged from error
 
-def save_resolution(path: Path, institution: str, resolution: Resolution) -> None:
-    """Save a resolution in place of an earlier one. Raises LedgerError if it cannot be saved."""
-    text = _JSON.dump_json(resolution).decode()
-    with _opened(path) as connection:
-        row = (institution, resolution.primary_id, text)
-        connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", row)
+    def save(self, resolution: Resolution) -> None:
+        """Save a resolution in place of an earlier one."""
+        text = _JSON.dump_json(resolution).decode()
+        query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)"
+        self.write((query, [(resolution.primary_id, text)]))
 
-
-def delete_resolution(path: Path, institution: str, primary_id: str) -> None:
-    """Delete a person's resolution. Raises LedgerError if the file cannot be written."""
-    if path.is_file():
-        _delete(path, [(institution, primary_id.casefold())])
-
-
-def count_older(path: Path, limit: datetime) -> int:
-    """Count the resolutions before a time. Raises LedgerError if the file is damaged."""
-    return sum(resolution.time < limit for _, resolution in _every(path))
-
-
-def delete_older(path: Path, limit: datetime) -> None:
-    """Delete the resolutions before a time so that nothing of them stays in the file.
-
-    Raises LedgerError if the file cannot be written.
-    """
-    if path.is_file():
-        _delete(path, [(of, one.primary_id) for of, one in _every(path) if one.time < limit])
-
-
-def _delete(path: Path, keys: list[tuple[str, str]]) -> None:
-    with _opened(path) as connection:
-        query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
-        connection.executemany(query, keys)
-
-
-def _every(path: Path) -> Iterator[tuple[str, Resolution]]:
-    """Return all resolutions, each with its institution."""
-    if path.is_file():
-        with _opened(path) as connection:
-            for institution, text in connection.execute(
-                "SELECT institution, resolution FROM answers"
-            ):
-                yield institution, _JSON.validate_json(text)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file for one transaction. Raises LedgerError."""
-    try:
-        with private_file(path, _TABLE) as connection:
-            yield connection
-    except (OSError, sqlite3.Error, ValidationError) as error:
-        msg = (
-            f"The file of resolutions {path} cannot be read or written. Check the folder and the "
-            "disk. If the file is damaged, delete it: you are then asked about these rows again."
-        )
-        raise LedgerError(msg) from error
+    def delete(self, primary_id: str) -> None:
+        """Delete a person's resolution."""
+        if self.path.is_file():
+            query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
+            self.write((query, [(primary_id.casefold(),)]))

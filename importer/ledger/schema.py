@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from importer.errors import LedgerError, UsageError
 from importer.model.plan import Act, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 FILE = "ledger.sqlite"
@@ -60,21 +58,6 @@ GONE = "is no longer in Alma"
 
 SENT = "act IN ('create', 'update', 'delete')"
 """SQL condition: the steps that are sent to Alma."""
-
-
-@contextmanager
-def private_file(path: Path, tables: str) -> Iterator[sqlite3.Connection]:
-    """Open a file that is kept beside the runs, for one transaction.
-
-    It is made, for its owner only, if it is not there, and what is deleted from it leaves no trace.
-    Raises OSError, sqlite3.Error.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.executescript(tables)
-        yield connection
 
 
 def damaged(folder: Path) -> UsageError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from importer.alma.models import Institution
-from importer.ledger.resolutions import Resolution, load_resolutions
+from importer.ledger.resolutions import DecisionMemory, Resolution
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.decisions import WHO, Answer, in_question
@@ -173,7 +173,7 @@ class Resolutions:
     @classmethod
     def of(cls, institution: Institution) -> Resolutions:
         """Load the decisions for this Alma. Raises LedgerError if the file is damaged."""
-        return cls(load_resolutions(DECISIONS, institution_key(institution)))
+        return cls(DecisionMemory(DECISIONS, institution_key(institution)).load())
 
     def same_person(
         self, rosters: Iterable[Candidates], problems: Iterable[Problem]

@@ -12,7 +12,7 @@ from importer.alma.client import Alma
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
-from importer.ledger.resolutions import Resolution, delete_resolution, save_resolution
+from importer.ledger.resolutions import DecisionMemory, Resolution
 from importer.model.catalogue import Code, Severity
 from importer.model.decisions import DOUBTS, Answer, in_question
 from importer.model.fields import CodeTables
@@ -327,13 +327,13 @@ class Review:
         problems = tuple(self.ledger.problems(draft.row))
         users = {user.casefold() for user in in_question(problems)}
         against = against.union(users, *(ids for one, ids in self._alike if one.row == draft.row))
-        own, institution = draft.key, institution_key(self.facts.alma)
+        own, memory = draft.key, DecisionMemory(DECISIONS, institution_key(self.facts.alma))
         if against:
             doubts = DOUBTS.intersection(problem.code for problem in problems)
             kept = Resolution(own, answer, user, against, doubts, self._operator, self._now())
-            save_resolution(DECISIONS, institution, kept)
+            memory.save(kept)
         else:
-            delete_resolution(DECISIONS, institution, own)
+            memory.delete(own)
 
 
 def _closed(life: RowHistory, *, decided: bool) -> str:

@@ -299,7 +299,7 @@ def test_an_identifier_of_somebody_else_is_not_given(
     mixed = folder / "mixed.csv"
     mixed.write_text(f"{BARCODED}3001,Ida,Zorne,B2\n", "utf-8")
     assert typed("plan", mixed, "-m", "two.yaml", "-o", "run").exit == Exit.REJECTS
-    assert codes(folder, "run")[1:] == [("2", "matches-two-users")] * 2
+    assert codes(folder, "run")[-2:] == [("2", "matches-two-users")] * 2
     told = (folder / "run" / "problems.csv").read_text("utf-8")
     assert "3001" in told
     assert "3002" in told
