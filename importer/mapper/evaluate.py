@@ -69,7 +69,7 @@ class _Evaluation:
         self.every: Rows = np.ones(len(self.numbers), dtype=bool)
         self.cells: dict[int, Texts] = {}
         self.columns: dict[str, Texts] = {}
-        self.dates: dict[Cell | Variable, Texts] = {}
+        self.dates: dict[Position | str, Texts] = {}
         self.countries: Texts | None = None
         self.located: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
@@ -97,9 +97,9 @@ class _Evaluation:
         for skip in part.skip:
             out = self._meeting(skip.when, rows, self.mapping.positions)
             rows = rows & ~out
-            if left_out := list(compress(self.numbers, out)):
-                listed = spans([row % ROSTER_ROWS for row in left_out], 50)
-                message = f"skipped {counted(len(left_out), 'row')} ({listed}): {skip.reason}"
+            if left_out := [row % ROSTER_ROWS for row in compress(self.numbers, out)]:
+                count, listed = counted(len(left_out), "row"), spans(left_out, 50)
+                message = f"skipped {count} ({listed}): {skip.reason}"
                 origin = self.roster.source.origin()
                 self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
         if rows.all():
@@ -135,20 +135,22 @@ class _Evaluation:
 
     def _as_dates(self, key: Cell | Variable, positions: Positions) -> Texts:
         """Return the dates of a whole column as ISO, blank where there is none, read once."""
-        if key not in self.dates:
-            texts = self._column(key, positions)
-            named = self.mapping.named.get(key.name) if isinstance(key, Variable) else None
-            if named is not None and named.rule.field.shape is Shape.DATE:
-                return texts
-            values = Values.of(texts, texts.filled, self.every)
-            dates = self.file.roster.dates
-            order = shown_order({*texts.words} - {""}, dates) if not dates.order else None
-            dates = dates.model_copy(update={"order": order}) if order else dates
-            values.step(lambda text, _: dates.iso(text))
-            use = isinstance(key, Cell) and self.mapping.columns[heading_key(key.heading)]
-            self._report(values, "", (use.place,) if use else ())
-            self.dates[key] = values.texts
-        return self.dates[key]
+        texts, places = self._column(key, positions), tuple[Place, ...]()
+        at = key.name if isinstance(key, Variable) else positions[heading_key(key.heading)]
+        if at in self.dates:
+            return self.dates[at]
+        if isinstance(key, Cell):
+            places = (self.mapping.columns[heading_key(key.heading)].place,)
+        elif self.mapping.named[key.name].rule.field.shape is Shape.DATE:
+            return texts
+        values = Values.of(texts, texts.filled, self.every)
+        dates = self.file.roster.dates
+        order = shown_order({*texts.words} - {""}, dates) if not dates.order else None
+        dates = dates.model_copy(update={"order": order}) if order else dates
+        values.step(lambda text, _: dates.iso(text))
+        self._report(values, "", places)
+        self.dates[at] = values.texts
+        return values.texts
 
     # --- fields and entries ---
 
@@ -164,8 +166,8 @@ class _Evaluation:
 
         It is left out, with a warning, of rows in which only its main part is blank.
         """
-        part = compiled.part
-        rows = self._meeting(part.when, self.every, self.mapping.positions)
+        part, positions = compiled.part, compiled.fields[0].positions
+        rows = self._meeting(part.when, self.every, positions)
         self.located = self._countries(compiled, rows)
         values = {
             one.column.label: self._evaluate(one, one.rule.rule, rows) for one in compiled.fields
@@ -176,8 +178,7 @@ class _Evaluation:
         for one in deciding:
             there = there | values[one.column.label].content
         if part.each is not None:
-            position = compiled.fields[0].positions[heading_key(part.each.heading)]
-            there = there & self._cells(position).filled
+            there = there & self._column(part.each.template.cells[0], positions).filled
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
             there = there & values[one.column.label].applies
@@ -356,9 +357,8 @@ class _Evaluation:
             values.step(lambda text, _: read(text))
         self._report(values, column.label, column.places)
         self.columns[column.label] = values.texts
-        if not values.applies.all():
-            rows = frozenset(compress(self.numbers, ~values.applies))
-            self.not_applicable[column.label] = rows
+        if silent := frozenset(compress(self.numbers, ~values.applies)):
+            self.not_applicable[column.label] = silent
 
     # --- problems ---
 
@@ -367,7 +367,7 @@ class _Evaluation:
         if one.rule.required == "false":
             return
         severity = Severity.WARNING if one.rule.required == "warn" else None
-        external = self.mapping.layout.account_type is AccountType.EXTERNAL
+        external = self.file.account_type is AccountType.EXTERNAL
         no_id = external and one.column.label == "primary_id"
         split = any(step.split for step in one.rule.rule.clean)
         cells = [cell for t in one.rule.templates for cell in t.cells] if split else []

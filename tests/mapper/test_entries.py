@@ -201,3 +201,20 @@ def test_each_part_of_a_cell_makes_an_entry(tmp_path: Path) -> None:
     assert texts[0] == ["a (A)", "a (A)", "", ""]
     assert texts[1] == ["b (A)", "b (A)", "", ""]
     assert told(candidates.problems) == [(3, "too-many-parts", "")]
+
+
+def test_a_condition_is_about_one_part_of_a_cell(tmp_path: Path) -> None:
+    """In an entry with `each`, the heading is one part, for words and for dates, also in `when`."""
+    record = (
+        "contact_info:\n  email:\n    - each: {from: <E>, on: ';'}\n"
+        "      when: {E: {matches: '.*@example.org'}}\n"
+        "      email_address: <E>\n      email_type: work\n"
+        "user_note:\n  - each: {from: <D>, on: ';'}\n    note_type: LIBRARY\n"
+        "    note_text: {when: {D: {before: 2020-01-01}}, from: <D>}"
+    )
+    bench = Bench(tmp_path, record, "roster: {dates: ymd}", "E|D")
+    mapped = bench.map(("a@example.org;b@example.com;c@example.org", "2019-05-01;2021-05-01"))
+    emails = [mapped.texts(f"contact_info.email[{at}].email_address")[0] for at in range(4)]
+    assert emails == ["a@example.org", "", "c@example.org", ""]
+    notes = [mapped.texts(f"user_note[{at}].note_text")[0] for at in range(3)]
+    assert notes == ["2019-05-01", "", ""]
