@@ -131,7 +131,7 @@ def build(
     located += _still_uneven(marks)
     too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
     # a row whose only text is beyond the headings is not blank
-    filled = frame.index[(frame != "").any(axis="columns") | frame.index.isin(too_long)]
+    filled = frame.index[frame.astype(bool).any(axis="columns") | frame.index.isin(too_long)]
     end = int(filled[-1]) if len(filled) else first - 1
     empty = len(sheet.rows) - end
     numbers = _fed_back_numbers({row: text for row, text in marks.items() if row <= end})

@@ -121,7 +121,7 @@ class Inputs:
         rows = dict.fromkeys(self.candidates.rows, Fate.READY)
         rows |= dict.fromkeys((*self.candidates.skipped, *self.roster.left_out), Fate.SKIPPED)
         rows |= dict.fromkeys(self.roster.blank, Fate.BLANK)
-        return dict(sorted(rows.items()))
+        return {row: rows[row] for row in sorted(rows)}
 
     def roster_problems(self) -> Iterator[Problem]:
         """The problems of whole rows and of cells that the mapping uses, without passwords.
