@@ -7,6 +7,7 @@ documentation. The promise is less than ten seconds and less than a gigabyte.
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from string import ascii_uppercase
 
 from benchmarks.check import ENVIRONMENT, measure
 from benchmarks.docs_page import write_between
+from tests.zoo.other import biff, ole, record
 
 COLUMNS = ascii_uppercase[:16]
 SECONDS, MEGABYTES = 10, 1024
@@ -109,6 +111,21 @@ def write(path: Path, body: Iterable[str], texts: Iterable[str] = (), end: str =
                 part.write(last.encode())
 
 
+def write_xls(
+    path: Path, kind: int, cell: Callable[[int], bytes], size: int = 1, count: int = 62_400
+) -> None:
+    """Write an .xls workbook of `count` rows in 32 columns, `size` cells in a record."""
+    numbers = range(0, 32 * count, size)
+    places = ((number, struct.pack("<HH", *divmod(number, 32))) for number in numbers)
+    cells = b"".join(record(kind, place + cell(number)) for number, place in places)
+    ole("Workbook", biff(cells), shift=16)(path)
+
+
+def label(number: int) -> bytes:
+    """Return the rest of a cell of an .xls workbook with a text in it."""
+    return struct.pack("<HHB6s", 0, 6, 0, b"%06x" % number)
+
+
 BOOKS: dict[str, Callable[[Path], None]] = {
     "text in the cells": lambda path: write(path, rows(inline, 124_000)),
     "text with pictures in the cells": lambda path: write(path, rows(inline_wide, 124_000)),
@@ -127,6 +144,13 @@ BOOKS: dict[str, Callable[[Path], None]] = {
     "a million rows that span": lambda path: write(
         path,
         (f'<row r="{n}">{inline(f"S{n}", n)}</row>' for n in (1, *range(2, 1_048_577, 1_000))),
+    ),
+    ".xls, text": lambda path: write_xls(path, 0x204, label),
+    ".xls, decimals": lambda path: write_xls(
+        path, 0x203, lambda number: struct.pack("<Hd", 0, number + 0.25)
+    ),
+    ".xls, blank cells": lambda path: write_xls(
+        path, 0xBE, lambda _: struct.pack("<32HH", *[0] * 32, 31), 32, 57_000
     ),
 }
 

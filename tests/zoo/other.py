@@ -10,26 +10,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-SECTOR = 512
 _FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 
 
-def ole(name: str, stream: bytes) -> Callable[[Path], None]:
-    """Build an old Office container with one stream ([MS-CFB])."""
+def ole(name: str, stream: bytes, shift: int = 9) -> Callable[[Path], None]:
+    """Build an old Office container with one stream ([MS-CFB]), in sectors of 2 ** shift bytes.
+
+    Its table is one sector, so that 512 bytes are enough for 62 kB, and 2 MB for a terabyte.
+    """
+    sector = 1 << shift
 
     def build(path: Path) -> None:
         content = stream.ljust(4_096, b"\0")  # smaller streams would live elsewhere
-        content += b"\0" * (-len(content) % SECTOR)
-        sectors = len(content) // SECTOR
+        content += b"\0" * (-len(content) % sector)
+        sectors = len(content) // sector
         table = [_FAT, _END, *range(3, 2 + sectors), _END]
-        table += [_FREE] * (SECTOR // 4 - len(table))
+        table += [_FREE] * (sector // 4 - len(table))
         header = struct.pack(
             "<8s16xHHHHH6xIIIIIIIII",
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
             0x3E,
             3,
             0xFFFE,
-            9,
+            shift,
             6,
             0,
             1,
@@ -43,9 +46,8 @@ def ole(name: str, stream: bytes) -> Callable[[Path], None]:
         )
         header += struct.pack("<109I", 0, *[_FREE] * 108)
         directory = _entry("Root Entry", 5, 1, _END, 0) + _entry(name, 2, _FREE, 2, len(content))
-        path.write_bytes(
-            header + struct.pack("<128I", *table) + directory.ljust(SECTOR, b"\0") + content
-        )
+        fat = struct.pack(f"<{sector // 4}I", *table)
+        path.write_bytes(header + fat + directory.ljust(sector, b"\0") + content)
 
     return build
 
@@ -85,46 +87,48 @@ def xls(
     """
     cells = b""
     if filtered >= 0:
-        cells += _record(0x9B, b"")
+        cells += record(0x9B, b"")
     if hidden >= 0:
-        cells += _record(0x7D, struct.pack("<HHHHHH", hidden, hidden, 0, 0, 1, 0))
+        cells += record(0x7D, struct.pack("<HHHHHH", hidden, hidden, 0, 0, 1, 0))
     for row, values in enumerate(rows):
         if not values:
             continue
         flags = 0x20 if row == filtered else 0
-        cells += _record(
-            0x208, struct.pack("<HHHHHHBBH", row, 0, len(values), 0, 0, 0, flags, 1, 0)
-        )
+        cells += record(0x208, struct.pack("<HHHHHHBBH", row, 0, len(values), 0, 0, 0, flags, 1, 0))
     for row, values in enumerate(rows):
         for column, value in enumerate(values):
             place = struct.pack("<HHH", row, column, column + 1 if column < len(formats) else 0)
             if isinstance(value, bytes):
-                cells += _record(0x205, place + value + b"\1")
+                cells += record(0x205, place + value + b"\1")
             elif isinstance(value, str):
                 text = value.encode("utf-16-le")
-                cells += _record(0x204, place + struct.pack("<HB", len(value), 1) + text)
+                cells += record(0x204, place + struct.pack("<HB", len(value), 1) + text)
             else:
-                cells += _record(0x203, place + struct.pack("<d", value))
-    begin = struct.pack("<HHHHII", 0x600, 5, 0, 0, 0, 0)
-    name = b"Roster"
-    sheet = struct.pack("<IHBB", 0, 0, len(name), 0) + name
-    globals_ = _record(0x2F, bytes(54)) if locked else b""
-    globals_ += _record(0x22, struct.pack("<H", starts_1904))
+                cells += record(0x203, place + struct.pack("<d", value))
+    globals_ = record(0x2F, bytes(54)) if locked else b""
+    globals_ += record(0x22, struct.pack("<H", starts_1904))
     for at, code in enumerate(formats):
         text = code.encode("utf-16-le")
-        globals_ += _record(0x41E, struct.pack("<HHB", 164 + at, len(code), 1) + text)
+        globals_ += record(0x41E, struct.pack("<HHB", 164 + at, len(code), 1) + text)
     for number in (0, *range(164, 164 + len(formats))) if formats else ():
-        globals_ += _record(0xE0, struct.pack("<HHH14x", 0, number, 0))
-    globals_ += _record(0x896, bytes(16) + theme) if theme else b""
-    head = len(_record(0x809, begin) + globals_ + _record(0x85, sheet) + _record(0x0A, b""))
-    sheet = struct.pack("<IHBB", head, 0, len(name), 0) + name
+        globals_ += record(0xE0, struct.pack("<HHH14x", 0, number, 0))
+    globals_ += record(0x896, bytes(16) + theme) if theme else b""
+    return ole("Workbook", biff(cells, globals_))
+
+
+def biff(cells: bytes, more: bytes = b"") -> bytes:
+    """Return the stream of a workbook with one sheet, and `more` records about the workbook."""
+    begin, end = struct.pack("<HHHHII", 0x600, 5, 0, 0, 0, 0), record(0x0A, b"")
     begin_sheet = struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0)
-    stream = _record(0x809, begin) + globals_ + _record(0x85, sheet) + _record(0x0A, b"")
-    stream += _record(0x809, begin_sheet) + cells + _record(0x0A, b"")
-    return ole("Workbook", stream)
+    head = record(0x809, begin) + more
+    name = struct.pack("<HBB6s", 0, 6, 0, b"Roster")
+    at = len(head) + len(record(0x85, bytes(4) + name)) + len(end)
+    head += record(0x85, struct.pack("<I", at) + name) + end
+    return head + record(0x809, begin_sheet) + cells + end
 
 
-def _record(kind: int, content: bytes) -> bytes:
+def record(kind: int, content: bytes) -> bytes:
+    """Return a record of [MS-XLS]."""
     return struct.pack("<HH", kind, len(content)) + content
 
 
