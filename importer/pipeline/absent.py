@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.errors import MappingError, UsageError
@@ -69,7 +68,7 @@ class Missing:
     @property
     def key(self) -> str:
         """The primary ID without case."""
-        return (self.user.primary_id or "").casefold()
+        return _key(self.user)
 
 
 @dataclass(slots=True)
@@ -87,7 +86,6 @@ class AbsentPlan:
 async def plan_absent(
     rosters: Rosters,
     users: Users,
-    alma: Alma,
     memory: AbsentMemory,
     sticky: Memory,
     request: RunRequest,
@@ -105,7 +103,7 @@ async def plan_absent(
             why = "there is no complete user cache to look for missing people in"
         else:
             missing = _find(rosters, inputs, users.cache, memory, request.now)
-            await _plan(inputs, missing, users.cache, alma, memory, sticky, plan)
+            await _plan(inputs, missing, users, memory, sticky, plan)
             continue
         origin = inputs.roster.source.origin()
         plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, why))
@@ -126,8 +124,8 @@ def among(inputs: Inputs, groups: Collection[str] = ()) -> Among:
 
 def find_missing(
     rosters: Rosters, inputs: Inputs, cache: UserCache, whom: Among
-) -> tuple[list[User], frozenset[str]]:
-    """Return who is missing from all rosters of the run, and who is there, by key.
+) -> tuple[dict[str, User], frozenset[str]]:
+    """Return who is missing from all rosters of the run, by primary ID without case, and who not.
 
     A row counts whatever becomes of it: nobody is missing because of a mistake in the row.
     """
@@ -135,32 +133,34 @@ def find_missing(
     rows = {row for one in rosters for row in one.candidates.rows}
     for draft in drafts_of(rosters, rows):
         there |= cache.mentioned(PersonQuery(draft.every_identifier, person=draft.person))
-    expected = (user for user in cache.in_groups(whom.groups) if whom.has(user))
-    missing = [
-        user
-        for user in expected
-        if (user.primary_id or "").casefold() not in there and not has_expired(user, inputs.today)
-    ]
+    expected = {_key(user): user for user in cache.in_groups(whom.groups) if whom.has(user)}
+    missing = {
+        key: user
+        for key, user in expected.items()
+        if key not in there and not has_expired(user, inputs.today)
+    }
     return missing, frozenset(there)
+
+
+def _key(user: User) -> str:
+    return (user.primary_id or "").casefold()
 
 
 def _find(
     rosters: Rosters, inputs: Inputs, cache: UserCache, memory: AbsentMemory, now: datetime
 ) -> list[Missing]:
     """Find who is missing, and save it, so that the next roster knows."""
-    users, there = find_missing(rosters, inputs, cache, among(inputs))
-    keys = [(user.primary_id or "").casefold() for user in users]
+    missing, there = find_missing(rosters, inputs, cache, among(inputs))
     name = inputs.mapping.name
-    memory.see(name, inputs.roster.source.sha256, there, keys, now)
+    memory.see(name, inputs.roster.source.sha256, there, missing, now)
     counts = memory.counts(name)
-    return [Missing(user, counts[key]) for user, key in zip(users, keys, strict=True)]
+    return [Missing(user, counts[key]) for key, user in missing.items()]
 
 
 async def _plan(
     inputs: Inputs,
     missing: list[Missing],
-    cache: UserCache,
-    alma: Alma,
+    users: Users,
     memory: AbsentMemory,
     sticky: Memory,
     plan: AbsentPlan,
@@ -168,21 +168,11 @@ async def _plan(
     part = inputs.mapping.file.match.absent
     assert part is not None  # noqa: S101  the caller asked
     changed = memory.leavers().keys()
-    due = [one for one in missing if one.key not in changed and one.rosters >= part.after]
-    waiting = sum(one.key not in changed and one.rosters < part.after for one in missing)
+    new = [one for one in missing if one.key not in changed]
+    due = [one for one in new if one.rosters >= part.after]
+    waiting = len(new) - len(due)
     whom, template, first = among(inputs), _template(inputs), inputs.roster.source.first
-    match = inputs.mapping.file.match
-    found: dict[str, User | None] = {}
-
-    async def read(one: Missing) -> None:
-        user = await alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
-        found[one.key] = user
-        if user is None:
-            cache.remove(one.key)
-
-    async with aclosing(run_concurrently(alma.limiter, due, read)) as answers:
-        async for _ in answers:
-            pass
+    found = await _read(due, users)
     names = [_NAMES.intersection(column.labels) for column in inputs.columns()]
     row = first + ABSENT_ROWS
     for one in due:
@@ -192,7 +182,7 @@ async def _plan(
         row += 1
         has = obligations(live)
         draft = replace(template, row=row, origin=inputs.roster.source.origin(row))
-        planned = leave(draft, _without_obligations(live), match, sticky)
+        planned = leave(draft, _without_obligations(live), inputs.mapping.file.match, sticky)
         since = f", {one.rosters} rosters in a row" if part.after > 1 else ""
         problem = Problem.of(
             Code.MISSING_FROM_ROSTER,
@@ -214,6 +204,21 @@ async def _plan(
         message = f"{counted(len(missing), 'user')} of {groups} missing: {'; '.join(parts)}"
         origin = inputs.roster.source.origin()
         plan.problems.append(Problem.of(Code.MISSING_FROM_ROSTER, origin, message))
+
+
+async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
+    """Read missing people with their loans, requests and fees; forget those Alma has no more."""
+    found: dict[str, User | None] = {}
+
+    async def read(one: Missing) -> None:
+        found[one.key] = await users.alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
+        if found[one.key] is None and users.cache is not None:
+            users.cache.remove(one.key)
+
+    async with aclosing(run_concurrently(users.alma.limiter, missing, read)) as answers:
+        async for _ in answers:
+            pass
+    return found
 
 
 def _template(inputs: Inputs) -> DraftUser:
@@ -299,7 +304,7 @@ def list_missing(
         for inputs in rosters:
             wanted = groups or {*inputs.candidates.texts("user_group")} - {""}
             counts = memory.counts(inputs.mapping.name)
-            for user in find_missing(rosters, inputs, cache, among(inputs, wanted))[0]:
-                key = (user.primary_id or "").casefold()
+            missing, _ = find_missing(rosters, inputs, cache, among(inputs, wanted))
+            for key, user in missing.items():
                 found.setdefault(key, Missing(user, counts.get(key, 1)))
     return [found[key] for key in sorted(found)]

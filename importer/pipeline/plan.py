@@ -85,9 +85,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             needed=any(one.mapping.file.match.absent for one in rosters),
         ) as users:
             compared = await _compare(asked, users, rosters, alma, earlier, progress)
-            leaving = await plan_absent(
-                rosters, users, alma, earlier.absent, earlier.sticky.of, request
-            )
+            leaving = await plan_absent(rosters, users, earlier.absent, earlier.sticky.of, request)
             planned = follow_facts(
                 [*compared, *leaving.planned], request.facts, institution.code, progress.note
             )
