@@ -106,7 +106,11 @@ class UserCache:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing; durable when the block ends."""
+        """Write all or nothing; durable when the outermost block ends."""
+        nested = self._connection.in_transaction
+        if nested:
+            yield self._connection
+            return
         with _guarded(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -134,9 +138,9 @@ class UserCache:
             raise _damaged(self.path) from None
 
     def set_state(self, state: CacheState) -> None:
-        """Store the state; inside `writing` if it belongs to other changes."""
-        with _guarded(self.path):
-            self._connection.execute("UPDATE state SET value = ?", (state.model_dump_json(),))
+        """Store the state."""
+        with self.writing() as connection:
+            connection.execute("UPDATE state SET value = ?", (state.model_dump_json(),))
 
     @property
     def pages_done(self) -> int:
@@ -264,15 +268,11 @@ class UserCache:
     def put(self, users: Iterable[User], seen: datetime) -> None:
         """Store users as Alma showed them at a time; what is known from later stays."""
         with self.writing():
-            self.put_within(users, seen)
-
-    def put_within(self, users: Iterable[User], seen: datetime) -> None:
-        """Store users inside `writing`, as `put` does."""
-        sweep = self.state.sweep
-        for user in users:
-            if user.primary_id:
-                known = KnownUser(user.primary_id, user_keys(user), identifiers(user))
-                self._put(known, user.to_json(), seen.timestamp(), sweep)
+            sweep = self.state.sweep
+            for user in users:
+                if user.primary_id:
+                    known = KnownUser(user.primary_id, user_keys(user), identifiers(user))
+                    self._put(known, user.to_json(), seen.timestamp(), sweep)
 
     def add_known(self, users: Iterable[KnownUser], seen: datetime) -> int:
         """Store users of an export, unless their record is here; return how many are new."""

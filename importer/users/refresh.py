@@ -173,7 +173,7 @@ async def _pages(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
         others = max(0, min(PAGE, page.total - first) - len(page.users))
         keys = "\n".join((user.primary_id or "").casefold() for user in page.users)
         with cache.writing() as connection:
-            cache.put_within(page.users, seen)
+            cache.put(page.users, seen)
             connection.execute(
                 "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (first, keys, others)
             )
@@ -268,7 +268,7 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
                 " FROM images JOIN steps USING (row) WHERE state = 'applied' AND answered <> ''"
             ):
                 user = User.from_json(answered)
-                cache.put_within([user], datetime.fromisoformat(time))
+                cache.put([user], datetime.fromisoformat(time))
                 stored += 1
                 if (user.primary_id or "").casefold() != old_id.casefold():
                     renamed.append(old_id)
