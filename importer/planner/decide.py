@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code, Severity
-from importer.model.people import in_words
+from importer.model.people import are_strangers, in_words, person_keys
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
 from importer.model.text import counted, row_label
@@ -103,11 +103,19 @@ def update(
     )
     stays = {name: one.reported for name, one in merged.sticky.items() if one.reported is not None}
     message = "Alma has {value}, edited there by hand; the roster's value is not sent"
-    warnings = (
+    warnings = [
         _problem(draft, Code.EDITED_IN_ALMA, message, name, value)
         for name, value in stays.items()
         if remembered[name].reported != value
+    ]
+    before, after = (
+        person_keys(current(one, "first_name"), current(one, "last_name"))
+        for one in (live, merged.after)
     )
+    if are_strangers(before, after):
+        name = " ".join(filter(None, (current(live, "first_name"), current(live, "last_name"))))
+        message = "the user with this ID is {value} in Alma"
+        warnings.append(_problem(draft, Code.ANOTHER_NAME, message, "last_name", name))
     return Planned(step, tuple(warnings), merged.sticky, bool(stays), merged.after)
 
 

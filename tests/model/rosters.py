@@ -175,6 +175,9 @@ def offline(folder: Path) -> Iterator[Problem]:
         name = f"{Path(roster).stem}-{mapping}"
         typed("check", roster, "-m", f"{mapping}.yaml", "-o", name)
         yield from problems(folder / name)
+    (folder / "codes.json").unlink()
+    typed("check", "external.csv", "-m", "bare.yaml", "-o", "no codes")
+    yield from problems(folder / "no codes")
 
 
 def _row(at: int, **cells: str) -> list[str]:
@@ -264,6 +267,7 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
         plan("differs", "internal", "2008,Zoe,Quill,COMM,1961-01-02,,9001"),
         plan("type", "external", "2001,Ana,Nunez,COMM,1990-01-02,,"),
         plan("owner", "other", cy),
+        plan("stranger", "internal", "2002,Zelda,Quirk,COMM,1980-03-04,,9002"),
     ]
     typed("resolve", "alike", "2", "--as", "create")
     runs.append(plan("changed", "internal", ana.replace("Nunez", "Novak"), bo))

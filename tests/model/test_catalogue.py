@@ -38,7 +38,6 @@ def problems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Problem
         patch.setenv("ALMA_RATE", "50")
         patch.setenv("ALMA_VERIFY_DELAY", "0.2")
         found = [*offline(folder)]
-        (folder / "codes.json").unlink()
         found += with_alma(folder, House(host))
         yield tuple(found)
 

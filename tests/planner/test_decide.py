@@ -56,6 +56,30 @@ def test_a_known_row_is_updated_or_left_as_it_is() -> None:
     assert decide(draft(ROW), known(step.after), Match()).step == Unchanged(2, "21234")
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "other"),
+    [
+        ("Jane", "Doe", False),
+        ("Jane", "Lee", False),
+        ("Doe", "Jane", False),
+        ("JANET", "DOE-LEE", False),
+        ("Zelda", "Quirk", True),
+        ("", "Quirk", True),
+    ],
+)
+def test_an_id_that_was_given_to_another_person_is_a_warning(
+    first: str,
+    last: str,
+    other: bool,  # noqa: FBT001
+) -> None:
+    """If neither name is similar; a marriage or a nickname leaves one that is."""
+    row = {"primary_id": "21234", "first_name": "Jane", "last_name": "Doe"}
+    planned = decide(draft(row), known(user(first_name=first, last_name=last)), Match())
+    assert [one.value for one in planned.warnings if one.code is Code.ANOTHER_NAME] == (
+        [f"{first} {last}".strip()] if other else []
+    )
+
+
 def test_primary_identifiers_are_compared_without_case() -> None:
     """Alma tells no capitals from small letters in them (contract 3.2)."""
     one = draft({"primary_id": "AB1"})
