@@ -11,7 +11,6 @@ from itertools import product
 
 from importer.errors import MappingError
 from importer.mapper.column_guesses import field_of, looks_like_a_person
-from importer.mapper.explain import mapped_codes, takes_cells
 from importer.mapper.mapping import EntryRules, FieldRule
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import ANGLED, TO_CHOOSE, heading_key, nearest
@@ -364,7 +363,6 @@ class _Compiler:
         used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
         tables = self.mapping.tables
-        codes = mapped_codes(rule, tables)
         column = FieldColumn(
             label,
             rule.field,
@@ -374,8 +372,11 @@ class _Compiler:
             self._id_rule(rule, bound),
             rule.run_dependent,
             rule.rule.bad == "drop",
-            {code: self.mapping.source.place(steps) for code, steps in codes.items()},
-            takes_cells(rule, tables),
+            {
+                code: self.mapping.source.place(steps)
+                for code, steps in rule.mapped_codes(tables).items()
+            },
+            rule.takes_cells(tables),
         )
         other = {
             heading_key(name): self.positions.get(heading_key(heading), 0)

@@ -1,16 +1,15 @@
-"""What a mapping does, in words; the columns that it needs; and the codes that it writes itself."""
+"""What a mapping does, in words, and the columns that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from enum import StrEnum
 
 from importer.mapper.dates import ORDER_WORDS, Dates, Terms
-from importer.mapper.lookups import OTHERWISE, LookupFile
-from importer.mapper.mapping import FieldRule, Mapping, Tables
-from importer.mapper.placeholders import TO_CHOOSE, Cell, Template, heading_key
+from importer.mapper.lookups import LookupFile
+from importer.mapper.mapping import FieldRule, Mapping
+from importer.mapper.placeholders import Cell, Template, heading_key
 from importer.mapper.schema import (
     DuplicatesPart,
     KeepHeaviest,
@@ -19,8 +18,7 @@ from importer.mapper.schema import (
     RosterPart,
     Rule,
 )
-from importer.mapper.transforms import CleanStep, transform
-from importer.mapper.yaml_source import Steps
+from importer.mapper.transforms import CleanStep
 from importer.model.candidates import IdRule
 from importer.model.fields import OnUpdate, Shape
 from importer.model.plan import SafetyLimits
@@ -353,7 +351,7 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
     if choices is None:
         choices = selected[0] if selected else ()
     tables = mapping.tables
-    coded = [r for r in feeding if r.field.shape is Shape.CODE and takes_cells(r, tables)]
+    coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
     id_rule = mapping.file.id_rule(heading)
@@ -393,47 +391,3 @@ def _lookup_words(
                 table = mapping.tables[step.lookup]
                 return tuple(table.written.values()) if table.otherwise is None else ()
     return None
-
-
-# --- codes ---
-
-
-def mapped_codes(rule: FieldRule, tables: Tables) -> MappingOf[str, Steps]:
-    """Return the codes that a rule can give without taking them from a cell, with their places.
-
-    The rule, its alternatives and its defaults count, whether their `when` holds or not. A code
-    in several places has the first of them. Only fields of codes give any.
-    """
-    found: dict[str, Steps] = {}
-    if rule.field.shape is Shape.CODE:
-        for steps, step in rule.giving_parts:
-            for text, where in _codes(step, steps, tables):
-                for code in rule.field.codes(text):
-                    found.setdefault(code, where)
-    return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
-
-
-def takes_cells(rule: FieldRule, tables: Tables) -> bool:
-    """Return whether a cell's text can become the value without a lookup, or through one."""
-    return any(
-        any(template.cells for template in step.templates)
-        and (step.lookup is None or (table := tables.get(step.lookup)) is None or table.passes)
-        for _, step in rule.giving_parts
-    )
-
-
-def _codes(step: Rule, steps: Steps, tables: Tables) -> Iterator[tuple[str, Steps]]:
-    """The constants; or the lookup's codes, each at its key or where the lookup's file is named."""
-    if step.lookup is None:
-        for template in step.templates:
-            text = template.constant or ""
-            for part in step.clean:
-                text = transform(part)(text, "")[0] if text else ""
-            yield text, steps
-    elif (table := tables.get(step.lookup)) is not None:
-        keys = {table.written[key]: code for key, code in table.codes.items()}
-        if table.otherwise is not None and not table.passes:
-            keys[OTHERWISE] = table.otherwise
-        for key, code in keys.items():
-            named = isinstance(step.lookup, str)
-            yield code, ("lookups", str(step.lookup), key) if named else (*steps, "lookup")

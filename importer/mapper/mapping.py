@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from importer.mapper.conditions import Condition
-from importer.mapper.lookups import KeyFile, Lookup
+from importer.mapper.lookups import OTHERWISE, KeyFile, Lookup
 from importer.mapper.placeholders import TO_CHOOSE, VALUE, Cell, Template, Variable
 from importer.mapper.schema import (
     EntryPart,
@@ -22,6 +22,7 @@ from importer.mapper.schema import (
     RosterPart,
     Rule,
 )
+from importer.mapper.transforms import transform
 from importer.mapper.yaml_source import Source, Steps
 from importer.model.candidates import Removal
 from importer.model.fields import (
@@ -117,6 +118,44 @@ class FieldRule:
     def run_dependent(self) -> bool:
         """Whether it contains a run variable."""
         return any(variable.of_run for t in self.templates for variable in t.variables)
+
+    def mapped_codes(self, tables: Tables) -> dict[str, Steps]:
+        """Return the codes that it can give without taking them from a cell, with their places.
+
+        The rule, its alternatives and its defaults count, whether their `when` holds or not. A
+        code in several places has the first of them. Only fields of codes give any.
+        """
+        found: dict[str, Steps] = {}
+        for steps, part in self.giving_parts if self.field.shape is Shape.CODE else ():
+            for text, where in _codes(part, steps, tables):
+                for code in self.field.codes(text):
+                    found.setdefault(code, where)
+        return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
+
+    def takes_cells(self, tables: Tables) -> bool:
+        """Return whether a cell's text can become the value without a lookup, or through one."""
+        return any(
+            any(template.cells for template in part.templates)
+            and (part.lookup is None or (table := tables.get(part.lookup)) is None or table.passes)
+            for _, part in self.giving_parts
+        )
+
+
+def _codes(part: Rule, steps: Steps, tables: Tables) -> Iterator[tuple[str, Steps]]:
+    """The constants; or the lookup's codes, each at its key or where the lookup's file is named."""
+    if part.lookup is None:
+        for template in part.templates:
+            text = template.constant or ""
+            for step in part.clean:
+                text = transform(step)(text, "")[0] if text else ""
+            yield text, steps
+    elif (table := tables.get(part.lookup)) is not None:
+        keys = {table.written[key]: code for key, code in table.codes.items()}
+        if table.otherwise is not None and not table.passes:
+            keys[OTHERWISE] = table.otherwise
+        for key, code in keys.items():
+            named = isinstance(part.lookup, str)
+            yield code, ("lookups", str(part.lookup), key) if named else (*steps, "lookup")
 
 
 def _named(rule: Rule, values: MappingOf[str, Rule]) -> tuple[str, ...]:

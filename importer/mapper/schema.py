@@ -158,7 +158,7 @@ def _as_types(value: object) -> object:
     if len({*value}) < max(len(value), 1):
         sentence = "has a type twice" if value else "is blank"
         raise ValueError(sentence)
-    return {"from": (Template(" and ".join(value), (JOINED.join(value),)),)}
+    return {"from": (Template("` and `".join(value), (JOINED.join(value),)),)}
 
 
 Types = Annotated[

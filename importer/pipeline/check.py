@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from importer.ledger.ledger import Ledger
-from importer.mapper.explain import mapped_codes
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.messages import MappingFinding, in_order
 from importer.model.catalogue import Code
@@ -81,7 +80,7 @@ def wrong_codes(mapping: MappingDocument, codes: CodeTables) -> tuple[str, ...]:
     found = [
         MappingFinding(steps, wrong)
         for rule in (*mapping.rules, *(absent.rules if absent else ()))
-        for code, steps in mapped_codes(rule, mapping.tables).items()
+        for code, steps in rule.mapped_codes(mapping.tables).items()
         if (wrong := wrong_in_mapping(code, rule.field, codes))
     ]
     return in_order(mapping.source, found)
