@@ -13,6 +13,7 @@ PARTS = {
     "sandbox": "benchmarks.sandbox_load",
     "calls": "benchmarks.calls",
     "throughput": "benchmarks.throughput",
+    "page": "benchmarks.page",
 }
 
 

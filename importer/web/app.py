@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -29,6 +30,9 @@ LARGEST_FORM = 2_000_000
 """Bytes of a form, except the roster, which is streamed."""
 
 _SHUTDOWN_SECONDS = 1.0
+
+_WORKERS = 2
+"""Rosters that are read or checked at the same time: each takes memory."""
 
 _LOOK = 60.0
 """Seconds between two looks at whether the page is still used."""
@@ -120,6 +124,7 @@ def serve(
             loop.call_soon_threadsafe(stop.set)
 
         before = {kind: signal.signal(kind, ask) for kind in (signal.SIGINT, signal.SIGTERM)}
+        loop.set_default_executor(ThreadPoolExecutor(_WORKERS))
         runner = web.AppRunner(
             application(site, guard), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
         )

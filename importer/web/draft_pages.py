@@ -12,8 +12,8 @@ from aiohttp import BodyPartReader, web
 
 from importer.errors import MappingError, RosterError
 from importer.loader.detect import LARGEST
-from importer.loader.read import read
 from importer.mapper.load import examine
+from importer.mapper.placeholders import heading_key
 from importer.mapper.suggest import suggest
 from importer.model.files import write_atomically
 from importer.model.roster import Layout, Roster
@@ -22,13 +22,14 @@ from importer.report.wording import sentence
 from importer.web.drafts import Draft, StaleError
 from importer.web.site import (
     PAGE,
+    Posted,
     address_of,
     base_of,
+    changes_draft,
     draft_of,
     in_thread,
     number,
     page,
-    posted,
     refusal,
     see,
     site_of,
@@ -88,7 +89,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     draft = space.new_draft(part.filename, site_of(request).now())
     try:
         await _save(part, draft)
-        await in_thread(read, draft.roster, Layout())
+        await in_thread(draft.read, Layout())
     except RosterError as error:
         if "`roster:`" not in str(error):  # the mapping can name a sheet or an encoding
             shutil.rmtree(draft.folder)
@@ -124,7 +125,7 @@ async def sheet(request: web.Request) -> web.StreamResponse:
     problem = ""
     roster: Roster | None = None
     try:
-        roster = await in_thread(read, draft.roster, layout)
+        roster = await in_thread(draft.read, layout)
     except RosterError as error:
         problem = str(error)
     at = number(request.query.get("page"), 1)
@@ -191,14 +192,13 @@ def _fits(space: Workspace, draft: Draft) -> list[Fit]:
         if document is None:
             fits.append(Fit(path.name, "", 0, 0, findings[0] if findings else "it cannot be read"))
             continue
-        wanted = document.headings
-        try:
-            roster = read(draft.roster, document.layout())
-            there = {" ".join(place.heading.split()).casefold() for place in roster.places}
-        except RosterError:
-            there = set()
-        found = sum(" ".join(heading.split()).casefold() in there for heading in wanted)
-        fits.append(Fit(path.name, document.title, found, len(wanted)))
+        there = set()
+        for layout in (Layout(), document.layout()):  # the second may name a sheet
+            with suppress(RosterError):
+                there = {heading_key(place.heading) for place in draft.read(layout).places}
+                break
+        found = sum(heading_key(heading) in there for heading in document.headings)
+        fits.append(Fit(path.name, document.title, found, len(document.headings)))
     return sorted(fits, key=lambda fit: (-(fit.found / fit.of if fit.of else 0), fit.file))
 
 
@@ -217,9 +217,9 @@ def _try(
     return (), inputs.sample()
 
 
-async def choose_mapping(request: web.Request) -> web.StreamResponse:
+@changes_draft
+async def choose_mapping(form: Posted) -> web.Response:
     """Choose a mapping, start one from the roster, or save its text."""
-    form = await posted(request)
     space, draft, do = form.space, form.draft, form.text("do")
     if do == "choose" and space.mapping(form.text("mapping")):
         draft.choose(form.text("mapping"))
@@ -233,12 +233,12 @@ async def choose_mapping(request: web.Request) -> web.StreamResponse:
         draft.edit(form.mapping, text)
     elif do == "undo":
         draft.undo_edit(form.mapping)
-    return see(address_of(request, draft, "mapping"))
+    return see(address_of(form.request, draft, "mapping"))
 
 
 def _suggest(space: Workspace, draft: Draft) -> Path:
     """Write a first mapping for the roster, named after it."""
-    text = suggest(read(draft.roster, Layout()))
+    text = suggest(draft.read(Layout()))
     folder = space.folder / "mappings"
     folder.mkdir(exist_ok=True)
     stem, again = draft.roster.stem, 1
@@ -250,23 +250,23 @@ def _suggest(space: Workspace, draft: Draft) -> Path:
     return path
 
 
-async def plan(request: web.Request) -> web.StreamResponse:
+@changes_draft
+async def plan(form: Posted) -> web.Response:
     """Start `plan` with the roster, its corrections and the mapping."""
-    form = await posted(request)
     space, draft, chosen = form.space, form.draft, form.mapping
-    now = site_of(request).now()
+    now = site_of(form.request).now()
     run = space.new_run(draft.roster.stem, now)
     corrections = (
         ("--corrections", _relative(space, draft.corrections)) if draft.corrections else ()
     )
     task = start_task(
-        request,
+        form.request,
         "plan", _relative(space, draft.roster), "-m", _relative(space, chosen), *corrections,
         "-o", str(run), "--json",
         title="Comparing with Alma",
-        then=f"{base_of(request)}runs/{run.name}",
+        then=f"{base_of(form.request)}runs/{run.name}",
     )  # fmt: skip
-    return see(f"{base_of(request)}tasks/{task.id}")
+    return see(f"{base_of(form.request)}tasks/{task.id}")
 
 
 def _relative(space: Workspace, path: Path) -> str:

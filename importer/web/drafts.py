@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,11 +21,12 @@ from importer.loader.corrections import (
     read_corrections,
     write_corrections,
 )
+from importer.loader.read import read
 from importer.mapper.evaluate import evaluate
 from importer.model.fields import CodeTables
 from importer.model.files import write_atomically
-from importer.model.plan import Fate
 from importer.model.problem import Problem
+from importer.model.roster import Layout, Roster
 from importer.pipeline.check import find_problems
 from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
@@ -179,17 +181,19 @@ class Draft:
     def _edits(self) -> list[Path]:
         return sorted(self.folder.glob(f"*.{_EDIT}"))
 
-    def inputs(self, mapping: Path, codes: CodeTables, today: date) -> Inputs:
-        """Read and map the roster with its corrections. Raises RosterError, MappingError."""
-        asked = RosterRequest(self.roster, mapping, corrections=self.corrections)
-        return read_inputs(asked, codes, today)
+    def read(self, layout: Layout) -> Roster:
+        """Read the roster as it came; the last one read is kept. Raises RosterError."""
+        return _read(self.roster, self.roster.stat().st_mtime_ns, layout)
 
     def checked(self, mapping: Path, codes: CodeTables, today: date) -> Checked:
         """Return the check of the whole roster, from memory if nothing changed."""
         key = self._key(mapping, codes, today)
         known = self._checked.get(self.folder)
         if known is None or known[0] != key:
-            self.keep(Checked(self.inputs(mapping, codes, today)), mapping, codes, today)
+            _read.cache_clear()
+            asked = RosterRequest(self.roster, mapping, corrections=self.corrections)
+            checked = Checked(read_inputs(asked, codes, today))
+            self.keep(checked, mapping, codes, today)
         return self._checked[self.folder][1]
 
     def keep(self, checked: Checked, mapping: Path, codes: CodeTables, today: date) -> None:
@@ -204,6 +208,11 @@ class Draft:
         return self.facts.version, mapping, mapping.stat().st_mtime_ns, codes.fetched, today
 
 
+@lru_cache(maxsize=1)
+def _read(path: Path, _changed: int, layout: Layout) -> Roster:
+    return read(path, layout)
+
+
 class Checked:
     """The check of a roster, brought up to date row by row as cells are corrected.
 
@@ -213,37 +222,51 @@ class Checked:
 
     def __init__(self, inputs: Inputs) -> None:
         """Find all problems and decide the fate of each row."""
-        self.inputs = inputs
         self.decided: Decided = decide_fates(inputs.rows(), find_problems((inputs,)))
         self.partial: set[int] = set()
+        none = replace(inputs.roster, frame=inputs.roster.frame.iloc[:0], problems=())
+        # the mapped rows are as large as the roster, and needed no more
+        self.inputs = replace(_mapped(inputs, none), roster=inputs.roster)
 
     def correct(self, made: Correction) -> None:
         """Make one correction and check its row again, alone."""
-        inputs = self.inputs
-        roster = correct(inputs.roster, [made], "The correction")
-        here = [made.row] if made.row in roster.frame.index else []
-        alone = replace(
+        row, inputs, roster = made.row, self.inputs, self.inputs.roster
+        there = replace(
             roster,
-            frame=roster.frame.loc[here],
+            frame=roster.frame.loc[[row]],
             blank=(),
             left_out=(),
             notices=(),
-            problems=tuple(one for one in roster.problems if one.origin.row == made.row),
+            problems=tuple(one for one in roster.problems if one.origin.row == row),
         )
-        one_row = replace(
-            inputs, roster=alone, candidates=evaluate(inputs.compiled, alone, inputs.codes)
-        )
+        alone = correct(there, [made], "The correction")
+        one_row = _mapped(inputs, alone)
         found = decide_fates(one_row.rows(), find_problems((one_row,)))
-        fates = {**self.decided.fates, **found.fates}
-        if not here:
-            fates[made.row] = Fate.SKIPPED if made.leaves_out else Fate.BLANK
-        problems = (
-            *(one for one in self.decided.problems if one.origin.row != made.row),
-            *(one for one in found.problems if one.origin.row == made.row),
+        frame = roster.frame
+        if alone.frame.empty:
+            frame = frame.drop(index=row)
+        else:  # in place: a copy of all rows would take longer than the check
+            frame.loc[row] = alone.frame.loc[row]
+        problems = [one for one in self.decided.problems if one.origin.row != row]
+        problems += (one for one in found.problems if one.origin.row == row)
+        self.inputs = replace(
+            inputs,
+            roster=replace(
+                roster,
+                frame=frame,
+                blank=(*roster.blank, *alone.blank),
+                left_out=(*roster.left_out, *alone.left_out),
+                problems=(
+                    *(one for one in roster.problems if one.origin.row != row),
+                    *alone.problems,
+                ),
+            ),
         )
-        self.inputs = replace(inputs, roster=roster)
-        self.decided = Decided(fates, tuple(sorted(problems, key=lambda one: one.origin.row)))
-        self.partial.add(made.row)
+        self.decided = Decided(
+            {**self.decided.fates, **found.fates},
+            tuple(sorted(problems, key=lambda one: one.origin.row)),
+        )
+        self.partial.add(row)
 
     def problems_of(self, row: int) -> list[Problem]:
         """Return the problems of a row."""
@@ -256,6 +279,11 @@ class Checked:
         if at is None or at in self.inputs.passwords() or row not in self.inputs.roster.frame.index:
             return None
         return places[at].heading, str(self.inputs.roster.frame.at[row, at])
+
+
+def _mapped(inputs: Inputs, roster: Roster) -> Inputs:
+    candidates = evaluate(inputs.compiled, roster, inputs.codes)
+    return replace(inputs, roster=roster, candidates=candidates)
 
 
 def cell_correction(

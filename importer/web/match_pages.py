@@ -11,7 +11,6 @@ from pathlib import Path
 from aiohttp import web
 
 from importer.errors import UsageError
-from importer.loader.read import read
 from importer.mapper import editing
 from importer.mapper.load import examine
 from importer.mapper.mapping import FieldRule, Mapping
@@ -22,7 +21,7 @@ from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.report.field_names import field_name
 from importer.web.drafts import Draft
-from importer.web.site import draft_of, in_thread, page, posted, see, workspace_of
+from importer.web.site import Posted, changes_draft, draft_of, in_thread, page, see, workspace_of
 from importer.web.workspace import Workspace
 
 SAMPLES = 3
@@ -222,12 +221,12 @@ def _read(draft: Draft, chosen: Path) -> tuple[Roster, Mapping, tuple[str, ...]]
     if document is None:
         msg = "The mapping's text has mistakes. Correct it first:\n" + "\n".join(findings)
         raise UsageError(msg)
-    return read(draft.roster, document.layout()), document, findings
+    return draft.read(document.layout()), document, findings
 
 
-async def save_match(request: web.Request) -> web.StreamResponse:
+@changes_draft
+async def save_match(form: Posted) -> web.Response:
     """Let a column go to another field, or undo the last change of the mapping."""
-    form = await posted(request)
     if form.text("do") == "undo":
         form.draft.undo_edit(form.mapping)
         return see("match")
@@ -344,9 +343,9 @@ def _codes_of(
     return CodesOf(_key(rule.steps), _label(rule, document), lookup, tuple(few), table)
 
 
-async def save_codes(request: web.Request) -> web.StreamResponse:
+@changes_draft
+async def save_codes(form: Posted) -> web.Response:
     """Write the chosen codes of one field into its lookup."""
-    form = await posted(request)
     chosen = form.mapping
     fields = await in_thread(_codes, form.space, form.draft, chosen)
     field = next((one for one in fields if one.key == form.text("field")), None)

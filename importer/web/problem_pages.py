@@ -20,13 +20,14 @@ from importer.report.wording import ENDS, sentence, what
 from importer.web.drafts import Checked, cell_correction, leaving_out
 from importer.web.site import (
     PAGE,
+    Posted,
     address_of,
+    changes_draft,
     draft_of,
     in_thread,
     number,
     operator_of,
     page,
-    posted,
     see,
     site_of,
     workspace_of,
@@ -129,12 +130,12 @@ def _message(problem: Problem) -> str:
     return f"{text} {problem.advice}" if problem.severity.holds else text
 
 
-async def correct(request: web.Request) -> web.StreamResponse:
+@changes_draft
+async def correct(form: Posted) -> web.Response:
     """Correct the cells of a row, all equal cells of a column, or leave the row out."""
-    form = await posted(request)
     space, draft, chosen, do = form.space, form.draft, form.mapping, form.text("do")
-    now, row = site_of(request).now(), number(form.text("row"))
-    here = f"{address_of(request, draft, 'problems')}?cause={quote(form.text('cause'))}"
+    now, row = site_of(form.request).now(), number(form.text("row"))
+    here = f"{address_of(form.request, draft, 'problems')}?cause={quote(form.text('cause'))}"
     if do == "undo":
         await in_thread(draft.take_back)
         return see(here)
@@ -142,8 +143,10 @@ async def correct(request: web.Request) -> web.StreamResponse:
         await in_thread(draft.add, ())
         return see(here)
     checked = await in_thread(draft.checked, chosen, space.codes(), now.date())
-    who = operator_of(request)
-    if do == "leave-out":
+    who = operator_of(form.request)
+    if row not in checked.inputs.roster.frame.index:
+        made = []
+    elif do == "leave-out":
         made = [leaving_out(row, who, now)]
     else:
         made = [

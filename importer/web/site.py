@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -32,7 +33,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The workspaces by place, and the clock.
+    """The workspaces by place, the clock, and the locks of drafts that are being changed.
 
     `proxied`: a reverse proxy names who asks, in the header X-Remote-User.
     """
@@ -40,6 +41,7 @@ class Site:
     workspaces: Mapping[str, Workspace]
     now: Callable[[], datetime]
     proxied: bool = False
+    locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     @property
     def is_busy(self) -> bool:
@@ -77,6 +79,7 @@ def draft_of(request: web.Request) -> Draft:
 class Posted:
     """A form about a draft that is not out of date."""
 
+    request: web.Request
     space: Workspace
     draft: Draft
     form: Mapping[str, object]
@@ -94,11 +97,22 @@ class Posted:
         return chosen
 
 
-async def posted(request: web.Request) -> Posted:
-    """Read a form about a draft. Raises StaleError where the draft was changed since its page."""
-    form = Posted(workspace_of(request), draft_of(request), await request.post())
-    form.draft.require(number(form.text("version")))
-    return form
+def changes_draft(
+    handler: Callable[[Posted], Awaitable[web.Response]],
+) -> Handler:
+    """Make a handler of a form about a draft: they are carried out one after another.
+
+    It raises StaleError where the draft was changed since the page of the form.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        sent = await request.post()
+        async with site_of(request).locks[request.match_info["draft"]]:
+            form = Posted(request, workspace_of(request), draft_of(request), sent)
+            form.draft.require(number(form.text("version")))
+            return await handler(form)
+
+    return handle
 
 
 def run_of(request: web.Request) -> Path:
