@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches, ndiff
 from pathlib import Path
@@ -13,7 +13,7 @@ from aiohttp import web
 from importer.errors import UsageError
 from importer.mapper import editing
 from importer.mapper.load import examine
-from importer.mapper.mapping import FieldRule, Mapping
+from importer.mapper.mapping import EntryRules, FieldRule, Mapping
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
 from importer.mapper.yaml_source import Steps, cell
 from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
@@ -35,29 +35,32 @@ _FIELDS = (
     "job_category", "job_description", "preferred_language", "pin_number",
 )  # fmt: skip
 
-_CONTACT = ("record", "contact_info")
-_NEW: dict[str, tuple[Steps, str, tuple[tuple[str, str], ...]]] = {
-    "new-email-personal": (
-        (*_CONTACT, "email"), "email_address", (("email_type", "personal"),)
-    ),
-    "new-email-work": ((*_CONTACT, "email"), "email_address", (("email_type", "work"),)),
-    "new-phone-mobile": ((*_CONTACT, "phone"), "phone_number", (("phone_type", "mobile"),)),
-    "new-phone-home": ((*_CONTACT, "phone"), "phone_number", (("phone_type", "home"),)),
-    "new-address": ((*_CONTACT, "address"), "line1", (("address_type", "home"),)),
-    "new-barcode": (("record", "user_identifier"), "value", (("id_type", "BARCODE"),)),
-    "new-note": (("record", "user_note"), "note_text", (("note_type", "LIBRARY"),)),
-}  # fmt: skip
-"""Entries that can be added: the list, the field that takes the column, and the constants."""
+_EMAIL, _PHONE = ("record", "contact_info", "email"), ("record", "contact_info", "phone")
+_ADDRESSES = ("record", "contact_info", "address")
+_IDENTIFIERS, _NOTES = ("record", "user_identifier"), ("record", "user_note")
 
-_NEW_LABELS = {
-    "new-email-personal": "Personal email",
-    "new-email-work": "Work email",
-    "new-phone-mobile": "Mobile phone",
-    "new-phone-home": "Home phone",
-    "new-address": "Home address, line 1",
-    "new-barcode": "Identifier (BARCODE)",
-    "new-note": "Library note",
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry that can be added: its list, the field that takes the column, and its type."""
+
+    label: str
+    list: Steps
+    field: str
+    type_field: str
+    type: str
+
+
+_NEW = {
+    "personal-email": NewEntry("Personal email", _EMAIL, "email_address", "email_type", "personal"),
+    "work-email": NewEntry("Work email", _EMAIL, "email_address", "email_type", "work"),
+    "mobile": NewEntry("Mobile phone", _PHONE, "phone_number", "phone_type", "mobile"),
+    "home-phone": NewEntry("Home phone", _PHONE, "phone_number", "phone_type", "home"),
+    "address": NewEntry("Home address, line 1", _ADDRESSES, "line1", "address_type", "home"),
+    "barcode": NewEntry("Identifier (BARCODE)", _IDENTIFIERS, "value", "id_type", "BARCODE"),
+    "note": NewEntry("Library note", _NOTES, "note_text", "note_type", "LIBRARY"),
 }
+"""Entries that can be added, by the key of their option."""
 
 _ADDRESS = ("line1", "line2", "city", "state_province", "postal_code", "country")
 
@@ -102,24 +105,19 @@ def _steps(key: str) -> Steps:
 
 def _label(rule: FieldRule, document: Mapping) -> str:
     """Return a field in words; that of an entry with the entry's type, if it is a constant."""
-    for entry in document.entries:
-        if rule in entry.fields:
-            kinds = [one.rule.constant for one in entry.fields if one.field.name.endswith("_type")]
-            kind = next(filter(None, kinds), "") or str(entry.position)
-            return field_name(f"{entry.parent}[{kind}].{rule.field.name}")
-    return field_name(rule.field.path)
+    entry = next((one for one in document.entries if rule in one.fields), None)
+    return _entry_label(entry, rule.field.name) if entry else field_name(rule.field.path)
 
 
-def _rules(document: Mapping) -> Iterator[FieldRule]:
-    yield from document.scalars
-    for entry in document.entries:
-        yield from entry.fields
+def _entry_label(entry: EntryRules, name: str) -> str:
+    kinds = (one.rule.constant for one in entry.fields if one.field.name.endswith("_type"))
+    return field_name(f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}")
 
 
 def _matching(
     roster: Roster, document: Mapping, findings: tuple[str, ...], text: str, before: str
 ) -> Matching:
-    rules = list(_rules(document))
+    rules = document.rules
     taken: dict[str, list[FieldRule]] = {}
     for rule in rules:
         for heading in rule.headings:
@@ -142,7 +140,7 @@ def _matching(
         )
     return Matching(
         tuple(columns),
-        tuple(_targets(document, rules)),
+        tuple(_targets(document)),
         tuple(
             field_name(name)
             for name in ALWAYS_REQUIRED
@@ -160,36 +158,27 @@ def _marked(before: str, text: str) -> Iterator[tuple[str, bool]]:
             yield line[2:], line[0] == "+"
 
 
-def _targets(
-    document: Mapping, rules: Sequence[FieldRule]
-) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+def _targets(document: Mapping) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     """Yield the groups of fields that a column can go to: the key and the name of each."""
     yield "Patron", tuple((_key(("record", name)), field_name(name)) for name in _FIELDS)
-    entries: dict[str, str] = {}
-    for entry in document.entries:
-        names = _ADDRESS if entry.parent.endswith("address") else ()
-        for name in (*names, *(one.field.name for one in entry.fields if one.cells)):
-            rule = next((one for one in entry.fields if one.field.name == name), None)
-            if rule is not None:
-                entries[_key(rule.steps)] = _label(rule, document)
-            else:
-                kind = next(
-                    (one.rule.constant for one in entry.fields if one.field.name.endswith("_type")),
-                    "",
-                )
-                path = f"{entry.parent}[{kind or entry.position}].{name}"
-                entries[_key((*entry.steps, name))] = field_name(path)
+    entries = {
+        _key((*entry.steps, name)): _entry_label(entry, name)
+        for entry in document.entries
+        for name in (
+            *(_ADDRESS if entry.parent.endswith("address") else ()),
+            *(one.field.name for one in entry.fields if one.cells),
+        )
+    }
     if entries:
         yield "In this mapping", tuple(entries.items())
-    known = {_key(rule.steps) for rule in rules}
-    others = [
+    others = tuple(
         (_key(rule.steps), field_name(rule.field.path))
-        for rule in rules
-        if rule.field.parent == "" and rule.field.path not in _FIELDS and rule.cells
-    ]
-    if others and known:
-        yield "More of this mapping", tuple(others)
-    yield "Add", tuple(_NEW_LABELS.items())
+        for rule in document.scalars
+        if rule.field.path not in _FIELDS and rule.cells
+    )
+    if others:
+        yield "More of this mapping", others
+    yield "Add", tuple((key, entry.label) for key, entry in _NEW.items())
 
 
 async def match(request: web.Request) -> web.StreamResponse:
@@ -250,8 +239,10 @@ def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
         name for name in document.file.roster.unused if heading_key(name) != heading_key(heading)
     ]
     if target in _NEW:
-        kind, field, constants = _NEW[target]
-        text = editing.add_entry(text, kind, [(field, cell(heading)), *constants])
+        new = _NEW[target]
+        text = editing.add_entry(
+            text, new.list, [(new.field, cell(heading)), (new.type_field, new.type)]
+        )
     elif target:
         known = {key for _, group in shown.targets for key, _ in group}
         if target not in known:
@@ -305,7 +296,7 @@ def _codes(space: Workspace, draft: Draft, chosen: Path) -> tuple[CodesOf, ...]:
     tables = space.codes()
     found = (
         _codes_of(rule, document, roster, tables.enabled(rule.field.facts.table))
-        for rule in _rules(document)
+        for rule in document.rules
     )
     return tuple(one for one in found if one.lines)
 
@@ -313,34 +304,39 @@ def _codes(space: Workspace, draft: Draft, chosen: Path) -> tuple[CodesOf, ...]:
 def _codes_of(
     rule: FieldRule, document: Mapping, roster: Roster, table: tuple[CodeRow, ...]
 ) -> CodesOf:
-    """Return the words of a rule that takes one column, by their number of rows."""
+    """Return the words of a rule that takes one column, those without a code first."""
     lookup = rule.rule.lookup if isinstance(rule.rule.lookup, str) else ""
-    lines: list[WordLine] = []
-    if rule.field.shape is Shape.CODE and rule.rule.lone_cells and len(rule.cells) == 1 and (
-        lookup or rule.rule.lookup is None
-    ):  # fmt: skip
-        wanted = heading_key(rule.cells[0])
-        found = [n for n, p in enumerate(roster.places) if heading_key(p.heading) == wanted]
-        words = Counter(roster.frame[found[0]].tolist()) if len(found) == 1 else Counter()
-        words.pop("", None)
-        known = document.tables.get(lookup) if lookup else None
-        names = {row.description.casefold(): row.code for row in table}
-        by_code = {row.code: row.code for row in table}
-        spelled: dict[str, tuple[str, int]] = {}
-        for word, count in words.items():
-            first, before = spelled.get(heading_key(word), (word, 0))
-            spelled[heading_key(word)] = (first, before + count)
-        for key, (word, count) in spelled.items():
-            code = known.codes.get(key, "") if known else by_code.get(word, "")
-            near = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
-            lines.append(
-                WordLine(
-                    word, count, "" if code == TO_CHOOSE else code, tuple(names[n] for n in near)
-                )
-            )
+    names = {row.description.casefold(): row.code for row in table}
+    by_code = {row.code: row.code for row in table}
+    lines = []
+    for key, words in _spellings(rule, roster).items():
+        word, count = words.most_common(1)[0][0], words.total()
+        known = document.tables[lookup].codes if lookup in document.tables else {}
+        code = known.get(key, "") if lookup else by_code.get(word, "")
+        near = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
+        chosen = "" if code == TO_CHOOSE else code
+        lines.append(WordLine(word, count, chosen, tuple(names[name] for name in near)))
     lines.sort(key=lambda line: (bool(line.code), -line.count))
     few = lines if len(lines) <= MOST_WORDS else []
     return CodesOf(_key(rule.steps), _label(rule, document), lookup, tuple(few), table)
+
+
+def _spellings(rule: FieldRule, roster: Roster) -> dict[str, Counter[str]]:
+    """Return the words of a rule's only column by what a lookup compares, with their rows.
+
+    There are none where the rule takes no codes, or takes them in another way.
+    """
+    found: dict[str, Counter[str]] = {}
+    if rule.field.shape is not Shape.CODE or not rule.rule.lone_cells or len(rule.cells) != 1:
+        return found
+    if not isinstance(rule.rule.lookup, str | None):
+        return found
+    wanted = heading_key(rule.cells[0])
+    columns = [at for at, place in enumerate(roster.places) if heading_key(place.heading) == wanted]
+    for word in roster.frame[columns[0]] if len(columns) == 1 else ():
+        if word:
+            found.setdefault(heading_key(word), Counter())[word] += 1
+    return found
 
 
 @changes_draft

@@ -1,0 +1,159 @@
+"""Corrections on the page: the plan that they give, their lineage, and several people at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.web.conftest import (
+    SAMPLE,
+    Library,
+    Server,
+    approve,
+    drafted,
+    followed,
+    launch,
+    planned,
+    start,
+    version,
+)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, httpx.Client]]:
+    """One page for these tests, and the client that has entered."""
+    server = start(tmp_path_factory.mktemp("page"))
+    yield server, server.client()
+    assert server.stop() == 0
+
+
+EDITS = {
+    (3, "Email"): "corrected@example.org",
+    (5, "First Name"): "Zoë",
+    (7, "Barcode"): "not a barcode",
+    (9, "Last Name"): "",
+}
+
+
+def test_edits_plan_the_same_as_a_roster_edited_by_hand(
+    opened: tuple[Server, httpx.Client], tmp_path: Path
+) -> None:
+    """Cells right and wrong, and a row left out: each row's fate, step and record are equal."""
+    server, client = opened
+    rows = list(csv.reader(io.StringIO(SAMPLE.with_suffix(".csv").read_text("utf-8-sig"))))
+    draft = drafted(client, "practice", SAMPLE.with_suffix(".csv"), "community.yaml")
+    for (row, heading), text in EDITS.items():
+        at = rows[0].index(heading)
+        rows[row - 1][at] = text
+        cell = {f"cell-{chr(ord('A') + at)}": text, "row": str(row), "do": "save"}
+        _correct(client, draft, cell)
+    _correct(client, draft, {"do": "leave-out", "row": "11"})
+    rows[10] = [""] * len(rows[10])
+    by_hand = tmp_path / "by-hand.csv"
+    with by_hand.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    edited = _content(server, planned(client, draft))
+    assert edited.pop(11) == ("skipped", None, None, None)
+    other = _content(
+        server, planned(client, drafted(client, "practice", by_hand, "community.yaml"))
+    )
+    assert other.pop(11) == ("blank", None, None, None)
+    assert edited == other
+
+
+def _correct(client: httpx.Client, draft: str, form: dict[str, str]) -> None:
+    answer = client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
+    assert answer.status_code == 303, answer.text
+
+
+def _content(server: Server, run: str) -> dict[int, tuple[object, ...]]:
+    """Each row's fate, and what is planned for it."""
+    with sqlite3.connect(server.folder / run.lstrip("/") / "ledger.sqlite") as connection:
+        query = (
+            "SELECT rows.row, fate, act, primary_id, after FROM rows LEFT JOIN steps USING (row)"
+        )
+        return {row: tuple(rest) for row, *rest in connection.execute(query)}
+
+
+def test_corrected_rejects_name_their_run(opened: tuple[Server, httpx.Client]) -> None:
+    """Rejects that are corrected on the page and loaded are known to both runs, and stay whole."""
+    server, client = opened
+    first = planned(client, drafted(client, "practice", SAMPLE, "community.yaml"))
+    workbook = server.folder / first.lstrip("/") / "rejects.xlsx"
+    content = workbook.read_bytes()
+    draft = client.post(f"{first}/correct").headers["Location"].removesuffix("/problems")
+    again = client.post(f"{first}/correct").headers["Location"].removesuffix("/problems")
+    assert again == draft
+    page = client.get(f"{draft}/problems").text
+    cause = re.search(r'\?cause=(\w+)"[^>]*><b>Email not valid', page)
+    assert cause is not None
+    page = client.get(f"{draft}/problems?cause={cause[1]}").text
+    cell = re.search(r'name="row" value="(\d+)".*?name="(cell-\w+)" value="[^"]*"[^>]*aria-invalid',
+                     page, re.DOTALL)  # fmt: skip
+    assert cell is not None
+    _correct(client, draft, {"do": "save", "row": cell[1], cell[2]: "hugo@example.org"})
+    followed(client, approve(client, first))
+    second = planned(client, draft)
+    assert f"corrected rejects of {_name(first)}" in _told(client, second)
+    followed(client, approve(client, second))
+    assert f"loaded by {_name(second)}" in _told(client, first)
+    assert workbook.read_bytes() == content
+
+
+def _name(run: str) -> str:
+    return run.rpartition("/")[2]
+
+
+def _told(client: httpx.Client, run: str) -> str:
+    """What a run's page says, with runs by their names only."""
+    return re.sub(r"\S*/runs/", "", client.get(run).text)
+
+
+def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
+    """An old page changes nothing: 409. A load that runs is named with who and since when."""
+    at = library.folder / "page.sock"
+    public = "http://loads.example.org"
+    process = launch(library.folder, "--socket", str(at), "--public-url", public)
+    while not at.is_socket():
+        assert process.poll() is None
+    ana, bo = (
+        httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(at)),
+            base_url=public,
+            headers={"Origin": public, "X-Remote-User": name},
+            timeout=60,
+        )
+        for name in ("ana", "bo")
+    )
+    draft = drafted(ana, "alma", SAMPLE, "community.yaml")
+    shown = version(bo, draft)
+    _correct(ana, draft, {"do": "leave-out", "row": "11"})
+    answer = bo.post(f"{draft}/problems", data={"do": "leave-out", "row": "12", "version": shown})
+    assert (answer.status_code, "changed in another window" in answer.text) == (409, True)
+    _correct(bo, draft, {"do": "leave-out", "row": "12"})
+    made = (library.folder / draft.removeprefix("/alma/") / "corrections.csv").read_text("utf-8")
+    assert [line.split(",")[5] for line in made.splitlines()[1:]] == ["ana", "bo"]
+
+    run = planned(ana, draft)
+    library.set_rate(2)
+    live = approve(ana, run).headers["Location"]
+    while "created" not in ana.get(live).text:
+        pass
+    owner = re.compile(r"ana@\S+ \(since 20\d\d-\d\d-\d\d \d\d:\d\d\)")
+    assert owner.search(bo.get(run, follow_redirects=True).text)
+    answer = approve(bo, run)
+    assert (answer.status_code, bool(owner.search(answer.text))) == (409, True)
+    bo.post(f"{run}/pause")
+    while "The load has stopped" not in ana.get(live).text:
+        pass
+    followed(bo, approve(bo, run))
+    assert len(library.written()) == 26
+    process.terminate()
+    assert process.wait(60) == 0
