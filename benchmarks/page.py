@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -81,6 +82,7 @@ class Measured:
             self.broken.append(f"memory: {self.peak:.0f} MB, not {limit:g} MB")
 
 
+@contextmanager
 def start(folder: Path) -> Iterator[tuple[Measured, httpx.Client]]:
     """Start the server; yield it with a client that has entered, and end it."""
     command = [sys.executable, "-m", "importer", "web", "--port", "0", "--no-browser"]
@@ -95,19 +97,20 @@ def start(folder: Path) -> Iterator[tuple[Measured, httpx.Client]]:
         time.sleep(0.05)
     with httpx.Client(base_url=found[1], headers={"Origin": found[1]}, timeout=600) as client:
         client.get(found[0])
-        yield Measured(process), client
-    process.send_signal(signal.SIGINT)
-    process.wait()
+        try:
+            yield Measured(process), client
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 def measure(folder: Path, rows: int) -> Measured:
     """Measure the pages from the dropped roster to the corrected one."""
     roster = folder / "large.csv"
     write_apart(write_csv, roster, rows)
-    for server, client in start(folder):
+    with start(folder) as (server, client):
         _measure(server, client, roster)
-        return server
-    raise AssertionError
+    return server
 
 
 def _measure(server: Measured, client: httpx.Client, roster: Path) -> None:

@@ -65,7 +65,7 @@ def new_folder(name: str, now: datetime, wanted: Path | None) -> Path:
     folder = wanted or RUNS / new_name(name, now)
     try:
         if wanted is None:
-            return _make_numbered(folder)
+            return make_numbered(folder)
         if not exists(folder):
             _make(folder)
         elif not folder.is_dir():
@@ -90,7 +90,7 @@ def new_name(name: str, now: datetime) -> str:
     return f"{now:%Y-%m-%dT%H%M}-{stem}"
 
 
-def _make_numbered(wanted: Path) -> Path:
+def make_numbered(wanted: Path) -> Path:
     """Make this folder, or the same name with the first free number after it."""
     for number in count(1):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -30,6 +29,7 @@ from importer.model.roster import Layout, Roster
 from importer.pipeline.check import find_problems
 from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
+from importer.pipeline.runs import make_numbered
 
 DRAFT, CORRECTIONS, ROSTER = "draft.json", "corrections.csv", "roster"
 
@@ -78,14 +78,7 @@ class Draft:
         There is no such draft for `open` before that file is there.
         """
         safe = _NAME.sub("_", Path(file.replace("\\", "/")).name).lstrip(".")[-80:] or "roster"
-        drafts.mkdir(parents=True, exist_ok=True, mode=0o700)
-        number = 1
-        while True:
-            folder = drafts / f"{now:%Y%m%dT%H%M%S}-{number}"
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                break
-            number += 1
+        folder = make_numbered(drafts / f"{now:%Y%m%dT%H%M%S}")
         (folder / ROSTER).mkdir(mode=0o700)
         draft = cls(folder, DraftFacts(file=safe, created=now, run=run))
         draft._save()

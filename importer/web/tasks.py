@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.model.files import write_atomically
+from importer.pipeline.runs import make_numbered
 from importer.settings import importer_command
 
 TASK, OUT, MESSAGES, EXIT, LOCK = "task.json", "out.json", "messages.txt", "exit", "lock"
@@ -56,14 +57,7 @@ class Tasks:
 
         `operator`: whom the runs name in place of the user who started the server.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        number = 1
-        while True:
-            folder = self.folder / f"{now:%Y%m%dT%H%M%S}-{number}"
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                break
-            number += 1
+        folder = make_numbered(self.folder / f"{now:%Y%m%dT%H%M%S}")
         task = Task(id=folder.name, words=words, title=title, then=then, started=now)
         write_atomically(folder / TASK, task.model_dump_json().encode())
         command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words]

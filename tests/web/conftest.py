@@ -30,6 +30,9 @@ KEY = "l8xxCanaryKey"
 _LINK = re.compile(r"http://\S+/enter\?token=\S+")
 
 
+_STARTED: list[subprocess.Popen[bytes]] = []
+
+
 @dataclass
 class Server:
     """The command `importer web` in a folder, and the link that it printed."""
@@ -82,13 +85,25 @@ def launch(folder: Path, *options: str) -> subprocess.Popen[bytes]:
     environment = {name: text for name, text in os.environ.items() if not name.startswith("ALMA_")}
     environment |= {"PYTHONPATH": str(LOOPBACK), "LOOPBACK_BROKEN": str(folder / "left.txt")}
     with (folder / "said.txt").open("wb") as file:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "importer", "web", *options],
             cwd=folder,
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
+    _STARTED.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_server_stays() -> Iterator[None]:
+    """End the servers of tests that failed."""
+    yield
+    for process in _STARTED:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
 
 
 @pytest.fixture
