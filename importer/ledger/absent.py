@@ -6,23 +6,14 @@ A roster counts once, however often it is planned. Who is in a roster again coun
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from importer.ledger.memory import Memory
+from importer.model.plan import Written
 from importer.model.user import User
 
 ABSENT = Path("runs", "absent.sqlite")
-
-
-@dataclass(frozen=True, slots=True)
-class Leaver:
-    """What was changed of a user who left: those fields and lists before, as sent, as answered."""
-
-    before: User
-    sent: User
-    answered: User
 
 
 class AbsentMemory(Memory):
@@ -70,20 +61,25 @@ CREATE TABLE IF NOT EXISTS leavers (
             (not_seen, [(mapping, key, roster, time.isoformat()) for key in missing]),
         )
 
-    def leavers(self) -> Mapping[str, Leaver]:
-        """Return the users who were changed because they were missing, and are not back yet."""
+    def leavers(self) -> Mapping[str, Written]:
+        """Return what was changed of users who were missing and are not back yet."""
         query = (
             "SELECT primary_id, before, sent, answered FROM leavers"
             " WHERE institution = ? AND back = ''"
         )
-        return {key: Leaver(*map(User.from_json, texts)) for key, *texts in self.read(query)}
+        return {
+            key: Written(User.from_json(before), User.from_json(sent), User.from_json(answered))
+            for key, before, sent, answered in self.read(query)
+        }
 
     def save_leavers(
-        self, gone: Mapping[str, Leaver], back: Collection[str], run: str, time: datetime
+        self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
     ) -> None:
         """Save who left, and of those who are back by which run."""
         records = {
-            key.casefold(): (one.before.to_json(), one.sent.to_json(), one.answered.to_json())
+            key.casefold(): [
+                user.to_json() for user in (one.before, one.sent, one.answered or one.sent)
+            ]
             for key, one in gone.items()
         }
         left = "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, '', ?)"

@@ -320,9 +320,9 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
             number,
             Act(act),
             primary_id,
-            User.from_json(before) if before else None,
+            _user(before),
             User.from_json(sent),
-            User.from_json(answered) if answered else None,
+            _user(answered),
             TEXTS.validate_json(override),
         )
 

@@ -219,6 +219,16 @@ Step = Create | Update | Delete | Unchanged | LeftAlone | Held
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """One update that is in Alma: the record before it, the body sent, and Alma's answer."""
+
+    before: User
+    sent: User
+    answered: User | None
+    override: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Remembered:
     """A sticky field of a user at the last load.
 

@@ -28,6 +28,7 @@ from importer.model.plan import (
     Step,
     Unchanged,
     Update,
+    Written,
 )
 from importer.model.problem import Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
@@ -38,7 +39,6 @@ from importer.pipeline.inputs import SILENT, Progress
 from importer.pipeline.runs import failed_checks, new_run, write_run
 from importer.planner.entries import same_id
 from importer.planner.undo import (
-    Written,
     as_created,
     created_again,
     made_external,

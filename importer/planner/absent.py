@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
-from importer.ledger.absent import Leaver
 from importer.model.catalogue import Code
 from importer.model.fields import LISTS
-from importer.model.plan import Planned, Unchanged, Update
+from importer.model.plan import Planned, Unchanged, Update, Written
 from importer.model.problem import Problem
 from importer.model.user import AccountType, User
 from importer.planner.decide import update
@@ -25,7 +25,7 @@ from importer.planner.entries import (
     same_id,
     with_entries,
 )
-from importer.planner.undo import Written, differences, undo_update
+from importer.planner.undo import differences, undo_update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ def leave(draft: DraftUser, live: User, match: Match, memory: Memory) -> Planned
     return update(draft, live, match, memory)
 
 
-def left(before: User, sent: User, answered: User) -> Leaver:
+def left(before: User, sent: User, answered: User) -> Written:
     """Return what is remembered of a user who left: only what the change was about."""
     names = [name for name in compared_fields(User) if current(before, name) != current(sent, name)]
     lists = [
@@ -81,7 +81,8 @@ def left(before: User, sent: User, answered: User) -> Leaver:
         for name in LISTS
         if name not in HISTORY and not same_entries(entries(before, name), entries(sent, name))
     ]
-    return Leaver(*(_part(user, names, lists) for user in (before, sent, answered)))
+    part = partial(_part, names=names, parents=lists)
+    return Written(part(before), part(sent), part(answered))
 
 
 def _part(user: User, names: list[str], parents: list[str]) -> User:
@@ -94,7 +95,7 @@ def come_back(
     draft: DraftUser,
     found: MatchResult,
     planned: Planned,
-    leavers: Mapping[str, Leaver],
+    leavers: Mapping[str, Written],
     match: Match,
     memory: Memory,
 ) -> Planned:
@@ -106,10 +107,8 @@ def come_back(
     step = planned.step
     if not isinstance(step, Update | Unchanged) or step.primary_id.casefold() not in leavers:
         return planned
-    leaver = leavers[step.primary_id.casefold()]
     live = next(user for user in found.every_user if same_id(user.primary_id, step.primary_id))
-    written = Written(leaver.before, leaver.sent, leaver.answered)
-    undone = undo_update(draft.row, written, live).step
+    undone = undo_update(draft.row, leavers[step.primary_id.casefold()], live).step
     if not isinstance(undone, Update):
         return planned
     rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)

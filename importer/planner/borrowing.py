@@ -105,20 +105,17 @@ def roles_kept(sent: User, answered: User, before: User | None) -> bool:
 
 def _with_roles(user: User, roles: Roles) -> User:
     """Return the user with these Patron roles; all other roles stay in their places."""
-    left = dict(roles)
+    left, before = dict(roles), user.user_role or ()
+    keys = {id(role): key for key, role in patron_roles(user).items()}
     made: list[UserRole] = []
-    for role in user.user_role or ():
-        key = next((key for key, known in patron_roles(user).items() if known is role), None)
+    for role in before:
+        key = keys.get(id(role))
         if key is None:
             made.append(role)
         elif key in left:
             made.append(left.pop(key))
     made += left.values()
-    return (
-        user
-        if made == [*(user.user_role or ())]
-        else user.model_copy(update={"user_role": tuple(made)})
-    )
+    return user if made == [*before] else user.model_copy(update={"user_role": tuple(made)})
 
 
 def _until(role: UserRole, expiry: str) -> UserRole:

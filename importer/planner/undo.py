@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, LISTS, text
-from importer.model.plan import Change, ChangeKind, Unchanged, Update
+from importer.model.plan import Change, ChangeKind, Unchanged, Update, Written
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import ROLE, merge_roles, role_changes
 from importer.planner.entries import (
@@ -34,16 +34,6 @@ if TYPE_CHECKING:
 
 _ALL_LISTS = (*LISTS, "user_role")
 """Also the roles; a change in any of them shows that someone worked on the user."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One update that is in Alma: the record before it, the body sent, and Alma's answer."""
-
-    before: User
-    sent: User
-    answered: User | None
-    override: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +134,10 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
     found = []
     for part in there:
         shape = comparable(part, fold_codes=True)
-        found_at = next((place for place, own in enumerate(shapes) if own == shape), None)
-        if found_at is None:
-            found_at = next(
-                (n for n, own in enumerate(shapes) if own.items() <= shape.items()), None
-            )
-        if found_at is not None:
-            del shapes[found_at], ours[found_at]
+        fits = [place for place, own in enumerate(shapes) if own.items() <= shape.items()]
+        if fits:
+            place = min(fits, key=lambda place: shapes[place] != shape)
+            del shapes[place], ours[place]
             found.append(part)
     return (*found, *ours)
 

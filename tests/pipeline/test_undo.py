@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from importer.cli.app import run
 from importer.model.fields import LISTS
-from importer.model.plan import Unchanged, Update
+from importer.model.plan import Unchanged, Update, Written
 from importer.model.user import User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import merge
-from importer.planner.undo import Written, undo_update
+from importer.planner.undo import undo_update
 from importer.sandbox.server import Options, running
 from tests.planner import people
 from tests.planner.people import email
