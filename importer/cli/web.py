@@ -26,7 +26,7 @@ from importer.settings import ENV, KEY
 from importer.web.app import serve
 from importer.web.guard import ENTER, Guard
 from importer.web.site import Site
-from importer.web.tasks import EXIT, LOCK, RUNNER, Tasks
+from importer.web.tasks import EXIT, LOCK, RUNNER, RUNNING, Tasks
 from importer.web.workspace import ALMA, CODES, PRACTICE, Workspace
 
 app = typer.Typer(rich_markup_mode=None)
@@ -181,6 +181,7 @@ def _workspace(place: str, folder: Path, settings: dict[str, str]) -> Workspace:
 def run_task(folder: Path, words: list[str]) -> int:
     """Run a command for the page: lock its folder meanwhile, and leave its exit code there."""
     with FileLock(folder / LOCK):  # the page takes it for a moment to see whether it is free
+        (folder / RUNNING).touch()
         code = run(words)
         write_atomically(folder / EXIT, str(int(code)).encode())
     return code

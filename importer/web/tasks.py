@@ -1,8 +1,8 @@
 """Commands of the importer that run beside the page, as child processes.
 
 A task is a folder: `task.json` (what was started), `out.json` (its summary), `messages.txt` (its
-progress) and `exit` (its exit code). The child holds the file `lock` while it runs, so that any
-later server knows whether it still does. Stopping the server stops no task.
+progress), `running` (it has begun) and `exit` (its exit code). The child holds the file `lock`
+while it runs, so that any later server knows whether it does. Stopping the server stops no task.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from importer.model.files import write_atomically
 from importer.pipeline.runs import make_numbered
 from importer.settings import importer_command
 
-TASK, OUT, MESSAGES, EXIT, LOCK = "task.json", "out.json", "messages.txt", "exit", "lock"
+TASK, OUT, MESSAGES = "task.json", "out.json", "messages.txt"
+LOCK, RUNNING, EXIT = "lock", "running", "exit"
 
 RUNNER = "run-task"
 """The hidden command that runs a task: `importer run-task FOLDER -- COMMAND …`."""
 
 _LINES = 12
-_STARTING = 60  # seconds in which a child takes its lock
+_STARTING = 60  # seconds in which a child has taken its lock
 
 
 class Task(BaseModel):
@@ -96,10 +97,11 @@ class Tasks:
 
     def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""
-        lock, code = self.folder / task.id / LOCK, self.folder / task.id / EXIT
+        folder = self.folder / task.id
+        code = folder / EXIT
         age = (datetime.now(UTC) - task.started).total_seconds()
-        starts = age < _STARTING and not lock.exists()
-        if not code.exists() and (starts or is_locked(lock)):
+        starts = age < _STARTING and not (folder / RUNNING).exists()
+        if not code.exists() and (starts or is_locked(folder / LOCK)):
             return None
         with suppress(OSError, ValueError):
             return int(code.read_text("utf-8"))
