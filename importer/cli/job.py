@@ -15,7 +15,7 @@ from importer.errors import Exit, UsageError
 from importer.jobs.check import check_job
 from importer.jobs.commands import run_command
 from importer.jobs.notify import Level, Message, channels, send
-from importer.jobs.run import GUARDS, Tools, run_job
+from importer.jobs.run import GUARDS, JobRun, Tools
 from importer.jobs.schema import Job, load_job
 from importer.mapper.yaml_source import scalar
 
@@ -89,9 +89,9 @@ def run(
     if unknown := set(allow).difference(GUARDS):
         msg = f"--allow {min(unknown)}: it must be one of {', '.join(GUARDS)}."
         raise UsageError(msg)
-    tools = Tools(run_command, now, time.sleep, say)
     loaded = load_job(file)
-    result = run_job(loaded, tools, frozenset(allow))
+    load = JobRun(loaded, Tools(run_command, now, time.sleep, say), frozenset(allow))
+    code = load.run()
     if as_json:
         results = [
             {
@@ -103,7 +103,7 @@ def run(
                 if message.summary
                 else None,
             }
-            for message in result.messages
+            for message in load.messages
         ]
-        write_json({"job": loaded.name, "results": results, "exit": int(result.exit)})
-    return result.exit
+        write_json({"job": loaded.name, "results": results, "exit": int(code)})
+    return code

@@ -25,6 +25,7 @@ from importer.jobs.schema import Job
 from importer.jobs.state import LastLoad, Load, Reported, State, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code
+from importer.model.files import unused
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
 from importer.model.text import ROSTER_ROWS, is_absent
@@ -59,28 +60,11 @@ class Tools:
     say: Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """The exit code of a run of a job, and what it reported: a message for each load."""
+class JobRun:
+    """One run of a job. `messages` are what it reported: one for each load, or for trouble."""
 
-    exit: Exit
-    messages: tuple[Message, ...]
-
-
-def run_job(job: Job, tools: Tools, allowed: frozenset[str] = frozenset()) -> JobResult:
-    """Run a job once; everything that happened is reported.
-
-    `allowed`: guards and safety checks that a person lets pass for the load that is held.
-    Raises LedgerError where another run of it is active, UsageError where nothing is held.
-    """
-    run = _Run(job, tools, allowed)
-    return JobResult(run.run(), tuple(run.messages))
-
-
-class _Run:
-    """One run of a job."""
-
-    def __init__(self, job: Job, tools: Tools, allowed: frozenset[str]) -> None:
+    def __init__(self, job: Job, tools: Tools, allowed: frozenset[str] = frozenset()) -> None:
+        """Prepare it; `allowed` are the guards and safety checks that may fail in a held load."""
         self._job = job
         self._tools = tools
         self._allowed = allowed
@@ -90,6 +74,10 @@ class _Run:
         self.messages: list[Message] = []
 
     def run(self) -> Exit:
+        """Run the job once, and report everything that happened.
+
+        Raises LedgerError where another run of it is active, UsageError where nothing is held.
+        """
         with self._store.locked():
             self._state = self._store.read()
             held = self._state.open is not None and self._state.open.step is Step.HELD
@@ -135,7 +123,7 @@ class _Run:
         files = []
         for number, part in enumerate(self._job.file.rosters, 1):
             with opened(part.source, self._job.login(part.source)) as place:
-                folder = _unused(self._store.folder / f"{stamp}-{number}")
+                folder = unused(self._store.folder / f"{stamp}-{number}")
                 try:
                     files.append(pick_up(part, place, folder, self._tools.now, self._tools.sleep))
                 except MissingFileError:
@@ -202,7 +190,7 @@ class _Run:
         pairs = zip(load.files, self._job.file.rosters, strict=True)
         words = [word for file, part in pairs
                  for word in (file.copied_to, "-m", str(part.mapping))]  # fmt: skip
-        folder = _unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
+        folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
         ended = self._tools.command(verb, *words, "-o", str(folder), "--json")
         summary = _summary(ended, {Exit.DONE, Exit.REJECTS})
         self._check_complete(load, summary)
@@ -433,12 +421,3 @@ def _last_row_is_short(plan: Summary, roster: int) -> bool:
             row for row, _ in ledger.fates() if row // ROSTER_ROWS == roster and not is_absent(row)
         )
         return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
-
-
-def _unused(folder: Path) -> Path:
-    """Return the folder, or the same name with the first free number after it."""
-    number, free = 1, folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}-{number}")
-    return free

@@ -97,6 +97,15 @@ def parse_json(path: Path, text: str) -> object:
     raise UnreadableFileError(msg)
 
 
+def unused(path: Path) -> Path:
+    """Return the path, or the same name with the first free number after it."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file so that its name always leads to the whole old or the whole new content.
 

@@ -14,6 +14,7 @@ from importer.errors import UsageError
 from importer.ledger.journal import LOCK
 from importer.ledger.schema import FILE
 from importer.model.fields import NO_CODES, CodeTables
+from importer.model.files import unused
 from importer.pipeline.runs import SavedRun, list_runs, new_name
 from importer.web.drafts import Draft
 from importer.web.tasks import Tasks, is_locked
@@ -64,12 +65,7 @@ class Workspace:
 
     def new_run(self, roster: str, now: datetime) -> Path:
         """Return a free name for a run, relative to the folder."""
-        name = base = new_name(roster, now)
-        number = 1
-        while (self.runs / name).exists():
-            number += 1
-            name = f"{base}-{number}"
-        return Path("runs", name)
+        return Path("runs", unused(self.runs / new_name(roster, now)).name)
 
     def drafts(self) -> Iterator[Draft]:
         """Yield the drafts, newest first."""

@@ -19,7 +19,7 @@ from typing import Any
 from importer.cli.output import now, say
 from importer.jobs import notify, places, run
 from importer.jobs.commands import Ended
-from importer.jobs.run import Tools, run_job
+from importer.jobs.run import JobRun, Tools
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
 from tests.jobs.office import in_process
@@ -69,7 +69,7 @@ def main(kill_at: int, job: Path) -> int:
         return ended
 
     setattr(run, "ping", notify.ping)  # noqa: B010  imported there by its name
-    run_job(load_job(job), Tools(command, now, time.sleep, say))
+    JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
     return DONE_AT_ALL
 
 

@@ -27,7 +27,7 @@ from importer.cli.app import run
 from importer.cli.output import now
 from importer.errors import Exit
 from importer.jobs.commands import Command, Ended, how_it_ended
-from importer.jobs.run import Tools, run_job
+from importer.jobs.run import JobRun, Tools
 from importer.jobs.schema import load_job
 from tests.cli.small import HEAD, MAPPING, TABLES
 
@@ -103,7 +103,7 @@ class Office:
                 event()
 
         tools = Tools(command, lambda: now() + self.clock, sleep, self.said.append)
-        return run_job(load_job(self.folder / "nightly.yaml"), tools, frozenset(allowed)).exit
+        return JobRun(load_job(self.folder / "nightly.yaml"), tools, frozenset(allowed)).run()
 
     def clear(self) -> None:
         """Forget what was sent."""
