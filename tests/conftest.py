@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
+from importer.alma import pacing
+
 # The same examples at every run, so that a commit is green or not; a hunt draws new ones. No
 # deadlines: a busy machine is no failure.
 settings.register_profile(
@@ -31,3 +33,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "hunt" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _no_pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls in this process do not wait for their turn, except in the tests of the pace."""
+    if request.path.parent.name != "alma":
+        monkeypatch.setattr(pacing, "HEADROOM", 100)
