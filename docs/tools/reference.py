@@ -189,7 +189,8 @@ def _field(field: Field) -> str:
     facts = field.facts
     text = field.shape is Shape.TEXT
     needed = "always" if field.path in ALWAYS_REQUIRED else "in each entry" * facts.required
-    takes = field.shape.value + ", Internal only" * (facts.reach is Reach.INTERNAL_ONLY)
+    several = ", or a list" * field.several
+    takes = field.shape.value + several + ", Internal only" * (facts.reach is Reach.INTERNAL_ONLY)
     cells = (
         f"`{field.name}`",
         takes,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -116,6 +115,7 @@ _ON_UPDATE = {"KEEP": "never", "ENRICH": "add"}
 
 _TOP = frozenset({"account_type", "record_type", "external_id"})
 _REASONS = {
+    "account_type": "the profile's own account type counts",
     "user_statistic.category_type": "Alma derives it from the statistical category",
 }
 """Fields of the app that the importer does not write."""
@@ -130,26 +130,22 @@ _NO_PLACEHOLDER = re.compile(r"[<>]|^@|\*$")
 """Headings that a placeholder would read as something else."""
 
 
-@dataclass(slots=True)
 class _Translation:
     """One profile on its way to a mapping.
 
-    `names`: by heading, the name that the mapping gives to a column whose heading cannot be
-    written in angle brackets.
+    `given`: its lines by path. `names`: by heading, the name that the mapping gives to a column
+    whose heading cannot be written in angle brackets. `partial`: it finds users by their ID, but
+    lacks what Alma needs to create one.
     """
 
-    profile: Profile
-    names: dict[str, str] = field(default_factory=dict)
-
-    def lines(self) -> Iterator[str]:
-        """The lines of the mapping file."""
-        self._name_headings()
-        yield from self._head()
-        yield from self._record()
-
-    def _name_headings(self) -> None:
-        """Give names to headings that cannot be written as a placeholder."""
-        headings = [item.header for item in self.profile.fields if item.header]
+    def __init__(self, profile: Profile) -> None:
+        """Give names to the headings that need one."""
+        self.profile = profile
+        self.given = {item.path: item for item in profile.fields}
+        known = "primary_id" in self.given and profile.kind != "ADD"
+        self.partial = known and not self.given.keys() >= {*ALWAYS_REQUIRED}
+        self.names: dict[str, str] = {}
+        headings = [item.header for item in profile.fields if item.header]
         taken = {heading_key(heading) for heading in headings}
         for heading in dict.fromkeys(headings):
             if heading != TO_CHOOSE and not _NO_PLACEHOLDER.search(heading):
@@ -160,9 +156,13 @@ class _Translation:
             taken.add(heading_key(name))
             self.names[heading] = name
 
+    def lines(self) -> Iterator[str]:
+        """The lines of the mapping file."""
+        yield from self._head()
+        yield from self._record()
+
     def _head(self) -> Iterator[str]:
-        profile = self.profile
-        given = {item.path: item for item in profile.fields}
+        profile, given = self.profile, self.given
         yield f"# From the CSV User Loader's profile {scalar(profile.name)} ({profile.kind})."
         for item in profile.fields:
             if reason := self._left_out(item):
@@ -178,7 +178,7 @@ class _Translation:
             owner = given.get("external_id")
             to_do = f"{cell(TO_CHOOSE)}  # to do"
             known = owner is not None and bool(owner.header or owner.default)
-            if known or not self._is_partial():
+            if known or not self.partial:
                 yield f"owning_system: {self._value(owner) if owner and known else to_do}"
         record_type = given.get("record_type")
         if record_type is not None and record_type.default:
@@ -190,7 +190,7 @@ class _Translation:
             others = ", ".join(one for one in ("PUBLIC", "STAFF", "CONTACT") if one != usual)
             column = scalar(self.names.get(record_type.header, record_type.header))
             yield f"  skip: [{{when: {{{column}: [{others}]}}, reason: another record type}}]"
-        if self._is_partial():
+        if self.partial:
             yield "# Without a name or a user group it can only change users whom Alma already has."
             yield "match: {new: reject, known: update}"
         else:
@@ -201,27 +201,15 @@ class _Translation:
             yield f"  {scalar(name)}: [{scalar(heading)}]"
         yield "record:"
 
-    def _is_partial(self) -> bool:
-        """Whether it finds users by their ID, but lacks what Alma needs to create one."""
-        given = {item.path for item in self.profile.fields}
-        return (
-            self.profile.kind != "ADD"
-            and "primary_id" in given
-            and not given.issuperset(ALWAYS_REQUIRED)
-        )
-
     def _left_out(self, item: ProfileField) -> str:
         """Why a line of the profile is not taken over; blank if it is."""
-        external = self.profile.account_type == "EXTERNAL"
-        known = FIELDS.get(item.path)
-        reasons = dict(_REASONS, account_type="the profile's own account type counts")
-        if not external:
-            reasons["external_id"] = "Internal users have no external system"
-        if item.header:
-            wrong = "rows of another type are skipped; use one mapping for each type"
-            reasons["record_type"] = wrong
-        if item.path in reasons:
-            return reasons[item.path]
+        external, known = self.profile.account_type == "EXTERNAL", FIELDS.get(item.path)
+        if item.path in _REASONS:
+            return _REASONS[item.path]
+        if item.path == "external_id" and not external:
+            return "Internal users have no external system"
+        if item.path == "record_type" and item.header:
+            return "rows of another type are skipped; use one mapping for each type"
         if known is None:
             return "the importer does not know this field"
         if known.facts.reach is Reach.INTERNAL_ONLY and external:
@@ -235,7 +223,7 @@ class _Translation:
             if item.path not in _TOP and not self._left_out(item)
         ]
         scalars = {item.path: item for item in taken if not FIELDS[item.path].parent}
-        needed = () if self._is_partial() else ALWAYS_REQUIRED
+        needed = () if self.partial else ALWAYS_REQUIRED
         for path in dict.fromkeys((*needed, *scalars)):
             item = scalars.get(path)
             yield f"  {path}: {self._value(item) if item else cell(TO_CHOOSE) + '  # to do'}"
