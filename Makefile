@@ -1,6 +1,6 @@
 # Everything a person or CI does here, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden samples reference docs wheel lock clean
+.PHONY: help setup dev demo sandbox test faults test-all check fix lint types layers hunt bench golden pictures samples reference docs wheel lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -70,6 +70,10 @@ bench: dev ## Measure, as ratios in one run (ARGS picks a part)
 golden: dev ## Rewrite the golden files; read the diff before keeping it
 	$(BIN)/pytest -q tests/golden --update-golden $(ARGS) || true
 	git diff --stat -- tests/golden
+
+pictures: dev ## Make the guide's pictures of the local page; build/pictures gets every state
+	mkdir -p build/pictures
+	$(BIN)/pytest -q -n 0 tests/web/test_looks.py --pictures build/pictures $(ARGS)
 
 samples: dev ## Make the sample rosters again
 	$(BIN)/python samples/make_samples.py

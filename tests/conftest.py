@@ -18,6 +18,7 @@ settings.register_profile("hunt", deadline=None, suppress_health_check=[HealthCh
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` rewrites what the golden tests expect."""
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
+    parser.addoption("--pictures", metavar="FOLDER", help="save the local page in every state")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -106,11 +108,13 @@ def demo() -> int:
             say(f"\n$ {command(*words)}")
             if (code := run(list(words))) not in {Exit.DONE, Exit.REJECTS}:
                 return code
+    started = sys.argv[0] if Path(sys.argv[0]).stem == "importer" else "importer"
+    typed = "importer" if shutil.which("importer") else started  # `make demo` has no PATH to it
     say("\nThe practice Alma has stopped. To see its records again, type")
-    say(f"  importer sandbox --db {alma}")
+    say(f"  {typed} sandbox --db {alma}")
     say("Open these files:")
     for name in ("report.html", "rejects.xlsx", "problems.csv"):
         say(f"  {folder / name}")
     say("To do the same in a browser, without a terminal, type")
-    say("  importer web")
+    say(f"  {typed} web")
     return Exit.DONE

@@ -6,6 +6,7 @@ others, comments included, stay byte for byte.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ruamel.yaml import YAML
@@ -18,6 +19,9 @@ from importer.mapper.yaml_source import Steps, cell, scalar
 
 _INDENT = 2
 
+_MARK = re.compile(r"[ \t]+# (?:guess|to do)\b[^\n]*")
+"""The comment of a first mapping at the end of a line that nobody has looked at yet."""
+
 
 class NotEditableError(UsageError):
     """The value is written in a way that only a person can change, in the text."""
@@ -26,13 +30,22 @@ class NotEditableError(UsageError):
 def set_column(text: str, steps: Steps, heading: str) -> str:
     """Let a field of the record take this column.
 
-    Of a rule, only its `from` changes. `steps` lead to the field: `("record", "last_name")`.
-    Raises NotEditableError.
+    Of a rule, only its `from` changes; a mark as a guess goes. `steps` lead to the field:
+    `("record", "last_name")`. Raises NotEditableError.
     """
+    if isinstance(_find(_root(text), steps), MappingNode):
+        steps = (*steps, "from")
+    text = _set(text, steps, cell(heading))
     node = _find(_root(text), steps)
-    if isinstance(node, MappingNode):
-        return _set(text, (*steps, "from"), cell(heading))
-    return _set(text, steps, cell(heading))
+    assert node is not None  # noqa: S101  for the type
+    at = _line_end(text, node.end_mark.index)
+    begin = node.end_mark.index
+    return text[:begin] + _MARK.sub("", text[begin:at]) + text[at:]
+
+
+def is_marked(line: str) -> bool:
+    """Return whether a line is marked as a guess, or as still to do."""
+    return _MARK.search(line) is not None
 
 
 def clear_field(text: str, steps: Steps) -> str:

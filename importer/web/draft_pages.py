@@ -20,6 +20,7 @@ from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import sentence
 from importer.web.drafts import Draft, StaleError
+from importer.web.run_pages import listed
 from importer.web.site import (
     PAGE,
     Posted,
@@ -54,12 +55,11 @@ async def start(request: web.Request) -> web.StreamResponse:
     """Show where to drop a roster, and what was begun."""
     space = workspace_of(request)
     drafts = list(space.drafts())[:DRAFTS_SHOWN]
-    runs = [one for one in space.saved_runs() if not one.fault][:RUNS_SHOWN]
     return page(
         request,
         "start.html.j2",
         drafts=drafts,
-        runs=runs,
+        runs=await in_thread(listed, space, RUNS_SHOWN),
         codes_age=space.codes_age(site_of(request).now().date()),
         largest=LARGEST // 1_000_000,
     )
@@ -225,6 +225,7 @@ async def choose_mapping(form: Posted) -> web.Response:
         draft.choose(form.text("mapping"))
     elif do == "new":
         draft.choose((await in_thread(_suggest, space, draft)).name)
+        return see(address_of(form.request, draft, "match"))
     elif do == "save":
         if _digest(form.mapping.read_text("utf-8")) != form.text("digest"):
             msg = f"The mapping {form.mapping.name} was changed in another program."

@@ -135,6 +135,7 @@ def _progress(space: Workspace, folder: Path, task_id: str) -> Progress:
         results = ledger.results() if ledger.was_applied else {}
         states = ledger.progress()
     of = sum(states.values())
+    hidden = {Result.NOT_SENT} | ({Result.UNKNOWN} if running else set())  # these are under way
     return Progress(
         running,
         holder(folder) if running else "",
@@ -143,7 +144,7 @@ def _progress(space: Workspace, folder: Path, task_id: str) -> Progress:
         tuple(
             (words, results[end])
             for end, words in ENDS.items()
-            if isinstance(end, Result) and end is not Result.NOT_SENT and results.get(end)
+            if isinstance(end, Result) and end not in hidden and results.get(end)
         ),
         space.tasks.messages(task) if task else (),
         ended,

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from importer.errors import UsageError
 from importer.mapper import editing
+from importer.mapper.column_guesses import BARCODE, EMPL_ID, PRIMARY_ID, Guess, field_of, guesses
 from importer.mapper.load import examine
 from importer.mapper.mapping import EntryRules, FieldRule, Mapping
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
@@ -64,13 +65,28 @@ _NEW = {
 
 _ADDRESS = ("line1", "line2", "city", "state_province", "postal_code", "country")
 
+_ID = ("primary_id", "barcode")
+_LIKELY = {
+    PRIMARY_ID: _ID,
+    EMPL_ID: _ID,
+    BARCODE: _ID,
+    "email": ("email_address", "personal-email", "work-email"),
+    "phone": ("phone_number", "mobile", "home-phone"),
+    "line1": ("line1", "address"),
+}
+"""Where a column of a kind goes, if not to the field of the same name."""
+
+Targets = tuple[tuple[str, str], ...]
+"""Fields that a column can go to: the key and the name of each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of the roster: some values, what share is filled, and where it goes.
 
     `target`: the key of a field that takes the cell as it is, "" if none, None if it is used in
-    another way, which `uses` names.
+    another way, which `uses` names. `likely`: where its heading and its values suggest to send it.
+    `doubt`: why a person should look at it, "" if there is no reason.
     """
 
     place: Place
@@ -78,6 +94,8 @@ class Column:
     filled: int
     target: str | None
     uses: tuple[str, ...]
+    likely: Targets
+    doubt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +107,7 @@ class Matching:
     """
 
     columns: tuple[Column, ...]
-    targets: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    targets: tuple[tuple[str, Targets], ...]
     missing: tuple[str, ...]
     findings: tuple[str, ...]
     lines: tuple[tuple[str, bool], ...]
@@ -122,6 +140,9 @@ def _matching(
     for rule in rules:
         for heading in rule.headings:
             taken.setdefault(heading_key(heading), []).append(rule)
+    targets = tuple(_targets(document))
+    guessed = {guess.place: guess for guess in guesses(roster)}
+    marked = [line for line in text.splitlines() if editing.is_marked(line)]
     columns = []
     for at, place in enumerate(roster.places):
         texts = roster.frame[at]
@@ -129,6 +150,12 @@ def _matching(
         here = taken.get(heading_key(place.heading), []) if place.heading else []
         lone = [r for r in here if len(r.headings) == 1 and r.rule.lone_cells]
         target = _key(lone[0].steps) if len(here) == len(lone) == 1 else None if here else ""
+        likely = tuple(_likely(guessed[place], targets)) if place in guessed else ()
+        doubt = ""
+        if target and any(cell(place.heading) in line for line in marked):
+            doubt = "a guess: check it"
+        elif target == "" and likely and place.heading not in document.file.roster.unused:
+            doubt = "not used yet"
         columns.append(
             Column(
                 place,
@@ -136,15 +163,17 @@ def _matching(
                 round(100 * float(filled.mean())) if len(texts) else 0,
                 target,
                 tuple(_label(rule, document) for rule in here),
+                likely,
+                doubt,
             )
         )
     return Matching(
         tuple(columns),
-        tuple(_targets(document)),
+        targets,
         tuple(
             field_name(name)
             for name in ALWAYS_REQUIRED
-            if not any(rule.field.path == name for rule in rules)
+            if not any(r.field.path == name and TO_CHOOSE not in r.headings for r in rules)
         ),
         findings,
         tuple(_marked(before, text)),
@@ -158,8 +187,23 @@ def _marked(before: str, text: str) -> Iterator[tuple[str, bool]]:
             yield line[2:], line[0] == "+"
 
 
-def _targets(document: Mapping) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    """Yield the groups of fields that a column can go to: the key and the name of each."""
+def _likely(guess: Guess, targets: tuple[tuple[str, Targets], ...]) -> Iterator[tuple[str, str]]:
+    """Yield the fields that a column seems to be for."""
+    field = guess.field or field_of(guess.place.heading)  # another column may have the field too
+    if field:
+        names = _LIKELY.get(field, (field,))
+    else:
+        names = _ID if guess.identifies else ("user_group",) if guess.worded else ()
+    found: dict[str, str] = {}
+    for _, group in targets:
+        for key, label in group:
+            if key.rpartition("/")[2] in names:
+                found.setdefault(label, key)  # an entry of this mapping before a new one
+    yield from ((key, label) for label, key in found.items())
+
+
+def _targets(document: Mapping) -> Iterator[tuple[str, Targets]]:
+    """Yield the groups of fields that a column can go to."""
     yield "Patron", tuple((_key(("record", name)), field_name(name)) for name in _FIELDS)
     entries = {
         _key((*entry.steps, name)): _entry_label(entry, name)
@@ -262,12 +306,16 @@ def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WordLine:
-    """A word of the roster: how many rows have it, its code, and the codes that are near."""
+    """A word of the roster: how many rows have it, its code, and the codes that are close.
+
+    `unknown`: Alma's table does not have the code.
+    """
 
     word: str
     count: int
     code: str
-    near: tuple[str, ...]
+    near: Targets
+    unknown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +326,12 @@ class CodesOf:
     name: str
     lookup: str
     lines: tuple[WordLine, ...]
-    codes: tuple[CodeRow, ...]
+    codes: Targets
+
+    @property
+    def open(self) -> int:
+        """How many words have no code."""
+        return sum(not line.code for line in self.lines)
 
 
 async def codes(request: web.Request) -> web.StreamResponse:
@@ -306,19 +359,25 @@ def _codes_of(
 ) -> CodesOf:
     """Return the words of a rule that takes one column, those without a code first."""
     lookup = rule.rule.lookup if isinstance(rule.rule.lookup, str) else ""
-    names = {row.description.casefold(): row.code for row in table}
-    by_code = {row.code: row.code for row in table}
+    labels = {
+        row.code: f"{row.code}: {row.description}" if row.description else row.code for row in table
+    }
+    known = document.tables[lookup].codes if lookup in document.tables else {}
+    names = {row.code.casefold(): row.code for row in table}
+    names |= {row.description.casefold(): row.code for row in table if row.description}
+    names |= {word: code for word, code in known.items() if code in labels}
     lines = []
     for key, words in _spellings(rule, roster).items():
         word, count = words.most_common(1)[0][0], words.total()
-        known = document.tables[lookup].codes if lookup in document.tables else {}
-        code = known.get(key, "") if lookup else by_code.get(word, "")
-        near = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
+        code = known.get(key, "") if lookup else word if word in labels else ""
         chosen = "" if code == TO_CHOOSE else code
-        lines.append(WordLine(word, count, chosen, tuple(names[name] for name in near)))
+        close = get_close_matches(word.casefold(), names, n=3, cutoff=0.5)
+        near = tuple((one, labels[one]) for one in dict.fromkeys(names[name] for name in close))
+        lines.append(WordLine(word, count, chosen, near, bool(chosen) and chosen not in labels))
     lines.sort(key=lambda line: (bool(line.code), -line.count))
     few = lines if len(lines) <= MOST_WORDS else []
-    return CodesOf(_key(rule.steps), _label(rule, document), lookup, tuple(few), table)
+    codes = tuple(labels.items())
+    return CodesOf(_key(rule.steps), _label(rule, document), lookup, tuple(few), codes)
 
 
 def _spellings(rule: FieldRule, roster: Roster) -> dict[str, Counter[str]]:
@@ -341,8 +400,11 @@ def _spellings(rule: FieldRule, roster: Roster) -> dict[str, Counter[str]]:
 
 @changes_draft
 async def save_codes(form: Posted) -> web.Response:
-    """Write the chosen codes of one field into its lookup."""
+    """Write the chosen codes of one field into its lookup, or undo the mapping's last change."""
     chosen = form.mapping
+    if form.text("do") == "undo":
+        form.draft.undo_edit(chosen)
+        return see("codes")
     fields = await in_thread(_codes, form.space, form.draft, chosen)
     field = next((one for one in fields if one.key == form.text("field")), None)
     if field is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -36,13 +36,17 @@ from importer.web.site import (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell as it is shown: what is wrong with it, and whether it can be corrected."""
+    """A cell as it is shown: what is wrong with it, and whether it can be corrected.
+
+    `choices`: the words that it may have, if it takes a code.
+    """
 
     letter: str
     heading: str
     text: str
     messages: tuple[str, ...]
     fixed: bool  # it cannot be changed: a password
+    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,9 @@ async def problems(request: web.Request) -> web.StreamResponse:
     }
     cause, done = request.query.get("cause", ""), number(request.query.get("done"))
     at = max(1, number(request.query.get("page"), 1))
+    if cause not in causes:  # the next one, where the last row of a cause was corrected
+        holding = (key for key, group in causes.items() if group.severity.holds)
+        cause = next(holding, next(iter(causes), ""))
     shown = causes.get(cause)
     rows = shown.rows if shown and not shown.whole else ()
     fate = checked.decided.fates.get(done)
@@ -85,7 +92,7 @@ async def problems(request: web.Request) -> web.StreamResponse:
         causes=causes,
         cause=cause,
         shown=shown,
-        lines=[_line(checked, row) for row in rows[(at - 1) * PAGE : at * PAGE]],
+        lines=list(_lines(checked, rows[(at - 1) * PAGE : at * PAGE])),
         at=at,
         pages=-(-len(rows) // PAGE),
         counts=[(count, ENDS[fate]) for fate, count in counts.items() if count],
@@ -93,8 +100,16 @@ async def problems(request: web.Request) -> web.StreamResponse:
         to_correct=counts[Fate.REJECTED],
         partial=len(checked.partial),
         made=len(draft.made()),
-        done=f"Row {done}: {ENDS[fate]}." if fate else "",
+        done=_done(done, fate) if fate else "",
+        done_well=fate is not Fate.REJECTED,
     )
+
+
+def _done(row: int, fate: Fate) -> str:
+    """Return what became of a row that was corrected."""
+    if fate is Fate.REJECTED:
+        return f"Saved. Row {row} still needs correction."
+    return f"Row {row}: {ENDS[fate]}."
 
 
 def _key(group: ProblemGroup) -> str:
@@ -106,7 +121,12 @@ def _key(group: ProblemGroup) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _line(checked: Checked, row: int) -> Line:
+def _lines(checked: Checked, rows: Sequence[int]) -> Iterator[Line]:
+    choices = {one.letter: one.choices for one in checked.inputs.columns()} if rows else {}
+    return (_line(checked, row, choices) for row in rows)
+
+
+def _line(checked: Checked, row: int, choices: Mapping[str, tuple[str, ...]]) -> Line:
     problems_ = checked.problems_of(row)
     roster, secret = checked.inputs.roster, checked.inputs.passwords()
     if row not in roster.frame.index:
@@ -115,9 +135,9 @@ def _line(checked: Checked, row: int) -> Line:
     cells = []
     for at, (place, text) in enumerate(zip(roster.places, texts, strict=True)):
         wrong = tuple(_message(one) for one in problems_ if one.places == (place,))
-        cells.append(
-            Cell(place.letter, place.heading, "" if at in secret else text, wrong, at in secret)
-        )
+        shown = "" if at in secret else text
+        words = choices.get(place.letter, ()) if wrong else ()
+        cells.append(Cell(place.letter, place.heading, shown, wrong, at in secret, words))
     whole = tuple(_message(one) for one in problems_ if len(one.places) != 1)
     return Line(row, ENDS[checked.decided.fates[row]], tuple(cells), whole)
 
@@ -160,7 +180,7 @@ async def correct(form: Posted) -> web.Response:
         if len(made) == 1:
             await in_thread(checked.correct, made[0])
             draft.keep(checked, chosen, space.codes(), now.date())
-    return see(f"{here}&done={row}")
+    return see(f"{here}&done={row}#work")
 
 
 def _wanted(

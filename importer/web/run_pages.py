@@ -11,6 +11,7 @@ from importer.errors import ImporterError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.decisions import read_decision
 from importer.model.text import row_label
+from importer.pipeline.runs import SavedRun
 from importer.report.files import present
 from importer.report.wording import WORKBOOK, headline, kind_of
 from importer.web.run_view import row_view, rows_page, view
@@ -46,32 +47,31 @@ class Listed:
 async def runs(request: web.Request) -> web.StreamResponse:
     """List the runs, newest first."""
     space = workspace_of(request)
-    return page(request, "runs.html.j2", runs=await in_thread(_listed, space))
+    return page(request, "runs.html.j2", runs=await in_thread(listed, space))
 
 
-def _listed(space: Workspace) -> list[Listed]:
-    listed = []
-    for saved in space.saved_runs():
-        fault = saved.fault
-        if not fault:
-            try:
-                with Ledger.open(saved.folder) as ledger:
-                    facts = ledger.facts
-                    listed.append(
-                        Listed(
-                            saved.folder.name,
-                            "applied" if ledger.was_applied else facts.command,
-                            f"{facts.started:%Y-%m-%d %H:%M}",
-                            facts.operator,
-                            Path(facts.roster.path).name,
-                            headline(summarize(ledger)),
-                        )
-                    )
-                continue
-            except ImporterError as error:
-                fault = str(error)
-        listed.append(Listed(saved.folder.name, "", "", "", "", "", fault))
-    return listed
+def listed(space: Workspace, most: int | None = None) -> list[Listed]:
+    """Return the last runs, at most N if a number is given."""
+    return [_listed(saved) for saved in space.saved_runs()[:most]]
+
+
+def _listed(saved: SavedRun) -> Listed:
+    fault = saved.fault
+    if not fault:
+        try:
+            with Ledger.open(saved.folder) as ledger:
+                facts = ledger.facts
+                return Listed(
+                    saved.folder.name,
+                    "applied" if ledger.was_applied else facts.command,
+                    f"{facts.started:%Y-%m-%d %H:%M}",
+                    facts.operator,
+                    Path(facts.roster.path).name,
+                    headline(summarize(ledger)),
+                )
+        except ImporterError as error:
+            fault = str(error)
+    return Listed(saved.folder.name, "", "", "", "", "", fault)
 
 
 async def run(request: web.Request) -> web.StreamResponse:
@@ -102,11 +102,14 @@ async def rows(request: web.Request) -> web.StreamResponse:
 
 async def row(request: web.Request) -> web.StreamResponse:
     """Show the history of a row, and the form that resolves it."""
-    folder = run_of(request)
-    found = await in_thread(row_view, folder, number(request.match_info["row"]))
+    folder, users = run_of(request), workspace_of(request).users
+    found = await in_thread(row_view, folder, number(request.match_info["row"]), users)
     if found is None:
         raise web.HTTPNotFound
-    return page(request, "row.html.j2", run=folder.name, life=found.life, choices=found.choices)
+    return page(
+        request, "row.html.j2", run=folder.name, life=found.life, choices=found.choices,
+        people=found.people,
+    )  # fmt: skip
 
 
 async def resolve(request: web.Request) -> web.StreamResponse:
@@ -114,7 +117,7 @@ async def resolve(request: web.Request) -> web.StreamResponse:
     folder, space = run_of(request), workspace_of(request)
     form = await request.post()
     wanted, text = number(request.match_info["row"]), str(form.get("decision", ""))
-    shown = await in_thread(row_view, folder, wanted)
+    shown = await in_thread(row_view, folder, wanted, space.users)
     decision = read_decision(text) if shown and text in shown.choices else None
     if decision is None:
         return refusal(
@@ -178,9 +181,9 @@ async def task(request: web.Request) -> web.StreamResponse:
     if found is None:
         raise web.HTTPNotFound
     code = space.tasks.exit(found)
-    if code in {0, 3, 6}:
-        return see(found.then)
     result = space.tasks.result(found)
+    if code in {0, 3, 6} or (code is not None and "findings" in result):  # of the doctor
+        return see(found.then)
     error = str(result.get("error", "")) if code is not None else ""
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import StalePlanError
 from importer.ledger.ledger import Ledger, summarize, to_create
-from importer.model.decisions import choices
+from importer.model.decisions import choices, in_question
+from importer.model.fields import fields_of
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Problem
-from importer.model.run import RowHistory, RunFacts, Summary
+from importer.model.run import AlmaFacts, RowHistory, RunFacts, Summary
+from importer.model.text import ROSTER_ROWS
 from importer.pipeline.apply import check_unchanged, left_to_do
 from importer.report.differences import (
     MOST_USERS,
@@ -22,8 +24,10 @@ from importer.report.differences import (
     differences,
     new_users,
 )
+from importer.report.field_names import field_name
 from importer.report.files import present
 from importer.report.lineage import lineage
+from importer.report.masking import shown
 from importer.report.page import approvals, details_of, fact_lines
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.terminal import row_history
@@ -36,6 +40,8 @@ from importer.report.wording import (
     sentences_of,
     tallies,
 )
+from importer.users.cache import UserCache, cache_path
+from importer.users.matching import MatchResult, PersonQuery
 from importer.web.drafts import Draft
 from importer.web.workspace import Workspace
 
@@ -152,16 +158,47 @@ def _line(row: RowHistory, problems: Iterable[Problem]) -> RowLine:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row: its history, and the decisions that it allows; none if it needs no review."""
+    """One row: its history, and the decisions that it allows; none if it needs no review.
+
+    `people`: the row and the users of Alma who may be the same person, to be compared: a title, and
+    the name and text of each field.
+    """
 
     life: dict[str, object]
     choices: tuple[str, ...]
+    people: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
-def row_view(folder: Path, row: int) -> RowView | None:
-    """Read a row of a run, None if it has no such row."""
+def row_view(folder: Path, row: int, users: Path) -> RowView | None:
+    """Read a row of a run, None if it has no such row. `users`: the folder of user caches."""
     with Ledger.open(folder) as ledger:
-        life = row_history(ledger, row, show_values=True)
-        if life is None:
+        history, life = row_history(ledger, row, show_values=True), ledger.life(row)
+        if history is None or life is None:
             return None
-        return RowView(life, choices(ledger.problems(row)))
+        problems = tuple(ledger.problems(row))
+        allowed = choices(problems)
+        people = []
+        if allowed:
+            columns = ledger.columns(row // ROSTER_ROWS)
+            cells = ((use.heading, text) for use, text in zip(columns, life.cells, strict=False))
+            people.append(("This row", tuple((name, text) for name, text in cells if text)))
+            people += _known_users(users, ledger.facts.alma, in_question(problems))
+        return RowView(history, allowed, tuple(people))
+
+
+def _known_users(
+    users: Path, alma: AlmaFacts | None, wanted: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Yield these users as the user cache has them, if there is one."""
+    path = cache_path(users, alma.institution, alma.environment) if alma and wanted else None
+    if path is None or not path.is_file():
+        return
+    with UserCache.open(path) as cache:
+        for primary_id in wanted:
+            found = cache.find(PersonQuery((("primary_id", primary_id),)))
+            for user in found.every_user if isinstance(found, MatchResult) else ():
+                fields = (
+                    (field_name(name), shown(name, text, show_values=True))
+                    for name, text in fields_of(user)
+                )
+                yield f"{primary_id} in Alma", tuple(fields)

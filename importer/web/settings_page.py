@@ -7,6 +7,7 @@ from aiohttp import web
 from importer.model.files import write_atomically
 from importer.settings import ENV
 from importer.web.site import page, refusal, see, site_of, start_task, workspace_of
+from importer.web.tasks import TASK_ID
 
 REGIONS = {
     "na": "North America",
@@ -50,7 +51,7 @@ async def run_command(request: web.Request) -> web.StreamResponse:
     if chosen is None:
         raise web.HTTPNotFound
     title, words = chosen
-    then = f"/{space.place}/settings"
+    then = f"/{space.place}/settings?task={TASK_ID}"
     task = start_task(request, *words, title=title, then=then)
     return see(f"/{space.place}/tasks/{task.id}")
 

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from jinja2 import Environment
@@ -201,20 +202,25 @@ _EXPLAINED = {
 """The heading and the sentence of an answer that is not a page, by its status."""
 
 
+def _came_from(request: web.Request) -> str:
+    """Return the page that sent a form; the start page for what is no form."""
+    sent = urlsplit(request.headers.get("Referer", ""))
+    if request.method == "GET" or sent.netloc != request.host:
+        return f"/{request.match_info.get('place', PRACTICE)}/"
+    return f"{sent.path}?{sent.query}" if sent.query else sent.path
+
+
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors of the importer into a page with their sentence; none ends in a traceback."""
-    back = (
-        str(request.rel_url.parent)
-        if request.method != "GET"
-        else f"/{request.match_info.get('place', PRACTICE)}/"
-    )
+    back = _came_from(request)
     try:
         return await handler(request)
     except StaleError as error:
         return refusal(
-            request, 409, "This page is out of date", f"{error} Nothing was changed.", back
-        )
+            request, 409, "This page is out of date",
+            f"{error} What you entered now was not saved. Go back to see the newest.", back,
+        )  # fmt: skip
     except ImporterError as error:
         return refusal(request, 422, "This cannot be done", str(error), back)
     except web.HTTPException as error:
@@ -230,9 +236,13 @@ def _lines(text: str) -> Markup:
     return Markup("\n").join(escape(printable(line)) for line in text.split("\n"))
 
 
+def _file_name(path: str) -> str:
+    return PurePath(path).name
+
+
 @cache
 def _environment() -> Environment:
     """Return the report's environment, for the pages' own templates."""
     pages = environment("importer.web")
-    pages.filters |= {"counted": counted, "lines": _lines}
+    pages.filters |= {"counted": counted, "file_name": _file_name, "lines": _lines}
     return pages

@@ -28,6 +28,9 @@ LOCK, RUNNING, EXIT = "lock", "running", "exit"
 RUNNER = "run-task"
 """The hidden command that runs a task: `importer run-task FOLDER -- COMMAND …`."""
 
+TASK_ID = "TASK-ID"
+"""In the page to show when a task is done: the task's ID."""
+
 _LINES = 12
 _STARTING = 60  # seconds in which a child has taken its lock
 
@@ -59,6 +62,7 @@ class Tasks:
         `operator`: whom the runs name in place of the user who started the server.
         """
         folder = make_numbered(self.folder / f"{now:%Y%m%dT%H%M%S}")
+        then = then.replace(TASK_ID, folder.name)
         task = Task(id=folder.name, words=words, title=title, then=then, started=now)
         write_atomically(folder / TASK, task.model_dump_json().encode())
         command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words]

@@ -48,6 +48,11 @@ class Workspace:
         """The folder of the runs."""
         return self.folder / "runs"
 
+    @property
+    def users(self) -> Path:
+        """The folder of the user caches."""
+        return self.folder / "users"
+
     def saved_runs(self) -> list[SavedRun]:
         """Return the runs, newest first."""
         return list_runs(self.runs)[::-1]

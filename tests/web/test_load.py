@@ -191,7 +191,7 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     _until(lambda: "created" in client.get(live).text)
     before = len(library.written())
     client.post(live.replace("/live", "/pause"))
-    _until(lambda: "The load has stopped" in client.get(live).text)
+    _until(lambda: "The load is paused" in client.get(live).text)
     assert before <= len(library.written()) <= before + 12  # 3 s at this rate
     live = approve(client, run).headers["Location"]
     with client.stream("GET", live.replace("/live", "/events")) as stream:

@@ -1,0 +1,114 @@
+"""Look at a page as everyone meets it: by axe, on a narrow screen, in light and dark."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+WIDE, NARROW, HEIGHT = 1100, 320, 800
+"""Pixels of a screen. A page must fit the narrow one without scrolling sideways (WCAG 1.4.10)."""
+
+TARGET = 24
+"""Pixels of the smallest control (WCAG 2.5.8)."""
+
+RUN = re.compile(r".*/runs/[^/?]*$")
+
+GUIDE = ("match", "codes", "problems", "plan-review", "row-review", "running")
+"""The states that the guide shows."""
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+WORDS = Path(__file__).with_name("pictures.json")
+"""The headings and controls that the guide's pictures show."""
+
+_TIME = re.compile(r'"[^"]*[0-9]{2}:[0-9]{2}:[0-9]{2}[^"]*"')
+
+_WORDS = "main h1, main h2, main h3, main label, main button, main .button"
+
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+_CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+_SMALL = """least => [...document.querySelectorAll(
+  "button, .button, input:not([type=hidden]), select, textarea, nav a, .steps a, td a, .list a"
+)].filter(node => {
+  const box = node.getBoundingClientRect();
+  return box.height && (box.height < least || box.width < least);
+}).map(node => node.outerHTML)"""
+
+
+class Looks:
+    """The pages that a tab has shown; each is checked, and saved as pictures if asked.
+
+    The guide's pictures must show the words of today's pages.
+    """
+
+    def __init__(self, tab: Page, pictures: Path | None = None) -> None:
+        """Save pictures in the folder, if there is one."""
+        self.tab, self.pictures = tab, pictures
+        self.paths: set[str] = set()
+
+    def __call__(self, state: str) -> None:
+        """Check the page as it is now."""
+        tab = self.tab
+        self.paths.add(urlsplit(tab.url).path)
+        assert tab.get_by_role("heading", level=1).count() == 1
+        for look, width, rules in (
+            ("light", WIDE, _RULES), ("dark", WIDE, _CONTRAST), ("narrow", NARROW, None),
+        ):  # fmt: skip
+            tab.emulate_media(color_scheme="dark" if look == "dark" else "light")
+            tab.set_viewport_size({"width": width, "height": HEIGHT})
+            if rules is not None:
+                found = Axe().run(tab, options=rules)
+                assert not found.response["violations"], (state, found.generate_report())
+            else:
+                assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW, state
+                assert tab.evaluate(_SMALL, TARGET) == [], state
+            if self.pictures is not None:
+                tab.screenshot(path=self.pictures / f"{state}-{look}.png", full_page=True)
+        if state in GUIDE:
+            self._guide(state)
+        tab.set_viewport_size({"width": WIDE, "height": HEIGHT})
+
+    def _guide(self, state: str) -> None:
+        """Compare the page with its picture in the guide; if pictures are asked for, make it."""
+        known: dict[str, list[str]] = json.loads(WORDS.read_text("utf-8"))
+        words = [" ".join(text.split()) for text in self.tab.locator(_WORDS).all_inner_texts()]
+        if self.pictures is not None:
+            self.tab.set_viewport_size({"width": 860, "height": HEIGHT})
+            self.tab.evaluate("scrollTo(0, 0)")
+            box = self.tab.locator("main").bounding_box()
+            assert box is not None
+            self.tab.screenshot(
+                path=PICTURES / f"page-{state}.png",
+                full_page=True,
+                clip={
+                    "x": 0,
+                    "y": box["y"] - 16,
+                    "width": 860,
+                    "height": min(box["height"], 580) + 32,
+                },
+            )
+            text = json.dumps({**known, state: words}, indent=1, ensure_ascii=False)
+            WORDS.write_text(f"{text}\n", "utf-8")
+        else:
+            assert words == known[state], f"{state}: `make pictures` makes the guide's pictures"
+
+
+def users(db: Path) -> dict[str, dict[str, object]]:
+    """The records of a practice Alma by primary ID, without what is blank or depends on the day."""
+    with sqlite3.connect(db) as connection:
+        texts = [text for (text,) in connection.execute("SELECT record FROM users")]
+    records = [json.loads(_TIME.sub('""', text)) for text in texts]
+    return {
+        record["primary_id"]: {
+            name: value
+            for name, value in record.items()
+            if value and name not in {"primary_id", "status_date"}
+        }
+        for record in records
+    }
