@@ -92,7 +92,7 @@ def test_corrected_rejects_name_their_run(opened: tuple[Server, httpx.Client]) -
     again = client.post(f"{first}/correct").headers["Location"].removesuffix("/problems")
     assert again == draft
     page = client.get(f"{draft}/problems").text
-    cause = re.search(r'\?cause=(\w+)"[^>]*><b>Email not valid', page)
+    cause = re.search(r"\?cause=(\w+)[^>]*><b>Email not valid", page)
     assert cause is not None
     page = client.get(f"{draft}/problems?cause={cause[1]}").text
     cell = re.search(r'name="row" value="(\d+)".*?name="(cell-\w+)" value="[^"]*"[^>]*aria-invalid',
