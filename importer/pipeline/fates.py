@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from importer.alma.models import Institution
+from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.resolutions import DecisionMemory, Resolution
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
@@ -124,12 +125,16 @@ def worst(problems: Iterable[Problem]) -> Fate:
     return Fate.REVIEW if Severity.REVIEW in severities else Fate.READY
 
 
-def _as_warning(problem: Problem, answer: str = "") -> Problem:
-    """Return the problem as a warning that holds nothing back, with what was decided about it."""
+def _as_warning(problem: Problem, answer: str | None = None) -> Problem:
+    """Return the problem as a warning that holds nothing back.
+
+    `answer` is what a person decided about it, "" if another problem says that.
+    """
     if not problem.severity.holds:
         return problem
     message = f"{problem.message}; {answer}" if answer else problem.message
-    return replace(problem, severity=Severity.WARNING, message=message)
+    advice = problem.advice if answer is None else RESOLVED_ADVICE
+    return replace(problem, severity=Severity.WARNING, message=message, advice=advice)
 
 
 def _answered(problems: list[Problem], answer: Answered) -> list[Problem]:
@@ -219,7 +224,7 @@ class Resolutions:
         if asked - WHO - decision.doubts or questioned - decision.against:
             return planned
         if decision.answer is Answer.REJECT:
-            warnings = tuple(map(_as_warning, problems))
+            warnings = tuple(_as_warning(problem, "") for problem in problems)
             return Planned(
                 Held(draft.row, (*warnings, _dismissed(draft.origin, decision.sentence)))
             )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from importer.ledger.journal import RESOLVED_ADVICE
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Fate
 from importer.model.problem import Origin, Problem
@@ -109,7 +110,8 @@ def test_an_answered_question_is_not_asked_again(loads: bool, fate: Fate) -> Non
     asked = problem(2, Code.DUPLICATE_PERSON, Severity.REVIEW)
     other = problem(2, Code.DUPLICATE_ID, Severity.REVIEW)
     answers = {2: Answered("decided", loads)}
-    assert decide_fates({2: Fate.READY}, [asked], answers).fates == {2: fate}
+    decided = decide_fates({2: Fate.READY}, [asked], answers)
+    assert (decided.fates, decided.problems[0].advice) == ({2: fate}, RESOLVED_ADVICE)
     both = decide_fates({2: Fate.READY}, [asked, other], answers).fates
     assert both == {2: Fate.REVIEW if fate is Fate.READY else fate}
 
