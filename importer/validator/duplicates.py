@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Literal
 
@@ -90,11 +91,16 @@ class RowKeys:
             self._texts[label] = [t for one in self._candidates for t in one.texts(label)]
         return self._texts[label]
 
-    def compared(self) -> list[str]:
-        """Return the labels of what rows contain besides IDs and what the run writes into them."""
+    @cached_property
+    def _contents(self) -> list[list[str]]:
         columns = [c for one in self._candidates for c in one.layout.targets.values()]
         passing = {PRIMARY, *(column.label for column in columns if column.run_dependent)}
-        return [label for label in dict.fromkeys(c.label for c in columns) if label not in passing]
+        labels = dict.fromkeys(column.label for column in columns)
+        return [self.texts(label) for label in labels if label not in passing]
+
+    def content(self, position: int) -> tuple[str, ...]:
+        """Return what a row contains besides its primary ID and what the run writes into it."""
+        return tuple(column[position] for column in self._contents)
 
     def person_keys(self, position: int, common: Collection[str]) -> people.PersonKeys:
         """Return what the person of a row is compared by; traits in `common` do not count."""
@@ -191,13 +197,6 @@ def _known_ids(columns: list[Keys]) -> list[Keys]:
     return [["" if key in unknown else key for key in column] for column in columns]
 
 
-def _without_rows(keys: Keys, positions: Collection[int]) -> Keys:
-    """Return the keys, blank for some rows."""
-    if not positions:
-        return keys
-    return ["" if position in positions else key for position, key in enumerate(keys)]
-
-
 def _repeated(columns: Sequence[Keys]) -> pd.DataFrame:
     """Return each place of a key that is more than once in some columns, blanks left out.
 
@@ -209,7 +208,7 @@ def _repeated(columns: Sequence[Keys]) -> pd.DataFrame:
     return pd.DataFrame({"position": keys.index % rows, "column": keys.index // rows, "key": keys})
 
 
-def _sharing(columns: Sequence[Keys]) -> list[list[tuple[int, int]]]:
+def _sharing(columns: Sequence[Keys], skipped: Collection[int] = ()) -> list[list[tuple[int, int]]]:
     """Find the places that share a key that is not blank, as (position, column), two or more.
 
     Places are in order, and so are groups, by their first place.
@@ -217,8 +216,9 @@ def _sharing(columns: Sequence[Keys]) -> list[list[tuple[int, int]]]:
     groups: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     places = _repeated(columns)
     for position, column, key in zip(*(places[name].tolist() for name in places), strict=True):
-        groups[key].append((position, column))
-    return sorted(map(sorted, groups.values()))
+        if position not in skipped:
+            groups[key].append((position, column))
+    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
 
 
 # --- the same ID ---
@@ -243,7 +243,6 @@ def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
     By policy one row of a group may be kept; the others are then skipped, and are not compared
     with other rows. If the policy cannot choose, all rows of the group need review.
     """
-    contents = _contents(keys, sorted(chain.from_iterable(keys.same_id)))
     skipped: set[int] = set()
     problems: list[Problem] = []
     for group in keys.same_id:
@@ -252,7 +251,7 @@ def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
         if len(rules) > 1:
             advice = "The mappings differ in `duplicates: same_id`. Set the same rule in both."
         elif rules != {"reject"}:
-            keeper, advice = _keeper(keys, group, contents)
+            keeper, advice = _keeper(keys, group)
             severity = Severity.REVIEW
         holders = Counter(key for at in group for key in {column[at] for column in keys.ids})
         for position in group:
@@ -285,15 +284,7 @@ def duplicate_ids(keys: RowKeys) -> tuple[list[Problem], frozenset[int]]:
     return sorted(problems, key=lambda problem: problem.origin.row), frozenset(skipped)
 
 
-def _contents(keys: RowKeys, positions: list[int]) -> dict[int, tuple[str, ...]]:
-    """Return what rows contain besides the primary ID and what the run writes into them."""
-    columns = [keys.texts(label) for label in keys.compared()] if positions else []
-    return {position: tuple(column[position] for column in columns) for position in positions}
-
-
-def _keeper(
-    keys: RowKeys, group: list[int], contents: dict[int, tuple[str, ...]]
-) -> tuple[int | None, str]:
+def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
     """Return the position to keep; or None, and what a person has to do.
 
     That is the first row of the group, or of its heaviest, if the rows between which the policy
@@ -314,7 +305,7 @@ def _keeper(
         ]
         pairs = zip(group, weights, strict=True)
         equal = [position for position, weight in pairs if weight == max(weights)]
-    if len({contents[position] for position in equal}) > 1:
+    if len({keys.content(position) for position in equal}) > 1:
         return None, "The rows differ. Find out which one is right, and delete the others."
     return equal[0], ""
 
@@ -326,7 +317,7 @@ def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Pr
     but not a value that is the primary ID in one place and an additional ID in another.
     """
     found: list[tuple[int, int, Problem]] = []
-    for places in _sharing([_without_rows(column, skipped) for column in keys.ids]):
+    for places in _sharing(keys.ids, skipped):
         columns: defaultdict[int, list[int]] = defaultdict(list)
         for position, column in places:
             columns[position].append(column)
