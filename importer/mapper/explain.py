@@ -23,6 +23,7 @@ from importer.model.candidates import IdRule
 from importer.model.fields import OnUpdate, Shape
 from importer.model.plan import SafetyLimits
 from importer.model.roster import NO_HEADINGS
+from importer.model.text import counted
 
 # --- in words ---
 
@@ -272,12 +273,14 @@ def _cleaned(step: CleanStep) -> str:
 
 def _table(mapping: Mapping, lookup: str | LookupFile) -> str:
     table = mapping.tables[lookup]
-    rest = f", otherwise {table.otherwise}" if table.otherwise is not None else ""
+    parts = [counted(len(table.codes), "value")]
     if table.passes:
-        rest = ", otherwise the cell's own text"
+        parts.append("otherwise the cell's own text")
+    elif table.otherwise is not None:
+        parts.append(f"otherwise {table.otherwise}")
     if isinstance(lookup, LookupFile):
-        return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {len(table.codes)} values{rest})"
-    return f"`{lookup}` ({len(table.codes)} values{rest})"
+        return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {', '.join(parts)})"
+    return f"`{lookup}` ({', '.join(parts)})"
 
 
 def _shown(template: Template) -> str:

@@ -120,35 +120,35 @@ def read_lookup(folder: Path, spec: KeyFile) -> tuple[Lookup, bytes]:
     show what other files contain. Raises UnusableLookupError.
     """
     content = _read_beside(folder, spec.file)
-    rows: list[list[str]] = []
-    wrong = ""
     try:
         text = content.decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        lines = [*csv.reader(io.StringIO(text, newline=""), strict=True)]
     except UnicodeDecodeError:
-        wrong = "is not UTF-8; save it as CSV UTF-8"
+        raise _unusable(spec, "is not UTF-8; save it as CSV UTF-8") from None
     except csv.Error:
         wrong = "is not a CSV file that can be read; look for a quotation mark"
-    headings = [heading_key(heading) for heading in rows[0]] if rows else []
+        raise _unusable(spec, wrong) from None
+    keys = [heading_key(heading) for heading in lines[0]] if lines else []
     code = spec.value if isinstance(spec, LookupFile) else spec.key
     for name in (spec.key, code):
-        if not wrong and headings.count(heading_key(name)) != 1:
-            twice = heading_key(name) in headings
-            wrong = f"has {'the heading twice:' if twice else 'no heading'} `{name}`; "
-            wrong += "check `key` and `value` against its first line"
-    if not wrong:
-        key, value = (headings.index(heading_key(name)) for name in (spec.key, code))
-        taken = [
-            (row[key].strip(), row[value].strip() if code != spec.key else heading_key(row[key]))
-            for row in rows[1:]
-            if len(row) > max(key, value) and row[key].strip()
-        ]
-        try:
-            return Lookup.of(taken), content
-        except UnusableLookupError:
-            wrong = f"has a value of `{spec.key}` twice, with different codes"
-    msg = f"`{spec.file}` {wrong}"
-    raise UnusableLookupError(msg)
+        if (count := keys.count(heading_key(name))) != 1:
+            wrong = f"has {'the heading twice:' if count else 'no heading'} `{name}`; "
+            raise _unusable(spec, f"{wrong}check `key` and `value` against its first line")
+    key, value = (keys.index(heading_key(name)) for name in (spec.key, code))
+    taken = [
+        (row[key].strip(), row[value].strip() if code != spec.key else heading_key(row[key]))
+        for row in lines[1:]
+        if len(row) > max(key, value) and row[key].strip()
+    ]
+    try:
+        return Lookup.of(taken), content
+    except UnusableLookupError:
+        wrong = f"has a value of `{spec.key}` twice, with different codes"
+        raise _unusable(spec, wrong) from None
+
+
+def _unusable(spec: KeyFile, wrong: str) -> UnusableLookupError:
+    return UnusableLookupError(f"`{spec.file}` {wrong}")
 
 
 def _read_beside(folder: Path, name: str) -> bytes:

@@ -153,7 +153,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
         "Skips the rows where expiry_date is before today: they left.",
         "A cell that contains `none` is blank.",
         "`<$kind>` is: <K>, only what `x+` finds, blank if it is n or m, looked up in `k` (1 "
-        "values, otherwise the cell's own text).",
+        "value, otherwise the cell's own text).",
         "A user of the other account type becomes Internal after review.",
         "A user whose primary ID in Alma differs gets the roster's.",
         "The old primary ID stays as an INACTIVE identifier of type OLD.",
@@ -162,7 +162,7 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     )
     sentences = explain(mapping)
     assert sentences["expiry_date"] == (
-        "<@today>, plus the span for <$kind>, looked up in `spans` (1 values)."
+        "<@today>, plus the span for <$kind>, looked up in `spans` (1 value)."
     )
     assert sentences["job_category"] == (
         "If T is not A or B: always `X` – otherwise: always `Y`; otherwise: always `Z`."
