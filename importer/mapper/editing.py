@@ -95,15 +95,16 @@ def use_lookup(text: str, steps: Steps, table: str) -> str:
     node = _find(_root(text), steps)
     if isinstance(node, ScalarNode):
         value = f"{{from: {_in_braces(_written(text, node))}, lookup: {scalar(table)}}}"
-        return _splice(text, node, value)
+        return _splice(text, steps, node, value)
     return _set(text, (*steps, "lookup"), scalar(table))
 
 
 def set_unused(text: str, headings: Sequence[str]) -> str:
     """List the columns that no rule uses on purpose. Raises NotEditableError."""
     value = f"[{', '.join(_in_braces(scalar(heading)) for heading in headings)}]"
-    node = _find(_root(text), ("roster", "unused"))
-    return _splice(text, node, value) if node else _set(text, ("roster", "unused"), value)
+    steps = ("roster", "unused")
+    node = _find(_root(text), steps)
+    return _splice(text, steps, node, value) if node else _set(text, steps, value)
 
 
 # the text of a node
@@ -149,14 +150,13 @@ def _written(text: str, node: Node) -> str:
     return text[node.start_mark.index : node.end_mark.index]
 
 
-def _splice(text: str, node: Node, value: str) -> str:
-    """Return the text with another value in place of a node."""
-    if not isinstance(node, ScalarNode) and not _is_flow(node):
-        raise _refusal(())
+def _splice(text: str, steps: Steps, node: Node, value: str) -> str:
+    """Return the text with another value in place of the node at these steps."""
+    plain = node.style not in {"|", ">"} if isinstance(node, ScalarNode) else _is_flow(node)
+    if not plain:
+        raise _refusal(steps)
     start, end = node.start_mark.index, node.end_mark.index
     blank = " " if start == end and not text[:start].endswith(" ") else ""  # `key:` and no value
-    if isinstance(node, ScalarNode) and node.style in {"|", ">"}:
-        raise _refusal(())
     return f"{text[:start]}{blank}{value}{text[end:]}"
 
 
@@ -174,7 +174,7 @@ def _set(text: str, steps: Steps, value: str) -> str:
     if not isinstance(node, ScalarNode):
         raise _refusal(steps)
     inside = any(_is_flow(_find(root, steps[:end])) for end in range(len(steps)))
-    return _splice(text, node, _in_braces(value) if inside else value)
+    return _splice(text, steps, node, _in_braces(value) if inside else value)
 
 
 def _is_flow(node: Node | None) -> bool:
@@ -223,10 +223,8 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
             return text
         start, end = found[0].start_mark.index, max(_content_end(found[1]), found[0].end_mark.index)
     begin = text.rfind("\n", 0, start) + 1
-    if text[begin:start].strip() and len(parent.value) > 1:  # the first key behind a dash
-        following = parent.value[1][0] if isinstance(parent, MappingNode) else None
-        if following is None:
-            return text[:begin] + text[_line_end(text, end) + 1 :]
+    if isinstance(parent, MappingNode) and len(parent.value) > 1 and text[begin:start].strip():
+        following = parent.value[1][0]  # it is the first key behind a dash
         return text[:start] + text[following.start_mark.index :]
     return text[:begin] + text[_line_end(text, end) + 1 :]
 

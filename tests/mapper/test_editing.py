@@ -126,17 +126,17 @@ def test_only_the_lines_of_the_key_differ(change, gone: list[str], come: list[st
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "named"),
     [
-        "a: &x {b: 1}\nrecord:\n  last_name: *x\n",
-        "record: {last_name: |\n   x}\n",
-        "- list\n",
-        "a: [",
+        ("a: &x {b: 1}\nrecord:\n  last_name: *x\n", "`record.last_name`"),
+        ("record:\n  last_name: |\n    <Last>\n", "`record.last_name`"),
+        ("- list\n", "cannot be read"),
+        ("a: [", "cannot be read"),
     ],
 )
-def test_what_is_written_in_another_way_is_left_to_people(text: str) -> None:
-    """Anchors, blocks of text and what cannot be read are not touched."""
-    with pytest.raises(NotEditableError):
+def test_what_is_written_in_another_way_is_left_to_people(text: str, named: str) -> None:
+    """Anchors, blocks of text and what cannot be read are not touched; the place is named."""
+    with pytest.raises(NotEditableError, match=named):
         editing.set_column(text, ("record", "last_name"), "Last")
 
 

@@ -196,7 +196,8 @@ def test_key_token_and_cookie_stay_where_they_are(library: Library) -> None:
     """
     server = start(library.folder)
     client = server.client()
-    followed(client, client.post("/alma/settings/doctor"))
+    settings = followed(client, client.post("/alma/settings/doctor"))
+    assert "What the doctor found" in client.get(settings).text
     run = planned(client, drafted(client, "alma", SAMPLE, "community.yaml"))
     library.set_rate(2)
     live = approve(client, run).headers["Location"]
