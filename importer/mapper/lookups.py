@@ -90,7 +90,7 @@ class Lookup:
         code = self.codes.get(key, text if self.passes else self.otherwise)
         if code == TO_CHOOSE:
             message = f"{self._shown(key)} has no code yet in the mapping's lookup"
-            advice = "Write Alma's code in the lookup."
+            advice = "Write Alma's code in the lookup, or correct the cell."
             return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
         if code is not None:
             return code, None
