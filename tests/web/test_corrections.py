@@ -151,7 +151,7 @@ def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
     answer = approve(bo, run)
     assert (answer.status_code, bool(owner.search(answer.text))) == (409, True)
     bo.post(f"{run}/pause")
-    while "The load has stopped" not in ana.get(live).text:
+    while "The load is paused" not in ana.get(live).text:
         pass
     followed(bo, approve(bo, run))
     assert f"{len(library.written())} created" in ana.get(run).text
