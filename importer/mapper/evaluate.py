@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping, Position
-from importer.mapper.conditions import Condition
+from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import END_OF_TERM, ORDER_WORDS, Dates, moved, shown_order
 from importer.mapper.lookups import code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
@@ -252,7 +252,8 @@ class _Evaluation:
         values = Values.of(Texts.same("", rows), nothing, nothing)
         for case in cases:
             met = self._meeting(case.when, rows, one.positions)
-            values = self._evaluate(one, case, met).over(values, met)
+            unconditional = case.model_copy(update={"when": EVERY_ROW})
+            values = self._evaluate(one, unconditional, met).over(values, met)
             rows = rows & ~met
         return values
 
