@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,9 @@ KEY = "l8xxCanaryKey"
 
 _LINK = re.compile(r"http://\S+/enter\?token=\S+")
 
+
+_PATIENCE = 300
+"""Seconds after which what a test waits for will not happen any more."""
 
 _STARTED: list[subprocess.Popen[bytes]] = []
 
@@ -122,7 +125,7 @@ class Library:
     folder: Path
     alma: str
 
-    def set_rate(self, calls: int) -> None:
+    def set_rate(self, calls: float) -> None:
         """Write its settings; commands that start later send N calls a second."""
         settings = {
             "ALMA_BASE_URL": self.alma,
@@ -188,6 +191,14 @@ def followed(client: httpx.Client, started: httpx.Response) -> str:
         assert not re.search("did not work|has stopped|is paused", answer.text), answer.text
         time.sleep(0.1)
     return answer.headers["Location"]
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait for something; fail if it does not happen in some minutes."""
+    end = time.monotonic() + _PATIENCE
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.2)
 
 
 CODE = "01SANDBOX_INST"

@@ -6,7 +6,6 @@ import html
 import io
 import json
 import re
-import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 
@@ -16,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.cli.app import run
-from tests.web.conftest import Server, start, version
+from tests.web.conftest import Server, start, until, version
 
 OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 20001123450001,Ana,Silva,Neighbor,ana@example.org,2020,1 Elm St,1,2031-01-31
@@ -30,8 +29,7 @@ OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, httpx.Client]]:
     """A practice page that has its code tables."""
     server = start(tmp_path_factory.mktemp("page"))
-    while not (server.folder / "practice" / "codes.json").exists():
-        time.sleep(0.1)
+    until((server.folder / "practice" / "codes.json").exists)
     yield server, server.client()
     assert server.stop() == 0
 

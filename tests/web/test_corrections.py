@@ -22,6 +22,7 @@ from tests.web.conftest import (
     launch,
     planned,
     start,
+    until,
     version,
 )
 
@@ -121,8 +122,7 @@ def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
     at = library.folder / "page.sock"
     public = "http://loads.example.org"
     process = launch(library.folder, "--socket", str(at), "--public-url", public)
-    while not at.is_socket():
-        assert process.poll() is None
+    until(at.is_socket)
     ana, bo = (
         httpx.Client(
             transport=httpx.HTTPTransport(uds=str(at)),
@@ -144,15 +144,13 @@ def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
     run = planned(ana, draft)
     library.set_rate(2)
     live = approve(ana, run).headers["Location"]
-    while "created" not in ana.get(live).text:
-        pass
+    until(lambda: "created" in ana.get(live).text)
     owner = re.compile(r"ana@\S+ \(since 20\d\d-\d\d-\d\d \d\d:\d\d\)")
     assert owner.search(bo.get(run, follow_redirects=True).text)
     answer = approve(bo, run)
     assert (answer.status_code, bool(owner.search(answer.text))) == (409, True)
     bo.post(f"{run}/pause")
-    while "The load is paused" not in ana.get(live).text:
-        pass
+    until(lambda: "The load is paused" in ana.get(live).text)
     followed(bo, approve(bo, run))
     assert f"{len(library.written())} created" in ana.get(run).text
     process.terminate()

@@ -26,6 +26,7 @@ from tests.web.conftest import (
     followed,
     planned,
     start,
+    until,
 )
 
 ADDRESSES = [
@@ -153,11 +154,9 @@ def test_an_upload_that_breaks_off_is_not_a_roster(opened: tuple[Server, httpx.C
     )
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(head.encode())
-        while sorted((server.folder / "practice").glob("drafts/*")) == before:
-            pass
+        until(lambda: sorted((server.folder / "practice").glob("drafts/*")) != before)
         assert "a.csv" not in client.get("/practice/").text
-    while sorted((server.folder / "practice").glob("drafts/*")) != before:
-        pass
+    until(lambda: sorted((server.folder / "practice").glob("drafts/*")) == before)
 
 
 @pytest.mark.parametrize("name", ["corrections.csv", "draft.json", "00001.mapping-before"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tests.web.conftest import (
     followed,
     planned,
     start,
+    until,
     version,
 )
 
@@ -134,9 +135,9 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     server = start(library.folder)
     client = server.client()
     run = planned(client, drafted(client, "alma", SAMPLE, "community.yaml"))
-    library.set_rate(1)
+    library.set_rate(0.3)  # it lasts longer than a restart on a busy computer
     live = approve(client, run).headers["Location"]
-    _until(lambda: "created" in client.get(live).text)
+    until(lambda: "created" in client.get(live).text)
     server.stop(signal.SIGKILL)
 
     server = start(library.folder)
@@ -163,9 +164,8 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (28,)
 
 
-def _until(happened: Callable[[], bool]) -> None:
-    while not happened():
-        time.sleep(0.2)
+def _is_gone(process: Path) -> bool:
+    return not process.exists() or not process.read_bytes()
 
 
 def _kill_load(folder: Path) -> None:
@@ -177,8 +177,7 @@ def _kill_load(folder: Path) -> None:
             continue
         if b"apply" in words and any(word.startswith(bytes(folder)) for word in words):
             os.kill(int(path.parent.name), signal.SIGKILL)
-            while path.exists() and path.read_bytes():
-                time.sleep(0.2)
+            until(functools.partial(_is_gone, path))
 
 
 def test_a_load_is_paused_and_continued(library: Library) -> None:
@@ -188,10 +187,10 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
     run = planned(client, drafted(client, "alma", SAMPLE, "community.yaml"))
     library.set_rate(4)
     live = approve(client, run).headers["Location"]
-    _until(lambda: "created" in client.get(live).text)
+    until(lambda: "created" in client.get(live).text)
     before = len(library.written())
     client.post(live.replace("/live", "/pause"))
-    _until(lambda: "The load is paused" in client.get(live).text)
+    until(lambda: "The load is paused" in client.get(live).text)
     assert before <= len(library.written()) <= before + 12  # 3 s at this rate
     live = approve(client, run).headers["Location"]
     with client.stream("GET", live.replace("/live", "/events")) as stream:
@@ -201,7 +200,7 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
         assert server.process.wait(60) == 0
         assert not [line for line in lines if line and not line.startswith("data: ")]
     assert "Traceback" not in server.said
-    _until(lambda: len(library.written()) == 28)
+    until(lambda: len(library.written()) == 28)
 
 
 def test_a_decision_is_about_the_user_that_it_names(
