@@ -1,8 +1,7 @@
 """Evaluate a compiled mapping over a roster: one column per field, and the problems on the way.
 
 A rule is evaluated in the order of the language: when, from or cases, clean, lookup, dates, plus,
-default.
-Each distinct text of a column goes through a step once.
+default. Each distinct text of a column goes through a step once.
 """
 
 from __future__ import annotations
@@ -368,8 +367,7 @@ class _Evaluation:
         if one.rule.required == "false":
             return
         severity = Severity.WARNING if one.rule.required == "warn" else None
-        external = self.file.account_type is AccountType.EXTERNAL
-        no_id = external and one.column.label == "primary_id"
+        no_id = one.column.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
         split = any(step.split for step in one.rule.rule.clean)
         cells = [cell for t in one.rule.templates for cell in t.cells] if split else []
         for row in values.unexplained(rows):
