@@ -19,8 +19,9 @@ from importer.cli.console import USERS, operator
 from importer.cli.load import run_request
 from importer.cli.output import now
 from importer.errors import StoppedError
-from importer.ledger.journal import Journal, run_lock
+from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.run_lock import run_lock
 from importer.loader.read import read
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping

@@ -37,9 +37,10 @@ from importer.cli.console import (
 )
 from importer.cli.output import confirm, now, program, say
 from importer.errors import AlmaError, ImporterError, LedgerError, StoppedError, UsageError
-from importer.ledger.journal import Journal, run_lock
+from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.schema import RESULTS, State
+from importer.ledger.run_lock import run_lock
+from importer.ledger.states import RESULTS, State
 from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import spans

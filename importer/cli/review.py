@@ -24,8 +24,8 @@ from importer.cli.console import (
 )
 from importer.cli.output import now, program, say
 from importer.errors import UsageError
-from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from importer.model.text import read_row_label
 from importer.pipeline.decisions import Decision, decisions_in_file, rows_with

@@ -19,9 +19,9 @@ from importer.cli.output import now, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.absent import ABSENT, AbsentMemory
 from importer.ledger.integrity import fault, first_broken
-from importer.ledger.journal import run_lock
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.resolutions import DecisionMemory
+from importer.ledger.run_lock import run_lock
 from importer.ledger.sticky import STICKY, StickyMemory
 from importer.model.text import counted, escape, row_label
 from importer.pipeline.absent import ABSENT_COLUMNS, list_missing

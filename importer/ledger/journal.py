@@ -10,16 +10,12 @@ beside it: see `integrity`.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from importer.errors import LedgerError
 from importer.ledger.integrity import (
     chained,
     change_seal,
@@ -30,14 +26,12 @@ from importer.ledger.integrity import (
 )
 from importer.ledger.ledger import TEXTS
 from importer.ledger.new_run import add_problems, add_steps
-from importer.ledger.schema import SENT, State
+from importer.ledger.states import SENT, State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Fate, Step
 from importer.model.user import User
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from importer.ledger.ledger import Ledger
     from importer.model.problem import Problem
 
@@ -325,52 +319,3 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
             _user(answered),
             TEXTS.validate_json(override),
         )
-
-
-# --- one writer at a time ---
-
-LOCK, HOLDER = "ledger.lock", "held-by.json"
-
-_PROBING = 0.5
-"""Seconds to wait for the lock: the local page takes it for a moment to see whether it is free."""
-
-
-@contextmanager
-def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
-    """Lock a run's folder; the system releases the lock even when this process is killed.
-
-    Raises LedgerError with the operator who has it locked, or if the folder cannot be written.
-    """
-    lock, held_by = FileLock(folder / LOCK, timeout=_PROBING), folder / HOLDER
-    try:
-        lock.acquire()
-        since = now.isoformat(timespec="seconds")
-        held_by.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
-    except Timeout as error:
-        msg = f"{holder(folder)} is using this run. Wait until that command has finished."
-        raise LedgerError(msg) from error
-    except OSError as error:
-        lock.release()
-        msg = (
-            f"The run's folder {folder} cannot be written ({error.strerror or 'unknown reason'})."
-            " Nothing was sent. Free some space on the disk or check the folder, then run the same "
-            "command again."
-        )
-        raise LedgerError(msg) from error
-    try:
-        yield
-    finally:
-        # Removed while the lock is still ours, or the next operator's name would be removed.
-        with suppress(OSError):  # only the lock counts; the next operator overwrites the name
-            held_by.unlink(missing_ok=True)
-        lock.release()
-
-
-def holder(folder: Path) -> str:
-    """Return who has a run locked, and since when: `ana@desk (since 2026-11-26 14:05)`."""
-    try:
-        held_by = json.loads((folder / HOLDER).read_text("utf-8"))
-        since = datetime.fromisoformat(held_by["since"])
-        return f"{held_by['operator']} (since {since:%Y-%m-%d %H:%M})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "Another operator"

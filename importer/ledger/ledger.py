@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import Exit, UsageError
-from importer.ledger.schema import FAILURES, FILE, RESULTS, SENT, State, damaged, unusable
+from importer.ledger.states import FAILURES, FILE, RESULTS, SENT, State, damaged, unusable
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import (
     Act,

@@ -13,9 +13,10 @@ from typing import Protocol
 from importer.errors import RosterError
 from importer.loader import headings, table
 from importer.loader.csv_file import read_csv
-from importer.loader.detect import Kind, NotReadableError, identify, open_package, read_bytes
+from importer.loader.detect import Kind, NotReadableError, identify, read_bytes
 from importer.loader.ods import OdsWorkbook
 from importer.loader.table import CELLS, Columns, Sheet
+from importer.loader.unpacking import open_package
 from importer.loader.xls import XlsWorkbook
 from importer.loader.xlsx import XlsxWorkbook
 from importer.model.catalogue import Code

@@ -16,7 +16,7 @@ from importer.errors import LedgerError, SafetyCheckError, StalePlanError, Usage
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, images
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.ledger.sticky import STICKY, StickyMemory
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES

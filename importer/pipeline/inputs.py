@@ -18,7 +18,7 @@ from importer.errors import (
     UnreadableFileError,
 )
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import FILE
+from importer.ledger.states import FILE
 from importer.loader.corrections import correct, digest, read_corrections
 from importer.loader.detect import LARGEST
 from importer.loader.read import read

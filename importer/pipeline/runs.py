@@ -22,7 +22,7 @@ from importer.ledger.new_run import (
     add_steps,
     finish,
 )
-from importer.ledger.schema import FILE
+from importer.ledger.states import FILE
 from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code

@@ -9,7 +9,7 @@ from pathlib import Path
 from importer.errors import ImporterError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import FILE
+from importer.ledger.states import FILE
 from importer.report.wording import REJECTS, WORKBOOK, kind_of
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger, to_create
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.catalogue import Severity
 from importer.model.fields import fields_of
 from importer.model.run import RunFacts, Summary

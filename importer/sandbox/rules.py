@@ -2,6 +2,7 @@
 
 `check` looks at a body as it came; `check_whole` at the record to be stored, which on PUT also
 contains what Alma keeps. Both return nothing and raise `RefusalError` for the first problem.
+That identifiers are unique is a matter of all users: `Institution.save`.
 """
 
 from __future__ import annotations

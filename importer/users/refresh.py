@@ -18,7 +18,7 @@ from importer.alma.client import PAGE, Alma
 from importer.alma.models import UserPage
 from importer.alma.pacing import run_concurrently
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import GONE
+from importer.ledger.states import GONE
 from importer.model.user import User
 from importer.users.answers import answers_path
 from importer.users.cache import CacheState, UserCache, cache_path, refresh_lock

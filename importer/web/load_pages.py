@@ -11,8 +11,8 @@ from pathlib import Path
 from aiohttp import web
 
 from importer.errors import Exit
-from importer.ledger.journal import holder
 from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import holder
 from importer.model.plan import Result
 from importer.pipeline.apply import OPEN, STOP
 from importer.report.wording import ENDS

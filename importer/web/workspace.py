@@ -11,8 +11,8 @@ from pathlib import Path
 
 from importer.alma.code_tables import read_file
 from importer.errors import UsageError
-from importer.ledger.journal import LOCK
-from importer.ledger.schema import FILE
+from importer.ledger.run_lock import LOCK
+from importer.ledger.states import FILE
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import unused
 from importer.pipeline.runs import SavedRun, list_runs, new_name

@@ -28,7 +28,7 @@ from importer.errors import (
     UnknownOutcomeError,
 )
 from importer.ledger.journal import Journal, Pending
-from importer.ledger.schema import GONE, State
+from importer.ledger.states import GONE, State
 from importer.model.catalogue import Code
 from importer.model.plan import Act
 from importer.model.problem import Origin, Problem

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from importer.cli.console import INTERVAL, Bar, progress
 from importer.cli.load import _ShownProgress
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.plan import Act
 from importer.writer.executor import RowDone
 

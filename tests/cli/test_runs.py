@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.journal import run_lock
 from importer.ledger.resolutions import DecisionMemory, Resolution
+from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from tests.cli.conftest import Sandbox, Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES

@@ -12,7 +12,7 @@ from importer.alma.pacing import Moment, RateLimiter
 from importer.alma.responses import CallResult, ReplyLost
 from importer.errors import AlmaError, ThrottledError
 from importer.ledger.journal import Journal
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User

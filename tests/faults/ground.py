@@ -23,7 +23,7 @@ from importer.errors import Exit
 from importer.ledger.integrity import first_broken
 from importer.ledger.journal import Journal, history
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.sandbox.server import Options, running
 from tests.faults.driver import Order
 from tests.pipeline.runs import MAPPINGS, ROOT

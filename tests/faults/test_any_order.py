@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from importer.errors import Exit
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.plan import Act
 from tests.faults.ground import AGAIN, ROWS, Ground, Record, barcode, clean
 from tests.faults.test_kills import WEATHER, tell

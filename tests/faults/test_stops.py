@@ -15,7 +15,7 @@ import pytest
 from importer.errors import Exit
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from tests.faults.ground import ROWS, Ground, Trial
 from tests.pipeline.runs import ROOT
 
@@ -197,7 +197,7 @@ def test_two_operators(ground: Ground, tmp_path: Path) -> None:
     with ground.trial(tmp_path) as trial:
         script = (
             "import sys, pathlib, datetime\n"
-            "from importer.ledger.journal import run_lock\n"
+            "from importer.ledger.run_lock import run_lock\n"
             "with run_lock(pathlib.Path(sys.argv[1]), 'jo@desk', datetime.datetime.now()):\n"
             "    print('held', flush=True); sys.stdin.read()"
         )

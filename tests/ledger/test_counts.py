@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.new_run import add_rows, add_steps, finish
-from importer.ledger.schema import RESULTS, State
+from importer.ledger.states import RESULTS, State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Act,

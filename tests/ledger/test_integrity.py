@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from importer.errors import StalePlanError
-from importer.ledger import schema
+from importer.ledger import states
 from importer.ledger.integrity import MARK, check_seal, end_is_lost, fault, is_sealed
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.plan import Fate, Result, Unchanged
 from importer.model.problem import Origin, Problem
@@ -103,8 +103,8 @@ def put_back(ledger: Ledger, copy: Path) -> Ledger:
     """Put an older copy in the place of the ledger, and open that."""
     ledger.close()
     for beside in ("-wal", "-shm"):
-        (ledger.folder / f"{schema.FILE}{beside}").unlink(missing_ok=True)
-    shutil.copy(copy, ledger.folder / schema.FILE)
+        (ledger.folder / f"{states.FILE}{beside}").unlink(missing_ok=True)
+    shutil.copy(copy, ledger.folder / states.FILE)
     return Ledger.open(ledger.folder)
 
 
@@ -132,12 +132,12 @@ def test_a_cut_wal_is_noticed(ledger: Ledger) -> None:
     """SQLite drops what is cut off without a word, and the history ends earlier."""
     ledger.connection.execute("PRAGMA wal_autocheckpoint = 0")
     written(ledger, 2)
-    wal = ledger.folder / f"{schema.FILE}-wal"
+    wal = ledger.folder / f"{states.FILE}-wal"
     whole = wal.read_bytes()
     kept = ledger.folder / "kept"
-    shutil.copy(ledger.folder / schema.FILE, kept)
+    shutil.copy(ledger.folder / states.FILE, kept)
     ledger.close()
-    shutil.copy(kept, ledger.folder / schema.FILE)
+    shutil.copy(kept, ledger.folder / states.FILE)
     wal.write_bytes(whole[: len(whole) - 5000])
     with Ledger.open(ledger.folder) as cut:
         assert end_is_lost(cut)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError, UsageError
-from importer.ledger import schema
+from importer.ledger import states
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import VERSION, Ledger
 from importer.ledger.new_run import add_columns, add_problems, add_rows, add_steps, finish
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (
     Act,
@@ -121,7 +121,7 @@ def test_every_row_comes_back(tmp_path: Path) -> None:
     with Ledger.create(tmp_path) as ledger:
         add_rows(ledger, reversed(fates.items()))
         assert dict(ledger.fates()) == fates
-    (tmp_path / schema.FILE).unlink()
+    (tmp_path / states.FILE).unlink()
     with Ledger.create(tmp_path) as ledger:
         add_rows(ledger, fates.items())
         assert dict(ledger.fates()) == fates
@@ -174,8 +174,8 @@ def test_a_run_that_was_killed_while_it_was_made(tmp_path: Path) -> None:
     Ledger.create(tmp_path).close()
     with pytest.raises(UsageError, match="stopped before it was complete"):
         Ledger.open(tmp_path)
-    (tmp_path / schema.FILE).unlink()
-    with closing(sqlite3.connect(tmp_path / schema.FILE)) as bare:
+    (tmp_path / states.FILE).unlink()
+    with closing(sqlite3.connect(tmp_path / states.FILE)) as bare:
         bare.execute("CREATE TABLE run (name TEXT)")
     with pytest.raises(UsageError, match="stopped before it was complete"):
         Ledger.open(tmp_path)
@@ -190,7 +190,7 @@ def test_no_run_at_all(tmp_path: Path) -> None:
 def test_a_ledger_of_another_version(tmp_path: Path) -> None:
     """Is not read by guessing."""
     made(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / schema.FILE)) as connection:
+    with closing(sqlite3.connect(tmp_path / states.FILE)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(UsageError, match="another version"):
         Ledger.open(tmp_path)
@@ -200,7 +200,7 @@ def test_a_ledger_of_another_version(tmp_path: Path) -> None:
 def test_a_damaged_ledger(tmp_path: Path, kept: int) -> None:
     """Overwritten from some byte on: a sentence, at the latest when it is read."""
     made(tmp_path).close()
-    path = tmp_path / schema.FILE
+    path = tmp_path / states.FILE
     whole = path.read_bytes()
     path.write_bytes(whole[:kept] + b"\x5a" * (len(whole) - kept))
     with pytest.raises(UsageError, match="damaged"), Ledger.open(tmp_path) as ledger:
@@ -221,6 +221,6 @@ def test_each_way_of_failing_has_words(tmp_path: Path) -> None:
         ("database is locked", "another program"),
         ("disk I/O error", "the disk reports an error"),
     ):
-        error = schema.unusable(tmp_path, sqlite3.OperationalError(said))
+        error = states.unusable(tmp_path, sqlite3.OperationalError(said))
         assert words in str(error)
         assert isinstance(error, LedgerError)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import LedgerError
-from importer.ledger.journal import HOLDER, LOCK, run_lock
+from importer.ledger.run_lock import HOLDER, LOCK, run_lock
 from tests.pipeline.runs import ROOT
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
@@ -20,7 +20,7 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from importer.ledger.journal import run_lock
+from importer.ledger.run_lock import run_lock
 with run_lock(Path(sys.argv[1]), "jo@desk", datetime(2026, 8, 20, 9, 30, tzinfo=UTC)):
     print("held", flush=True)
     sys.stdin.read()

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from importer.loader.detect import NotReadableError, open_package
+from importer.loader.detect import NotReadableError
 from importer.loader.plain_xlsx import NotPlainError
 from importer.loader.table import Sheet
+from importer.loader.unpacking import open_package
 from importer.loader.xlsx import XlsxWorkbook
 
 

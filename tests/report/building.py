@@ -15,7 +15,7 @@ from importer.ledger.new_run import (
     add_steps,
     finish,
 )
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
     Change,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.plan import Create, Fate
 from importer.report.files import write_all
 from importer.report.lineage import Lineage, lineage, lineages

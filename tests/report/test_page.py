@@ -17,7 +17,7 @@ import pytest
 
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import summarize
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Problem

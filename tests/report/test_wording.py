@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.ledger.ledger import summarize
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
 from importer.model.run import Calls, Summary

@@ -18,7 +18,7 @@ from importer.alma.pacing import RateLimiter
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.new_run import add_rows, add_steps, finish
-from importer.ledger.schema import State
+from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.plan import Create, Delete, Fate, Update
 from importer.model.problem import Origin, Problem
