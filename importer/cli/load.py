@@ -41,6 +41,7 @@ from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import run_lock
 from importer.ledger.states import RESULTS, State
+from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import spans
@@ -101,6 +102,8 @@ def plan(
 
     async def use(alma: Alma) -> Ledger:
         if codes is None and not CODES.is_file():
+            for one in rosters:
+                load_mapping(one.mapping)  # one with errors is found before any call
             say("No code tables are saved here, so they are read from Alma first.")
             await fetch_codes(alma, CODES)
         request = run_request(

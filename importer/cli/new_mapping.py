@@ -96,7 +96,7 @@ def new(
     if output is None:
         sys.stdout.write(text)
         return Exit.DONE
-    write_new(output, text)
+    write_new(output, text, "-o")
     say(f"The first mapping is in {output}. Check each line that ends in `guess`.")
     if left := to_do(text):
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
@@ -130,7 +130,7 @@ def ready(
         msg = f"There is no ready mapping {name}; there are {word_list([*SAMPLES])}."
         raise UsageError(msg)
     target = output or Path(f"{name}.yaml")
-    write_new(target, shipped(f"mappings/{name}.yaml").read_text("utf-8"))
+    write_new(target, shipped(f"mappings/{name}.yaml").read_text("utf-8"), "-o")
     say(f"The mapping is in {target}. Change its headings and codes to yours, then run:")
     say(f"  importer mapping check {target}")
     if sample:

@@ -150,13 +150,16 @@ def confirm(question: str, answer: str, without: str, refused: str) -> None:
         raise UsageError(refused)
 
 
-def write_new(path: Path, text: str) -> None:
-    """Write a new file; an existing one is never overwritten. Raises UsageError."""
+def write_new(path: Path, text: str, option: str = "") -> None:
+    """Write a new file; an existing one is never overwritten. Raises UsageError.
+
+    `option`: the one that names the file, for the advice.
+    """
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:
-        msg = f"{shown(path)} already exists. Name a new file."
+        msg = f"{shown(path)} already exists. Name a new file{option and f' with {option}'}."
         raise UsageError(msg) from None
     except OSError as error:
         msg = f"{shown(path)} cannot be written ({error.strerror})."

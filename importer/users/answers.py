@@ -88,6 +88,7 @@ class KeptAnswers:
                 write_atomically(self._path, "".join(lines).encode())
             else:
                 self._path.unlink(missing_ok=True)
+                self._path.parent.rmdir()  # only if nothing else is there
 
 
 def answers_path(cache: Path) -> Path:

@@ -137,6 +137,12 @@ class Library:
         path.write_text("".join(f"{name}={text}\n" for name, text in settings.items()), "utf-8")
         path.chmod(0o600)
 
+    def users(self) -> dict[str, str]:
+        """The users of Alma, as primary ID and last name."""
+        access = {"Authorization": f"apikey {KEY}"}
+        state = httpx.get(f"{self.alma}/_sandbox/state", headers=access).json()
+        return {user["primary_id"]: user["last_name"] for user in state["users"]}
+
     def written(self) -> list[str]:
         """The writes that came to Alma, in order."""
         access = {"Authorization": f"apikey {KEY}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,6 +98,15 @@ class Looks:
             WORDS.write_text(f"{text}\n", "utf-8")
         else:
             assert words == known[state], f"{state}: `make pictures` makes the guide's pictures"
+
+
+def settled(db: Path, expected: dict[str, dict[str, object]]) -> bool:
+    """Return whether a practice Alma has these records, once it wrote them: twice a second."""
+    for _ in range(20):
+        if users(db) == expected:
+            return True
+        time.sleep(0.2)
+    return users(db) == expected
 
 
 def users(db: Path) -> dict[str, dict[str, object]]:

@@ -153,5 +153,7 @@ def test_two_operators_do_not_lose_each_others_work(library: Library) -> None:
     until(lambda: "The load is paused" in ana.get(live).text)
     followed(bo, approve(bo, run))
     assert f"{len(library.written())} created" in ana.get(run).text
+    ana.close()
+    bo.close()
     process.terminate()
     assert process.wait(60) == 0

@@ -160,8 +160,7 @@ def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     assert "28 created" in client.get(run).text
     assert server.stop() == 0
     assert len(library.written()) == 28
-    with sqlite3.connect(library.folder / "alma.sqlite") as connection:
-        assert connection.execute("SELECT count(*) FROM users").fetchone() == (28,)
+    assert len(library.users()) == 28
 
 
 def _is_gone(process: Path) -> bool:
@@ -219,6 +218,4 @@ def test_a_decision_is_about_the_user_that_it_names(
     followed(client, client.post(f"{run}/rows/2", data={"decision": "same person, update: 3002"}))
     checks = re.findall(r'name="allow" value="([a-z-]+)"', client.get(f"{run}/approve").text)
     followed(client, approve(client, run, *checks))
-    with sqlite3.connect(library.folder / "alma.sqlite") as connection:
-        names = dict(connection.execute("SELECT primary_id, last_name FROM users"))
-    assert names == {"3001": "Zorn", "3002": "Zorne"}
+    assert library.users() == {"3001": "Zorn", "3002": "Zorne"}

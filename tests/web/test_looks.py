@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from importer.sandbox.server import Options, running
 from importer.web.app import ROUTES
 from tests.web.conftest import CODE, KEY, Library, Server, start
-from tests.web.looks import HEIGHT, RUN, WIDE, Looks, users
+from tests.web.looks import HEIGHT, RUN, WIDE, Looks, settled
 
 ROOT = Path(__file__).parents[2]
 MAPPING, TUTORIAL = ROOT / "mappings" / "community.yaml", ROOT / "docs" / "tutorial-page.md"
@@ -167,9 +167,9 @@ def test_every_page_in_every_state(
     press(tab, "Write to Alma")
     heading(tab, "5 created")
     looks("result")
-    assert users(practice / "alma.sqlite") == AFTER
+    assert settled(practice / "alma.sqlite", AFTER)
     undo(looks)
-    assert users(practice / "alma.sqlite") == BEFORE
+    assert settled(practice / "alma.sqlite", BEFORE)
     production(looks, library)
     tab.goto(f"{page.base}/alma/nothing")
     looks("no-page")
