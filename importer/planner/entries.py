@@ -13,7 +13,7 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
-from importer.model.fields import LISTS, TYPE_FIELD, Field, Shape, text
+from importer.model.fields import JOINED, LISTS, TYPE_FIELD, Field, Shape, text
 from importer.model.patterns import full_matches
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import (
@@ -194,7 +194,7 @@ def main_field(parent: str) -> str:
 def main_value(parent: str, part: Part) -> str:
     """Return the text by which people know an entry; its types if that is blank."""
     shown = text(getattr(part, main_field(parent), None))
-    return shown or "+".join(types(parent, part))
+    return shown or JOINED.join(types(parent, part))
 
 
 def path(parent: str, part: Part) -> str:

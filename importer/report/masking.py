@@ -154,7 +154,7 @@ def _is_public(path: str, text: str) -> bool:
     if known is None or path in SECRETS or path in _PRIVATE_CODES:
         return False
     if takes_code(path):
-        return bool(_CODE.fullmatch(text)) and sum(c.isdigit() for c in text) <= 4
+        return all(map(_CODE.fullmatch, known.codes(text))) and sum(map(str.isdigit, text)) <= 4
     match known.shape:
         case Shape.DATE:
             return bool(_DAY.fullmatch(text))

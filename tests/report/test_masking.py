@@ -39,6 +39,8 @@ from importer.report.masking import CUT, mask, mask_all, said, shown, takes_code
         ("user_group", "jane@example.org", "…"),
         ("user_group", "20001234567890", "…"),
         ("user_statistic", "COMMUNITY", "COMMUNITY"),
+        ("contact_info.email[0].email_type", "personal+work", "personal+work"),
+        ("contact_info.email[0].email_type", "personal+jane@example.org", "…"),
         ("external_id", "SIS", "SIS"),
         ("external_id", "20001234567890", "…"),
         ("contact_info.email[work].segment_type", "External", "External"),

@@ -101,7 +101,7 @@ class Looks:
 
 
 def settled(db: Path, expected: dict[str, dict[str, object]]) -> bool:
-    """Return whether a practice Alma has these records, once it wrote them: twice a second."""
+    """Return whether a practice Alma has these records, which it writes several times a second."""
     for _ in range(20):
         if users(db) == expected:
             return True
