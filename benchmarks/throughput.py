@@ -24,7 +24,7 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger
-from importer.ledger.new_run import add_rows, add_steps, finish
+from importer.ledger.new_run import write_run
 from importer.model.plan import Create, Fate
 from importer.model.problem import Origin
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
@@ -41,40 +41,30 @@ def _now() -> datetime:
 
 def _plan(folder: Path, rows: int) -> Ledger:
     """A plan of so many creates."""
-    ledger = Ledger.create(folder)
-    numbers = range(2, rows + 2)
-    with ledger.transaction():
-        add_rows(ledger, ((row, Fate.READY) for row in numbers))
-        creates = (
-            Create(
-                row,
-                User(
-                    record_type=Coded(value="PUBLIC"),
-                    account_type=Coded(value="INTERNAL"),
-                    primary_id=f"2000123{row:07}",
-                    first_name="Ana",
-                    last_name=f"Number{row}",
-                    user_group=Coded(value="COMM"),
-                ),
-            )
-            for row in numbers
-        )
-        add_steps(ledger, creates)
-        finish(
-            ledger,
-            RunFacts(
-                command="plan",
-                version="0",
-                started=_now(),
-                today=date(2026, 8, 20),
-                operator="benchmark",
-                roster=RosterFacts(path="roster.csv", sha256="", kind="csv"),
-                mapping=MappingFacts(
-                    path="", sha256="", name="", account_type=AccountType.INTERNAL
-                ),
+    creates = (
+        Create(
+            row,
+            User(
+                record_type=Coded(value="PUBLIC"),
+                account_type=Coded(value="INTERNAL"),
+                primary_id=f"2000123{row:07}",
+                first_name="Ana",
+                last_name=f"Number{row}",
+                user_group=Coded(value="COMM"),
             ),
         )
-    return ledger
+        for row in range(2, rows + 2)
+    )
+    facts = RunFacts(
+        command="plan",
+        version="0",
+        started=_now(),
+        today=date(2026, 8, 20),
+        operator="benchmark",
+        roster=RosterFacts(path="roster.csv", sha256="", kind="csv"),
+        mapping=MappingFacts(path="", sha256="", name="", account_type=AccountType.INTERNAL),
+    )
+    return write_run(folder, facts, dict.fromkeys(range(2, rows + 2), Fate.READY), steps=creates)
 
 
 async def _apply(ledger: Ledger, base_url: str) -> None:

@@ -28,9 +28,8 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from importer.model.text import read_row_label
-from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
-from importer.pipeline.resolve import Review
+from importer.pipeline.resolve import Decision, Review, decisions_in_file, rows_with
 from importer.pipeline.runs import find_folder
 from importer.pipeline.undo import UndoRequest, check_undoable
 from importer.pipeline.undo import undo as plan_undo

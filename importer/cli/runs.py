@@ -17,15 +17,12 @@ import typer
 from importer.cli.console import USERS, Json, Row, Run, ShowValues, conclude, operator, saved_codes
 from importer.cli.output import now, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
-from importer.ledger.absent import ABSENT, AbsentMemory
 from importer.ledger.integrity import fault, first_broken
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.resolutions import DecisionMemory
+from importer.ledger.memory import AbsentMemory, DecisionMemory, StickyMemory
 from importer.ledger.run_lock import run_lock
-from importer.ledger.sticky import STICKY, StickyMemory
 from importer.model.text import counted, escape, row_label
 from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
-from importer.pipeline.fates import DECISIONS
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.report.lineage import Lineage, lineages
 from importer.report.masking import shown
@@ -220,7 +217,7 @@ def purge(
         msg = f"{older_than} is not an age in days. Write it like 30d."
         raise UsageError(msg)
     limit = now() - timedelta(days=int(found[1]))
-    kept_runs, decisions = list_runs(), DecisionMemory(DECISIONS).count(limit)
+    kept_runs, decisions = list_runs(), DecisionMemory().count(limit)
     old: list[Path] = []
     stay = {kept.folder: kept.fault for kept in kept_runs if kept.since is None}
     for kept in kept_runs:
@@ -238,7 +235,7 @@ def purge(
         if kept.fault:
             say(f"{kept.fault} Its age is that of its newest file.")
     if yes:
-        for memory in (DecisionMemory(DECISIONS), StickyMemory(STICKY), AbsentMemory(ABSENT)):
+        for memory in (DecisionMemory(), StickyMemory(), AbsentMemory()):
             memory.forget(limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]

@@ -1,15 +1,32 @@
-"""Files that are kept beside the runs, with what earlier runs leave for later plans."""
+"""What earlier runs leave for later plans, in files beside the runs.
+
+- `DecisionMemory`: what people answered about rows that need review, so nobody is asked twice. An
+  answer belongs to a person and an institution, not to a roster: the next roster with the same
+  person finds it.
+- `StickyMemory`: what Alma had in sticky fields at the last load. If the roster still has the same
+  value and Alma has another one, someone edited it there. Otherwise every load would send the
+  roster's value again, and undo the edit unless Alma keeps it.
+- `AbsentMemory`: who was missing from rosters, and what was changed for that. A roster counts once,
+  however often it is planned. Who is in a roster again counts from the start.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from importer.errors import LedgerError
+from importer.model.catalogue import Code
+from importer.model.decisions import DECISIONS, Answer
+from importer.model.plan import Remembered, Written
+from importer.model.user import User
 
 
 class Memory:
@@ -20,13 +37,14 @@ class Memory:
     LedgerError if the file is damaged or cannot be written.
     """
 
+    path: ClassVar[Path]
     tables: ClassVar[str]
     times: ClassVar[tuple[tuple[str, str], ...]]
     damage: ClassVar[tuple[str, str]]
 
-    def __init__(self, path: Path, institution: str = "") -> None:
-        """Use this file; the institution does not matter to `count` and `forget`."""
-        self.path, self.institution = path, institution
+    def __init__(self, institution: str = "") -> None:
+        """Use the entries of this institution, by its key; `count` and `forget` need none."""
+        self.institution = institution
 
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
@@ -90,3 +108,202 @@ class Memory:
                     (limit.isoformat(),),
                 )
             ]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A person's answer about a primary identifier: create, reject, update or rename `user`.
+
+    `against` are the people it was compared with, duplicates in the roster among them; all are
+    casefolded primary identifiers. `doubts` are the codes of other problems that were resolved
+    with it.
+    """
+
+    primary_id: str
+    answer: Answer
+    user: str
+    against: frozenset[str]
+    doubts: frozenset[Code]
+    operator: str
+    time: datetime
+
+    @property
+    def sentence(self) -> str:
+        """For a message: who answered what, and when."""
+        return f"decided by {self.operator} on {self.time:%Y-%m-%d}: {DECISIONS[self.answer]}"
+
+
+_JSON = TypeAdapter(Resolution)
+
+
+class DecisionMemory(Memory):
+    """The resolutions of one institution, by primary identifier."""
+
+    path = Path("runs", "decisions.sqlite")
+    tables = """
+CREATE TABLE IF NOT EXISTS answers (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, resolution TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id)
+) STRICT
+"""
+    times = (("answers", "json_extract(resolution, '$.time')"),)
+    damage = ("resolutions", "you are then asked about these rows again.")
+
+    def load(self) -> dict[str, Resolution]:
+        """Return the resolutions by primary identifier; none if there is no file yet."""
+        query = "SELECT primary_id, resolution FROM answers WHERE institution = ?"
+        try:
+            return {key: _JSON.validate_json(text) for key, text in self.read(query)}
+        except ValidationError as error:
+            raise self.damaged from error
+
+    def save(self, resolution: Resolution) -> None:
+        """Save a resolution in place of an earlier one."""
+        text = _JSON.dump_json(resolution).decode()
+        query = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)"
+        self.write((query, [(resolution.primary_id, text)]))
+
+    def delete(self, primary_id: str) -> None:
+        """Delete a person's resolution."""
+        if self.path.is_file():
+            query = "DELETE FROM answers WHERE institution = ? AND primary_id = ?"
+            self.write((query, [(primary_id.casefold(),)]))
+
+
+class StickyMemory(Memory):
+    """The sticky fields of one institution's users, by primary ID without case."""
+
+    path = Path("runs", "sticky.sqlite")
+    tables = """
+CREATE TABLE IF NOT EXISTS sticky (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, field TEXT NOT NULL,
+  wanted TEXT NOT NULL, alma TEXT NOT NULL, reported TEXT, time TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id, field)
+) STRICT, WITHOUT ROWID
+"""
+    times = (("sticky", "time"),)
+    damage = ("protected fields", "edits that staff made before are then not known.")
+
+    _reading: sqlite3.Connection | None = None
+
+    def of(self, primary_id: str) -> Mapping[str, Remembered]:
+        """Return what is remembered of a user, by field. Raises LedgerError if it is damaged."""
+        if self._reading is None:
+            if not self.path.is_file():
+                return {}
+            self._reading = sqlite3.connect(self.path)
+        try:
+            rows = self._reading.execute(
+                "SELECT field, wanted, alma, reported FROM sticky"
+                " WHERE institution = ? AND primary_id = ?",
+                (self.institution, primary_id.casefold()),
+            )
+            return {field: Remembered(*values) for field, *values in rows}
+        except sqlite3.Error as error:
+            raise self.damaged from error
+
+    def remember(
+        self, found: Iterable[tuple[str, Mapping[str, Remembered]]], time: datetime
+    ) -> None:
+        """Save fields by primary ID. If the file cannot be written, nothing is remembered."""
+        rows: list[tuple[str | None, ...]] = [
+            (primary_id.casefold(), field, one.wanted, one.alma, one.reported, time.isoformat())
+            for primary_id, fields in found
+            for field, one in fields.items()
+        ]
+        with suppress(LedgerError):
+            self.write(("INSERT OR REPLACE INTO sticky VALUES (?, ?, ?, ?, ?, ?, ?)", rows))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._reading is not None:
+            self._reading.close()
+
+
+class AbsentMemory(Memory):
+    """The missing people of one institution, by primary ID without case."""
+
+    path = Path("runs", "absent.sqlite")
+    tables = """
+CREATE TABLE IF NOT EXISTS missing (
+  institution TEXT NOT NULL, mapping TEXT NOT NULL, primary_id TEXT NOT NULL, roster TEXT NOT NULL,
+  time TEXT NOT NULL, PRIMARY KEY (institution, mapping, primary_id, roster)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leavers (
+  institution TEXT NOT NULL, primary_id TEXT NOT NULL, before TEXT NOT NULL, sent TEXT NOT NULL,
+  answered TEXT NOT NULL, back TEXT NOT NULL, time TEXT NOT NULL,
+  PRIMARY KEY (institution, primary_id)
+) STRICT, WITHOUT ROWID;
+"""
+    times = (("missing", "time"), ("leavers", "time"))
+    damage = (
+        "people who left",
+        "who is missing is then counted from the start, and who comes back is changed only by the "
+        "roster.",
+    )
+
+    def counts(self, mapping: str) -> Mapping[str, int]:
+        """Return from how many rosters of a mapping in a row people were missing."""
+        query = (
+            "SELECT primary_id, count(*) FROM missing WHERE institution = ? AND mapping = ?"
+            " GROUP BY primary_id"
+        )
+        return dict(self.read(query, mapping))
+
+    def see(
+        self,
+        mapping: str,
+        roster: str,
+        present: Collection[str],
+        missing: Iterable[str],
+        time: datetime,
+    ) -> None:
+        """Save who is in a roster, named by its hash, and who is missing from it."""
+        seen = "DELETE FROM missing WHERE institution = ? AND mapping = ? AND primary_id = ?"
+        not_seen = "INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?, ?)"
+        self.write(
+            (seen, [(mapping, key) for key in present]),
+            (not_seen, [(mapping, key, roster, time.isoformat()) for key in missing]),
+        )
+
+    def leavers(self) -> Mapping[str, Written]:
+        """Return what was changed of users who were missing and are not back yet."""
+        query = (
+            "SELECT primary_id, before, sent, answered FROM leavers"
+            " WHERE institution = ? AND back = ''"
+        )
+        return {
+            key: Written(User.from_json(before), User.from_json(sent), User.from_json(answered))
+            for key, before, sent, answered in self.read(query)
+        }
+
+    def save_leavers(
+        self, gone: Mapping[str, Written], back: Collection[str], run: str, time: datetime
+    ) -> None:
+        """Save who left, and of those who are back by which run."""
+        records = {
+            key.casefold(): [
+                user.to_json() for user in (one.before, one.sent, one.answered or one.sent)
+            ]
+            for key, one in gone.items()
+        }
+        left = "INSERT OR REPLACE INTO leavers VALUES (?, ?, ?, ?, ?, '', ?)"
+        returned = (
+            "UPDATE leavers SET back = ?2 WHERE institution = ?1 AND primary_id = ?3 AND back = ''"
+        )
+        self.write(
+            (left, [(key, *texts, time.isoformat()) for key, texts in records.items()]),
+            (returned, [(run, key.casefold()) for key in back]),
+        )
+
+    def take_back(self, run: str, primary_ids: Collection[str]) -> set[str]:
+        """Count people who were back by a run, which is undone, among the leavers again.
+
+        Return those of these people, by primary ID without case.
+        """
+        query = "SELECT primary_id FROM leavers WHERE institution = ? AND back = ?"
+        were_back = {key for (key,) in self.read(query, run)}
+        again = were_back.intersection(map(str.casefold, primary_ids))
+        gone = "UPDATE leavers SET back = '' WHERE institution = ? AND primary_id = ?"
+        self.write((gone, [(key,) for key in again]))
+        return again

@@ -1,14 +1,13 @@
-"""Fill the ledger of a new run; each function is inside a transaction of the caller."""
+"""Write the ledger of a new run; problems and steps are also added later."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
 from importer.ledger.integrity import add_seal
-from importer.ledger.ledger import CHANGES, COLUMNS, PLACES
+from importer.ledger.ledger import CHANGES, COLUMNS, PLACES, Ledger
 from importer.model.plan import (
     Act,
     Create,
@@ -22,33 +21,57 @@ from importer.model.plan import (
 )
 
 if TYPE_CHECKING:
-    from importer.ledger.ledger import Ledger
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
     from importer.model.problem import Problem
     from importer.model.run import ColumnUse, RunFacts
 
 _places_json = cache(lambda places: PLACES.dump_json(places).decode())
 
 
-def add_columns(ledger: Ledger, columns: Iterable[ColumnUse]) -> None:
-    """Add the roster's columns, in order."""
-    uses = COLUMNS.dump_json(tuple(columns)).decode()
-    ledger.connection.execute("INSERT INTO run VALUES ('columns', ?)", (uses,))
+def write_run(
+    folder: Path,
+    facts: RunFacts,
+    fates: Mapping[int, Fate],
+    *,
+    problems: Iterable[Problem] = (),
+    steps: Iterable[Step] = (),
+    columns: Iterable[ColumnUse] = (),
+    cells: Iterable[tuple[int, tuple[str, ...]]] = (),
+) -> Ledger:
+    """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be.
 
-
-def add_rows(ledger: Ledger, fates: Iterable[tuple[int, Fate]]) -> None:
-    """Add the fate of each row."""
-    ledger.connection.executemany("INSERT INTO rows VALUES (?, ?)", fates)
-
-
-def add_cells(ledger: Ledger, cells: Iterable[tuple[int, tuple[str, ...]]]) -> None:
-    """Add the cells of rows as they came, by row number."""
-    ledger.connection.executemany(
-        "INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells)
-    )
+    `fates` and `cells` are by row, `columns` in the order of the rosters. Facts and steps are
+    sealed. Problems added later are those of resolve and apply.
+    """
+    ledger = Ledger.create(folder)
+    write = ledger.connection.executemany
+    values = {
+        "columns": COLUMNS.dump_json(tuple(columns)).decode(),
+        "facts": facts.model_dump_json(),
+        "finished": facts.started.isoformat(),
+    }
+    try:
+        with ledger.transaction():
+            write("INSERT INTO run VALUES (?, ?)", values.items())
+            write("INSERT INTO rows VALUES (?, ?)", fates.items())
+            write("INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells))
+            add_problems(ledger, problems)
+            add_steps(ledger, steps)
+            add_seal(ledger)
+            ledger.connection.execute(
+                "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT)"
+                " FROM problems"
+            )
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
 
 
 def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
-    """Add problems."""
+    """Add problems, inside a transaction of the caller."""
     ledger.connection.executemany(
         "INSERT INTO problems (row, code, severity, field, places, value, message, advice, repairs)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -70,7 +93,10 @@ def add_problems(ledger: Ledger, problems: Iterable[Problem]) -> None:
 
 
 def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
-    """Add what is planned for ready rows; a row that needs review has only its problems."""
+    """Add what is planned for ready rows, inside a transaction of the caller.
+
+    A row that needs review has only its problems.
+    """
     ledger.connection.executemany(
         "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
         (_columns_of(step) for step in steps if not isinstance(step, Held)),
@@ -94,21 +120,6 @@ def _columns_of(
             return row, Act.UNCHANGED, primary_id, "", "", "[]", "[]"
         case LeftAlone(row):
             return row, Act.LEFT_ALONE, "", "", "", "[]", "[]"
-
-
-def finish(ledger: Ledger, facts: RunFacts) -> None:
-    """Store the run's facts and mark it as complete, after everything else was added.
-
-    Facts and steps are sealed. Problems added from now on are later ones.
-    """
-    ledger.connection.executemany(
-        "INSERT INTO run VALUES (?, ?)",
-        (("facts", facts.model_dump_json()), ("finished", facts.started.isoformat())),
-    )
-    add_seal(ledger)
-    ledger.connection.execute(
-        "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT) FROM problems"
-    )
 
 
 def _json(value: object) -> str:

@@ -82,6 +82,11 @@ class AlmaFacts(Kept):
     name: str = ""
     environment: str = ""
 
+    @property
+    def key(self) -> str:
+        """The institution in files that several share; its sandbox is another Alma."""
+        return f"{self.institution} {self.environment}"
+
 
 class FailedCheck(Kept):
     """A safety check that failed: how many matched users it concerns, and one sentence."""

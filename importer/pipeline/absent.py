@@ -7,7 +7,6 @@ one, with their loans and fees. A missing person has a row number beyond those o
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +16,9 @@ import pandas as pd
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.errors import MappingError, UsageError
-from importer.ledger.absent import ABSENT, AbsentMemory
 from importer.ledger.journal import applied_since, images
 from importer.ledger.ledger import Ledger
+from importer.ledger.memory import AbsentMemory
 from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.catalogue import Code
@@ -29,7 +28,6 @@ from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
-from importer.pipeline.fates import institution_key
 from importer.pipeline.inputs import Inputs, Rosters, RunRequest, drafts_of, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.planner.absent import Among, has_expired, leave, left
@@ -208,17 +206,14 @@ async def _plan(
 
 async def _read(missing: list[Missing], users: Users) -> dict[str, User | None]:
     """Read missing people with their loans, requests and fees; forget those Alma has no more."""
-    found: dict[str, User | None] = {}
 
-    async def read(one: Missing) -> None:
-        found[one.key] = await users.alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
-        if found[one.key] is None and users.cache is not None:
+    async def read(one: Missing) -> tuple[str, User | None]:
+        user = await users.alma.get_user(one.user.primary_id or "", expand=OBLIGATIONS)
+        if user is None and users.cache is not None:
             users.cache.remove(one.key)
+        return one.key, user
 
-    async with aclosing(run_concurrently(users.alma.limiter, missing, read)) as answers:
-        async for _ in answers:
-            pass
-    return found
+    return {key: user async for key, user in run_concurrently(users.alma.limiter, missing, read)}
 
 
 def _template(inputs: Inputs) -> DraftUser:
@@ -259,7 +254,7 @@ def remember_applied(ledger: Ledger, now: datetime) -> None:
     facts = ledger.facts
     if facts.alma is None:
         return
-    memory = AbsentMemory(ABSENT, institution_key(facts.alma))
+    memory = AbsentMemory(facts.alma.key)
     rows, last = applied_since(ledger, int(ledger.value(SEEN) or 0))
     if not rows:
         return
@@ -298,7 +293,7 @@ def list_missing(
         msg = f"{ledger.folder} is not a plan. Make one with `importer plan`."
         raise UsageError(msg)
     rosters = reopen_inputs(facts, codes)
-    memory = AbsentMemory(ABSENT, institution_key(facts.alma))
+    memory = AbsentMemory(facts.alma.key)
     found: dict[str, Missing] = {}
     with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:
         for inputs in rosters:

@@ -16,14 +16,13 @@ from importer.errors import LedgerError, SafetyCheckError, StalePlanError, Usage
 from importer.ledger.integrity import check_seal, end_is_lost
 from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, images
 from importer.ledger.ledger import Ledger
+from importer.ledger.memory import StickyMemory
 from importer.ledger.states import State
-from importer.ledger.sticky import STICKY, StickyMemory
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
 from importer.pipeline.absent import remember_applied
-from importer.pipeline.fates import institution_key
 from importer.pipeline.inputs import PASSWORD, check_sources, reopen_inputs
 from importer.planner.sticky import answered_sticky
 from importer.users.refresh import add_applied
@@ -198,7 +197,7 @@ def _remember_sticky(ledger: Ledger, facts: RunFacts) -> None:
         for image in images(ledger)
         if image.answered is not None
     )
-    memory = StickyMemory(STICKY, institution_key(facts.alma))
+    memory = StickyMemory(facts.alma.key)
     memory.remember(answers, datetime.now(facts.started.tzinfo))
 
 

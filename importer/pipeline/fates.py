@@ -8,28 +8,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from importer.alma.models import Institution
 from importer.ledger.journal import RESOLVED_ADVICE
-from importer.ledger.resolutions import DecisionMemory, Resolution
+from importer.ledger.memory import Resolution
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.decisions import WHO, Answer, in_question
 from importer.model.plan import Fate, Held, Match, Planned
 from importer.model.problem import Origin, Problem
-from importer.model.run import AlmaFacts
-from importer.model.text import ROSTER_ROWS, is_whole_roster
+from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
+from importer.model.user import User
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import same_id
 from importer.planner.sticky import Memory, no_memory
 from importer.users.matching import MatchResult
-
-DECISIONS = Path("runs", "decisions.sqlite")
-"""What people decided about rows that need review, for later runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +40,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Each row's fate, in row order, and all problems with the severities that result."""
+    """Each row's fate, in row order, and all problems with the severities that result.
+
+    `missing`: by row, the values that it lacks, if only a new user needs them.
+    """
 
     fates: Mapping[int, Fate]
     problems: tuple[Problem, ...]
+    missing: Mapping[int, tuple[Problem, ...]] = field(default_factory=dict)
 
     def rows(self, *fates: Fate) -> frozenset[int]:
         """The rows with one of these fates."""
@@ -59,15 +58,17 @@ def decide_fates(
     rows: Mapping[int, Fate],
     problems: Iterable[Problem],
     answers: Mapping[int, Answered] = MappingProxyType({}),
+    only_new: Sequence[Collection[str]] = (),
 ) -> Decided:
     """Decide the fate of each row.
 
     `rows`: all rows of the run, in order; blank and skipped ones stay so, ready ones may change.
     `answers`: by row, an earlier answer to the question whether it is the same person as another
-    row. Problems stay in their order; a problem of a whole roster is kept once.
+    row. `only_new`: by roster, the fields that only a new user needs, before users are looked up.
+    Problems stay in their order; a problem of a whole roster is kept once.
 
     1. A row that the `duplicates` rule does not keep is skipped; its other problems are warnings.
-    2. A row with a rejecting problem is rejected.
+    2. A row with a rejecting problem is rejected, unless it lacks only what a new user needs.
     3. A row with a problem that needs review is for review, unless the questions that hold it were
        answered before; a row that a person dismissed is rejected.
     """
@@ -76,45 +77,27 @@ def decide_fates(
         found[problem.origin.row].append(problem)
     for row in filter(is_whole_roster, found):
         found[row] = list(dict.fromkeys(found[row]))
-    fates = dict(rows)
+    fates, missing = dict(rows), {}
     for row, fate in rows.items():
         if fate is not Fate.READY or row not in found:
             continue
-        own = found[row]
+        own, answer = found[row], answers.get(row)
         if any(problem.code is Code.SKIPPED_DUPLICATE for problem in own):
             fates[row], found[row] = Fate.SKIPPED, [_as_warning(problem) for problem in own]
             continue
-        if row in answers and worst(own) is Fate.REVIEW:
-            found[row] = own = _answered(own, answers[row])
-        fates[row] = worst(own)
-    return Decided(fates, tuple(problem for own in found.values() for problem in own))
+        needed = only_new[row // ROSTER_ROWS] if only_new else ()
+        lacking = [problem for problem in own if problem.field in needed and _is_missing(problem)]
+        decided = _answered([problem for problem in own if problem not in lacking], answer)
+        if lacking and worst(decided) is Fate.READY:
+            missing[row] = tuple(lacking)
+        else:
+            decided = _answered(own, answer)
+        fates[row], found[row] = worst(decided), decided
+    return Decided(fates, tuple(problem for own in found.values() for problem in own), missing)
 
 
-def decide_before_alma(
-    rows: Mapping[int, Fate],
-    problems: Sequence[Problem],
-    fields: Sequence[Collection[str]],
-    answers: Mapping[int, Answered],
-) -> tuple[Decided, dict[int, tuple[Problem, ...]]]:
-    """Decide the fate of each row as far as that is possible before its user is looked up.
-
-    `fields`: by roster, those that only a new user needs. A row that lacks only these is ready;
-    they are returned by row, for whoever finds out that the user is new.
-    """
-    needed: defaultdict[int, tuple[Problem, ...]] = defaultdict(tuple)
-    for problem in problems:
-        own = fields[problem.origin.row // ROSTER_ROWS]
-        if problem.field in own and problem.code in _MISSING and problem.severity.holds:
-            needed[problem.origin.row] += (problem,)
-    if needed:
-        rest = (one for one in problems if one not in needed.get(one.origin.row, ()))
-        ready = decide_fates(rows, rest, answers).rows(Fate.READY)
-        needed = defaultdict(tuple, {row: needed[row] for row in needed.keys() & ready})
-    rest = (one for one in problems if one not in needed.get(one.origin.row, ()))
-    return decide_fates(rows, rest, answers), needed
-
-
-_MISSING = frozenset({Code.MISSING_VALUE, Code.MISSING_EMPL_ID})
+def _is_missing(problem: Problem) -> bool:
+    return problem.severity.holds and problem.code in {Code.MISSING_VALUE, Code.MISSING_EMPL_ID}
 
 
 def worst(problems: Iterable[Problem]) -> Fate:
@@ -137,8 +120,10 @@ def _as_warning(problem: Problem, answer: str | None = None) -> Problem:
     return replace(problem, severity=Severity.WARNING, message=message, advice=advice)
 
 
-def _answered(problems: list[Problem], answer: Answered) -> list[Problem]:
-    """Return the problems with the question about the same person answered."""
+def _answered(problems: list[Problem], answer: Answered | None) -> list[Problem]:
+    """Return the problems with the question about the same person answered, if it was."""
+    if answer is None or worst(problems) is not Fate.REVIEW:
+        return problems
     answered = [
         _as_warning(problem, answer.sentence if answer.loads else "")
         if problem.code is Code.DUPLICATE_PERSON and problem.severity is Severity.REVIEW
@@ -160,12 +145,6 @@ def _dismissed(origin: Origin, sentence: str) -> Problem:
     )
 
 
-def institution_key(alma: Institution | AlmaFacts) -> str:
-    """Return the key of an institution's answers; its sandbox is another Alma."""
-    code = alma.institution if isinstance(alma, AlmaFacts) else alma.code
-    return f"{code} {alma.environment}"
-
-
 OTHER_LEFT_OUT = "the other row of this person is not loaded"
 
 
@@ -174,11 +153,6 @@ class Resolutions:
     """What people decided in earlier runs, by the row's primary ID without case."""
 
     by_id: Mapping[str, Resolution]
-
-    @classmethod
-    def of(cls, institution: Institution) -> Resolutions:
-        """Load the decisions for this Alma. Raises LedgerError if the file is damaged."""
-        return cls(DecisionMemory(DECISIONS, institution_key(institution)).load())
 
     def same_person(
         self, rosters: Iterable[Candidates], problems: Iterable[Problem]
@@ -228,16 +202,47 @@ class Resolutions:
             return Planned(
                 Held(draft.row, (*warnings, _dismissed(draft.origin, decision.sentence)))
             )
-        warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
-        if decision.answer is Answer.CREATE:
-            return planned if found.users else Planned(create(draft), warnings)
         live = next((u for u in found.every_user if same_id(u.primary_id, decision.user)), None)
-        rename = decision.answer is Answer.RENAME
-        if live is None or obstacle_to_update(draft, live, found, match, rename=rename):
+        made = answered_step(decision.answer, draft, live, found, match, memory)
+        if not isinstance(made, Planned):
             return planned
-        made = update(draft, live, match, memory, rename=rename)
-        made = replace(made, warnings=(*warnings, *made.warnings))
-        return planned if taken_identifiers(draft, made.step, found) else made
+        warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
+        return replace(made, warnings=(*warnings, *made.warnings))
+
+
+def answered_step(
+    answer: Answer,
+    draft: DraftUser,
+    live: User | None,
+    found: MatchResult,
+    match: Match,
+    memory: Memory = no_memory,
+) -> Planned | str:
+    """Return the step that an answer asks for, or a sentence with why it cannot be sent.
+
+    `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma.
+    """
+    name = row_label(draft.row)
+    if answer is Answer.CREATE:
+        if not found.users:
+            return Planned(create(draft))
+        return (
+            f"Alma already has a user with an ID of row {name}. Use --as update with that user's "
+            "ID, or correct the row."
+        )
+    if live is None:
+        return "Alma has no user with this ID. Nothing was changed."
+    rename = answer is Answer.RENAME
+    if obstacle := obstacle_to_update(draft, live, found, match, rename=rename):
+        return obstacle
+    planned = update(draft, live, match, memory, rename=rename)
+    if keys := taken_identifiers(draft, planned.step, found):
+        return (
+            f"The {' and the '.join(keys)} of row {name} belongs to another user of Alma, so Alma "
+            "would refuse the update. Nothing was changed. Correct the row or that user, or reject "
+            "the row."
+        )
+    return planned
 
 
 def alike_rows(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from importer.alma.facts import Facts
 from importer.errors import (
@@ -27,7 +28,7 @@ from importer.mapper.evaluate import evaluate
 from importer.mapper.explain import needed_columns
 from importer.mapper.load import examine as read_mapping
 from importer.mapper.load import load as load_mapping
-from importer.mapper.mapping import Mapping
+from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import heading_key
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
@@ -109,7 +110,7 @@ SILENT = Progress()
 class Inputs:
     """A roster, the mapping that was compiled for its headings, and the mapped rows."""
 
-    mapping: Mapping
+    mapping: MappingDocument
     roster: Roster
     compiled: CompiledMapping
     candidates: Candidates
@@ -343,9 +344,9 @@ def of_row(rosters: Rosters, row: int) -> Inputs:
 def drafts_of(
     rosters: Rosters,
     rows: Collection[int],
-    missing: dict[int, tuple[Problem, ...]] | None = None,
+    missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
     institution: str = "",
 ) -> Iterator[DraftUser]:
     """Yield the draft users of these rows, in order; `missing` by row."""
     for inputs in rosters:
-        yield from drafts(inputs.candidates, rows, missing or {}, institution=institution)
+        yield from drafts(inputs.candidates, rows, missing, institution=institution)

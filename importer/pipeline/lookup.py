@@ -1,18 +1,19 @@
-"""Where a plan looks users up: in the user cache, or in Alma; and how many calls that may take."""
+"""Look users up for a plan: in the user cache, or in Alma; and how many calls that may take."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
-from importer.alma.pacing import RateLimiter
+from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, RefusedError, UnavailableError
-from importer.model.plan import Match
+from importer.model.plan import Match, Planned
 from importer.model.text import counted
 from importer.pipeline.inputs import Progress, RunRequest
 from importer.planner.drafts import DraftUser
@@ -20,6 +21,9 @@ from importer.users.answers import KeptAnswers, answers_path
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery, search_alma
 from importer.users.refresh import calls_to_complete, catch_up, read_again, refresh
+from importer.writer.executor import FAILURES_IN_A_ROW
+
+Item = TypeVar("Item")
 
 MANY = 200
 """From this many calls on, the operator is reminded that a user cache saves them."""
@@ -186,6 +190,37 @@ def _described(cache: UserCache) -> str:
             "`importer users refresh --full` reads those that are missing."
         )
     return text
+
+
+async def plan_each(
+    alma: Alma,
+    items: Iterable[Item],
+    count: int,
+    plan_one: Callable[[Item], Awaitable[tuple[Planned, str]]],
+    progress: Progress,
+) -> list[Planned]:
+    """Return the steps of `count` items, in row order.
+
+    `plan_one` also returns why Alma gave no answer, "" if it gave one. Raises UnavailableError
+    after several in a row without, AlmaError.
+    """
+    failures = 0
+    planned: list[Planned] = []
+
+    async def one(item: Item) -> Planned:
+        nonlocal failures
+        step, failed = await plan_one(item)
+        failures = failures + 1 if failed else 0
+        if failures >= FAILURES_IN_A_ROW:
+            raise UnavailableError(failed)
+        return step
+
+    progress.rows(0, count)
+    async with aclosing(run_concurrently(alma.limiter, items, one)) as steps:
+        async for step in steps:
+            planned.append(step)
+            progress.rows(len(planned), count)
+    return sorted(planned, key=lambda one: one.step.row)
 
 
 @contextmanager

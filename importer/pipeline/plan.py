@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import aclosing, closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
-from importer.alma.pacing import run_concurrently
-from importer.errors import UnavailableError, UsageError
-from importer.ledger.absent import ABSENT, AbsentMemory
+from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
-from importer.ledger.sticky import STICKY, StickyMemory
+from importer.ledger.memory import AbsentMemory, DecisionMemory, StickyMemory
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
-from importer.model.plan import Create, Fate, Held, Match, Planned, Step, Unchanged, Update
+from importer.model.plan import Create, Fate, Held, Match, Planned, Step, Unchanged, Update, Written
 from importer.model.problem import Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
 from importer.pipeline.check import find_problems, rows_of
-from importer.pipeline.decisions import decisions_in, open_rows
-from importer.pipeline.fates import (
-    Decided,
-    Resolutions,
-    decide_before_alma,
-    decide_fates,
-    institution_key,
-)
+from importer.pipeline.fates import Resolutions, decide_fates
 from importer.pipeline.inputs import (
     SILENT,
     Inputs,
@@ -42,8 +30,8 @@ from importer.pipeline.inputs import (
     open_inputs,
     origins,
 )
-from importer.pipeline.lookup import Users, check_call_budget, open_users, query_of
-from importer.pipeline.resolve import Review
+from importer.pipeline.lookup import Users, check_call_budget, open_users, plan_each, query_of
+from importer.pipeline.resolve import Review, decisions_in, open_rows
 from importer.pipeline.runs import (
     failed_checks,
     headings_changed,
@@ -55,8 +43,8 @@ from importer.planner.absent import come_back
 from importer.planner.decide import decide, review_collisions, with_borrowing
 from importer.planner.drafts import DraftUser
 from importer.planner.facts import follow_facts
+from importer.planner.sticky import Memory
 from importer.users.matching import PersonQuery
-from importer.writer.executor import FAILURES_IN_A_ROW
 
 
 async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress = SILENT) -> Ledger:
@@ -67,14 +55,20 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     """
     rosters = open_inputs(request)
     institution = await check_institution(alma, request.codes)
+    facts = institution.facts(alma.base_url)
+    resolutions = Resolutions(DecisionMemory(facts.key).load())
+    absent = AbsentMemory(facts.key)
     with (
         new_run(request.name, request.now, request.folder) as folder,
-        EarlierRuns.opened(institution) as earlier,
+        closing(StickyMemory(facts.key)) as sticky,
     ):
         problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
-        checked, missing = _decide_before_alma(rosters, problems, earlier)
+        answers = resolutions.same_person((one.candidates for one in rosters), problems)
+        only_new = [one.mapping.needed_by_new_users for one in rosters]
+        checked = decide_fates(rows_of(rosters), problems, answers, only_new)
         progress.rows(len(checked.fates), 0)
-        ready = tuple(drafts_of(rosters, checked.rows(Fate.READY), missing, institution.code))
+        rows = checked.rows(Fate.READY)
+        ready = tuple(drafts_of(rosters, rows, checked.missing, institution.code))
         asked = [(draft, query_of(draft, _match(rosters, draft.row))) for draft in ready]
         async with open_users(
             request,
@@ -84,78 +78,46 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             progress,
             needed=any(one.mapping.file.match.absent for one in rosters),
         ) as users:
-            compared = await _compare(asked, users, rosters, alma, earlier, progress)
-            leaving = await plan_absent(rosters, users, earlier.absent, earlier.sticky.of, request)
+            leavers = absent.leavers()
+            compared = await _compare(
+                asked, users, rosters, resolutions, leavers, sticky.of, progress
+            )
+            leaving = await plan_absent(rosters, users, absent, sticky.of, request)
             planned = follow_facts(
                 [*compared, *leaving.planned], request.facts, institution.code, progress.note
             )
             steps = review_collisions([one.step for one in planned], origins(rosters))
+            found = [
+                *checked.problems,
+                *(problem for one in planned for problem in one.warnings),
+                *(() if users.as_of else _names_not_compared(steps, rosters)),
+                *(p for step in steps if isinstance(step, Held) for p in step.problems),
+                *leaving.problems,
+            ]
             missed = {one.step.row: Fate.READY for one in leaving.planned}
-            found = (*_after_alma(planned, steps, rosters, users), *leaving.problems)
-            decided = decide_fates({**checked.fates, **missed}, [*checked.problems, *found])
-            facts = run_facts(
+            decided = decide_fates({**checked.fates, **missed}, found)
+            of_plan = run_facts(
                 "plan",
                 rosters,
                 request,
-                alma=institution.facts(alma.base_url),
+                alma=facts,
                 users_as_of=users.as_of,
                 rate=rate,
                 calls_left=alma.limiter.available,
                 failed_checks=_failed_checks(rosters, steps, ready),
                 kept_in_alma=sum(one.kept for one in planned),
             )
-            ledger = save_run(folder, facts, rosters, decided, steps, leaving.cells)
-        earlier.remember(planned, request.now)
+            ledger = save_run(folder, of_plan, rosters, decided, steps, leaving.cells)
+        sticky.remember(
+            (
+                (one.step.primary_id, one.sticky)
+                for one in planned
+                if isinstance(one.step, Update | Unchanged)
+            ),
+            request.now,
+        )
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     return ledger
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierRuns:
-    """What earlier runs left about this Alma.
-
-    People's answers, the protected fields as Alma had them, and who was changed because they were
-    missing from a roster.
-    """
-
-    resolutions: Resolutions
-    sticky: StickyMemory
-    absent: AbsentMemory
-
-    @classmethod
-    @contextmanager
-    def opened(cls, institution: Institution) -> Iterator[Self]:
-        """Open it for the block. Raises LedgerError if a file of it is damaged."""
-        key = institution_key(institution)
-        with closing(StickyMemory(STICKY, key)) as sticky:
-            yield cls(Resolutions.of(institution), sticky, AbsentMemory(ABSENT, key))
-
-    def remember(self, planned: Iterable[Planned], now: datetime) -> None:
-        """Keep the protected fields of the users that were read."""
-        seen = (
-            (one.step.primary_id, one.sticky)
-            for one in planned
-            if isinstance(one.step, Update | Unchanged)
-        )
-        self.sticky.remember(seen, now)
-
-
-def _decide_before_alma(
-    rosters: Rosters, problems: Sequence[Problem], earlier: EarlierRuns
-) -> tuple[Decided, dict[int, tuple[Problem, ...]]]:
-    answers = earlier.resolutions.same_person((one.candidates for one in rosters), problems)
-    only_new = [one.mapping.needed_by_new_users for one in rosters]
-    return decide_before_alma(rows_of(rosters), problems, only_new, answers)
-
-
-def _after_alma(
-    planned: Iterable[Planned], steps: Sequence[Step], rosters: Rosters, users: Users
-) -> Iterator[Problem]:
-    """Yield the problems that the comparison with Alma found."""
-    yield from (problem for one in planned for problem in one.warnings)
-    if not users.as_of:
-        yield from _names_not_compared(steps, rosters)
-    yield from (problem for step in steps if isinstance(step, Held) for problem in step.problems)
 
 
 async def _carry_out_decisions(
@@ -188,37 +150,26 @@ async def _compare(
     asked: Sequence[tuple[DraftUser, PersonQuery]],
     users: Users,
     rosters: Rosters,
-    alma: Alma,
-    earlier: EarlierRuns,
+    resolutions: Resolutions,
+    leavers: Mapping[str, Written],
+    sticky: Memory,
     progress: Progress,
 ) -> list[Planned]:
     """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError."""
-    leavers, known = earlier.absent.leavers(), earlier.sticky.of
+
+    async def one(row: tuple[DraftUser, PersonQuery]) -> tuple[Planned, str]:
+        draft, query = row
+        match = _match(rosters, draft.row)
+        found = await users.find(query)
+        planned = decide(draft, found, match, sticky)
+        planned = resolutions.apply(draft, found, planned, match, sticky)
+        planned = come_back(draft, found, planned, leavers, match, sticky)
+        return with_borrowing(draft, planned, rosters[0].today), found.failed
+
     to_ask = users.to_ask([query for _, query in asked])
     most = sum(query.most_calls for query in to_ask)
-    failures = 0
-    planned: list[Planned] = []
-
-    async def one(row: tuple[DraftUser, PersonQuery]) -> Planned:
-        nonlocal failures
-        draft, query = row
-        found = await users.find(query)
-        failures = failures + 1 if found.failed else 0
-        if failures >= FAILURES_IN_A_ROW:
-            raise UnavailableError(found.failed)
-        match = _match(rosters, draft.row)
-        decided = decide(draft, found, match, known)
-        decided = earlier.resolutions.apply(draft, found, decided, match, known)
-        decided = come_back(draft, found, decided, leavers, match, known)
-        return with_borrowing(draft, decided, rosters[0].today)
-
-    with check_call_budget(len(to_ask), most, alma.limiter, progress.note):
-        progress.rows(0, len(asked))
-        async with aclosing(run_concurrently(alma.limiter, asked, one)) as answers:
-            async for answer in answers:
-                planned.append(answer)
-                progress.rows(len(planned), len(asked))
-    return sorted(planned, key=lambda one: one.step.row)
+    with check_call_budget(len(to_ask), most, users.alma.limiter, progress.note):
+        return await plan_each(users.alma, asked, len(asked), one, progress)
 
 
 def _match(rosters: Rosters, row: int) -> Match:

@@ -25,7 +25,7 @@ from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
 from importer.pipeline.check import find_problems
 from importer.pipeline.convert import Finder
-from importer.pipeline.fates import decide_before_alma
+from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import Inputs
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser, drafts
@@ -95,14 +95,14 @@ def prove(profile: Profile, inputs: Inputs, find: Finder | None) -> Iterator[Pro
     is incomplete.
     """
     problems = tuple(find_problems((inputs,)))
-    only_new = inputs.mapping.needed_by_new_users if find is not None else ()
-    decided, missing = decide_before_alma(inputs.rows(), problems, [only_new], {})
+    only_new = [inputs.mapping.needed_by_new_users if find is not None else ()]
+    decided = decide_fates(inputs.rows(), problems, only_new=only_new)
     reasons: dict[int, str] = {}
     for problem in decided.problems:
         if problem.severity.holds:
             reasons.setdefault(problem.origin.row, str(problem.code))
     rows = decided.rows(Fate.READY)
-    ready = {draft.row: draft for draft in drafts(inputs.candidates, rows, missing)}
+    ready = {draft.row: draft for draft in drafts(inputs.candidates, rows, decided.missing)}
     headings = [place.heading for place in inputs.roster.places]
     for row, *cells in inputs.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,45 +12,125 @@ from importer.alma.client import Alma
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
-from importer.ledger.resolutions import DecisionMemory, Resolution
+from importer.ledger.memory import DecisionMemory, Resolution
+from importer.loader.read import read
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import DOUBTS, Answer, in_question
+from importer.model.decisions import DOUBTS, Answer, in_question, read_decision
 from importer.model.fields import CodeTables
-from importer.model.plan import Act, Fate, Held, Result, Step
+from importer.model.plan import Act, Fate, Held, Planned, Result, Step
 from importer.model.problem import Problem
+from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
-from importer.model.text import row_label
+from importer.model.text import ROSTER_ROWS, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
-from importer.pipeline.decisions import Decision, open_rows
-from importer.pipeline.fates import (
-    DECISIONS,
-    OTHER_LEFT_OUT,
-    alike_rows,
-    institution_key,
-    worst,
-)
+from importer.pipeline.fates import OTHER_LEFT_OUT, alike_rows, answered_step, worst
 from importer.pipeline.inputs import Rosters, drafts_of, of_row, reopen_inputs
 from importer.pipeline.lookup import query_of
 from importer.pipeline.undo import update_undone
-from importer.planner.decide import (
-    create,
-    decide,
-    obstacle_to_update,
-    taken_identifiers,
-    update,
-)
+from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.users.matching import MatchResult, PersonQuery, identifiers, search_alma
+from importer.report.wording import roster_of
+from importer.users.matching import PersonQuery, identifiers, search_alma
 
-_ADVICE = {
-    Answer.CREATE: "The row creates a user; until it is sent you can resolve it again.",
-    Answer.UPDATE: "The row updates a user; until it is sent you can resolve it again.",
-    Answer.RENAME: "The row renames a user; until it is sent you can resolve it again.",
-    Answer.REJECT: "The row is not sent, unless you resolve it again.",
+_SAID = {
+    Answer.CREATE: ("create a new user", "creates a user"),
+    Answer.UPDATE: ("update the user that was named", "updates a user"),
+    Answer.RENAME: ("give the user that was named the row's primary ID", "renames a user"),
 }
-"""The result of each answer."""
+"""What an answer asks for, and what the row does then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An answer about a row; `user` is the ID of the user to update or rename.
+
+    Without an ID it is the only user in question.
+    """
+
+    row: int
+    answer: Answer
+    user: str = ""
+
+
+def open_rows(ledger: Ledger) -> dict[int, frozenset[Code]]:
+    """Return the rows that need review, each with the codes of the problems that hold it."""
+    asked: dict[int, set[Code]] = {
+        life.row: set()
+        for life in ledger.returning()
+        if life.fate is Fate.REVIEW or life.result is Result.HELD
+    }
+    for problem in ledger.problems():
+        if problem.severity is Severity.REVIEW and problem.origin.row in asked:
+            asked[problem.origin.row].add(problem.code)
+    return {row: frozenset(codes) for row, codes in asked.items()}
+
+
+def rows_with(ledger: Ledger, code: str) -> list[int]:
+    """Return the rows that need review for problems of this code and no other.
+
+    The start of a code is enough. Raises UsageError if there are none.
+    """
+    asked = open_rows(ledger)
+    found = [
+        row
+        for row, codes in asked.items()
+        if len(codes) == 1 and all(one.startswith(code) for one in codes)
+    ]
+    if not found:
+        others = ", ".join(sorted({one for codes in asked.values() for one in codes}))
+        msg = f"No row needs review for {code} only. "
+        msg += f"Rows need review for: {others}." if others else "No row needs review."
+        raise UsageError(msg)
+    return found
+
+
+def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:
+    """Return what a person decided in a rejects file of this run, as `decisions_in` does.
+
+    Rows whose cells were corrected are left: their roster is that file. Raises RosterError.
+    """
+    position = roster_of(path.name, ledger.facts)
+    roster = read(path, Layout()).numbered_from(position * ROSTER_ROWS)
+    if not roster.decisions:
+        msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
+        raise UsageError(msg)
+    now = [place.heading for place in roster.places]
+    then = [use.heading for use in ledger.columns(position)]
+    left, corrected = [], set()
+    for row, *cells in roster.frame.itertuples(name=None):
+        life = ledger.life(row)
+        before = dict(zip(then, life.cells, strict=False)) if life else {}
+        changed = [t for h, t in zip(now, cells, strict=True) if before.get(h, "") != t]
+        if changed and row in roster.decisions:
+            corrected.add(row)
+            left.append(
+                f"Row {row_label(row)}: its cells were changed. Use `importer plan {path}`."
+            )
+    decisions, unclear = decisions_in(ledger, roster)
+    kept = [decision for decision in decisions if decision.row not in corrected]
+    return kept, [*left, *unclear]
+
+
+def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:
+    """Return what a person decided in a rejects file.
+
+    The second list has a sentence for each decision that is not clear, or that is about other
+    users than those in question now.
+    """
+    decisions, left = [], []
+    for row, cell in roster.decisions.items():
+        found, name = read_decision(cell.text), row_label(row)
+        seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
+        users = {user.casefold() for user in in_question(ledger.problems(row))}
+        if found is None:
+            left.append(f"Row {name}: its Decision is not clear. Choose one from the list.")
+        elif found[0] is not Answer.REJECT and not found[1] and not users <= seen:
+            left.append(f"Row {name}: other users are in question now. Decide again.")
+        else:
+            decisions.append(Decision(row, *found))
+    return decisions, left
 
 
 class Review:
@@ -174,26 +254,22 @@ class Review:
             step = await self._undo_step(decision, alma)
             self._record(decision, step, "restore what nobody changed since")
             return
-        draft = self._draft(decision.row)
-        if decision.answer is Answer.CREATE:
-            step, user, said = await _created(draft, alma), "", "create a new user"
-        else:
-            live = await self._live(decision, alma)
-            user, said = current(live, "primary_id").casefold(), "update the user that was named"
-            match = of_row(self._rosters, decision.row).mapping.file.match
-            rename = decision.answer is Answer.RENAME
-            if rename:
-                said = "give the user that was named the row's primary ID"
-            found = await _holders(draft, alma)
-            if obstacle := obstacle_to_update(draft, live, found, match, rename=rename):
-                raise UsageError(obstacle)
-            others = list(self._rows_of(user, decision.row, rename=rename))
-            step = update(draft, live, match, rename=rename).step
-            _check_ids(draft, step, found)
-            for other in others:
+        draft, answer = self._draft(decision.row), decision.answer
+        live = await self._live(decision, alma) if answer.names_user else None
+        user = current(live, "primary_id").casefold() if live is not None else ""
+        found = await search_alma(alma, PersonQuery(draft.every_identifier))
+        if found.failed:
+            raise UnavailableError(found.failed)
+        match = of_row(self._rosters, decision.row).mapping.file.match
+        planned = answered_step(answer, draft, live, found, match)
+        if not isinstance(planned, Planned):
+            raise UsageError(planned)
+        if live is not None:
+            rename = answer is Answer.RENAME
+            for other in list(self._rows_of(user, decision.row, rename=rename)):
                 self._leave_out(other, draft)
-        self._record(decision, step, said)
-        self._keep(decision.answer, user, draft)
+        self._record(decision, planned.step, _SAID[answer][0])
+        self._keep(answer, user, draft)
 
     async def _live(self, decision: Decision, alma: Alma) -> User:
         """Return the user that an answer names, which may be by the ID of another row."""
@@ -308,11 +384,15 @@ class Review:
 
     def _record(self, decision: Decision, step: Step | None, said: str) -> None:
         """Record the answer in the run; without a step the row is rejected."""
+        advice = "The row is not sent, unless you resolve it again."
+        if step is not None:
+            does = _SAID[decision.answer][1]
+            advice = f"The row {does}; until it is sent you can resolve it again."
         problem = Problem.of(
             Code.RESOLVED,
             self.facts.origin(decision.row),
             f"resolved by {self._operator} on {self._now():%Y-%m-%d}: {said}",
-            advice=_ADVICE[decision.answer],
+            advice=advice,
             severity=Severity.WARNING if step else Severity.REJECT,
         )
         fate = Fate.READY if step else Fate.REJECTED
@@ -327,7 +407,7 @@ class Review:
         problems = tuple(self.ledger.problems(draft.row))
         users = {user.casefold() for user in in_question(problems)}
         against = against.union(users, *(ids for one, ids in self._alike if one.row == draft.row))
-        own, memory = draft.key, DecisionMemory(DECISIONS, institution_key(self.facts.alma))
+        own, memory = draft.key, DecisionMemory(self.facts.alma.key)
         if against:
             doubts = DOUBTS.intersection(problem.code for problem in problems)
             kept = Resolution(own, answer, user, against, doubts, self._operator, self._now())
@@ -352,36 +432,6 @@ def _closed(life: RowHistory, *, decided: bool) -> str:
     if life.fate is Fate.REJECTED:
         return "is rejected for its errors; correct it and plan it again"
     return "does not need review; there is nothing to resolve"
-
-
-async def _holders(draft: DraftUser, alma: Alma) -> MatchResult:
-    """Find who in Alma has an ID of the row. Raises UnavailableError without a clear answer."""
-    found = await search_alma(alma, PersonQuery(draft.every_identifier))
-    if found.failed:
-        raise UnavailableError(found.failed)
-    return found
-
-
-def _check_ids(draft: DraftUser, step: Step, found: MatchResult) -> None:
-    """Raise UsageError if the update would give its user an ID of another user."""
-    if keys := taken_identifiers(draft, step, found):
-        msg = (
-            f"The {' and the '.join(keys)} of row {row_label(draft.row)} belongs to another user "
-            "of Alma, so Alma would refuse the update. Nothing was changed. Correct the row or "
-            "that user, or reject the row."
-        )
-        raise UsageError(msg)
-
-
-async def _created(draft: DraftUser, alma: Alma) -> Step:
-    """Return the step that creates the row's user, if nobody in Alma has its IDs."""
-    if (await _holders(draft, alma)).users:
-        msg = (
-            f"Alma already has a user with an ID of row {row_label(draft.row)}. Use --as update "
-            "with that user's ID, or correct the row."
-        )
-        raise UsageError(msg)
-    return create(draft)
 
 
 async def _user(user_id: str, alma: Alma) -> User:

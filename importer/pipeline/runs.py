@@ -14,14 +14,7 @@ from typing import Literal
 from importer.errors import ImporterError, LedgerError, UsageError
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger
-from importer.ledger.new_run import (
-    add_cells,
-    add_columns,
-    add_problems,
-    add_rows,
-    add_steps,
-    finish,
-)
+from importer.ledger.new_run import write_run
 from importer.ledger.states import FILE
 from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
@@ -30,7 +23,6 @@ from importer.model.files import exists, shown
 from importer.model.plan import RETURNING, Act, Create, SafetyLimits, Step, Update
 from importer.model.problem import Problem
 from importer.model.run import (
-    ColumnUse,
     Corrections,
     FailedCheck,
     MappingFacts,
@@ -139,33 +131,16 @@ def save_run(
     """
     kept = decided.rows(*RETURNING)
     kept |= {step.row for step in steps if isinstance(step, Create | Update)}
-    columns = chain.from_iterable(inputs.columns() for inputs in rosters)
     cells = chain.from_iterable(inputs.cells(kept) for inputs in rosters)
-    return write_run(folder, facts, columns, decided, chain(cells, absent), steps)
-
-
-def write_run(
-    folder: Path,
-    facts: RunFacts,
-    columns: Iterable[ColumnUse],
-    decided: Decided,
-    cells: Iterable[tuple[int, tuple[str, ...]]],
-    steps: Iterable[Step] = (),
-) -> Ledger:
-    """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be."""
-    ledger = Ledger.create(folder)
-    try:
-        with ledger.transaction():
-            add_columns(ledger, columns)
-            add_rows(ledger, decided.fates.items())
-            add_problems(ledger, decided.problems)
-            add_steps(ledger, steps)
-            add_cells(ledger, cells)
-            finish(ledger, facts)
-    except BaseException:
-        ledger.close()
-        raise
-    return ledger
+    return write_run(
+        folder,
+        facts,
+        decided.fates,
+        problems=decided.problems,
+        steps=steps,
+        columns=chain.from_iterable(inputs.columns() for inputs in rosters),
+        cells=chain(cells, absent),
+    )
 
 
 def run_facts(

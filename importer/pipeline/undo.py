@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from importer.alma.client import Alma
 from importer.alma.models import OBLIGATIONS, obligations
-from importer.alma.pacing import run_concurrently
 from importer.errors import RefusedError, UnavailableError, UsageError
 from importer.ledger.integrity import end_is_lost
 from importer.ledger.journal import PASSWORDS, Image, history, images
 from importer.ledger.ledger import Ledger
+from importer.ledger.new_run import write_run
 from importer.model.catalogue import Code
 from importer.model.plan import (
     Act,
@@ -36,7 +35,8 @@ from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Progress
-from importer.pipeline.runs import failed_checks, new_run, write_run
+from importer.pipeline.lookup import plan_each
+from importer.pipeline.runs import failed_checks, new_run
 from importer.planner.entries import same_id
 from importer.planner.undo import (
     as_created,
@@ -45,7 +45,7 @@ from importer.planner.undo import (
     undo_update,
 )
 from importer.report.wording import command
-from importer.writer.executor import DOUBTFUL, FAILURES_IN_A_ROW
+from importer.writer.executor import DOUBTFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,17 @@ async def undo(
     name = stem if first.facts.command == "undo" else f"undo-{stem}"
     with new_run(name, request.now, request.folder) as folder:
         planned = await _compare(first, alma, request, progress)
-        steps = {row: planned[row].step for row in sorted(planned)}
-        held = (problem for s in steps.values() if isinstance(s, Held) for problem in s.problems)
-        warnings = (problem for row in steps for problem in planned[row].warnings)
-        stays = _what_stays(first, steps, request)
+        steps = {one.step.row: one.step for one in planned}
+        problems = [
+            *(problem for one in planned for problem in one.warnings),
+            *(p for step in steps.values() if isinstance(step, Held) for p in step.problems),
+            *_what_stays(first, steps, request),
+        ]
         rows = {
             row: fate if fate in {Fate.BLANK, Fate.SKIPPED} else Fate.READY
             for row, fate in first.fates()
         }
-        decided = decide_fates(rows, [*held, *warnings, *stays])
+        decided = decide_fates(rows, problems)
         facts = first.facts.model_copy(
             update={
                 "command": "undo",
@@ -106,7 +108,15 @@ async def undo(
             if isinstance(steps.get(life.row), Create | Update | Delete | Held) and life.cells
         )
         sent = [steps.get(row, LeftAlone(row)) for row in sorted(decided.rows(Fate.READY))]
-        return write_run(folder, facts, first.columns(), decided, cells, sent)
+        return write_run(
+            folder,
+            facts,
+            decided.fates,
+            problems=decided.problems,
+            steps=sent,
+            columns=first.columns(),
+            cells=cells,
+        )
 
 
 def check_undoable(first: Ledger) -> None:
@@ -131,34 +141,23 @@ def check_undoable(first: Ledger) -> None:
 
 async def _compare(
     first: Ledger, alma: Alma, request: UndoRequest, progress: Progress
-) -> dict[int, Planned]:
+) -> list[Planned]:
     """Return the step of each row that the run wrote. Raises UnavailableError, AlmaError."""
-    failures, wrote = 0, sum(1 for _ in images(first))
-    planned: dict[int, Planned] = {}
 
-    async def one(image: Image) -> Planned:
-        nonlocal failures
+    async def one(image: Image) -> tuple[Planned, str]:
         if image.act is Act.CREATE and not request.delete_created:
-            return Planned(LeftAlone(image.row))
+            return Planned(LeftAlone(image.row)), ""
         origin = first.facts.origin(image.row)
         try:
             expand = OBLIGATIONS if image.act is Act.CREATE else "none"
             live = await alma.get_user(image.new_id, expand=expand)
         except (UnavailableError, RefusedError) as error:
-            failures += 1
-            if failures >= FAILURES_IN_A_ROW:
-                raise UnavailableError(str(error)) from error
             sentence = f"could not be looked up in Alma: {error}"
-            return held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again.")
-        failures = 0
-        return undone(image, live, origin)
+            return held_back(origin, Code.NOT_LOOKED_UP, sentence, "Undo again."), str(error)
+        return undone(image, live, origin), ""
 
-    progress.rows(0, wrote)
-    async with aclosing(run_concurrently(alma.limiter, images(first), one)) as answers:
-        async for answer in answers:
-            planned[answer.step.row] = answer
-            progress.rows(len(planned), wrote)
-    return planned
+    wrote = sum(1 for _ in images(first))
+    return await plan_each(alma, images(first), wrote, one, progress)
 
 
 def _what_stays(first: Ledger, steps: dict[int, Step], request: UndoRequest) -> Iterator[Problem]:

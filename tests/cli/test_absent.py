@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.absent import ABSENT, AbsentMemory
+from importer.ledger.memory import AbsentMemory
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, ask, codes, load, state, write
 
@@ -207,7 +207,7 @@ def test_missing_people_are_listed_without_match_absent(
 def test_purge_forgets_who_left(known: Path, typed: Type, sandbox: Sandbox) -> None:
     """Nothing older than the limit stays; who comes back is then changed by the roster only."""
     load(typed, write(known, ANA, STAFF), "gone", "leavers.yaml")
-    memory = AbsentMemory(ABSENT, "01SANDBOX_INST sandbox")
+    memory = AbsentMemory("01SANDBOX_INST sandbox")
     assert set(memory.leavers()) == {"2002", "2003"}
     typed("purge", "--older-than", "1d", "--yes")
     assert set(memory.leavers()) == {"2002", "2003"}

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.ledger.resolutions import DecisionMemory
+from importer.ledger.memory import DecisionMemory
 from importer.model.decisions import Answer
 from importer.model.people import person_keys
 from importer.model.user import User
@@ -75,7 +75,7 @@ def test_an_earlier_run_is_undone(earlier: Path, typed: Type, sandbox: Sandbox) 
 def test_earlier_resolutions_count(earlier: Path) -> None:
     """What people answered before is not asked again."""
     assert earlier.is_dir()
-    memory = DecisionMemory(Path("runs/decisions.sqlite"), "01SANDBOX_INST sandbox")
+    memory = DecisionMemory("01SANDBOX_INST sandbox")
     (found,) = memory.load().values()
     assert (found.primary_id, found.answer) == ("2005", Answer.REJECT)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.resolutions import DecisionMemory, Resolution
+from importer.ledger.memory import DecisionMemory, Resolution
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from tests.cli.conftest import Sandbox, Type
@@ -191,7 +191,7 @@ def test_a_linked_run_is_left_where_it_is(folder: Path, typed: Type) -> None:
 
 def test_nothing_of_a_patron_is_left_by_purge(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Old decisions, which hold identifiers, and empty folders go as old runs do."""
-    DecisionMemory(folder / "runs" / "decisions.sqlite", "01SANDBOX_INST sandbox").save(
+    DecisionMemory("01SANDBOX_INST sandbox").save(
         Resolution(
             "canary2001", Answer.CREATE, "", frozenset({"canary1001"}), frozenset(), "ana@desk",
             datetime(2026, 1, 2, tzinfo=UTC),

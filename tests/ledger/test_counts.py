@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.new_run import add_rows, add_steps, finish
+from importer.ledger.new_run import write_run
 from importer.ledger.states import RESULTS, State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
@@ -86,11 +86,10 @@ def test_every_row_is_counted_once(rows: set[int], undoes: bool, data: st.DataOb
     steps |= {row: LeftAlone(row) for row, end in planned.items() if end is Fate.READY}
     others = (OtherRoster(roster=FACTS.roster, mapping=FACTS.mapping),)
     facts = FACTS.model_copy(update={"command": "undo" if undoes else "plan", "others": others})
-    with TemporaryDirectory() as folder, Ledger.create(Path(folder)) as ledger:
-        with ledger.transaction():
-            add_rows(ledger, fates.items())
-            add_steps(ledger, steps.values())
-            finish(ledger, facts)
+    with (
+        TemporaryDirectory() as folder,
+        write_run(Path(folder), facts, fates, steps=steps.values()) as ledger,
+    ):
         journal = Journal(ledger, "jo", lambda: NOW)
         check_counts(ledger)
         for row in (row for row, fate in fates.items() if fate is Fate.REVIEW):

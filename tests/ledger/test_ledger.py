@@ -13,7 +13,7 @@ from importer.errors import LedgerError, UsageError
 from importer.ledger import states
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import VERSION, Ledger
-from importer.ledger.new_run import add_columns, add_problems, add_rows, add_steps, finish
+from importer.ledger.new_run import write_run
 from importer.ledger.states import State
 from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (
@@ -62,13 +62,9 @@ STEPS = (
 
 def made(folder: Path) -> Ledger:
     """A finished plan of four steps."""
-    ledger = Ledger.create(folder)
-    with ledger.transaction():
-        add_columns(ledger, [ColumnUse("A", "Barcode", ("primary_id",), "exactly", ("2000",))])
-        add_rows(ledger, ((step.row, Fate.READY) for step in STEPS))
-        add_steps(ledger, STEPS)
-        finish(ledger, FACTS)
-    return ledger
+    column = ColumnUse("A", "Barcode", ("primary_id",), "exactly", ("2000",))
+    fates = {step.row: Fate.READY for step in STEPS}
+    return write_run(folder, FACTS, fates, steps=STEPS, columns=[column])
 
 
 def test_every_kind_of_step_comes_back(tmp_path: Path) -> None:
@@ -104,11 +100,8 @@ def test_every_problem_comes_back(tmp_path: Path) -> None:
         )
         for row, code in enumerate(CATALOGUE, start=2)
     ]
-    with Ledger.create(tmp_path) as ledger:
-        with ledger.transaction():
-            add_rows(ledger, ((problem.origin.row, Fate.REJECTED) for problem in problems))
-            add_problems(ledger, reversed(problems))
-            finish(ledger, FACTS)
+    fates = {problem.origin.row: Fate.REJECTED for problem in problems}
+    with write_run(tmp_path, FACTS, fates, problems=reversed(problems)) as ledger:
         assert list(ledger.problems()) == problems
         assert list(ledger.problems(2)) == problems[:1]
         assert len(problems) == len(Code)
@@ -118,15 +111,8 @@ def test_every_row_comes_back(tmp_path: Path) -> None:
     """With its fate, in order, however the fates alternate and whatever rows are missing."""
     ready, rejected, blank = Fate.READY, Fate.REJECTED, Fate.BLANK
     fates = {2: ready, 3: ready, 4: rejected, 5: ready, 8: ready, 9: ready, 11: blank, 12: blank}
-    with Ledger.create(tmp_path) as ledger:
-        add_rows(ledger, reversed(fates.items()))
-        assert dict(ledger.fates()) == fates
-    (tmp_path / states.FILE).unlink()
-    with Ledger.create(tmp_path) as ledger:
-        add_rows(ledger, fates.items())
-        assert dict(ledger.fates()) == fates
-        add_rows(ledger, ())
-        assert dict(ledger.fates()) == fates
+    with write_run(tmp_path, FACTS, dict(reversed(fates.items()))) as ledger:
+        assert list(ledger.fates()) == list(fates.items())
 
 
 def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
@@ -136,11 +122,7 @@ def test_later_problems_are_those_of_apply_and_decide(tmp_path: Path) -> None:
         Problem.of(code, origin, "told") for code in
         (Code.EXPIRY_PAST, Code.REFUSED_BY_ALMA, Code.RESOLVED)
     )  # fmt: skip
-    with Ledger.create(tmp_path) as ledger:
-        with ledger.transaction():
-            add_rows(ledger, [(3, Fate.REVIEW)])
-            add_problems(ledger, [known])
-            finish(ledger, FACTS)
+    with write_run(tmp_path, FACTS, {3: Fate.REVIEW}, problems=[known]) as ledger:
         assert list(ledger.later_problems()) == []
         journal = Journal(ledger, "jo", lambda: NOW)
         for fate in (Fate.READY, Fate.REJECTED):

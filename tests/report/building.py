@@ -7,14 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from importer.ledger.ledger import Ledger
-from importer.ledger.new_run import (
-    add_cells,
-    add_columns,
-    add_problems,
-    add_rows,
-    add_steps,
-    finish,
-)
+from importer.ledger.new_run import add_problems, write_run
 from importer.ledger.states import State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
@@ -151,14 +144,16 @@ class Run:
     def ledger(self, folder: Path) -> Ledger:
         """Write it all."""
         folder.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger.create(folder)
+        ledger = write_run(
+            folder,
+            self.facts,
+            self.fates,
+            problems=self.problems,
+            steps=self.steps,
+            columns=self.columns,
+            cells=self.cells.items(),
+        )
         with ledger.transaction():
-            add_columns(ledger, self.columns)
-            add_rows(ledger, sorted(self.fates.items()))
-            add_cells(ledger, sorted(self.cells.items()))
-            add_problems(ledger, self.problems)
-            add_steps(ledger, self.steps)
-            finish(ledger, self.facts)
             add_problems(ledger, self.later)
             if self.states:
                 sql = "INSERT OR REPLACE INTO run VALUES ('applied', '2026-08-20T10:00:00+00:00')"

@@ -17,7 +17,7 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
-from importer.ledger.new_run import add_rows, add_steps, finish
+from importer.ledger.new_run import write_run
 from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.plan import Create, Delete, Fate, Update
@@ -85,10 +85,8 @@ class Desk:
 
     def plan(self, *steps: Step) -> None:
         """The steps of the run."""
-        with Ledger.create(self.folder) as ledger, ledger.transaction():
-            add_rows(ledger, ((step.row, Fate.READY) for step in steps))
-            add_steps(ledger, steps)
-            finish(ledger, FACTS)
+        fates = {step.row: Fate.READY for step in steps}
+        write_run(self.folder, FACTS, fates, steps=steps).close()
 
     def apply(self, limit: int | None = None, settle: float = 90) -> Stop | None:
         """Carry the run out."""
