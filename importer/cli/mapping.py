@@ -29,7 +29,7 @@ from importer.pipeline.check import wrong_codes
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.pipeline.prove import ProvedRow, Texts, prove
 from importer.report.masking import shown as masked
-from importer.report.roster_template import write_blank
+from importer.report.roster_template import version_of, write_blank
 
 app = typer.Typer(rich_markup_mode=None)
 mapping = typer.Typer(rich_markup_mode=None, help="Start, check and explain a mapping.")
@@ -109,12 +109,13 @@ def template(
     if output.suffix.lower() != ".xlsx":
         msg = f"{output} is a workbook's name only with the ending .xlsx."
         raise UsageError(msg)
-    blank = write_blank(load(file), saved_codes(codes), output)
+    chosen = load(file)
+    columns = write_blank(chosen, saved_codes(codes), output)
     if as_json:
-        columns = [{"heading": one.heading, "required": one.required} for one in blank.columns]
-        write_json({"file": str(output), "version": blank.version, "columns": columns})
+        listed = [{"heading": one.heading, "required": one.required} for one in columns]
+        write_json({"file": str(output), "version": version_of(chosen), "columns": listed})
     else:
-        say(f"The roster template with {len(blank.columns)} columns is in {output}.")
+        say(f"The roster template with {len(columns)} columns is in {output}.")
     return Exit.DONE
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
@@ -183,13 +184,15 @@ def write_workbook(ledger: Ledger, roster: int, path: Path) -> None:
     """
     options = {
         "constant_memory": True,
-        "tmpdir": str(path.parent),  # private while unfinished
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
     try:
-        with xlsxwriter.Workbook(str(path), options) as book:
+        with (
+            TemporaryDirectory(dir=path.parent) as private,  # the library leaves files behind
+            xlsxwriter.Workbook(str(path), {**options, "tmpdir": private}) as book,
+        ):
             _Rejects(book, ledger, roster).write()
     except FileCreateError as error:
         # the library wraps the error of the system, such as a full disk

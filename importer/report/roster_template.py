@@ -20,7 +20,7 @@ from importer.errors import MappingError, UsageError
 from importer.mapper.explain import Kind, NeededColumn, needed_columns
 from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import TO_CHOOSE
-from importer.model.fields import FIELDS, CodeTables
+from importer.model.fields import FIELDS, CodeRow, CodeTables
 from importer.model.files import exists, shown
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
@@ -68,135 +68,113 @@ _EXAMPLES = {
 _BIRTH, _EXPIRY = date(2001, 4, 30), date(2035, 8, 31)
 
 
-# --- what the workbook contains ---
-
-
 @dataclass(frozen=True, slots=True)
 class BlankColumn:
-    """A column to fill in.
+    """A column to fill in, and the values allowed in it; no choices where any value is."""
 
-    `choices`: the values allowed, each with its description; none where any value is.
-    `date_format`: as the spreadsheet program writes it, "" if it is not a date. `longest`: in
-    characters, 0 for no limit.
-    """
+    needed: NeededColumn
+    choices: tuple[CodeRow, ...]
 
-    heading: str
-    note: str
-    required: bool
-    example: str | date
-    choices: tuple[tuple[str, str], ...]
-    date_format: str
-    longest: int
+    @property
+    def date_format(self) -> str:
+        """The format of its dates in the spreadsheet program, "" if it has none."""
+        return excel_date(self.needed.dates) if self.needed.kind is Kind.DATE else ""
+
+    @property
+    def longest(self) -> int:
+        """The most characters of a value, 0 for no limit."""
+        rule, fields = self.needed.id_rule, self.needed.fields
+        if rule is not None:
+            return rule.digits if rule.digits and not rule.strip else 0
+        limited = len(fields) == 1 and self.needed.kind is Kind.TEXT
+        return FIELDS[fields[0]].facts.length if limited else 0
+
+    @property
+    def note(self) -> str:
+        """The sentences about what to type."""
+        names = [
+            ": ".join(part.replace("_", " ") for part in path.split(".")[-2:])
+            for path in self.needed.fields
+        ]
+        notes = [f"In Alma: {', '.join(names)}." if names else "Shows which rows are loaded."]
+        if rule := self.needed.id_rule:
+            if rule.digits and rule.pad:
+                notes.append(f"Up to {rule.digits} digits; missing zeros are put in front.")
+            elif rule.digits:
+                notes.append(f"{rule.digits} digits, leading zeros included.")
+            elif rule.pattern:
+                notes.append("Type it exactly as on the card or in the list it comes from.")
+        if self.date_format:
+            notes.append(f"A date, shown as {self.date_format}.")
+        if self.choices:
+            notes.append("Choose from the list.")
+        elif self.needed.table:
+            notes.append(f"A code of Alma's table {self.needed.table}.")
+        return " ".join(notes)
 
     @property
     def comment(self) -> str:
         """What the spreadsheet program shows beside the column."""
-        return printable(f"{'Required' if self.required else 'Optional'}. {self.note}")
+        return printable(f"{'Required' if self.needed.required else 'Optional'}. {self.note}")
+
+    @property
+    def example(self) -> str | date:
+        """The value of the invented person in the example row."""
+        needed = self.needed
+        if needed.kind is Kind.DATE:
+            return _BIRTH if "birth_date" in needed.fields else _EXPIRY
+        if self.choices:
+            return self.choices[0].code
+        if needed.kind is Kind.ID:
+            digits = needed.id_rule.digits if needed.id_rule else None
+            return "0123456789"[:digits] if digits and digits <= 10 else "20001234567890"
+        names = [path.rpartition(".")[2] for path in needed.fields]
+        return next((_EXAMPLES[name] for name in names if name in _EXAMPLES), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Blank:
-    """A roster template. `heading_row` counts from 1; `version` identifies the mapping."""
-
-    title: str
-    sheet: str
-    heading_row: int
-    columns: tuple[BlankColumn, ...]
-    version: str
+def version_of(mapping: Mapping) -> str:
+    """Return the text in a template that identifies its mapping."""
+    return f"{mapping.name} {mapping.sha256[:12]}"
 
 
-def write_blank(mapping: Mapping, codes: CodeTables, path: Path) -> Blank:
-    """Write a new workbook to be filled in, and return its contents.
+def write_blank(mapping: Mapping, codes: CodeTables, path: Path) -> tuple[NeededColumn, ...]:
+    """Write a new workbook to be filled in, and return its columns.
 
     The same mapping and codes give the same bytes. Raises MappingError if a column is still to be
     chosen, UsageError if the file exists already or cannot be written.
     """
-    blank = _blank(mapping, codes)
+    columns = _columns(mapping, codes)
     if exists(path):
         msg = f"{shown(path)} already exists. Name a new file."
         raise UsageError(msg)
     try:
         with xlsxwriter.Workbook(str(path), {"strings_to_urls": False}) as book:
-            book.set_properties({"title": blank.title, "created": _MADE})
-            book.set_custom_property(VERSION, blank.version)
-            _fill(book, blank)
+            book.set_properties({"title": mapping.title, "created": _MADE})
+            book.set_custom_property(VERSION, version_of(mapping))
+            _fill(book, mapping, columns)
     except (OSError, FileCreateError) as error:
         reason = getattr(error, "strerror", "") or "the folder is missing or cannot be written to"
         msg = f"{shown(path)} cannot be written: {reason}."
         raise UsageError(msg) from error
-    return blank
+    return tuple(column.needed for column in columns)
 
 
-def _blank(mapping: Mapping, codes: CodeTables) -> Blank:
+def _columns(mapping: Mapping, codes: CodeTables) -> tuple[BlankColumn, ...]:
+    needed = needed_columns(mapping)
+    wrong = ""
     if TO_CHOOSE in mapping.headings:
-        msg = f"{mapping.path.name}: some columns are still `<?>`; write their headings first"
+        wrong = "some columns are still `<?>`; write their headings first"
+    elif not needed:
+        wrong = "no rule takes a column, so there is nothing to fill in"
+    elif mapping.file.roster.header == NO_HEADINGS:
+        wrong = "its rosters have no headings, so there is no template"
+    if wrong:
+        msg = f"{mapping.path.name}: {wrong}"
         raise MappingError((msg,))
-    columns = tuple(_column(column, codes) for column in needed_columns(mapping))
-    if not columns:
-        msg = f"{mapping.path.name}: no rule takes a column, so there is nothing to fill in"
-        raise MappingError((msg,))
-    roster = mapping.file.roster
-    if roster.header == NO_HEADINGS:
-        msg = f"{mapping.path.name}: its rosters have no headings, so there is no template"
-        raise MappingError((msg,))
-    return Blank(
-        title=mapping.title,
-        sheet=roster.sheet or "",
-        heading_row=roster.header[-1] if roster.header else 1,
-        columns=columns,
-        version=f"{mapping.name} {mapping.sha256[:12]}",
+    return tuple(
+        BlankColumn(one, tuple(map(CodeRow, one.choices)) or codes.enabled(one.table))
+        for one in needed
     )
-
-
-def _column(column: NeededColumn, codes: CodeTables) -> BlankColumn:
-    choices = tuple((word, "") for word in column.choices)
-    if not choices:
-        choices = tuple((row.code, row.description) for row in codes.enabled(column.table))
-    date_format = excel_date(column.dates) if column.kind is Kind.DATE else ""
-    rule, lengths = column.id_rule, [FIELDS[path].facts.length for path in column.fields]
-    longest = 0
-    if rule is not None:
-        longest = rule.digits if rule.digits and not rule.strip else 0
-    elif len(lengths) == 1 and column.kind is Kind.TEXT:
-        longest = lengths[0]
-    note = " ".join(_notes(column, date_format, chosen=bool(choices)))
-    example = _example(column, choices)
-    return BlankColumn(
-        column.heading, note, column.required, example, choices, date_format, longest
-    )
-
-
-def _notes(column: NeededColumn, date_format: str, *, chosen: bool) -> list[str]:
-    names = [
-        ": ".join(part.replace("_", " ") for part in path.split(".")[-2:]) for path in column.fields
-    ]
-    notes = [f"In Alma: {', '.join(names)}." if names else "Shows which rows are loaded."]
-    if rule := column.id_rule:
-        if rule.digits and rule.pad:
-            notes.append(f"Up to {rule.digits} digits; missing zeros are put in front.")
-        elif rule.digits:
-            notes.append(f"{rule.digits} digits, leading zeros included.")
-        elif rule.pattern:
-            notes.append("Type it exactly as on the card or in the list it comes from.")
-    if date_format:
-        notes.append(f"A date, shown as {date_format}.")
-    if chosen:
-        notes.append("Choose from the list.")
-    elif column.table:
-        notes.append(f"A code of Alma's table {column.table}.")
-    return notes
-
-
-def _example(column: NeededColumn, choices: tuple[tuple[str, str], ...]) -> str | date:
-    if column.kind is Kind.DATE:
-        return _BIRTH if "birth_date" in column.fields else _EXPIRY
-    if choices:
-        return choices[0][0]
-    if column.kind is Kind.ID:
-        digits = column.id_rule.digits if column.id_rule else None
-        return "0123456789"[:digits] if digits and digits <= 10 else "20001234567890"
-    names = [path.rpartition(".")[2] for path in column.fields]
-    return next((_EXAMPLES[name] for name in names if name in _EXAMPLES), "")
 
 
 _ORDERS = {"mdy": "mm/dd/yyyy", "dmy": "dd/mm/yyyy", "ymd": "yyyy-mm-dd", "": "yyyy-mm-dd"}
@@ -218,29 +196,35 @@ def excel_date(order: str) -> str:
     return whole if known else _ORDERS[""]
 
 
-# --- the workbook ---
-
-
-def _fill(book: xlsxwriter.Workbook, blank: Blank) -> None:
-    name = sheet_name(blank.sheet, "Roster")
+def _fill(book: xlsxwriter.Workbook, mapping: Mapping, columns: tuple[BlankColumn, ...]) -> None:
+    layout = mapping.file.roster
+    name = sheet_name(layout.sheet or "", "Roster")
     text = book.add_format({"num_format": "@", "valign": "top"})
     roster = Sheet(book.add_worksheet(name), text)
     notes = Sheet(book.add_worksheet(free_name(NOTES, name)), text)
     lists = Lists(book.add_worksheet(free_name(LISTS, name)))
-    _write_roster(book, roster, blank, lists)
+    heading_row = layout.header[-1] if layout.header else 1
+    _write_roster(book, roster, columns, heading_row - 1, lists)
     lists.write()
-    _write_notes(book, notes, blank)
+    _write_notes(book, notes, mapping.title, columns)
     roster.sheet.activate()
 
 
-def _write_roster(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank, lists: Lists) -> None:
-    line = blank.heading_row - 1
+def _write_roster(
+    book: xlsxwriter.Workbook,
+    sheet: Sheet,
+    columns: tuple[BlankColumn, ...],
+    line: int,
+    lists: Lists,
+) -> None:
+    """Write the headings on a line, counted from 0, the example, and what may be typed below."""
     heading = {"num_format": "@", "text_wrap": True, "valign": "top", "bottom": 1}
     needed = book.add_format({**heading, "bold": True, "bg_color": "#CFE3F7", "bottom": 5})
     other = book.add_format({**heading, "bg_color": "#EEF1F5"})
     looks = {"italic": True, "font_color": "#5A6470", "num_format": "@"}
-    for position, column in enumerate(blank.columns):
-        sheet.write(line, position, column.heading, needed if column.required else other)
+    for position, column in enumerate(columns):
+        required = column.needed.required
+        sheet.write(line, position, column.needed.heading, needed if required else other)
         size = {"x_scale": 2, "y_scale": 1.4}
         sheet.sheet.write_comment(line, position, column.comment, size)
         if position and isinstance(column.example, date):
@@ -254,7 +238,7 @@ def _write_roster(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank, lists: 
         sheet.sheet.data_validation(line + 2, position, LAST_ROW, position, rule)
     sheet.sheet.freeze_panes(line + 1, 0)
     sheet.fit()
-    for position, column in enumerate(blank.columns):
+    for position, column in enumerate(columns):
         if column.date_format:
             day = book.add_format({"num_format": column.date_format, "valign": "top"})
             width = max(sheet.widths[position], len(column.date_format) + 3)
@@ -266,7 +250,7 @@ def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
     title = "Not allowed here"
     rule: dict[str, object] = {"validate": "any", "error_title": title}
     if column.choices:
-        rule = lists.rule(tuple(word for word, _ in column.choices), title, strict=True)
+        rule = lists.rule(tuple(row.code for row in column.choices), title, strict=True)
     elif column.date_format:
         rule |= {"validate": "date", "criteria": "between"}
         rule |= {"minimum": _FIRST_DAY, "maximum": _LAST_DAY}
@@ -276,34 +260,31 @@ def _validation(column: BlankColumn, lists: Lists) -> dict[str, object]:
         rule["error_message"] = f"At most {column.longest} characters."
     return rule | {
         "ignore_blank": True,
-        "input_title": printable(column.heading)[:32],
+        "input_title": printable(column.needed.heading)[:32],
         "input_message": column.comment[:_LONGEST_MESSAGE],
     }
 
 
-def _named(position: int, column: BlankColumn) -> str:
-    """Return a column's name in a form that is not equal to its heading."""
-    return f"{letter(position)} · {printable(column.heading)}"
-
-
-def _write_notes(book: xlsxwriter.Workbook, sheet: Sheet, blank: Blank) -> None:
+def _write_notes(
+    book: xlsxwriter.Workbook, sheet: Sheet, title: str, columns: tuple[BlankColumn, ...]
+) -> None:
     bold = book.add_format({"num_format": "@", "bold": True, "valign": "top"})
     wrapped = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
     lines: list[tuple[tuple[str, ...], Format]] = [
-        ((printable(blank.title),), bold),
+        ((printable(title),), bold),
         *(((step,), wrapped) for step in (*_STEPS, "")),
         (("Column", "Required", "What to type"), bold),
     ]
-    for position, column in enumerate(blank.columns):
-        needed = "required" if column.required else "optional"
-        lines.append(((_named(position, column), needed, column.note), wrapped))
-    for position, column in enumerate(blank.columns):
-        described = [f"{word} = {about}" for word, about in column.choices if about]
-        if described:
-            lines.append((("",), wrapped))
-            lines.append(((f"Codes of {_named(position, column)}",), bold))
-            lines.extend(((text,), wrapped) for text in described)
-    for line, (texts, style) in enumerate(lines):
+    codes: list[tuple[tuple[str, ...], Format]] = []
+    for position, column in enumerate(columns):
+        # not equal to the heading: see above
+        name = f"{letter(position)} · {printable(column.needed.heading)}"
+        required = "required" if column.needed.required else "optional"
+        lines.append(((name, required, column.note), wrapped))
+        if described := [row for row in column.choices if row.description]:
+            codes += [(("",), wrapped), ((f"Codes of {name}",), bold)]
+            codes += [((f"{row.code} = {row.description}",), wrapped) for row in described]
+    for line, (texts, style) in enumerate((*lines, *codes)):
         sheet.write_row(line, texts, style)
     sheet.widths = {0: 64, 1: 16, 2: 90}
-    sheet.fit({0: 64, 1: 16, 2: 90})
+    sheet.fit(sheet.widths)
