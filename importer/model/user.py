@@ -85,6 +85,13 @@ class Coded(Part):
     desc: str | None = None
 
 
+Text = str | None
+Flag = bool | None
+Code = Coded | None
+Codes = tuple[Coded, ...] | None
+"""The types of most fields; None is not set."""
+
+
 class Amount(Part):
     """A count or a sum that Alma reports, with a link to what it counts; older Almas quote it."""
 
@@ -95,50 +102,44 @@ class Amount(Part):
 class Segment(Part):
     """An entry of a list: owned by the library (Internal) or the SIS (External)."""
 
-    segment_type: Annotated[str | None, Facts(10, sis=False)] = None
+    segment_type: Annotated[Text, Facts(10, sis=False)] = None
 
 
 class Address(Segment):
     """A postal address."""
 
-    preferred: Annotated[bool | None, Facts(0)] = None
-    line1: Annotated[str | None, Facts(0, required=True)] = None
-    line2: Annotated[str | None, Facts()] = None
-    line3: Annotated[str | None, Facts()] = None
-    line4: Annotated[str | None, Facts()] = None
-    line5: Annotated[str | None, Facts()] = None
-    city: Annotated[str | None, Facts()] = None
-    state_province: Annotated[str | None, Facts()] = None
-    postal_code: Annotated[str | None, Facts()] = None
-    country: Annotated[Coded | None, Facts(table="CountryCodes")] = None
-    address_note: Annotated[str | None, Facts(1000)] = None
+    preferred: Annotated[Flag, Facts(0)] = None
+    line1: Annotated[Text, Facts(0, required=True)] = None
+    line2: Annotated[Text, Facts()] = None
+    line3: Annotated[Text, Facts()] = None
+    line4: Annotated[Text, Facts()] = None
+    line5: Annotated[Text, Facts()] = None
+    city: Annotated[Text, Facts()] = None
+    state_province: Annotated[Text, Facts()] = None
+    postal_code: Annotated[Text, Facts()] = None
+    country: Annotated[Code, Facts(table="CountryCodes")] = None
+    address_note: Annotated[Text, Facts(1000)] = None
     start_date: Annotated[Day, Facts(0)] = None
     end_date: Annotated[Day, Facts(0)] = None
-    address_type: Annotated[
-        tuple[Coded, ...] | None, Facts(table="UserAddressTypes", required=True)
-    ] = None
+    address_type: Annotated[Codes, Facts(table="UserAddressTypes", required=True)] = None
 
 
 class Email(Segment):
     """An e-mail address."""
 
-    preferred: Annotated[bool | None, Facts(0)] = None
-    email_address: Annotated[str | None, Facts(required=True)] = None
-    description: Annotated[str | None, Facts()] = None
-    email_type: Annotated[
-        tuple[Coded, ...] | None, Facts(table="UserEmailTypes", required=True)
-    ] = None
+    preferred: Annotated[Flag, Facts(0)] = None
+    email_address: Annotated[Text, Facts(required=True)] = None
+    description: Annotated[Text, Facts()] = None
+    email_type: Annotated[Codes, Facts(table="UserEmailTypes", required=True)] = None
 
 
 class Phone(Segment):
     """A phone number."""
 
-    preferred: Annotated[bool | None, Facts(0)] = None
-    preferred_sms: Annotated[bool | None, Facts(0)] = None
-    phone_number: Annotated[str | None, Facts(required=True)] = None
-    phone_type: Annotated[
-        tuple[Coded, ...] | None, Facts(table="UserPhoneTypes", required=True)
-    ] = None
+    preferred: Annotated[Flag, Facts(0)] = None
+    preferred_sms: Annotated[Flag, Facts(0)] = None
+    phone_number: Annotated[Text, Facts(required=True)] = None
+    phone_type: Annotated[Codes, Facts(table="UserPhoneTypes", required=True)] = None
 
 
 class ContactInfo(Part):
@@ -152,48 +153,42 @@ class ContactInfo(Part):
 class UserIdentifier(Segment):
     """An identifier beside the primary one. All share one space of values (contract 3.2)."""
 
-    id_type: Annotated[Coded | None, Facts(table="UserIdentifierTypes", required=True)] = None
-    value: Annotated[str | None, Facts(required=True)] = None
-    note: Annotated[str | None, Facts(2000)] = None
-    status: Annotated[str | None, Facts()] = None
+    id_type: Annotated[Code, Facts(table="UserIdentifierTypes", required=True)] = None
+    value: Annotated[Text, Facts(required=True)] = None
+    note: Annotated[Text, Facts(2000)] = None
+    status: Annotated[Text, Facts()] = None
 
 
 class UserNote(Segment):
     """A note on the user."""
 
-    note_type: Annotated[Coded | None, Facts(table="NoteTypes", required=True)] = None
-    note_text: Annotated[str | None, Facts(2000, required=True)] = None
-    user_viewable: Annotated[bool | None, Facts(0)] = None
-    popup_note: Annotated[bool | None, Facts(0)] = None
-    created_by: Annotated[str | None, OUTPUT] = None
-    created_date: Annotated[str | None, OUTPUT] = None
+    note_type: Annotated[Code, Facts(table="NoteTypes", required=True)] = None
+    note_text: Annotated[Text, Facts(2000, required=True)] = None
+    user_viewable: Annotated[Flag, Facts(0)] = None
+    popup_note: Annotated[Flag, Facts(0)] = None
+    created_by: Annotated[Text, OUTPUT] = None
+    created_date: Annotated[Text, OUTPUT] = None
 
 
 class UserBlock(Segment):
     """A block that keeps the user from borrowing."""
 
-    block_type: Annotated[Coded | None, Facts(table="UserBlockTypes")] = None
-    block_description: Annotated[
-        Coded | None, Facts(table="UserBlockDescription", required=True)
-    ] = None
-    block_status: Annotated[str | None, Facts()] = None
-    block_note: Annotated[str | None, Facts(2000)] = None
-    created_by: Annotated[str | None, OUTPUT] = None
-    created_date: Annotated[str | None, OUTPUT] = None
-    expiry_date: Annotated[str | None, OUTPUT] = None
-    item_loan_id: Annotated[str | None, OUTPUT] = None
+    block_type: Annotated[Code, Facts(table="UserBlockTypes")] = None
+    block_description: Annotated[Code, Facts(table="UserBlockDescription", required=True)] = None
+    block_status: Annotated[Text, Facts()] = None
+    block_note: Annotated[Text, Facts(2000)] = None
+    created_by: Annotated[Text, OUTPUT] = None
+    created_date: Annotated[Text, OUTPUT] = None
+    expiry_date: Annotated[Text, OUTPUT] = None
+    item_loan_id: Annotated[Text, OUTPUT] = None
 
 
 class UserStatistic(Segment):
     """A statistical category that the user counts in."""
 
-    statistic_category: Annotated[
-        Coded | None, Facts(table="UserStatCategories", required=True)
-    ] = None
-    category_type: Annotated[
-        Coded | None, Facts(table="UserStatisticalTypes", reach=Reach.OUTPUT)
-    ] = None
-    statistic_note: Annotated[str | None, Facts(2000)] = None
+    statistic_category: Annotated[Code, Facts(table="UserStatCategories", required=True)] = None
+    category_type: Annotated[Code, Facts(table="UserStatisticalTypes", reach=Reach.OUTPUT)] = None
+    statistic_note: Annotated[Text, Facts(2000)] = None
 
 
 class UserRole(Part):
@@ -208,62 +203,58 @@ class UserRole(Part):
 class ProxyForUser(Part):
     """A user for whom this user may borrow."""
 
-    primary_id: Annotated[str | None, Facts(sis=False, required=True)] = None
-    full_name: Annotated[str | None, OUTPUT] = None
-    proxy_type: Annotated[str | None, OUTPUT] = None
-    link: Annotated[str | None, OUTPUT] = None
+    primary_id: Annotated[Text, Facts(sis=False, required=True)] = None
+    full_name: Annotated[Text, OUTPUT] = None
+    proxy_type: Annotated[Text, OUTPUT] = None
+    link: Annotated[Text, OUTPUT] = None
 
 
 class RsLibrary(Part):
     """A resource-sharing library."""
 
-    code: Annotated[Coded | None, Facts(50, table="Libraries", required=True)] = None
+    code: Annotated[Code, Facts(50, table="Libraries", required=True)] = None
 
 
 class LibraryNotice(Part):
     """A notice that the user takes or does not take."""
 
-    code: Annotated[Coded | None, Facts(table="LibraryNoticesOptInDisplay", required=True)] = None
-    value: Annotated[bool | None, Facts(0, required=True)] = None
+    code: Annotated[Code, Facts(table="LibraryNoticesOptInDisplay", required=True)] = None
+    value: Annotated[Flag, Facts(0, required=True)] = None
 
 
 class User(Part):
     """The whole user. Fields that Alma only reports are ignored by Alma on input."""
 
-    record_type: Annotated[Coded | None, Facts(table="AddNewUserOptions", sis=False)] = None
-    primary_id: Annotated[str | None, Facts()] = None
-    first_name: Annotated[str | None, Facts()] = None
-    middle_name: Annotated[str | None, Facts()] = None
-    last_name: Annotated[str | None, Facts()] = None
-    full_name: Annotated[str | None, Facts(600, reach=Reach.OUTPUT)] = None
-    pref_first_name: Annotated[str | None, Facts(sticky=True)] = None
-    pref_middle_name: Annotated[str | None, Facts(sticky=True)] = None
-    pref_last_name: Annotated[str | None, Facts(sticky=True)] = None
-    pref_name_suffix: Annotated[str | None, Facts()] = None
-    pin_number: Annotated[str | None, Facts(sticky=True)] = None
-    user_title: Annotated[Coded | None, Facts(table="UserTitles", sticky=True)] = None
-    job_category: Annotated[Coded | None, Facts(table="JobTitles", sticky=True)] = None
-    job_description: Annotated[str | None, Facts()] = None
-    gender: Annotated[Coded | None, Facts(table="Genders")] = None
-    user_group: Annotated[Coded | None, Facts(table="UserGroups", sticky=True)] = None
-    campus_code: Annotated[Coded | None, Facts(50, table="Campuses", sticky=True)] = None
-    web_site_url: Annotated[str | None, Facts()] = None
-    cataloger_level: Annotated[Coded | None, Facts(sticky=True)] = None
-    preferred_language: Annotated[
-        Coded | None, Facts(table="UserPreferredLanguage", sticky=True)
-    ] = None
+    record_type: Annotated[Code, Facts(table="AddNewUserOptions", sis=False)] = None
+    primary_id: Annotated[Text, Facts()] = None
+    first_name: Annotated[Text, Facts()] = None
+    middle_name: Annotated[Text, Facts()] = None
+    last_name: Annotated[Text, Facts()] = None
+    full_name: Annotated[Text, Facts(600, reach=Reach.OUTPUT)] = None
+    pref_first_name: Annotated[Text, Facts(sticky=True)] = None
+    pref_middle_name: Annotated[Text, Facts(sticky=True)] = None
+    pref_last_name: Annotated[Text, Facts(sticky=True)] = None
+    pref_name_suffix: Annotated[Text, Facts()] = None
+    pin_number: Annotated[Text, Facts(sticky=True)] = None
+    user_title: Annotated[Code, Facts(table="UserTitles", sticky=True)] = None
+    job_category: Annotated[Code, Facts(table="JobTitles", sticky=True)] = None
+    job_description: Annotated[Text, Facts()] = None
+    gender: Annotated[Code, Facts(table="Genders")] = None
+    user_group: Annotated[Code, Facts(table="UserGroups", sticky=True)] = None
+    campus_code: Annotated[Code, Facts(50, table="Campuses", sticky=True)] = None
+    web_site_url: Annotated[Text, Facts()] = None
+    cataloger_level: Annotated[Code, Facts(sticky=True)] = None
+    preferred_language: Annotated[Code, Facts(table="UserPreferredLanguage", sticky=True)] = None
     birth_date: Annotated[Day, Facts(0)] = None
     expiry_date: Annotated[Day, Facts(0)] = None
     purge_date: Annotated[Day, Facts(0)] = None
-    account_type: Annotated[Coded | None, Facts(table="UserUserType", sis=False)] = None
-    external_id: Annotated[str | None, API_ONLY] = None
-    password: Annotated[str | None, Facts(sis=False, reach=Reach.INTERNAL_ONLY)] = Field(
+    account_type: Annotated[Code, Facts(table="UserUserType", sis=False)] = None
+    external_id: Annotated[Text, API_ONLY] = None
+    password: Annotated[Text, Facts(sis=False, reach=Reach.INTERNAL_ONLY)] = Field(
         default=None, repr=False
     )
-    force_password_change: Annotated[str | None, Facts(4, sis=False, reach=Reach.INTERNAL_ONLY)] = (
-        None
-    )
-    status: Annotated[Coded | None, Facts(table="ContentStructureStatus")] = None
+    force_password_change: Annotated[Text, Facts(4, sis=False, reach=Reach.INTERNAL_ONLY)] = None
+    status: Annotated[Code, Facts(table="ContentStructureStatus")] = None
     status_date: Annotated[Day, OUTPUT] = None
     last_patron_activity_date: Annotated[Day, OUTPUT] = None
     requests: Annotated[Amount | None, OUTPUT] = None
@@ -278,11 +269,11 @@ class User(Part):
     proxy_for_user: tuple[ProxyForUser, ...] | None = None
     rs_library: Annotated[tuple[RsLibrary, ...] | None, Facts(sticky=True)] = None
     library_notice: Annotated[tuple[LibraryNotice, ...] | None, Facts(sticky=True)] = None
-    source_link_id: Annotated[str | None, OUTPUT] = None
-    source_institution_code: Annotated[str | None, OUTPUT] = None
-    linking_id: Annotated[str | None, OUTPUT] = None
-    is_researcher: Annotated[bool | None, OUTPUT] = None
-    link: Annotated[str | None, OUTPUT] = None
+    source_link_id: Annotated[Text, OUTPUT] = None
+    source_institution_code: Annotated[Text, OUTPUT] = None
+    linking_id: Annotated[Text, OUTPUT] = None
+    is_researcher: Annotated[Flag, OUTPUT] = None
+    link: Annotated[Text, OUTPUT] = None
 
     def to_json(self) -> str:
         """The body as Alma takes it: what was set, nothing else."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
-from itertools import islice
+from itertools import groupby, islice
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -85,47 +85,33 @@ def render(
 
     `files` are the names of the reports beside the page, each with what it is for.
     """
-    facts, applied = ledger.facts, ledger.was_applied
-    table = _RowTable(ledger, show_values)
+    facts = ledger.facts
+    table = _RowTable(ledger, show_values=show_values)
     for row, problems in with_problems(ledger, ledger.every_row()):
         table.add(row, problems)
-    rejects = workbooks((name for name, _ in files), facts)
+    step = next_step(summary, facts, workbooks((name for name, _ in files), facts), related)
     return (
         environment()
         .get_template("report.html.j2")
         .render(
-            title="Applied" if applied else facts.command.capitalize(),
-            applied=applied,
+            summary=summary,
+            run=facts,
+            applied=ledger.was_applied,
             show_values=show_values,
-            roster=" and ".join(roster.shown for roster, _ in facts.rosters),
-            rosters=tuple(map(roster_counts, summary.rosters or ())),
-            run=summary.run,
             headline=sentences_of(summary),
             lineage=tuple(related.sentences()),
-            count=summary.rows,
             tallies=tallies(summary),
-            next=next_step(
-                summary,
-                facts,
-                rejects,
-                corrected=bool(related.corrected_by),
-                undone=bool(related.undone_by),
-            ),
-            effort=effort(summary),
-            failed_checks=facts.failed_checks,
+            next=step,
             approvals=tuple(approvals(ledger)),
             problems=tuple(_sections(group_problems(ledger.problems()))),
-            creates=table.rows_of[Act.CREATE],
-            new_groups=table.new_groups.most_common(MOST_WORDS),
-            deletes=table.rows_of[Act.DELETE],
+            table=table,
             new_users=new_users(to_create(ledger, most=MOST_USERS), show_values=show_values),
             differences=by_kind(table.differences),
             fields=by_field(table.differences),
-            people=table.people,
-            parts=tuple(sorted({one.part for one in table.differences})),
+            parts=sorted({one.part for one in table.differences}),
             lines=table.lines(),
             search_hash=_hash_of("search.js"),
-            columns=tuple(_columns(ledger, show_values=show_values)),
+            columns=_columns(ledger, show_values=show_values),
             files=files if show_values else (),
             facts=fact_lines(facts),
         )
@@ -160,6 +146,9 @@ def environment(package: str = "importer.report") -> Environment:
         "rows": rows,
     }
     environment.globals |= {
+        "effort": effort,
+        "most_words": MOST_WORDS,
+        "roster_counts": roster_counts,
         "ends": ENDS,
         "tones": TONES,
         "kinds": KINDS,
@@ -173,25 +162,29 @@ def _sections(
     found: Sequence[ProblemGroup],
 ) -> Iterator[tuple[str, str, tuple[ProblemGroup, ...], int]]:
     """Yield key, title, groups and number of groups left out: the whole roster, each severity."""
-    if whole := tuple(group for group in found if group.whole):
-        yield "whole", "About the whole roster", whole, 0
-    for severity in Severity:
-        groups = [group for group in found if group.severity is severity and not group.whole]
-        if groups:
-            left = len(groups[MOST_GROUPS:])
-            yield severity.value, SEVERITIES[severity], tuple(groups[:MOST_GROUPS]), left
+    for whole, about in groupby(found, key=lambda group: group.whole):
+        if whole:
+            yield "whole", "About the whole roster", tuple(about), 0
+            continue
+        for severity, groups in groupby(about, key=lambda group: group.severity):
+            every = tuple(groups)
+            more = len(every[MOST_GROUPS:])
+            yield severity.value, SEVERITIES[severity], every[:MOST_GROUPS], more
 
 
 def details_of(
     end: End, found: Iterable[Difference], problems: Iterable[Problem], *, show_values: bool
 ) -> tuple[str, ...]:
     """Return why a row is held back, then its differences, then what is worth a look."""
-    told: dict[bool, list[str]] = {True: [], False: []}
+    reasons: list[str] = []
+    others: list[str] = []
     for one in problems:
         if one.severity is not Severity.REPAIRED:
-            told[one.severity.holds].append(sentence(one, show_values=show_values))
-    why = told[True] or [_WHYS[end]] if end in _WHYS else told[True]
-    return (*why, *map(str, found), *told[False])
+            held_back = one.severity.holds
+            (reasons if held_back else others).append(sentence(one, show_values=show_values))
+    if not reasons and end in _WHYS:
+        reasons.append(_WHYS[end])
+    return (*reasons, *map(str, found), *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,40 +199,36 @@ class Line:
     details: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class _RowTable:
     """Collects the lines of the table of all rows, the differences, and rows by act.
 
     `people`: the name in the roster, or the primary ID, of each row that changes.
     """
 
-    ledger: Ledger
-    show_values: bool
-    rows_of: dict[Act, list[int]] = field(default_factory=lambda: {act: [] for act in Act})
-    differences: dict[Difference, list[int]] = field(default_factory=dict)
-    people: dict[int, str] = field(default_factory=dict)
-    new_groups: Counter[str] = field(default_factory=Counter)
-    urgent: list[Line] = field(default_factory=list)
-    others: list[Line] = field(default_factory=list)
-    facts: RunFacts = field(init=False)
-    columns: list[dict[str, int]] = field(default_factory=list)
-    """The position of the column of each field, by roster."""
-
-    def __post_init__(self) -> None:
-        """Find the columns."""
-        self.facts = self.ledger.facts
-        for roster in range(len(self.facts.rosters)):
-            uses = enumerate(self.ledger.columns(roster))
-            self.columns.append({label: at for at, use in uses for label in use.labels})
+    def __init__(self, ledger: Ledger, *, show_values: bool) -> None:
+        """Find the position of the column of each field, by roster."""
+        self.facts, self.show_values = ledger.facts, show_values
+        self.creates: list[int] = []
+        self.deletes: list[int] = []
+        self.differences: dict[Difference, list[int]] = {}
+        self.people: dict[int, str] = {}
+        self.new_groups: Counter[str] = Counter()
+        self._urgent: list[Line] = []
+        self._others: list[Line] = []
+        self._columns = [
+            {label: at for at, use in enumerate(ledger.columns(roster)) for label in use.labels}
+            for roster in range(len(self.facts.rosters))
+        ]
 
     def add(self, row: RowHistory, problems: tuple[Problem, ...]) -> None:
         """Add one row with its problems."""
-        if row.act:
-            self.rows_of[row.act].append(row.row)
         if row.act is Act.CREATE:
+            self.creates.append(row.row)
             self.new_groups.update(self._cells(row, "user_group"))
+        if row.act is Act.DELETE:
+            self.deletes.append(row.row)
         end = end_of(row, problems)
-        listed = self.urgent if TONES.get(end) in {"bad", "decide"} else self.others
+        listed = self._urgent if TONES.get(end) in {"bad", "decide"} else self._others
         is_listed = len(listed) < MOST_ROWS
         if not is_listed and not row.changes:
             return
@@ -257,7 +246,7 @@ class _RowTable:
 
     def _cells(self, row: RowHistory, *fields: str) -> list[str]:
         """Return the cells of the columns of some fields, each column once, as may be shown."""
-        columns = self.columns[row.row // ROSTER_ROWS]
+        columns = self._columns[row.row // ROSTER_ROWS]
         places = {columns[name]: name for name in fields if name in columns}
         return [
             shown(name, row.cells[at], show_values=self.show_values)
@@ -267,7 +256,7 @@ class _RowTable:
 
     def lines(self) -> tuple[Line, ...]:
         """Return the lines by row; where there are too many, urgent ones before others."""
-        kept = [*self.urgent, *self.others][:MOST_ROWS]
+        kept = [*self._urgent, *self._others][:MOST_ROWS]
         return tuple(sorted(kept, key=lambda line: line.row))
 
 

@@ -31,11 +31,11 @@ from importer.report.masking import printable
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
     DISMISSED,
+    ENDS,
     SEVERITIES,
     again,
     command,
     end_of,
-    result_of,
     row_numbers,
     what,
 )
@@ -87,7 +87,8 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
         if end_of(row, problems) != DISMISSED:
             ordered = tuple(sorted(problems, key=lambda problem: not problem.severity.holds))
             cells = (row.cells + blank)[: len(blank)]
-            yield Returned(row.row, result_of(row), cells, ordered)
+            result = ENDS[row.result] if row.result else row.fate.value
+            yield Returned(row.row, result, cells, ordered)
 
 
 def _places(columns: Iterable[Place]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -53,7 +54,13 @@ _SEVERITIES: dict[Severity, str] = {
 def show_counts(summary: Summary, console: Console) -> None:
     """Print the headline and the counts of a run, at most as wide as the console."""
     console.print(_text(headline(summary), "bold"))
-    console.print(_counts(summary))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column()
+    for tally in tallies(summary):
+        style = _COLORS[tally.tone]
+        table.add_row(_text(f"{tally.count:,}", f"bold {style}"), _text(tally.words, style))
+    console.print(Padding(table, (1, 0, 0, 2)))
     for one in summary.rosters or ():
         console.print(_text(f"  {roster_counts(one)}", "dim"))
     console.print()
@@ -89,13 +96,7 @@ def show_problems(
         console.print()
 
 
-def show_files(
-    ledger: Ledger,
-    summary: Summary,
-    console: Console,
-    *,
-    stopped: str = "",
-) -> None:
+def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: str = "") -> None:
     """Print the report files of a run and the next command.
 
     `stopped`: why an apply ended early and how to continue; printed in place of the next step.
@@ -120,13 +121,7 @@ def show_files(
     related = lineage(ledger)
     for sentence in related.sentences():
         console.print(_text(sentence, "bold"))
-    step = next_step(
-        summary,
-        ledger.facts,
-        rejects,
-        corrected=bool(related.corrected_by),
-        undone=bool(related.undone_by),
-    )
+    step = next_step(summary, ledger.facts, rejects, related)
     console.print(_text(step.why, "bold"))
     if step.command:
         # not wrapped, so that it can be copied whole
@@ -150,16 +145,6 @@ def _text(text: str, style: str = "") -> Text:
 
 def _lines(text: str) -> Text:
     return Text("\n").join(map(_text, text.splitlines()))
-
-
-def _counts(summary: Summary) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
-    table.add_column()
-    for tally in tallies(summary):
-        style = _COLORS[tally.tone]
-        table.add_row(_text(f"{tally.count:,}", f"bold {style}"), _text(tally.words, style))
-    return Padding(table, (1, 0, 0, 2))
 
 
 def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
@@ -215,32 +200,23 @@ def row_history(ledger: Ledger, row: int, *, show_values: bool) -> dict[str, Any
     life = ledger.life(row)
     if life is None:
         return None
-
     user = next((user for _, user in to_create(ledger, row)), None)
     facts = ledger.facts
     return {
         "row": row % ROSTER_ROWS,
         **({"roster": facts.origin(row).roster} if facts.others else {}),
-        "fate": life.fate.value,
-        "planned": life.act.value if life.act else None,
+        "fate": life.fate,
+        "planned": life.act,
         "record": [
             {"path": path, "value": shown(path, text, show_values=show_values)}
             for path, text in (fields_of(user) if user else ())
         ],
-        "changes": [
-            {
-                "kind": one.kind.value,
-                "path": one.path,
-                "old": one.old,
-                "new": one.new,
-            }
-            for one in differences(life.changes, show_values=show_values)
-        ],
-        "result": life.result.value if life.result else None,
+        "changes": list(map(asdict, differences(life.changes, show_values=show_values))),
+        "result": life.result,
         "problems": [
             {
-                "code": problem.code.value,
-                "severity": problem.severity.value,
+                "code": problem.code,
+                "severity": problem.severity,
                 "field": problem.field,
                 "columns": [str(place) for place in problem.places],
                 "message": what(problem, show_values=show_values),

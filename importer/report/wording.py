@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, ChangeKind, Fate, Result
-from importer.model.problem import Place, Problem
+from importer.model.problem import Problem
 from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
 from importer.model.text import counted, is_whole_roster, spans
 from importer.report.masking import CUT, said, shown, takes_code
+
+if TYPE_CHECKING:
+    from importer.report.lineage import Lineage
 
 PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY = (
     "report.html", "report-masked.html", "rejects.xlsx", "rejects.csv", "problems.csv",
@@ -125,11 +128,6 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     if len(numbers) == 1 and is_whole_roster(numbers[0]):
         return "the whole roster"
     return spans(numbers, most)
-
-
-def result_of(life: RowHistory) -> str:
-    """Return the result of a row in the rejects, such as `rejected` or `refused by Alma`."""
-    return ENDS[life.result] if life.result else life.fate.value
 
 
 def command(*parts: str) -> str:
@@ -293,16 +291,15 @@ def next_step(
     summary: Summary,
     facts: RunFacts,
     rejects: Mapping[int, str] = MappingProxyType({0: WORKBOOK}),
-    *,
-    corrected: bool = False,
-    undone: bool = False,
+    related: Lineage | None = None,
 ) -> NextStep:
     """Return what to do next, with the exact command.
 
-    `rejects`: the names of the workbooks, by roster. `corrected`: the rejects
-    were loaded by a later run. `undone`: the run was undone by one.
+    `rejects`: the names of the workbooks, by roster. `related`: later runs may have undone this
+    one, or loaded its corrected rejects.
     """
     applied = summary.created is not None
+    corrected, undone = (related.corrected_by, related.undone_by) if related else ((), ())
     if not applied and Code.MOST_OF_COLUMN in summary.problems:
         verb = "plan" if facts.alma else "check"
         why = "Most of a column fails. Correct the mapping as described above, then run:"
@@ -369,11 +366,6 @@ def _rejects_step(summary: Summary, facts: RunFacts, rejects: Mapping[int, str])
     return None
 
 
-def places(columns: Sequence[Place]) -> str:
-    """Return columns in words: `C "EMPL ID" and D "Barcode"`."""
-    return " and ".join(str(place) for place in columns)
-
-
 def what(problem: Problem, *, show_values: bool, begin: bool = False) -> str:
     """Return what is wrong, in a sentence without its column.
 
@@ -399,7 +391,7 @@ def _value(problem: Problem, *, show_values: bool) -> str:
 
 
 def sentence(problem: Problem, *, show_values: bool) -> str:
-    """Return what is wrong, in a sentence that starts with its column."""
-    if problem.places:
-        return f"{places(problem.places)}: {what(problem, show_values=show_values)}"
-    return what(problem, show_values=show_values, begin=True)
+    """Return what is wrong, in a sentence that starts with its columns, such as C "EMPL ID"."""
+    columns = " and ".join(map(str, problem.places))
+    text = what(problem, show_values=show_values, begin=not columns)
+    return f"{columns}: {text}" if columns else text

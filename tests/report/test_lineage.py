@@ -78,7 +78,8 @@ def test_a_run_that_was_undone_says_so_and_offers_no_undo(keep: Keep) -> None:
     back = _loaded(keep, undoes=first.folder)
     write_all(back, summarize(back))
     assert f"undone by {back.folder}" in text_of(first.folder)
-    assert next_step(summarize(first), first.facts, undone=True).command == ""
+    undone = Lineage(undone_by=[back.folder])
+    assert next_step(summarize(first), first.facts, related=undone).command == ""
     assert "importer undo" not in text_of(first.folder)
 
 
