@@ -6,9 +6,10 @@ default. Each distinct text of a column goes through a step once.
 
 from __future__ import annotations
 
-import functools
+import operator
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import reduce
 from itertools import compress
 
 import numpy as np
@@ -22,7 +23,7 @@ from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.schema import PlusBy, Rule
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
-from importer.mapper.values import Rows, Texts, Values
+from importer.mapper.values import Rows, Texts, Values, changed, texts_of
 from importer.model.candidates import Candidates, FieldColumn
 from importer.model.catalogue import Code, Severity
 from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
@@ -44,7 +45,7 @@ def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CO
         work.scalar(one)
     for entry in mapping.entries:
         work.entry(entry)
-    columns = {label: work.columns[label].column for label in mapping.layout.targets}
+    columns = {label: work.columns[label] for label in mapping.layout.targets}
     frame = pd.DataFrame(columns, index=work.numbers, dtype=object)
     skipped = tuple(roster.frame.index.difference(frame.index, sort=False).tolist())
     problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
@@ -75,12 +76,12 @@ class _Evaluation:
         self.problems: list[Problem] = []
         blank = {heading_key(word) for word in self.file.roster.blank}
         for heading, use in mapping.columns.items():
-            texts = Texts.of(roster.frame[use.position])
+            texts = texts_of(roster.frame[use.position])
             if blank:
-                texts = texts.map(lambda text: "" if heading_key(text) in blank else text)
+                texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
             rule = self.file.id_rule(heading)
             if rule is not None and use.labels:
-                values = Values.of(texts, texts.filled, self.every)
+                values = Values.of(texts, self.every, self.every)
                 for change in id_transforms(rule):
                     values.step(change)
                 self._report(values, use.labels[0], (use.place,))
@@ -103,9 +104,9 @@ class _Evaluation:
                 self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
         if rows.all():
             return
-        self.cells = {at: texts.take(rows) for at, texts in self.cells.items()}
-        self.columns = {label: texts.take(rows) for label, texts in self.columns.items()}
-        self.dates = {key: texts.take(rows) for key, texts in self.dates.items()}
+        self.cells = {at: texts[rows] for at, texts in self.cells.items()}
+        self.columns = {label: texts[rows] for label, texts in self.columns.items()}
+        self.dates = {key: texts[rows] for key, texts in self.dates.items()}
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
         kept = {self.roster.source.origin().row, *self.numbers}
         self.problems = [one for one in self.problems if one.origin.row in kept]
@@ -125,8 +126,8 @@ class _Evaluation:
         for key, test in condition.tests:
             as_dates = test.of_date
             texts = self._as_dates(key, positions) if as_dates else self._column(key, positions)
-            accepted = test.accepted({*texts.words}, today, tables)
-            rows = rows & texts.where(accepted.__contains__)
+            accepted = test.accepted({*texts.tolist()}, today, tables)
+            rows = rows & np.array([text in accepted for text in texts], dtype=bool)
         if condition.any:
             ways = [self._meeting(one, rows, positions) for one in condition.any]
             rows = np.logical_or.reduce(ways)
@@ -142,9 +143,9 @@ class _Evaluation:
             places = (self.mapping.columns[heading_key(key.heading)].place,)
         elif self.mapping.named[key.name].rule.field.shape is Shape.DATE:
             return texts
-        values = Values.of(texts, texts.filled, self.every)
+        values = Values.of(texts, self.every, self.every)
         dates = self.file.roster.dates
-        order = shown_order({*texts.words} - {""}, dates) if not dates.order else None
+        order = shown_order({*texts} - {""}, dates) if not dates.order else None
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: dates.iso(text))
         self._report(values, "", places)
@@ -177,7 +178,7 @@ class _Evaluation:
         for one in deciding:
             there = there | values[one.column.label].content
         if part.each is not None:
-            there = there & self._column(part.each.template.cells[0], positions).filled
+            there = there & self._column(part.each.template.cells[0], positions).astype(bool)
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
             there = there & values[one.column.label].applies
@@ -187,7 +188,7 @@ class _Evaluation:
         for one in compiled.fields:
             found = values[one.column.label]
             self._require(one, found, rows)
-            found.texts = found.texts.only(there)
+            found.texts = np.where(there, found.texts, "")
             found.found = [item for item in found.found if there[item[0]]]
             self._finish(one, found)
 
@@ -199,7 +200,7 @@ class _Evaluation:
             if one.rule.field.path == "contact_info.address.country":
                 own = self._evaluate(one, one.rule.rule, rows).texts
                 known = self.countries
-                self.countries = own if known is None else known.over(own, known.filled)
+                self.countries = own if known is None else np.where(known != "", known, own)
                 return own
         return None
 
@@ -217,7 +218,7 @@ class _Evaluation:
             values.found += spans.found if spans else ()
         if rule.default is None:
             return values
-        blank = rows & ~values.texts.filled
+        blank = rows & ~values.filled
         blank[[row for row, _, _ in values.found]] = False
         return values.over(self._evaluate(one, rule.default, blank), ~blank)
 
@@ -229,7 +230,7 @@ class _Evaluation:
             texts, content = self._fill(rule.templates[0], one.positions)
             for template in rule.templates[1:]:
                 more, contributes = self._fill(template, one.positions)
-                texts, content = texts.over(more, texts.filled), content | contributes
+                texts, content = np.where(texts != "", texts, more), content | contributes
             values = Values.of(texts, content, rows)
         tidied = TIDIED.get(one.rule.field.path) if rule.lone_cells else None
         apart = any(step.split or step.replace or step.extract for step in rule.clean)
@@ -238,7 +239,7 @@ class _Evaluation:
         for step in rule.clean:
             values.step(transform(step), self.located)
             if step.selects:  # it may leave the text out on purpose, so that nothing is missing
-                values.content &= values.texts.filled
+                values.content &= values.filled
         if tidied is not None and apart:
             values.step(tidied)
         if rule.lookup is not None:
@@ -248,7 +249,7 @@ class _Evaluation:
     def _case(self, one: CompiledField, cases: Sequence[Rule], rows: Rows) -> Values:
         """Evaluate for each row the first case whose `when` is met."""
         nothing = np.zeros_like(rows)
-        values = Values.of(Texts.same("", rows), nothing, nothing)
+        values = Values.of(self._same(""), nothing, nothing)
         for case in cases:
             met = self._meeting(case.when, rows, one.positions)
             unconditional = case.model_copy(update={"when": EVERY_ROW})
@@ -263,37 +264,40 @@ class _Evaluation:
         are never blank; they count only if nothing else is filled in.
         """
         columns = [self._column(part, positions) for part in template.parts]
-        content = np.zeros_like(self.every)
-        optional = False
-        for part, column in zip(template.parts, columns, strict=True):
-            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run):
-                optional = True
-                content |= column.filled
-        whole = functools.reduce(Texts.joined, columns)
+        whole = reduce(operator.add, columns)
         if len(columns) > 1 or template.variables:
-            whole = whole.map(lambda text: " ".join(text.split()))
-        return (whole.only(content) if optional and len(columns) > 1 else whole), content
+            whole = changed(whole, lambda text: " ".join(text.split()))
+        given = [
+            column.astype(bool)
+            for part, column in zip(template.parts, columns, strict=True)
+            if isinstance(part, Cell) or (isinstance(part, Variable) and not part.of_run)
+        ]
+        content = reduce(operator.or_, given, np.zeros_like(self.every))
+        return (np.where(content, whole, "") if given else whole), content
 
     def _column(self, part: str | Cell | Variable, positions: Positions) -> Texts:
         run = self.mapping.run
         if isinstance(part, Cell):
             return self._cells(positions[heading_key(part.heading)])
         if isinstance(part, str):
-            return Texts.same(part, self.every)
+            return self._same(part)
         if not part.of_run:
             self.scalar(self.mapping.named[part.name])
             return self.columns[part.name]
         if part.name == "row":
-            return Texts.of([str(row % ROSTER_ROWS) for row in self.numbers])
+            return texts_of(str(row % ROSTER_ROWS) for row in self.numbers)
         texts = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
-        return Texts.same(texts[part.name], self.every)
+        return self._same(texts[part.name])
+
+    def _same(self, text: str) -> Texts:
+        return np.full(len(self.numbers), text, dtype=object)
 
     def _cells(self, position: Position) -> Texts:
         """A column of the roster, or one part of each of its cells."""
         if isinstance(position, int):
             return self.cells[position]
         at, each, number = position
-        return self.cells[at].map(lambda text: each.part(text, number))
+        return changed(self.cells[at], lambda text: each.part(text, number))
 
     def _spans(self, one: CompiledField, rule: Rule, rows: Rows) -> Values | None:
         """The `plus` of each row if it differs from row to row.
@@ -305,13 +309,12 @@ class _Evaluation:
             spans = Values.of(*self._fill(rule.plus.by, one.positions), rows)
             spans.step(self.mapping.mapping.tables[rule.plus.lookup].find)
         elif rule.plus == END_OF_TERM and by_group:
-            spans = Values.of(Texts.same(END_OF_TERM, rows), rows, rows)
+            spans = Values.of(self._same(END_OF_TERM), rows, rows)
         else:
             return None
         if by_group:
-            groups = self._column(Variable("user_group"), one.positions).map(" {}".format)
-            at_end = spans.texts.where(END_OF_TERM.__eq__)
-            spans.texts = spans.texts.joined(groups.only(at_end))
+            groups = " " + self._column(Variable("user_group"), one.positions)
+            spans.texts = spans.texts + np.where(spans.texts == END_OF_TERM, groups, "")
         return spans
 
     def _date_reader(self, one: CompiledField, rule: Rule) -> Transform:
@@ -336,7 +339,7 @@ class _Evaluation:
         If the column shows no order, its dates stay ambiguous, and each is a problem.
         """
         rows = self._meeting(rule.when, self.every, one.positions)
-        order = shown_order({*self._texts(one, rule, rows).texts.words} - {""}, dates)
+        order = shown_order({*self._texts(one, rule, rows).texts} - {""}, dates)
         if order is None:
             return dates
         self._problem(
@@ -373,7 +376,7 @@ class _Evaluation:
         for row in values.unexplained(rows):
             message = "is blank, and this person is External" if no_id else "is blank"
             advice = _NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
-            if any(self._column(cell, one.positions).at(row) for cell in cells):
+            if any(self._column(cell, one.positions)[row] for cell in cells):
                 message, advice = "has one part only, so a part is missing", _ONE_PART
             self._problem(
                 row,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import repeat
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from importer.mapper.transforms import Transform
@@ -17,80 +16,20 @@ from importer.model.roster import Source
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
 
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """A text for each row: the words that there are, and for each row which of them.
-
-    So whatever is done to a text is done once, however many rows have it.
-    """
-
-    words: Sequence[str]
-    numbers: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, column: pd.Series[str] | list[str]) -> Texts:
-        """Return the texts of a column."""
-        numbers, words = pd.factorize(np.asarray(column, dtype=object))
-        return cls(words.tolist(), numbers)
-
-    @classmethod
-    def same(cls, text: str, rows: Rows) -> Texts:
-        """Return one text for every row."""
-        return cls((text,), np.zeros(len(rows), dtype=np.intp))
-
-    @property
-    def column(self) -> NDArray[np.object_]:
-        """The text of each row."""
-        return np.array(self.words, dtype=object)[self.numbers]
-
-    @property
-    def filled(self) -> Rows:
-        """By row, whether its text is not blank."""
-        return self.where(bool)
-
-    def at(self, row: int) -> str:
-        """Return the text of one row."""
-        return str(self.words[self.numbers[row]])
-
-    def where(self, test: Callable[[str], bool]) -> Rows:
-        """Return by row whether its text meets the test."""
-        return np.fromiter(map(test, self.words), bool, len(self.words))[self.numbers]
-
-    def map(self, change: Callable[[str], str]) -> Texts:
-        """Return the changed texts."""
-        return Texts([*map(change, self.words)], self.numbers)
-
-    def take(self, rows: Rows) -> Texts:
-        """Return the texts of some rows only."""
-        return _of_used(self.words, self.numbers[rows])
-
-    def only(self, rows: Rows) -> Texts:
-        """Return the texts with those of all other rows blank."""
-        return self if rows.all() else self.over(Texts.same("", rows), rows)
-
-    def over(self, other: Texts, rows: Rows) -> Texts:
-        """Return the texts in these rows, and those of another column in all others."""
-        numbers = np.where(rows, self.numbers, other.numbers + len(self.words))
-        return _of_used((*self.words, *other.words), numbers)
-
-    def pairs(self, other: Texts) -> tuple[list[tuple[str, str]], NDArray[np.intp]]:
-        """Return the pairs of texts that there are in a row, and for each row which of them."""
-        numbers, pairs = pd.factorize(self.numbers * len(other.words) + other.numbers)
-        split = (divmod(pair, len(other.words)) for pair in pairs.tolist())
-        return [(self.words[one], other.words[two]) for one, two in split], numbers
-
-    def joined(self, other: Texts) -> Texts:
-        """Return the text of each row with that of the other column behind it."""
-        pairs, numbers = self.pairs(other)
-        return Texts([one + two for one, two in pairs], numbers)
+Texts = NDArray[np.object_]
+"""For each row of the roster, a text."""
 
 
-def _of_used(words: Sequence[str], numbers: NDArray[np.intp]) -> Texts:
-    """Return texts without the words that no row has."""
-    used = np.bincount(numbers, minlength=len(words)) > 0
-    kept = [word for word, is_used in zip(words, used.tolist(), strict=True) if is_used]
-    return Texts(kept, (np.cumsum(used) - 1)[numbers])
+def texts_of(column: Iterable[str]) -> Texts:
+    """Return the texts of a column."""
+    return np.array([*column], dtype=object)
+
+
+def changed(texts: Texts, change: Callable[[str], str]) -> Texts:
+    """Return the changed texts. Each distinct one is changed once."""
+    column: list[str] = texts.tolist()
+    words = {text: change(text) for text in dict.fromkeys(column)}
+    return texts_of(map(words.__getitem__, column))
 
 
 @dataclass(slots=True)
@@ -111,32 +50,34 @@ class Values:
     @classmethod
     def of(cls, texts: Texts, content: Rows, applies: Rows) -> Values:
         """Return the values of rows to which a rule applies."""
-        texts = texts.only(applies)
+        texts = np.where(applies, texts, "")
         return cls(texts, texts, content & applies, applies)
+
+    @property
+    def filled(self) -> Rows:
+        """By row, whether its text is not blank."""
+        return self.texts.astype(bool)
 
     def step(self, change: Transform, other: Texts | None = None) -> None:
         """Change the texts that are not blank, each (with what `other` has in its row) once."""
-        pairs: Iterable[tuple[str, str]] = zip(self.texts.words, repeat(""), strict=False)
-        numbers = self.texts.numbers
-        if other is not None:
-            pairs, numbers = self.texts.pairs(other)
-        words: list[str] = []
-        found: dict[int, CellFinding] = {}
-        for text, beside in pairs:
-            word, finding = change(text, beside) if text else (text, None)
+        beside = repeat("") if other is None else other.tolist()
+        pairs = [*zip(self.texts.tolist(), beside, strict=False)]
+        words: dict[tuple[str, str], str] = {}
+        findings: dict[tuple[str, str], CellFinding] = {}
+        for pair in dict.fromkeys(pairs):
+            words[pair], finding = change(*pair) if pair[0] else ("", None)
             if finding is not None:
-                found[len(words)] = finding
-            words.append(word)
-        if found:
-            rows = np.flatnonzero(np.isin(numbers, [*found])).tolist()
-            self.found += [(row, found[numbers[row]], self.source.at(row)) for row in rows]
-        self.texts = Texts(words, numbers)
+                findings[pair] = finding
+        for row, pair in enumerate(pairs if findings else ()):
+            if pair in findings:
+                self.found.append((row, findings[pair], self.source[row]))
+        self.texts = texts_of(map(words.__getitem__, pairs))
 
     def over(self, other: Values, rows: Rows) -> Values:
         """Return these values in these rows, and the other ones in all others."""
         return Values(
-            self.texts.over(other.texts, rows),
-            self.source.over(other.source, rows),
+            np.where(rows, self.texts, other.texts),
+            np.where(rows, self.source, other.source),
             self.content | other.content,
             self.applies | other.applies,
             [*self.found, *other.found],
@@ -145,7 +86,7 @@ class Values:
     def unexplained(self, rows: Rows) -> list[int]:
         """Return which of the rows are blank without a finding about it."""
         reported = {row for row, _, _ in self.found}
-        blank: list[int] = np.flatnonzero(rows & ~self.texts.filled).tolist()
+        blank: list[int] = np.flatnonzero(rows & ~self.filled).tolist()
         return [row for row in blank if row not in reported]
 
     def problems(
