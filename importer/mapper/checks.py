@@ -5,18 +5,18 @@ Everything here is decided without a roster.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
-from datetime import date
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
-from importer.mapper import hints
-from importer.mapper.dates import END_OF_TERM, as_plus_or_date
+from importer.mapper.dates import END_OF_TERM, as_plus_or_date, is_iso
 from importer.mapper.mapping import Mapping
 from importer.mapper.messages import MappingFinding, in_order
 from importer.mapper.placeholders import (
     RUN_VARIABLES,
+    TO_CHOOSE,
     VALUE,
     Variable,
     heading_key,
@@ -48,14 +48,7 @@ def findings(mapping: Mapping, *levels: Level) -> tuple[str, ...]:
 # --- errors ---
 
 
-def _instead(name: str, known: Iterable[str]) -> str:
-    """What there is instead of a name that does not exist."""
-    names = tuple(known)
-    there = f"; there are {', '.join(f'`{other}`' for other in names) or 'none'}"
-    return nearest(name, names) or there
-
-
-def _owner(mapping: Mapping) -> Iterator[MappingFinding]:
+def _account(mapping: Mapping) -> Iterator[MappingFinding]:
     """An External user belongs to an external system, an Internal one to none (contract 1.2)."""
     external, owned = mapping.file.account_type is AccountType.EXTERNAL, mapping.file.owning_system
     match = mapping.file.match
@@ -64,6 +57,9 @@ def _owner(mapping: Mapping) -> Iterator[MappingFinding]:
         yield MappingFinding(("account_type",), wrong, lacking=True)
     if not external and owned is not None:
         yield MappingFinding(("owning_system",), "an INTERNAL mapping has none; delete this line")
+    if match.account_type == "any" and match.creates:
+        wrong = "`any` is for mappings that create nobody; set `new` to reject or skip"
+        yield MappingFinding(("match", "account_type"), wrong)
 
 
 def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -78,21 +74,16 @@ def _required_fields(mapping: Mapping) -> Iterator[MappingFinding]:
         yield MappingFinding(("record",), wrong, lacking=True)
 
 
-def _any_account_type(mapping: Mapping) -> Iterator[MappingFinding]:
-    match = mapping.file.match
-    if match.account_type == "any" and match.creates:
-        wrong = "`any` is for mappings that create nobody; set `new` to reject or skip"
-        yield MappingFinding(("match", "account_type"), wrong)
-
-
-def _absent(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Users who are missing from the roster have no row to take values from."""
+def _rows(mapping: Mapping) -> Iterator[MappingFinding]:
+    """`skip` leaves some rows; users who are missing from the roster have no row at all."""
+    for at, skip in enumerate(mapping.file.roster.skip):
+        if not skip.when:
+            wrong = "skips every row; name a column and what it must be"
+            yield MappingFinding(("roster", "skip", at, "when"), wrong)
     absent = mapping.absent
-    if absent is None:
-        return
-    if not absent.rules:
+    if absent is not None and not absent.rules:
         yield MappingFinding(("match", "absent", "set"), "sets nothing; name the fields to change")
-    for rule in absent.rules:
+    for rule in absent.rules if absent is not None else ():
         if rule.headings:
             wrong = "users who are missing from the roster have no cells; write a constant"
             yield MappingFinding(rule.steps, wrong)
@@ -100,36 +91,55 @@ def _absent(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding(rule.steps, "cannot be changed here; delete this line")
 
 
-def _internal_only(mapping: Mapping) -> Iterator[MappingFinding]:
+_NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
+
+
+def _rules(mapping: Mapping) -> Iterator[MappingFinding]:
+    """A password is set once, for Internal users; what every row needs is never dropped."""
+    external = mapping.file.account_type is AccountType.EXTERNAL
     for rule in mapping.rules:
-        if mapping.file.account_type is AccountType.EXTERNAL and (
-            rule.field.facts.reach is Reach.INTERNAL_ONLY
-        ):
+        path, policy = rule.field.path, rule.rule.on_update
+        if external and rule.field.facts.reach is Reach.INTERNAL_ONLY:
             wrong = "is for Internal users only; Alma keeps no passwords of others"
             yield MappingFinding(rule.steps, wrong)
-
-
-def _passwords(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule in mapping.rules:
-        policy = rule.rule.on_update
-        if rule.field.path == "password" and policy not in {None, OnUpdate.NEVER}:
+        if path == "password" and policy not in {None, OnUpdate.NEVER}:
             wrong = (
                 f"`{policy}` has no effect: the importer sets a password only when it creates the "
                 "user; delete `on_update`"
             )
             yield MappingFinding((*rule.steps, "on_update"), wrong)
+        if rule.rule.bad == "drop" and (rule.required == "true" or path in _NEVER_DROPPED):
+            wrong = f"`drop` is not for `{rule.field.name}`, which every row needs as it is"
+            yield MappingFinding((*rule.steps, "bad"), wrong)
 
 
-def _lookups_exist(mapping: Mapping) -> Iterator[MappingFinding]:
+def _parts(mapping: Mapping) -> Iterator[MappingFinding]:
+    """What is only for dates, constants of dates and flags, and keys of the whole rule."""
+    for rule, steps, part in mapping.parts:
+        shape, constant = rule.field.shape, part.constant
+        if shape is not Shape.DATE and (part.plus or part.dates):
+            wrong = f"is for dates, but `{rule.field.name}` is not a date"
+            yield MappingFinding((*steps, "plus" if part.plus else "dates"), wrong)
+        if part.plus == END_OF_TERM and not mapping.file.terms:
+            yield MappingFinding((*steps, "plus"), "`end of term` needs `terms` in this mapping")
+        if shape is Shape.DATE and constant is not None and not is_iso(constant):
+            wrong = f"`{constant}` is not a date; write it as 2027-05-15"
+            yield MappingFinding(steps, wrong)
+        if shape is Shape.FLAG and constant not in {None, "true", "false"}:
+            yield MappingFinding(steps, f"must be `true` or `false`, not `{constant}`")
+        for key in ("required", "bad", "on_update", "override"):
+            if part is not rule.rule and key in part.model_fields_set:
+                wrong = "belongs to the rule itself, not to a case or its default"
+                yield MappingFinding((*steps, key), wrong)
+
+
+def _lookups(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Lookups exist; what `plus` looks up are spans and dates, and weights are numbers."""
     known = mapping.file.lookups
     for steps, name in mapping.lookups:
         if isinstance(name, str) and name not in known:
             wrong = f"`{name}` is not a table of `lookups`{_instead(name, known)}"
             yield MappingFinding(steps, wrong)
-
-
-def _spans(mapping: Mapping) -> Iterator[MappingFinding]:
-    """What `plus` looks up are spans and dates."""
     for _, steps, part in mapping.parts:
         if isinstance(part.plus, PlusBy) and (table := mapping.tables.get(part.plus.lookup)):
             for code in sorted(table.every_code):
@@ -137,16 +147,6 @@ def _spans(mapping: Mapping) -> Iterator[MappingFinding]:
                     as_plus_or_date(code)
                 except ValueError as error:
                     yield MappingFinding((*steps, "plus", "lookup"), str(error))
-
-
-def _skips(mapping: Mapping) -> Iterator[MappingFinding]:
-    for at, skip in enumerate(mapping.file.roster.skip):
-        if not skip.when:
-            wrong = "skips every row; name a column and what it must be"
-            yield MappingFinding(("roster", "skip", at, "when"), wrong)
-
-
-def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
     same_id = mapping.file.duplicates.same_id
     name = same_id.weights if isinstance(same_id, KeepHeaviest) else ""
     for code in sorted(mapping.tables[name].every_code) if name in mapping.tables else ():
@@ -155,9 +155,18 @@ def _weights(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding(("lookups", name), wrong)
 
 
+def _instead(name: str, known: Iterable[str]) -> str:
+    """What there is instead of a name that does not exist."""
+    names = tuple(known)
+    there = f"; there are {', '.join(f'`{other}`' for other in names) or 'none'}"
+    return nearest(name, names) or there
+
+
 def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
     """A `<@name>` is a run variable or a mapped field, a `<$name>` one of the values."""
-    known = [rule.field.path for rule in (*mapping.values, *mapping.scalars)]
+    labels = [rule.field.path for rule in (*mapping.values, *mapping.scalars)]
+    values = [name for name in labels if name.startswith(VALUE)]
+    fields = [*RUN_VARIABLES, *(name for name in labels if not name.startswith(VALUE))]
     found = [
         ((*steps, key), variable.name)
         for steps, condition in mapping.conditions
@@ -168,8 +177,12 @@ def _variables(mapping: Mapping) -> Iterator[MappingFinding]:
         names = {v.name for _, part in rule.parts for t in part.templates for v in t.variables}
         found += [(rule.steps, name) for name in sorted(names)]
     for steps, name in found:
-        if wrong := _unknown_variable(name, known):
+        if name.startswith(VALUE) and name not in values:
+            wrong = f"`<{name}>` is not one of the mapping's `values`{_instead(name, values)}"
             yield MappingFinding(steps, wrong)
+        elif not name.startswith(VALUE) and name not in fields:
+            wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable"
+            yield MappingFinding(steps, wrong + _instead(name, fields))
 
 
 def _circles(mapping: Mapping) -> Iterator[MappingFinding]:
@@ -191,44 +204,6 @@ def _circles(mapping: Mapping) -> Iterator[MappingFinding]:
                 yield MappingFinding(rule.steps, wrong)
 
 
-def _unknown_variable(name: str, known: Iterable[str]) -> str:
-    """What is wrong with a variable, or ""."""
-    if name in {*known, *RUN_VARIABLES}:
-        return ""
-    if name.startswith(VALUE):
-        values = [other for other in known if other.startswith(VALUE)]
-        return f"`<{name}>` is not one of the mapping's `values`{_instead(name, values)}"
-    fields = [*RUN_VARIABLES, *(other for other in known if not other.startswith(VALUE))]
-    wrong = f"`<@{name}>` is not a mapped field of this record, nor a run variable"
-    return wrong + _instead(name, fields)
-
-
-def _dates(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule, steps, step in mapping.parts:
-        is_date = rule.field.shape is Shape.DATE
-        if not is_date and (step.plus or step.dates):
-            wrong = f"is for dates, but `{rule.field.name}` is not a date"
-            yield MappingFinding((*steps, "plus" if step.plus else "dates"), wrong)
-        if step.plus == END_OF_TERM and not mapping.file.terms:
-            yield MappingFinding((*steps, "plus"), "`end of term` needs `terms` in this mapping")
-        if is_date and step.constant is not None and not _is_iso(step.constant):
-            wrong = f"`{step.constant}` is not a date; write it as 2027-05-15"
-            yield MappingFinding(steps, wrong)
-
-
-def _is_iso(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-def _flags(mapping: Mapping) -> Iterator[MappingFinding]:
-    for rule, steps, step in mapping.parts:
-        if rule.field.shape is Shape.FLAG and step.constant not in {None, "true", "false"}:
-            yield MappingFinding(steps, f"must be `true` or `false`, not `{step.constant}`")
-
-
 _OF_LISTS = frozenset({OnUpdate.ADD, OnUpdate.REPLACE_ALL})
 
 
@@ -242,29 +217,24 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
         if policy is OnUpdate.LATER and rule.field.shape is not Shape.DATE:
             yield MappingFinding((*rule.steps, "on_update"), "`later` is for dates")
     for entry in mapping.entries:
-        if entry.part.on_update not in {OnUpdate.REPLACE, OnUpdate.NEVER, *_OF_LISTS}:
-            word = entry.part.on_update
+        policy = entry.part.on_update
+        if policy not in {OnUpdate.REPLACE, OnUpdate.NEVER, *_OF_LISTS}:
             wrong = (
-                f"`{word}` is for single fields; an entry takes replace, add, replace_all or never"
+                f"`{policy}` is for single fields; an entry takes replace, add, replace_all or "
+                "never"
             )
             yield MappingFinding((*entry.steps, "on_update"), wrong)
         for rule in entry.fields:
             core = rule.field.facts.required or rule.field.name == TYPE_FIELD[entry.parent]
-            if rule.rule.on_update in {None, *(() if core else (OnUpdate.NEVER,))}:
-                continue
-            wrong = "write `on_update` beside the fields of the entry, for the whole entry"
-            if not core:
-                wrong += "; a single field of an entry only takes `never`"
-            yield MappingFinding((*rule.steps, "on_update"), wrong)
-    for rule, steps, step in mapping.parts:
-        for key in ("required", "bad", "on_update", "override"):
-            if step is not rule.rule and key in step.model_fields_set:
-                wrong = "belongs to the rule itself, not to a case or its default"
-                yield MappingFinding((*steps, key), wrong)
+            if rule.rule.on_update not in {None, *(() if core else (OnUpdate.NEVER,))}:
+                wrong = "write `on_update` beside the fields of the entry, for the whole entry"
+                if not core:
+                    wrong += "; a single field of an entry only takes `never`"
+                yield MappingFinding((*rule.steps, "on_update"), wrong)
 
 
 def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
-    """`remove` names entries of its own list, and is an item by itself; `replaces` is for types."""
+    """`remove` names entries of its own list, and is an item by itself."""
     for steps, part, removal in mapping.removals:
         given = part.remove.model_fields_set if part.remove is not None else set()
         kind = TYPE_FIELD[removal.parent]
@@ -281,6 +251,10 @@ def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
         if part.model_fields_set - {"remove"}:
             wrong = "is an item of its own; write what is added as another item"
             yield MappingFinding((*steps, "remove"), wrong)
+
+
+def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
+    """An entry has its required parts, and repeats over one heading at most."""
     for entry in mapping.entries:
         each = entry.part.each
         if each and heading_key(each.heading) not in map(heading_key, entry.cells):
@@ -289,23 +263,6 @@ def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
         if entry.part.replaces and entry.parent != "user_statistic":
             wrong = "is for statistics; other entries replace the one of their type"
             yield MappingFinding((*entry.steps, "replaces"), wrong)
-
-
-def _dropped(mapping: Mapping) -> Iterator[MappingFinding]:
-    """A bad value is only dropped where the row can do without it, and never an ID."""
-    for rule in mapping.rules:
-        needed = rule.required == "true" or rule.field.path in _NEVER_DROPPED
-        if rule.rule.bad == "drop" and needed:
-            wrong = f"`drop` is not for `{rule.field.name}`, which every row needs as it is"
-            yield MappingFinding((*rule.steps, "bad"), wrong)
-
-
-_NEVER_DROPPED = frozenset({"primary_id", "user_identifier.value", "external_id", "password"})
-
-
-def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
-    """An entry has its required parts, and repeats over one heading at most."""
-    for entry in mapping.entries:
         mapped = {rule.field.path for rule in entry.fields}
         for path, field in FIELDS.items():
             if field.parent == entry.parent and field.facts.required and path not in mapped:
@@ -321,36 +278,137 @@ def _entries(mapping: Mapping) -> Iterator[MappingFinding]:
             yield MappingFinding(entry.steps, wrong)
 
 
+# --- to do ---
+
+
+def _to_do(mapping: Mapping) -> Iterator[MappingFinding]:
+    """What `mapping new` leaves to a person."""
+    for rule in mapping.rules:
+        if TO_CHOOSE in rule.cells:
+            wrong = "to do: write the heading of the column instead of `?`"
+            yield MappingFinding(rule.steps, wrong)
+    for steps, advice in mapping.open_codes:
+        yield MappingFinding(steps, f"to do: {advice}")
+    for name, table in mapping.file.lookups.items():
+        for key, code in table.items() if isinstance(table, dict) else ():
+            if code == TO_CHOOSE:
+                wrong = "to do: write Alma's code instead of `?`"
+                yield MappingFinding(("lookups", name, key), wrong)
+
+
+# --- hints ---
+
+
+def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
+    """A default or case after what is never blank, or an alternative after a constant."""
+    for _, steps, part in mapping.parts:
+        constants = [
+            not template.cells and all(part.of_run for part in template.variables)
+            for template in part.templates
+        ]
+        if any(constants[:-1]):
+            first = part.templates[constants.index(True)].text
+            yield MappingFinding((*steps, "from"), f"nothing after `{first}` is ever used")
+        reached = not any(constants) or part.clean or part.lookup or part.when
+        if part.default is not None and not reached:
+            wrong = "is never used, because the value before it is never blank"
+            yield MappingFinding((*steps, "default"), wrong)
+        open_ended = [at for at, case in enumerate(part.cases[:-1]) if not case.when]
+        if open_ended:
+            wrong = "no case after this one is ever used; give it a `when`, or write it last"
+            yield MappingFinding((*steps, "cases", open_ended[0]), wrong)
+
+
+def _no_effect(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Rows without a required field, and keys that change nothing.
+
+    Edits by staff stay in protected fields only (contract 3.1). `zip` changes nothing unless the
+    address says that it is in the USA.
+    """
+    country = "contact_info.address.country"
+    located = {rule.steps[:-1] for rule in mapping.rules if rule.field.path == country}
+    for rule in mapping.rules:
+        part = rule.rule
+        open_ended = any(not case.when for case in part.cases) if part.cases else not part.when
+        if rule.required == "true" and part.default is None and not open_ended:
+            wrong = "rows to which no `when` applies are rejected, because every record needs it"
+            yield MappingFinding(rule.steps, f"{wrong}; add a `default`, or skip the rows")
+        if part.override and not (rule.field.facts.sticky or rule.field.parent):
+            wrong = "has no effect: this field is not protected"
+            yield MappingFinding((*rule.steps, "override"), wrong)
+    for rule, steps, part in mapping.parts:
+        if rule.steps[:-1] not in located and any(step.word == "zip" for step in part.clean):
+            wrong = "`zip` has no effect without a `country` in the same address, such as USA"
+            yield MappingFinding((*steps, "clean"), wrong)
+    for entry in mapping.entries:
+        filled = any(
+            part.constant is not None
+            for rule in entry.fields
+            for _, part in rule.parts
+            if rule.field.facts.required and rule.field.name != TYPE_FIELD[entry.parent]
+        )
+        if entry.part.placeholder and not filled:
+            wrong = "has no effect: the entry's main part has no constant and no `default`"
+            yield MappingFinding((*entry.steps, "placeholder"), wrong)
+
+
+def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Values, lookups, headings and terms that no rule uses."""
+    file = mapping.file
+    needed = {name for rule in (*mapping.values, *mapping.rules) for name in rule.needs}
+    needed |= {key.strip("< >") for _, c in mapping.conditions for key, _, _ in c.every_test}
+    for name in file.values:
+        if f"{VALUE}{name}" not in needed:
+            yield MappingFinding(("values", name), f"no rule uses `<{VALUE}{name}>`")
+    lookups = {name for _, name in mapping.lookups}
+    for name in file.lookups:
+        if name not in lookups:
+            yield MappingFinding(("lookups", name), "no rule uses this lookup")
+    used = {heading_key(name) for name in mapping.headings}
+    starts = tuple(name.removesuffix("*") for name in used if name.endswith("*"))
+    for section, names in (("ids", file.ids), ("headings", file.headings)):
+        for name in names:
+            key = heading_key(name)
+            if key not in used and not (starts and key.startswith(starts)):
+                yield MappingFinding((section, name), f"no rule uses a column `{name}`")
+    for at, name in enumerate(file.roster.unused):
+        if heading_key(name) in used:
+            yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
+    by_lookup = any(isinstance(step.plus, PlusBy) for _, _, step in mapping.parts)
+    at_end = any(step.plus == END_OF_TERM for _, _, step in mapping.parts)
+    if file.terms and not by_lookup and not at_end:
+        yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
+
+
+def _match_types(mapping: Mapping) -> Iterator[MappingFinding]:
+    """Users are matched by IDs that the record contains."""
+    given = mapping.match_keys
+    for at, name in enumerate(mapping.file.match.by):
+        if not given & {name, None}:
+            what = "the mapping has no `primary_id`"
+            if name != "primary_id":
+                what = f"no entry of `user_identifier` has the type `{name}`"
+            yield MappingFinding(("match", "by", at), f"{what}, so no user is found by it")
+
+
+_LIKE_A_PATTERN = re.compile(r"[<>=!]+ ?[0-9].*|.*\*.*")
+
+
+def _patterns_as_words(mapping: Mapping) -> Iterator[MappingFinding]:
+    """A condition compares whole words; a comparison or a `*` in it is taken literally."""
+    for steps, condition in mapping.conditions:
+        for key, _, test in condition.every_test:
+            for word in filter(_LIKE_A_PATTERN.fullmatch, test.words):
+                wrong = f"`{word}` is compared literally; list the words that the cells contain"
+                yield MappingFinding((*steps, key), wrong)
+
+
 CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ...]] = {
     Level.ERROR: (
-        _owner,
-        _required_fields,
-        _any_account_type,
-        _absent,
-        _internal_only,
-        _passwords,
-        _lookups_exist,
-        _spans,
-        _skips,
-        _weights,
-        _variables,
-        _circles,
-        _dates,
-        _flags,
-        _policies,
-        _removals,
-        _dropped,
-        _entries,
+        _account, _required_fields, _rows, _rules, _lookups, _variables, _circles, _parts,
+        _policies, _removals, _entries,
     ),
-    Level.TO_DO: (hints.to_do,),
-    Level.HINT: (
-        hints.unreachable,
-        hints.gaps,
-        hints.unused,
-        hints.overrides,
-        hints.match_types,
-        hints.zips,
-        hints.patterns_as_words,
-    ),
-}
+    Level.TO_DO: (_to_do,),
+    Level.HINT: (_unreachable, _no_effect, _unused, _match_types, _patterns_as_words),
+}  # fmt: skip
 """Every check by its level. To add one, write a function and name it here."""

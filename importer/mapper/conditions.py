@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from importer.mapper.dates import Span, first_later
+from importer.mapper.dates import Span, first_later, is_iso
 from importer.mapper.lookups import KeyFile, Lookup
 from importer.mapper.placeholders import Cell, Variable, heading_key, parse
 from importer.mapper.transforms import Word, Words
@@ -24,13 +24,10 @@ TODAY = "<@today>"
 
 
 def _day(text: str) -> str:
-    try:
-        if text == TODAY or date.fromisoformat(text).isoformat() == text:
-            return text
-    except ValueError:
-        pass
-    sentence = f"`{text}` is not a date; write it as 2027-05-15, or {TODAY}"
-    raise ValueError(sentence)
+    if text != TODAY and not is_iso(text):
+        sentence = f"`{text}` is not a date; write it as 2027-05-15, or {TODAY}"
+        raise ValueError(sentence)
+    return text
 
 
 Day = Annotated[Word, AfterValidator(_day)]

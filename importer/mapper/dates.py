@@ -244,6 +244,11 @@ def _day(year: int, month: int, day: int) -> date | Unread:
         return Unread.NO_SUCH_DAY
 
 
+def is_iso(text: str) -> bool:
+    """Return whether a text is a date as 2027-05-15."""
+    return bool(_ISO.fullmatch(text)) and isinstance(_day(*map(int, text.split("-"))), date)
+
+
 def shown_order(texts: Iterable[str], dates: Dates) -> Order | None:
     """Return the order that a column shows: some texts fit it only, and none only the other."""
     first, second = (dates.model_copy(update={"order": order}) for order in ("mdy", "dmy"))
