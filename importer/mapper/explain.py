@@ -15,13 +15,11 @@ from importer.mapper.schema import (
     KeepHeaviest,
     MappingFile,
     PlusBy,
-    RosterPart,
     Rule,
 )
 from importer.mapper.transforms import CleanStep
 from importer.model.candidates import IdRule
 from importer.model.fields import OnUpdate, Shape
-from importer.model.plan import SafetyLimits
 from importer.model.roster import NO_HEADINGS
 from importer.model.text import counted
 
@@ -75,54 +73,60 @@ _CLEAN = {
 def about(mapping: Mapping) -> tuple[str, ...]:
     """Return what it does apart from the fields, a sentence each."""
     file, match = mapping.file, mapping.file.match
-    found = (
+    return (
         f"Makes {file.account_type.title()} records of type {file.record_type}.",
         f"Looks for a user in Alma by {' or '.join(match.by)}; one that is new "
         f"{_USER[match.new]}, one that is known {_USER[match.known]}. "
         f"Possible matches {_DUPLICATES[match.possible_match]}.",
-    )
-    return (
-        *found,
-        *_about_roster(file.roster),
-        *_about_columns(file),
-        *_about_values(mapping),
+        *_about_roster(file),
+        *(
+            f"`<{v.field.name}>` is: {_rule(mapping, v.rule, v.field.shape)}."
+            for v in mapping.values
+        ),
         *_about_terms(file.terms),
         *_about_known_users(mapping),
         _about_duplicates(file.duplicates),
-        _about_safety_checks(file.safety_checks),
+        "`apply` stops above the limits of a safety check: "
+        + ", ".join(
+            f"{name.replace('_', '-')} ({limit.percent:g} % and {limit.count})"
+            for name, limit in file.safety_checks
+        )
+        + ".",
     )
 
 
-def _about_roster(roster: RosterPart) -> Iterator[str]:
-    """Yield how the roster is read, which rows of it are taken, and what is blank in them."""
-    read = [f"the sheet `{roster.sheet}`"] if roster.sheet else []
-    read += [f"text in {roster.encoding}"] if roster.encoding != "auto" else []
-    if roster.header:
-        rows = " and ".join(map(str, roster.header))
-        without = roster.header == NO_HEADINGS
-        read.append("a roster without headings" if without else f"headings in row {rows}")
-    if read:
-        yield f"Reads {', '.join(read)}."
-    if roster.only:
-        yield f"Takes only the rows where {roster.only}."
-    for skip in roster.skip:
-        yield f"Skips the rows where {skip.when}: {skip.reason}."
-    if roster.blank:
-        yield f"A cell that contains {_listed(roster.blank)} is blank."
-    if roster.unused:
-        yield f"Takes nothing from {_listed(roster.unused, 'and')}."
+def _given(*texts: tuple[object, str]) -> list[str]:
+    """Return the texts of what the mapping sets."""
+    return [text for setting, text in texts if setting]
 
 
-def _about_columns(file: MappingFile) -> Iterator[str]:
-    """Yield what a heading may be called, and what the IDs below it look like."""
+def _about_roster(file: MappingFile) -> Iterator[str]:
+    """Yield how the roster is read, which rows are taken, and what its columns contain."""
+    roster = file.roster
+    without = roster.header == NO_HEADINGS
+    rows = " and ".join(map(str, roster.header))
+    read = _given(
+        (roster.sheet, f"the sheet `{roster.sheet}`"),
+        (roster.encoding != "auto", f"text in {roster.encoding}"),
+        (roster.header, "a roster without headings" if without else f"headings in row {rows}"),
+    )
+    yield from _given(
+        (read, f"Reads {', '.join(read)}."),
+        (roster.only, f"Takes only the rows where {roster.only}."),
+        *((True, f"Skips the rows where {skip.when}: {skip.reason}.") for skip in roster.skip),
+        (roster.blank, f"A cell that contains {_listed(roster.blank)} is blank."),
+        (roster.unused, f"Takes nothing from {_listed(roster.unused, 'and')}."),
+    )
     for heading, others in file.headings.items():
         yield f"`{heading}` may also be called {_listed(others)}."
     for heading, rule in file.ids.items():
-        parts = [f"without `{rule.strip}`"] if rule.strip else []
-        parts += [f"{rule.digits} digits"] if rule.digits else []
-        parts += ["lost zeros put back in front"] if rule.pad else []
-        parts += [f"in the form `{rule.pattern}`"] if rule.pattern else []
-        parts += [f"with a check digit ({rule.check_digit})"] if rule.check_digit else []
+        parts = _given(
+            (rule.strip, f"without `{rule.strip}`"),
+            (rule.digits, f"{rule.digits} digits"),
+            (rule.pad, "lost zeros put back in front"),
+            (rule.pattern, f"in the form `{rule.pattern}`"),
+            (rule.check_digit, f"with a check digit ({rule.check_digit})"),
+        )
         yield f"An ID under `{heading}`: {', '.join(parts)}."
 
 
@@ -147,22 +151,8 @@ def _about_duplicates(part: DuplicatesPart) -> str:
     )
 
 
-def _about_safety_checks(limits: SafetyLimits) -> str:
-    words = [
-        f"{name.replace('_', '-')} ({limit.percent:g} % and {limit.count})"
-        for name, limit in limits
-    ]
-    return f"`apply` stops above the limits of a safety check: {', '.join(words)}."
-
-
 def _listed(words: Iterable[str], last: str = "or") -> str:
     return f" {last} ".join(f"`{word}`" for word in words)
-
-
-def _about_values(mapping: Mapping) -> Iterator[str]:
-    """Yield what each value of `values:` is."""
-    for value in mapping.values:
-        yield f"`<{value.field.name}>` is: {_rule(mapping, value.rule, value.field.shape)}."
 
 
 def _about_known_users(mapping: Mapping) -> Iterator[str]:
@@ -193,43 +183,43 @@ def explain(mapping: Mapping) -> dict[str, str]:
     """
     told = {rule.field.path: _sentence(mapping, rule) for rule in mapping.scalars}
     for entry in mapping.entries:
-        label = f"{entry.parent}[{entry.position}]"
-        parts = [f"only if {entry.part.when}"] if entry.part.when else []
-        if (each := entry.part.each) is not None:
-            where = f"<{each.heading}> between `{each.on}`"
-            parts.append(f"for each part of {where}, up to {each.most}")
-        if entry.part.placeholder:
-            parts.append("also if its cells are blank")
-        if entry.part.on_update in _ON_UPDATE:
-            parts.append(_ON_UPDATE[entry.part.on_update])
-        if entry.part.replaces:
-            parts.append(f"in place of {' or '.join(entry.part.replaces)}")
+        label, part, each = f"{entry.parent}[{entry.position}]", entry.part, entry.part.each
+        parts = _given(
+            (part.when, f"only if {part.when}"),
+            (each, f"for each part of {each}"),
+            (part.placeholder, "also if its cells are blank"),
+            (part.on_update in _ON_UPDATE, _ON_UPDATE.get(part.on_update, "")),
+            (part.replaces, f"in place of {' or '.join(part.replaces)}"),
+        )
         if parts:
-            text = "; ".join(parts)
-            told[label] = f"{text[:1].upper()}{text[1:]}."
+            told[label] = _joined(parts)
         for rule in entry.fields:
             told[f"{label}.{rule.field.name}"] = _sentence(mapping, rule)
     for (*_, at), _, removal in mapping.removals:
-        which = [f"type {removal.type}"] if removal.type else []
-        which += [f"a text that matches `{removal.pattern}`"] if removal.pattern else []
+        which = _given(
+            (removal.type, f"type {removal.type}"),
+            (removal.pattern, f"a text that matches `{removal.pattern}`"),
+        )
         told[f"{removal.parent}[{at}]"] = f"Removes Alma's entries of {' with '.join(which)}."
     return told
 
 
-def _sentence(mapping: Mapping, rule: FieldRule) -> str:
-    parts = [_rule(mapping, rule.rule, rule.field.shape)]
-    if rule.required == "true":
-        parts.append("a blank rejects the row")
-    elif rule.required == "warn":
-        parts.append("a blank is a warning")
-    if rule.rule.bad == "drop":
-        parts.append("a bad value is left out with a warning")
-    if rule.on_update in _ON_UPDATE:
-        parts.append(_ON_UPDATE[rule.on_update])
-    if rule.rule.override:
-        parts.append("also over a value that was edited by hand in Alma")
+def _joined(parts: list[str]) -> str:
     text = "; ".join(parts)
-    return text[:1].upper() + text[1:] + "."
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _sentence(mapping: Mapping, rule: FieldRule) -> str:
+    return _joined(
+        _given(
+            (True, _rule(mapping, rule.rule, rule.field.shape)),
+            (rule.required == "true", "a blank rejects the row"),
+            (rule.required == "warn", "a blank is a warning"),
+            (rule.rule.bad == "drop", "a bad value is left out with a warning"),
+            (rule.on_update in _ON_UPDATE, _ON_UPDATE.get(rule.on_update, "")),
+            (rule.rule.override, "also over a value that was edited by hand in Alma"),
+        )
+    )
 
 
 def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:

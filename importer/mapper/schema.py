@@ -193,6 +193,10 @@ class EachPart(MappingPart):
         """The heading of the cell."""
         return self.template.cells[0].heading
 
+    def __str__(self) -> str:
+        """In words, after `for each part of`."""
+        return f"<{self.heading}> between `{self.on}`, up to {self.most}"
+
     def checked(self, text: str, _country: str = "") -> Reading:
         """Return the text, with a finding if it has more than `most` parts."""
         if len(self.parts(text)) <= self.most:
