@@ -55,50 +55,6 @@ def test_each_field_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "top", "place"),
-    [
-        ("middle_name: {from: A, default: B}", "", "8: record.middle_name.default"),
-        ("middle_name: {from: [A, <B>]}", "", "8: record.middle_name.from"),
-        ("", "lookups: {g: {a: b}}", "8: lookups.g"),
-        ("", "ids: {Card: {digits: 3}}", "8: ids.Card"),
-        ("", "headings: {Card: [C]}", "8: headings.Card"),
-        ("", "roster: {unused: [id]}", "8: roster.unused[0]"),
-        ("", "terms: [{ends: 05-15}]", "8: terms"),
-        ("birth_date: {from: <B>, override: true}", "", "8: record.birth_date.override"),
-        ("", "match: {by: [primary_id, BARCODE]}", "8: match.by[1]"),
-        ("birth_date: <?>", "", "8: record.birth_date"),
-        ('job_category: {when: {B: "<2008-01-01"}, from: X}', "", "8: record.job_category.when.B"),
-        ("", 'roster: {only: {ID: ["A*"]}}', "8: roster.only.ID"),
-        (
-            "contact_info:\n  address:\n    - line1: <S>\n      address_type: home\n"
-            "      postal_code: {from: <Z>, clean: [zip]}",
-            "",
-            "12: record.contact_info.address[0].postal_code.clean",
-        ),
-        (
-            "job_category: {cases: [A, {when: {T: x}, from: B}]}",
-            "",
-            "8: record.job_category.cases[0]",
-        ),
-        ("", "values: {v: <X>}", "8: values.v"),
-        (
-            "contact_info:\n  email:\n    - email_address: <E>\n      email_type: work\n"
-            "      placeholder: true",
-            "",
-            "12: record.contact_info.email[0].placeholder",
-        ),
-        ("campus_code: {from: <C>, lookup: g}", 'lookups: {g: {a: "?"}}', "9: lookups.g.a"),
-    ],
-)
-def test_what_has_no_effect_or_is_still_to_do_is_found(
-    tmp_path: Path, record: str, top: str, place: str
-) -> None:
-    """Each alone, at its line."""
-    (found,) = lint(loaded(tmp_path, mapping_text(record, top)))
-    assert found.startswith(f"m.yaml:{place}: "), found
-
-
-@pytest.mark.parametrize(
     ("record", "top"),
     [
         ("middle_name: {from: <A>, default: B}", ""),
