@@ -117,17 +117,17 @@ def test_sticky_fields_of_external_users(alma: Alma, name: str) -> None:
     assert shown() == _plain(_VALUES[name]), "empty in the body"
     alma.update("1000001", student(**other))
     assert shown() == _plain(_OTHERS[name]), "not edited"
-    assert alma.admin("POST", "/users/1000001/edited", [name]).status_code == 204
-    alma.update("1000001", student(**mine))
-    assert shown() == _plain(_OTHERS[name]), "edited in Alma"
-    alma.update("1000001", student(**mine), f"?override=pin_number,{name}")
-    assert shown() == _plain(_VALUES[name]), "edited, but overridden"
+    assert alma.admin("PATCH", "/users/1000001", mine).status_code == 200
+    alma.update("1000001", student(**other))
+    assert shown() == _plain(_VALUES[name]), "edited in Alma"
+    alma.update("1000001", student(**other), f"?override=pin_number,{name}")
+    assert shown() == _plain(_OTHERS[name]), "edited, but overridden"
 
 
 def test_sticky_fields_of_internal_users_are_not_sticky(alma: Alma) -> None:
     """Only External users have sticky fields."""
-    alma.create(pin_number="1234", preferred_language=coded("fr"))
-    alma.admin("POST", "/users/P1/edited", ["pin_number", "preferred_language"])
+    alma.create()
+    alma.admin("PATCH", "/users/P1", {"pin_number": "1234", "preferred_language": coded("fr")})
     after = alma.update("P1", person())
     assert ("pin_number" in after, after["preferred_language"]["value"]) == (False, "en")
 
