@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -66,88 +66,57 @@ def serve(options: Options, ready: Callable[[str], None]) -> None:
 
     Raises UsageError if a file, a switch or the port cannot be used.
     """
-
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def end(*_: object) -> None:
-            loop.call_soon_threadsafe(stop.set)
-
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            await _run(options, ready, stop)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    asyncio.run(main())
+    _run(options, ready, handle_signals=True)
 
 
 @contextmanager
 def running(options: Options | None = None) -> Iterator[str]:
     """Run a practice Alma in a thread while the block lasts; yield its base URL."""
-    chosen = options or Options()
-    started: Future[str] = Future()
-    stopping: Future[Callable[[], object]] = Future()
+    started: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        stopping.set_result(lambda: loop.call_soon_threadsafe(stop.set))
-        await _run(chosen, started.set_result, stop)
+    def ready(base_url: str) -> None:
+        started.set_result((base_url, asyncio.get_running_loop()))
 
-    def body() -> None:
+    with ThreadPoolExecutor(1, "sandbox") as threads:
+        ended = threads.submit(_run, options or Options(), ready, handle_signals=False)
+        both: tuple[Future[Any], ...] = started, ended
+        wait(both, return_when=FIRST_COMPLETED)
+        if not started.done():
+            ended.result()
+        base_url, loop = started.result()
         try:
-            asyncio.run(main())
-        except BaseException as error:
-            if started.done():
-                raise
-            started.set_exception(error)
+            yield base_url
+        finally:
+            if not ended.done():
+                loop.call_soon_threadsafe(_stop)
+            ended.result()
 
-    thread = threading.Thread(target=body, name="sandbox", daemon=True)
-    thread.start()
+
+def _stop() -> None:
+    raise web.GracefulExit
+
+
+def _run(options: Options, ready: Callable[[str], None], *, handle_signals: bool) -> None:
     try:
-        yield started.result()
-    finally:
-        if thread.is_alive():
-            stopping.result()()
-        thread.join()
-
-
-async def _run(options: Options, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    faults = load_faults(options.faults) if options.faults else Faults()
-    limits = Limits(options.rate or 0, options.daily)
-    institution = _institution(options)
-    gateway = Gateway(institution, options.key, limits, faults, options.latency, options.clock)
-    _LOGGER.addFilter(_is_not_a_bad_request)
-    runner = web.AppRunner(
-        _application(institution, gateway),
-        access_log=None,
-        logger=_LOGGER,
-        shutdown_timeout=_SHUTDOWN_TIMEOUT,
-    )
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, _HOST, options.port).start()
-        except OSError as error:
-            msg = (
-                f"port {options.port} is in use, perhaps by a practice Alma that still runs: use "
-                "that one, or choose another port with --port"
-            )
-            raise UsageError(msg) from error
-        ready(f"http://{_HOST}:{runner.addresses[0][1]}")
-        while not stop.is_set():
-            institution.store.commit()
-            try:
-                await asyncio.wait_for(stop.wait(), _COMMIT_EVERY)
-            except TimeoutError:
-                continue
-    finally:
-        await runner.cleanup()
-        await gateway.apply_late_calls()
-        institution.store.close()
+        listening = socket.create_server((_HOST, options.port))
+    except OSError as error:
+        msg = (
+            f"port {options.port} is in use, perhaps by a practice Alma that still runs: use "
+            "that one, or choose another port with --port"
+        )
+        raise UsageError(msg) from error
+    with listening:
+        base_url = f"http://{_HOST}:{listening.getsockname()[1]}"
+        _LOGGER.addFilter(_is_not_a_bad_request)
+        web.run_app(
+            _application(options, lambda: ready(base_url)),
+            sock=listening,
+            handle_signals=handle_signals,
+            print=None,
+            access_log=None,
+            logger=_LOGGER,
+            shutdown_timeout=_SHUTDOWN_TIMEOUT,
+        )
 
 
 def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
@@ -156,10 +125,27 @@ def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
     return not isinstance(error, HttpProcessingError)
 
 
-def _application(institution: Institution, gateway: Gateway) -> web.Application:
+def _application(options: Options, ready: Callable[[], None]) -> web.Application:
+    faults = load_faults(options.faults) if options.faults else Faults()
+    limits = Limits(options.rate or 0, options.daily)
+    institution = _institution(options)
+    gateway = Gateway(institution, options.key, limits, faults, options.latency, options.clock)
+
+    async def commit() -> None:
+        while True:
+            institution.store.commit()
+            await asyncio.sleep(_COMMIT_EVERY)
+
+    async def live(_application: web.Application) -> AsyncIterator[None]:
+        committing = asyncio.create_task(commit())
+        ready()
+        yield
+        committing.cancel()
+        await gateway.apply_late_calls()
+        institution.store.close()
+
     api = web.Application(middlewares=[gateway.pass_through])
-    tables = institution.tables
-    api.add_routes(conf_routes(tables, lambda: institution.switches["environment"]))
+    api.add_routes(conf_routes(institution.tables, lambda: institution.switches["environment"]))
     api.add_routes(UsersApi(institution).routes())
     admin_api = AdminApi(institution, gateway)
     admin = web.Application(middlewares=[admin_api.check_access])
@@ -167,10 +153,12 @@ def _application(institution: Institution, gateway: Gateway) -> web.Application:
     application = web.Application(middlewares=[gateway.guard], client_max_size=MAX_SIS_ZIP)
     application.add_subapp(ROOT, api)
     application.add_subapp(ADMIN, admin)
+    application.cleanup_ctx.append(live)
     return application
 
 
 def _institution(options: Options) -> Institution:
+    """Open the store; add the invented patrons if it has no user yet."""
     now = options.clock.now
     institution = Institution(Store(options.db), set_switches(options.switches), now)
     if not institution.store.count():
