@@ -4,6 +4,7 @@ GET, DELETE /_sandbox/log            the calls so far, as JSON Lines; forget the
 GET    /_sandbox/state               every user, whole, with its edited fields
 PUT    /_sandbox/users/{id}          staff change the whole record in Alma
 PATCH  /_sandbox/users/{id}          staff change the given fields only; sticky ones become edited
+POST   /_sandbox/users/{id}/edited   mark sticky fields as edited by hand: ["user_group", …]
 POST   /_sandbox/users/{id}/loans    {"loans": 2}: a user with loans cannot be deleted
 POST   /_sandbox/settings            {"rate", "daily", "remaining", "latency", "switches"}
 POST   /_sandbox/faults              the rules of a faults file; an empty body removes them
@@ -29,7 +30,7 @@ from importer.sandbox.answers import RefusalError, json_answer
 from importer.sandbox.faults import read_faults
 from importer.sandbox.gateway import Gateway, Handler, key_in_header
 from importer.sandbox.institution import Institution
-from importer.sandbox.record import Json
+from importer.sandbox.record import STICKY, Json
 from importer.sandbox.sis_load import Profile, run_load
 from importer.sandbox.switches import set_switches
 
@@ -50,6 +51,7 @@ class _Settings(BaseModel):
 
 
 _LOANS = TypeAdapter(dict[Literal["loans"], Annotated[int, Field(ge=0)]])
+_EDITED = TypeAdapter(list[str])
 _CODES = TypeAdapter(dict[str, str])
 
 
@@ -69,6 +71,7 @@ class AdminApi:
             web.get("/state", self._show_state),
             web.put(user, self._edit),
             web.patch(user, self._edit),
+            web.post(f"{user}/edited", self._mark_edited),
             web.post(f"{user}/loans", self._set_loans),
             web.post("/settings", self._change_settings),
             web.post("/faults", self._set_faults),
@@ -113,6 +116,16 @@ class AdminApi:
             document = formats.show_user(old.record, self.institution.tables.describe) | document
         user = self.institution.edit(old, formats.read_user(document))
         return json_answer(formats.show_user(user.record, self.institution.tables.describe))
+
+    async def _mark_edited(self, request: web.Request) -> web.Response:
+        sentence = f"the body is a list of {', '.join(STICKY)}"
+        names = _read(_EDITED, await request.read(), sentence)
+        if not STICKY.keys() >= set(names):
+            raise UsageError(sentence)
+        old = self.institution.find(request.match_info["id"])
+        now = {name: old.record.get(STICKY[name], "") for name in names}
+        self.institution.save(replace(old, edited=now | old.edited))
+        return web.Response(status=204)
 
     async def _set_loans(self, request: web.Request) -> web.Response:
         given = _read(_LOANS, await request.read(), 'the body is {"loans": a number from 0}')

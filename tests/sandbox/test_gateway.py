@@ -145,6 +145,8 @@ def test_latency_delays_every_answer(alma: Alma, clock: ManualClock) -> None:
         ("POST", "/settings", {"switches": {"no-such-switch": "on"}}),
         ("POST", "/settings", ["rate"]),
         ("PATCH", "/users/nobody", {"last_name": "X"}),
+        ("POST", "/users/P1/edited", ["shoe_size"]),
+        ("POST", "/users/P1/edited", {"user_group": True}),
         ("POST", "/users/P1/loans", {"loans": "many"}),
         ("PATCH", "/users/P1", ["last_name"]),
         ("POST", "/codes/NoSuch", {"A": "B"}),
