@@ -206,20 +206,16 @@ class Journal:
         Alma is then asked about each of them before anything is sent. The before-image is the
         plan's.
         """
-        connection = self._ledger.connection
+        execute = self._ledger.connection.execute
         planned = f"state = '{State.PLANNED}' AND {SENT}"
-        with self._ledger.transaction():
-            connection.execute(
+        with self._writing():
+            execute(
                 "INSERT OR IGNORE INTO images SELECT row, before, after, '' FROM steps"  # noqa: S608
                 f" WHERE {planned}"
             )
-            connection.execute(
-                f"UPDATE steps SET state = ? WHERE {planned}",  # noqa: S608
-                (State.UNKNOWN,),
-            )
+            execute(f"UPDATE steps SET state = ? WHERE {planned}", (State.UNKNOWN,))  # noqa: S608
             self._append(0, "doubt", "the last entries of the ledger are lost")
-        self._end_is_lost = False
-        self._mark()
+            self._end_is_lost = False
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -231,9 +227,6 @@ class Journal:
             self._end_is_lost = end_is_lost(self._ledger)
         with self._ledger.transaction():
             yield
-        self._mark()
-
-    def _mark(self) -> None:
         if not self._end_is_lost:
             number, row, hash_ = self._last
             write_mark(self._ledger.folder, number, hash_, durable=row == 0)

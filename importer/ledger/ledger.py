@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self
@@ -114,21 +114,11 @@ class Ledger:
     def transaction(self) -> Iterator[None]:
         """Write all or nothing, durable when the block ends. Raises LedgerError."""
         try:
-            self.connection.execute("BEGIN IMMEDIATE")
-            yield
-            self.connection.execute("COMMIT")
+            with self.connection:  # commits, or rolls back
+                self.connection.execute("BEGIN IMMEDIATE")
+                yield
         except sqlite3.Error as error:
-            self._roll_back()
             raise unusable(self.folder, error) from error
-        except BaseException:
-            self._roll_back()
-            raise
-
-    def _roll_back(self) -> None:
-        # SQLite may have rolled back by itself, or be unable to: the next to open it does then.
-        with suppress(sqlite3.Error):
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
 
     def read(self, query: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Return the rows of a query, one by one. Raises errors as `open` does."""

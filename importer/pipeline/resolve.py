@@ -186,21 +186,36 @@ class Review:
 
         Raises UsageError if the row does not need review, or cannot be resolved in this way.
         """
-        ledger, row, answer = self.ledger, decision.row, decision.answer
-        if self.facts.command == "check":
+        row, answer, life = decision.row, decision.answer, self.ledger.life(decision.row)
+        if wrong := self._why_not(decision, life):
+            raise UsageError(wrong)
+        if not answer.names_user or decision.user.strip() or self._undoes:
+            return decision
+        planned = filter(None, (life.primary_id if life else "",))
+        users = in_question(self.ledger.problems(row)) or tuple(planned)
+        if len(users) != 1:
+            name, folder = row_label(row), self.ledger.folder
             msg = (
-                f"{ledger.folder} is a check, without data from Alma. Make a plan with "
-                "`importer plan`, then resolve the row."
+                f"{len(users)} users are in question for row {name}. Name one of them: importer "
+                f"resolve {folder} {name} --as {answer} ID. They are listed by: importer show "
+                f"{folder} {name} --show-values"
             )
             raise UsageError(msg)
+        return replace(decision, user=users[0])
+
+    def _why_not(self, decision: Decision, life: RowHistory | None) -> str:
+        """Return why a row cannot be resolved in this way; "" if it can."""
+        answer, name = decision.answer, row_label(decision.row)
+        if self.facts.command == "check":
+            return (
+                f"{self.ledger.folder} is a check, without data from Alma. Make a plan with "
+                "`importer plan`, then resolve the row."
+            )
         if not answer.names_user and decision.user:
-            msg = f"An ID is given with --as update or rename, not with --as {answer}."
-            raise UsageError(msg)
-        life = ledger.life(row)
+            return f"An ID is given with --as update or rename, not with --as {answer}."
         if life is None:
-            msg = f"The roster of this run has no row {row_label(row)}."
-            raise UsageError(msg)
-        wrong = _closed(life, decided=row in ledger.rows_with(Code.RESOLVED))
+            return f"The roster of this run has no row {name}."
+        wrong = _closed(life, decided=life.row in self.ledger.rows_with(Code.RESOLVED))
         if not wrong and answer is Answer.CREATE and life.result is Result.HELD:
             wrong = (
                 "needs review since it was sent; use --as update or rename with the user's ID, or "
@@ -208,21 +223,7 @@ class Review:
             )
         if not wrong and answer in {Answer.CREATE, Answer.RENAME} and self._undoes:
             wrong = "belongs to an undo plan; use --as update or --as reject"
-        if wrong:
-            msg = f"Row {row_label(row)} {wrong}."
-            raise UsageError(msg)
-        if not answer.names_user or decision.user.strip() or self._undoes:
-            return decision
-        users = in_question(ledger.problems(row)) or tuple(filter(None, (life.primary_id,)))
-        if len(users) != 1:
-            name = row_label(row)
-            msg = (
-                f"{len(users)} users are in question for row {name}. Name one of them: importer "
-                f"resolve {ledger.folder} {name} --as {answer} ID. They are listed by: importer "
-                f"show {ledger.folder} {name} --show-values"
-            )
-            raise UsageError(msg)
-        return replace(decision, user=users[0])
+        return f"Row {name} {wrong}." if wrong else ""
 
     def reject(self, row: int) -> None:
         """Send the row neither now nor in later plans.

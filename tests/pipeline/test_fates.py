@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -33,24 +34,18 @@ ANSWERS = st.dictionaries(st.integers(2, 9), st.builds(Answered, st.just("decide
 
 
 @given(ROWS, PROBLEMS, ANSWERS)
-def test_every_row_has_one_fate(
+def test_every_row_has_one_fate_and_its_problems_say_why(
     rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
 ) -> None:
-    """No row is lost, added or reordered, the counts add up, and blank rows stay blank."""
+    """No row or problem is lost or reordered; the gravest problem decides a row that was ready.
+
+    Only severities and messages change. `plan` decides again after the comparison with Alma, which
+    changes nothing.
+    """
     decided = decide_fates(rows, problems, answers)
     assert list(decided.fates) == list(rows)
     parts = [decided.rows(fate) for fate in Fate]
     assert sum(map(len, parts)) == len(rows) == len(frozenset().union(*parts))
-    for row, before in rows.items():
-        assert before is Fate.READY or decided.fates[row] is before
-
-
-@given(ROWS, PROBLEMS, ANSWERS)
-def test_the_problems_say_why(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
-) -> None:
-    """A ready row has no problem that holds it; a rejected or reviewed one has the gravest."""
-    decided = decide_fates(rows, problems, answers)
     for row, fate in decided.fates.items():
         own = {found.severity for found in decided.problems if found.origin.row == row}
         match fate:
@@ -62,31 +57,38 @@ def test_the_problems_say_why(
             case Fate.REJECTED:
                 assert Severity.REJECT in own
             case Fate.BLANK | Fate.SKIPPED:
-                pass
-
-
-@given(ROWS, PROBLEMS, ANSWERS)
-def test_deciding_again_changes_nothing(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
-) -> None:
-    """`plan` decides after the checks and again after the comparison with Alma."""
-    once = decide_fates(rows, problems, answers)
-    again = decide_fates(once.fates, once.problems)
-    assert again.fates == once.fates
-    assert again.problems == once.problems
-
-
-@given(ROWS, PROBLEMS, ANSWERS)
-def test_no_problem_is_lost(
-    rows: Mapping[int, Fate], problems: Sequence[Problem], answers: Mapping[int, Answered]
-) -> None:
-    """Each row's problems are kept in their order; only severities and messages change."""
-    decided = decide_fates(rows, problems, answers)
+                assert rows[row] in {fate, Fate.READY}
     for row in {found.origin.row for found in problems} - {0}:
         before = [found.code for found in problems if found.origin.row == row]
         after = [found.code for found in decided.problems if found.origin.row == row]
         assert after[: len(before)] == before
         assert set(after[len(before) :]) <= {Code.RESOLVED}
+    again = decide_fates(decided.fates, decided.problems)
+    assert (again.fates, again.problems) == (decided.fates, decided.problems)
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "fate"),
+    [
+        (Code.BAD_EMAIL, Severity.WARNING, Fate.READY),
+        (Code.BAD_EMAIL, Severity.REJECT, Fate.REJECTED),
+        (Code.DUPLICATE_ID, Severity.REVIEW, Fate.REVIEW),
+        (Code.SKIPPED_DUPLICATE, Severity.WARNING, Fate.SKIPPED),
+    ],
+)
+def test_what_only_a_new_user_needs_rejects_no_known_one(
+    code: Code, severity: Severity, fate: Fate
+) -> None:
+    """A row that lacks only this is ready, and says what it lacks; else it lacks it as well."""
+    lacks = replace(problem(2, Code.MISSING_VALUE, Severity.REJECT), field="last_name")
+    rows, problems = {2: Fate.READY}, [lacks, problem(2, code, severity)]
+    decided = decide_fates(rows, problems, only_new=[{"last_name"}])
+    ready = fate is Fate.READY
+    expected = Fate.REJECTED if fate is Fate.REVIEW else fate
+    assert decided.fates == {2: expected}
+    assert decided.missing == ({2: (lacks,)} if ready else {})
+    assert len(decided.problems) == (1 if ready else 2)
+    assert decide_fates(rows, problems, only_new=[set()]).missing == {}
 
 
 @pytest.mark.parametrize(

@@ -47,20 +47,13 @@ def test_a_folder_that_is_not_empty_is_refused_and_not_changed(tmp_path: Path) -
     assert [path.name for path in shared.iterdir()] == ["x"]
 
 
-def test_an_empty_folder_is_used_as_it_is(tmp_path: Path) -> None:
-    """Its mode is its owner's decision."""
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    empty.chmod(0o750)
-    assert new_folder(ROSTER, NOW, empty) == empty
-    assert _mode(empty) == 0o750
-
-
-def test_folders_above_a_new_one_are_made(tmp_path: Path) -> None:
-    """Only the run's own folder needs to be private."""
-    folder = tmp_path / "a" / "b"
-    assert new_folder(ROSTER, NOW, folder) == folder
-    assert _mode(folder) == 0o700
+def test_an_empty_folder_is_used_and_folders_above_a_new_one_are_made(tmp_path: Path) -> None:
+    """The mode of the first is its owner's decision; only the run's own folder is private."""
+    empty, deep = tmp_path / "empty", tmp_path / "a" / "b"
+    empty.mkdir(mode=0o750)
+    for folder, mode in ((empty, _mode(empty)), (deep, 0o700)):
+        assert new_folder(ROSTER, NOW, folder) == folder
+        assert _mode(folder) == mode
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "x" * 300, "a\0b"])

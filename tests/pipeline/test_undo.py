@@ -67,11 +67,13 @@ def shapes(user: User) -> tuple[Any, ...]:
 
 @given(pairs())
 def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> None:
-    """Whatever a row changed in whatever record: its reverse gives every field and entry back."""
+    """Whatever a row changed: its reverse gives every field and entry back, and once is enough."""
     draft, live = pair
     merged = merge(draft, live)
     assume(merged.changes)
-    undone = undo_update(draft.row, Written(live, merged.after, merged.after), merged.after)
+    written = Written(live, merged.after, merged.after)
+    assert isinstance(undo_update(draft.row, written, live).step, Unchanged)
+    undone = undo_update(draft.row, written, merged.after)
     assume(not undone.theirs)
     back = undone.step
     if isinstance(back, Update):
@@ -82,20 +84,6 @@ def test_the_reverse_gives_the_record_before(pair: tuple[DraftUser, User]) -> No
         assert shapes(forth.after) == shapes(merged.after)
     else:
         assert shapes(merged.after) == shapes(live)
-
-
-@given(pairs())
-def test_the_reverse_leaves_what_others_did(pair: tuple[DraftUser, User]) -> None:
-    """What staff changed elsewhere stays; undone already, there is nothing to do."""
-    draft, live = pair
-    merged = merge(draft, live)
-    assume(merged.changes)
-    written = Written(live, merged.after, merged.after)
-    edited = merged.after.model_copy(update={"job_description": "Printer"})
-    back = undo_update(draft.row, written, edited).step
-    if isinstance(back, Update):
-        assert back.after.job_description == "Printer"
-    assert isinstance(undo_update(draft.row, written, live).step, Unchanged)
 
 
 @given(pairs())
@@ -172,6 +160,7 @@ def state(alma: Alma) -> list[dict[str, Any]]:
     return sorted(found, key=lambda user: str(user["primary_id"]))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("override", ["true", "false"])
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
