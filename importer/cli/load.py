@@ -50,7 +50,8 @@ from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import check_inputs
 from importer.pipeline.convert import convert as convert_inputs
 from importer.pipeline.convert import sis_clears, sis_unmatched
-from importer.pipeline.inputs import Inputs, Progress, RosterRequest, RunRequest, open_inputs
+from importer.pipeline.inputs import Progress, RosterRequest, RunRequest, open_inputs
+from importer.pipeline.inputs import Rosters as ReadRosters
 from importer.pipeline.plan import plan as plan_roster
 from importer.pipeline.runs import find_folder
 from importer.report import wording
@@ -178,7 +179,7 @@ def convert(
     return code
 
 
-def _unmatched(rosters: tuple[Inputs, ...], ready: Collection[int]) -> list[str]:
+def _unmatched(rosters: ReadRosters, ready: Collection[int]) -> list[str]:
     """Return a sentence for each reason why an SIS load would not match rows to their user."""
     found: dict[str, list[int]] = {}
     with only_user_cache() as cache:

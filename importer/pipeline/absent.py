@@ -28,7 +28,7 @@ from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
-from importer.pipeline.inputs import Inputs, Rosters, RunRequest, drafts_of, reopen_inputs
+from importer.pipeline.inputs import Inputs, Rosters, RunRequest, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
@@ -129,7 +129,7 @@ def find_missing(
     """
     there: set[str] = set()
     rows = {row for one in rosters for row in one.candidates.rows}
-    for draft in drafts_of(rosters, rows):
+    for draft in rosters.drafts(rows):
         there |= cache.mentioned(PersonQuery(draft.every_identifier, person=draft.person))
     expected = {_key(user): user for user in cache.in_groups(whom.groups) if whom.has(user)}
     missing = {

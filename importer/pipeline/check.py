@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from importer.ledger.ledger import Ledger
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.messages import MappingFinding, in_order
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
-from importer.model.plan import Fate
 from importer.model.problem import Problem
 from importer.model.text import spans
 from importer.pipeline.causes import column_causes
@@ -36,17 +35,12 @@ def check_inputs(rosters: Rosters, request: RunRequest, progress: Progress = SIL
     """Check rows that are mapped already and save the run. Raises UsageError, LedgerError."""
     with new_run(request.name, request.now, request.folder) as folder:
         problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
-        decided = decide_fates(rows_of(rosters), problems)
+        decided = decide_fates(rosters.rows(), problems)
         progress.rows(len(decided.fates), 0)
         return save_run(folder, run_facts("check", rosters, request), rosters, decided)
 
 
-def rows_of(rosters: Rosters) -> dict[int, Fate]:
-    """Return every row of the rosters, in order: ready so far, blank, or skipped."""
-    return {row: fate for inputs in rosters for row, fate in inputs.rows().items()}
-
-
-def find_problems(rosters: Rosters) -> Iterator[Problem]:
+def find_problems(rosters: Sequence[Inputs]) -> Iterator[Problem]:
     """Yield all problems that can be found without Alma, in the order of reports."""
     for inputs in rosters:
         yield from inputs.compiled.notices

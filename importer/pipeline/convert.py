@@ -10,7 +10,7 @@ from typing import Literal
 from importer.errors import UsageError
 from importer.model.text import ROSTER_ROWS
 from importer.model.user import AccountType
-from importer.pipeline.inputs import Rosters, drafts_of
+from importer.pipeline.inputs import Rosters
 from importer.planner.entries import current, same_id
 from importer.planner.merge import new_user
 from importer.users.cache import UnreadUsers
@@ -26,7 +26,7 @@ Finder = Callable[[PersonQuery], MatchResult | UnreadUsers]
 
 def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> tuple[Path, ...]:
     """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
-    users = map(new_user, drafts_of(rosters, ready))
+    users = map(new_user, rosters.drafts(ready))
     match to:
         case "jsonl":
             write_json_lines(users, out)
@@ -61,7 +61,7 @@ def sis_unmatched(
     an ID of `match.by` are found.
     """
     matches = [inputs.mapping.file.match for inputs in rosters]
-    for draft in drafts_of(rosters, ready):
+    for draft in rosters.drafts(ready):
         keys = {key for key, _ in draft.every_identifier}
         lacking = [key for key in matches[draft.row // ROSTER_ROWS].by if key not in keys]
         if lacking:

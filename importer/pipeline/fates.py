@@ -13,15 +13,15 @@ from types import MappingProxyType
 
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.memory import Resolution
-from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.decisions import WHO, Answer, in_question
 from importer.model.plan import Fate, Held, Match, Planned
 from importer.model.problem import Origin, Problem
 from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
 from importer.model.user import User
+from importer.pipeline.inputs import Rosters
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
-from importer.planner.drafts import DraftUser, drafts
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
 from importer.planner.sticky import Memory, no_memory
 from importer.users.matching import MatchResult
@@ -154,9 +154,7 @@ class Resolutions:
 
     by_id: Mapping[str, Resolution]
 
-    def same_person(
-        self, rosters: Iterable[Candidates], problems: Iterable[Problem]
-    ) -> dict[int, Answered]:
+    def same_person(self, rosters: Rosters, problems: Iterable[Problem]) -> dict[int, Answered]:
         """Return by row the decisions that answer whether it is the same person as another row.
 
         If rows are different people, both rows of each pair must have been decided; a row that is
@@ -246,7 +244,7 @@ def answered_step(
 
 
 def alike_rows(
-    rosters: Iterable[Candidates], problems: Iterable[Problem]
+    rosters: Rosters, problems: Iterable[Problem]
 ) -> Iterator[tuple[DraftUser, frozenset[str]]]:
     """Yield the rows that may be one person, each with the IDs of the others.
 
@@ -256,11 +254,10 @@ def alike_rows(
     about = {p.origin.row: p.value.casefold() for p in problems if p.code is Code.DUPLICATE_PERSON}
     groups: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
     found: list[tuple[DraftUser, set[tuple[str, ...]]]] = []
-    for candidates in rosters if about else ():
-        for draft in drafts(candidates, about):
-            keys = {draft.person.name, (draft.key,), (about[draft.row],)} - {("",)}
-            found.append((draft, keys))
-            for key in keys:
-                groups[key].add(draft.key)
+    for draft in rosters.drafts(about) if about else ():
+        keys = {draft.person.name, (draft.key,), (about[draft.row],)} - {("",)}
+        found.append((draft, keys))
+        for key in keys:
+            groups[key].add(draft.key)
     for draft, keys in found:
         yield draft, frozenset().union(*(groups[key] for key in keys)) - {draft.key}

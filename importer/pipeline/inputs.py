@@ -34,7 +34,7 @@ from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.files import read_bounded
-from importer.model.plan import Fate
+from importer.model.plan import Fate, Match
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.run import ColumnUse, MappingFacts, RosterFacts, RunFacts
@@ -193,8 +193,36 @@ class Inputs:
         return max(rows, key=lambda row: len(row[1]))
 
 
-Rosters = tuple[Inputs, ...]
-"""The rosters of a run, in order; nearly always one."""
+class Rosters(tuple[Inputs, ...]):
+    """The rosters of a run, in order; nearly always one. Each has row numbers of its own."""
+
+    __slots__ = ()
+
+    def of(self, row: int) -> Inputs:
+        """Return the roster that has this row."""
+        return self[row // ROSTER_ROWS]
+
+    def match(self, row: int) -> Match:
+        """Return how this row finds its user in Alma."""
+        return self.of(row).mapping.file.match
+
+    def origin(self, row: int) -> Origin:
+        """Return the place of this row."""
+        return self.of(row).roster.source.origin(row)
+
+    def rows(self) -> dict[int, Fate]:
+        """Return every row, in order: ready so far, blank, or skipped."""
+        return {row: fate for inputs in self for row, fate in inputs.rows().items()}
+
+    def drafts(
+        self,
+        rows: Collection[int],
+        missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
+        institution: str = "",
+    ) -> Iterator[DraftUser]:
+        """Yield the draft users of these rows, in order; `missing` by row."""
+        for inputs in self:
+            yield from drafts(inputs.candidates, rows, missing, institution=institution)
 
 
 def open_inputs(request: RunRequest) -> Rosters:
@@ -205,7 +233,7 @@ def open_inputs(request: RunRequest) -> Rosters:
             if one.row // ROSTER_ROWS >= len(request.rosters):
                 msg = f"{path.name} corrects row {row_label(one.row)}, and there is no such roster."
                 raise RosterError(msg)
-    return tuple(
+    return Rosters(
         read_inputs(one, request.codes, today, visible_only=visible_only, position=position)
         for position, one in enumerate(request.rosters)
     )
@@ -217,7 +245,7 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
     Raises StalePlanError if one was changed since the run.
     """
     check_sources(facts)
-    return tuple(
+    return Rosters(
         read_inputs(
             RosterRequest(
                 Path(roster.path),
@@ -329,24 +357,3 @@ def _better(asked: RosterRequest, opened: Roster, run: RunVariables) -> Iterator
             with suppress(MappingError):
                 compile_mapping(document, opened.places, run)
                 yield f"{name}: its headings match the mapping `{path.name}`; use it with -m"
-
-
-def origins(rosters: Rosters) -> Callable[[int], Origin]:
-    """Return what gives the place of a row."""
-    return lambda row: of_row(rosters, row).roster.source.origin(row)
-
-
-def of_row(rosters: Rosters, row: int) -> Inputs:
-    """Return the roster that has this row."""
-    return rosters[row // ROSTER_ROWS]
-
-
-def drafts_of(
-    rosters: Rosters,
-    rows: Collection[int],
-    missing: Mapping[int, tuple[Problem, ...]] = MappingProxyType({}),
-    institution: str = "",
-) -> Iterator[DraftUser]:
-    """Yield the draft users of these rows, in order; `missing` by row."""
-    for inputs in rosters:
-        yield from drafts(inputs.candidates, rows, missing, institution=institution)

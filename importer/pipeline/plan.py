@@ -12,12 +12,12 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory, DecisionMemory, StickyMemory
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
-from importer.model.plan import Create, Fate, Held, Match, Planned, Step, Unchanged, Update, Written
+from importer.model.plan import Create, Fate, Held, Planned, Step, Unchanged, Update, Written
 from importer.model.problem import Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
-from importer.pipeline.check import find_problems, rows_of
+from importer.pipeline.check import find_problems
 from importer.pipeline.fates import Resolutions, decide_fates
 from importer.pipeline.inputs import (
     SILENT,
@@ -25,10 +25,7 @@ from importer.pipeline.inputs import (
     Progress,
     Rosters,
     RunRequest,
-    drafts_of,
-    of_row,
     open_inputs,
-    origins,
 )
 from importer.pipeline.lookup import Users, check_call_budget, open_users, plan_each, query_of
 from importer.pipeline.resolve import Review, decisions_in, open_rows
@@ -63,13 +60,13 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
         closing(StickyMemory(facts.key)) as sticky,
     ):
         problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
-        answers = resolutions.same_person((one.candidates for one in rosters), problems)
+        answers = resolutions.same_person(rosters, problems)
         only_new = [one.mapping.needed_by_new_users for one in rosters]
-        checked = decide_fates(rows_of(rosters), problems, answers, only_new)
+        checked = decide_fates(rosters.rows(), problems, answers, only_new)
         progress.rows(len(checked.fates), 0)
         rows = checked.rows(Fate.READY)
-        ready = tuple(drafts_of(rosters, rows, checked.missing, institution.code))
-        asked = [(draft, query_of(draft, _match(rosters, draft.row))) for draft in ready]
+        ready = tuple(rosters.drafts(rows, checked.missing, institution.code))
+        asked = [(draft, query_of(draft, rosters.match(draft.row))) for draft in ready]
         async with open_users(
             request,
             alma,
@@ -86,7 +83,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             planned = follow_facts(
                 [*compared, *leaving.planned], request.facts, institution.code, progress.note
             )
-            steps = review_collisions([one.step for one in planned], origins(rosters))
+            steps = review_collisions([one.step for one in planned], rosters.origin)
             found = [
                 *checked.problems,
                 *(problem for one in planned for problem in one.warnings),
@@ -159,7 +156,7 @@ async def _compare(
 
     async def one(row: tuple[DraftUser, PersonQuery]) -> tuple[Planned, str]:
         draft, query = row
-        match = _match(rosters, draft.row)
+        match = rosters.match(draft.row)
         found = await users.find(query)
         planned = decide(draft, found, match, sticky)
         planned = resolutions.apply(draft, found, planned, match, sticky)
@@ -172,13 +169,9 @@ async def _compare(
         return await plan_each(users.alma, asked, len(asked), one, progress)
 
 
-def _match(rosters: Rosters, row: int) -> Match:
-    return of_row(rosters, row).mapping.file.match
-
-
 def _names_not_compared(steps: Sequence[Step], rosters: Rosters) -> Iterator[Problem]:
     """Say what Alma's own search cannot find about the new patrons of a plan."""
-    created = [of_row(rosters, step.row) for step in steps if isinstance(step, Create)]
+    created = [rosters.of(step.row) for step in steps if isinstance(step, Create)]
     for inputs in rosters:
         new = sum(one is inputs for one in created)
         if not new or not inputs.mapping.file.match.by_name:
@@ -197,7 +190,7 @@ def _failed_checks(
 ) -> tuple[FailedCheck, ...]:
     """Return the safety checks that fail, each roster by the limits of its own mapping."""
     groups = [
-        _expected_groups(one, (draft for draft in ready if of_row(rosters, draft.row) is one))
+        _expected_groups(one, (draft for draft in ready if rosters.of(draft.row) is one))
         for one in rosters
     ]
     return failed_checks(steps, [one.mapping.file.safety_checks for one in rosters], groups)

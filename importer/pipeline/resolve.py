@@ -25,7 +25,7 @@ from importer.model.text import ROSTER_ROWS, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import OTHER_LEFT_OUT, alike_rows, answered_step, worst
-from importer.pipeline.inputs import Rosters, drafts_of, of_row, reopen_inputs
+from importer.pipeline.inputs import Rosters, reopen_inputs
 from importer.pipeline.lookup import query_of
 from importer.pipeline.undo import update_undone
 from importer.planner.decide import decide
@@ -261,7 +261,7 @@ class Review:
         found = await search_alma(alma, PersonQuery(draft.every_identifier))
         if found.failed:
             raise UnavailableError(found.failed)
-        match = of_row(self._rosters, decision.row).mapping.file.match
+        match = self._rosters.match(decision.row)
         planned = answered_step(answer, draft, live, found, match)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
@@ -330,7 +330,7 @@ class Review:
                 await self._plan_free_row(self._draft(draft.row), alma)
 
     async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
-        match = of_row(self._rosters, draft.row).mapping.file.match
+        match = self._rosters.match(draft.row)
         planned = decide(draft, await search_alma(alma, query_of(draft, match)), match)
         held = planned.step if isinstance(planned.step, Held) else None
         problems = [
@@ -353,12 +353,11 @@ class Review:
     @cached_property
     def _alike(self) -> tuple[tuple[DraftUser, frozenset[str]], ...]:
         """The rows that may be one person, each with the IDs of the others."""
-        candidates = (inputs.candidates for inputs in self._rosters)
-        return tuple(alike_rows(candidates, self.ledger.problems()))
+        return tuple(alike_rows(self._rosters, self.ledger.problems()))
 
     def _draft(self, row: int) -> DraftUser:
         code = self.facts.alma.institution if self.facts.alma else ""
-        draft = next(drafts_of(self._rosters, {row}, institution=code), None)
+        draft = next(self._rosters.drafts({row}, institution=code), None)
         if draft is None:
             msg = f"The mapping makes no record of row {row_label(row)}. Plan again."
             raise UsageError(msg)
