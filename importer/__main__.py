@@ -36,14 +36,14 @@ def _run() -> int:
     """Carry out the command line; return its exit code."""
     try:
         from importer.cli.app import run  # here, so that Ctrl-C while it loads is caught
-        from importer.cli.output import keep_messages_unbroken
+        from importer.cli.output import keep_streams_unbroken
     except ModuleNotFoundError as error:
         sentence = missing_library(error)
         if not sentence:
             raise
         sys.stderr.write(f"importer: {sentence}\n")
         return Exit.USAGE
-    keep_messages_unbroken()
+    keep_streams_unbroken()
     return run(sys.argv[1:])
 
 

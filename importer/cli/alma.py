@@ -59,10 +59,9 @@ File = Annotated[
 
 
 @codes.command()
-def fetch(file: File = None) -> int:
+def fetch(file: File = None) -> None:
     """Read the code tables from Alma into a file."""
     with_alma(Settings.read(), lambda alma: fetch_codes(alma, file or CODES))
-    return Exit.DONE
 
 
 @codes.command("show")
@@ -70,7 +69,7 @@ def show_codes(
     table: Annotated[str, typer.Argument(help="Name of a table; default: list all.")] = "",
     file: File = None,
     as_json: Json = False,
-) -> int:
+) -> None:
     """List the saved code tables, or show one of them."""
     tables = saved_codes(file)
     if not tables.tables:
@@ -98,7 +97,6 @@ def show_codes(
                 for row in tables.tables[table]
             )
         )
-    return Exit.DONE
 
 
 @app.command()
@@ -121,7 +119,8 @@ def doctor(
 ) -> int:
     """Check the key, its rights, the institution, clock, folder and code tables."""
     if probe:
-        return _probe(facts, external_id, as_json=as_json)
+        _probe(facts, external_id, as_json=as_json)
+        return Exit.DONE
     findings, tables, today = list(_here()), saved_codes(None), now().date()
     if facts.is_file():
         findings += consequences(load_facts(facts))
@@ -205,7 +204,7 @@ def _write_bundle(path: Path, values: dict[str, object]) -> None:
         raise UsageError(msg) from error
 
 
-def _probe(path: Path, external_id: str, *, as_json: bool) -> int:
+def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
     """Measure the uncertain rules of a sandbox environment, and save what was found."""
 
     async def use(alma: Alma) -> Facts:
@@ -219,7 +218,7 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> int:
     others = [name for name, value in measured.facts.items() if value != usual[name]]
     if as_json:
         write_json({**measured.model_dump(mode="json"), "different": others, "exit": 0})
-        return Exit.DONE
+        return
     for name in others:
         say(f"{name} is {measured.facts[name]}, not {usual[name]}: {SWITCHES[name].text}")
     for name, why in measured.unclear.items():
@@ -231,7 +230,6 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> int:
         "not as expected. All users of the probe were deleted. To practice with these facts:"
     )
     say(f"  importer sandbox --facts {path}")
-    return Exit.DONE
 
 
 def _here() -> Iterator[Finding]:
@@ -266,7 +264,7 @@ def refresh(
     full: Annotated[
         bool, typer.Option("--full", help="Read all users again, and drop those deleted in Alma.")
     ] = False,
-) -> int:
+) -> None:
     """Read the users changed since the last refresh; the first time and once a month, read all."""
     settings = Settings.read()
 
@@ -277,11 +275,10 @@ def refresh(
             say(_sentence(cache))
 
     with_alma(settings, use)
-    return Exit.DONE
 
 
 @users.command()
-def status(as_json: Json = False) -> int:
+def status(as_json: Json = False) -> None:
     """Show the number of users in the cache and its date, without a call to Alma."""
     caches: list[dict[str, object]] = []
     for path in _paths():
@@ -293,19 +290,18 @@ def status(as_json: Json = False) -> int:
         write_json({"caches": caches, "exit": int(Exit.DONE)})
     elif not caches:
         say("There is no user cache here. `importer users refresh` creates one.")
-    return Exit.DONE
 
 
 @users.command()
 def delete(
     yes: Yes = False,
-) -> int:
+) -> None:
     """Delete the user cache from this computer. Nothing changes in Alma."""
     answers = (path.with_suffix(".sqlite") for path in USERS.glob("*.answers"))
     paths = sorted({*_paths(), *answers})
     if not paths:
         say("There is no user cache here.")
-        return Exit.DONE
+        return
     if not yes:
         confirm(
             f"This deletes {', '.join(map(str, paths))}. Type yes to continue:",
@@ -316,7 +312,6 @@ def delete(
     for path in paths:
         remove(path)
         say(f"{path} was deleted.")
-    return Exit.DONE
 
 
 @users.command("import")
@@ -328,7 +323,7 @@ def import_file(
             formats=["%Y-%m-%d"], help="The day of the data; default: the day before the file."
         ),
     ] = None,
-) -> int:
+) -> None:
     """Fill the cache from a CSV export of all users, such as one from Analytics, in one call.
 
     The headings are Primary Identifier, First Name, Last Name, and Birth Date, Email, Barcode.
@@ -349,7 +344,6 @@ def import_file(
             f"The birth dates of {export.dateless:,} users were skipped: they are not written like "
             "1990-03-01. These people are found by ID, or by name and email."
         )
-    return Exit.DONE
 
 
 async def _cache(alma: Alma) -> UserCache:

@@ -10,6 +10,7 @@ from contextlib import chdir
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import typer
@@ -63,16 +64,6 @@ HIDDEN = {"run-task": "web"}
 """Commands that only the importer itself calls, and their modules."""
 
 
-class _Completion:
-    """The name of a command and its help, as the command-line library offers them to a shell."""
-
-    type = "plain"
-
-    def __init__(self, name: str, command: tuple[str, str]) -> None:
-        """Offer a command."""
-        self.value, self.help = name, command[1]
-
-
 class _Commands(typer.core.TyperGroup):
     """The commands. A command's module is imported when it is called, so that help is quick."""
 
@@ -99,7 +90,11 @@ class _Commands(typer.core.TyperGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ARG002
         """Return the names that begin so, without importing the commands."""
-        return [_Completion(*item) for item in COMMANDS.items() if item[0].startswith(incomplete)]
+        return [
+            SimpleNamespace(type="plain", value=name, help=sentence)
+            for name, (_, sentence) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the list of commands without importing them."""
@@ -170,7 +165,8 @@ def run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if os.name == "nt" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")  # a pipe there has an older encoding
-    words, behind = _split(arguments)
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    words, behind = arguments[:at], arguments[at:]
     flags = [word for word in words if word in _ANYWHERE]
     words = [word for word in words if word not in _ANYWHERE]
     output.reset()
@@ -182,18 +178,9 @@ def run(arguments: list[str]) -> int:
     return code
 
 
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return the words before `--`, and the rest."""
-    at = arguments.index("--") if "--" in arguments else len(arguments)
-    return arguments[:at], arguments[at:]
-
-
 def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments or ["--help"], prog_name="importer", standalone_mode=False)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return Exit.DONE
     except Exception as error:  # noqa: BLE001  what is private is not printed
         sentence, wrong = _understood(error)
         if sentence:

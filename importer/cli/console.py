@@ -27,7 +27,7 @@ from rich.text import Text
 
 from importer.alma.code_tables import read_file
 from importer.alma.doctor import Finding
-from importer.cli.output import discard, output, say, write, write_json
+from importer.cli.output import output, say, write, write_json
 from importer.errors import Exit, LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import NO_CODES, CodeTables
@@ -182,11 +182,8 @@ def conclude(
             write_reports()
         if stopped:
             say(stopped)
-        try:
-            sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            discard(sys.stdout.fileno())
+        sys.stdout.write(summary.model_dump_json(exclude_none=True) + "\n")
+        sys.stdout.flush()
         if reports == "wanted":
             write_reports()
     elif stopped and summary.created is None:
@@ -214,16 +211,14 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
     """Turn a fault of a report that is only wanted into one sentence."""
     try:
         yield
-    except LedgerError as error:
-        if reports != "wanted":
-            raise
-        say(str(error))
     except Exception as error:
         if reports != "wanted":
             raise
         say(
-            f"Not all reports could be made. {defect(error)} What was done is saved; to make the "
-            f"reports again, type: importer report {ledger.folder}"
+            str(error)
+            if isinstance(error, LedgerError)
+            else f"Not all reports could be made. {defect(error)} What was done is saved; to make "
+            f"the reports again, type: importer report {ledger.folder}"
         )
 
 

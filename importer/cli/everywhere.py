@@ -110,11 +110,11 @@ def explain(
     topic: Annotated[
         list[str] | None, typer.Argument(help="A command, such as mapping new, or exit-codes.")
     ] = None,
-) -> int:
+) -> None:
     """Explain a command, or the exit codes."""
     if topic == ["exit-codes"]:
         write(*(f"{int(code):3}  {means}. {todo}" for code, (means, todo) in EXITS.items()))
-        return Exit.DONE
+        return
     within = context.find_root()
     command = within.command
     for word in topic or ():
@@ -125,4 +125,3 @@ def explain(
         within = typer.Context(found, parent=within, info_name=word)
         command = found
     write(command.get_help(within))
-    return Exit.DONE

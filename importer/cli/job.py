@@ -36,7 +36,7 @@ def new(
         str,
         typer.Option("--from", help="Folder and pattern, such as incoming/patrons-*.csv."),
     ] = "incoming/*.csv",
-) -> int:
+) -> None:
     """Write a first job, which only plans. Every key has a comment."""
     template = files("importer.jobs").joinpath("new_job.yaml").read_text("utf-8")
     for key, value in (
@@ -49,7 +49,6 @@ def new(
     load_job(file)
     say(f"The job is in {file}. Review it, then run:")
     say(f"  importer job check {file}")
-    return Exit.DONE
 
 
 @job.command()

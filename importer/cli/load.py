@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -338,18 +339,17 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
         tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)
         lines.append(f"Midnight GMT is {midnight:%H:%M on %d %B} local time.")
-    try:
+    end = f"To continue, run:\n  {command('apply', run)}"
+    with suppress(ImporterError):
         counts = ledger.progress()
-    except ImporterError:
-        counts = {}
-    if counts:
         unknown = counts.get(State.INTENT, 0) + counts.get(State.UNKNOWN, 0)
         left = counts.get(State.PLANNED, 0)
         done = sum(counts.values()) - unknown - left
         asked = " (looked up first when you continue)" if unknown else ""
         lines.append(f"Done: {done:,}. Result not known yet: {unknown:,}{asked}. Left: {left:,}.")
-    lines.append(f"To continue, run:\n  {command('apply', run)}")
-    return "\n".join(lines)
+        if not unknown + left:
+            end = "The plan is complete. There is nothing to continue."
+    return "\n".join((*lines, end))
 
 
 def _confirm(facts: RunFacts, count: int) -> None:

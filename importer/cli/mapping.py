@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,7 +51,7 @@ def check(
     codes: Codes = None,
     show_values: ShowValues = False,
     as_json: Json = False,
-) -> int:
+) -> None:
     """Check a mapping: list errors with their lines, and what to complete or review."""
     document, tables = load(file), saved_codes(codes)
     found = {
@@ -73,11 +73,10 @@ def check(
         write_json({"mapping": document.name, **found, **tried, "exit": int(Exit.DONE)})
     elif trial is not None:
         _write_preview(trial, show_values=show_values)
-    return Exit.DONE
 
 
 @mapping.command()
-def show(file: MappingFile, as_json: Json = False) -> int:
+def show(file: MappingFile, as_json: Json = False) -> None:
     """Explain in words the value of each field."""
     document = load(file)
     fields = explain(document)
@@ -89,11 +88,10 @@ def show(file: MappingFile, as_json: Json = False) -> int:
         sentences = [{"field": name, "sentence": text} for name, text in fields.items()]
         about_it = {"mapping": document.name, **told, "about": about(document)}
         write_json({**about_it, "fields": sentences})
-        return Exit.DONE
+        return
     write(document.title, *about(document), "")
     width = max(map(len, fields))
     write(*(f"{name:{width}}  {text}" for name, text in fields.items()))
-    return Exit.DONE
 
 
 @mapping.command()
@@ -104,7 +102,7 @@ def template(
     ],
     codes: Codes = None,
     as_json: Json = False,
-) -> int:
+) -> None:
     """Write a blank roster workbook, with drop-down lists and the required columns."""
     if output.suffix.lower() != ".xlsx":
         msg = f"{output} is a workbook's name only with the ending .xlsx."
@@ -116,14 +114,12 @@ def template(
         write_json({"file": str(output), "version": version_of(chosen), "columns": listed})
     else:
         say(f"The roster template with {len(columns)} columns is in {output}.")
-    return Exit.DONE
 
 
 @mapping.command()
-def schema() -> int:
+def schema() -> None:
     """Print the JSON Schema of mappings, for editors."""
     sys.stdout.write(schema_text())
-    return Exit.DONE
 
 
 @mapping.command("import")
@@ -146,12 +142,12 @@ def import_profile(
     ] = None,
     show_values: ShowValues = False,
     as_json: Json = False,
-) -> int:
+) -> None:
     """Print a profile of Ex Libris' CSV User Loader as a mapping."""
     profile = read_profile(exported, name)
     if roster is None:
         sys.stdout.write(to_mapping(profile))
-        return Exit.DONE
+        return
     with TemporaryDirectory() as folder, only_user_cache() as cache:
         if file is None:
             file = Path(folder, "imported.yaml")
@@ -163,13 +159,13 @@ def import_profile(
         "app": sum(row.app.deleted.total() for row in rows),
         "importer": sum(row.ours.deleted.total() for row in rows),
     }
+    listed = [_proved(row, show_values=show_values) for row in rows]
     if as_json:
-        listed = [_proved_json(row, show_values=show_values) for row in rows]
         found = {"profile": profile.name, "users_from": str(cache.path) if cache else ""}
         write_json({**found, "rows": listed, "totals": totals, "deleted": deleted})
-        return Exit.DONE
-    for row in rows:
-        _write_proved(row, show_values=show_values)
+        return
+    for values in listed:
+        _write_proved(values)
     parts = [f"{text}: {count}" for text, count in totals.items()]
     write("", ", ".join(parts) + ".")
     if cache is None:
@@ -179,36 +175,20 @@ def import_profile(
             f"Entries of known users that would be deleted: {deleted['app']} by the app, "
             f"{deleted['importer']} by the importer."
         )
-    return Exit.DONE
 
 
-def _write_proved(row: ProvedRow, *, show_values: bool) -> None:
-    """Write what the app and the importer do with a row."""
-    write(f"Row {row.row}, {masked('primary_id', row.user, show_values=show_values)}: {row.result}")
-    for who, outcome in (("app", row.app), ("importer", row.ours)):
-        if outcome.failure:
-            write(f"  {who}: {outcome.failure}")
-        for path, count in outcome.deleted.items():
-            write(f"  {who}: deletes {count} of {path}")
-    for one in row.differences:
-        app, ours = (
-            _texts_of(one.path, side, show_values=show_values) or "–"
-            for side in (one.app, one.ours)
+def _proved(row: ProvedRow, *, show_values: bool) -> dict[str, Any]:
+    """Return what the app and the importer do with a row, as JSON values."""
+
+    def texts(path: str, side: tuple[Texts, ...]) -> str:
+        return " | ".join(
+            ", ".join(
+                masked(name if name == path else f"{path}.{name}", text, show_values=show_values)
+                for name, text in texts
+            )
+            for texts in side
         )
-        write(f"  {one.path}: app {app}; importer {ours}")
 
-
-def _texts_of(path: str, side: tuple[Texts, ...], *, show_values: bool) -> str:
-    return " | ".join(
-        ", ".join(
-            masked(name if name == path else f"{path}.{name}", text, show_values=show_values)
-            for name, text in texts
-        )
-        for texts in side
-    )
-
-
-def _proved_json(row: ProvedRow, *, show_values: bool) -> dict[str, object]:
     return {
         "row": row.row,
         "user": masked("primary_id", row.user, show_values=show_values),
@@ -218,12 +198,23 @@ def _proved_json(row: ProvedRow, *, show_values: bool) -> dict[str, object]:
         "differences": [
             {
                 "field": one.path,
-                "app": _texts_of(one.path, one.app, show_values=show_values),
-                "importer": _texts_of(one.path, one.ours, show_values=show_values),
+                "app": texts(one.path, one.app),
+                "importer": texts(one.path, one.ours),
             }
             for one in row.differences
         ],
     }
+
+
+def _write_proved(row: dict[str, Any]) -> None:
+    """Write what the app and the importer do with a row."""
+    write(f"Row {row['row']}, {row['user']}: {row['result']}")
+    for who in ("app", "importer"):
+        if row[who]["failure"]:
+            write(f"  {who}: {row[who]['failure']}")
+        write(*(f"  {who}: deletes {n} of {path}" for path, n in row[who]["deleted"].items()))
+    for one in row["differences"]:
+        write(f"  {one['field']}: app {one['app'] or '–'}; importer {one['importer'] or '–'}")
 
 
 def _write_findings(document: Mapping, found: dict[str, tuple[str, ...]]) -> None:

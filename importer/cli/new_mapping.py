@@ -12,7 +12,7 @@ import typer
 
 from importer.cli.console import Codes, VisibleOnly, saved_codes, shipped
 from importer.cli.output import say, write, write_new
-from importer.errors import Exit, RosterError, UsageError
+from importer.errors import RosterError, UsageError
 from importer.loader.read import read
 from importer.mapper.column_guesses import looks_like_a_person
 from importer.mapper.dates import Order
@@ -54,7 +54,7 @@ def new(
     no_questions: Annotated[
         bool, typer.Option("--no-questions", help="On a terminal: do not ask, leave it open.")
     ] = False,
-) -> int:
+) -> None:
     """Write a first mapping for a roster: guesses are marked, and you replace each `?`.
 
     On a terminal, and with -o, it asks for what it cannot guess.
@@ -95,14 +95,13 @@ def new(
     text = suggest(opened, layout, schema, choices)
     if output is None:
         sys.stdout.write(text)
-        return Exit.DONE
+        return
     write_new(output, text, "-o")
     say(f"The first mapping is in {output}. Check each line that ends in `guess`.")
     if left := to_do(text):
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
     say("Then run:")
     say(f"  importer mapping check {output} {roster}")
-    return Exit.DONE
 
 
 SAMPLES = {
@@ -121,11 +120,11 @@ def ready(
     sample: Annotated[
         bool, typer.Option("--sample", help="Copy a sample roster for it into this folder too.")
     ] = False,
-) -> int:
+) -> None:
     """List the ready mappings, or copy one to start from."""
     if not name:
         write(*(f"{one}  {load(shipped(f'mappings/{one}.yaml')).title}" for one in SAMPLES))
-        return Exit.DONE
+        return
     if name not in SAMPLES:
         msg = f"There is no ready mapping {name}; there are {word_list([*SAMPLES])}."
         raise UsageError(msg)
@@ -140,7 +139,6 @@ def ready(
             raise UsageError(msg)
         roster.write_bytes(shipped(f"samples/{roster}").read_bytes())
         say(f"A sample roster is in {roster}.")
-    return Exit.DONE
 
 
 def _word_and_code(text: str) -> tuple[str, str]:

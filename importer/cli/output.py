@@ -101,7 +101,7 @@ class UnbrokenStream(io.TextIOWrapper):
         try:
             return super().write(text)
         except BrokenPipeError:
-            discard(self.fileno())
+            self._discard()
             return len(text)
 
     def flush(self) -> None:
@@ -109,23 +109,25 @@ class UnbrokenStream(io.TextIOWrapper):
         try:
             super().flush()
         except BrokenPipeError:
-            discard(self.fileno())
+            self._discard()
+
+    def _discard(self) -> None:
+        """Send what is still written nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
 
 
-def keep_messages_unbroken() -> None:
-    """Let nobody who stops reading the messages stop the command."""
-    stream = sys.stderr
-    if isinstance(stream, io.TextIOWrapper):
-        sys.stderr = UnbrokenStream(
-            stream.buffer, stream.encoding, stream.errors, line_buffering=True
-        )
-
-
-def discard(number: int) -> None:
-    """Send what is still written to an open file, by its number, nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+def keep_streams_unbroken() -> None:
+    """Let nobody who stops reading the messages or the answer stop the command."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            lines = name == "stderr" or stream.line_buffering
+            unbroken = UnbrokenStream(
+                stream.buffer, stream.encoding, stream.errors, line_buffering=lines
+            )
+            setattr(sys, name, unbroken)
 
 
 def write(*lines: str) -> None:

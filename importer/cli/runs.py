@@ -49,14 +49,14 @@ def _opened(run: str) -> Iterator[Ledger]:
 
 
 @app.command()
-def runs(as_json: Json = False) -> int:
+def runs(as_json: Json = False) -> None:
     """List the runs under runs/, oldest first: operator, roster, time and result."""
     saved = list_runs()
     related = lineages(one.folder for one in saved if not one.fault)
     listed = [_listed(one, related.get(one.folder.resolve(), Lineage())) for one in saved]
     if as_json:
         write_json([one for one, _ in listed])
-        return Exit.DONE
+        return
     if not listed:
         say("There are no runs under runs/ yet.")
     for one, outcome in listed:
@@ -69,7 +69,6 @@ def runs(as_json: Json = False) -> int:
                 f"{one['roster']} with {one['mapping']}{broken}"
             )
         write(line, f"  {outcome}")
-    return Exit.DONE
 
 
 def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
@@ -105,7 +104,7 @@ def show(
     row: Row,
     show_values: ShowValues = False,
     as_json: Json = False,
-) -> int:
+) -> None:
     """Show the history of one row: problems, plan, what was sent, and the result."""
     with _opened(run) as ledger:
         life = row_history(ledger, row, show_values=show_values)
@@ -118,11 +117,10 @@ def show(
         write_json({"run": run} | life)
     else:
         write(*as_lines(life))
-    return Exit.DONE
 
 
 @app.command("borrow-check")
-def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = False) -> int:
+def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = False) -> None:
     """List who of a plan will not be able to borrow, and why, from what the run has read."""
     with _opened(run) as ledger:
         if ledger.facts.command == "check":
@@ -137,14 +135,13 @@ def borrow_check(run: Run, show_values: ShowValues = False, as_json: Json = Fals
             for one in blocked
         ]
         write_json({"run": str(ledger.folder), "rows": rows, "not_loaded": returning})
-        return Exit.DONE
+        return
     for one in blocked:
         named = f" ({one.primary_id})" if show_values else ""
         write(f"Row {one.row}{named}: {'; '.join(one.reasons)}.")
     say(f"{counted(len(blocked), 'user')} cannot borrow or gets no notices.")
     if returning:
         say(f"{counted(returning, 'row')} to correct or resolve are not listed.")
-    return Exit.DONE
 
 
 @app.command()
@@ -158,7 +155,7 @@ def absent(
     ] = None,
     show_values: ShowValues = False,
     as_json: Json = False,
-) -> int:
+) -> None:
     """List people in Alma who are missing from the roster of a plan, from the user cache.
 
     Of the groups in `match.absent`; if the mapping has none, of those in the roster. Nobody is
@@ -179,7 +176,7 @@ def absent(
     ]
     if as_json:
         write_json({"run": run, "missing": len(masked), "people": masked})
-        return Exit.DONE
+        return
     for line in masked:
         write("  ".join(text for text in line.values() if text))
     groups = Counter(line["user_group"] for line in lines)
@@ -187,7 +184,6 @@ def absent(
     say(f"{counted(len(lines), 'user')} missing from the roster{f': {by_group}' if groups else ''}")
     if output is not None:
         say(f"{output}  (personal data)")
-    return Exit.DONE
 
 
 def _write_csv(path: Path, lines: list[dict[str, str]]) -> None:

@@ -37,12 +37,12 @@ def sandbox(
         Path | None, typer.Option(help="Behave as `doctor --probe` has measured.")
     ] = None,
     switch: Annotated[list[str], typer.Option(help="NAME=VALUE; `list` lists all.")] = [],  # noqa: B006
-) -> int:
+) -> None:
     """Run a practice Alma on this computer until Ctrl-C."""
     if switch == ["list"]:
         for name, one in SWITCHES.items():
             say(f"{name}={'|'.join(one.values)}\n    {one.text} [{one.mark}]")
-        return Exit.DONE
+        return
     options = Options(
         port=port,
         db=db,
@@ -62,7 +62,6 @@ def sandbox(
         say(f"  export ALMA_BASE_URL={host} ALMA_API_KEY={key}")
 
     serve(options, ready)
-    return Exit.DONE
 
 
 def _latency(text: str) -> tuple[float, float] | None:

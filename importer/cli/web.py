@@ -8,7 +8,7 @@ import socket
 import tempfile
 import webbrowser
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from filelock import FileLock
 from importer.cli.app import run
 from importer.cli.console import operator, shipped
 from importer.cli.output import now, say
-from importer.errors import Exit, UsageError
+from importer.errors import UsageError
 from importer.model.files import write_atomically
 from importer.sandbox.server import Options, running
 from importer.settings import ENV, KEY
@@ -55,7 +55,7 @@ def web(
         float,
         typer.Option(min=0, help="Stop after N hours without use; 0: never.", metavar="N"),
     ] = IDLE_HOURS,
-) -> int:
+) -> None:
     """Open the local page: drop a roster, correct it, review the plan, and load it."""
     if os.environ.get(KEY):
         msg = (
@@ -64,33 +64,46 @@ def web(
             f"`unset {KEY}`, then start the page again. The commands read the key there."
         )
         raise UsageError(msg)
-    if socket_file is not None:
-        return _serve_proxy(socket_file, public_url)
-    if public_url:
+    if public_url and socket_file is None:
         msg = "--public-url is for --socket: without a reverse proxy the page has one user only."
         raise UsageError(msg)
-    listening = _listen(port)
-    host = f"127.0.0.1:{listening.getsockname()[1]}"
-    guard = _guard(f"http://{host}")
-    address = f"http://{host}{ENTER}?token={guard.token}"
-    with ExitStack() as stack:
+    if socket_file is not None:
+        listening = _listen_to_proxy(socket_file, public_url)
+        address, seconds = public_url, None
+    else:
+        listening = _listen(port)
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        seconds = idle * 3600 or None
+    host = address.partition("://")[2]
+    guard = Guard(
+        hosts=frozenset({host}),
+        origins=frozenset({address}),
+        cookie_name=f"importer-{host.rpartition(':')[2]}",
+        proxied=socket_file is not None,
+    )
+    with _site(proxied=guard.proxied) as site, tempfile.TemporaryDirectory() as private:
 
         def ready() -> None:
-            say(f"The page is served at http://{host} on this computer only; Ctrl-C stops it.")
+            if socket_file is not None:
+                say(f"The page is served at {socket_file} for {public_url}; Ctrl-C stops it.")
+                return
+            say(f"The page is served at {address} on this computer only; Ctrl-C stops it.")
+            entry = f"{address}{ENTER}?token={guard.token}"
             if no_browser:
-                say(f"Open it with this address, which works once:\n  {address}")
+                say(f"Open it with this address, which works once:\n  {entry}")
             else:
                 # through a private file: the token must not be seen in the list of processes
-                page = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "open.html"
-                write_atomically(page, _redirect(address).encode())
+                page = Path(private, "open.html")
+                write_atomically(page, _redirect(entry).encode())
                 webbrowser.open(page.as_uri())
 
-        serve(stack.enter_context(_site()), guard, listening, ready, idle * 3600 or None)
-    return Exit.DONE
+        serve(site, guard, listening, ready, seconds)
+    if socket_file is not None:
+        socket_file.unlink(missing_ok=True)
 
 
-def _serve_proxy(path: Path, public_url: str) -> int:
-    """Serve a reverse proxy that checks who asks. Raises UsageError."""
+def _listen_to_proxy(path: Path, public_url: str) -> socket.socket:
+    """Return a listening socket for a reverse proxy that checks who asks. Raises UsageError."""
     if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?", public_url):
         msg = (
             "--socket needs --public-url, the address at which people open the page, such as "
@@ -111,24 +124,7 @@ def _serve_proxy(path: Path, public_url: str) -> int:
         listening.close()
         msg = f"The socket {path} cannot be made ({error.strerror})."
         raise UsageError(msg) from error
-
-    def ready() -> None:
-        say(f"The page is served at {path} for {public_url}; Ctrl-C stops it.")
-
-    with _site(proxied=True) as site:
-        serve(site, _guard(public_url, proxied=True), listening, ready)
-    path.unlink(missing_ok=True)
-    return Exit.DONE
-
-
-def _guard(address: str, *, proxied: bool = False) -> Guard:
-    host = address.partition("://")[2]
-    return Guard(
-        hosts=frozenset({host}),
-        origins=frozenset({address}),
-        cookie_name=f"importer-{host.rpartition(':')[2]}",
-        proxied=proxied,
-    )
+    return listening
 
 
 @contextmanager
