@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -50,17 +52,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def typed(folder: Path, capfd: pytest.CaptureFixture[str]) -> Type:
-    """Type a command line in that folder."""
-
-    def type_in(*arguments: str | Path) -> Typed:
-        capfd.readouterr()
+def type_in(*arguments: object) -> Typed:
+    """Type a command line in the current folder."""
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
         code = run([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return Typed(code, out, err)
+    got = Typed(code, out.getvalue(), err.getvalue())
+    assert "Traceback" not in got.out + got.err
+    return got
 
+
+@pytest.fixture
+def typed(folder: Path) -> Type:
+    """Type a command line in that folder."""
     return type_in
 
 

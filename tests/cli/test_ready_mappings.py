@@ -12,7 +12,7 @@ import pytest
 from importer.errors import Exit
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import codes, state
-from tests.pipeline.runs import MAPPING_OF_SAMPLE, MAPPINGS, SAMPLES
+from tests.pipeline.runs import MAPPINGS, SAMPLES
 
 Row = dict[str, str]
 
@@ -95,15 +95,6 @@ def copied(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
     shutil.copytree(MAPPINGS, folder / "mappings")
     assert typed("codes", "fetch").exit == Exit.DONE
     return folder / "mappings"
-
-
-@pytest.mark.parametrize("name", sorted(MAPPING_OF_SAMPLE))
-def test_a_sample_is_loaded_twice(name: str, copied: Path, typed: Type) -> None:
-    """The second plan of the same roster finds everything unchanged."""
-    mapping = copied / MAPPING_OF_SAMPLE[name].name
-    first = _load(typed, SAMPLES / name, mapping, "first")
-    assert first["create"] == first["ready"] != 0
-    _is_unchanged(_load(typed, SAMPLES / name, mapping, "second"))
 
 
 @pytest.mark.parametrize("name", sorted(PEOPLE))

@@ -16,28 +16,58 @@ from tests.pipeline.runs import MAPPINGS, SAMPLES
 COMMUNITY = MAPPINGS / "community.yaml"
 PATRONS = SAMPLES / "community-patrons.csv"
 
-NOT_ROSTERS = {
+FILES = {
     "image.csv": b"\x89PNG\r\n\x1a\n" + bytes(64),
-    "page.xlsx": b"%PDF-1.7\n" + bytes(64),
     "empty.csv": b"",
-    "broken.xlsx": b"PK\x03\x04" + bytes(64),
+    "short.csv": b"Barcode,First Name\n20001123450011,Ana\n",
+    "bare.csv": b"7001,Mary,Student,Main,03/14/1990,mary@example.org,Group,Campus\n" * 2,
+    "swapped.yaml": b"PK\x03\x04" + bytes(64),
+    "old.yaml": b"\xd0\xcf\x11\xe0" + bytes(64),
 }
 
 
-def nothing_left(folder: Path) -> bool:
-    """Is there no run, not even half of one?"""
-    return not [path for path in (folder / "runs").glob("*") if path.is_dir()]
-
-
-@pytest.mark.parametrize("command", ["check", "plan"])
-def test_a_roster_that_is_not_there(
-    folder: Path, typed: Type, sandbox: Sandbox, command: str
-) -> None:
-    """A roster that is not there: exit 4, and nothing is left."""
-    got = typed(command, "nowhere.csv", "-m", COMMUNITY)
-    assert got.exit == Exit.ROSTER
-    assert "nowhere.csv" in got.err
-    assert nothing_left(folder)
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("check", "nowhere.csv", "-m", COMMUNITY), Exit.ROSTER, "nowhere.csv"),
+        (("plan", "nowhere.csv", "-m", COMMUNITY), Exit.ROSTER, "nowhere.csv"),
+        (("check", "image.csv", "-m", COMMUNITY), Exit.ROSTER, "image.csv"),
+        (("check", "empty.csv", "-m", COMMUNITY), Exit.ROSTER, "empty.csv"),
+        (("check", "short.csv", "-m", COMMUNITY), Exit.USAGE, "Last Name"),
+        (("check", "bare.csv", "-m", COMMUNITY), Exit.USAGE, "`header: none`"),
+        (("check", PATRONS, "-m", ""), Exit.USAGE, ". is a folder"),
+        (("check", PATRONS, "-m", "mappings"), Exit.USAGE, "mappings is a folder"),
+        (("check", PATRONS, "-m", "swapped.yaml"), Exit.USAGE, "is a workbook, not a mapping"),
+        (("check", PATRONS, "-m", "old.yaml"), Exit.USAGE, "is a workbook, not a mapping"),
+        (("convert", PATRONS, "-m", COMMUNITY, "--to", "sis-xml", "-o", "z"), Exit.USAGE, "SIS"),
+        (("chek",), Exit.USAGE, "Did you mean 'check'? See: "),
+        (("check",), Exit.USAGE, "ROSTER"),
+        (("check", "--what"), Exit.USAGE, "--what"),
+        (("apply", "none"), Exit.USAGE, "none"),
+        (("apply", "x", "--limit", "many"), Exit.USAGE, "--limit"),
+        (("apply", "x", "--limit", "-1"), Exit.USAGE, "--limit"),
+        (("apply", "x", "--allow", "foo"), Exit.USAGE, "--allow"),
+        (("sandbox", "--rate", "fast"), Exit.USAGE, "--rate"),
+    ],
+    ids=lambda given: " ".join(map(str, given[:3])) if isinstance(given, tuple) else "",
+)
+def test_what_is_refused_before_anything_is_done(
+    words: tuple[str | Path, ...], code: Exit, said: str, folder: Path, typed: Type,
+    sandbox: Sandbox,
+) -> None:  # fmt: skip
+    """The message names what is wrong in words for people, to machines as well; nothing is left."""
+    (folder / "mappings").mkdir()
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    got = typed(*words)
+    assert got.exit == code
+    assert said in got.err
+    assert not any(theirs in got.err for theirs in ("Value error", "Input should", "parse"))
+    assert "mary" not in got.err.lower()
+    assert {path.name for path in folder.iterdir()} - {"runs", "codes.json"} == {"mappings", *FILES}
+    assert not [path for path in folder.glob("runs/*") if path.is_dir()]
+    if words[0] == "check" and len(words) == 4:
+        assert typed(*words, "--json").summary["exit"] == code
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems keep rights in another way")
@@ -64,166 +94,44 @@ def test_a_key_that_everybody_can_read(
     assert typed("doctor").exit == got.exit
 
 
-@pytest.mark.parametrize("name", NOT_ROSTERS)
-def test_a_file_that_is_no_roster(folder: Path, typed: Type, name: str) -> None:
-    """An empty file, an image, a PDF or a damaged workbook is refused whole: exit 4."""
-    (folder / name).write_bytes(NOT_ROSTERS[name])
-    got = typed("check", name, "-m", COMMUNITY)
-    assert got.exit == Exit.ROSTER
-    assert name in got.err
-    assert nothing_left(folder)
-
-
-def test_a_roster_that_lacks_a_mapped_column(folder: Path, typed: Type) -> None:
-    """A heading that the mapping names and the roster lacks is told with those that are there."""
-    (folder / "short.csv").write_text("Barcode,First Name\n20001123450011,Ana\n", "utf-8")
-    got = typed("check", "short.csv", "-m", COMMUNITY)
-    assert got.exit == Exit.USAGE
-    assert "Last Name" in got.err
-    assert "First Name" in got.err
-    assert nothing_left(folder)
-
-
-def test_a_mapping_with_a_typing_error(folder: Path, typed: Type) -> None:
-    """An unknown key is told with its line and the nearest known one: exit 2."""
-    wrong = folder / "wrong.yaml"
-    wrong.write_text(COMMUNITY.read_text("utf-8").replace("  last_name:", "  lst_name:"), "utf-8")
-    got = typed("check", PATRONS, "-m", wrong)
-    assert got.exit == Exit.USAGE
-    assert "wrong.yaml:" in got.err
-    assert "last_name" in got.err
-    assert nothing_left(folder)
-
-
 def test_everything_wrong_with_a_mapping_in_one_go(folder: Path, typed: Type) -> None:
     """A wrong key and a heading that the roster lacks are told together, each with its line."""
     text = COMMUNITY.read_text("utf-8")
-    wrong = folder / "wrong.yaml"
-    wrong.write_text(
-        text.replace("  middle_name:", "  midle_name:").replace("<DOB>", "<BOD>"), "utf-8"
-    )
-    got = typed("check", PATRONS, "-m", wrong)
+    wrong = text.replace("  middle_name:", "  midle_name:").replace("<DOB>", "<BOD>")
+    (folder / "wrong.yaml").write_text(wrong, "utf-8")
+    got = typed("check", PATRONS, "-m", "wrong.yaml")
     assert got.exit == Exit.USAGE
     places = [line for line in got.err.splitlines() if "wrong.yaml:" in line]
-    assert [("midle_name" in line, "BOD" in line) for line in places] == [
-        (True, False),
-        (False, True),
-    ]
-
-
-def test_no_key(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a key nothing is sent: exit 9."""
-    monkeypatch.delenv("ALMA_API_KEY")
-    got = typed("plan", PATRONS, "-m", COMMUNITY)
-    assert got.exit == Exit.ACCESS
-    assert sandbox.log() == []
-    assert nothing_left(folder)
-
-
-def test_wrong_key(
-    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A key that Alma does not know: exit 9, and the key is not told."""
-    monkeypatch.setenv("ALMA_API_KEY", "canary-key")
-    got = typed("plan", PATRONS, "-m", COMMUNITY)
-    assert got.exit == Exit.ACCESS
-    assert "canary-key" not in got.out + got.err
-    assert nothing_left(folder)
-
-
-def test_no_answer(folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An Alma that does not answer: exit 8, and nothing is left."""
-    monkeypatch.setenv("ALMA_API_KEY", "sandbox")
-    monkeypatch.setenv("ALMA_BASE_URL", "http://127.0.0.1:9")
-    got = typed("plan", PATRONS, "-m", COMMUNITY)
-    assert got.exit == Exit.STOPPED
-    assert nothing_left(folder)
-
-
-def test_no_alma_named(folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither region nor address: exit 2."""
-    monkeypatch.setenv("ALMA_API_KEY", "sandbox")
-    got = typed("plan", PATRONS, "-m", COMMUNITY)
-    assert got.exit == Exit.USAGE
-    assert "ALMA_REGION" in got.err
-
-
-def test_errors_for_machines(typed: Type) -> None:
-    """With --json the sentence and the exit code are on stdout as well."""
-    got = typed("check", "nowhere.csv", "-m", COMMUNITY, "--json")
-    assert got.summary["exit"] == got.exit == Exit.ROSTER
+    found = [("midle_name" in line, "BOD" in line) for line in places]
+    assert found == [(True, False), (False, True)]
 
 
 @pytest.mark.parametrize(
-    "arguments", [("chek",), ("check",), ("check", "--what"), ("apply", "none")]
-)
-def test_wrong_usage(typed: Type, arguments: tuple[str, ...]) -> None:
-    """A command line that cannot be understood: exit 2."""
-    assert typed(*arguments).exit == Exit.USAGE
-
-
-@pytest.mark.parametrize(
-    "arguments",
+    ("content", "said"),
     [
-        ("apply", "x", "--limit", "many"),
-        ("apply", "x", "--limit", "-1"),
-        ("apply", "x", "--allow", "foo"),
-        ("sandbox", "--rate", "fast"),
+        (codecs.BOM_UTF16_LE + "ALMA_RATE=5".encode("utf-16-le"), "Save it again as UTF-8"),
+        (b"\xff\xfe\x00A", "Save it again as UTF-8"),
+        (b"ALMA_REGION=\xe9", "Save it again as UTF-8"),
+        (codecs.BOM_UTF8 + b"ALMA_PLAN_DAYS=soon", "ALMA_PLAN_DAYS must be a whole number of days"),
     ],
 )
-def test_a_wrong_value_is_told_in_words_for_people(typed: Type, arguments: tuple[str, ...]) -> None:
-    """The flag is named, and nothing is said as the libraries say it to programmers."""
-    got = typed(*arguments)
-    assert got.exit == Exit.USAGE
-    assert arguments[-2] in got.err
-    assert not any(theirs in got.err for theirs in ("Value error", "Input should", "parse"))
-
-
-def test_a_wrong_setting_is_named_with_what_it_must_be(
-    typed: Type, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only the settings that are wrong are spoken of."""
-    monkeypatch.setenv("ALMA_PLAN_DAYS", "soon")
+def test_settings_that_cannot_be_used(folder: Path, typed: Type, content: bytes, said: str) -> None:
+    """A `.env` in UTF-16, or of bytes; a wrong value is named, alone, also after a mark."""
+    (folder / ".env").write_bytes(content)
     got = typed("codes", "fetch")
     assert got.exit == Exit.USAGE
-    assert "ALMA_PLAN_DAYS must be a whole number of days" in got.err
+    assert said in got.err
     assert "ALMA_RATE" not in got.err
 
 
-@pytest.mark.parametrize("start", [codecs.BOM_UTF16_LE, b"\xff\xfe\x00", b"ALMA_REGION=\xe9"])
-def test_settings_that_are_no_text(folder: Path, typed: Type, start: bytes) -> None:
-    """A `.env` in UTF-16, or of bytes, is told with what to do: exit 2."""
-    (folder / ".env").write_bytes(start + "ALMA_RATE=5".encode("utf-16-le"))
-    got = typed("codes", "fetch")
-    assert got.exit == Exit.USAGE
-    assert "Save it again as UTF-8" in got.err
-
-
-def test_a_mark_before_the_settings_is_passed_over(folder: Path, typed: Type) -> None:
-    """Some editors begin what they save as UTF-8 with a mark, before the first name."""
-    (folder / ".env").write_text("ALMA_PLAN_DAYS=soon", "utf-8-sig")
-    assert "ALMA_PLAN_DAYS must be" in typed("codes", "fetch").err
-
-
-@pytest.mark.parametrize("name", ["", ".", "mappings"])
-def test_a_folder_is_no_mapping(folder: Path, typed: Type, name: str) -> None:
-    """It is there, so nobody is told that it is not."""
-    (folder / "mappings").mkdir()
-    got = typed("check", PATRONS, "-m", name)
-    assert got.exit == Exit.USAGE
-    assert f"{name or '.'} is a folder" in got.err
-
-
-@pytest.mark.parametrize("row", ["99999999999999999999", "9223372036854775808", "900000"])
-def test_a_row_that_no_roster_has(typed: Type, sandbox: Sandbox, row: str) -> None:
+def test_a_row_that_no_roster_has(typed: Type, sandbox: Sandbox) -> None:
     """However large its number: exit 2."""
     typed("plan", PATRONS, "-m", COMMUNITY, "-o", "run")
-    for arguments in (("show", "run", row), ("resolve", "run", row, "--as", "reject")):
-        got = typed(*arguments)
-        assert got.exit == Exit.USAGE
-        assert f"has no row {row}" in got.err
+    for row in ("99999999999999999999", "9223372036854775808", "900000"):
+        for words in (("show", "run", row), ("resolve", "run", row, "--as", "reject")):
+            got = typed(*words)
+            assert got.exit == Exit.USAGE
+            assert f"has no row {row}" in got.err
 
 
 @pytest.mark.parametrize("command", ["check", "apply"])
@@ -242,35 +150,6 @@ def test_ctrl_c(typed: Type, monkeypatch: pytest.MonkeyPatch, command: str) -> N
     assert ("Nothing was written to Alma." in got.err) is (command == "check")
 
 
-def test_a_command_with_a_slip_is_guessed(typed: Type) -> None:
-    """And the guess ends as a question does."""
-    assert "Did you mean 'check'? See: " in typed("chek").err
-
-
-@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
-def test_a_workbook_is_no_mapping(folder: Path, typed: Type, start: bytes) -> None:
-    """Roster and mapping are easily swapped; that is said, not that letters are not UTF-8."""
-    (folder / "patrons.yaml").write_bytes(start + bytes(64))
-    got = typed("check", PATRONS, "-m", "patrons.yaml")
-    assert got.exit == Exit.USAGE
-    assert "is a workbook, not a mapping" in got.err
-
-
-def test_a_folder_that_is_in_use(folder: Path, typed: Type) -> None:
-    """A run never writes over what is in a folder already."""
-    (folder / "mine").mkdir()
-    (folder / "mine" / "letter.txt").write_text("dear", "utf-8")
-    assert typed("check", PATRONS, "-m", COMMUNITY, "-o", "mine").exit == Exit.USAGE
-    assert [path.name for path in (folder / "mine").iterdir()] == ["letter.txt"]
-
-
-def test_an_internal_mapping_makes_no_sis_file(folder: Path, typed: Type) -> None:
-    """The student system's load never touches Internal users: exit 2, no file."""
-    got = typed("convert", PATRONS, "-m", COMMUNITY, "--to", "sis-xml", "-o", "load.zip")
-    assert got.exit == Exit.USAGE
-    assert not (folder / "load.zip").exists()
-
-
 @pytest.mark.parametrize("what", ["roster", "mapping"])
 def test_a_stale_plan(folder: Path, typed: Type, sandbox: Sandbox, what: str) -> None:
     """A plan whose roster or mapping was changed since is not carried out: exit 5."""
@@ -286,12 +165,6 @@ def test_a_stale_plan(folder: Path, typed: Type, sandbox: Sandbox, what: str) ->
     assert len(sandbox.log()) == before
 
 
-def test_a_check_cannot_be_applied(typed: Type, sandbox: Sandbox) -> None:
-    """A check is not a plan: exit 2."""
-    typed("check", PATRONS, "-m", COMMUNITY, "-o", "run")
-    assert typed("apply", "run").exit == Exit.USAGE
-
-
 @pytest.mark.parametrize(
     ("right", "wrong", "key"),
     [
@@ -299,17 +172,14 @@ def test_a_check_cannot_be_applied(typed: Type, sandbox: Sandbox) -> None:
         ("<@expiry_date>", "<@expire_date>", "record.purge_date"),
     ],
 )
-@pytest.mark.parametrize("command", ["check", "plan", "convert"])
 def test_a_name_that_the_mapping_lacks_stops_every_command(
-    command: str, right: str, wrong: str, key: str, folder: Path, typed: Type, sandbox: Sandbox
+    right: str, wrong: str, key: str, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """An unknown lookup or field ends with its finding, before the first row."""
-    root = Path(__file__).parents[2]
-    text = (root / "mappings" / "community.yaml").read_text("utf-8").replace(right, wrong)
-    (folder / "typo.yaml").write_text(text, "utf-8")
-    more = ("--to", "jsonl", "-o", "out.jsonl") if command == "convert" else ("-o", "run")
-    found = typed(command, root / "samples" / "community-patrons.csv", "-m", "typo.yaml", *more)
-    assert found.exit == Exit.USAGE
-    assert f": {key}: " in found.err
-    assert "defect" not in found.err
+    (folder / "typo.yaml").write_text(COMMUNITY.read_text("utf-8").replace(right, wrong), "utf-8")
+    for command, *more in (("check",), ("plan",), ("convert", "--to", "jsonl")):
+        found = typed(command, PATRONS, "-m", "typo.yaml", *more, "-o", "out")
+        assert found.exit == Exit.USAGE
+        assert f": {key}: " in found.err
+        assert "defect" not in found.err
     assert sandbox.log() == []
