@@ -193,9 +193,7 @@ def _cleaned(
     located: list[Located] = []
     for at, position in enumerate(columns.positions):
         came = _column(rows, position)
-        cleaned, findings = clean_column(came, clean)
-        # equal texts are one object: a large roster then takes half the memory
-        texts[at] = [*map(dict(zip(cleaned, cleaned, strict=True)).__getitem__, cleaned)]
+        texts[at], findings = clean_column(came, clean)
         if findings:
             located += [
                 Located(row, position, finding)
