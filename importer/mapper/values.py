@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,18 +59,20 @@ class Values:
 
     def step(self, change: Transform, other: Texts | None = None) -> None:
         """Change the texts that are not blank, each (with what `other` has in its row) once."""
-        beside = repeat("") if other is None else other.tolist()
-        pairs = [*zip(self.texts.tolist(), beside, strict=False)]
-        words: dict[tuple[str, str], str] = {}
-        findings: dict[tuple[str, str], CellFinding] = {}
-        for pair in dict.fromkeys(pairs):
-            words[pair], finding = change(*pair) if pair[0] else ("", None)
+        keys: list[str | tuple[str, str]] = self.texts.tolist()
+        if other is not None:
+            keys = [*zip(self.texts.tolist(), other.tolist(), strict=True)]
+        words: dict[str | tuple[str, str], str] = {}
+        findings: dict[str | tuple[str, str], CellFinding] = {}
+        for key in dict.fromkeys(keys):
+            text, beside = (key, "") if isinstance(key, str) else key
+            words[key], finding = change(text, beside) if text else ("", None)
             if finding is not None:
-                findings[pair] = finding
-        for row, pair in enumerate(pairs if findings else ()):
-            if pair in findings:
-                self.found.append((row, findings[pair], self.source[row]))
-        self.texts = texts_of(map(words.__getitem__, pairs))
+                findings[key] = finding
+        for row, key in enumerate(keys if findings else ()):
+            if key in findings:
+                self.found.append((row, findings[key], self.source[row]))
+        self.texts = texts_of(map(words.__getitem__, keys))
 
     def over(self, other: Values, rows: Rows) -> Values:
         """Return these values in these rows, and the other ones in all others."""
