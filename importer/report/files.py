@@ -75,11 +75,11 @@ def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Pa
     """Write the page of a run with values and masked, beside its other reports."""
     written = [path for path in present(ledger.folder) if kind_of(path.name) in _ABOUT]
     beside = [(path.name, _ABOUT[kind_of(path.name)]) for path in written]
-    pages = []
-    for name, show_values in ((MASKED, False), (PAGE, True)):
-        page = render(ledger, summary, beside, related, show_values=show_values)
-        pages.append(place(ledger.folder / name, partial(_write_text, page)))
-    return (pages[1], pages[0])
+    masked, shown = (
+        place(ledger.folder / name, partial(_write_text, page))
+        for name, page in zip((MASKED, PAGE), render(ledger, summary, beside, related), strict=True)
+    )
+    return shown, masked
 
 
 def present(folder: Path) -> tuple[Path, ...]:

@@ -74,21 +74,29 @@ _WHYS: dict[End, str] = {
 
 
 def render(
+    ledger: Ledger, summary: Summary, files: Sequence[tuple[str, str]], related: Lineage
+) -> tuple[str, str]:
+    """Return the masked page, and the one with values.
+
+    `files` are the names of the reports beside the page, each with what it is for.
+    """
+    tables = [_RowTable(ledger, show_values=show_values) for show_values in (False, True)]
+    for row, problems in with_problems(ledger, ledger.every_row()):
+        for table in tables:
+            table.add(row, problems)
+    masked, shown = (_render(ledger, summary, files, related, table) for table in tables)
+    return masked, shown
+
+
+def _render(
     ledger: Ledger,
     summary: Summary,
     files: Sequence[tuple[str, str]],
     related: Lineage,
-    *,
-    show_values: bool,
+    table: _RowTable,
 ) -> str:
-    """Return the page, masked unless `show_values`.
-
-    `files` are the names of the reports beside the page, each with what it is for.
-    """
-    facts = ledger.facts
-    table = _RowTable(ledger, show_values=show_values)
-    for row, problems in with_problems(ledger, ledger.every_row()):
-        table.add(row, problems)
+    """Return the page with this table of all rows."""
+    facts, show_values = ledger.facts, table.show_values
     step = next_step(summary, facts, workbooks((name for name, _ in files), facts), related)
     return (
         environment()

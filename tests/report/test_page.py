@@ -42,7 +42,7 @@ FILES = ("summary.json", "problems.csv", "rejects.xlsx", "rejects.csv")
 def page(ledger: Ledger, *, values: bool = True) -> str:
     """The page of a run."""
     files = [(name, "") for name in FILES]
-    return render(ledger, summarize(ledger), files, Lineage(), show_values=values)
+    return render(ledger, summarize(ledger), files, Lineage())[values]
 
 
 class Outline(HTMLParser):
