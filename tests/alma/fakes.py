@@ -51,14 +51,29 @@ class Transport(httpx.AsyncBaseTransport):
 
 def alma(handler: Handler, *, rate: float = 1000.0, reserve: int = 0) -> Alma:
     """A client whose Alma is a function; its clocks are the running loop's."""
-    clock = asyncio.get_running_loop().time
-    limiter = RateLimiter(rate, reserve, clock=clock, wall=clock)
-    return Alma(BASE, SecretStr(KEY), limiter, Transport(handler))
+    return Alma(BASE, SecretStr(KEY), paced(rate, reserve), Transport(handler))
 
 
 def sent_as_is(user: User) -> Callable[[User | None], User]:
     """A change that makes the same record of whatever was there."""
     return lambda _: user
+
+
+WRITES = ["create", "update", "delete"]
+
+
+async def call(client: Alma, verb: str, user: User | None = None, user_id: str = "2000") -> None:
+    """Get, create, update or delete a user."""
+    user = user or User.model_validate(record())
+    match verb:
+        case "get":
+            await client.get_user(user_id)
+        case "create":
+            await client.create_user(user)
+        case "update":
+            await client.update_user(user_id, sent_as_is(user))
+        case _:
+            await client.delete_user(user_id)
 
 
 def envelope(
@@ -144,24 +159,33 @@ class _Skipping(selectors.SelectSelector):
         return events
 
 
-class _VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose sleeps take no time."""
+
     def __init__(self) -> None:
+        """Start at 0."""
         self.skipping = _Skipping()
         super().__init__(self.skipping)
 
     def time(self) -> float:
+        """Return the virtual seconds since the start."""
         return self.skipping.now
-
-
-def in_virtual_time(work: Callable[[Callable[[], float]], Coroutine[Any, Any, T]]) -> T:
-    """Run work in a loop whose sleeps take no time; work gets the loop's clock."""
-    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
-        return runner.run(work(runner.get_loop().time))
 
 
 def virtually(work: Coroutine[Any, Any, T]) -> T:
     """Run work in a loop whose sleeps take no time."""
-    return in_virtual_time(lambda _: work)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(work)
+
+
+def clock() -> float:
+    """Return the time of the loop that runs."""
+    return asyncio.get_running_loop().time()
+
+
+def paced(rate: float, reserve: int = 0) -> RateLimiter:
+    """A limiter with the clock of the loop that runs."""
+    return RateLimiter(rate, reserve, clock=clock, wall=clock)
 
 
 Conversation = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]

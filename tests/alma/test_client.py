@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, date, datetime
 
@@ -24,9 +23,11 @@ from tests.alma.fakes import (
     BASE,
     HTML,
     KEY,
+    WRITES,
     Script,
     Transport,
     alma,
+    call,
     everything_said,
     ok,
     record,
@@ -34,26 +35,16 @@ from tests.alma.fakes import (
     sent_as_is,
 )
 
+pytestmark = pytest.mark.anyio
+
 # ---- what is sent ----
 
 
-def test_a_user_is_asked_for_by_one_quoted_segment() -> None:
+async def test_a_user_is_asked_for_by_one_quoted_segment() -> None:
     """Whatever an identifier holds, it stays one segment of the path."""
     fake = Script(refuses("401861"))
-
-    async def work() -> None:
-        async with alma(fake) as client:
-            for user_id in (
-                "a b",
-                "a&b",
-                "a=b",
-                "a:b@c",
-                "...",
-                "é。",
-            ):
-                await client.get_user(user_id)
-
-    asyncio.run(work())
+    for user_id in ("a b", "a&b", "a=b", "a:b@c", "...", "é。"):
+        await alma(fake).get_user(user_id)
     for request in fake.seen:
         path, _, query = request.url.raw_path.partition(b"?")
         assert path.startswith(b"/almaws/v1/users/")
@@ -64,40 +55,25 @@ def test_a_user_is_asked_for_by_one_quoted_segment() -> None:
 @pytest.mark.parametrize(
     "user_id", ["", " ", ".", "..", "a\nb", "a\x00b", "\x7f", "\udc80", "x" * 256]
 )
-@pytest.mark.parametrize("verb", ["get", "update", "delete", "create"])
-def test_an_identifier_that_cannot_be_a_segment_is_refused_unsent(user_id: str, verb: str) -> None:
+@pytest.mark.parametrize("verb", ["get", *WRITES])
+async def test_an_identifier_that_cannot_be_a_segment_is_refused_unsent(
+    user_id: str, verb: str
+) -> None:
     """Nothing is sent for it, and the error does not repeat it."""
     fake = Script(ok(record()))
-
-    async def work() -> None:
-        async with alma(fake) as client:
-            match verb:
-                case "get":
-                    await client.get_user(user_id)
-                case "update":
-                    await client.update_user(user_id, sent_as_is(User()))
-                case "delete":
-                    await client.delete_user(user_id)
-                case _:
-                    await client.create_user(User(primary_id=user_id))
-
     with pytest.raises(RefusedError) as caught:
-        asyncio.run(work())
+        await call(alma(fake), verb, User(primary_id=user_id), user_id)
     assert caught.value.code == ""
     assert not fake.seen
     assert not user_id.strip(" .") or user_id not in str(caught.value)
 
 
-def test_the_key_is_in_the_header_alone() -> None:
+async def test_the_key_is_in_the_header_alone() -> None:
     """No address, body, repr or other header holds the key."""
     fake = Script(ok(record()))
-
-    async def work() -> str:
-        async with alma(fake) as client:
-            await client.create_user(User.model_validate(record()))
-            return repr(client) + repr(client.__dict__)
-
-    shown = asyncio.run(work())
+    client = alma(fake)
+    await call(client, "create")
+    shown = repr(client) + repr(client.__dict__)
     (request,) = fake.seen
     assert request.headers["Authorization"] == f"apikey {KEY}"
     assert KEY not in shown + repr(request) + str(request.url) + request.content.decode()
@@ -113,17 +89,12 @@ def test_a_key_of_no_possible_form_is_refused_before_a_library_sees_it(key: str)
     assert not key or all(key not in text for text in everything_said(caught.value))
 
 
-def test_an_update_sends_no_roles_and_the_named_overrides() -> None:
+async def test_an_update_sends_no_roles_and_the_named_overrides() -> None:
     """Roles that are not sent stay (contract 3.1); override is a list with commas."""
     fake = Script(ok(record()), reads=ok(record()))
-
-    async def work() -> None:
-        async with alma(fake) as client:
-            user = User.model_validate(record())
-            await client.update_user("2000", sent_as_is(user), ("user_group", "pin_number"))
-            await client.update_user("2000", sent_as_is(user))
-
-    asyncio.run(work())
+    user = User.model_validate(record())
+    await alma(fake).update_user("2000", sent_as_is(user), ("user_group", "pin_number"))
+    await call(alma(fake), "update")
     first, second = fake.seen
     assert first.method == "PUT"
     assert dict(first.url.params) == {"override": "user_group,pin_number"}
@@ -135,33 +106,19 @@ def test_an_update_sends_no_roles_and_the_named_overrides() -> None:
 
 
 @pytest.mark.parametrize("verb", ["create", "update"])
-def test_half_a_letter_is_refused_unsent(verb: str) -> None:
+async def test_half_a_letter_is_refused_unsent(verb: str) -> None:
     """A text that no encoding can carry is this one record's fault, and is not repeated."""
     fake = Script(ok(record()), reads=ok(record()))
-
-    async def work() -> None:
-        async with alma(fake) as client:
-            user = User(primary_id="1", first_name="Private\ud800")
-            if verb == "create":
-                await client.create_user(user)
-            else:
-                await client.update_user("2000", sent_as_is(user))
-
     with pytest.raises(RefusedError) as caught:
-        asyncio.run(work())
+        await call(alma(fake), verb, User(primary_id="1", first_name="Private\ud800"))
     assert not fake.seen
     assert all("Private" not in text for text in everything_said(caught.value))
 
 
-def test_a_create_sends_what_was_set_and_nothing_else() -> None:
+async def test_a_create_sends_what_was_set_and_nothing_else() -> None:
     """The body is the record as it was built."""
     fake = Script(ok(record()))
-
-    async def work() -> User:
-        async with alma(fake) as client:
-            return await client.create_user(User(primary_id="2000", last_name="Núñez"))
-
-    user = asyncio.run(work())
+    user = await alma(fake).create_user(User(primary_id="2000", last_name="Núñez"))
     assert user.primary_id == record()["primary_id"]
     assert json.loads(fake.seen[0].content) == {"primary_id": "2000", "last_name": "Núñez"}
 
@@ -179,32 +136,22 @@ def test_a_create_sends_what_was_set_and_nothing_else() -> None:
         ({"email": "ana.nunez+x@example.org"}, "email~ana.nunez+x@example.org"),
     ],
 )
-def test_a_search_is_made_of_words(words: dict[str, str], query: str) -> None:
+async def test_a_search_is_made_of_words(words: dict[str, str], query: str) -> None:
     """Blanks become underscores; what would break the query is taken out."""
     fake = Script(ok({"user": [record()], "total_record_count": 1}))
-
-    async def work() -> int:
-        async with alma(fake) as client:
-            return len(await client.find_users(**words))
-
-    assert asyncio.run(work()) == 1
+    assert len(await alma(fake).find_users(**words)) == 1
     assert fake.seen[0].url.params["q"] == query
     assert fake.seen[0].url.params["expand"] == "full"
 
 
-def test_a_search_without_a_word_is_not_sent() -> None:
+async def test_a_search_without_a_word_is_not_sent() -> None:
     """It would list everyone."""
     fake = Script(ok({}))
-
-    async def work() -> tuple[User, ...]:
-        async with alma(fake) as client:
-            return await client.find_users(last_name="***", first_name=" ")
-
-    assert asyncio.run(work()) == ()
+    assert await alma(fake).find_users(last_name="***", first_name=" ") == ()
     assert not fake.seen
 
 
-def test_a_search_gives_every_page_and_refuses_a_flood() -> None:
+async def test_a_search_gives_every_page_and_refuses_a_flood() -> None:
     """All hits or none: never silently some."""
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -213,27 +160,19 @@ def test_a_search_gives_every_page_and_refuses_a_flood() -> None:
         users = [record(str(number)) for number in range(offset, min(offset + limit, total))]
         return ok({"user": users, "total_record_count": total})
 
-    async def work(name: str) -> int:
-        async with alma(handler) as client:
-            return len({user.primary_id for user in await client.find_users(last_name=name)})
-
-    assert asyncio.run(work("Smith")) == 250
+    found = await alma(handler).find_users(last_name="Smith")
+    assert len({user.primary_id for user in found}) == 250
     with pytest.raises(RefusedError):
-        asyncio.run(work("Lee"))
+        await alma(handler).find_users(last_name="Lee")
 
 
 # ---- what is given ----
 
 
 @pytest.mark.parametrize("code", ["401861", "401890", "4019990", "4019998"])
-def test_a_user_is_absent_only_by_the_codes_that_say_so(code: str) -> None:
+async def test_a_user_is_absent_only_by_the_codes_that_say_so(code: str) -> None:
     """These four codes, and nothing else, mean that there is no such user."""
-
-    async def work() -> User | None:
-        async with alma(Script(refuses(code))) as client:
-            return await client.get_user("nobody", "BARCODE")
-
-    assert asyncio.run(work()) is None
+    assert await alma(Script(refuses(code))).get_user("nobody", "BARCODE") is None
 
 
 @pytest.mark.parametrize(
@@ -252,45 +191,29 @@ def test_a_user_is_absent_only_by_the_codes_that_say_so(code: str) -> None:
         httpx.Response(302, headers={"Location": "https://login.example.org"}),
     ],
 )
-def test_nothing_else_is_absence(answer: httpx.Response) -> None:
+async def test_nothing_else_is_absence(answer: httpx.Response) -> None:
     """A page, an empty answer, another code: an error, never "no such user"."""
-
-    async def work() -> None:
-        async with alma(Script(answer)) as client:
-            await client.get_user("2000")
-
     with pytest.raises((UnavailableError, RefusedError)):
-        asyncio.run(work())
+        await alma(Script(answer)).get_user("2000")
 
 
-def test_a_user_with_the_id_as_an_additional_one_is_given_as_it_is() -> None:
+async def test_a_user_with_the_id_as_an_additional_one_is_given_as_it_is() -> None:
     """An ID may be another person's barcode; the caller compares."""
     barcode = {"id_type": {"value": "BARCODE"}, "value": "2000"}
     other = record("other", user_identifier=[barcode])
-
-    async def work() -> User | None:
-        async with alma(Script(ok(other))) as client:
-            return await client.get_user("2000")
-
-    user = asyncio.run(work())
+    user = await alma(Script(ok(other))).get_user("2000")
     assert user is not None
     assert user.primary_id == "other"
 
 
-def test_a_user_who_was_not_asked_for_is_a_fault_of_the_connection() -> None:
+async def test_a_user_who_was_not_asked_for_is_a_fault_of_the_connection() -> None:
     """Nothing in the answer is the ID that was asked for: asked again, and never "deleted"."""
     fake = Script(ok(record("stranger")), ok(record("2000")))
-
-    async def work() -> User | None:
-        async with alma(fake) as client:
-            return await client.get_user("2000")
-
-    user = asyncio.run(work())
+    user = await alma(fake).get_user("2000")
     assert user is not None
     assert user.primary_id == "2000"
-    fake.answers = [ok(record("stranger"))]
     with pytest.raises(UnavailableError):
-        asyncio.run(work())
+        await alma(Script(ok(record("stranger")))).get_user("2000")
 
 
 @pytest.mark.parametrize(
@@ -304,20 +227,14 @@ def test_a_user_who_was_not_asked_for_is_a_fault_of_the_connection() -> None:
         httpx.Response(200, json=record()),
     ],
 )
-def test_a_delete_counts_only_by_status_204(answer: httpx.Response) -> None:
+async def test_a_delete_counts_only_by_status_204(answer: httpx.Response) -> None:
     """Whatever else a gateway answers: the user may still be there, and must be looked up."""
-
-    async def work() -> bool:
-        async with alma(Script(answer, reads=ok(record()))) as client:
-            return await client.delete_user("2000")
-
     with pytest.raises(UnknownOutcomeError):
-        asyncio.run(work())
-    answer = httpx.Response(204)
-    assert asyncio.run(work())
+        await alma(Script(answer, reads=ok(record()))).delete_user("2000")
+    assert await alma(Script(httpx.Response(204), reads=ok(record()))).delete_user("2000")
 
 
-def test_a_page_leaves_out_contacts_without_identifier_and_names_what_it_cannot_read() -> None:
+async def test_a_page_leaves_out_contacts_without_id_and_names_what_it_cannot_read() -> None:
     """One odd entry does not cost the page, and is not lost in silence."""
     entries = [
         record("1"),
@@ -326,15 +243,9 @@ def test_a_page_leaves_out_contacts_without_identifier_and_names_what_it_cannot_
         record("4"),
     ]
     fake = Script(ok({"user": entries, "total_record_count": 4}))
-
-    async def work() -> None:
-        async with alma(fake) as client:
-            page = await client.list_users(100, 50, date(2026, 8, 1))
-            assert [user.primary_id for user in page.users] == ["1", "4"]
-            assert page.unreadable == ("3",)
-            assert page.total == 4
-
-    asyncio.run(work())
+    page = await alma(fake).list_users(100, 50, date(2026, 8, 1))
+    assert [user.primary_id for user in page.users] == ["1", "4"]
+    assert (page.unreadable, page.total) == (("3",), 4)
     params = dict(fake.seen[0].url.params)
     assert (params["offset"], params["limit"]) == ("100", "50")
     assert params["modify_date_from"] == "2026-08-01"
@@ -345,50 +256,27 @@ def test_a_page_leaves_out_contacts_without_identifier_and_names_what_it_cannot_
     "body",
     [{"total_record_count": 0}, {"user": None, "total_record_count": 0}, {"user": []}],
 )
-def test_a_list_without_hits_is_empty(body: object) -> None:
+async def test_a_list_without_hits_is_empty(body: object) -> None:
     """Alma leaves the list out, or sends none (contract 2.2)."""
-
-    async def work() -> tuple[User, ...]:
-        async with alma(Script(ok(body))) as client:
-            return (await client.list_users(0)).users
-
-    assert asyncio.run(work()) == ()
+    assert (await alma(Script(ok(body))).list_users(0)).users == ()
 
 
-def test_headers_tell_calls_left_and_the_clock() -> None:
+async def test_headers_tell_calls_left_and_the_clock() -> None:
     """X-Exl-Api-Remaining and Date are noted."""
-    fake = Script(
-        ok(record(), **{"X-Exl-Api-Remaining": "777", "Date": "Thu, 20 Aug 2026 09:40:00 GMT"})
-    )
-
-    async def work() -> None:
-        noon = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
-        limiter, transport = RateLimiter(9), Transport(fake)
-        async with Alma(BASE, SecretStr(KEY), limiter, transport, now=lambda: noon) as client:
-            assert (limiter.calls, limiter.remaining, client.clock_offset) == (
-                0,
-                None,
-                None,
-            )
-            await client.get_user("2000")
-            assert (limiter.calls, limiter.remaining, client.clock_offset) == (
-                1,
-                777,
-                600,
-            )
-
-    asyncio.run(work())
+    headers = {"X-Exl-Api-Remaining": "777", "Date": "Thu, 20 Aug 2026 09:40:00 GMT"}
+    noon = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
+    limiter, transport = RateLimiter(9), Transport(Script(ok(record(), **headers)))
+    client = Alma(BASE, SecretStr(KEY), limiter, transport, now=lambda: noon)
+    assert (limiter.calls, limiter.remaining, client.clock_offset) == (0, None, None)
+    await client.get_user("2000")
+    assert (limiter.calls, limiter.remaining, client.clock_offset) == (1, 777, 600)
 
 
-def test_the_reserve_stops_the_client() -> None:
+async def test_the_reserve_stops_the_client() -> None:
     """Once Alma says that no more than the reserve is left, nothing is sent."""
     fake = Script(ok(record(), **{"X-Exl-Api-Remaining": "500"}))
-
-    async def work() -> None:
-        async with alma(fake, reserve=500) as client:
-            await client.get_user("2000")
-            with pytest.raises(DailyLimitError):
-                await client.get_user("2")
-
-    asyncio.run(work())
+    client = alma(fake, reserve=500)
+    await client.get_user("2000")
+    with pytest.raises(DailyLimitError):
+        await client.get_user("2")
     assert len(fake.seen) == 1
