@@ -29,15 +29,25 @@ from importer.errors import (
 from importer.model.user import User
 from tests.alma.fakes import KEY, Conversation, client, everything_said, listening
 
+pytestmark = pytest.mark.anyio
+
 USER = b'{"primary_id": "CANARYid"}'
 GZIP = "Content-Encoding: gzip"
 QUICK = Timeouts(connect=0.3, read=0.3, write=1, total=1)
 
 
-def says(*pieces: bytes, pause: float = 0) -> Conversation:
-    """Send these pieces, with a pause between them, and close."""
+@pytest.fixture
+def anyio_backend() -> str:
+    """Over sockets time is real."""
+    return "asyncio"
 
-    async def talk(_: bytes, writer: asyncio.StreamWriter) -> None:
+
+def says(*pieces: bytes, pause: float = 0, noted: list[bytes] | None = None) -> Conversation:
+    """Send these pieces, with a pause between them, and close; note the head of the request."""
+
+    async def talk(head: bytes, writer: asyncio.StreamWriter) -> None:
+        if noted is not None:
+            noted.append(head)
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
@@ -79,58 +89,47 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("talk", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_conversation_is_unknown_for_a_write(talk: Conversation) -> None:
+async def test_a_broken_conversation_is_unknown_for_a_write(talk: Conversation) -> None:
     """It was sent and no whole answer came. No error holds the key or the identifier."""
     with pytest.raises(UnknownOutcomeError) as caught:
-        asyncio.run(_write(talk, QUICK))
+        await _write(talk, QUICK)
     for text in everything_said(caught.value):
         assert KEY not in text
         assert "CANARYid" not in text
 
 
 @pytest.mark.parametrize("talk", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_conversation_is_unavailable_for_a_read(talk: Conversation) -> None:
+async def test_a_broken_conversation_is_unavailable_for_a_read(talk: Conversation) -> None:
     """After a few attempts the read gives up; never is it "no such user"."""
     with pytest.raises(UnavailableError):
-        asyncio.run(_read(talk, Timeouts(connect=1, read=0.1, write=1, total=0.2)))
+        await _read(talk, Timeouts(connect=1, read=0.1, write=1, total=0.2))
 
 
-def test_a_refused_connection_is_unavailable() -> None:
+async def test_a_refused_connection_is_unavailable() -> None:
     """Nothing listens: nothing was sent, so nothing happened."""
-
-    async def work() -> None:
-        async with listening(says()) as address:
-            pass
-        async with client(address) as alma:
+    async with listening(says()) as address:
+        pass
+    async with client(address) as alma:
+        with pytest.raises(UnavailableError) as caught:
             await alma.create_user(User(primary_id="CANARYid"))
-
-    with pytest.raises(UnavailableError) as caught:
-        asyncio.run(work())
     assert all(KEY not in text for text in everything_said(caught.value))
 
 
-def test_an_unknown_name_says_what_to_check() -> None:
+async def test_an_unknown_name_says_what_to_check() -> None:
     """A name that does not resolve is a matter of settings or of the network."""
-
-    async def work() -> None:
-        async with client("https://api.invalid/almaws/v1") as alma:
+    async with client("https://api.invalid/almaws/v1") as alma:
+        with pytest.raises(UnavailableError, match="network"):
             await alma.get_user("1")
 
-    with pytest.raises(UnavailableError, match="network"):
-        asyncio.run(work())
 
-
-def test_a_server_without_tls_is_unavailable() -> None:
+async def test_a_server_without_tls_is_unavailable() -> None:
     """Https to a plain server fails before anything is sent."""
-
-    async def work() -> None:
-        async with listening(says(reply(USER))) as address:
-            secure = address.replace("http://", "https://")
-            async with client(secure, QUICK) as alma:
-                await alma.create_user(User(primary_id="CANARYid"))
-
-    with pytest.raises(UnavailableError):
-        asyncio.run(work())
+    async with (
+        listening(says(reply(USER))) as address,
+        client(address.replace("http://", "https://"), QUICK) as alma,
+    ):
+        with pytest.raises(UnavailableError):
+            await alma.create_user(User(primary_id="CANARYid"))
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
@@ -149,7 +148,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
-def test_a_certificate_is_always_checked(tmp_path: Path) -> None:
+async def test_a_certificate_is_always_checked(tmp_path: Path) -> None:
     """One that signs itself is refused in plain words, and taken only from a named bundle."""
     certificate, key = _certificate(tmp_path)
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -162,78 +161,50 @@ def test_a_certificate_is_always_checked(tmp_path: Path) -> None:
                 await alma.create_user(User(primary_id="CANARYid"))
 
     with pytest.raises(UnavailableError, match="certificate cannot be trusted"):
-        asyncio.run(work(None))
-    asyncio.run(work(certificate))
+        await work(None)
+    await work(certificate)
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 T", "308 P"])
-def test_a_redirect_is_never_followed(status: str) -> None:
+async def test_a_redirect_is_never_followed(status: str) -> None:
     """The key goes to no other place, and a write never turns into a read."""
-    followed: list[str] = []
-
-    async def elsewhere(_: bytes, writer: asyncio.StreamWriter) -> None:
-        followed.append("here")
-        writer.write(reply(USER))
-
-    async def work() -> None:
-        async with listening(elsewhere) as other:
-            answer = reply(b"", status, f"Location: {other}/users/CANARYid")
+    followed: list[bytes] = []
+    async with listening(says(reply(USER), noted=followed)) as other:
+        answer = reply(b"", status, f"Location: {other}/users/CANARYid")
+        with pytest.raises(UnavailableError, match=r"redirects the calls to 127\.0\.0\.1"):
             await _write(says(answer))
-
-    with pytest.raises(UnavailableError, match=r"redirects the calls to 127\.0\.0\.1"):
-        asyncio.run(work())
     assert not followed
 
 
-def test_environment_and_netrc_have_no_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_environment_and_netrc_have_no_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A proxy in the environment gets nothing, and .netrc does not replace the key."""
     heads: list[bytes] = []
-
-    async def alma(head: bytes, writer: asyncio.StreamWriter) -> None:
-        heads.append(head)
-        writer.write(reply(USER))
-
-    async def proxy(_: bytes, writer: asyncio.StreamWriter) -> None:
-        heads.append(b"a proxy was asked")
-        writer.write(reply(USER))
-
-    async def work() -> None:
-        async with listening(proxy) as other:
-            for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
-                monkeypatch.setenv(name, other.removesuffix("/almaws/v1"))
-            await _read(alma)
-
+    proxied: list[bytes] = []
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login CANARY password CANARY\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    asyncio.run(work())
+    async with listening(says(noted=proxied)) as other:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, other.removesuffix("/almaws/v1"))
+        await _read(says(reply(USER), noted=heads))
+    assert not proxied
     (head,) = heads
     assert f"Authorization: apikey {KEY}\r\n".encode() in head
     assert b"Basic" not in head
 
 
-def test_a_named_proxy_is_asked_for_a_tunnel() -> None:
+async def test_a_named_proxy_is_asked_for_a_tunnel() -> None:
     """It learns the host, and neither the key nor the path; without it nothing is sent."""
     heads: list[bytes] = []
-
-    async def proxy(head: bytes, writer: asyncio.StreamWriter) -> None:
-        heads.append(head)
-        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
-
-    async def work() -> None:
-        async with listening(proxy) as address:
-            alma = Alma(
-                "https://api-na.example.org/almaws/v1",
-                SecretStr(KEY),
-                RateLimiter(1000),
-                proxy=address.removesuffix("/almaws/v1"),
-            )
-            async with alma:
+    async with listening(says(reply(b"", "502 Bad Gateway"), noted=heads)) as address:
+        proxy = address.removesuffix("/almaws/v1")
+        base_url = "https://api-na.example.org/almaws/v1"
+        async with Alma(base_url, SecretStr(KEY), RateLimiter(1000), proxy=proxy) as alma:
+            with pytest.raises(UnavailableError):
                 await alma.get_user("CANARYid")
-
-    with pytest.raises(UnavailableError):
-        asyncio.run(work())
     assert heads[0].startswith(b"CONNECT api-na.example.org:443 ")
     assert not any(word in head for head in heads for word in (KEY.encode(), b"CANARYid"))
 
@@ -245,10 +216,10 @@ def test_an_address_that_is_no_proxy_is_a_wrong_setting(proxy: str) -> None:
         Alma("https://x.example.org", SecretStr(KEY), RateLimiter(1), proxy=proxy)
 
 
-def test_nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """With every logger open, no record holds the key or an identifier."""
     caplog.set_level(logging.DEBUG)
-    asyncio.run(_read(says(reply(USER))))
+    await _read(says(reply(USER)))
     assert KEY not in caplog.text
     assert "CANARYid" not in caplog.text
 
@@ -261,38 +232,31 @@ def test_a_bundle_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
         Alma("https://x.example.org", SecretStr(KEY), RateLimiter(1), ca_bundle=bundle)
 
 
-def test_a_whole_conversation_gives_the_user() -> None:
+async def test_a_whole_conversation_gives_the_user() -> None:
     """Over a real socket, in many small pieces, the user arrives."""
     answer = reply(USER)
     pieces = [answer[at : at + 7] for at in range(0, len(answer), 7)]
-    user = asyncio.run(_read(says(*pieces, pause=0.001)))
+    user = await _read(says(*pieces, pause=0.001))
     assert user is not None
     assert user.primary_id == "CANARYid"
 
 
 @pytest.mark.parametrize("size", [1, 100_000, ONE_RECORD - 100])
-def test_a_packed_answer_is_unpacked(size: int) -> None:
+async def test_a_packed_answer_is_unpacked(size: int) -> None:
     """Gzip, once, up to the size that is read."""
     body = json.dumps({"primary_id": "CANARYid", "last_name": "x" * size}).encode()
-    user = asyncio.run(_read(says(reply(gzip.compress(body), "200 OK", GZIP))))
+    user = await _read(says(reply(gzip.compress(body), "200 OK", GZIP)))
     assert user is not None
     assert len(user.last_name or "") == size
 
 
-def test_cookies_are_neither_kept_nor_sent() -> None:
+async def test_cookies_are_neither_kept_nor_sent() -> None:
     """A gateway cannot mark our calls."""
     heads: list[bytes] = []
-
-    async def marking(head: bytes, writer: asyncio.StreamWriter) -> None:
-        heads.append(head)
-        writer.write(reply(USER, "200 OK", "Set-Cookie: mark=CANARY; Path=/", "Connection: close"))
-
-    async def work() -> None:
-        async with listening(marking) as address, client(address) as alma:
-            await alma.get_user("CANARYid")
-            await alma.get_user("CANARYid")
-
-    asyncio.run(work())
+    marked = reply(USER, "200 OK", "Set-Cookie: mark=CANARY; Path=/", "Connection: close")
+    async with listening(says(marked, noted=heads)) as address, client(address) as alma:
+        await alma.get_user("CANARYid")
+        await alma.get_user("CANARYid")
     assert len(heads) == 2
     assert not any(b"cookie:" in head.lower() for head in heads)
 
@@ -311,23 +275,19 @@ ECHOES = {
 
 @pytest.mark.parametrize("key", [KEY, ODD_KEY])
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES.keys())
-def test_a_gateway_that_repeats_the_key_is_not_repeated(
+async def test_a_gateway_that_repeats_the_key_is_not_repeated(
     echo: Callable[[str], str], key: str
 ) -> None:
     """Whatever form it has, it is in nothing that comes out of the client."""
     said = echo(key)
     error = {"errorCode": "401652", "errorMessage": f"No: {said}", "trackingId": said}
     body = json.dumps({"errorsExist": True, "errorList": {"error": [error]}}).encode()
-
-    async def work() -> None:
-        async with (
-            listening(says(reply(body, "400 Bad"))) as address,
-            Alma(address, SecretStr(key), RateLimiter(1000)) as alma,
-        ):
+    async with (
+        listening(says(reply(body, "400 Bad"))) as address,
+        Alma(address, SecretStr(key), RateLimiter(1000)) as alma,
+    ):
+        with pytest.raises(RefusedError) as caught:
             await alma.create_user(User(primary_id="CANARYid"))
-
-    with pytest.raises(RefusedError) as caught:
-        asyncio.run(work())
     shown = "".join(everything_said(caught.value))
     assert "No: " in shown
     assert said.replace("Authorization: apikey ", "").replace(" was refused", "") not in shown

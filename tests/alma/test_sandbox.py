@@ -1,18 +1,15 @@
-"""The client against the sandbox, over a socket: two rooms that share only the contract."""
+"""The client against the practice Alma, over a socket: the two share only the contract."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import date, timedelta
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from importer.alma.address import resolve
 from importer.alma.client import Alma
 from importer.alma.code_tables import LIBRARIES, TABLES, fetch
 from importer.alma.doctor import State, examine
@@ -29,8 +26,16 @@ from importer.model.fields import NO_CODES
 from importer.model.user import User
 from importer.sandbox.server import Options, running
 
-T = TypeVar("T")
+pytestmark = pytest.mark.anyio
+
 TODAY = date(2026, 8, 20)
+KEY = {"Authorization": "apikey sandbox"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Over sockets time is real."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -40,32 +45,27 @@ def address() -> Iterator[str]:
         yield base_url
 
 
+def client(address: str, key: str = "sandbox", reserve: int = 0) -> Alma:
+    """A client of the sandbox."""
+    return Alma(f"{address}/almaws/v1", SecretStr(key), RateLimiter(500, reserve))
+
+
+@pytest.fixture
+async def alma(address: str) -> AsyncIterator[Alma]:
+    """A client of the sandbox, with every right."""
+    async with client(address) as alma:
+        yield alma
+
+
 @contextlib.contextmanager
 def faults(address: str, rules: str) -> Iterator[None]:
     """The sandbox with these faults, as long as the block lasts."""
-    where, key = f"{_root(address)}/_sandbox/faults", {"Authorization": "apikey sandbox"}
-    httpx.post(where, content=rules, headers=key).raise_for_status()
+    where = f"{address}/_sandbox/faults"
+    httpx.post(where, content=rules, headers=KEY).raise_for_status()
     try:
         yield
     finally:
-        httpx.post(where, content="", headers=key).raise_for_status()
-
-
-def _root(address: str) -> str:
-    return address.removesuffix("/").removesuffix("/almaws/v1")
-
-
-def asked(
-    address: str, work: Callable[[Alma], Awaitable[T]], key: str = "sandbox", rate: float = 500
-) -> T:
-    """What work gives with a client of the sandbox."""
-
-    async def run() -> T:
-        base_url = resolve("", _root(address))
-        async with Alma(base_url, SecretStr(key), RateLimiter(rate)) as alma:
-            return await work(alma)
-
-    return asyncio.run(run())
+        httpx.post(where, content="", headers=KEY).raise_for_status()
 
 
 def person(primary_id: str, **more: object) -> User:
@@ -83,65 +83,37 @@ def person(primary_id: str, **more: object) -> User:
     )
 
 
-def test_the_life_of_a_user(address: str) -> None:
+async def test_the_life_of_a_user(alma: Alma) -> None:
     """Created, read, found, changed with roles kept, deleted, gone."""
-
-    async def work(alma: Alma) -> None:
-        assert await alma.get_user("life@1 é") is None
-        barcode = {"id_type": {"value": "BARCODE"}, "value": "LIFE+2e"}
-        made = await alma.create_user(person("life@1 é", user_identifier=[barcode]))
-        assert made.user_role
-        read = await alma.get_user("life@1 é")
-        assert read is not None
-        assert read.primary_id == "life@1 é"
-        assert await alma.get_user("LIFE+2e", "BARCODE") == read
-        found = await alma.find_users(last_name="Núñez", first_name="Ana")
-        assert "life@1 é" in {user.primary_id for user in found}
-        changed = await alma.update_user(
-            "life@1 é", lambda user: user and user.model_copy(update={"last_name": "Cruz"})
-        )
-        assert changed is not None
-        assert changed.last_name == "Cruz"
-        assert changed.user_role == read.user_role
-        await alma.delete_user("life@1 é")
-        assert await alma.get_user("life@1 é") is None
-
-    asked(address, work)
+    assert await alma.get_user("life@1 é") is None
+    barcode = {"id_type": {"value": "BARCODE"}, "value": "LIFE+2e"}
+    made = await alma.create_user(person("life@1 é", user_identifier=[barcode]))
+    assert made.user_role
+    read = await alma.get_user("life@1 é")
+    assert read is not None
+    assert read.primary_id == "life@1 é"
+    assert await alma.get_user("LIFE+2e", "BARCODE") == read
+    found = await alma.find_users(last_name="Núñez", first_name="Ana")
+    assert "life@1 é" in {user.primary_id for user in found}
+    changed = await alma.update_user(
+        "life@1 é", lambda user: user and user.model_copy(update={"last_name": "Cruz"})
+    )
+    assert changed is not None
+    assert changed.last_name == "Cruz"
+    assert changed.user_role == read.user_role
+    await alma.delete_user("life@1 é")
+    assert await alma.get_user("life@1 é") is None
 
 
-def test_the_list_gives_whole_users_once_each(address: str) -> None:
-    """Page after page, everyone, with what a short item would not have."""
-
-    async def work(alma: Alma) -> list[User]:
-        users: list[User] = []
-        total = 1
-        for offset in range(0, 1000, 10):
-            if offset >= total:
-                break
-            page = await alma.list_users(offset, 10)
-            total = page.total
-            assert not page.unreadable
-            users += page.users
-        assert len(users) == total
-        return users
-
-    users = asked(address, work)
-    assert len(users) >= 40
-    assert len({user.primary_id for user in users}) == len(users)
+async def test_the_list_gives_whole_users_once_each(alma: Alma) -> None:
+    """Page after page, everyone, with what a short item would not have; or those of some days."""
+    total = (await alma.list_users(0, 1)).total
+    pages = [await alma.list_users(offset, 10) for offset in range(0, total, 10)]
+    users = [user for page in pages for user in page.users]
+    assert len({user.primary_id for user in users}) == len(users) == total >= 40
     assert all(user.user_group and user.contact_info for user in users)
-
-
-def test_those_changed_since_a_day_are_listed(address: str) -> None:
-    """Nobody changed since tomorrow."""
-
-    async def work(alma: Alma) -> tuple[int, int]:
-        long_ago = await alma.list_users(0, 100, date(2000, 1, 1))
-        tomorrow = await alma.list_users(0, 100, date(2100, 1, 1) + timedelta(days=1))
-        return long_ago.total, tomorrow.total
-
-    everyone, nobody = asked(address, work)
-    assert everyone >= 40
-    assert nobody == 0
+    assert (await alma.list_users(0, 100, date(2000, 1, 1))).total == total
+    assert (await alma.list_users(0, 100, date(2100, 1, 2))).total == 0
 
 
 @pytest.mark.parametrize(
@@ -161,29 +133,22 @@ def test_those_changed_since_a_day_are_listed(address: str) -> None:
         ),
     ],
 )
-def test_a_refusal_speaks_our_language(address: str, change: dict[str, object], field: str) -> None:
+async def test_a_refusal_speaks_our_language(
+    alma: Alma, change: dict[str, object], field: str
+) -> None:
     """What the sandbox refuses by the contract is our problem at our field, with Alma's words."""
-
-    async def work(alma: Alma) -> None:
-        await alma.create_user(person("refused-1", **change))
-
     with pytest.raises(RefusedError) as caught:
-        asked(address, work)
-    found = explain_refusal(caught.value)
-    assert found.field == field
+        await alma.create_user(person("refused-1", **change))
+    assert explain_refusal(caught.value).field == field
     assert caught.value.said
     assert caught.value.tracking_id
 
 
-def test_an_identifier_twice_is_exists_in_alma(address: str) -> None:
+async def test_an_identifier_twice_is_exists_in_alma(alma: Alma) -> None:
     """A second create of the same identifier is refused, and nothing is done twice."""
-
-    async def work(alma: Alma) -> None:
-        await alma.create_user(person("twice-1"))
-        await alma.create_user(person("twice-1"))
-
+    await alma.create_user(person("twice-1"))
     with pytest.raises(RefusedError) as caught:
-        asked(address, work)
+        await alma.create_user(person("twice-1"))
     assert explain_refusal(caught.value).field == "primary_id"
 
 
@@ -198,126 +163,75 @@ def test_an_identifier_twice_is_exists_in_alma(address: str) -> None:
         ("html", False),
     ],
 )
-def test_a_write_without_its_answer_is_unknown(address: str, fault: str, *, stored: bool) -> None:
+async def test_a_write_without_its_answer_is_unknown(
+    address: str, alma: Alma, fault: str, *, stored: bool
+) -> None:
     """Whether it happened or not, we say that we do not know, and send it once."""
-
-    async def work(alma: Alma) -> bool:
+    with faults(address, f"rules: [{{on: POST, do: {fault}}}]"):
         with pytest.raises(UnknownOutcomeError):
             await alma.create_user(person(f"lost-{fault}"))
-        return await alma.get_user(f"lost-{fault}") is not None
-
-    with faults(address, f"rules: [{{on: POST, do: {fault}}}]"):
-        assert asked(address, work) is stored
+        assert (await alma.get_user(f"lost-{fault}") is not None) is stored
 
 
 @pytest.mark.parametrize("fault", ["503", "500_before", "drop_before", "html", "truncated"])
-def test_a_read_survives_two_faults(address: str, fault: str) -> None:
-    """A read is asked again."""
-
-    async def work(alma: Alma) -> User | None:
-        return await alma.get_user("1000001")
-
+async def test_a_read_survives_two_faults(address: str, alma: Alma, fault: str) -> None:
+    """A read is asked again, a few times."""
     rules = f"rules: [{{on: GET, nth: 1, do: {fault}}}, {{on: GET, nth: 2, do: {fault}}}]"
     with faults(address, rules):
-        assert asked(address, work) is not None
-
-
-def test_faults_that_stay_end_a_read(address: str) -> None:
-    """After a few attempts Alma counts as unavailable."""
-
-    async def work(alma: Alma) -> None:
+        assert await alma.get_user("1000001") is not None
+    with faults(address, f"rules: [{{on: GET, do: {fault}}}]"), pytest.raises(UnavailableError):
         await alma.get_user("1000001")
 
-    with faults(address, "rules: [{on: GET, do: 503}]"), pytest.raises(UnavailableError):
-        asked(address, work)
 
-
-def test_a_write_refused_for_speed_is_done_once(address: str) -> None:
-    """429 was not processed: sent again, it is stored, and only then."""
-
-    async def work(alma: Alma) -> float:
-        await alma.create_user(person("fast-1"))
-        return alma.limiter.rate
-
-    with faults(address, 'rules: [{on: POST, nth: 1, do: "429"}]'):
-        assert asked(address, work) < 500
-
-
-def test_the_key_and_its_rights(address: str) -> None:
+async def test_the_key_and_its_rights(address: str, alma: Alma) -> None:
     """A wrong key, and a key that may only read, are AccessErrors; reading goes on."""
-
-    async def both(alma: Alma) -> None:
-        await alma.check_access("GET")
-        await alma.check_access("POST")
-
-    async def read(alma: Alma) -> None:
-        await alma.check_access("GET")
-
-    asked(address, both)
-    asked(address, read, key="sandbox-read-only")
-    with pytest.raises(AccessError):
-        asked(address, both, key="sandbox-read-only")
-    with pytest.raises(AccessError):
-        asked(address, read, key="wrong")
+    await alma.check_access("GET")
+    await alma.check_access("POST")
+    async with client(address, "sandbox-read-only") as reader, client(address, "wrong") as wrong:
+        await reader.check_access("GET")
+        with pytest.raises(AccessError):
+            await reader.check_access("POST")
+        with pytest.raises(AccessError):
+            await wrong.check_access("GET")
 
 
-def test_code_tables_and_institution(address: str) -> None:
+async def test_code_tables_and_institution(alma: Alma) -> None:
     """Every table of the record is there, and the doctor is content."""
-
-    async def work(alma: Alma) -> None:
-        tables = await fetch(alma, TABLES, TODAY)
-        known = tables.known("UserGroups")
-        assert known is not None
-        assert "COMM" in known
-        assert tables.tables[LIBRARIES]
-        assert await alma.code_table("NoSuchTable") is None
-        general = await alma.general()
-        assert general.code == tables.institution
-        assert general.environment == "sandbox"
-        findings = {f.name: f.state for f in await examine(alma, tables, TODAY)}
-        assert set(findings.values()) == {State.OK}
-
-    asked(address, work)
+    tables = await fetch(alma, TABLES, TODAY)
+    known = tables.known("UserGroups")
+    assert known is not None
+    assert "COMM" in known
+    assert tables.tables[LIBRARIES]
+    assert await alma.code_table("NoSuchTable") is None
+    general = await alma.general()
+    assert (general.code, general.environment) == (tables.institution, "sandbox")
+    assert {finding.state for finding in await examine(alma, tables, TODAY)} == {State.OK}
 
 
-def test_a_fetch_that_fails_gives_no_half_table(address: str) -> None:
+async def test_a_fetch_that_fails_gives_no_half_table(address: str, alma: Alma) -> None:
     """If Alma is down there are no new tables at all."""
-
-    async def work(alma: Alma) -> None:
-        await fetch(alma, TABLES, TODAY)
-
     rules = "rules: [{on: GET, path: /conf/code-tables/*, do: 503}]"
     with faults(address, rules), pytest.raises(UnavailableError):
-        asked(address, work)
+        await fetch(alma, TABLES, TODAY)
 
 
-def test_a_key_without_configuration_is_found(address: str) -> None:
+async def test_a_key_without_configuration_is_found(address: str) -> None:
     """The doctor tells which area the key lacks."""
-
-    async def work(alma: Alma) -> dict[str, State]:
-        return {f.name: f.state for f in await examine(alma, NO_CODES, TODAY)}
-
-    found = asked(address, work, key="sandbox-users")
+    async with client(address, "sandbox-users") as alma:
+        found = {finding.name: finding.state for finding in await examine(alma, NO_CODES, TODAY)}
     assert found["read users"] is State.OK
     assert found["institution"] is State.BAD
 
 
-def test_the_days_calls_end_before_the_reserve() -> None:
+async def test_the_days_calls_end_before_the_reserve() -> None:
     """Against a real counter: the reserve is not touched, in whatever order answers come."""
-
-    async def work(address: str) -> int:
-        limiter = RateLimiter(500, reserve=20)
-        base_url = resolve("", _root(address))
-        async with Alma(base_url, SecretStr("sandbox"), limiter) as alma:
+    with running(Options(rate=None, daily=80)) as address:
+        async with client(address, reserve=20) as alma:
             await alma.check_access("GET")
             ids = (str(1_000_000 + number) for number in range(200))
             with pytest.raises(DailyLimitError):
-                _ = [user async for user in run_concurrently(limiter, ids, alma.get_user)]
-            return limiter.calls
-
-    with running(Options(rate=None, daily=80)) as address:
-        calls = asyncio.run(work(address))
-        key = {"Authorization": "apikey sandbox"}
-        log = httpx.get(f"{_root(address)}/_sandbox/log", headers=key).text.splitlines()
+                _ = [user async for user in run_concurrently(alma.limiter, ids, alma.get_user)]
+            calls = alma.limiter.calls
+        log = httpx.get(f"{address}/_sandbox/log", headers=KEY).text.splitlines()
     assert len(log) == calls
     assert 40 <= calls <= 60
