@@ -69,6 +69,11 @@ class Pending:
     sent: Write | None = None
 
     @property
+    def body(self) -> User:
+        """The record that was sent last; the planned one if none was sent."""
+        return self.sent.body if self.sent else self.after
+
+    @property
     def new_id(self) -> str:
         """The user's primary ID after the step; an update may change it."""
         return self.after.primary_id or self.primary_id

@@ -15,8 +15,7 @@ from importer.planner.entries import current, same_id
 from importer.planner.merge import new_user
 from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
-from importer.writer.json_lines import write_json_lines
-from importer.writer.sis_xml import cleared_fields, write_sis_zip
+from importer.writer.record_files import cleared_fields, write_json_lines, write_sis_zip
 
 Format = Literal["jsonl", "sis-xml"]
 
@@ -32,7 +31,7 @@ def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> 
             write_json_lines(users, out)
             return (out,)
         case "sis-xml":
-            return write_sis_zip(users, out)[1]
+            return write_sis_zip(users, out)
 
 
 def sis_clears(rosters: Rosters) -> tuple[str, ...]:

@@ -37,10 +37,10 @@ from importer.pipeline.runs import (
     save_run,
 )
 from importer.planner.absent import come_back
-from importer.planner.decide import decide, review_collisions, with_borrowing
+from importer.planner.decide import decide, with_borrowing
 from importer.planner.drafts import DraftUser
-from importer.planner.facts import follow_facts
 from importer.planner.sticky import Memory
+from importer.planner.whole_plan import follow_facts, review_collisions
 from importer.users.matching import PersonQuery
 
 

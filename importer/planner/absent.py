@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code
-from importer.model.fields import LISTS
 from importer.model.plan import Planned, Unchanged, Update, Written
 from importer.model.problem import Problem
 from importer.model.user import AccountType, User
 from importer.planner.decide import update
 from importer.planner.entries import (
-    compared_fields,
+    changed_fields,
+    changed_lists,
     current,
     entries,
-    same_entries,
     same_id,
     with_entries,
+    with_fields,
 )
 from importer.planner.undo import differences, undo_update
 
@@ -75,20 +74,15 @@ def leave(draft: DraftUser, live: User, match: Match, memory: Memory) -> Planned
 
 def left(before: User, sent: User, answered: User) -> Written:
     """Return what is remembered of a user who left: only what the change was about."""
-    names = [name for name in compared_fields(User) if current(before, name) != current(sent, name)]
-    lists = [
-        name
-        for name in LISTS
-        if name not in HISTORY and not same_entries(entries(before, name), entries(sent, name))
-    ]
-    part = partial(_part, names=names, parents=lists)
+    names = changed_fields(before, sent)
+    lists = [name for name in changed_lists(before, sent) if name not in HISTORY]
+
+    def part(user: User) -> User:
+        return with_entries(
+            with_fields(User(), user, names), {name: entries(user, name) for name in lists}
+        )
+
     return Written(part(before), part(sent), part(answered))
-
-
-def _part(user: User, names: list[str], parents: list[str]) -> User:
-    fields = {name: getattr(user, name) for name in names}
-    part = User.model_construct(_fields_set=set(names), **fields)
-    return with_entries(part, {parent: entries(user, parent) for parent in parents})
 
 
 def come_back(

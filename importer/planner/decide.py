@@ -9,7 +9,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.people import are_strangers, in_words, person_keys
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
-from importer.model.text import counted, row_label
+from importer.model.text import counted
 from importer.model.user import AccountType
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.entries import current, same_id
@@ -18,11 +18,10 @@ from importer.planner.sticky import no_memory
 from importer.users.matching import MatchResult, identifiers, user_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from importer.model.plan import Match, Step
-    from importer.model.problem import Origin
     from importer.model.user import User
     from importer.planner.drafts import DraftUser
     from importer.planner.sticky import Memory
@@ -38,33 +37,22 @@ def decide(
     whose identifiers belongs to somebody else. Whatever a person must look at is reported at
     once, not one after the other.
     """
-    if found.failed:
-        message = f"could not be looked up in Alma: {found.failed}"
-        return _held(draft, _problem(draft, Code.NOT_LOOKED_UP, message))
     known = [matched for matched in found.users if set(matched.by) & set(match.by)]
-    if len(known) > 1:
-        two = Code.MATCHES_TWO_USERS
-        return _held(
-            draft, *(_belongs_to(draft, k, one.user, two) for one in known for k in one.by)
-        )
-    if known and match.known == "skip":
+    if len(known) == 1 and match.known == "skip":
         return Planned(LeftAlone(draft.row))
-    advice = "Find out whose identifier it is. Correct the row, or the user in Alma."
-    problems = [
-        _belongs_to(draft, key, other.user, Code.EXISTS_IN_ALMA, advice)
-        for other in found.users
-        if other not in known
-        for key in other.by
-    ]
+    if problems := tuple(_obstacles(draft, found, known, match)):
+        return Planned(Held(draft.row, problems))
     if known:
-        problems += _known(draft, known[0], match)
-        if problems:
-            return _held(draft, *problems)
         rename = match.id_change == "rename"
         planned = update(draft, known[0].user, match, memory, rename=rename)
         blanks = tuple(_stays_as_it_is(problem) for problem in draft.missing)
         return replace(planned, warnings=(*planned.warnings, *blanks))
-    return _held(draft, *problems) if problems else _new(draft, found, match)
+    if match.new == "skip":
+        return Planned(LeftAlone(draft.row))
+    alike = tuple(_possible_matches(draft, found, match))
+    if any(problem.severity.holds for problem in alike):
+        return Planned(Held(draft.row, alike))
+    return Planned(create(draft), (*alike, *_namesakes(draft, found)))
 
 
 def create(draft: DraftUser) -> Create:
@@ -104,7 +92,7 @@ def update(
     stays = {name: one.reported for name, one in merged.sticky.items() if one.reported is not None}
     message = "Alma has {value}, edited there by hand; the roster's value is not sent"
     warnings = [
-        _problem(draft, Code.EDITED_IN_ALMA, message, name, value)
+        draft.problem(Code.EDITED_IN_ALMA, message, name, value)
         for name, value in stays.items()
         if remembered[name].reported != value
     ]
@@ -115,7 +103,7 @@ def update(
     if are_strangers(before, after):
         name = " ".join(filter(None, (current(live, "first_name"), current(live, "last_name"))))
         message = "the user with this ID is {value} in Alma"
-        warnings.append(_problem(draft, Code.ANOTHER_NAME, message, "last_name", name))
+        warnings.append(draft.problem(Code.ANOTHER_NAME, message, "last_name", name))
     return Planned(step, tuple(warnings), merged.sticky, bool(stays), merged.after)
 
 
@@ -167,7 +155,7 @@ def with_borrowing(draft: DraftUser, planned: Planned, today: date) -> Planned:
     found = [*obstacles(user, today)]
     if not isinstance(step, Create):
         found += role_obstacles(user, today)
-    problems = (_problem(draft, code, sentence) for code, sentence in found)
+    problems = (draft.problem(code, sentence) for code, sentence in found)
     return replace(planned, warnings=(*planned.warnings, *problems))
 
 
@@ -205,109 +193,74 @@ def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple
     return tuple(dict.fromkeys(keys))
 
 
-_CONVERT_ADVICE = (
-    "If it is the same person, resolve the row with `--as rename` and the user's ID: the user "
-    "becomes External and gets the row's primary ID. Alma's API cannot reverse that."
-)
-
-
-def _held(draft: DraftUser, *problems: Problem) -> Planned:
-    return Planned(Held(draft.row, problems))
-
-
-def _problem(
-    draft: DraftUser,
-    code: Code,
-    message: str,
-    label: str = "",
-    value: str = "",
-    severity: Severity | None = None,
-    advice: str = "",
-) -> Problem:
-    return Problem.of(
-        code,
-        draft.origin,
-        message,
-        *draft.layout.places(label),
-        field=label,
-        value=value,
-        severity=severity,
-        advice=advice,
-    )
-
-
 def _account_type(user: User) -> str:
     """Return Internal or External, as people write it."""
     return current(user, "account_type").capitalize()
 
 
-def _belongs_to(draft: DraftUser, key: str, user: User, code: Code, advice: str = "") -> Problem:
-    """Report the user that has an identifier of the row, by primary identifier and account type."""
-    kind = f" ({_account_type(user)})" if _account_type(user) else ""
-    name = "primary identifier" if key == "primary_id" else key
-    return _problem(
-        draft,
-        code,
-        f"this {name} belongs to the Alma user {{value}}{kind}",
-        _label(draft, key),
-        current(user, "primary_id"),
-        advice=advice,
-    )
-
-
-def _label(draft: DraftUser, key: str) -> str:
-    """Return the label of an ID of the row: `primary_id`, or an identifier by its type."""
-    labels = (
-        item.targets["value"].label
-        for item in draft.entries("user_identifier")
-        if item.values["id_type"] == key and "value" in item.targets
-    )
-    return key if key == "primary_id" else next(labels, "")
-
-
-def _known(draft: DraftUser, matched: MatchedUser, match: Match) -> Iterator[Problem]:
-    """Yield the problems that keep a known user from being updated."""
-    live, layout = matched.user, draft.layout
-    if match.known == "reject":
-        key = next(key for key in matched.by if key in match.by)
-        yield _belongs_to(draft, key, live, Code.EXISTS_IN_ALMA)
+def _obstacles(
+    draft: DraftUser, found: MatchResult, known: Sequence[MatchedUser], match: Match
+) -> Iterator[Problem]:
+    """Yield the problems for which a person must look at the row before anything is planned."""
+    if found.failed:
+        yield draft.problem(Code.NOT_LOOKED_UP, f"could not be looked up in Alma: {found.failed}")
         return
-    theirs = current(live, "primary_id")
-    renamed = draft.primary_id and not same_id(draft.primary_id, theirs)
-    if renamed and match.id_change == "review":
+    if len(known) > 1:
+        for matched in known:
+            yield from _belongs_to(draft, matched.user, matched.by, Code.MATCHES_TWO_USERS)
+        return
+    others = [matched for matched in found.users if matched not in known]
+    for matched in others:
+        advice = "Find out whose identifier it is. Correct the row, or the user in Alma."
+        yield from _belongs_to(draft, matched.user, matched.by, Code.EXISTS_IN_ALMA, advice)
+    if known and match.known == "reject":
+        by = [key for key in known[0].by if key in match.by]
+        yield from _belongs_to(draft, known[0].user, by[:1], Code.EXISTS_IN_ALMA)
+    elif known:
+        yield from _differences(draft, known[0].user, match)
+    elif not others and match.new == "reject":
+        for key, value in draft.every_identifier:
+            if key in match.by:
+                message, label = "{value} is not in Alma", draft.label_of(key)
+                yield draft.problem(Code.NOT_IN_ALMA, message, label, value)
+    elif not others and match.new == "create":
+        yield from draft.missing
+
+
+def _belongs_to(
+    draft: DraftUser, user: User, keys: Iterable[str], code: Code, advice: str = ""
+) -> Iterator[Problem]:
+    """Report the user that has identifiers of the row, by primary identifier and account type."""
+    kind = f" ({_account_type(user)})" if _account_type(user) else ""
+    for key in keys:
+        name = "primary identifier" if key == "primary_id" else key
+        message = f"this {name} belongs to the Alma user {{value}}{kind}"
+        theirs = current(user, "primary_id")
+        yield draft.problem(code, message, draft.label_of(key), theirs, advice=advice)
+
+
+def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem]:
+    """Yield how a known user differs from the row in what no update changes by itself."""
+    ours, theirs = draft.layout.account_type, current(live, "primary_id")
+    if match.id_change == "review" and not same_id(draft.primary_id or theirs, theirs):
         message = "the user's primary identifier in Alma is {value}"
-        yield _problem(draft, Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs)
+        yield draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs)
     system, owning = draft.values.get("external_id", ""), current(live, "external_id")
-    if current(live, "account_type") != layout.account_type and match.account_type != "any":
-        ours = layout.account_type.value.capitalize()
+    if current(live, "account_type") != ours and match.account_type != "any":
         kind = _account_type(live) or "without an account type"
-        message = f"the user {{value}} is {kind} in Alma, but {ours} in the mapping"
+        message = f"the user {{value}} is {kind} in Alma, but {ours.capitalize()} in the mapping"
         converts = not obstacle_to_update(draft, live, MatchResult(), match, rename=True)
-        advice = _CONVERT_ADVICE if converts else ""
-        yield _problem(
-            draft, Code.ACCOUNT_TYPE_DIFFERS, message, "primary_id", theirs, advice=advice
+        advice = (
+            "If it is the same person, resolve the row with `--as rename` and the user's ID: the "
+            "user becomes External and gets the row's primary ID. Alma's API cannot reverse that."
+        )
+        yield draft.problem(
+            Code.ACCOUNT_TYPE_DIFFERS, message, "primary_id", theirs, advice=advice * converts
         )
     elif current(live, "account_type") == AccountType.EXTERNAL and system and system != owning:
         there = owning or "no external system"
         message = f"the user {{value}} belongs to {there} in Alma, but to {system} in the mapping"
-        yield _problem(draft, Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)
-
-
-def _new(draft: DraftUser, found: MatchResult, match: Match) -> Planned:
-    match match.new:
-        case "skip":
-            return Planned(LeftAlone(draft.row))
-        case "reject":
-            return _held(draft, *_not_in_alma(draft, match))
-        case "create" if draft.missing:
-            return _held(draft, *draft.missing)
-        case "create":
-            severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
-            alike = () if match.possible_match == "ignore" else found.possible_matches
-            problems = tuple(_possible_match(draft, user, severity) for user in alike)
-            if problems and severity.holds:
-                return _held(draft, *problems)
-            return Planned(create(draft), (*problems, *_namesakes(draft, found)))
+        yield draft.problem(Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)
 
 
 def _stays_as_it_is(missing: Problem) -> Problem:
@@ -317,26 +270,20 @@ def _stays_as_it_is(missing: Problem) -> Problem:
     return replace(missing, severity=Severity.WARNING, message=message, advice=advice)
 
 
-def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
-    """Yield a problem for each ID of the row by which nobody was found."""
-    for key, value in draft.every_identifier:
-        if key in match.by:
-            message = "{value} is not in Alma"
-            yield _problem(draft, Code.NOT_IN_ALMA, message, _label(draft, key), value)
-
-
-def _possible_match(draft: DraftUser, user: User, severity: Severity) -> Problem:
-    """Report a possible match by primary identifier, which the person who resolves it needs."""
-    ours, theirs = draft.person, user_keys(user)
-    name = "this name and" if ours.name == theirs.name else "a similar name and the same"
-    return _problem(
-        draft,
-        Code.POSSIBLE_MATCH_IN_ALMA,
-        f"Alma has a user with {name} {in_words(ours.shared(theirs))}: {{value}}",
-        "primary_id",
-        current(user, "primary_id"),
-        severity,
-    )
+def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Iterator[Problem]:
+    """Report possible matches by primary identifier, which the person who resolves it needs."""
+    severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
+    for user in () if match.possible_match == "ignore" else found.possible_matches:
+        ours, theirs = draft.person, user_keys(user)
+        name = "this name and" if ours.name == theirs.name else "a similar name and the same"
+        message = f"Alma has a user with {name} {in_words(ours.shared(theirs))}: {{value}}"
+        yield draft.problem(
+            Code.POSSIBLE_MATCH_IN_ALMA,
+            message,
+            "primary_id",
+            current(user, "primary_id"),
+            severity,
+        )
 
 
 def _namesakes(draft: DraftUser, found: MatchResult) -> Iterator[Problem]:
@@ -345,32 +292,4 @@ def _namesakes(draft: DraftUser, found: MatchResult) -> Iterator[Problem]:
         first, *others = found.namesakes
         more = f" and {counted(len(others), 'more user')}" if others else ""
         message = f"Alma has a user with this name and no birth date to compare: {{value}}{more}"
-        yield _problem(draft, Code.SAME_NAME_IN_ALMA, message, "primary_id", first)
-
-
-def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:
-    """Return the steps in their order; rows that update the same user need review instead.
-
-    The second would undo what the first did, and no rule can know which of them is right.
-    """
-    rows: dict[str, list[int]] = {}
-    for step in steps:
-        if isinstance(step, Update | Unchanged):
-            rows.setdefault(step.primary_id.casefold(), []).append(step.row)
-    checked: list[Step] = []
-    for step in steps:
-        if not isinstance(step, Update | Unchanged) or len(rows[step.primary_id.casefold()]) == 1:
-            checked.append(step)
-            continue
-        together = sorted(rows[step.primary_id.casefold()])
-        others = ", ".join(row_label(other) for other in together if other != step.row)
-        problem = Problem.of(
-            Code.DUPLICATE_PERSON,
-            origin(step.row),
-            f"matches the Alma user {{value}}, as row {others} does",
-            field="primary_id",
-            value=step.primary_id,
-            advice="Decide which row is right. Resolve the others as not to be loaded.",
-        )
-        checked.append(Held(step.row, (problem,)))
-    return checked
+        yield draft.problem(Code.SAME_NAME_IN_ALMA, message, "primary_id", first)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from importer.model.fields import FIELDS, TYPE_FIELD, OnUpdate
 from importer.model.people import PersonKeys, person_keys
+from importer.model.problem import Problem
 from importer.planner.entries import ONLY_ADDED
 
 if TYPE_CHECKING:
     from importer.model.candidates import Candidates, FieldColumn, ListEntry, RecordLayout
-    from importer.model.problem import Origin, Problem
+    from importer.model.catalogue import Code, Severity
+    from importer.model.problem import Origin
 
 _REQUIRED: dict[str, tuple[str, ...]] = {
     parent: tuple(
@@ -143,6 +145,37 @@ class DraftUser:
             phones=[item.values["phone_number"] for item in self.entries("contact_info.phone")],
             addresses=[(place["line1"], place.get("postal_code", "")) for place in places],
         )
+
+    def problem(
+        self,
+        code: Code,
+        message: str,
+        label: str = "",
+        value: str = "",
+        severity: Severity | None = None,
+        advice: str = "",
+    ) -> Problem:
+        """Return a problem of the row, at the columns of a label."""
+        places = self.layout.places(label)
+        return Problem.of(
+            code,
+            self.origin,
+            message,
+            *places,
+            field=label,
+            value=value,
+            severity=severity,
+            advice=advice,
+        )
+
+    def label_of(self, key: str) -> str:
+        """Return the label of an ID of the row: `primary_id`, or an identifier by its type."""
+        labels = (
+            item.targets["value"].label
+            for item in self.entries("user_identifier")
+            if item.values["id_type"] == key and "value" in item.targets
+        )
+        return key if key == "primary_id" else next(labels, "")
 
     def entries(self, parent: str) -> tuple[DraftEntry, ...]:
         """Return the row's entries of a list that have every required part.

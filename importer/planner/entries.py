@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from importer.model.fields import JOINED, LISTS, TYPE_FIELD, Field, Shape, text
 from importer.model.patterns import full_matches
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from importer.planner.drafts import DraftEntry
 
 P = TypeVar("P", bound=Part)
+
+Edit: TypeAlias = "tuple[Part | None, Part | None]"
+"""An entry of a list before and after: None before if it was added, and after if it was removed."""
 
 CONTACT = "contact_info."
 
@@ -103,6 +106,14 @@ def with_value(part: P, field: Field, value: str) -> P:
     without = part.model_copy(update={field.name: None})
     without.model_fields_set.discard(field.name)
     return without
+
+
+def with_fields(user: User, source: User, names: Iterable[str]) -> User:
+    """Return the user with these fields, outside its lists, as `source` has them, or has not."""
+    update = {name: getattr(source, name) for name in names}
+    made = user.model_copy(update=update)
+    made.model_fields_set.difference_update(update.keys() - source.model_fields_set)
+    return made
 
 
 _SAME: dict[str, Callable[[str], str]] = {
@@ -232,22 +243,34 @@ def find(parts: Iterable[Part], sought: Part) -> int | None:
     return next((place for place, part in enumerate(parts) if comparable(part) == shape), None)
 
 
+def paired(
+    ones: Iterable[Part],
+    others: Iterable[Part],
+    fits: Callable[[Part, Part], bool] = lambda one, other: comparable(one) == comparable(other),
+    prefers: Callable[[Part, Part], bool] = lambda _one, _other: True,
+) -> list[Edit]:
+    """Return the entries of two lists in pairs, each once: the first list's, then what is left.
+
+    An entry goes with the first that fits it, of those that it prefers if there are any. Without
+    `fits`, two entries fit if they are the same in every compared field.
+    """
+    left = list(others)
+    pairs: list[Edit] = []
+    for one in ones:
+        fitting = [place for place, other in enumerate(left) if fits(one, other)]
+        place = min(fitting, key=lambda place: not prefers(one, left[place]), default=None)
+        pairs.append((one, None if place is None else left.pop(place)))
+    return [*pairs, *((None, other) for other in left)]
+
+
 def without(parts: Iterable[Part], others: Iterable[Part]) -> list[Part]:
     """Return the parts without an equal among the others; each equal counts once."""
-    left = list(others)
-    alone = []
-    for part in parts:
-        place = find(left, part)
-        if place is None:
-            alone.append(part)
-        else:
-            del left[place]
-    return alone
+    return [part for part, equal in paired(parts, others) if part is not None and equal is None]
 
 
-def same_entries(ones: Sequence[Part], others: Sequence[Part]) -> bool:
+def same_entries(ones: Iterable[Part], others: Iterable[Part]) -> bool:
     """Return whether two lists have the same entries, in any order."""
-    return len(ones) == len(others) and not without(ones, others)
+    return all(one is not None and other is not None for one, other in paired(ones, others))
 
 
 def segment(part: Part, account: AccountType) -> str:
@@ -331,11 +354,20 @@ def change(where: str, old: str, new: str) -> Change:
     return Change(kind, where, old, new)
 
 
-def scalar_changes(old: User, new: User) -> Iterator[Change]:
-    """Yield the differences between two records outside their lists."""
-    for name in compared_fields(User):
-        if (was := current(old, name)) != (will := current(new, name)):
-            yield change(name, was, will)
+def changed_fields(old: User, new: User) -> list[str]:
+    """Return the fields in which two records differ outside their lists."""
+    return [name for name in compared_fields(User) if current(old, name) != current(new, name)]
+
+
+def changed_lists(old: User, new: User) -> list[str]:
+    """Return the lists in which two records differ, whatever the order of their entries."""
+    return [name for name in LISTS if not same_entries(entries(old, name), entries(new, name))]
+
+
+def scalar_changes(old: User, new: User) -> list[Change]:
+    """Return the differences between two records outside their lists."""
+    names = changed_fields(old, new)
+    return [change(name, current(old, name), current(new, name)) for name in names]
 
 
 def entry_changes(parent: str, old: Part | None, new: Part | None) -> Iterator[Change]:
@@ -353,3 +385,8 @@ def entry_changes(parent: str, old: Part | None, new: Part | None) -> Iterator[C
         yield change(path(parent, old), main_value(parent, old), "")
     elif new is not None:
         yield change(path(parent, new), "", main_value(parent, new))
+
+
+def list_changes(parent: str, edits: Iterable[Edit]) -> list[Change]:
+    """Return how a list differs."""
+    return [change for edit in edits for change in entry_changes(parent, *edit)]

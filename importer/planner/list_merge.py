@@ -1,4 +1,4 @@
-"""One list of a known user, merged with the entries of a row.
+"""One list of a user, merged with the entries of a row.
 
 An address, email or phone replaces Alma's entry of the same type in our segment (the preferred
 one, if there are several), an identifier replaces the only one of its type, and everything else
@@ -7,7 +7,7 @@ stays: in the entry, and in the list.
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importer.model.fields import TYPE_FIELD, OnUpdate
@@ -16,7 +16,6 @@ from importer.planner.entries import (
     CORE,
     ONLY_ADDED,
     current,
-    entry_changes,
     equal,
     goes,
     matches,
@@ -31,12 +30,9 @@ from importer.planner.entries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from importer.model.candidates import Removal
-    from importer.model.plan import Change
     from importer.model.user import AccountType
     from importer.planner.drafts import DraftEntry, DraftUser
+    from importer.planner.entries import Edit
 
 
 def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bool = False) -> str:
@@ -63,39 +59,51 @@ _SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""
 
 
-class ListMerge:
-    """One list of a known user, merged with the row's entries.
+@dataclass(slots=True, eq=False)
+class _Place:
+    """An entry of the list: Alma's, None if it is added, and as it is to be.
 
-    `items` are the entries that the row writes: none with `on_update: never`, and run variables
-    only with `run_values`. `primary_id` is the user's after the update. `adopts`: the user becomes
-    External, and entries of Alma that the row has too move to the row's segment. `parts` has Alma's
-    entries in their places, the removed ones too, then the added ones. Exactly one address, email
-    and phone is preferred afterwards.
+    `taken`: an entry of the row belongs here. `gone`: the entry is removed.
+    """
+
+    old: Part | None
+    new: Part
+    taken: bool = False
+    gone: bool = False
+
+
+class ListMerge:
+    """One list of a user, merged with the row's entries.
+
+    `adopts`: the user becomes External, and entries of Alma that the row has too move to the row's
+    segment. Exactly one address, email and phone is preferred afterwards.
     """
 
     def __init__(
-        self,
-        draft: DraftUser,
-        parent: str,
-        live: tuple[Part, ...],
-        account: AccountType,
-        *,
-        primary_id: str | None,
-        adopts: bool,
-        run_values: bool,
+        self, parent: str, live: tuple[Part, ...], account: AccountType, *, adopts: bool = False
     ) -> None:
-        """Merge Alma's list with the row's entries."""
+        """Begin with Alma's list, which is empty for a new user."""
         self.parent, self.live, self.account, self._adopts = parent, live, account, adopts
-        self.parts: list[Part] = list(live)
-        self._gone: set[int] = set()
         self.items: list[DraftEntry] = []
-        self._taken: set[int] = set()
-        self._placed: list[tuple[DraftEntry, int]] = []
-        self._owned = draft.sets_whole_list(parent)
+        self._places = [_Place(part, part) for part in live]
+        self._placed: list[tuple[DraftEntry, _Place]] = []
+
+    def create(self, draft: DraftUser) -> None:
+        """Add the entries of a new user's row, each once."""
+        self.items = [*draft.entries(self.parent)]
+        for item in self.items:
+            self._place(item)
+        self._prefer()
+
+    def update(self, draft: DraftUser, primary_id: str | None, *, run_values: bool) -> None:
+        """Merge the row of a known user, whose ID after the update is `primary_id`.
+
+        Entries with `on_update: never` are not written, run variables only with `run_values`.
+        """
         not_written: set[str] = set()
         waiting: set[str] = set()
-        for item in draft.entries(parent):
-            if parent == "user_identifier" and self._is_had(item, primary_id):
+        for item in draft.entries(self.parent):
+            if self.parent == "user_identifier" and self._is_had(item, primary_id):
                 continue
             known = item.for_known_users()
             written = known if run_values or known is None else known.steady
@@ -104,14 +112,28 @@ class ListMerge:
                 waiting.update(item.types if known is not None else ())
             else:
                 self.items.append(written)
+        owned = draft.sets_whole_list(self.parent)
         for item in [item for item in self.items if not self._pair(item)]:
-            self._place(item)
-        if self._owned:
+            self._place(item, owned=owned)
+        if owned:
             self._remove_others(not_written)
-        removals = [one for one in draft.layout.removals if one.parent == parent]
-        self._gone |= {place for one in removals for place in self._matching(one, waiting)}
-        if self.items or self._gone:
+        self._remove_named(draft, waiting)
+        if self.items or any(place.gone for place in self._places):
             self._prefer()
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Alma's entries in their order and what becomes of each, then the added ones."""
+        return [(place.old, None if place.gone else place.new) for place in self._places]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The list as it is to be."""
+        return tuple(place.new for place in self._left)
+
+    @property
+    def _left(self) -> list[_Place]:
+        return [place for place in self._places if not place.gone]
 
     def _is_had(self, item: DraftEntry, primary_id: str | None) -> bool:
         """Return whether the user has the ID as primary ID, or under another type.
@@ -123,131 +145,116 @@ class ListMerge:
         under_type = any(matches(item, part) for part in had)
         return same_id(value, primary_id) or (bool(had) and not under_type)
 
-    def changes(self) -> list[Change]:
-        """Return how the list changes, in the order of its entries."""
+    def _of_alma(self, item: DraftEntry) -> list[tuple[_Place, Part]]:
+        """Return the places of Alma's entries in the segment of the row's entry."""
+        asked = our_segment(self.parent, self.account, item.segment)
         return [
-            change
-            for place, (old, new) in enumerate(zip_longest(self.live, self.parts))
-            for change in entry_changes(self.parent, old, None if place in self._gone else new)
+            (place, place.old)
+            for place in self._places
+            if place.old is not None and (self._adopts or segment(place.old, self.account) == asked)
         ]
-
-    def left(self) -> list[int]:
-        """Return the places of the entries that are not removed."""
-        return [place for place in range(len(self.parts)) if place not in self._gone]
-
-    def _ours(self, place: int, item: DraftEntry) -> bool:
-        """Return whether Alma's entry at a place is in the segment of the row's entry."""
-        return self._adopts or segment(self.live[place], self.account) == our_segment(
-            self.parent, self.account, item.segment
-        )
 
     def _pair(self, item: DraftEntry) -> bool:
         """Find Alma's entry that already has the row's values, one of our segment first.
 
         Of these, one without other types: a row may have an address both for one and for two types.
         """
-        fits = [
-            place
-            for place, part in enumerate(self.live)
-            if place not in self._taken and matches(item, part)
-        ]
-        if not fits:
-            return False
+        ours = [place for place, _ in self._of_alma(item)]
         place = min(
-            fits,
-            key=lambda place: (
-                not self._ours(place, item),
-                not set(self._types(place)).issubset(item.types),
+            (
+                place
+                for place in self._places
+                if place.old is not None and not place.taken and matches(item, place.old)
             ),
+            key=lambda place: (place not in ours, not self._has_only(item, place)),
+            default=None,
         )
-        self._taken.add(place)
+        if place is None:
+            return False
+        place.taken = True
         if item.entry.on_update is not OnUpdate.ADD:
             self._placed.append((item, place))
-            revised = self.parent not in ONLY_ADDED or self.parent == "user_block"
-            if self._ours(place, item) and revised:
+            if place in ours and (self.parent not in ONLY_ADDED or self.parent == "user_block"):
                 self._revise(place, item)
-            self._gone |= set(self._family(item))
+            for other in self._family(item):
+                other.gone = True
         return True
 
-    def _place(self, item: DraftEntry) -> None:
-        """Put an entry that Alma does not have in the place of another, or at the end."""
-        place = next((n for n, part in enumerate(self.parts) if matches(item, part)), None)
-        if place is not None:  # an earlier entry of the row has the same values
-            self._placed.append((item, place))
-            return
-        if item.entry.on_update is not OnUpdate.ADD and self.parent not in ONLY_ADDED:
-            place = self._replaced(item)
-        elif family := self._family(item):
-            place, *others = family
-            self._gone |= set(others)
-            self.parts[place] = new_entry(item, self.account)
-            self._taken.add(place)
-            self._placed.append((item, place))
-            return
-        if place is None or not self._release(place, item):
-            place = len(self.parts)
-            self.parts.append(new_entry(item, self.account))
-        else:
-            self._taken.add(place)
-            self._revise(place, item)
+    def _place(self, item: DraftEntry, *, owned: bool = False) -> None:
+        """Put an entry that Alma does not have in the place of another, or at the end.
+
+        An earlier entry of the row may have the same values.
+        """
+        place = next((place for place in self._places if matches(item, place.new)), None)
+        place = place or self._overwritten(item, owned=owned)
+        if place is None:
+            place = _Place(None, new_entry(item, self.account))
+            self._places.append(place)
         self._placed.append((item, place))
 
-    def _family(self, item: DraftEntry) -> list[int]:
+    def _overwritten(self, item: DraftEntry, *, owned: bool) -> _Place | None:
+        """Write an entry in the place of another and return that place; None if it takes none."""
+        if item.entry.on_update is OnUpdate.ADD or self.parent in ONLY_ADDED:
+            family = self._family(item)
+            for other in family:
+                other.gone = other is not family[0]
+            if not family:
+                return None
+            place = family[0]
+            place.new = new_entry(item, self.account)
+        else:
+            replaced = self._replaced(item, owned=owned)
+            if replaced is None or not self._release(replaced, item):
+                return None
+            place = replaced
+            self._revise(place, item)
+        place.taken = True
+        return place
+
+    def _has_only(self, item: DraftEntry, place: _Place) -> bool:
+        return set(types(self.parent, place.new)).issubset(item.types)
+
+    def _family(self, item: DraftEntry) -> list[_Place]:
         """Return the places of Alma's entries that an entry replaces by its `replaces`."""
         return [
             place
-            for place in range(len(self.live))
-            if place not in self._taken
-            and self._ours(place, item)
-            and set(item.entry.replaces) & set(types(self.parent, self.live[place]))
+            for place, part in self._of_alma(item)
+            if not place.taken and set(item.entry.replaces) & set(types(self.parent, part))
         ]
 
-    def _matching(self, removal: Removal, waiting: set[str]) -> Iterator[int]:
-        """Yield the places of our entries that a removal names, and that the row does not have.
-
-        Those of a type that this update is still to write (`waiting`) stay until it does.
-        """
-        for place, part in enumerate(self.live):
-            ours = segment(part, self.account) == our_segment(self.parent, self.account)
-            free = place not in self._taken and waiting.isdisjoint(types(self.parent, part))
-            if ours and free and goes(removal, part):
-                yield place
-
-    def _types(self, place: int) -> tuple[str, ...]:
-        return types(self.parent, self.parts[place])
-
-    def _replaced(self, item: DraftEntry) -> int | None:
+    def _replaced(self, item: DraftEntry, *, owned: bool) -> _Place | None:
         """Return the place of the entry that a row's entry replaces, if there is one.
 
         It is one without other types, if possible; of these one with most of the row's types.
         """
         own = set(item.types)
-        ours = [place for place in range(len(self.live)) if self._ours(place, item)]
-        free = [n for n in ours if n not in self._taken and own.intersection(self._types(n))]
-        if self._owned:
-            free = [place for place in free if own.issuperset(self._types(place))]
+        ours = self._of_alma(item)
+        shared = {id(place): own.intersection(types(self.parent, place.new)) for place, _ in ours}
+        free = [place for place, _ in ours if not place.taken and shared[id(place)]]
+        if owned:
+            free = [place for place in free if self._has_only(item, place)]
         if self.parent == "user_identifier" and item.entry.on_update is not OnUpdate.REPLACE_ALL:
-            every = [n for n in ours if own.intersection(types(self.parent, self.live[n]))]
+            every = [part for _, part in ours if own.intersection(types(self.parent, part))]
             return free[0] if len(every) == 1 and free else None
         return min(
             free,
             key=lambda place: (
-                not own.issuperset(self._types(place)),
-                -len(own.intersection(self._types(place))),
-                not getattr(self.live[place], "preferred", False),
+                not self._has_only(item, place),
+                -len(shared[id(place)]),
+                not getattr(place.old, "preferred", False),
             ),
             default=None,
         )
 
-    def _release(self, place: int, item: DraftEntry) -> bool:
+    def _release(self, place: _Place, item: DraftEntry) -> bool:
         """Adjust the types of an entry that is to be replaced; return whether it may be replaced.
 
         An entry with other types too only loses those of the row, so that its other uses stay,
         unless another entry has those types and the same values.
         """
-        if set(self._types(place)).issubset(item.types):
+        if self._has_only(item, place):
             return True
-        name, old = TYPE_FIELD[self.parent], self.parts[place]
+        name, old = TYPE_FIELD[self.parent], place.new
         own, rest = (
             old.model_copy(
                 update={
@@ -256,17 +263,17 @@ class ListMerge:
             )
             for ours in (True, False)
         )
-        served = any(equal(self.parent, rest, part) for part in self.parts)
-        self.parts[place] = own if served else rest
+        served = any(equal(self.parent, rest, other.new) for other in self._places)
+        place.new = own if served else rest
         return served
 
-    def _revise(self, place: int, item: DraftEntry) -> None:
+    def _revise(self, place: _Place, item: DraftEntry) -> None:
         """Update an entry with the row's values; what the mapping does not name stays.
 
         If the core changes, it is another address or number, so mapped fields that are blank in
         the row become blank; otherwise a blank leaves Alma's value.
         """
-        new = self.parts[place]
+        new = place.new
         moved = not all(
             same_text(name, value, current(new, name))
             for name in CORE[self.parent]
@@ -287,31 +294,39 @@ class ListMerge:
         if self._adopts and isinstance(new, Segment):
             ours = our_segment(self.parent, self.account, item.segment)
             new = new.model_copy(update={"segment_type": ours})
-        self.parts[place] = new
+        place.new = new
 
     def _remove_others(self, not_written: set[str]) -> None:
         """Remove the other entries of our segment, except of types that this update skips."""
-        ours = {our_segment(self.parent, self.account, item.segment) for item in self.items} or {
-            our_segment(self.parent, self.account)
-        }
-        for place, part in enumerate(self.live):
-            if (
-                place not in self._taken
-                and segment(part, self.account) in ours
-                and not not_written.intersection(types(self.parent, part))
-            ):
-                self._gone.add(place)
+        asked = {item.segment for item in self.items} or {""}
+        ours = {our_segment(self.parent, self.account, one) for one in asked}
+        for place in self._places:
+            if place.old is not None and not place.taken:
+                kept = not not_written.isdisjoint(types(self.parent, place.old))
+                place.gone |= segment(place.old, self.account) in ours and not kept
+
+    def _remove_named(self, draft: DraftUser, waiting: set[str]) -> None:
+        """Remove our entries that the mapping's `remove` names, and that the row does not have.
+
+        Those of a type that this update is still to write (`waiting`) stay until it does.
+        """
+        ours = our_segment(self.parent, self.account)
+        for removal in draft.layout.removals:
+            for place in self._places if removal.parent == self.parent else ():
+                if place.old is not None and not place.taken:
+                    free = waiting.isdisjoint(types(self.parent, place.old))
+                    if free and segment(place.old, self.account) == ours:
+                        place.gone |= goes(removal, place.old)
 
     def _prefer(self) -> None:
         """Set the flags of the entries that are left."""
-        left = self.left()
+        left = self._left
         wanted = [
             (item, left.index(place))
             for item in self.items
             for placed, place in self._placed
-            if placed is item and place in left
+            if placed is item and not place.gone
         ]
-        parts = (self.parts[place] for place in left)
-        flagged = set_preferred(self.parent, parts, self.account, wanted)
+        flagged = set_preferred(self.parent, (place.new for place in left), self.account, wanted)
         for place, part in zip(left, flagged, strict=True):
-            self.parts[place] = part
+            place.new = part

@@ -7,35 +7,32 @@ mapped fields changed. Fields that the mapping does not name are not looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
 from importer.planner.borrowing import role_changes, with_patron_role
 from importer.planner.entries import (
-    CONTACT,
     coded,
     current,
     entries,
-    entry_changes,
-    matches,
-    new_entry,
+    list_changes,
+    paired,
     same_id,
     scalar_changes,
-    set_preferred,
     to_field,
     with_entries,
     with_value,
-    without,
 )
 from importer.planner.list_merge import ListMerge, resolve_value
-from importer.planner.sticky import OVERRIDE_NAMES, StickyFields
+from importer.planner.sticky import OVERRIDE_NAMES, kept_sticky, list_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from importer.model.plan import KeepOldId, Remembered
-    from importer.planner.drafts import DraftEntry, DraftUser
+    from importer.planner.drafts import DraftUser
 
 SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
 """Fields that no update changes like the others: see `_identified`."""
@@ -56,32 +53,20 @@ def new_user(draft: DraftUser) -> User:
     held["account_type"] = coded(layout.account_type.value)
     if layout.account_type is AccountType.EXTERNAL:
         held["external_id"] = draft.values.get("external_id", "")
-    contact: dict[str, object] = {}
+    lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
-        if parts := _new_entries(draft, parent):
-            inside = contact if parent.startswith(CONTACT) else held
-            inside[parent.removeprefix(CONTACT)] = parts
-    if contact:
-        held["contact_info"] = contact
-    return User.model_validate(held)
+        merging = ListMerge(parent, (), layout.account_type)
+        merging.create(draft)
+        if merging.parts:
+            lists[parent] = merging.parts
+    return with_entries(User.model_validate(held), lists)
 
 
 def _parents(draft: DraftUser) -> dict[str, None]:
-    entries = (entry.parent for entry in draft.layout.entries)
-    return dict.fromkeys((*entries, *(removal.parent for removal in draft.layout.removals)))
-
-
-def _new_entries(draft: DraftUser, parent: str) -> tuple[Part, ...]:
-    """Return the row's entries of one list, each once, with one preferred."""
-    account = draft.layout.account_type
-    parts: list[Part] = []
-    placed: list[tuple[DraftEntry, int]] = []
-    for item in draft.entries(parent):
-        same = next((place for place, part in enumerate(parts) if matches(item, part)), None)
-        placed.append((item, len(parts) if same is None else same))
-        if same is None:
-            parts.append(new_entry(item, account))
-    return set_preferred(parent, parts, account, placed)
+    """Return the paths of the lists that the mapping writes."""
+    layout = draft.layout
+    written = (entry.parent for entry in layout.entries)
+    return dict.fromkeys((*written, *(removal.parent for removal in layout.removals)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +100,11 @@ def merge(
     an Internal user becomes External if the mapping is.
     """
     identified = _identified(draft, live, rename=rename, convert=convert)
-    sticky = StickyFields(remembered or {})
-    merged = _merged(draft, live, identified, keep_old_id, sticky, run_values=False)
+    merge_with = partial(_merged, draft, live, identified, keep_old_id, remembered or {})
+    merged = merge_with(run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
-        merged = _merged(draft, live, identified, keep_old_id, sticky, run_values=True)
+        return merge_with(run_values=True)
     return merged
 
 
@@ -164,7 +149,7 @@ def _merged(
     live: User,
     after: User,
     keep_old_id: KeepOldId | None,
-    sticky: StickyFields,
+    remembered: Mapping[str, Remembered],
     *,
     run_values: bool,
 ) -> Merged:
@@ -172,17 +157,17 @@ def _merged(
     account = kinds.get(current(after, "account_type"), draft.layout.account_type)
     converts = current(after, "account_type") != current(live, "account_type")
     override: list[str] = []
+    sticky: dict[str, Remembered] = {}
     for target in draft.layout.scalars:
         name = target.field.name
         if name in SET_APART or target.label not in draft.values:
             continue
-        was = current(live, name)
-        will = resolve_value(target.on_update, name, was, draft.values[target.label])
+        was, value = current(live, name), draft.values[target.label]
+        will = resolve_value(target.on_update, name, was, value)
         is_sticky = target.field.facts.sticky
-        given = is_sticky and not target.override and draft.values[target.label] != ""
-        if given and sticky.stays(name, was, will):
-            continue
-        if will != was:
+        if is_sticky and not target.override and value:
+            sticky |= kept_sticky(name, remembered, was, will)
+        if will != was and name not in sticky:
             after = with_value(after, target.field, will)
             if is_sticky and (target.override or not will):
                 override.append(name)
@@ -191,34 +176,25 @@ def _merged(
     changes = [*scalar_changes(live, after), *role_changes(live, after)]
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
-        merging = ListMerge(
-            draft,
-            parent,
-            entries(live, parent),
-            account,
-            primary_id=after.primary_id,
-            adopts=converts,
-            run_values=run_values,
-        )
-        wanted = tuple(merging.parts[place] for place in merging.left())
+        merging = ListMerge(parent, entries(live, parent), account, adopts=converts)
+        merging.update(draft, after.primary_id, run_values=run_values)
         overrides = any(item.override for item in merging.items)
-        given = parent in OVERRIDE_NAMES and bool(merging.items) and not overrides
-        if given and sticky.list_stays(parent, merging.live, wanted):
-            continue
-        if differences := merging.changes():
-            lists[parent] = wanted
+        if parent in OVERRIDE_NAMES and merging.items and not overrides:
+            texts = list_text(merging.live), list_text(merging.parts)
+            sticky |= kept_sticky(parent, remembered, *texts)
+        if parent not in sticky and (differences := list_changes(parent, merging.edits)):
+            lists[parent] = merging.parts
             changes += differences
-            if parent in OVERRIDE_NAMES and (overrides or not wanted):
+            if parent in OVERRIDE_NAMES and (overrides or not merging.parts):
                 override.append(OVERRIDE_NAMES[parent])
     after = with_entries(after, lists)
     if not same_id(after.primary_id, live.primary_id):
         parent, ids = "user_identifier", tuple(_other_ids(live, after, keep_old_id))
-        gone, new = without(entries(after, parent), ids), without(ids, entries(after, parent))
-        pairs = (*((part, None) for part in gone), *((None, part) for part in new))
-        changes += [change for pair in pairs for change in entry_changes(parent, *pair)]
-        after = with_entries(after, {parent: ids}) if gone or new else after
+        if differences := list_changes(parent, paired(entries(after, parent), ids)):
+            changes += differences
+            after = with_entries(after, {parent: ids})
     if not changes:
-        return Merged(live, sticky=sticky.kept)
+        return Merged(live, sticky=sticky)
     changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     protected = account is AccountType.EXTERNAL
-    return Merged(after, tuple(changes), tuple(override) if protected else (), sticky.kept)
+    return Merged(after, tuple(changes), tuple(override) if protected else (), sticky)

@@ -35,29 +35,19 @@ def no_memory(_primary_id: str) -> Mapping[str, Remembered]:
     return {}
 
 
-class StickyFields:
-    """The sticky fields of one user, as an update meets them.
+def kept_sticky(
+    name: str, remembered: Mapping[str, Remembered], was: str, will: str
+) -> dict[str, Remembered]:
+    """Return what to remember of a sticky field that is not sent, by its name; {} if it is sent.
 
-    `kept` is what to remember of those that are not sent.
+    Alma has the roster's value, or keeps its own although the roster has another.
     """
-
-    def __init__(self, remembered: Mapping[str, Remembered]) -> None:
-        """Compare with what is remembered of the user."""
-        self.remembered = remembered
-        self.kept: dict[str, Remembered] = {}
-
-    def stays(self, name: str, was: str, will: str) -> bool:
-        """Return whether Alma's value of a field stays although the roster has another."""
-        known = self.remembered.get(name)
-        if was == will:
-            self.kept[name] = Remembered(will, was)
-        elif known is not None and known.keeps(was, will):
-            self.kept[name] = replace(known, reported=was)
-        return was != will and name in self.kept
-
-    def list_stays(self, name: str, was: Iterable[Part], will: Iterable[Part]) -> bool:
-        """Return the same for a list."""
-        return self.stays(name, _list_text(was), _list_text(will))
+    known = remembered.get(name)
+    if was == will:
+        return {name: Remembered(will, was)}
+    if known is not None and known.keeps(was, will):
+        return {name: replace(known, reported=was)}
+    return {}
 
 
 def answered_sticky(before: User | None, sent: User, answered: User) -> dict[str, Remembered]:
@@ -75,9 +65,9 @@ def answered_sticky(before: User | None, sent: User, answered: User) -> dict[str
 
 
 def _text(user: User, name: str) -> str:
-    return _list_text(entries(user, name)) if name in OVERRIDE_NAMES else current(user, name)
+    return list_text(entries(user, name)) if name in OVERRIDE_NAMES else current(user, name)
 
 
-def _list_text(parts: Iterable[Part]) -> str:
-    """Return a list as text in which order does not matter."""
+def list_text(parts: Iterable[Part]) -> str:
+    """Return a sticky list as text in which order does not matter."""
     return "; ".join(sorted(" ".join(comparable(part).values()) for part in parts))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING
 
-from importer.model.fields import LISTS, text
+from importer.model.fields import LISTS
 from importer.model.user import User
 from importer.planner.borrowing import ROLE, merge_roles, roles_kept
 from importer.planner.entries import (
@@ -20,17 +21,21 @@ from importer.planner.entries import (
     ONLY_ADDED,
     comparable,
     compared_fields,
+    current,
     entries,
     equal,
     find,
     main_value,
+    paired,
     path,
     with_entries,
+    with_fields,
     without,
 )
 
 if TYPE_CHECKING:
     from importer.model.user import Part
+    from importer.planner.entries import Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,54 +51,39 @@ def three_way(before: User, after: User, now: User) -> User | Conflict:
     A scalar field can conflict, and each entry of a list. The result is `after` if nothing has
     changed but what Alma writes by itself.
     """
-    conflicts: list[str] = []
-    update: dict[str, object] = {}
-    for name in compared_fields(User):
-        was, will, is_now = (getattr(user, name) for user in (before, after, now))
-        if will == was or text(is_now) == text(will):
-            continue
-        if text(is_now) == text(was):
-            update[name] = will
-        else:
-            conflicts.append(name)
+    ours = [
+        name
+        for name in compared_fields(User)
+        if getattr(after, name) != getattr(before, name)
+        and current(now, name) != current(after, name)
+    ]
+    conflicts = [name for name in ours if current(now, name) != current(before, name)]
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in LISTS:
         old, new, live = (entries(user, parent) for user in (before, after, now))
-        if new == old:
-            continue
-        merged, obstacles = merge_entries(parent, old, new, live)
-        conflicts.extend(obstacles)
-        lists[parent] = merged
+        if new != old:
+            lists[parent], obstacles = merge_entries(parent, old, new, live)
+            conflicts += obstacles
     with_roles = merge_roles(before, after, now)
     if with_roles is None:
         conflicts.append(ROLE)
     if conflicts or with_roles is None:
         return Conflict(tuple(dict.fromkeys(conflicts)))
-    made = with_roles.model_copy(update=update)
-    made.model_fields_set.difference_update(update.keys() - after.model_fields_set)
-    return with_entries(made, lists)
+    return with_entries(with_fields(with_roles, after, ours), lists)
 
 
 # one list: each entry is one thing that may have been changed
 
-Edit: TypeAlias = "tuple[Part | None, Part | None]"
-"""An entry of a list before and after: None before if it was added, and after if it was removed."""
-
 
 def list_edits(parent: str, before: Iterable[Part], after: Iterable[Part]) -> list[Edit]:
     """Return how a list differs: changed entries, which keep their types, removed, added ones."""
-    changed: list[Edit] = []
-    removed: list[Edit] = []
-    added = without(after, before)
-    for old in without(before, after):
-        heirs = [new for new in added if path(parent, new) == path(parent, old)]
-        heirs.sort(key=lambda heir: main_value(parent, heir) != main_value(parent, old))
-        if heirs:
-            changed.append((old, heirs[0]))
-            added = [new for new in added if new is not heirs[0]]
-        else:
-            removed.append((old, None))
-    return [*changed, *removed, *((None, new) for new in added)]
+    edits = paired(
+        without(before, after),
+        without(after, before),
+        lambda old, new: path(parent, old) == path(parent, new),
+        lambda old, new: main_value(parent, old) == main_value(parent, new),
+    )
+    return sorted(edits, key=lambda edit: (edit[0] is None, edit[1] is None))
 
 
 def merge_entries(
@@ -212,16 +202,12 @@ def same_as_sent(sent: User, answered: User, before: User | None = None) -> tupl
 def _missing_entries(
     parent: str, sent: tuple[Part, ...], answered: tuple[Part, ...], before: tuple[Part, ...]
 ) -> Iterator[str]:
-    ours = [_shape(part) for part in sent]
-    there = [_shape(part) for part in answered]
-    for part, shape in zip(sent, ours, strict=True):
-        if not _take(shape, there, (*CORE[parent], *_COMPARED_FLAGS)):
-            yield path(parent, part)
-    for part in before:
-        shape = _shape(part)
-        if shape in ours:
-            ours.remove(shape)
-        elif shape in there:  # what is left there is not ours
+    """Yield the paths of entries that Alma did not store, and of those that it did not remove."""
+    pairs = paired(sent, answered, partial(_is_stored, (*CORE[parent], *_COMPARED_FLAGS)))
+    yield from (path(parent, part) for part, there in pairs if part is not None and there is None)
+    others = [_shape(part) for ours, part in pairs if ours is None and part is not None]
+    for part, kept in paired(before, sent, lambda one, other: _shape(one) == _shape(other)):
+        if part is not None and kept is None and _shape(part) in others:
             yield path(parent, part)
 
 
@@ -231,15 +217,12 @@ def _shape(part: Part) -> Mapping[str, str]:
     return {name: shown for name, shown in held.items() if name != "segment_type"}
 
 
-def _take(shape: Mapping[str, str], there: list[Mapping[str, str]], exact: tuple[str, ...]) -> bool:
-    """Return whether one of Alma's entries has all values of ours, and take that entry out.
+def _is_stored(exact: Iterable[str], sent: Part, answered: Part) -> bool:
+    """Return whether one of Alma's entries has all values of one that was sent.
 
-    In the `exact` fields it has no more than ours: Alma fills in others, such as a status.
+    In the `exact` fields it has no more than that: Alma fills in others, such as a status.
     """
-    for place, other in enumerate(there):
-        if shape.items() <= other.items() and all(
-            shape.get(name) == other.get(name) for name in exact
-        ):
-            del there[place]
-            return True
-    return False
+    ours, theirs = _shape(sent), _shape(answered)
+    return ours.items() <= theirs.items() and all(
+        ours.get(name) == theirs.get(name) for name in exact
+    )

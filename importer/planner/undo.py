@@ -7,24 +7,29 @@ What others changed since then stays.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from importer.model.fields import FIELDS, LISTS, text
+from importer.model.fields import LISTS, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update, Written
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import ROLE, merge_roles, role_changes
 from importer.planner.entries import (
+    changed_fields,
+    changed_lists,
     comparable,
     compared_fields,
     current,
     entries,
-    entry_changes,
+    list_changes,
+    paired,
     path,
     same_entries,
     scalar_changes,
     with_entries,
+    with_fields,
 )
-from importer.planner.sticky import OVERRIDE_NAMES
+from importer.planner.sticky import OVERRIDE_NAMES, STICKY
 from importer.planner.three_way import Conflict, list_edits, three_way
 
 if TYPE_CHECKING:
@@ -58,8 +63,7 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
     put = _as_kept(written)
     target = written.before
     if made_external(target, live):
-        kind = {name: getattr(live, name) for name in ("account_type", "external_id")}
-        target = target.model_copy(update=kind)
+        target = with_fields(target, live, ("account_type", "external_id"))
     theirs: dict[str, None] = {}
     while isinstance(merged := three_way(put, target, live), Conflict):
         theirs |= dict.fromkeys(merged.paths)
@@ -76,8 +80,8 @@ def differences(old: User, new: User) -> tuple[Change, ...]:
     """Return how a record differs from another, removals first."""
     changes = [*scalar_changes(old, new), *role_changes(old, new)]
     for parent in LISTS:
-        for edit in list_edits(parent, entries(old, parent), entries(new, parent)):
-            changes += entry_changes(parent, *edit)
+        edits = list_edits(parent, entries(old, parent), entries(new, parent))
+        changes += list_changes(parent, edits)
     changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     return tuple(changes)
 
@@ -96,31 +100,17 @@ def created_again(before: User) -> User:
 
     Alma gives roles to a new user by its own rules (contract 3.1); passwords are not stored.
     """
-    fields = {
-        name: value
-        for name in before.model_fields_set
-        if name in {*compared_fields(User), *LISTS, "contact_info"}
-        and (value := getattr(before, name)) is not None
-    }
-    return User.model_construct(_fields_set=set(fields), **fields)
+    wanted = {*compared_fields(User), *LISTS, "contact_info"}
+    there = [name for name in before.model_fields_set & wanted if getattr(before, name) is not None]
+    return with_fields(User(), before, there)
 
 
 def _as_kept(written: Written) -> User:
     """Return the record before the update with what the update changed, as Alma shows it."""
     before, sent = written.before, written.sent
     answered = written.answered or sent
-    was, will = comparable(before), comparable(sent)
-    scalars = {
-        name: getattr(answered, name)
-        for name in compared_fields(User)
-        if was.get(name) != will.get(name)
-    }
-    lists = {
-        parent: _echo(parent, sent, answered)
-        for parent in LISTS
-        if not same_entries(entries(before, parent), entries(sent, parent))
-    }
-    kept = with_entries(before.model_copy(update=scalars), lists)
+    lists = {parent: _echo(parent, sent, answered) for parent in changed_lists(before, sent)}
+    kept = with_entries(with_fields(before, answered, changed_fields(before, sent)), lists)
     return merge_roles(before, sent, kept) or kept
 
 
@@ -129,17 +119,16 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
 
     Other entries of the answer are left out: they are not ours.
     """
-    ours, there = list(entries(sent, parent)), entries(answered, parent)
-    shapes = [comparable(part, fold_codes=True) for part in ours]
-    found = []
-    for part in there:
-        shape = comparable(part, fold_codes=True)
-        fits = [place for place, own in enumerate(shapes) if own.items() <= shape.items()]
-        if fits:
-            place = min(fits, key=lambda place: shapes[place] != shape)
-            del shapes[place], ours[place]
-            found.append(part)
-    return (*found, *ours)
+    pairs = paired(
+        entries(answered, parent),
+        entries(sent, parent),
+        lambda there, own: _shape(own).items() <= _shape(there).items(),
+        lambda there, own: _shape(own) == _shape(there),
+    )
+    return tuple(there or own for there, own in pairs if own is not None)
+
+
+_shape = partial(comparable, fold_codes=True)
 
 
 def _without(put: User, target: User, conflict: Conflict) -> User:
@@ -148,12 +137,9 @@ def _without(put: User, target: User, conflict: Conflict) -> User:
     If the conflict is about which entry is preferred, it is the whole list.
     """
     for place in conflict.paths:
-        if place == ROLE:
-            put = put.model_copy(update={"user_role": target.user_role})
-            continue
         parent = next((p for p in LISTS if place.startswith((f"{p}[", f"{p}."))), "")
         if not parent:
-            put = put.model_copy(update={place: getattr(target, place)})
+            put = with_fields(put, target, ["user_role" if place == ROLE else place])
             continue
         ours, before = entries(put, parent), entries(target, parent)
         rest = (
@@ -179,9 +165,5 @@ def _override(
         known
         for name in changed
         if (known := OVERRIDE_NAMES.get(name, name)) in written.override
-        or (_is_sticky(name) and not text(getattr(after, name)))
+        or (name in STICKY and not text(getattr(after, name)))
     )
-
-
-def _is_sticky(name: str) -> bool:
-    return name in OVERRIDE_NAMES or (name in FIELDS and FIELDS[name].facts.sticky)

@@ -7,7 +7,6 @@ record, and once it wrote anything, no answer from before counts.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,8 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from importer.model.files import write_atomically
-from importer.model.user import User
-from importer.users.matching import MatchedUser, MatchResult, PersonQuery
+from importer.users.matching import MatchResult, PersonQuery
 
 VALID = timedelta(days=1)
 """How long an answer counts: long enough to continue after the daily API limit."""
@@ -28,9 +26,7 @@ class _Answer(BaseModel):
 
     time: datetime
     query: str
-    users: tuple[tuple[User, tuple[str, ...]], ...]
-    possible_matches: tuple[User, ...]
-    namesakes: tuple[str, ...]
+    found: MatchResult
 
 
 class KeptAnswers:
@@ -53,39 +49,26 @@ class KeptAnswers:
     def get(self, query: PersonQuery) -> MatchResult | None:
         """Return what Alma answered; None if it was not asked."""
         answer = self._answers.get(_key(query))
-        if answer is None:
-            return None
-        users = tuple(MatchedUser(user, by) for user, by in answer.users)
-        return MatchResult(users, answer.possible_matches, answer.namesakes)
+        return None if answer is None else answer.found
 
     def keep(self, query: PersonQuery, found: MatchResult) -> None:
         """Save an answer at once; what a process wrote stays when it is killed."""
         if found.failed:
             return
-        answer = _Answer(
-            time=self._now,
-            query=_key(query),
-            users=tuple((matched.user, matched.by) for matched in found.users),
-            possible_matches=found.possible_matches,
-            namesakes=found.namesakes,
-        )
-        line = answer.model_dump_json(exclude_unset=True).encode() + b"\n"
+        line = _line(_Answer(time=self._now, query=_key(query), found=found))
         with suppress(OSError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(file, line)  # whole lines, also of two plans at once
-            finally:
-                os.close(file)
+            self._path.touch(mode=0o600)
+            with self._path.open("ab", buffering=0) as file:
+                file.write(line)  # whole lines, also of two plans at once
 
     def forget(self, queries: Iterable[PersonQuery]) -> None:
         """Delete the answers of a plan that is saved, and those that are too old."""
         done = set(map(_key, queries))
         rest = [one for key, one in self._answers.items() if key not in done]
-        lines = (one.model_dump_json(exclude_unset=True) + "\n" for one in rest)
         with suppress(OSError):
             if rest:
-                write_atomically(self._path, "".join(lines).encode())
+                write_atomically(self._path, b"".join(map(_line, rest)))
             else:
                 self._path.unlink(missing_ok=True)
                 self._path.parent.rmdir()  # only if nothing else is there
@@ -94,6 +77,10 @@ class KeptAnswers:
 def answers_path(cache: Path) -> Path:
     """Return the path of the answers, beside the user cache of the same Alma."""
     return cache.with_suffix(".answers")
+
+
+def _line(answer: _Answer) -> bytes:
+    return answer.model_dump_json(exclude_unset=True).encode() + b"\n"
 
 
 def _key(query: PersonQuery) -> str:

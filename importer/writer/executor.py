@@ -204,15 +204,13 @@ class Executor:
             self.journal.record_outcome(step.row, State.UNKNOWN, str(error))
             self._count_failure(error)
             return State.UNKNOWN
-        except UnavailableError as error:
-            self.journal.record_outcome(
-                step.row, State.PLANNED, str(error)
-            )  # nothing was processed
+        except (UnavailableError, ThrottledError, DailyLimitError, AccessError) as error:
+            # Alma processed nothing, so the row may be sent again.
+            self.journal.record_outcome(step.row, State.PLANNED, str(error))
+            if not isinstance(error, UnavailableError):
+                raise
             self._count_failure(error)
             return State.PLANNED
-        except (ThrottledError, DailyLimitError, AccessError) as error:
-            self.journal.record_outcome(step.row, State.PLANNED, str(error))  # nor here
-            raise
         # The ID may be taken by our own user: one that arrived late, that a colleague sent from a
         # copy of the run, or that the ledger has lost. Ask Alma before calling it refused.
         return await self._verify(step, taken)
@@ -423,7 +421,6 @@ class Executor:
 
 def _why_kept(path: str, step: Pending) -> str:
     """Return the message for a value that Alma kept, by its cause (contract 3.1)."""
-    body = step.sent.body if step.sent else step.after
-    if path not in STICKY or current(body, "account_type") != AccountType.EXTERNAL.value:
+    if path not in STICKY or current(step.body, "account_type") != AccountType.EXTERNAL.value:
         return KEPT
-    return KEPT_EDITED if getattr(body, path) else KEPT_BLANK
+    return KEPT_EDITED if getattr(step.body, path) else KEPT_BLANK

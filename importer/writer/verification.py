@@ -43,7 +43,6 @@ def verify(step: Pending, found: User | None) -> WriteFound | NoWrite:
     `found` is the user with its ID; if an update changes the ID and nobody has the old one any
     more, the user with the new ID.
     """
-    body = step.sent.body if step.sent else step.after
     if step.renames and has_id(found, step.primary_id):
         return NoWrite.MISSING  # Alma takes a record whole, and this user has the old ID
     if not has_id(found, step.new_id) or (step.renames and not is_renamed(step, found)):
@@ -52,31 +51,31 @@ def verify(step: Pending, found: User | None) -> WriteFound | NoWrite:
         case Act.DELETE:
             return WriteFound() if found is None else NoWrite.MISSING
         case Act.CREATE:
-            return NoWrite.MISSING if found is None else _verify_create(step, body, found)
+            return NoWrite.MISSING if found is None else _verify_create(step, found)
         case _:
-            return NoWrite.USER_DELETED if found is None else _verify_update(step, body, found)
+            return NoWrite.USER_DELETED if found is None else _verify_update(step, found)
 
 
 def is_renamed(step: Pending, found: User | None) -> bool:
     """Whether the user with the new ID of a step is the one who had the old one."""
-    body = step.sent.body if step.sent else step.after
-    return found is not None and has_id(found, step.new_id) and _same_person(body, found)
+    return found is not None and has_id(found, step.new_id) and _same_person(step.body, found)
 
 
-def _verify_create(step: Pending, body: User, found: User) -> WriteFound | NoWrite:
+def _verify_create(step: Pending, found: User) -> WriteFound | NoWrite:
     """Whether a user that was sent is the one that Alma has now.
 
     It is if Alma has all that was sent. If the create may have arrived before (`attempts`), it
     also is if Alma's user is the same person, and staff have edited it since. Any other user has
     the ID by accident: the create did not arrive, and Alma will refuse it.
     """
-    differing = same_as_sent(body, found)
-    if differing and not (step.attempts and _same_person(body, found)):
+    differing = same_as_sent(step.body, found)
+    if differing and not (step.attempts and _same_person(step.body, found)):
         return NoWrite.MISSING
     return WriteFound(edited=differing)
 
 
-def _verify_update(step: Pending, body: User, found: User) -> WriteFound | NoWrite:
+def _verify_update(step: Pending, found: User) -> WriteFound | NoWrite:
+    body = step.body
     before = (step.sent.before if step.sent else step.before) or body
     missing = same_as_sent(body, found, before)
     changes = same_as_sent(body, before, before)
@@ -117,7 +116,6 @@ def _ids(user: User) -> set[tuple[str, str]]:
 
 def has_more(step: Pending, found: User | None) -> bool:
     """Whether a created user has entries that were not sent: staff's, so no undo deletes them."""
-    body = step.sent.body if step.sent else step.after
     return found is not None and any(
-        len(entries(found, parent)) > len(entries(body, parent)) for parent in LISTS
+        len(entries(found, parent)) > len(entries(step.body, parent)) for parent in LISTS
     )

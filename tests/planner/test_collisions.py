@@ -6,7 +6,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.plan import Create, Held, LeftAlone, Step, Unchanged, Update
 from importer.model.problem import Origin
 from importer.model.user import User
-from importer.planner.decide import review_collisions
+from importer.planner.whole_plan import review_collisions
 
 USER = User(primary_id="P1")
 

@@ -16,7 +16,7 @@ from importer.model.plan import (
     Unchanged,
     Update,
 )
-from importer.planner.safety_checks import safety_checks
+from importer.planner.whole_plan import safety_checks
 from tests.planner.people import user
 
 OFF = SafetyLimit(percent=100, count=10**6)

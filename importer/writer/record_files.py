@@ -1,4 +1,4 @@
-"""Records as files for Alma's SIS load: XML in a zip (contract 1.3 and section 5).
+"""Records as files: JSON Lines, or XML in a zip for Alma's SIS load (contract 1.3, section 5).
 
 Alma's XML is its JSON with lists wrapped in a plural (`user_identifiers/user_identifier`), codes as
 text with a `desc`, and a few keys as attributes. So the model itself decides how a record is
@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
+from typing import IO
 
 from lxml import etree
 
 from importer.errors import UsageError
 from importer.model.fields import FIELDS, LISTS, text
+from importer.model.files import exists, flush, shown, temporary_beside
 from importer.model.user import AccountType, Coded, Part, User
 from importer.planner.entries import entries, with_entries
-from importer.writer.json_lines import new_file
 
 USERS_PER_FILE = 10_000
 FILES_PER_ZIP = 50
@@ -38,20 +40,29 @@ REQUIRED_FLAGS = ("user_viewable", "popup_note")
 """What the schema requires of a note; false where it is not set."""
 
 
-def write_sis_zip(users: Iterable[User], out: Path) -> tuple[int, tuple[Path, ...]]:
-    """Write the load, without Internal entries; return the number of users and the zips.
+def write_json_lines(users: Iterable[User], out: Path) -> None:
+    """Write one request body per line, as `apply` would send it.
+
+    Raises UsageError if the file cannot be written or exists already.
+    """
+    with _new_file(out) as file:
+        for user in users:
+            file.write(user.to_json().encode() + b"\n")
+
+
+def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
+    """Write the load, without Internal entries; return the zips.
 
     A load makes every entry in it External, and leaves a user's Internal entries as they are
     (contract section 5), so Internal ones stay out. One zip takes half a million users. Raises
     UsageError if a zip cannot be written or exists already.
     """
     rest = iter(users)
-    count = 0
     zips: list[Path] = []
     upcoming = [*islice(rest, 1)]
     while upcoming or not zips:
         path = out if not zips else out.with_name(f"{out.stem}-{len(zips) + 1}{out.suffix}")
-        with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with _new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for number in range(1, FILES_PER_ZIP + 1):
                 member = zipfile.ZipInfo(f"users-{number:02}.xml", STAMP)
                 member.compress_type = zipfile.ZIP_DEFLATED
@@ -59,16 +70,35 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[int, tuple[Path, ..
                     xml.write_declaration()
                     with xml.element("users"):
                         for user in islice(chain(upcoming, rest), USERS_PER_FILE):
-                            xml.write(user_element(without_internal_entries(user)))
-                            count += 1
+                            xml.write(user_element(_without_internal_entries(user)))
                 upcoming = [*islice(rest, 1)]
                 if not upcoming:
                     break
         zips.append(path)
-    return count, tuple(zips)
+    return tuple(zips)
 
 
-def without_internal_entries(user: User) -> User:
+@contextmanager
+def _new_file(out: Path) -> Iterator[IO[bytes]]:
+    """Yield a new private file that gets its name only if the block ends well.
+
+    Raises UsageError if a file of that name exists, or none can be written.
+    """
+    if exists(out):
+        msg = f"{shown(out)} exists already. Name another file, or remove it."
+        raise UsageError(msg)
+    try:
+        with temporary_beside(out) as temporary:
+            with temporary.open("wb") as file:
+                yield file
+            flush(temporary)
+            temporary.replace(out)
+    except OSError as error:
+        msg = f"{shown(out)} cannot be written: {error.strerror}."
+        raise UsageError(msg) from error
+
+
+def _without_internal_entries(user: User) -> User:
     """Return the user without the entries of lists that are Internal."""
     internal = AccountType.INTERNAL.segment
     return with_entries(
@@ -121,53 +151,28 @@ def _part(tag: str, part: Part, path: str) -> etree._Element:
     """Return an element of a part's fields, in the model's order, which is that of the schema."""
     element = etree.Element(tag)
     for name, value in part:
-        if not _is_loaded(f"{path}{name}"):
-            continue
-        if name in REQUIRED_WRAPPERS:
-            etree.SubElement(element, _plural(name)).extend(_entries(name, value, path))
-        elif name in REQUIRED_FLAGS:
-            etree.SubElement(element, name).text = text(value) or "false"
-        elif name in ATTRIBUTES:
-            if shown := text(value):
-                element.set(name, shown)
-        else:
-            element.extend(_field(name, value, path))
+        if name in ATTRIBUTES and text(value):
+            element.set(name, text(value))
+        elif name not in ATTRIBUTES and _is_loaded(f"{path}{name}"):
+            element.extend(_elements(name, value, path))
     return element
 
 
-def _field(name: str, value: object, path: str) -> Iterator[etree._Element]:
-    """Yield the element of one field; none if it has no value."""
-    if isinstance(value, tuple):
-        if entries := list(_entries(name, value, path)):
-            wrapper = etree.Element(_plural(name))
-            wrapper.extend(entries)
-            yield wrapper
-    elif isinstance(value, Coded):
-        yield from _leaf(name, value.value, text(value.desc))
-    elif isinstance(value, Part):
+def _elements(name: str, value: object, path: str) -> list[etree._Element]:
+    """Return the elements of one field: one, or none if it has no value."""
+    if isinstance(value, tuple) or (name in REQUIRED_WRAPPERS and value is None):
+        wrapper = etree.Element(_plural(name))
+        for one in value or ():
+            wrapper.extend(_elements(name, one, path))
+        return [wrapper] if len(wrapper) or name in REQUIRED_WRAPPERS else []
+    if isinstance(value, Part) and not isinstance(value, Coded):
         element = _part(name, value, f"{path}{name}.")
-        if len(element) or element.attrib:
-            yield element
-    else:
-        yield from _leaf(name, value)
-
-
-def _entries(name: str, value: object, path: str) -> Iterator[etree._Element]:
-    for entry in value if isinstance(value, tuple) else ():
-        if isinstance(entry, Part) and not isinstance(entry, Coded):
-            yield _part(name, entry, f"{path}{name}.")
-        else:
-            yield from _field(name, entry, path)
-
-
-def _leaf(name: str, value: object, desc: str = "") -> Iterator[etree._Element]:
-    if not (shown := text(value)):
-        return
-    element = etree.Element(name)
-    element.text = shown
-    if desc:
-        element.set("desc", desc)
-    yield element
+        return [element] if len(element) or element.attrib else []
+    leaf = etree.Element(name)
+    leaf.text = text(value) or ("false" if name in REQUIRED_FLAGS else "")
+    if isinstance(value, Coded) and value.desc:
+        leaf.set("desc", value.desc)
+    return [leaf] if leaf.text else []
 
 
 @cache

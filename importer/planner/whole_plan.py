@@ -1,0 +1,170 @@
+"""Look at all steps of a plan together: rows of one user, what this Alma needs, safety checks.
+
+The safety checks find plans that change more of Alma's users than a usual load. They look at
+matched users only; creating users is what a load is for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from importer.model.catalogue import Code
+from importer.model.plan import ChangeKind, Held, SafetyCheck, Unchanged, Update
+from importer.model.problem import Problem
+from importer.model.run import FailedCheck
+from importer.model.text import counted, is_absent, row_label
+from importer.model.user import AccountType
+from importer.planner.borrowing import ROLE
+from importer.planner.entries import current, same_id
+
+if TYPE_CHECKING:
+    from importer.alma.facts import Facts
+    from importer.model.plan import Change, Planned, SafetyLimit, SafetyLimits, Step
+    from importer.model.problem import Origin
+
+
+def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:
+    """Return the steps in their order; rows that update the same user need review instead.
+
+    The second would undo what the first did, and no rule can know which of them is right.
+    """
+    rows: dict[str, list[int]] = {}
+    for step in steps:
+        if isinstance(step, Update | Unchanged):
+            rows.setdefault(step.primary_id.casefold(), []).append(step.row)
+    checked: list[Step] = []
+    for step in steps:
+        known = step.primary_id if isinstance(step, Update | Unchanged) else ""
+        others = sorted({*rows.get(known.casefold(), ())} - {step.row})
+        if not others:
+            checked.append(step)
+            continue
+        problem = Problem.of(
+            Code.DUPLICATE_PERSON,
+            origin(step.row),
+            f"matches the Alma user {{value}}, as row {', '.join(map(row_label, others))} does",
+            field="primary_id",
+            value=known,
+            advice="Decide which row is right. Resolve the others as not to be loaded.",
+        )
+        checked.append(Held(step.row, (problem,)))
+    return checked
+
+
+def follow_facts(
+    planned: Sequence[Planned], facts: Facts | None, institution: str, note: Callable[[str], None]
+) -> list[Planned]:
+    """Return the steps as this Alma needs them; `note` gets what it will not do.
+
+    Facts of another institution do not count.
+    """
+    if facts is None or facts.institution != institution:
+        return list(planned)
+    if facts.facts.get("external-group") == "kept":
+        planned = [_with_group(one) for one in planned]
+    for sentence in _warnings([one.step for one in planned if isinstance(one.step, Update)], facts):
+        note(sentence)
+    return list(planned)
+
+
+def _with_group(planned: Planned) -> Planned:
+    """Return an update of an External user that overrides the group, if it changes the group."""
+    step = planned.step
+    if not isinstance(step, Update) or not _is(step, AccountType.EXTERNAL):
+        return planned
+    if "user_group" in step.override or step.before.user_group == step.after.user_group:
+        return planned
+    return replace(planned, step=replace(step, override=(*step.override, "user_group")))
+
+
+def _warnings(updates: Sequence[Update], facts: Facts) -> Iterator[str]:
+    cleared = [u for u in updates if _is(u, AccountType.INTERNAL) and not u.after.pin_number]
+    if cleared and facts.facts.get("get-pin") == "hide":
+        yield (
+            f"{counted(len(cleared), 'update')} of Internal users may clear their PINs, because "
+            "this Alma does not show PINs. Check one of these users before you apply the rest."
+        )
+    renamed = [u for u in updates if not same_id(u.before.primary_id, u.after.primary_id)]
+    if renamed and facts.facts.get("rename-by-put") == "refuse":
+        yield (
+            f"{counted(len(renamed), 'update')} would change a primary ID, which this Alma does "
+            "not do through the API. Change the IDs in Alma by hand, then plan again."
+        )
+    roles = [u for u in updates if u.before.user_role != u.after.user_role]
+    if roles and facts.facts.get("put-roles") == "ignore":
+        yield (
+            f"{counted(len(roles), 'update')} would change the patron role, which this Alma "
+            "ignores. Change the roles in Alma by hand."
+        )
+
+
+def _is(step: Update, kind: AccountType) -> bool:
+    return current(step.before, "account_type") == kind.value
+
+
+_SENTENCES = {
+    SafetyCheck.MANY_CHANGES: "would change",
+    SafetyCheck.REMOVALS: "would lose a list entry",
+    SafetyCheck.RENAMES: "would get another last name",
+    SafetyCheck.FOREIGN_GROUP: "would leave a user group that the mapping does not give",
+    SafetyCheck.ABSENT: "would change because they are missing from the roster",
+}
+
+
+def safety_checks(
+    steps: Iterable[Step], limits: SafetyLimits, groups: Collection[str]
+) -> tuple[FailedCheck, ...]:
+    """Return the safety checks that a plan fails; the steps are read once.
+
+    `groups` are the codes of the user groups that the mapping gives; a user of another one who
+    keeps that group is as the mapping wants it. A user who does not change counts for no check.
+    """
+    matched = 0
+    counts: Counter[SafetyCheck] = Counter()
+    given = frozenset(group.casefold() for group in ("", *groups))
+    for step in steps:
+        matched += isinstance(step, Update | Unchanged)
+        if isinstance(step, Update):
+            counts.update(_fires(step, given))
+    failed = []
+    for check, what in _SENTENCES.items():
+        limit: SafetyLimit = getattr(limits, check.replace("-", "_"))
+        concerned = counts[check]
+        if concerned > limit.count and concerned * 100 > limit.percent * matched:
+            sentence = f"{concerned} of {matched} known users {what}"
+            failed.append(
+                FailedCheck(check=check, concerned=concerned, matched=matched, sentence=sentence)
+            )
+    return tuple(failed)
+
+
+def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
+    """Yield the checks that an update counts for.
+
+    A renewal, which only moves dates to later ones, is what a load is for. A cleared field is no
+    removed entry, nor is an identifier that becomes the primary ID.
+    """
+    if is_absent(step.row):
+        yield SafetyCheck.ABSENT
+    elif not all(_renews(change) for change in step.changes):
+        yield SafetyCheck.MANY_CHANGES
+    removed = (c for c in step.changes if c.kind is ChangeKind.REMOVE and c.path.endswith("]"))
+    lost = any(not same_id(change.old, step.after.primary_id) for change in removed)
+    if lost and not step.returns:
+        yield SafetyCheck.REMOVALS
+    if any(c.path == "last_name" and c.kind is not ChangeKind.ADD for c in step.changes):
+        yield SafetyCheck.RENAMES
+    before, after = (current(user, "user_group") for user in (step.before, step.after))
+    if before != after and before.casefold() not in given:
+        yield SafetyCheck.FOREIGN_GROUP
+
+
+_DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})
+
+
+def _renews(change: Change) -> bool:
+    """Return whether a change moves a date of the membership to a later one, or sets it."""
+    return change.path in _DATES and change.new > change.old
