@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -121,7 +121,7 @@ class UserCache:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    def read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         with _guarded(self.path):
             return self._connection.execute(query, values).fetchall()
@@ -133,7 +133,7 @@ class UserCache:
         """Which Alma it is a copy of, and how complete it is."""
         rows = self.read("SELECT value FROM state")
         try:
-            return CacheState.model_validate_json(str(rows[0][0]))
+            return CacheState.model_validate_json(rows[0][0])
         except (IndexError, ValidationError):
             raise _damaged(self.path) from None
 
@@ -145,17 +145,19 @@ class UserCache:
     @property
     def pages_done(self) -> int:
         """Return how many pages of the sweep under way are done."""
-        return int(str(self.read("SELECT count(*) FROM pages")[0][0]))
+        ((pages,),) = self.read("SELECT count(*) FROM pages")
+        return int(pages)
 
     def count(self, condition: str = "1", values: tuple[object, ...] = ()) -> int:
         """Return the number of users; of those that meet an SQL condition of ours, if given."""
-        rows = self.read(f"SELECT count(*) FROM users WHERE {condition}", values)  # noqa: S608
-        return int(str(rows[0][0]))
+        query = f"SELECT count(*) FROM users WHERE {condition}"  # noqa: S608
+        ((users,),) = self.read(query, values)
+        return int(users)
 
     def stale(self) -> tuple[str, ...]:
         """Return the primary IDs of users whose record is missing or out of date."""
         query = "SELECT primary_id FROM users WHERE record = '' ORDER BY number"
-        return tuple(str(primary_id) for (primary_id,) in self.read(query))
+        return tuple(primary_id for (primary_id,) in self.read(query))
 
     def difference(self) -> int:
         """Return how many users it has beyond those that Alma had when last asked.
@@ -190,7 +192,7 @@ class UserCache:
             people = self._compared(query.person).items()
             numbers = {n for n, other in people if may_be_same(query.person, other.keys)}
         find = "SELECT key FROM users WHERE number = ?"
-        return frozenset(str(key) for n in numbers for (key,) in self.read(find, (n,)))
+        return frozenset(key for n in numbers for (key,) in self.read(find, (n,)))
 
     def in_groups(self, groups: Collection[str]) -> Iterator[User]:
         """Yield the users whose record has one of these user groups, by their codes without case.
@@ -203,11 +205,11 @@ class UserCache:
             f" AND lower(json_extract(record, '$.user_group.value')) IN ({marks}) ORDER BY key"
         )
         for (record,) in self.read(query, tuple(groups)):
-            yield self._user(str(record))
+            yield self._user(record)
 
     def _with_key(self, key: str, most: int = -1) -> list[int]:
         query = "SELECT user FROM keys WHERE key = ? ORDER BY user LIMIT ?"
-        return [int(str(number)) for (number,) in self.read(query, (key, most))]
+        return [number for (number,) in self.read(query, (key, most))]
 
     def _possible_matches(self, person: PersonKeys) -> MatchResult | UnreadUsers:
         people = self._compared(person)
@@ -231,7 +233,7 @@ class UserCache:
             "SELECT number FROM users WHERE last = ?1 AND first = ?2 OR last = ?2 AND first = ?1"
         )
         named = self.read(query, (person.last, person.first)) if any(person.name) else []
-        numbers = {int(str(number)) for (number,) in named}
+        numbers = {number for (number,) in named}
         for trait in person.traits:
             group = self._with_key(trait, COMMON + 1)
             numbers.update(group if len(group) <= COMMON else ())
@@ -240,9 +242,9 @@ class UserCache:
     def _person(self, number: int) -> KnownUser:
         query = "SELECT primary_id, first, last FROM users WHERE number = ?"
         ((primary_id, first, last),) = self.read(query, (number,))
-        keys = [str(key) for (key,) in self.read("SELECT key FROM keys WHERE user = ?", (number,))]
-        traits = frozenset(key for key in keys if not key.startswith(_id("")))
-        return KnownUser(str(primary_id), PersonKeys(str(first), str(last), traits))
+        keys = self.read("SELECT key FROM keys WHERE user = ?", (number,))
+        traits = frozenset(key for (key,) in keys if not key.startswith(_id("")))
+        return KnownUser(primary_id, PersonKeys(first, last, traits))
 
     def _records(self, numbers: Iterable[int]) -> dict[int, User] | UnreadUsers:
         """Return the users with these numbers, or those of them that must be read first."""
@@ -252,9 +254,9 @@ class UserCache:
             query = "SELECT primary_id, record FROM users WHERE number = ?"
             for primary_id, record in self.read(query, (number,)):
                 if record:
-                    users[number] = self._user(str(record))
+                    users[number] = self._user(record)
                 else:
-                    unread.append(str(primary_id))
+                    unread.append(primary_id)
         return UnreadUsers(tuple(unread)) if unread else users
 
     def _user(self, record: str) -> User:

@@ -153,16 +153,16 @@ def _joined(cache: UserCache) -> bool:
     """
     before: tuple[list[str], int] | None = None
     for keys, others in cache.read("SELECT keys, others FROM pages ORDER BY first"):
-        shown, strange = str(keys).split("\n"), int(str(others))
-        if before is not None and not (strange or before[1]) and shown[0] not in before[0]:
+        shown = keys.split("\n")
+        if before is not None and not (others or before[1]) and shown[0] not in before[0]:
             return False
-        before = shown, strange
+        before = shown, others
     return True
 
 
 async def _pages(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
     """Read the pages of the sweep that are not done."""
-    done = {int(str(first)) for (first,) in cache.read("SELECT first FROM pages")}
+    done = {first for (first,) in cache.read("SELECT first FROM pages")}
     total = await _total(alma)
     firsts = _firsts(total)
 
