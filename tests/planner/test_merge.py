@@ -19,8 +19,19 @@ EXTERNAL = {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"}
 
 def email_row(value: str, kind: str = "personal", **more: str) -> dict[str, str]:
     """A row with one e-mail."""
-    row = {f"{E0}.email_address": value, f"{E0}.email_type": kind}
-    return row | {f"{E0}.{name}": text for name, text in more.items()}
+    held = {"email_address": value, "email_type": kind} | more
+    return {f"{E0}.{name}": text for name, text in held.items()}
+
+
+def home_row(line: str, **more: str) -> dict[str, str]:
+    """A row with one postal address."""
+    held = {"line1": line, "address_type": "home"} | more
+    return {f"{A0}.{name}": text for name, text in held.items()}
+
+
+def emails(*held: dict[str, object], **fields: object) -> User:
+    """A user of Alma with some e-mails."""
+    return user(contact_info={"email": list(held)}, **fields)
 
 
 def merged(
@@ -37,40 +48,17 @@ def merged(
     return merge(draft(row, plan=plan), live)
 
 
-def emails(made: Merged) -> list[tuple[str, str, bool]]:
-    """Type, address and whether preferred, of every e-mail afterwards."""
+def shown(made: Merged) -> list[tuple[str, str, bool, str]]:
+    """Types, address, whether preferred, and segment of every e-mail afterwards."""
     return [
-        (current(part, "email_type"), current(part, "email_address"), bool(part.preferred))
-        for part in (made.after.contact_info and made.after.contact_info.email) or ()
+        (
+            current(part, "email_type"),
+            current(part, "email_address"),
+            current(part, "preferred") == "true",
+            current(part, "segment_type"),
+        )
+        for part in entries(made.after, "contact_info.email")
     ]
-
-
-@pytest.mark.parametrize(
-    ("policy", "live", "said", "expected"),
-    [
-        (OnUpdate.REPLACE, "Doe", "Roe", "Roe"),
-        (OnUpdate.REPLACE, "Doe", "", "Doe"),
-        (OnUpdate.KEEP, "Doe", "Roe", "Doe"),
-        (OnUpdate.KEEP, "", "Roe", "Roe"),
-        (OnUpdate.ERASE, "Doe", "", ""),
-        (OnUpdate.ERASE, "Doe", "Roe", "Roe"),
-        (OnUpdate.NEVER, "Doe", "Roe", "Doe"),
-        (OnUpdate.NEVER, "", "Roe", ""),
-    ],
-)
-def test_policies_of_a_field(policy: OnUpdate, live: str, said: str, expected: str) -> None:
-    """Each policy decides between the roster's value and Alma's."""
-    made = merged({"middle_name": said}, user(middle_name=live), policies={"middle_name": policy})
-    assert current(made.after, "middle_name") == expected
-    assert [change.path for change in made.changes] == ["middle_name"] * (expected != live)
-
-
-@pytest.mark.parametrize(("said", "expected"), [("2026-05-15", "2027-05-15"), ("2028-01-01",) * 2])
-def test_later_never_shortens_a_date(said: str, expected: str) -> None:
-    """`later` takes the roster's date only where it is after Alma's."""
-    live = user(expiry_date="2027-05-15Z")
-    made = merged({"expiry_date": said}, live, policies={"expiry_date": OnUpdate.LATER})
-    assert current(made.after, "expiry_date") == expected
 
 
 def test_erased_fields_are_blank_as_alma_writes_blank() -> None:
@@ -128,22 +116,19 @@ def test_a_renamed_user_has_each_id_once(
 
 def test_a_community_patron_becomes_external() -> None:
     """The row's own entries become External, those that only the library has stay Internal."""
-    live = user(
-        contact_info={"email": [email("a@example.org", "personal"), email("b@example.org", "work")]}
-    )
+    live = emails(email("a@example.org", "personal"), email("b@example.org", "work"))
     row = {"primary_id": "0012345", "external_id": "SIS", **email_row("new@example.org")}
-    plan = scheme(list(row), AccountType.EXTERNAL)
-    keep = KeepOldId(type="BARCODE")
-    made = merge(draft(row, plan=plan), live, rename=True, convert=True, keep_old_id=keep)
-    ids = [current(made.after, name) for name in ("primary_id", "account_type", "external_id")]
+    one = draft(row, plan=scheme(list(row), AccountType.EXTERNAL))
+    after = merge(one, live, rename=True, convert=True, keep_old_id=KeepOldId(type="BARCODE")).after
+    ids = [current(after, name) for name in ("primary_id", "account_type", "external_id")]
     assert ids == ["0012345", "EXTERNAL", "SIS"]
+    names = ("email_address", "segment_type")
     assert [
-        (current(part, "email_address"), current(part, "segment_type"))
-        for part in entries(made.after, "contact_info.email")
-    ] == [("new@example.org", "External"), ("b@example.org", "Internal")]
-    (old,) = entries(made.after, "user_identifier")
+        [current(part, name) for name in names] for part in entries(after, "contact_info.email")
+    ] == [["new@example.org", "External"], ["b@example.org", "Internal"]]
+    (old,) = entries(after, "user_identifier")
     assert (current(old, "value"), current(old, "segment_type")) == ("21234", "Internal")
-    assert merge(draft(row, plan=plan), made.after).after is made.after
+    assert merge(one, after).after is after
 
 
 def test_a_title_that_alma_answers_in_small_letters_is_no_difference() -> None:
@@ -153,206 +138,138 @@ def test_a_title_that_alma_answers_in_small_letters_is_no_difference() -> None:
     assert [change.path for change in made.changes] == ["user_group"]
 
 
-def test_an_email_replaces_the_one_of_its_type() -> None:
-    """Its flag and its description, which the mapping does not name, survive; others stay."""
-    live = user(
-        contact_info={
-            "email": [
-                email("old@example.org", preferred=True, description="mine"),
-                email("w@example.org", "work"),
-            ]
-        }
-    )
-    made = merged(email_row("new@example.org"), live)
-    assert emails(made) == [
-        ("personal", "new@example.org", True),
-        ("work", "w@example.org", False),
+LIB = email("lib@example.org", preferred=True)
+OLD = email("old@example.org", preferred=True)
+
+PLACES = {
+    "an entry replaces the one of its type": (
+        *("INTERNAL", "personal:old* work:w", "personal:new"),
+        "personal:new* work:w",
+    ),
+    "of several of a type, the preferred one": (
+        *("INTERNAL", "personal:a personal:b*", "personal:new"),
+        "personal:a personal:new*",
+    ),
+    "an entry of the other segment is not ours": (
+        *("EXTERNAL", "personal:lib*", "personal:sis"),
+        "personal:lib* personal:sis~",
+    ),
+    "unless the mapping says that the entry is Internal": (
+        *("EXTERNAL", "personal:lib*", "personal:new!"),
+        "personal:new*",
+    ),
+    "preferred moves if the row says so": (
+        *("EXTERNAL", "personal:lib*", "personal:sis*"),
+        "personal:lib personal:sis*~",
+    ),
+    "of several preferred ones, the librarian's stays": (
+        *("EXTERNAL", "work:sis*~ personal:lib*", "work:sis"),
+        "work:sis~ personal:lib*",
+    ),
+    "if none is preferred, the row's is": (
+        *("INTERNAL", "work:a personal:b", "personal:b"),
+        "work:a personal:b*",
+    ),
+    "an entry with several types gives up one": (
+        *("INTERNAL", "home+work:a", "home:b"),
+        "work:a home:b*",
+    ),
+    "or is replaced whole if another entry serves the other type": (
+        *("INTERNAL", "home+work:a work:a", "home:b"),
+        "home:b* work:a",
+    ),
+    "a type is given up once": (
+        *("INTERNAL", "home+work:a", "work:b work:c"),
+        "home:a work:b* work:c",
+    ),
+}
+"""Account type, Alma's emails, the row's, and the result: `*` preferred, `~` External."""
+
+
+@pytest.mark.parametrize(("account", "held", "row", "expected"), PLACES.values(), ids=PLACES)
+def test_the_place_of_an_entry(account: str, held: str, row: str, expected: str) -> None:
+    """An entry takes the place of Alma's entry of its type in our segment, and only that."""
+    theirs = [
+        email(
+            value.strip("*~"),
+            preferred="*" in value,
+            segment_type="External" if "~" in value else "Internal",
+            email_type=[{"value": kind} for kind in kinds.split("+")],
+        )
+        for kinds, _, value in (word.partition(":") for word in held.split())
     ]
-    assert entries(made.after, "contact_info.email")[0].description == "mine"  # type: ignore[attr-defined]
-    assert made.changes == (
-        Change(
-            ChangeKind.REPLACE,
-            "contact_info.email[personal]",
-            "old@example.org",
-            "new@example.org",
-        ),
+    ours: dict[str, str] = {}
+    for number, (kind, _, value) in enumerate(word.partition(":") for word in row.split()):
+        flag, segment_type = "true" * ("*" in value), "Internal" * ("!" in value)
+        one = email_row(value.strip("*!"), kind, preferred=flag, segment_type=segment_type)
+        ours |= {label.replace("[0]", f"[{number}]"): text for label, text in one.items()}
+    live = emails(*theirs, **(EXTERNAL if account == "EXTERNAL" else {}))
+    assert expected == " ".join(
+        f"{kinds}:{value}{'*' * preferred}{'~' * (segment == 'External')}"
+        for kinds, value, preferred, segment in shown(merged(ours, live))
     )
 
 
-def test_of_several_of_a_type_the_preferred_one_is_replaced() -> None:
-    """Where Alma has two personal e-mails, the one in use gives way."""
-    both = [email("a@example.org"), email("b@example.org", preferred=True)]
-    made = merged(email_row("new@example.org"), user(contact_info={"email": both}))
-    assert [value for _, value, _ in emails(made)] == ["a@example.org", "new@example.org"]
-
-
-def test_another_case_is_no_other_email() -> None:
-    """E-mail addresses are compared without case; phone numbers by their digits."""
-    live = user(
-        contact_info={
-            "email": [email("Ann@Example.org", preferred=True)],
-            "phone": [
-                {
-                    "phone_number": "(605) 555-0101",
-                    "phone_type": [{"value": "mobile"}],
-                    "preferred": True,
+@pytest.mark.parametrize(
+    ("live", "row"),
+    [
+        (emails(email("Ann@Example.org", preferred=True)), email_row("ann@example.org")),
+        (emails(LIB, **EXTERNAL), email_row("LIB@example.org")),
+        (
+            user(
+                contact_info={
+                    "phone": [
+                        {
+                            "phone_number": "(605) 555-0101",
+                            "phone_type": [{"value": "mobile"}],
+                            "preferred": True,
+                        }
+                    ]
                 }
-            ],
-        }
-    )
-    row = email_row("ann@example.org") | {
-        "contact_info.phone[0].phone_number": "605.555.0101",
-        "contact_info.phone[0].phone_type": "mobile",
-    }
+            ),
+            {
+                "contact_info.phone[0].phone_number": "605.555.0101",
+                "contact_info.phone[0].phone_type": "mobile",
+            },
+        ),
+    ],
+)
+def test_an_equal_entry_is_not_repeated(live: User, row: dict[str, str]) -> None:
+    """Emails are compared without case, phones by their digits, in both segments."""
     assert merged(row, live).after is live
 
 
+def test_an_update_of_an_entry_is_one_change() -> None:
+    """Its description, which the mapping does not name, survives."""
+    made = merged(email_row("new@example.org"), emails(OLD | {"description": "mine"}))
+    path, old, new = "contact_info.email[personal]", "old@example.org", "new@example.org"
+    assert made.changes == (Change(ChangeKind.REPLACE, path, old, new),)
+    assert current(entries(made.after, "contact_info.email")[0], "description") == "mine"
+
+
 def test_an_address_is_one_thing() -> None:
-    """Another street clears the blank apartment; the note and start date are not named and stay."""
-    live = user(
-        contact_info={
-            "address": [
-                address(
-                    "1 Main St",
-                    line2="Apt 4",
-                    city="Brookings",
-                    address_note="ring twice",
-                    start_date="2017-04-01Z",
-                    preferred=True,
-                )
-            ]
-        }
-    )
-    row = {
-        f"{A0}.line1": "2 Oak Ave",
-        f"{A0}.line2": "",
-        f"{A0}.city": "Brookings",
-        f"{A0}.address_type": "home",
-    }
-    made = merged(row, live)
-    part = entries(made.after, "contact_info.address")[0]
-    assert [current(part, name) for name in ("line1", "line2", "city", "address_note")] == [
-        "2 Oak Ave",
-        "",
-        "Brookings",
-        "ring twice",
+    """Another street clears the blank apartment; what is not named stays, and start dates.
+
+    Alma moves start dates by itself (contract 3.1): one is written only with another change.
+    """
+    held = {"line2": "Apt 4", "city": "Brookings", "address_note": "ring twice"}
+    home = address("1 Main St", start_date="2017-04-01Z", preferred=True, **held)
+    live = user(contact_info={"address": [home]})
+    named = {"line2": "", "city": "Brookings"}
+    made = merged(home_row("2 Oak Ave", **named), live)
+    (part,) = entries(made.after, "contact_info.address")
+    names = ("line1", "line2", "city", "address_note", "start_date")
+    assert [current(part, name) for name in names] == [
+        *("2 Oak Ave", "", "Brookings", "ring twice", "2017-04-01")
     ]
-    assert current(part, "start_date") == "2017-04-01"
     assert [change.path for change in made.changes] == [
         "contact_info.address[home]",
         "contact_info.address[home].line2",
     ]
-    same = merged(row | {f"{A0}.line1": "1 Main St"}, live)
-    assert same.after is live
-
-
-def test_start_dates_make_no_difference() -> None:
-    """Alma moves them by itself (contract 3.1); one is written only with another change."""
-    live = user(
-        contact_info={"address": [address("1 Main St", start_date="2017-04-01Z", preferred=True)]}
-    )
-    row = {
-        f"{A0}.line1": "1 Main St",
-        f"{A0}.start_date": "2026-08-20",
-        f"{A0}.address_type": "home",
-    }
-    assert merged(row, live).after is live
-    made = merged(row | {f"{A0}.line1": "2 Oak Ave"}, live)
-    assert current(entries(made.after, "contact_info.address")[0], "start_date") == "2026-08-20"
-
-
-def test_an_entry_with_several_types_gives_up_one() -> None:
-    """Its other uses keep the old address; the row's type gets an entry of its own."""
-    kinds = [{"value": "home"}, {"value": "work"}]
-    live = user(contact_info={"address": [address("1 Main St", address_type=kinds)]})
-    made = merged({f"{A0}.line1": "2 Oak Ave", f"{A0}.address_type": "home"}, live)
-    parts = entries(made.after, "contact_info.address")
-    assert [(current(part, "address_type"), current(part, "line1")) for part in parts] == [
-        ("work", "1 Main St"),
-        ("home", "2 Oak Ave"),
-    ]
-
-
-def test_an_entry_whose_other_uses_are_served_is_replaced_whole() -> None:
-    """Where another entry says the same for work already, nothing is repeated."""
-    kinds = [{"value": "home"}, {"value": "work"}]
-    live = user(
-        contact_info={
-            "address": [address("1 Main St", address_type=kinds), address("1 Main St", "work")]
-        }
-    )
-    made = merged({f"{A0}.line1": "2 Oak Ave", f"{A0}.address_type": "home"}, live)
-    parts = entries(made.after, "contact_info.address")
-    assert [(current(part, "address_type"), current(part, "line1")) for part in parts] == [
-        ("home", "2 Oak Ave"),
-        ("work", "1 Main St"),
-    ]
-
-
-def test_a_type_is_given_up_once() -> None:
-    """Two work addresses of the row do not both take the entry that was for home and work."""
-    kinds = [{"value": "home"}, {"value": "work"}]
-    live = user(contact_info={"address": [address("1 Main St", address_type=kinds)]})
-    row = {
-        f"{entry}.{name}": value
-        for entry, line in ((A0, "2 Oak Ave"), ("contact_info.address[1]", "3 Elm Ct"))
-        for name, value in (("line1", line), ("address_type", "work"))
-    }
-    parts = entries(merged(row, live).after, "contact_info.address")
-    assert [(current(part, "address_type"), current(part, "line1")) for part in parts] == [
-        ("home", "1 Main St"),
-        ("work", "2 Oak Ave"),
-        ("work", "3 Elm Ct"),
-    ]
-
-
-def test_the_other_segment_is_not_ours() -> None:
-    """A student load leaves what librarians entered, also where it is of the same type."""
-    held = [email("lib@example.org", preferred=True)]
-    live = user(**EXTERNAL, contact_info={"email": held})
-    made = merged(email_row("sis@example.org"), live)
-    assert emails(made) == [
-        ("personal", "lib@example.org", True),
-        ("personal", "sis@example.org", False),
-    ]
-    assert [part.segment_type for part in entries(made.after, "contact_info.email")] == [  # type: ignore[attr-defined]
-        "Internal",
-        "External",
-    ]
-
-
-def test_an_equal_entry_of_the_other_segment_is_not_repeated() -> None:
-    """What the user has already, from whomever, is not added again."""
-    live = user(**EXTERNAL, contact_info={"email": [email("a@example.org", preferred=True)]})
-    assert merged(email_row("A@example.org"), live).after is live
-
-
-def test_an_entry_can_be_kept_out_of_the_student_loads_reach() -> None:
-    """`segment_type: Internal` lets an External user's entry be ours all the same."""
-    live = user(**EXTERNAL, contact_info={"email": [email("lib@example.org", preferred=True)]})
-    made = merged(email_row("new@example.org", segment_type="Internal"), live)
-    assert emails(made) == [("personal", "new@example.org", True)]
-
-
-def test_preferred_moves_only_when_the_mapping_says_so() -> None:
-    """An Internal preferred entry stays preferred, unless the row's entry sets the flag."""
-    live = user(**EXTERNAL, contact_info={"email": [email("lib@example.org", preferred=True)]})
-    made = merged(email_row("sis@example.org", preferred="true"), live)
-    assert [flag for *_, flag in emails(made)] == [False, True]
-    assert "contact_info.email[personal].preferred" in [change.path for change in made.changes]
-
-
-def test_several_preferred_are_reduced_to_the_librarians() -> None:
-    """Of several preferred entries an Internal one stays; where none is, the row says which."""
-    several = [
-        email("sis@example.org", "work", preferred=True, segment_type="External"),
-        email("lib@example.org", preferred=True),
-    ]
-    live = user(**EXTERNAL, contact_info={"email": several})
-    made = merged(email_row("sis@example.org", "work"), live)
-    assert [flag for *_, flag in emails(made)] == [False, True]
-    none = user(contact_info={"email": [email("a@example.org", "work"), email("b@example.org")]})
-    assert [flag for *_, flag in emails(merged(email_row("b@example.org"), none))] == [False, True]
+    day = {"start_date": "2026-08-20"}
+    assert merged(home_row("1 Main St", **named, **day), live).after is live
+    (part,) = entries(merged(home_row("2 Oak Ave", **day), live).after, "contact_info.address")
+    assert current(part, "start_date") == "2026-08-20"
 
 
 def test_an_identifier_replaces_the_only_one_of_its_type() -> None:
@@ -424,13 +341,14 @@ def test_coded_entries_are_found_by_code() -> None:
 
 def test_a_list_that_is_only_added_to() -> None:
     """`on_update: add` takes nobody's place and repeats nothing."""
-    live = user(contact_info={"email": [email("old@example.org", preferred=True)]})
-    made = merged(email_row("new@example.org"), live, lists={E0: OnUpdate.ADD})
-    assert emails(made) == [
-        ("personal", "old@example.org", True),
-        ("personal", "new@example.org", False),
+    add = {E0: OnUpdate.ADD}
+    made = merged(email_row("new@example.org"), emails(OLD), lists=add)
+    assert [(value, preferred) for _, value, preferred, _ in shown(made)] == [
+        ("old@example.org", True),
+        ("new@example.org", False),
     ]
-    assert merged(email_row("OLD@example.org"), live, lists={E0: OnUpdate.ADD}).after is live
+    live = emails(OLD)
+    assert merged(email_row("OLD@example.org"), live, lists=add).after is live
 
 
 def test_entries_and_fields_for_new_users_leave_a_known_user_as_is() -> None:
@@ -450,25 +368,20 @@ def test_entries_and_fields_for_new_users_leave_a_known_user_as_is() -> None:
 
 def test_replace_all_owns_our_segment_and_counts_removals_first() -> None:
     """Our segment's other entries go, the other segment's stay, and removals are said first."""
-    held = [
-        email("lib@example.org", preferred=True),
-        email("sis@example.org", "work", segment_type="External"),
-    ]
-    live = user(**EXTERNAL, last_name="Doe", contact_info={"email": held})
+    sis = email("sis@example.org", "work", segment_type="External")
     row = {"last_name": "Roe"} | email_row("new@example.org")
+    live = emails(LIB, sis, last_name="Doe", **EXTERNAL)
     made = merged(row, live, lists={E0: OnUpdate.REPLACE_ALL})
-    assert [value for _, value, _ in emails(made)] == ["lib@example.org", "new@example.org"]
-    assert made.changes[0] == Change(
-        ChangeKind.REMOVE, "contact_info.email[work]", "sis@example.org", ""
-    )
+    assert [value for _, value, *_ in shown(made)] == ["lib@example.org", "new@example.org"]
+    path = "contact_info.email[work]"
+    assert made.changes[0] == Change(ChangeKind.REMOVE, path, "sis@example.org", "")
 
 
 def test_replace_all_of_a_row_that_does_not_speak_removes_nothing() -> None:
     """A blank list is empty; a list of which the row does not speak is left alone."""
-    live = user(contact_info={"email": [email("a@example.org", preferred=True)]})
-    row = email_row("", "")
+    live, row = emails(OLD), email_row("", "")
     plan = scheme(list(row), lists={E0: OnUpdate.REPLACE_ALL})
-    assert emails(merge(draft(row, plan=plan), live)) == []
+    assert entries(merge(draft(row, plan=plan), live).after, "contact_info.email") == ()
     silent = draft(row, plan=plan, not_applicable=frozenset({f"{E0}.email_address"}))
     assert merge(silent, live).after is live
 
@@ -489,18 +402,13 @@ def test_entries_of_the_run_never_make_a_difference() -> None:
 
 def test_an_address_is_compared_without_the_day_of_the_load() -> None:
     """Another street is a change, whatever else of the entry changes with the run."""
-    parent = "contact_info.address[0]"
-    row = {
-        f"{parent}.address_type": "home",
-        f"{parent}.line1": "1 Elm",
-        f"{parent}.line5": "Loaded 2026-08-20",
-        f"{parent}.start_date": "2026-08-20",
-    }
-    volatile = frozenset({f"{parent}.line5", f"{parent}.start_date"})
-    new = merged(row, user(), volatile=volatile)
-    later = row | {f"{parent}.line5": "Loaded 2027-01-10", f"{parent}.start_date": "2027-01-10"}
-    assert merged(later, new.after, volatile=volatile).after is new.after
-    moved = merged(later | {f"{parent}.line1": "2 Oak"}, new.after, volatile=volatile)
+    volatile = frozenset({f"{A0}.line5", f"{A0}.start_date"})
+    first, later = (
+        {"line5": f"Loaded {day}", "start_date": day} for day in ("2026-08-20", "2027-01-10")
+    )
+    new = merged(home_row("1 Elm", **first), user(), volatile=volatile).after
+    assert merged(home_row("1 Elm", **later), new, volatile=volatile).after is new
+    moved = merged(home_row("2 Oak", **later), new, volatile=volatile)
     assert {(change.path, change.new) for change in moved.changes} == {
         ("contact_info.address[home]", "2 Oak"),
         ("contact_info.address[home].line5", "Loaded 2027-01-10"),
