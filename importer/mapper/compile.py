@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,7 +13,7 @@ from importer.errors import MappingError
 from importer.mapper.column_guesses import field_of, looks_like_a_person
 from importer.mapper.mapping import EntryRules, FieldRule
 from importer.mapper.mapping import Mapping as MappingDocument
-from importer.mapper.placeholders import ANGLED, TO_CHOOSE, heading_key, nearest
+from importer.mapper.placeholders import ANGLED, TO_CHOOSE, Cell, heading_key, nearest
 from importer.mapper.schema import EachPart, EntryPart, MappingFile
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import FieldColumn, IdRule, ListEntry, RecordLayout
@@ -22,8 +22,18 @@ from importer.model.fields import Shape
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import ADDED
 
-Position = int | tuple[int, EachPart, int]
-"""A column of the roster, from 0, or a part of its cells by its number."""
+CellsOf = tuple[str, EachPart | None, int]
+"""A column by the `heading_key` that the mapping has for it, or a part of its cells by number."""
+
+Bindings = Mapping[str, CellsOf]
+"""What the headings of one entry stand for in it, by `heading_key`; others are themselves."""
+
+
+def cells_of(cell: Cell, bound: Bindings) -> CellsOf:
+    """Return the column, or the part of its cells, that a placeholder stands for."""
+    key = heading_key(cell.heading)
+    return bound.get(key, (key, None, 0))
+
 
 OF_ONE_PERSON = frozenset(
     {
@@ -61,11 +71,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class CompiledField:
-    """A column of the candidates and its rule. `positions`: see CompiledMapping."""
+    """A column of the candidates and its rule, with what the headings in it stand for."""
 
     column: FieldColumn
     rule: FieldRule
-    positions: Mapping[str, Position]
+    bound: Bindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +108,13 @@ class CompiledMapping:
     """A mapping ready for one roster.
 
     `columns`: the roster's columns that it uses, by `heading_key` of the heading as the mapping
-    writes it; `positions`, theirs. `named`: its values and scalars by label.
+    writes it. `named`: its values and scalars by label.
     """
 
     mapping: MappingDocument
     run: RunVariables
     layout: RecordLayout
     columns: Mapping[str, Use]
-    positions: Mapping[str, Position]
     named: Mapping[str, CompiledField]
     scalars: tuple[CompiledField, ...]
     entries: tuple[CompiledEntry, ...]
@@ -174,9 +183,7 @@ def compile_mapping(
                 Problem.of(Code.CONSTANT_IS_HEADING, origin, message, place, field=rule.field.path)
             )
     named = {one.column.label: one for one in (*values, *scalars)}
-    return CompiledMapping(
-        mapping, run, layout, columns, work.positions, named, scalars, entries, tuple(notices)
-    )
+    return CompiledMapping(mapping, run, layout, columns, named, scalars, entries, tuple(notices))
 
 
 _FEW = 4
@@ -200,10 +207,6 @@ def _findings(
 
 
 # --- headings ---
-
-
-class HeadingError(ValueError):
-    """A heading without one column of its own; its text is the reason, for a finding."""
 
 
 _USUAL_HEADINGS = 2  # usual headings that show that a row has headings
@@ -233,11 +236,10 @@ class Headings:
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
 
-    def column(self, heading: str) -> Use:
-        """Return the one column of a heading. Raises HeadingError if there is none, or two."""
+    def column(self, heading: str) -> Use | str:
+        """Return the one column of a heading, or what is wrong if there is none, or two."""
         if heading == TO_CHOOSE:
-            msg = f"the column is still to be chosen; write its heading instead of `{TO_CHOOSE}`"
-            raise HeadingError(msg)
+            return f"the column is still to be chosen; write its heading instead of `{TO_CHOOSE}`"
         key = heading_key(heading)
         other = [at for name in self._spellings.get(key, ()) for at in self._found.get(name, ())]
         exact = self._found.get(key, [])
@@ -245,12 +247,10 @@ class Headings:
         if not found:
             names = self._quotable
             angled = f" ({ANGLED})" if _angled(heading, names) else ""
-            msg = f"the roster has no column `{heading}`{nearest(heading, names, 3)}{angled}"
-            raise HeadingError(msg)
+            return f"the roster has no column `{heading}`{nearest(heading, names, 3)}{angled}"
         if len(found) > 1:
             columns = " and ".join(str(self.places[at]) for at in found)
-            msg = f"the roster has `{heading}` twice, in {columns}; rename one of the columns"
-            raise HeadingError(msg)
+            return f"the roster has `{heading}` twice, in {columns}; rename one of the columns"
         return Use(found[0], self.places[found[0]], EXACT if exact else SPELLING)
 
     def lacks(self, heading: str) -> bool:
@@ -314,7 +314,6 @@ class _Compiler:
     headings: Headings
     columns: dict[str, Use] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
-    positions: dict[str, Position] = field(default_factory=dict)
 
     def entries(self) -> Iterator[CompiledEntry]:
         """Compile the entries; one that repeats over headings or parts becomes several."""
@@ -378,25 +377,23 @@ class _Compiler:
             },
             rule.takes_cells(tables),
         )
-        other = {
-            heading_key(name): self.positions.get(heading_key(heading), 0)
-            for name, heading in bound.items()
+        other: dict[str, CellsOf] = {
+            heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()
         }
         if part is not None:
             key = heading_key(part[0].heading)
-            whole = self.positions.get(key, 0)
-            other[key] = (whole, *part) if isinstance(whole, int) else whole
-        return CompiledField(column, rule, ChainMap(other, self.positions))
+            other[key] = (key, *part)
+        return CompiledField(column, rule, other)
 
     def column(self, heading: str, steps: Steps) -> Use | None:
         """Return the column of a heading; None, with a fault, if there is not one of its own."""
         key = heading_key(heading)
         if key not in self.columns and key not in self.faults:
-            try:
-                self.columns[key] = self.headings.column(heading)
-                self.positions[key] = self.columns[key].position
-            except HeadingError as error:
-                self._fault(heading, steps, str(error))
+            found = self.headings.column(heading)
+            if isinstance(found, Use):
+                self.columns[key] = found
+            else:
+                self._fault(heading, steps, found)
         return self.columns.get(key)
 
     def _fault(self, heading: str, steps: Steps, wrong: str) -> None:

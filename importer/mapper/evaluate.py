@@ -7,7 +7,7 @@ default. Each distinct text of a column goes through a step once.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import reduce
 from itertools import compress
@@ -15,7 +15,14 @@ from itertools import compress
 import numpy as np
 import pandas as pd
 
-from importer.mapper.compile import CompiledEntry, CompiledField, CompiledMapping, Position
+from importer.mapper.compile import (
+    Bindings,
+    CellsOf,
+    CompiledEntry,
+    CompiledField,
+    CompiledMapping,
+    cells_of,
+)
 from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import END_OF_TERM, ORDER_WORDS, Dates, moved, shown_order
 from importer.mapper.lookups import code_reader
@@ -24,16 +31,13 @@ from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.schema import PlusBy, Rule
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
 from importer.mapper.values import Rows, Texts, Values, changed, texts_of
-from importer.model.candidates import Candidates, FieldColumn
+from importer.model.candidates import Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
-from importer.model.problem import Place, Problem
+from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import Roster
 from importer.model.text import ROSTER_ROWS, counted, spans
 from importer.model.user import AccountType
-
-Positions = Mapping[str, Position]
-"""Columns of the roster by `heading_key`."""
 
 
 def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CODES) -> Candidates:
@@ -56,7 +60,7 @@ class _Evaluation:
     """One roster on its way to candidates.
 
     `numbers`: those of the rows that are mapped. `cells`: the columns of the roster that the
-    mapping uses, by position. `columns`: the fields and values so far, by label. `dates`: what
+    mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
     conditions compare as dates. `countries` are those of each row's address, "" where it is not
     known. `located`: the countries that the present entry is in; None if it has none.
     """
@@ -67,9 +71,9 @@ class _Evaluation:
         self.roster, self.codes = roster, codes
         self.numbers: list[int] = roster.frame.index.tolist()
         self.every: Rows = np.ones(len(self.numbers), dtype=bool)
-        self.cells: dict[int, Texts] = {}
+        self.cells: dict[str, Texts] = {}
         self.columns: dict[str, Texts] = {}
-        self.dates: dict[Position | str, Texts] = {}
+        self.dates: dict[CellsOf | str, Texts] = {}
         self.countries: Texts | None = None
         self.located: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
@@ -84,18 +88,18 @@ class _Evaluation:
                 values = Values.of(texts, self.every, self.every)
                 for change in id_transforms(rule):
                     values.step(change)
-                self._report(values, use.labels[0], (use.place,))
+                self._report(values.found, use.labels[0], (use.place,))
                 texts = values.texts
-            self.cells[use.position] = texts
+            self.cells[heading] = texts
 
     # --- rows ---
 
     def select_rows(self) -> None:
         """Leave out the rows that `roster.only` does not take, and those of `roster.skip`."""
         part = self.file.roster
-        rows = self._meeting(part.only, self.every, self.mapping.positions)
+        rows = self._meeting(part.only, self.every, {})
         for skip in part.skip:
-            out = self._meeting(skip.when, rows, self.mapping.positions)
+            out = self._meeting(skip.when, rows, {})
             rows = rows & ~out
             if left_out := [row % ROSTER_ROWS for row in compress(self.numbers, out)]:
                 count, listed = counted(len(left_out), "row"), spans(left_out, 50)
@@ -104,7 +108,7 @@ class _Evaluation:
                 self.problems.append(Problem.of(Code.ROWS_SKIPPED, origin, message))
         if rows.all():
             return
-        self.cells = {at: texts[rows] for at, texts in self.cells.items()}
+        self.cells = {key: texts[rows] for key, texts in self.cells.items()}
         self.columns = {label: texts[rows] for label, texts in self.columns.items()}
         self.dates = {key: texts[rows] for key, texts in self.dates.items()}
         self.numbers, self.every = list(compress(self.numbers, rows)), self.every[rows]
@@ -115,28 +119,28 @@ class _Evaluation:
     def report_more_parts(self) -> None:
         """Report the cells that have more parts than `each` makes entries of."""
         for each in {entry.part.each for entry in self.mapping.entries if entry.part.each}:
-            use = self.mapping.columns[heading_key(each.heading)]
-            values = Values.of(self.cells[use.position], self.every, self.every)
+            key = heading_key(each.heading)
+            values = Values.of(self.cells[key], self.every, self.every)
             values.step(each.checked)
-            self._report(values, "", (use.place,))
+            self._report(values.found, "", (self.mapping.columns[key].place,))
 
-    def _meeting(self, condition: Condition, rows: Rows, positions: Positions) -> Rows:
+    def _meeting(self, condition: Condition, rows: Rows, bound: Bindings) -> Rows:
         """Return which of the rows meet a condition."""
         today, tables = self.mapping.run.today, self.mapping.mapping.tables
         for key, test in condition.tests:
             as_dates = test.of_date
-            texts = self._as_dates(key, positions) if as_dates else self._column(key, positions)
+            texts = self._as_dates(key, bound) if as_dates else self._column(key, bound)
             accepted = test.accepted({*texts.tolist()}, today, tables)
             rows = rows & np.array([text in accepted for text in texts], dtype=bool)
         if condition.any:
-            ways = [self._meeting(one, rows, positions) for one in condition.any]
+            ways = [self._meeting(one, rows, bound) for one in condition.any]
             rows = np.logical_or.reduce(ways)
         return rows
 
-    def _as_dates(self, key: Cell | Variable, positions: Positions) -> Texts:
+    def _as_dates(self, key: Cell | Variable, bound: Bindings) -> Texts:
         """Return the dates of a whole column as ISO, blank where there is none, read once."""
-        texts, places = self._column(key, positions), tuple[Place, ...]()
-        at = key.name if isinstance(key, Variable) else positions[heading_key(key.heading)]
+        texts, places = self._column(key, bound), tuple[Place, ...]()
+        at = key.name if isinstance(key, Variable) else cells_of(key, bound)
         if at in self.dates:
             return self.dates[at]
         if isinstance(key, Cell):
@@ -148,7 +152,7 @@ class _Evaluation:
         order = shown_order({*texts} - {""}, dates) if not dates.order else None
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: dates.iso(text))
-        self._report(values, "", places)
+        self._report(values.found, "", places)
         self.dates[at] = values.texts
         return values.texts
 
@@ -166,8 +170,8 @@ class _Evaluation:
 
         It is left out, with a warning, of rows in which only its main part is blank.
         """
-        part, positions = compiled.part, compiled.fields[0].positions
-        rows = self._meeting(part.when, self.every, positions)
+        part, bound = compiled.part, compiled.fields[0].bound
+        rows = self._meeting(part.when, self.every, bound)
         self.located = self._countries(compiled, rows)
         values = {
             one.column.label: self._evaluate(one, one.rule.rule, rows) for one in compiled.fields
@@ -178,7 +182,7 @@ class _Evaluation:
         for one in deciding:
             there = there | values[one.column.label].content
         if part.each is not None:
-            there = there & self._column(part.each.template.cells[0], positions).astype(bool)
+            there = there & self._column(part.each.template.cells[0], bound).astype(bool)
         needed = [one for one in compiled.fields if one.rule.field.facts.required]
         for one in needed:
             there = there & values[one.column.label].applies
@@ -211,7 +215,7 @@ class _Evaluation:
 
         A default is used where the rest is blank and nothing failed.
         """
-        values = self._texts(one, rule, self._meeting(rule.when, rows, one.positions))
+        values = self._texts(one, rule, self._meeting(rule.when, rows, one.bound))
         if one.rule.field.shape is Shape.DATE:
             spans = self._spans(one, rule, values.applies)
             values.step(self._date_reader(one, rule), spans.texts if spans else None)
@@ -227,9 +231,9 @@ class _Evaluation:
         if rule.cases:
             values = self._case(one, rule.cases, rows)
         else:
-            texts, content = self._fill(rule.templates[0], one.positions)
+            texts, content = self._fill(rule.templates[0], one.bound)
             for template in rule.templates[1:]:
-                more, contributes = self._fill(template, one.positions)
+                more, contributes = self._fill(template, one.bound)
                 texts, content = np.where(texts != "", texts, more), content | contributes
             values = Values.of(texts, content, rows)
         tidied = TIDIED.get(one.rule.field.path) if rule.lone_cells else None
@@ -251,19 +255,19 @@ class _Evaluation:
         nothing = np.zeros_like(rows)
         values = Values.of(self._same(""), nothing, nothing)
         for case in cases:
-            met = self._meeting(case.when, rows, one.positions)
+            met = self._meeting(case.when, rows, one.bound)
             unconditional = case.model_copy(update={"when": EVERY_ROW})
             values = self._evaluate(one, unconditional, met).over(values, met)
             rows = rows & ~met
         return values
 
-    def _fill(self, template: Template, positions: Positions) -> tuple[Texts, Rows]:
+    def _fill(self, template: Template, bound: Bindings) -> tuple[Texts, Rows]:
         """The texts of a template, and whether the roster or the record contributes anything.
 
         A text is blank if everything that it takes from roster and record is blank. Run variables
         are never blank; they count only if nothing else is filled in.
         """
-        columns = [self._column(part, positions) for part in template.parts]
+        columns = [self._column(part, bound) for part in template.parts]
         whole = reduce(operator.add, columns)
         if len(columns) > 1 or template.variables:
             whole = changed(whole, lambda text: " ".join(text.split()))
@@ -275,10 +279,12 @@ class _Evaluation:
         content = reduce(operator.or_, given, np.zeros_like(self.every))
         return (np.where(content, whole, "") if given else whole), content
 
-    def _column(self, part: str | Cell | Variable, positions: Positions) -> Texts:
+    def _column(self, part: str | Cell | Variable, bound: Bindings) -> Texts:
         run = self.mapping.run
         if isinstance(part, Cell):
-            return self._cells(positions[heading_key(part.heading)])
+            key, each, number = cells_of(part, bound)
+            texts = self.cells[key]
+            return changed(texts, lambda text: each.part(text, number)) if each else texts
         if isinstance(part, str):
             return self._same(part)
         if not part.of_run:
@@ -286,18 +292,11 @@ class _Evaluation:
             return self.columns[part.name]
         if part.name == "row":
             return texts_of(str(row % ROSTER_ROWS) for row in self.numbers)
-        texts = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
-        return self._same(texts[part.name])
+        known = {"today": run.today.isoformat(), "file": run.file, "sheet": run.sheet}
+        return self._same(known[part.name])
 
     def _same(self, text: str) -> Texts:
         return np.full(len(self.numbers), text, dtype=object)
-
-    def _cells(self, position: Position) -> Texts:
-        """A column of the roster, or one part of each of its cells."""
-        if isinstance(position, int):
-            return self.cells[position]
-        at, each, number = position
-        return changed(self.cells[at], lambda text: each.part(text, number))
 
     def _spans(self, one: CompiledField, rule: Rule, rows: Rows) -> Values | None:
         """The `plus` of each row if it differs from row to row.
@@ -306,14 +305,14 @@ class _Evaluation:
         """
         by_group = isinstance(self.file.terms, dict)
         if isinstance(rule.plus, PlusBy):
-            spans = Values.of(*self._fill(rule.plus.by, one.positions), rows)
+            spans = Values.of(*self._fill(rule.plus.by, one.bound), rows)
             spans.step(self.mapping.mapping.tables[rule.plus.lookup].find)
         elif rule.plus == END_OF_TERM and by_group:
             spans = Values.of(self._same(END_OF_TERM), rows, rows)
         else:
             return None
         if by_group:
-            groups = " " + self._column(Variable("user_group"), one.positions)
+            groups = " " + self._column(Variable("user_group"), one.bound)
             spans.texts = spans.texts + np.where(spans.texts == END_OF_TERM, groups, "")
         return spans
 
@@ -338,17 +337,14 @@ class _Evaluation:
 
         If the column shows no order, its dates stay ambiguous, and each is a problem.
         """
-        rows = self._meeting(rule.when, self.every, one.positions)
+        rows = self._meeting(rule.when, self.every, one.bound)
         order = shown_order({*self._texts(one, rule, rows).texts} - {""}, dates)
         if order is None:
             return dates
-        self._problem(
-            None,
-            Code.READ_WITH_NOTICE,
-            f"was read as {ORDER_WORDS[order]}, because some dates allow no other order",
-            one.column,
-            advice=f"If this is right, declare it in the mapping: `dates: {order}`.",
-        )
+        message = f"was read as {ORDER_WORDS[order]}, because some dates allow no other order"
+        advice = f"If this is right, declare it in the mapping: `dates: {order}`."
+        notice = CellFinding(Code.READ_WITH_NOTICE, message, advice)
+        self._report([(None, notice, "")], one.column.label, one.column.places)
         return dates.model_copy(update={"order": order})
 
     def _finish(self, one: CompiledField, values: Values) -> None:
@@ -358,7 +354,7 @@ class _Evaluation:
         if read is not None:
             values.source = values.texts
             values.step(lambda text, _: read(text))
-        self._report(values, column.label, column.places)
+        self._report(values.found, column.label, column.places)
         self.columns[column.label] = values.texts
         if silent := frozenset(compress(self.numbers, ~values.applies)):
             self.not_applicable[column.label] = silent
@@ -371,21 +367,16 @@ class _Evaluation:
             return
         severity = Severity.WARNING if one.rule.required == "warn" else None
         no_id = one.column.label == "primary_id" and self.file.account_type is AccountType.EXTERNAL
+        code = Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE
         split = any(step.split for step in one.rule.rule.clean)
         cells = [cell for t in one.rule.templates for cell in t.cells] if split else []
         for row in values.unexplained(rows):
             message = "is blank, and this person is External" if no_id else "is blank"
             advice = _NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
-            if any(self._column(cell, one.positions)[row] for cell in cells):
+            if any(self._column(cell, one.bound)[row] for cell in cells):
                 message, advice = "has one part only, so a part is missing", _ONE_PART
-            self._problem(
-                row,
-                Code.MISSING_EMPL_ID if no_id else Code.MISSING_VALUE,
-                message,
-                one.column,
-                severity=severity,
-                advice=advice,
-            )
+            finding = CellFinding(code, message, advice, severity)
+            self._report([(row, finding, "")], one.column.label, one.column.places)
 
     def _complete(
         self, one: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
@@ -399,47 +390,39 @@ class _Evaluation:
         every = tuple(place for other in compiled.fields for place in other.column.places)
         left_out = "; the entry is left out" if main else ""
         message = f"`{name}` is blank, but other parts of the same entry are not{left_out}"
+        advice = "Fill in the cell, or clear the other cells of this entry."
+        severity = Severity.WARNING if main else None
+        finding = CellFinding(Code.MISSING_VALUE, message, advice, severity)
         blank = values.unexplained(there)
-        for row in blank:
-            self._problem(
-                row,
-                Code.MISSING_VALUE,
-                message,
-                one.column,
-                one.column.places or every,
-                advice="Fill in the cell, or clear the other cells of this entry.",
-                severity=Severity.WARNING if main else None,
-            )
+        found = [(row, finding, "") for row in blank]
+        self._report(found, one.column.label, one.column.places or every)
         left = there.copy()
         left[blank] &= not main
         return left
 
-    def _problem(
+    def _report(
         self,
-        row: int | None,
-        code: Code,
-        message: str,
-        column: FieldColumn,
-        places: tuple[Place, ...] | None = None,
-        *,
-        advice: str,
-        severity: Severity | None = None,
+        found: Iterable[tuple[int | None, CellFinding, str]],
+        label: str,
+        places: tuple[Place, ...],
     ) -> None:
-        self.problems.append(
-            Problem.of(
-                code,
-                self.roster.source.origin(0 if row is None else self.numbers[row]),
-                message,
-                *(column.places if places is None else places),
-                field=column.label,
-                advice=advice,
-                severity=severity,
-            )
-        )
+        """Add findings about cells as problems of their rows, without the text of a password.
 
-    def _report(self, values: Values, label: str, places: tuple[Place, ...]) -> None:
-        """Add what the steps found as problems of their rows."""
-        self.problems += values.problems(self.roster.source, self.numbers, label, places)
+        Row None stands for the whole roster.
+        """
+        for row, finding, text in found:
+            problem = Problem.of(
+                finding.code,
+                self.roster.source.origin(0 if row is None else self.numbers[row]),
+                finding.message,
+                *places,
+                field=label,
+                value="" if label == "password" else text,
+                advice=finding.advice,
+                severity=finding.severity,
+                repairs=finding.repairs,
+            )
+            self.problems.append(problem)
 
 
 _ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from importer.mapper.transforms import Transform
-from importer.model.problem import CellFinding, Place, Problem
-from importer.model.roster import Source
+from importer.model.problem import CellFinding
 
 Rows = NDArray[np.bool_]
 """For each row of the roster, whether it is one of those that are meant."""
@@ -89,23 +88,3 @@ class Values:
         reported = {row for row, _, _ in self.found}
         blank: list[int] = np.flatnonzero(rows & ~self.filled).tolist()
         return [row for row in blank if row not in reported]
-
-    def problems(
-        self, source: Source, numbers: Sequence[int], label: str, places: tuple[Place, ...]
-    ) -> Iterator[Problem]:
-        """Yield what the steps found as problems of a field, without the text of a password.
-
-        `numbers`: those of the rows in the roster.
-        """
-        for row, finding, text in self.found:
-            yield Problem.of(
-                finding.code,
-                source.origin(numbers[row]),
-                finding.message,
-                *places,
-                field=label,
-                value="" if label == "password" else text,
-                advice=finding.advice,
-                severity=finding.severity,
-                repairs=finding.repairs,
-            )
