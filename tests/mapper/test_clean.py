@@ -8,7 +8,6 @@ import pytest
 
 from importer.errors import MappingError
 from importer.mapper.transforms import capitalize
-from importer.model.candidates import IdRule
 from importer.model.patterns import compile_pattern
 from tests.mapper.bench import Bench, findings, mapping_text, told
 
@@ -104,12 +103,6 @@ def test_phone_is_read_in_the_country_of_the_address(
     assert list(candidates.frame["contact_info.phone[0].phone_number"]) == [value]
 
 
-def test_steps_apply_in_order(tmp_path: Path) -> None:
-    """The last four digits of a phone number make a PIN."""
-    bench = Bench(tmp_path, "pin_number: {from: <X>, clean: [digits, {last: 4}]}", columns="X")
-    assert bench.values("pin_number", "(701) 555-0123", "12") == ["0123", "12"]
-
-
 @pytest.mark.parametrize(
     ("typed", "written"),
     [
@@ -136,30 +129,6 @@ def test_steps_apply_in_order(tmp_path: Path) -> None:
 def test_names_get_capitals_as_people_write_them(typed: str, written: str) -> None:
     """Only names that are all capitals or all small letters change."""
     assert capitalize(typed) == written
-
-
-def test_padded_zeros_are_listed(tmp_path: Path) -> None:
-    """Each row whose ID was padded gets a problem, with its cell as it came."""
-    bench = Bench(
-        tmp_path,
-        "user_identifier: [{id_type: UNIV_ID, value: <EMPL ID>}]",
-        "ids: {empl id: {digits: 7, pad: true, strip: '-'}}",
-        "EMPL ID",
-    )
-    candidates = bench.map(("1234567",), ("123",), ("12-34567",), ("1.2E+12",))
-    assert list(candidates.frame["user_identifier[0].value"]) == [
-        "1234567",
-        "0000123",
-        "1234567",
-        "1.2E+12",
-    ]
-    label = "user_identifier[0].value"
-    assert told(candidates.problems) == [
-        (3, "zeros-restored", label),
-        (4, "whitespace-removed", label),
-    ]
-    assert candidates.problems[0].value == "123"
-    assert candidates.layout.targets[label].id_rule == IdRule(digits=7, pad=True, strip="-")
 
 
 def test_blanks_inside_ids_and_emails_are_removed(tmp_path: Path) -> None:
@@ -231,14 +200,3 @@ def test_a_very_long_text_is_not_searched(tmp_path: Path) -> None:
     rule = 'job_description: {from: <X>, clean: [{replace: {find: "a", with: ""}}]}'
     candidates = Bench(tmp_path, rule, columns="X").map(("a" * 5000,))
     assert told(candidates.problems) == [(2, "cell-too-long", "job_description")]
-
-
-def test_what_is_not_one_address_stays_as_it_was_typed(tmp_path: Path) -> None:
-    """Removing its blanks would only hide what is wrong with it."""
-    record = "contact_info: {email: [{email_address: <E>, email_type: work}]}"
-    bench = Bench(tmp_path, record, columns="E")
-    label = "contact_info.email[0].email_address"
-    assert bench.values(label, "hugo at x.org", "a@x.org b@x.org") == [
-        "hugo at x.org",
-        "a@x.org b@x.org",
-    ]

@@ -22,38 +22,6 @@ from tests.mapper.bench import (
 )
 
 
-def test_a_date_of_a_condition_that_cannot_be_read_rejects_the_row_once(tmp_path: Path) -> None:
-    """Else the row would get another value than its date asks for."""
-    record = (
-        "job_category: {when: {Born: {younger_than: 18 years}}, from: YOUTH, default: ADULT}\n"
-        "job_description: {when: {Born: {older_than: 18 years}}, from: adult}"
-    )
-    bench = Bench(tmp_path, record, "roster: {dates: mdy}", "Born")
-    candidates = bench.map(("8/21/2008",), ("8/20/2008",), ("soon",), ("",))
-    assert list(candidates.frame["job_category"]) == ["YOUTH", "ADULT", "ADULT", "ADULT"]
-    assert list(candidates.frame["job_description"]) == ["", "adult", "", ""]
-    assert told(candidates.problems) == [(4, "unparsable-date", "")]
-
-
-def test_a_skipped_row_has_no_problems_of_its_own(tmp_path: Path) -> None:
-    """Conditions on fields are evaluated first; what was found in skipped rows is dropped."""
-    top = (
-        "roster: {skip: [{when: {<@campus_code>: [ALUM]}, reason: alumni}], only: {S: {not: X}}}\n"
-        "lookups: {c: {A: ALUM, M: MAIN}}\nids: {N: {digits: 3, pad: true}}"
-    )
-    record = "campus_code: {from: <C>, lookup: c}\nuser_identifier: [{id_type: A, value: <N>}]"
-    bench = Bench(tmp_path, record, top, "C|S|N")
-    candidates = bench.map(("a", "", "1"), ("m", "", "1"), ("?", "x", "1"), ("?", "", "1"))
-    assert candidates.skipped == (2, 4)
-    assert list(candidates.frame["campus_code"]) == ["MAIN", ""]
-    assert [(row, code) for row, code, _ in told(candidates.problems)] == [
-        (0, "rows-skipped"),
-        (3, "zeros-restored"),
-        (5, "zeros-restored"),
-        (5, "unknown-code"),
-    ]
-
-
 def test_what_absent_people_get_needs_no_roster(tmp_path: Path) -> None:
     """The rules under `match.absent.set` are a mapping of their own, for any number of people."""
     top = (
@@ -77,28 +45,6 @@ def test_a_group_without_terms_rejects_the_row(tmp_path: Path) -> None:
     candidates = evaluate(compiled, without_headings([("1", "GRAD", "x"), ("2", "STAFF", "x")]))
     assert list(candidates.frame["expiry_date"]) == ["2026-08-31", ""]
     assert told(candidates.problems) == [(3, "unknown-code", "expiry_date")]
-
-
-def test_a_value_takes_part_in_everything(tmp_path: Path) -> None:
-    """It fills entries, gives codes, is compared as a date, and is evaluated once."""
-    top = (
-        "values:\n  kind: {from: <K>, lookup: k}\n  born: {from: <B>, dates: dmy}\n"
-        "  card: '<$kind>-<K>'\nlookups: {k: {a: CAT, b: DOG}}"
-    )
-    record = (
-        "job_category: <$kind>\n"
-        "job_description: {when: {<$born>: {before: 2000-01-01}}, from: old}\n"
-        "user_identifier: [{id_type: A, value: <$card>}]"
-    )
-    bench = Bench(tmp_path, record, top, "K|B")
-    candidates = bench.map(("a", "1/2/1990"), ("b", "1/2/2010"), ("", ""), ("c", ""))
-    assert list(candidates.frame["job_category"]) == ["CAT", "DOG", "", ""]
-    assert list(candidates.frame["job_description"]) == ["old", "", "", ""]
-    assert list(candidates.frame["user_identifier[0].id_type"]) == ["A", "A", "", "A"]
-    assert told(candidates.problems) == [(5, "unknown-code", "$kind")]
-    columns = candidates.layout.targets
-    assert set(columns["job_category"].mapped_codes) == {"CAT", "DOG"}
-    assert [place.heading for place in columns["user_identifier[0].value"].places] == ["K"]
 
 
 def test_a_constant_that_is_a_heading_is_reported(tmp_path: Path) -> None:

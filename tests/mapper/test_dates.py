@@ -146,26 +146,6 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     assert len({problem.advice for problem in candidates.problems}) == 4
 
 
-def test_a_column_may_have_its_own_dates(tmp_path: Path) -> None:
-    """`dates` of a rule comes before the roster's, which completes it."""
-    bench = Bench(
-        tmp_path,
-        "birth_date: {from: <B>, dates: dmy}\nexpiry_date: <B>",
-        "roster: {dates: {order: mdy, pivot: 50}}",
-        "B",
-    )
-    row = bench.map(("1/2/20",)).frame.loc[2]
-    assert (row["birth_date"], row["expiry_date"]) == ("2020-02-01", "2020-01-02")
-
-
-def test_without_evidence_every_ambiguous_date_is_a_problem(tmp_path: Path) -> None:
-    """The column shows no order, and the mapping declares none."""
-    bench = Bench(tmp_path, "birth_date: <B>", columns="B")
-    candidates = bench.map(("1/2/2000",), ("3/3/2000",), ("2000-01-02",))
-    assert told(candidates.problems) == [(2, "ambiguous-date", "birth_date")]
-    assert list(candidates.frame["birth_date"]) == ["", "2000-03-03", "2000-01-02"]
-
-
 @pytest.mark.parametrize(
     ("proof", "first"), [("1/13/2000", "2000-01-02"), ("13/1/2000", "2000-02-01")]
 )
@@ -178,14 +158,6 @@ def test_a_column_is_decided_by_dates_that_fit_one_order(
     assert candidates.frame.loc[2, "birth_date"] == first
     assert told(candidates.problems) == [(0, "read-with-notice", "birth_date")]
     assert [len(notice.places) for notice in candidates.problems] == [1]
-
-
-def test_evidence_for_both_orders_decides_nothing(tmp_path: Path) -> None:
-    """The dates that fit one order only are read; the others are problems."""
-    candidates = Bench(tmp_path, "birth_date: <B>", columns="B").map(
-        ("1/13/2000",), ("13/1/2000",), ("1/2/2000",)
-    )
-    assert told(candidates.problems) == [(4, "ambiguous-date", "birth_date")]
 
 
 @pytest.mark.parametrize(

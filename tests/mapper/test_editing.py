@@ -164,7 +164,7 @@ HEADINGS = st.sampled_from(
             st.tuples(st.just("code"), st.sampled_from(["groups", "new table"]), HEADINGS),
             st.tuples(st.just("unused"), st.just(()), HEADINGS),
         ),
-        max_size=8,
+        max_size=4,
     ),
     name=st.sampled_from(["community.yaml", "students-and-staff.yaml"]),
 )

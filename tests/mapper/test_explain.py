@@ -10,7 +10,7 @@ import pytest
 from importer.mapper.explain import Kind, about, explain, needed_columns
 from importer.mapper.json_schema import schema_text
 from importer.model.fields import FIELDS
-from tests.mapper.bench import Bench, lint, loaded, mapping_text
+from tests.mapper.bench import lint, loaded, mapping_text
 
 
 def test_the_schema_knows_every_field_and_what_alma_says_of_it() -> None:
@@ -126,14 +126,6 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
     assert sentences["contact_info.email[0]"] == (
         "Only if (T is not blank or T is in a.csv); also if its cells are blank."
     )
-
-
-def test_what_is_still_to_do_never_reaches_alma(tmp_path: Path) -> None:
-    """A value without a code rejects its row."""
-    bench = Bench(tmp_path, "campus_code: {from: <C>, lookup: g}", 'lookups: {g: {a: "?"}}', "C")
-    candidates = bench.map(("a",))
-    assert list(candidates.frame["campus_code"]) == [""]
-    assert [problem.code for problem in candidates.problems] == ["unknown-code"]
 
 
 def test_the_columns_that_a_mapping_needs(tmp_path: Path) -> None:

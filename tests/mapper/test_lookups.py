@@ -17,16 +17,6 @@ GROUPS = "lookups:\n  groups: {Community: COMM, Friends of  the Library: FRIEND}
 RULE = "campus_code: {from: <T>, lookup: groups}"
 
 
-def test_keys_are_compared_without_case_and_doubled_blanks(tmp_path: Path) -> None:
-    """A blank passes a lookup as a blank."""
-    bench = Bench(tmp_path, RULE, GROUPS, "T")
-    assert bench.values("campus_code", "COMMUNITY", "friends of the library", "") == [
-        "COMM",
-        "FRIEND",
-        "",
-    ]
-
-
 def test_a_value_that_is_not_listed_rejects_the_row(tmp_path: Path) -> None:
     """The advice has the nearest keys with their codes, and is equal for equal causes."""
     candidates = Bench(tmp_path, RULE, GROUPS, "T").map(("Comunity",), ("Zebra",), ("comunity",))
@@ -46,12 +36,6 @@ def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
     assert shown == ["staff s", "Facutly", "fac", "CHOSEN"]
     (stafford,) = (problem for problem in candidates.problems if problem.value == "Stafford")
     assert "Staff (STAFF)" in stafford.advice
-
-
-def test_otherwise_is_every_value_but_a_blank(tmp_path: Path) -> None:
-    """`"*"`."""
-    bench = Bench(tmp_path, RULE, 'lookups:\n  groups: {Community: COMM, "*": OTHER}', "T")
-    assert bench.values("campus_code", "x", "community", "") == ["OTHER", "COMM", ""]
 
 
 def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
@@ -115,13 +99,6 @@ def test_a_code_that_holds_a_blank_in_alma_keeps_it(tmp_path: Path) -> None:
     candidates = Bench(tmp_path, "campus_code: <C>", columns="C").map(("MAIN ST",), codes=codes)
     assert list(candidates.frame["campus_code"]) == ["MAIN ST"]
     assert candidates.problems == ()
-
-
-def test_flags_are_written_small(tmp_path: Path) -> None:
-    """`TRUE` of a spreadsheet is `true`; what is not a flag is left to the validator."""
-    note = "user_note: [{note_type: OTHER, note_text: <N>, popup_note: <P>}]"
-    candidates = Bench(tmp_path, note, columns="N|P").map(("x", "TRUE"), ("x", "maybe"))
-    assert list(candidates.frame["user_note[0].popup_note"]) == ["true", "maybe"]
 
 
 def test_the_heaviest_row_is_known_by_the_weights_of_a_lookup(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from importer.model.fields import OnUpdate
+from importer.model.candidates import IdRule, ListEntry
+from importer.model.fields import CodeRow, CodeTables, OnUpdate
 from importer.model.plan import SafetyLimit
-from tests.mapper.bench import Bench
+from tests.mapper.bench import Bench, told
 
 
 def test_what_an_update_does_is_said_by_field(tmp_path: Path) -> None:
@@ -65,3 +66,53 @@ def test_match_and_brakes_are_taken_over(tmp_path: Path) -> None:
     assert mapping.file.match.by == ("primary_id", "BARCODE")
     assert mapping.file.safety_checks.many_changes == SafetyLimit(percent=10, count=3)
     assert mapping.file.safety_checks.renames == SafetyLimit(percent=5, count=5)
+
+
+def test_an_entry_knows_its_policy_and_its_constants(tmp_path: Path) -> None:
+    """`on_update` and `segment_type` of an entry reach the planner."""
+    record = (
+        "user_identifier:\n"
+        "  - {id_type: BARCODE, value: <B>, segment_type: Internal, on_update: add}"
+    )
+    scheme = Bench(tmp_path, record, columns="B").compiled.layout
+    label = "user_identifier[0]"
+    assert scheme.entries == (
+        ListEntry(
+            "user_identifier",
+            (f"{label}.segment_type", f"{label}.id_type", f"{label}.value"),
+            OnUpdate.ADD,
+            constants={f"{label}.segment_type": "Internal", f"{label}.id_type": "BARCODE"},
+        ),
+    )
+
+
+def test_nothing_is_told_about_an_entry_that_a_row_does_not_have(tmp_path: Path) -> None:
+    """A constant's wrong case is repaired only where the entry is."""
+    record = "contact_info: {email: [{email_address: <E>, email_type: Work}]}"
+    codes = CodeTables({"UserEmailTypes": (CodeRow("work"),)})
+    candidates = Bench(tmp_path, record, columns="E").map(("",), ("a@x.org",), codes=codes)
+    label = "contact_info.email[0].email_type"
+    assert list(candidates.frame[label]) == ["", "work"]
+    assert told(candidates.problems) == [(3, "wrong-case-code", label)]
+
+
+def test_what_is_known_about_a_field_reaches_the_planner(tmp_path: Path) -> None:
+    """Whether the run fills it in, the form of its IDs, its codes and the columns behind it."""
+    record = (
+        "job_category: <$kind>\n"
+        "user_identifier: [{id_type: <$kind>, value: '<Card>'}]\n"
+        "user_note: [{note_type: LIBRARY, note_text: Load <@today>}]"
+    )
+    top = (
+        "ids: {card: {digits: 7, pad: true, strip: '-'}}\n"
+        "values: {kind: {from: <K>, lookup: k}}\nlookups: {k: {a: CAT, b: DOG}}"
+    )
+    bench = Bench(tmp_path, record, top, "Card|K")
+    targets = bench.compiled.layout.targets
+    volatile = [label for label, target in targets.items() if target.run_dependent]
+    assert volatile == ["user_note[0].note_text"]
+    card = targets["user_identifier[0].value"]
+    assert card.id_rule == IdRule(digits=7, pad=True, strip="-")
+    assert set(targets["job_category"].mapped_codes) == {"CAT", "DOG"}
+    assert [place.heading for place in targets["user_identifier[0].id_type"].places] == ["K"]
+    assert [problem.value for problem in bench.map(("123", "a")).problems] == ["123"]

@@ -95,27 +95,3 @@ def test_a_required_field_stays_required_under_when(field: str, tmp_path: Path) 
     compiled = compile_mapping(loaded(tmp_path, text), places(used), RUN)
     candidates = evaluate(compiled, without_headings(rows))
     assert told(candidates.problems) == [(3, "missing-value", field)]
-
-
-def test_a_field_that_is_asked_for_stays_required_under_when(tmp_path: Path) -> None:
-    """`required: true` asks every row; a default is the way out."""
-    rule = "job_description: {{when: {{Role: Student}}, from: <A>, required: true{}}}"
-    rows = (("Student", "a"), ("Guest", "b"))
-    found = Bench(tmp_path, rule.format(""), columns="Role|A").map(*rows)
-    assert told(found.problems) == [(3, "missing-value", "job_description")]
-    found = Bench(tmp_path, rule.format(", default: none"), columns="Role|A").map(*rows)
-    assert found.problems == ()
-
-
-def test_required_may_only_warn(tmp_path: Path) -> None:
-    """`required: warn` sends the row all the same."""
-    candidates = Bench(tmp_path, "job_description: {from: <J>, required: warn}", columns="J").map(
-        ("",)
-    )
-    assert [problem.severity for problem in candidates.problems] == [Severity.WARNING]
-
-
-def test_required_asks_after_the_default(tmp_path: Path) -> None:
-    """A default fills the blank before it is missed."""
-    rule = "job_description: {from: <J>, default: none, required: true}"
-    assert Bench(tmp_path, rule, columns="J").map(("",)).problems == ()

@@ -1,0 +1,52 @@
+"""What a mapping makes of a roster's rows: each rule of the language in a small example.
+
+`examples.txt` has them. A title states the rule, and what it means. Lines of the record follow,
+indented, then lines of the top; both are added to the smallest mapping. `>>` begins the columns of
+the roster and the labels to look at, each with their texts below: `-` is blank, and `~` a field
+that is left unchanged. `!` is a problem: row, severity, code and field.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.mapper.bench import Bench
+
+TEXT = (Path(__file__).parent / "examples.txt").read_text("utf-8")
+EXAMPLES = {part.split(". ")[0]: part.strip() for part in f"\n{TEXT}".split("\n== ")[1:]}
+
+
+def cells(line: str) -> list[str]:
+    """Return the texts of a row."""
+    return ["" if text == "-" else text for text in line.strip().split(" | ")]
+
+
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_an_example_is_mapped_as_it_shows(title: str, tmp_path: Path) -> None:
+    """Every label, skipped row and problem, and no other problem."""
+    _, *lines = EXAMPLES[title].splitlines()
+    (begin,) = (number for number, line in enumerate(lines) if line.startswith(">> "))
+    columns, labels = map(cells, lines[begin].removeprefix(">> ").split(" => "))
+    bench = Bench(tmp_path, top="\n".join(lines[:begin]), columns="|".join(columns))
+    rows = [line.split(" => ")[0] for line in lines[begin + 1 :] if not line.startswith("! ")]
+    mapped = bench.map(*(cells(row) if any(columns) else () for row in rows))
+    by_name = {label.removeprefix("contact_info."): label for label in mapped.layout.targets}
+    found = []
+    for number, row in enumerate(rows, 2):
+        texts = []
+        for label in map(by_name.__getitem__, labels if number not in mapped.skipped else ()):
+            unchanged = number in mapped.not_applicable.get(label, ())
+            taken = mapped.rows.index(number)
+            texts.append("~" if unchanged else mapped.texts(label)[taken] or "-")
+        found.append(f"{row} => {' | '.join(texts) or 'skipped'}")
+    for one in mapped.problems:
+        field = one.field.removeprefix("contact_info.")
+        found.append(f"! {one.origin.row} {one.severity} {one.code} {field}".strip())
+    assert found == lines[begin + 1 :]
+
+
+def test_every_example_has_a_rule_of_its_own() -> None:
+    """No title twice."""
+    assert len(EXAMPLES) == TEXT.count("== ")
