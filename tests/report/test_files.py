@@ -5,40 +5,28 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from xlsxwriter.exceptions import FileCreateError
 
 from importer.errors import LedgerError
-from importer.ledger.ledger import summarize
-from importer.model.plan import Fate
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.run import Summary
-from importer.report.files import place, present, write_all
+from importer.report import rejects
+from importer.report.files import place, present, summary_schema, write_all
 from importer.report.rejects import PROBLEM_COLUMNS
 from tests.report import building
-from tests.report.building import Run
 from tests.report.conftest import Keep
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from importer.ledger.ledger import Ledger
-
 PAGES = ["report.html", "report-masked.html"]
+PUBLISHED = Path(__file__).parents[2] / "docs" / "reference" / "summary.schema.json"
 ALL = [*PAGES, "rejects.xlsx", "rejects.csv", "problems.csv", "summary.json"]
 
 
 def write(ledger: Ledger) -> list[str]:
     """Write the reports of a ledger; gives their names."""
     return [path.name for path in write_all(ledger, summarize(ledger))]
-
-
-def clean() -> Run:
-    """A run in which no row comes back."""
-    run = Run()
-    run.row(2, Fate.READY)
-    return run
 
 
 def test_every_file_is_there_and_private(keep: Keep) -> None:
@@ -55,27 +43,19 @@ def test_every_file_is_there_and_private(keep: Keep) -> None:
 
 
 def test_rejects_are_only_there_where_rows_come_back(keep: Keep) -> None:
-    """A clean run has no rejects."""
-    assert write(keep(clean())) == [*PAGES, "problems.csv", "summary.json"]
-
-
-def test_stale_rejects_are_removed(keep: Keep) -> None:
     """Rejects of an earlier invocation do not outlive the rows that they held."""
     ledger = keep(building.checked())
     write(ledger)
     ledger.connection.execute("UPDATE rows SET fate = 'ready'")
-    assert write(ledger) == [*PAGES, "problems.csv", "summary.json"]
-    assert [path.name for path in present(ledger.folder)] == [
-        *PAGES,
-        "problems.csv",
-        "summary.json",
-    ]
+    left = [*PAGES, "problems.csv", "summary.json"]
+    assert write(ledger) == left
+    assert [path.name for path in present(ledger.folder)] == left
 
 
 def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:
     """A rejects file that was edited is neither replaced nor removed; the new one stands beside."""
     ledger = keep(building.checked())
-    write(ledger)
+    assert write(ledger) == write(ledger) == ALL
     corrected = ledger.folder / "rejects.xlsx"
     corrected.write_bytes(b"corrected by hand")
     assert "rejects-2.xlsx" in write(ledger)
@@ -85,12 +65,6 @@ def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:
     write(ledger)
     assert corrected.exists()
     assert not (ledger.folder / "rejects-2.xlsx").exists()
-
-
-def test_rejects_written_again_take_their_own_name(keep: Keep) -> None:
-    """Nothing piles up when reports are made again."""
-    ledger = keep(building.checked())
-    assert write(ledger) == write(ledger) == ALL
 
 
 @pytest.mark.parametrize("lock", ["~$rejects.xlsx", ".~lock.rejects.xlsx#"])
@@ -131,17 +105,13 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
     assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
-    """A folder that cannot be written stops with a sentence, not with a traceback."""
-    with pytest.raises(LedgerError, match="The run itself is safe"):
-        place(tmp_path / "gone" / "report.html", lambda path: _fill(path, "x"))
-
-
-def test_the_workbooks_failure_is_said_too(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the workbook's library makes of a full disk is told in the same words."""
-    from importer.report import rejects
-
+def test_what_cannot_be_written_stops_with_a_sentence(
+    keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that is gone, and what the workbook's library makes of a full disk."""
     ledger = keep(building.checked())
+    with pytest.raises(LedgerError, match="The run itself is safe"):
+        place(ledger.folder / "gone" / "report.html", lambda path: _fill(path, "x"))
 
     def full(*_: object) -> None:
         raise FileCreateError(OSError(28, "No space left on device"))
@@ -176,3 +146,17 @@ def test_problems_csv_has_a_line_per_problem(keep: Keep) -> None:
     assert rows[0] == 0
     assert "15,D Patron Type,user_group,unknown-code,reject," in text
     assert "18,B First Name; C Last Name,,duplicate-person,review," in text
+
+
+def test_the_published_schema_is_the_programs() -> None:
+    """A change of the summary shows in the published schema, so that scripts can follow."""
+    assert PUBLISHED.read_text("utf-8") == summary_schema()
+
+
+def test_a_summary_has_only_keys_of_the_schema(keep: Keep) -> None:
+    """Everything in a summary is described, and what is required is there."""
+    schema = json.loads(summary_schema())
+    for run in (building.checked(), building.planned(), building.applied()):
+        counts = json.loads(summarize(keep(run)).model_dump_json(exclude_none=True))
+        assert counts.keys() <= schema["properties"].keys()
+        assert set(schema["required"]) <= counts.keys()

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from importer.ledger.ledger import summarize
 from importer.ledger.states import State
+from importer.model.catalogue import Code
 from importer.model.fields import FIELDS
 from importer.model.plan import Act, Fate, Result
+from importer.model.problem import Problem
 from importer.model.run import Calls, Summary
 from importer.report.field_names import field_name, part_name
+from importer.report.masking import CUT
 from importer.report.wording import (
     DISMISSED,
     ENDS,
@@ -24,9 +27,12 @@ from importer.report.wording import (
     headline,
     next_step,
     row_numbers,
+    sentence,
     tallies,
+    what,
 )
 from tests.report import building
+from tests.report.building import TYPE, at
 from tests.report.conftest import Keep
 
 
@@ -36,15 +42,13 @@ def summary(**counts: int) -> Summary:
     return Summary.model_validate({**dict.fromkeys(names, 0), "run": "runs/x", "exit": 0, **counts})
 
 
-def test_headline_says_what_is_ready_and_what_is_not() -> None:
-    """A check's headline is the design's own sentence."""
-    told = headline(summary(rows=120, ready=97, rejected=15, review=5, blank=3))
-    assert told == ("97 of 120 rows are ready. 15 must be corrected, 5 need review. 3 are blank.")
-
-
 @pytest.mark.parametrize(
     ("counts", "told"),
     [
+        (
+            {"rows": 120, "ready": 97, "rejected": 15, "review": 5, "blank": 3},
+            "97 of 120 rows are ready. 15 must be corrected, 5 need review. 3 are blank.",
+        ),
         ({}, "The roster has no rows."),
         ({"rows": 1, "ready": 1}, "The one row is ready."),
         ({"rows": 12_000, "ready": 12_000}, "All 12,000 rows are ready."),
@@ -70,8 +74,8 @@ def test_headline_says_what_is_ready_and_what_is_not() -> None:
         ),
     ],
 )
-def test_headline_is_right_at_the_edges(counts: dict[str, int], told: str) -> None:
-    """None, one and all are said as people say them."""
+def test_headline_counts_as_people_do(counts: dict[str, int], told: str) -> None:
+    """What is ready and what is not; none, one and all in words."""
     assert headline(summary(**counts)) == told
 
 
@@ -257,3 +261,39 @@ def test_every_field_has_a_name_in_words(path: str, at: str) -> None:
     name = field_name(f"{parent}{at}.{name}" if parent and at else path)
     assert name[:1].isupper()
     assert not set(name) & set("_.[]")
+
+
+def problem(message: str, value: str = "quillfeather", field: str = "user_group") -> Problem:
+    """A problem of a value that came without a capital."""
+    return Problem.of(Code.UNKNOWN_CODE, at(2), message, field=field, value=value)
+
+
+def test_a_value_stays_as_it_came() -> None:
+    """A sentence begins with a capital, a value never gets one."""
+    assert sentence(problem("is blank"), show_values=True) == "Is blank."
+    told = "quillfeather is not there."
+    assert sentence(problem("{value} is not there"), show_values=True) == told
+    assert sentence(problem("{known} is not there"), show_values=False) == told
+    assert what(problem("{value} is not there"), show_values=True, begin=True) == told
+
+
+def test_what_is_wrong_where_a_code_belongs_may_be_a_name() -> None:
+    """It is shown only where it is known for a code, or for one that is nearly right."""
+    assert what(problem("{value} is not there"), show_values=False) == f"{CUT} is not there."
+    assert what(problem("{known} is not there"), show_values=False).startswith("quillfeather")
+
+
+def test_the_user_of_another_system_is_masked_as_a_user() -> None:
+    """The field of that problem takes a code, but what it names is a primary identifier."""
+    message = "the user {value} belongs to CAMPUS in Alma"
+    differs = Problem.of(
+        Code.OWNING_SYSTEM_DIFFERS, at(2), message, field="external_id", value="quill4567"
+    )
+    assert "user …4567 belongs" in what(differs, show_values=False)
+    assert "quill4567" in what(differs, show_values=True)
+
+
+def test_the_column_stands_in_front() -> None:
+    """With a column the sentence goes on after it, in small letters."""
+    placed = Problem.of(Code.MISSING_VALUE, at(2), "is blank", TYPE)
+    assert sentence(placed, show_values=False) == 'D "Patron Type": is blank.'
