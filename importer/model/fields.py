@@ -14,8 +14,6 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Union, get_args, get_origin
 
-from pydantic.fields import FieldInfo
-
 from importer.model.text import folded
 from importer.model.user import Coded, ContactInfo, Facts, Part, Reach, User
 
@@ -92,13 +90,9 @@ def _shape(annotation: object) -> Shape:
     return Shape.TEXT
 
 
-def _facts(info: FieldInfo) -> Facts | None:
-    return next((item for item in info.metadata if isinstance(item, Facts)), None)
-
-
 def _fields(part: type[Part], parent: str) -> Iterator[Field]:
     for name, info in part.model_fields.items():
-        facts = _facts(info)
+        facts = next((item for item in info.metadata if isinstance(item, Facts)), None)
         if facts is None or _entry_type(info.annotation) or facts.reach is Reach.OUTPUT:
             continue
         path = f"{parent}.{name}" if parent else name

@@ -18,9 +18,6 @@ from importer.errors import FileMissingError, UnreadableFileError
 DIGITS = 18
 """Digits of a number in a JSON file."""
 
-_PIECE = 1 << 20
-"""Bytes that are read at once."""
-
 _SHOWN = 200
 """Characters of a path that a message quotes."""
 
@@ -33,15 +30,13 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
     Raises FileMissingError where there is no such file, and UnreadableFileError otherwise.
     """
-    with _opened(path) as (handle, size):
-        if size > limit:
-            raise _too_large(path, limit)
-        content = bytearray()
-        while piece := os.read(handle, _PIECE):
-            content += piece
-            if len(content) > limit:
-                raise _too_large(path, limit)
-    return bytes(content)
+    with _opened(path) as (handle, _), open(handle, "rb", closefd=False) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        size = f"{limit / 1_000_000:g} MB" if limit >= 1_000_000 else f"{limit // 1000} kB"
+        msg = f"{shown(path)} is larger than {size}. Is this the right file?"
+        raise UnreadableFileError(msg)
+    return content
 
 
 def read_text_bounded(path: Path, limit: int) -> str:
@@ -220,11 +215,6 @@ def _similar(path: Path) -> str:
         for name in same or difflib.get_close_matches(path.name, there, n=1, cutoff=0.8):
             return shown(there[name])
     return ""
-
-
-def _too_large(path: Path, limit: int) -> UnreadableFileError:
-    size = f"{limit / 1_000_000:g} MB" if limit >= 1_000_000 else f"{limit // 1000} kB"
-    return UnreadableFileError(f"{shown(path)} is larger than {size}. Is this the right file?")
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

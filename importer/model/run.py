@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -232,19 +233,18 @@ class Summary(Kept):
 
     def adds_up(self) -> bool:
         """Whether every row is counted exactly once."""
-        parts = (self.ready, self.rejected, self.review, self.blank, self.skipped)
-        sums = sum(parts) == self.rows
+        counts = self.model_dump()
+
+        def total(ends: Iterable[str]) -> int:
+            return sum(counts[end] or 0 for end in ends)
+
+        sums = total(Fate) == self.rows
         sums &= sum(one.rows for one in self.rosters or ()) in {0, self.rows}
-        acts = (self.create, self.update, self.delete, self.unchanged, self.left_alone)
         if self.create is not None:
-            sums &= sum(count or 0 for count in acts) == self.ready
-        results = (
-            self.created, self.updated, self.deleted,
-            self.refused, self.held, self.unknown, self.not_sent,
-        )  # fmt: skip
+            sums &= total(Act) == self.ready
         if self.created is not None:
-            sent = (self.create or 0) + (self.update or 0) + (self.delete or 0)
-            sums &= sum(count or 0 for count in results) == sent
+            results = set(Result) - {Result.WAS_SO, Result.WAS_GONE}  # counted with the others
+            sums &= total(results) == total((Act.CREATE, Act.UPDATE, Act.DELETE))
         return sums
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from importer.model.fields import LISTS
+
 _FIELDS = {
     "primary_id": "Primary ID",
     "external_id": "External system",
@@ -17,19 +19,8 @@ _FIELDS = {
     "pref_last_name": "Preferred last name",
     "pref_name_suffix": "Name suffix",
 }
-_LISTS = {
-    "contact_info.address": "address",
-    "contact_info.email": "email",
-    "contact_info.phone": "phone",
-    "user_identifier": "identifier",
-    "user_note": "note",
-    "user_block": "block",
-    "user_statistic": "statistical category",
-    "proxy_for_user": "proxy for user",
-    "user_role": "role",
-    "rs_library": "resource-sharing library",
-    "library_notice": "library notice",
-}
+_LISTS = {"user_statistic": "statistical category", "rs_library": "resource-sharing library"}
+"""Names of an entry that are not the list's own."""
 _MAIN = {"email_address", "phone_number", "value", "note_text", "statistic_category", "code"}
 """Fields of a list's entry that are called as the entry itself."""
 
@@ -46,7 +37,7 @@ def field_name(path: str) -> str:
     found = _PATH.fullmatch(path)
     if found is None or found["kind"] is None:
         return _FIELDS.get(path) or _words(path.rpartition(".")[2])
-    kind, name = found["kind"], _LISTS.get(found["of"]) or _words(found["of"])
+    kind, name = found["kind"], _entry_name(found["of"])
     if kind.isdigit():
         name += f" {int(kind) + 1}" if int(kind) else ""
     elif found["of"].startswith("contact_info.") and kind:
@@ -60,8 +51,13 @@ def field_name(path: str) -> str:
 
 def part_name(path: str) -> str:
     """Return the part of a record in words: `Email` for `contact_info.email[work]`."""
-    head = path.partition("[")[0]
-    return _words(_LISTS[head]) if head in _LISTS else field_name(path)
+    head, is_entry, _ = path.partition("[")
+    return _words(_entry_name(head)) if is_entry or head in LISTS else field_name(path)
+
+
+def _entry_name(path: str) -> str:
+    own = path.removeprefix("contact_info.").removeprefix("user_").replace("_", " ")
+    return _LISTS.get(path) or own
 
 
 def _words(name: str) -> str:

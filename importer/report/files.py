@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from importer.errors import ImporterError, LedgerError
@@ -86,7 +86,7 @@ def present(folder: Path) -> tuple[Path, ...]:
     """Return the reports in a run folder."""
     found: list[Path] = []
     for name in (PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY):
-        found += generations(folder / name)
+        found += _generations(folder / name)
         if name in {WORKBOOK, REJECTS}:  # those of several rosters
             found += sorted(folder.glob(f"rejects-*-*{Path(name).suffix}"))
     return tuple(found)
@@ -110,7 +110,9 @@ def _rejects(ledger: Ledger) -> tuple[Path, ...]:
                 path = ledger.folder / rejects_name(name, facts, roster)
                 placed.append(place(path, partial(write, ledger, roster), facts.started))
     for path in stale.difference(placed):
-        _remove(path)
+        if not _is_open(path):
+            with suppress(PermissionError):
+                path.unlink(missing_ok=True)
     return tuple(placed)
 
 
@@ -145,7 +147,8 @@ def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
 
 
 def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
-    for path in _names(wanted):
+    free = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
+    for path in chain((wanted,), free):
         if path.exists() and (_is_open(path) or (stamp is not None and edited(path, stamp))):
             continue
         try:
@@ -158,13 +161,7 @@ def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
     raise AssertionError  # pragma: no cover  the names never end
 
 
-def _names(wanted: Path) -> Iterator[Path]:
-    yield wanted
-    for number in count(2):
-        yield wanted.with_stem(f"{wanted.stem}-{number}")
-
-
-def generations(wanted: Path) -> tuple[Path, ...]:
+def _generations(wanted: Path) -> tuple[Path, ...]:
     """Return the files of this name and of the free names beside it, in order."""
     name = re.compile(rf"{re.escape(wanted.stem)}(?:-(\d+))?{re.escape(wanted.suffix)}")
     found = (
@@ -178,15 +175,6 @@ def generations(wanted: Path) -> tuple[Path, ...]:
 def edited(path: Path, stamp: datetime) -> bool:
     """Return whether somebody changed the file since it was placed with this stamp."""
     return abs(path.stat().st_mtime - stamp.timestamp()) >= SAME_TIME
-
-
-def _remove(path: Path) -> None:
-    """Delete an outdated file, unless it is open in another program."""
-    if not _is_open(path):
-        try:
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            return
 
 
 def _is_open(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import zip_longest
 
 from importer.model.fields import FIELDS, Shape
 
@@ -41,20 +42,19 @@ _FIRST = re.compile(r"[A-Za-z][a-z-]*:?", re.ASCII)
 _LETTER = re.compile(r"[^\W\d_]")
 
 
-def mask(field: str, text: str) -> str:
-    """Return a value of a field with private parts replaced by CUT.
+def shown(field: str, text: str, *, show_values: bool) -> str:
+    """Return a value of a field; without `show_values`, private parts are replaced by CUT.
 
     IDs keep their last four characters, names their initials, birth dates the year, email addresses
-    the first letter, phone numbers two digits. Codes, flags and other dates are not private.
-    `field` is a path (`contact_info.email.email_address`), with or without positions, or blank
-    where the field is not known: then everything is cut.
+    the first letter, phone numbers two digits. Codes, flags and other dates are not private. A
+    secret is never shown. `field` is a path (`contact_info.email.email_address`), with or without
+    positions, or blank where the field is not known: then everything is cut.
     """
-    if not text:
-        return ""
     path = _path(field)
-    masking = _MASKS.get(path)
-    if masking is not None:
-        return masking(text)
+    if not text or (show_values and path not in SECRETS):
+        return text
+    if path in _MASKS:
+        return _MASKS[path](text)
     return text if _is_public(path, text) else CUT
 
 
@@ -86,26 +86,17 @@ def mask_all(fields: tuple[str, ...], text: str, *, show_values: bool) -> str:
     return min((shown(field, text, show_values=show_values) for field in fields or ("",)), key=len)
 
 
-def shown(field: str, text: str, *, show_values: bool) -> str:
-    """Return the value, masked unless `show_values`; a secret is never shown."""
-    if show_values and _POSITION.sub("", field) not in SECRETS:
-        return text
-    return mask(field, text)
-
-
 def shown_change(field: str, old: str, new: str, *, show_values: bool) -> tuple[str, str]:
     """Return both sides of a difference, masked as `shown` does, and never the same text twice.
 
     Where the masks are equal, each side shows the first character that differs: `…e…` and `…o…`.
     """
-    sides = tuple(shown(field, text, show_values=show_values) for text in (old, new))
-    if sides[0] != sides[1] or old == new:
-        return sides[0], sides[1]
-    if _POSITION.sub("", field) in SECRETS:
+    before, after = (shown(field, text, show_values=show_values) for text in (old, new))
+    if before != after or old == new:
+        return before, after
+    if _path(field) in SECRETS:
         return CUT, f"another {CUT}"
-    at = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
-    if at is None:  # one begins with the other
-        at = min(len(old), len(new))
+    at = next(at for at, (a, b) in enumerate(zip_longest(old, new)) if a != b)
     return _around(old, at), _around(new, at)
 
 
@@ -144,8 +135,8 @@ def _address(text: str) -> str:
 
 
 def _number(text: str) -> str:
-    digits = [character for character in text if character in "0123456789"]
-    return CUT + "".join(digits[-2:]) if len(digits) >= 7 else CUT
+    digits = re.sub("[^0-9]", "", text)
+    return CUT + digits[-2:] if len(digits) >= 7 else CUT
 
 
 def _is_public(path: str, text: str) -> bool:
@@ -183,10 +174,6 @@ _UNPRINTABLE = re.compile(
 )
 
 
-def _code_point(found: re.Match[str]) -> str:
-    return f"⟨U+{ord(found.group()):04X}⟩"
-
-
 def printable(text: str) -> str:
     """Return the text on one line, each unprintable character replaced by its number.
 
@@ -195,4 +182,5 @@ def printable(text: str) -> str:
     """
     if text.isprintable():  # as nearly all is; a quick look spares the search
         return text
-    return _UNPRINTABLE.sub(_code_point, _BLANKS.sub(" ", text))
+    one_line = _BLANKS.sub(" ", text)
+    return _UNPRINTABLE.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", one_line)

@@ -282,10 +282,6 @@ class NextStep:
     why: str
     command: str = ""
 
-    def __str__(self) -> str:
-        """Return both, on two lines."""
-        return f"{self.why}\n{self.command}".rstrip()
-
 
 def next_step(
     summary: Summary,
