@@ -50,6 +50,10 @@ class Exit(IntEnum):
         return next((code for code in order if code in codes), cls.DONE)
 
 
+FINE = frozenset({Exit.DONE, Exit.REJECTS, Exit.REFUSED})
+"""Exit codes after which a command did its work; rows to correct are no failure of it."""
+
+
 class ImporterError(Exception):
     """A broken run. Its text is one sentence for a librarian, or a few lines of them."""
 

@@ -30,9 +30,6 @@ from importer.settings import Settings
 TIMEOUT = 30
 """Seconds for each reply of a mail server, a chat or a monitoring service."""
 
-FINE = frozenset({Exit.DONE, Exit.REJECTS, Exit.REFUSED})
-"""Exit codes after which a job did its work; rows to correct are no failure of the job."""
-
 
 class Level(IntEnum):
     """How much a result concerns a person."""

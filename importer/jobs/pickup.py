@@ -38,12 +38,11 @@ def pick_up(
         msg = f"There is no file {pattern} in {where}. Ask the office that sends it."
         raise MissingFileError(msg)
     newest = found[-1]
-    changed = datetime.fromtimestamp(newest.modified).astimezone()
-    if part.max_age is not None and now() - changed > part.max_age:
+    if part.max_age is not None and now() - newest.changed > part.max_age:
         msg = (
-            f"The newest file in {where}, {newest.name}, is from {changed:%Y-%m-%d %H:%M}, and the "
-            f"job takes files of the last {in_words(part.max_age)} (`max_age`). Ask the office "
-            "that sends it."
+            f"The newest file in {where}, {newest.name}, is from {newest.changed:%Y-%m-%d %H:%M}, "
+            f"and the job takes files of the last {in_words(part.max_age)} (`max_age`). Ask the "
+            "office that sends it."
         )
         raise RosterError(msg)
     sleep(part.unchanged_for.total_seconds())

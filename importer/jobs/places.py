@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +30,11 @@ class FoundFile:
     name: str
     size: int
     modified: float
+
+    @property
+    def changed(self) -> datetime:
+        """When it was changed."""
+        return datetime.fromtimestamp(self.modified).astimezone()
 
 
 class Place(Protocol):

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from importer.errors import Exit, ImporterError, RosterError, UsageError
+from importer.errors import FINE, Exit, ImporterError, RosterError, UsageError
 from importer.jobs.commands import Command, Ended
 from importer.jobs.guards import FailedGuard, failed_guards
-from importer.jobs.notify import FINE, Event, Level, Message, channels, notify_all, ping
+from importer.jobs.notify import Event, Level, Message, channels, notify_all, ping
 from importer.jobs.pickup import MissingFileError, pick_up, put_away
 from importer.jobs.places import opened
 from importer.jobs.schema import Job
@@ -110,7 +110,9 @@ class JobRun:
             yield self._report_trouble(error)
             return
         if new is None:
-            yield self._nothing_new()
+            self._save(reported=None)
+            self._notify(self._message(Level.NOTHING, Exit.DONE, "There is nothing new to load."))
+            yield Exit.DONE
         else:
             self._save(open=new)
             yield self._load(new)
@@ -119,18 +121,19 @@ class JobRun:
 
     def _pick_up(self) -> Load | None:
         """Return a new load, or the held one again; None where there is nothing new."""
-        stamp = f"{self._tools.now():%Y-%m-%dT%H%M%S}"
-        files = []
+        now, last, held = self._tools.now, self._state.last, self._state.open
+        stamp, files = f"{now():%Y-%m-%dT%H%M%S}", []
         for number, part in enumerate(self._job.file.rosters, 1):
-            with opened(part.source, self._job.login(part.source)) as place:
-                folder = unused(self._store.folder / f"{stamp}-{number}")
-                try:
-                    files.append(pick_up(part, place, folder, self._tools.now, self._tools.sleep))
-                except MissingFileError:
-                    if self._loaded_within(part.max_age):
-                        return None
-                    raise
-        load, held, last = Load(stamp=stamp, files=tuple(files)), self._state.open, self._state.last
+            folder = unused(self._store.folder / f"{stamp}-{number}")
+            try:
+                with opened(part.source, self._job.login(part.source)) as place:
+                    files.append(pick_up(part, place, folder, now, self._tools.sleep))
+            except MissingFileError:
+                recent = last and part.max_age and now() - last.finished < part.max_age
+                if self._loaded or recent:  # no file is missing
+                    return None
+                raise
+        load = Load(stamp=stamp, files=tuple(files))
         if last is not None and load.hashes == last.hashes:
             self._remove_copies(load)
             for sentence in self._put_away(load):
@@ -140,19 +143,6 @@ class JobRun:
             self._remove_copies(load)
             return held
         return load
-
-    def _loaded_within(self, age: timedelta | None) -> bool:
-        """Whether no file is missing: one was loaded just now, or not longer ago than `age`."""
-        last = self._state.last
-        if age is None or last is None:
-            return self._loaded
-        return self._loaded or self._tools.now() - last.finished < age
-
-    def _nothing_new(self) -> Exit:
-        self._save(reported=None)
-        message = Message(self._job.name, Level.NOTHING, Exit.DONE, "There is nothing new to load.")
-        self._notify(message)
-        return Exit.DONE
 
     # --- one load, step by step ---
 
@@ -191,8 +181,7 @@ class JobRun:
         words = [word for file, part in pairs
                  for word in (file.copied_to, "-m", str(part.mapping))]  # fmt: skip
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
-        ended = self._tools.command(verb, *words, "-o", str(folder), "--json")
-        summary = _summary(ended, {Exit.DONE, Exit.REJECTS})
+        summary = _summary(self._tools.command(verb, *words, "-o", str(folder), "--json"))
         self._check_complete(load, summary)
         return load.model_copy(
             update={"step": Step.PLANNED, "run": summary.run, "summary": summary}
@@ -224,30 +213,24 @@ class JobRun:
             if guard.name not in load.allowed
         ]
         if failed:
-            names = tuple(guard.name for guard in failed)
-            self._save(open=load.model_copy(update={"step": Step.HELD, "guards": names}))
+            self._save(open=load.model_copy(update={"step": Step.HELD}))
             raise _StoppedError(Exit.SAFETY_CHECK, self._held(failed, load))
-        match self._job.file.do:
-            case "apply" if plan.create or plan.update:
-                load = self._apply(load)
-            case "sis-zip":
-                load = self._deliver(load)
-            case _:
-                pass
+        if self._job.file.do == "apply" and (plan.create or plan.update):
+            load = self._apply(load)
+        elif self._job.file.do == "sis-zip":
+            load = self._deliver(load)
         if load.step is Step.PICKED_UP:  # planned again
             return load
-        done = _required(load.summary)
-        self._save(
-            open=load.model_copy(update={"step": Step.DONE}),
-            last=LastLoad(
-                finished=self._tools.now(),
-                hashes=load.hashes,
-                complete=tuple(file.complete for file in load.files),
-                rows=done.patrons,
-                run=load.run,
-            ),
+        load = load.model_copy(update={"step": Step.DONE})
+        last = LastLoad(
+            finished=self._tools.now(),
+            hashes=load.hashes,
+            complete=tuple(file.complete for file in load.files),
+            rows=_required(load.summary).patrons,
+            run=load.run,
         )
-        return load.model_copy(update={"step": Step.DONE})
+        self._save(open=load, last=last)
+        return load
 
     def _held(self, failed: list[FailedGuard], load: Load) -> str:
         names = dict.fromkeys(guard.name for guard in failed)
@@ -275,7 +258,7 @@ class JobRun:
             self._tools.say(f"{ended.error} The roster is planned again.")
             again = {"step": Step.PICKED_UP, "allowed": (), "planned_again": True}
             return load.model_copy(update=again)
-        return load.model_copy(update={"summary": _summary(ended, FINE)})
+        return load.model_copy(update={"summary": _summary(ended)})
 
     def _deliver(self, load: Load) -> Load:
         """Write the zip of the SIS load and put it where Alma reads it."""
@@ -287,7 +270,7 @@ class JobRun:
             out = folder / f"{self._job.name}-{load.stamp}.zip"
             mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
             words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
-            _summary(self._tools.command(*words, "--json"), {Exit.DONE, Exit.REJECTS})
+            _summary(self._tools.command(*words, "--json"))
             zips = tuple(str(path) for path in sorted(folder.iterdir()))
             load = load.model_copy(update={"zips": zips})
             self._save(open=load)
@@ -340,7 +323,7 @@ class JobRun:
         """Report why a run stopped; people are notified unless they were a short time ago."""
         now, sentence, code = self._tools.now(), str(error), error.exit
         headline, *lines = sentence.split("\n")
-        message = self._message(Level.TROUBLE, code, headline, tuple(lines), self._state.open)
+        message = self._message(Level.TROUBLE, code, headline, lines, self._state.open)
         wanted, before = channels(self._job.file.notify, Level.TROUBLE), self._state.reported
         repeated = (
             before is not None
@@ -352,18 +335,23 @@ class JobRun:
             self._save(reported=Reported(at=now, exit=code, sentence=sentence))
         return code
 
+    def _message(
+        self,
+        level: Level,
+        code: Exit,
+        headline: str,
+        lines: Iterable[str] = (),
+        load: Load | None = None,
+    ) -> Message:
+        report = Path(load.run) / wording.MASKED if load is not None and load.run else None
+        summary = load.summary if load is not None else None
+        return Message(self._job.name, level, code, headline, tuple(lines), summary, report)
+
     def _notify(self, message: Message, done: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Show a message and send it where it was not sent yet; return who has it now."""
         self.messages.append(message)
         self._tools.say("\n".join((message.headline, *message.lines)))
         return notify_all(self._job.file.notify, message, done, self._tools.say)
-
-    def _message(
-        self, level: Level, code: Exit, headline: str, lines: tuple[str, ...], load: Load | None
-    ) -> Message:
-        report = Path(load.run) / wording.MASKED if load is not None and load.run else None
-        summary = load.summary if load is not None else None
-        return Message(self._job.name, level, code, headline, lines, summary, report)
 
     def _ping(self, event: Event) -> None:
         try:
@@ -394,9 +382,9 @@ class JobRun:
                     shutil.rmtree(folder)
 
 
-def _summary(ended: Ended, right: set[Exit] | frozenset[Exit]) -> Summary:
+def _summary(ended: Ended) -> Summary:
     """Return the summary of a command that did its work. Raises _StoppedError otherwise."""
-    if ended.exit in right and ended.summary is not None:
+    if ended.exit in FINE and ended.summary is not None:
         return ended.summary
     if ended.exit is Exit.ROSTER:
         raise RosterError(ended.error)

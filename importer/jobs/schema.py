@@ -23,9 +23,9 @@ from pydantic import (
 from importer.alma.address import is_loopback
 from importer.errors import MappingError, UnreadableFileError, UsageError
 from importer.mapper.json_schema import known_keys
-from importer.mapper.messages import in_our_words
+from importer.mapper.messages import MappingFinding, in_order, in_our_words
 from importer.mapper.placeholders import nearest
-from importer.mapper.yaml_source import SIZE_LIMIT, Source, Steps, read
+from importer.mapper.yaml_source import SIZE_LIMIT, Steps, read
 from importer.model.files import read_bounded
 from importer.settings import named
 
@@ -255,14 +255,14 @@ def load_job(path: Path) -> Job:
     try:
         file = JobFile.model_validate(source.values)
     except ValidationError as error:
-        raise MappingError(tuple(_findings(source, error))) from None
-    if found := [f"{source.place(steps)}: {wrong}" for steps, wrong in _contradictions(file)]:
-        raise MappingError(tuple(found))
+        raise MappingError(in_order(source, _findings(error))) from None
+    if found := [MappingFinding(*one) for one in _contradictions(file)]:
+        raise MappingError(in_order(source, found))
     return Job(path, file)
 
 
-def _findings(source: Source, error: ValidationError) -> list[str]:
-    """Return what the model finds, in the order of the file."""
+def _findings(error: ValidationError) -> list[MappingFinding]:
+    """Return what the model finds."""
     found = []
     for detail in error.errors():
         steps: Steps = detail["loc"]
@@ -274,8 +274,8 @@ def _findings(source: Source, error: ValidationError) -> list[str]:
             wrong, steps = f"`{steps[-1]}` is missing", steps[:-1]
         else:
             wrong = in_our_words(detail, steps)
-        found.append((source.locate(steps)[0].line, f"{source.place(steps)}: {wrong}"))
-    return [finding for _, finding in sorted(found)]
+        found.append(MappingFinding(steps, wrong))
+    return found
 
 
 def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:

@@ -43,9 +43,13 @@ def connected(location: Location, login: Login) -> Iterator[RemoteFolder]:
     Raises AccessError where the server is not known or refuses the login, and PlaceError where it
     cannot be reached.
     """
-    client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(_Refuse())
-    _load_known_hosts(client, login)
+    with paramiko.SSHClient() as client:
+        client.set_missing_host_key_policy(_Refuse())
+        _load_known_hosts(client, login)
+        yield RemoteFolder(_log_in(client, location, login), location)
+
+
+def _log_in(client: paramiko.SSHClient, location: Location, login: Login) -> paramiko.SFTPClient:
     password = secret(login.password) if login.password else None
     passphrase = secret(login.passphrase) if login.passphrase else None
     host = location.host
@@ -64,11 +68,9 @@ def connected(location: Location, login: Login) -> Iterator[RemoteFolder]:
             auth_timeout=TIMEOUT,
         )
         sftp = client.open_sftp()
-        channel = sftp.get_channel()
-        if channel is not None:
+        if (channel := sftp.get_channel()) is not None:
             channel.settimeout(TIMEOUT)
     except _UnknownHostError as error:
-        client.close()
         port = "" if location.port == 22 else f" -p {location.port}"
         file = login.known_hosts or "~/.ssh/known_hosts"
         msg = (
@@ -78,26 +80,27 @@ def connected(location: Location, login: Login) -> Iterator[RemoteFolder]:
         )
         raise AccessError(msg) from None
     except paramiko.BadHostKeyException:
-        client.close()
         msg = (
             f"The server {host} has another key than before, so nothing was sent to it. Ask its "
             "administrators whether they changed the key."
         )
         raise AccessError(msg) from None
     except (paramiko.AuthenticationException, paramiko.PasswordRequiredException):
-        client.close()
         msg = (
             f"The server {host} refuses the login of {location.user}. Check the key or password "
             "under `sftp:` in the job."
         )
         raise AccessError(msg) from None
+    except FileNotFoundError:
+        msg = f"The key file for {host} does not exist. Check `sftp:`."
+        raise PlaceError(msg) from None
     except (paramiko.SSHException, OSError, EOFError) as error:
-        client.close()
-        raise _unreachable(location, error) from None
-    try:
-        yield RemoteFolder(sftp, location)
-    finally:
-        client.close()
+        msg = (
+            f"The server {host} cannot be reached ({_why(error)}). Check its name and the "
+            "network; the next run tries again."
+        )
+        raise PlaceError(msg) from None
+    return sftp
 
 
 def _load_known_hosts(client: paramiko.SSHClient, login: Login) -> None:
@@ -111,15 +114,6 @@ def _load_known_hosts(client: paramiko.SSHClient, login: Login) -> None:
     except (OSError, paramiko.SSHException) as error:
         msg = f"The file of known hosts, {login.known_hosts}, cannot be read."
         raise AccessError(msg) from error
-
-
-def _unreachable(location: Location, error: Exception) -> PlaceError:
-    if isinstance(error, FileNotFoundError):
-        return PlaceError(f"The key file for {location.host} does not exist. Check `sftp:`.")
-    return PlaceError(
-        f"The server {location.host} cannot be reached ({_why(error)}). Check its name and the "
-        "network; the next run tries again."
-    )
 
 
 def _why(error: Exception) -> str:
@@ -172,9 +166,9 @@ class RemoteFolder:
         with self._trouble(f"{name} cannot be renamed"):
             try:
                 self._sftp.posix_rename(self._path(name), self._path(new))
-            except OSError as error:
-                if isinstance(error, FileNotFoundError | PermissionError):
-                    raise
+            except (FileNotFoundError, PermissionError):
+                raise
+            except OSError:
                 self._sftp.rename(self._path(name), self._path(new))  # a server without the other
 
     def delete(self, name: str) -> None:

@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 
 class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
 
 class PickedFile(_Kept):
@@ -56,7 +56,6 @@ class Load(_Kept):
     step: Step = Step.PICKED_UP
     run: str = ""
     summary: Summary | None = None
-    guards: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     zips: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()

@@ -21,9 +21,9 @@ from importer.web import (
     run_pages,
     settings_page,
 )
-from importer.web.guard import ENTER, Guard
+from importer.web.guard import ENTER, Guard, Handler
 from importer.web.load_pages import CLOSING
-from importer.web.site import SITE, Site, explain_errors, see
+from importer.web.site import SITE, Site, Visit, explain_errors, see
 from importer.web.workspace import ALMA, PRACTICE
 
 LARGEST_FORM = 2_000_000
@@ -32,45 +32,83 @@ LARGEST_FORM = 2_000_000
 _SHUTDOWN_SECONDS = 1.0
 
 _WORKERS = 2
-"""Rosters that are read or checked at the same time: each takes memory."""
+"""Pages that are made at the same time: a roster that is checked takes memory."""
 
 _LOOK = 60.0
 """Seconds between two looks at whether the page is still used."""
 
+Page = Callable[[Visit], web.StreamResponse]
+
+_PAGES: dict[str, Page] = {
+    "": draft_pages.start,
+    "drafts/{draft}/sheet": draft_pages.sheet,
+    "drafts/{draft}/mapping": draft_pages.mapping,
+    "drafts/{draft}/match": match_pages.match,
+    "drafts/{draft}/codes": match_pages.codes,
+    "drafts/{draft}/problems": problem_pages.problems,
+    "tasks/{task}": run_pages.task,
+    "runs": run_pages.runs,
+    "runs/{run}": run_pages.run,
+    "runs/{run}/rows": run_pages.rows,
+    "runs/{run}/rows/{row}": run_pages.row,
+    "runs/{run}/approve": load_pages.approve,
+    "runs/{run}/live": load_pages.live,
+    "runs/{run}/files/{name}": run_pages.download,
+    "settings": settings_page.settings,
+}
+_FORMS: dict[str, Page] = {
+    "samples": draft_pages.take_sample,
+    "drafts/{draft}/delete": draft_pages.delete,
+    "runs/{run}/rows/{row}": run_pages.resolve,
+    "runs/{run}/approve": load_pages.start_apply,
+    "runs/{run}/pause": load_pages.pause,
+    "runs/{run}/undo": run_pages.undo,
+    "runs/{run}/correct": run_pages.correct,
+    "settings/key": settings_page.save_key,
+    "settings/{command}": settings_page.run_command,
+}
+_DRAFT_FORMS: dict[str, Page] = {
+    "drafts/{draft}/mapping": draft_pages.choose_mapping,
+    "drafts/{draft}/match": match_pages.save_match,
+    "drafts/{draft}/codes": match_pages.save_codes,
+    "drafts/{draft}/problems": problem_pages.correct,
+    "drafts/{draft}/plan": draft_pages.plan,
+}
+"""Forms that change a draft, if it is as their page showed it."""
+
+
+def _in_thread(page: Page) -> Handler:
+    """Return the handler of a page, which does not hold up other requests."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await asyncio.to_thread(page, await Visit.of(request))
+
+    return handle
+
+
+def _in_turn(page: Page) -> Handler:
+    """Return the handler of a form that changes a draft: they are carried out one after another.
+
+    It raises StaleError where the draft was changed since the page of the form.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        visit = await Visit.of(request)
+        async with visit.site.locks[request.match_info["draft"]]:
+            visit.draft.require(visit.number("version"))
+            return await asyncio.to_thread(page, visit)
+
+    return handle
+
+
 ROUTES = [
-    web.get("/{place}/", draft_pages.start),
-    web.post("/{place}/samples", draft_pages.take_sample),
+    *(web.get(f"/{{place}}/{path}", _in_thread(page)) for path, page in _PAGES.items()),
+    *(web.post(f"/{{place}}/{path}", _in_thread(page)) for path, page in _FORMS.items()),
+    *(web.post(f"/{{place}}/{path}", _in_turn(page)) for path, page in _DRAFT_FORMS.items()),
     web.post("/{place}/rosters", draft_pages.take_roster),
-    web.get("/{place}/drafts/{draft}/sheet", draft_pages.sheet),
-    web.get("/{place}/drafts/{draft}/mapping", draft_pages.mapping),
-    web.post("/{place}/drafts/{draft}/mapping", draft_pages.choose_mapping),
-    web.get("/{place}/drafts/{draft}/match", match_pages.match),
-    web.post("/{place}/drafts/{draft}/match", match_pages.save_match),
-    web.get("/{place}/drafts/{draft}/codes", match_pages.codes),
-    web.post("/{place}/drafts/{draft}/codes", match_pages.save_codes),
-    web.get("/{place}/drafts/{draft}/problems", problem_pages.problems),
-    web.post("/{place}/drafts/{draft}/problems", problem_pages.correct),
-    web.post("/{place}/drafts/{draft}/plan", draft_pages.plan),
-    web.post("/{place}/drafts/{draft}/delete", draft_pages.delete),
-    web.get("/{place}/tasks/{task}", run_pages.task),
-    web.get("/{place}/runs", run_pages.runs),
-    web.get("/{place}/runs/{run}", run_pages.run),
-    web.get("/{place}/runs/{run}/rows", run_pages.rows),
-    web.get("/{place}/runs/{run}/rows/{row}", run_pages.row),
-    web.post("/{place}/runs/{run}/rows/{row}", run_pages.resolve),
-    web.get("/{place}/runs/{run}/approve", load_pages.approve),
-    web.post("/{place}/runs/{run}/approve", load_pages.start_apply),
-    web.get("/{place}/runs/{run}/live", load_pages.live),
     web.get("/{place}/runs/{run}/events", load_pages.events),
-    web.post("/{place}/runs/{run}/pause", load_pages.pause),
-    web.post("/{place}/runs/{run}/undo", run_pages.undo),
-    web.post("/{place}/runs/{run}/correct", run_pages.correct),
-    web.get("/{place}/runs/{run}/files/{name}", run_pages.download),
-    web.get("/{place}/settings", settings_page.settings),
-    web.post("/{place}/settings/key", settings_page.save_key),
-    web.post("/{place}/settings/{command}", settings_page.run_command),
 ]
-"""Every page, by its address. `{place}` is `practice` or `alma`."""
+"""Every page and form, by its address. `{place}` is `practice` or `alma`."""
 
 
 def application(site: Site, guard: Guard) -> web.Application:

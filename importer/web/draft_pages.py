@@ -1,11 +1,13 @@
-"""The pages before a plan: start, the sheet as read, the mapping, and the problems to correct."""
+"""The pages before a plan: the start, the sheet as it was read, and its mapping."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
@@ -21,22 +23,7 @@ from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import sentence
 from importer.web.drafts import Draft, StaleError
 from importer.web.run_pages import listed
-from importer.web.site import (
-    PAGE,
-    Posted,
-    address_of,
-    base_of,
-    changes_draft,
-    draft_of,
-    in_thread,
-    number,
-    page,
-    refusal,
-    see,
-    site_of,
-    start_task,
-    workspace_of,
-)
+from importer.web.site import PAGE, Visit, see
 from importer.web.workspace import Workspace
 
 RUNS_SHOWN, DRAFTS_SHOWN = 5, 5
@@ -51,53 +38,50 @@ ARRIVING = "arriving"
 _CHUNK = 262_144  # bytes
 
 
-async def start(request: web.Request) -> web.StreamResponse:
+def start(visit: Visit) -> web.Response:
     """Show where to drop a roster, and what was begun."""
-    space = workspace_of(request)
-    drafts = list(space.drafts())[:DRAFTS_SHOWN]
-    return page(
-        request,
+    space = visit.space
+    return visit.page(
         "start.html.j2",
-        drafts=drafts,
-        runs=await in_thread(listed, space, RUNS_SHOWN),
-        codes_age=space.codes_age(site_of(request).now().date()),
+        drafts=list(islice(space.drafts(), DRAFTS_SHOWN)),
+        runs=listed(space, RUNS_SHOWN),
+        codes_age=space.codes_age(visit.now.date()),
         largest=LARGEST // 1_000_000,
     )
 
 
-async def take_sample(request: web.Request) -> web.StreamResponse:
+def take_sample(visit: Visit) -> web.Response:
     """Begin with the sample roster and its mapping."""
-    space = workspace_of(request)
-    source = space.shipped / SAMPLE
-    draft = space.new_draft(source.name, site_of(request).now())
+    source = visit.space.shipped / SAMPLE
+    draft = visit.space.new_draft(source.name, visit.now)
     shutil.copyfile(source, draft.roster)
-    space.mapping(SAMPLE_MAPPING)
+    visit.space.mapping(SAMPLE_MAPPING)
     draft.choose(SAMPLE_MAPPING)
-    return see(address_of(request, draft))
+    return see(f"{visit.base}/drafts/{draft.name}/sheet")
 
 
 async def take_roster(request: web.Request) -> web.StreamResponse:
     """Save the dropped file, and show it as it was read."""
-    space = workspace_of(request)
-    part = None
+    visit, part = Visit(request), None
+    back = f"{visit.base}/"
     if request.content_type == "multipart/form-data":
         with suppress(ValueError):  # it has no parts
             part = await (await request.multipart()).next()
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
         sentence_ = "Choose a CSV, Excel or OpenDocument file."
-        return refusal(request, 422, "No file was chosen", sentence_, base_of(request))
-    draft = space.new_draft(part.filename, site_of(request).now())
+        return visit.refusal(422, "No file was chosen", sentence_, back)
+    draft = visit.space.new_draft(part.filename, visit.now)
     try:
         await _save(part, draft)
-        await in_thread(draft.read, Layout())
+        await asyncio.to_thread(draft.read, Layout())
     except RosterError as error:
         if "`roster:`" not in str(error):  # the mapping can name a sheet or an encoding
             shutil.rmtree(draft.folder)
-            return refusal(request, 422, "This file cannot be read", str(error), base_of(request))
+            return visit.refusal(422, "This file cannot be read", str(error), back)
     except BaseException:
         shutil.rmtree(draft.folder)
         raise
-    return see(address_of(request, draft))
+    return see(f"{visit.base}/drafts/{draft.name}/sheet")
 
 
 async def _save(part: BodyPartReader, draft: Draft) -> None:
@@ -115,36 +99,27 @@ async def _save(part: BodyPartReader, draft: Draft) -> None:
     arriving.rename(draft.roster)
 
 
-async def sheet(request: web.Request) -> web.StreamResponse:
+def sheet(visit: Visit) -> web.Response:
     """Show the sheet as it was read, and how."""
-    space, draft = workspace_of(request), draft_of(request)
-    layout = Layout()
-    if mapping := space.mapping(draft.facts.mapping):
-        document, _ = examine(mapping)
-        layout = document.layout() if document else layout
+    draft, at = visit.draft, visit.page_number
+    document = examine(visit.chosen)[0] if visit.chosen else None
     problem = ""
     roster: Roster | None = None
     try:
-        roster = await in_thread(draft.read, layout)
+        roster = draft.read(document.layout() if document else Layout())
     except RosterError as error:
         problem = str(error)
-    at = number(request.query.get("page"), 1)
-    return page(
-        request,
+    part = roster.frame.iloc[(at - 1) * PAGE : at * PAGE] if roster else None
+    return visit.page(
         "sheet.html.j2",
         draft=draft,
         roster=roster,
         problem=problem,
         notices=[sentence(one, show_values=True) for one in roster.notices] if roster else (),
-        table=_rows(roster, at) if roster else (),
+        table=[] if part is None else part.itertuples(name=None),
         at=at,
         pages=-(-len(roster.frame) // PAGE) if roster else 0,
     )
-
-
-def _rows(roster: Roster, at: int) -> list[tuple[int, tuple[str, ...]]]:
-    part = roster.frame.iloc[(at - 1) * PAGE : at * PAGE]
-    return [(row, tuple(cells)) for row, *cells in part.itertuples(name=None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +133,15 @@ class Fit:
     wrong: str = ""
 
 
-async def mapping(request: web.Request) -> web.StreamResponse:
+def mapping(visit: Visit) -> web.Response:
     """Show the mappings that can be chosen, and the chosen one's text and findings."""
-    space, draft = workspace_of(request), draft_of(request)
-    chosen = space.mapping(draft.facts.mapping)
-    text, findings = "", tuple[str, ...]()
-    sample: tuple[int, dict[str, str]] | None = None
-    if chosen is not None:
-        text = chosen.read_text("utf-8")
-        findings, sample = await in_thread(_try, space, draft, chosen)
-    return page(
-        request,
+    draft, chosen = visit.draft, visit.chosen
+    text = chosen.read_text("utf-8") if chosen else ""
+    findings, sample = _try(visit.space, draft, chosen) if chosen else ((), None)
+    return visit.page(
         "mapping.html.j2",
         draft=draft,
-        fits=await in_thread(_fits, space, draft),
+        fits=_fits(visit.space, draft),
         chosen=chosen,
         text=text,
         digest=_digest(text),
@@ -217,65 +187,54 @@ def _try(
     return (), inputs.sample()
 
 
-@changes_draft
-async def choose_mapping(form: Posted) -> web.Response:
+def choose_mapping(visit: Visit) -> web.Response:
     """Choose a mapping, start one from the roster, or save its text."""
-    space, draft, do = form.space, form.draft, form.text("do")
-    if do == "choose" and space.mapping(form.text("mapping")):
-        draft.choose(form.text("mapping"))
+    draft, do, wanted = visit.draft, visit.text("do"), visit.text("mapping")
+    if do == "choose" and visit.space.mapping(wanted):
+        draft.choose(wanted)
     elif do == "new":
-        draft.choose((await in_thread(_suggest, space, draft)).name)
-        return see(address_of(form.request, draft, "match"))
+        draft.choose(_suggest(visit.space, draft).name)
+        return see("match")
     elif do == "save":
-        if _digest(form.mapping.read_text("utf-8")) != form.text("digest"):
-            msg = f"The mapping {form.mapping.name} was changed in another program."
+        if _digest(visit.mapping.read_text("utf-8")) != visit.text("digest"):
+            msg = f"The mapping {visit.mapping.name} was changed in another program."
             raise StaleError(msg)
-        text = form.text("text")[:_LONGEST_MAPPING].replace("\r\n", "\n")
-        draft.edit(form.mapping, text)
+        text = visit.text("text")[:_LONGEST_MAPPING].replace("\r\n", "\n")
+        draft.edit(visit.mapping, text)
     elif do == "undo":
-        draft.undo_edit(form.mapping)
-    return see(address_of(form.request, draft, "mapping"))
+        draft.undo_edit(visit.mapping)
+    return see("mapping")
 
 
 def _suggest(space: Workspace, draft: Draft) -> Path:
     """Write a first mapping for the roster, named after it."""
+    folder, stem = space.folder / "mappings", draft.roster.stem
+    names = chain((f"{stem}.yaml",), (f"{stem}-{number}.yaml" for number in count(2)))
+    path = next(folder / name for name in names if not (folder / name).exists())
     text = suggest(draft.read(Layout()))
-    folder = space.folder / "mappings"
     folder.mkdir(exist_ok=True)
-    stem, again = draft.roster.stem, 1
-    path = folder / f"{stem}.yaml"
-    while path.exists():
-        again += 1
-        path = folder / f"{stem}-{again}.yaml"
     write_atomically(path, text.encode())
     return path
 
 
-@changes_draft
-async def plan(form: Posted) -> web.Response:
+def plan(visit: Visit) -> web.Response:
     """Start `plan` with the roster, its corrections and the mapping."""
-    space, draft, chosen = form.space, form.draft, form.mapping
-    now = site_of(form.request).now()
-    run = space.new_run(draft.roster.stem, now)
-    corrections = (
-        ("--corrections", _relative(space, draft.corrections)) if draft.corrections else ()
-    )
-    task = start_task(
-        form.request,
-        "plan", _relative(space, draft.roster), "-m", _relative(space, chosen), *corrections,
+    draft, folder = visit.draft, visit.space.folder
+
+    def relative(path: Path) -> str:
+        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+    run = visit.space.new_run(draft.roster.stem, visit.now)
+    corrections = ("--corrections", relative(draft.corrections)) if draft.corrections else ()
+    return visit.start(
+        "plan", relative(draft.roster), "-m", relative(visit.mapping), *corrections,
         "-o", str(run), "--json",
         title="Comparing with Alma",
-        then=f"{base_of(form.request)}runs/{run.name}",
+        then=f"{visit.base}/runs/{run.name}",
     )  # fmt: skip
-    return see(f"{base_of(form.request)}tasks/{task.id}")
 
 
-def _relative(space: Workspace, path: Path) -> str:
-    return str(path.relative_to(space.folder) if path.is_relative_to(space.folder) else path)
-
-
-async def delete(request: web.Request) -> web.StreamResponse:
+def delete(visit: Visit) -> web.Response:
     """Delete a draft; the runs made from it stay, but their plans become stale."""
-    draft = draft_of(request)
-    await in_thread(shutil.rmtree, draft.folder)
-    return see(base_of(request))
+    shutil.rmtree(visit.draft.folder)
+    return see(f"{visit.base}/")

@@ -12,14 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.errors import UsageError
-from importer.loader.corrections import (
-    LEAVE_OUT,
-    Correction,
-    correct,
-    moment,
-    read_corrections,
-    write_corrections,
-)
+from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
 from importer.loader.read import read
 from importer.mapper.evaluate import evaluate
 from importer.model.fields import CodeTables
@@ -223,8 +216,12 @@ class Checked:
 
     def correct(self, made: Correction) -> None:
         """Make one correction and check its row again, alone."""
-        row, inputs, roster = made.row, self.inputs, self.inputs.roster
-        there = replace(
+        row, roster = made.row, self.inputs.roster
+
+        def others(problems: Iterable[Problem]) -> list[Problem]:
+            return [one for one in problems if one.origin.row != row]
+
+        before = replace(
             roster,
             frame=roster.frame.loc[[row]],
             blank=(),
@@ -232,63 +229,31 @@ class Checked:
             notices=(),
             problems=tuple(one for one in roster.problems if one.origin.row == row),
         )
-        alone = correct(there, [made], "The correction")
-        one_row = _mapped(inputs, alone)
+        alone = correct(before, [made], "The correction")
+        one_row = _mapped(self.inputs, alone)
         found = decide_fates(one_row.rows(), find_problems((one_row,)))
         frame = roster.frame
         if alone.frame.empty:
             frame = frame.drop(index=row)
         else:  # in place: a copy of all rows would take longer than the check
             frame.loc[row] = alone.frame.loc[row]
-        problems = [one for one in self.decided.problems if one.origin.row != row]
-        problems += (one for one in found.problems if one.origin.row == row)
-        self.inputs = replace(
-            inputs,
-            roster=replace(
-                roster,
-                frame=frame,
-                blank=(*roster.blank, *alone.blank),
-                left_out=(*roster.left_out, *alone.left_out),
-                problems=(
-                    *(one for one in roster.problems if one.origin.row != row),
-                    *alone.problems,
-                ),
-            ),
+        corrected = replace(
+            roster,
+            frame=frame,
+            blank=(*roster.blank, *alone.blank),
+            left_out=(*roster.left_out, *alone.left_out),
+            problems=(*others(roster.problems), *alone.problems),
         )
+        self.inputs = replace(self.inputs, roster=corrected)
+        problems = others(self.decided.problems)
+        problems += (one for one in found.problems if one.origin.row == row)
         self.decided = Decided(
             {**self.decided.fates, **found.fates},
             tuple(sorted(problems, key=lambda one: one.origin.row)),
         )
         self.partial.add(row)
 
-    def problems_of(self, row: int) -> list[Problem]:
-        """Return the problems of a row."""
-        return [one for one in self.decided.problems if one.origin.row == row]
-
-    def cell(self, row: int, letter: str) -> tuple[str, str] | None:
-        """Return heading and text of a cell, None if it is not there or must not be shown."""
-        places = self.inputs.roster.places
-        at = next((at for at, place in enumerate(places) if place.letter == letter), None)
-        if at is None or at in self.inputs.passwords() or row not in self.inputs.roster.frame.index:
-            return None
-        return places[at].heading, str(self.inputs.roster.frame.at[row, at])
-
 
 def _mapped(inputs: Inputs, roster: Roster) -> Inputs:
     candidates = evaluate(inputs.compiled, roster, inputs.codes)
     return replace(inputs, roster=roster, candidates=candidates)
-
-
-def cell_correction(
-    checked: Checked, row: int, letter: str, now: str, who: str, when: datetime
-) -> Correction | None:
-    """Return the correction that gives a cell this text; None if it is not there or has it."""
-    found = checked.cell(row, letter)
-    if found is None or found[1] == now:
-        return None
-    return Correction(row, letter, found[0], found[1], now, who, moment(when))
-
-
-def leaving_out(row: int, who: str, when: datetime) -> Correction:
-    """Return the correction that leaves a row out."""
-    return Correction(row, "", "", "", LEAVE_OUT, who, moment(when))

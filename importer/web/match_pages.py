@@ -22,7 +22,7 @@ from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.report.field_names import field_name
 from importer.web.drafts import Draft
-from importer.web.site import Posted, changes_draft, draft_of, in_thread, page, see, workspace_of
+from importer.web.site import Visit, found, see
 from importer.web.workspace import Workspace
 
 SAMPLES = 3
@@ -100,17 +100,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """What the page of columns and fields shows.
+    """The columns, the groups of fields that they can go to, and what is missing.
 
-    `missing`: fields that a new patron needs and nothing gives. `lines`: those of the mapping, each
-    with whether the last change made it.
+    `missing`: fields that a new patron needs and nothing gives.
     """
 
     columns: tuple[Column, ...]
     targets: tuple[tuple[str, Targets], ...]
     missing: tuple[str, ...]
-    findings: tuple[str, ...]
-    lines: tuple[tuple[str, bool], ...]
 
 
 def _key(steps: Steps) -> str:
@@ -132,27 +129,23 @@ def _entry_label(entry: EntryRules, name: str) -> str:
     return field_name(f"{entry.parent}[{next(filter(None, kinds), entry.position)}].{name}")
 
 
-def _matching(
-    roster: Roster, document: Mapping, findings: tuple[str, ...], text: str, before: str
-) -> Matching:
-    rules = document.rules
-    taken: dict[str, list[FieldRule]] = {}
-    for rule in rules:
-        for heading in rule.headings:
-            taken.setdefault(heading_key(heading), []).append(rule)
-    targets = tuple(_targets(document))
+def _matching(roster: Roster, document: Mapping) -> Matching:
+    rules, targets = document.rules, tuple(_targets(document))
     guessed = {guess.place: guess for guess in guesses(roster)}
-    marked = [line for line in text.splitlines() if editing.is_marked(line)]
+    marks = "\n".join(
+        line for line in document.path.read_text("utf-8").splitlines() if editing.is_marked(line)
+    )
     columns = []
     for at, place in enumerate(roster.places):
         texts = roster.frame[at]
         filled = texts != ""
-        here = taken.get(heading_key(place.heading), []) if place.heading else []
+        key = heading_key(place.heading)
+        here = [rule for rule in rules if key and key in map(heading_key, rule.headings)]
         lone = [r for r in here if len(r.headings) == 1 and r.rule.lone_cells]
         target = _key(lone[0].steps) if len(here) == len(lone) == 1 else None if here else ""
         likely = tuple(_likely(guessed[place], targets)) if place in guessed else ()
         doubt = ""
-        if target and any(cell(place.heading) in line for line in marked):
+        if target and cell(place.heading) in marks:
             doubt = "a guess: check it"
         elif target == "" and likely and place.heading not in document.file.roster.unused:
             doubt = "not used yet"
@@ -167,17 +160,9 @@ def _matching(
                 doubt,
             )
         )
-    return Matching(
-        tuple(columns),
-        targets,
-        tuple(
-            field_name(name)
-            for name in ALWAYS_REQUIRED
-            if not any(r.field.path == name and TO_CHOOSE not in r.headings for r in rules)
-        ),
-        findings,
-        tuple(_marked(before, text)),
-    )
+    given = {rule.field.path for rule in rules if TO_CHOOSE not in rule.headings}
+    missing = tuple(field_name(name) for name in ALWAYS_REQUIRED if name not in given)
+    return Matching(tuple(columns), targets, missing)
 
 
 def _marked(before: str, text: str) -> Iterator[tuple[str, bool]]:
@@ -225,27 +210,20 @@ def _targets(document: Mapping) -> Iterator[tuple[str, Targets]]:
     yield "Add", tuple((key, entry.label) for key, entry in _NEW.items())
 
 
-async def match(request: web.Request) -> web.StreamResponse:
+def match(visit: Visit) -> web.Response:
     """Show each column, and the field that it goes to."""
-    space, draft = workspace_of(request), draft_of(request)
-    chosen = space.mapping(draft.facts.mapping)
-    if chosen is None:
-        return see("mapping")
-    shown = await in_thread(_read_matching, draft, chosen)
-    return page(
-        request,
+    draft, chosen = visit.draft, visit.mapping
+    roster, document, findings = _read(draft, chosen)
+    text = chosen.read_text("utf-8")
+    return visit.page(
         "match.html.j2",
         draft=draft,
         chosen=chosen,
-        shown=shown,
-        at=request.query.get("at", ""),
+        shown=_matching(roster, document),
+        findings=findings,
+        lines=list(_marked(draft.text_before or text, text)),
+        at=visit.text("at"),
     )
-
-
-def _read_matching(draft: Draft, chosen: Path) -> Matching:
-    roster, document, findings = _read(draft, chosen)
-    text = chosen.read_text("utf-8")
-    return _matching(roster, document, findings, text, draft.text_before or text)
 
 
 def _read(draft: Draft, chosen: Path) -> tuple[Roster, Mapping, tuple[str, ...]]:
@@ -257,15 +235,14 @@ def _read(draft: Draft, chosen: Path) -> tuple[Roster, Mapping, tuple[str, ...]]
     return draft.read(document.layout()), document, findings
 
 
-@changes_draft
-async def save_match(form: Posted) -> web.Response:
+def save_match(visit: Visit) -> web.Response:
     """Let a column go to another field, or undo the last change of the mapping."""
-    if form.text("do") == "undo":
-        form.draft.undo_edit(form.mapping)
+    if visit.text("do") == "undo":
+        visit.draft.undo_edit(visit.mapping)
         return see("match")
-    letter, target = form.text("column"), form.text("target")
-    text = await in_thread(_matched, form.draft, form.mapping, letter, target)
-    form.draft.edit(form.mapping, text)
+    letter = visit.text("column")
+    text = _matched(visit.draft, visit.mapping, letter, visit.text("target"))
+    visit.draft.edit(visit.mapping, text)
     return see(f"match?at={letter}#column-{letter}")
 
 
@@ -273,32 +250,28 @@ def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
     """Return the mapping's text with a column going to this field; "": it is not used."""
     text = chosen.read_text("utf-8")
     roster, document, _ = _read(draft, chosen)
-    shown = _matching(roster, document, (), text, text)
+    shown = _matching(roster, document)
     column = next((one for one in shown.columns if one.place.letter == letter), None)
     if column is None or column.target is None:
         msg = "This column is used in a way that can only be changed in the mapping's text."
         raise UsageError(msg)
     heading = column.place.heading
-    unused = [
-        name for name in document.file.roster.unused if heading_key(name) != heading_key(heading)
-    ]
     if target in _NEW:
         new = _NEW[target]
         text = editing.add_entry(
             text, new.list, [(new.field, cell(heading)), (new.type_field, new.type)]
         )
     elif target:
-        known = {key for _, group in shown.targets for key, _ in group}
-        if target not in known:
+        if target not in {key for _, group in shown.targets for key, _ in group}:
             raise web.HTTPNotFound
         text = editing.set_column(text, _steps(target), heading)
     if column.target and column.target != target:
         text = editing.clear_field(text, _steps(column.target))
+    before = document.file.roster.unused
+    unused = [name for name in before if heading_key(name) != heading_key(heading)]
     if not target:
         unused.append(heading)
-    if unused != list(document.file.roster.unused):
-        text = editing.set_unused(text, unused)
-    return text
+    return text if unused == list(before) else editing.set_unused(text, unused)
 
 
 # --- codes ---
@@ -334,14 +307,11 @@ class CodesOf:
         return sum(not line.code for line in self.lines)
 
 
-async def codes(request: web.Request) -> web.StreamResponse:
+def codes(visit: Visit) -> web.Response:
     """Show the words of the columns that become codes, each with a list of Alma's codes."""
-    space, draft = workspace_of(request), draft_of(request)
-    chosen = space.mapping(draft.facts.mapping)
-    if chosen is None:
-        return see("mapping")
-    fields = await in_thread(_codes, space, draft, chosen)
-    return page(request, "codes.html.j2", draft=draft, chosen=chosen, fields=fields)
+    draft, chosen = visit.draft, visit.mapping
+    fields = _codes(visit.space, draft, chosen)
+    return visit.page("codes.html.j2", draft=draft, chosen=chosen, fields=fields)
 
 
 def _codes(space: Workspace, draft: Draft, chosen: Path) -> tuple[CodesOf, ...]:
@@ -398,29 +368,22 @@ def _spellings(rule: FieldRule, roster: Roster) -> dict[str, Counter[str]]:
     return found
 
 
-@changes_draft
-async def save_codes(form: Posted) -> web.Response:
+def save_codes(visit: Visit) -> web.Response:
     """Write the chosen codes of one field into its lookup, or undo the mapping's last change."""
-    chosen = form.mapping
-    if form.text("do") == "undo":
-        form.draft.undo_edit(chosen)
+    draft, chosen = visit.draft, visit.mapping
+    if visit.text("do") == "undo":
+        draft.undo_edit(chosen)
         return see("codes")
-    fields = await in_thread(_codes, form.space, form.draft, chosen)
-    field = next((one for one in fields if one.key == form.text("field")), None)
-    if field is None:
-        raise web.HTTPNotFound
+    fields = {field.key: field for field in _codes(visit.space, draft, chosen)}
+    field = found(fields.get(visit.text("field")))
     text, lookup = chosen.read_text("utf-8"), field.lookup
-    wanted = {line.word: form.text(f"code {line.word}").strip() for line in field.lines}
-    changed = {
-        line.word: wanted[line.word]
-        for line in field.lines
-        if wanted[line.word] and wanted[line.word] != line.code
-    }
+    wanted = {line: visit.text(f"code {line.word}").strip() for line in field.lines}
+    changed = {line.word: code for line, code in wanted.items() if code and code != line.code}
     if changed and not lookup:
         lookup = f"{_steps(field.key)[-1]} codes"
         text = editing.use_lookup(text, _steps(field.key), lookup)
-        changed = {word: code for word, code in wanted.items() if code}
+        changed = {line.word: code for line, code in wanted.items() if code}
     for word, code in changed.items():
         text = editing.set_code(text, lookup, word, code)
-    form.draft.edit(chosen, text)
+    draft.edit(chosen, text)
     return see("codes")

@@ -5,33 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote
 
 from aiohttp import web
 
 from importer.errors import MappingError, RosterError
-from importer.loader.corrections import Correction
+from importer.loader.corrections import LEAVE_OUT, Correction, moment
 from importer.model.catalogue import Severity
 from importer.model.plan import Fate
 from importer.model.problem import Problem
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import ENDS, sentence, what
-from importer.web.drafts import Checked, cell_correction, leaving_out
-from importer.web.site import (
-    PAGE,
-    Posted,
-    address_of,
-    changes_draft,
-    draft_of,
-    in_thread,
-    number,
-    operator_of,
-    page,
-    see,
-    site_of,
-    workspace_of,
-)
+from importer.web.drafts import Checked
+from importer.web.site import PAGE, Visit, see
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +45,19 @@ class Line:
     messages: tuple[str, ...]
 
 
-async def problems(request: web.Request) -> web.StreamResponse:
+def problems(visit: Visit) -> web.Response:
     """Show the problems by cause, and the rows of one cause with cells to correct."""
-    space, draft = workspace_of(request), draft_of(request)
-    chosen = space.mapping(draft.facts.mapping)
-    if chosen is None:
-        return see(address_of(request, draft, "mapping"))
+    draft = visit.draft
     try:
-        checked = await in_thread(
-            draft.checked, chosen, space.codes(), site_of(request).now().date()
-        )
+        checked = _checked(visit)
     except (MappingError, RosterError):
-        return see(address_of(request, draft, "mapping"))
+        return see("mapping")
     causes = {
         _key(group): group
         for group in group_problems(checked.decided.problems)
         if group.severity is not Severity.REPAIRED or group.whole
     }
-    cause, done = request.query.get("cause", ""), number(request.query.get("done"))
-    at = max(1, number(request.query.get("page"), 1))
+    cause, done, at = visit.text("cause"), visit.number("done"), visit.page_number
     if cause not in causes:  # the next one, where the last row of a cause was corrected
         holding = (key for key, group in causes.items() if group.severity.holds)
         cause = next(holding, next(iter(causes), ""))
@@ -85,8 +65,7 @@ async def problems(request: web.Request) -> web.StreamResponse:
     rows = shown.rows if shown and not shown.whole else ()
     fate = checked.decided.fates.get(done)
     counts = {fate: len(checked.decided.rows(fate)) for fate in Fate}
-    return page(
-        request,
+    return visit.page(
         "problems.html.j2",
         draft=draft,
         causes=causes,
@@ -103,6 +82,10 @@ async def problems(request: web.Request) -> web.StreamResponse:
         done=_done(done, fate) if fate else "",
         done_well=fate is not Fate.REJECTED,
     )
+
+
+def _checked(visit: Visit) -> Checked:
+    return visit.draft.checked(visit.mapping, visit.space.codes(), visit.now.date())
 
 
 def _done(row: int, fate: Fate) -> str:
@@ -127,73 +110,62 @@ def _lines(checked: Checked, rows: Sequence[int]) -> Iterator[Line]:
 
 
 def _line(checked: Checked, row: int, choices: Mapping[str, tuple[str, ...]]) -> Line:
-    problems_ = checked.problems_of(row)
+    found = [one for one in checked.decided.problems if one.origin.row == row]
     roster, secret = checked.inputs.roster, checked.inputs.passwords()
+    fate = ENDS[checked.decided.fates[row]]
     if row not in roster.frame.index:
-        return Line(row, ENDS[checked.decided.fates[row]], (), ("This row is left out.",))
-    texts = roster.frame.loc[[row]].to_numpy()[0].tolist()
+        return Line(row, fate, (), ("This row is left out.",))
     cells = []
-    for at, (place, text) in enumerate(zip(roster.places, texts, strict=True)):
-        wrong = tuple(_message(one) for one in problems_ if one.places == (place,))
+    for at, (place, text) in enumerate(zip(roster.places, roster.frame.loc[row], strict=True)):
+        wrong = tuple(_message(one) for one in found if one.places == (place,))
         shown = "" if at in secret else text
         words = choices.get(place.letter, ()) if wrong else ()
         cells.append(Cell(place.letter, place.heading, shown, wrong, at in secret, words))
-    whole = tuple(_message(one) for one in problems_ if len(one.places) != 1)
-    return Line(row, ENDS[checked.decided.fates[row]], tuple(cells), whole)
+    return Line(row, fate, tuple(cells), tuple(_message(p) for p in found if len(p.places) != 1))
 
 
 def _message(problem: Problem) -> str:
-    one = len(problem.places) == 1
-    text = (
-        what(problem, show_values=True, begin=True) if one else sentence(problem, show_values=True)
-    )
+    if len(problem.places) == 1:
+        text = what(problem, show_values=True, begin=True)
+    else:
+        text = sentence(problem, show_values=True)
     return f"{text} {problem.advice}" if problem.severity.holds else text
 
 
-@changes_draft
-async def correct(form: Posted) -> web.Response:
+def correct(visit: Visit) -> web.Response:
     """Correct the cells of a row, all equal cells of a column, or leave the row out."""
-    space, draft, chosen, do = form.space, form.draft, form.mapping, form.text("do")
-    now, row = site_of(form.request).now(), number(form.text("row"))
-    here = f"{address_of(form.request, draft, 'problems')}?cause={quote(form.text('cause'))}"
-    if do == "undo":
-        await in_thread(draft.take_back)
+    draft, row = visit.draft, visit.number("row")
+    here = f"problems?cause={quote(visit.text('cause'))}"
+    if visit.text("do") == "undo":
+        draft.take_back()
         return see(here)
-    if do == "check":
-        await in_thread(draft.add, ())
+    if visit.text("do") == "check":
+        draft.add(())
         return see(here)
-    checked = await in_thread(draft.checked, chosen, space.codes(), now.date())
-    who = operator_of(form.request)
-    if row not in checked.inputs.roster.frame.index:
-        made = []
-    elif do == "leave-out":
-        made = [leaving_out(row, who, now)]
-    else:
-        made = [
-            one
-            for name, text in form.form.items()
-            if name.startswith("cell-") and isinstance(text, str)
-            for one in _wanted(checked, row, name[5:], text, who, now, alike=do == "alike")
-        ]
+    checked = _checked(visit)
+    made = list(_corrections(visit, checked, row))
     if made:
-        await in_thread(draft.add, made)
+        draft.add(made)
         if len(made) == 1:
-            await in_thread(checked.correct, made[0])
-            draft.keep(checked, chosen, space.codes(), now.date())
+            checked.correct(made[0])
+            draft.keep(checked, visit.mapping, visit.space.codes(), visit.now.date())
     return see(f"{here}&done={row}#work")
 
 
-def _wanted(
-    checked: Checked, row: int, letter: str, text: str, who: str, now: datetime, *, alike: bool
-) -> Iterator[Correction]:
-    """Yield the correction of a cell and, if asked, of all equal cells of its column."""
-    first = cell_correction(checked, row, letter, text, who, now)
-    if first is None:
+def _corrections(visit: Visit, checked: Checked, row: int) -> Iterator[Correction]:
+    """Yield the corrections of a row that a form asks for and, of equal cells, of other rows."""
+    roster, do = checked.inputs.roster, visit.text("do")
+    by = visit.operator, moment(visit.now)
+    if row not in roster.frame.index:
         return
-    yield first
-    if alike:
-        frame = checked.inputs.roster.frame
-        at = next(n for n, p in enumerate(checked.inputs.roster.places) if p.letter == letter)
-        for other in frame.index[frame[at] == first.was].tolist():
-            if other != row and (one := cell_correction(checked, other, letter, text, who, now)):
-                yield one
+    if do == "leave-out":
+        yield Correction(row, "", "", "", LEAVE_OUT, *by)
+        return
+    for at, place in enumerate(roster.places):
+        was = str(roster.frame.at[row, at])
+        for now in visit.texts(f"cell-{place.letter}"):
+            if now == was or at in checked.inputs.passwords():
+                continue
+            others = roster.frame.index[roster.frame[at] == was] if do == "alike" else ()
+            for one in dict.fromkeys((row, *others)):
+                yield Correction(int(one), place.letter, place.heading, was, now, *by)

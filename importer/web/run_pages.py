@@ -1,4 +1,4 @@
-"""The pages of a run: the plan, its rows, approval, the load while it runs, and the result."""
+"""The pages of a run, its rows and its files, and of the commands that run beside the page."""
 
 from __future__ import annotations
 
@@ -7,47 +7,35 @@ from pathlib import Path
 
 from aiohttp import web
 
-from importer.errors import ImporterError
+from importer.errors import FINE, ImporterError
 from importer.ledger.ledger import Ledger, summarize
-from importer.model.decisions import read_decision
+from importer.model.decisions import choices, read_decision
 from importer.model.text import row_label
 from importer.pipeline.runs import SavedRun
 from importer.report.files import present
+from importer.report.terminal import row_history
 from importer.report.wording import WORKBOOK, headline, kind_of
-from importer.web.run_view import row_view, rows_page, view
-from importer.web.site import (
-    PAGE,
-    in_thread,
-    number,
-    page,
-    refusal,
-    run_address,
-    run_of,
-    see,
-    site_of,
-    start_task,
-    workspace_of,
-)
+from importer.web.run_view import people, rows_page, view
+from importer.web.site import PAGE, Visit, found, number, see
 from importer.web.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A run in the list."""
+    """A run in the list. `fault`: why it cannot be read."""
 
     name: str
-    kind: str
-    when: str
-    operator: str
-    roster: str
-    sentence: str
+    kind: str = ""
+    when: str = ""
+    operator: str = ""
+    roster: str = ""
+    sentence: str = ""
     fault: str = ""
 
 
-async def runs(request: web.Request) -> web.StreamResponse:
+def runs(visit: Visit) -> web.Response:
     """List the runs, newest first."""
-    space = workspace_of(request)
-    return page(request, "runs.html.j2", runs=await in_thread(listed, space))
+    return visit.page("runs.html.j2", runs=listed(visit.space))
 
 
 def listed(space: Workspace, most: int | None = None) -> list[Listed]:
@@ -56,142 +44,123 @@ def listed(space: Workspace, most: int | None = None) -> list[Listed]:
 
 
 def _listed(saved: SavedRun) -> Listed:
-    fault = saved.fault
-    if not fault:
-        try:
-            with Ledger.open(saved.folder) as ledger:
-                facts = ledger.facts
-                return Listed(
-                    saved.folder.name,
-                    "applied" if ledger.was_applied else facts.command,
-                    f"{facts.started:%Y-%m-%d %H:%M}",
-                    facts.operator,
-                    Path(facts.roster.path).name,
-                    headline(summarize(ledger)),
-                )
-        except ImporterError as error:
-            fault = str(error)
-    return Listed(saved.folder.name, "", "", "", "", "", fault)
+    name = saved.folder.name
+    if saved.fault:
+        return Listed(name, fault=saved.fault)
+    try:
+        with Ledger.open(saved.folder) as ledger:
+            facts = ledger.facts
+            return Listed(
+                name,
+                "applied" if ledger.was_applied else facts.command,
+                f"{facts.started:%Y-%m-%d %H:%M}",
+                facts.operator,
+                Path(facts.roster.path).name,
+                headline(summarize(ledger)),
+            )
+    except ImporterError as error:
+        return Listed(name, fault=str(error))
 
 
-async def run(request: web.Request) -> web.StreamResponse:
+def run(visit: Visit) -> web.Response:
     """Show a run: what would change or what became of it, and what can be done next."""
-    folder, space = run_of(request), workspace_of(request)
-    if space.is_busy(folder):
-        return see(run_address(request, "/live"))
-    shown = await in_thread(view, space, folder)
-    return page(
-        request, "run.html.j2", run=folder.name, view=shown, workbook=_workbook(shown.files)
-    )
+    if visit.space.is_busy(visit.run):
+        return see(f"{visit.run_address}/live")
+    return visit.page(
+        "run.html.j2", run=visit.run.name, view=view(visit.space, visit.run),
+        workbook=_workbook(visit.run),
+    )  # fmt: skip
 
 
-def _workbook(files: tuple[str, ...]) -> str:
-    return next((name for name in files if kind_of(name) == WORKBOOK), "")
+def _workbook(folder: Path) -> str:
+    return next((one.name for one in present(folder) if kind_of(one.name) == WORKBOOK), "")
 
 
-async def rows(request: web.Request) -> web.StreamResponse:
+def rows(visit: Visit) -> web.Response:
     """Show the rows of a run, those of one end or all, a page at a time."""
-    folder, end = run_of(request), request.query.get("end", "")
-    at = max(1, number(request.query.get("page"), 1))
-    lines, total = await in_thread(rows_page, folder, end, (at - 1) * PAGE, PAGE)
-    return page(
-        request, "rows.html.j2", run=folder.name, lines=lines, end=end, at=at, total=total,
+    end, at = visit.text("end"), visit.page_number
+    lines, total = rows_page(visit.run, end, (at - 1) * PAGE, PAGE)
+    return visit.page(
+        "rows.html.j2", run=visit.run.name, lines=lines, end=end, at=at, total=total,
         pages=-(-total // PAGE),
     )  # fmt: skip
 
 
-async def row(request: web.Request) -> web.StreamResponse:
+def row(visit: Visit) -> web.Response:
     """Show the history of a row, and the form that resolves it."""
-    folder, users = run_of(request), workspace_of(request).users
-    found = await in_thread(row_view, folder, number(request.match_info["row"]), users)
-    if found is None:
-        raise web.HTTPNotFound
-    return page(
-        request, "row.html.j2", run=folder.name, life=found.life, choices=found.choices,
-        people=found.people,
-    )  # fmt: skip
+    wanted = number(visit.request.match_info["row"])
+    with Ledger.open(visit.run) as ledger:
+        return visit.page(
+            "row.html.j2", run=visit.run.name,
+            life=found(row_history(ledger, wanted, show_values=True)),
+            choices=choices(ledger.problems(wanted)),
+            people=tuple(people(ledger, wanted, visit.space.users)),
+        )  # fmt: skip
 
 
-async def resolve(request: web.Request) -> web.StreamResponse:
+def resolve(visit: Visit) -> web.Response:
     """Start `resolve` with the answer."""
-    folder, space = run_of(request), workspace_of(request)
-    form = await request.post()
-    wanted, text = number(request.match_info["row"]), str(form.get("decision", ""))
-    shown = await in_thread(row_view, folder, wanted, space.users)
-    decision = read_decision(text) if shown and text in shown.choices else None
+    wanted, text = number(visit.request.match_info["row"]), visit.text("decision")
+    with Ledger.open(visit.run) as ledger:
+        allowed = choices(ledger.problems(wanted))
+    decision = read_decision(text) if text in allowed else None
+    address = f"{visit.run_address}/rows/{wanted}"
     if decision is None:
-        return refusal(
-            request, 422, "This row has no such decision",
-            "Choose one of the decisions that the row's page lists. Nothing was changed.",
-            run_address(request, f"/rows/{wanted}"),
+        return visit.refusal(
+            422, "This row has no such decision",
+            "Choose one of the decisions that the row's page lists. Nothing was changed.", address,
         )  # fmt: skip
     answer, user = decision
-    known = [user] if user else []
-    task = start_task(
-        request,
-        "resolve", f"runs/{folder.name}", row_label(wanted), *known, "--as", answer, "--json",
+    return visit.start(
+        "resolve", f"runs/{visit.run.name}", row_label(wanted), *([user] if user else []),
+        "--as", answer, "--json",
         title=f"Resolving row {row_label(wanted)}",
-        then=run_address(request, f"/rows/{wanted}"),
+        then=address,
     )  # fmt: skip
-    return see(f"/{space.place}/tasks/{task.id}")
 
 
-async def undo(request: web.Request) -> web.StreamResponse:
+def undo(visit: Visit) -> web.Response:
     """Start `undo`, which plans how to undo the run."""
-    folder, space = run_of(request), workspace_of(request)
-    form = await request.post()
-    now = site_of(request).now()
-    undoing = space.new_run(f"undo-{folder.name}", now)
-    delete = ["--delete-created"] if form.get("delete") == "yes" else []
-    task = start_task(
-        request,
-        "undo", f"runs/{folder.name}", *delete, "-o", str(undoing), "--json",
+    undoing = visit.space.new_run(f"undo-{visit.run.name}", visit.now)
+    delete = ["--delete-created"] if visit.text("delete") == "yes" else []
+    return visit.start(
+        "undo", f"runs/{visit.run.name}", *delete, "-o", str(undoing), "--json",
         title="Planning how to undo this load",
-        then=f"/{space.place}/runs/{undoing.name}",
+        then=f"{visit.base}/runs/{undoing.name}",
     )  # fmt: skip
-    return see(f"/{space.place}/tasks/{task.id}")
 
 
-async def correct(request: web.Request) -> web.StreamResponse:
+def correct(visit: Visit) -> web.Response:
     """Begin, or continue, a draft with the rejects of a run and its mapping."""
-    space = workspace_of(request)
-    shown = await in_thread(view, space, run_of(request))
-    workbook = _workbook(shown.files)
+    workbook = _workbook(visit.run)
     if not workbook:
         raise web.HTTPNotFound
-    draft = space.draft_of_rejects(shown.name, workbook, site_of(request).now())
+    draft = visit.space.draft_of_rejects(visit.run.name, workbook, visit.now)
     if not draft.facts.mapping:
-        draft.choose(Path(shown.facts.mapping.path).name)
-    return see(f"/{space.place}/drafts/{draft.name}/problems")
+        with Ledger.open(visit.run) as ledger:
+            draft.choose(Path(ledger.facts.mapping.path).name)
+    return see(f"{visit.base}/drafts/{draft.name}/problems")
 
 
-async def download(request: web.Request) -> web.StreamResponse:
+def download(visit: Visit) -> web.StreamResponse:
     """Send a report of a run as a file to save."""
-    folder, name = run_of(request), request.match_info["name"]
-    if name not in {path.name for path in present(folder)}:
+    name = visit.request.match_info["name"]
+    if name not in {path.name for path in present(visit.run)}:
         raise web.HTTPNotFound
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return web.FileResponse(folder / name, headers=headers)
+    return web.FileResponse(visit.run / name, headers=headers)
 
 
-async def task(request: web.Request) -> web.StreamResponse:
+def task(visit: Visit) -> web.Response:
     """Show a command that runs; when it has ended well, lead to the page it was started for."""
-    space = workspace_of(request)
-    found = space.tasks.find(request.match_info["task"])
-    if found is None:
-        raise web.HTTPNotFound
-    code = space.tasks.exit(found)
-    result = space.tasks.result(found)
-    if code in {0, 3, 6} or (code is not None and "findings" in result):  # of the doctor
-        return see(found.then)
+    tasks = visit.space.tasks
+    shown = found(tasks.find(visit.request.match_info["task"]))
+    code, result = tasks.exit(shown), tasks.result(shown)
+    if code in FINE or (code is not None and "findings" in result):  # of the doctor
+        return see(shown.then)
     error = str(result.get("error", "")) if code is not None else ""
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
-    return page(
-        request,
-        "task.html.j2",
-        task=found,
-        code=code,
-        error=error,
-        messages=space.tasks.messages(found),
+    return visit.page(
+        "task.html.j2", task=shown, code=code, error=error, messages=tasks.messages(shown)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from importer.model.decisions import choices, in_question
 from importer.model.fields import fields_of
 from importer.model.plan import Act, Fate, Result
 from importer.model.problem import Problem
-from importer.model.run import AlmaFacts, RowHistory, RunFacts, Summary
+from importer.model.run import RowHistory, RunFacts, Summary
 from importer.model.text import ROSTER_ROWS
 from importer.pipeline.apply import check_unchanged, left_to_do
 from importer.report.differences import (
@@ -28,12 +28,10 @@ from importer.report.field_names import field_name
 from importer.report.files import present
 from importer.report.lineage import lineage
 from importer.report.masking import shown
-from importer.report.page import approvals, details_of, fact_lines
+from importer.report.page import Line, approvals, details_of, fact_lines
 from importer.report.problem_groups import ProblemGroup, group_problems
-from importer.report.terminal import row_history
 from importer.report.wording import (
     ENDS,
-    TONES,
     Tally,
     effort,
     end_of,
@@ -126,70 +124,40 @@ def _stale(ledger: Ledger, draft: Draft | None) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class RowLine:
-    """A row in a table of rows: what became of it, whose it is, and why or what changes."""
-
-    row: int
-    words: str
-    tone: str
-    primary_id: str
-    details: tuple[str, ...]
-
-
-def rows_page(folder: Path, end: str, offset: int, most: int) -> tuple[tuple[RowLine, ...], int]:
+def rows_page(folder: Path, end: str, offset: int, most: int) -> tuple[tuple[Line, ...], int]:
     """Return the rows of one end, or of any, from an offset on, and how many there are in all."""
     chosen = next(
         (one for one in ENDS if one == end and isinstance(one, Fate | Act | Result)), None
     )
     with Ledger.open(folder) as ledger:
         found = list(ledger.some_rows(chosen, offset, most))
-        lines = tuple(_line(one, ledger.problems(one.row)) for one in found)
+        lines = tuple(_line(one, tuple(ledger.problems(one.row))) for one in found)
         return lines, ledger.count_rows(chosen)
 
 
-def _line(row: RowHistory, problems: Iterable[Problem]) -> RowLine:
-    found = tuple(problems)
-    end = end_of(row, found)
+def _line(row: RowHistory, problems: tuple[Problem, ...]) -> Line:
+    end = end_of(row, problems)
     changes = differences(row.changes, show_values=True)
-    details = details_of(end, changes, found, show_values=True)
-    return RowLine(row.row, ENDS[end], TONES.get(end, "quiet"), row.primary_id, details)
+    details = details_of(end, changes, problems, show_values=True)
+    return Line(row.row, "", end, row.primary_id, "", details)
 
 
-@dataclass(frozen=True, slots=True)
-class RowView:
-    """One row: its history, and the decisions that it allows; none if it needs no review.
+Person = tuple[str, tuple[tuple[str, str], ...]]
+"""A title, and the name and the text of each field."""
 
-    `people`: the row and the users of Alma who may be the same person, to be compared: a title, and
-    the name and text of each field.
+
+def people(ledger: Ledger, row: int, users: Path) -> Iterator[Person]:
+    """Yield a row that needs review, and the users of Alma who may be the same person.
+
+    `users`: the folder of user caches; what a cache has of these users is shown.
     """
-
-    life: dict[str, object]
-    choices: tuple[str, ...]
-    people: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-
-
-def row_view(folder: Path, row: int, users: Path) -> RowView | None:
-    """Read a row of a run, None if it has no such row. `users`: the folder of user caches."""
-    with Ledger.open(folder) as ledger:
-        history, life = row_history(ledger, row, show_values=True), ledger.life(row)
-        if history is None or life is None:
-            return None
-        problems = tuple(ledger.problems(row))
-        allowed = choices(problems)
-        people = []
-        if allowed:
-            columns = ledger.columns(row // ROSTER_ROWS)
-            cells = ((use.heading, text) for use, text in zip(columns, life.cells, strict=False))
-            people.append(("This row", tuple((name, text) for name, text in cells if text)))
-            people += _known_users(users, ledger.facts.alma, in_question(problems))
-        return RowView(history, allowed, tuple(people))
-
-
-def _known_users(
-    users: Path, alma: AlmaFacts | None, wanted: tuple[str, ...]
-) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    """Yield these users as the user cache has them, if there is one."""
+    problems, life = tuple(ledger.problems(row)), ledger.life(row)
+    if life is None or not choices(problems):
+        return
+    columns = ledger.columns(row // ROSTER_ROWS)
+    cells = ((use.heading, text) for use, text in zip(columns, life.cells, strict=False))
+    yield "This row", tuple((name, text) for name, text in cells if text)
+    alma, wanted = ledger.facts.alma, in_question(problems)
     path = cache_path(users, alma.institution, alma.environment) if alma and wanted else None
     if path is None or not path.is_file():
         return

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from importer.model.files import write_atomically
 from importer.settings import ENV
-from importer.web.site import page, refusal, see, site_of, start_task, workspace_of
+from importer.web.site import Visit, found, see
 from importer.web.tasks import TASK_ID
 
 REGIONS = {
@@ -25,52 +25,38 @@ _COMMANDS = {
 }
 
 
-async def settings(request: web.Request) -> web.StreamResponse:
+def settings(visit: Visit) -> web.Response:
     """Show what is set, and what can be checked and refreshed."""
-    space = workspace_of(request)
-    return page(
-        request,
+    space = visit.space
+    task = space.tasks.find(visit.text("task"))
+    return visit.page(
         "settings.html.j2",
-        codes_age=space.codes_age(site_of(request).now().date()),
+        codes_age=space.codes_age(visit.now.date()),
         key_file=(space.folder / ENV).is_file(),
         regions=REGIONS,
-        findings=_findings(request),
+        findings=space.tasks.result(task).get("findings", ()) if task else (),
     )
 
 
-def _findings(request: web.Request) -> object:
-    space = workspace_of(request)
-    task = space.tasks.find(request.query.get("task", ""))
-    return space.tasks.result(task).get("findings", ()) if task else ()
-
-
-async def run_command(request: web.Request) -> web.StreamResponse:
+def run_command(visit: Visit) -> web.Response:
     """Start a command of this page."""
-    space = workspace_of(request)
-    chosen = _COMMANDS.get(request.match_info["command"])
-    if chosen is None:
-        raise web.HTTPNotFound
-    title, words = chosen
-    then = f"/{space.place}/settings?task={TASK_ID}"
-    task = start_task(request, *words, title=title, then=then)
-    return see(f"/{space.place}/tasks/{task.id}")
+    title, words = found(_COMMANDS.get(visit.request.match_info["command"]))
+    return visit.start(*words, title=title, then=f"{visit.base}/settings?task={TASK_ID}")
 
 
-async def save_key(request: web.Request) -> web.StreamResponse:
+def save_key(visit: Visit) -> web.Response:
     """Write the key and the region into `.env`, which only the owner can read."""
-    space, form = workspace_of(request), await request.post()
-    key, region = str(form.get("key", "")).strip(), str(form.get("region", ""))
-    back = f"/{space.place}/settings"
-    if space.practice or (space.folder / ENV).exists():
-        return refusal(
-            request, 409, "There is a settings file already",
+    key, region = visit.text("key").strip(), visit.text("region")
+    file, back = visit.space.folder / ENV, f"{visit.base}/settings"
+    if visit.space.practice or file.exists():
+        return visit.refusal(
+            409, "There is a settings file already",
             "Change the key in the file .env, where `importer web` was started.", back,
         )  # fmt: skip
     if not key.isalnum() or region not in REGIONS:
-        return refusal(
-            request, 422, "This is not an API key",
+        return visit.refusal(
+            422, "This is not an API key",
             "A key has letters and digits only. Copy it from the developer network.", back,
         )  # fmt: skip
-    text = f"ALMA_API_KEY={key}\nALMA_REGION={region}\n"
-    write_atomically(space.folder / ENV, text.encode())
+    write_atomically(file, f"ALMA_API_KEY={key}\nALMA_REGION={region}\n".encode())
     return see(back)

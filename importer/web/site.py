@@ -1,13 +1,13 @@
-"""What every page shares: the workspaces, the templates, and answers to forms."""
+"""What every page shares: a visit with what its address and form name, and the answers to it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path, PurePath
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -23,13 +23,14 @@ from importer.report.masking import printable
 from importer.report.page import environment
 from importer.web.drafts import Draft, StaleError
 from importer.web.guard import Handler
-from importer.web.tasks import Task
 from importer.web.workspace import PRACTICE, Workspace
 
 T = TypeVar("T")
 
 PAGE = 50
 """Rows on one page of a table."""
+
+REMOTE_USER = "X-Remote-User"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,149 +51,147 @@ class Site:
         return any(any(space.tasks.running()) for space in self.workspaces.values())
 
 
-REMOTE_USER = "X-Remote-User"
-
 SITE = web.AppKey("site", Site)
 
 
-def site_of(request: web.Request) -> Site:
-    """Return the site of a request."""
-    return request.app[SITE]
+@dataclass(frozen=True)
+class Visit:
+    """A request: what its address and its fields name, and the answers to it.
 
-
-def workspace_of(request: web.Request) -> Workspace:
-    """Return the workspace that the address names. Raises HTTPNotFound."""
-    found = site_of(request).workspaces.get(request.match_info["place"])
-    if found is None:
-        raise web.HTTPNotFound
-    return found
-
-
-def draft_of(request: web.Request) -> Draft:
-    """Return the draft that the address names. Raises HTTPNotFound."""
-    draft = workspace_of(request).draft(request.match_info["draft"])
-    if draft is None:
-        raise web.HTTPNotFound
-    return draft
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A form about a draft that is not out of date."""
+    `fields`: those of the form or, where no form was sent, of the address. What the address names
+    and is not there raises HTTPNotFound.
+    """
 
     request: web.Request
-    space: Workspace
-    draft: Draft
-    form: Mapping[str, object]
+    fields: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    async def of(cls, request: web.Request) -> Visit:
+        """Read the form of a request, except files."""
+        sent = request.query if request.method == "GET" else await request.post()
+        fields = ((name, text) for name, text in sent.items() if isinstance(text, str))
+        return cls(request, tuple(fields))
+
+    def texts(self, name: str) -> list[str]:
+        """Return every value of a field."""
+        return [text for known, text in self.fields if known == name]
 
     def text(self, name: str) -> str:
-        """Return a field of the form, "" if it is missing."""
-        return str(self.form.get(name, ""))
+        """Return the value of a field, "" if it is missing."""
+        return next(iter(self.texts(name)), "")
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Return the whole number in a field, the default where there is none."""
+        return number(self.text(name), default)
+
+    @property
+    def page_number(self) -> int:
+        """The page of a table, counted from 1."""
+        return max(1, self.number("page", 1))
+
+    @property
+    def site(self) -> Site:
+        """The site."""
+        return self.request.app[SITE]
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.site.now()
+
+    @property
+    def place(self) -> str:
+        """The place that the address names, PRACTICE if it names none."""
+        return self.request.match_info.get("place", PRACTICE)
+
+    @property
+    def base(self) -> str:
+        """The address of the place, without a slash at the end."""
+        return f"/{self.place}"
+
+    @cached_property
+    def space(self) -> Workspace:
+        """The workspace."""
+        return found(self.site.workspaces.get(self.place))
+
+    @cached_property
+    def draft(self) -> Draft:
+        """The draft."""
+        return found(self.space.draft(self.request.match_info["draft"]))
+
+    @property
+    def chosen(self) -> Path | None:
+        """The mapping that is chosen for the draft."""
+        return self.space.mapping(self.draft.facts.mapping)
 
     @property
     def mapping(self) -> Path:
-        """The chosen mapping. Raises HTTPNotFound where none is chosen."""
-        chosen = self.space.mapping(self.draft.facts.mapping)
-        if chosen is None:
-            raise web.HTTPNotFound
+        """The chosen mapping. Raises HTTPSeeOther, to the page where one is chosen."""
+        if (chosen := self.chosen) is None:
+            raise web.HTTPSeeOther(location="mapping")
         return chosen
 
+    @cached_property
+    def run(self) -> Path:
+        """The folder of the run."""
+        return found(self.space.run(self.request.match_info["run"]))
 
-def changes_draft(
-    handler: Callable[[Posted], Awaitable[web.Response]],
-) -> Handler:
-    """Make a handler of a form about a draft: they are carried out one after another.
+    @property
+    def run_address(self) -> str:
+        """The address of the run."""
+        return f"{self.base}/runs/{self.run.name}"
 
-    It raises StaleError where the draft was changed since the page of the form.
-    """
+    @property
+    def operator(self) -> str:
+        """Who works on the page: whom the reverse proxy names, or who started the server."""
+        return self._remote_user or self.space.operator
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        sent = await request.post()
-        async with site_of(request).locks[request.match_info["draft"]]:
-            form = Posted(request, workspace_of(request), draft_of(request), sent)
-            form.draft.require(number(form.text("version")))
-            return await handler(form)
+    @property
+    def _remote_user(self) -> str:
+        named = self.request.headers.get(REMOTE_USER, "") if self.site.proxied else ""
+        return "".join(char for char in named if char.isalnum() or char in "@._-")[:100]
 
-    return handle
+    def start(self, *words: str, title: str, then: str, shown_by: str = "") -> web.Response:
+        """Start a command for whoever works on the page, and lead to the page that shows it.
 
-
-def run_of(request: web.Request) -> Path:
-    """Return the folder of the run that the address names. Raises HTTPNotFound."""
-    folder = workspace_of(request).run(request.match_info["run"])
-    if folder is None:
-        raise web.HTTPNotFound
-    return folder
-
-
-def run_address(request: web.Request, part: str = "") -> str:
-    """Return the address of a page of the run that the address names."""
-    return f"{base_of(request)}runs/{request.match_info['run']}{part}"
-
-
-def base_of(request: web.Request) -> str:
-    """Return the address of the start page of a place."""
-    return f"/{request.match_info['place']}/"
-
-
-def address_of(request: web.Request, draft: Draft, part: str = "sheet") -> str:
-    """Return the address of a page of a draft."""
-    return f"{base_of(request)}drafts/{draft.name}/{part}"
-
-
-def operator_of(request: web.Request) -> str:
-    """Return who works on the page: whom the reverse proxy names, or who started the server."""
-    return _remote_user(request) or workspace_of(request).operator
-
-
-def _remote_user(request: web.Request) -> str:
-    named = request.headers.get(REMOTE_USER, "") if site_of(request).proxied else ""
-    return "".join(char for char in named if char.isalnum() or char in "@._-")[:100]
-
-
-def start_task(request: web.Request, *words: str, title: str, then: str) -> Task:
-    """Start a command for whoever works on the page; `then` is the page to show when it is done."""
-    return workspace_of(request).tasks.start(
-        *words, title=title, then=then, now=site_of(request).now(), operator=_remote_user(request)
-    )
-
-
-def page(
-    request: web.Request, template: str, *, status: int = 200, **values: object
-) -> web.Response:
-    """Return a page made by a template."""
-    place = request.match_info.get("place", PRACTICE)
-    text = (
-        _environment()
-        .get_template(template)
-        .render(
-            place=place, base=f"/{place}", practice=place == PRACTICE, path=request.path, **values
+        `then`: the page to show when it is done. `shown_by`: the page that shows it meanwhile, by
+        default the command's own.
+        """
+        task = self.space.tasks.start(
+            *words, title=title, then=then, now=self.now, operator=self._remote_user
         )
-    )
-    return web.Response(status=status, text=text, content_type="text/html")
+        return see(f"{shown_by}?task={task.id}" if shown_by else f"{self.base}/tasks/{task.id}")
+
+    def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
+        """Return a page made by a template."""
+        known = {"place": self.place, "base": self.base, "path": self.request.path}
+        made = _environment().get_template(template)
+        text = made.render(known | values, practice=self.place == PRACTICE)
+        return web.Response(status=status, text=text, content_type="text/html")
+
+    def refusal(self, status: int, heading: str, sentence: str, back: str) -> web.Response:
+        """Return a page with one message, and a link to continue from."""
+        return self.page(
+            "message.html.j2", status=status, heading=heading, sentence=sentence, back=back
+        )
 
 
-def refusal(
-    request: web.Request, status: int, heading: str, sentence: str, back: str
-) -> web.Response:
-    """Return a page with one message, and a link to continue from."""
-    return page(
-        request, "message.html.j2", status=status, heading=heading, sentence=sentence, back=back
-    )
+def found(thing: T | None) -> T:
+    """Return what the address names. Raises HTTPNotFound where it is not there."""
+    if thing is None:
+        raise web.HTTPNotFound
+    return thing
+
+
+def number(text: str, default: int = 0) -> int:
+    """Return the whole number in a text, the default where it is none."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
 def see(address: str) -> web.Response:
     """Return the answer to a form that was carried out: the browser shows this page next."""
     return web.Response(status=303, headers={"Location": address})
-
-
-async def in_thread(work: Callable[..., T], *arguments: object) -> T:
-    """Return what the work returns, without holding up other requests."""
-    return await asyncio.to_thread(work, *arguments)
-
-
-def number(text: str | None, default: int = 0) -> int:
-    """Return a whole number from an address or a form, the default where it is none."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
 _EXPLAINED = {
@@ -206,29 +205,27 @@ def _came_from(request: web.Request) -> str:
     """Return the page that sent a form; the start page for what is no form."""
     sent = urlsplit(request.headers.get("Referer", ""))
     if request.method == "GET" or sent.netloc != request.host:
-        return f"/{request.match_info.get('place', PRACTICE)}/"
+        return f"{Visit(request).base}/"
     return f"{sent.path}?{sent.query}" if sent.query else sent.path
 
 
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors of the importer into a page with their sentence; none ends in a traceback."""
-    back = _came_from(request)
+    visit, back = Visit(request), _came_from(request)
     try:
         return await handler(request)
     except StaleError as error:
-        return refusal(
-            request, 409, "This page is out of date",
-            f"{error} What you entered now was not saved. Go back to see the newest.", back,
-        )  # fmt: skip
+        sentence = f"{error} What you entered now was not saved. Go back to see the newest."
+        return visit.refusal(409, "This page is out of date", sentence, back)
     except ImporterError as error:
-        return refusal(request, 422, "This cannot be done", str(error), back)
+        return visit.refusal(422, "This cannot be done", str(error), back)
     except web.HTTPException as error:
         if error.status not in _EXPLAINED:
             raise
-        return refusal(request, error.status, *_EXPLAINED[error.status], back)
+        return visit.refusal(error.status, *_EXPLAINED[error.status], back)
     except Exception as error:  # noqa: BLE001  its text may contain patron data
-        return refusal(request, 500, "Something is wrong in the importer", defect(error), back)
+        return visit.refusal(500, "Something is wrong in the importer", defect(error), back)
 
 
 def _lines(text: str) -> Markup:
@@ -236,13 +233,9 @@ def _lines(text: str) -> Markup:
     return Markup("\n").join(escape(printable(line)) for line in text.split("\n"))
 
 
-def _file_name(path: str) -> str:
-    return PurePath(path).name
-
-
 @cache
 def _environment() -> Environment:
     """Return the report's environment, for the pages' own templates."""
     pages = environment("importer.web")
-    pages.filters |= {"counted": counted, "file_name": _file_name, "lines": _lines}
+    pages.filters |= {"counted": counted, "lines": _lines, "file_name": lambda p: PurePath(p).name}
     return pages
