@@ -1,4 +1,4 @@
-"""Invented users with every field that Alma's schema allows, and their XML, made independently."""
+"""Invented users with every field that the importer can send, and their XML, made independently."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from lxml import etree
 
+from importer.model.fields import FIELDS, Field, Shape
 from tests.sandbox.alma import coded
 
 _LETTERS = st.characters(exclude_categories=("Cs", "Cc", "Cn", "Co"))
@@ -17,22 +18,44 @@ _TIMES = st.tuples(_DATES, st.times()).map(
     lambda moment: f"{moment[0]}T{moment[1].isoformat(timespec='milliseconds')}Z"
 )
 _WRAPPED = {
+    **{name: f"{name}s" for name in ("email", "phone", "parameter")},
+    **{f"{name}_type": f"{name}_types" for name in ("address", "email", "phone")},
+    **{f"user_{name}": f"user_{name}s" for name in ("identifier", "role", "block", "note")},
     "address": "addresses",
-    "email": "emails",
-    "phone": "phones",
-    "user_identifier": "user_identifiers",
-    "user_role": "user_roles",
-    "user_block": "user_blocks",
-    "user_note": "user_notes",
     "user_statistic": "user_statistics",
     "rs_library": "rs_libraries",
     "library_notice": "library_notices",
-    "address_type": "address_types",
-    "email_type": "email_types",
-    "phone_type": "phone_types",
-    "parameter": "parameters",
 }
+# What Alma's schema requires beside the fields that Alma requires.
+_NEEDED = {"segment_type", "status", "block_status", "user_viewable", "popup_note"}
 _ATTRIBUTES = ("preferred", "preferred_sms", "segment_type")
+_CODES = {
+    "record_type": ("PUBLIC", "STAFF"),
+    "user_group": ("COMM", "STAFF", "UGRD"),
+    "user_title": ("MR", "DR"),
+    "job_category": ("Cataloger", "Librarian"),
+    "gender": ("FEMALE", "OTHER"),
+    "campus_code": ("MAIN", "DOWNTOWN"),
+    "cataloger_level": ("00", "10"),
+    "preferred_language": ("en", "es", "fr", "de"),
+    "status": ("ACTIVE", "INACTIVE"),
+    "country": ("USA", "DEU", "CIV"),
+    "address_type": ("home", "work", "school", "alternative"),
+    "email_type": ("personal", "work", "school"),
+    "phone_type": ("home", "mobile", "office", "officeFax"),
+    "id_type": ("BARCODE", "UNIV_ID", "INST_ID", "OTHER_ID_1", "01", "02"),
+    "block_type": ("GENERAL", "LOAN"),
+    "block_description": ("02-GLOBAL", "06-LOCAL"),
+    "note_type": ("OTHER", "POPUP", "REGISTAR"),
+    "statistic_category": ("COMMUNITY", "STUDENT"),
+    "rs_library.code": ("RES_SHARE",),
+    "library_notice.code": ("FulOverdueNotificationLetter",),
+}
+_WORDS = {
+    "segment_type": ("Internal", "External"),
+    "status": ("ACTIVE", "INACTIVE"),
+    "block_status": ("ACTIVE", "INACTIVE"),
+}
 
 
 def _text(most: int = 255, least: int = 0) -> st.SearchStrategy[str]:
@@ -43,102 +66,46 @@ def _code(*codes: str) -> st.SearchStrategy[dict[str, str]]:
     return st.sampled_from(codes).map(coded)
 
 
-def _types(*codes: str) -> st.SearchStrategy[list[dict[str, str]]]:
-    return st.lists(st.sampled_from(codes), min_size=1, unique=True).map(
-        lambda chosen: [coded(code) for code in chosen]
+def _value(field: Field) -> st.SearchStrategy[Any]:
+    """Return the values of a field: some of its codes, or anything that is not too long."""
+    match field.shape:
+        case Shape.DATE:
+            return _DATES
+        case Shape.FLAG:
+            return st.booleans()
+        case Shape.CODE:
+            codes = _code(*(_CODES.get(field.path) or _CODES[field.name]))
+            if not field.several:
+                return codes
+            return st.lists(codes, min_size=1, unique_by=lambda code: code["value"])
+        case Shape.TEXT if field.name in _WORDS:
+            return st.sampled_from(_WORDS[field.name])
+        case Shape.TEXT:
+            return _text(field.facts.length or 400, 1 if field.facts.required else 0)
+
+
+def _entries(parent: str, most: int, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return lists of entries; the first one is preferred. `more` is what mappings cannot set."""
+    fields = [field for field in FIELDS.values() if field.parent == parent]
+    marks = [field.name for field in fields if field.name.startswith("preferred")]
+    values = {field.name: _value(field) for field in fields if field.name not in marks}
+    required = {field.name for field in fields if field.facts.required} | _NEEDED
+    needed = {name: values.pop(name) for name in sorted(required & values.keys())}
+    return st.lists(st.fixed_dictionaries(needed, optional={**values, **more}), max_size=most).map(
+        lambda rows: [{**row, **dict.fromkeys(marks, row is rows[0])} for row in rows]
     )
 
 
-def _preferred(rows: list[dict[str, Any]], *marks: str) -> list[dict[str, Any]]:
-    """Mark the first entry as preferred."""
-    return [{**row, **dict.fromkeys(marks, index == 0)} for index, row in enumerate(rows)]
+def _different(identifiers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give each identifier a value that no other one has."""
+    return [
+        {**entry, "value": f"id-{number}-{entry['value']}"[:255]}
+        for number, entry in enumerate(identifiers)
+    ]
 
 
-def _contacts(segment: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
-    address = st.fixed_dictionaries(
-        {
-            "line1": _text(400, 1),
-            "address_type": _types("home", "work", "school", "alternative"),
-            "segment_type": segment,
-        },
-        optional={
-            **{f"line{number}": _text() for number in range(2, 6)},
-            "city": _text(),
-            "state_province": _text(),
-            "postal_code": _text(),
-            "country": _code("USA", "DEU", "CIV"),
-            "address_note": _text(1000),
-            "start_date": _DATES,
-            "end_date": _DATES,
-        },
-    )
-    email = st.fixed_dictionaries(
-        {
-            "email_address": _text(255, 1),
-            "email_type": _types("personal", "work", "school"),
-            "segment_type": segment,
-        },
-        optional={"description": _text()},
-    )
-    phone = st.fixed_dictionaries(
-        {
-            "phone_number": _text(255, 1),
-            "phone_type": _types("home", "mobile", "office", "officeFax"),
-            "segment_type": segment,
-        }
-    )
-    return st.fixed_dictionaries(
-        {
-            "address": st.lists(address, max_size=3).map(
-                lambda rows: _preferred(rows, "preferred")
-            ),
-            "email": st.lists(email, max_size=3).map(lambda rows: _preferred(rows, "preferred")),
-            "phone": st.lists(phone, max_size=3).map(
-                lambda rows: _preferred(rows, "preferred", "preferred_sms")
-            ),
-        }
-    )
-
-
-def _lists(segment: st.SearchStrategy[str]) -> dict[str, st.SearchStrategy[Any]]:
-    identifier = st.fixed_dictionaries(
-        {
-            "id_type": _code("BARCODE", "UNIV_ID", "INST_ID", "OTHER_ID_1", "01", "02"),
-            "value": _text(200, 1).map(lambda value: f"id-{value}"),
-            "segment_type": segment,
-            "status": st.sampled_from(("ACTIVE", "INACTIVE")),
-        },
-        optional={"note": _text(2000)},
-    )
-    made = {"created_by": _text(255, 1), "created_date": _TIMES}
-    block = st.fixed_dictionaries(
-        {
-            "block_description": _code("02-GLOBAL", "06-LOCAL"),
-            "segment_type": segment,
-            "block_status": st.sampled_from(("ACTIVE", "INACTIVE")),
-        },
-        optional={
-            "block_type": _code("GENERAL", "LOAN"),
-            "block_note": _text(2000),
-            "expiry_date": _TIMES,
-            "item_loan_id": _text(),
-            **made,
-        },
-    )
-    note = st.fixed_dictionaries(
-        {
-            "note_type": _code("OTHER", "POPUP", "REGISTAR"),
-            "note_text": _text(2000, 1),
-            "user_viewable": st.booleans(),
-            "popup_note": st.booleans(),
-            "segment_type": segment,
-        },
-        optional=made,
-    )
-    statistic = st.fixed_dictionaries(
-        {"statistic_category": _code("COMMUNITY", "STUDENT"), "segment_type": segment},
-        optional={"category_type": _code("DEPARTMENT"), "statistic_note": _text(2000)},
-    )
+def _lists() -> dict[str, st.SearchStrategy[Any]]:
+    made: dict[str, Any] = {"created_by": _text(255, 1), "created_date": _TIMES}
     parameter = st.fixed_dictionaries(
         {"type": _code("ServiceUnit"), "scope": _code("MAIN_LIB"), "value": _code("DEPT")}
     )
@@ -151,67 +118,45 @@ def _lists(segment: st.SearchStrategy[str]) -> dict[str, st.SearchStrategy[Any]]
         },
         optional={"expiry_date": _DATES},
     )
+    contacts = ("address", "email", "phone")
     return {
-        "contact_info": _contacts(segment),
-        "user_identifier": st.lists(
-            identifier, max_size=4, unique_by=lambda entry: entry["value"].casefold()
+        "contact_info": st.fixed_dictionaries(
+            {name: _entries(f"contact_info.{name}", 3) for name in contacts}
         ),
-        "user_block": st.lists(block, max_size=2),
-        "user_note": st.lists(note, max_size=2),
-        "user_statistic": st.lists(statistic, max_size=2),
+        "user_identifier": _entries("user_identifier", 4).map(_different),
+        "user_block": _entries("user_block", 2, expiry_date=_TIMES, item_loan_id=_text(), **made),
+        "user_note": _entries("user_note", 2, **made),
+        "user_statistic": _entries("user_statistic", 2, category_type=_code("DEPARTMENT")),
         "user_role": st.lists(role, min_size=1, max_size=2),
-        "rs_library": st.lists(st.fixed_dictionaries({"code": _code("RES_SHARE")}), max_size=1),
-        "library_notice": st.lists(
-            st.fixed_dictionaries(
-                {"code": _code("FulOverdueNotificationLetter"), "value": st.booleans()}
-            ),
-            max_size=1,
-        ),
+        "rs_library": _entries("rs_library", 1),
+        "library_notice": _entries("library_notice", 1),
     }
-
-
-def _fields() -> dict[str, st.SearchStrategy[Any]]:
-    plain = (
-        *("first_name", "middle_name", "pin_number", "job_description", "web_site_url"),
-        *("pref_first_name", "pref_middle_name", "pref_last_name", "pref_name_suffix"),
-    )
-    return {
-        **{name: _text() for name in plain},
-        "user_title": _code("MR", "DR"),
-        "job_category": _code("Cataloger", "Librarian"),
-        "gender": _code("FEMALE", "OTHER"),
-        "campus_code": _code("MAIN", "DOWNTOWN"),
-        "cataloger_level": _code("00", "10"),
-        "preferred_language": _code("en", "es", "fr", "de"),
-        "birth_date": _DATES,
-        "expiry_date": _DATES,
-        "purge_date": _DATES,
-        "status": _code("ACTIVE", "INACTIVE"),
-        "is_researcher": st.booleans(),
-    }
-
-
-def _user(kind: str, segment: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
-    owner = {"external_id": st.just("SIS")} if kind == "EXTERNAL" else {}
-    return st.fixed_dictionaries(
-        {
-            "record_type": _code("PUBLIC", "STAFF"),
-            "account_type": st.just(coded(kind)),
-            # the gateway refuses slashes
-            "primary_id": _text(255, 1).map(lambda name: re.sub(r"[/\\]", "_", name)),
-            "last_name": _text(255, 1),
-            "user_group": _code("COMM", "STAFF", "UGRD"),
-            **owner,
-            **_lists(segment),
-        },
-        optional=_fields(),
-    )
 
 
 def users() -> st.SearchStrategy[dict[str, Any]]:
     """Return a strategy for users that fit Alma's schema and rules, as JSON bodies."""
-    segment = st.sampled_from(("Internal", "External"))
-    return _user("INTERNAL", segment) | _user("EXTERNAL", segment)
+    own = {"account_type", "external_id", "password", "force_password_change", "primary_id"}
+    fields = {
+        field.name: _value(field)
+        for field in FIELDS.values()
+        if not field.parent and field.name not in own
+    }
+    needed = {
+        # the gateway refuses slashes
+        "primary_id": _text(255, 1).map(lambda name: re.sub(r"[/\\]", "_", name)),
+        "last_name": _text(255, 1),
+        "record_type": fields.pop("record_type"),
+        "user_group": fields.pop("user_group"),
+        **_lists(),
+    }
+    optional = {**fields, "is_researcher": st.booleans()}
+    del optional["last_name"]
+    kinds: list[dict[str, Any]] = [
+        {"account_type": coded("INTERNAL")},
+        {"account_type": coded("EXTERNAL"), "external_id": "SIS"},
+    ]
+    user = st.fixed_dictionaries(needed, optional=optional)
+    return st.builds(lambda kind, body: kind | body, st.sampled_from(kinds), user)
 
 
 def as_xml(body: dict[str, Any]) -> etree._Element:

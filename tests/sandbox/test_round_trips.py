@@ -61,7 +61,7 @@ _SETTINGS = settings(
 )
 
 
-@settings(_SETTINGS, max_examples=80)
+@settings(_SETTINGS, max_examples=40)
 @given(body=users())
 def test_every_valid_user_comes_back_the_same(
     shared: Alma, schema: etree.XMLSchema | None, body: dict[str, Any]
