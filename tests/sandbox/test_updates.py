@@ -12,36 +12,24 @@ from tests.sandbox.alma import XML, Alma, barcode, code_of, coded, email, person
 from tests.sandbox.clock import ManualClock
 from tests.sandbox.people import as_xml
 
-_VALUES: dict[str, Any] = {
-    "user_group": coded("GRAD"),
-    "job_category": coded("Librarian"),
-    "pin_number": "1234",
-    "preferred_language": coded("fr"),
-    "campus_code": coded("MAIN"),
-    "rs_libraries": [{"code": coded("RES_SHARE")}],
-    "user_title": coded("DR"),
-    "library_notices": [{"code": coded("FulOverdueNotificationLetter"), "value": True}],
-    "pref_first_name": "Adi",
-    "pref_middle_name": "M",
-    "pref_last_name": "Al",
-    "cataloger_level": coded("10"),
+# Two values of each sticky field.
+_VALUES: dict[str, tuple[Any, Any]] = {
+    "user_group": (coded("GRAD"), coded("FACULTY")),
+    "job_category": (coded("Librarian"), coded("Cataloger")),
+    "pin_number": ("1234", "9999"),
+    "preferred_language": (coded("fr"), coded("de")),
+    "campus_code": (coded("MAIN"), coded("DOWNTOWN")),
+    "rs_libraries": ([{"code": coded("RES_SHARE")}], [{"code": coded("LAW")}]),
+    "user_title": (coded("DR"), coded("PROF")),
+    "library_notices": (
+        [{"code": coded("FulOverdueNotificationLetter"), "value": True}],
+        [{"code": coded("FulUserBorrowingActivityLetter"), "value": True}],
+    ),
+    "pref_first_name": ("Adi", "Odi"),
+    "pref_middle_name": ("M", "N"),
+    "pref_last_name": ("Al", "Ol"),
+    "cataloger_level": (coded("10"), coded("20")),
 }
-_OTHERS: dict[str, Any] = {
-    "user_group": coded("FACULTY"),
-    "job_category": coded("Cataloger"),
-    "pin_number": "9999",
-    "preferred_language": coded("de"),
-    "campus_code": coded("DOWNTOWN"),
-    "rs_libraries": [{"code": coded("LAW")}],
-    "user_title": coded("PROF"),
-    "library_notices": [{"code": coded("FulUserBorrowingActivityLetter"), "value": True}],
-    "pref_first_name": "Odi",
-    "pref_middle_name": "N",
-    "pref_last_name": "Ol",
-    "cataloger_level": coded("20"),
-}
-
-
 _OWNED = ("note", "block", "statistic")
 _NO_CONTACTS: dict[str, list[object]] = {"address": [], "email": [], "phone": []}
 
@@ -107,21 +95,22 @@ def test_the_password_is_never_shown_and_kept_when_empty(alma: Alma) -> None:
 def test_sticky_fields_of_external_users(alma: Alma, name: str) -> None:
     """Kept when edited in Alma or empty in the body, unless named in `override`."""
     field = STICKY[name]
-    mine, other = {field: _VALUES[name]}, {field: _OTHERS[name]}
+    first, second = _VALUES[name]
+    mine, other = {field: first}, {field: second}
     alma.create(**student(**mine))
 
     def shown() -> Any:
         return _plain(alma.user("1000001")[field])
 
     alma.update("1000001", student(**{field: None}))
-    assert shown() == _plain(_VALUES[name]), "empty in the body"
+    assert shown() == _plain(first), "empty in the body"
     alma.update("1000001", student(**other))
-    assert shown() == _plain(_OTHERS[name]), "not edited"
+    assert shown() == _plain(second), "not edited"
     assert alma.admin("PATCH", "/users/1000001", mine).status_code == 200
     alma.update("1000001", student(**other))
-    assert shown() == _plain(_VALUES[name]), "edited in Alma"
+    assert shown() == _plain(first), "edited in Alma"
     alma.update("1000001", student(**other), f"?override=pin_number,{name}")
-    assert shown() == _plain(_OTHERS[name]), "edited, but overridden"
+    assert shown() == _plain(second), "edited, but overridden"
 
 
 def test_sticky_fields_of_internal_users_are_not_sticky(alma: Alma) -> None:
