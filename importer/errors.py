@@ -25,22 +25,49 @@ from __future__ import annotations
 import traceback
 from enum import IntEnum
 from pathlib import Path
+from typing import Self
 
 
 class Exit(IntEnum):
-    """The exit codes that scripts may rely on."""
+    """The exit codes that scripts may rely on, with what each means and what to do."""
 
-    DONE = 0
-    BUG = 1
-    USAGE = 2
-    REJECTS = 3
-    ROSTER = 4
-    STALE = 5
-    REFUSED = 6
-    SAFETY_CHECK = 7
-    STOPPED = 8
-    ACCESS = 9
-    INTERRUPTED = 130
+    meaning: str
+    advice: str
+
+    def __new__(cls, code: int, meaning: str = "", advice: str = "") -> Self:
+        """Make a code with its texts."""
+        one = int.__new__(cls, code)
+        one._value_ = code
+        one.meaning, one.advice = meaning, advice
+        return one
+
+    DONE = 0, "done", "Nothing."
+    BUG = 1, "a defect of the importer", "Report the line that it prints."
+    USAGE = (
+        2,
+        "the command line, a setting or the mapping is wrong",
+        "Read the message and correct it.",
+    )
+    REJECTS = (
+        3,
+        "some rows were rejected or need review; the others are fine",
+        "See `rejects.xlsx`.",
+    )
+    ROSTER = 4, "the roster could not be read", "Read the message and check the file."
+    STALE = 5, "the roster, the mapping or the institution changed since the plan", "Plan again."
+    REFUSED = 6, "applied, but Alma refused some rows", "See `rejects.xlsx`."
+    SAFETY_CHECK = (
+        7,
+        "a safety check stopped `apply`",
+        "Review the plan. If it is right, add `--allow CHECK`.",
+    )
+    STOPPED = (
+        8,
+        "stopped by the daily limit, an outage or a full disk, or someone else uses the run",
+        "Run the same command to continue.",
+    )
+    ACCESS = 9, "the key is missing, wrong, or lacks a right", "Run `importer doctor`."
+    INTERRUPTED = 130, "stopped by you", "Run the same command to continue."
 
     @classmethod
     def worst(cls, codes: set[Exit]) -> Exit:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from importer.alma.probe import EXPERIMENTS
-from importer.cli.everywhere import EXITS
 from importer.errors import Exit
 from importer.mapper.schema import TOP_FIELDS
 from importer.model.catalogue import CATALOGUE, Code, Severity
@@ -89,8 +88,7 @@ def exits() -> Iterator[str]:
     yield "| code | meaning | what to do |"
     yield "|---|---|---|"
     for code in Exit:
-        meaning, advice = EXITS[code]
-        yield f"| {int(code)} | {meaning} | {advice} |"
+        yield f"| {int(code)} | {code.meaning} | {code.advice} |"
 
 
 def _order() -> str:
@@ -294,10 +292,10 @@ def man() -> Iterator[str]:
         yield from map(_roff, text.splitlines())
         yield ".fi"
     yield '.SH "EXIT STATUS"'
-    for code, (meaning, _) in EXITS.items():
+    for code in Exit:
         yield ".TP"
         yield f"{int(code)}"
-        yield _roff(meaning)
+        yield _roff(code.meaning)
 
 
 def _roff(line: str) -> str:

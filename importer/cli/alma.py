@@ -208,8 +208,7 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
     """Measure the uncertain rules of a sandbox environment, and save what was found."""
 
     async def use(alma: Alma) -> Facts:
-        watched = progress("Measuring", lambda: alma.limiter.notice)
-        with watched as advance:
+        with progress("Measuring", lambda: alma.limiter.notice) as advance:
             return await measure(alma, external_id, advance)
 
     measured = with_alma(Settings.read(), use)
@@ -269,9 +268,9 @@ def refresh(
     settings = Settings.read()
 
     async def use(alma: Alma) -> None:
-        watched = progress("Reading users", lambda: alma.limiter.notice)
-        with await _cache(alma) as cache, watched as advance:
-            await refresh_cache(cache, alma, now, advance, say, full=full)
+        with await _cache(alma) as cache:
+            with progress("Reading users", lambda: alma.limiter.notice) as advance:
+                await refresh_cache(cache, alma, now, advance, say, full=full)
             say(_sentence(cache))
 
     with_alma(settings, use)

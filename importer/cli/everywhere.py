@@ -16,36 +16,6 @@ from importer.settings import importer_command
 
 app = typer.Typer(rich_markup_mode=None)
 
-EXITS = {
-    Exit.DONE: ("done", "Nothing."),
-    Exit.BUG: ("a defect of the importer", "Report the line that it prints."),
-    Exit.USAGE: (
-        "the command line, a setting or the mapping is wrong",
-        "Read the message and correct it.",
-    ),
-    Exit.REJECTS: (
-        "some rows were rejected or need review; the others are fine",
-        "See `rejects.xlsx`.",
-    ),
-    Exit.ROSTER: ("the roster could not be read", "Read the message and check the file."),
-    Exit.STALE: (
-        "the roster, the mapping or the institution changed since the plan",
-        "Plan again.",
-    ),
-    Exit.REFUSED: ("applied, but Alma refused some rows", "See `rejects.xlsx`."),
-    Exit.SAFETY_CHECK: (
-        "a safety check stopped `apply`",
-        "Review the plan. If it is right, add `--allow CHECK`.",
-    ),
-    Exit.STOPPED: (
-        "stopped by the daily limit, an outage or a full disk, or someone else uses the run",
-        "Run the same command to continue.",
-    ),
-    Exit.ACCESS: ("the key is missing, wrong, or lacks a right", "Run `importer doctor`."),
-    Exit.INTERRUPTED: ("stopped by you", "Run the same command to continue."),
-}
-"""What each exit code means, and what to do."""
-
 
 @app.command("all")
 def run_everywhere(
@@ -67,7 +37,7 @@ def run_everywhere(
         codes = list(pool.map(lambda folder: _run_in(folder, command, width), folders))
     say()
     for folder, code in zip(folders, codes, strict=True):
-        write(f"{folder:{width}}  {int(code):3}  {EXITS[code][0]}")
+        write(f"{folder:{width}}  {int(code):3}  {code.meaning}")
     return Exit.worst(set(codes))
 
 
@@ -113,7 +83,7 @@ def explain(
 ) -> None:
     """Explain a command, or the exit codes."""
     if topic == ["exit-codes"]:
-        write(*(f"{int(code):3}  {means}. {todo}" for code, (means, todo) in EXITS.items()))
+        write(*(f"{int(code):3}  {code.meaning}. {code.advice}" for code in Exit))
         return
     within = context.find_root()
     command = within.command

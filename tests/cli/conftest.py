@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -25,9 +27,9 @@ class Typed:
     err: str
 
     @property
-    def summary(self) -> dict[str, object]:
+    def summary(self) -> dict[str, Any]:
         """The JSON on stdout."""
-        loaded: dict[str, object] = json.loads(self.out)
+        loaded: dict[str, Any] = json.loads(self.out)
         return loaded
 
 
@@ -38,17 +40,8 @@ Type = Callable[..., Typed]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder where the command line works, without any setting."""
     monkeypatch.chdir(tmp_path)
-    for name in (
-        "API_KEY",
-        "REGION",
-        "BASE_URL",
-        "RATE",
-        "RESERVE",
-        "VERIFY_DELAY",
-        "CA_BUNDLE",
-        "GATEWAY",
-    ):
-        monkeypatch.delenv(f"ALMA_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("ALMA_")]:
+        monkeypatch.delenv(name)
     return tmp_path
 
 

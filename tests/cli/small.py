@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 from importer.errors import Exit
@@ -54,7 +55,7 @@ def write(folder: Path, *rows: tuple[str, ...], name: str = "people.csv") -> Pat
     return path
 
 
-def load(typed: Type, roster: Path, run: str, mapping: str = "small.yaml") -> dict[str, object]:
+def load(typed: Type, roster: Path, run: str, mapping: str = "small.yaml") -> dict[str, Any]:
     """Plan and apply a roster; the summary."""
     planned = typed("plan", roster, "-m", mapping, "-o", run)
     assert planned.exit in {Exit.DONE, Exit.REJECTS}, planned.err
@@ -62,7 +63,7 @@ def load(typed: Type, roster: Path, run: str, mapping: str = "small.yaml") -> di
     return applied.summary
 
 
-def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> object:
+def ask(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
     """Call the sandbox's back door."""
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{sandbox.host}/_sandbox/{path}", data, method=method)
@@ -81,12 +82,10 @@ def delete(sandbox: Sandbox, primary_id: str) -> None:
         pass
 
 
-def state(sandbox: Sandbox) -> dict[str, dict[str, object]]:
+def state(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     """Every user by primary identifier, without what Alma writes by itself."""
-    told = ask(sandbox, "GET", "state")
-    assert isinstance(told, dict)
     users = {}
-    for user in told["users"]:
+    for user in ask(sandbox, "GET", "state")["users"]:
         for name in ("modified", "edited", "status_date"):
             user.pop(name)
         for note in user["user_note"]:

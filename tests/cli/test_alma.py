@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -20,22 +21,20 @@ from tests.pipeline.runs import MAPPINGS, SAMPLES
 COMMUNITY = MAPPINGS / "community.yaml"
 
 
-def test_codes_are_fetched_into_a_file_and_shown(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """`codes fetch` saves the tables that the record's fields refer to; `codes show` tells them."""
+def test_codes_are_fetched_into_a_file_and_shown(typed: Type, sandbox: Sandbox) -> None:
+    """`codes fetch` saves the tables that the record's fields refer to; `codes show` shows them."""
+    missing = typed("codes", "show")
+    assert (missing.exit, "codes fetch" in missing.err) == (Exit.USAGE, True)
     assert typed("codes", "fetch").exit == Exit.DONE
     assert {call["method"] for call in sandbox.log()} == {"GET"}
     assert "UserGroups" in typed("codes", "show").out
     assert "COMM" in typed("codes", "show", "UserGroups").out
     assert typed("codes", "show", "NoSuchTable").exit == Exit.USAGE
-
-
-def test_no_codes_yet(typed: Type) -> None:
-    """Where no tables are saved, the sentence says how to get them: exit 2."""
-    got = typed("codes", "show")
-    assert got.exit == Exit.USAGE
-    assert "codes fetch" in got.err
+    one: dict[str, Any] = typed("codes", "show", "UserGroups", "--json").summary
+    everything: dict[str, Any] = typed("codes", "show", "--json").summary
+    assert one["tables"] == {"UserGroups": everything["tables"]["UserGroups"]}
+    row = {"code": "COMM", "description": "Community", "enabled": True}
+    assert row in one["tables"]["UserGroups"]
 
 
 def test_check_uses_saved_codes_offline(
@@ -50,7 +49,6 @@ def test_check_uses_saved_codes_offline(
         monkeypatch.delenv(name)
     got = typed("check", SAMPLES / "community-patrons.csv", "-m", COMMUNITY, "--json")
     problems = got.summary["problems"]
-    assert isinstance(problems, dict)
     assert problems["unknown-code"] > 10
 
 
@@ -72,43 +70,24 @@ def test_plan_fetches_codes_once(folder: Path, typed: Type, sandbox: Sandbox) ->
     assert sum("code-tables" in str(call["path"]) for call in sandbox.log()) == calls
 
 
-def test_a_wrong_codes_file(folder: Path, typed: Type) -> None:
-    """A code-table file that cannot be read is told with its name: exit 2."""
-    (folder / "codes.json").write_text("{", "utf-8")
-    got = typed("check", SAMPLES / "community-patrons.csv", "-m", COMMUNITY)
-    assert got.exit == Exit.USAGE
-    assert "codes.json" in got.err
+def test_the_doctor(typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is well with a good key and codes; else the exit code is a load's, with advice."""
 
+    def findings(code: Exit) -> list[dict[str, str]]:
+        got = typed("doctor", "--json")
+        assert got.exit == code
+        found: list[dict[str, str]] = json.loads(got.out)["findings"]
+        return found
 
-def test_the_doctor_finds_all_well(typed: Type, sandbox: Sandbox) -> None:
-    """With a good key and fresh codes nothing is bad; only a code-table file may be missing."""
     typed("codes", "fetch")
-    got = typed("doctor", "--json")
-    assert got.exit == Exit.DONE
-    findings = got.summary["findings"]
-    assert isinstance(findings, list)
-    assert {finding["state"] for finding in findings} == {"ok"}
-
-
-def test_the_doctor_names_a_missing_right(
-    typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A key that may only read: exit 9, and the finding says what to do."""
+    assert {finding["state"] for finding in findings(Exit.DONE)} == {"ok"}
     monkeypatch.setenv("ALMA_API_KEY", "sandbox-read-only")
-    got = typed("doctor", "--json")
-    assert got.exit == Exit.ACCESS
-    findings = got.summary["findings"]
-    assert isinstance(findings, list)
-    bad = [finding for finding in findings if finding["state"] == "bad"]
-    assert [finding["name"] for finding in bad] == ["write users"]
-    assert bad[0]["advice"]
-
-
-def test_the_doctor_without_settings(typed: Type) -> None:
-    """Without any setting the doctor still says what is here and what is missing."""
-    got = typed("doctor")
-    assert got.exit in {Exit.ACCESS, Exit.USAGE}
-    assert "ALMA_REGION" in got.out
+    (bad,) = (finding for finding in findings(Exit.ACCESS) if finding["state"] == "bad")
+    assert bad["name"] == "write users"
+    assert bad["advice"]
+    monkeypatch.delenv("ALMA_API_KEY")
+    monkeypatch.delenv("ALMA_BASE_URL")
+    assert "ALMA_REGION" in str(findings(Exit.USAGE))
 
 
 def test_the_sandbox_by_itself(folder: Path) -> None:
@@ -133,31 +112,13 @@ def test_the_sandbox_by_itself(folder: Path) -> None:
     assert (folder / "alma.sqlite").exists()
 
 
-def test_the_sandbox_lists_what_is_uncertain(typed: Type) -> None:
-    """Every uncertain fact about Alma is a switch that can be listed."""
+def test_options_of_the_sandbox(typed: Type) -> None:
+    """Every uncertain fact about Alma is a switch to list; what makes no sense is refused."""
     got = typed("sandbox", "--switch", "list")
     assert got.exit == Exit.DONE
     assert "unsent-segments=delete|keep" in got.err
-
-
-@pytest.mark.parametrize(
-    "arguments", [("--latency", "fast"), ("--switch", "what"), ("--switch", "a=b")]
-)
-def test_a_sandbox_that_cannot_be(typed: Type, arguments: tuple[str, str]) -> None:
-    """Settings of the sandbox that make no sense: exit 2."""
-    assert typed("sandbox", *arguments).exit == Exit.USAGE
-
-
-def test_codes_for_machines(typed: Type, sandbox: Sandbox) -> None:
-    """`codes show --json` gives the rows of one table, or of all."""
-    typed("codes", "fetch")
-    one = typed("codes", "show", "UserGroups", "--json").summary["tables"]
-    everything = typed("codes", "show", "--json").summary["tables"]
-    assert isinstance(one, dict)
-    assert isinstance(everything, dict)
-    assert list(one) == ["UserGroups"]
-    assert one["UserGroups"] == everything["UserGroups"]
-    assert {"code": "COMM", "description": "Community", "enabled": True} in one["UserGroups"]
+    for words in (("--latency", "fast"), ("--switch", "what"), ("--switch", "a=b")):
+        assert typed("sandbox", *words).exit == Exit.USAGE
 
 
 @pytest.mark.parametrize(
@@ -169,14 +130,8 @@ def test_codes_for_machines(typed: Type, sandbox: Sandbox) -> None:
         ({"tables": {"UserGroups": {"COMM": "Community"}}}, None),
     ],
 )
-@pytest.mark.parametrize("command", ["check", "plan"])
 def test_what_codes_are_checked_by_is_said(
-    folder: Path,
-    typed: Type,
-    sandbox: Sandbox,
-    command: str,
-    tables: dict[str, object] | None,
-    code: str | None,
+    folder: Path, typed: Type, sandbox: Sandbox, tables: dict[str, object] | None, code: str | None
 ) -> None:
     """Once, about the whole roster, whether there are tables and how old they are: exit 0.
 
@@ -186,10 +141,11 @@ def test_what_codes_are_checked_by_is_said(
     (folder / "codes.json").unlink()
     if tables is not None:
         (folder / "codes.json").write_text(json.dumps(tables), "utf-8")
-    assert typed(command, roster, "-m", "small.yaml", "-o", "run").exit == Exit.DONE
-    if command == "plan" and tables is None:
-        code = None
-    assert problem_codes(folder, "run") == ([("0", code)] if code else [])
+    for command in ("check", "plan"):
+        assert typed(command, roster, "-m", "small.yaml", "-o", command).exit == Exit.DONE
+        fetched = command == "plan" and tables is None
+        expected = [("0", code)] if code and not fetched else []
+        assert problem_codes(folder, command) == expected
 
 
 def test_code_tables_of_another_institution(folder: Path, typed: Type, sandbox: Sandbox) -> None:

@@ -28,7 +28,7 @@ def roles(sandbox: Sandbox, primary_id: str) -> list[tuple[str, str, str]]:
     found = state(sandbox)[primary_id]["user_role"]
     return [
         (role["role_type"]["value"], role["scope"]["value"], role.get("expiry_date", ""))
-        for role in found  # type: ignore[attr-defined]
+        for role in found
     ]
 
 

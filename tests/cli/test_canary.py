@@ -85,7 +85,10 @@ def test_no_canary_leaves_but_in_the_files_for_values(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Terminal, logs, page, summary and messages of errors hold no value and no key."""
+    """Terminal, logs, page, summary and messages of errors hold no value and no key.
+
+    The rejects hold what has to be corrected, and the team's page shows values.
+    """
     roster(folder / "patrons.csv")
     (folder / "faults.yaml").write_text(faults or "rules: []\n", "utf-8")
     options = Options(key=KEY, rate=None, faults=folder / "faults.yaml")
@@ -118,12 +121,6 @@ def test_no_canary_leaves_but_in_the_files_for_values(
         ]
     text = "\n".join(said)
     assert [canary for canary in CANARIES if canary in text] == []
-
-
-def test_the_files_for_values_hold_them_and_never_the_key(folder: Path, typed: Type) -> None:
-    """The rejects hold what has to be corrected, and the team's page shows values."""
-    roster(folder / "patrons.csv")
-    typed("check", "patrons.csv", "-m", COMMUNITY, "-o", "run")
     assert "Quillonia" in (folder / "run" / "rejects.csv").read_text("utf-8-sig")
     assert "2999000111" in (folder / "run" / "report.html").read_text("utf-8")
     everything = b"".join(path.read_bytes() for path in (folder / "run").iterdir())

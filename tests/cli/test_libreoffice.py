@@ -84,4 +84,4 @@ def test_rejects_corrected_in_libreoffice_are_all_ready(
     sheet = openpyxl.load_workbook(corrected).worksheets[0]
     assert {cell: sheet[cell].value or "" for cell in texts} == texts
     again = typed("check", "corrected.xlsx", "-m", mapping, "-o", "again", "--json").summary
-    assert again["ready"] == again["rows"] == first["rejected"] + first["review"]  # type: ignore[operator]
+    assert again["ready"] == again["rows"] == first["rejected"] + first["review"]

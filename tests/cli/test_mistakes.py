@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import unescape
@@ -104,12 +103,6 @@ def truncated(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:2_000])
 
 
-def word_document(folder: Path) -> None:
-    """A document of a word processor, named as a workbook."""
-    with zipfile.ZipFile(folder / "patrons.xlsx", "w") as archive:
-        archive.writestr("word/document.xml", "<document/>")
-
-
 def by_letters(folder: Path) -> None:
     """What the message about a roster without headings says."""
     text = (folder / "patrons.yaml").read_text("utf-8")
@@ -154,12 +147,6 @@ class Mistake:
 def edited(old: str, new: str, *words: str, exit_code: Exit = Exit.USAGE) -> Mistake:
     """A mistake in the mapping; the advice takes it back."""
     return Mistake(CHECK, exit_code, words, replaced(old, new), replaced(new, old), CHECK)
-
-
-def unread(name: str, made: Change, *words: str) -> Mistake:
-    """A file that is not a roster; the office saves it again as a workbook."""
-    check = ("check", name, "-m", "patrons.yaml")
-    return Mistake(check, Exit.ROSTER, words, made, workbook, CHECK_WORKBOOK)
 
 
 MISTAKES = {
@@ -272,19 +259,10 @@ MISTAKES = {
         for name in ("rejects.xlsx", "rejects.csv")
     },
     # the roster
-    "a PDF": unread("patrons.xlsx", written("patrons.xlsx", b"%PDF-1.7\n" + bytes(64)), "PDF"),
-    "a web page": unread(
-        "patrons.xls", written("patrons.xls", "<html><table></table>"), "web page", "save it"
+    "half a workbook": Mistake(
+        CHECK_WORKBOOK, Exit.ROSTER, ("damaged", "save it again"), truncated, workbook,
+        CHECK_WORKBOOK,
     ),
-    "half a workbook": unread("patrons.xlsx", truncated, "damaged", "save it again"),
-    "a workbook with a password": unread(
-        "patrons.xlsx",
-        written("patrons.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
-                + "EncryptedPackage".encode("utf-16-le")),
-        "password", "copy without",
-    ),
-    "a lock file": unread("~$patrons.xlsx", written("~$patrons.xlsx", b"x"), "patrons.xlsx itself"),
-    "a document": unread("patrons.xlsx", word_document, "a Word document"),
     "another sheet": Mistake(
         CHECK_WORKBOOK, Exit.ROSTER,
         ('no sheet "Studens"', 'did you mean "Students"'),

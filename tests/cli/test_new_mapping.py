@@ -97,19 +97,17 @@ def test_codes_of_another_system_get_a_lookup(clerk: Path, typed: Type) -> None:
     assert "lookup" not in typed("mapping", "new", "banner.csv").out
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_a_wrong_option_is_refused(clerk: Path, typed: Type) -> None:
+    """With the exit code of wrong usage; no file is left."""
+    for option, text in (
         ("--id", "Crad"),
         ("--group", "FAC"),
         ("--group", "Facutly=FAC"),
         ("--dates", "ydm"),
         ("--account-type", "X"),
-    ],
-)
-def test_a_wrong_option_is_refused(clerk: Path, typed: Type, arguments: tuple[str, ...]) -> None:
-    """With the exit code of wrong usage; no file is left."""
-    assert typed("mapping", "new", "clerk.csv", "-o", "m.yaml", *arguments).exit == Exit.USAGE
+    ):
+        got = typed("mapping", "new", "clerk.csv", "-o", "m.yaml", option, text)
+        assert got.exit == Exit.USAGE, option
     assert not (clerk / "m.yaml").exists()
 
 

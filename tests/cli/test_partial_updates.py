@@ -95,7 +95,7 @@ def test_a_blank_required_cell_rejects_new_people_only(
     planned = plan(roster, ALL_FIELDS)
     assert [planned.summary[name] for name in ("update", "unchanged", "rejected")] == [1, 1, 1]
     assert planned.exit == Exit.REJECTS
-    assert planned.summary["problems"]["missing-value"] == 4  # type: ignore[index]
+    assert planned.summary["problems"]["missing-value"] == 4
     strict = ALL_FIELDS.replace("<Group>", "{from: <Group>, required: true}")
     (folder / "run").rename(folder / "first")
     assert plan(roster, strict).summary["rejected"] == 2

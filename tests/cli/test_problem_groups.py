@@ -42,33 +42,25 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
-def test_the_terminal_says_it_once(roster: Path, typed: Type) -> None:
-    """One line for 38 rows, with the change of the mapping that repairs them all."""
+def test_a_cause_is_said_once(folder: Path, roster: Path, typed: Type) -> None:
+    """One line for 38 rows, with the change of the mapping that repairs them all.
+
+    On the terminal, the page and the workbook's second sheet.
+    """
     got = typed("check", roster, "-m", "m.yaml", "-o", "run")
     assert got.exit == Exit.REJECTS
     told = plain(got.err)
     assert told.count(f"{SHORT} rows (2–39)") == 1
     assert told.count("`pad: true`") == 2  # the whole column has a finding of its own
     assert f"One change may correct all {SHORT} rows: " in told
-
-
-def test_the_page_says_it_once(folder: Path, roster: Path, typed: Type) -> None:
-    """The page groups by cause as well."""
-    typed("check", roster, "-m", "m.yaml", "-o", "run")
     page = plain(re.sub(r"<[^>]*>", " ", (folder / "run" / "report.html").read_text("utf-8")))
     assert page.count("One change may correct all") == 1
     assert re.search(rf"\b{SHORT} rows?\b", page)
-    assert "`pad: true`" in page or "pad: true" in page
-
-
-def test_the_workbook_says_it_once(folder: Path, roster: Path, typed: Type) -> None:
-    """One line of its second sheet; the rows carry the advice too."""
-    typed("check", roster, "-m", "m.yaml", "-o", "run")
+    assert "pad: true" in page
     book = openpyxl.load_workbook(folder / "run" / "rejects.xlsx")
     rows = [[cell.value or "" for cell in row] for row in book.worksheets[1].iter_rows(min_row=2)]
     padded = [row for row in rows if "pad: true" in str(row[-1])]
     assert [row[1] for row in padded] == ["", str(SHORT)]  # the whole column, and its rows
-    assert len(rows) == 4  # beside them the one with a letter, and that codes were not checked
 
 
 def test_the_change_repairs_them(folder: Path, roster: Path, typed: Type) -> None:
@@ -78,5 +70,4 @@ def test_the_change_repairs_them(folder: Path, roster: Path, typed: Type) -> Non
     summary = typed("check", roster, "-m", "m.yaml", "--json").summary
     assert (summary["ready"], summary["rejected"]) == (SHORT + 1, 1)
     problems = summary["problems"]
-    assert isinstance(problems, dict)
     assert problems["zeros-restored"] == SHORT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -75,24 +76,25 @@ def problems(folder: Path) -> list[tuple[str, str]]:
         )
 
 
-@pytest.mark.parametrize("name", MAPPING_OF_SAMPLE)
-@pytest.mark.parametrize("twin", ["rejects.xlsx", "rejects.csv"])
-def test_unchanged_rejects_give_the_same_problems(
-    name: str, twin: str, folder: Path, typed: Type
-) -> None:
-    """Fed back as they are, the same rows have the same problems, by their first row numbers."""
-    mapping = MAPPING_OF_SAMPLE[name]
-    first = typed("check", SAMPLES / name, "-m", mapping, "-o", "first", "--json").summary
-    again = typed("check", f"first/{twin}", "-m", mapping, "-o", "again", "--json").summary
-    assert problems(folder / "again") == problems(folder / "first")
-    assert (again["ready"], again["rows"]) == (0, first["rejected"] + first["review"])  # type: ignore[operator]
-
-
 @pytest.mark.parametrize("name", CORRECTIONS)
-def test_corrected_rejects_are_all_ready(name: str, folder: Path, typed: Type) -> None:
-    """With the marked cells corrected, every row that came back is ready."""
+def test_rejects_fed_back(name: str, folder: Path, typed: Type) -> None:
+    """Unchanged, the rows have the same problems by their first row numbers, in both files.
+
+    With the marked cells corrected, every row that came back is ready.
+    """
     mapping = MAPPING_OF_SAMPLE[name]
-    first = typed("check", SAMPLES / name, "-m", mapping, "-o", "first", "--json").summary
+
+    def check(roster: str | Path, run: str) -> tuple[int, int]:
+        found: dict[str, Any] = typed("check", roster, "-m", mapping, "-o", run, "--json").summary
+        return found["rows"], found["ready"]
+
+    rows, ready = check(SAMPLES / name, "first")
+    first = problems(folder / "first")
+    back = len({row for row, _ in first})
+    assert rows - ready >= back > 0
+    for file in ("rejects.xlsx", "rejects.csv"):
+        assert check(f"first/{file}", file) == (back, 0)
+        assert problems(folder / file) == first
     book = openpyxl.load_workbook(folder / "first" / "rejects.xlsx")
     sheet = book.worksheets[0]
     headings = [cell.value for cell in sheet[1]]
@@ -101,8 +103,7 @@ def test_corrected_rejects_are_all_ready(name: str, folder: Path, typed: Type) -
         for heading, text in CORRECTIONS[name].get(row, {}).items():
             line[headings.index(heading)].value = text
     book.save(folder / "corrected.xlsx")
-    again = typed("check", "corrected.xlsx", "-m", mapping, "-o", "again", "--json").summary
-    assert again["ready"] == again["rows"] == first["rejected"] + first["review"]  # type: ignore[operator]
+    assert check("corrected.xlsx", "again") == (back, back)
 
 
 def test_nothing_is_said_of_the_sheets_that_we_added(folder: Path, typed: Type) -> None:

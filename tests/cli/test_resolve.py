@@ -44,36 +44,44 @@ def held(folder: Path, typed: Type, sandbox: Sandbox) -> Path:
     return roster
 
 
-def intact(folder: Path) -> bool:
-    """Is the history as it was written?"""
-    with Ledger.open(folder / "run") as ledger:
-        return first_broken(ledger) is None
-
-
-def test_another_person_is_created(held: Path, folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """`--as create` sends the row, and the next plan warns instead of asking."""
-    decided = typed("resolve", "run", "2", "--as", "create", "--json")
-    assert (decided.exit, decided.summary["create"], decided.summary["review"]) == (0, 2, 0)
+def test_an_answer_counts_until_another_is_given(
+    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """In the plan and in later ones, which name who rejected a row, or warn instead of asking."""
+    rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
+    assert (rejected.exit, rejected.summary["rejected"]) == (Exit.REJECTS, 1)
+    assert ("2", "resolved") in codes(folder, "run")
+    again = typed("plan", held, *PLAN, "next", "--json")
+    assert (again.exit, again.summary["review"], again.summary["rejected"]) == (3, 0, 1)
+    assert codes(folder, "next") == [("2", "possible-match-in-alma"), ("2", "resolved")]
+    assert "importer resolve" in typed("show", "next", "2").out
+    assert typed("resolve", "next", "2", "--as", "create", "--json").summary["create"] == 2
+    third = typed("plan", held, *PLAN, "third", "--json").summary
+    assert (third["create"], third["review"]) == (2, 0)
+    assert codes(folder, "third") == [("2", "possible-match-in-alma")]
+    for answer, creates in (("create", 2), ("reject", 1), ("create", 2)):
+        decided = typed("resolve", "run", "2", "--as", answer, "--json").summary
+        assert (decided["create"], decided["review"]) == (creates, 0)
+        assert codes(folder, "run").count(("2", "resolved")) == 1
     assert "decided" in typed("show", "run", "2").out
-    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 0
-    assert codes(folder, "next") == [("2", "possible-match-in-alma")]
     assert typed("apply", "run", "--json").summary["created"] == 2
     assert set(state(sandbox)) == {"2001", "2002", "2009"}
-    assert intact(folder)
+    with Ledger.open(folder / "run") as ledger:
+        assert first_broken(ledger) is None
     assert stat.S_IMODE((folder / "runs" / "decisions.sqlite").stat().st_mode) == 0o600
 
 
-def test_a_new_possible_match_needs_review(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
+@pytest.mark.parametrize("answer", ["create", "reject"])
+def test_another_possible_match_is_another_question(
+    answer: str, held: Path, folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
     """What was decided holds only against those who were in question then."""
-    typed("resolve", "run", "2", "--as", "create")
-    load(typed, write(folder, ("2008", *ANA[1:-2], "other@example.org", "")), "second")
-    typed("resolve", "second", "2", "--as", "create")
-    typed("apply", "second")
+    typed("resolve", "run", "2", "--as", answer)
+    typed("plan", write(folder, ("2008", *ANA[1:]), name="other.csv"), *PLAN, "other")
+    typed("resolve", "other", "2", "--as", "create")
+    typed("apply", "other")
     assert "2008" in state(sandbox)
-    roster = write(folder, ANAS_TWIN)
-    assert typed("plan", roster, *PLAN, "next", "--json").summary["review"] == 1
+    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1
 
 
 def test_a_new_card_changes_the_primary_id(
@@ -111,7 +119,7 @@ def test_the_old_card_is_kept_and_undo_restores_it(
     typed("resolve", "new card", "2", "--as", "rename", "2001")
     assert typed("apply", "new card", "--json", "--allow", "many-changes").summary["updated"] == 1
     after = state(sandbox)
-    old = after["2009"]["user_identifier"][0]  # type: ignore[index]
+    old = after["2009"]["user_identifier"][0]
     assert (old["value"], old["status"]) == ("2001", "INACTIVE")
     (cache,) = (folder / "users").glob("*.sqlite")
     with UserCache.open(cache) as users:
@@ -122,54 +130,6 @@ def test_the_old_card_is_kept_and_undo_restores_it(
     typed("undo", "back", "-o", "forth")
     assert typed("apply", "forth", "--json").summary["updated"] == 1
     assert state(sandbox)["2009"] == after["2009"]
-
-
-def test_a_rejected_row_names_who_rejected_it(held: Path, folder: Path, typed: Type) -> None:
-    """`--as reject` keeps the row out; until it is sent it can be decided otherwise."""
-    rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
-    assert (rejected.exit, rejected.summary["rejected"]) == (Exit.REJECTS, 1)
-    assert ("2", "resolved") in codes(folder, "run")
-    assert typed("resolve", "run", "2", "--as", "create", "--json").summary["create"] == 2
-    assert codes(folder, "run").count(("2", "resolved")) == 1
-    assert typed("resolve", "run", "2", "--as", "reject", "--json").summary["create"] == 1
-    assert intact(folder)
-
-
-def test_a_rejection_is_remembered_until_it_is_taken_back(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """A later plan leaves the row out and says who decided so; there it can be decided anew."""
-    typed("resolve", "run", "2", "--as", "reject")
-    again = typed("plan", held, *PLAN, "next", "--json")
-    assert (again.exit, again.summary["review"], again.summary["rejected"]) == (3, 0, 1)
-    assert codes(folder, "next") == [("2", "possible-match-in-alma"), ("2", "resolved")]
-    assert "importer resolve" in typed("show", "next", "2").out
-    assert typed("resolve", "next", "2", "--as", "create", "--json").summary["create"] == 2
-    assert typed("plan", held, *PLAN, "third", "--json").summary["create"] == 2
-
-
-def test_a_rejection_is_about_those_in_question(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """Another look-alike is another question."""
-    typed("resolve", "run", "2", "--as", "reject")
-    roster = write(folder, ("2008", *ANA[1:]), name="other.csv")
-    typed("plan", roster, *PLAN, "other")
-    typed("resolve", "other", "2", "--as", "create")
-    typed("apply", "other")
-    assert "2008" in state(sandbox)
-    assert typed("plan", held, *PLAN, "next", "--json").summary["review"] == 1
-
-
-def test_one_of_two_twins_is_rejected_for_good(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """The next plan sends the row that was kept, and leaves the other out."""
-    roster = write(folder, ANA, ANAS_TWIN)
-    typed("plan", roster, *PLAN, "run")
-    typed("resolve", "run", "2", "--as", "create")
-    typed("resolve", "run", "3", "--as", "reject")
-    again = typed("plan", roster, *PLAN, "next", "--json").summary
-    assert (again["create"], again["review"], again["rejected"]) == (1, 0, 1)
-    assert ("3", "resolved") in codes(folder, "next")
 
 
 def test_two_rows_that_are_two_people(folder: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -227,12 +187,15 @@ def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox:
     typed("apply", "run")
     user = state(sandbox)["2001"]
     assert user["last_name"] == "Byhand"
-    assert user["user_group"]["value"] == "COMM"  # type: ignore[index]
+    assert user["user_group"]["value"] == "COMM"
     assert user["user_note"] == []
 
 
 def test_what_cannot_be_decided(held: Path, folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """A check, a row that is not held, a wrong one, no row, nobody, and words amiss."""
+    """A check, a row that is not held, a wrong one, no row, nobody, and words amiss.
+
+    A row whose identifier is in Alma by now is not decided to be created.
+    """
     typed("check", held, *PLAN, "checked")
     wrong = write(folder, ("", *ANA[1:]), name="wrong.csv")
     typed("plan", wrong, *PLAN, "wrong")
@@ -252,6 +215,8 @@ def test_what_cannot_be_decided(held: Path, folder: Path, typed: Type, sandbox: 
         got = typed("resolve", *arguments)
         assert (got.exit, got.out) == (Exit.USAGE, ""), arguments
         assert "7777" not in got.err
+    load(typed, write(folder, ("2009", "Else", *ANA[2:]), name="other.csv"), "other")
+    assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
 
 
 def test_a_user_of_another_row_or_kind_is_not_taken(
@@ -310,14 +275,6 @@ def test_an_identifier_of_somebody_else_is_not_given(
     assert typed("plan", mixed, "-m", "two.yaml", "-o", "next", "--json").summary["update"] == 1
 
 
-def test_somebody_took_the_identifier(
-    held: Path, folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """A row whose identifier is in Alma by now is not decided to be created."""
-    load(typed, write(folder, ("2009", "Else", *ANA[2:]), name="other.csv"), "other")
-    assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
-
-
 STUDENTS = """version: 1
 account_type: EXTERNAL
 owning_system: SIS
@@ -352,8 +309,8 @@ def test_a_community_patron_becomes_a_student(folder: Path, typed: Type, sandbox
                  "foreign-group").summary["updated"] == 1  # fmt: skip
     (user,) = state(sandbox).values()
     assert [user[name] for name in ("primary_id", "external_id")] == ["0012345", "SIS"]
-    assert user["account_type"]["value"] == "EXTERNAL"  # type: ignore[index]
-    assert user["user_identifier"][0]["value"] == "2001"  # type: ignore[index]
+    assert user["account_type"]["value"] == "EXTERNAL"
+    assert user["user_identifier"][0]["value"] == "2001"
     assert typed("plan", roster, "-m", "convert.yaml", "--json").summary["unchanged"] == 1
     assert typed("undo", "convert", "-o", "held", "--json").summary["review"] == 1
     assert typed("resolve", "held", "2", "--as", "update").exit == Exit.DONE

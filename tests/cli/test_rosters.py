@@ -109,7 +109,7 @@ def test_apply_resume_and_undo(rosters: Path, typed: Type, sandbox: Sandbox) -> 
     assert (done["created"], done["not_sent"]) == (3, 0)
     users = state(sandbox)
     assert set(users) == {"20001", "20002", "7004"}
-    assert users["7004"]["account_type"]["value"] == "EXTERNAL"  # type: ignore[index]
+    assert users["7004"]["account_type"]["value"] == "EXTERNAL"
     write(rosters, "students.csv", (*CY[:3], "Lunde", *CY[4:]), ANA_TOO)
     typed("plan", *PAIRS, "-o", "second")
     assert typed("apply", "second", "--json", "--allow", "renames").summary["updated"] == 1

@@ -47,25 +47,3 @@ def test_a_group_that_the_mapping_gives_is_not_foreign(
     planned = typed("plan", roster, "-m", "next.yaml", "-o", "second", "--json")
     assert (planned.summary["update"], planned.summary["failed_checks"]) == (1, brakes)
     assert typed("apply", "second").exit == (Exit.SAFETY_CHECK if brakes else Exit.DONE)
-
-
-@pytest.mark.parametrize(("column", "brakes"), [("Until", []), ("Born", ["many-changes"])])
-def test_a_routine_renewal_stops_nothing(
-    column: str, brakes: list[str], folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """Every expiry moves and nothing else; with a wrong column for the date it is stopped."""
-
-    def planned(expiry: str, year: int) -> dict[str, object]:
-        text = MAPPING.replace("<Born>", f"<Born>\n  expiry_date: <{expiry}>")
-        write(folder, name="all.csv")
-        (folder / "renew.yaml").write_text(text, "utf-8")
-        days = range(10, 31)
-        rows = [f"30{n},Given{n},Quill{n},COMM,1970-01-{n},,,{year}-05-31" for n in days]
-        text = "\n".join((",".join((*HEAD, "Until")), *rows))
-        (folder / "all.csv").write_text(f"{text}\n", "utf-8")
-        return typed("plan", "all.csv", "-m", "renew.yaml", "-o", str(year), "--json").summary
-
-    planned("Until", 2027)
-    assert typed("apply", "2027", "--json").summary["created"] == 21
-    renewal = planned(column, 2028)
-    assert (renewal["update"], renewal["failed_checks"]) == (21, brakes)

@@ -212,7 +212,7 @@ def test_a_plan_says_what_is_true(folder: Path, typed: Type, sandbox: Sandbox) -
     truths = Counter(semester.truth.values())
     assert summary["review"] == truths["review None"] + students
     found = summary["problems"]
-    assert found["patron-role-expired"] == len(semester.kinds["role expired"])  # type: ignore[index]
+    assert found["patron-role-expired"] == len(semester.kinds["role expired"])
     assert summary["failed_checks"] == []
     (folder / "figures.json").write_text(
         json.dumps({"calls": calls, "truth": truths, "asked": students}), "utf-8"
@@ -234,4 +234,4 @@ def test_a_plan_says_what_is_true(folder: Path, typed: Type, sandbox: Sandbox) -
     for one in semester.kinds["new card"]:
         assert one.id not in after
     for one in semester.students:
-        assert after[one.id]["account_type"]["value"] == "EXTERNAL"  # type: ignore[index]
+        assert after[one.id]["account_type"]["value"] == "EXTERNAL"

@@ -22,7 +22,7 @@ from tests.cli.conftest import Sandbox
 from tests.cli.small import write
 from tests.pipeline.runs import ROOT
 
-TRIES = int(os.environ.get("SIGNAL_TRIES", "5"))
+TRIES = int(os.environ.get("SIGNAL_TRIES", "3"))
 """Processes that are stopped; a hunt sets more."""
 
 PEOPLE = 60
@@ -106,7 +106,7 @@ def test_ctrl_c_twice(plan: Plan, attempt: int) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "plan", "apply"])
-@pytest.mark.parametrize("attempt", range(max(1, TRIES // 5)))
+@pytest.mark.parametrize("attempt", range(max(1, TRIES // 3)))
 def test_ctrl_c_from_the_start(plan: Plan, command: str, attempt: int) -> None:
     """Also while the program still loads, and where nothing is ever written to Alma."""
     chance = random.Random(command + str(attempt))  # noqa: S311  no secret

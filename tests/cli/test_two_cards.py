@@ -35,7 +35,7 @@ def counts(typed: Type, *words: object) -> tuple[object, ...]:
 def cards_in_alma(sandbox: Sandbox) -> dict[str, list[tuple[object, object]]]:
     """The other IDs of each user and whether they are active, by primary ID."""
     return {
-        primary_id: [(one["value"], one["status"]) for one in user["user_identifier"]]  # type: ignore[attr-defined]
+        primary_id: [(one["value"], one["status"]) for one in user["user_identifier"]]
         for primary_id, user in state(sandbox).items()
     }
 
@@ -63,33 +63,17 @@ def test_the_row_of_the_old_card_is_left_out(
     roster = write(cards, ANA, new)
     assert counts(typed, "plan", roster, *PLAN, "run") == held
     assert ("3", problem) in codes(cards, "run")
+    if problem == "duplicate-person":  # nobody in Alma has the other ID
+        wrong = typed("resolve", "run", "2", "--as", "rename")
+        assert (wrong.exit, "row 3" in wrong.err) == (Exit.USAGE, True)
     assert counts(typed, "resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
     assert ("2", "resolved") in codes(cards, "run")
+    if problem == "duplicate-person":
+        assert counts(typed, "plan", roster, *PLAN, "again") == (0, 1, 0, 0, 1)
     applied = typed("apply", "run", "--allow", "many-changes", "--json")
     assert applied.summary["updated"] == 1
     assert cards_in_alma(sandbox) == {"2009": [("2001", "INACTIVE")]}
     assert counts(typed, "plan", roster, *PLAN, "later") == (0, 0, 1, 0, 1)
-
-
-def test_the_answer_before_the_load_is_remembered(
-    cards: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """A second plan, made before the first is applied, does the same without asking."""
-    roster = write(cards, ANA, NEW_CARD)
-    typed("plan", roster, *PLAN, "run")
-    typed("resolve", "run", "3", "--as", "rename")
-    assert counts(typed, "plan", roster, *PLAN, "again") == (0, 1, 0, 0, 1)
-
-
-def test_the_row_of_the_old_card_cannot_be_the_new_one(
-    cards: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """Nobody in Alma has the other ID; the message names the row to resolve, and that works."""
-    typed("plan", write(cards, ANA, NEW_CARD), *PLAN, "run")
-    wrong = typed("resolve", "run", "2", "--as", "rename")
-    assert wrong.exit == Exit.USAGE
-    assert "row 3" in wrong.err
-    assert counts(typed, "resolve", "run", "3", "--as", "rename") == (0, 1, 0, 0, 1)
 
 
 @pytest.mark.parametrize(

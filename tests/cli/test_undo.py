@@ -45,26 +45,23 @@ def test_what_staff_changed_since_is_theirs(folder: Path, typed: Type, sandbox: 
     typed("apply", "back")
     users = state(sandbox)
     assert users["2001"]["last_name"] == "Byhand"
-    assert users["2001"]["user_group"]["value"] == "COMM"  # type: ignore[index]
+    assert users["2001"]["user_group"]["value"] == "COMM"
     assert users["2001"]["user_note"] == []
     assert users["2002"]["job_description"] == "Printer"
-    assert users["2002"]["user_group"]["value"] == "FRIEND"  # type: ignore[index]
-
-
-def test_created_users_stay_unless_asked(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """Without the flag nothing is asked of Alma about them, and nothing is deleted."""
-    load(typed, write(folder, ANA, BO), "first")
-    undone = typed("undo", "first", "-o", "back", "--json").summary
-    assert (undone["delete"], undone["left_alone"]) == (0, 2)
-    assert codes(folder, "back") == [("0", "not-undone")]
-    assert set(state(sandbox)) == {"2001", "2002"}
+    assert users["2002"]["user_group"]["value"] == "FRIEND"
 
 
 def test_created_users_are_deleted_when_asked(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """With the flag they go, and an undo of that creates them again."""
-    load(typed, write(folder, ANA, BO), "first")
+    """Without the flag they stay, unasked; with it they go; an undo of that creates them again."""
+    typed("plan", write(folder, ANA, BO), "-m", "small.yaml", "-o", "first")
+    assert typed("undo", "first").exit == Exit.USAGE  # it was not applied
+    typed("apply", "first")
     before = state(sandbox)
+    undone = typed("undo", "first", "-o", "kept", "--json").summary
+    assert (undone["delete"], undone["left_alone"]) == (0, 2)
+    assert codes(folder, "kept") == [("0", "not-undone")]
     typed("undo", "first", "--delete-created", "-o", "back")
+    assert state(sandbox) == before
     deleted = typed("apply", "back", "--json").summary
     assert (deleted["delete"], deleted["deleted"], deleted["exit"]) == (2, 2, 0)
     assert state(sandbox) == {}
@@ -97,12 +94,6 @@ def test_users_in_use_or_in_hand_are_not_deleted(
     code = "not-deleted" if what == "loans" else "changed-in-alma"
     assert codes(folder, "back") == [("2", code)]
     assert set(state(sandbox)) == {"2001"}
-
-
-def test_nothing_to_undo(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """A plan that was not applied has no way back."""
-    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "first")
-    assert typed("undo", "first").exit == Exit.USAGE
 
 
 def test_what_was_so_already_is_not_said_to_be_written(

@@ -51,11 +51,8 @@ def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) ->
     planned = typed("plan", ROSTER, "-m", MAPPING, "-o", "run", "--json")
     assert "as of" in planned.err
     calls = planned.summary["calls"]  # but for those that are left, which the plan itself takes
-    assert isinstance(calls, dict)
     assert calls["left"] > 0
     problems, warnings = without["problems"], without["warnings"]
-    assert isinstance(problems, dict)
-    assert isinstance(warnings, int)
     assert problems.pop("names-not-compared") == 1
     expected = {"run": "run", "calls": calls, "warnings": warnings - 1}
     assert planned.summary == without | expected
@@ -67,21 +64,7 @@ def test_refresh_plan_apply_plan(folder: Path, typed: Type, sandbox: Sandbox) ->
     assert again["unchanged"] == created
     assert len(sandbox.log()) == before + 1
     status = typed("users", "status", "--json").summary["caches"]
-    assert isinstance(status, list)
     assert [one["users"] for one in status] == [created]
-
-
-def test_users_deleted_in_alma_are_planned_anew(
-    folder: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """A plan sees that Alma has fewer users than the user cache, and reads everybody again."""
-    roster = write(folder, ANA, BO)
-    load(typed, roster, "first")
-    typed("users", "refresh")
-    delete(sandbox, ANA[0])
-    planned = typed("plan", roster, "-m", "small.yaml", "--json")
-    assert (planned.summary["create"], planned.summary["unchanged"]) == (1, 1)
-    assert "Users in Alma: 1, in the user cache: 2." in planned.err
 
 
 def test_an_apply_that_meets_a_deleted_user_removes_it(
@@ -119,25 +102,8 @@ def test_import(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     os.utime(export, (1_787_000_000, 1_787_000_000))  # 2026-08-17
     assert "1 users as of 2026-08-16" in typed("users", "import", export).err
     assert typed("users", "import", "absent.csv").exit == Exit.USAGE
+    (folder / "wrong.csv").write_text("Name,Barcode\n1,2\n", "utf-8")
+    assert typed("users", "import", "wrong.csv").exit == Exit.USAGE
     assert typed("users", "import", export, "--as-of", "2026-08-01").exit == Exit.DONE
-    one = typed("users", "status", "--json").summary["caches"][0]  # type: ignore[index]
+    one = typed("users", "status", "--json").summary["caches"][0]
     assert (one["users"], one["unread"]) == (1, 1)
-
-
-def test_an_import_that_fails_leaves_nothing(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """A file that is no export makes no directory, which would be taken for one of nobody."""
-    (folder / "users.csv").write_text("Name,Barcode\n1,2\n", "utf-8")
-    assert typed("users", "import", "users.csv").exit == Exit.USAGE
-    assert not (folder / "users").exists()
-
-
-def test_a_damaged_directory_stops_a_plan(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """With a sentence that says what to do; and forget helps."""
-    typed("users", "refresh")
-    (path,) = (folder / "users").glob("*.sqlite")
-    path.write_bytes(b"no database" * 1000)
-    planned = typed("plan", ROSTER, "-m", MAPPING)
-    assert planned.exit == Exit.USAGE
-    assert "users delete" in planned.err
-    typed("users", "delete", "--yes")
-    assert typed("plan", ROSTER, "-m", MAPPING).exit == Exit.REJECTS
