@@ -120,14 +120,12 @@ async def open_users(
     path = cache_path(request.users_folder, institution.code, institution.environment)
     kept = KeptAnswers(answers_path(path), request.now)
     by_row = Users(alma, now, kept=kept)
-    done = _pages_done(path)
-    completes = done is not None and request.refresh
-    if completes and needed:
+    done, completes = _pages_done(path), False
+    if done is not None and request.refresh and needed:
         progress.note("First reading all users of Alma into the user cache, for `match.absent`.")
-    elif completes and not await _saves_calls(
-        alma, by_row.to_ask(queries), done or 0, progress.note
-    ):
-        completes = False
+        completes = True
+    elif done is not None and request.refresh:
+        completes = await _saves_calls(alma, by_row.to_ask(queries), done, progress.note)
     if done is not None and not completes:
         if path.is_file():
             progress.note(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.ledger import summarize
+from importer.ledger.ledger import Ledger, summarize
 from importer.model.catalogue import Code
 from importer.model.fields import NO_CODES
 from importer.model.plan import Fate
@@ -32,34 +32,31 @@ record:
 """
 
 
+def checked(folder: Path, roster: str, mapping: str = MAPPING) -> Ledger:
+    """The check of a roster with a mapping."""
+    (folder / "m.yaml").write_text(mapping, "utf-8")
+    (folder / "r.csv").write_text(roster, "utf-8")
+    return check(order(folder / "r.csv", folder / "m.yaml", folder / "run"))
+
+
 def test_cells_that_are_not_used_hold_nothing_back(tmp_path: Path) -> None:
     """An error in a column of comments is not sent, and is no problem; a row's own problem is."""
-    mapping, roster = tmp_path / "m.yaml", tmp_path / "r.csv"
-    mapping.write_text(MAPPING, "utf-8")
-    roster.write_text(
+    with checked(
+        tmp_path,
         "ID,First,Last,Comments\n1001,Ana,Silva,#N/A\n1002,Bo,Berg,MuÃ±oz\n"
         "1003,#N/A,Carr,\n1004,Di,Dorn,fine,more\n",
-        "utf-8",
-    )
-    with check(order(roster, mapping, tmp_path / "run")) as ledger:
-        told = {
-            (problem.origin.row, problem.code.value)
-            for problem in ledger.problems()
-            if problem.origin.row
-        }
+    ) as ledger:
+        told = {(one.origin.row, one.code.value) for one in ledger.problems() if one.origin.row}
         assert told == {(4, "formula-error"), (5, "row-too-long")}
-        assert [life.row for life in ledger.returning()] == [4, 5]
-        assert [life.fate for life in ledger.returning()] == [Fate.REJECTED] * 2
+        returning = {life.row: life.fate for life in ledger.returning()}
+        assert returning == {4: Fate.REJECTED, 5: Fate.REJECTED}
         assert summarize(ledger).ready == 2
 
 
 def test_blank_rows_are_listed(tmp_path: Path) -> None:
     """Blank rows between others are counted, and one notice says which they are."""
-    mapping, roster = tmp_path / "m.yaml", tmp_path / "r.csv"
-    mapping.write_text(MAPPING, "utf-8")
-    lines = ["ID,First,Last", "1001,Ana,Silva", ",,", "", "1002,Bo,Berg", ",,", "1003,Cy,Cole"]
-    roster.write_text("\n".join(lines) + "\n", "utf-8")
-    with check(order(roster, mapping, tmp_path / "run")) as ledger:
+    roster = "ID,First,Last\n1001,Ana,Silva\n,,\n\n1002,Bo,Berg\n,,\n1003,Cy,Cole\n"
+    with checked(tmp_path, roster) as ledger:
         no_tables, notice = ledger.problems()
         summary = summarize(ledger)
     assert (notice.code.value, notice.origin.row) == ("blank-rows", 0)
@@ -89,15 +86,10 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
 @pytest.mark.parametrize("birth", ["1990-01-02", "never"])
 def test_a_row_that_gives_way_is_no_reject(tmp_path: Path, birth: str) -> None:
     """The row that the mapping gives up is passed over, right or wrong, and does not come back."""
-    mapping, roster = tmp_path / "m.yaml", tmp_path / "r.csv"
     policy = "duplicates: {same_id: {keep heaviest: w}}\nlookups: {w: {STAFF: 2, UGRD: 1}}\n"
-    rules = MAPPING.replace("COMM", '"<Group>"') + '  birth_date: "<Born>"\n'
-    mapping.write_text(rules + policy, "utf-8")
-    roster.write_text(
-        f"ID,First,Last,Group,Born\n1001,Ana,Silva,UGRD,{birth}\n1001,Ana,Silva,STAFF,1990-01-02\n",
-        "utf-8",
-    )
-    with check(order(roster, mapping, tmp_path / "run")) as ledger:
+    mapping = MAPPING.replace("COMM", '"<Group>"') + '  birth_date: "<Born>"\n' + policy
+    twins = f"1001,Ana,Silva,UGRD,{birth}\n1001,Ana,Silva,STAFF,1990-01-02\n"
+    with checked(tmp_path, f"ID,First,Last,Group,Born\n{twins}", mapping) as ledger:
         summary = summarize(ledger)
         assert list(ledger.fates()) == [(2, Fate.SKIPPED), (3, Fate.READY)]
         assert list(ledger.returning()) == []
