@@ -22,9 +22,8 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.ledger.journal import Journal
+from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import Ledger
-from importer.ledger.new_run import write_run
 from importer.model.plan import Create, Fate
 from importer.model.problem import Origin
 from importer.model.run import MappingFacts, RosterFacts, RunFacts

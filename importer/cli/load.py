@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -202,14 +203,13 @@ def run_request(
 ) -> RunRequest:
     """Return what a run is asked to do, with the saved codes and facts of this folder."""
     return RunRequest(
-        rosters=rosters,
+        rosters=tuple(replace(one, visible_only=visible_only) for one in rosters),
         codes=saved_codes(codes),
         codes_file=codes,
         facts=load_facts(FACTS) if FACTS.is_file() else None,
         folder=output,
         now=now(),
         operator=operator(),
-        visible_only=visible_only,
         version=program(),
         users_folder=USERS,
         refresh=refresh,

@@ -28,7 +28,7 @@ from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
-from importer.pipeline.inputs import Inputs, Rosters, RunRequest, reopen_inputs
+from importer.pipeline.inputs import Inputs, Rosters, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
@@ -86,7 +86,7 @@ async def plan_absent(
     users: Users,
     memory: AbsentMemory,
     sticky: Memory,
-    request: RunRequest,
+    now: datetime,
 ) -> AbsentPlan:
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
     plan = AbsentPlan()
@@ -95,12 +95,12 @@ async def plan_absent(
             continue
         if inputs.roster.rejects:
             why = "this is a rejects file, so nobody counts as missing from it"
-        elif request.visible_only:
+        elif inputs.asked.visible_only:
             why = "hidden rows were left out, so nobody counts as missing"
         elif users.cache is None:
             why = "there is no complete user cache to look for missing people in"
         else:
-            missing = _find(rosters, inputs, users.cache, memory, request.now)
+            missing = _find(rosters, inputs, users.cache, memory, now)
             await _plan(inputs, missing, users, memory, sticky, plan)
             continue
         origin = inputs.roster.source.origin()

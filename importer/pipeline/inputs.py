@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -54,13 +54,14 @@ class RosterRequest:
     """A roster, the mapping for it, and the file with its corrections, if any.
 
     `sheet`: of a workbook, in place of the mapping's. Several rosters may share one file of
-    corrections.
+    corrections. `visible_only`: rows that the sheet hides are skipped.
     """
 
     roster: Path
     mapping: Path
     sheet: str = ""
     corrections: Path | None = None
+    visible_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,8 @@ class RunRequest:
 
     `codes_file`: where the codes are from, if a file was named. `now` has its time zone. `folder`
     is None for a new one under `runs/`. `operator`: who asks, on which computer. `version` is the
-    importer's. `visible_only`: rows that the sheet hides are skipped. `users_folder`: that of the
-    user cache, None to ask Alma about each row; `refresh`: first read who changed since. `facts`:
-    what `doctor --probe` measured of this Alma.
+    importer's. `users_folder`: that of the user cache, None to ask Alma about each row; `refresh`:
+    first read who changed since. `facts`: what `doctor --probe` measured of this Alma.
     """
 
     rosters: tuple[RosterRequest, ...]
@@ -80,7 +80,6 @@ class RunRequest:
     now: datetime
     operator: str
     version: str
-    visible_only: bool = False
     users_folder: Path | None = None
     refresh: bool = True
     codes_file: Path | None = None
@@ -110,6 +109,7 @@ SILENT = Progress()
 class Inputs:
     """A roster, the mapping that was compiled for its headings, and the mapped rows."""
 
+    asked: RosterRequest
     mapping: MappingDocument
     roster: Roster
     compiled: CompiledMapping
@@ -227,16 +227,12 @@ class Rosters(tuple[Inputs, ...]):
 
 def open_inputs(request: RunRequest) -> Rosters:
     """Read the rosters and mappings of a request. Raises MappingError, RosterError."""
-    today, visible_only = request.now.date(), request.visible_only
     for path in {one.corrections for one in request.rosters if one.corrections}:
         for one in read_corrections(path):
             if one.row // ROSTER_ROWS >= len(request.rosters):
                 msg = f"{path.name} corrects row {row_label(one.row)}, and there is no such roster."
                 raise RosterError(msg)
-    return Rosters(
-        read_inputs(one, request.codes, today, visible_only=visible_only, position=position)
-        for position, one in enumerate(request.rosters)
-    )
+    return _read_all(request.rosters, request.codes, request.now.date())
 
 
 def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
@@ -245,21 +241,21 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
     Raises StalePlanError if one was changed since the run.
     """
     check_sources(facts)
-    return Rosters(
-        read_inputs(
-            RosterRequest(
-                Path(roster.path),
-                Path(mapping.path),
-                roster.sheet,
-                None if roster.corrections is None else Path(roster.corrections.path),
-            ),
-            codes,
-            facts.today,
-            visible_only=roster.visible_only,
-            position=position,
+    asked = (
+        RosterRequest(
+            Path(roster.path),
+            Path(mapping.path),
+            roster.sheet,
+            None if roster.corrections is None else Path(roster.corrections.path),
+            roster.visible_only,
         )
-        for position, (roster, mapping) in enumerate(facts.rosters)
+        for roster, mapping in facts.rosters
     )
+    return _read_all(asked, codes, facts.today)
+
+
+def _read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> Rosters:
+    return Rosters(read_inputs(one, codes, today, position) for position, one in enumerate(asked))
 
 
 def check_sources(facts: RunFacts) -> None:
@@ -297,14 +293,7 @@ def _check_mapping(facts: MappingFacts) -> None:
         raise StalePlanError(msg)
 
 
-def read_inputs(
-    asked: RosterRequest,
-    codes: CodeTables,
-    today: date,
-    *,
-    visible_only: bool = False,
-    position: int = 0,
-) -> Inputs:
+def read_inputs(asked: RosterRequest, codes: CodeTables, today: date, position: int = 0) -> Inputs:
     """Read a mapping and its roster with its corrections, and map every row, all of it once.
 
     `position`: of the roster in its run. Raises MappingError with everything that is wrong in the
@@ -314,7 +303,7 @@ def read_inputs(
     if document is None:
         raise MappingError(findings)
     layout = document.layout()
-    layout = replace(layout, sheet=asked.sheet or layout.sheet, visible_only=visible_only)
+    layout = replace(layout, sheet=asked.sheet or layout.sheet, visible_only=asked.visible_only)
     try:
         opened = read(asked.roster, layout)
         if position:
@@ -333,7 +322,7 @@ def read_inputs(
     if findings:
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)
-    return Inputs(document, opened, compiled, candidates, codes, today)
+    return Inputs(asked, document, opened, compiled, candidates, codes, today)
 
 
 _TRIED = 20

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import ImporterError, LedgerError, UsageError
-from importer.ledger.journal import images
+from importer.ledger.journal import images, write_run
 from importer.ledger.ledger import Ledger
-from importer.ledger.new_run import write_run
 from importer.ledger.states import FILE
 from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
@@ -33,7 +32,7 @@ from importer.model.run import (
 from importer.model.text import ROSTER_ROWS
 from importer.model.user import User
 from importer.pipeline.fates import Decided
-from importer.pipeline.inputs import Inputs, RosterRequest, Rosters, RunRequest
+from importer.pipeline.inputs import Inputs, Rosters, RunRequest
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 from importer.planner.whole_plan import safety_checks
 
@@ -147,10 +146,7 @@ def run_facts(
     command: Literal["check", "plan"], rosters: Rosters, request: RunRequest, **found: object
 ) -> RunFacts:
     """Return the facts of a run; `found` are those that Alma gave, by their names."""
-    (roster, mapping), *others = (
-        _roster_facts(one, asked, request)
-        for one, asked in zip(rosters, request.rosters, strict=True)
-    )
+    (roster, mapping), *others = map(_roster_facts, rosters)
     facts = RunFacts(
         command=command,
         version=request.version,
@@ -165,12 +161,6 @@ def run_facts(
         codes_fetched=request.codes.fetched,
     )
     return facts.model_copy(update=found)
-
-
-def _corrections(path: Path | None) -> Corrections | None:
-    if path is None:
-        return None
-    return Corrections(path=str(path.resolve()), typed=str(path), sha256=digest(path))
 
 
 def failed_checks(
@@ -193,31 +183,31 @@ def failed_checks(
     return tuple(found)
 
 
-def _roster_facts(
-    inputs: Inputs, asked: RosterRequest, request: RunRequest
-) -> tuple[RosterFacts, MappingFacts]:
-    source, mapping = inputs.roster.source, inputs.mapping
+def _roster_facts(inputs: Inputs) -> tuple[RosterFacts, MappingFacts]:
+    source, mapping, made = inputs.roster.source, inputs.mapping, inputs.asked.corrections
     roster = RosterFacts(
-        path=str(source.path.resolve()),
-        typed=str(source.path),
+        **_paths(source.path),
         sha256=source.sha256,
         kind=source.kind,
         sheet=source.sheet,
         encoding=source.encoding,
         delimiter=source.delimiter,
         header=source.header,
-        visible_only=request.visible_only,
-        corrections=_corrections(asked.corrections),
+        visible_only=inputs.asked.visible_only,
+        corrections=Corrections(**_paths(made), sha256=digest(made)) if made else None,
     )
     return roster, MappingFacts(
-        path=str(mapping.path.resolve()),
-        typed=str(mapping.path),
+        **_paths(mapping.path),
         sha256=mapping.sha256,
         name=mapping.name,
         title=mapping.title,
         account_type=mapping.file.account_type,
         safety_limits=mapping.file.safety_checks,
     )
+
+
+def _paths(path: Path) -> dict[str, str]:
+    return {"path": str(path.resolve()), "typed": str(path)}
 
 
 def find_folder(run: str) -> Path:

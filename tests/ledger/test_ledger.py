@@ -11,9 +11,8 @@ import pytest
 
 from importer.errors import LedgerError, UsageError
 from importer.ledger import states
-from importer.ledger.journal import Journal
+from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import VERSION, Ledger
-from importer.ledger.new_run import write_run
 from importer.ledger.states import State
 from importer.model.catalogue import CATALOGUE, Code
 from importer.model.plan import (

@@ -75,7 +75,8 @@ def test_hidden_rows_stay_skipped_when_the_roster_is_read_again(tmp_path: Path) 
     asked = order(roster, mapping, tmp_path / "all")
     with check(asked) as ledger:
         assert (summarize(ledger).rejected, summarize(ledger).skipped) == (2, 0)
-    with check(replace(asked, folder=tmp_path / "visible", visible_only=True)) as ledger:
+    visible = tuple(replace(one, visible_only=True) for one in asked.rosters)
+    with check(replace(asked, folder=tmp_path / "visible", rosters=visible)) as ledger:
         summary, facts = summarize(ledger), ledger.facts
     assert (summary.rows, summary.ready, summary.skipped) == (3, 2, 1)
     read_again = reopen_inputs(facts, NO_CODES)[0].roster

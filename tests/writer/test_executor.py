@@ -15,9 +15,8 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
-from importer.ledger.journal import Journal, images
+from importer.ledger.journal import Journal, images, write_run
 from importer.ledger.ledger import Ledger
-from importer.ledger.new_run import write_run
 from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.plan import Create, Delete, Fate, Update
