@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -80,8 +81,10 @@ def show_problems(
     Of an applied run only the problems that came up after the plan are shown. `reported`: the
     run gets report files, which list all problems. `most`: groups shown; None for all.
     """
-    for part in _plan(summary, ledger.facts):
-        console.print(part)
+    if lines := tuple(_plan(summary, ledger.facts)):
+        for line in lines:
+            console.print(line)
+        console.print()
     applied = summary.created is not None
     found = group_problems(ledger.later_problems() if applied else ledger.problems())
     whole = sum(group.whole for group in found)
@@ -107,8 +110,7 @@ def show_files(ledger: Ledger, summary: Summary, console: Console, *, stopped: s
         verb = "was" if count == 1 else "were"
         see = " and ".join(rejects.values())
         rest = f"{rows(count)} {verb} not sent because the plan found problems; see {see}."
-        console.print(_text(rest))
-        console.print()
+        console.print(_text(rest), end="\n\n")
     for path in files:
         line = _text(str(path))
         if holds_personal_data(path):
@@ -147,28 +149,20 @@ def _lines(text: str) -> Text:
     return Text("\n").join(map(_text, text.splitlines()))
 
 
-def _plan(summary: Summary, facts: RunFacts) -> list[RenderableType]:
-    """Return the institution and, of a plan, its API calls and the safety checks that failed."""
-    parts: list[RenderableType] = []
+def _plan(summary: Summary, facts: RunFacts) -> Iterator[Text]:
+    """Yield the institution and, of a plan, its API calls and the safety checks that failed."""
     if facts.alma:
-        alma = " · ".join(filter(None, (facts.alma.name or facts.alma.institution,
-                                        facts.alma.environment)))  # fmt: skip
-        parts.append(_text(f"Alma: {alma}"))
-    if summary.created is None:
-        if takes := effort(summary):
-            parts.append(_text(takes))
-        if summary.kept_in_alma:
-            parts.append(
-                _text(
-                    f"In {rows(summary.kept_in_alma)}, a value that someone edited in Alma stays; "
-                    "it is not sent."
-                )
-            )
-        parts += [
-            _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
-            for finding in facts.failed_checks
-        ]
-    return [*parts, Text()] if parts else []
+        names = (facts.alma.name or facts.alma.institution, facts.alma.environment)
+        yield _text(f"Alma: {' · '.join(filter(None, names))}")
+    if summary.created is not None:
+        return
+    if takes := effort(summary):
+        yield _text(takes)
+    if summary.kept_in_alma:
+        kept = f"In {rows(summary.kept_in_alma)}, a value that someone edited in Alma stays; "
+        yield _text(f"{kept}it is not sent.")
+    for finding in facts.failed_checks:
+        yield _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")
 
 
 def _group(group: ProblemGroup, *, show_values: bool, several: bool) -> RenderableType:

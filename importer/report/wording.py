@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePath
@@ -294,55 +294,52 @@ def next_step(
     `rejects`: the names of the workbooks, by roster. `related`: later runs may have undone this
     one, or loaded its corrected rejects.
     """
-    applied = summary.created is not None
+    return next(_next_steps(summary, facts, rejects, related))
+
+
+def _next_steps(
+    summary: Summary, facts: RunFacts, rejects: Mapping[int, str], related: Lineage | None
+) -> Iterator[NextStep]:
+    """Yield what there may be to do, the most urgent first."""
+    run, applied = summary.run, summary.created is not None
     corrected, undone = (related.corrected_by, related.undone_by) if related else ((), ())
     if not applied and Code.MOST_OF_COLUMN in summary.problems:
-        verb = "plan" if facts.alma else "check"
         why = "Most of a column fails. Correct the mapping as described above, then run:"
-        step = NextStep(why, again(verb, facts))
-    elif summary.unknown or summary.not_sent:
-        step = NextStep(
-            "Some rows are not done yet. To continue, run:", command("apply", summary.run)
-        )
-    elif not applied and (summary.create or summary.update or summary.delete):
-        step = _apply(summary)
-    elif undone:
-        step = NextStep("This run was undone. There is nothing to do.")
-    elif not (facts.undoes or corrected) and (
-        rejects_step := _rejects_step(summary, facts, rejects)
-    ):
-        step = rejects_step
-    elif applied and summary.written:
+        yield NextStep(why, again("plan" if facts.alma else "check", facts))
+    if summary.unknown or summary.not_sent:
+        yield NextStep("Some rows are not done yet. To continue, run:", command("apply", run))
+    if not applied and (summary.create or summary.update or summary.delete):
+        checks = dict.fromkeys(summary.failed_checks or ())
+        flags = [part for check in checks for part in ("--allow", check.value)]
+        why = "Review the plan. If it is right, carry it out:"
+        if flags:
+            why = "A safety check failed. Review the changes, then run:"
+        yield NextStep(why, command("apply", run, *flags))
+    if undone:
+        yield NextStep("This run was undone. There is nothing to do.")
+    if not (facts.undoes or corrected):
+        yield from _with_rejects(summary, facts, rejects)
+    if applied and summary.written:
         why = "Everything is done. If it was wrong, plan the undo:"
-        step = NextStep(why, command("undo", summary.run))
-    elif not summary.patrons:
+        yield NextStep(why, command("undo", run))
+    if not summary.patrons:
         why = "There is nothing to load yet. Fill in the roster, then check it again:"
-        step = NextStep(why, again("check", facts))
-    elif facts.command == "check" and (summary.ready or summary.review):
-        step = NextStep("Compare with Alma (read only):", again("plan", facts))
-    else:
-        step = NextStep("Everything is done." if applied else "There is nothing to send.")
-    return step
+        yield NextStep(why, again("check", facts))
+    if facts.command == "check" and (summary.ready or summary.review):
+        yield NextStep("Compare with Alma (read only):", again("plan", facts))
+    yield NextStep("Everything is done." if applied else "There is nothing to send.")
 
 
-def _apply(summary: Summary) -> NextStep:
-    checks = dict.fromkeys(summary.failed_checks or ())
-    flags = [part for check in checks for part in ("--allow", check.value)]
-    if flags:
-        why = "A safety check failed. Review the changes, then run:"
-        return NextStep(why, command("apply", summary.run, *flags))
-    return NextStep("Review the plan. If it is right, carry it out:", command("apply", summary.run))
-
-
-def _rejects_step(summary: Summary, facts: RunFacts, rejects: Mapping[int, str]) -> NextStep | None:
-    """Return what to do about rejected rows and rows to review; None where there are none."""
-    run = summary.run
+def _with_rejects(
+    summary: Summary, facts: RunFacts, rejects: Mapping[int, str]
+) -> Iterator[NextStep]:
+    """Yield what to do about rejected rows and rows to review."""
     names = " and ".join(rejects.values())
-    files = {roster: str(PurePath(run, name)) for roster, name in rejects.items()}
+    files = {roster: str(PurePath(summary.run, name)) for roster, name in rejects.items()}
     wrong = summary.to_correct + (summary.refused or 0)
-    if not run and wrong + summary.review:
+    if not summary.run and wrong + summary.review:
         why = "To get the rows that were left out, each with its problem:"
-        return NextStep(why, again("check", facts))
+        yield NextStep(why, again("check", facts))
     if wrong:
         verb = "check" if facts.command == "check" else "plan"
         # a refusal of Alma is marked in no cell: its reason is beside the row
@@ -350,16 +347,15 @@ def _rejects_step(summary: Summary, facts: RunFacts, rejects: Mapping[int, str])
         if summary.review and verb == "plan":
             todo = f"Decide about the rows to review, and {todo[0].lower()}{todo[1:]}"
         why = f"{todo} {names}, save it, and {verb} those rows again:"
-        return NextStep(why, again(verb, facts, files))
+        yield NextStep(why, again(verb, facts, files))
     if summary.review and facts.command == "plan":
         codes = ("--codes", facts.codes) if facts.codes else ()
         why = f"Choose a Decision for each row in {names}, save it, and resolve the rows:"
         file = next(iter(files.values()), "")
-        return NextStep(why, command("resolve", run, "--from", file, *codes))
+        yield NextStep(why, command("resolve", summary.run, "--from", file, *codes))
     if summary.held:
         why = f"The rows to review in {names} need no correction; compare them with Alma again:"
-        return NextStep(why, again("plan", facts, files))
-    return None
+        yield NextStep(why, again("plan", facts, files))
 
 
 def what(problem: Problem, *, show_values: bool, begin: bool = False) -> str:
