@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from base64 import b64encode
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -21,6 +21,7 @@ from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.plan import Change, ChangeKind, Fate, Update
 from importer.model.problem import Problem
+from importer.model.run import Summary
 from importer.report.differences import MOST_LINES
 from importer.report.files import write_all
 from importer.report.lineage import Lineage
@@ -30,8 +31,6 @@ from tests.report import building
 from tests.report.building import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from importer.ledger.ledger import Ledger
     from tests.report.conftest import Keep
 
@@ -92,21 +91,34 @@ class Outline(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_the_page_tells_the_run(keep: Keep, run: Callable[[], Run]) -> None:
+@dataclass(frozen=True)
+class Rendered:
+    """Both pages of a run, and its counts."""
+
+    summary: Summary
+    masked: str
+    shown: str
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """A check, a plan and an apply, each rendered once for all tests."""
+    with request.param().ledger(tmp_path_factory.mktemp("run")) as ledger:
+        return Rendered(summarize(ledger), page(ledger, values=False), page(ledger))
+
+
+def test_the_page_tells_the_run(rendered: Rendered) -> None:
     """Headline, causes, advice, columns and facts are on it."""
-    ledger = keep(run())
-    text = Outline(page(ledger)).text
-    assert all(sentence in text for sentence in sentences_of(summarize(ledger)))
+    text = Outline(rendered.shown).text
+    assert all(sentence in text for sentence in sentences_of(rendered.summary))
     for told in ("Identifier not valid", "Did you mean Community?", "12–14, 17", "abababab"):
         assert told in text
     assert all(use.heading in text for use in building.COLUMNS)
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_the_page_needs_nothing_but_itself(keep: Keep, run: Callable[[], Run]) -> None:
+def test_the_page_needs_nothing_but_itself(rendered: Rendered) -> None:
     """No picture, no style sheet, no address outside, and one script, whose hash the policy has."""
-    text = page(keep(run()))
+    text = rendered.shown
     outline = Outline(text)
     assert not {"img", "link", "iframe", "object", "form"} & {t for t, _ in outline.tags}
     (script,) = re.findall("<script>(.*?)</script>", text, re.DOTALL)
@@ -121,10 +133,9 @@ def test_the_page_needs_nothing_but_itself(keep: Keep, run: Callable[[], Run]) -
     assert "url(" not in text
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_the_page_can_be_read_aloud(keep: Keep, run: Callable[[], Run]) -> None:
+def test_the_page_can_be_read_aloud(rendered: Rendered) -> None:
     """Headings come in order, tables have captions and scopes, references lead somewhere."""
-    outline = Outline(page(keep(run())))
+    outline = Outline(rendered.shown)
     levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -147,20 +158,12 @@ PRIVATE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_private_values_are_masked(keep: Keep, run: Callable[[], Run]) -> None:
-    """No name, identifier, address or birth date is on the page."""
-    text = page(keep(run()), values=False)
-    assert [value for value in PRIVATE if value in text] == []
-
-
-def test_the_teams_page_shows_values_and_says_that_it_is_private(keep: Keep) -> None:
-    """The first line of each page is whether it may be handed on."""
-    ledger = keep(building.applied())
-    shown, masked = (Outline(page(ledger, values=values)).text for values in (True, False))
-    assert "w.quillfeather@example.org" in shown
-    assert "Private: this page shows patrons' data" in shown
-    assert "Patrons' data is masked on this page" in masked
+def test_private_values_are_masked_on_the_page_to_hand_on(rendered: Rendered) -> None:
+    """No name, ID, address or birth date is on it, and the first line of each page says which."""
+    assert [value for value in PRIVATE if value in rendered.masked] == []
+    assert "Patrons' data is masked on this page" in Outline(rendered.masked).text
+    assert "Private: this page shows patrons' data" in Outline(rendered.shown).text
+    assert "Quillfeather" in rendered.shown
 
 
 def test_removals_come_first(keep: Keep) -> None:
@@ -294,27 +297,19 @@ def test_a_browser_runs_nothing_of_a_hostile_roster(keep: Keep) -> None:
 
 
 def test_the_tables_have_filters_with_names(keep: Keep) -> None:
-    """Each choice is a radio button with a label, in a named group, and all are shown at first."""
-    outline = Outline(page(keep(building.planned())))
+    """Each choice is a labeled radio button in a named group; with nothing to choose, none is."""
+    text = page(keep(building.planned()))
+    outline = Outline(text)
     buttons = [button for button in outline.all("input") if button["type"] == "radio"]
     assert [button["id"] for button in buttons if "checked" in button] == ["part-all", "end-all"]
     assert len(outline.all("label")) == len(buttons) + 1
     assert len(outline.all("legend")) == len(outline.all("fieldset")) == 2
     assert "All Birth date Email Phone User group" in outline.text
     assert "All to create to update unchanged" in outline.text
-
-
-def test_filters_hide_nothing_on_paper(keep: Keep) -> None:
-    """What a choice hides is under a condition that is true for screens alone."""
-    text = page(keep(building.planned()))
     everywhere, screen = text.split("</style>")[0].split("@media screen {")
-    assert ":has(#" in screen
+    assert ":has(#" in screen  # nothing is hidden on paper
     assert ":has(#" not in everywhere
     assert screen.count("{") + 1 == screen.count("}")
-
-
-def test_there_are_no_filters_where_nothing_can_be_chosen(keep: Keep) -> None:
-    """Rows of one kind, and no differences, need none."""
     run = Run()
     run.row(2, Fate.READY)
     assert not Outline(page(keep(run))).all("fieldset")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,16 +29,19 @@ def test_equal_code_place_field_and_advice_are_one_cause() -> None:
     (cause,) = group_problems(problem(row) for row in (31, 22, 32, 22))
     assert cause.rows == (22, 31, 32)
     assert cause.count == 3
+    (whole,) = group_problems([problem(0)])
+    assert whole.count == 0  # it is about no row
 
 
-def test_another_place_field_code_or_advice_is_another_cause() -> None:
-    """A difference in any of the four makes two causes."""
+def test_another_place_field_code_severity_or_advice_is_another_cause() -> None:
+    """A difference in any of the five makes two causes."""
     first = problem(2)
     others = [
         problem(3, code=Code.DUPLICATE_ID, advice=first.advice),
         problem(3, place=LAST),
         problem(3, advice="Ask the office."),
         replace(problem(3), field="last_name"),
+        replace(problem(3), severity=Severity.WARNING),
     ]
     for other in others:
         assert len(group_problems([first, other])) == 2
@@ -66,21 +68,6 @@ def test_the_worst_and_the_most_frequent_come_first() -> None:
     ]
 
 
-def test_a_cause_is_as_bad_as_all_its_problems() -> None:
-    """Where a decision made single findings milder, those that still hold stand by themselves."""
-    milder = replace(problem(2), severity=Severity.WARNING)
-    holding, eased = group_problems([milder, problem(3)])
-    assert (holding.severity, holding.rows) == (Severity.REJECT, (3,))
-    assert (eased.severity, eased.rows) == (Severity.WARNING, (2,))
-
-
-def test_the_sentence_is_masked() -> None:
-    """The sentence of the first problem shows no identifier whole unless it is asked for."""
-    (cause,) = group_problems([problem(2)])
-    assert "999000000002" not in cause.sentences(show_values=False)[0]
-    assert "999000000002" in cause.sentences(show_values=True)[0]
-
-
 def test_one_change_is_promised_only_where_it_can_be() -> None:
     """A change of the mapping may repair all rows of a column, or all of a value, or none."""
     assert changes_once(Repairs.COLUMN, "a", "b")
@@ -88,6 +75,9 @@ def test_one_change_is_promised_only_where_it_can_be() -> None:
     assert not changes_once(Repairs.COLUMN, "a")
     assert not changes_once(Repairs.VALUE, "a", "b")
     assert not changes_once(Repairs.ROW, "a", "a")
+    for code in (Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON):  # decided one by one
+        (cause,) = group_problems(problem(row, code) for row in range(2, 11))
+        assert not cause.one_change
 
 
 def changes_once(repairs: Repairs, *values: str) -> bool:
@@ -97,19 +87,6 @@ def changes_once(repairs: Repairs, *values: str) -> bool:
         for row, value in enumerate(values, start=2)
     )
     return cause.one_change
-
-
-@pytest.mark.parametrize("code", [Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON])
-def test_persons_are_decided_one_by_one(code: Code) -> None:
-    """A command in the advice is no change that repairs all rows."""
-    (cause,) = group_problems(problem(row, code) for row in range(2, 11))
-    assert not cause.one_change
-
-
-def test_a_problem_of_the_whole_roster_concerns_no_row() -> None:
-    """Row 0 is not counted as a row."""
-    (cause,) = group_problems([problem(0)])
-    assert cause.count == 0
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(CODES))))

@@ -226,6 +226,13 @@ def test_a_failed_safety_check_has_to_be_named(keep: Keep) -> None:
     assert shlex.split(command) == ["importer", "apply", str(ledger.folder), "--allow", "removals"]
 
 
+def test_a_conversion_has_no_rejects_to_correct() -> None:
+    """It leaves no run; a check of the same roster does."""
+    converted = summary(rows=2, ready=1, rejected=1).model_copy(update={"run": ""})
+    step = next_step(converted, building.FACTS)
+    assert step.command == f"importer check rosters/community.xlsx {MAPPING}"
+
+
 def test_a_command_is_quoted_for_the_shell() -> None:
     """A name with blanks or a shell's own signs arrives as one argument."""
     roster = building.FACTS.roster.model_copy(update={"path": "my rosters/$(id) 'x'.csv"})
