@@ -6,16 +6,26 @@ A field's path is Alma's own, without positions: `user_group`, `contact_info.ema
 from __future__ import annotations
 
 import tomllib
-import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from importlib.resources import files
-from typing import Union, get_args, get_origin
+from typing import get_args
 
 from importer.model.text import folded
-from importer.model.user import Coded, ContactInfo, Facts, Part, Reach, User
+from importer.model.user import (
+    Code,
+    Coded,
+    Codes,
+    ContactInfo,
+    Facts,
+    Flag,
+    Part,
+    Reach,
+    Text,
+    User,
+)
 
 
 class Shape(StrEnum):
@@ -62,50 +72,30 @@ JOINED = "+"
 """What is between several codes in one text."""
 
 
-def _bare(annotation: object) -> object:
-    """The annotation without `| None`."""
-    if get_origin(annotation) in {Union, types.UnionType}:
-        return next(part for part in get_args(annotation) if part is not type(None))
-    return annotation
-
-
-def _entry_type(annotation: object) -> type[Part] | None:
-    """The entries' class where a field is a list of parts, else nothing."""
-    bare = _bare(annotation)
-    if get_origin(bare) is tuple:
-        entry = get_args(bare)[0]
-        if isinstance(entry, type) and issubclass(entry, Part) and entry is not Coded:
-            return entry
-    return None
-
-
-def _shape(annotation: object) -> Shape:
-    bare = _bare(annotation)
-    if bare is bool:
-        return Shape.FLAG
-    if bare is date:
-        return Shape.DATE
-    if bare is Coded or get_origin(bare) is tuple:
-        return Shape.CODE
-    return Shape.TEXT
+_SHAPES: dict[object, Shape] = {
+    Text: Shape.TEXT,
+    Code: Shape.CODE,
+    Codes: Shape.CODE,
+    Flag: Shape.FLAG,
+    date | None: Shape.DATE,
+}
 
 
 def _fields(part: type[Part], parent: str) -> Iterator[Field]:
     for name, info in part.model_fields.items():
         facts = next((item for item in info.metadata if isinstance(item, Facts)), None)
-        if facts is None or _entry_type(info.annotation) or facts.reach is Reach.OUTPUT:
-            continue
-        path = f"{parent}.{name}" if parent else name
-        several = get_origin(_bare(info.annotation)) is tuple
-        yield Field(path, parent, name, _shape(info.annotation), facts, several)
+        shape = _SHAPES.get(info.annotation)
+        if facts is not None and shape is not None and facts.reach is not Reach.OUTPUT:
+            path = f"{parent}.{name}" if parent else name
+            yield Field(path, parent, name, shape, facts, info.annotation == Codes)
 
 
 def _lists() -> Iterator[tuple[str, type[Part]]]:
     for owner, prefix in ((ContactInfo, "contact_info."), (User, "")):
         for name, info in owner.model_fields.items():
-            entry = _entry_type(info.annotation)
-            if entry is not None and any(_fields(entry, name)):
-                yield prefix + name, entry
+            entry = get_args(get_args(info.annotation)[0])  # of `tuple[Part, ...] | None`
+            if entry and any(_fields(entry[0], name)):
+                yield prefix + name, entry[0]
 
 
 LISTS: dict[str, type[Part]] = dict(_lists())

@@ -9,6 +9,7 @@ import pytest
 
 from docs.tools.reference import FOLDER, text
 from docs.tools.reference import PAGES as MADE
+from importer.jobs.schema import Guards, JobFile, Login, Notify, RosterPart, load_job
 from importer.report.wording import PAGE, PROBLEMS, REJECTS, SUMMARY, WORKBOOK
 from importer.sandbox.faults import Fault, load_faults
 from importer.sandbox.switches import SWITCHES
@@ -16,6 +17,7 @@ from tests.docs.pages import DOCS, PAGES, ROOT, blocks, name
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+JOBS = DOCS / "reference" / "job.md"
 LARGEST = 200_000
 """Bytes of a picture."""
 
@@ -107,3 +109,21 @@ def test_every_cited_section_of_the_contract_exists() -> None:
     }
     assert len(cited) > 10
     assert cited <= sections
+
+
+def test_every_key_of_a_job_has_its_words() -> None:
+    """Each key of each part, and the defaults of the guards."""
+    text = JOBS.read_text("utf-8")
+    models = (JobFile, RosterPart, Guards, Notify, Login)
+    keys = {field.alias or key for model in models for key, field in model.model_fields.items()}
+    assert {key for key in keys if f"`{key}`" not in text and key != "version"} == set()
+    for guard in Guards.model_fields:
+        assert f"| `{guard}` | `{getattr(Guards(), guard).number}%` |" in text
+
+
+def test_the_example_of_a_job_is_one(tmp_path: Path) -> None:
+    """It can be loaded as it is."""
+    (example,) = (block for block in blocks(JOBS) if block.language == "yaml")
+    path = tmp_path / "nightly.yaml"
+    path.write_text(example.text, "utf-8")
+    assert load_job(path).file.rosters[0].source.host == "example.org"
