@@ -19,7 +19,7 @@ SEED: dict[str, list[Any]] = _FILE["seed"]
 LIBRARIES: list[dict[str, Json]] = _FILE["libraries"]
 _VENDOR_ONLY: dict[str, list[str]] = _FILE["vendor_only"]
 # Not code tables in Alma: campuses and libraries have menus of their own.
-_NO_TABLES = frozenset({"Campuses", "Libraries", "Scopes"})
+_UNLISTED = frozenset({"Campuses", "Libraries", "Scopes"})
 Rows: TypeAlias = "dict[str, str]"
 
 
@@ -54,20 +54,25 @@ class CodeTables:
         self._tables[table].update(rows)
         return True
 
-    def show(self, name: str) -> Json:
+    def names(self) -> list[str]:
+        """Return the names of the tables that the configuration API shows."""
+        return sorted(self._tables.keys() - _UNLISTED)
+
+    def show(self, name: str, language: str) -> Json:
         """Return a table as GET /conf/code-tables/{name} shows it."""
-        if name not in self._tables.keys() - _NO_TABLES:
+        if name not in self.names():
             refuse("no_table", value=name)
         rows: list[Json] = [
             {"code": code, "description": words, "default": index == 0, "enabled": True}
             for index, (code, words) in enumerate(self._tables[name].items())
         ]
+        words = self.describe("UserPreferredLanguage", language)
         return {
             "name": name,
             "description": name,
             "sub_system": {"value": "INFRA", "desc": "Infrastructure"},
             "patron_facing": True,
-            "language": {"value": "en", "desc": "English"},
+            "language": {"value": language, "desc": words},
             "scope": {"institution_id": {"value": INSTITUTION[0], "desc": INSTITUTION[1]}},
             "row": rows,
         }
@@ -82,8 +87,16 @@ def conf_routes(tables: CodeTables, environment: Callable[[], str]) -> list[web.
         element.text = "OK"
         return xml_answer(element)
 
+    async def code_tables(_request: web.Request) -> web.Response:
+        rows: list[Json] = [
+            {"name": name, "description": name, "sub_system": {"value": "INFRA"}}
+            for name in tables.names()
+        ]
+        return json_answer({"code_table": rows, "total_record_count": len(rows)})
+
     async def code_table(request: web.Request) -> web.Response:
-        return json_answer(tables.show(request.match_info["name"]))
+        name = request.match_info["name"]
+        return json_answer(tables.show(name, request.query.get("lang", "en")))
 
     async def libraries(_request: web.Request) -> web.Response:
         campus = {"value": "MAIN", "desc": tables.describe("Campuses", "MAIN")}
@@ -102,8 +115,12 @@ def conf_routes(tables: CodeTables, environment: Callable[[], str]) -> list[web.
         return json_answer(document)
 
     return [
-        web.get("/users/operation/test", test),
-        web.post("/users/operation/test", test),
+        *(
+            route(f"{area}/test", test)
+            for area in ("/users/operation", "/conf")
+            for route in (web.get, web.post)
+        ),
+        web.get("/conf/code-tables", code_tables),
         web.get("/conf/code-tables/{name:[^/]+}", code_table),
         web.get("/conf/libraries", libraries),
         web.get("/conf/general", general),

@@ -57,8 +57,8 @@ class Institution:
         name = by_kind.get(kind, "not_found_by_type")
         raise refusal(name, value=value, kind=kind)
 
-    def create(self, body: Record) -> Stored:
-        """Create a user (POST)."""
+    def create(self, body: Record, source: Record) -> Stored:
+        """Create a user (POST). `source` has the fulfillment network's fields, if any."""
         if not text(body, "primary_id") and self.switches["generate-primary-id"] == "on":
             number = _FIRST_GENERATED + self.store.count()
             while self.store.find(str(number)):
@@ -66,7 +66,7 @@ class Institution:
             body = {**body, "primary_id": str(number)}
         rules.check(body, self.tables, self.switches)
         rules.check_whole(body, self.tables, self.switches)
-        record = created(body, self.switches, Stamp(self.now()))
+        record = created(body, self.switches, Stamp(self.now())) | source
         return self.save(Stored(None, record, secret=_secret(body, "")))
 
     def update(self, old: Stored, body: Record, override: frozenset[str]) -> Stored:

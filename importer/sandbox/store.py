@@ -33,8 +33,8 @@ _WORDS = {
     "statistic_category": ("user_statistic", "statistic_category"),
 }
 SEARCH_FIELDS = tuple(_WORDS)
-# Fields to sort by.
-_COLUMNS = ("primary_id", "first_name", "last_name")
+# Fields to sort and to select by.
+_COLUMNS = ("primary_id", "first_name", "last_name", "source_institution_code", "source_link_id")
 _SCHEMA = f"""
 CREATE TABLE users (
     number INTEGER PRIMARY KEY,

@@ -18,6 +18,11 @@ from importer.sandbox.institution import ALL_UNIQUE, Institution
 from importer.sandbox.record import Json, Record, text
 from importer.sandbox.store import SEARCH_FIELDS, Stored
 
+# Parameter → field.
+_SOURCE = {
+    "source_institution_code": "source_institution_code",
+    "source_user_id": "source_link_id",
+}
 _SEARCHED = {
     **{name: (name,) for name in SEARCH_FIELDS},
     "general_info": tuple(
@@ -32,6 +37,8 @@ _ORDERS = {
     "primary_id": "primary_id",
 }
 _MAX_LIMIT = 100
+# The lists of a user that are not part of the record; the name of an entry.
+_ACTIVITY = {"loans": "item_loan", "requests": "user_request", "fees": "fee"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class UsersApi:
             web.put(user, self.update),
             web.delete(user, self.delete),
             web.post(user, self.authenticate),
+            web.get(f"{user}/{{name:{'|'.join(_ACTIVITY)}}}", self.activity),
         ]
 
     async def list_users(self, request: web.Request) -> web.Response:
@@ -76,12 +84,23 @@ class UsersApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a user; the answer is 200 with the whole user."""
-        return self._answer(request, self.institution.create(await self._read_body(request)))
+        source: Record = {
+            field: request.query[name] for name, field in _SOURCE.items() if request.query.get(name)
+        }
+        user = self.institution.create(await self._read_body(request), source)
+        return self._answer(request, user)
 
     async def get(self, request: web.Request) -> web.Response:
-        """Return one user, by any of its identifiers."""
-        _check_words(request, "expand", {"none", "loans", "requests", "fees"})
-        return self._answer(request, self._find(request))
+        """Return one user, by any of its identifiers or by its source."""
+        _check_words(request, "expand", {"none", *_ACTIVITY})
+        source = request.query.get("source_institution_code")
+        if source is None:
+            return self._answer(request, self._find(request))
+        value = request.match_info["id"]
+        found, _ = self._select({"source_institution_code": source, "source_user_id": value})
+        if not found:
+            refuse("not_found_by_source", value=value)
+        return self._answer(request, found[0])
 
     async def update(self, request: web.Request) -> web.Response:
         """Replace a user's record."""
@@ -96,13 +115,36 @@ class UsersApi:
         return web.Response(status=204)
 
     async def authenticate(self, request: web.Request) -> web.Response:
-        """Check a password (`op=auth`, the default): 204."""
+        """Check a password (`op=auth`, the default) or refresh a linked user: 204."""
         user = self._find(request)
-        if request.query.get("op", "auth") != "auth":
-            refuse("invalid_parameter", parameter="op")
-        header = unquote(request.headers.get("Exl-User-Pw", ""))
-        self.institution.authenticate(user, request.query.get("password") or header)
+        match request.query.get("op", "auth"):
+            case "auth":
+                header = unquote(request.headers.get("Exl-User-Pw", ""))
+                self.institution.authenticate(user, request.query.get("password") or header)
+            case "refresh" if not text(user.record, "source_link_id"):
+                refuse("not_linked")
+            case "refresh":
+                pass
+            case _:
+                refuse("invalid_parameter", parameter="op")
         return web.Response(status=204)
+
+    async def activity(self, request: web.Request) -> web.Response:
+        """Return a user's loans, of which only the number is known, requests or fees (none)."""
+        user, name = self._find(request), request.match_info["name"]
+        rows: list[Json] = [
+            {"loan_id": str(number), "user_id": text(user.record, "primary_id")}
+            for number in range(1, user.loans + 1 if name == "loans" else 1)
+        ]
+        sums: dict[str, Json] = {"total_record_count": len(rows)}
+        if name == "fees":
+            sums |= {"total_sum": 0.0, "currency": "USD"}
+        if self._wants_xml(request):
+            root = etree.Element(f"item_{name}" if name == "loans" else name)
+            for key, value in sums.items():
+                root.set(key, str(value))
+            return xml_answer(root)
+        return json_answer({**({_ACTIVITY[name]: rows} if rows else {}), **sums})
 
     def _find(self, request: web.Request) -> Stored:
         return self.institution.find(*_asked(request))
@@ -121,12 +163,15 @@ class UsersApi:
             inclusive = self.institution.switches["modify-date-from"] == "inclusive"
             day = "modified" if inclusive else "substr(modified, 1, 10)"
             conditions[f"{day} {'>=' if inclusive else '>'} ?"] = _day(since)
+        for name, field in _SOURCE.items():
+            if query.get(name):
+                conditions[f"{field} = ?"] = query[name]
         where, values = " AND ".join(conditions) or "1", tuple(conditions.values())
         store = self.institution.store
         return store.page(where, values, order, limit, offset), store.count(where, values)
 
     def _answer(self, request: web.Request, user: Stored) -> web.Response:
-        shown = self._show(user)
+        shown = self._show(user, brief=request.query.get("view") == "brief")
         expand = request.query.get("expand", "").split(",")
         counts = {"loans": user.loans, "requests": 0, "fees": 0.0}
         shown |= {
@@ -138,8 +183,8 @@ class UsersApi:
             return xml_answer(formats.to_element(shown))
         return json_answer(shown)
 
-    def _show(self, user: Stored) -> dict[str, Json]:
-        shown = formats.show_user(user.record, self.institution.tables.describe)
+    def _show(self, user: Stored, *, brief: bool = False) -> dict[str, Json]:
+        shown = formats.show_user(user.record, self.institution.tables.describe, brief=brief)
         if self.institution.switches["get-pin"] == "hide":
             shown.pop("pin_number", None)
         return shown

@@ -8,10 +8,11 @@ from lxml import etree
 from tests.sandbox.alma import Alma, coded
 
 
+@pytest.mark.parametrize("path", ["/users/operation/test", "/conf/test"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_test_of_a_key_is_answered_in_xml(alma: Alma, method: str) -> None:
-    """The answer is XML whatever was asked for."""
-    answer = alma.call(method, "/users/operation/test")
+def test_the_test_routes_answer_xml(alma: Alma, method: str, path: str) -> None:
+    """They answer XML whatever was asked for."""
+    answer = alma.call(method, path)
     assert answer.status_code == 200
     assert etree.fromstring(answer.content).tag == "test"
 
@@ -38,11 +39,13 @@ def test_general_says_which_institution_this_is(alma: Alma) -> None:
     ],
 )
 def test_code_tables_have_the_rows_that_alma_ships(alma: Alma, table: str, codes: set[str]) -> None:
-    """A table has rows of code, description, default and enabled."""
+    """A table has rows of code, description, default and enabled; it is in the list of tables."""
     shown = alma.call("GET", f"/conf/code-tables/{table}").json()
     assert shown["name"] == table
     assert codes <= {row["code"] for row in shown["row"]}
     assert all(row["enabled"] and row["description"] for row in shown["row"])
+    tables = alma.call("GET", "/conf/code-tables").json()["code_table"]
+    assert table in {entry["name"] for entry in tables}
 
 
 def test_an_institution_adds_codes_of_its_own(alma: Alma) -> None:

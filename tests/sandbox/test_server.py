@@ -25,7 +25,7 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
         alma = Alma(client, url)
         alma.create(password="correct horse", user_identifier=[barcode("B1")])
         alma.create(**student())
-        alma.admin("PATCH", "/users/1000001", {"user_group": {"value": "GRAD"}})
+        alma.admin("POST", "/users/1000001/edited", ["user_group"])
         alma.admin("POST", "/users/1000001/loans", {"loans": 1})
         alma.admin("POST", "/codes/UserGroups", {"77": "Swimmers"})
         before = alma.admin("GET", "/state").json()

@@ -165,12 +165,11 @@ def test_empty_sticky_fields_are_a_switch(alma: Alma, position: str, pin: str | 
     """An empty sticky field clears the old value or keeps it; an edited one is kept in any case."""
     alma.set(switches={"sis-empty-sticky": position})
     alma.create(**student(pin_number="1234", user_title=coded("DR")))
-    edited = {"user_title": coded("PROF"), "user_group": coded("STAFF")}
-    alma.admin("PATCH", "/users/1000001", edited)
+    alma.admin("POST", "/users/1000001/edited", ["user_title", "user_group"])
     assert _load(alma, _user("1000001", group="GRAD")) == {"updated": 1}
     user = alma.user("1000001")
     assert user.get("pin_number") == pin
-    assert (user["user_title"]["value"], user["user_group"]["value"]) == ("PROF", "STAFF")
+    assert (user["user_title"]["value"], user["user_group"]["value"]) == ("DR", "UGRD")
 
 
 @pytest.mark.parametrize("position", ["sis", "both", "off"])

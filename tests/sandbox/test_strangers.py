@@ -35,7 +35,7 @@ def test_almapiwrapper(alma: Alma, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not found.update(override="user_group").error
     assert [one.primary_id for one in users.fetch_users("last_name~Almeida", "INST", "S")] == ["W2"]
     renamed = users.User("W2", "INST", "S")
-    assert renamed.data["first_name"] == "Adi"
+    assert (renamed.data["first_name"], renamed.fees, renamed.loans) == ("Adi", [], [])
     renamed.delete()
     gone = users.User("W2", "INST", "S")
     assert (gone.data, gone.error) == (None, True)
@@ -43,19 +43,23 @@ def test_almapiwrapper(alma: Alma, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("form", ["json", "xml"])
 def test_almapipy(alma: Alma, form: str) -> None:
-    """Get, search and list users; it cannot write."""
+    """Get, search and list users, and a user's loans; it cannot write."""
     almapipy = pytest.importorskip("almapipy")
     for number in range(12):
         alma.create(primary_id=f"P{number}", first_name=f"Name{number}")
     theirs = almapipy.AlmaCnxn(alma.key, data_format=form)
-    theirs.users.cnxn_params["api_uri_full"] = f"{alma.url}{ROOT}/users"
+    for client in (theirs.users, theirs.users.loans, theirs.users.fees):
+        client.cnxn_params["api_uri_full"] = f"{alma.url}{ROOT}/users"
+    theirs.users.loans.cnxn_params["api_uri_full"] += "/"
     listed, one = theirs.users.get(all_records=True), theirs.users.get("P3")
     found = theirs.users.get(query={"first_name": "Name3"})
+    loans = theirs.users.loans.get("P3")
     if form == "json":
         assert (len(listed["user"]), len(found["user"])) == (12, 1)
-        assert one["first_name"] == "Name3"
+        assert (one["first_name"], loans["total_record_count"]) == ("Name3", 0)
     else:
         assert (len(listed), len(found), one.findtext("first_name")) == (12, 1, "Name3")
+        assert loans.get("total_record_count") == "0"
     with pytest.raises(almapipy.utils.AlmaError, match="401861"):
         theirs.users.get("nobody")
 
@@ -81,10 +85,13 @@ _BODY = {"content": {"application/json": {"schema": _USER}}}
 _LIST = _query("limit", "offset", "q", "order_by", "expand", "modify_date_from")
 _ONE = [_ID, *_query("user_id_type", "view", "expand", "override", "op", "password")]
 _OPERATIONS: dict[str, dict[str, list[dict[str, Any]]]] = {
-    "/users": {"get": _LIST, "post": []},
+    "/users": {"get": _LIST, "post": _query("source_institution_code", "source_user_id")},
     "/users/{id}": {"get": _ONE, "put": _ONE, "delete": _ONE, "post": _ONE},
+    **{f"/users/{{id}}/{name}": {"get": [_ID]} for name in ("loans", "requests", "fees")},
     "/users/operation/test": {"get": [], "post": []},
-    "/conf/code-tables/{id}": {"get": [_ID]},
+    "/conf/test": {"get": [], "post": []},
+    "/conf/code-tables": {"get": []},
+    "/conf/code-tables/{id}": {"get": [_ID, *_query("lang", "scope")]},
     "/conf/libraries": {"get": []},
     "/conf/general": {"get": []},
 }

@@ -185,15 +185,28 @@ def test_zero_hits_is_a_switch(alma: Alma, position: str, shown: dict[str, objec
     assert alma.call("GET", "/users").json() == {"total_record_count": 0, **shown}
 
 
-def test_loans_requests_and_fees_are_counted_when_expanded(alma: Alma) -> None:
-    """`expand` gives counts, in both formats."""
-    alma.create()
+def test_brief_view_and_expanded_loans(alma: Alma) -> None:
+    """`view=brief` leaves lists out; `expand=loans` gives counts."""
+    alma.create(user_identifier=[barcode("B1")])
     alma.admin("POST", "/users/P1/loans", {"loans": 2})
+    brief = alma.call("GET", "/users/P1?view=brief").json()
+    assert brief["user_identifier"][0]["value"] == "B1"
+    assert "user_role" not in brief
     expanded = alma.call("GET", "/users/P1?expand=loans,fees").json()
     assert (expanded["loans"]["value"], expanded["fees"]["value"]) == (2, 0)
     assert expanded["requests"] is None
     shown = alma.call("GET", "/users/P1?expand=loans", accept=XML)
     assert etree.fromstring(shown.content).findtext("loans") == "2"
+    assert alma.call("GET", "/users/P1/loans").json()["total_record_count"] == 2
+
+
+@pytest.mark.parametrize("name", ["requests", "fees", "loans"])
+def test_a_user_without_loans_fees_and_requests(alma: Alma, name: str) -> None:
+    """Their lists are empty, in both formats."""
+    alma.create()
+    assert alma.call("GET", f"/users/P1/{name}").json()["total_record_count"] == 0
+    shown = etree.fromstring(alma.call("GET", f"/users/P1/{name}", accept=XML).content)
+    assert (len(shown), shown.get("total_record_count")) == (0, "0")
 
 
 def test_a_body_names_the_format_when_accept_does_not(alma: Alma) -> None:
@@ -209,6 +222,16 @@ def test_a_pin_may_be_hidden(alma: Alma) -> None:
     assert alma.user("P1")["pin_number"] == "1234"
     alma.set(switches={"get-pin": "hide"})
     assert "pin_number" not in alma.user("P1")
+
+
+def test_a_user_from_another_institution_is_found_by_source(alma: Alma) -> None:
+    """source_institution_code and source_user_id are kept and searched."""
+    source = "source_institution_code=01OTHER&source_user_id=77"
+    assert alma.call("POST", f"/users?{source}", person()).status_code == 200
+    assert alma.call("GET", f"/users?{source}").json()["user"][0]["primary_id"] == "P1"
+    found = alma.call("GET", "/users/77?source_institution_code=01OTHER")
+    assert found.json()["primary_id"] == "P1"
+    assert alma.user("P1")["source_link_id"] == "77"
 
 
 def test_the_fields_that_alma_makes_are_read_over(alma: Alma) -> None:
