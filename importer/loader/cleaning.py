@@ -9,26 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import NamedTuple
 
-from importer.model.catalogue import Code, Severity
+from importer.model.catalogue import Code
+from importer.model.problem import CellFinding
 
 LONGEST = 131_072
 """Characters of a cell; a longer one rejects its row."""
-
-
-class CellFinding(NamedTuple):
-    """What is wrong, or worth knowing, about the text of a cell.
-
-    `message` may contain `{value}`, which is replaced by `value`. Without a severity or advice,
-    those of the catalogue apply.
-    """
-
-    code: Code
-    message: str
-    value: str = ""
-    severity: Severity | None = None
-    advice: str = ""
 
 
 Cleaned = tuple[str, tuple[CellFinding, ...]]
@@ -97,20 +83,18 @@ def clean(text: str) -> Cleaned:
     """Clean one cell."""
     if len(text) > LONGEST:
         message = f"has {len(text):,} characters; a cell may have {LONGEST:,}"
-        return text, (CellFinding(Code.CELL_TOO_LONG, message, severity=Severity.REJECT),)
+        return text, (CellFinding(Code.CELL_TOO_LONG, message),)
     found: list[CellFinding] = []
     if not text.isprintable():
         text = _join_surrogates(_BREAKS.sub(" ", text))
         if bad := _FORBIDDEN.search(text):
             message = f"{{value}} contains the control character U+{ord(bad[0]):04X}"
             text = writable(text)
-            return text.strip(" "), (
-                CellFinding(Code.CONTROL_CHARACTER, message, text, Severity.REJECT),
-            )
+            return text.strip(" "), (CellFinding(Code.CONTROL_CHARACTER, message, value=text),)
         visible = _without_invisible(text)
         if visible != text:
             message = "an invisible character was removed from {value}"
-            found.append(CellFinding(Code.WHITESPACE_REMOVED, message, visible, Severity.REPAIRED))
+            found.append(CellFinding(Code.WHITESPACE_REMOVED, message, value=visible))
             text = visible
     came = unicodedata.normalize("NFC", text)
     text = " ".join(came.split())
@@ -120,9 +104,7 @@ def clean(text: str) -> Cleaned:
         ascii_digits = text.translate(_FULL_WIDTH_DIGITS)
         if ascii_digits != text:
             message = "{value} was written with full-width digits"
-            found.append(
-                CellFinding(Code.DIGITS_NORMALIZED, message, ascii_digits, Severity.REPAIRED)
-            )
+            found.append(CellFinding(Code.DIGITS_NORMALIZED, message, value=ascii_digits))
             text = ascii_digits
         found.extend(_mojibake(came))  # one of the damaged letters ends in a no-break space
     return text, tuple(found)
@@ -136,7 +118,7 @@ def is_formula_error(text: str) -> bool:
 def formula_error(text: str) -> CellFinding:
     """Return the finding about a cell whose formula failed; `text` is the error it shows."""
     message = "is {value}, a formula error" if text else "is a formula without a result"
-    return CellFinding(Code.FORMULA_ERROR, message, text, Severity.REJECT)
+    return CellFinding(Code.FORMULA_ERROR, message, value=text)
 
 
 def writable(text: str) -> str:
@@ -172,7 +154,7 @@ def _mojibake(text: str) -> tuple[CellFinding, ...]:
     """Find letters that were lost, or read in a wrong encoding, before the file came here."""
     if "\ufffd" in text:
         message = "letters of {value} were lost before the file came here"
-        return (CellFinding(Code.MOJIBAKE, message, text, Severity.WARNING),)
+        return (CellFinding(Code.MOJIBAKE, message, value=text),)
     repaired = text
     for _ in range(3):  # some files went through a wrong encoding more than once
         repaired, changes = _MOJIBAKE.subn(_as_utf_8, repaired)
@@ -181,7 +163,7 @@ def _mojibake(text: str) -> tuple[CellFinding, ...]:
     if repaired == text:
         return ()
     message = "accented letters look damaged: {value}"
-    return (CellFinding(Code.MOJIBAKE, message, f"{text} → {repaired}", Severity.WARNING),)
+    return (CellFinding(Code.MOJIBAKE, message, value=f"{text} → {repaired}"),)
 
 
 def _as_utf_8(match: re.Match[str]) -> str:

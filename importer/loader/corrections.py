@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 
 from importer.errors import RosterError
-from importer.loader.cleaning import CellFinding, clean, writable
+from importer.loader.cleaning import clean, writable
 from importer.model.files import read_text_bounded, write_atomically
-from importer.model.problem import Problem
+from importer.model.problem import CellFinding
 from importer.model.roster import Roster
 from importer.model.text import read_row_label, row_label
 
@@ -122,14 +122,10 @@ def correct(roster: Roster, corrections: Iterable[Correction], name: str) -> Ros
         if not any((one.origin.row, place.letter) in cells for place in one.places)
     ]
     problems += (
-        Problem.of(
-            found.code,
+        found.problem(
             roster.source.origin(row),
-            found.message,
             roster.places[positions[letter]],
             value=writable(found.value),
-            severity=found.severity,
-            advice=found.advice,
         )
         for (row, letter), findings in cells.items()
         for found in findings

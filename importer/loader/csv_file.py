@@ -9,12 +9,12 @@ from dataclasses import replace
 from itertools import islice
 
 from importer.loader import headings, table
-from importer.loader.cleaning import LONGEST, CellFinding, Cleaned, clean
+from importer.loader.cleaning import LONGEST, Cleaned, clean
 from importer.loader.detect import NotReadableError
 from importer.loader.encodings import WESTERN, decoded, find_encoding
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
 from importer.model.catalogue import Code, Severity
-from importer.model.problem import Problem
+from importer.model.problem import CellFinding, Problem
 from importer.model.roster import Layout, Roster, Source
 from importer.model.text import counted, unescape
 
@@ -186,7 +186,7 @@ def _uneven(
             if not value and cells <= max(usual, heading_cells):
                 continue
             message += "; beyond the last column: {value}" if value else ""
-        yield Located(number, WHOLE_ROW, CellFinding(code, message, value))
+        yield Located(number, WHOLE_ROW, CellFinding(code, message, value=value))
 
 
 def _cleaner(delimiter: str, width: int, columns: Columns) -> Callable[[str], Cleaned]:
@@ -200,7 +200,7 @@ def _cleaner(delimiter: str, width: int, columns: Columns) -> Callable[[str], Cl
             bare = _unwrapped(text)
             if bare != text:
                 message = "the mark that keeps {value} as text was removed"
-                found = (*found, CellFinding(Code.TEXT_MARK_REMOVED, message, bare))
+                found = (*found, CellFinding(Code.TEXT_MARK_REMOVED, message, value=bare))
                 text = bare
         text, more = clean(text)
         return text, (*found, *more)

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from xml.etree.ElementTree import iterparse
 
-from importer.loader.cleaning import CellFinding
 from importer.model.catalogue import Code
+from importer.model.problem import CellFinding
 
 DIGITS = 15
 """Significant digits of a number that Excel keeps."""
@@ -119,7 +119,7 @@ def show(
     if abs(number) < 10**DIGITS:
         return text, None
     message = "{value} is a number of more than 15 digits, and Excel keeps only 15"
-    return text, CellFinding(Code.ID_LOST_DIGITS, message, text)
+    return text, CellFinding(Code.ID_LOST_DIGITS, message, value=text)
 
 
 def _whole(digits: str, places: tuple[str, ...]) -> tuple[str, CellFinding | None]:
@@ -128,7 +128,7 @@ def _whole(digits: str, places: tuple[str, ...]) -> tuple[str, CellFinding | Non
     if len(digits) >= places.count("0"):
         return text, None
     message = "{value} is stored without the zeros that its number format shows"
-    return text, CellFinding(Code.ZEROS_RESTORED, message, text)
+    return text, CellFinding(Code.ZEROS_RESTORED, message, value=text)
 
 
 def _all_digits(value: Decimal) -> str:

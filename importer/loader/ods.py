@@ -15,11 +15,11 @@ from zipfile import ZipFile
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from importer.loader.cleaning import CellFinding
 from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
+from importer.model.problem import CellFinding
 
 TAGS = 8_000_000
 """Tags of XML in a file, which are measured in some 10 seconds."""

@@ -16,10 +16,10 @@ from xml.parsers import expat
 
 from python_calamine import CalamineWorkbook
 
-from importer.loader.cleaning import CellFinding
 from importer.loader.detect import library_errors
 from importer.loader.number_formats import DIGITS, PLAIN, Format, show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
+from importer.model.problem import CellFinding
 
 FILLED = 2_000_000
 """Cells of a plain sheet, which are read in some 8 seconds."""

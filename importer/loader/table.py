@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from importer.loader.cleaning import CellFinding, Clean, clean, clean_column, writable
+from importer.loader.cleaning import Clean, clean, clean_column, writable
 from importer.loader.headings import Headings, MergedRange, added_at
 from importer.model.catalogue import Code
-from importer.model.problem import Place, Problem
+from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import (
     ADDED,
     DECISION,
@@ -280,15 +280,8 @@ def _problems(
     places_of: Mapping[int, tuple[Place, ...]] = {WHOLE_ROW: (), **places}
     for row, column, finding in sorted(located, key=itemgetter(0, 1)):
         if row in there and column in places_of:
-            yield Problem.of(
-                finding.code,
-                source.origin(numbers.get(row, row)),
-                finding.message,
-                *places_of[column],
-                value=writable(finding.value),
-                severity=finding.severity,
-                advice=finding.advice,
-            )
+            origin = source.origin(numbers.get(row, row))
+            yield finding.problem(origin, *places_of[column], value=writable(finding.value))
 
 
 def _empty_notice(source: Source, empty: int) -> Iterator[Problem]:

@@ -8,11 +8,12 @@ import struct
 import xlrd
 from xlrd.compdoc import CompDoc
 
-from importer.loader.cleaning import CellFinding, formula_error, is_formula_error
+from importer.loader.cleaning import formula_error, is_formula_error
 from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import PLAIN, Format, read_format, show
 from importer.loader.table import Located, Sheet
+from importer.model.problem import CellFinding
 
 STORED = 2_000_000
 """Cells, blank ones included, and different texts of a file; xlrd reads them in some 10 seconds."""

@@ -24,12 +24,13 @@ from openpyxl.utils.datetime import from_ISO8601
 from openpyxl.worksheet import _reader
 from openpyxl.xml.constants import SHARED_STRINGS
 
-from importer.loader.cleaning import CellFinding, formula_error, is_formula_error
+from importer.loader.cleaning import formula_error, is_formula_error
 from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import PLAIN, Format, read_styles, show
 from importer.loader.plain_xlsx import NotPlainError, last_plain_row, read_plain
 from importer.loader.table import COLUMNS, ROWS, Located, Sheet
+from importer.model.problem import CellFinding
 
 TAGS = 7_000_000
 """Tags of XML in a sheet: 1.7 million cells, 1.1 million with formulas; openpyxl reads them in

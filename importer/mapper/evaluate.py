@@ -411,18 +411,9 @@ class _Evaluation:
         Row None stands for the whole roster.
         """
         for row, finding, text in found:
-            problem = Problem.of(
-                finding.code,
-                self.roster.source.origin(0 if row is None else self.numbers[row]),
-                finding.message,
-                *places,
-                field=label,
-                value="" if label == "password" else text,
-                advice=finding.advice,
-                severity=finding.severity,
-                repairs=finding.repairs,
-            )
-            self.problems.append(problem)
+            origin = self.roster.source.origin(0 if row is None else self.numbers[row])
+            shown = "" if label == "password" else text
+            self.problems.append(finding.problem(origin, *places, field=label, value=shown))
 
 
 _ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."

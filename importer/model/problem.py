@@ -57,6 +57,7 @@ class CellFinding:
     """What is wrong with a value, before it is known which rows have the value.
 
     `advice` and `severity` are the catalogue's if not given; `repairs` goes with the given advice.
+    `value`: the text that `{value}` in the message stands for, if the finding itself knows it.
     """
 
     code: Code
@@ -64,6 +65,23 @@ class CellFinding:
     advice: str = ""
     severity: Severity | None = None
     repairs: Repairs = Repairs.ROW
+    value: str = ""
+
+    def problem(
+        self, origin: Origin, *places: Place, field: str = "", value: str | None = None
+    ) -> Problem:
+        """Return the problem of a row, with this value instead of the finding's own, if given."""
+        return Problem.of(
+            self.code,
+            origin,
+            self.message,
+            *places,
+            field=field,
+            value=self.value if value is None else value,
+            advice=self.advice,
+            severity=self.severity,
+            repairs=self.repairs,
+        )
 
 
 @dataclass(frozen=True, slots=True)

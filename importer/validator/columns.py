@@ -53,16 +53,11 @@ class Column:
     def problem(self, row: int, text: str, finding: CellFinding, *beside: Column) -> Problem:
         """Return the problem of one row; `beside` are other columns that it concerns."""
         places = [place for column in (self, *beside) for place in column.target.places]
-        return Problem.of(
-            finding.code,
+        return finding.problem(
             self.candidates.origin(row),
-            finding.message,
             *dict.fromkeys(places),
             field=self.target.label,
             value="" if self.target.field.path in SECRET else text,
-            advice=finding.advice,
-            severity=finding.severity,
-            repairs=finding.repairs,
         )
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.loader.cleaning import CellFinding
 from importer.loader.number_formats import DATED, PLAIN, read_format, show
 from importer.model.catalogue import Code
+from importer.model.problem import CellFinding
 
 
 def _code(finding: CellFinding | None) -> Code | None:
