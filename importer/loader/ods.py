@@ -8,10 +8,10 @@ report.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from xml.parsers import expat
-from zipfile import ZipFile
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
@@ -32,16 +32,15 @@ class OdsWorkbook:
 
     starts_1904 = False  # python-calamine converts dates by itself
 
-    def __init__(self, content: bytes, archive: ZipFile) -> None:
-        """Open the workbook of these bytes; `archive` was checked already.
+    def __init__(self, content: bytes, parts: Mapping[str, bytes]) -> None:
+        """Open the workbook of these bytes; `parts` are its members.
 
         Raises NotReadableError.
         """
         with library_errors():
-            manifest = "META-INF/manifest.xml"
-            if manifest in archive.NameToInfo and b"encryption-data" in archive.read(manifest):
+            if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
                 raise NotReadableError(LOCKED)
-            tables = _measure(archive.read("content.xml"))
+            tables = _measure(parts["content.xml"])
             self._book = CalamineWorkbook.from_filelike(io.BytesIO(content))
             sheets = self._book.sheets_metadata
             if len(tables) != len(sheets):

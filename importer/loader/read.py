@@ -16,7 +16,7 @@ from importer.loader.csv_file import read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes
 from importer.loader.ods import OdsWorkbook
 from importer.loader.table import CELLS, Columns, Sheet
-from importer.loader.unpacking import open_package
+from importer.loader.unpacking import unpack
 from importer.loader.xls import XlsWorkbook
 from importer.loader.xlsx import XlsxWorkbook
 from importer.model.catalogue import Code
@@ -82,8 +82,8 @@ def read(path: Path, layout: Layout) -> Roster:
 def _open(content: bytes, kind: Kind) -> Workbook:
     if kind is Kind.XLS:
         return XlsWorkbook(content)
-    archive = open_package(content)
-    return OdsWorkbook(content, archive) if kind is Kind.ODS else XlsxWorkbook(content, archive)
+    parts = unpack(content)
+    return OdsWorkbook(content, parts) if kind is Kind.ODS else XlsxWorkbook(content, parts)
 
 
 def _about_the_file(path: Path, kind: Kind) -> list[str]:

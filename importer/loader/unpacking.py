@@ -18,8 +18,8 @@ _SMALL = 1024 * 1024
 _NESTED = (".zip", ".7z", ".rar", ".gz", ".xlsx", ".xlsm", ".xlsb", ".docx", ".ods")
 
 
-def open_package(content: bytes) -> zipfile.ZipFile:
-    """Return a package whose members were measured before any of them was unpacked.
+def unpack(content: bytes) -> dict[str, bytes]:
+    """Return the members of a package by name; they are measured before any of them is unpacked.
 
     No member may declare a document type: entities could grow without bound, or reach for files
     and servers. So the XML can be read by any parser.
@@ -27,29 +27,27 @@ def open_package(content: bytes) -> zipfile.ZipFile:
     Raises NotReadableError if the package is damaged or hostile.
     """
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        if why := _hostile(archive.infolist()):
-            raise NotReadableError(UNSAFE.format(why))
-        for member in archive.infolist():
-            _check_member(archive, member)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if why := _hostile(archive.infolist()):
+                raise NotReadableError(UNSAFE.format(why))
+            return {member.filename: _read(archive, member) for member in archive.infolist()}
     except ZIP_ERRORS as error:
         raise NotReadableError(DAMAGED) from error
-    return archive
 
 
-def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """Raise ValueError if a member is not as large as the directory says, or NotReadableError."""
     size = member.file_size
     member.file_size += 1  # zipfile unpacks no more than this when asked for it
     with archive.open(member) as file:
         part = file.read(member.file_size)
-    member.file_size = size
     if len(part) != size:
         msg = "a member of another size"
         raise ValueError(msg)
     if _declares_document_type(part):
         why = "it declares a document type, as no spreadsheet program does"
         raise NotReadableError(UNSAFE.format(why))
+    return part
 
 
 def _hostile(members: list[zipfile.ZipInfo]) -> str:

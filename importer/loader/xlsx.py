@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import zip_longest
 from operator import and_
@@ -68,19 +68,17 @@ _MERGE_CELL = _NAMESPACE + "mergeCell"
 class XlsxWorkbook:
     """An Excel workbook. Implements `Workbook`."""
 
-    def __init__(self, content: bytes, archive: ZipFile) -> None:
-        """Open the workbook of these bytes, whose members were checked already.
+    def __init__(self, content: bytes, parts: Mapping[str, bytes]) -> None:
+        """Open the workbook of these bytes; `parts` are its members.
 
         Raises NotReadableError.
         """
-        self._content = content
-        self._archive = archive
-        if any(strict in self._part("xl/workbook.xml") for strict in _STRICT):
-            self._content = _transitional(archive)
-            self._archive = ZipFile(io.BytesIO(self._content))
-        for name in archive.namelist():
+        if any(strict in parts.get("xl/workbook.xml", b"") for strict in _STRICT):
+            content, parts = _transitional(parts)
+        self._content, self._parts = content, parts
+        for name, part in parts.items():
             if name.endswith((".xml", ".rels")) and not name.lower().startswith(_LARGE_PARTS):
-                _check_tags(self._part(name), OTHER_TAGS)
+                _check_tags(part, OTHER_TAGS)
         with library_errors():
             reader = ExcelReader(
                 io.BytesIO(self._content), read_only=True, data_only=True, keep_links=False
@@ -93,10 +91,10 @@ class XlsxWorkbook:
             self._members: dict[str, str] = {}
             self.sheets: list[tuple[str, bool]] = []
             for sheet, relation in reader.parser.find_sheets():
-                if relation.Type.endswith("/worksheet") and relation.target in archive.NameToInfo:
+                if relation.Type.endswith("/worksheet") and relation.target in parts:
                     self._members[sheet.name] = relation.target
                     self.sheets.append((sheet.name, sheet.state == "visible"))
-            self._formats = read_styles(self._part("xl/styles.xml"))
+            self._formats = read_styles(parts.get("xl/styles.xml", b""))
 
     def read(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet, up to row `until` if that is not 0."""
@@ -109,18 +107,18 @@ class XlsxWorkbook:
 
     def read_plain(self, name: str) -> Sheet:
         """Return a sheet as python-calamine reads it. Raises NotPlainError, NotReadableError."""
-        part = self._part(self._members[name])
+        part = self._parts[self._members[name]]
         # python-calamine has to find the same sheets and texts
-        found = _STRINGS if _STRINGS in self._archive.NameToInfo else ""
+        found = _STRINGS if _STRINGS in self._parts else ""
         same = found == self._strings_name and len(self._members) == len(self.sheets)
-        last = last_plain_row(part, self._part(_STRINGS))
+        last = last_plain_row(part, self._parts.get(_STRINGS, b""))
         if not last or not same or self.starts_1904:
             raise NotPlainError
         return read_plain(self._content, name, part, last, self._formats)
 
     def read_fully(self, name: str, until: int = 0) -> Sheet:
         """Return a sheet as openpyxl reads it, up to row `until` if that is not 0."""
-        part = self._part(self._members[name])
+        part = self._parts[self._members[name]]
         _check_tags(part, TAGS)
         with library_errors():
             parser = _SheetParser(
@@ -128,13 +126,10 @@ class XlsxWorkbook:
             )
             return parser.read(until)
 
-    def _part(self, name: str) -> bytes:
-        return self._archive.read(name) if name in self._archive.NameToInfo else b""
-
     @cached_property
     def _strings(self) -> list[str]:
         """The texts that cells share."""
-        part = self._part(self._strings_name) or b"<none/>"
+        part = self._parts.get(self._strings_name) or b"<none/>"
         _check_tags(part, STRING_TAGS)
         events = iterparse(io.BytesIO(part))  # noqa: S314  no document type
         return [_string(element) for _, element in events if element.tag == _SHARED]
@@ -153,16 +148,15 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-def _transitional(archive: ZipFile) -> bytes:
+def _transitional(parts: Mapping[str, bytes]) -> tuple[bytes, Mapping[str, bytes]]:
     """Return a workbook saved as Strict Open XML in the usual namespaces, which openpyxl knows."""
+    for strict, usual in _STRICT.items():
+        parts = {name: part.replace(strict, usual) for name, part in parts.items()}
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as changed:
-        for name in archive.namelist():
-            part = archive.read(name)
-            for strict, usual in _STRICT.items():
-                part = part.replace(strict, usual)
+        for name, part in parts.items():
             changed.writestr(name, part)
-    return buffer.getvalue()
+    return buffer.getvalue(), parts
 
 
 def _check_tags(part: bytes, most: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from importer.loader.detect import NotReadableError
 from importer.loader.plain_xlsx import NotPlainError
 from importer.loader.table import Sheet
-from importer.loader.unpacking import open_package
+from importer.loader.unpacking import unpack
 from importer.loader.xlsx import XlsxWorkbook
 
 
@@ -19,7 +19,7 @@ def readers_agree(path: Path) -> bool:
     if not content.startswith(b"PK"):
         return False
     try:
-        book = XlsxWorkbook(content, open_package(content))
+        book = XlsxWorkbook(content, unpack(content))
     except NotReadableError:
         return False
     return any(_agrees(book, name) for name, _ in book.sheets)
