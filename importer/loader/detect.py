@@ -1,4 +1,4 @@
-"""What a file really is, by its bytes, whatever its name is."""
+"""What a file really is, by its bytes, whatever its name is, and what of it may be unpacked."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ LARGEST_PACKAGE = 100 * 1024 * 1024
 LARGEST_XLS = 40 * 1024 * 1024
 """Bytes that an .xls file may have; a full sheet of 17 columns has half of it."""
 
+INFLATED = 200 * 1024 * 1024
+"""Bytes that all members of a package together may have when unpacked."""
+
+MEMBERS = 2_000
+"""Members of a package."""
+
+_RATIO = 100  # unpacked to packed, for members larger than the next
+_SMALL = 1024 * 1024
+_NESTED = (".zip", ".7z", ".rar", ".gz", ".xlsx", ".xlsm", ".xlsb", ".docx", ".ods")
+
 DAMAGED = "is damaged or was not copied completely. Open it in Excel, save it again, and load that."
 LOCKED = "is protected by a password. Open it, save a copy without a password, and load the copy."
 TOO_LARGE = (
@@ -34,7 +44,7 @@ _CHANGED = (
     "was changed while it was read. Close it in the other program, or copy it to this computer, "
     "and start again."
 )
-UNSAFE = "is refused for safety: {}. Copy the rows into a new workbook, save it, and load that."
+_UNSAFE = "is refused for safety: {}. Copy the rows into a new workbook, save it, and load that."
 _SAVE_AS = "Open it in Excel, save it as an Excel workbook (.xlsx), and load that."
 _SOMETHING_ELSE = "is {}, not a spreadsheet. Ask the office for the spreadsheet."
 
@@ -56,7 +66,7 @@ _SIGNATURES = {
     b"TABLE\r\n0,1": "a DIF file",
     b"TABLE\n0,1": "a DIF file",
 }
-ZIP_ERRORS = (
+_ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -135,7 +145,7 @@ def identify(content: bytes) -> Kind:
     else:
         found = _text_kind(head)
     if isinstance(found, Kind) and len(content) > limit:
-        found = UNSAFE.format(f"the file has more than {limit // 2**20} MB")
+        found = _UNSAFE.format(f"the file has more than {limit // 2**20} MB")
     if not isinstance(found, Kind):
         raise NotReadableError(found)
     return found
@@ -148,7 +158,7 @@ def _zip_kind(content: bytes) -> Kind | str:
             names = set(archive.namelist())
             office = _beginning(archive, "mimetype", 100)
             types = _beginning(archive, "[Content_Types].xml", 1_000_000)
-    except ZIP_ERRORS:
+    except _ZIP_ERRORS:
         return DAMAGED
     found: Kind | str = "is a zip archive. Unpack it and load the spreadsheet that is in it."
     if "xl/workbook.xml" in names or b"spreadsheetml.sheet.main+xml" in types:
@@ -171,7 +181,7 @@ def _beginning(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     try:
         with archive.open(name) as member:
             return member.read(size)
-    except ZIP_ERRORS:
+    except _ZIP_ERRORS:
         return b""
 
 
@@ -203,3 +213,65 @@ def _text_kind(head: bytes) -> Kind | str:
     if any(tag in start for tag in (b"<html", b"<table", b"<!doctype html", b"<body")):
         return f"is a web page that only has the name of a spreadsheet. {_SAVE_AS}"
     return _SOMETHING_ELSE.format("an XML file") if start.startswith(b"<?xml") else Kind.CSV
+
+
+# --- unpacking: a limit before trust, against zip bombs ---
+
+
+def unpack(content: bytes) -> dict[str, bytes]:
+    """Return the members of a package by name; they are measured before any of them is unpacked.
+
+    No member may declare a document type: entities could grow without bound, or reach for files
+    and servers. So the XML can be read by any parser.
+
+    Raises NotReadableError if the package is damaged or hostile.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if why := _hostile(archive.infolist()):
+                raise NotReadableError(_UNSAFE.format(why))
+            return {member.filename: _read(archive, member) for member in archive.infolist()}
+    except _ZIP_ERRORS as error:
+        raise NotReadableError(DAMAGED) from error
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Raise ValueError if a member is not as large as the directory says, or NotReadableError."""
+    size = member.file_size
+    member.file_size += 1  # zipfile unpacks no more than this when asked for it
+    with archive.open(member) as file:
+        part = file.read(member.file_size)
+    if len(part) != size:
+        msg = "a member of another size"
+        raise ValueError(msg)
+    if _declares_document_type(part):
+        why = "it declares a document type, as no spreadsheet program does"
+        raise NotReadableError(_UNSAFE.format(why))
+    return part
+
+
+def _hostile(members: list[zipfile.ZipInfo]) -> str:
+    """Return why the package is refused; "" if it is not."""
+    names = {member.filename.lower() for member in members}
+    total = sum(member.file_size for member in members)
+    tight = any(one.file_size > max(_SMALL, _RATIO * one.compress_size) for one in members)
+    reasons = {
+        f"it has {len(members):,} parts, and {MEMBERS:,} are allowed": len(members) > MEMBERS,
+        "it has two parts of the same name": len(names) < len(members),
+        "parts of it are protected by a password": any(one.flag_bits & 1 for one in members),
+        "another archive or workbook is packed into it": any(
+            name.endswith(_NESTED) for name in names
+        ),
+        f"unpacked it has {total // 2**20:,} MB, and {INFLATED // 2**20} MB are allowed (a roster "
+        "of that size can be saved as CSV UTF-8)": total > INFLATED,
+        "a part of it is packed far more tightly than the rows of a roster are": tight,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _declares_document_type(part: bytes) -> bool:
+    """Return whether an XML part has a document type; pictures and macros are not XML."""
+    is_wide = b"\0" in part[:4]  # UTF-16 or UTF-32
+    text = part.replace(b"\0", b"") if is_wide else part
+    is_xml = text[:1_000].lstrip(b"\xef\xbb\xbf\xff\xfe\t\r\n ").startswith(b"<")
+    return is_xml and b"<!DOCTYPE" in text

@@ -13,10 +13,9 @@ from typing import Protocol
 from importer.errors import RosterError
 from importer.loader import headings, table
 from importer.loader.csv_file import read_csv
-from importer.loader.detect import Kind, NotReadableError, identify, read_bytes
+from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
 from importer.loader.ods import OdsWorkbook
 from importer.loader.table import CELLS, Columns, Sheet
-from importer.loader.unpacking import unpack
 from importer.loader.xls import XlsWorkbook
 from importer.loader.xlsx import XlsxWorkbook
 from importer.model.catalogue import Code

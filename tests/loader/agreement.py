@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from importer.loader.detect import NotReadableError
+from importer.loader.detect import NotReadableError, unpack
 from importer.loader.plain_xlsx import NotPlainError
 from importer.loader.table import Sheet
-from importer.loader.unpacking import unpack
 from importer.loader.xlsx import XlsxWorkbook
 
 
