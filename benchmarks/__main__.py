@@ -10,7 +10,6 @@ PARTS = {
     "conditions": "benchmarks.conditions",
     "bounds": "benchmarks.bounds",
     "pacing": "benchmarks.pacing",
-    "sandbox": "benchmarks.sandbox_load",
     "calls": "benchmarks.calls",
     "throughput": "benchmarks.throughput",
     "page": "benchmarks.page",

@@ -21,24 +21,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.request import Request, urlopen
 
+from benchmarks.sandbox import admin, calls, sandbox
 from importer.users.cache import UserCache
 
 USERS, UNCHANGED, CHANGED, NEW, EDITED = 50_000, 9_000, 700, 300, 500
 MOST = 2_000
 """Calls that we allow ourselves."""
-
-_SANDBOX = """
-import sys
-from pathlib import Path
-from importer.sandbox.server import Options, serve
-options = Options(db=Path(sys.argv[1]), seed_users=int(sys.argv[2]), rate=None, daily=10**9)
-serve(options, lambda url: print(url, flush=True))
-"""
 
 _MAPPING = """
 version: 1
@@ -63,23 +55,6 @@ _HEADINGS = ("ID", "First", "Last", "Group", "Born", "Expires", "Email")
 Row = tuple[str, ...]
 
 
-@contextmanager
-def _sandbox(db: Path) -> Iterator[str]:
-    command = [sys.executable, "-c", _SANDBOX, str(db), str(USERS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None  # noqa: S101  a pipe was asked for
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
-
-
-def _asked(url: str, path: str, method: str = "GET") -> Request:
-    """A call to the sandbox's admin API."""
-    headers = {"Authorization": "apikey sandbox"}
-    return Request(f"{url}/_sandbox/{path}", headers=headers, method=method)  # noqa: S310  loopback
-
-
 def _age(db: Path) -> None:
     """Nobody was changed for two months, but those whom staff edited in the last day."""
     day, long_ago = (datetime.now(UTC) - timedelta(days=days) for days in (1, 60))
@@ -93,8 +68,7 @@ def _age(db: Path) -> None:
 
 
 def _roster(url: str) -> Iterator[Row]:
-    with urlopen(_asked(url, "state")) as answer:  # noqa: S310
-        users = json.load(answer)["users"]
+    users = json.loads(admin(url, "state"))["users"]
     seen: set[Row] = set()
     for user in users:
         person = (user["first_name"], user["last_name"], user["birth_date"])
@@ -137,25 +111,25 @@ def _importer(folder: Path, url: str, *arguments: str) -> float:
 
 def _calls(url: str) -> Counter[str]:
     """The calls since this was last asked, by method."""
-    with urlopen(_asked(url, "log")) as answer:  # noqa: S310
-        entries = [json.loads(line) for line in answer]
-    with urlopen(_asked(url, "log", "DELETE")):  # noqa: S310
-        return Counter(str(entry["method"]) for entry in entries)
+    found = Counter(str(call["method"]) for call in calls(url))
+    admin(url, "log", "DELETE")
+    return found
 
 
-def _told(what: str, calls: Counter[str], seconds: float) -> None:
-    by_method = ", ".join(f"{count:,} {method}" for method, count in sorted(calls.items()))
-    print(f"{what:<28} {calls.total():7,} calls ({by_method}), {seconds:.1f} s")
+def _told(what: str, counted: Counter[str], seconds: float) -> None:
+    by_method = ", ".join(f"{count:,} {method}" for method, count in sorted(counted.items()))
+    print(f"{what:<28} {counted.total():7,} calls ({by_method}), {seconds:.1f} s")
 
 
 def main() -> int:
     """Load a semester's roster and count; 1 where it took more calls than we allow ourselves."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with _sandbox(folder / "alma.db"):
+        db = folder / "alma.db"
+        with sandbox(db=db, seed_users=USERS):
             pass
-        _age(folder / "alma.db")
-        with _sandbox(folder / "alma.db") as url:
+        _age(db)
+        with sandbox(db=db, rate=0, daily=10**9) as url:
             return _load(folder, url)
 
 

@@ -8,18 +8,16 @@ second, as a share of the limit, and the calls that were refused for speed.
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from pydantic import SecretStr
 
+from benchmarks.sandbox import calls, sandbox
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.ledger.journal import Journal, write_run
@@ -87,27 +85,18 @@ async def _apply(ledger: Ledger, base_url: str) -> None:
 
 def main(rows: int) -> None:
     """Apply, and print what was measured."""
-    command = [sys.executable, "-m", "importer", "sandbox", "--port", "0", "--rate", str(LIMIT)]
     with (
         tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen([*command, "--latency", LATENCY], stderr=subprocess.PIPE, text=True) as at,
+        sandbox(rate=LIMIT, latency=LATENCY) as host,
         _plan(Path(folder), rows) as ledger,
     ):
-        try:
-            assert at.stderr is not None  # noqa: S101  asked for just above
-            host = at.stderr.readline().split(" runs at ")[1].split(";")[0]
-            began = time.monotonic()
-            asyncio.run(_apply(ledger, f"{host}/almaws/v1"))
-            seconds = time.monotonic() - began
-            headers = {"Authorization": "apikey sandbox"}
-            log = Request(f"{host}/_sandbox/log", headers=headers)  # noqa: S310  loopback
-            with urlopen(log) as answer:  # noqa: S310
-                calls = [json.loads(line) for line in answer]
-        finally:
-            at.terminate()
-    statuses = Counter(call["status"] for call in calls)
-    first, last = (datetime.fromisoformat(calls[place]["time"]) for place in (0, -1))
-    pace = (len(calls) - 1) / (last - first).total_seconds()
+        began = time.monotonic()
+        asyncio.run(_apply(ledger, f"{host}/almaws/v1"))
+        seconds = time.monotonic() - began
+        log = calls(host)
+    statuses = Counter(call["status"] for call in log)
+    first, last = (datetime.fromisoformat(log[place]["time"]) for place in (0, -1))
+    pace = (len(log) - 1) / (last - first).total_seconds()
     print(f"{rows:,} creates in {seconds:.1f} s; statuses: {dict(statuses)}")
     print(f"from the first call to the last: {pace:.2f} a second, {pace / LIMIT:.1%} of the limit")
     print(f"with the wait for the last answers: {rows / seconds / LIMIT:.1%}")
