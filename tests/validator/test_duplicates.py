@@ -81,9 +81,9 @@ def test_many_rows_are_counted() -> None:
 
 def test_one_id_in_all_rows() -> None:
     """The work grows with the rows that share an ID, not with their square."""
-    same = (person(number, id="AB1", email=f"{number}@example.org") for number in range(30_000))
+    same = (person(number, id="AB1", email=f"{number}@example.org") for number in range(5_000))
     problems = across_rows(*same)
-    assert sum(problem.code is Code.DUPLICATE_ID for problem in problems) == 30_000
+    assert sum(problem.code is Code.DUPLICATE_ID for problem in problems) == 5_000
 
 
 @pytest.mark.parametrize("way", ["email", "phone"])
