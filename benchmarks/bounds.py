@@ -17,8 +17,7 @@ from itertools import islice
 from pathlib import Path
 from string import ascii_uppercase
 
-from benchmarks.check import ENVIRONMENT, measure
-from benchmarks.docs_page import write_between
+from benchmarks.check import ENVIRONMENT, measure, write_between
 from tests.zoo.other import biff, ole, record
 
 COLUMNS = ascii_uppercase[:16]

@@ -13,17 +13,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from benchmarks.docs_page import write_between
 from benchmarks.rosters import write_csv, write_xlsx
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "explanation" / "speed.md"
 MAPPING = ROOT / "mappings" / "community.yaml"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}  # this checkout, wherever it is run from
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as an installed program is
@@ -201,6 +201,17 @@ def table(largest: int, broken: list[str]) -> Iterator[str]:
         broken.append(f"--help takes {seconds:.2f} s, not {MAX_HELP_SECONDS}")
     yield ""
     yield f"`importer --help` takes {seconds:.2f} s."
+
+
+def write_between(name: str, lines: Sequence[str]) -> None:
+    """Put the lines between the two marks of that name on the page about speed."""
+    opening, closing = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+    before, found, rest = PAGE.read_text("utf-8").partition(opening)
+    _, ended, after = rest.partition(closing)
+    if not (found and ended):
+        msg = f"{PAGE.name} has no marks for {name}"
+        raise SystemExit(msg)
+    PAGE.write_text(before + opening + "\n".join(lines) + "\n" + closing + after, "utf-8")
 
 
 def main() -> None:

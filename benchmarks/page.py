@@ -24,8 +24,7 @@ from statistics import quantiles
 
 import httpx
 
-from benchmarks.check import write_apart
-from benchmarks.docs_page import write_between
+from benchmarks.check import write_apart, write_between
 from benchmarks.rosters import write_csv
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,6 @@ from importer.loader import csv_file
 from importer.loader.headings import Headings
 from importer.loader.read import read
 from importer.loader.table import Sheet, build, find_columns
-from importer.model.catalogue import Code
 from importer.model.roster import ADDED, Layout, Source
 
 SOURCE = Source(Path("a.xlsx"), "0", "xlsx")
@@ -33,30 +32,6 @@ def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     for at, mark in enumerate(marks):
         if mark.strip() in {"2", "3", "4"} and mark not in marks[:at]:
             assert numbers[at] == int(mark)
-
-
-def test_totals_at_the_end_are_left_out(tmp_path: Path) -> None:
-    """Totals and signatures are no people, blank rows between them are blank, those below gone."""
-    path = tmp_path / "a.csv"
-    path.write_text("ID,Name,Email\n" + PERSON * 3 + "Total: 3,,\n,,\nSigned,,\n,,\n", "utf-8")
-    roster = read(path, LAYOUT)
-    assert (len(roster.frame), roster.left_out, roster.blank) == (3, (5, 7), (6,))
-    assert [notice.code for notice in roster.notices] == [Code.READ_WITH_NOTICE]
-
-
-def test_a_short_row_in_the_middle_stays(tmp_path: Path) -> None:
-    """Only the end of the file makes a total of a row with one cell."""
-    path = tmp_path / "a.csv"
-    path.write_text("ID,Name,Email\n" + PERSON + "Total: 3,,\n" + PERSON, "utf-8")
-    roster = read(path, LAYOUT)
-    assert (len(roster.frame), roster.left_out) == (3, ())
-
-
-def test_rows_of_a_rejects_file_keep_their_numbers(tmp_path: Path) -> None:
-    """A row that was added by hand gets the number after the largest."""
-    path = tmp_path / "a.csv"
-    path.write_text(f"{','.join(ADDED)},ID,Name\n7,r,,w,d,5,A\n,,,,,6,B\n,,,,,,\n", "utf-8")
-    assert read(path, LAYOUT).frame.index.tolist() == [7, 8]
 
 
 def test_a_csv_file_has_a_limit_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def test_of_other_sheets_only_the_top_is_read() -> None:
 @pytest.mark.parametrize(
     ("book", "wanted", "words"),
     [
-        ({"One": sheet_of(*PEOPLE), "Two": sheet_of(*PEOPLE)}, "", "More than one sheet"),
+        ({"One": sheet_of(*PEOPLE), "Two": sheet_of(*PEOPLE)}, "", 'More than one.*: "One", "Two"'),
         ({"One": sheet_of(*PEOPLE)}, "Two", 'no sheet "Two"'),
         ({"One*": sheet_of(*PEOPLE)}, "", "no visible sheet"),
         ({"One": sheet_of(), "Two": sheet_of()}, "", "No visible sheet has text"),
@@ -108,14 +108,6 @@ def test_where_no_sheet_can_be_meant_it_is_refused(
     """The sentence names the sheets that there are."""
     with pytest.raises(RosterError, match=words):
         read(FakeBook(book), Layout(sheet=wanted, expected=EXPECTED))
-
-
-def test_rows_keep_the_numbers_of_the_sheet() -> None:
-    """Gaps are blank rows; empty rows at the end are not rows, and get a notice."""
-    roster = read(sheet_of("Autumn", "", "ID|Name", "1|A", "", "2|B", "", ""))
-    assert roster.frame.index.tolist() == [4, 6]
-    assert roster.blank == (5,)
-    assert codes(roster) == [Code.READ_WITH_NOTICE] * 2  # the title above, and the empty rows
 
 
 def test_columns_are_those_with_a_heading_or_text() -> None:
@@ -157,18 +149,6 @@ def test_more_columns_than_a_roster_has_are_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(reading, "CELLS", 1)
     with pytest.raises(RosterError, match="which no roster has"):
         read(sheet_of(*PEOPLE))
-
-
-@pytest.mark.parametrize("visible_only", [False, True])
-def test_hidden_rows_are_told_and_left_out_on_request(*, visible_only: bool) -> None:
-    """A hidden heading, and hidden rows without text, get no notice."""
-    sheet = sheet_of(*PEOPLE, "", "3|C", hidden_rows={1, 3, 4, 5}, hidden_columns={1})
-    roster = read(sheet, Layout(expected=EXPECTED, visible_only=visible_only))
-    assert roster.frame.index.tolist() == ([2] if visible_only else [2, 3, 5])
-    assert roster.left_out == ((3, 5) if visible_only else ())
-    assert roster.blank == (4,)
-    assert codes(roster) == [Code.HIDDEN_ROWS] * 2
-    assert "3, 5" in roster.notices[0].message
 
 
 def test_hidden_rows_are_named_by_spans() -> None:

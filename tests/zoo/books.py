@@ -478,27 +478,6 @@ BOOKS = [
     ),
     Specimen(
         "a.xlsx",
-        "two sheets with the headings",
-        sheets({"Fall": sheet_xml(TWO), "Spring": sheet_xml(TWO)}),
-        EXPECTED,
-        refusal='"Fall", "Spring"',
-    ),
-    Specimen(
-        "a.xlsx",
-        "the sheet that the mapping names",
-        sheets({"Fall": sheet_xml(TWO), "Spring": sheet_xml(TWO)}),
-        Layout(sheet=" SPRING"),
-        rows={2: ("1", "A")},
-    ),
-    Specimen(
-        "a.xlsx",
-        "a sheet that is not there",
-        sheets({"Fall": sheet_xml(TWO)}),
-        Layout(sheet="Spring"),
-        refusal='no sheet "Spring"',
-    ),
-    Specimen(
-        "a.xlsx",
         "hidden sheets are not read",
         sheets(
             {"Old": sheet_xml(TWO), "Lists": sheet_xml(text_rows(("x",))), "New": sheet_xml(TWO)},
@@ -508,21 +487,6 @@ BOOKS = [
         rows={2: ("1", "A")},
         notices=(NOTICE,),
     ),
-    Specimen(
-        "a.xlsx",
-        "a hidden sheet that the mapping names",
-        sheets({"Old": sheet_xml(TWO), "New": sheet_xml(TWO)}, states={"Old": "hidden"}),
-        Layout(sheet="Old"),
-        rows={2: ("1", "A")},
-        notices=(NOTICE,),
-    ),
-    Specimen(
-        "a.xlsx",
-        "no visible sheet",
-        sheets({"Old": sheet_xml(TWO)}, states={"Old": "veryHidden"}),
-        refusal="no visible sheet",
-    ),
-    Specimen("a.xlsx", "an empty sheet", one(""), refusal="is empty"),
     Specimen(
         "a.xlsx",
         "a sheet that may not be edited",

@@ -276,27 +276,6 @@ TEXTS = [
     ),
     Specimen(
         "a.csv",
-        "title rows above and nothing expected",
-        csv("Autumn roster,,\n,,\n" + HEAD + ANA),
-        rows={4: ANA_CELLS},
-        notices=("read-with-notice",),
-    ),
-    Specimen(
-        "a.csv",
-        "two declared heading rows",
-        csv(",Name,,\nID,First,Last,Email\n1,Ana,Silva,a@example.org\n"),
-        Layout(header=(1, 2)),
-        rows={3: ("1", "Ana", "Silva", "a@example.org")},
-    ),
-    Specimen(
-        "a.csv",
-        "declared heading row without text",
-        csv("\n" + HEAD + ANA),
-        Layout(header=(1,)),
-        refusal="in row 1, but that row is blank",
-    ),
-    Specimen(
-        "a.csv",
         "duplicate headings",
         csv("ID,Email,Email\n1,a,b\n"),
         rows={2: ("1", "a", "b")},
