@@ -72,7 +72,7 @@ def codes_in_table(table: Table) -> Iterator[Problem]:
         suggest = len(unknown) <= _A_WRONG_COLUMN
         found: dict[str, CellFinding] = {}
         for text, code in unknown.items():
-            likely = _likely(code, field, rows) if suggest else ""
+            likely = _likely(code, field, table.codes) if suggest else ""
             place = given.get(code, "")
             # what the mapping writes and what is a word of the table is not private
             known = place or code in rows or (suggest and _is_of(code, field, rows))
@@ -95,7 +95,7 @@ def wrong_in_mapping(code: str, field: Field, codes: CodeTables) -> str:
     enabled = {row.code.casefold() for row in (rows or {}).values() if row.enabled}
     if rows is None or code.casefold() in enabled:
         return ""
-    likely = _likely(code, field, rows)
+    likely = _likely(code, field, codes)
     wrong = f"`{code}` {_wrong(code, field, rows)}"
     return f"{wrong}; did you mean {likely}?" if likely else wrong
 
@@ -119,9 +119,9 @@ def _advice(likely: str, place: str) -> str:
     return f"Did you mean {likely}? {todo}" if likely else todo
 
 
-def _likely(text: str, field: Field, rows: Mapping[str, CodeRow]) -> str:
+def _likely(text: str, field: Field, codes: CodeTables) -> str:
     """Return the codes that may be meant, with their descriptions; "" if none is similar."""
-    near = _near(text, field, rows)
+    near = near_codes(text, field, codes)
     names = [f"{row.code} ({row.description})" if row.description else row.code for row in near]
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
@@ -136,12 +136,8 @@ def _is_of(text: str, field: Field, rows: Mapping[str, CodeRow]) -> bool:
 
 
 def near_codes(text: str, field: Field, codes: CodeTables) -> tuple[CodeRow, ...]:
-    """Return up to three enabled codes of a field that are similar to a value, best first."""
-    return _near(text, field, _rows(field, codes) or {})
-
-
-def _near(text: str, field: Field, rows: Mapping[str, CodeRow]) -> tuple[CodeRow, ...]:
     """Return up to three enabled codes similar to a value, by code or description, best first."""
+    rows = _rows(field, codes) or {}
     if field.facts.table == "CountryCodes":
         country = rows.get(country_of(text))
         if country is not None and country.enabled:

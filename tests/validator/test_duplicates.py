@@ -17,6 +17,8 @@ from importer.model.problem import Problem
 from importer.validator import duplicates
 from tests.validator.building import SHORT, across, across_rows, candidates, found
 
+WEIGHTS = {"FAC": 9, "COMM": 3}
+
 
 def person(number: int, **values: str) -> dict[str, str]:
     """A person of whom nothing agrees with another one's."""
@@ -123,44 +125,14 @@ def test_keep_first() -> None:
 
 def test_keep_heaviest() -> None:
     """By policy the row whose group weighs most is kept; among equals, the first."""
-    policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
+    policy = Duplicates(same_id="keep heaviest", weights=WEIGHTS)
     rows = [person(0, user_group=group) for group in ("UNLISTED", "COMM", "FAC", "FAC")]
+    rows[1] = person(0, street="1 A St")  # a lighter one may differ
     problems = across_rows(*rows, policy=policy)
     assert [problem.origin.row for problem in problems] == [2, 3, 5]
     assert all(
         "row 4, which the `duplicates` rule keeps" in problem.message for problem in problems
     )
-
-
-@pytest.mark.parametrize("change", [{"user_group": "FAC"}, {"street": "9 Other St"}])
-def test_keep_first_is_for_equal_rows(change: dict[str, str]) -> None:
-    """Rows of one person that differ in anything are both for review, the first one too."""
-    problems = across_rows(person(0), person(0, **change), policy=Duplicates(same_id="keep first"))
-    assert [(p.origin.row, p.code, p.severity) for p in problems] == [
-        (2, Code.DUPLICATE_ID, Severity.REVIEW),
-        (3, Code.DUPLICATE_ID, Severity.REVIEW),
-    ]
-
-
-def test_keep_heaviest_needs_a_heaviest() -> None:
-    """Where two rows weigh most and differ, weights do not tell which to keep."""
-    policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
-    rows = [person(0, user_group="COMM", street="1 A St"), person(0, user_group="FAC")]
-    assert [problem.origin.row for problem in across_rows(*rows, policy=policy)] == [2]
-    problems = across_rows(*rows, person(0, user_group="FAC", street="2 B St"), policy=policy)
-    assert [(p.origin.row, p.severity) for p in problems] == [
-        (row, Severity.REVIEW) for row in (2, 3, 4)
-    ]
-
-
-def test_keep_heaviest_needs_every_group() -> None:
-    """A row whose group is not known may be the heaviest, so that none gives way to another."""
-    policy = Duplicates(same_id="keep heaviest", weights={"FAC": 9, "COMM": 3})
-    problems = across_rows(person(0, user_group=""), person(0, user_group="COMM"), policy=policy)
-    assert [(p.origin.row, p.severity) for p in problems] == [
-        (2, Severity.REVIEW),
-        (3, Severity.REVIEW),
-    ]
 
 
 def test_run_variables_make_no_difference() -> None:
@@ -174,18 +146,28 @@ def test_run_variables_make_no_difference() -> None:
     assert [(p.origin.row, p.code) for p in problems] == [(3, Code.SKIPPED_DUPLICATE)]
 
 
-@pytest.mark.parametrize("change", [{"last": "Other"}, {"birth": "1999-09-09"}])
-@pytest.mark.parametrize("same_id", ["keep first", "keep heaviest"])
-def test_differing_duplicates_are_never_settled(
-    change: dict[str, str], same_id: Literal["keep first", "keep heaviest"]
+@pytest.mark.parametrize(
+    ("same_id", "changes"),
+    [
+        ("keep first", [{}, {"user_group": "FAC"}]),
+        ("keep first", [{}, {"street": "9 Other St"}]),
+        ("keep first", [{}, {"barcode": "", "last": "Other"}]),
+        ("keep first", [{}, {"barcode": "", "birth": "1999-09-09"}]),
+        ("keep heaviest", [{}, {"barcode": "", "last": "Other"}]),
+        ("keep heaviest", [{}, {"barcode": "", "birth": "1999-09-09"}]),
+        ("keep heaviest", [{}, {"user_group": "FAC"}, {"user_group": "FAC", "street": "2 B St"}]),
+        ("keep heaviest", [{"user_group": ""}, {}]),
+    ],
+)
+def test_where_a_policy_cannot_choose_all_rows_need_review(
+    same_id: Literal["keep first", "keep heaviest"], changes: list[dict[str, str]]
 ) -> None:
-    """Where rows of one identifier are not of one person, all of them go to review."""
-    rows = [person(0), person(0, barcode="", **change)]
-    problems = across_rows(*rows, policy=Duplicates(same_id=same_id, similar_person="off"))
+    """Rows of other people, rows that differ or weigh the same, and rows without a known group."""
+    policy = Duplicates(same_id=same_id, weights=WEIGHTS, similar_person="off")
+    problems = across_rows(*(person(0, **change) for change in changes), policy=policy)
     ids = [problem for problem in problems if problem.code is Code.DUPLICATE_ID]
     assert [(problem.origin.row, problem.severity) for problem in ids] == [
-        (2, Severity.REVIEW),
-        (3, Severity.REVIEW),
+        (row, Severity.REVIEW) for row in range(2, 2 + len(changes))
     ]
 
 
