@@ -107,19 +107,12 @@ class UserCache:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Write all or nothing; durable when the outermost block ends."""
-        nested = self._connection.in_transaction
-        if nested:
+        if self._connection.in_transaction:
             yield self._connection
             return
-        with _guarded(self.path):
+        with _guarded(self.path), self._connection:  # commits, or rolls back
             self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+            yield self._connection
 
     def read(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -237,14 +230,14 @@ class UserCache:
         for trait in person.traits:
             group = self._with_key(trait, COMMON + 1)
             numbers.update(group if len(group) <= COMMON else ())
-        return {number: self._person(number) for number in sorted(numbers)}
-
-    def _person(self, number: int) -> KnownUser:
-        query = "SELECT primary_id, first, last FROM users WHERE number = ?"
-        ((primary_id, first, last),) = self.read(query, (number,))
-        keys = self.read("SELECT key FROM keys WHERE user = ?", (number,))
-        traits = frozenset(key for (key,) in keys if not key.startswith(_id("")))
-        return KnownUser(primary_id, PersonKeys(first, last, traits))
+        people: dict[int, KnownUser] = {}
+        for number in sorted(numbers):
+            query = "SELECT primary_id, first, last FROM users WHERE number = ?"
+            ((primary_id, first, last),) = self.read(query, (number,))
+            keys = self.read("SELECT key FROM keys WHERE user = ?", (number,))
+            traits = frozenset(key for (key,) in keys if not key.startswith(_id("")))
+            people[number] = KnownUser(primary_id, PersonKeys(first, last, traits))
+        return people
 
     def _records(self, numbers: Iterable[int]) -> dict[int, User] | UnreadUsers:
         """Return the users with these numbers, or those of them that must be read first."""

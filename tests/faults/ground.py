@@ -10,9 +10,9 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -378,42 +378,56 @@ def _mapping(path: Path) -> str:
     return str(path)
 
 
-def lay(folder: Path, driver: Driver) -> Ground:
-    """Plan the roster, let staff change things, and carry it out once without any trouble.
+def _laid(
+    folder: Path, driver: Driver, plan: Callable[[Path, Trial], None], ids: list[str], taken: str
+) -> Ground:
+    """Return a plan for known people, who are in Alma as `ids`, and carry it out once.
 
-    One create is refused, as its identifier has become another user's barcode; of the updates one
-    is held because staff changed the same field, one because the user is gone, and one goes
-    around a note that staff have added.
+    Of the updates one is held because staff changed the same field, one because the user is gone,
+    and one goes around a note that staff have added. The ID `taken` has become another user's
+    barcode, so that its row is refused.
     """
     template = folder / "template"
     template.mkdir()
-    half = ROWS // 2
-    known = roster(template / "known.csv", [line(n) for n in range(half)])
-    whole = roster(
-        template / "roster.csv",
-        [line(n, "example.org" if n < half else "mail.example.org") for n in range(ROWS)],
-    )
-    mapping = _mapping(template / "community.yaml")
     with _house(template) as house:
-        trial = Trial(template, house, driver)
         for number in (500, 501):
             house.call("POST", "/almaws/v1/users", bystander(number))
-        assert trial.type("plan", str(known), "-m", mapping, "-o", "first") == 0, trial.err
-        assert trial.type("apply", "first") == 0, trial.err
-        assert trial.type("plan", str(whole), "-m", mapping, "-o", "run") == 0, trial.err
+        plan(template, Trial(template, house, driver))
         house.edit(barcode(1), contact_info=_other_mail(house, barcode(1)))
         house.call("DELETE", f"/almaws/v1/users/{barcode(2)}")
         note = {"note_type": {"value": "LIBRARY"}, "note_text": "Lent an umbrella"}
         house.edit(barcode(3), user_note=[*house.state()[barcode(3)]["user_note"], note])
-        taken = {"id_type": {"value": "BARCODE"}, "value": barcode(half)}
-        house.edit(barcode(500), user_identifier=[taken])
+        entry = {"id_type": {"value": "BARCODE"}, "value": taken}
+        house.edit(barcode(500), user_identifier=[entry])
         house.forget_log()
         before = house.state()
-    planned = frozenset(map(barcode, range(ROWS)))
-    first = Ground(template, driver, planned, before, {}, {})
+    first = Ground(template, driver, frozenset(ids), before, {}, {})
     with first.trial(folder / "reference") as trial:
         trial.finish()
-        return Ground(template, driver, planned, before, trial.results(), trial.house.state())
+        return replace(first, results=trial.results(), after=trial.house.state())
+
+
+def _load_known(template: Path, trial: Trial, count: int) -> str:
+    """Load the first people; return the mapping."""
+    mapping = _mapping(template / "community.yaml")
+    known = roster(template / "known.csv", [line(n) for n in range(count)])
+    assert trial.type("plan", str(known), "-m", mapping, "-o", "first") == 0, trial.err
+    assert trial.type("apply", "first") == 0, trial.err
+    return mapping
+
+
+def lay(folder: Path, driver: Driver) -> Ground:
+    """Plan a roster of which half the people are known; one of the new ones is refused."""
+    half = ROWS // 2
+
+    def plan(template: Path, trial: Trial) -> None:
+        mapping = _load_known(template, trial, half)
+        mails = ("example.org" if n < half else "mail.example.org" for n in range(ROWS))
+        lines = [line(n, mail) for n, mail in enumerate(mails)]
+        whole = roster(template / "roster.csv", lines)
+        assert trial.type("plan", str(whole), "-m", mapping, "-o", "run") == 0, trial.err
+
+    return _laid(folder, driver, plan, [barcode(n) for n in range(ROWS)], taken=barcode(half))
 
 
 CARDS = 8
@@ -424,48 +438,26 @@ def lay_cards(folder: Path, driver: Driver, *, external: bool) -> Ground:
     """Plan a roster in which known people have new IDs, and resolve each as the same person.
 
     They get a new barcode or, if `external`, become External with an EMPL ID; the old ID stays as
-    an inactive identifier. One is held because staff changed the same field, one because the user
-    is gone; one is refused, as its new ID has become another user's; one goes around a note.
+    an inactive identifier. One is refused.
     """
-    template = folder / "template"
-    template.mkdir()
     ids = [f"{1_000_000 + n}" if external else barcode(700 + n) for n in range(CARDS)]
-    known = roster(template / "known.csv", [line(n) for n in range(CARDS)])
-    cards = roster(
-        template / "cards.csv", [line(n, "example.org", new_id) for n, new_id in enumerate(ids)]
-    )
-    mapping = Path(_mapping(template / "community.yaml"))
-    text = mapping.read_text("utf-8").replace(
-        "  new: create\n",
-        "  new: create\n  account_type: convert\n  keep_old_id: {type: BARCODE}\n",
-    )
-    if external:
-        text = text.replace("account_type: INTERNAL", "account_type: EXTERNAL\nowning_system: SIS")
-        text = text.replace("2[0-9]{13}", "[0-9]+")
-    other = template / "cards.yaml"
-    other.write_text(text, "utf-8")
-    with _house(template) as house:
-        trial = Trial(template, house, driver)
-        house.call("POST", "/almaws/v1/users", bystander(500))
-        assert trial.type("plan", str(known), "-m", str(mapping), "-o", "first") == 0, trial.err
-        assert trial.type("apply", "first") == 0, trial.err
-        assert trial.type("plan", str(cards), "-m", str(other), "-o", "run") == Exit.REJECTS
+
+    def plan(template: Path, trial: Trial) -> None:
+        text = Path(_load_known(template, trial, CARDS)).read_text("utf-8")
+        kept = "  account_type: convert\n  keep_old_id: {type: BARCODE}\n"
+        text = text.replace("  new: create\n", f"  new: create\n{kept}")
+        if external:
+            owned = "account_type: EXTERNAL\nowning_system: SIS"
+            text = text.replace("account_type: INTERNAL", owned).replace("2[0-9]{13}", "[0-9]+")
+        mapping = template / "cards.yaml"
+        mapping.write_text(text, "utf-8")
+        lines = [line(n, "example.org", new_id) for n, new_id in enumerate(ids)]
+        cards = roster(template / "cards.csv", lines)
+        assert trial.type("plan", str(cards), "-m", str(mapping), "-o", "run") == Exit.REJECTS
         for n in range(CARDS):
-            words = ("resolve", "run", str(n + 2), "--as", "rename", barcode(n))
-            trial.type(*words)
-        house.edit(barcode(1), contact_info=_other_mail(house, barcode(1)))
-        house.call("DELETE", f"/almaws/v1/users/{barcode(2)}")
-        note = {"note_type": {"value": "LIBRARY"}, "note_text": "Lent an umbrella"}
-        house.edit(barcode(3), user_note=[*house.state()[barcode(3)]["user_note"], note])
-        taken = {"id_type": {"value": "BARCODE"}, "value": ids[4]}
-        house.edit(barcode(500), user_identifier=[taken])
-        house.forget_log()
-        before = house.state()
-    planned = frozenset(map(barcode, range(CARDS)))
-    first = Ground(template, driver, planned, before, {}, {})
-    with first.trial(folder / "reference") as trial:
-        trial.finish()
-        return Ground(template, driver, planned, before, trial.results(), trial.house.state())
+            trial.type("resolve", "run", str(n + 2), "--as", "rename", barcode(n))
+
+    return _laid(folder, driver, plan, [barcode(n) for n in range(CARDS)], taken=ids[4])
 
 
 def bystander(number: int) -> Record:

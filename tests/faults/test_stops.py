@@ -6,17 +6,15 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from importer.errors import Exit
-from importer.ledger.journal import history
-from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import run_lock
 from importer.ledger.states import State
-from tests.faults.ground import ROWS, Ground, Trial
+from tests.faults.ground import ROWS, Ground, Trial, barcode
 from tests.pipeline.runs import ROOT
 
 
@@ -99,19 +97,6 @@ def test_alma_is_out_of_order(ground: Ground, tmp_path: Path, fault: str) -> Non
 
 
 @pytest.mark.faults
-def test_one_row_that_cannot_be_read_does_not_stop_the_others(
-    ground: Ground, tmp_path: Path
-) -> None:
-    """Its update waits; all other rows are done, and the next apply does it."""
-    with ground.trial(tmp_path) as trial:
-        one = next(iter(sorted(ground.planned)))
-        trial.house.faults(f"rules:\n  - {{on: GET, path: /users/{one}, do: 500_before}}")
-        assert trial.apply() == Exit.STOPPED
-        assert _told(trial)[1:] == (0, 1)
-        _goes_on(ground, trial)
-
-
-@pytest.mark.faults
 def test_a_doubtful_row_that_cannot_be_read_stays_doubtful(ground: Ground, tmp_path: Path) -> None:
     """Other rows are done all the same; the next apply asks again, before anything is sent."""
     with ground.trial(tmp_path) as trial:
@@ -139,12 +124,29 @@ def test_a_user_who_goes_between_reading_and_writing_is_held(
         assert trial.counts()["refused"] == 1
 
 
-def test_too_fast_for_too_long(ground: Ground, tmp_path: Path) -> None:
-    """Refused for speed again and again: exit 8, nothing in doubt."""
+@pytest.mark.parametrize(
+    ("rules", "unknown", "left"),
+    [
+        pytest.param(
+            "{on: POST, do: 429}\n  - {on: PUT, do: 429}", 0, None, id="refused for speed for long"
+        ),
+        pytest.param(
+            f"{{on: GET, path: /users/{barcode(0)}, do: 500_before}}",
+            *(0, 1),
+            id="one row cannot be read",
+            marks=pytest.mark.faults,
+        ),
+    ],
+)
+def test_what_is_not_sent_is_not_in_doubt(
+    ground: Ground, tmp_path: Path, rules: str, unknown: int, left: int | None
+) -> None:
+    """Exit 8; all other rows are done, and the next apply does the rest."""
     with ground.trial(tmp_path) as trial:
-        trial.house.faults("rules:\n  - {on: POST, do: 429}\n  - {on: PUT, do: 429}")
+        trial.house.faults(f"rules:\n  - {rules}")
         assert trial.apply(in_flight=1) == Exit.STOPPED
-        assert _told(trial)[1] == 0
+        told = _told(trial)
+        assert (told[1], told[2]) == (unknown, told[2] if left is None else left)
         _goes_on(ground, trial)
 
 
@@ -195,22 +197,10 @@ def _place_of_last(ground: Ground, folder: Path, label: str) -> int:
 def test_two_operators(ground: Ground, tmp_path: Path) -> None:
     """The second gets exit 8 and the first one's name, and sends nothing."""
     with ground.trial(tmp_path) as trial:
-        script = (
-            "import sys, pathlib, datetime\n"
-            "from importer.ledger.run_lock import run_lock\n"
-            "with run_lock(pathlib.Path(sys.argv[1]), 'jo@desk', datetime.datetime.now()):\n"
-            "    print('held', flush=True); sys.stdin.read()"
-        )
-        command = [sys.executable, "-c", script, str(trial.folder / "run")]
-        with subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as other:
-            assert other.stdout is not None
-            assert other.stdout.readline() == "held\n"
+        with run_lock(trial.folder / "run", "jo@desk", datetime(2026, 8, 20, tzinfo=UTC)):
             assert trial.apply() == Exit.STOPPED
             assert "jo@desk (since" in trial.err
             assert trial.house.log() == []
-            other.kill()
         _goes_on(ground, trial)
 
 
@@ -229,45 +219,15 @@ def test_a_copy_of_the_run_on_another_computer(ground: Ground, tmp_path: Path) -
 
 
 def test_slices(ground: Ground, tmp_path: Path) -> None:
-    """`--limit` twice, a row in doubt between them, then the rest: each row once."""
+    """`--limit 0` sends nothing; then twice, a row in doubt between them, and the rest once."""
     with ground.trial(tmp_path) as trial:
+        trial.apply("--limit", "0")
+        assert trial.house.writes() == []
         trial.house.faults("rules:\n  - {on: PUT, nth: 3, do: drop_after}")
         for _ in range(2):
             trial.apply("--limit", "10")
         assert sum(trial.progress().values()) - trial.progress()[State.PLANNED] == 20
         _goes_on(ground, trial)
-
-
-def test_a_slice_of_nothing_asks_only(ground: Ground, tmp_path: Path) -> None:
-    """`--limit 0` sends nothing."""
-    with ground.trial(tmp_path) as trial:
-        trial.apply("--limit", "0")
-        assert trial.house.writes() == []
-        _goes_on(ground, trial)
-
-
-@pytest.mark.faults
-def test_a_failed_safety_check(ground: Ground, tmp_path: Path) -> None:
-    """Exit 7 and nothing is sent; what was let pass is remembered by the resume."""
-    with ground.trial(tmp_path) as trial:
-        mapping = Path(ROOT / "mappings" / "community.yaml").read_text("utf-8")
-        checked = trial.folder / "checked.yaml"
-        checked.write_text(
-            mapping + "\nsafety_checks:\n  many_changes: {percent: 1, count: 1}\n", "utf-8"
-        )
-        rows = str(ground.folder / "roster.csv")
-        trial.type("plan", rows, "-m", str(checked), "-o", "held-back")
-        trial.run = "held-back"
-        before = len(trial.house.log())
-        assert trial.apply() == Exit.SAFETY_CHECK
-        assert "--allow many-changes" in trial.err
-        assert len(trial.house.log()) == before
-        trial.apply("--allow", "many-changes", "--limit", "3")
-        trial.finish()
-        assert trial.counts()["not_sent"] == 0
-        with Ledger.open(trial.folder / "held-back") as ledger:
-            allowed = [entry for entry in history(ledger, 0) if entry.event == "allowed"]
-        assert len(allowed) == 1
 
 
 @pytest.mark.faults

@@ -70,6 +70,25 @@ class Desk:
         with urlopen(request):
             pass
 
+    def faults(self, rule: str) -> None:
+        """What goes wrong from now on, if anything."""
+        self.back("POST", "/faults", f"rules: [{{{rule}}}]" if rule else "")
+
+    def staff_rename(self, user: User, name: str) -> None:
+        """Staff change the last name of a user."""
+        self.back("PATCH", f"/users/{user.primary_id}", json.dumps({"last_name": name}))
+
+    def attempted(self, user: User) -> None:
+        """An earlier apply was stopped while it sent the user of row 2."""
+        with Ledger.open(self.folder) as ledger:
+            Journal(ledger, "jo", lambda: NOW).record_intent(2, None, user)
+
+    def last_name(self, user: User) -> str | None:
+        """The last name of a user in Alma now."""
+        found = self.user(user.primary_id)
+        assert found is not None
+        return found.last_name
+
     def put_in(self, *users: User) -> tuple[User, ...]:
         """Users who are in Alma already, as it holds them."""
 
@@ -167,54 +186,39 @@ def test_a_password_is_sent_and_not_kept(desk: Desk) -> None:
     assert all(b"Correct-Horse" not in path.read_bytes() for path in desk.folder.iterdir())
 
 
-def test_what_alma_keeps_is_told(desk: Desk) -> None:
-    """Its reply holds another value of a sticky field: saved, and a warning."""
+@pytest.mark.parametrize("fault", ["", "on: PUT, do: drop_after"])
+def test_what_alma_keeps_is_told(desk: Desk, fault: str) -> None:
+    """Alma has another value of a sticky field: a warning, also if the answer was lost."""
     (before,) = desk.put_in(student(1))
     desk.back("POST", f"/users/{before.primary_id}/edited", '["user_group"]')
     after = before.model_copy(update={"last_name": "Vega", "user_group": Coded(value="GRAD")})
     desk.plan(Update(2, before.primary_id or "", before, after, ()))
+    desk.faults(fault)
     assert desk.apply() is None
     assert desk.states() == {2: State.APPLIED}
-    assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "user_group")]
-
-
-def test_what_alma_keeps_is_told_when_the_answer_was_lost(desk: Desk) -> None:
-    """The same by looking, and the record is not put twice."""
-    (before,) = desk.put_in(student(1))
-    desk.back("POST", f"/users/{before.primary_id}/edited", '["user_group"]')
-    after = before.model_copy(update={"last_name": "Vega", "user_group": Coded(value="GRAD")})
-    desk.plan(Update(2, before.primary_id or "", before, after, ()))
-    desk.back("POST", "/faults", "rules: [{on: PUT, do: drop_after}]")
-    assert desk.apply() is None
     assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "user_group")]
 
 
 def test_another_ones_barcode_is_not_the_user(desk: Desk) -> None:
     """The user is gone, and their identifier has become another's barcode: nobody is written."""
     gone = person(1)
-    barcode = UserIdentifier(id_type=Coded(value="BARCODE"), value=gone.primary_id)
-    (other,) = desk.put_in(person(2, user_identifier=(barcode,)))
+    (other,) = desk.put_in(_with_barcode(gone))
     desk.plan(_renamed(2, gone))
     assert desk.apply() is None
     assert desk.states() == {2: State.HELD}
     assert desk.user(other.primary_id) == other
 
 
-def test_a_taken_identifier_is_refused_also_after_a_lost_answer(desk: Desk) -> None:
-    """Alma was asked; it holds nobody of ours, so its refusal stands."""
-    barcode = UserIdentifier(id_type=Coded(value="BARCODE"), value=person(1).primary_id)
-    desk.put_in(person(2, user_identifier=(barcode,)))
-    desk.plan(Create(2, person(1)))
-    desk.back("POST", "/faults", "rules: [{on: POST, nth: 1, do: 500_before}]")
-    assert desk.apply() is None
-    assert desk.states() == {2: State.REFUSED}
-    assert [code for _, code, _ in desk.codes()] == [Code.REFUSED_BY_ALMA]
+def _with_barcode(user: User) -> User:
+    """Somebody else, with a user's primary ID as barcode."""
+    barcode = UserIdentifier(id_type=Coded(value="BARCODE"), value=user.primary_id)
+    return person(2, user_identifier=(barcode,))
 
 
 def test_a_late_write_has_its_time(desk: Desk) -> None:
     """The wait counts from the lost answer, by a clock that nobody sets, and is told."""
     desk.plan(Create(2, person(1)))
-    desk.back("POST", "/faults", "rules: [{on: POST, nth: 1, do: drop_after}]")
+    desk.faults("on: POST, nth: 1, do: drop_after")
     assert desk.apply(settle=90) is None
     assert sum(desk.slept) == pytest.approx(90)
     assert [news.seconds for news in desk.news if isinstance(news, Waiting)] == [90]
@@ -224,8 +228,7 @@ def test_a_late_write_has_its_time(desk: Desk) -> None:
 def test_a_write_of_an_earlier_invocation_has_its_time(desk: Desk, jump: int) -> None:
     """Whatever the clock was set to in between: the whole wait, and not more."""
     desk.plan(Create(2, person(1)))
-    with Ledger.open(desk.folder) as ledger:
-        Journal(ledger, "jo", lambda: NOW).record_intent(2, None, person(1))
+    desk.attempted(person(1))
     desk.time += jump
     assert desk.apply(settle=90) is None
     assert sum(desk.slept) == pytest.approx(90)
@@ -236,53 +239,48 @@ def test_stopped_before_anything(desk: Desk) -> None:
     """Nothing is sent, and everything can still be."""
     desk.plan(Create(2, person(1)))
     desk.stop_when = lambda: True
-    stop = desk.apply()
-    assert stop is not None
+    assert desk.apply() is not None
     assert desk.states() == {2: State.PLANNED}
     assert desk.user(person(1).primary_id) is None
 
 
-def test_an_update_that_is_there_already_is_not_sent(desk: Desk) -> None:
-    """Staff did by hand what the plan says."""
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize(("name", "state"), [("Vega", State.ALREADY), ("Other", State.HELD)])
+def test_what_staff_changed_meanwhile_stays(
+    desk: Desk, name: str, state: State, *, paused: bool
+) -> None:
+    """They did what the plan says, or changed the same field otherwise: nothing is sent.
+
+    Also if they did it while the update waited because it was refused for speed.
+    """
     (before,) = desk.put_in(person(1))
     desk.plan(_renamed(2, before))
-    desk.back("PATCH", f"/users/{before.primary_id}", '{"last_name": "Vega"}')
-    changed = desk.user(before.primary_id)
+    if paused:
+        desk.in_a_pause = lambda: desk.staff_rename(before, name)
+        desk.faults('on: PUT, nth: 1, do: "429"')
+    else:
+        desk.staff_rename(before, name)
     assert desk.apply() is None
-    assert desk.states() == {2: State.ALREADY}
-    assert desk.user(before.primary_id) == changed
+    # an attempt was made before the pause
+    assert desk.states() == {2: State.APPLIED if paused and state is State.ALREADY else state}
+    assert desk.last_name(before) == name
+    held = state is State.HELD
+    assert [code for _, code, _ in desk.codes()] == [Code.CHANGED_IN_ALMA] * held
 
 
-def test_what_staff_changed_meanwhile_is_held(desk: Desk) -> None:
-    """And stays as they left it."""
+@pytest.mark.parametrize("fault", ["429", "429_after"])
+def test_what_staff_added_during_a_pause_is_kept(desk: Desk, fault: str) -> None:
+    """After a refusal for speed the record is read again before it is replaced."""
     (before,) = desk.put_in(person(1))
     desk.plan(_renamed(2, before))
-    desk.back("PATCH", f"/users/{before.primary_id}", '{"last_name": "Other"}')
-    assert desk.apply() is None
-    assert desk.codes() == [(2, Code.CHANGED_IN_ALMA, "")]
-    found = desk.user(before.primary_id)
-    assert found is not None
-    assert found.last_name == "Other"
-
-
-def _note_by_staff(desk: Desk, user: User) -> Callable[[], None]:
-    """A note that staff add, once."""
     notes = ['{"user_note": [{"note_type": {"value": "OTHER"}, "note_text": "Call back"}]}']
 
     def edit() -> None:
         if notes:
-            desk.back("PATCH", f"/users/{user.primary_id}", notes.pop())
+            desk.back("PATCH", f"/users/{before.primary_id}", notes.pop())
 
-    return edit
-
-
-@pytest.mark.parametrize("fault", ["429", "429_after"])
-def test_what_staff_changed_during_a_pause_is_kept(desk: Desk, fault: str) -> None:
-    """After a refusal for speed the record is read again before it is replaced."""
-    (before,) = desk.put_in(person(1))
-    desk.plan(_renamed(2, before))
-    desk.in_a_pause = _note_by_staff(desk, before)
-    desk.back("POST", "/faults", f'rules: [{{on: PUT, nth: 1, do: "{fault}"}}]')
+    desk.in_a_pause = edit
+    desk.faults(f'on: PUT, nth: 1, do: "{fault}"')
     assert desk.apply() is None
     found = desk.user(before.primary_id)
     assert found is not None
@@ -291,37 +289,19 @@ def test_what_staff_changed_during_a_pause_is_kept(desk: Desk, fault: str) -> No
     assert desk.states() == {2: State.APPLIED}
 
 
-def test_what_staff_changed_during_a_pause_is_not_overwritten(desk: Desk) -> None:
-    """If it is what the update would change, a person has to look."""
-    (before,) = desk.put_in(person(1))
-    desk.plan(_renamed(2, before))
-    desk.in_a_pause = lambda: desk.back(
-        "PATCH", f"/users/{before.primary_id}", '{"last_name": "Other"}'
-    )
-    desk.back("POST", "/faults", 'rules: [{on: PUT, nth: 1, do: "429"}]')
-    assert desk.apply() is None
-    assert desk.states() == {2: State.HELD}
-    found = desk.user(before.primary_id)
-    assert found is not None
-    assert found.last_name == "Other"
+@pytest.mark.parametrize("fault", ['on: POST, nth: 1, do: "429_after"', ""])
+def test_a_create_that_is_there_already_is_ours(desk: Desk, fault: str) -> None:
+    """The ID is taken by the very user that was sent: undo knows of it.
 
-
-def test_a_create_that_was_done_though_refused_for_speed_is_ours(desk: Desk) -> None:
-    """The repetition finds the ID taken, by the very user that was sent: created."""
+    It was created though refused for speed, or the ledger lost its last entries.
+    """
+    if not fault:
+        desk.put_in(person(1))
     desk.plan(Create(2, person(1)))
-    desk.back("POST", "/faults", 'rules: [{on: POST, nth: 1, do: "429_after"}]')
+    desk.faults(fault)
     assert desk.apply() is None
     assert desk.states() == {2: State.APPLIED}
     assert desk.codes() == []
-    assert desk.images() == [2]
-
-
-def test_a_create_that_the_ledger_has_forgotten_is_ours(desk: Desk) -> None:
-    """A ledger that lost its last entries, or a copy of the run: created, and undo knows of it."""
-    desk.put_in(person(1))
-    desk.plan(Create(2, person(1)))
-    assert desk.apply() is None
-    assert desk.states() == {2: State.APPLIED}
     assert desk.images() == [2]
 
 
@@ -329,30 +309,27 @@ def test_a_create_whose_record_staff_changed_before_the_resume_is_ours(desk: Des
     """The answer was lost: it is the person that was sent; what differs is named, and is theirs."""
     desk.plan(Create(2, person(1)))
     desk.put_in(person(1))
-    with Ledger.open(desk.folder) as ledger:
-        Journal(ledger, "jo", lambda: NOW).record_intent(2, None, person(1))
-    desk.back("PATCH", f"/users/{person(1).primary_id}", '{"last_name": "Vega"}')
+    desk.attempted(person(1))
+    desk.staff_rename(person(1), "Vega")
     assert desk.apply() is None
     assert desk.states() == {2: State.APPLIED}
     assert desk.codes() == [(2, Code.KEPT_BY_ALMA, "last_name")]
     assert desk.images() == [2]
 
 
-@pytest.mark.parametrize("attempted", [False, True])
-@pytest.mark.parametrize("taken_by", ["a primary ID", "a barcode"])
+@pytest.mark.parametrize("before", ["nothing", "an attempt", "a lost answer"])
+@pytest.mark.parametrize(
+    "holder", [person(1, first_name="Bo", last_name="Lee"), _with_barcode(person(1))]
+)
 def test_a_taken_id_ends_the_same_with_and_without_an_earlier_attempt(
-    desk: Desk, taken_by: str, *, attempted: bool
+    desk: Desk, holder: User, before: str
 ) -> None:
     """Somebody else has the ID of a new user: refused, as an undisturbed apply says."""
-    if taken_by == "a barcode":
-        barcode = UserIdentifier(id_type=Coded(value="BARCODE"), value=person(1).primary_id)
-        desk.put_in(person(2, user_identifier=(barcode,)))
-    else:
-        desk.put_in(person(1, first_name="Bo", last_name="Lee"))
+    desk.put_in(holder)
     desk.plan(Create(2, person(1)))
-    if attempted:
-        with Ledger.open(desk.folder) as ledger:
-            Journal(ledger, "jo", lambda: NOW).record_intent(2, None, person(1))
+    if before == "an attempt":
+        desk.attempted(person(1))
+    desk.faults("on: POST, nth: 1, do: 500_before" if before == "a lost answer" else "")
     assert desk.apply() is None
     assert desk.states() == {2: State.REFUSED}
     assert [code for _, code, _ in desk.codes()] == [Code.REFUSED_BY_ALMA]
@@ -364,7 +341,7 @@ def test_a_delete_is_reported_only_when_the_user_is_gone(desk: Desk, fault: str)
     """Whatever the answer was: in the end the user is not in Alma, and is deleted once."""
     (user,) = desk.put_in(person(1))
     desk.plan(Delete(2, user.primary_id or "", user))
-    desk.back("POST", "/faults", f'rules: [{{on: DELETE, nth: 1, do: "{fault}"}}]')
+    desk.faults(f'on: DELETE, nth: 1, do: "{fault}"')
     assert desk.apply() is None
     assert desk.states() == {2: State.APPLIED}
     assert desk.user(user.primary_id) is None
@@ -374,9 +351,8 @@ def test_a_delete_that_never_happens_is_not_reported(desk: Desk) -> None:
     """A gateway that always says that all is well: the row is open, and the user is there."""
     (user,) = desk.put_in(person(1))
     desk.plan(Delete(2, user.primary_id or "", user))
-    desk.back("POST", "/faults", "rules: [{on: DELETE, do: empty}]")
-    stop = desk.apply()
-    assert stop is not None
+    desk.faults("on: DELETE, do: empty")
+    assert desk.apply() is not None
     assert desk.states() == {2: State.PLANNED}
     assert desk.user(user.primary_id) is not None
 

@@ -1,0 +1,119 @@
+"""What is seen only in all steps of a plan: rows of one user, and the safety checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from importer.model.catalogue import Code, Severity
+from importer.model.plan import (
+    Change,
+    ChangeKind,
+    Create,
+    Held,
+    LeftAlone,
+    SafetyCheck,
+    SafetyLimit,
+    SafetyLimits,
+    Step,
+    Unchanged,
+    Update,
+)
+from importer.model.problem import Origin
+from importer.model.user import User
+from importer.planner.whole_plan import review_collisions, safety_checks
+from tests.planner.people import user
+
+SAME = Unchanged(3, "9")
+NEW = Create(4, user(user_group={"value": "COMM"}))
+MANY, REMOVALS, RENAMES, FOREIGN = (
+    *(SafetyCheck.MANY_CHANGES, SafetyCheck.REMOVALS),
+    *(SafetyCheck.RENAMES, SafetyCheck.FOREIGN_GROUP),
+)
+
+
+def update(
+    path: str, old: str = "old", new: str = "new", *, before: str = "COMM", after: str = "COMM"
+) -> Update:
+    """An update with one change, of a user who is and will be in a group."""
+    kind = ChangeKind.REPLACE if old and new else ChangeKind.ADD if new else ChangeKind.REMOVE
+    was, will = (user(user_group={"value": group}) for group in (before, after))
+    return Update(2, "21234", was, will, (Change(kind, path, old, new),))
+
+
+NAME, RENAMED = update("first_name"), update("last_name")
+GONE = update("contact_info.email[work]", new="")
+TO_COMM = update("user_group", before="STAFF")
+
+
+@pytest.mark.parametrize(
+    ("steps", "fired"),
+    [
+        ([], []),
+        ([NEW] * 1000, []),
+        # More than 50 % and more than 20 of the matched users would change.
+        ([NAME] * 21 + [SAME] * 20 + [NEW, LeftAlone(5)] * 500, [(MANY, 21, 41)]),
+        ([NAME] * 20, []),
+        ([NAME] * 21 + [SAME] * 21, []),
+        # A load that only extends everybody's dates is no unusual change; a wrong column is.
+        ([update("expiry_date", "2027-05-31", "2028-05-31")] * 100, []),
+        ([update("purge_date", "", "2030-05-31")] * 100, []),
+        ([update("expiry_date", "2027-05-31", "1990-03-01")] * 100, [(MANY, 100, 100)]),
+        ([update("expiry_date", "2027-05-31", "")] * 100, [(MANY, 100, 100)]),
+        ([update("birth_date", "1990-03-01", "2028-05-31")] * 100, [(MANY, 100, 100)]),
+        # One list entry that would go is enough; a field that is cleared is none.
+        ([GONE, SAME], [(REMOVALS, 1, 2)]),
+        ([update("expiry_date", new=""), update("contact_info.address[home].line2")], []),
+        # More than 5 % and more than 5 last names change: a column was sorted alone.
+        ([RENAMED] * 6 + [update("last_name", "")] + [SAME] * 100, [(RENAMES, 6, 107)]),
+        ([RENAMED] * 5, []),
+        ([RENAMED] * 6 + [SAME] * 114, []),
+        # A user leaves a group that the mapping does not give.
+        ([TO_COMM, NAME], [(FOREIGN, 1, 2)]),
+        ([update("user_group", before="LAW")], []),
+        ([update("user_group", before="law")], []),
+        ([update("x", before="STAFF", after="STAFF")], []),
+        ([update("x", before="")], []),
+    ],
+)
+def test_safety_checks(steps: Sequence[Step], fired: list[tuple[SafetyCheck, int, int]]) -> None:
+    """Each check at its limit: how many users it concerns, of how many that are matched."""
+    found = safety_checks(steps, SafetyLimits(), frozenset({"COMM", "LAW"}))
+    assert [(one.check, one.concerned, one.matched) for one in found] == fired
+
+
+def test_a_mapping_sets_the_limits() -> None:
+    """A check that may concern everybody is not failed; the sentence has the figures."""
+    off = SafetyLimits(removals=SafetyLimit(percent=100, count=0))
+    assert safety_checks([GONE], off, {"COMM"}) == ()
+    (found,) = safety_checks([GONE, SAME], SafetyLimits(), {"COMM"})
+    assert found.sentence == "1 of 2 known users would lose a list entry"
+
+
+ONE = User(primary_id="P1")
+
+
+def test_rows_of_one_user_are_all_held() -> None:
+    """However the ID is written, each names the others; all other steps stay."""
+    others: list[Step] = [
+        Update(4, "P2", ONE, ONE, ()),
+        NEW,
+        Create(6, ONE),
+        LeftAlone(7),
+        Unchanged(8, "P3"),
+    ]
+    together: list[Step] = [
+        Update(2, "P1", ONE, ONE, ()),
+        Unchanged(3, "p1"),
+        Update(5, "P1", ONE, ONE, ()),
+    ]
+    got = review_collisions([*together, *others], lambda row: Origin("autumn.csv", "", row))
+    assert got[3:] == others
+    held = [step for step in got if isinstance(step, Held)]
+    problems = [problem for step in held for problem in step.problems]
+    assert [problem.origin.row for problem in problems] == [2, 3, 5]
+    assert {(one.code, one.severity, one.value.casefold()) for one in problems} == {
+        (Code.DUPLICATE_PERSON, Severity.REVIEW, "p1")
+    }
+    assert "row 3, 5" in problems[0].message
