@@ -14,7 +14,7 @@ from importer.errors import FileMissingError, MappingError, UnreadableFileError
 from importer.mapper import checks
 from importer.mapper.checks import Level
 from importer.mapper.lookups import KeyFile, Lookup, UnusableLookupError, read_lookup
-from importer.mapper.mapping import Mapping, Tables, entry_rules, scalar_rules, value_rules
+from importer.mapper.mapping import Mapping, Tables
 from importer.mapper.messages import MISSING, MappingFinding, in_order, in_our_words
 from importer.mapper.schema import AS_FILE, AS_TABLE, AS_TEXT, MappingFile
 from importer.mapper.yaml_source import SIZE_LIMIT, Plain, Source, Steps, read
@@ -44,16 +44,7 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     file, wrong = _validated_part(source)
     if file is None:
         return None, in_order(source, wrong)
-    parsed = Mapping(
-        path,
-        "",
-        file,
-        {},
-        value_rules(file),
-        scalar_rules(file),
-        entry_rules(file, file.record),
-        source,
-    )
+    parsed = Mapping(path, file, source)
     tables, lookup_files, faults = _tables(parsed)
     # each file is hashed by itself, so that none can run into the next
     digests = (hashlib.sha256(content).digest() for content in (*contents, *lookup_files))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a rule's `field` is another thing
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -199,56 +200,6 @@ class EntryRules:
         return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
 
 
-def value_rules(file: MappingFile) -> tuple[FieldRule, ...]:
-    """Return the rules of `values:`, as fields of no record."""
-    found = []
-    named = _values(file)
-    for name, rule in named.items():
-        shape = Shape.DATE if rule.dates or rule.plus else Shape.TEXT
-        pseudo = Field(name, VALUE, name, shape, Facts(0))
-        found.append(FieldRule(pseudo, rule, ("values", name[1:]), values=named))
-    return tuple(found)
-
-
-def _values(file: MappingFile) -> dict[str, Rule]:
-    return {f"{VALUE}{name}": rule for name, rule in file.values.items()}
-
-
-def scalar_rules(file: MappingFile) -> tuple[FieldRule, ...]:
-    """Return the rules of the record's own fields, of `owning_system` and of `patron_role`.
-
-    A mapping that creates nobody may lack what only a new user needs. `required: warn` accepts
-    people with one name.
-    """
-    needed: tuple[str, ...] = ALWAYS_REQUIRED if file.match.creates else ()
-    first_name = getattr(file.record, "first_name", None)
-    if first_name is not None and first_name.required == "warn":
-        needed = tuple(path for path in needed if path != "first_name")
-    values = _values(file)
-    rules = _field_rules(file.record, FIELDS, ("record",), values, needed)
-    if (owner := file.owning_system) is not None:
-        field = FIELDS[EXTERNAL_SYSTEM]
-        rules += (FieldRule(field, owner, ("owning_system",), always_required=True, values=values),)
-    if file.patron_role is not None:
-        rules += _field_rules(file.patron_role, PATRON_ROLE, ("patron_role",), values)
-    return rules
-
-
-def entry_rules(
-    file: MappingFile, record: BaseModel, start: Steps = ("record",)
-) -> tuple[EntryRules, ...]:
-    """Return the entries of every list of a record, in the mapping's order within each list."""
-    found = []
-    values = _values(file)
-    for parent, position, entry in _entries(record):
-        if entry.remove is None:
-            fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
-            steps: Steps = (*start, *parent.split("."), position)
-            rules = _field_rules(entry, fields, steps, values)
-            found.append(EntryRules(parent, position, rules, entry, steps))
-    return tuple(found)
-
-
 def _entries(record: BaseModel) -> Iterator[tuple[str, int, EntryPart]]:
     """Yield the entries of every list, each with the list's path and its position."""
     for parent in LISTS:
@@ -277,22 +228,73 @@ Tables = MappingOf[str | KeyFile, Lookup]
 """Every lookup of the mapping that can be used, by its name or its file."""
 
 
-@dataclass(frozen=True, slots=True)
+_ABSENT: Steps = ("match", "absent", "set")
+
+
+@dataclass(frozen=True)
 class Mapping:
     """A mapping that has been read.
 
     `sha256` is over the file, the mappings it extends and its lookup files: equal if nothing
-    changed. `source` knows the line of every key.
+    changed. `source` knows the line of every key. `changes`: what it sets for users who are missing
+    from the roster, if it is about these; see `absent`.
     """
 
     path: Path
-    sha256: str
     file: MappingFile
-    tables: Tables
-    values: tuple[FieldRule, ...]
-    scalars: tuple[FieldRule, ...]
-    entries: tuple[EntryRules, ...]
     source: Source
+    sha256: str = ""
+    tables: Tables = default(default_factory=dict)
+    changes: BaseModel | None = None
+
+    @cached_property
+    def _named(self) -> dict[str, Rule]:
+        return {f"{VALUE}{name}": rule for name, rule in self.file.values.items()}
+
+    @cached_property
+    def values(self) -> tuple[FieldRule, ...]:
+        """The rules of `values:`, as fields of no record."""
+        found = []
+        for name, rule in self._named.items() if self.changes is None else ():
+            shape = Shape.DATE if rule.dates or rule.plus else Shape.TEXT
+            pseudo = Field(name, VALUE, name, shape, Facts(0))
+            found.append(FieldRule(pseudo, rule, ("values", name[1:]), values=self._named))
+        return tuple(found)
+
+    @cached_property
+    def scalars(self) -> tuple[FieldRule, ...]:
+        """The rules of the record's own fields, of `owning_system` and of `patron_role`.
+
+        A mapping that creates nobody may lack what only a new user needs. `required: warn` accepts
+        people with one name.
+        """
+        if self.changes is not None:
+            return _field_rules(self.changes, FIELDS, _ABSENT, self._named)
+        file, values = self.file, self._named
+        needed = {*ALWAYS_REQUIRED} if file.match.creates else set()
+        first_name = getattr(file.record, "first_name", None)
+        if first_name is not None and first_name.required == "warn":
+            needed.discard("first_name")
+        rules = _field_rules(file.record, FIELDS, ("record",), values, needed)
+        if (owner := file.owning_system) is not None:
+            field, steps = FIELDS[EXTERNAL_SYSTEM], ("owning_system",)
+            rules += (FieldRule(field, owner, steps, always_required=True, values=values),)
+        if file.patron_role is not None:
+            rules += _field_rules(file.patron_role, PATRON_ROLE, ("patron_role",), values)
+        return rules
+
+    @cached_property
+    def entries(self) -> tuple[EntryRules, ...]:
+        """The entries of every list of the record, in the mapping's order within each list."""
+        start = ("record",) if self.changes is None else _ABSENT
+        found = []
+        for parent, position, entry in _entries(self.changes or self.file.record):
+            if entry.remove is None:
+                fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
+                steps: Steps = (*start, *parent.split("."), position)
+                rules = _field_rules(entry, fields, steps, self._named)
+                found.append(EntryRules(parent, position, rules, entry, steps))
+        return tuple(found)
 
     @property
     def name(self) -> str:
@@ -336,11 +338,8 @@ class Mapping:
         """What `match.absent` sets, as a mapping without a roster; None if it sets nothing."""
         if self.file.match.absent is None:
             return None
-        steps, record = ("match", "absent", "set"), self.file.match.absent.changes
         file = self.file.model_copy(update={"roster": RosterPart()})
-        scalars = _field_rules(record, FIELDS, steps, {})
-        entries = entry_rules(file, record, steps)
-        return replace(self, file=file, values=(), scalars=scalars, entries=entries)
+        return replace(self, file=file, changes=self.file.match.absent.changes)
 
     @property
     def needed_by_new_users(self) -> frozenset[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from importer.errors import MappingError
-from importer.mapper.mapping import scalar_rules
 from tests.mapper.bench import BASE, findings, loaded
 
 BELOW = BASE + (
@@ -26,7 +25,7 @@ def test_parts_are_overridden_and_the_rest_stays(tmp_path: Path) -> None:
         "  last_name: {from: <Last>, clean: [name]}\nids: {ID: {pattern: x}}\n"
         "lookups: {campuses: {South: SOUTH}}\nmatch: {known: skip}\n",
     )
-    rules = {rule.field.path: rule.rule for rule in scalar_rules(mapping.file)}
+    rules = {rule.field.path: rule.rule for rule in mapping.scalars}
     assert "middle_name" not in rules
     assert rules["campus_code"].lookup is None
     assert len(rules["last_name"].clean) == 1
