@@ -144,13 +144,21 @@ def compile_mapping(
     for steps, condition in mapping.conditions:
         for name in condition.headings:
             work.column(name, steps)
-    same_for_all = [
-        f"{mapping.source.place(steps)}: every patron would get the text `{text}`; write "
-        f"`<{place.heading}>` to take column {place}"
-        for rule, steps, text in (mapping.constants if headings.recognized else ())
-        for place in headings.exact(text)
-        if rule.field.path in OF_ONE_PERSON
-    ]
+    origin = Origin(run.file, run.sheet, 0)
+    same_for_all: list[str] = []
+    constants: list[Problem] = []
+    for rule, steps, text in mapping.constants if headings.recognized else ():
+        written = mapping.source.place(steps)
+        for place in headings.exact(text):
+            if rule.field.path in OF_ONE_PERSON:
+                same_for_all.append(
+                    f"{written}: every patron would get the text `{text}`; write "
+                    f"`<{place.heading}>` to take column {place}"
+                )
+            message = f"is a heading, but {written} sets it as a text"
+            constants.append(
+                Problem.of(Code.CONSTANT_IS_HEADING, origin, message, place, field=rule.field.path)
+            )
     open_ends = [f"{mapping.source.place(steps)}: {advice}" for steps, advice in mapping.open_codes]
     if work.faults or same_for_all or open_ends:
         wrong = _findings(mapping, headings, work.faults, run.file) if work.faults else ()
@@ -170,20 +178,15 @@ def compile_mapping(
         )
         for key, use in work.columns.items()
     }
-    origin = Origin(run.file, run.sheet, 0)
     positions = [use.position for use in work.columns.values()]
-    notices = [
+    unused = [
         Problem.of(Code.UNUSED_COLUMN, origin, "is not used by the mapping", place)
         for place in headings.unused(positions, mapping.file.roster.unused)
     ]
-    for rule, steps, text in mapping.constants if headings.recognized else ():
-        for place in headings.exact(text):
-            message = f"is a heading, but {mapping.source.place(steps)} sets it as a text"
-            notices.append(
-                Problem.of(Code.CONSTANT_IS_HEADING, origin, message, place, field=rule.field.path)
-            )
     named = {one.column.label: one for one in (*values, *scalars)}
-    return CompiledMapping(mapping, run, layout, columns, named, scalars, entries, tuple(notices))
+    return CompiledMapping(
+        mapping, run, layout, columns, named, scalars, entries, (*unused, *constants)
+    )
 
 
 _FEW = 4

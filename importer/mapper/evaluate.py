@@ -318,8 +318,7 @@ class _Evaluation:
 
     def _date_reader(self, one: CompiledField, rule: Rule) -> Transform:
         """The step that reads a date, moves it by `plus`, and writes it as ISO."""
-        dates = self.file.roster.dates
-        dates = rule.dates.over(dates) if rule.dates else dates
+        dates = self.file.dates(rule)
         if not dates.order and not rule.cases:
             dates = self._shown(one, rule, dates)
         plus = rule.plus if isinstance(rule.plus, str) else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from importer.mapper.dates import ORDER_WORDS, Dates, Terms
+from importer.mapper.dates import ORDER_WORDS, Terms
 from importer.mapper.lookups import LookupFile
 from importer.mapper.mapping import FieldRule, Mapping
 from importer.mapper.placeholders import Cell, Template, heading_key
@@ -230,7 +230,7 @@ def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
     if rule.lookup is not None:
         steps.append(f"looked up in {_table(mapping, rule.lookup)}")
     if shape is Shape.DATE and any(template.cells for template in rule.templates):
-        dates = _dates(mapping, rule)
+        dates = mapping.file.dates(rule)
         order = ORDER_WORDS.get(dates.order, dates.order)
         steps.append(f"read as {order or 'the column itself shows'}")
         if dates.pivot is not None:
@@ -275,12 +275,6 @@ def _table(mapping: Mapping, lookup: str | LookupFile) -> str:
 
 def _shown(template: Template) -> str:
     return template.text if "<" in template.text else f"always `{template.text}`"
-
-
-def _dates(mapping: Mapping, rule: Rule) -> Dates:
-    """How the mapping reads the dates of a rule."""
-    base = mapping.file.roster.dates
-    return rule.dates.over(base) if rule.dates else base
 
 
 # --- the columns of a roster ---
@@ -361,7 +355,7 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
         bool(selected) or any(map(_needs_it, feeding)),
         choices,
         table,
-        _dates(mapping, dates[0].rule).order if kind is Kind.DATE else "",
+        mapping.file.dates(dates[0].rule).order if kind is Kind.DATE else "",
         id_rule,
     )
 

@@ -419,6 +419,10 @@ class MappingFile(MappingPart):
     patron_role: PatronRolePart | None = None
     record: Record  # type: ignore[valid-type]
 
+    def dates(self, rule: Rule) -> Dates:
+        """Return how the dates of a rule are read: its own settings, then those of the roster."""
+        return rule.dates.over(self.roster.dates) if rule.dates else self.roster.dates
+
     def id_rule(self, heading: str) -> IdRule | None:
         """Return the `ids:` rule of a heading."""
         key = heading_key(heading)
