@@ -249,7 +249,9 @@ class Headings:
         found = list(dict.fromkeys((*exact, *other)))
         if not found:
             names = self._quotable
-            angled = f" ({ANGLED})" if _angled(heading, names) else ""
+            # what is left, by its beginning, of a heading with an angle bracket
+            cut = {heading_key(re.split("[<>]", name)[0]) for name in names}
+            angled = f" ({ANGLED})" if key in cut else ""
             return f"the roster has no column `{heading}`{nearest(heading, names, 3)}{angled}"
         if len(found) > 1:
             columns = " and ".join(str(self.places[at]) for at in found)
@@ -298,12 +300,6 @@ class Headings:
             )
         there = ", ".join(str(place) for place in self.places if place.heading.strip())
         return f"{file}: its columns are {there or 'without headings'}"
-
-
-def _angled(heading: str, names: list[str]) -> bool:
-    """Whether this is, by its beginning, what is left of a heading with an angle bracket."""
-    key = heading_key(heading)
-    return any(key == heading_key(re.split("[<>]", name)[0]) for name in names)
 
 
 # --- rules ---

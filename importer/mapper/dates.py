@@ -189,16 +189,14 @@ class Dates(MappingPart):
     def iso(self, text: str) -> tuple[str, CellFinding | None]:
         """Return the date of a text that is not blank as ISO, or the finding why it is none."""
         day = self.read(text)
-        return ("", self.finding(day)) if isinstance(day, Unread) else (day.isoformat(), None)
-
-    def finding(self, why: Unread) -> CellFinding:
-        """Return the finding for a text that is not a date."""
-        sentence, advice, repairs = why.value
+        if not isinstance(day, Unread):
+            return day.isoformat(), None
+        sentence, advice, repairs = day.value
         message = f"{{value}} {sentence}"
-        code = Code.AMBIGUOUS_DATE if why is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
-        if why is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
+        code = Code.AMBIGUOUS_DATE if day is Unread.TWO_WAYS else Code.UNPARSABLE_DATE
+        if day is Unread.NO_SUCH_DAY and self.order in ORDER_WORDS:
             message += f", read as {ORDER_WORDS[self.order]}"
-        return CellFinding(code, message, advice, repairs=repairs)
+        return "", CellFinding(code, message, advice, repairs=repairs)
 
 
 DatesPart = Annotated[

@@ -9,7 +9,7 @@ from enum import StrEnum
 from importer.mapper.dates import ORDER_WORDS, Terms
 from importer.mapper.lookups import LookupFile
 from importer.mapper.mapping import FieldRule, Mapping
-from importer.mapper.placeholders import Cell, Template, heading_key
+from importer.mapper.placeholders import Cell, heading_key
 from importer.mapper.schema import (
     DuplicatesPart,
     KeepHeaviest,
@@ -17,7 +17,6 @@ from importer.mapper.schema import (
     PlusBy,
     Rule,
 )
-from importer.mapper.transforms import CleanStep
 from importer.model.candidates import IdRule
 from importer.model.fields import OnUpdate, Shape
 from importer.model.roster import NO_HEADINGS
@@ -223,10 +222,20 @@ def _sentence(mapping: Mapping, rule: FieldRule) -> str:
 
 
 def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
-    steps = [" or else ".join(_shown(template) for template in rule.templates)]
+    steps = [
+        " or else ".join(t.text if "<" in t.text else f"always `{t.text}`" for t in rule.templates)
+    ]
     if rule.cases:
-        steps = [" – ".join(_case(mapping, case, shape) for case in rule.cases)]
-    steps.extend(_cleaned(step) for step in rule.clean)
+        steps = [
+            " – ".join(
+                ("" if case.when else "otherwise: ") + _rule(mapping, case, shape)
+                for case in rule.cases
+            )
+        ]
+    for step in rule.clean:
+        setting = step.phone.region if step.phone else getattr(step, step.word, "")
+        words = " or ".join(setting) if isinstance(setting, tuple) else setting
+        steps.append(_CLEAN[step.word].format(words))
     if rule.lookup is not None:
         steps.append(f"looked up in {_table(mapping, rule.lookup)}")
     if shape is Shape.DATE and any(template.cells for template in rule.templates):
@@ -251,16 +260,6 @@ def _rule(mapping: Mapping, rule: Rule, shape: Shape) -> str:
     return text
 
 
-def _case(mapping: Mapping, case: Rule, shape: Shape) -> str:
-    return ("" if case.when else "otherwise: ") + _rule(mapping, case, shape)
-
-
-def _cleaned(step: CleanStep) -> str:
-    setting = step.phone.region if step.phone else getattr(step, step.word, "")
-    words = " or ".join(setting) if isinstance(setting, tuple) else setting
-    return _CLEAN[step.word].format(words)
-
-
 def _table(mapping: Mapping, lookup: str | LookupFile) -> str:
     table = mapping.tables[lookup]
     parts = [counted(len(table.codes), "value")]
@@ -271,10 +270,6 @@ def _table(mapping: Mapping, lookup: str | LookupFile) -> str:
     if isinstance(lookup, LookupFile):
         return f"`{lookup.file}` ({lookup.key} to {lookup.value}, {', '.join(parts)})"
     return f"`{lookup}` ({', '.join(parts)})"
-
-
-def _shown(template: Template) -> str:
-    return template.text if "<" in template.text else f"always `{template.text}`"
 
 
 # --- the columns of a roster ---
@@ -341,6 +336,12 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
     coded = [r for r in feeding if r.field.shape is Shape.CODE and r.takes_cells(tables)]
     table = coded[0].field.facts.table if coded and not choices else ""
     dates = [rule for rule in feeding if rule.field.shape is Shape.DATE]
+    needed = [
+        rule
+        for rule in feeding
+        if rule.required == "true" and len(rule.cells) == 1
+        if rule.rule.default is None and not rule.rule.cases and not rule.rule.when
+    ]
     id_rule = mapping.file.id_rule(heading)
     if id_rule is not None or any(rule.field.path in _IDENTIFIERS for rule in feeding):
         kind = Kind.ID
@@ -352,18 +353,12 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
         heading,
         tuple(dict.fromkeys(rule.field.path for rule in feeding)),
         kind,
-        bool(selected) or any(map(_needs_it, feeding)),
+        bool(selected or needed),
         choices,
         table,
         mapping.file.dates(dates[0].rule).order if kind is Kind.DATE else "",
         id_rule,
     )
-
-
-def _needs_it(rule: FieldRule) -> bool:
-    """Whether a blank in this one column rejects the row."""
-    alone = len(rule.cells) == 1 and rule.rule.default is None and not rule.rule.cases
-    return rule.required == "true" and alone and not rule.rule.when
 
 
 def _lookup_words(

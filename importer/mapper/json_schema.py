@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -60,18 +60,11 @@ def _loosen(node: object) -> None:
             _loosen(inner)
 
 
-_SHAPES: Mapping[Shape, str] = {
-    Shape.TEXT: "Text",
-    Shape.CODE: "A code",
-    Shape.DATE: "A date",
-    Shape.FLAG: "true or false",
-}
-
-
 def _description(field: Field) -> str:
     """Alma's facts about a field: the table of its codes, and its greatest length."""
     facts = field.facts
-    words = [_SHAPES[field.shape] + (", or a list of codes," if field.several else "")]
+    shape = {Shape.TEXT: "Text", Shape.CODE: "A code", Shape.DATE: "A date"}.get(field.shape)
+    words = [(shape or "true or false") + (", or a list of codes," if field.several else "")]
     if facts.table:
         words.append(f"of Alma's table {facts.table}")
     if facts.length and field.shape is Shape.TEXT:

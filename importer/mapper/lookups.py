@@ -88,25 +88,20 @@ class Lookup:
         """Return the code of a text, or a finding with the nearest keys."""
         key = heading_key(text)
         code = self.codes.get(key, text if self.passes else self.otherwise)
-        if code == TO_CHOOSE:
-            message = f"{self._shown(key)} has no code yet in the mapping's lookup"
-            advice = "Write Alma's code in the lookup, or correct the cell."
-            return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
-        if code is not None:
+        if code is not None and code != TO_CHOOSE:
             return code, None
-        message = f"{self._shown(key)} is not in the mapping's lookup"
-        return "", CellFinding(Code.UNKNOWN_CODE, message, self._advice(key), repairs=Repairs.VALUE)
-
-    def _shown(self, key: str) -> str:
-        """How a text without a code appears in a message: a word of the table is not a name."""
-        return KNOWN if means_one_of(key, (*self.codes, *self.codes.values())) else VALUE
-
-    def _advice(self, key: str) -> str:
-        near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)
-        if not near:
-            return ""
-        words = " or ".join(f"{self.written[name]} ({self.codes[name]})" for name in near)
-        return f"Did you mean {words}? Correct the cell, or add the value to the lookup."
+        # a word of the table is not a name, so that it may be shown
+        shown = KNOWN if means_one_of(key, (*self.codes, *self.codes.values())) else VALUE
+        if code == TO_CHOOSE:
+            message = f"{shown} has no code yet in the mapping's lookup"
+            advice = "Write Alma's code in the lookup, or correct the cell."
+        else:
+            message = f"{shown} is not in the mapping's lookup"
+            near = difflib.get_close_matches(key, self.codes, n=3, cutoff=0.6)
+            words = " or ".join(f"{self.written[name]} ({self.codes[name]})" for name in near)
+            repair = "Correct the cell, or add the value to the lookup."
+            advice = f"Did you mean {words}? {repair}" if near else ""
+        return "", CellFinding(Code.UNKNOWN_CODE, message, advice, repairs=Repairs.VALUE)
 
 
 # --- files ---

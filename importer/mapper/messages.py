@@ -99,14 +99,11 @@ def _unknown(place: Steps, given: object) -> str:
     in_record = place[0] == "record"
     if in_record and len(place) == 2 and key in _NOT_IN_RECORD:
         return _NOT_IN_RECORD[key]
-    if in_record and (key in User.model_fields or _only_reported(key, place)):
+    parent = ".".join(str(step) for step in place[1:-1] if isinstance(step, str))
+    reported = parent in LISTS and key in LISTS[parent].model_fields
+    if in_record and (key in User.model_fields or reported):
         return "cannot be mapped: Alma only reports it"
     paths = [path for path in FIELDS if path.rsplit(".", 1)[-1] == key and "." in path]
     if in_record and paths:
         return f"is not allowed here; it belongs to `{paths[0].rsplit('.', 1)[0]}`"
     return f"is not a known key{nearest(key, known_keys(place))}"
-
-
-def _only_reported(key: str, place: Steps) -> bool:
-    parent = ".".join(str(step) for step in place[1:-1] if isinstance(step, str))
-    return parent in LISTS and key in LISTS[parent].model_fields
