@@ -55,44 +55,24 @@ def text_of(folder: Path, content: bytes, chosen: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "new", "known"),
+    ("kind", "new", "known", "lists"),
     [
-        ("ADD", "create", "reject"),
-        ("UPDATE", "create", "update"),
-        ("ENRICH", "create", "update"),
+        ("ADD", "create", "reject", OnUpdate.REPLACE),
+        ("UPDATE", "create", "update", OnUpdate.REPLACE),
+        ("ENRICH", "create", "update", OnUpdate.ADD),
     ],
 )
 def test_a_profile_becomes_a_mapping_that_loads(
-    tmp_path: Path, kind: str, new: str, known: str
+    tmp_path: Path, kind: str, new: str, known: str, lists: OnUpdate
 ) -> None:
-    """With nothing left to do, and the profile's kind as `match`."""
+    """With nothing left to do, and the profile's kind as `match`; only lists are enriched."""
     mapping = mapping_of(tmp_path, profile(kind))
     assert lint(mapping) == ()
     assert (mapping.file.match.new, mapping.file.match.known) == (new, known)
     assert mapping.title == "My: profile"
-
-
-def test_blank_columns_shift_nothing_and_a_bare_type_is_no_entry(tmp_path: Path) -> None:
-    """The second email keeps its own type, which the app gets wrong."""
-    compiled = compile_mapping(mapping_of(tmp_path, profile("ADD")), places(HEADINGS), RUN)
-    rows = [("1", "Ann", "Lee", "", "", "b@example.org", "", "")]
-    row = evaluate(compiled, without_headings(rows)).frame.loc[2]
-    assert {label: row[label] for label in row.index if row[label]} == {
-        "primary_id": "1",
-        "first_name": "Ann",
-        "last_name": "Lee",
-        "user_group": "UGRD",
-        "contact_info.email[1].email_address": "b@example.org",
-        "contact_info.email[1].email_type": "work",
-    }
-
-
-def test_enrich_adds_entries_and_replaces_fields(tmp_path: Path) -> None:
-    """As the app does: only lists are enriched."""
-    mapping = mapping_of(tmp_path, profile("ENRICH"))
-    assert {entry.part.on_update for entry in mapping.entries} == {OnUpdate.ADD}
-    policies = {rule.field.path: rule.on_update for rule in mapping.scalars}
-    assert policies["last_name"] is OnUpdate.REPLACE
+    assert mapping.file.roster.dates.order == "ymd"
+    assert {entry.part.on_update for entry in mapping.entries} == {lists}
+    assert {rule.on_update for rule in mapping.scalars} == {OnUpdate.REPLACE}
 
 
 def test_libis_choices_for_each_field_are_kept(tmp_path: Path) -> None:
@@ -217,19 +197,13 @@ def test_every_name_of_the_menu_is_taken_over_or_named(
     assert len(MENU) == 48
 
 
-def test_the_first_phone_gets_the_text_messages_and_dates_are_iso(tmp_path: Path) -> None:
-    """The app sets `preferred_sms` on the first phone, and reads year-month-day only."""
-    more = [
-        {"header": "P1", "fieldName": "contact_info.phone[].phone_number"},
-        {"default": "mobile", "fieldName": "contact_info.phone[].phone_type.0.value"},
-        {"header": "P2", "fieldName": "contact_info.phone[].phone_number"},
-        {"default": "home", "fieldName": "contact_info.phone[].phone_type.0.value"},
-    ]
-    mapping = mapping_of(tmp_path, profile("UPDATE", "INTERNAL", *more))
+def test_the_first_phone_gets_the_text_messages(tmp_path: Path) -> None:
+    """The app sets `preferred_sms` on the first phone."""
+    phone = {"header": "P", "fieldName": "contact_info.phone[].phone_number"}
+    mapping = mapping_of(tmp_path, profile("UPDATE", "INTERNAL", phone, {**phone, "header": "Q"}))
     phones = [entry for entry in mapping.entries if entry.parent == "contact_info.phone"]
     flags = [[rule.field.name for rule in entry.fields] for entry in phones]
     assert ["preferred_sms" in names for names in flags] == [True, False]
-    assert mapping.file.roster.dates.order == "ymd"
 
 
 @pytest.mark.parametrize("heading", ["Phone <home>", "<", "@today", "?", "A>B", "Email *"])
