@@ -36,22 +36,20 @@ class State(StrEnum):
 
 RESULTS: dict[tuple[Act, State], Result] = {
     (act, state): result
-    for act, applied, already in (
-        (Act.CREATE, Result.CREATED, None),
-        (Act.UPDATE, Result.UPDATED, Result.WAS_SO),
-        (Act.DELETE, Result.DELETED, Result.WAS_GONE),
+    for act, applied in (
+        (Act.CREATE, Result.CREATED),
+        (Act.UPDATE, Result.UPDATED),
+        (Act.DELETE, Result.DELETED),
     )
     for state, result in (
         (State.PLANNED, Result.NOT_SENT),
         (State.INTENT, Result.UNKNOWN),
         (State.APPLIED, applied),
-        (State.ALREADY, already),
         (State.REFUSED, Result.REFUSED),
         (State.HELD, Result.HELD),
         (State.UNKNOWN, Result.UNKNOWN),
     )
-    if result is not None
-}
+} | {(Act.UPDATE, State.ALREADY): Result.WAS_SO, (Act.DELETE, State.ALREADY): Result.WAS_GONE}
 
 GONE = "is no longer in Alma"
 """The detail of a step that needs review because its user was deleted in Alma."""

@@ -7,7 +7,7 @@ without one, only the records of both are compared.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -166,14 +166,14 @@ def _record(user: User) -> Record:
 # --- records as texts ---
 
 
-def _texts(record: Record) -> dict[str, Counter[Texts]]:
+def _texts(record: Record) -> defaultdict[str, Counter[Texts]]:
     """Return the record's fields and the entries of its lists by path, without what Alma assumes.
 
     An unset flag is false.
     """
     contact = record.get("contact_info") or {}
     values = {f"contact_info.{name}": value for name, value in contact.items()} | record
-    found: dict[str, Counter[Texts]] = {}
+    found: defaultdict[str, Counter[Texts]] = defaultdict(Counter)
     for path, value in values.items():
         if path in LISTS:
             found[path] = Counter(filter(None, (_entry(path + ".", part) for part in value or ())))
@@ -198,9 +198,8 @@ def _entry(prefix: str, part: Record) -> Texts:
 def _differences(app: Record, ours: Record) -> Iterator[Difference]:
     one, other = _texts(app), _texts(ours)
     for path in dict.fromkeys((*one, *other)):
-        theirs, mine = one.get(path, Counter()), other.get(path, Counter())
-        if theirs != mine:
-            only_theirs, only_mine = theirs - mine, mine - theirs
+        only_theirs, only_mine = one[path] - other[path], other[path] - one[path]
+        if only_theirs or only_mine:
             yield Difference(path, tuple(only_theirs.elements()), tuple(only_mine.elements()))
 
 
@@ -209,16 +208,14 @@ def _deleted(before: Record, after: Record) -> Counter[str]:
     old, new = _texts(before), _texts(after)
     deleted: Counter[str] = Counter()
     for path in LISTS:
-        gone, come = (
-            Counter(dict(texts).get(TYPE_FIELD[path], "") for texts in change.elements())
-            for change in (
-                old.get(path, Counter()) - new.get(path, Counter()),
-                new.get(path, Counter()) - old.get(path, Counter()),
-            )
-        )
-        if lost := (gone if path in ONLY_ADDED else gone - come).total():
-            deleted[path] = lost
+        gone, come = _types(path, old[path] - new[path]), _types(path, new[path] - old[path])
+        if lost := gone if path in ONLY_ADDED else gone - come:
+            deleted[path] = lost.total()
     return deleted
+
+
+def _types(path: str, entries: Counter[Texts]) -> Counter[str]:
+    return Counter(dict(texts).get(TYPE_FIELD[path], "") for texts in entries.elements())
 
 
 def _refusal(record: Record, *, creates: bool) -> str:
