@@ -11,7 +11,7 @@ from importer.mapper.schema import TOP_FIELDS
 from importer.model.catalogue import CATALOGUE, Code, Severity
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
 from importer.model.user import Reach
-from importer.sandbox.switches import SWITCHES
+from importer.sandbox.configuration import SWITCHES
 from importer.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "reference"

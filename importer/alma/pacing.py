@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
@@ -280,28 +281,20 @@ async def run_concurrently(
     early only inside `contextlib.aclosing`.
     """
     todo = iter(items)
-    tasks: set[asyncio.Task[Result]] = set()
+    tasks: set[asyncio.Future[Result]] = set()
     error: BaseException | None = None
-    more = True
     try:
         while True:
-            while more and error is None and len(tasks) < limiter.in_flight:
-                try:
-                    item = next(todo)
-                except StopIteration:
-                    more = False
-                    break
-                tasks.add(asyncio.create_task(_run(worker, item)))
+            room = 0 if error else limiter.in_flight - len(tasks)
+            for item in islice(todo, room):
+                tasks.add(asyncio.ensure_future(worker(item)))
             if not tasks:
                 break
             done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if task.cancelled():
-                    error = error or asyncio.CancelledError()
-                elif raised := task.exception():
-                    error = error or raised
-            for task in done:
-                if not task.cancelled() and task.exception() is None:
+                raised = asyncio.CancelledError() if task.cancelled() else task.exception()
+                error = error or raised
+                if raised is None:
                     yield task.result()
         if error is not None:
             raise error
@@ -309,7 +302,3 @@ async def run_concurrently(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _run(worker: Callable[[Item], Awaitable[Result]], item: Item) -> Result:
-    return await worker(item)

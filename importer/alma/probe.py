@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from importer.alma.client import Alma
-from importer.alma.facts import Facts
+from importer.alma.doctor import Facts
 from importer.alma.responses import Reply, error_in
 from importer.errors import UsageError
 

@@ -20,9 +20,8 @@ from urllib.parse import urlsplit
 import typer
 
 from importer.alma.client import Alma
-from importer.alma.doctor import Finding, State
+from importer.alma.doctor import Facts, Finding, State, consequences, load_facts, save_facts
 from importer.alma.doctor import examine as examine_alma
-from importer.alma.facts import Facts, consequences, load_facts, save_facts
 from importer.alma.probe import probe as measure
 from importer.cli.connection import fetch_codes, with_alma
 from importer.cli.console import (
@@ -40,7 +39,7 @@ from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import CodeTables
 from importer.pipeline.runs import SavedRun, list_runs
-from importer.sandbox.switches import SWITCHES
+from importer.sandbox.configuration import SWITCHES
 from importer.settings import Settings
 from importer.users.cache import UserCache, cache_path
 from importer.users.cache import delete_cache as remove

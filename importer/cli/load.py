@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
-from importer.alma.facts import load_facts
+from importer.alma.doctor import load_facts
 from importer.cli.connection import Stopping, fetch_codes, with_alma
 from importer.cli.console import (
     CODES,

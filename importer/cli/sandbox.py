@@ -11,14 +11,14 @@ from typing import Annotated
 
 import typer
 
-from importer.alma.facts import load_facts
+from importer.alma.doctor import load_facts
 from importer.cli.app import run
 from importer.cli.console import shipped
 from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
 from importer.report.wording import command
+from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve
-from importer.sandbox.switches import SWITCHES
 
 app = typer.Typer(rich_markup_mode=None)
 

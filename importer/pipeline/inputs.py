@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from importer.alma.facts import Facts
+from importer.alma.doctor import Facts
 from importer.errors import (
     ImporterError,
     MappingError,

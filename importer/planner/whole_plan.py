@@ -21,7 +21,7 @@ from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
 
 if TYPE_CHECKING:
-    from importer.alma.facts import Facts
+    from importer.alma.doctor import Facts
     from importer.model.plan import Change, Planned, SafetyLimit, SafetyLimits, Step
     from importer.model.problem import Origin
 

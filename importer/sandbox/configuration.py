@@ -1,15 +1,21 @@
-"""The code tables and libraries of the institution, `institution.toml`, and the routes /conf."""
+"""What is set at an institution, and the routes /conf.
+
+Its code tables and libraries are in `institution.toml`. `switches.toml` has one switch for each
+fact about Alma that is uncertain: `importer sandbox --switch list` lists them.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from aiohttp import web
 from lxml import etree
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from importer.errors import UsageError
 from importer.sandbox.answers import json_answer, refuse, xml_answer
 from importer.sandbox.record import Json
 
@@ -76,6 +82,39 @@ class CodeTables:
             "scope": {"institution_id": {"value": INSTITUTION[0], "desc": INSTITUTION[1]}},
             "row": rows,
         }
+
+
+Switches: TypeAlias = "Mapping[str, str]"
+
+
+class Switch(BaseModel):
+    """One uncertain fact; `switches.toml` explains the keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    values: tuple[str, ...]
+    text: str
+    mark: Literal["documented", "observed", "inferred", "open"]
+    source: str
+
+
+SWITCHES = TypeAdapter(dict[str, Switch]).validate_python(
+    tomllib.loads(Path(__file__).with_name("switches.toml").read_text("utf-8"))
+)
+
+
+def set_switches(given: Switches, before: Switches | None = None) -> Switches:
+    """Return `before` (or the defaults) with the given values; UsageError names a wrong one."""
+    for name, value in given.items():
+        if name not in SWITCHES:
+            msg = f"there is no switch {name!r}; the switches are {', '.join(sorted(SWITCHES))}"
+            raise UsageError(msg)
+        if value not in SWITCHES[name].values:
+            listed = ", ".join(SWITCHES[name].values)
+            msg = f"switch {name}: {value!r} is not one of {listed}"
+            raise UsageError(msg)
+    usual = {name: switch.values[0] for name, switch in SWITCHES.items()}
+    return {**usual, **(before or {}), **given}
 
 
 def conf_routes(tables: CodeTables, environment: Callable[[], str]) -> list[web.RouteDef]:

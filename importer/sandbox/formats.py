@@ -15,6 +15,7 @@ from typing import TypeAlias
 from lxml import etree
 
 from importer.sandbox.answers import ILLEGAL, Element, RefusalError, refuse
+from importer.sandbox.configuration import Switches
 from importer.sandbox.record import (
     USER,
     Field,
@@ -28,7 +29,6 @@ from importer.sandbox.record import (
     full_name,
     text,
 )
-from importer.sandbox.switches import Switches
 
 Describe: TypeAlias = "Callable[[str, str], str]"
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?", re.ASCII)

@@ -14,11 +14,10 @@ from datetime import datetime
 
 from importer.sandbox import rules
 from importer.sandbox.answers import refusal, refuse
-from importer.sandbox.configuration import CodeTables
+from importer.sandbox.configuration import CodeTables, Switches
 from importer.sandbox.merge import Stamp, created, sticky_changes, updated
 from importer.sandbox.record import INTERNAL, Record, entries, text, timestamp
 from importer.sandbox.store import Claim, Store, Stored
-from importer.sandbox.switches import Switches
 
 ALL_UNIQUE = "all_unique"
 _FIRST_GENERATED = 1_000_001

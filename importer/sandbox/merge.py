@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from importer.sandbox.answers import refuse
-from importer.sandbox.configuration import INSTITUTION
+from importer.sandbox.configuration import INSTITUTION, Switches
 from importer.sandbox.record import (
     EXTERNAL,
     INTERNAL,
@@ -21,7 +21,6 @@ from importer.sandbox.record import (
 )
 from importer.sandbox.rules import PREFERRED_MARKS
 from importer.sandbox.store import Stored
-from importer.sandbox.switches import Switches
 
 _PATRON_ROLE = "200"
 

@@ -8,7 +8,7 @@ That identifiers are unique is a matter of all users: `Institution.save`.
 from __future__ import annotations
 
 from importer.sandbox.answers import refuse
-from importer.sandbox.configuration import CodeTables
+from importer.sandbox.configuration import CodeTables, Switches
 from importer.sandbox.record import (
     INTERNAL,
     USER,
@@ -20,7 +20,6 @@ from importer.sandbox.record import (
     flag,
     text,
 )
-from importer.sandbox.switches import Switches
 
 # Each list and its mark that at most one entry may have.
 PREFERRED_MARKS = tuple(

@@ -22,14 +22,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.errors import UsageError
 from importer.sandbox.admin_api import AdminApi
-from importer.sandbox.configuration import SEED, conf_routes
+from importer.sandbox.configuration import SEED, conf_routes, set_switches
 from importer.sandbox.faults import Faults, load_faults
 from importer.sandbox.gateway import ADMIN, MAX_SIS_ZIP, ROOT, Clock, Gateway, Limits
 from importer.sandbox.institution import Institution
 from importer.sandbox.merge import Stamp, created
 from importer.sandbox.record import Record
 from importer.sandbox.store import Store, Stored
-from importer.sandbox.switches import set_switches
 from importer.sandbox.users_api import UsersApi
 
 _LOGGER = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from typing import Literal
 
@@ -46,31 +46,24 @@ class Profile(BaseModel):
     record_type: str = "PUBLIC"
 
 
-@dataclass(slots=True)
-class _Tally:
-    created: int = 0
-    updated: int = 0
-    skipped: int = 0
-    rejected: list[Json] = field(default_factory=list)
-    failed: list[Json] = field(default_factory=list)
-    """Files that could not be parsed, each with the reason."""
-
-
 async def run_load(institution: Institution, body: bytes, profile: Profile) -> Json:
     """Load a zip; return the numbers of created, updated and skipped records and the rejected ones.
 
-    Other calls are answered in between.
+    `failed` has the files that could not be parsed. Other calls are answered in between.
     """
     load = _Load(institution, profile)
-    for number, element in enumerate(_users(body, load.tally)):
+    counts = {"created": 0, "updated": 0, "skipped": 0}
+    rejected: list[Json] = []
+    failed: list[Json] = []
+    for number, element in enumerate(_users(body, failed)):
         if number % _RECORDS_AT_ONCE == 0:
             await asyncio.sleep(0)
         try:
-            load.add(element)
+            counts[load.add(element)] += 1
         except RefusalError as refused:
             shown = element.findtext("primary_id") or ""
-            load.tally.rejected.append({"primary_id": shown, "reason": refused.message})
-    return asdict(load.tally)
+            rejected.append({"primary_id": shown, "reason": refused.message})
+    return {**counts, "rejected": rejected, "failed": failed}
 
 
 @dataclass(slots=True)
@@ -79,11 +72,10 @@ class _Load:
 
     institution: Institution
     profile: Profile
-    tally: _Tally = field(default_factory=_Tally)
     claimed: set[str] = field(default_factory=set)
 
-    def add(self, element: etree._Element) -> None:
-        """Create or update the user of one record, or refuse it."""
+    def add(self, element: etree._Element) -> str:
+        """Create or update the user of one record, skip it, or refuse it; return which."""
         institution, switches = self.institution, self.institution.switches
         body: Record = {
             **formats.read_xml(element, lax=True),
@@ -107,8 +99,7 @@ class _Load:
         if old is None:
             skips = not skips and switches["sis-unmatched"] == "skip"
         if skips:
-            self.tally.skipped += 1
-            return
+            return "skipped"
         rules.check(body, institution.tables, switches)
         when = Stamp(institution.now(), "SIS")
         record, edited = loaded(old, body, switches, when)
@@ -117,8 +108,7 @@ class _Load:
         rules.check_whole(record, institution.tables, switches)
         institution.save(replace(old or Stored(None, record), record=record, edited=edited))
         self.claimed |= keys
-        self.tally.created += old is None
-        self.tally.updated += old is not None
+        return "updated" if old else "created"
 
     def _matched(self, body: Record) -> Stored | None:
         """Return the user with the record's match identifier; refuse a record that has none."""
@@ -148,8 +138,8 @@ class _Load:
         return keys
 
 
-def _users(body: bytes, tally: _Tally) -> Iterator[etree._Element]:
-    """Yield the records of all XML files; a file that is wrong goes into the tally."""
+def _users(body: bytes, failed: list[Json]) -> Iterator[etree._Element]:
+    """Yield the records of all XML files; a file that is wrong goes into `failed`."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             files = [
@@ -169,7 +159,7 @@ def _users(body: bytes, tally: _Tally) -> Iterator[etree._Element]:
                 try:
                     yield from _elements(archive.read(info))
                 except UsageError as error:
-                    tally.failed.append({"file": info.filename, "reason": str(error)})
+                    failed.append({"file": info.filename, "reason": str(error)})
     except _NO_ZIP as error:
         msg = "Could not parse file: it is not a zip"
         raise UsageError(msg) from error

@@ -11,12 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from importer.alma.client import Alma
-from importer.alma.facts import Facts
+from importer.alma.doctor import Facts
 from importer.alma.pacing import RateLimiter
 from importer.alma.probe import EXPERIMENTS, probe
 from importer.errors import UsageError
+from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running
-from importer.sandbox.switches import SWITCHES
 
 _NOT_BY_THE_API = {"original-value", "sis-empty-sticky", "sis-unmatched", "environment"}
 _USUAL = {name: switch.values[0] for name, switch in SWITCHES.items()}

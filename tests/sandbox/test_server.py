@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from importer.errors import UsageError
+from importer.sandbox.configuration import SWITCHES, set_switches
 from importer.sandbox.server import Options, people, running
-from importer.sandbox.switches import SWITCHES, set_switches
 from tests.sandbox.alma import Alma, barcode, code_of, person, student
 
 
