@@ -54,27 +54,14 @@ COLORS = {
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """One row as it came, its result, and its problems, those that hold it back first.
+    """One row: the texts of the columns ADDED, as many cells as there are columns, its problems.
 
-    It has as many cells as there are columns.
+    The problems that hold it back come first.
     """
 
-    row: int
-    result: str
+    added: tuple[str, ...]
     cells: tuple[str, ...]
     problems: tuple[Problem, ...]
-
-    @property
-    def added(self) -> tuple[str, str, str, str, str]:
-        """Return the texts of the columns ADDED: row, result, no decision, why, what to do."""
-        holding = [problem for problem in self.problems if problem.severity.holds]
-        why = dict.fromkeys(f"{_places(one.places)}{_what(one)}" for one in holding)
-        to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
-        codes = {problem.code for problem in holding}
-        if not codes.isdisjoint(UNEVEN):
-            to_do |= {UNEVEN_ADVICE: None}
-        row = row_text(self.row % ROSTER_ROWS, codes)
-        return row, self.result, "", " ".join(why), " ".join(to_do)
 
 
 def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
@@ -84,11 +71,21 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
     """
     blank = ("",) * len(ledger.columns(roster))
     for row, problems in with_problems(ledger, ledger.returning(roster)):
-        if end_of(row, problems) != DISMISSED:
-            ordered = tuple(sorted(problems, key=lambda problem: not problem.severity.holds))
-            cells = (row.cells + blank)[: len(blank)]
-            result = ENDS[row.result] if row.result else row.fate.value
-            yield Returned(row.row, result, cells, ordered)
+        if end_of(row, problems) == DISMISSED:
+            continue
+        holding = [problem for problem in problems if problem.severity.holds]
+        codes = {problem.code for problem in holding}
+        why = dict.fromkeys(f"{_places(one.places)}{_what(one)}" for one in holding)
+        to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
+        if not codes.isdisjoint(UNEVEN):
+            to_do |= {UNEVEN_ADVICE: None}
+        number = row_text(row.row % ROSTER_ROWS, codes)
+        result = ENDS[row.result] if row.result else row.fate.value
+        yield Returned(
+            (number, result, "", " ".join(why), " ".join(to_do)),
+            (row.cells + blank)[: len(blank)],
+            tuple(sorted(problems, key=lambda problem: not problem.severity.holds)),
+        )
 
 
 def _places(columns: Iterable[Place]) -> str:
