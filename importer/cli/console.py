@@ -27,12 +27,14 @@ from rich.text import Text
 
 from importer.alma.code_tables import read_file
 from importer.alma.doctor import Finding
-from importer.cli.output import output, say, write, write_json
+from importer.cli.output import now, output, say, write, write_json
 from importer.errors import Exit, LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.run_lock import run_lock
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import Summary
 from importer.model.text import read_row_label
+from importer.pipeline.runs import find_folder
 from importer.report import terminal
 from importer.report.files import write_all
 from importer.report.wording import headline
@@ -123,6 +125,17 @@ def operator() -> str:
     except (KeyError, OSError):
         name = "somebody"
     return f"{name}@{socket.gethostname()}"
+
+
+@contextmanager
+def open_alone(run: str) -> Iterator[Ledger]:
+    """Open a run, by its folder or name, which no other command may use during the block.
+
+    Raises UsageError where there is no such run, LedgerError where another command uses it.
+    """
+    folder = find_folder(run)
+    with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
+        yield ledger
 
 
 def shipped(name: str = "") -> Path:

@@ -33,6 +33,7 @@ from importer.cli.console import (
     Yes,
     conclude,
     only_user_cache,
+    open_alone,
     operator,
     progress,
     saved_codes,
@@ -41,7 +42,6 @@ from importer.cli.output import confirm, now, program, say
 from importer.errors import AlmaError, ImporterError, LedgerError, StoppedError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.run_lock import run_lock
 from importer.ledger.states import RESULTS, State
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
@@ -55,7 +55,6 @@ from importer.pipeline.convert import sis_clears, sis_unmatched
 from importer.pipeline.inputs import Progress, RosterRequest, RunRequest, open_inputs
 from importer.pipeline.inputs import Rosters as ReadRosters
 from importer.pipeline.plan import plan as plan_roster
-from importer.pipeline.runs import find_folder
 from importer.report import wording
 from importer.report.wording import command, rows
 from importer.settings import Settings
@@ -133,8 +132,7 @@ def apply(
     as_json: Json = False,
 ) -> int:
     """Carry out a saved plan. Run it again to continue where it stopped."""
-    folder = find_folder(run)
-    with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
+    with open_alone(run) as ledger:
         stop = _apply_run(ledger, limit, frozenset(allow), yes=yes)
         return conclude(
             ledger,

@@ -27,6 +27,7 @@ from importer.cli.console import (
     Run,
     ShowValues,
     conclude,
+    open_alone,
     operator,
     progress,
     saved_codes,
@@ -295,8 +296,7 @@ def undo(
     as_json: Json = False,
 ) -> int:
     """Plan how to undo a run, from the records saved before each write. `apply` carries it out."""
-    folder = find_folder(run)
-    with Ledger.open(folder) as done, run_lock(folder, operator(), now()):
+    with open_alone(run) as done:
         check_undoable(done)
         settings = Settings.read()
         request = UndoRequest(
@@ -350,8 +350,7 @@ def resolve(
     update: the same person. rename: the same person, who gets the row's primary ID (a new card).
     create: another person. reject: do not load the row.
     """
-    folder = find_folder(run)
-    with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
+    with open_alone(run) as ledger:
         review = Review(ledger, saved_codes(codes), operator(), now)
         left: list[str] = []
         match row, how, code, file:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from importer.cli.load import _ShownProgress
 from importer.errors import Exit
+from importer.writer.executor import RowDone, Waiting
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, BO, MAPPING, load, write
 
@@ -44,3 +47,23 @@ def test_where_nothing_was_begun_only_the_reason_is_said(
     assert got.exit == Exit.ACCESS
     assert "Review the plan" not in got.err
     assert got.err.rstrip().endswith(f"importer apply {changing}")
+
+
+def test_a_stop_after_the_last_row_leaves_nothing_to_continue(
+    folder: Path, typed: Type, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says that the plan is complete, and so does the same command again."""
+    show = _ShownProgress.__call__
+
+    def press(shown: _ShownProgress, event: RowDone | Waiting) -> None:
+        show(shown, event)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(_ShownProgress, "__call__", press)
+    typed("plan", write(folder, ANA), "-m", "small.yaml", "-o", "run")
+    got = typed("apply", "run")
+    assert got.exit == Exit.INTERRUPTED
+    assert "The plan is complete." in got.err
+    assert "To continue" not in got.err
+    again = typed("apply", "run")
+    assert (again.exit, "already complete" in again.err) == (Exit.DONE, True)

@@ -21,7 +21,7 @@ from importer.ledger.ledger import Ledger
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ask, delete, state
 
-PEOPLE = int(os.environ.get("SEMESTER_PEOPLE") or 400)
+PEOPLE = int(os.environ.get("SEMESTER_PEOPLE") or 200)
 HEAD = ("Id", "First", "Last", "Group", "Born", "Email", "Street", "Expires")
 
 COMMUNITY = """version: 1

@@ -141,7 +141,7 @@ def test_ctrl_c(typed: Type, monkeypatch: pytest.MonkeyPatch, command: str) -> N
     def press(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("importer.cli.load.find_folder", press)
+    monkeypatch.setattr("importer.cli.console.find_folder", press)
     monkeypatch.setattr("importer.cli.load.saved_codes", press)
     rest = ("run",) if command == "apply" else (PATRONS, "-m", COMMUNITY)
     got = typed(command, *rest, "--json")
