@@ -135,20 +135,28 @@ def test_a_blank_in_each_column(
     assert state(sandbox) == before
 
 
-@pytest.fixture
-def community(copied: Path, typed: Type) -> Path:
-    """The folder of the mappings, after the community sample was loaded."""
+def test_mappings_that_follow_another_load(
+    copied: Path, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Scanned barcodes renew known users, unknown IDs are reported; a second load changes nothing.
+
+    A community patron becomes a student: the row needs review; renamed, the same user has the EMPL
+    ID and keeps the barcode.
+    """
     _load(typed, SAMPLES / "community-patrons.csv", copied / "community.yaml", "community")
-    return copied
-
-
-def test_scanned_barcodes_are_renewed(community: Path, folder: Path, typed: Type) -> None:
-    """Known users get the date, unknown IDs are reported, and a second load changes nothing."""
-    roster, mapping = SAMPLES / "renewals.csv", community / "renewals.yaml"
+    roster, mapping = SAMPLES / "renewals.csv", copied / "renewals.yaml"
     first = _load(typed, roster, mapping, "renewed")
     assert (first["create"], first["update"], first["rejected"]) == (0, 3, 1)
     assert ("5", "not-in-alma") in codes(folder, "renewed")
     _is_unchanged(_load(typed, roster, mapping, "again"))
+    roster, mapping = SAMPLES / "new-students.csv", copied / "students-with-a-card.yaml"
+    planned = typed("plan", roster, "-m", mapping, "-o", "students", "--json").summary
+    assert (planned["create"], planned["review"]) == (2, 1)
+    typed("resolve", "students", "2", "--as", "rename", "20001123450086")
+    assert typed("apply", "students", "--allow", "foreign-group", "--json").summary["updated"] == 1
+    grace = next(one for key, one in state(sandbox).items() if "0034501" in key)
+    assert "20001123450086" in str(grace)
+    assert "EXTERNAL" in str(grace)
 
 
 def test_reciprocal_borrowers_are_loaded_twice(copied: Path, typed: Type) -> None:
@@ -157,20 +165,3 @@ def test_reciprocal_borrowers_are_loaded_twice(copied: Path, typed: Type) -> Non
     first = _load(typed, roster, mapping, "first")
     assert (first["create"], first["rejected"], first["skipped"]) == (3, 1, 1)
     _is_unchanged(_load(typed, roster, mapping, "second"))
-
-
-def test_a_community_patron_becomes_a_student(
-    community: Path, typed: Type, sandbox: Sandbox
-) -> None:
-    """The row needs review; renamed, the same user has the EMPL ID and keeps the barcode."""
-    roster, mapping = SAMPLES / "new-students.csv", community / "students-with-a-card.yaml"
-    planned = typed("plan", roster, "-m", mapping, "-o", "students", "--json")
-    assert (planned.summary["create"], planned.summary["review"]) == (2, 1)
-    assert typed("resolve", "students", "2", "--as", "rename", "20001123450086").exit in {
-        Exit.DONE,
-        Exit.REJECTS,
-    }
-    assert typed("apply", "students", "--allow", "foreign-group", "--json").summary["updated"] == 1
-    grace = next(one for key, one in state(sandbox).items() if "0034501" in str(key))
-    assert "20001123450086" in str(grace)
-    assert "EXTERNAL" in str(grace)
