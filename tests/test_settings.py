@@ -26,20 +26,16 @@ def _write(env: Path, text: str, mode: int = 0o600) -> None:
     env.chmod(mode)
 
 
-def test_a_env_file_gives_the_key_and_its_address(env: Path) -> None:
-    """Names in any case, values in quotation marks or not."""
+def test_the_environment_comes_before_the_file(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names in any case, values in quotation marks or not; the same one of the environment wins."""
     _write(env, 'ALMA_API_KEY="l7xx"\nalma_region=eu\nALMA_RATE=12.5\nOTHER=1\n')
     settings = Settings.read()
     assert settings.key.get_secret_value() == "l7xx"
     assert (settings.alma_region, settings.alma_rate) == ("eu", 12.5)
-
-
-def test_the_environment_comes_first(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting of the environment replaces the same one in the file."""
-    _write(env, "ALMA_API_KEY=l7xx\nALMA_REGION=eu\nALMA_RATE=5\n")
-    monkeypatch.setenv("ALMA_REGION", "na")
-    monkeypatch.setenv("ALMA_RATE", "6")
+    for name, value in (("API_KEY", "other"), ("REGION", "na"), ("RATE", "6")):
+        monkeypatch.setenv(f"ALMA_{name}", value)
     settings = Settings.read()
+    assert settings.key.get_secret_value() == "other"
     assert (settings.alma_region, settings.alma_rate) == ("na", 6)
 
 
@@ -89,17 +85,6 @@ def test_a_key_of_the_file_does_not_help_when_the_environment_has_one(
     _write(env, "ALMA_API_KEY=other\nALMA_BASE_URL=https://example.org\nALMA_GATEWAY=example.org\n")
     with pytest.raises(UsageError, match="ALMA_BASE_URL and ALMA_GATEWAY"):
         Settings.read()
-
-
-def test_a_file_of_other_settings_goes_with_a_key_of_the_environment(
-    env: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The rate is no destination, and the region of the environment replaces the file's."""
-    monkeypatch.setenv("ALMA_API_KEY", "l7xx")
-    monkeypatch.setenv("ALMA_REGION", "na")
-    _write(env, "ALMA_RATE=5\nALMA_REGION=eu\n")
-    settings = Settings.read()
-    assert (settings.alma_region, settings.alma_rate) == ("na", 5)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems keep permissions differently")

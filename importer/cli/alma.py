@@ -133,7 +133,12 @@ def doctor(
         findings.append(Finding("Alma", State.BAD, str(error), exit=error.exit))
     if bundle is not None:
         rows = [finding.as_json() for finding in findings]
-        _write_bundle(bundle, {**_diagnostics(tables), "findings": rows})
+        text = json.dumps({**_diagnostics(tables), "findings": rows}, indent=2, ensure_ascii=False)
+        try:
+            bundle.write_text(f"{text}\n", "utf-8")
+        except OSError as error:
+            msg = f"{bundle} cannot be written ({error.strerror}). Name another file."
+            raise UsageError(msg) from error
         say(f"{bundle} contains no patron data and no key. Read it before you send it.")
     return write_findings(findings, as_json=as_json)
 
@@ -193,14 +198,6 @@ def _run_facts(saved: SavedRun) -> dict[str, object]:
         "rosters": [roster.model_dump(mode="json", include=read) for roster, _ in facts.rosters],
         **counts,
     }
-
-
-def _write_bundle(path: Path, values: dict[str, object]) -> None:
-    try:
-        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    except OSError as error:
-        msg = f"{path} cannot be written ({error.strerror}). Name another file."
-        raise UsageError(msg) from error
 
 
 def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
@@ -281,7 +278,10 @@ def status(as_json: Json = False) -> None:
     caches: list[dict[str, object]] = []
     for path in _paths():
         with UserCache.open(path) as cache:
-            caches.append(_facts(cache))
+            state = cache.state.model_dump(mode="json", exclude={"sweep"})
+            unread = cache.count("record = ''")
+            pages = {"unread": unread, "pages_done": cache.pages_done}
+            caches.append({**state, "users": cache.count(), **pages})
             if not as_json:
                 say(_sentence(cache))
     if as_json:
@@ -362,17 +362,6 @@ def _day_before(file: Path) -> datetime:
         msg = f"{file} cannot be read ({error.strerror}). Name the CSV file of the export."
         raise UsageError(msg) from error
     return written - timedelta(days=1)
-
-
-def _facts(cache: UserCache) -> dict[str, object]:
-    """Return the state of a cache as JSON values."""
-    state = cache.state
-    return {
-        **state.model_dump(mode="json", exclude={"sweep"}),
-        "users": cache.count(),
-        "unread": cache.count("record = ''"),
-        "pages_done": cache.pages_done,
-    }
 
 
 def _sentence(cache: UserCache) -> str:

@@ -28,7 +28,11 @@ def run_everywhere(
 
     The exit code is the worst of all. A command that asks for confirmation needs --yes.
     """
-    folders, command = _parted(words)
+    at = words.index("--") if "--" in words else len(words)
+    folders, command = list(dict.fromkeys(words[:at])), words[at + 1 :]
+    if not folders or not command:
+        msg = "Name the folders, then -- and a command: importer all north south -- plan …"
+        raise UsageError(msg)
     if missing := [folder for folder in folders if not Path(folder).is_dir()]:
         msg = f"There is no folder {', '.join(missing)}."
         raise UsageError(msg)
@@ -39,16 +43,6 @@ def run_everywhere(
     for folder, code in zip(folders, codes, strict=True):
         write(f"{folder:{width}}  {int(code):3}  {code.meaning}")
     return Exit.worst(set(codes))
-
-
-def _parted(words: list[str]) -> tuple[list[str], list[str]]:
-    """Return the folders before the command, and the command. Raises UsageError."""
-    at = words.index("--") if "--" in words else len(words)
-    folders, command = list(dict.fromkeys(words[:at])), words[at + 1 :]
-    if not folders or not command:
-        msg = "Name the folders, then -- and a command: importer all north south -- plan …"
-        raise UsageError(msg)
-    return folders, command
 
 
 _LINES = threading.Lock()

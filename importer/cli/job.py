@@ -16,7 +16,7 @@ from importer.jobs.check import check_job
 from importer.jobs.commands import run_command
 from importer.jobs.notify import Level, Message, channels, send
 from importer.jobs.run import GUARDS, JobRun, Tools
-from importer.jobs.schema import Job, load_job
+from importer.jobs.schema import load_job
 from importer.mapper.yaml_source import scalar
 
 app = typer.Typer(rich_markup_mode=None)
@@ -63,16 +63,12 @@ def check(
     checked = load_job(file)
     code = write_findings(check_job(checked), as_json=as_json, job=checked.name)
     if send_test:
-        _send_test(checked)
+        text = "This is a test. Nothing was loaded."
+        message = Message(checked.name, Level.TROUBLE, Exit.DONE, text)
+        for channel in channels(checked.file.notify, Level.TROUBLE):
+            send(channel, checked.file.notify, message)
+            say(f"A test message was sent by {channel}.")
     return code
-
-
-def _send_test(checked: Job) -> None:
-    """Send a test message. Raises PlaceError, UsageError."""
-    message = Message(checked.name, Level.TROUBLE, Exit.DONE, "This is a test. Nothing was loaded.")
-    for channel in channels(checked.file.notify, Level.TROUBLE):
-        send(channel, checked.file.notify, message)
-        say(f"A test message was sent by {channel}.")
 
 
 @job.command()

@@ -242,10 +242,7 @@ def purge(
     for kept in kept_runs:
         if kept.since is None or kept.since >= limit:
             continue
-        if kept.folder.is_symlink():
-            stay[kept.folder] = "it is a link to another folder. Delete the link by hand."
-            continue
-        if yes and (why := _not_removed(kept.folder)):
+        if why := _why_not_deleted(kept.folder, delete=yes):
             stay[kept.folder] = why
             continue
         old.append(kept.folder)
@@ -269,8 +266,12 @@ def purge(
     return Exit.STOPPED if stay else Exit.DONE
 
 
-def _not_removed(folder: Path) -> str:
-    """Delete a run; return why it cannot be, or blank."""
+def _why_not_deleted(folder: Path, *, delete: bool) -> str:
+    """Return why a run cannot be deleted, or blank; delete it if asked to."""
+    if folder.is_symlink():
+        return "it is a link to another folder. Delete the link by hand."
+    if not delete:
+        return ""
     try:
         with run_lock(folder, operator(), now()):
             shutil.rmtree(folder)

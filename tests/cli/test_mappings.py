@@ -180,37 +180,11 @@ def test_a_profile_is_printed_as_a_mapping(folder: Path, typed: Type) -> None:
     assert typed("mapping", "check", written(folder, got.out)).exit == Exit.DONE
 
 
-def filled(path: Path, rows: list[list[str | date]], first: int) -> None:
-    """Fill a template in, as a person does: only cells below the example get values."""
-    book = openpyxl.load_workbook(path)
-    sheet = book.worksheets[0]
-    for line, row in enumerate(rows, start=first):
-        for column, value in enumerate(row, start=1):
-            sheet.cell(line, column).value = value
-    book.save(path)
-
-
-def test_a_filled_in_template_has_no_error_of_form(folder: Path, typed: Type) -> None:
-    """Dates as dates or as text, identifiers with zeros, choices from the list; no example."""
-    (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
-    typed("mapping", "template", written(folder), "-o", "t.xlsx")
-    day, until = date(2001, 4, 30), date(2035, 8, 31)
-    filled(
-        folder / "t.xlsx",
-        [
-            ["0012345", "Ann", "Lee", "COMM", "Main campus", day, until, "a@example.org", "Active"],
-            ["0012346", "Bo", "Ray", "COMM", "North, far", "04/30/2001", "31 Aug 2035", "", "New"],
-        ],
-        first=5,
-    )  # fmt: skip
-    got = typed("check", "t.xlsx", "-m", "m.yaml", "--json")
-    told = got.summary
-    assert (got.exit, told["ready"], told["skipped"], told["rejected"]) == (Exit.DONE, 2, 1, 0)
-    assert told["problems"] == {"row-left-out": 1}
-
-
 def test_a_template_offers_what_there_is(folder: Path, typed: Type) -> None:
-    """Text for identifiers, dates in the declared form, lists with enabled codes, an example."""
+    """Text for identifiers, dates in the declared form, lists with enabled codes, an example.
+
+    Filled in below the example, with dates as dates or as text, it has no error of form.
+    """
     (folder / "codes.json").write_text(json.dumps(CODES), "utf-8")
     typed("mapping", "template", written(folder), "-o", "t.xlsx")
     again = typed("mapping", "template", "m.yaml", "-o", "again.xlsx", "--codes", "codes.json")
@@ -237,6 +211,19 @@ def test_a_template_offers_what_there_is(folder: Path, typed: Type) -> None:
     assert {kinds[column] for column in "FG"} == {"date"}
     offered = [[cell.value for cell in column if cell.value] for column in lists.iter_cols()]
     assert offered[:2] == [["COMM"], ["Main campus", "North, far"]]
+    day, until = date(2001, 4, 30), date(2035, 8, 31)
+    rows: list[list[str | date]] = [
+        ["0012345", "Ann", "Lee", "COMM", "Main campus", day, until, "a@example.org", "Active"],
+        ["0012346", "Bo", "Ray", "COMM", "North, far", "04/30/2001", "31 Aug 2035", "", "New"],
+    ]
+    for line, row in enumerate(rows, start=5):
+        for column, value in enumerate(row, start=1):
+            sheet.cell(line, column).value = value
+    book.save(folder / "t.xlsx")
+    got = typed("check", "t.xlsx", "-m", "m.yaml", "--json")
+    counts = [got.summary[count] for count in ("ready", "skipped", "rejected")]
+    assert (got.exit, counts) == (Exit.DONE, [2, 1, 0])
+    assert got.summary["problems"] == {"row-left-out": 1}
 
 
 @pytest.mark.parametrize(

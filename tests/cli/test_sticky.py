@@ -171,7 +171,10 @@ def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:
 
 
 def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
-    """The summary and the terminal count the rows where an edit stays, in every plan."""
+    """The summary and the terminal count the rows where an edit stays, in every plan.
+
+    `purge` forgets what is older than the given age; the edit is then replaced.
+    """
     external.load()
     external.edit()
     external.load()
@@ -180,12 +183,5 @@ def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
     assert planned.summary["unchanged"] == 1
     shown = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "shown")
     assert "edited in Alma" in shown.out + shown.err
-
-
-def test_purge_forgets_sticky_values(external: _Loads, typed: Type) -> None:
-    """What is older than the given age is deleted with the runs."""
-    external.load()
-    external.edit()
-    assert external.load()[0] == 0
     assert typed("purge", "--older-than", "0d", "--yes").exit == 0
     assert external.load()[0] == 1
