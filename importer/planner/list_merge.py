@@ -123,7 +123,7 @@ class ListMerge:
 
     @property
     def edits(self) -> list[Edit]:
-        """Alma's entries in their order and what becomes of each, then the added ones."""
+        """Alma's entries in their order and the result of each, then the added ones."""
         return [(place.old, None if place.gone else place.new) for place in self._places]
 
     @property
