@@ -175,16 +175,15 @@ class Condition(MappingPart):
         return bool(self.__pydantic_extra__ or self.any)
 
     @property
-    def tests(self) -> Iterator[tuple[Key, Test]]:
-        """Its own tests, without those under `any`."""
+    def tests(self) -> Iterator[tuple[str, Key, Test]]:
+        """Its own tests, without those under `any`, with their keys as the mapping writes them."""
         for key, test in (self.__pydantic_extra__ or {}).items():
-            yield _key(key), test
+            yield key, _key(key), test
 
     @property
     def every_test(self) -> Iterator[tuple[str, Key, Test]]:
         """Its tests and those under `any`, with their keys as the mapping writes them."""
-        for key, test in (self.__pydantic_extra__ or {}).items():
-            yield key, _key(key), test
+        yield from self.tests
         for one in self.any:
             yield from one.every_test
 
@@ -195,9 +194,7 @@ class Condition(MappingPart):
 
     def __str__(self) -> str:
         """In words: `Type is Staff and (Email is blank or Dept is not LAW)`."""
-        parts = [
-            f"{key.strip('<@$>')} {test}" for key, test in (self.__pydantic_extra__ or {}).items()
-        ]
+        parts = [f"{key.strip('<@$>')} {test}" for key, _, test in self.tests]
         if self.any:
             parts.append(f"({' or '.join(map(str, self.any))})")
         return " and ".join(parts)

@@ -127,7 +127,7 @@ class _Evaluation:
     def _meeting(self, condition: Condition, rows: Rows, bound: Bindings) -> Rows:
         """Return which of the rows meet a condition."""
         today, tables = self.mapping.run.today, self.mapping.mapping.tables
-        for key, test in condition.tests:
+        for _, key, test in condition.tests:
             as_dates = test.of_date
             texts = self._as_dates(key, bound) if as_dates else self._column(key, bound)
             accepted = test.accepted({*texts.tolist()}, today, tables)

@@ -326,7 +326,7 @@ def _needed(mapping: Mapping, heading: str, forms: list[str]) -> NeededColumn:
     feeding = [rule for rule in mapping.rules if set(forms) & set(rule.cells)]
     selected = [
         test.words
-        for key, test in mapping.file.roster.only.tests
+        for _, key, test in mapping.file.roster.only.tests
         if isinstance(key, Cell) and heading_key(key.heading) == heading_key(heading)
     ]
     choices = _lookup_words(mapping, forms, feeding)

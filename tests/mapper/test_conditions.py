@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from hypothesis import given
-from hypothesis import strategies as st
 
 from importer.mapper.compile import compile_mapping
 from importer.mapper.evaluate import evaluate
@@ -53,29 +49,3 @@ def test_a_constant_that_is_a_heading_is_reported(tmp_path: Path) -> None:
     (notice,) = Bench(tmp_path, record, columns="Nick").compiled.notices
     assert (notice.code, notice.field) == ("constant-is-heading", "middle_name")
     assert notice.places[0].heading == "Nick"
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc "), st.sampled_from("xy ")), min_size=1))
-def test_each_row_gets_the_first_case_that_is_met(rows: list[tuple[str, str]]) -> None:
-    """In any order of the rows, as an `if` would do it; and so does what depends on the field."""
-    record = (
-        "job_category:\n  cases:\n    - {when: {K: a}, from: A}\n    - {when: {K: [a, b], L: x}, "
-        "from: BX}\n    - {when: {any: [{K: b}, {L: y}]}, from: <L>}\n  default: Z\n"
-        "job_description: {when: {<@job_category>: {not: [A, Z]}}, from: <@job_category>}"
-    )
-    with TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), record, columns="K|L")
-    frame = bench.map(*((kind.strip(), other.strip()) for kind, other in rows)).frame
-
-    def by_hand(kind: str, other: str) -> str:
-        if kind == "a":
-            return "A"
-        if kind == "b" and other == "x":
-            return "BX"
-        if (kind == "b" or other == "y") and other.strip():
-            return other
-        return "Z"
-
-    expected = [by_hand(*row) for row in rows]
-    assert list(frame["job_category"]) == expected
-    assert list(frame["job_description"]) == [t if t not in "AZ" else "" for t in expected]

@@ -155,7 +155,7 @@ HEADINGS = st.sampled_from(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     clicks=st.lists(
         st.one_of(
