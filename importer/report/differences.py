@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -86,32 +87,15 @@ def by_kind(found: Mapping[Difference, Sequence[int]]) -> tuple[Differences, ...
     return tuple(kinds)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChanges:
-    """How often a field changes: in how many rows, and the change that most of them share.
+def by_field(found: Mapping[Difference, Sequence[int]]) -> list[tuple[str, Counter[Difference]]]:
+    """Return the fields that change, each with the number of rows of each change.
 
-    `common` is None if no two rows share one; `shared`: the rows that do.
+    Those of most rows come first.
     """
-
-    path: str
-    name: str
-    rows: int
-    common: Difference | None
-    shared: int
-
-
-def by_field(found: Mapping[Difference, Sequence[int]]) -> tuple[FieldChanges, ...]:
-    """Return the changes of each field, those of most rows first."""
-    fields: dict[str, dict[Difference, int]] = {}
+    fields: dict[str, Counter[Difference]] = {}
     for one, rows in found.items():
-        fields.setdefault(one.name, {})[one] = len(set(rows))
-    summary = []
-    for name, counts in fields.items():
-        common = max(counts, key=lambda one: counts[one])
-        shared = counts[common]
-        several = common if shared > 1 else None
-        summary.append(FieldChanges(common.path, name, sum(counts.values()), several, shared))
-    return tuple(sorted(summary, key=lambda one: (-one.rows, one.name)))
+        fields.setdefault(one.name, Counter())[one] = len(set(rows))
+    return sorted(fields.items(), key=lambda field: (-field[1].total(), field[0]))
 
 
 MOST_USERS = 3

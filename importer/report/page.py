@@ -18,7 +18,7 @@ from importer.ledger.ledger import Ledger, to_create
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Result
 from importer.model.problem import KNOWN, Problem
-from importer.model.run import RowHistory, RunFacts, Summary
+from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
 from importer.model.text import ROSTER_ROWS, counted, row_label
 from importer.model.user import AccountType
 from importer.report.differences import (
@@ -29,7 +29,7 @@ from importer.report.differences import (
     differences,
     new_users,
 )
-from importer.report.field_names import field_name, part_name
+from importer.report.field_names import field_name
 from importer.report.lineage import Lineage
 from importer.report.masking import CUT, mask_all, printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
@@ -161,7 +161,6 @@ def environment(package: str = "importer.report") -> Environment:
         "tones": TONES,
         "kinds": KINDS,
         "severities": SEVERITIES,
-        "part_name": part_name,
     }
     return environment
 
@@ -268,10 +267,8 @@ class _RowTable:
         return tuple(sorted(kept, key=lambda line: line.row))
 
 
-def _columns(
-    ledger: Ledger, *, show_values: bool
-) -> Iterator[tuple[str, str, tuple[str, ...], str, tuple[str, ...]]]:
-    """Yield letter, heading, fields, how it was matched and some values of each column."""
+def _columns(ledger: Ledger, *, show_values: bool) -> Iterator[tuple[ColumnUse, tuple[str, ...]]]:
+    """Yield each column with some of its values, as they may be shown."""
     # what is no code, however typed, is no sample of the codes of its column
     strange = {
         (place.letter, problem.value)
@@ -286,7 +283,7 @@ def _columns(
             else mask_all(use.labels, text, show_values=show_values)
             for text in islice(use.samples, _SAMPLES)
         )
-        yield use.letter, use.heading, use.labels, use.how, samples
+        yield use, samples
 
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
