@@ -98,7 +98,6 @@ class Institution(_Model):
     environment: Annotated[str, BeforeValidator(lambda raw: _text(raw).lower())] = Field(
         "", validation_alias="environment_type"
     )
-    url: Text = Field("", validation_alias="alma_url")
 
     def facts(self, base_url: str) -> AlmaFacts:
         """Return what a run keeps of it."""

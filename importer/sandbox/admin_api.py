@@ -2,11 +2,10 @@
 
 GET, DELETE /_sandbox/log            the calls so far, as JSON Lines; forget them
 GET    /_sandbox/state               every user, whole, with its edited fields
-PUT    /_sandbox/users/{id}          staff change the whole record in Alma
 PATCH  /_sandbox/users/{id}          staff change the given fields only; sticky ones become edited
 POST   /_sandbox/users/{id}/edited   mark sticky fields as edited by hand: ["user_group", …]
 POST   /_sandbox/users/{id}/loans    {"loans": 2}: a user with loans cannot be deleted
-POST   /_sandbox/settings            {"rate", "daily", "remaining", "latency", "switches"}
+POST   /_sandbox/settings            {"rate", "remaining", "latency", "switches"}
 POST   /_sandbox/faults              the rules of a faults file; an empty body removes them
 POST   /_sandbox/codes/{table}       {"CODE": "description"}: rows added by the institution
 POST   /_sandbox/sis                 a zip for the SIS load; ?mode, match, external_id, record_type
@@ -44,7 +43,6 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     rate: float | None = Field(None, ge=0, allow_inf_nan=False)
-    daily: int = 0
     remaining: int = 0
     latency: Annotated[tuple[_Seconds, _Seconds], Field(strict=False)] | None = None
     switches: dict[str, str] = {}
@@ -69,7 +67,6 @@ class AdminApi:
             web.get("/log", self._show_log),
             web.delete("/log", self._clear_log),
             web.get("/state", self._show_state),
-            web.put(user, self._edit),
             web.patch(user, self._edit),
             web.post(f"{user}/edited", self._mark_edited),
             web.post(f"{user}/loans", self._set_loans),
@@ -109,10 +106,10 @@ class AdminApi:
         return json_answer({"users": shown})
 
     async def _edit(self, request: web.Request) -> web.Response:
-        """Change a user as staff do: the whole record (PUT) or the given fields (PATCH)."""
+        """Change the given fields of a user as staff do."""
         old = self.institution.find(request.match_info["id"])
         document = formats.parse_json(await request.read())
-        if request.method == "PATCH" and isinstance(document, dict):
+        if isinstance(document, dict):
             document = formats.show_user(old.record, self.institution.tables.describe) | document
         user = self.institution.edit(old, formats.read_user(document))
         return json_answer(formats.show_user(user.record, self.institution.tables.describe))
@@ -143,7 +140,7 @@ class AdminApi:
 
     async def _change_settings(self, request: web.Request) -> web.Response:
         sentence = (
-            "the body has `rate` (calls a second), `daily` and `remaining` (calls), `latency` "
+            "the body has `rate` (calls a second), `remaining` (calls of today), `latency` "
             "([least, most] seconds) or `switches` ({name: value})"
         )
         given = _read(TypeAdapter(_Settings), await request.read(), sentence)
@@ -151,8 +148,6 @@ class AdminApi:
         self.institution.switches = set_switches(given.switches, self.institution.switches)
         if "rate" in named:
             self.gateway.limits.rate = given.rate or 0
-        if "daily" in named:
-            self.gateway.limits.daily = given.daily
         if "remaining" in named:
             self.gateway.limits.set_remaining(given.remaining)
         if "latency" in named:

@@ -9,13 +9,14 @@ import asyncio
 import logging
 import random
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -91,7 +92,7 @@ def running(options: Options | None = None) -> Iterator[str]:
             ended.result()
 
 
-def _stop() -> None:
+def _stop() -> NoReturn:
     raise web.GracefulExit
 
 
@@ -132,7 +133,10 @@ def _application(options: Options, ready: Callable[[], None]) -> web.Application
 
     async def commit() -> None:
         while True:
-            institution.store.commit()
+            try:
+                institution.store.commit()
+            except sqlite3.Error:  # closing the store raises it again
+                _stop()
             await asyncio.sleep(_COMMIT_EVERY)
 
     async def live(_application: web.Application) -> AsyncIterator[None]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -15,6 +18,7 @@ import pytest
 from importer.errors import UsageError
 from importer.sandbox.configuration import SWITCHES, set_switches
 from importer.sandbox.server import Options, people, running
+from importer.sandbox.store import Store
 from tests.sandbox.alma import Alma, barcode, code_of, person, student
 
 
@@ -98,6 +102,23 @@ def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
             with pytest.raises(UsageError), running(options):
                 pass
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sandbox")]
+
+
+def test_a_store_that_fails_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be stored is not answered for long: the server stops with the error."""
+
+    def fail(_: Store) -> None:
+        raise sqlite3.OperationalError
+
+    def until_it_stops() -> None:
+        with running() as url, suppress(httpx.TransportError):
+            monkeypatch.setattr(Store, "commit", fail)
+            monkeypatch.setattr(Store, "close", fail)
+            while httpx.get(url).status_code:
+                time.sleep(0.01)
+
+    with pytest.raises(sqlite3.OperationalError):
+        until_it_stops()
 
 
 def test_every_switch_has_a_sentence_a_source_and_a_default() -> None:
