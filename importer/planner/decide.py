@@ -40,7 +40,8 @@ def decide(
     known = [matched for matched in found.users if set(matched.by) & set(match.by)]
     if len(known) == 1 and match.known == "skip":
         return Planned(LeftAlone(draft.row))
-    if problems := tuple(_obstacles(draft, found, known, match)):
+    problems = tuple(_obstacles(draft, found, known, match))
+    if problems or (not known and match.new == "reject"):
         return Planned(Held(draft.row, problems))
     if known:
         rename = match.id_change == "rename"

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -45,26 +45,27 @@ class Conflict:
     paths: tuple[str, ...]
 
 
-def three_way(before: User, after: User, now: User) -> User | Conflict:
+def three_way(before: User, after: User, now: User, skip: Collection[str] = ()) -> User | Conflict:
     """Return the record as it is now with the update's changes; or the conflicts.
 
     A scalar field can conflict, and each entry of a list. The result is `after` if nothing has
-    changed but what Alma writes by itself.
+    changed but what Alma writes by itself. Changes at the paths of `skip` are left out.
     """
     ours = [
         name
         for name in compared_fields(User)
         if getattr(after, name) != getattr(before, name)
         and current(now, name) != current(after, name)
+        and name not in skip
     ]
     conflicts = [name for name in ours if current(now, name) != current(before, name)]
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in LISTS:
         old, new, live = (entries(user, parent) for user in (before, after, now))
         if new != old:
-            lists[parent], obstacles = merge_entries(parent, old, new, live)
+            lists[parent], obstacles = merge_entries(parent, old, new, live, skip)
             conflicts += obstacles
-    with_roles = merge_roles(before, after, now)
+    with_roles = now if ROLE in skip else merge_roles(before, after, now)
     if with_roles is None:
         conflicts.append(ROLE)
     if conflicts or with_roles is None:
@@ -87,31 +88,40 @@ def list_edits(parent: str, before: Iterable[Part], after: Iterable[Part]) -> li
 
 
 def merge_entries(
-    parent: str, before: tuple[Part, ...], after: tuple[Part, ...], now: tuple[Part, ...]
-) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    parent: str,
+    before: tuple[Part, ...],
+    after: tuple[Part, ...],
+    now: tuple[Part, ...],
+    skip: Collection[str] = (),
+) -> tuple[tuple[Part, ...], list[str]]:
     """Return the entries of `now` with the edits of `before` to `after`, and conflicting paths."""
-    if _shapes(now) == _shapes(before):
-        return after, ()
-    if _shapes(now) == _shapes(after):
-        return now, ()
+    edits = list_edits(parent, before, after)
+    paths = [path(parent, part) for old, new in edits if (part := old or new) is not None]
+    flags = [f"{parent}.{flag}" for flag in FLAGS.get(parent, ())]
+    if not any(place in skip for place in (*paths, *flags)):
+        if _shapes(now) == _shapes(before):
+            return after, []
+        if _shapes(now) == _shapes(after):
+            return now, []
+    if any(flag in skip for flag in flags):
+        return now, []
     theirs = without(now, before)
     made = list(now)
     conflicts = [
-        path(parent, part)
-        for old, new in list_edits(parent, before, after)
-        for part in (old or new,)
-        if part is not None and not _carry_over(parent, made, theirs, old, new)
+        place
+        for place, (old, new) in zip(paths, edits, strict=True)
+        if place not in skip and not _carry_over(parent, made, theirs, old, new)
     ]
-    twice = (
-        f"{parent}.{flag}"
-        for flag in FLAGS.get(parent, ())
-        if sum(bool(getattr(part, flag)) for part in made) > 1
-    )
-    return tuple(made), (*conflicts, *twice)
+    conflicts += [
+        flag
+        for flag in flags
+        if sum(bool(getattr(part, flag.removeprefix(f"{parent}."))) for part in made) > 1
+    ]
+    return tuple(made), conflicts
 
 
-def _shapes(parts: tuple[Part, ...]) -> list[dict[str, str]]:
-    return [dict(comparable(part)) for part in parts]
+def _shapes(parts: tuple[Part, ...]) -> list[Mapping[str, str]]:
+    return [comparable(part) for part in parts]
 
 
 def _carry_over(

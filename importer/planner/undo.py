@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from importer.model.fields import LISTS, text
 from importer.model.plan import Change, ChangeKind, Unchanged, Update, Written
 from importer.model.user import AccountType, User
-from importer.planner.borrowing import ROLE, merge_roles, role_changes
+from importer.planner.borrowing import merge_roles, role_changes
 from importer.planner.entries import (
     changed_fields,
     changed_lists,
@@ -23,7 +23,6 @@ from importer.planner.entries import (
     entries,
     list_changes,
     paired,
-    path,
     same_entries,
     scalar_changes,
     with_entries,
@@ -65,9 +64,8 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
     if made_external(target, live):
         target = with_fields(target, live, ("account_type", "external_id"))
     theirs: dict[str, None] = {}
-    while isinstance(merged := three_way(put, target, live), Conflict):
+    while isinstance(merged := three_way(put, target, live, skip=theirs), Conflict):
         theirs |= dict.fromkeys(merged.paths)
-        put = _without(put, target, merged)
     primary_id = current(live, "primary_id")
     changes = differences(live, merged)
     if not changes:
@@ -129,25 +127,6 @@ def _echo(parent: str, sent: User, answered: User) -> tuple[Part, ...]:
 
 
 _shape = partial(comparable, fold_codes=True)
-
-
-def _without(put: User, target: User, conflict: Conflict) -> User:
-    """Return what was put without the conflict's part: a field, or the entries at one path.
-
-    If the conflict is about which entry is preferred, it is the whole list.
-    """
-    for place in conflict.paths:
-        parent = next((p for p in LISTS if place.startswith((f"{p}[", f"{p}."))), "")
-        if not parent:
-            put = with_fields(put, target, ["user_role" if place == ROLE else place])
-            continue
-        ours, before = entries(put, parent), entries(target, parent)
-        rest = (
-            *(part for part in ours if path(parent, part) != place),
-            *(part for part in before if path(parent, part) == place),
-        )
-        put = with_entries(put, {parent: before if same_entries(rest, ours) else rest})
-    return put
 
 
 def _override(

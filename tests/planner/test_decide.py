@@ -92,6 +92,7 @@ def test_an_id_that_was_given_to_another_person_is_a_warning(
         ),
         (known(user()), Match(known="reject"), [Code.EXISTS_IN_ALMA]),
         (MatchResult(), Match(new="reject"), [Code.NOT_IN_ALMA]),
+        (MatchResult(), Match(by=("UNIV_ID",), new="reject"), []),
     ],
 )
 def test_a_row_that_is_held(found: MatchResult, match: Match, expected: list[Code]) -> None:

@@ -75,6 +75,11 @@ LIVE = User.model_validate(
             [("remove", "user_statistic[STUDENT]", "STUDENT", "")],
         ),
         (
+            "user_statistic: [{statistic_category: CHOIR, replaces: [STUDENT]}, "
+            "{statistic_category: ALUMNI, replaces: [STUDENT]}]",
+            [("replace", "user_statistic[STUDENT].statistic_category", "STUDENT", "ALUMNI")],
+        ),
+        (
             "user_block: [{block_type: GENERAL, block_description: CARD, block_status: INACTIVE}]",
             [("replace", "user_block[GENERAL].block_status", "ACTIVE", "INACTIVE")],
         ),
