@@ -80,7 +80,7 @@ class _Evaluation:
         self.problems: list[Problem] = []
         blank = {heading_key(word) for word in self.file.roster.blank}
         for heading, use in mapping.columns.items():
-            texts = texts_of(roster.frame[use.position])
+            texts: Texts = roster.frame[use.position].to_numpy()
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
             rule = self.file.id_rule(heading)

@@ -61,17 +61,21 @@ class Values:
         keys: list[str | tuple[str, str]] = self.texts.tolist()
         if other is not None:
             keys = [*zip(self.texts.tolist(), other.tolist(), strict=True)]
-        words: dict[str | tuple[str, str], str] = {}
+        changes: dict[str | tuple[str, str], str] = {}
         findings: dict[str | tuple[str, str], CellFinding] = {}
         for key in dict.fromkeys(keys):
             text, beside = (key, "") if isinstance(key, str) else key
-            words[key], finding = change(text, beside) if text else ("", None)
+            word, finding = change(text, beside) if text else ("", None)
+            if word != text:
+                changes[key] = word
             if finding is not None:
                 findings[key] = finding
         for row, key in enumerate(keys if findings else ()):
             if key in findings:
                 self.found.append((row, findings[key], self.source[row]))
-        self.texts = texts_of(map(words.__getitem__, keys))
+        if changes:
+            pairs = zip(keys, self.texts.tolist(), strict=True)
+            self.texts = texts_of(changes.get(key, text) for key, text in pairs)
 
     def over(self, other: Values, rows: Rows) -> Values:
         """Return these values in these rows, and the other ones in all others."""
