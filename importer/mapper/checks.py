@@ -81,7 +81,7 @@ def _rows(mapping: Mapping) -> Iterator[MappingFinding]:
             wrong = "skips every row; name a column and what it must be"
             yield MappingFinding(("roster", "skip", at, "when"), wrong)
     absent = mapping.absent
-    if absent is not None and not absent.rules:
+    if absent is not None and not (absent.rules or [*absent.removals]):
         yield MappingFinding(("match", "absent", "set"), "sets nothing; name the fields to change")
     for rule in absent.rules if absent is not None else ():
         if rule.headings:
@@ -235,7 +235,8 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
 
 def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
     """`remove` names entries of its own list, and is an item by itself."""
-    for steps, part, removal in mapping.removals:
+    absent = mapping.absent
+    for steps, part, removal in (*mapping.removals, *(absent.removals if absent else ())):
         given = part.remove.model_fields_set if part.remove is not None else set()
         kind = TYPE_FIELD[removal.parent]
         if kind not in RemovePart.model_fields:

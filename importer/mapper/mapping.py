@@ -200,16 +200,6 @@ class EntryRules:
         return tuple(dict.fromkeys(name for rule in self.fields for name in rule.cells))
 
 
-def _entries(record: BaseModel) -> Iterator[tuple[str, int, EntryPart]]:
-    """Yield the entries of every list, each with the list's path and its position."""
-    for parent in LISTS:
-        part: Any = record
-        for name in parent.split("."):
-            part = getattr(part, name, None)
-        for position, entry in enumerate(part or ()):
-            yield parent, position, entry
-
-
 def _field_rules(
     part: BaseModel,
     fields: MappingOf[str, Field],
@@ -286,15 +276,23 @@ class Mapping:
     @cached_property
     def entries(self) -> tuple[EntryRules, ...]:
         """The entries of every list of the record, in the mapping's order within each list."""
-        start = ("record",) if self.changes is None else _ABSENT
         found = []
-        for parent, position, entry in _entries(self.changes or self.file.record):
+        for parent, position, steps, entry in self._every_entry():
             if entry.remove is None:
                 fields = {f.name: f for f in FIELDS.values() if f.parent == parent}
-                steps: Steps = (*start, *parent.split("."), position)
                 rules = _field_rules(entry, fields, steps, self._named)
                 found.append(EntryRules(parent, position, rules, entry, steps))
         return tuple(found)
+
+    def _every_entry(self) -> Iterator[tuple[str, int, Steps, EntryPart]]:
+        """Yield the entries of every list, each with the list's path, its position and steps."""
+        start = ("record",) if self.changes is None else _ABSENT
+        for parent in LISTS:
+            part: Any = self.changes or self.file.record
+            for name in parent.split("."):
+                part = getattr(part, name, None)
+            for position, entry in enumerate(part or ()):
+                yield parent, position, (*start, *parent.split("."), position), entry
 
     @property
     def name(self) -> str:
@@ -327,11 +325,10 @@ class Mapping:
     @property
     def removals(self) -> Iterator[tuple[Steps, EntryPart, Removal]]:
         """What goes from the lists of known users, with the steps that lead to the entry."""
-        for parent, at, entry in _entries(self.file.record):
+        for parent, _, steps, entry in self._every_entry():
             if (part := entry.remove) is not None:
                 kind = getattr(part, TYPE_FIELD[parent], None) or ""
-                removal = Removal(parent, kind, part.matches or "")
-                yield ("record", *parent.split("."), at), entry, removal
+                yield steps, entry, Removal(parent, kind, part.matches or "")
 
     @property
     def absent(self) -> Mapping | None:

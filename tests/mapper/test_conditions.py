@@ -23,11 +23,15 @@ def test_what_absent_people_get_needs_no_roster(tmp_path: Path) -> None:
     top = (
         "roster: {only: {S: x}, skip: [{when: {<@user_group>: Y}, reason: z}]}\n"
         "match:\n  absent:\n    among: {user_group: COMM}\n    set:\n      expiry_date: <@today>\n"
-        "      user_note: [{note_type: LIBRARY, note_text: Missing on <@today>}]"
+        "      user_note: [{note_type: LIBRARY, note_text: Missing on <@today>}]\n"
+        "      user_block: [{remove: {block_type: GENERAL}}]"
     )
-    absent = Bench(tmp_path, top=top, columns="S").mapping.absent
+    record = "user_note: [{remove: {matches: Load.*}}]"
+    absent = Bench(tmp_path, record, top, "S").mapping.absent
     assert absent is not None
-    candidates = evaluate(compile_mapping(absent, (), RUN), without_headings([(), ()]))
+    compiled = compile_mapping(absent, (), RUN)
+    assert [removal.parent for removal in compiled.layout.removals] == ["user_block"]
+    candidates = evaluate(compiled, without_headings([(), ()]))
     assert candidates.problems == ()
     assert list(candidates.frame["expiry_date"]) == ["2026-08-20"] * 2
     assert candidates.frame["user_note[0].note_text"].loc[3] == "Missing on 2026-08-20"
