@@ -44,13 +44,8 @@ def answers(
 
 def findings(transport: Transport, codes: CodeTables = FRESH) -> tuple[Finding, ...]:
     """Every finding; each says what to do where it is bad, and none tells the key."""
-
-    async def work() -> tuple[Finding, ...]:
-        limiter = RateLimiter(1000)
-        async with Alma(BASE, SecretStr(KEY), limiter, transport, now=lambda: NOW) as alma:
-            return await examine(alma, codes, TODAY)
-
-    found = asyncio.run(work())
+    alma = Alma(BASE, SecretStr(KEY), RateLimiter(1000), transport, now=lambda: NOW)
+    found = asyncio.run(examine(alma, codes, TODAY))
     for finding in found:
         assert finding.sentence.endswith(".")
         # where Alma is down, the sentence itself says what to check

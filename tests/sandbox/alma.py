@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 from lxml import etree
 
+from importer.sandbox.server import Options, running
+
 ROOT = "/almaws/v1"
 JSON = "application/json"
 XML = "application/xml"
@@ -109,6 +111,13 @@ class Alma:
     def log(self) -> list[dict[str, Any]]:
         """Return the calls so far."""
         return [json.loads(line) for line in self.admin("GET", "/log").text.splitlines()]
+
+
+@contextmanager
+def practice(options: Options | None = None) -> Iterator[Alma]:
+    """A practice Alma that runs while the block lasts."""
+    with running(options) as url, httpx.Client(timeout=60) as client:
+        yield Alma(client, url)
 
 
 def code_of(answer: httpx.Response) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from importer.sandbox.server import Options, running
-from tests.sandbox.alma import Alma
+from importer.sandbox.server import Options
+from tests.sandbox.alma import Alma, practice
 from tests.sandbox.clock import ManualClock
 
 
@@ -21,13 +20,12 @@ def clock() -> ManualClock:
 @pytest.fixture
 def alma(clock: ManualClock) -> Iterator[Alma]:
     """A practice Alma without a limit of calls a second."""
-    options = Options(rate=None, clock=clock)
-    with running(options) as url, httpx.Client(timeout=60) as client:
-        yield Alma(client, url)
+    with practice(Options(rate=None, clock=clock)) as alma:
+        yield alma
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Alma]:
     """One practice Alma for all tests of a module, for tests that send very many bodies."""
-    with running(Options(rate=None, daily=10**9)) as url, httpx.Client(timeout=60) as client:
-        yield Alma(client, url)
+    with practice(Options(rate=None, daily=10**9)) as alma:
+        yield alma

@@ -13,7 +13,7 @@ import pytest
 from importer.errors import UsageError
 from importer.sandbox.faults import read_faults
 from importer.sandbox.server import Options, running
-from tests.sandbox.alma import Alma, code_of, person
+from tests.sandbox.alma import Alma, code_of, person, practice
 from tests.sandbox.clock import ManualClock
 
 
@@ -83,13 +83,12 @@ def test_late_applies_after_the_answer_is_lost(alma: Alma, clock: ManualClock) -
 def test_what_is_late_is_applied_when_the_sandbox_stops(tmp_path: Path) -> None:
     """A late change is applied before the practice Alma stops."""
     options = Options(db=tmp_path / "alma.db")
-    with running(options) as url, httpx.Client() as client:
-        alma = Alma(client, url)
+    with practice(options) as alma:
         _break(alma, "{on: POST, do: late, delay: 3000}")
         with pytest.raises(httpx.TransportError):
             alma.call("POST", "/users", person())
-    with running(options) as url, httpx.Client() as client:
-        assert _stored(Alma(client, url)) == ["P1"]
+    with practice(options) as alma:
+        assert _stored(alma) == ["P1"]
 
 
 def test_slow_answers_after_the_delay(alma: Alma, clock: ManualClock) -> None:
@@ -227,5 +226,5 @@ def test_the_faults_file_is_used(tmp_path: Path) -> None:
     path = tmp_path / "faults.yaml"
     for source, status in (("", 200), ("rules: [{do: 503}]", 503)):
         path.write_text(source, "utf-8")
-        with running(Options(faults=path)) as url, httpx.Client() as client:
-            assert Alma(client, url).call("GET", "/users").status_code == status
+        with practice(Options(faults=path)) as alma:
+            assert alma.call("GET", "/users").status_code == status

@@ -19,22 +19,20 @@ from importer.errors import UsageError
 from importer.sandbox.configuration import SWITCHES, set_switches
 from importer.sandbox.server import Options, people, running
 from importer.sandbox.store import Store
-from tests.sandbox.alma import Alma, barcode, code_of, person, student
+from tests.sandbox.alma import Alma, barcode, code_of, person, practice, student
 
 
 def test_state_survives_a_restart(tmp_path: Path) -> None:
     """Users, passwords, edited fields, loans, identifiers, words and added codes are all kept."""
     options = Options(db=tmp_path / "alma.db", rate=None)
-    with running(options) as url, httpx.Client() as client:
-        alma = Alma(client, url)
+    with practice(options) as alma:
         alma.create(password="correct horse", user_identifier=[barcode("B1")])
         alma.create(**student())
         alma.admin("POST", "/users/1000001/edited", ["user_group"])
         alma.admin("POST", "/users/1000001/loans", {"loans": 1})
         alma.admin("POST", "/codes/UserGroups", {"77": "Swimmers"})
         before = alma.admin("GET", "/state").json()
-    with running(options) as url, httpx.Client() as client:
-        alma = Alma(client, url)
+    with practice(options) as alma:
         assert alma.admin("GET", "/state").json() == before
         login = alma.call("POST", "/users/b1?op=auth&password=correct%20horse")
         assert login.status_code == 204
@@ -64,8 +62,8 @@ def test_serve_stops_on_a_signal_and_loses_nothing(tmp_path: Path, number: int) 
             Alma(client, url).create()
             process.send_signal(number)
         assert process.wait(timeout=20) == 0
-    with running(Options(db=path)) as url, httpx.Client() as client:
-        assert Alma(client, url).user("P1")["last_name"] == "Almeida"
+    with practice(Options(db=path)) as alma:
+        assert alma.user("P1")["last_name"] == "Almeida"
 
 
 def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
@@ -73,8 +71,7 @@ def test_seeded_patrons_are_the_same_every_time(tmp_path: Path) -> None:
     assert list(people(50)) == list(people(50))
     options = Options(seed_users=30, db=tmp_path / "alma.db", rate=None)
     for _ in range(2):
-        with running(options) as url, httpx.Client() as client:
-            alma = Alma(client, url)
+        with practice(options) as alma:
             users = alma.admin("GET", "/state").json()["users"]
             assert len(users) == 30
             assert {user["account_type"]["value"] for user in users} == {"INTERNAL", "EXTERNAL"}
