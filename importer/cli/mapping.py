@@ -63,16 +63,16 @@ def check(
         _write_findings(document, found)
         if not tables.tables:
             write("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
-    trial = (
-        read_inputs(RosterRequest(roster, file), tables, now().date())
-        if roster is not None
-        else None
-    )
+    preview: dict[str, Any] = {}
+    if roster is not None:
+        inputs = read_inputs(RosterRequest(roster, file), tables, now().date())
+        preview = _preview(inputs, show_values=show_values)
     if as_json:
-        tried = _preview_json(trial, show_values=show_values) if trial is not None else {}
-        write_json({"mapping": document.name, **found, **tried, "exit": int(Exit.DONE)})
-    elif trial is not None:
-        _write_preview(trial, show_values=show_values)
+        write_json({"mapping": document.name, **found, **preview, "exit": int(Exit.DONE)})
+    elif preview:
+        _write_preview(preview)
+        if preview["sample"] and not show_values:
+            write("", "Values are masked; --show-values shows them.")
 
 
 @mapping.command()
@@ -233,56 +233,41 @@ def _write_findings(document: Mapping, found: dict[str, tuple[str, ...]]) -> Non
     write(f"{document.path.name} is valid{but}.")
 
 
-def _write_preview(inputs: Inputs, *, show_values: bool) -> None:
+def _preview(inputs: Inputs, *, show_values: bool) -> dict[str, Any]:
+    """Return what each column becomes, and one record, as JSON values."""
+    constants = [n for n in inputs.compiled.notices if n.code is Code.CONSTANT_IS_HEADING]
+    row, fields = inputs.sample() or (0, {})
+    texts = {name: masked(name, text, show_values=show_values) for name, text in fields.items()}
+    return {
+        "columns": [
+            {"letter": c.letter, "heading": c.heading, "fields": c.labels, "how": c.how}
+            for c in inputs.columns()
+        ],
+        "constants": [f"{notice.sentence()}. {notice.advice}" for notice in constants],
+        "unused": [place.heading for place in inputs.unused()],
+        "sample": {"row": row, "fields": texts} if row else None,
+    }
+
+
+def _write_preview(preview: dict[str, Any]) -> None:
     """Write what each column becomes, and one record."""
-    unused = inputs.unused()
     write("", "Columns:")
-    for column in inputs.columns():
-        place = Place(column.letter, column.heading)
-        use = ", ".join(column.labels) or "used in conditions"
-        if column.how not in {"", "exact"}:
-            use += f" ({column.how})"
-        elif not column.how:
-            use = "not loaded" if column.heading.strip() else "has no heading"
-        if place in unused:
+    for column in preview["columns"]:
+        heading, how = column["heading"], column["how"]
+        use = ", ".join(column["fields"]) or "used in conditions"
+        if not how and heading in preview["unused"]:
             use = "not used; map it, or name it under `unused`"
-        write(f"  {place} → {use}")
-    if found := _constants(inputs):
-        write("", "Please check:", *(f"  {text}" for text in found))
-    sample = inputs.sample()
-    if sample is None:
+        elif not how:
+            use = "not loaded" if heading.strip() else "has no heading"
+        elif how != "exact":
+            use += f" ({how})"
+        write(f"  {Place(column['letter'], heading)} → {use}")
+    if preview["constants"]:
+        write("", "Please check:", *(f"  {text}" for text in preview["constants"]))
+    sample = preview["sample"]
+    if not sample:
         write("", "The roster has no row that the mapping takes.")
         return
-    row, texts = sample
-    write("", f"Row {row} becomes:")
-    fields = _masked(texts, show_values=show_values)
-    width = max(map(len, fields), default=0)
-    write(*(f"  {label:{width}}  {text}" for label, text in fields.items()))
-    if not show_values:
-        write("", "Values are masked; --show-values shows them.")
-
-
-def _masked(fields: dict[str, str], *, show_values: bool) -> dict[str, str]:
-    return {name: masked(name, text, show_values=show_values) for name, text in fields.items()}
-
-
-def _constants(inputs: Inputs) -> list[str]:
-    """Return the notices of constants that are headings, with the advice."""
-    found = (n for n in inputs.compiled.notices if n.code is Code.CONSTANT_IS_HEADING)
-    return [f"{notice.sentence()}. {notice.advice}" for notice in found]
-
-
-def _preview_json(inputs: Inputs, *, show_values: bool) -> dict[str, object]:
-    """Return the preview as JSON values."""
-    columns = [
-        {"letter": c.letter, "heading": c.heading, "fields": c.labels, "how": c.how}
-        for c in inputs.columns()
-    ]
-    sample = inputs.sample()
-    return {
-        "columns": columns,
-        "constants": _constants(inputs),
-        "unused": [place.heading for place in inputs.unused()],
-        "sample": sample
-        and {"row": sample[0], "fields": _masked(sample[1], show_values=show_values)},
-    }
+    write("", f"Row {sample['row']} becomes:")
+    width = max(map(len, sample["fields"]), default=0)
+    write(*(f"  {label:{width}}  {text}" for label, text in sample["fields"].items()))
