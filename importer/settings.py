@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -72,9 +72,6 @@ class Settings(BaseSettings):
     alma_mail_password: SecretStr | None = None
     alma_mail_from: str = ""
 
-    _exposed: bool = PrivateAttr(default=False)
-    """Whether everybody on this computer can read the key in `.env`."""
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -114,13 +111,12 @@ class Settings(BaseSettings):
         if "\0" in str(settings.alma_ca_bundle or ""):
             msg = "ALMA_CA_BUNDLE is not a file name: it contains a control character."
             raise UsageError(msg)
-        settings._exposed = _is_exposed(Path(ENV))
         return settings
 
     @property
     def key(self) -> SecretStr:
         """The API key. Raises AccessError where there is none, or everybody can read it."""
-        if self._exposed:
+        if _is_exposed(Path(ENV)):
             msg = (
                 f"Everybody on this computer can read {ENV}, which contains the API key. Run: "
                 f"chmod 600 {ENV}. If other people use this computer, have a new key made."

@@ -81,30 +81,25 @@ def test_earlier_resolutions_count(earlier: Path) -> None:
 
 
 def test_an_earlier_user_cache_is_used(earlier: Path, typed: Type, sandbox: Sandbox) -> None:
-    """It is upgraded, and finds people by identifiers and by name."""
+    """It is upgraded, and finds people by identifiers and by name.
+
+    Those of an export, whose records were never read, are read when a row needs them.
+    """
+    path = Path("users/01SANDBOX_INST-sandbox.sqlite")
+    shutil.copyfile(path, "unread.sqlite")
+    with closing(sqlite3.connect("unread.sqlite")) as connection, connection:
+        connection.execute("UPDATE users SET record = ''")
     seed(sandbox, states(earlier)["after"])
     assert typed("users", "status").exit == 0
-    with UserCache.open(Path("users/01SANDBOX_INST-sandbox.sqlite")) as cache:
+    person = person_keys("Roe", "Cy", born="1970-05-06")
+    by_id = PersonQuery((("primary_id", "2003"),))
+    by_name = PersonQuery((("primary_id", "1"),), person=person, by_name=True)
+    with UserCache.open(path) as cache, UserCache.open(Path("unread.sqlite")) as unread:
         assert cache.count() == 3
         assert cache.state.as_of is not None
-        person = person_keys("Roe", "Cy", born="1970-05-06")
-        for query in (
-            PersonQuery((("primary_id", "2003"),)),
-            PersonQuery((("primary_id", "1"),), person=person, by_name=True),
-        ):
+        for query in (by_id, by_name):
             found = cache.find(query)
             assert isinstance(found, MatchResult)
             users = (*found.possible_matches, *(matched.user for matched in found.users))
             assert [user.primary_id for user in users] == ["2003"]
-
-
-def test_people_of_an_earlier_cache_that_were_never_read(earlier: Path) -> None:
-    """Those of an export are found after the upgrade too, and read when a row needs them."""
-    path = Path("users/01SANDBOX_INST-sandbox.sqlite")
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE users SET record = ''")
-    with UserCache.open(path) as cache:
-        person = person_keys("Roe", "Cy", born="1970-05-06")
-        by_name = PersonQuery((("primary_id", "1"),), person=person, by_name=True)
-        for query in (PersonQuery((("primary_id", "2003"),)), by_name):
-            assert cache.find(query) == UnreadUsers(("2003",)), earlier
+            assert unread.find(query) == UnreadUsers(("2003",))

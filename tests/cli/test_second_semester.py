@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -214,10 +213,6 @@ def test_a_plan_says_what_is_true(folder: Path, typed: Type, sandbox: Sandbox) -
     found = summary["problems"]
     assert found["patron-role-expired"] == len(semester.kinds["role expired"])
     assert summary["failed_checks"] == []
-    (folder / "figures.json").write_text(
-        json.dumps({"calls": calls, "truth": truths, "asked": students}), "utf-8"
-    )
-
     resolved = typed("resolve", "run", "--all", "possible-match-in-alma", "--as", "rename")
     assert resolved.exit in {Exit.DONE, Exit.REJECTS}, resolved.err
     applied = typed("apply", "run", "--json", "--allow", "many-changes", "--allow", "foreign-group")
