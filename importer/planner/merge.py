@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from importer.planner.drafts import DraftUser
 
 SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
-"""Fields that no update changes like the others: see `_identified`."""
+"""Fields that no update changes like the others: see `merge`."""
 
 
 def new_user(draft: DraftUser) -> User:
@@ -99,29 +99,21 @@ def merge(
     the user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`:
     an Internal user becomes External if the mapping is.
     """
-    identified = _identified(draft, live, rename=rename, convert=convert)
+    update: dict[str, object] = {}
+    if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
+        update["primary_id"] = draft.primary_id
+    external = AccountType.EXTERNAL
+    ours, theirs = draft.layout.account_type, current(live, "account_type")
+    if convert and ours is external and theirs != external:  # never the other way (contract 1.2)
+        update["account_type"] = Coded(value=external.value)
+        update["external_id"] = draft.values.get("external_id", "")
+    identified = live.model_copy(update=update) if update else live
     merge_with = partial(_merged, draft, live, identified, keep_old_id, remembered or {})
     merged = merge_with(run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
         return merge_with(run_values=True)
     return merged
-
-
-def _identified(draft: DraftUser, live: User, *, rename: bool, convert: bool) -> User:
-    """Return Alma's record with the row's primary ID and the mapping's account type, if asked.
-
-    Alma makes no External user Internal (contract 1.2), and compares primary IDs without case.
-    """
-    update: dict[str, object] = {}
-    if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
-        update["primary_id"] = draft.primary_id
-    external = AccountType.EXTERNAL
-    ours, theirs = draft.layout.account_type, current(live, "account_type")
-    if convert and ours is external and theirs != external:
-        update["account_type"] = Coded(value=external.value)
-        update["external_id"] = draft.values.get("external_id", "")
-    return live.model_copy(update=update) if update else live
 
 
 def _other_ids(before: User, after: User, keep: KeepOldId | None) -> Iterator[Part]:

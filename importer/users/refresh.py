@@ -105,23 +105,18 @@ def _differs(cache: UserCache) -> bool:
 
 async def _sweep(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
     for last in (False,) * (SWEEPS - 1) + (True,):
-        swept = _begin(cache, now())
+        state = cache.state
+        swept = state.sweeping or now()  # one that was interrupted goes on
+        if state.sweeping is None:
+            begun = state.model_copy(update={"sweeping": swept, "sweep": state.sweep + 1})
+            with cache.writing() as connection:
+                connection.execute("DELETE FROM pages")
+                cache.set_state(begun)
         await _pages(cache, alma, now, tell)
         as_of = now()
         await _changes(cache, alma, swept, now, lambda _done, _of: None)
         if _end(cache, swept, as_of, await _total(alma), last=last):
             return
-
-
-def _begin(cache: UserCache, now: datetime) -> datetime:
-    """Return when the sweep began: now, unless one was interrupted."""
-    state = cache.state
-    if state.sweeping is not None:
-        return state.sweeping
-    with cache.writing() as connection:
-        connection.execute("DELETE FROM pages")
-        cache.set_state(state.model_copy(update={"sweeping": now, "sweep": state.sweep + 1}))
-    return now
 
 
 def _end(cache: UserCache, swept: datetime, as_of: datetime, total: int, *, last: bool) -> bool:

@@ -97,7 +97,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(url, tmp_path_factory.mktemp("d") / "directory" / "m.sqlite")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(people=st.lists(person(), max_size=6), rows=st.lists(person(), min_size=1, max_size=6),
        upper=st.booleans())  # fmt: skip
 def test_the_mirror_says_what_alma_says(

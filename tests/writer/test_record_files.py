@@ -26,7 +26,7 @@ needs_schema = pytest.mark.skipif(
     not ALMA.is_dir(), reason="Alma's schema is not beside the repository"
 )
 many = settings(
-    max_examples=300,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
