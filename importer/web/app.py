@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from importer.web import (
     run_pages,
     settings_page,
 )
-from importer.web.guard import ENTER, Guard, Handler
+from importer.web.guard import Guard, Handler
 from importer.web.load_pages import CLOSING
 from importer.web.site import SITE, Site, Visit, explain_errors, see
 from importer.web.workspace import ALMA, PRACTICE
@@ -128,16 +127,11 @@ def application(site: Site, guard: Guard) -> web.Application:
     async def style(_: web.Request) -> web.StreamResponse:
         return web.Response(text=base, content_type="text/css")
 
-    async def entered(_: web.Request) -> web.StreamResponse:  # the guard answers before
-        raise web.HTTPNotFound
-
     async def close(app: web.Application) -> None:
         app[CLOSING].set()
 
     app.on_shutdown.append(close)
-    app.add_routes(
-        [web.get("/", front), web.get(ENTER, entered), web.get("/static/base.css", style), *ROUTES]
-    )
+    app.add_routes([web.get("/", front), web.get("/static/base.css", style), *ROUTES])
     app.router.add_static("/static", Path(str(files("importer.web") / "static")))
     return app
 
@@ -154,30 +148,21 @@ def serve(
     It also ends after `idle` seconds without a request and without a command that runs.
     """
 
-    async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
+    async def end_if_unused() -> None:
+        while idle:
+            await asyncio.sleep(min(idle, _LOOK))
+            if guard.seconds_idle > idle and not site.is_busy:
+                signal.raise_signal(signal.SIGINT)
 
-        def ask(*_: object) -> None:
-            loop.call_soon_threadsafe(stop.set)
+    async def run(_: web.Application) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_WORKERS))
+        watching = asyncio.create_task(end_if_unused())
+        ready()
+        yield
+        watching.cancel()
 
-        before = {kind: signal.signal(kind, ask) for kind in (signal.SIGINT, signal.SIGTERM)}
-        loop.set_default_executor(ThreadPoolExecutor(_WORKERS))
-        runner = web.AppRunner(
-            application(site, guard), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
-        )
-        await runner.setup()
-        try:
-            await web.SockSite(runner, listening).start()
-            ready()
-            while not stop.is_set():
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(stop.wait(), idle and min(idle, _LOOK))
-                if idle and guard.seconds_idle > idle and not site.is_busy:
-                    break
-        finally:
-            await runner.cleanup()
-            for kind, handler in before.items():
-                signal.signal(kind, handler)
-
-    asyncio.run(main())
+    app = application(site, guard)
+    app.cleanup_ctx.append(run)
+    web.run_app(
+        app, sock=listening, access_log=None, print=None, shutdown_timeout=_SHUTDOWN_SECONDS
+    )

@@ -28,16 +28,9 @@ from importer.report.field_names import field_name
 from importer.report.files import present
 from importer.report.lineage import lineage
 from importer.report.masking import shown
-from importer.report.page import Line, approvals, details_of, fact_lines
+from importer.report.page import Line, approvals, details_of
 from importer.report.problem_groups import ProblemGroup, group_problems
-from importer.report.wording import (
-    ENDS,
-    Tally,
-    effort,
-    end_of,
-    sentences_of,
-    tallies,
-)
+from importer.report.wording import ENDS, end_of
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery
 from importer.web.drafts import Draft
@@ -60,14 +53,10 @@ class RunView:
     left: int
     stale: str
     draft: Draft | None
-    headline: tuple[str, ...]
-    tallies: tuple[Tally, ...]
-    effort: str
     groups: tuple[ProblemGroup, ...]
     differences: tuple[Differences, ...]
     new_users: NewUsers
     approvals: tuple[tuple[str, str], ...]
-    details: tuple[tuple[str, str], ...]
     related: tuple[str, ...]
     files: tuple[str, ...]
 
@@ -101,14 +90,10 @@ def view(space: Workspace, folder: Path) -> RunView:
             left,
             _stale(ledger, draft) if left else "",
             draft,
-            sentences_of(summary),
-            tallies(summary),
-            effort(summary),
             group_problems(ledger.problems()),
             by_kind(found),
             new_users(to_create(ledger, most=MOST_USERS), show_values=True),
             tuple(approvals(ledger)),
-            fact_lines(facts),
             tuple(lineage(ledger).sentences()),
             tuple(path.name for path in present(folder)),
         )

@@ -20,7 +20,8 @@ from importer.errors import ImporterError, defect
 from importer.loader.detect import LARGEST
 from importer.model.text import counted
 from importer.report.masking import printable
-from importer.report.page import environment
+from importer.report.page import environment, fact_lines
+from importer.report.wording import sentences_of, tallies
 from importer.web.drafts import Draft, StaleError
 from importer.web.guard import Handler
 from importer.web.workspace import PRACTICE, Workspace
@@ -237,5 +238,6 @@ def _lines(text: str) -> Markup:
 def _environment() -> Environment:
     """Return the report's environment, for the pages' own templates."""
     pages = environment("importer.web")
+    pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
     pages.filters |= {"counted": counted, "lines": _lines, "file_name": lambda p: PurePath(p).name}
     return pages

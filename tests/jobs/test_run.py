@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -212,13 +213,13 @@ def test_allow_is_only_for_a_load_that_a_person_has_seen(office: Office, sandbox
 
 
 def test_the_two_loads_that_went_unnoticed_are_stopped(office: Office, sandbox: Sandbox) -> None:
-    """150 known people under new IDs, and a file cut after 4 rows, with no key under `guards`."""
+    """Known people under new IDs, and a file cut after 4 rows, with no key under `guards`."""
     office.write_job()
-    office.drop(rows_of(people(150)))
+    office.drop(rows_of(people(30)))
     assert office.run() == Exit.SAFETY_CHECK  # the first load: a person looks at it
     assert office.run("creates") == Exit.DONE
     before = writes(sandbox)
-    others = [(f"9{row[0]}", *row[1:]) for row in people(150)]
+    others = [(f"9{row[0]}", *row[1:]) for row in people(30)]
     for rows in (others, people(4)):
         office.drop(rows_of(rows), "patrons-2.csv")
         assert office.run() == Exit.SAFETY_CHECK
@@ -317,6 +318,7 @@ def test_a_request_to_end_is_passed_on_to_the_load(
     with subprocess.Popen(command) as job:
         while not state(sandbox):
             assert job.poll() is None
+            time.sleep(0.2)
         job.send_signal(signal.SIGTERM)
         assert job.wait() == Exit.INTERRUPTED
     assert "The next run of the job continues." in office.text

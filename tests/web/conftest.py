@@ -11,12 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from importer.sandbox.server import Options, running
 
@@ -73,6 +76,21 @@ class Server:
         return (self.folder / "said.txt").read_text("utf-8")
 
 
+@cache
+def practice_codes() -> bytes:
+    """The code tables of a practice Alma, which the page otherwise gets when it starts."""
+    with TemporaryDirectory() as name, running(Options(db=Path(name, "alma.sqlite"))) as alma:
+        address = alma.removesuffix("/almaws/v1")
+        run_command(Path(name), "codes", "fetch", ALMA_API_KEY="sandbox", ALMA_BASE_URL=address)
+        return Path(name, "codes.json").read_bytes()
+
+
+def run_command(folder: Path, *words: str, **settings: str) -> None:
+    """Run a command of the importer in a folder."""
+    command = [sys.executable, "-m", "importer", *words]
+    subprocess.run(command, cwd=folder, env=os.environ | settings, check=True, capture_output=True)
+
+
 def start(folder: Path, *options: str) -> Server:
     """Start the command, and wait until it is ready."""
     said = folder / "said.txt"
@@ -83,15 +101,18 @@ def start(folder: Path, *options: str) -> Server:
     return Server(folder, process, found[0])
 
 
-def launch(folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    """Start the command, without any connection but loopback."""
+def launch(folder: Path, *options: str, **settings: str) -> subprocess.Popen[bytes]:
+    """Start the command, without any connection but loopback. A new practice has code tables."""
+    if not (practice := folder / "practice").exists():
+        practice.mkdir(0o700)
+        (practice / "codes.json").write_bytes(practice_codes())
     environment = {name: text for name, text in os.environ.items() if not name.startswith("ALMA_")}
-    environment |= {"PYTHONPATH": str(LOOPBACK), "LOOPBACK_BROKEN": str(folder / "left.txt")}
+    loopback = {"PYTHONPATH": str(LOOPBACK), "LOOPBACK_BROKEN": str(folder / "left.txt")}
     with (folder / "said.txt").open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "importer", "web", *options],
             cwd=folder,
-            env=environment,
+            env=environment | loopback | settings,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -109,13 +130,12 @@ def no_server_stays() -> Iterator[None]:
             process.wait(60)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """The page in an empty folder."""
-    started = start(tmp_path)
-    yield started
-    if started.process.poll() is None:
-        started.stop()
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, httpx.Client]]:
+    """One page in an empty folder for the tests of a module, and the client that has entered."""
+    server = start(tmp_path_factory.mktemp("page"))
+    yield server, server.client()
+    assert server.stop() == 0
 
 
 @dataclass
@@ -137,6 +157,10 @@ class Library:
         path.write_text("".join(f"{name}={text}\n" for name, text in settings.items()), "utf-8")
         path.chmod(0o600)
 
+    def add(self, primary_id: str, first_name: str, last_name: str, **record: object) -> None:
+        """Add a user of the group COMM to Alma."""
+        add_user(self.alma, KEY, primary_id, first_name=first_name, last_name=last_name, **record)
+
     def users(self) -> dict[str, str]:
         """The users of Alma, as primary ID and last name."""
         access = {"Authorization": f"apikey {KEY}"}
@@ -155,13 +179,32 @@ class Library:
         ]
 
 
+def add_user(alma: str, key: str, primary_id: str, **record: object) -> None:
+    """Add a user of the group COMM to a practice Alma."""
+    coded = {"record_type": "PUBLIC", "account_type": "INTERNAL", "user_group": "COMM"}
+    body = {name: {"value": text} for name, text in coded.items()}
+    answer = httpx.post(
+        f"{alma}/almaws/v1/users",
+        json={**body, **record, "primary_id": primary_id},
+        headers={"Authorization": f"apikey {key}"},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+@contextmanager
+def new_library(folder: Path) -> Iterator[Library]:
+    """Make a library without users in a folder."""
+    options = Options(db=folder / "alma.sqlite", key=KEY, switches={"environment": "production"})
+    with running(options) as alma:
+        made = Library(folder, alma)
+        made.set_rate(20)
+        yield made
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
     """A library without users."""
-    options = Options(db=tmp_path / "alma.sqlite", key=KEY, switches={"environment": "production"})
-    with running(options) as alma:
-        made = Library(tmp_path, alma)
-        made.set_rate(20)
+    with new_library(tmp_path) as made:
         yield made
 
 
@@ -195,7 +238,7 @@ def followed(client: httpx.Client, started: httpx.Response) -> str:
     assert started.status_code == 303, started.text
     while (answer := client.get(started.headers["Location"])).status_code == 200:
         assert not re.search("did not work|has stopped|is paused", answer.text), answer.text
-        time.sleep(0.1)
+        time.sleep(0.3)
     return answer.headers["Location"]
 
 
@@ -233,22 +276,3 @@ def browser() -> Iterator[Browser]:
         )
         yield chromium
         chromium.close()
-
-
-@pytest.fixture
-def tab(browser: Browser, server: Server) -> Iterator[Page]:
-    """A tab that has entered; nothing may be written to its console or asked of another host."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    page = context.new_page()
-    errors: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
-    page.on("pageerror", lambda one: errors.append(str(one)))
-    page.on("request", lambda one: asked.append(one.url))
-    page.set_default_timeout(60_000)
-    page.goto(server.link)
-    page.goto(f"{server.base}/practice/")
-    yield page
-    context.close()
-    assert not [error for error in errors if "409" not in error and "422" not in error]
-    assert not [url for url in asked if not url.startswith((server.base, "data:"))]

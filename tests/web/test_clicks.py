@@ -6,7 +6,6 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 
 import httpx
@@ -15,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.cli.app import run
-from tests.web.conftest import Server, start, until, version
+from tests.web.conftest import Server, version
 
 OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 20001123450001,Ana,Silva,Neighbor,ana@example.org,2020,1 Elm St,1,2031-01-31
@@ -25,19 +24,11 @@ OFFICE = """Card No,Given,Surname,Kind,E-mail,Joined,"Street, old",#,Valid until
 """
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, httpx.Client]]:
-    """A practice page that has its code tables."""
-    server = start(tmp_path_factory.mktemp("page"))
-    until((server.folder / "practice" / "codes.json").exists)
-    yield server, server.client()
-    assert server.stop() == 0
-
-
 Click = tuple[bool, int, int]
 """Whether a code is chosen; which column or word; which field or code. Counted from the first."""
 
 
+@pytest.mark.faults
 @settings(max_examples=15)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 40), st.integers(0, 60)), max_size=8))
 def test_clicks_keep_a_mapping_that_check_understands(

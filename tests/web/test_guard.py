@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import socket
-import subprocess
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from importer.web.app import ROUTES
-from tests.web.conftest import (
-    KEY,
-    SAMPLE,
-    Library,
-    Server,
-    approve,
-    drafted,
-    followed,
-    planned,
-    start,
-    until,
-)
+from tests.web.conftest import KEY, SAMPLE, Server, drafted, launch, until
 
 ADDRESSES = [
     (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
     for route in ROUTES
 ]
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, httpx.Client]]:
-    """One page for these tests, and the client that has entered."""
-    server = start(tmp_path_factory.mktemp("page"))
-    yield server, server.client()
-    assert server.stop() == 0
 
 
 def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
@@ -160,15 +138,14 @@ def test_an_upload_that_breaks_off_is_not_a_roster(opened: tuple[Server, httpx.C
 
 
 @pytest.mark.parametrize("name", ["corrections.csv", "draft.json", "00001.mapping-before"])
-def test_a_roster_may_have_any_name(opened: tuple[Server, httpx.Client], name: str) -> None:
+def test_a_roster_may_have_any_name(
+    opened: tuple[Server, httpx.Client], tmp_path: Path, name: str
+) -> None:
     """Also that of a file which the page keeps beside it."""
     _, client = opened
-    content = SAMPLE.with_suffix(".csv").read_bytes()
-    answer = client.post("/practice/rosters", files={"roster": (name, content)})
-    draft = answer.headers["Location"].removesuffix("/sheet")
-    client.post(
-        f"{draft}/mapping", data={"do": "choose", "mapping": "community.yaml", "version": "0"}
-    )
+    path = tmp_path / name
+    path.write_bytes(SAMPLE.with_suffix(".csv").read_bytes())
+    draft = drafted(client, "practice", path, "community.yaml")
     assert "12 rows need correction" in client.get(f"{draft}/problems").text
 
 
@@ -188,47 +165,6 @@ def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
     assert mapping.read_text("utf-8") == edited
 
 
-def test_key_token_and_cookie_stay_where_they_are(library: Library) -> None:
-    """The key is in no page, file, command line or environment, and so are token and cookie.
-
-    Every page is visited that a link leads to, after a load; and no page is a defect.
-    """
-    server = start(library.folder)
-    client = server.client()
-    settings = followed(client, client.post("/alma/settings/doctor"))
-    assert "What the doctor found" in client.get(settings).text
-    run = planned(client, drafted(client, "alma", SAMPLE, "community.yaml"))
-    library.set_rate(2)
-    live = approve(client, run).headers["Location"]
-    secrets = (KEY, server.link.partition("token=")[2], next(iter(client.cookies.values())))
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            seen = (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
-        except OSError:
-            continue
-        if bytes(library.folder) in seen:
-            assert not [one for one in secrets if one.encode() in seen], seen
-    client.post(live.replace("/live", "/pause"))
-    visited: set[str] = set()
-    wanted = {"/alma/", "/practice/", live, f"{run}/approve"}
-    while wanted - visited:
-        address = sorted(wanted - visited)[0]
-        visited.add(address)
-        answer = client.get(address, follow_redirects=True)
-        assert answer.status_code == 200, address
-        assert not [one for one in secrets if one in answer.text], address
-        found = re.findall(r'(?:href|src|data-events)="(/[^"#]*)"', answer.text)
-        rows = re.compile(r"/rows/\d|[?&](cause|page|end)=")
-        wanted |= {one.replace("&amp;", "&") for one in found if not rows.search(one)}
-    assert len(visited) > 20
-    assert server.stop() == 0
-    assert not [one for one in (KEY, secrets[2]) if one in server.said]
-    for path in library.folder.rglob("*"):
-        if path.is_file() and path.name not in {".env", "said.txt"}:
-            content = path.read_bytes()
-            assert not [one for one in secrets if one.encode() in content], path
-
-
 @pytest.mark.parametrize(
     ("options", "environment", "code"),
     [((), {"ALMA_API_KEY": KEY}, 2), (("--idle", "0.0005"), {}, 0)],
@@ -238,8 +174,6 @@ def test_the_server_does_not_run(
     tmp_path: Path, options: tuple[str, ...], environment: dict[str, str], code: int
 ) -> None:
     """With the key in its environment it is refused, and unused it ends by itself."""
-    command = [sys.executable, "-m", "importer", "web", "--port", "0", "--no-browser", *options]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | environment, check=False,
-                          capture_output=True)  # fmt: skip
-    assert done.returncode == code, done.stderr
-    assert KEY.encode() not in done.stderr
+    process = launch(tmp_path, "--port", "0", "--no-browser", *options, **environment)
+    assert process.wait(60) == code
+    assert KEY not in (tmp_path / "said.txt").read_text("utf-8")

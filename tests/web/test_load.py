@@ -8,7 +8,7 @@ import re
 import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -19,10 +19,10 @@ from tests.web.conftest import (
     KEY,
     SAMPLE,
     Library,
-    Server,
     approve,
     drafted,
     followed,
+    new_library,
     planned,
     start,
     until,
@@ -59,27 +59,24 @@ def changed(path: Path, text: bytes) -> Iterator[None]:
         path.write_bytes(before)
 
 
-@pytest.fixture
-def opened(library: Library) -> Iterator[tuple[Server, httpx.Client]]:
-    """The page of the library, with the mapping above, and a client that has entered."""
-    (library.folder / "mappings").mkdir()
-    (library.folder / "mappings" / "two.yaml").write_text(MAPPING, "utf-8")
-    server = start(library.folder)
-    yield server, server.client()
-    if server.process.poll() is None:
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
+    """A library with the mapping above, and a client that has entered its page."""
+    with new_library(tmp_path_factory.mktemp("library")) as library:
+        (library.folder / "mappings").mkdir()
+        (library.folder / "mappings" / "two.yaml").write_text(MAPPING, "utf-8")
+        server = start(library.folder)
+        yield library, server.client()
         assert server.stop() == 0
+        assert KEY not in server.said
 
 
-def test_nothing_is_written_that_was_not_approved(
-    library: Library, opened: tuple[Server, httpx.Client]
-) -> None:
+def test_nothing_is_written_that_was_not_approved(office: tuple[Library, httpx.Client]) -> None:
     """A wrong code, an unticked check, and whatever was changed since the plan start nothing."""
-    server, client = opened
-    first = planned(client, drafted(client, "alma", people(*"ABCDEFG"), "two.yaml"))
-    followed(client, approve(client, first))
+    library, client = office
+    for n, name in enumerate("ABCDEFG"):
+        library.add(f"30{n}", "Ida", name)
     writes = library.written()
-    assert len(writes) == 7
-
     draft = drafted(client, "alma", people(*"STUVWXY"), "two.yaml")
     run = planned(client, draft)
     for code in ("", "yes", "01XXX_INST", f"{CODE} 2"):
@@ -92,39 +89,36 @@ def test_nothing_is_written_that_was_not_approved(
     folder = library.folder / draft.removeprefix("/alma/")
     roster = folder / "roster" / "people.csv"
     mapping = library.folder / "mappings" / "two.yaml"
-    ledger = library.folder / run.removeprefix("/alma/") / "ledger.sqlite"
     for path, text, word in (
         (roster, roster.read_bytes() + b"309,Jo,Z,B9\n", "roster"),
         (mapping, mapping.read_bytes().replace(b"COMM", b"FRIEND"), "mapping"),
     ):
         with changed(path, text):
-            answer = approve(client, run, "renames")
-            assert (answer.status_code, f"The {word}" in answer.text) == (409, True)
+            _is_stale(client, run, f"The {word}")
             assert "Plan again" in client.get(run).text
             assert "Write to Alma" not in client.get(f"{run}/approve").text
+
+    _correct(client, draft, "Stone")
+    _is_stale(client, run, "was corrected since")
+    ledger = library.folder / run.removeprefix("/alma/") / "ledger.sqlite"
     with sqlite3.connect(ledger) as connection:
         connection.execute("UPDATE steps SET after = replace(after, 'Ida', 'Eve')")
-    assert approve(client, run, "renames").status_code == 409
+    _is_stale(client, run, "changed after it was made")
 
-    form = {"do": "save", "row": "2", "cell-C": "Stone", "version": version(client, draft)}
-    client.post(f"{draft}/problems", data=form)
-    answer = approve(client, run, "renames")
-    assert (answer.status_code, "changed after it was made" in answer.text) == (409, True)
-
-    run = planned(client, drafted(client, "alma", people(*"STUVWXZ"), "two.yaml"))
-    draft = "/alma/drafts/" + sorted((library.folder / "drafts").iterdir())[-1].name
-    client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
-    answer = approve(client, run, "renames")
-    assert (answer.status_code, "was corrected since" in answer.text) == (409, True)
     run = planned(client, draft)
-    form |= {"cell-C": "Stein", "version": version(client, draft)}
-    client.post(f"{draft}/problems", data=form)
-    answer = approve(client, run, "renames")
-    assert (answer.status_code, "The corrections" in answer.text) == (409, True)
-
+    _correct(client, draft, "Stein")
+    _is_stale(client, run, "The corrections")
     assert library.written() == writes
-    assert server.stop() == 0
-    assert KEY not in server.said
+
+
+def _is_stale(client: httpx.Client, run: str, reason: str) -> None:
+    answer = approve(client, run, "renames")
+    assert (answer.status_code, reason in answer.text) == (409, True), answer.text
+
+
+def _correct(client: httpx.Client, draft: str, last_name: str) -> None:
+    form = {"do": "save", "row": "2", "cell-C": last_name, "version": version(client, draft)}
+    assert client.post(f"{draft}/problems", data=form).status_code == 303
 
 
 def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
@@ -180,17 +174,29 @@ def _kill_load(folder: Path) -> None:
 
 
 def test_a_load_is_paused_and_continued(library: Library) -> None:
-    """Pause stops after the rows under way. Ctrl-C ends the server while a stream is open."""
+    """Pause stops after the rows under way. Ctrl-C ends the server while a stream is open.
+
+    Meanwhile the key is in no page, file, command line or environment, and so are token and
+    cookie. Every page is visited that a link leads to, and no page is a defect.
+    """
     server = start(library.folder)
     client = server.client()
+    settings = followed(client, client.post("/alma/settings/doctor"))
+    assert "What the doctor found" in client.get(settings).text
     run = planned(client, drafted(client, "alma", SAMPLE, "community.yaml"))
     library.set_rate(4)
     live = approve(client, run).headers["Location"]
     until(lambda: "created" in client.get(live).text)
+    secrets = (KEY, server.link.partition("token=")[2], next(iter(client.cookies.values())))
+    assert not [one for one in secrets if one.encode() in _processes(library.folder)]
     before = len(library.written())
     client.post(live.replace("/live", "/pause"))
     until(lambda: "The load is paused" in client.get(live).text)
     assert before <= len(library.written()) <= before + 12  # 3 s at this rate
+    pages = _visited(client, {"/alma/", "/practice/", live, f"{run}/approve"})
+    assert len(pages) > 20
+    assert not [path for path, text in pages.items() if any(one in text for one in secrets)]
+
     live = approve(client, run).headers["Location"]
     with client.stream("GET", live.replace("/live", "/events")) as stream:
         lines = stream.iter_lines()
@@ -198,18 +204,44 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(60) == 0
         assert not [line for line in lines if line and not line.startswith("data: ")]
-    assert "Traceback" not in server.said
+    assert not [one for one in ("Traceback", KEY, secrets[2]) if one in server.said]
     until(lambda: len(library.written()) == 28)
+    for path in library.folder.rglob("*"):
+        if path.is_file() and path.name not in {".env", "said.txt"}:
+            content = path.read_bytes()
+            assert not [one for one in secrets if one.encode() in content], path
 
 
-def test_a_decision_is_about_the_user_that_it_names(
-    library: Library, opened: tuple[Server, httpx.Client]
-) -> None:
+def _processes(folder: Path) -> bytes:
+    """Return the command lines and environments of the processes of a folder."""
+    found = b""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            seen = (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
+            found += seen if bytes(folder) in seen else b""
+    assert found
+    return found
+
+
+def _visited(client: httpx.Client, wanted: set[str]) -> dict[str, str]:
+    """Visit these pages and what they link to, except rows and parts of a page; return them."""
+    visited: dict[str, str] = {}
+    rows = re.compile(r"/rows/\d|[?&](cause|page|end)=")
+    while left := sorted(wanted - visited.keys()):
+        answer = client.get(left[0], follow_redirects=True)
+        assert answer.status_code == 200, left[0]
+        visited[left[0]] = answer.text
+        found = re.findall(r'(?:href|src|data-events)="(/[^"#]*)"', answer.text)
+        wanted |= {one.replace("&amp;", "&") for one in found if not rows.search(one)}
+    return visited
+
+
+def test_a_decision_is_about_the_user_that_it_names(office: tuple[Library, httpx.Client]) -> None:
     """Of two users in question the second is chosen on the page, and only that one changes."""
-    _, client = opened
-    roster = "Id,First,Last,Code\n3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n"
-    first = planned(client, drafted(client, "alma", roster, "two.yaml"))
-    followed(client, approve(client, first))
+    library, client = office
+    for primary_id, first, code in (("3001", "Ida", "B1"), ("3002", "Jon", "B2")):
+        card = {"id_type": {"value": "BARCODE"}, "value": code, "status": "ACTIVE"}
+        library.add(primary_id, first, "Zorn", user_identifier=[card])
     roster = "Id,First,Last,Code\n3001,Jon,Zorne,B2\n"
     run = planned(client, drafted(client, "alma", roster, "two.yaml"))
     assert client.get(f"{run}/rows/2").text.count('name="decision"') == 3
@@ -218,4 +250,5 @@ def test_a_decision_is_about_the_user_that_it_names(
     followed(client, client.post(f"{run}/rows/2", data={"decision": "same person, update: 3002"}))
     checks = re.findall(r'name="allow" value="([a-z-]+)"', client.get(f"{run}/approve").text)
     followed(client, approve(client, run, *checks))
-    assert library.users() == {"3001": "Zorn", "3002": "Zorne"}
+    users = library.users()
+    assert (users["3001"], users["3002"]) == ("Zorn", "Zorne")

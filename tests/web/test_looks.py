@@ -8,18 +8,16 @@ practice; the sample, with a safety check, is loaded into a production Alma, pau
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from importer.sandbox.server import Options, running
 from importer.web.app import ROUTES
-from tests.web.conftest import CODE, KEY, Library, Server, start
-from tests.web.looks import HEIGHT, RUN, WIDE, Looks, settled
+from tests.web.conftest import CODE, Library, Server, add_user, run_command, start, until
+from tests.web.looks import RUN, Looks, entered, settled, users
 
 ROOT = Path(__file__).parents[2]
 MAPPING, TUTORIAL = ROOT / "mappings" / "community.yaml", ROOT / "docs" / "tutorial-page.md"
@@ -70,55 +68,33 @@ AFTER = {
 """What the roster means: codes chosen, four cells corrected, and Ruth with her new card."""
 
 
-def add(alma: str, primary_id: str, key: str = "sandbox", **record: object) -> None:
-    """Add a user to a practice Alma."""
-    coded = ("record_type", "account_type", "user_group")
-    body = {name: {"value": text} if name in coded else text for name, text in record.items()}
-    answer = httpx.post(
-        f"{alma}/almaws/v1/users",
-        json={**body, "primary_id": primary_id},
-        headers={"Authorization": f"apikey {key}"},
-    )
-    assert answer.status_code == 200, answer.text
-
-
 @pytest.fixture
-def page(library: Library, tmp_path: Path) -> Iterator[Server]:
+def page(library: Library) -> Iterator[Server]:
     """A library with a production Alma, a mapping with a strict safety check, and a practice."""
     library.set_rate(4)
-    for folder in ("practice", "mappings"):
-        (tmp_path / folder).mkdir()
-    with running(Options(db=tmp_path / "practice" / "alma.sqlite")) as practice:
+    folder = library.folder
+    for name in ("practice", "mappings"):
+        (folder / name).mkdir()
+    with running(Options(db=folder / "practice" / "alma.sqlite")) as practice:
         email = [{"email_address": "ruth@example.org", "email_type": [{"value": "personal"}],
                   "preferred": True}]  # fmt: skip
-        add(practice, "20001123400123", record_type="PUBLIC", account_type="INTERNAL",
-            first_name="Ruth", last_name="Okafor", user_group="COMM", birth_date="1980-05-05Z",
-            contact_info={"email": email})  # fmt: skip
+        add_user(practice, "sandbox", "20001123400123", first_name="Ruth", last_name="Okafor",
+                 birth_date="1980-05-05Z", contact_info={"email": email})  # fmt: skip
     mapping = MAPPING.read_text("utf-8")
     strict = "safety_checks: {many-changes: {count: 0, percent: 0}}\n"
-    (tmp_path / "mappings" / "community.yaml").write_text(mapping + strict, "utf-8")
-    add(library.alma, "20001123450029", KEY, record_type="PUBLIC", account_type="INTERNAL",
-        first_name="Søren", last_name="Ødegård", user_group="COMM")  # fmt: skip
-    server = start(tmp_path)
+    (folder / "mappings" / "community.yaml").write_text(mapping + strict, "utf-8")
+    library.add("20001123450029", "Søren", "Ødegård")
+    server = start(folder)
     yield server
     server.stop()
 
 
 @pytest.fixture
 def looks(browser: Browser, page: Server, request: pytest.FixtureRequest) -> Iterator[Looks]:
-    """A tab on the practice start page; nothing but a refused form is written to its console."""
+    """A tab on the practice start page."""
     folder = request.config.getoption("--pictures")
-    context = browser.new_context(viewport={"width": WIDE, "height": HEIGHT})
-    context.set_default_timeout(120_000)
-    tab = context.new_page()
-    errors: list[str] = []
-    tab.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
-    tab.on("pageerror", lambda one: errors.append(str(one)))
-    tab.goto(page.link)
-    tab.goto(f"{page.base}/practice/")
-    yield Looks(tab, Path(folder) if folder else None)
-    context.close()
-    assert not [one for one in errors if not re.search("404|409|422", one)]
+    with entered(browser, page) as tab:
+        yield Looks(tab, Path(folder) if folder else None)
 
 
 def press(tab: Page, name: str, role: str = "button") -> None:
@@ -135,12 +111,6 @@ def drop(tab: Page, file: Path) -> None:
     """Choose a roster on the start page."""
     tab.get_by_label("Choose a roster, or drop it here").set_input_files(file)
     press(tab, "Read the roster")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until a child process has done its work."""
-    while not condition():
-        time.sleep(0.1)
 
 
 def heading(tab: Page, text: str) -> None:
@@ -338,3 +308,59 @@ def production(looks: Looks, library: Library) -> None:
     press(tab, "Write to Alma")
     heading(tab, "27 created")
     looks("result-rejects")
+
+
+def reach(tab: Page, role: str, name: str, key: str = "Enter") -> None:
+    """Reach a control by the Tab key alone, and press a key."""
+    wanted = tab.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]  # a role
+    expect(wanted).to_be_visible()
+    for _ in range(200):
+        if wanted.evaluate("node => node === document.activeElement"):
+            tab.keyboard.press(key)
+            return
+        tab.keyboard.press("Tab")
+    pytest.fail(f"{name} cannot be reached by the keyboard")
+
+
+def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+    """Sample, plan, approval, load, result and undo; Alma then has what the demo writes."""
+    server = start(tmp_path)
+    with entered(browser, server) as tab:
+        walk_by_keyboard(tab, tmp_path)
+    assert server.stop() == 0
+
+
+def walk_by_keyboard(tab: Page, tmp_path: Path) -> None:
+    """Load the sample and undo the load."""
+    alma = tmp_path / "practice" / "alma.sqlite"
+    reach(tab, "button", "Take the sample roster")
+    tab.wait_for_url("**/sheet")
+    reach(tab, "link", "Check the rows")
+    tab.wait_for_url("**/problems")
+    reach(tab, "button", "Leave this row out")
+    expect(tab.get_by_role("status")).to_contain_text("skipped", timeout=60_000)
+    reach(tab, "button", "Undo the last correction")
+    expect(tab.get_by_role("status")).not_to_be_attached(timeout=60_000)
+    reach(tab, "button", "Compare with Alma (plan)")
+    tab.wait_for_url(RUN)
+    reach(tab, "link", "Approve and load")
+    tab.wait_for_url("**/approve")
+    reach(tab, "button", "Write to Alma")
+    tab.wait_for_url(RUN)
+    heading(tab, "28 created")
+
+    run_command(tmp_path, "demo")
+    (demo,) = (tmp_path / "runs").glob("demo-*.sqlite")
+    assert settled(alma, users(demo))
+
+    delete = "Also delete the 28 users that this load created. Alma cannot undo that."
+    reach(tab, "checkbox", delete, "Space")
+    reach(tab, "button", "Plan the undo")
+    tab.wait_for_url(re.compile(r".*undo.*"))
+    heading(tab, "28 to delete")
+    reach(tab, "link", "Approve and load")
+    tab.wait_for_url("**/approve")
+    reach(tab, "button", "Write to Alma")
+    tab.wait_for_url(RUN)
+    heading(tab, "28 deleted")
+    assert settled(alma, {})
