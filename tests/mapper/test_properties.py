@@ -84,10 +84,17 @@ def joined(parts: Sequence[Candidates]) -> list[object]:
 def test_a_roster_is_mapped_as_its_rows_are(
     compiled: CompiledMapping, roster: list[tuple[str, ...]]
 ) -> None:
-    """Rows by themselves give the same values, problems and skipped rows."""
+    """Rows by themselves give the same values, problems and skipped rows.
+
+    Every row is a candidate or skipped, once and in order, and every cell is text.
+    """
     if not roster:
         return
     whole = evaluate(compiled, without_headings(roster))
+    assert sorted((*whole.rows, *whole.skipped)) == list(range(2, 2 + len(roster)))
+    assert whole.rows == sorted(whole.rows)
+    assert all(isinstance(value, str) for row in whole.frame.to_numpy() for value in row)
+    assert list(whole.frame.columns) == list(whole.layout.targets)
     single = [
         evaluate(compiled, without_headings([row], first)) for first, row in enumerate(roster, 2)
     ]
@@ -108,18 +115,3 @@ def test_no_value_moves_between_rows(
     after = evaluate(compiled, replace(rostered, frame=moved))
     assert after.frame.sort_index().equals(before.frame)
     assert sorted(after.problems, key=repr) == sorted(before.problems, key=repr)
-
-
-@given(rows)
-def test_every_row_is_a_candidate_or_skipped(
-    compiled: CompiledMapping, roster: list[tuple[str, ...]]
-) -> None:
-    """Once, in order, and every cell is text."""
-    if not roster:
-        return
-    candidates = evaluate(compiled, without_headings(roster))
-    taken = candidates.frame.index.tolist()
-    assert sorted((*taken, *candidates.skipped)) == list(range(2, 2 + len(roster)))
-    assert taken == sorted(taken)
-    assert all(isinstance(value, str) for row in candidates.frame.to_numpy() for value in row)
-    assert list(candidates.frame.columns) == list(candidates.layout.targets)
