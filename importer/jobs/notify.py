@@ -18,7 +18,7 @@ from email.utils import formatdate, make_msgid
 from enum import IntEnum
 from pathlib import Path
 from typing import Literal
-from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from importer.alma.address import is_loopback
 from importer.alma.connection import trusted
@@ -155,9 +155,8 @@ def _chat_body(notify: Notify, message: Message) -> dict[str, object]:
             kind = "application/vnd.microsoft.card.adaptive"
             return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
         case "json":
-            counts = message.summary.model_dump(mode="json", exclude_none=True) if (
-                message.summary
-            ) else None  # fmt: skip
+            summary = message.summary
+            counts = summary.model_dump(mode="json", exclude_none=True) if summary else None
             return {
                 "job": message.job,
                 "level": message.level.name.lower(),
@@ -179,19 +178,14 @@ def _url(address: str) -> str:
 
 
 def _call(settings: Settings, url: str, body: bytes | None) -> None:
+    """Call a web address with our certificates and proxy, not those of the environment."""
+    proxies = {"https": settings.alma_proxy} if settings.alma_proxy else {}
+    certificates = HTTPSHandler(context=trusted(settings.alma_ca_bundle))
+    opener = build_opener(ProxyHandler(proxies), certificates)
     headers = {"User-Agent": "alma-roster-importer", "Content-Type": "application/json"}
     request = Request(url, body, headers)  # noqa: S310  https, or http on this computer
-    with _opener(settings).open(request, timeout=TIMEOUT) as reply:
+    with opener.open(request, timeout=TIMEOUT) as reply:
         reply.read(1_000_000)
-
-
-def _opener(settings: Settings) -> OpenerDirector:
-    """Return what opens web addresses: with our certificates and proxy, not the environment's."""
-    proxy = settings.alma_proxy
-    proxies = {"https": proxy} if proxy else {}
-    return build_opener(
-        ProxyHandler(proxies), HTTPSHandler(context=trusted(settings.alma_ca_bundle))
-    )
 
 
 @contextmanager
@@ -199,18 +193,21 @@ def _trouble(who: str) -> Iterator[None]:
     """Turn what a network does into one sentence, without the text of a library."""
     try:
         yield
-    except smtplib.SMTPNotSupportedError:
-        msg = f"{who} does not offer encryption (STARTTLS), so nothing was sent to it."
-        raise PlaceError(msg) from None
-    except smtplib.SMTPAuthenticationError:
-        msg = f"{who} refuses the login. Check ALMA_MAIL_USER and ALMA_MAIL_PASSWORD."
-        raise PlaceError(msg) from None
-    except ssl.SSLError:
-        msg = f"{who}: its certificate cannot be trusted, so nothing was sent to it."
-        raise PlaceError(msg) from None
     except (smtplib.SMTPException, OSError) as error:
-        msg = f"{who} did not take the message ({type(error).__name__})."
+        msg = f"{who}{_why(error)}"
         raise PlaceError(msg) from None
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case smtplib.SMTPNotSupportedError():
+            return " does not offer encryption (STARTTLS), so nothing was sent to it."
+        case smtplib.SMTPAuthenticationError():
+            return " refuses the login. Check ALMA_MAIL_USER and ALMA_MAIL_PASSWORD."
+        case ssl.SSLError():
+            return ": its certificate cannot be trusted, so nothing was sent to it."
+        case _:
+            return f" did not take the message ({type(error).__name__})."
 
 
 def notify_all(
