@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from importer.alma.client import Alma
 from importer.alma.models import UserPage
 from importer.alma.pacing import RateLimiter
 from importer.errors import UnavailableError, UsageError
-from importer.model.user import Coded, User
-from importer.users.cache import UserCache, cache_path, delete_cache, refresh_lock
+from importer.model.user import User
+from importer.users.cache import CacheState, UserCache, cache_path, delete_cache, refresh_lock
 from importer.users.matching import MatchResult, PersonQuery
 from importer.users.refresh import SWEEP_EVERY, catch_up, refresh, sweep_due
 from tests.users.conftest import World, now
@@ -50,13 +51,6 @@ def test_the_first_refresh_reads_everybody(world: World) -> None:
         assert one.users[0].user == world.asked(lambda alma: alma.get_user(SOMEBODY))
 
 
-def test_the_file_is_for_its_owner_only(world: World) -> None:
-    """The folder is 0700 and the file 0600: they hold personal data."""
-    with world.cache():
-        assert stat.S_IMODE(world.path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(world.path.parent.stat().st_mode) == 0o700
-
-
 def test_later_only_changes_are_read(world: World) -> None:
     """Nobody changed since: one call for changes and one for the count."""
     with world.cache() as cache:
@@ -78,37 +72,29 @@ def test_a_change_arrives(world: World) -> None:
         assert found(cache, "22222000000001") == []  # the barcode that the user had before
 
 
-def test_a_deletion_shows_in_the_total_and_everybody_is_read_again(world: World) -> None:
-    """Changes do not show a deletion; a total that differs does, and that is said first."""
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_deletion_shows_and_everybody_is_read_again(world: World, *, beside: bool) -> None:
+    """Changes do not show a deletion; a total that differs does, and that is said first.
+
+    A new user beside it is among the changes, so that one too many is known.
+    """
+    new = User.from_json(
+        '{"primary_id": "new", "first_name": "N", "last_name": "N", "user_group": '
+        '{"value": "COMM"}, "record_type": {"value": "PUBLIC"}, "account_type": '
+        '{"value": "INTERNAL"}}'
+    )
     with world.cache() as cache:
         world.refresh(cache)
         world.delete(SOMEBODY)
+        if beside:
+            world.asked(lambda alma: alma.create_user(new))
         said: list[str] = []
         world.asked(lambda alma: catch_up(cache, alma, now, lambda _done, _of: None, said.append))
         assert found(cache, SOMEBODY) == []
-        assert cache.count() == cache.state.total == 249
+        assert found(cache, "new") == ["new"] * beside
+        assert cache.count() == cache.state.total == 249 + beside
         assert len(said) == 1
         assert "(3 calls)" in said[0]
-
-
-def test_a_deletion_beside_a_creation_shows_too(world: World) -> None:
-    """The new user is among the changes, so that one too many is known."""
-    with world.cache() as cache:
-        world.refresh(cache)
-        world.delete(SOMEBODY)
-        body = User(
-            primary_id="new",
-            first_name="N",
-            last_name="N",
-            record_type=Coded(value="PUBLIC"),
-            account_type=Coded(value="INTERNAL"),
-            user_group=Coded(value="COMM"),
-        )
-        world.asked(lambda alma: alma.create_user(body))
-        world.refresh(cache)
-        assert found(cache, SOMEBODY) == []
-        assert found(cache, "new") == ["new"]
-        assert cache.count() == 250
 
 
 def test_contacts_are_no_difference(world: World) -> None:
@@ -178,8 +164,6 @@ def test_deletions_during_a_sweep_lose_nobody(
 
 def test_an_old_sweep_is_made_again() -> None:
     """After a month, and where one was broken off, everybody is read."""
-    from importer.users.cache import CacheState
-
     day = datetime(2026, 8, 20, tzinfo=UTC)
     fresh = CacheState(institution="I", environment="", as_of=day, swept=day)
     assert not sweep_due(fresh, day + SWEEP_EVERY)
@@ -212,15 +196,26 @@ def test_one_refresh_at_a_time(world: World) -> None:
         assert world.calls() == []
 
 
-def test_later_knowledge_wins(world: World) -> None:
+@pytest.fixture(name="cache")
+def _cache(tmp_path: Path) -> Iterator[UserCache]:
+    """An empty cache, without an Alma."""
+    with UserCache.make(cache_path(tmp_path / "users", "INST", ""), "INST", "") as made:
+        yield made
+
+
+def test_the_file_is_for_its_owner_only(cache: UserCache) -> None:
+    """The folder is 0700 and the file 0600: they hold personal data."""
+    assert stat.S_IMODE(cache.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cache.path.parent.stat().st_mode) == 0o700
+
+
+def test_later_knowledge_wins(cache: UserCache) -> None:
     """What was seen earlier never replaces what was seen later."""
-    later, earlier = now(), now() - timedelta(hours=1)
-    with world.cache() as cache:
-        cache.put([User(primary_id="P1", last_name="New")], later)
-        cache.put([User(primary_id="p1", last_name="Old")], earlier)
-        answer = cache.find(query("P1"))
-        assert isinstance(answer, MatchResult)
-        assert [matched.user.last_name for matched in answer.users] == ["New"]
+    cache.put([User(primary_id="P1", last_name="New")], now())
+    cache.put([User(primary_id="p1", last_name="Old")], now() - timedelta(hours=1))
+    answer = cache.find(query("P1"))
+    assert isinstance(answer, MatchResult)
+    assert [matched.user.last_name for matched in answer.users] == ["New"]
 
 
 @pytest.mark.parametrize("spoiled", [b"no database, this", b"\0" * 5000])
@@ -235,19 +230,18 @@ def test_a_damaged_file_is_told_and_forgotten(tmp_path: Path, spoiled: bytes) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_record_is_told(world: World) -> None:
+def test_a_damaged_record_is_told(cache: UserCache) -> None:
     """A record that is none is damage, not a crash."""
-    with world.cache() as cache:
-        cache.put([User(primary_id="P1")], now())
-        with cache.writing() as connection:
-            connection.execute("UPDATE users SET record = '{'")
-        with pytest.raises(UsageError):
-            cache.find(query("P1"))
+    cache.put([User(primary_id="P1")], now())
+    with cache.writing() as connection:
+        connection.execute("UPDATE users SET record = '{'")
+    with pytest.raises(UsageError):
+        cache.find(query("P1"))
 
 
-def test_another_version_is_told(world: World) -> None:
+def test_another_version_is_told(cache: UserCache) -> None:
     """A file of a later importer is left as it is."""
-    with world.cache() as cache, cache.writing() as connection:
+    with cache.writing() as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError):
-        UserCache.open(world.path)
+        UserCache.open(cache.path)
