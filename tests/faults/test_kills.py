@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ground import CARDS, LATE, ROWS, Ground
+from tests.faults.ground import LATE, ROWS, Ground
 from tests.pipeline.runs import ROOT
 
 KILLS, SEEDS = 50, (1, 2, 3, 4)
@@ -62,12 +62,19 @@ def _killed_at(ground: Ground, folder: Path, point: int, in_flight: int = 4) -> 
         assert ground.violations(trial) == [], f"killed at point {point}, {label}"
 
 
+def _killed_amid(ground: Ground, folder: Path, *kinds: str) -> set[str]:
+    """Kill once at each of these kinds of points, in the midst of the run; return all kinds."""
+    labels = _points(ground, folder / "points")
+    for kind in kinds or sorted(set(labels)):
+        at = [place for place, label in enumerate(labels, 1) if label == kind]
+        _killed_at(ground, folder / kind.replace(" ", "-"), at[len(at) // 2])
+    return set(labels)
+
+
 @pytest.mark.parametrize("label", ["before POST", "after PUT", "after append, not committed"])
 def test_killed_once(ground: Ground, tmp_path: Path, label: str) -> None:
     """Around a write and in the middle of a durable one: the quick form of what follows."""
-    labels = _points(ground, tmp_path / "points")
-    at = [place for place, point in enumerate(labels, 1) if point == label]
-    _killed_at(ground, tmp_path / "trial", at[len(at) // 2])
+    _killed_amid(ground, tmp_path, label)
 
 
 @pytest.mark.parametrize("label", ["before PUT", "after PUT"])
@@ -75,18 +82,13 @@ def test_a_user_with_a_new_id_is_found_again(cards: Ground, tmp_path: Path, labe
     """Killed around a rename or a conversion: nobody knows under which ID Alma has the user."""
     ends = {"updated": 5, "refused": 1, "held": 2}
     assert Counter(cards.results.values()) == ends
-    labels = _points(cards, tmp_path / "points")
-    at = [place for place, point in enumerate(labels, 1) if point == label]
-    _killed_at(cards, tmp_path / "trial", at[len(at) // 2])
+    _killed_amid(cards, tmp_path, label)
 
 
 @pytest.mark.faults
 def test_killed_at_every_kind_of_point_of_a_rename(cards: Ground, tmp_path: Path) -> None:
     """Each kind of point once, in the midst of the run, then in bad weather."""
-    labels = _points(cards, tmp_path / "points")
-    for kind in sorted(set(labels)):
-        at = [place for place, label in enumerate(labels, 1) if label == kind]
-        _killed_at(cards, tmp_path / kind.replace(" ", "-"), at[len(at) // 2])
+    _killed_amid(cards, tmp_path)
     kills, _ = _hunt(cards, tmp_path / "weather", seed=5, wanted=KILLS // 2)
     assert kills >= KILLS // 2
 
@@ -94,37 +96,34 @@ def test_killed_at_every_kind_of_point_of_a_rename(cards: Ground, tmp_path: Path
 @pytest.mark.faults
 def test_killed_once_at_every_kind_of_point(ground: Ground, tmp_path: Path) -> None:
     """Before and after each durable write, each call and each report; in the midst of the run."""
-    labels = _points(ground, tmp_path / "points")
-    kinds = set(labels)
     wanted = {
         *("before record_intent", "after record_intent", "before mark", "after mark"),
         *("before POST", "after POST", "after PUT", "after GET", "after append, not committed"),
         *("before record_outcome", "after record_outcome", "before start", "after note"),
         *("before report", "after report"),
     }
-    assert wanted <= kinds
-    for kind in sorted(kinds):
-        at = [place for place, label in enumerate(labels, 1) if label == kind]
-        _killed_at(ground, tmp_path / kind.replace(" ", "-"), at[len(at) // 2])
+    assert wanted <= _killed_amid(ground, tmp_path)
+
+
+def _killed_everywhere(ground: Ground, folder: Path, what: str, in_flight: int = 4) -> None:
+    """The n-th point, for every n."""
+    count = len(_points(ground, folder / "points"))
+    for point in range(1, count + 1):
+        _killed_at(ground, folder / str(point), point, in_flight)
+    tell(what, kills=count, rows=count * len(ground.results))
 
 
 @pytest.mark.hunt
 @pytest.mark.parametrize("in_flight", [1, 16])
 def test_killed_at_every_point(ground: Ground, tmp_path: Path, in_flight: int) -> None:
-    """The n-th point, for every n, one call or many under way at once."""
-    count = len(_points(ground, tmp_path / "points"))
-    for point in range(1, count + 1):
-        _killed_at(ground, tmp_path / str(point), point, in_flight)
-    tell("every point", kills=count, rows=count * ROWS)
+    """One call or many under way at once."""
+    _killed_everywhere(ground, tmp_path, "every point", in_flight)
 
 
 @pytest.mark.hunt
 def test_killed_at_every_point_of_a_rename(cards: Ground, tmp_path: Path) -> None:
     """The same for people who get another ID."""
-    count = len(_points(cards, tmp_path / "points"))
-    for point in range(1, count + 1):
-        _killed_at(cards, tmp_path / str(point), point)
-    tell("every point of a rename", kills=count, rows=count * CARDS)
+    _killed_everywhere(cards, tmp_path, "every point of a rename")
 
 
 def _hunted(ground: Ground, folder: Path, dice: random.Random) -> int:
