@@ -7,7 +7,7 @@ import json
 import pytest
 
 from importer.model.user import AccountType
-from importer.planner.entries import current
+from importer.planner.entries import current, entries
 from importer.planner.merge import merge, new_user
 from tests.planner.people import draft, user
 
@@ -126,36 +126,27 @@ def test_an_external_user_names_its_owning_system() -> None:
 )
 def test_one_entry_is_preferred(first: str, second: str, expected: list[bool]) -> None:
     """The one that says so, else the first that does not refuse."""
-    made = new_user(
-        draft(
-            {
-                f"{E0}.email_address": "a@example.org",
-                f"{E0}.email_type": "work",
-                f"{E0}.preferred": first,
-                f"{E1}.email_address": "b@example.org",
-                f"{E1}.email_type": "work",
-                f"{E1}.preferred": second,
-            }
-        )
-    )
-    assert made.contact_info is not None
-    assert [part.preferred for part in made.contact_info.email or ()] == expected
+    made = new_user(draft(two_emails("b@example.org", first, second)))
+    flags = [current(part, "preferred") == "true" for part in entries(made, "contact_info.email")]
+    assert flags == expected
+
+
+def two_emails(other: str, *preferred: str) -> dict[str, str]:
+    """A row with two e-mails of one type."""
+    row: dict[str, str] = {}
+    for entry, value, flag in zip((E0, E1), ("a@example.org", other), preferred, strict=True):
+        row |= {
+            f"{entry}.email_address": value,
+            f"{entry}.email_type": "work",
+            f"{entry}.preferred": flag,
+        }
+    return row
 
 
 def test_equal_entries_are_said_once() -> None:
     """Two columns with the same address make one e-mail."""
-    made = new_user(
-        draft(
-            {
-                f"{E0}.email_address": "a@example.org",
-                f"{E0}.email_type": "work",
-                f"{E1}.email_address": "A@example.org",
-                f"{E1}.email_type": "work",
-            }
-        )
-    )
-    assert made.contact_info is not None
-    assert len(made.contact_info.email or ()) == 1
+    made = new_user(draft(two_emails("A@example.org", "", "")))
+    assert len(entries(made, "contact_info.email")) == 1
 
 
 def test_a_planned_record_has_no_password() -> None:
