@@ -36,8 +36,18 @@ class Level(StrEnum):
 
 
 def run(mapping: Mapping, *levels: Level) -> list[MappingFinding]:
-    """Return the findings of every check of these levels."""
-    return [found for level in levels for check in CHECKS[level] for found in check(mapping)]
+    """Return the findings of every check of these levels.
+
+    What `match.absent` sets is checked as the record is.
+    """
+    return [
+        found
+        for part in mapping.with_absent
+        for level in levels
+        for check in CHECKS[level]
+        if part is mapping or check not in _OF_WHOLE
+        for found in check(part)
+    ]
 
 
 def findings(mapping: Mapping, *levels: Level) -> tuple[str, ...]:
@@ -83,10 +93,16 @@ def _rows(mapping: Mapping) -> Iterator[MappingFinding]:
     absent = mapping.absent
     if absent is not None and not (absent.rules or [*absent.removals]):
         yield MappingFinding(("match", "absent", "set"), "sets nothing; name the fields to change")
+    no_cells = "users who are missing from the roster have no cells; write a constant"
+    for entry in absent.entries if absent is not None else ():
+        if entry.part.when.headings:
+            yield MappingFinding((*entry.steps, "when"), no_cells)
+    for rule in absent.values if absent is not None else ():
+        if rule.headings and not rule.cells:  # cells are found in the rules that use the value
+            yield MappingFinding(rule.steps, no_cells)
     for rule in absent.rules if absent is not None else ():
         if rule.headings:
-            wrong = "users who are missing from the roster have no cells; write a constant"
-            yield MappingFinding(rule.steps, wrong)
+            yield MappingFinding(rule.steps, no_cells)
         if rule.field.path in {"primary_id", "password"}:
             yield MappingFinding(rule.steps, "cannot be changed here; delete this line")
 
@@ -235,8 +251,7 @@ def _policies(mapping: Mapping) -> Iterator[MappingFinding]:
 
 def _removals(mapping: Mapping) -> Iterator[MappingFinding]:
     """`remove` names entries of its own list, and is an item by itself."""
-    absent = mapping.absent
-    for steps, part, removal in (*mapping.removals, *(absent.removals if absent else ())):
+    for steps, part, removal in mapping.removals:
         given = part.remove.model_fields_set if part.remove is not None else set()
         kind = TYPE_FIELD[removal.parent]
         if kind not in RemovePart.model_fields:
@@ -355,13 +370,15 @@ def _no_effect(mapping: Mapping) -> Iterator[MappingFinding]:
 
 def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
     """Values, lookups, headings and terms that no rule uses."""
-    file = mapping.file
-    needed = {name for rule in (*mapping.values, *mapping.rules) for name in rule.needs}
-    needed |= {key.strip("< >") for _, c in mapping.conditions for key, _, _ in c.every_test}
+    file, parts = mapping.file, mapping.with_absent
+    rules = (rule for part in parts for rule in (*part.values, *part.rules))
+    needed = {name for rule in rules for name in rule.needs}
+    conditions = (condition for part in parts for _, condition in part.conditions)
+    needed |= {key.strip("< >") for one in conditions for key, _, _ in one.every_test}
     for name in file.values:
         if f"{VALUE}{name}" not in needed:
             yield MappingFinding(("values", name), f"no rule uses `<{VALUE}{name}>`")
-    lookups = {name for _, name in mapping.lookups}
+    lookups = {name for part in parts for _, name in part.lookups}
     for name in file.lookups:
         if name not in lookups:
             yield MappingFinding(("lookups", name), "no rule uses this lookup")
@@ -375,9 +392,8 @@ def _unused(mapping: Mapping) -> Iterator[MappingFinding]:
     for at, name in enumerate(file.roster.unused):
         if heading_key(name) in used:
             yield MappingFinding(("roster", "unused", at), f"a rule uses `{name}`; delete it here")
-    by_lookup = any(isinstance(step.plus, PlusBy) for _, _, step in mapping.parts)
-    at_end = any(step.plus == END_OF_TERM for _, _, step in mapping.parts)
-    if file.terms and not by_lookup and not at_end:
+    spans = [rule.plus for part in parts for _, _, rule in part.parts]
+    if file.terms and not any(isinstance(p, PlusBy) or p == END_OF_TERM for p in spans):
         yield MappingFinding(("terms",), "no rule uses `plus: end of term`")
 
 
@@ -413,3 +429,6 @@ CHECKS: MappingOf[Level, tuple[Callable[[Mapping], Iterator[MappingFinding]], ..
     Level.HINT: (_unreachable, _no_effect, _unused, _match_types, _patterns_as_words),
 }  # fmt: skip
 """Every check by its level. To add one, write a function and name it here."""
+
+_OF_WHOLE = frozenset({_account, _required_fields, _rows, _unused, _match_types})
+"""Checks that are not about rules alone; the other ones are made of `match.absent` as well."""

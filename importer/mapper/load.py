@@ -63,7 +63,8 @@ def _tables(mapping: Mapping) -> tuple[Tables, list[bytes], list[MappingFinding]
     wanted: list[tuple[str | KeyFile, dict[str, str] | KeyFile, Steps]] = [
         (name, table, ("lookups", name)) for name, table in mapping.file.lookups.items()
     ]
-    wanted += [(name, name, steps) for steps, name in mapping.lookups if isinstance(name, KeyFile)]
+    uses = (use for part in mapping.with_absent for use in part.lookups)
+    wanted += [(name, name, steps) for steps, name in uses if isinstance(name, KeyFile)]
     for name, table, steps in wanted:
         try:
             if isinstance(table, KeyFile):

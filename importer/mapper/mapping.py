@@ -243,13 +243,21 @@ class Mapping:
 
     @cached_property
     def values(self) -> tuple[FieldRule, ...]:
-        """The rules of `values:`, as fields of no record."""
-        found = []
-        for name, rule in self._named.items() if self.changes is None else ():
+        """The rules of `values:`, as fields of no record; for missing users, those they need."""
+        found = {}
+        for name, rule in self._named.items():
             shape = Shape.DATE if rule.dates or rule.plus else Shape.TEXT
             pseudo = Field(name, VALUE, name, shape, Facts(0))
-            found.append(FieldRule(pseudo, rule, ("values", name[1:]), values=self._named))
-        return tuple(found)
+            found[name] = FieldRule(pseudo, rule, ("values", name[1:]), values=self._named)
+        if self.changes is None:
+            return tuple(found.values())
+        needed: set[str] = set()
+        rules = [*self.rules]
+        while rules:
+            new = (rules.pop().needs & found.keys()) - needed
+            needed |= new
+            rules += (found[name] for name in new)
+        return tuple(rule for name, rule in found.items() if name in needed)
 
     @cached_property
     def scalars(self) -> tuple[FieldRule, ...]:
@@ -337,6 +345,11 @@ class Mapping:
             return None
         file = self.file.model_copy(update={"roster": RosterPart()})
         return replace(self, file=file, changes=self.file.match.absent.changes)
+
+    @property
+    def with_absent(self) -> tuple[Mapping, ...]:
+        """Itself and, as another mapping, what it sets for users missing from the roster."""
+        return (self,) if self.absent is None else (self, self.absent)
 
     @property
     def needed_by_new_users(self) -> frozenset[str]:

@@ -19,10 +19,11 @@ from tests.mapper.bench import (
 
 
 def test_what_absent_people_get_needs_no_roster(tmp_path: Path) -> None:
-    """The rules under `match.absent.set` are a mapping of their own, for any number of people."""
+    """The rules under `match.absent.set` are a mapping of their own, with the values they need."""
     top = (
         "roster: {only: {S: x}, skip: [{when: {<@user_group>: Y}, reason: z}]}\n"
-        "match:\n  absent:\n    among: {user_group: COMM}\n    set:\n      expiry_date: <@today>\n"
+        "values: {end: {from: <$start>, plus: 10 days}, start: <@today>, campus: <S>}\n"
+        "match:\n  absent:\n    among: {user_group: COMM}\n    set:\n      expiry_date: <$end>\n"
         "      user_note: [{note_type: LIBRARY, note_text: Missing on <@today>}]\n"
         "      user_block: [{remove: {block_type: GENERAL}}]"
     )
@@ -33,7 +34,7 @@ def test_what_absent_people_get_needs_no_roster(tmp_path: Path) -> None:
     assert [removal.parent for removal in compiled.layout.removals] == ["user_block"]
     candidates = evaluate(compiled, without_headings([(), ()]))
     assert candidates.problems == ()
-    assert list(candidates.frame["expiry_date"]) == ["2026-08-20"] * 2
+    assert list(candidates.frame["expiry_date"]) == ["2026-08-30"] * 2
     assert candidates.frame["user_note[0].note_text"].loc[3] == "Missing on 2026-08-20"
 
 
