@@ -15,7 +15,7 @@ from importer.planner.entries import current, same_id
 from importer.planner.merge import new_user
 from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
-from importer.writer.record_files import cleared_fields, write_json_lines, write_sis_zip
+from importer.writer.sis_xml import cleared_fields, new_file, write_sis_zip
 
 Format = Literal["jsonl", "sis-xml"]
 
@@ -28,7 +28,8 @@ def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> 
     users = map(new_user, rosters.drafts(ready))
     match to:
         case "jsonl":
-            write_json_lines(users, out)
+            with new_file(out) as file:  # each line as `apply` would send it
+                file.writelines(user.to_json().encode() + b"\n" for user in users)
             return (out,)
         case "sis-xml":
             return write_sis_zip(users, out)

@@ -1,4 +1,4 @@
-"""Records as files: JSON Lines, or XML in a zip for Alma's SIS load (contract 1.3, section 5).
+"""Records as XML in a zip for Alma's SIS load (contract 1.3, section 5).
 
 Alma's XML is its JSON with lists wrapped in a plural (`user_identifiers/user_identifier`), codes as
 text with a `desc`, and a few keys as attributes. So the model itself decides how a record is
@@ -40,16 +40,6 @@ REQUIRED_FLAGS = ("user_viewable", "popup_note")
 """What the schema requires of a note; false where it is not set."""
 
 
-def write_json_lines(users: Iterable[User], out: Path) -> None:
-    """Write one request body per line, as `apply` would send it.
-
-    Raises UsageError if the file cannot be written or exists already.
-    """
-    with _new_file(out) as file:
-        for user in users:
-            file.write(user.to_json().encode() + b"\n")
-
-
 def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
     """Write the load, without Internal entries; return the zips.
 
@@ -62,7 +52,7 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
     upcoming = [*islice(rest, 1)]
     while upcoming or not zips:
         path = out if not zips else out.with_name(f"{out.stem}-{len(zips) + 1}{out.suffix}")
-        with _new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for number in range(1, FILES_PER_ZIP + 1):
                 member = zipfile.ZipInfo(f"users-{number:02}.xml", STAMP)
                 member.compress_type = zipfile.ZIP_DEFLATED
@@ -79,7 +69,7 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def _new_file(out: Path) -> Iterator[IO[bytes]]:
+def new_file(out: Path) -> Iterator[IO[bytes]]:
     """Yield a new private file that gets its name only if the block ends well.
 
     Raises UsageError if a file of that name exists, or none can be written.

@@ -15,7 +15,7 @@ from lxml import etree
 from importer.errors import UsageError
 from importer.model.fields import LISTS
 from importer.model.user import User
-from importer.writer.record_files import user_element
+from importer.writer.sis_xml import user_element
 from tests.writer.users import Json, bodies
 
 ALMA = Path(__file__).parents[3] / "shared" / "alma"
