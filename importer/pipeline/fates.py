@@ -15,7 +15,7 @@ from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.memory import Resolution
 from importer.model.catalogue import Code, Severity
 from importer.model.decisions import WHO, Answer, in_question
-from importer.model.plan import Fate, Held, Match, Planned
+from importer.model.plan import Fate, Held, Match, Planned, Update
 from importer.model.problem import Origin, Problem
 from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
 from importer.model.user import User
@@ -206,6 +206,34 @@ class Resolutions:
             return planned
         warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
         return replace(made, warnings=(*warnings, *made.warnings))
+
+    def leave_out_old_cards(
+        self, drafts: Sequence[DraftUser], planned: Sequence[Planned]
+    ) -> list[Planned]:
+        """Return the steps, without those of old cards that gave way to a row with the new one.
+
+        The row of an old card counts again in a roster without the new one.
+        """
+        renamed = {
+            one.step.primary_id.casefold(): draft.key
+            for draft, one in zip(drafts, planned, strict=True)
+            if isinstance(one.step, Update)
+            and not same_id(one.step.after.primary_id, one.step.primary_id)
+        }
+        kept = []
+        for draft, one in zip(drafts, planned, strict=True):
+            decision = self.by_id.get(draft.key)
+            if (
+                decision is not None
+                and decision.answer is Answer.REJECT
+                and renamed.get(draft.key) in decision.against
+            ):
+                kept.append(
+                    Planned(Held(draft.row, (_dismissed(draft.origin, decision.sentence),)))
+                )
+            else:
+                kept.append(one)
+        return kept
 
 
 def answered_step(

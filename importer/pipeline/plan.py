@@ -79,6 +79,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             compared = await _compare(
                 asked, users, rosters, resolutions, leavers, sticky.of, progress
             )
+            compared = resolutions.leave_out_old_cards(ready, compared)
             leaving = await plan_absent(rosters, users, absent, sticky.of, request.now)
             planned = follow_facts(
                 [*compared, *leaving.planned], request.facts, institution.code, progress.note
