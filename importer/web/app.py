@@ -30,8 +30,8 @@ LARGEST_FORM = 2_000_000
 
 _SHUTDOWN_SECONDS = 1.0
 
-_WORKERS = 2
-"""Pages that are made at the same time: a roster that is checked takes memory."""
+_WORKERS = 8
+"""Pages that are made at the same time."""
 
 _LOOK = 60.0
 """Seconds between two looks at whether the page is still used."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -28,6 +29,9 @@ DRAFT, CORRECTIONS, ROSTER = "draft.json", "corrections.csv", "roster"
 
 KEPT = 3
 """Checked rosters that are kept in memory, the last ones used."""
+
+_CHECKING = BoundedSemaphore(2)
+"""Held while a roster is checked, which takes memory; other pages need not wait for it."""
 
 _EDIT = "mapping-before"  # suffix of the earlier texts of the mapping, in order
 
@@ -174,20 +178,25 @@ class Draft:
     def checked(self, mapping: Path, codes: CodeTables, today: date) -> Checked:
         """Return the check of the whole roster, from memory if nothing changed."""
         key = self._key(mapping, codes, today)
+        checked = self._kept(key)
+        if checked is None:
+            with _CHECKING:
+                _read.cache_clear()
+                asked = RosterRequest(self.roster, mapping, corrections=self.corrections)
+                checked = Checked(read_inputs(asked, codes, today))
+                self.keep(checked, mapping, codes, today)
+        return checked
+
+    def _kept(self, key: tuple[object, ...]) -> Checked | None:
         known = self._checked.get(self.folder)
-        if known is None or known[0] != key:
-            _read.cache_clear()
-            asked = RosterRequest(self.roster, mapping, corrections=self.corrections)
-            checked = Checked(read_inputs(asked, codes, today))
-            self.keep(checked, mapping, codes, today)
-        return self._checked[self.folder][1]
+        return known[1] if known is not None and known[0] == key else None
 
     def keep(self, checked: Checked, mapping: Path, codes: CodeTables, today: date) -> None:
         """Keep a check that is up to date with the last correction."""
         self._checked.pop(self.folder, None)
         self._checked[self.folder] = (self._key(mapping, codes, today), checked)
         for oldest in list(self._checked)[:-KEPT]:
-            del self._checked[oldest]
+            self._checked.pop(oldest, None)
 
     def _key(self, mapping: Path, codes: CodeTables, today: date) -> tuple[object, ...]:
         """Return what a check depends on."""

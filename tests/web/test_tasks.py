@@ -1,15 +1,25 @@
-"""Commands beside the page: whether they run, and how they ended."""
+"""Commands beside the page: whether they run, and how they ended; work inside it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from filelock import FileLock
 
+from importer.model.fields import NO_CODES, CodeTables
+from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
+from importer.web import drafts
+from importer.web.drafts import Draft
 from importer.web.tasks import EXIT, LOCK, RUNNING, TASK, Task, Tasks
 
+MAPPING = """version: 1
+account_type: INTERNAL
+record: {primary_id: <Barcode>, first_name: <First>, last_name: <Last>, user_group: <Group>}
+"""
 JUST_NOW, LONG_AGO = timedelta(seconds=1), timedelta(minutes=10)
 
 
@@ -50,3 +60,30 @@ def test_a_task_runs_while_its_lock_is_held(tmp_path: Path) -> None:
     task = _begun(tmp_path, LONG_AGO, RUNNING)
     with FileLock(tmp_path / task.id / LOCK):
         assert Tasks(tmp_path, tmp_path, {}).exit(task) is None
+
+
+def test_two_rosters_are_checked_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes memory; whoever asks for another one waits, and gets it."""
+    (tmp_path / "people.yaml").write_text(MAPPING, "utf-8")
+    most, now, both = 0, set(), Barrier(2)
+
+    def counted(asked: RosterRequest, codes: CodeTables, today: date) -> Inputs:
+        nonlocal most
+        now.add(asked.roster)
+        most = max(most, len(now))
+        both.wait(60)  # two are under way at once
+        try:
+            return read_inputs(asked, codes, today)
+        finally:
+            now.remove(asked.roster)
+
+    def rows(number: int) -> int:
+        draft = Draft.create(tmp_path / str(number), "people.csv", datetime.now(UTC))
+        draft.roster.write_text("Barcode,First,Last,Group\n" + "1,Ana,Roe,COMM\n" * number, "utf-8")
+        checked = draft.checked(tmp_path / "people.yaml", NO_CODES, date(2026, 8, 20))
+        return len(checked.decided.fates)
+
+    monkeypatch.setattr(drafts, "read_inputs", counted)
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(rows, range(1, 7))) == [1, 2, 3, 4, 5, 6]
+    assert most == 2
