@@ -51,6 +51,7 @@ from importer.report.masking import shown
 from importer.report.terminal import as_lines, row_history
 from importer.report.wording import headline
 from importer.settings import Settings
+from importer.web.workspace import unused_since
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -230,7 +231,7 @@ def purge(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Delete old runs and resolutions, which contain personal data; without --yes, list them."""
+    """Delete old runs, resolutions, and rosters of the local page; without --yes, list them."""
     found = re.fullmatch(r"([0-9]{1,5})d?", older_than.strip())
     if found is None:
         msg = f"{older_than} is not an age in days. Write it like 30d."
@@ -250,17 +251,28 @@ def purge(
             write(str(kept.folder))
         if kept.fault:
             say(f"{kept.fault} Its age is that of its newest file.")
+    page = unused_since(Path(), limit)
     if yes:
+        undeleted = {folder: why for folder in page if (why := _delete(folder))}
+        page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted
         for memory in (DecisionMemory(), StickyMemory(), AbsentMemory()):
             memory.forget(limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]
         write_json(
-            {"runs": list(map(str, old)), "stay": told, "decisions": decisions, "removed": yes}
+            {
+                "runs": list(map(str, old)),
+                "page": list(map(str, page)),
+                "stay": told,
+                "decisions": decisions,
+                "removed": yes,
+            }
         )
     what = "deleted" if yes else "would be deleted; run again with --yes to delete them"
     said = f" and {counted(decisions, 'decision')} about patrons" if decisions else ""
     say(f"{counted(len(old), 'run')}{said} {what}.")
+    if page:
+        say(f"{counted(len(page), 'folder')} of the local page {what}.")
     for folder, why in stay.items():
         say(f"{folder} was not deleted: {why}")
     return Exit.STOPPED if stay else Exit.DONE
@@ -274,9 +286,15 @@ def _why_not_deleted(folder: Path, *, delete: bool) -> str:
         return ""
     try:
         with run_lock(folder, operator(), now()):
-            shutil.rmtree(folder)
+            return _delete(folder)
     except LedgerError as error:
         return str(error)
+
+
+def _delete(folder: Path) -> str:
+    """Delete a folder; return why that is not possible, or blank."""
+    try:
+        shutil.rmtree(folder)
     except OSError as error:
         return f"{error.filename or folder} cannot be deleted ({error.strerror or error})."
     return ""

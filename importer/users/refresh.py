@@ -106,7 +106,7 @@ def _differs(cache: UserCache) -> bool:
 async def _sweep(cache: UserCache, alma: Alma, now: Clock, tell: Tell) -> None:
     for last in (False,) * (SWEEPS - 1) + (True,):
         state = cache.state
-        swept = state.sweeping or now()  # one that was interrupted goes on
+        swept = state.sweeping or now()  # one that was interrupted continues
         if state.sweeping is None:
             begun = state.model_copy(update={"sweeping": swept, "sweep": state.sweep + 1})
             with cache.writing() as connection:

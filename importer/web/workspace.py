@@ -17,7 +17,10 @@ from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import unused
 from importer.pipeline.runs import SavedRun, list_runs, new_name
 from importer.web.drafts import Draft
+from importer.web.tasks import LOCK as TASK_LOCK
 from importer.web.tasks import Tasks, is_locked
+
+DRAFTS, TASKS = "drafts", "tasks"
 
 PRACTICE, ALMA = "practice", "alma"
 """The two places, as they are named in addresses."""
@@ -74,18 +77,18 @@ class Workspace:
 
     def drafts(self) -> Iterator[Draft]:
         """Yield the drafts, newest first."""
-        folder = self.folder / "drafts"
+        folder = self.folder / DRAFTS
         for path in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
             if (draft := Draft.open(path)) is not None:
                 yield draft
 
     def draft(self, name: str) -> Draft | None:
         """Return a draft by its name, None if there is none."""
-        return Draft.open(self.folder / "drafts" / name) if Path(name).name == name else None
+        return Draft.open(self.folder / DRAFTS / name) if Path(name).name == name else None
 
     def new_draft(self, file: str, now: datetime) -> Draft:
         """Return a new draft for a roster with this file name."""
-        return Draft.create(self.folder / "drafts", file, now)
+        return Draft.create(self.folder / DRAFTS, file, now)
 
     def draft_of_rejects(self, run: str, file: str, now: datetime) -> Draft:
         """Return the draft that corrects the rejects of a run, a new one if there is none."""
@@ -93,7 +96,7 @@ class Workspace:
             if (draft.facts.run, draft.facts.file) == (run, file):
                 return draft
         os.utime(self.runs / run / file)  # one that was edited is kept when reports are written
-        return Draft.create(self.folder / "drafts", file, now, run)
+        return Draft.create(self.folder / DRAFTS, file, now, run)
 
     def codes(self) -> CodeTables:
         """Return the saved code tables, or none. Raises UsageError where the file is wrong."""
@@ -124,3 +127,16 @@ class Workspace:
         own.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(found, own)
         return own
+
+
+def unused_since(folder: Path, limit: datetime) -> list[Path]:
+    """Return the drafts and the tasks of a workspace that nothing changed since, in order.
+
+    A task that still runs is not among them.
+    """
+    return [
+        path
+        for path in sorted((*(folder / DRAFTS).glob("*/"), *(folder / TASKS).glob("*/")))
+        if max(file.lstat().st_mtime for file in (path, *path.rglob("*"))) < limit.timestamp()
+        and not is_locked(path / TASK_LOCK)
+    ]

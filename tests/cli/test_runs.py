@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from importer.errors import Exit
 from importer.ledger.memory import DecisionMemory, Resolution
@@ -120,6 +121,23 @@ def test_old_runs_are_purged_only_when_told(saved: Path, typed: Type) -> None:
     assert "3 runs deleted." in removed.err
     assert not list((saved / "runs").glob("?"))
     assert typed("purge", "--older-than", "soon").exit == Exit.USAGE
+
+
+def test_old_rosters_of_the_local_page_are_purged_too(tmp_path: Path, typed: Type) -> None:
+    """Drafts and tasks in which nothing was changed since; a task that still runs stays."""
+    kept = tmp_path / "drafts" / "new", tmp_path / "tasks" / "running"
+    old = tmp_path / "drafts" / "old", tmp_path / "tasks" / "ended"
+    for folder in (*kept, *old):
+        (folder / "roster").mkdir(parents=True)
+        (folder / "roster" / "people.csv").write_text("Ana", "utf-8")
+    with FileLock(kept[1] / "lock"):
+        for path in (*tmp_path.glob("drafts/**/*"), *tmp_path.glob("tasks/**/*")):
+            os.utime(path, (0, 0))
+        (kept[0] / "corrections.csv").touch()
+        listed = typed("purge", "--older-than", "30d", "--json")
+        assert listed.summary["page"] == ["drafts/old", "tasks/ended"]
+        assert typed("purge", "--older-than", "30d", "--yes").exit == Exit.DONE
+    assert {*tmp_path.glob("drafts/*"), *tmp_path.glob("tasks/*")} == {*kept}
 
 
 def damage(run: Path, how: str) -> None:
