@@ -40,7 +40,7 @@ sandbox: setup ## Run a practice Alma until Ctrl-C
 test: dev ## Run the tests, without the long searches for faults
 	$(BIN)/pytest -n auto -m "not faults" $(ARGS)
 
-faults: dev ## Search for faults: kills, full disks, planted bugs, people in any order
+faults: dev ## Search for faults: kills, full disks, planted bugs, any order, every page
 	$(BIN)/pytest -n auto -m faults $(ARGS)
 
 test-all: test faults ## Run all tests that CI runs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -19,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` rewrites what the golden tests expect."""
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
     parser.addoption("--pictures", metavar="FOLDER", help="save the local page in every state")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """With `-n auto`, half as many tests again as there are cores: some wait for servers."""
+    return (os.cpu_count() or 2) * 3 // 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

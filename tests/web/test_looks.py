@@ -118,6 +118,7 @@ def heading(tab: Page, text: str) -> None:
     expect(tab.get_by_role("heading", level=1)).to_contain_text(text, timeout=120_000)
 
 
+@pytest.mark.faults
 def test_every_page_in_every_state(
     looks: Looks, page: Server, library: Library, tmp_path: Path
 ) -> None:
