@@ -256,7 +256,11 @@ def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem
             "user becomes External and gets the row's primary ID. Alma's API cannot reverse that."
         )
         yield draft.problem(
-            Code.ACCOUNT_TYPE_DIFFERS, message, "primary_id", theirs, advice=advice * converts
+            Code.ACCOUNT_TYPE_DIFFERS,
+            message,
+            "primary_id",
+            theirs,
+            advice=advice if converts else "",
         )
     elif current(live, "account_type") == AccountType.EXTERNAL and system and system != owning:
         there = owning or "no external system"

@@ -30,7 +30,10 @@ def _typed(folder: Path, *words: str, closed: str) -> int:
         os.close(writing)
 
 
-@pytest.mark.parametrize(("closed", "options"), [("stderr", ()), ("stdout", ("--json",))])
+@pytest.mark.parametrize(
+    ("closed", "options"),
+    [("stderr", ()), pytest.param("stdout", ("--json",), marks=pytest.mark.faults)],
+)
 def test_a_load_does_not_need_a_reader(
     folder: Path, typed: Type, sandbox: Sandbox, closed: str, options: tuple[str, ...]
 ) -> None:

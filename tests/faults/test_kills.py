@@ -77,6 +77,7 @@ def test_killed_once(ground: Ground, tmp_path: Path, label: str) -> None:
     _killed_amid(ground, tmp_path, label)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("label", ["before PUT", "after PUT"])
 def test_a_user_with_a_new_id_is_found_again(cards: Ground, tmp_path: Path, label: str) -> None:
     """Killed around a rename or a conversion: nobody knows under which ID Alma has the user."""
