@@ -129,9 +129,10 @@ class _Evaluation:
         today, tables = self.mapping.run.today, self.mapping.mapping.tables
         for _, key, test in condition.tests:
             as_dates = test.of_date
-            texts = self._as_dates(key, bound) if as_dates else self._column(key, bound)
-            accepted = test.accepted({*texts.tolist()}, today, tables)
-            rows = rows & np.array([text in accepted for text in texts], dtype=bool)
+            column = self._as_dates(key, bound) if as_dates else self._column(key, bound)
+            texts: list[str] = column.tolist()
+            accepted = test.accepted({*texts}, today, tables)
+            rows = rows & np.fromiter(map(accepted.__contains__, texts), bool, len(texts))
         if condition.any:
             ways = [self._meeting(one, rows, bound) for one in condition.any]
             rows = np.logical_or.reduce(ways)
@@ -149,7 +150,7 @@ class _Evaluation:
             return texts
         values = Values.of(texts, self.every, self.every)
         dates = self.file.roster.dates
-        order = shown_order({*texts} - {""}, dates) if not dates.order else None
+        order = shown_order({*texts.tolist()} - {""}, dates) if not dates.order else None
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: dates.iso(text))
         self._report(values.found, "", places)
@@ -296,7 +297,7 @@ class _Evaluation:
         return self._same(known[part.name])
 
     def _same(self, text: str) -> Texts:
-        return np.full(len(self.numbers), text, dtype=object)
+        return np.broadcast_to(np.array(text, dtype=object), len(self.numbers))
 
     def _spans(self, one: CompiledField, rule: Rule, rows: Rows) -> Values | None:
         """The `plus` of each row if it differs from row to row.

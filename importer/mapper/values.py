@@ -74,8 +74,7 @@ class Values:
             if key in findings:
                 self.found.append((row, findings[key], self.source[row]))
         if changes:
-            pairs = zip(keys, self.texts.tolist(), strict=True)
-            self.texts = texts_of(changes.get(key, text) for key, text in pairs)
+            self.texts = texts_of(map(changes.get, keys, self.texts.tolist()))
 
     def over(self, other: Values, rows: Rows) -> Values:
         """Return these values in these rows, and the other ones in all others."""

@@ -186,7 +186,8 @@ class ListMerge:
         An earlier entry of the row may have the same values.
         """
         place = next((place for place in self._places if matches(item, place.new)), None)
-        place = place or self._overwritten(item, owned=owned)
+        if place is None and self.live:
+            place = self._overwritten(item, owned=owned)
         if place is None:
             place = _Place(None, new_entry(item, self.account))
             self._places.append(place)

@@ -59,7 +59,8 @@ def _pairs(keys: RowKeys, lines: pd.DataFrame) -> set[tuple[int, int]]:
     These have a part of the name, one that a nickname stands for, or the initials in common.
     `lines`: as `keys.shared`.
     """
-    named = lines[lines["position"].map(keys.last.__getitem__) != ""]
+    has_name = lines["position"].map(keys.last.__getitem__) != ""
+    named = lines.loc[has_name, ["position", "key"]]
     positions = named["position"].tolist()
     first, last = ([names[at] for at in positions] for names in (keys.first, keys.last))
     initials = [" ".join(name_key(one[:1], two[:1])) for one, two in zip(first, last, strict=True)]
