@@ -12,11 +12,11 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -66,19 +66,20 @@ def serve(options: Options, ready: Callable[[str], None]) -> None:
 
     Raises UsageError if a file, a switch or the port cannot be used.
     """
-    _run(options, ready, handle_signals=True)
+    _run(options, ready, _Stop(), handle_signals=True)
 
 
 @contextmanager
 def running(options: Options | None = None) -> Iterator[str]:
     """Run a practice Alma in a thread while the block lasts; yield its base URL."""
     started: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
+    stop = _Stop()
 
     def ready(base_url: str) -> None:
         started.set_result((base_url, asyncio.get_running_loop()))
 
     with ThreadPoolExecutor(1, "sandbox") as threads:
-        ended = threads.submit(_run, options or Options(), ready, handle_signals=False)
+        ended = threads.submit(_run, options or Options(), ready, stop, handle_signals=False)
         both: tuple[Future[Any], ...] = started, ended
         wait(both, return_when=FIRST_COMPLETED)
         if not started.done():
@@ -87,16 +88,26 @@ def running(options: Options | None = None) -> Iterator[str]:
         try:
             yield base_url
         finally:
-            if not ended.done():
-                loop.call_soon_threadsafe(_stop)
+            with suppress(RuntimeError):  # it ended by itself, and its loop is closed
+                loop.call_soon_threadsafe(stop)
             ended.result()
 
 
-def _stop() -> NoReturn:
-    raise web.GracefulExit
+class _Stop:
+    """Ends the server when it is called in its loop; once, as it takes a moment to close."""
+
+    def __init__(self) -> None:
+        self._called = False
+
+    def __call__(self) -> None:
+        if not self._called:
+            self._called = True
+            raise web.GracefulExit
 
 
-def _run(options: Options, ready: Callable[[str], None], *, handle_signals: bool) -> None:
+def _run(
+    options: Options, ready: Callable[[str], None], stop: _Stop, *, handle_signals: bool
+) -> None:
     try:
         listening = socket.create_server((_HOST, options.port))
     except OSError as error:
@@ -109,7 +120,7 @@ def _run(options: Options, ready: Callable[[str], None], *, handle_signals: bool
         base_url = f"http://{_HOST}:{listening.getsockname()[1]}"
         _LOGGER.addFilter(_is_not_a_bad_request)
         web.run_app(
-            _application(options, lambda: ready(base_url)),
+            _application(options, lambda: ready(base_url), stop),
             sock=listening,
             handle_signals=handle_signals,
             print=None,
@@ -125,7 +136,7 @@ def _is_not_a_bad_request(record: logging.LogRecord) -> bool:
     return not isinstance(error, HttpProcessingError)
 
 
-def _application(options: Options, ready: Callable[[], None]) -> web.Application:
+def _application(options: Options, ready: Callable[[], None], stop: _Stop) -> web.Application:
     faults = load_faults(options.faults) if options.faults else Faults()
     limits = Limits(options.rate or 0, options.daily)
     institution = _institution(options)
@@ -136,7 +147,7 @@ def _application(options: Options, ready: Callable[[], None]) -> web.Application
             try:
                 institution.store.commit()
             except sqlite3.Error:  # closing the store raises it again
-                _stop()
+                stop()
             await asyncio.sleep(_COMMIT_EVERY)
 
     async def live(_application: web.Application) -> AsyncIterator[None]:
