@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from importer.web.tasks import EXIT
 from tests.web.conftest import (
     CODE,
     KEY,
@@ -205,7 +206,9 @@ def test_a_load_is_paused_and_continued(library: Library) -> None:
         assert server.process.wait(60) == 0
         assert not [line for line in lines if line and not line.startswith("data: ")]
     assert not [one for one in ("Traceback", KEY, secrets[2]) if one in server.said]
-    until(lambda: len(library.written()) == 28)
+    tasks = [*(library.folder / "tasks").iterdir()]
+    until(lambda: all((task / EXIT).exists() for task in tasks))
+    assert len(library.written()) == 28
     for path in library.folder.rglob("*"):
         if path.is_file() and path.name not in {".env", "said.txt"}:
             content = path.read_bytes()
