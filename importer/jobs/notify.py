@@ -18,7 +18,14 @@ from email.utils import formatdate, make_msgid
 from enum import IntEnum
 from pathlib import Path
 from typing import Literal
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.error import HTTPError, URLError
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from importer.alma.address import is_loopback
 from importer.alma.connection import trusted
@@ -177,11 +184,18 @@ def _url(address: str) -> str:
         raise UsageError(msg) from None
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """A message that is sent on to another address would arrive there without its text."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow none, so that the status counts as an error."""
+
+
 def _call(settings: Settings, url: str, body: bytes | None) -> None:
     """Call a web address with our certificates and proxy, not those of the environment."""
     proxies = {"https": settings.alma_proxy} if settings.alma_proxy else {}
     certificates = HTTPSHandler(context=trusted(settings.alma_ca_bundle))
-    opener = build_opener(ProxyHandler(proxies), certificates)
+    opener = build_opener(ProxyHandler(proxies), certificates, _NoRedirects)
     headers = {"User-Agent": "alma-roster-importer", "Content-Type": "application/json"}
     request = Request(url, body, headers)  # noqa: S310  https, or http on this computer
     with opener.open(request, timeout=TIMEOUT) as reply:
@@ -198,16 +212,27 @@ def _trouble(who: str) -> Iterator[None]:
         raise PlaceError(msg) from None
 
 
+_REASONS: dict[type[Exception], str] = {
+    smtplib.SMTPNotSupportedError: " does not offer encryption (STARTTLS), so nothing was sent to "
+    "it.",
+    smtplib.SMTPAuthenticationError: " refuses the login. Check ALMA_MAIL_USER and "
+    "ALMA_MAIL_PASSWORD.",
+    smtplib.SMTPSenderRefused: " refuses the sender. Check ALMA_MAIL_FROM.",
+    smtplib.SMTPRecipientsRefused: " refuses the recipient. Check `email` in the job file.",
+    ssl.SSLError: ": its certificate cannot be trusted, so nothing was sent to it.",
+    socket.gaierror: ": its host name is not known. Check it, and the network.",
+    TimeoutError: f" did not reply within {TIMEOUT} seconds.",
+    ConnectionError: ": there is no connection. Check its address and the network.",
+}
+"""What follows the name of who did not take a message, by error; the first that fits."""
+
+
 def _why(error: Exception) -> str:
-    match error:
-        case smtplib.SMTPNotSupportedError():
-            return " does not offer encryption (STARTTLS), so nothing was sent to it."
-        case smtplib.SMTPAuthenticationError():
-            return " refuses the login. Check ALMA_MAIL_USER and ALMA_MAIL_PASSWORD."
-        case ssl.SSLError():
-            return ": its certificate cannot be trusted, so nothing was sent to it."
-        case _:
-            return f" did not take the message ({type(error).__name__})."
+    if isinstance(error, HTTPError):
+        return f" answered with status {error.code}. Check its address."
+    reason = error.reason if isinstance(error, URLError) else error
+    fitting = (text for kind, text in _REASONS.items() if isinstance(reason, kind))
+    return next(fitting, f" did not take the message ({type(reason).__name__}).")
 
 
 def notify_all(

@@ -71,7 +71,7 @@ def add_entry(text: str, kind: Steps, fields: Sequence[tuple[str, str]]) -> str:
         return _insert(text, kind, f"\n{{indent}}{line}")
     if not isinstance(node, SequenceNode) or node.flow_style or not node.value:
         raise _refusal(kind)
-    at = _line_end(text, _content_end(node.value[-1]))
+    at = _line_end(text, _content_end(node))
     indent = " " * node.start_mark.column
     return f"{text[:at]}\n{indent}{line}{text[at:]}"
 
@@ -230,9 +230,17 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
 
 
 def _content_end(node: Node) -> int:
-    """Return where the last text of a node ends, without comments and blank lines after it."""
+    """Return where the last text of a node ends, without comments and blank lines after it.
+
+    Raises NotEditableError for a list whose last entry may be an alias: its text stands elsewhere.
+    """
     if isinstance(node, ScalarNode) or _is_flow(node) or not node.value:
         return int(node.end_mark.index)
+    if isinstance(node, SequenceNode) and (name := node.value[-1].anchor):
+        msg = (
+            f"A list that ends in `*{name}` or `&{name}` can only be changed in the mapping's text."
+        )
+        raise NotEditableError(msg)
     return max(_content_end(part) for part in _parts(node))
 
 

@@ -328,21 +328,18 @@ def set_preferred(
     to the first that is there. So an entry of the other segment loses its flag only if the mapping
     itself sets the flag.
     """
-    parts = tuple(parts)
+    flagged = list(parts)
     for flag in FLAGS.get(parent, ()):
         marked = [place for item, place in wanted if item.values.get(flag) == "true"]
-        held = [place for place, part in enumerate(parts) if getattr(part, flag)]
-        internal = [place for place in held if segment(parts[place], account) == "Internal"]
+        held = [place for place, part in enumerate(flagged) if getattr(part, flag)]
+        internal = [place for place in held if segment(flagged[place], account) == "Internal"]
         free = [place for item, place in wanted if item.values.get(flag) != "false"]
         first = (*free, 0) if flag == "preferred" else ()
         chosen = next(iter((*marked, *internal, *held, *first)), None)
-        parts = tuple(
-            part
-            if bool(getattr(part, flag)) == (place == chosen)
-            else part.model_copy(update={flag: place == chosen})
-            for place, part in enumerate(parts)
-        )
-    return parts
+        for place, part in enumerate(flagged):
+            if bool(getattr(part, flag)) != (place == chosen):
+                flagged[place] = part.model_copy(update={flag: place == chosen})
+    return tuple(flagged)
 
 
 # changes

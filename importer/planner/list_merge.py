@@ -1,4 +1,4 @@
-"""One list of a user, merged with the entries of a row.
+"""One list of a user: a new one, or Alma's merged with the entries of a row.
 
 An address, email or phone replaces Alma's entry of the same type in our segment (the preferred
 one, if there are several), an identifier replaces the only one of its type, and everything else
@@ -72,8 +72,21 @@ class _Place:
     gone: bool = False
 
 
+def new_list(parent: str, draft: DraftUser) -> tuple[Part, ...]:
+    """Return a list of a new user: the row's entries, each once, and one of them preferred."""
+    account = draft.layout.account_type
+    parts: list[Part] = []
+    placed: list[tuple[DraftEntry, int]] = []
+    for item in draft.entries(parent):
+        place = next((at for at, part in enumerate(parts) if matches(item, part)), len(parts))
+        if place == len(parts):
+            parts.append(new_entry(item, account))
+        placed.append((item, place))
+    return set_preferred(parent, parts, account, placed)
+
+
 class ListMerge:
-    """One list of a user, merged with the row's entries.
+    """One list of a known user, merged with the row's entries.
 
     `adopts`: the user becomes External, and entries of Alma that the row has too move to the row's
     segment. Exactly one address, email and phone is preferred afterwards.
@@ -82,18 +95,11 @@ class ListMerge:
     def __init__(
         self, parent: str, live: tuple[Part, ...], account: AccountType, *, adopts: bool = False
     ) -> None:
-        """Begin with Alma's list, which is empty for a new user."""
+        """Begin with Alma's list."""
         self.parent, self.live, self.account, self._adopts = parent, live, account, adopts
         self.items: list[DraftEntry] = []
         self._places = [_Place(part, part) for part in live]
         self._placed: list[tuple[DraftEntry, _Place]] = []
-
-    def create(self, draft: DraftUser) -> None:
-        """Add the entries of a new user's row, each once."""
-        self.items = [*draft.entries(self.parent)]
-        for item in self.items:
-            self._place(item)
-        self._prefer()
 
     def update(self, draft: DraftUser, primary_id: str | None, *, run_values: bool) -> None:
         """Merge the row of a known user, whose ID after the update is `primary_id`.
@@ -180,13 +186,13 @@ class ListMerge:
                 other.gone = True
         return True
 
-    def _place(self, item: DraftEntry, *, owned: bool = False) -> None:
+    def _place(self, item: DraftEntry, *, owned: bool) -> None:
         """Put an entry that Alma does not have in the place of another, or at the end.
 
         An earlier entry of the row may have the same values.
         """
         place = next((place for place in self._places if matches(item, place.new)), None)
-        if place is None and self.live:
+        if place is None:
             place = self._overwritten(item, owned=owned)
         if place is None:
             place = _Place(None, new_entry(item, self.account))

@@ -25,7 +25,7 @@ from importer.planner.entries import (
     with_entries,
     with_value,
 )
-from importer.planner.list_merge import ListMerge, resolve_value
+from importer.planner.list_merge import ListMerge, new_list, resolve_value
 from importer.planner.sticky import OVERRIDE_NAMES, kept_sticky, list_text
 
 if TYPE_CHECKING:
@@ -55,10 +55,8 @@ def new_user(draft: DraftUser) -> User:
         held["external_id"] = draft.values.get("external_id", "")
     lists: dict[str, tuple[Part, ...]] = {}
     for parent in _parents(draft):
-        merging = ListMerge(parent, (), layout.account_type)
-        merging.create(draft)
-        if merging.parts:
-            lists[parent] = merging.parts
+        if parts := new_list(parent, draft):
+            lists[parent] = parts
     return with_entries(User.model_validate(held), lists)
 
 

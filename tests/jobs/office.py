@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -168,8 +169,11 @@ def mail_server(office: Office) -> Iterator[int]:
 
 
 @contextmanager
-def web_server(office: Office) -> Iterator[str]:
-    """Run a chat and a monitoring service; yield their address."""
+def web_server(office: Office, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Run a chat and a monitoring service, encrypted with `context`; yield their address.
+
+    A path that ends in `/status/302` is answered with that status.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -182,7 +186,9 @@ def web_server(office: Office) -> Iterator[str]:
             self._reply()
 
         def _reply(self) -> None:
-            self.send_response(200)
+            asked = self.path.rpartition("/status/")[2]
+            self.send_response(int(asked) if asked.isdigit() else 200)
+            self.send_header("Location", "/ping")  # where a reply of status 302 sends on to
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -190,10 +196,12 @@ def web_server(office: Office) -> Iterator[str]:
             """Write nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

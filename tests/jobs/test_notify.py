@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import ssl
 import subprocess
@@ -17,7 +18,7 @@ from importer.jobs.notify import Level, Message, send, send_email
 from importer.jobs.schema import Notify
 from importer.settings import Settings
 from tests.cli.conftest import Sandbox
-from tests.jobs.office import Mailbox, Office, free_port, people, rows_of
+from tests.jobs.office import Mailbox, Office, free_port, people, rows_of, web_server
 
 TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
 
@@ -65,6 +66,27 @@ def test_a_chat_gets_its_own_format(chat_format: str, office: Office) -> None:
     assert key in body
 
 
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_chat_that_does_not_answer_with_success_has_no_message(
+    status: int, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A redirect counts as an error: the message would arrive without its text."""
+    monkeypatch.setenv("CHAT_URL", f"{os.environ['CHAT_URL']}/status/{status}")
+    with pytest.raises(PlaceError, match=f"status {status}"):
+        send("chat", Notify(chat="$CHAT_URL"), TEST)
+    assert office.pings == []
+
+
+def test_no_connection_is_said_in_words(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name of a library's error is in the message, whether for a chat or a mail."""
+    monkeypatch.setenv("CHAT_URL", f"http://127.0.0.1:{free_port()}/chat")
+    monkeypatch.setenv("ALMA_MAIL_PORT", str(free_port()))
+    for channel in ("chat", "email"):
+        notify = Notify(chat="$CHAT_URL", email=("circ@example.org",))
+        with pytest.raises(PlaceError, match="no connection"):
+            send(channel, notify, TEST)
+
+
 def test_a_server_without_encryption_gets_nothing(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +101,7 @@ def test_a_server_without_encryption_gets_nothing(
 def test_encryption_needs_a_certificate_that_is_trusted(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that signs itself is taken only if it is named."""
+    """One that signs itself is taken only if it is named, by a mail server and by a chat."""
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
         ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
@@ -102,4 +124,11 @@ def test_encryption_needs_a_certificate_that_is_trusted(
         send_email(Settings.read(), ("circ@example.org",), TEST)
     finally:
         server.stop()
+    with web_server(office, context) as address:
+        notify = Notify(chat=f"{address}/chat")
+        send("chat", notify, TEST)
+        monkeypatch.delenv("ALMA_CA_BUNDLE")
+        with pytest.raises(PlaceError, match="certificate cannot be trusted"):
+            send("chat", notify, TEST)
+    assert len(office.chats) == 1
     assert [mail["Subject"] for mail in office.mails] == ["nightly: needs attention: A test."]

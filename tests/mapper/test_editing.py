@@ -140,6 +140,18 @@ def test_what_is_written_in_another_way_is_left_to_people(text: str, named: str)
         editing.set_column(text, ("record", "last_name"), "Last")
 
 
+def test_a_list_that_ends_in_an_alias_is_left_to_people() -> None:
+    """The text of its last entry stands elsewhere, so that nothing can be added after it."""
+    text = TEXT.replace("- email_address: <Email>", "- &mail\n        email_address: <Email>")
+    text = text.replace("- {email_address: <Other>, email_type: personal}", "- *mail")
+    read(Path("m.yaml"), text.encode())
+    emails = ("record", "contact_info", "email")
+    with pytest.raises(NotEditableError, match=r"`\*mail`"):
+        editing.add_entry(text, emails, [("email_address", "<Third>")])
+    with pytest.raises(NotEditableError, match=r"`\*mail`"):
+        editing.add_entry(text, (*emails[:2], "phone"), [("phone_number", "<Cell>")])
+
+
 FIELDS = st.sampled_from(
     [
         ("record", "primary_id"),
