@@ -247,11 +247,11 @@ def purge(
             stay[kept.folder] = why
             continue
         old.append(kept.folder)
-        if not as_json:
-            write(str(kept.folder))
         if kept.fault:
             say(f"{kept.fault} Its age is that of its newest file.")
     page = unused_since(Path(), limit)
+    for folder in (*old, *page) if not as_json else ():
+        write(str(folder))
     if yes:
         undeleted = {folder: why for folder in page if (why := _delete(folder))}
         page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted

@@ -31,11 +31,12 @@ from importer.validator.fields import (
     too_long,
     zip_codes,
 )
-from importer.validator.identifiers import identifiers, swapped_identifiers
+from importer.validator.identifiers import identifiers, own_proxies, swapped_identifiers
 from importer.validator.similar_people import similar_people
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     identifiers,
+    own_proxies,
     swapped_identifiers,
     too_long,
     symbols_in_names,

@@ -31,6 +31,7 @@ _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee]
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
 _IDS = ("primary_id", "user_identifier.value")
+_PROXY = "proxy_for_user.primary_id"
 
 _PAD = (
     "If the spreadsheet program removed leading zeros, set `pad: true` for this column under `ids` "
@@ -46,7 +47,7 @@ def is_no_id(text: str) -> bool:
 def identifiers(table: Table) -> Iterator[Problem]:
     """Find IDs that are rounded, made up, not as their column's rule asks, or not found again."""
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
-    for column in table.of(*_IDS):
+    for column in table.of(*_IDS, _PROXY):
         rule = rule_judge(column.target)
         if rule is None and internal and column.target.field.path == "primary_id":
             rule = _empl_id
@@ -124,6 +125,20 @@ def _empl_id(text: str) -> CellFinding | None:
             Code.LOOKS_LIKE_EMPL_ID, "{value} looks like an EMPL ID, and the record is Internal"
         )
     return None
+
+
+def own_proxies(table: Table) -> Iterator[Problem]:
+    """Find patrons who would be their own proxy."""
+    finding = CellFinding(
+        Code.MALFORMED_ID,
+        "{value} is an ID of this row too, and nobody borrows for themselves as a proxy",
+        "Enter the primary ID of the person for whom the patron may borrow, or clear the cell.",
+    )
+    own = [column.texts for column in table.of(*_IDS)]
+    for column in table.of(_PROXY):
+        for row, text, *ids in zip(table.candidates.rows, column.texts, *own, strict=True):
+            if text and text.casefold() in map(str.casefold, ids):
+                yield column.problem(row, text, finding)
 
 
 def swapped_identifiers(table: Table) -> Iterator[Problem]:

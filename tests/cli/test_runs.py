@@ -136,6 +136,7 @@ def test_old_rosters_of_the_local_page_are_purged_too(tmp_path: Path, typed: Typ
         (kept[0] / "corrections.csv").touch()
         listed = typed("purge", "--older-than", "30d", "--json")
         assert listed.summary["page"] == ["drafts/old", "tasks/ended"]
+        assert typed("purge", "--older-than", "30d").out.split() == listed.summary["page"]
         assert typed("purge", "--older-than", "30d", "--yes").exit == Exit.DONE
     assert {*tmp_path.glob("drafts/*"), *tmp_path.glob("tasks/*")} == {*kept}
 

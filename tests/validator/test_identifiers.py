@@ -9,7 +9,15 @@ from importer.model.candidates import IdRule
 from importer.model.catalogue import Code, Severity
 from importer.model.user import AccountType
 from importer.validator.identifiers import has_check_digit
-from tests.validator.building import BARCODE, candidates, checked, found, with_values, within
+from tests.validator.building import (
+    BARCODE,
+    PERSON,
+    candidates,
+    checked,
+    found,
+    with_values,
+    within,
+)
 
 FOURTEEN = {"primary_id": IdRule(digits=14)}
 LABEL = "user_identifier[0].value"
@@ -142,6 +150,24 @@ def test_an_empl_id_where_it_belongs() -> None:
     assert checked(with_values(id="1234567"), account_type=external) == []
     assert checked(with_values(id="1234567"), rules=SEVEN) == []
     assert checked(with_values(barcode="1234567")) == []
+
+
+PROXY = "proxy_for_user[0].primary_id"
+
+
+@pytest.mark.parametrize("own", ["id", "barcode"])
+def test_nobody_is_their_own_proxy(own: str) -> None:
+    """The proxy is another user, whatever ID of the row it repeats, and in whatever case."""
+    problems = checked(with_values(**{own: "CARD-7"}) | {PROXY: "card-7"})
+    assert found(problems) == [("malformed-id", 2, PROXY)]
+    assert checked(with_values(**{own: "CARD-7"}) | {PROXY: "card-8"}) == []
+    assert checked(with_values(**{own: ""}) | {PROXY: ""}) == []
+
+
+@pytest.mark.parametrize(("text", "code"), [("1.2E+12", "id-lost-digits"), ("N/A", "malformed-id")])
+def test_a_proxy_is_an_id_like_others(text: str, code: str) -> None:
+    """A rounded number or a placeholder names no user."""
+    assert found(checked(PERSON | {PROXY: text})) == [(code, 2, PROXY)]
 
 
 def test_swapped_columns() -> None:
