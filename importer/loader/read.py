@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -198,9 +197,11 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
         for name, top in tops.items()
         if any(headings.matches(row, layout.expected) >= enough for row in top)
     }
-    filled = [name for name in visible if any(map(str.strip, chain(*tops[name])))]
+    widths = {name: max(map(_filled_cells, tops[name]), default=0) for name in visible}
+    filled = [name for name, width in widths.items() if width]
+    wide = [name for name, width in widths.items() if width > 1]  # a roster has two columns
     rejects = [name for name in visible if headings.is_rejects(tops[name])]
-    fitting = rejects or [name for name in visible if name in alike] or filled
+    fitting = rejects or [name for name in visible if name in alike] or wide or filled
     if len(fitting) != 1:
         what = "More than one sheet may be the roster" if fitting else "No visible sheet has text"
         raise _ambiguous(source, visible, what)
@@ -213,6 +214,10 @@ def _choose_sheet(workbook: Workbook, source: Source, layout: Layout) -> tuple[S
         what = "hidden sheets have the headings as well and were not read"
         notices.append(f"{what}: {_quoted(unseen)}")
     return replace(source, sheet=chosen), notices
+
+
+def _filled_cells(row: Sequence[str]) -> int:
+    return sum(bool(text.strip()) for text in row)
 
 
 def _ambiguous(source: Source, visible: Sequence[str], what: str) -> RosterError:

@@ -92,6 +92,14 @@ def test_of_other_sheets_only_the_top_is_read() -> None:
     assert [name for name, until in book.asked if not until] == ["One"]
 
 
+def test_a_sheet_of_notes_is_no_roster() -> None:
+    """Before there is a mapping: a roster has two columns; the notes are named as not read."""
+    book = FakeBook({"Notes": sheet_of("Read me", "", "of 2026"), "One": sheet_of(*PEOPLE)})
+    roster = read(book, Layout())
+    assert roster.source.sheet == "One"
+    assert codes(roster) == [Code.READ_WITH_NOTICE]
+
+
 @pytest.mark.parametrize(
     ("book", "wanted", "words"),
     [
