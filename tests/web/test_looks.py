@@ -1,5 +1,7 @@
 """Every page in every state: checked for everyone and on any screen, in one walk.
 
+Each control of the walk is reached by the Tab key alone.
+
 A roster that needs a new mapping, codes, corrected cells and an answer is loaded and undone in
 practice; the sample, with a safety check, is loaded into a production Alma, paused and continued.
 `--pictures FOLDER` saves each state, light, dark and narrow.
@@ -12,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from importer.sandbox.server import Options, running
 from importer.web.app import ROUTES
@@ -97,9 +99,19 @@ def looks(browser: Browser, page: Server, request: pytest.FixtureRequest) -> Ite
         yield Looks(tab, Path(folder) if folder else None)
 
 
+def reached(wanted: Locator) -> Locator:
+    """Return a control when the Tab key alone has reached it."""
+    expect(wanted).to_be_visible()
+    for _ in range(300):
+        if wanted.evaluate("node => node === document.activeElement"):
+            return wanted
+        wanted.page.keyboard.press("Tab")
+    pytest.fail(f"{wanted} cannot be reached by the keyboard")
+
+
 def press(tab: Page, name: str, role: str = "button") -> None:
     """Press the first control with this name."""
-    tab.get_by_role(role, name=name, exact=True).first.click()  # type: ignore[arg-type]  # a role
+    reached(tab.get_by_role(role, name=name, exact=True).first).click()  # type: ignore[arg-type]
 
 
 def follow(tab: Page, name: str) -> None:
@@ -172,24 +184,24 @@ def prepare(looks: Looks, folder: Path) -> None:
     mapping = folder / "practice" / "mappings" / "friends.yaml"
     first = mapping.read_bytes()
     for column, field in {"Kind": "User group", "Joined": "not used"}.items():
-        tab.get_by_label(f"{column} goes to").select_option(label=field)
+        reached(tab.get_by_label(f"{column} goes to")).select_option(label=field)
         press(tab, f"Save {column}")
     looks("match-saved")
     until((folder / "practice" / "codes.json").exists)
     follow(tab, "Choose the codes")
     looks("codes")
     for word, code in {"Neighbor": "COMM", "Volunteer": "FRIEND", "Retired": "EMER"}.items():
-        tab.get_by_label(word, exact=True).select_option(value=code)
+        reached(tab.get_by_label(word, exact=True)).select_option(value=code)
     press(tab, "Save the codes of user group")
     looks("codes-saved")
     after = mapping.read_bytes()
     undo_change = tab.get_by_role("button", name="Undo the last change")
     while undo_change.is_visible():
-        undo_change.click()
+        reached(undo_change).click()
     assert mapping.read_bytes() == first
     follow(tab, "Edit as text")
     looks("mapping-text")
-    tab.get_by_label(re.compile("in the folder mappings")).fill(after.decode())
+    reached(tab.get_by_label(re.compile("in the folder mappings"))).fill(after.decode())
     press(tab, "Save the mapping")
     looks("mapping")
 
@@ -202,7 +214,7 @@ def correct(looks: Looks) -> None:
     looks("problems")
     old = tab.context.new_page()
     old.goto(tab.url)
-    tab.get_by_label("Kind").first.fill("Neighbor")
+    reached(tab.get_by_label("Kind").first).fill("Neighbor")
     press(tab, "Save, and change all equal cells")
     heading(tab, "2 rows need correction")
     looks("problems-corrected")
@@ -216,8 +228,8 @@ def correct(looks: Looks) -> None:
         ("Email not valid", "Email", "bo@example.org"),
         ("Value missing", "Family Name", "Cole"),
     ):
-        tab.get_by_role("link", name=re.compile(cause)).click()
-        tab.get_by_label(label, exact=True).fill(text)
+        reached(tab.get_by_role("link", name=re.compile(cause))).click()
+        reached(tab.get_by_label(label, exact=True)).fill(text)
         press(tab, "Save")
         expect(tab.get_by_role("status")).to_contain_text("ready")
     heading(tab, "No row needs correction")
@@ -232,6 +244,7 @@ def answer(looks: Looks) -> None:
     looks("rows-review")
     follow(tab, "7")
     looks("row-review")
+    reached(tab.get_by_role("radio").first)  # the arrow keys lead from it to the others
     tab.get_by_label("Same person, new card").check()
     press(tab, "Save the answer")
     tab.wait_for_url("**/rows/7")
@@ -247,13 +260,13 @@ def undo(looks: Looks) -> None:
     looks("start")
     follow(tab, "Runs")
     looks("runs")
-    tab.locator(".runs a").first.click()
-    tab.get_by_role("checkbox").check()
+    reached(tab.locator(".runs a").first).click()
+    reached(tab.get_by_role("checkbox")).check()
     press(tab, "Plan the undo")
     heading(tab, "5 to delete")
     looks("undo-plan")
     follow(tab, "Approve and load")
-    tab.get_by_role("checkbox").check()  # her phone number is removed again
+    reached(tab.get_by_role("checkbox")).check()  # her phone number is removed again
     looks("undo-approve")
     press(tab, "Write to Alma")
     heading(tab, "5 deleted")
@@ -287,12 +300,12 @@ def production(looks: Looks, library: Library) -> None:
     tab.wait_for_url(RUN)
     looks("plan-safety-check")
     follow(tab, "Approve and load")
-    tab.get_by_label(re.compile("Type the institution's code")).fill("01OTHER_INST")
+    reached(tab.get_by_label(re.compile("Type the institution's code"))).fill("01OTHER_INST")
     press(tab, "Write to Alma")
     expect(tab.get_by_role("alert")).to_contain_text("Nothing was sent")
     looks("approve-refused")
-    tab.get_by_role("checkbox").check()
-    tab.get_by_label(re.compile("Type the institution's code")).fill(CODE)
+    reached(tab.get_by_role("checkbox")).check()
+    reached(tab.get_by_label(re.compile("Type the institution's code"))).fill(CODE)
     press(tab, "Write to Alma")
     expect(tab.locator("#sentence")).to_contain_text(re.compile("^[1-9]"), timeout=120_000)
     tab.route("**/events*", lambda _: None)  # the page stays as it is
@@ -305,49 +318,43 @@ def production(looks: Looks, library: Library) -> None:
     heading(tab, "The load is paused")
     looks("paused")
     follow(tab, "Continue the load")
-    tab.get_by_label(re.compile("Type the institution's code")).fill(CODE)
+    reached(tab.get_by_label(re.compile("Type the institution's code"))).fill(CODE)
     press(tab, "Write to Alma")
     heading(tab, "27 created")
     looks("result-rejects")
 
 
-def reach(tab: Page, role: str, name: str, key: str = "Enter") -> None:
-    """Reach a control by the Tab key alone, and press a key."""
-    wanted = tab.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]  # a role
-    expect(wanted).to_be_visible()
-    for _ in range(200):
-        if wanted.evaluate("node => node === document.activeElement"):
-            tab.keyboard.press(key)
-            return
-        tab.keyboard.press("Tab")
-    pytest.fail(f"{name} cannot be reached by the keyboard")
+def press_key(tab: Page, role: str, name: str, key: str = "Enter") -> None:
+    """Press a key on the first control with this name."""
+    reached(tab.get_by_role(role, name=name, exact=True).first)  # type: ignore[arg-type]
+    tab.keyboard.press(key)
 
 
 def test_the_sample_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
     """Sample, plan, approval, load, result and undo plan; Alma has what the demo writes."""
     server = start(tmp_path)
     with entered(browser, server) as tab:
-        reach(tab, "button", "Take the sample roster")
+        press_key(tab, "button", "Take the sample roster")
         tab.wait_for_url("**/sheet")
-        reach(tab, "link", "Check the rows")
+        press_key(tab, "link", "Check the rows")
         tab.wait_for_url("**/problems")
-        reach(tab, "button", "Leave this row out")
+        press_key(tab, "button", "Leave this row out")
         expect(tab.get_by_role("status")).to_contain_text("skipped", timeout=60_000)
-        reach(tab, "button", "Undo the last correction")
+        press_key(tab, "button", "Undo the last correction")
         expect(tab.get_by_role("status")).not_to_be_attached(timeout=60_000)
-        reach(tab, "button", "Compare with Alma (plan)")
+        press_key(tab, "button", "Compare with Alma (plan)")
         tab.wait_for_url(RUN)
-        reach(tab, "link", "Approve and load")
+        press_key(tab, "link", "Approve and load")
         tab.wait_for_url("**/approve")
-        reach(tab, "button", "Write to Alma")
+        press_key(tab, "button", "Write to Alma")
         tab.wait_for_url(RUN)
         heading(tab, "28 created")
         run_command(tmp_path, "demo")
         (demo,) = (tmp_path / "runs").glob("demo-*.sqlite")
         assert settled(tmp_path / "practice" / "alma.sqlite", users(demo))
         delete = "Also delete the 28 users that this load created. Alma cannot undo that."
-        reach(tab, "checkbox", delete, "Space")
-        reach(tab, "button", "Plan the undo")
+        press_key(tab, "checkbox", delete, "Space")
+        press_key(tab, "button", "Plan the undo")
         tab.wait_for_url(re.compile(r".*undo.*"))
         heading(tab, "28 to delete")
     assert server.stop() == 0
