@@ -30,6 +30,8 @@ from importer.planner.entries import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from importer.model.user import AccountType
     from importer.planner.drafts import DraftEntry, DraftUser
     from importer.planner.entries import Edit
@@ -75,14 +77,26 @@ class _Place:
 def new_list(parent: str, draft: DraftUser) -> tuple[Part, ...]:
     """Return a list of a new user: the row's entries, each once, and one of them preferred."""
     account = draft.layout.account_type
+    parts, placed = _each_once(draft.entries(parent), account)
+    return set_preferred(parent, parts, account, placed)
+
+
+def _each_once(
+    items: Iterable[DraftEntry], account: AccountType
+) -> tuple[list[Part], list[tuple[DraftEntry, int]]]:
+    """Return the new entries that a row needs, and each of the row's entries with its place there.
+
+    One that says no more than an earlier one has the same place, such as an address for one type
+    after the same address for two.
+    """
     parts: list[Part] = []
     placed: list[tuple[DraftEntry, int]] = []
-    for item in draft.entries(parent):
+    for item in items:
         place = next((at for at, part in enumerate(parts) if matches(item, part)), len(parts))
         if place == len(parts):
             parts.append(new_entry(item, account))
         placed.append((item, place))
-    return set_preferred(parent, parts, account, placed)
+    return parts, placed
 
 
 class ListMerge:
@@ -108,24 +122,49 @@ class ListMerge:
         """
         not_written: set[str] = set()
         waiting: set[str] = set()
+        had: list[DraftEntry] = []
         for item in draft.entries(self.parent):
-            if self.parent == "user_identifier" and self._is_had(item, primary_id):
-                continue
             known = item.for_known_users()
             written = known if run_values or known is None else known.steady
-            if written is None:
+            if self._is_had(item, primary_id):
+                had += [written] if written is not None else []
+            elif written is None:
                 not_written.update(item.types)
                 waiting.update(item.types if known is not None else ())
             else:
                 self.items.append(written)
         owned = draft.sets_whole_list(self.parent)
-        for item in [item for item in self.items if not self._pair(item)]:
-            self._place(item, owned=owned)
+        self._write(owned=owned)
         if owned:
             self._remove_others(not_written)
         self._remove_named(draft, waiting)
+        # what had such an ID under another type may have got another one, or be gone
+        while again := [item for item in had if not self._is_had(item, primary_id)]:
+            had.remove(again[0])
+            self.items.append(again[0])
+            self._place(again[0], owned=owned)
         if self.items or any(place.gone for place in self._places):
             self._prefer()
+
+    def _write(self, *, owned: bool) -> None:
+        """Find Alma's entries with the row's values, and write the row's others.
+
+        Each finds the same entry as at the last load, and an entry of the row that says no more
+        than an earlier one shares its place.
+        """
+        _, each = _each_once(self.items, self.account)
+        first = {place: item for item, place in reversed(each)}
+        left = [first[place] for place in sorted(first)]
+        left = [item for item in left if not self._pair(item, exactly=True)]
+        left = [item for item in left if not self._pair(item, exactly=False)]
+        for item in left:
+            self._place(item, owned=owned)
+        self._placed += [
+            (item, place)
+            for item, at in each
+            for placed, place in self._placed
+            if placed is first[at] and placed is not item
+        ]
 
     @property
     def edits(self) -> list[Edit]:
@@ -142,14 +181,16 @@ class ListMerge:
         return [place for place in self._places if not place.gone]
 
     def _is_had(self, item: DraftEntry, primary_id: str | None) -> bool:
-        """Return whether the user has the ID as primary ID, or under another type.
+        """Return whether this is an ID that the user has as primary ID, or under another type.
 
         Such an ID only finds the user: Alma takes no value twice (contract 3.2).
         """
-        value = item.values["value"]
-        had = [part for part in self.live if same_id(value, current(part, "value"))]
-        under_type = any(matches(item, part) for part in had)
-        return same_id(value, primary_id) or (bool(had) and not under_type)
+        if self.parent != "user_identifier":
+            return False
+        value, parts = item.values["value"], self.parts
+        had = any(same_id(value, current(part, "value")) for part in parts)
+        under_type = any(matches(item, part) for part in parts)
+        return same_id(value, primary_id) or (had and not under_type)
 
     def _of_alma(self, item: DraftEntry) -> list[tuple[_Place, Part]]:
         """Return the places of Alma's entries in the segment of the row's entry."""
@@ -160,18 +201,23 @@ class ListMerge:
             if place.old is not None and (self._adopts or segment(place.old, self.account) == asked)
         ]
 
-    def _pair(self, item: DraftEntry) -> bool:
+    def _pair(self, item: DraftEntry, *, exactly: bool) -> bool:
         """Find Alma's entry that already has the row's values, one of our segment first.
 
-        Of these, one without other types: a row may have an address both for one and for two types.
+        `exactly`: only one of our segment without other types. A row may have an address for one
+        type and another time for two; each finds its own.
         """
         ours = [place for place, _ in self._of_alma(item)]
+        there = [
+            place
+            for place in self._places
+            if place.old is not None
+            and not place.taken
+            and matches(item, place.old)
+            and (not exactly or (place in ours and self._has_only(item, place)))
+        ]
         place = min(
-            (
-                place
-                for place in self._places
-                if place.old is not None and not place.taken and matches(item, place.old)
-            ),
+            there,
             key=lambda place: (place not in ours, not self._has_only(item, place)),
             default=None,
         )
@@ -215,7 +261,7 @@ class ListMerge:
                 return None
             place = replaced
             self._revise(place, item)
-        place.taken = True
+        place.taken, place.gone = True, False
         return place
 
     def _has_only(self, item: DraftEntry, place: _Place) -> bool:

@@ -104,7 +104,11 @@ class Desk(RuleBasedStateMachine):
 
     @rule(number=KNOWN)
     def staff_add_a_note(self, number: int) -> None:
-        """A change that no plan is about; it must survive."""
+        """A change that no plan is about; it must survive.
+
+        What Alma itself carries out late would overwrite it, so that comes before.
+        """
+        self.trial.house.let_late_writes_come()
         user = self._user(number)
         text = f"Note {len(self.notes)}"
         note = {"note_type": {"value": "OTHER"}, "note_text": text}
@@ -116,6 +120,7 @@ class Desk(RuleBasedStateMachine):
         """A change of what a plan changes: nobody may overwrite it afterwards."""
         if "second" in self.runs:
             return  # a plan that is made afterwards would know of it, and may
+        self.trial.house.let_late_writes_come()
         contact = self._user(number)["contact_info"]
         mail = f"staff{len(self.names)}@example.org"
         entry = {**contact["email"][0], "email_address": mail}

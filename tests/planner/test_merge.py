@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from importer.model.fields import OnUpdate
@@ -285,6 +287,63 @@ def test_an_identifier_replaces_the_only_one_of_its_type() -> None:
     assert [part.value for part in made.after.user_identifier or ()] == ["111", "222", "333"]
     lower = user(user_identifier=[identifier("BARCODE", "a3")])
     assert merged(row | {f"{I0}.value": "A3"}, lower).after is lower
+
+
+@pytest.mark.parametrize(
+    ("held", "row", "policy", "expected"),
+    [
+        ("UNIV_ID=1", "BARCODE=1", OnUpdate.REPLACE, "UNIV_ID=1"),
+        ("UNIV_ID=1", "BARCODE=1 UNIV_ID=2", OnUpdate.REPLACE, "UNIV_ID=2 BARCODE=1"),
+        ("UNIV_ID=1 BARCODE=2", "OTHER=2 BARCODE=1 UNIV_ID=3", OnUpdate.REPLACE,
+         "UNIV_ID=3 BARCODE=1 OTHER=2"),
+        ("UNIV_ID=1", "BARCODE=1", OnUpdate.REPLACE_ALL, "BARCODE=1"),
+        ("UNIV_ID=1 BARCODE=2", "BARCODE=1", OnUpdate.REPLACE_ALL, "BARCODE=1"),
+    ],
+)  # fmt: skip
+def test_an_id_under_another_type_is_never_lost(
+    held: str, row: str, policy: OnUpdate, expected: str
+) -> None:
+    """It stays as Alma has it, or gets the row's type if that entry changes; planned once."""
+    pairs = [one.split("=") for one in row.split()]
+    cells = {
+        f"user_identifier[{n}].{name}": text
+        for n, pair in enumerate(pairs)
+        for name, text in zip(("id_type", "value"), pair, strict=True)
+    }
+    lists = {f"user_identifier[{n}]": policy for n in range(len(pairs))}
+    kinds = [one.split("=") for one in held.split()]
+    made = merged(cells, user(user_identifier=[identifier(*one) for one in kinds]), lists=lists)
+    parts = made.after.user_identifier or ()
+    assert [f"{current(part, 'id_type')}={part.value}" for part in parts] == expected.split()
+    assert merged(cells, made.after, lists=lists).after is made.after
+
+
+@pytest.mark.parametrize(
+    ("held", "rows"),
+    [
+        ([], ["home 2 Oak", "home 2 Oak !", "home+work 2 Oak"]),
+        ([], ["home+work 2 Oak", "work 2 Oak !", "work 3 Elm"]),
+        ([], ["home 2 Oak", "work 2 Oak !", "home 2 Oak !"]),
+        (["Internal home 2 Oak"], ["home+work 2 Oak", "home 2 Oak !"]),
+        (["External home 2 Oak"], ["home+work 2 Oak", "home 2 Oak !"]),
+    ],
+)
+@pytest.mark.parametrize("account", AccountType)
+def test_equal_entries_of_a_row_find_the_same_place_again(
+    account: AccountType, held: list[str], rows: list[str]
+) -> None:
+    """Whichever is preferred (!), the next load of the same row changes nothing."""
+    cells: dict[str, str] = {}
+    for n, one in enumerate(rows):
+        kinds, line, flag = re.fullmatch(r"(\S+) (.*?)( !)?", one).groups()  # type: ignore[union-attr]
+        named = {"address_type": kinds, "line1": line, "preferred": "true" if flag else ""}
+        cells |= {f"contact_info.address[{n}].{name}": text for name, text in named.items()}
+    places = [one.split(maxsplit=2) for one in held]
+    parts = [address(line, kind, segment_type=owner) for owner, kind, line in places]
+    external = EXTERNAL if account is AccountType.EXTERNAL else {}
+    made = merged(cells, user(contact_info={"address": parts}, **external))
+    assert made.changes
+    assert merged(cells, made.after).after is made.after
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from importer.model.fields import LISTS, OnUpdate
 from importer.model.user import AccountType, Part, User
+from importer.model.user import UserIdentifier as Identifier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     CORE,
@@ -104,7 +105,7 @@ def everything_else_stays(case: Case) -> None:
 
 
 def entries_that_no_row_speaks_of_stay(case: Case) -> None:
-    """The other segment's entries, and those of other types, survive to the letter."""
+    """The other segment's entries, and those of other types and values, survive to the letter."""
     for parent in case.parents(*LIST_POLICIES):
         items = case.draft.entries(parent)
         spoken = {
@@ -115,7 +116,8 @@ def entries_that_no_row_speaks_of_stay(case: Case) -> None:
         parts = [without_flags(part) for part in entries(case.after, parent)]
         for part in entries(case.live, parent):
             codes = types(parent, part)
-            if not any((code, segment(part, account(case.live))) in spoken for code in codes):
+            named = any((code, segment(part, account(case.live))) in spoken for code in codes)
+            if not named and not any(matches(item, part) for item in items):
                 assert without_flags(part) in parts
         assert len(parts) >= len(entries(case.live, parent))
 
@@ -132,11 +134,17 @@ def what_an_update_never_touches_of_an_entry_survives(case: Case) -> None:
 
 
 def every_entry_of_the_row_is_there(case: Case) -> None:
-    """Afterwards the record says what each entry of the row says, where the entry lasts."""
+    """Afterwards the record says what each entry of the row says, where the entry lasts.
+
+    An ID that the user has may stay under another type.
+    """
     for parent in case.parents(OnUpdate.REPLACE):
+        parts = entries(case.after, parent)
+        ids = {current(part, "value").casefold() for part in parts if isinstance(part, Identifier)}
         for item in case.draft.entries(parent):
-            if (steady := item.steady) is not None:
-                assert any(matches(steady, part) for part in entries(case.after, parent))
+            had = item.values.get("value", "").casefold() in ids
+            if (steady := item.steady) is not None and not had:
+                assert any(matches(steady, part) for part in parts)
 
 
 def merging_twice_changes_nothing_more(case: Case) -> None:
