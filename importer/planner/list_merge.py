@@ -61,6 +61,11 @@ _SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""
 
 
+_LOADS = 3
+"""At most N further loads are looked ahead. The first one frees an ID for another type, say, and
+makes entries that the next one finds in place of others."""
+
+
 @dataclass(slots=True, eq=False)
 class _Place:
     """An entry of the list: Alma's, None if it is added, and as it is to be.
@@ -118,17 +123,29 @@ class ListMerge:
     def update(self, draft: DraftUser, primary_id: str | None, *, run_values: bool) -> None:
         """Merge the row of a known user, whose ID after the update is `primary_id`.
 
-        Entries with `on_update: never` are not written, run variables only with `run_values`.
+        Entries with `on_update: never` are not written, run variables only with `run_values`. The
+        result is one in which the next load of the same row changes nothing.
         """
+        self._update_once(draft, primary_id, run_values=run_values)
+        for _ in range(_LOADS if self.parts != self.live else 0):
+            before, left = self.parts, self._left
+            following = ListMerge(self.parent, before, self.account)
+            following._update_once(draft, primary_id, run_values=run_values)
+            if following.parts == before:
+                break
+            for place, then in zip(left, following._places, strict=False):
+                place.new, place.gone = then.new, then.gone
+            self._places += following._places[len(left) :]
+
+    def _update_once(self, draft: DraftUser, primary_id: str | None, *, run_values: bool) -> None:
         not_written: set[str] = set()
         waiting: set[str] = set()
-        had: list[DraftEntry] = []
         for item in draft.entries(self.parent):
+            if self.parent == "user_identifier" and self._is_had(item, primary_id):
+                continue
             known = item.for_known_users()
             written = known if run_values or known is None else known.steady
-            if self._is_had(item, primary_id):
-                had += [written] if written is not None else []
-            elif written is None:
+            if written is None:
                 not_written.update(item.types)
                 waiting.update(item.types if known is not None else ())
             else:
@@ -138,11 +155,6 @@ class ListMerge:
         if owned:
             self._remove_others(not_written)
         self._remove_named(draft, waiting)
-        # what had such an ID under another type may have got another one, or be gone
-        while again := [item for item in had if not self._is_had(item, primary_id)]:
-            had.remove(again[0])
-            self.items.append(again[0])
-            self._place(again[0], owned=owned)
         if self.items or any(place.gone for place in self._places):
             self._prefer()
 
@@ -155,9 +167,7 @@ class ListMerge:
         _, each = _each_once(self.items, self.account)
         first = {place: item for item, place in reversed(each)}
         left = [first[place] for place in sorted(first)]
-        left = [item for item in left if not self._pair(item, exactly=True)]
-        left = [item for item in left if not self._pair(item, exactly=False)]
-        for item in left:
+        for item in [item for item in left if not self._pair(item)]:
             self._place(item, owned=owned)
         self._placed += [
             (item, place)
@@ -181,16 +191,14 @@ class ListMerge:
         return [place for place in self._places if not place.gone]
 
     def _is_had(self, item: DraftEntry, primary_id: str | None) -> bool:
-        """Return whether this is an ID that the user has as primary ID, or under another type.
+        """Return whether the user has the ID as primary ID, or under another type.
 
         Such an ID only finds the user: Alma takes no value twice (contract 3.2).
         """
-        if self.parent != "user_identifier":
-            return False
-        value, parts = item.values["value"], self.parts
-        had = any(same_id(value, current(part, "value")) for part in parts)
-        under_type = any(matches(item, part) for part in parts)
-        return same_id(value, primary_id) or (had and not under_type)
+        value = item.values["value"]
+        had = [part for part in self.live if same_id(value, current(part, "value"))]
+        under_type = any(matches(item, part) for part in had)
+        return same_id(value, primary_id) or (bool(had) and not under_type)
 
     def _of_alma(self, item: DraftEntry) -> list[tuple[_Place, Part]]:
         """Return the places of Alma's entries in the segment of the row's entry."""
@@ -201,23 +209,18 @@ class ListMerge:
             if place.old is not None and (self._adopts or segment(place.old, self.account) == asked)
         ]
 
-    def _pair(self, item: DraftEntry, *, exactly: bool) -> bool:
+    def _pair(self, item: DraftEntry) -> bool:
         """Find Alma's entry that already has the row's values, one of our segment first.
 
-        `exactly`: only one of our segment without other types. A row may have an address for one
-        type and another time for two; each finds its own.
+        Of these, one without other types: a row may have an address both for one and for two types.
         """
         ours = [place for place, _ in self._of_alma(item)]
-        there = [
-            place
-            for place in self._places
-            if place.old is not None
-            and not place.taken
-            and matches(item, place.old)
-            and (not exactly or (place in ours and self._has_only(item, place)))
-        ]
         place = min(
-            there,
+            (
+                place
+                for place in self._places
+                if place.old is not None and not place.taken and matches(item, place.old)
+            ),
             key=lambda place: (place not in ours, not self._has_only(item, place)),
             default=None,
         )
@@ -261,7 +264,7 @@ class ListMerge:
                 return None
             place = replaced
             self._revise(place, item)
-        place.taken, place.gone = True, False
+        place.taken = True
         return place
 
     def _has_only(self, item: DraftEntry, place: _Place) -> bool:
