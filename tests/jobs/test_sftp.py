@@ -97,7 +97,8 @@ def test_a_login_by_password(
             transport = paramiko.Transport(listening.accept()[0])
             transport.add_server_key(host_key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _EmptyFolder)
-            transport.start_server(server=_ByPassword())
+            # in the background, as a client who is refused may hang up before it has started
+            transport.start_server(event=threading.Event(), server=_ByPassword())
 
         thread = threading.Thread(target=serve)
         thread.start()
