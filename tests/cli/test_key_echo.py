@@ -51,7 +51,10 @@ def gateway(behind: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Write no log."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Device) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # with five, connections of a busy moment are lost
+
+    with Server(("127.0.0.1", 0), Device) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
