@@ -229,7 +229,8 @@ _REASONS: dict[type[Exception], str] = {
 
 def _why(error: Exception) -> str:
     if isinstance(error, HTTPError):
-        return f" answered with status {error.code}. Check its address."
+        advice = " Check the address." if error.code < 500 else ""
+        return f" answered with status {error.code}, so the message was not taken.{advice}"
     reason = error.reason if isinstance(error, URLError) else error
     fitting = (text for kind, text in _REASONS.items() if isinstance(reason, kind))
     return next(fitting, f" did not take the message ({type(reason).__name__}).")

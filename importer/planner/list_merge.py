@@ -62,8 +62,8 @@ _SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start
 
 
 _LOADS = 3
-"""At most N further loads are looked ahead. The first one frees an ID for another type, say, and
-makes entries that the next one finds in place of others."""
+"""At most N further loads are looked ahead: one may free an ID for another type, or make an entry
+that the next one finds in place of another."""
 
 
 @dataclass(slots=True, eq=False)

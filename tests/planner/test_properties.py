@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from importer.model.fields import LISTS, OnUpdate
-from importer.model.user import AccountType, Part, User
-from importer.model.user import UserIdentifier as Identifier
+from importer.model.user import AccountType, Part, User, UserIdentifier
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import (
     CORE,
@@ -140,7 +139,8 @@ def every_entry_of_the_row_is_there(case: Case) -> None:
     """
     for parent in case.parents(OnUpdate.REPLACE):
         parts = entries(case.after, parent)
-        ids = {current(part, "value").casefold() for part in parts if isinstance(part, Identifier)}
+        others = (part for part in parts if isinstance(part, UserIdentifier))
+        ids = {current(part, "value").casefold() for part in others}
         for item in case.draft.entries(parent):
             had = item.values.get("value", "").casefold() in ids
             if (steady := item.steady) is not None and not had:
