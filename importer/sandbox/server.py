@@ -66,25 +66,24 @@ def serve(options: Options, ready: Callable[[str], None]) -> None:
 
     Raises UsageError if a file, a switch or the port cannot be used.
     """
-    _run(options, ready, _Stop(), handle_signals=True)
+    _run(options, lambda base_url, _stop: ready(base_url), handle_signals=True)
 
 
 @contextmanager
 def running(options: Options | None = None) -> Iterator[str]:
     """Run a practice Alma in a thread while the block lasts; yield its base URL."""
-    started: Future[tuple[str, asyncio.AbstractEventLoop]] = Future()
-    stop = _Stop()
+    started: Future[tuple[str, _Stop, asyncio.AbstractEventLoop]] = Future()
 
-    def ready(base_url: str) -> None:
-        started.set_result((base_url, asyncio.get_running_loop()))
+    def ready(base_url: str, stop: _Stop) -> None:
+        started.set_result((base_url, stop, asyncio.get_running_loop()))
 
     with ThreadPoolExecutor(1, "sandbox") as threads:
-        ended = threads.submit(_run, options or Options(), ready, stop, handle_signals=False)
+        ended = threads.submit(_run, options or Options(), ready, handle_signals=False)
         both: tuple[Future[Any], ...] = started, ended
         wait(both, return_when=FIRST_COMPLETED)
         if not started.done():
             ended.result()
-        base_url, loop = started.result()
+        base_url, stop, loop = started.result()
         try:
             yield base_url
         finally:
@@ -94,20 +93,30 @@ def running(options: Options | None = None) -> Iterator[str]:
 
 
 class _Stop:
-    """Ends the server when it is called in its loop; once, as it takes a moment to close."""
+    """Ends the server when it is called in its loop; once, as it takes a moment to close.
 
-    def __init__(self) -> None:
+    Nothing is accepted from then on, and closing begins two turns of the loop later: a server
+    of Python 3.11 loses a connection if it is closed between accepting it and knowing of it.
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
         self._called = False
 
     def __call__(self) -> None:
         if not self._called:
             self._called = True
-            raise web.GracefulExit
+            loop = asyncio.get_running_loop()
+            with suppress(NotImplementedError):  # the loop of Windows accepts in another way
+                loop.remove_reader(self._listening)
+            loop.call_soon(loop.call_soon, _exit)
 
 
-def _run(
-    options: Options, ready: Callable[[str], None], stop: _Stop, *, handle_signals: bool
-) -> None:
+def _exit() -> None:
+    raise web.GracefulExit
+
+
+def _run(options: Options, ready: Callable[[str, _Stop], None], *, handle_signals: bool) -> None:
     try:
         listening = socket.create_server((_HOST, options.port))
     except OSError as error:
@@ -118,9 +127,10 @@ def _run(
         raise UsageError(msg) from error
     with listening:
         base_url = f"http://{_HOST}:{listening.getsockname()[1]}"
+        stop = _Stop(listening)
         _LOGGER.addFilter(_is_not_a_bad_request)
         web.run_app(
-            _application(options, lambda: ready(base_url), stop),
+            _application(options, lambda: ready(base_url, stop), stop),
             sock=listening,
             handle_signals=handle_signals,
             print=None,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -116,6 +116,21 @@ def test_a_store_that_fails_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(sqlite3.OperationalError):
         until_it_stops()
+
+
+def test_a_connection_of_the_last_moment_is_closed() -> None:
+    """Who connects while the server stops is hung up on, not forgotten with the line open."""
+    for _ in range(8):
+        with running() as url, ExitStack() as callers:
+            address = ("127.0.0.1", httpx.URL(url).port or 0)
+            knocking = [
+                callers.enter_context(socket.create_connection(address, timeout=20)) for _ in "123"
+            ]
+            left = callers.pop_all()
+        with left:
+            for caller in knocking:
+                with suppress(ConnectionError):
+                    assert caller.recv(1) == b""
 
 
 def test_every_switch_has_a_sentence_a_source_and_a_default() -> None:
