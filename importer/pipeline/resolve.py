@@ -101,9 +101,8 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
     left, corrected = [], set()
     for row, *cells in roster.frame.itertuples(name=None):
         life = ledger.life(row)
-        before = dict(zip(then, life.cells, strict=False)) if life else {}
-        changed = [t for h, t in zip(now, cells, strict=True) if before.get(h, "") != t]
-        if changed and row in roster.decisions:
+        before, after = _filled(then, life.cells if life else ()), _filled(now, cells)
+        if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
             corrected.add(row)
             left.append(
                 f"Row {row_label(row)}: its cells were changed. Use `importer plan {path}`."
@@ -111,6 +110,15 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
     decisions, unclear = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
     return kept, [*left, *unclear]
+
+
+def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str]]:
+    """Return the texts under each heading, which several columns may have; blanks are left out."""
+    texts: dict[str, list[str]] = {}
+    for heading, text in zip(headings, cells, strict=False):
+        if text:
+            texts.setdefault(heading, []).append(text)
+    return texts
 
 
 def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:

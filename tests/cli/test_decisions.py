@@ -221,3 +221,26 @@ def test_what_is_not_clear_stays_for_review(folder: Path, typed: Type, sandbox: 
     book.save(folder / "mine.xlsx")
     got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
     assert (got.summary["review"], got.err.count("importer plan mine.xlsx")) == (1, 1)
+
+
+def test_columns_with_the_same_heading_or_none_are_compared_one_by_one(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A workbook with decisions only is unchanged; a correction in one of such columns is seen."""
+    mapping, roster = possible_match(folder, typed, sandbox)
+    head, *lines = (folder / roster).read_text("utf-8").splitlines()
+    texts = (f"{head},,,Room,room,Room", f"{lines[0]},,y,a,b,c", f"{lines[1]},x,,,,")
+    (folder / roster).write_text("\n".join(texts) + "\n", "utf-8")
+    typed("plan", roster, "-m", mapping, "-o", "run")
+    path = folder / "run" / "rejects.xlsx"
+    decide(path, {2: (Answer.CREATE, "")})
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    *_, last = (cell for cell in sheet[1] if cell.value == "Room")
+    sheet.cell(2, last.column).value = "d"
+    book.save(folder / "mine.xlsx")
+    got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
+    assert (got.summary["review"], got.err.count("importer plan mine.xlsx")) == (1, 1)
+    decide(path, {2: (Answer.CREATE, "")})  # resolve has written the rejects again
+    got = typed("resolve", "run", "--from", "run/rejects.xlsx", "--json")
+    assert (got.summary["review"], got.err.count("Row 2: ")) == (0, 0)
