@@ -34,13 +34,12 @@ def examine(path: Path) -> tuple[Mapping | None, tuple[str, ...]]:
     """Return the mapping of a file as far as it is valid, and every finding against it.
 
     Its valid part can still be compared with a roster's headings, so that one run shows all
-    findings; None if too little is left for that. Raises MappingError if the file does not exist
-    or cannot be read at all.
+    findings; None if too little is left for that, or if the file cannot be read at all.
     """
-    if os.path.isdir(path):  # noqa: PTH112  is_dir raises for a path that is too long
-        msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
-        raise MappingError((msg,))
-    source, contents = _read_extended(path)
+    try:
+        source, contents = _read_extended(path)
+    except MappingError as error:
+        return None, error.findings
     file, wrong = _validated_part(source)
     if file is None:
         return None, in_order(source, wrong)
@@ -88,6 +87,9 @@ def _read_extended(path: Path, seen: tuple[Path, ...] = ()) -> tuple[Source, tup
 
     Raises MappingError with every finding of a file that cannot be read.
     """
+    if os.path.isdir(path):  # noqa: PTH112  is_dir raises for a path that is too long
+        msg = f"{path} is a folder; name a mapping file, such as {path / 'community.yaml'}"
+        raise MappingError((msg,))
     try:
         content = read_bounded(path, SIZE_LIMIT)
     except FileMissingError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from importer.errors import MappingError, RosterError
+from importer.errors import MappingError, RosterError, UnreadableFileError
 from importer.loader.detect import LARGEST
 from importer.mapper.load import examine
 from importer.mapper.placeholders import heading_key
@@ -21,7 +21,7 @@ from importer.model.files import write_atomically
 from importer.model.roster import Layout, Roster
 from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import sentence
-from importer.web.drafts import Draft, StaleError
+from importer.web.drafts import Draft, StaleError, mapping_text
 from importer.web.run_pages import listed
 from importer.web.site import PAGE, Visit, see
 from importer.web.workspace import Workspace
@@ -29,8 +29,6 @@ from importer.web.workspace import Workspace
 RUNS_SHOWN, DRAFTS_SHOWN = 5, 5
 
 SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
-
-_LONGEST_MAPPING = 1_000_000  # characters
 
 ARRIVING = "arriving"
 """The name of a roster in its draft's folder until all of it is there."""
@@ -136,7 +134,9 @@ class Fit:
 def mapping(visit: Visit) -> web.Response:
     """Show the mappings that can be chosen, and the chosen one's text and findings."""
     draft, chosen = visit.draft, visit.chosen
-    text = chosen.read_text("utf-8") if chosen else ""
+    text: str | None = None
+    with suppress(UnreadableFileError):
+        text = mapping_text(chosen) if chosen else None
     findings, sample = _try(visit.space, draft, chosen) if chosen else ((), None)
     return visit.page(
         "mapping.html.j2",
@@ -144,7 +144,7 @@ def mapping(visit: Visit) -> web.Response:
         fits=_fits(visit.space, draft),
         chosen=chosen,
         text=text,
-        digest=_digest(text),
+        digest=_digest(text or ""),
         findings=findings,
         sample=sample,
     )
@@ -196,10 +196,10 @@ def choose_mapping(visit: Visit) -> web.Response:
         draft.choose(_suggest(visit.space, draft).name)
         return see("match")
     elif do == "save":
-        if _digest(visit.mapping.read_text("utf-8")) != visit.text("digest"):
+        if _digest(mapping_text(visit.mapping)) != visit.text("digest"):
             msg = f"The mapping {visit.mapping.name} was changed in another program."
             raise StaleError(msg)
-        text = visit.text("text")[:_LONGEST_MAPPING].replace("\r\n", "\n")
+        text = visit.text("text").replace("\r\n", "\n")
         draft.edit(visit.mapping, text)
     elif do == "undo":
         draft.undo_edit(visit.mapping)

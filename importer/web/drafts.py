@@ -16,8 +16,10 @@ from importer.errors import UsageError
 from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
 from importer.loader.read import read
 from importer.mapper.evaluate import evaluate
+from importer.mapper.load import examine
+from importer.mapper.yaml_source import SIZE_LIMIT
 from importer.model.fields import CodeTables
-from importer.model.files import write_atomically
+from importer.model.files import read_text_bounded, write_atomically
 from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster
 from importer.pipeline.check import find_problems
@@ -52,6 +54,11 @@ class DraftFacts(BaseModel):
     run: str = ""
     mapping: str = ""
     version: int = 0
+
+
+def mapping_text(path: Path) -> str:
+    """Return a mapping's text as a text box takes it. Raises UnreadableFileError."""
+    return read_text_bounded(path, SIZE_LIMIT).replace("\r\n", "\n")
 
 
 class StaleError(UsageError):
@@ -166,7 +173,7 @@ class Draft:
     def text_before(self) -> str:
         """The mapping's text before the last change made here, "" if there is none."""
         edits = self._edits()
-        return edits[-1].read_text("utf-8") if edits else ""
+        return mapping_text(edits[-1]) if edits else ""
 
     def _edits(self) -> list[Path]:
         return sorted(self.folder.glob(f"*.{_EDIT}"))
@@ -200,7 +207,9 @@ class Draft:
 
     def _key(self, mapping: Path, codes: CodeTables, today: date) -> tuple[object, ...]:
         """Return what a check depends on."""
-        return self.facts.version, mapping, mapping.stat().st_mtime_ns, codes.fetched, today
+        document, _ = examine(mapping)
+        digest = document.sha256 if document else ""
+        return self.facts.version, mapping, digest, self.roster.stat().st_mtime_ns, codes, today
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
 from importer.model.problem import Place
 from importer.model.roster import Roster
 from importer.report.field_names import field_name
-from importer.web.drafts import Draft
+from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, see
 from importer.web.workspace import Workspace
 
@@ -133,7 +133,7 @@ def _matching(roster: Roster, document: Mapping) -> Matching:
     rules, targets = document.rules, tuple(_targets(document))
     guessed = {guess.place: guess for guess in guesses(roster)}
     marks = "\n".join(
-        line for line in document.path.read_text("utf-8").splitlines() if editing.is_marked(line)
+        line for line in mapping_text(document.path).splitlines() if editing.is_marked(line)
     )
     columns = []
     for at, place in enumerate(roster.places):
@@ -214,7 +214,7 @@ def match(visit: Visit) -> web.Response:
     """Show each column, and the field that it goes to."""
     draft, chosen = visit.draft, visit.mapping
     roster, document, findings = _read(draft, chosen)
-    text = chosen.read_text("utf-8")
+    text = mapping_text(chosen)
     return visit.page(
         "match.html.j2",
         draft=draft,
@@ -227,11 +227,13 @@ def match(visit: Visit) -> web.Response:
 
 
 def _read(draft: Draft, chosen: Path) -> tuple[Roster, Mapping, tuple[str, ...]]:
-    """Return the roster, the mapping, and what is wrong with it. Raises UsageError, RosterError."""
+    """Return the roster, the mapping, and what is wrong with it. Raises RosterError.
+
+    Raises HTTPSeeOther, to the page with the mapping's text, where too little of it is valid.
+    """
     document, findings = examine(chosen)
     if document is None:
-        msg = "The mapping's text has mistakes. Correct it first:\n" + "\n".join(findings)
-        raise UsageError(msg)
+        raise web.HTTPSeeOther(location="mapping")
     return draft.read(document.layout()), document, findings
 
 
@@ -248,7 +250,7 @@ def save_match(visit: Visit) -> web.Response:
 
 def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
     """Return the mapping's text with a column going to this field; "": it is not used."""
-    text = chosen.read_text("utf-8")
+    text = mapping_text(chosen)
     roster, document, _ = _read(draft, chosen)
     shown = _matching(roster, document)
     column = next((one for one in shown.columns if one.place.letter == letter), None)
@@ -376,7 +378,7 @@ def save_codes(visit: Visit) -> web.Response:
         return see("codes")
     fields = {field.key: field for field in _codes(visit.space, draft, chosen)}
     field = found(fields.get(visit.text("field")))
-    text, lookup = chosen.read_text("utf-8"), field.lookup
+    text, lookup = mapping_text(chosen), field.lookup
     wanted = {line: visit.text(f"code {line.word}").strip() for line in field.lines}
     changed = {line.word: code for line, code in wanted.items() if code and code != line.code}
     if changed and not lookup:

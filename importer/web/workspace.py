@@ -113,7 +113,8 @@ class Workspace:
 
     def mappings(self) -> list[Path]:
         """Return the mappings of this folder, then the ready ones that are not copied yet."""
-        own = sorted((self.folder / "mappings").glob("*.yaml"))
+        every = sorted((self.folder / "mappings").glob("*.yaml"))
+        own = [path for path in every if not path.name.startswith(".")]  # editors leave such
         names = {path.name for path in own}
         ready = sorted((self.shipped / "mappings").glob("*.yaml"))
         return [*own, *(path for path in ready if path.name not in names)]

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from importer.web.app import ROUTES
-from tests.web.conftest import KEY, SAMPLE, Server, drafted, launch, until
+from tests.web.conftest import KEY, SAMPLE, Server, drafted, launch, until, version
 
 ADDRESSES = [
     (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
@@ -163,6 +163,66 @@ def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
     form = {"do": "save", "text": "version: 1\n", "version": "1", "digest": digest[1]}
     assert client.post(f"{draft}/mapping", data=form).status_code == 409
     assert mapping.read_text("utf-8") == edited
+
+
+UNREADABLE = {
+    "tab.yaml": b"version: 1\nrecord:\n\tprimary_id: <A>\n",
+    "empty.yaml": b"",
+    "utf-16.yaml": "version: 1\n".encode("utf-16"),
+    "cp1252.yaml": "# Gebühr\nversion: 1\n".encode("cp1252"),
+    "large.yaml": b"# " + b"x" * 300_000,
+}
+
+
+def test_a_mapping_that_cannot_be_read_can_be_left(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """Chosen or not, such a file, folder or link is named on the page of mappings."""
+    server, client = opened
+    draft = drafted(client, "practice", SAMPLE, "community.yaml")
+    mappings = server.folder / "practice" / "mappings"
+    for name, content in UNREADABLE.items():
+        (mappings / name).write_bytes(content)
+    (mappings / "folder.yaml").mkdir()
+    (mappings / "link.yaml").symlink_to("nowhere")
+    (mappings / "._community.yaml").write_bytes(b"\x00\x05\x16\x07")  # made by macOS
+    (mappings / ".#community.yaml").symlink_to("ana@example.org")  # made by Emacs
+    try:
+        listed = re.findall(r'name="mapping" value="([^"]*)"', client.get(f"{draft}/mapping").text)
+        unreadable = {*UNREADABLE, "folder.yaml", "link.yaml"}
+        assert unreadable <= {*listed}
+        assert not [name for name in listed if name.startswith(".")]
+        for name in unreadable:
+            form = {"do": "choose", "mapping": name, "version": version(client, draft)}
+            assert client.post(f"{draft}/mapping", data=form).status_code == 303
+            page = client.get(f"{draft}/mapping")
+            assert (page.status_code, 'id="findings"' in page.text) == (200, True), name
+            assert client.get(f"{draft}/sheet").status_code == 200
+            for path in ("match", "codes", "problems"):
+                answer = client.get(f"{draft}/{path}")
+                assert (answer.status_code, answer.headers["Location"]) == (303, "mapping"), name
+    finally:
+        for name in ("._community.yaml", ".#community.yaml", *UNREADABLE, "link.yaml"):
+            (mappings / name).unlink()
+        (mappings / "folder.yaml").rmdir()
+
+
+def test_a_text_that_cannot_be_read_can_be_undone(opened: tuple[Server, httpx.Client]) -> None:
+    """A quotation mark that is not closed is named beside the text, and undone on the page."""
+    server, client = opened
+    draft = drafted(client, "practice", SAMPLE, "community.yaml")
+    mapping = server.folder / "practice" / "mappings" / "community.yaml"
+    before = mapping.read_bytes()
+    digest = re.search(r'name="digest" value="(\w+)"', client.get(f"{draft}/mapping").text)
+    assert digest is not None
+    broken = mapping.read_text("utf-8") + 'title: "x\n'
+    form = {"do": "save", "text": broken, "digest": digest[1], "version": version(client, draft)}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    page = client.get(f"{draft}/mapping")
+    assert (page.status_code, 'id="findings"' in page.text) == (200, True)
+    form = {"do": "undo", "version": version(client, draft)}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    assert mapping.read_bytes() == before
 
 
 @pytest.mark.parametrize(

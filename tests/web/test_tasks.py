@@ -10,7 +10,8 @@ from threading import Barrier
 import pytest
 from filelock import FileLock
 
-from importer.model.fields import NO_CODES, CodeTables
+from importer.model.fields import NO_CODES, CodeRow, CodeTables
+from importer.model.plan import Fate
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.web import drafts
 from importer.web.drafts import Draft
@@ -87,3 +88,26 @@ def test_two_rosters_are_checked_at_a_time(tmp_path: Path, monkeypatch: pytest.M
     with ThreadPoolExecutor(6) as threads:
         assert list(threads.map(rows, range(1, 7))) == [1, 2, 3, 4, 5, 6]
     assert most == 2
+
+
+def test_a_check_is_kept_until_something_that_it_depends_on_changes(tmp_path: Path) -> None:
+    """The roster, a lookup file and code tables that were fetched again are new checks."""
+    lookup = MAPPING.replace(
+        "<Group>", "{from: <Group>, lookup: {file: groups.csv, key: from, value: to}}"
+    )
+    mapping, groups, today = tmp_path / "people.yaml", tmp_path / "groups.csv", date(2026, 8, 20)
+    mapping.write_text(lookup, "utf-8")
+    groups.write_text("from,to\nNeighbor,COMM\n", "utf-8")
+    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
+    draft.roster.write_text("Barcode,First,Last,Group\n1001,Ana,Roe,Neighbor\n", "utf-8")
+    codes = CodeTables({"UserGroups": (CodeRow("COMM", "Community"),)}, fetched=today)
+    first = draft.checked(mapping, codes, today)
+    again = CodeTables({"UserGroups": (CodeRow("COMM", "Community"),)}, fetched=today)
+    assert draft.checked(mapping, again, today) is first
+    other = CodeTables({"UserGroups": (CodeRow("STAFF", "Staff"),)}, fetched=today)
+    assert draft.checked(mapping, other, today).decided.fates == {2: Fate.REJECTED}
+    groups.write_text("from,to\nNeighbor,STAFF\n", "utf-8")
+    assert draft.checked(mapping, other, today).decided.fates == {2: Fate.READY}
+    with draft.roster.open("a", encoding="utf-8") as file:
+        file.write("1002,Bo,Berg,Neighbor\n")
+    assert draft.checked(mapping, other, today).decided.fates == {2: Fate.READY, 3: Fate.READY}
