@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from importer.model.catalogue import Code
 from importer.model.problem import CellFinding
+from importer.model.roster import FORMULA_ERRORS
 
 LONGEST = 131_072
 """Characters of a cell; a longer one rejects its row."""
@@ -35,10 +36,6 @@ _BREAKS = re.compile("[\t\n\r\u2028\u2029]+")
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e\ufdd0-\ufdef\ufffe\uffff]"
 )
-_FORMULA_ERRORS = frozenset({
-    "#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
-    "#GETTING_DATA",
-})  # fmt: skip
 _JOINERS = "\u200c\u200d"
 # Scripts whose words are spelled with ZWJ or ZWNJ
 _SCRIPTS_WITH_JOINERS = (
@@ -112,7 +109,7 @@ def clean(text: str) -> Cleaned:
 
 def is_formula_error(text: str) -> bool:
     """Return whether this is what Excel shows, and saves as CSV, for a formula that failed."""
-    return text in _FORMULA_ERRORS
+    return text in FORMULA_ERRORS
 
 
 def formula_error(text: str) -> CellFinding:

@@ -17,6 +17,7 @@ from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import (
     ADDED,
     DECISION,
+    MARKED_ADVICE,
     ROW,
     UNEVEN,
     UNEVEN_ADVICE,
@@ -128,7 +129,7 @@ def build(
     frame, located = _cleaned(columns, rows, first, clean)
     marks = _added_column(rows, columns, ROW, first)
     located += sheet.findings
-    located += _still_uneven(marks)
+    located += [*_still_marked(marks, columns, located)]
     too_long = {found.row for found in located if found.finding.code is Code.ROW_TOO_LONG}
     # a row whose only text is beyond the headings is not blank
     filled = frame.index[frame.astype(bool).any(axis="columns") | frame.index.isin(too_long)]
@@ -204,13 +205,21 @@ def _cleaned(
     return pd.DataFrame(texts, index, range(len(texts)), dtype=object), located
 
 
-def _still_uneven(marks: Mapping[int, str]) -> Iterator[Located]:
-    """Find rows of a rejects file whose cells nobody has put under their headings yet."""
+def _still_marked(
+    marks: Mapping[int, str], columns: Columns, located: Sequence[Located]
+) -> Iterator[Located]:
+    """Find rows of a rejects file that nobody has corrected yet, as the words in them say."""
+    positions = {letter(at - (columns.added or 0)): at for at in columns.positions}
+    found = {(one.row, one.column, one.finding.code) for one in located}
     for row, text in marks.items():
-        _, code = read_row(text)
-        if code is not None:
-            message = f"was {UNEVEN[code]}, so its values may be under wrong headings"
-            yield Located(row, WHOLE_ROW, CellFinding(code, message, advice=UNEVEN_ADVICE))
+        for mark in read_row(text)[1]:
+            column = positions.get(mark.column, WHOLE_ROW)
+            if mark.code in UNEVEN:
+                message = f"was {mark}, so its values may be under wrong headings"
+                yield Located(row, WHOLE_ROW, CellFinding(mark.code, message, UNEVEN_ADVICE))
+            elif (row, column, mark.code) not in found:
+                message = f"still has the words “{mark}” behind the row's number"
+                yield Located(row, column, CellFinding(mark.code, message, MARKED_ADVICE))
 
 
 def _fed_back_numbers(marks: Mapping[int, str]) -> dict[int, int]:

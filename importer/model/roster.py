@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -123,34 +123,64 @@ WHY, WHAT_TO_DO = "Why", "What to do"
 ADDED = (ROW, RESULT, DECISION, WHY, WHAT_TO_DO)
 """The first headings of a rejects file, in order."""
 
-UNEVEN: dict[Code, str] = {Code.ROW_TOO_LONG: "too long", Code.ROW_TOO_SHORT: "too short"}
-"""Words after the number of a row whose cells may be under the wrong headings.
+UNEVEN = frozenset({Code.ROW_TOO_LONG, Code.ROW_TOO_SHORT})
+"""Problems of a row whose cells may be under the wrong headings."""
 
-A rejects file gives each row one cell per heading, which hides that something was wrong. A person
-deletes these words when the cells are where they belong.
+MARKS: dict[Code, str] = {
+    Code.ROW_TOO_LONG: "too long",
+    Code.ROW_TOO_SHORT: "too short",
+    Code.ID_LOST_DIGITS: "lost digits",
+    Code.FORMULA_ERROR: "formula",
+    Code.CELL_TOO_LONG: "too much text",
+}
+"""Words after the number of a row with a problem that its text no longer shows.
+
+A rejects file gives each row one cell per heading, and each cell its text only: no number, no
+formula, no line break. A person deletes these words when the cells are right.
 """
 
+FORMULA_ERRORS = frozenset({
+    "#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
+    "#GETTING_DATA",
+})  # fmt: skip
+"""What Excel shows, and saves as text, for a formula that failed: the text still shows it."""
+
 UNEVEN_ADVICE = "Put each value under its heading, then delete the words behind the row's number."
+
+MARKED_ADVICE = "When the value is right, delete the words behind the row's number."
 
 NOT_KEPT = "(not kept)"
 """The cell of a password, which no file of a run contains; type it again or clear it."""
 
-_ROW = re.compile(rf"([0-9]{{1,9}})\s*({'|'.join(UNEVEN.values())})?", re.IGNORECASE)
+
+class Mark(NamedTuple):
+    """Words after a row's number: the problem, and the cell's column in the rejects file, or ""."""
+
+    code: Code
+    column: str = ""
+
+    def __str__(self) -> str:
+        """Return `lost digits in F`."""
+        return f"{MARKS[self.code]} in {self.column}" if self.column else MARKS[self.code]
 
 
-def row_text(row: int, codes: Collection[Code]) -> str:
-    """Return the `Row` cell of a row with these problems."""
-    words = next((words for code, words in UNEVEN.items() if code in codes), "")
-    return f"{row} {words}".rstrip()
+_MARK = rf"({'|'.join(MARKS.values())})(?:\s+in\s+([A-Z]{{1,3}}))?"
+_ROW = re.compile(rf"([0-9]{{1,9}})\s*((?:{_MARK}(?:\s*,\s*(?=\S)|$))*)", re.IGNORECASE)
+_CODES = {words: code for code, words in MARKS.items()}
 
 
-def read_row(text: str) -> tuple[int, Code | None]:
-    """Return the number in a `Row` cell (0 if none) and the problem that it still names."""
+def row_text(row: int, marks: Iterable[Mark]) -> str:
+    """Return the `Row` cell of a row: `17 lost digits in F`."""
+    return f"{row} {', '.join(map(str, marks))}".rstrip()
+
+
+def read_row(text: str) -> tuple[int, tuple[Mark, ...]]:
+    """Return the number in a `Row` cell (0 if none) and the marks that are still there."""
     found = _ROW.fullmatch(text.strip())
     if found is None:
-        return 0, None
-    words = (found[2] or "").lower()
-    return int(found[1]), next((code for code, said in UNEVEN.items() if said == words), None)
+        return 0, ()
+    marks = re.findall(_MARK, found[2], re.IGNORECASE)
+    return int(found[1]), tuple(Mark(_CODES[said.lower()], at.upper()) for said, at in marks)
 
 
 REJECTS_SHEETS = ("Problems", "How to send it back")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -19,10 +19,15 @@ from importer.model.problem import Place, Problem
 from importer.model.roster import (
     ADDED,
     DECISION,
+    FORMULA_ERRORS,
+    MARKED_ADVICE,
+    MARKS,
     REJECTS_SHEETS,
     UNEVEN,
     UNEVEN_ADVICE,
     WHY,
+    Mark,
+    letter,
     row_text,
 )
 from importer.model.run import ColumnUse, RunFacts
@@ -69,23 +74,35 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
 
     Those that a person decided not to load are not among them.
     """
-    blank = ("",) * len(ledger.columns(roster))
+    columns = ledger.columns(roster)
+    letters = {use.letter: letter(at) for at, use in enumerate(columns, start=len(ADDED))}
+    blank = ("",) * len(columns)
     for row, problems in with_problems(ledger, ledger.returning(roster)):
         if end_of(row, problems) == DISMISSED:
             continue
         holding = [problem for problem in problems if problem.severity.holds]
-        codes = {problem.code for problem in holding}
+        marks = dict.fromkeys(_not_in_text(holding, letters))
         why = dict.fromkeys(f"{_places(one.places)}{_what(one)}" for one in holding)
         to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
-        if not codes.isdisjoint(UNEVEN):
-            to_do |= {UNEVEN_ADVICE: None}
-        number = row_text(row.row % ROSTER_ROWS, codes)
+        to_do |= {UNEVEN_ADVICE if one.code in UNEVEN else MARKED_ADVICE: None for one in marks}
+        number = row_text(row.row % ROSTER_ROWS, marks)
         result = ENDS[row.result] if row.result else row.fate.value
         yield Returned(
             (number, result, "", " ".join(why), " ".join(to_do)),
             (row.cells + blank)[: len(blank)],
             tuple(sorted(problems, key=lambda problem: not problem.severity.holds)),
         )
+
+
+def _not_in_text(problems: Iterable[Problem], letters: Mapping[str, str]) -> Iterator[Mark]:
+    """Yield a mark for each problem that the first file shows and the text of its cells does not.
+
+    `letters`: the columns of the rejects file by those of the roster. A rule that judges a value
+    (its problem has a field) judges it again.
+    """
+    for one in problems:
+        if one.code in MARKS and not one.field and one.value not in FORMULA_ERRORS:
+            yield Mark(one.code, letters.get(one.places[0].letter, "") if one.places else "")
 
 
 def _places(columns: Iterable[Place]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from importer.model.roster import ROW, read_row
 from tests.cli.conftest import Type
@@ -104,6 +105,80 @@ def test_rejects_fed_back(name: str, folder: Path, typed: Type) -> None:
             line[headings.index(heading)].value = text
     book.save(folder / "corrected.xlsx")
     assert check("corrected.xlsx", "again") == (back, back)
+
+
+def test_what_the_text_of_a_cell_no_longer_shows(folder: Path, typed: Type) -> None:
+    """A rounded ID, a formula without a result, swallowed rows: uncorrected, none gets ready.
+
+    Neither in the rejects of the rejects. Two such cells of a row are two problems. With the words
+    behind the number deleted, a row is judged by what its cells say now.
+    """
+    head = ["ID", "First", "Last", "Born", "Note"]
+    with xlsxwriter.Workbook(folder / "a.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, head)
+        sheet.write_row(1, 0, [9912140633506421, "Ann", "Lee", "2001-02-03", "x"])
+        sheet.write_row(2, 0, ["A2", "Bob", "Fox", "", "x"])
+        sheet.write_row(3, 0, [9912140633506422, "Cy", "Fix", "", "x"])
+        sheet.write_row(4, 0, ["A5", "Di", "Nix", "2001-02-03", "#N/A"])
+        for line in (2, 3):
+            sheet.write_formula(line, 3, "=A1", None, "")
+    (folder / "b.csv").write_text(
+        ",".join(head) + '\nB2,Ann,Lee,2001-02-03,"kept at the desk\n'
+        'B3,Bob,Fox,2001-02-03,x\nB4,Cy,Fix,2001-02-03,""\nB5,Di,Nix,2001-02-03,x"\n'
+        "B6,Ed,Rix,2001-02-03,x\n",
+        "utf-8",
+    )
+    (folder / "m.yaml").write_text(
+        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <ID>\n"
+        "  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n"
+        "  birth_date: <Born>\n  user_note:\n    - {note_text: <Note>, note_type: OTHER}\n",
+        "utf-8",
+    )
+    expected = {
+        "a.xlsx": [
+            ("2", "id-lost-digits"), ("3", "formula-error"), ("4", "formula-error"),
+            ("4", "id-lost-digits"), ("5", "formula-error"),
+        ],
+        "b.csv": [("2", "cell-too-long")],
+    }  # fmt: skip
+    for name, codes in expected.items():
+        typed("check", name, "-m", "m.yaml", "-o", f"1-{name}")
+        assert problems(folder / f"1-{name}") == codes
+        for kind in ("csv", "xlsx"):
+            again, third = f"2-{kind}-{name}", f"3-{kind}-{name}"
+            typed("check", f"1-{name}/rejects.{kind}", "-m", "m.yaml", "-o", again)
+            assert problems(folder / again) == codes
+            typed("check", f"{again}/rejects.{kind}", "-m", "m.yaml", "-o", third)
+            assert problems(folder / third) == codes
+    path = folder / "1-a.xlsx" / "rejects.csv"
+    released = path.read_text("utf-8-sig").replace("4 lost digits in F, formula in I", "4")
+    (folder / "released.csv").write_text(released.replace("3 formula in I", "3"), "utf-8")
+    typed("check", "released.csv", "-m", "m.yaml", "-o", "released")
+    left = [("2", "id-lost-digits"), ("5", "formula-error")]
+    assert problems(folder / "released") == left
+
+
+def test_a_marked_cell_is_corrected_beside_the_rejects(folder: Path, typed: Type) -> None:
+    """The words behind the number name the cell, so a correction of it is one of the problem."""
+    with xlsxwriter.Workbook(folder / "a.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["ID", "First", "Last"])
+        sheet.write_row(1, 0, [9912140633506421, "Ann", "Lee"])
+    (folder / "m.yaml").write_text(
+        "version: 1\naccount_type: INTERNAL\nrecord:\n  primary_id: <ID>\n"
+        "  first_name: <First>\n  last_name: <Last>\n  user_group: COMM\n",
+        "utf-8",
+    )
+    typed("check", "a.xlsx", "-m", "m.yaml", "-o", "first")
+    (folder / "made.csv").write_text(
+        "row,column,heading,was,now,who,when\n"
+        "2,F,ID,9912140633506420,9912140633506421,pat,2026-08-20T10:00:00-05:00\n",
+        "utf-8",
+    )
+    made = ("--corrections", "made.csv")
+    typed("check", "first/rejects.xlsx", "-m", "m.yaml", "-o", "again", *made)
+    assert problems(folder / "again") == []
 
 
 def test_nothing_is_said_of_the_sheets_that_we_added(folder: Path, typed: Type) -> None:
