@@ -21,8 +21,28 @@ from importer.web.site import Visit, see
 CLOSING = web.AppKey("closing", asyncio.Event)
 """Set when the server stops, so that open streams end."""
 
+ALL, FEW = "no", 10
+"""In the form of approval: all rows are to be written; how many the form proposes otherwise."""
+
 POLL = 0.5
 """Seconds between two looks at the ledger of a run that is applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong in a form of approval.
+
+    `unticked`: the failed safety checks that were not ticked. `limit`: not all rows were chosen,
+    and no number of rows was typed.
+    """
+
+    unticked: tuple[str, ...]
+    code: bool
+    limit: bool
+
+    def __bool__(self) -> bool:
+        """Whether anything is."""
+        return bool(self.unticked) or self.code or self.limit
 
 
 def approve(visit: Visit) -> web.Response:
@@ -30,30 +50,31 @@ def approve(visit: Visit) -> web.Response:
     return _approval(visit)
 
 
-def _approval(
-    visit: Visit, *, missing: tuple[str, ...] = (), wrong_code: bool = False, limit: int = 0
-) -> web.Response:
+def _approval(visit: Visit, wrong: Wrong | None = None) -> web.Response:
     """Return the page with the form and, if it was filled in wrongly, what is wrong."""
     return visit.page(
-        "approve.html.j2", status=422 if missing or wrong_code else 200, run=visit.run.name,
-        view=view(visit.space, visit.run), missing=missing, wrong_code=wrong_code,
-        limit=limit or "",
+        "approve.html.j2", status=422 if wrong else 200, run=visit.run.name,
+        view=view(visit.space, visit.run), wrong=wrong,
+        every=not wrong or visit.text("some") == ALL, limit=visit.text("limit") if wrong else FEW,
     )  # fmt: skip
 
 
 def start_apply(visit: Visit) -> web.Response:
-    """Start `apply`, if every failed safety check was ticked and the institution's code typed."""
+    """Start `apply`, if every failed safety check was ticked and each field filled in rightly."""
     run, address = visit.run, visit.run_address
     shown = view(visit.space, run)
     if shown.stale:
         return visit.refusal(409, "This plan is out of date", shown.stale, address)
-    ticked = set(visit.texts("allow"))
-    missing = tuple(one.check for one in shown.facts.failed_checks if one.check not in ticked)
+    ticked, failed = set(visit.texts("allow")), shown.facts.failed_checks
+    limit = None if visit.text("some") == ALL else visit.number("limit")
     code = shown.facts.alma.institution if shown.facts.alma else ""
-    wrong_code = shown.production and visit.text("code").strip().casefold() != code.casefold()
-    limit = visit.number("limit") if visit.text("some") == "yes" else 0
-    if wrong_code or (missing and not shown.applied):
-        return _approval(visit, missing=missing, wrong_code=wrong_code, limit=limit)
+    wrong = Wrong(
+        () if shown.applied else tuple(one.check for one in failed if one.check not in ticked),
+        shown.production and visit.text("code").strip().casefold() != code.casefold(),
+        limit == 0,
+    )
+    if wrong:
+        return _approval(visit, wrong)
     if visit.space.is_busy(run):
         sentence = f"{holder(run)} is working on it. Nothing was started."
         return visit.refusal(409, "This load is running already", sentence, f"{address}/live")

@@ -122,6 +122,23 @@ def _correct(client: httpx.Client, draft: str, last_name: str) -> None:
     assert client.post(f"{draft}/problems", data=form).status_code == 303
 
 
+def test_what_is_no_number_of_rows_starts_nothing(office: tuple[Library, httpx.Client]) -> None:
+    """With a blank, a word or 0 for how many of the first rows, nothing is sent; never all rows."""
+    library, client = office
+    roster = "Id,First,Last,Code\n401,Ida,Abt,L1\n402,Jon,Bohl,L2\n403,Kim,Carr,L3\n"
+    run = planned(client, drafted(client, "alma", roster, "two.yaml"))
+    writes = library.written()
+    for text in ("", " ", "0", "ten", "1.000", "-5", "²"):
+        answer = approve(client, run, some="yes", limit=text)
+        field = re.search(r'<input[^>]* name="limit"[^>]*>', answer.text)
+        assert field is not None
+        assert (answer.status_code, 'aria-invalid="true"' in field[0]) == (422, True), text
+    assert approve(client, run, some="", limit="").status_code == 422
+    assert library.written() == writes
+    followed(client, approve(client, run, some="yes", limit="2"))
+    assert {"401", "402", "403"} & library.users().keys() == {"401", "402"}
+
+
 def test_a_load_survives_the_server_and_its_own_end(library: Library) -> None:
     """`kill -9` of the server leaves the load alone; of both, the page continues it to its end.
 
