@@ -18,6 +18,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ENTER = "/enter"
 """The address that exchanges the token for the cookie."""
 
+_ENTERED = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Opening the page</title>'
+    '<meta http-equiv="refresh" content="0;url=/"><a href="/">Open the page</a>'
+)
+"""Leads to the start page.
+
+A redirect in its place would still come from wherever the link was, such as the file that
+`importer web` opens, and from another site a browser does not send a strict cookie.
+"""
+
 SESSION_SECONDS = 12 * 60 * 60
 
 _HEADERS = {
@@ -94,7 +104,7 @@ class Guard:
         if not self.token or not secrets.compare_digest(given.encode(), self.token.encode()):
             return _text(401, "This link was used already. Start `importer web` again.")
         self.token = ""
-        response = web.Response(status=303, headers={"Location": "/"})
+        response = web.Response(text=_ENTERED, content_type="text/html")
         response.set_cookie(
             self.cookie_name,
             self._session,

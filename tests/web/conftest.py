@@ -57,7 +57,7 @@ class Server:
         """A client that has entered, and sends forms as a browser does."""
         client = httpx.Client(base_url=self.base, headers={"Origin": self.base}, timeout=60)
         self.clients.append(client)
-        assert client.get(self.link).status_code == 303
+        assert client.get(self.link).status_code == 200
         return client
 
     def stop(self, kind: signal.Signals = signal.SIGINT) -> int:

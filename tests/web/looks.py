@@ -63,6 +63,7 @@ def entered(browser: Browser, server: Server) -> Iterator[Page]:
     tab.on("pageerror", lambda one: errors.append(str(one)))
     tab.on("request", lambda one: asked.append(one.url))
     tab.goto(server.link)
+    tab.wait_for_url(f"{server.base}/alma/")
     tab.goto(f"{server.base}/practice/")
     yield tab
     context.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from importer.web.app import ROUTES
 from tests.web.conftest import KEY, SAMPLE, Server, drafted, launch, until, version
@@ -40,6 +41,27 @@ def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
                     assert client.request(method, path, headers=headers).status_code == 403, path
     with httpx.Client(base_url=server.base, cookies=client.cookies) as bare:
         assert bare.post("/practice/samples").status_code == 403
+
+
+def test_the_browser_that_the_command_opens_is_let_in(browser: Browser, tmp_path: Path) -> None:
+    """From the file that it is handed, another site for the browser, to the start page."""
+    handed, program = tmp_path / "handed.txt", tmp_path / "browser.sh"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" > "{handed}"\n', "utf-8")
+    program.chmod(0o700)
+    process = launch(tmp_path, "--port", "0", BROWSER=str(program))
+    until(lambda: handed.is_file() and handed.read_text("utf-8").endswith("\n"))
+    address = handed.read_text("utf-8").strip()
+    assert address.startswith("file:")
+    tab = browser.new_page()
+    tab.goto(address)
+    tab.wait_for_url("http://127.0.0.1:*/alma/", timeout=60_000)
+    tab.reload()
+    assert tab.get_by_role("heading", level=1).count() == 1
+    (cookie,) = tab.context.cookies()
+    assert (cookie["sameSite"], cookie["httpOnly"]) == ("Strict", True)
+    tab.close()
+    process.terminate()
+    assert process.wait(60) == 0
 
 
 def test_every_answer_is_private(opened: tuple[Server, httpx.Client]) -> None:
