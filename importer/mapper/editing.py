@@ -49,12 +49,14 @@ def is_marked(line: str) -> bool:
 
 
 def clear_field(text: str, steps: Steps) -> str:
-    """Remove a field of the record; an entry or a list that is left without one goes as well.
+    """Remove a key or an entry of a list; what contains nothing else goes as well.
 
-    Raises NotEditableError.
+    Only `record`, which a mapping needs, stays. Raises NotEditableError.
     """
     root = _root(text)
-    while len(steps) > 2 and _size(_find(root, steps[:-1])) == 1:
+    if _find(root, steps) is None:
+        return text
+    while len(steps) > 1 and steps[:-1] != ("record",) and _size(_find(root, steps[:-1])) == 1:
         steps = steps[:-1]
     return _delete(text, root, steps)
 
@@ -101,6 +103,8 @@ def use_lookup(text: str, steps: Steps, table: str) -> str:
 
 def set_unused(text: str, headings: Sequence[str]) -> str:
     """List the columns that no rule uses on purpose. Raises NotEditableError."""
+    if not headings:
+        return clear_field(text, ("roster", "unused"))
     value = f"[{', '.join(_in_braces(scalar(heading)) for heading in headings)}]"
     steps = ("roster", "unused")
     node = _find(_root(text), steps)
@@ -212,7 +216,7 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
     if not isinstance(parent, MappingNode | SequenceNode):
         return text
     if parent.flow_style:
-        raise _refusal(steps)
+        return _delete_in_braces(text, parent, steps)
     if isinstance(parent, SequenceNode):
         assert isinstance(last, int)  # noqa: S101  for the type
         item = parent.value[last]
@@ -227,6 +231,22 @@ def _delete(text: str, root: MappingNode, steps: Steps) -> str:
         following = parent.value[1][0]  # it is the first key behind a dash
         return text[:start] + text[following.start_mark.index :]
     return text[:begin] + text[_line_end(text, end) + 1 :]
+
+
+def _delete_in_braces(text: str, parent: MappingNode | SequenceNode, steps: Steps) -> str:
+    """Delete one of several parts of a list or block in braces, with the comma beside it."""
+    parts = [part if isinstance(part, tuple) else (part, part) for part in parent.value]
+    last = steps[-1]
+    names = [key.value for key, _ in parts]
+    at = last if isinstance(last, int) else names.index(last)
+    if any(node.anchor for part in parts for node in part):  # an alias: its text stands elsewhere
+        raise _refusal(steps)
+    if at + 1 < len(parts):
+        start, end = parts[at][0].start_mark.index, parts[at + 1][0].start_mark.index
+    else:
+        start, end = parts[at][0].start_mark.index, parts[at][1].end_mark.index
+        start = parts[at - 1][1].end_mark.index if at else start
+    return text[:start] + text[end:]
 
 
 def _content_end(node: Node) -> int:

@@ -268,12 +268,24 @@ def _matched(draft: Draft, chosen: Path, letter: str, target: str) -> str:
             raise web.HTTPNotFound
         text = editing.set_column(text, _steps(target), heading)
     if column.target and column.target != target:
-        text = editing.clear_field(text, _steps(column.target))
+        text = editing.clear_field(text, _cleared(document, _steps(column.target)))
     before = document.file.roster.unused
     unused = [name for name in before if heading_key(name) != heading_key(heading)]
     if not target:
         unused.append(heading)
     return text if unused == list(before) else editing.set_unused(text, unused)
+
+
+def _cleared(document: Mapping, steps: Steps) -> Steps:
+    """Return what goes when a field takes no column any more: the field, or its whole entry.
+
+    An entry that needs the field and takes no other column is not an entry without it.
+    """
+    for entry in document.entries:
+        needs = any(one.steps == steps and one.field.facts.required for one in entry.fields)
+        if needs and not any(one.headings for one in entry.fields if one.steps != steps):
+            return entry.steps
+    return steps
 
 
 # --- codes ---

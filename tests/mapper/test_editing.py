@@ -78,6 +78,33 @@ def differing(before: str, after: str) -> tuple[list[str], list[str]]:
             ["      - email_type: work"],
         ),
         (
+            lambda text: editing.clear_field(text, ("record", "contact_info", "email", 1)),
+            ["      - {email_address: <Other>, email_type: personal}"],
+            [],
+        ),
+        (
+            lambda text: editing.clear_field(text, ("record", "last_name", "clean")),
+            ["  last_name: {from: <Last>, clean: [name]}   # as typed"],
+            ["  last_name: {from: <Last>}   # as typed"],
+        ),
+        (
+            lambda text: editing.clear_field(
+                text, ("record", "contact_info", "email", 1, "email_address")
+            ),
+            ["      - {email_address: <Other>, email_type: personal}"],
+            ["      - {email_type: personal}"],
+        ),
+        (
+            lambda text: editing.clear_field(text, ("lookups", "groups", "Staff")),
+            ["lookups:", "  groups:", "    Staff: STAFF   # since 2020"],
+            [],
+        ),
+        (
+            lambda text: editing.clear_field(text, ("roster", "unused")),
+            [],
+            [],
+        ),
+        (
             lambda text: editing.set_code(text, "groups", "staff", "EMP"),
             ["    Staff: STAFF   # since 2020"],
             ["    Staff: EMP   # since 2020"],
@@ -123,6 +150,30 @@ def test_only_the_lines_of_the_key_differ(change, gone: list[str], come: list[st
     after = change(TEXT)
     assert differing(TEXT, after) == (gone, come)
     read(Path("m.yaml"), after.encode())
+
+
+@pytest.mark.parametrize(
+    ("roster", "left"),
+    [
+        ("", ""),
+        ("roster: {unused: [Notes]}\n", ""),
+        ("roster:\n  unused: [Notes]\n", ""),
+        ("roster:\n  unused: []\n", ""),
+        ("roster: {header: 2}\n", "roster: {header: 2}\n"),
+        ("roster: {header: 2, unused: [Notes]}\n", "roster: {header: 2}\n"),
+        ("roster: {unused: [Notes], header: 2}\n", "roster: {header: 2}\n"),
+        ("roster:\n  unused:\n  - Notes\n  header: 2\n", "roster:\n  header: 2\n"),
+    ],
+)
+def test_a_list_of_unused_columns_is_never_blank(roster: str, left: str) -> None:
+    """Without columns the key goes, and what contained nothing else."""
+    assert editing.set_unused(TEXT + roster, []) == TEXT + left
+
+
+def test_the_last_field_of_a_record_in_braces_can_be_cleared() -> None:
+    """Its braces stay, as every mapping has a record."""
+    text = editing.clear_field("record: {last_name: <Last>}\n", ("record", "last_name"))
+    assert text == "record: {}\n"
 
 
 @pytest.mark.parametrize(

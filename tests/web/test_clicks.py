@@ -67,6 +67,33 @@ def test_clicks_keep_a_mapping_that_check_understands(
     assert mapping.read_bytes() == first
 
 
+FRIENDS = """Card No,Given Name,Family Name,Kind,Email,Joined
+20001123450011,Ana,Silva,COMM,ana@example.org,2020
+20001123450029,Bo,Berg,COMM,bo@example.org,2021
+"""
+
+
+def test_a_column_can_be_matched_and_taken_back(opened: tuple[Server, httpx.Client]) -> None:
+    """An email, a column that is not used, and an entry that was added: the mapping stays valid."""
+    _, client = opened
+    answer = client.post("/practice/rosters", files={"roster": ("friends.csv", FRIENDS.encode())})
+    draft = answer.headers["Location"].removesuffix("/sheet")
+    client.post(f"{draft}/mapping", data={"do": "new", "version": "0"})
+    for column, target in (
+        ("D", "record/user_group"),
+        ("F", ""),  # the only column that is not used, then none
+        ("F", "note"),
+        ("F", ""),
+        ("E", "work-email"),  # instead of the guessed one
+        ("E", ""),
+        ("E", "personal-email"),
+    ):
+        form = {"column": column, "target": target, "version": version(client, draft)}
+        answer = client.post(f"{draft}/match", data=form)
+        assert answer.status_code == 303, answer.text
+        assert 'id="findings"' not in client.get(f"{draft}/mapping").text, (column, target)
+
+
 def _click(client: httpx.Client, draft: str, click: Click) -> httpx.Response:
     """Choose what a page offers."""
     codes, which, choice = click
