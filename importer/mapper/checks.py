@@ -336,7 +336,7 @@ def _unreachable(mapping: Mapping) -> Iterator[MappingFinding]:
 
 
 def _no_effect(mapping: Mapping) -> Iterator[MappingFinding]:
-    """Rows without a required field, and keys that change nothing.
+    """Rows that lack a required field, and keys that change nothing.
 
     Edits by staff stay in protected fields only (contract 3.1). `zip` changes nothing unless the
     address says that it is in the USA.
@@ -349,6 +349,9 @@ def _no_effect(mapping: Mapping) -> Iterator[MappingFinding]:
         if rule.required == "true" and part.default is None and not open_ended:
             wrong = "rows to which no `when` applies are rejected, because every record needs it"
             yield MappingFinding(rule.steps, f"{wrong}; add a `default`, or skip the rows")
+        for steps in rule.blank_codes(mapping.tables) if rule.required == "true" else ():
+            wrong = f"a code is blank, and rows without `{rule.field.name}` are rejected"
+            yield MappingFinding(steps, f"{wrong}; write Alma's code")
         if part.override and not (rule.field.facts.sticky or rule.field.parent):
             wrong = "has no effect: this field is not protected"
             yield MappingFinding((*rule.steps, "override"), wrong)

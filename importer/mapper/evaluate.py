@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import reduce
 from itertools import compress
@@ -25,7 +26,7 @@ from importer.mapper.compile import (
 )
 from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import END_OF_TERM, ORDER_WORDS, Dates, moved, shown_order
-from importer.mapper.lookups import code_reader
+from importer.mapper.lookups import NO_CODE, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.schema import PlusBy, Rule
@@ -163,8 +164,8 @@ class _Evaluation:
         """Evaluate a field of the record itself, unless another one has needed it already."""
         if one.column.label not in self.columns:
             values = self._evaluate(one, one.rule.rule, self.every)
-            self._finish(one, values)
             self._require(one, values, self.every)
+            self._finish(one, values)
 
     def entry(self, compiled: CompiledEntry) -> None:
         """Evaluate an entry: left out of rows that have nothing for it, whole in the others.
@@ -225,7 +226,8 @@ class _Evaluation:
             return values
         blank = rows & ~values.filled
         blank[[row for row, _, _ in values.found]] = False
-        return values.over(self._evaluate(one, rule.default, blank), ~blank)
+        other = self._evaluate(one, rule.default, blank)
+        return values.over(other, ~(blank & other.filled))
 
     def _texts(self, one: CompiledField, rule: Rule, rows: Rows) -> Values:
         """Apply a rule to rows that meet its condition, up to its lookup."""
@@ -249,6 +251,7 @@ class _Evaluation:
             values.step(tidied)
         if rule.lookup is not None:
             values.step(self.mapping.mapping.tables[rule.lookup].find)
+            values.content[values.unexplained(values.applies)] = False  # blank on purpose, too
         return values
 
     def _case(self, one: CompiledField, cases: Sequence[Rule], rows: Rows) -> Values:
@@ -373,10 +376,12 @@ class _Evaluation:
         for row in values.unexplained(rows):
             message = "is blank, and this person is External" if no_id else "is blank"
             advice = _NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
-            if any(self._column(cell, one.bound)[row] for cell in cells):
+            if without_code := self._without_code(one, values, row):
+                message, advice = NO_CODE
+            elif any(self._column(cell, one.bound)[row] for cell in cells):
                 message, advice = "has one part only, so a part is missing", _ONE_PART
             finding = CellFinding(code, message, advice, severity)
-            self._report([(row, finding, "")], one.column.label, one.column.places)
+            self._report([(row, finding, without_code)], one.column.label, one.column.places)
 
     def _complete(
         self, one: CompiledField, values: Values, there: Rows, compiled: CompiledEntry
@@ -394,11 +399,19 @@ class _Evaluation:
         severity = Severity.WARNING if main else None
         finding = CellFinding(Code.MISSING_VALUE, message, advice, severity)
         blank = values.unexplained(there)
-        found = [(row, finding, "") for row in blank]
-        self._report(found, one.column.label, one.column.places or every)
+        for row in blank:
+            text = self._without_code(one, values, row)
+            why = replace(finding, message=f"{NO_CODE[0]}{left_out}", advice=NO_CODE[1])
+            found = [(row, why if text else finding, text)]
+            self._report(found, one.column.label, one.column.places or every)
         left = there.copy()
         left[blank] &= not main
         return left
+
+    def _without_code(self, one: CompiledField, values: Values, row: int) -> str:
+        """Return the text of a row for which a lookup gives a blank; "" if there is none."""
+        looked_up = any(part.lookup is not None for _, part in one.rule.parts)
+        return str(values.source[row]) if looked_up else ""
 
     def _report(
         self,

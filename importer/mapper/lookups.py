@@ -23,6 +23,11 @@ from importer.model.text import means_one_of
 OTHERWISE = "*"
 SAME = "same"
 """The code of `OTHERWISE` by which the text itself is the code."""
+NO_CODE = (
+    f"{VALUE} has no code in the mapping's lookup",
+    "Write Alma's code for it in the lookup, or correct the cell.",
+)
+"""The message and the advice if the code of a text is blank, and the field may not be."""
 SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes of a lookup's CSV file."""
 

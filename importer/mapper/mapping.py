@@ -133,6 +133,12 @@ class FieldRule:
                     found.setdefault(code, where)
         return {code: where for code, where in found.items() if code not in {"", TO_CHOOSE}}
 
+    def blank_codes(self, tables: Tables) -> Iterator[Steps]:
+        """Yield the steps to every blank code of its lookups that no default fills."""
+        for steps, part in self.giving_parts if self.rule.default is None else ():
+            if part.lookup is not None and part.default is None:
+                yield from (where for code, where in _codes(part, steps, tables) if not code)
+
     def takes_cells(self, tables: Tables) -> bool:
         """Return whether a cell's text can become the value without a lookup, or through one."""
         return any(

@@ -10,7 +10,7 @@ import pytest
 
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.fields import CodeRow, CodeTables
-from importer.model.problem import KNOWN
+from importer.model.problem import KNOWN, VALUE
 from tests.mapper.bench import Bench, findings, mapping_text, told
 
 GROUPS = "lookups:\n  groups: {Community: COMM, Friends of  the Library: FRIEND}"
@@ -36,6 +36,26 @@ def test_only_a_slip_of_a_key_is_shown(tmp_path: Path) -> None:
     assert shown == ["staff s", "Facutly", "fac", "CHOSEN"]
     (stafford,) = (problem for problem in candidates.problems if problem.value == "Stafford")
     assert "Staff (STAFF)" in stafford.advice
+
+
+@pytest.mark.parametrize("rule", ["<T>, lookup: g", "<T>, lookup: g, default: <U>"])
+def test_a_value_whose_code_is_blank_is_not_called_blank(rule: str, tmp_path: Path) -> None:
+    """Where a code is needed, the value is shown, and the advice leads to the lookup."""
+    needed = f"campus_code: {{from: {rule}, required: true}}"
+    typed = "contact_info: {phone: [{phone_number: <P>, phone_type: {from: <T>, lookup: g}}]}"
+    lookups = 'lookups: {g: {Home: home, Student: ""}}'
+    bench = Bench(tmp_path, f"{needed}\n{typed}", lookups, "T|U|P")
+    problems = bench.map(("Student", "", "1"), ("", "", ""), ("Home", "", "1")).problems
+    assert told(problems) == [
+        (2, "missing-value", "campus_code"),
+        (2, "missing-value", "contact_info.phone[0].phone_type"),
+        (3, "missing-value", "campus_code"),
+    ]
+    assert [(VALUE in p.message, p.value, "lookup" in p.advice) for p in problems] == [
+        (True, "Student", True),
+        (True, "Student", True),
+        (False, "", False),
+    ]
 
 
 def test_a_lookup_may_be_a_file_beside_the_mapping(tmp_path: Path) -> None:
