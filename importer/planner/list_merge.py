@@ -285,6 +285,8 @@ class ListMerge:
         """
         own = set(item.types)
         ours = self._of_alma(item)
+        if self.parent == "user_identifier":  # a lost card stays one: the new card is another
+            ours = [(place, part) for place, part in ours if current(part, "status") != "INACTIVE"]
         shared = {id(place): own.intersection(types(self.parent, place.new)) for place, _ in ours}
         free = [place for place, _ in ours if not place.taken and shared[id(place)]]
         if owned:

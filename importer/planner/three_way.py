@@ -149,7 +149,10 @@ def _rivals(parent: str, theirs: list[Part], part: Part) -> list[Part]:
 
 
 def _mix(parent: str, made: list[Part], theirs: list[Part], old: Part, new: Part) -> bool:
-    """Change the fields that the edit is about, in an entry in which someone changed others."""
+    """Change the fields that the edit is about, in an entry in which someone changed others.
+
+    One with another core, such as another street, is another entry.
+    """
     rivals = _rivals(parent, theirs, old)
     rivals.sort(key=lambda rival: main_value(parent, rival) != main_value(parent, old))
     was, will = comparable(old), comparable(new)
@@ -157,7 +160,7 @@ def _mix(parent: str, made: list[Part], theirs: list[Part], old: Part, new: Part
     for rival in rivals:
         held, place = comparable(rival), find(made, rival)
         if place is not None and all(
-            held.get(name) in {was.get(name), will.get(name)} for name in ours
+            held.get(name) in {was.get(name), will.get(name)} for name in {*ours, *CORE[parent]}
         ):
             made[place] = rival.model_copy(update={name: getattr(new, name) for name in ours})
             return True

@@ -24,6 +24,7 @@ from importer.planner.entries import (
     list_changes,
     paired,
     same_entries,
+    same_id,
     scalar_changes,
     with_entries,
     with_fields,
@@ -67,6 +68,10 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
     while isinstance(merged := three_way(put, target, live, skip=theirs), Conflict):
         theirs |= dict.fromkeys(merged.paths)
     primary_id = current(live, "primary_id")
+    if not same_id(primary_id, merged.primary_id):  # Alma takes no value twice (contract 3.2)
+        ids = entries(merged, "user_identifier")
+        others = (one for one in ids if not same_id(current(one, "value"), merged.primary_id))
+        merged = with_entries(merged, {"user_identifier": tuple(others)})
     changes = differences(live, merged)
     if not changes:
         return Undone(Unchanged(row, primary_id), tuple(theirs))

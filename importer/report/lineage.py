@@ -10,6 +10,7 @@ from importer.errors import ImporterError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
+from importer.model.plan import Fate, Result
 from importer.report.wording import REJECTS, WORKBOOK, kind_of
 
 
@@ -18,7 +19,7 @@ class Lineage:
     """The runs that a run is related to, by their folders.
 
     `undoes`, `corrects`: the earlier run whose writes it undoes, or whose corrected rejects it
-    loads. `undone_by`, `corrected_by`: the later ones that were applied. `sittings`: how often its
+    loads. `undone_by`, `corrected_by`: the later ones that took effect. `sittings`: how often its
     apply was started.
     """
 
@@ -85,8 +86,18 @@ def lineage(ledger: Ledger) -> Lineage:
     return found[folder]
 
 
+_DONE = {Result.CREATED, Result.UPDATED, Result.DELETED, Result.WAS_SO, Result.WAS_GONE}
+
+
+def _took_effect(ledger: Ledger) -> bool:
+    """Return whether an apply did something, or found that nothing was to be done."""
+    results = ledger.results().keys()
+    waits = results or ledger.count("rows", "fate").get(Fate.REVIEW)
+    return ledger.was_applied and (not waits or not _DONE.isdisjoint(results))
+
+
 def _add(found: dict[Path, Lineage], ledger: Ledger) -> None:
-    folder, facts, applied = ledger.folder.resolve(), ledger.facts, ledger.was_applied
+    folder, facts, applied = ledger.folder.resolve(), ledger.facts, _took_effect(ledger)
     own = found.setdefault(folder, Lineage())
     own.sittings = sum(entry.event == "apply" for entry in history(ledger, 0))
     rosters = (Path(roster.path) for roster, _ in facts.rosters)

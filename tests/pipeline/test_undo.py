@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from importer.cli.app import run
 from importer.model.fields import LISTS
-from importer.model.plan import Unchanged, Update, Written
+from importer.model.plan import ChangeKind, Unchanged, Update, Written
 from importer.model.user import User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
@@ -115,6 +115,21 @@ def test_of_a_list_only_the_entries_that_somebody_changed_are_theirs() -> None:
     assert isinstance(undone.step, Update)
     (left,) = entries(undone.step.after, "contact_info.email")
     assert comparable(left)["email_address"] == "staff@b.org"
+
+
+def test_an_id_that_is_put_back_as_primary_id_goes_where_it_was_kept() -> None:
+    """Alma takes no value twice (contract 3.2), also where staff noted something beside it."""
+    before = people.user(primary_id="old", last_name="Roe", user_identifier=[])
+    kept = people.identifier("BARCODE", "old", status="INACTIVE")
+    sent = people.user(primary_id="new", last_name="Doe", user_identifier=[kept])
+    now = people.user(
+        primary_id="new", last_name="Doe", user_identifier=[kept | {"note": "destroyed"}]
+    )
+    step = undo_update(2, Written(before, sent, sent), now).step
+    assert isinstance(step, Update)
+    assert (step.after.primary_id, step.after.last_name) == ("old", "Roe")
+    assert entries(step.after, "user_identifier") == ()
+    assert ChangeKind.REMOVE in {change.kind for change in step.changes}
 
 
 @st.composite

@@ -289,6 +289,18 @@ def test_an_identifier_replaces_the_only_one_of_its_type() -> None:
     assert merged(row | {f"{I0}.value": "A3"}, lower).after is lower
 
 
+@pytest.mark.parametrize("others", [[], [("222", "ACTIVE")]])
+def test_a_card_out_of_use_is_not_given_a_new_number(others: list[tuple[str, str]]) -> None:
+    """A lost card keeps its number, status and note; it is no reason to add to one in use."""
+    held = [("111", "INACTIVE"), *others]
+    live = user(
+        user_identifier=[identifier("BARCODE", value, status=status) for value, status in held]
+    )
+    made = merged({f"{I0}.id_type": "BARCODE", f"{I0}.value": "333"}, live)
+    ids = [(part.value, current(part, "status")) for part in made.after.user_identifier or ()]
+    assert ids == [("111", "INACTIVE"), ("333", "ACTIVE" if others else "")]
+
+
 @pytest.mark.parametrize(
     ("held", "row", "policy", "expected"),
     [

@@ -7,7 +7,7 @@ import pytest
 from importer.model.user import User
 from importer.planner.entries import current, entries
 from importer.planner.three_way import Conflict, three_way
-from tests.planner.people import email, identifier, user
+from tests.planner.people import address, email, identifier, user
 
 
 def people(*parts: dict[str, object], **fields: object) -> User:
@@ -20,6 +20,12 @@ NEW = email("new@example.org", preferred=True)
 WORK = email("w@example.org", "work")
 NOTE = {"note_type": {"value": "LIBRARY"}, "note_text": "ours", "segment_type": "Internal"}
 THEIRS = NOTE | {"note_text": "theirs", "created_by": "staff"}
+
+
+def block(description: str) -> dict[str, object]:
+    """An active block."""
+    kind = {"block_type": {"value": "GENERAL"}, "block_status": "ACTIVE"}
+    return kind | {"block_description": {"value": description}}
 
 
 def joined(before: User, after: User, now: User) -> User:
@@ -119,6 +125,28 @@ def test_the_same_entry_changed_twice_is_for_a_person(
 ) -> None:
     """An entry that both changed, or both added of one type, or two preferred, is a conflict."""
     assert three_way(before, after, now) == Conflict((path,))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now"),
+    [
+        (
+            user(user_block=[block("02-GLOBAL")]),
+            user(user_block=[block("02-GLOBAL") | {"block_status": "INACTIVE"}]),
+            user(user_block=[block("06-LOCAL") | {"block_note": "do not lend"}]),
+        ),
+        (
+            user(contact_info={"address": [address("7 Oak Ave", postal_code="57001")]}),
+            user(contact_info={"address": [address("7 Oak Ave", postal_code="57010")]}),
+            user(contact_info={"address": [address("99 New Road", postal_code="57001")]}),
+        ),
+    ],
+)
+def test_a_change_is_not_made_in_an_entry_that_took_the_place(
+    before: User, after: User, now: User
+) -> None:
+    """Another block or street of the same type is not what was planned: a person looks."""
+    assert isinstance(three_way(before, after, now), Conflict)
 
 
 def test_an_entry_that_is_gone_already_need_not_go() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.states import State
@@ -17,7 +19,13 @@ from tests.report.building import Run
 from tests.report.conftest import Keep
 
 
-def _loaded(keep: Keep, *, undoes: Path | None = None, roster: Path | None = None) -> Ledger:
+def _loaded(
+    keep: Keep,
+    *,
+    undoes: Path | None = None,
+    roster: Path | None = None,
+    state: State = State.APPLIED,
+) -> Ledger:
     """An applied run of one new patron, which undoes another or loads its corrected rejects."""
     run = Run(facts=building.planned().facts.model_copy(update={"failed_checks": ()}))
     if undoes:
@@ -27,7 +35,7 @@ def _loaded(keep: Keep, *, undoes: Path | None = None, roster: Path | None = Non
         run.facts = run.facts.model_copy(update={"roster": facts})
     run.row(2, Fate.READY)
     run.steps = [Create(2, building.user(2))]
-    run.states = {2: State.APPLIED}
+    run.states = {2: state}
     return keep(run)
 
 
@@ -81,6 +89,16 @@ def test_a_run_that_was_undone_says_so_and_offers_no_undo(keep: Keep) -> None:
     undone = Lineage(undone_by=[back.folder])
     assert next_step(summarize(first), first.facts, related=undone).command == ""
     assert "importer undo" not in text_of(first.folder)
+
+
+@pytest.mark.parametrize("state", [State.PLANNED, State.REFUSED, State.HELD, State.UNKNOWN])
+def test_an_undo_that_changed_nothing_undid_nothing(keep: Keep, state: State) -> None:
+    """Its apply began, as with `--limit 0`, or Alma refused every row: the first run stands."""
+    first = _loaded(keep)
+    back = _loaded(keep, undoes=first.folder, state=state)
+    assert back.was_applied
+    assert lineage(first) == Lineage()
+    assert lineage(back) == Lineage(undoes=first.folder)
 
 
 def test_a_resumed_apply_is_counted(keep: Keep) -> None:
