@@ -149,14 +149,20 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             params["modify_date_from"] = modified_from.isoformat()
         return await self._list(params)
 
-    async def create_user(self, user: User) -> User:
+    async def create_user(self, user: User, sending: Callable[[], None] = lambda: None) -> User:
         """Create a user and return it as Alma stored it.
 
-        A user without a primary ID is refused: Alma would invent one, and after a lost reply the
-        user could not be looked up. Raises AlmaError.
+        `sending` is called before the call, and again before it is repeated. A user without a
+        primary ID is refused: Alma would invent one, and after a lost reply the user could not be
+        looked up. Raises AlmaError.
         """
         segment(user.primary_id or "")
-        return await self._ask(Request("POST", "/users", {}, body=_body(user)), read_user)
+        request = Request("POST", "/users", {}, body=_body(user))
+        async for attempt in _attempts():
+            with attempt:
+                sending()
+                return await self._send(request, read_user)
+        raise AssertionError
 
     async def update_user(
         self,

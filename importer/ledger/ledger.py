@@ -15,6 +15,7 @@ from importer.errors import Exit, UsageError
 from importer.ledger.states import FAILURES, FILE, RESULTS, SENT, State, damaged, unusable
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import (
+    ALREADY,
     Act,
     Change,
     Fate,
@@ -329,9 +330,9 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             if undoes or result not in {Result.DELETED, Result.WAS_GONE}
         }
         # the published totals count what is in Alma now, whoever wrote it
-        counts[Result.UPDATED] += counts[Result.WAS_SO]
-        if undoes:
-            counts[Result.DELETED] += counts[Result.WAS_GONE]
+        for already, total in ALREADY.items():
+            if already in counts:
+                counts[total] += counts[already]
         if results.get(Result.REFUSED):
             codes.add(Exit.REFUSED)
         if results.get(Result.HELD):

@@ -21,14 +21,14 @@ FAILURES = (sqlite3.Error, UnicodeError)
 class State(StrEnum):
     """How far a planned create, update or delete has come.
 
-    planned → intent → applied | refused | held | unknown; unknown → applied | planned | held;
-    planned → already | held
+    planned → intent → applied | already | refused | held | unknown; unknown → applied | planned |
+    held; planned → already | held
     """
 
     PLANNED = "planned"
     INTENT = "intent"  # durable before a byte is sent; it may have arrived or not
     APPLIED = "applied"
-    ALREADY = "already"  # Alma had these values already; nothing was sent
+    ALREADY = "already"  # Alma had it already; this run did not write it
     REFUSED = "refused"
     HELD = "held"  # needs review
     UNKNOWN = "unknown"
@@ -49,7 +49,11 @@ RESULTS: dict[tuple[Act, State], Result] = {
         (State.HELD, Result.HELD),
         (State.UNKNOWN, Result.UNKNOWN),
     )
-} | {(Act.UPDATE, State.ALREADY): Result.WAS_SO, (Act.DELETE, State.ALREADY): Result.WAS_GONE}
+} | {
+    (Act.CREATE, State.ALREADY): Result.WAS_THERE,
+    (Act.UPDATE, State.ALREADY): Result.WAS_SO,
+    (Act.DELETE, State.ALREADY): Result.WAS_GONE,
+}
 
 GONE = "is no longer in Alma"
 """The detail of a step that needs review because its user was deleted in Alma."""

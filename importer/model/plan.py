@@ -99,12 +99,21 @@ class Result(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     DELETED = "deleted"
+    WAS_THERE = "was_there"  # a create of a user whom somebody else created meanwhile
     WAS_SO = "was_so"  # an update that Alma had already: nothing was sent
     WAS_GONE = "was_gone"  # a delete of a user who was deleted already
     REFUSED = "refused"  # by Alma
     HELD = "held"  # needs review: someone changed the record since the plan
     UNKNOWN = "unknown"  # the answer is lost; the next start looks it up
     NOT_SENT = "not_sent"
+
+
+ALREADY = {
+    Result.WAS_THERE: Result.CREATED,
+    Result.WAS_SO: Result.UPDATED,
+    Result.WAS_GONE: Result.DELETED,
+}
+"""What was so already, and as what the published totals count it: they tell what is in Alma."""
 
 
 class ChangeKind(StrEnum):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
+from importer.model.plan import ALREADY, Act, Change, Fate, Result, SafetyCheck, SafetyLimits
 from importer.model.problem import Origin
 from importer.model.text import ROSTER_ROWS
 from importer.model.user import AccountType
@@ -173,12 +173,13 @@ class Summary(Kept):
 
     `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
     unchanged + left_alone`; after an apply `create + update = created + updated + refused + held
-    + unknown + not_sent`. An undo counts `delete` and `deleted` with them. Of the `updated`,
-    `was_so` had these values already, and of the `deleted`, `was_gone` were deleted already:
-    nothing was sent for them. `warnings` and `repaired` count problems of these severities.
-    `dismissed`: of the rejected rows, those that a person decided not to send. `kept_in_alma`:
-    rows in which a value that someone edited in Alma stays. `absent`: of the rows, people in
-    Alma who are missing from the roster and would be changed. `rosters`: only if several.
+    + unknown + not_sent`. An undo counts `delete` and `deleted` with them. Of the `created`,
+    `was_there` were created by somebody else, of the `updated`, `was_so` had these values
+    already, and of the `deleted`, `was_gone` were deleted already: this run wrote none of them.
+    `warnings` and `repaired` count problems of these severities. `dismissed`: of the rejected
+    rows, those that a person decided not to send. `kept_in_alma`: rows in which a value that
+    someone edited in Alma stays. `absent`: of the rows, people in Alma who are missing from the
+    roster and would be changed. `rosters`: only if several.
     """
 
     schema_version: Literal[1] = 1
@@ -205,6 +206,7 @@ class Summary(Kept):
     created: int | None = None
     updated: int | None = None
     deleted: int | None = None
+    was_there: int | None = None
     was_so: int | None = None
     was_gone: int | None = None
     refused: int | None = None
@@ -228,7 +230,7 @@ class Summary(Kept):
     def written(self) -> int:
         """How many users were created, changed or deleted by calls that were sent."""
         sent = (self.created, self.updated, self.deleted)
-        already = (self.was_so, self.was_gone)
+        already = (self.was_there, self.was_so, self.was_gone)
         return sum(count or 0 for count in sent) - sum(count or 0 for count in already)
 
     def adds_up(self) -> bool:
@@ -243,7 +245,7 @@ class Summary(Kept):
         if self.create is not None:
             sums &= total(Act) == self.ready
         if self.created is not None:
-            results = set(Result) - {Result.WAS_SO, Result.WAS_GONE}  # counted with the others
+            results = set(Result) - ALREADY.keys()  # counted with the others
             sums &= total(results) == total((Act.CREATE, Act.UPDATE, Act.DELETE))
         return sums
 

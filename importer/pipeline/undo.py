@@ -22,6 +22,7 @@ from importer.model.plan import (
     Held,
     LeftAlone,
     Planned,
+    Result,
     SafetyLimit,
     Step,
     Unchanged,
@@ -170,6 +171,14 @@ def _what_stays(first: Ledger, steps: dict[int, Step], request: UndoRequest) -> 
             origin,
             f"{users} created by this run; they stay, unless you add --delete-created.",
             advice="Alma cannot restore a deleted user. Add it only if these users should go.",
+        )
+    if there := first.results().get(Result.WAS_THERE, 0):
+        users = "1 user was" if there == 1 else f"{there:,} users were"
+        yield Problem.of(
+            Code.NOT_UNDONE,
+            origin,
+            f"{users} in Alma when this run was to create them, with the same values; they stay.",
+            advice="If another run created them, undo that one. Else look at them in Alma.",
         )
     if any(entry.event == PASSWORDS for entry in history(first, 0)):
         sentence = "The run sent passwords. The passwords before the run are not known."

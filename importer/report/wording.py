@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Act, ChangeKind, Fate, Result
+from importer.model.plan import ALREADY, Act, ChangeKind, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
 from importer.model.text import counted, is_whole_roster, spans
@@ -58,6 +58,7 @@ ENDS: dict[End, str] = {
     Result.CREATED: "created",
     Result.UPDATED: "updated",
     Result.DELETED: "deleted",
+    Result.WAS_THERE: "already there, created by somebody else",
     Result.WAS_SO: "already so in Alma",
     Result.WAS_GONE: "already gone from Alma",
     Result.REFUSED: "refused by Alma",
@@ -211,8 +212,8 @@ def tallies(summary: Summary) -> tuple[Tally, ...]:
 def _counts(summary: Summary) -> Counter[str]:
     """Return the counts by end; rows that were so already are not among those written."""
     counts = Counter(summary.model_dump(include=set(map(str, ENDS)), exclude_none=True))
-    counts[Result.UPDATED] -= counts[Result.WAS_SO]
-    counts[Result.DELETED] -= counts[Result.WAS_GONE]
+    for already, total in ALREADY.items():
+        counts[total] -= counts[already]
     counts[Fate.REJECTED] -= counts[DISMISSED]
     return counts
 

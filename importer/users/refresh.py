@@ -259,8 +259,9 @@ def add_applied(ledger: Ledger, folder: Path) -> int:
         with cache.writing():
             for old_id, answered, time in ledger.read(
                 "SELECT primary_id, answered, (SELECT max(time) FROM entries"
-                " WHERE entries.row = images.row AND event = 'applied')"
-                " FROM images JOIN steps USING (row) WHERE state = 'applied' AND answered <> ''"
+                " WHERE entries.row = images.row AND event = state)"
+                " FROM images JOIN steps USING (row)"
+                " WHERE state IN ('applied', 'already') AND answered <> ''"
             ):
                 user = User.from_json(answered)
                 cache.put([user], datetime.fromisoformat(time))

@@ -216,11 +216,12 @@ class Executor:
         return await self._verify(step, taken)
 
     async def _create(self, step: Pending) -> State:
-        self.journal.record_intent(step.row, None, step.after)
         body = step.after
         if password := self.passwords.get(step.row):
             body = body.model_copy(update={"password": password})
-        answered = await self.alma.create_user(body)
+        answered = await self.alma.create_user(
+            body, sending=lambda: self.journal.record_intent(step.row, None, step.after)
+        )
         return self._done(step, None, step.after, answered)
 
     async def _update(self, step: Pending) -> State:
@@ -341,7 +342,10 @@ class Executor:
             case WriteFound(kept, edited) if step.act is Act.CREATE:
                 stored = None if edited or has_more(step, found) else found
                 detail = "was so already" if taken is not None else "is in Alma"
-                return self._apply(step, detail, kept, stored, edited)
+                # If Alma refused the only call that was made, somebody else created the user.
+                others = taken is not None and self.journal.step(step.row).attempts == 1
+                state = State.ALREADY if others else State.APPLIED
+                return self._apply(step, detail, kept, stored, edited, state)
             case WriteFound(kept):
                 return self._apply(step, "is in Alma", kept, found)
             case NoWrite.MISSING if taken is not None:
@@ -362,6 +366,7 @@ class Executor:
         kept: tuple[str, ...],
         answered: User | None,
         edited: tuple[str, ...] = (),
+        state: State = State.APPLIED,
     ) -> State:
         """Record a write that is in Alma; `kept` and `edited` are the paths that differ there."""
         differing = [(path, EDITED, EDITED_ADVICE) for path in edited]
@@ -383,7 +388,7 @@ class Executor:
                 for code, sentence in role_obstacles(answered, self.today)
             ]
         return self.journal.record_outcome(
-            step.row, State.APPLIED, detail, answered=answered, problems=problems
+            step.row, state, detail, answered=answered, problems=problems
         )
 
     def _already(

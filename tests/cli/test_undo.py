@@ -115,6 +115,23 @@ def test_what_was_so_already_is_not_said_to_be_written(
     assert (undone["update"], undone["left_alone"]) == (0, 1)
 
 
+def test_users_of_another_run_are_not_deleted(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """Of two plans that create the same users the second creates none, its undo deletes none."""
+    roster = write(folder, ANA)
+    for run in ("one", "two"):
+        typed("plan", roster, "-m", "small.yaml", "-o", run)
+    for run in ("one", "two"):
+        typed("apply", run)
+    summary = typed("report", "two", "--json").summary
+    assert (summary["created"], summary["was_there"]) == (1, 1)
+    before = state(sandbox)
+    undone = typed("undo", "two", "--delete-created", "-o", "back", "--json").summary
+    assert undone["delete"] == 0
+    assert codes(folder, "back") == [("0", "not-undone")]
+    typed("apply", "back")
+    assert state(sandbox) == before
+
+
 def test_the_brakes_look_at_the_way_back_too(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Entries that go stop an undo, by the mapping's numbers; that every user changes does not."""
     load(typed, write(folder, ANA), "first")

@@ -213,7 +213,7 @@ def test_a_copy_of_the_run_on_another_computer(ground: Ground, tmp_path: Path) -
         trial.run = "copy"
         trial.finish()
         assert len(trial.house.writes()) == writes
-        ends = {"updated": "was_so"}
+        ends = {"updated": "was_so", "created": "was_there"}
         expected = {row: ends.get(end, end) for row, end in ground.results.items()}
         assert trial.results() == expected
 

@@ -72,6 +72,7 @@ def check_counts(ledger: Ledger) -> None:
     results = Counter(row.result for row in rows)
     if ledger.was_applied:
         assert summary.updated == results[Result.UPDATED] + results[Result.WAS_SO]
+        assert summary.created == results[Result.CREATED] + results[Result.WAS_THERE]
 
 
 @settings(max_examples=60, deadline=None)

@@ -24,8 +24,11 @@ THEIRS = NOTE | {"note_text": "theirs", "created_by": "staff"}
 
 def block(description: str) -> dict[str, object]:
     """An active block."""
-    kind = {"block_type": {"value": "GENERAL"}, "block_status": "ACTIVE"}
-    return kind | {"block_description": {"value": description}}
+    return {
+        "block_type": {"value": "GENERAL"},
+        "block_description": {"value": description},
+        "block_status": "ACTIVE",
+    }
 
 
 def joined(before: User, after: User, now: User) -> User:
