@@ -113,7 +113,7 @@ ALREADY = {
     Result.WAS_SO: Result.UPDATED,
     Result.WAS_GONE: Result.DELETED,
 }
-"""What was so already, and as what the published totals count it: they tell what is in Alma."""
+"""What was so already, and as what the published totals, which show what is in Alma, count it."""
 
 
 class ChangeKind(StrEnum):
