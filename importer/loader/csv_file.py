@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from importer.loader import headings, table
@@ -26,6 +27,9 @@ CELLS = 25 * ROWS
 
 Record = tuple[str, ...]
 """The cells of a row. Python's garbage collector skips tuples of text, but not lists of it."""
+
+_reader = partial(csv.reader, skipinitialspace=True)
+"""What reads all CSV: a blank between a delimiter and a quotation mark is part of neither."""
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 200  # lines that decide on the delimiter
@@ -92,7 +96,7 @@ def _records(content: bytes, encoding: str, delimiter: str, *, skip: int) -> Ite
                 raise csv.Error(msg)
             yield text
 
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    reader = _reader(lines(), delimiter=delimiter, strict=True)
     try:
         for record in reader:
             number += 1
@@ -141,7 +145,7 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
 
     def merit(delimiter: str) -> tuple[int, float, int]:
         try:
-            records = [record for record in csv.reader(lines, delimiter=delimiter) if record]
+            records = [record for record in _reader(lines, delimiter=delimiter) if record]
         except csv.Error:
             return 0, 0, 0
         widths = [len(record) for record in records]

@@ -50,9 +50,9 @@ def _of_csv(path: Path, source: Source) -> Iterator[int]:
     first, _, rest = text.partition("\n")
     if first.rstrip("\r").strip('"').lower() == f"sep={source.delimiter}":
         text = rest
-    for number, record in enumerate(
-        csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter), 1
-    ):
+    lines = io.StringIO(text, newline="")
+    records = csv.reader(lines, delimiter=source.delimiter, skipinitialspace=True)
+    for number, record in enumerate(records, 1):
         if _says(record):
             yield number
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -32,6 +35,39 @@ def test_a_fed_back_row_has_one_number(marks: list[str]) -> None:
     for at, mark in enumerate(marks):
         if mark.strip() in {"2", "3", "4"} and mark not in marks[:at]:
             assert numbers[at] == int(mark)
+
+
+@given(
+    cells=st.lists(st.text('ab "\n,;', max_size=6), min_size=2, max_size=2),
+    delimiter=st.sampled_from(",;\t|"),
+    blanks=st.integers(0, 2),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+)
+def test_a_blank_in_front_of_a_cell_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: list[str],
+    delimiter: str,
+    blanks: int,
+    quoting: Literal[0, 1],
+) -> None:
+    """Every cell is read as it was written, quoted or not, whatever blanks stand before it."""
+    written = []
+    for cell in cells:
+        line = io.StringIO()
+        csv.writer(line, delimiter=delimiter, quoting=quoting, lineterminator="\n").writerow([cell])
+        written.append(line.getvalue().removesuffix("\n"))
+    between = delimiter + " " * blanks
+    path = tmp_path_factory.getbasetemp() / "blanks.csv"
+    text = f"ID{between}Name\n1{between}x\n{between.join(written)}\n2{between}x\n"
+    path.write_text(text, "utf-8", newline="")
+    roster = read(path, LAYOUT)
+    there = [cells] if any(map(str.strip, cells)) else []
+    expected = [
+        ["1", "x"],
+        *([" ".join(text.split()) for text in row] for row in there),
+        ["2", "x"],
+    ]
+    assert roster.frame.to_numpy().tolist() == expected
 
 
 def test_a_csv_file_has_a_limit_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,6 +231,13 @@ TEXTS = [
     ),
     Specimen(
         "a.csv",
+        "a blank between delimiter and quotation mark",
+        csv('"EMPL ID", "Last Name", "Email"\n "1", "Silva, Ana",  "a"\n2, Berg, " b""c "\n'),
+        EXPECTED,
+        rows={2: ("1", "Silva, Ana", "a"), 3: ("2", "Berg", 'b"c')},
+    ),
+    Specimen(
+        "a.csv",
         "NUL bytes",
         csv(HEAD + "1,Sil\0va,a\n" + ANA * 4),
         EXPECTED,
