@@ -139,12 +139,15 @@ def build(
 
     out = sheet.hidden_rows.intersection(filled) if visible_only else set()
     people = too_long.union(row for row, text in marks.items() if read_row(text)[0])
-    footers = _footers(frame, filled.difference([*out]).tolist(), people)
-    kept = filled.difference([*out, *footers])
+    heads = [sheet.rows[number - 1] for number in source.header if number]
+    repeated = {*_repeated_headings(frame, columns, heads, clean)}
+    not_people = dict.fromkeys(sorted(repeated - out), "repeats the headings")
+    not_people |= _footers(frame, filled.difference([*out, *repeated]).tolist(), people)
+    kept = filled.difference([*out, *not_people])
     there = set(kept)
     problems = [
         Problem.of(Code.ROW_LEFT_OUT, source.origin(numbers.get(row, row)), message)
-        for row, message in footers.items()
+        for row, message in not_people.items()
     ]
     problems += _problems(source, columns, numbers, located, there)
     blank = frame.loc[:end].index.difference(filled)
@@ -162,7 +165,7 @@ def build(
         columns.places,
         frame,
         tuple(numbers.get(row, row) for row in blank.tolist()),
-        tuple(numbers.get(row, row) for row in sorted(out.union(footers))),
+        tuple(numbers.get(row, row) for row in sorted(out.union(not_people))),
         tuple(problems),
         (*notices, *_empty_notice(source, empty), *_heading_notices(source, columns)),
         decisions,
@@ -238,6 +241,19 @@ def _fed_back_numbers(marks: Mapping[int, str]) -> dict[int, int]:
         taken.add(number)
         numbers[row] = number
     return numbers
+
+
+def _repeated_headings(
+    frame: pd.DataFrame, columns: Columns, heads: Iterable[Sequence[str]], clean: Clean
+) -> Iterator[int]:
+    """Find rows that are a heading row once more, as in joined exports and at page breaks."""
+    for head in heads:
+        cells = dict(enumerate(head))
+        names = [clean(cells.get(at, ""))[0].casefold() for at in columns.positions]
+        rows = frame.index if any(names) else frame.index[:0]
+        for column, name in enumerate(names):
+            rows = rows[[text.casefold() == name for text in frame.loc[rows, column]]]
+        yield from rows.tolist()
 
 
 def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]) -> dict[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from importer.model.roster import Layout
+from importer.model.roster import NO_HEADINGS, Layout
 from tests.zoo.specimen import Specimen
 
 if TYPE_CHECKING:
@@ -303,6 +303,32 @@ TEXTS = [
         blank=(5,),
         left_out=(6, 7),
         problems=_problems((6, "", "row-left-out"), (7, "", "row-left-out")),
+    ),
+    Specimen(
+        "a.csv",
+        "headings repeated by joined exports",
+        csv(HEAD + "1,Berg,b\n" + HEAD + "2,Last Name,Email\n\n empl id ,LAST NAME,Email\n"),
+        EXPECTED,
+        rows={2: ("1", "Berg", "b"), 4: ("2", "Last Name", "Email")},
+        blank=(5,),
+        left_out=(3, 6),
+        problems=_problems((3, "", "row-left-out"), (6, "", "row-left-out")),
+    ),
+    Specimen(
+        "a.csv",
+        "two heading rows, both repeated",
+        csv("Person,,Web\nID,Name,Email\n1,A,a\nPerson,,Web\nID,Name,Email\n2,B,b\n"),
+        Layout(header=(1, 2)),
+        rows={3: ("1", "A", "a"), 6: ("2", "B", "b")},
+        left_out=(4, 5),
+        problems=_problems((4, "", "row-left-out"), (5, "", "row-left-out")),
+    ),
+    Specimen(
+        "a.csv",
+        "a person called as a column is, without headings",
+        csv("A,B\nA,B\n1,C\n"),
+        Layout(header=NO_HEADINGS),
+        rows={1: ("A", "B"), 2: ("A", "B"), 3: ("1", "C")},
     ),
     Specimen(
         "a.csv",
