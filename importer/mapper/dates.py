@@ -12,7 +12,7 @@ import re
 import tomllib
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import date, datetime, timedelta
 from enum import Enum
 from importlib.resources import files
@@ -257,6 +257,24 @@ def shown_order(texts: Iterable[str], dates: Dates) -> Order | None:
     if as_mdy == as_dmy:
         return None
     return "mdy" if as_mdy else "dmy"
+
+
+Orders = dict[Hashable, str | None]
+"""The orders that columns show, None where they show none, by what reads the column."""
+
+
+def order_of(column: Hashable, texts: Iterable[str], dates: Dates, known: Orders) -> str | None:
+    """Return the order of a column: as it is known already, or as its texts show it."""
+    if column not in known:
+        known[column] = shown_order({*texts} - {""}, dates)
+    return known[column]
+
+
+def order_notice(order: str) -> CellFinding:
+    """Return the notice that dates were read in the order that their column shows."""
+    message = f"was read as {ORDER_WORDS[order]}, because some dates allow no other order"
+    advice = f"If this is right, declare it in the mapping: `dates: {order}`."
+    return CellFinding(Code.READ_WITH_NOTICE, message, advice)
 
 
 def pattern_fault(pattern: str) -> str:

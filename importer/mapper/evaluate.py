@@ -25,7 +25,7 @@ from importer.mapper.compile import (
     cells_of,
 )
 from importer.mapper.conditions import EVERY_ROW, Condition
-from importer.mapper.dates import END_OF_TERM, ORDER_WORDS, Dates, moved, shown_order
+from importer.mapper.dates import END_OF_TERM, Dates, Orders, moved, order_notice, order_of
 from importer.mapper.lookups import NO_CODE, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
@@ -41,9 +41,18 @@ from importer.model.text import ROSTER_ROWS, counted, spans
 from importer.model.user import AccountType
 
 
-def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CODES) -> Candidates:
-    """Map every row of the roster that `only` takes and no `skip` leaves out, in order."""
+def evaluate(
+    mapping: CompiledMapping,
+    roster: Roster,
+    codes: CodeTables = NO_CODES,
+    orders: Orders | None = None,
+) -> Candidates:
+    """Map every row of the roster that `only` takes and no `skip` leaves out, in order.
+
+    `orders`: those that the columns of the whole roster show, where this is a part of it.
+    """
     work = _Evaluation(mapping, roster, codes)
+    work.orders |= orders or {}
     work.select_rows()
     work.report_more_parts()
     for one in mapping.scalars:
@@ -54,7 +63,9 @@ def evaluate(mapping: CompiledMapping, roster: Roster, codes: CodeTables = NO_CO
     frame = pd.DataFrame(columns, index=work.numbers, dtype=object)
     skipped = tuple(roster.frame.index.difference(frame.index, sort=False).tolist())
     problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
-    return Candidates(roster.source, mapping.layout, frame, work.not_applicable, skipped, problems)
+    return Candidates(
+        roster.source, mapping.layout, frame, work.not_applicable, skipped, problems, work.orders
+    )
 
 
 class _Evaluation:
@@ -62,8 +73,9 @@ class _Evaluation:
 
     `numbers`: those of the rows that are mapped. `cells`: the columns of the roster that the
     mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
-    conditions compare as dates. `countries` are those of each row's address, "" where it is not
-    known. `located`: the countries that the present entry is in; None if it has none.
+    conditions compare as dates. `orders`: of the dates in columns, as they show it. `countries` are
+    those of each row's address, "" where it is not known. `located`: the countries that the present
+    entry is in; None if it has none.
     """
 
     def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:
@@ -75,6 +87,7 @@ class _Evaluation:
         self.cells: dict[str, Texts] = {}
         self.columns: dict[str, Texts] = {}
         self.dates: dict[CellsOf | str, Texts] = {}
+        self.orders: Orders = {}
         self.countries: Texts | None = None
         self.located: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
@@ -151,7 +164,7 @@ class _Evaluation:
             return texts
         values = Values.of(texts, self.every, self.every)
         dates = self.file.roster.dates
-        order = shown_order({*texts.tolist()} - {""}, dates) if not dates.order else None
+        order = None if dates.order else order_of(at, texts, dates, self.orders)
         dates = dates.model_copy(update={"order": order}) if order else dates
         values.step(lambda text, _: dates.iso(text))
         self._report(values.found, "", places)
@@ -341,13 +354,11 @@ class _Evaluation:
         If the column shows no order, its dates stay ambiguous, and each is a problem.
         """
         rows = self._meeting(rule.when, self.every, one.bound)
-        order = shown_order({*self._texts(one, rule, rows).texts} - {""}, dates)
+        texts = self._texts(one, rule, rows).texts
+        order = order_of((one.column.label, *rule.templates), texts, dates, self.orders)
         if order is None:
             return dates
-        message = f"was read as {ORDER_WORDS[order]}, because some dates allow no other order"
-        advice = f"If this is right, declare it in the mapping: `dates: {order}`."
-        notice = CellFinding(Code.READ_WITH_NOTICE, message, advice)
-        self._report([(None, notice, "")], one.column.label, one.column.places)
+        self._report([(None, order_notice(order), "")], one.column.label, one.column.places)
         return dates.model_copy(update={"order": order})
 
     def _finish(self, one: CompiledField, values: Values) -> None:

@@ -7,7 +7,7 @@ codes, and "" is blank. A column's label is the field's path, with the entry's n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a column's `field` is another thing
 from typing import Annotated, Literal
@@ -127,6 +127,7 @@ class Candidates:
     not hold or whose value was dropped, so that the field is left unchanged (which differs from
     blank for `required` and `on_update: erase`). `skipped`: rows that the mapping leaves out; they
     are not in the frame. `problems`: what could not be read or had to be repaired while mapping.
+    `orders`: those of dates that columns show, None if they show none, by what reads the columns.
     """
 
     source: Source
@@ -135,6 +136,7 @@ class Candidates:
     not_applicable: dict[str, frozenset[int]] = default(default_factory=dict)
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
+    orders: dict[Hashable, str | None] = default(default_factory=dict)
 
     @property
     def rows(self) -> list[int]:

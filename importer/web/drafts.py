@@ -273,5 +273,5 @@ class Checked:
 
 
 def _mapped(inputs: Inputs, roster: Roster) -> Inputs:
-    candidates = evaluate(inputs.compiled, roster, inputs.codes)
+    candidates = evaluate(inputs.compiled, roster, inputs.codes, inputs.candidates.orders)
     return replace(inputs, roster=roster, candidates=candidates)

@@ -10,6 +10,7 @@ from threading import Barrier
 import pytest
 from filelock import FileLock
 
+from importer.loader.corrections import Correction, moment
 from importer.model.fields import NO_CODES, CodeRow, CodeTables
 from importer.model.plan import Fate
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
@@ -111,3 +112,25 @@ def test_a_check_is_kept_until_something_that_it_depends_on_changes(tmp_path: Pa
     with draft.roster.open("a", encoding="utf-8") as file:
         file.write("1002,Bo,Berg,Neighbor\n")
     assert draft.checked(mapping, other, today).decided.fates == {2: Fate.READY, 3: Fate.READY}
+
+
+def test_a_corrected_row_is_read_as_its_columns_show(tmp_path: Path) -> None:
+    """One date of a column shows the order of all, also of a row that is checked alone."""
+    dated = MAPPING.replace(
+        "}\n",
+        ", birth_date: <Born>, expiry_date: {from: <Until>, when: {Since: {before: <@today>}}}}\n",
+    )
+    (tmp_path / "people.yaml").write_text(dated, "utf-8")
+    draft = Draft.create(tmp_path / "drafts", "people.csv", datetime.now(UTC))
+    rows = "Barcode,First,Last,Group,Born,Until,Since\n"
+    rows += "1001,Ana,Roe,COMM,14/03/1988,31/01/2027,31/01/2020\n"
+    rows += "1002,Bo,,COMM,05/06/1971,02/03/2027,01/10/2026\n"
+    draft.roster.write_text(rows, "utf-8")
+    today = date(2026, 8, 20)
+    checked = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
+    assert checked.decided.fates == {2: Fate.READY, 3: Fate.REJECTED}
+    made = Correction(3, "C", "Last", "", "Berg", "ana", moment(datetime.now(UTC)))
+    checked.correct(made)
+    draft.add([made])
+    whole = draft.checked(tmp_path / "people.yaml", NO_CODES, today)
+    assert checked.decided.fates == whole.decided.fates == {2: Fate.READY, 3: Fate.READY}
