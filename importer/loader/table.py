@@ -260,25 +260,33 @@ def _footers(frame: pd.DataFrame, filled: Sequence[int], people: Collection[int]
     """Of the rows with text, those that are not people, and why.
 
     These are the template's example row at the top, and up to ten totals or signatures at the end.
-    A file of one row is a person.
+    A file of one row is a person, and so is a row with the same cells filled as the first person or
+    as the last row that is surely one.
     """
 
     def cells(row: int) -> list[str]:
         return [text for text in frame.loc[[row]].to_numpy()[0] if text]
 
+    def shape(row: int) -> list[bool]:
+        return [*map(bool, frame.loc[[row]].to_numpy()[0])]
+
     out: dict[int, str] = {}
     first = "".join(cells(filled[0])[:1]) if filled and filled[0] == frame.index[0] else ""
     if first.casefold().startswith("example:"):
         out[filled[0]] = "is the example row of the template"
+        filled = filled[1:]
     found: list[int] = []
     for row in filled[:0:-1]:
         if row in people or not is_footer(cells(row), frame.shape[1]):
             break
+        if shape(row) == shape(filled[0]):
+            break
         found.append(row)
         if len(found) > FOOTERS:
             return out
+    alike = (at for at, row in enumerate(found) if shape(row) == shape(filled[-1 - len(found)]))
     reason = "is at the end and has no ID: a total or a signature"
-    return out | dict.fromkeys(reversed(found), reason)
+    return out | dict.fromkeys(reversed(found[: next(alike, None)]), reason)
 
 
 def is_footer(cells: Sequence[str], width: int) -> bool:
