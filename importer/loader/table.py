@@ -235,7 +235,7 @@ def _fed_back_numbers(marks: Mapping[int, str]) -> dict[int, int]:
     taken: set[int] = set()
     for row, text in marks.items():
         number, _ = read_row(text)
-        if number <= 1 or number in taken:
+        if number < 1 or number in taken:
             largest += 1
             number = largest
         taken.add(number)

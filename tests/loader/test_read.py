@@ -241,5 +241,5 @@ def test_a_roster_without_headings(build: str, tmp_path: Path) -> None:
     assert roster.frame.index.tolist() == [1, 2]
     assert roster.frame[1].tolist() == ["Silva", "Berg"]
     rejects = tmp_path / "rejects.csv"
-    rejects.write_text(f"A,B,C,{','.join(ADDED)}\n2,Berg,x,2,,,\n", "utf-8-sig")
-    assert read(rejects, Layout(header=NO_HEADINGS)).frame.index.tolist() == [2]
+    rejects.write_text(f"A,B,C,{','.join(ADDED)}\n2,Berg,x,2,,,\n1,Silva,,1,,,\n", "utf-8-sig")
+    assert read(rejects, Layout(header=NO_HEADINGS)).frame.index.tolist() == [2, 1]
