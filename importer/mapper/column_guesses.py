@@ -166,7 +166,7 @@ def _has_letters(text: str) -> bool:
 
 def _is_date(text: str) -> bool:
     read = [Dates(order=order).read(text) for order in ORDER_WORDS]
-    dated = {Unread.TWO_WAYS, Unread.SHORT_YEAR, Unread.SERIAL}
+    dated = {Unread.TWO_WAYS, Unread.SHORT_YEAR, Unread.MOMENT, Unread.SERIAL}
     return any(isinstance(day, date) or day in dated for day in read)
 
 

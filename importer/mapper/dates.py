@@ -3,6 +3,7 @@
 ISO dates (2027-05-15) and dates with the month's name are read in every column. Digits alone are
 read in the order or by the pattern that the mapping declares (`mdy`, `dmy`, `ymd`). If it declares
 none, the column may show its order (`shown_order`); a date that still reads two ways is a problem.
+A clock time behind a date is left out: the day is the one written, in whatever time zone.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ ORDER_WORDS = {"mdy": "month/day/year", "dmy": "day/month/year", "ymd": "year/mo
 PATTERN_LETTERS = "dmyYbBaAj"
 """The letters of a pattern: day, month, year, names of month and weekday, day of year."""
 
-_MIDNIGHT = re.compile(
-    r"[T ](?:00?:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)(?:Z|[+-][0-9]{2}:?[0-9]{2})?",
+_CLOCK = re.compile(
+    r"(?:T|,? )([01]?[0-9]|2[0-3]):([0-5][0-9])(?::[0-5][0-9](?:[.,][0-9]+)?)?"
+    r"(?: ?([AP])\.?M\.?)?(?: ?(?:(Z|UTC|GMT|[+-]00(?::?00)?)|[+-][0-9]{2}(?::?[0-9]{2})?))?\Z",
     re.IGNORECASE,
 )
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -71,6 +73,12 @@ class Unread(Enum):
         "`dates: {pivot: 30}`.",
         Repairs.COLUMN,
     )
+    MOMENT = (
+        "has a time in UTC, when it may be another day here",
+        "Export the date without the time. If the days are right as written, keep only them in the "
+        "mapping: `clean: [{extract: '^[^ T]+'}]`.",
+        Repairs.COLUMN,
+    )
     SERIAL = (
         "is a plain number, perhaps a day number of the spreadsheet program",
         "Format the column as a date, or allow day numbers in the mapping: "
@@ -107,6 +115,14 @@ class Dates(MappingPart):
     def read(self, text: str) -> date | Unread:
         """Return the date of a text that is not blank, or why it is none."""
         text = _plain(text)
+        clock = _CLOCK.search(text) if ":" in text else None
+        if clock is None:
+            return self._read(text)
+        day = self._read(text[: clock.start()])
+        return Unread.MOMENT if isinstance(day, date) and _is_moment(clock) else day
+
+    def _read(self, text: str) -> date | Unread:
+        text = _western(text)
         if "%" in self.order:
             return self._by_pattern(text)
         if three := _THREE.fullmatch(text):
@@ -125,10 +141,11 @@ class Dates(MappingPart):
     def _by_pattern(self, text: str) -> date | Unread:
         if _ISO.fullmatch(text):
             return _day(*map(int, text.split("-")))
-        if _RUN_TOGETHER.search(self.order):
-            text = _whole(text, self.order)
+        pattern = _CLOCK.sub("", self.order)
+        if _RUN_TOGETHER.search(pattern):
+            text = _whole(text, pattern)
         try:
-            found = datetime.strptime(text, self.order).date()  # noqa: DTZ007  a date has no zone
+            found = datetime.strptime(text, pattern).date()  # noqa: DTZ007  a date has no zone
         except ValueError:
             return self._serial(int(text)) if _NUMBER.fullmatch(text) else Unread.UNKNOWN
         if "%y" in self.order and self.pivot is not None:
@@ -224,15 +241,30 @@ def _whole(text: str, pattern: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return the text with the digits 0 to 9 and without midnight; East Asian dates as ISO."""
-    if not text.isascii():
-        composed = unicodedata.normalize("NFKC", text)
-        text = "".join(str(int(char)) if char.isdecimal() else char for char in composed)
-        if (found := _EAST_ASIAN.fullmatch(text)) and (found[1] or "") in {"", *_ERAS}:
-            year = _ERAS.get(found[1] or "", 0) + (1 if found[2] == "元" else int(found[2]))
-            text = f"{year:04}-{found[3]:0>2}-{found[4]:0>2}"
-    text = _MIDNIGHT.sub("", text) if ":" in text else text
+    """Return the text with the digits 0 to 9."""
+    if text.isascii():
+        return text
+    composed = unicodedata.normalize("NFKC", text)
+    return "".join(str(int(char)) if char.isdecimal() else char for char in composed)
+
+
+def _western(text: str) -> str:
+    """Return East Asian dates as ISO, and dots without blanks behind them."""
+    found = None if text.isascii() else _EAST_ASIAN.fullmatch(text)
+    if found and (found[1] or "") in {"", *_ERAS}:
+        year = _ERAS.get(found[1] or "", 0) + (1 if found[2] == "元" else int(found[2]))
+        return f"{year:04}-{found[3]:0>2}-{found[4]:0>2}"
     return _DOTTED.sub(r"\1.\2.\3", text)
+
+
+def _is_moment(clock: re.Match[str]) -> bool:
+    """Return whether a time is one of UTC and not the beginning or the end of a day.
+
+    It was probably converted from a local time, which may be of the day before or after.
+    """
+    hour, minute, half, utc = clock.groups()
+    hours = int(hour) % 12 + 12 * (half.upper() == "P") if half else int(hour)
+    return utc is not None and (hours, int(minute)) not in {(0, 0), (23, 59)}
 
 
 def _day(year: int, month: int, day: int) -> date | Unread:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,19 @@ MAY_15 = date(2027, 5, 15)
 
 
 @pytest.mark.parametrize("order", ["", "mdy", "dmy", "ymd", "%d %b %Y"])
-@pytest.mark.parametrize("text", ["2027-05-15", "2027-05-15 00:00:00", "2027-05-15T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2027-05-15",
+        "2027-05-15 00:00:00",
+        "2027-05-15T00:00:00Z",
+        "2027-05-15T23:59:59.999Z",
+        "2027-05-15 10:00",
+        "2027-05-15T22:00:00,5+05:00",
+    ],
+)
 def test_iso_is_read_in_every_column(order: str, text: str) -> None:
-    """Whatever `dates` says; a date-time at midnight is its date."""
+    """Whatever `dates` says; the day is the one written, without its time."""
     assert Dates(order=order).read(text) == MAY_15
 
 
@@ -28,7 +39,8 @@ def test_iso_is_read_in_every_column(order: str, text: str) -> None:
         "3 April 2001", "April 3rd, 2001", "3 avril 2001", "3 avr. 2001", "3 de abril de 2001",
         "3-abr-2001", "3. April 2001", "3 aprile 2001", "3 апреля 2001 г.", "2001年4月3日",
         "平成13年4月3日", "2001년 4월 3일", "2001.04.03.", "2001. 4. 3.", "٢٠٠١-٠٤-٠٣",
-        "２００１-０４-０３", "2001-04-03T00:00:00+09:00",
+        "２００１-０４-０３", "2001-04-03T00:00:00+09:00", "2001年4月3日 13:30",
+        "3. April 2001, 9:30",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("order", ["", "mdy", "dmy"])
@@ -60,6 +72,15 @@ def test_a_name_that_may_be_two_months_is_none(text: str) -> None:
         ("%Y%m%d", "2027515", Unread.UNKNOWN),
         ("%d-%m%y", "15-0527", MAY_15),
         ("mdy", "5/15/2027 12:00:00 AM", MAY_15),
+        ("mdy", "5/15/2027, 11:59:59 PM", MAY_15),
+        ("mdy", "5/15/2027 11:59:59 p.m. +00:00", MAY_15),
+        ("mdy", "5/15/2027 22:00 -0500", MAY_15),
+        ("mdy", "5/15/2027 10:00 PM UTC", Unread.MOMENT),
+        ("", "2027-05-15T04:00:00.000Z", Unread.MOMENT),
+        ("", "5/6/2027 10:00Z", Unread.TWO_WAYS),
+        ("%d.%m.%Y 23:59", "15.05.2027 23:59", MAY_15),
+        ("mdy", "2027-05-15 25:00", Unread.UNKNOWN),
+        ("mdy", "10:00", Unread.UNKNOWN),
         ("mdy", "15/5/2027", Unread.NO_SUCH_DAY),
         ("mdy", "02/29/2027", Unread.NO_SUCH_DAY),
         ("dmy", "15.05.2027", MAY_15),
@@ -78,7 +99,6 @@ def test_a_name_that_may_be_two_months_is_none(text: str) -> None:
         ("mdy", "38415", Unread.SERIAL),
         ("mdy", "0000-00-00", Unread.NO_SUCH_DAY),
         ("mdy", "11/31/2020", Unread.NO_SUCH_DAY),
-        ("mdy", "2027-05-15 10:00", Unread.UNKNOWN),
         ("mdy", "soon", Unread.UNKNOWN),
         ("mdy", "5/15-2027", Unread.UNKNOWN),
         ("%d %b %Y", "15 May 2027", MAY_15),
@@ -114,6 +134,31 @@ def test_a_date_written_in_an_order_is_read_back(day: date, order: str) -> None:
     """With and without leading zeros."""
     parts = {"m": str(day.month), "d": f"{day.day:02}", "y": str(day.year)}
     assert Dates(order=order).read("/".join(parts[letter] for letter in order)) == day
+
+
+@given(
+    st.dates(date(1900, 1, 1), date(2199, 12, 31)),
+    st.times(),
+    st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d %b %Y"]),
+    st.sampled_from(["T%H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", ", %I:%M%p"]),
+    st.sampled_from(["", "+05:00", "-0330", " +10"]),
+)
+def test_a_day_is_the_same_at_any_time(
+    day: date, time: time, written: str, clock: str, zone: str
+) -> None:
+    """Nothing is converted: people see the day that is written, in the time zone of the roster."""
+    text = f"{day.strftime(written)}{time.strftime(clock)}{zone}"
+    assert Dates(order="mdy").read(text) == day
+
+
+def test_a_moment_in_utc_may_be_of_another_day(tmp_path: Path) -> None:
+    """A local midnight may have been converted, so it is a problem; its advice keeps the days."""
+    cells = (("2001-04-02T22:00:00Z",), ("2001-04-02",))
+    problems = Bench(tmp_path, "birth_date: {from: <B>}", columns="B").map(*cells).problems
+    assert told(problems) == [(2, "unparsable-date", "birth_date")]
+    (advised,) = re.findall("`(.*)`", problems[0].advice)
+    bench = Bench(tmp_path, f"birth_date: {{from: <B>, {advised}}}", columns="B")
+    assert list(bench.map(*cells).frame["birth_date"]) == ["2001-04-02"] * 2
 
 
 @given(st.text(max_size=20))
