@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from importer.errors import AccessError, PlaceError
 from importer.jobs.places import FoundFile
@@ -67,9 +68,6 @@ def _log_in(client: paramiko.SSHClient, location: Location, login: Login) -> par
             banner_timeout=TIMEOUT,
             auth_timeout=TIMEOUT,
         )
-        sftp = client.open_sftp()
-        if (channel := sftp.get_channel()) is not None:
-            channel.settimeout(TIMEOUT)
     except _UnknownHostError as error:
         port = "" if location.port == 22 else f" -p {location.port}"
         file = login.known_hosts or "~/.ssh/known_hosts"
@@ -85,34 +83,63 @@ def _log_in(client: paramiko.SSHClient, location: Location, login: Login) -> par
             "administrators whether they changed the key."
         )
         raise AccessError(msg) from None
-    except (paramiko.AuthenticationException, paramiko.PasswordRequiredException):
-        msg = (
-            f"The server {host} refuses the login of {location.user}. Check the key or password "
-            "under `sftp:` in the job."
-        )
-        raise AccessError(msg) from None
     except FileNotFoundError:
         msg = f"The key file for {host} does not exist. Check `sftp:`."
         raise PlaceError(msg) from None
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
+        if not _is_of_login(error, client):
+            raise _unreachable(host, error) from None
         msg = (
-            f"The server {host} cannot be reached ({_why(error)}). Check its name and the "
-            "network; the next run tries again."
+            f"The server {host} refuses the login of {location.user}, or the key file cannot be "
+            "used: it must be a private key of OpenSSH. Check the key, its passphrase or the "
+            "password under `sftp:` in the job."
         )
-        raise PlaceError(msg) from None
+        raise AccessError(msg) from None
+    try:
+        sftp = client.open_sftp()
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise _unreachable(host, error) from None
+    if (channel := sftp.get_channel()) is not None:
+        channel.settimeout(TIMEOUT)
     return sftp
 
 
+def _is_of_login(error: Exception, client: paramiko.SSHClient) -> bool:
+    """Whether a connection failed at the login.
+
+    A key is tried as each kind of key in turn, and the last failure hides that of the server. So
+    the error alone does not show it, but after the keys are exchanged only the login is left.
+    """
+    transport = client.get_transport()
+    exchanged = transport is not None and transport.initial_kex_done
+    return exchanged or isinstance(error, paramiko.AuthenticationException)
+
+
+def _unreachable(host: str, error: Exception) -> PlaceError:
+    return PlaceError(
+        f"The server {host} cannot be reached ({_why(error)}). Check its name and the network; "
+        "the next run tries again."
+    )
+
+
 def _load_known_hosts(client: paramiko.SSHClient, login: Login) -> None:
+    file = login.known_hosts or Path("~/.ssh/known_hosts")
     try:
         if login.known_hosts:
-            client.load_host_keys(str(login.known_hosts.expanduser()))
+            client.load_host_keys(str(file.expanduser()))
             return
         client.load_system_host_keys()
-        if (machine := Path("/etc/ssh/ssh_known_hosts")).is_file():
-            client.load_system_host_keys(str(machine))
-    except (OSError, paramiko.SSHException) as error:
-        msg = f"The file of known hosts, {login.known_hosts}, cannot be read."
+        file = Path("/etc/ssh/ssh_known_hosts")
+        if file.is_file():
+            client.load_system_host_keys(str(file))
+    except OSError as error:
+        msg = f"The file of known hosts, {file}, cannot be read ({_why(error)})."
+        raise AccessError(msg) from error
+    except (paramiko.SSHException, InvalidHostKey, ValueError) as error:
+        msg = (
+            f"The file of known hosts, {file}, has a damaged line. Delete the line; if it was that "
+            "of the server, the next run shows how to add it."
+        )
         raise AccessError(msg) from error
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import socket
+import subprocess
 import threading
 import zipfile
 from contextlib import nullcontext
@@ -55,12 +58,45 @@ def test_a_server_with_an_unknown_key_is_refused(
     assert ("SHA256:" in office.text) == (known_hosts == "empty_hosts")
 
 
-def test_a_login_that_is_refused_is_reported(office: Office, sshd: SshServer) -> None:
-    """A key that the server does not know."""
-    login = sshd.login().replace(str(sshd.folder / "user"), str(sshd.folder / "host"))
+@pytest.mark.parametrize("key", ["ed25519", "rsa", "public", "putty", "binary"])
+def test_a_login_that_is_refused_is_reported(key: str, office: Office, sshd: SshServer) -> None:
+    """A key of any kind that the server does not know, and a file that is not a private key."""
+    path = office.folder / "key"
+    content = {
+        "public": (sshd.folder / "user.pub").read_bytes(),
+        "putty": b"PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n",
+        "binary": b"\xff\xfe\x00",
+    }
+    if key in content:
+        path.write_bytes(content[key])
+    else:
+        subprocess.run(("ssh-keygen", "-q", "-t", key, "-N", "", "-f", str(path)), check=True)
+    login = sshd.login().replace(str(sshd.folder / "user"), str(path))
     office.write_job(login, **{"from": sshd.address(f"{office.inbox}/patrons-*.csv")})
     assert office.run() == Exit.ACCESS
     assert "refuses the login" in office.text
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("kind", ["half base64", "half a key", "binary"])
+def test_a_damaged_file_of_known_hosts_is_named(
+    *, kind: str, named: bool, tmp_path: Path, sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of the job, or the one in the home of the user."""
+    key = b"\0\0\0\x0bssh-ed25519\0\0\0\x04half"
+    content = {
+        "half base64": (sshd.folder / "known_hosts").read_bytes().strip()[:-3],
+        "half a key": b"127.0.0.1 ssh-ed25519 " + base64.b64encode(key),
+        "binary": b"\xff\xfe \xff \xff",
+    }
+    (file := tmp_path / ".ssh" / "known_hosts").parent.mkdir()
+    file.write_bytes(content[kind] + b"\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    login = Login(key=sshd.folder / "user", known_hosts=file if named else None)
+    location = Location("/out", host="127.0.0.1", port=sshd.port, user=sshd.user)
+    shown = str(file) if named else "~/.ssh/known_hosts"
+    with pytest.raises(AccessError, match=f"{re.escape(shown)}, has a damaged line"):
+        opened(location, login).__enter__()
 
 
 class _ByPassword(paramiko.ServerInterface):
