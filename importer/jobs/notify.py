@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from enum import IntEnum
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 from urllib.error import HTTPError, URLError
@@ -143,8 +144,14 @@ def _deliver(settings: Settings, mail: EmailMessage) -> None:
         server = smtplib.SMTP(host, port, timeout=TIMEOUT)
     with server:
         server.ehlo()
-        if port != 465 and (server.has_extn("starttls") or not is_loopback(host)):
-            server.starttls(context=context)  # raises where the server does not offer it
+        if port != 465 and server.has_extn("starttls"):
+            server.starttls(context=context)
+        elif port != 465 and not is_loopback(host):
+            msg = (
+                f"The mail server {host} does not offer encryption (STARTTLS), so nothing was "
+                "sent to it."
+            )
+            raise PlaceError(msg)
         if settings.alma_mail_user:
             password = settings.alma_mail_password
             server.login(settings.alma_mail_user, password.get_secret_value() if password else "")
@@ -207,14 +214,14 @@ def _trouble(who: str) -> Iterator[None]:
     """Turn what a network does into one sentence, without the text of a library."""
     try:
         yield
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, HTTPException, UnicodeError, OSError) as error:
         msg = f"{who}{_why(error)}"
         raise PlaceError(msg) from None
 
 
 _REASONS: dict[type[Exception], str] = {
-    smtplib.SMTPNotSupportedError: " does not offer encryption (STARTTLS), so nothing was sent to "
-    "it.",
+    smtplib.SMTPNotSupportedError: " takes no login, or only addresses in ASCII. Check "
+    "ALMA_MAIL_USER and ALMA_MAIL_FROM.",
     smtplib.SMTPAuthenticationError: " refuses the login. Check ALMA_MAIL_USER and "
     "ALMA_MAIL_PASSWORD.",
     smtplib.SMTPSenderRefused: " refuses the sender. Check ALMA_MAIL_FROM.",
@@ -223,6 +230,9 @@ _REASONS: dict[type[Exception], str] = {
     socket.gaierror: ": its host name is not known. Check it, and the network.",
     TimeoutError: f" did not reply within {TIMEOUT} seconds.",
     ConnectionError: ": there is no connection. Check its address and the network.",
+    HTTPException: " did not answer as a web server does. Check its address.",
+    UnicodeError: ": its host name, or the user name or password for it, cannot be used. Write "
+    "them in ASCII.",
 }
 """What follows the name of who did not take a message, by error; the first that fits."""
 

@@ -143,12 +143,24 @@ Address = Annotated[str, PlainValidator(_address), _TEXT]
 
 def web_address(text: str) -> str:
     """Return an address that a message may be sent to. Raises ValueError for another one."""
-    parts = urlsplit(text)
-    local = parts.scheme == "http" and is_loopback(parts.hostname or "")
-    if not parts.hostname or not (parts.scheme == "https" or local):
-        msg = "must be an address that starts with https://, or the name of a setting, as in `$URL`"
+    if not _is_web_address(text):
+        msg = (
+            "must be an address that starts with https://, in ASCII and without blanks, or the "
+            "name of a setting, as in `$URL`"
+        )
         raise ValueError(msg)
     return text
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # of the port, or of brackets
+        return False
+    local = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    fitting = re.fullmatch(r"[!-~]+", text) and parts.hostname and port != 0
+    return bool(fitting) and (parts.scheme == "https" or local)
 
 
 def secret(name: str) -> str:
@@ -290,7 +302,7 @@ def _contradictions(file: JobFile) -> Iterator[tuple[Steps, str]]:
     elif file.deliver_to is not None:
         yield ("deliver_to",), "is only for `do: sis-zip`"
     for number, address in enumerate(file.notify.email):
-        if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address):
-            yield ("notify", "email", number), "is not an email address"
+        if not re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) or not address.isascii():
+            yield ("notify", "email", number), "is not an email address in ASCII"
     if file.keep is not None and file.keep < timedelta(days=1):
         yield ("keep",), "must be at least `1d`"

@@ -6,9 +6,13 @@ import json
 import logging
 import os
 import shutil
+import socketserver
 import ssl
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -18,6 +22,7 @@ from importer.jobs.notify import Level, Message, send, send_email
 from importer.jobs.schema import Notify
 from importer.settings import Settings
 from tests.cli.conftest import Sandbox
+from tests.cli.small import state
 from tests.jobs.office import Mailbox, Office, free_port, people, rows_of, web_server
 
 TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
@@ -95,6 +100,61 @@ def test_a_server_without_encryption_gets_nothing(
     with pytest.raises(PlaceError, match="STARTTLS"):
         send("email", Notify(email=("circ@example.org",)), TEST)
     assert office.mails == []
+
+
+def test_only_missing_encryption_is_reported_as_missing_encryption(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes no login has a reason of its own."""
+    monkeypatch.setenv("ALMA_MAIL_USER", "feeds")
+    monkeypatch.setenv("ALMA_MAIL_PASSWORD", "open")
+    with pytest.raises(PlaceError, match="ALMA_MAIL_USER"):
+        send("email", Notify(email=("circ@example.org",)), TEST)
+    assert office.mails == []
+
+
+def test_a_reply_that_is_not_of_the_web_never_stops_a_load(
+    office: Office, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port of another service behind `ping` and `chat`: the load is done, the email is sent."""
+    with _another_service() as address:
+        monkeypatch.setenv("CHAT_URL", f"{address}/chat")
+        monkeypatch.setenv("PING_URL", f"{address}/ping")
+        office.write_job()
+        office.drop(rows_of(people(3)))
+        assert office.run() == Exit.STOPPED  # as always where a message could not be sent
+    assert len(state(sandbox)) == len(office.mails) + 2 == 3
+    assert sum("as a web server does" in line for line in office.said) == 3
+
+
+@contextmanager
+def _another_service() -> Iterator[str]:
+    """A server that greets everybody in its own language."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            """Say who it is."""
+            self.request.recv(10_000)
+            self.request.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_host_name_that_cannot_be_sent_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an empty part, which no network library takes."""
+    monkeypatch.setenv("ALMA_MAIL_HOST", "mail..example.org")
+    monkeypatch.setenv("ALMA_MAIL_FROM", "importer@example.org")
+    notify = Notify(email=("circ@example.org",), chat="https://chat..example.org/")
+    for channel in ("email", "chat"):
+        with pytest.raises(PlaceError, match="host name"):
+            send(channel, notify, TEST)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl for a certificate")
