@@ -60,11 +60,14 @@ def _approval(visit: Visit, wrong: Wrong | None = None) -> web.Response:
 
 
 def start_apply(visit: Visit) -> web.Response:
-    """Start `apply`, if every failed safety check was ticked and each field filled in rightly."""
+    """Start `apply` of the plan that the form showed, if it was filled in rightly."""
     run, address = visit.run, visit.run_address
     shown = view(visit.space, run)
     if shown.stale:
         return visit.refusal(409, "This plan is out of date", shown.stale, address)
+    if visit.text("plan") != shown.seal:
+        sentence = "A row was resolved meanwhile. Look at the plan again. Nothing was sent."
+        return visit.refusal(409, "The plan was changed", sentence, address)
     ticked, failed = set(visit.texts("allow")), shown.facts.failed_checks
     limit = None if visit.text("some") == ALL else visit.number("limit")
     code = shown.facts.alma.institution if shown.facts.alma else ""

@@ -43,7 +43,7 @@ class RunView:
 
     `left`: rows that an apply still has to work on. `stale`: why it cannot be applied any more,
     "" if it can. `draft`: what it was made from, if that is still there. `related`: a sentence
-    for each related run.
+    for each related run. `seal`: of the planned steps; another one after any was changed.
     """
 
     name: str
@@ -59,6 +59,7 @@ class RunView:
     approvals: tuple[tuple[str, str], ...]
     related: tuple[str, ...]
     files: tuple[str, ...]
+    seal: str
 
     @property
     def production(self) -> bool:
@@ -96,6 +97,7 @@ def view(space: Workspace, folder: Path) -> RunView:
             tuple(approvals(ledger)),
             tuple(lineage(ledger).sentences()),
             tuple(path.name for path in present(folder)),
+            ledger.value("seal") or "",
         )
 
 

@@ -255,9 +255,14 @@ CODE = "01SANDBOX_INST"
 
 def approve(client: httpx.Client, run: str, *checks: str, **form: str) -> httpx.Response:
     """Send the form of approval, by default for all rows and with the institution's code."""
-    return client.post(
-        f"{run}/approve", data={"some": "no", "code": CODE, "allow": list(checks), **form}
-    )
+    fields = {"some": "no", "code": CODE, "plan": shown_plan(client, run), **form}
+    return client.post(f"{run}/approve", data={**fields, "allow": list(checks)})
+
+
+def shown_plan(client: httpx.Client, run: str) -> str:
+    """The plan that the form of approval shows now, "" where it has none."""
+    found = re.search(r'name="plan" value="(\w+)"', client.get(f"{run}/approve").text)
+    return found[1] if found else ""
 
 
 @pytest.fixture(scope="module")  # not longer: it keeps an event loop in this thread

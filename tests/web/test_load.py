@@ -25,6 +25,7 @@ from tests.web.conftest import (
     followed,
     new_library,
     planned,
+    shown_plan,
     start,
     until,
     version,
@@ -272,3 +273,17 @@ def test_a_decision_is_about_the_user_that_it_names(office: tuple[Library, httpx
     followed(client, approve(client, run, *checks))
     users = library.users()
     assert (users["3001"], users["3002"]) == ("Zorn", "Zorne")
+
+
+def test_an_approval_is_of_the_plan_that_was_shown(office: tuple[Library, httpx.Client]) -> None:
+    """A row that was resolved in another window meanwhile is not written with it: 409."""
+    library, client = office
+    card = {"id_type": {"value": "BARCODE"}, "value": "P1", "status": "ACTIVE"}
+    library.add("5001", "Ida", "Quist", user_identifier=[card])
+    roster = "Id,First,Last,Code\n5002,Jon,Rand,P2\n5003,Eva,Stout,P1\n"
+    run = planned(client, drafted(client, "alma", roster, "two.yaml"))
+    before, writes = shown_plan(client, run), library.written()
+    followed(client, client.post(f"{run}/rows/3", data={"decision": "same person, new card"}))
+    assert shown_plan(client, run) != before
+    assert approve(client, run, plan=before).status_code == 409
+    assert library.written() == writes
