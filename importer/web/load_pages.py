@@ -6,17 +6,19 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
 from importer.errors import FINE
 from importer.ledger.ledger import Ledger
-from importer.ledger.run_lock import holder
+from importer.ledger.run_lock import HOLDER, LOCK, holder
 from importer.model.plan import Result
 from importer.pipeline.apply import OPEN, STOP
 from importer.report.wording import ENDS
 from importer.web.run_view import view
 from importer.web.site import Visit, see
+from importer.web.tasks import is_locked
 
 CLOSING = web.AppKey("closing", asyncio.Event)
 """Set when the server stops, so that open streams end."""
@@ -79,7 +81,8 @@ def start_apply(visit: Visit) -> web.Response:
     if wrong:
         return _approval(visit, wrong)
     if visit.space.is_busy(run):
-        sentence = f"{holder(run)} is working on it. Nothing was started."
+        by = _holder(run)
+        sentence = f"{by} is working on it. Nothing was started." if by else "It was just started."
         return visit.refusal(409, "This load is running already", sentence, f"{address}/live")
     return visit.start(
         "apply", f"runs/{run.name}",
@@ -92,6 +95,11 @@ def start_apply(visit: Visit) -> web.Response:
     )  # fmt: skip
 
 
+def _holder(run: Path) -> str:
+    """Return who works on a run, and since when; "" while the command for it only starts."""
+    return holder(run) if is_locked(run / LOCK) and (run / HOLDER).exists() else ""
+
+
 def pause(visit: Visit) -> web.Response:
     """Ask the load to stop after the rows under way."""
     if visit.space.is_busy(visit.run):
@@ -101,7 +109,10 @@ def pause(visit: Visit) -> web.Response:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a load has come. `by`: who runs it, and since when. `exit`: of its task, if known."""
+    """How far a load has come.
+
+    If known, `by`: who runs it, and since when; `exit`: of its task.
+    """
 
     running: bool
     by: str
@@ -137,7 +148,7 @@ def _progress(visit: Visit) -> Progress:
     hidden = {Result.NOT_SENT} | ({Result.UNKNOWN} if running else set())  # these are under way
     return Progress(
         running,
-        holder(run) if running else "",
+        _holder(run) if running else "",
         of - sum(states.get(one, 0) for one in OPEN),
         of,
         tuple(

@@ -255,8 +255,13 @@ CODE = "01SANDBOX_INST"
 
 def approve(client: httpx.Client, run: str, *checks: str, **form: str) -> httpx.Response:
     """Send the form of approval, by default for all rows and with the institution's code."""
-    fields = {"some": "no", "code": CODE, "plan": shown_plan(client, run), **form}
-    return client.post(f"{run}/approve", data={**fields, "allow": list(checks)})
+    fields = {**approval(client, run), **form, "allow": list(checks)}
+    return client.post(f"{run}/approve", data=fields)
+
+
+def approval(client: httpx.Client, run: str) -> dict[str, str]:
+    """The form of approval as it is now, for all rows and with the institution's code."""
+    return {"some": "no", "code": CODE, "plan": shown_plan(client, run)}
 
 
 def shown_plan(client: httpx.Client, run: str) -> str:

@@ -20,6 +20,7 @@ from tests.web.conftest import (
     KEY,
     SAMPLE,
     Library,
+    approval,
     approve,
     drafted,
     followed,
@@ -287,3 +288,19 @@ def test_an_approval_is_of_the_plan_that_was_shown(office: tuple[Library, httpx.
     assert shown_plan(client, run) != before
     assert approve(client, run, plan=before).status_code == 409
     assert library.written() == writes
+
+
+def test_a_second_click_starts_no_second_load(office: tuple[Library, httpx.Client]) -> None:
+    """It is refused, and nobody is said to be another operator before the load names its own."""
+    library, client = office
+    run = planned(
+        client, drafted(client, "alma", "Id,First,Last,Code\n601,Ida,Ulm,S1\n", "two.yaml")
+    )
+    form, writes = approval(client, run), len(library.written())
+    first, second = (client.post(f"{run}/approve", data=form) for _ in "12")
+    live = client.get(first.headers["Location"])
+    assert second.status_code == 409
+    assert not [one for one in (second, live) if "Another operator" in one.text]
+    followed(client, first)
+    assert "601" in library.users()
+    assert sum(call.startswith("POST") for call in library.written()[writes:]) == 1
