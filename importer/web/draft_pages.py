@@ -7,7 +7,7 @@ import hashlib
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, count, islice
+from itertools import chain, count
 from pathlib import Path
 
 from aiohttp import BodyPartReader, web
@@ -26,7 +26,10 @@ from importer.web.run_pages import listed
 from importer.web.site import PAGE, Visit, see
 from importer.web.workspace import Workspace
 
-RUNS_SHOWN, DRAFTS_SHOWN = 5, 5
+RUNS_SHOWN = 5
+
+DRAFTS_SHOWN = 5
+"""Drafts on the start page that are listed at once; older ones are folded away."""
 
 SAMPLE, SAMPLE_MAPPING = "samples/community-patrons.xlsx", "community.yaml"
 
@@ -41,7 +44,8 @@ def start(visit: Visit) -> web.Response:
     space = visit.space
     return visit.page(
         "start.html.j2",
-        drafts=list(islice(space.drafts(), DRAFTS_SHOWN)),
+        drafts=list(space.drafts()),
+        most=DRAFTS_SHOWN,
         runs=listed(space, RUNS_SHOWN),
         codes_age=space.codes_age(visit.now.date()),
         largest=LARGEST // 1_000_000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -44,7 +45,8 @@ class DraftFacts(BaseModel):
     """What is saved of a draft. `version` grows with each change, so that an old page is seen.
 
     `file`: the roster's name. `run`: the run whose rejects it is, which stay in the run's folder,
-    so that later runs are known to correct it; "" for a roster that was dropped.
+    so that later runs are known to correct it; "" for a roster that was dropped. `edited`: the
+    digests of the mapping after each change made here that can be undone, in order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,11 +56,19 @@ class DraftFacts(BaseModel):
     run: str = ""
     mapping: str = ""
     version: int = 0
+    edited: tuple[str, ...] = ()
 
 
 def mapping_text(path: Path) -> str:
     """Return a mapping's text as a text box takes it. Raises UnreadableFileError."""
     return read_text_bounded(path, SIZE_LIMIT).replace("\r\n", "\n")
+
+
+def _digest(mapping: Path) -> str:
+    try:
+        return hashlib.sha256(mapping.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 class StaleError(UsageError):
@@ -132,10 +142,11 @@ class Draft:
 
     def choose(self, mapping: str) -> None:
         """Choose the mapping by its file name; changes of another one can no longer be undone."""
-        if mapping != self.facts.mapping:
-            for path in self._edits():
-                path.unlink()
-        self._changed(mapping=mapping)
+        if mapping == self.facts.mapping:
+            return
+        for path in self._edits():
+            path.unlink()
+        self._changed(mapping=mapping, edited=())
 
     def made(self) -> tuple[Correction, ...]:
         """Return the corrections, in order."""
@@ -160,20 +171,29 @@ class Draft:
         number = len(self._edits()) + 1
         write_atomically(self.folder / f"{number:05}.{_EDIT}", old)
         write_atomically(mapping, text.encode())
-        self.choose(mapping.name)
+        self._changed(edited=(*self.facts.edited, _digest(mapping)))
 
     def undo_edit(self, mapping: Path) -> None:
-        """Bring back the mapping's text before the last change made here."""
-        if edits := self._edits():
-            write_atomically(mapping, edits[-1].read_bytes())
-            edits[-1].unlink()
-            self._changed()
+        """Bring back the mapping's text before the last change made here.
 
-    @property
-    def text_before(self) -> str:
-        """The mapping's text before the last change made here, "" if there is none."""
+        Raises StaleError if it was changed elsewhere since, which would be lost.
+        """
+        if not (edits := self._edits()):
+            return
+        if not self._is_last_edit(mapping):
+            msg = f"The mapping {mapping.name} was changed elsewhere since."
+            raise StaleError(msg)
+        write_atomically(mapping, edits[-1].read_bytes())
+        edits[-1].unlink()
+        self._changed(edited=self.facts.edited[:-1])
+
+    def text_before(self, mapping: Path) -> str | None:
+        """Return the mapping's text before the last change, None if `undo_edit` cannot undo it."""
         edits = self._edits()
-        return mapping_text(edits[-1]) if edits else ""
+        return mapping_text(edits[-1]) if edits and self._is_last_edit(mapping) else None
+
+    def _is_last_edit(self, mapping: Path) -> bool:
+        return self.facts.edited[-1:] == (_digest(mapping),)
 
     def _edits(self) -> list[Path]:
         return sorted(self.folder.glob(f"*.{_EDIT}"))

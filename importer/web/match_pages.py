@@ -215,13 +215,14 @@ def match(visit: Visit) -> web.Response:
     draft, chosen = visit.draft, visit.mapping
     roster, document, findings = _read(draft, chosen)
     text = mapping_text(chosen)
+    before = draft.text_before(chosen)
     return visit.page(
         "match.html.j2",
         draft=draft,
         chosen=chosen,
         shown=_matching(roster, document),
         findings=findings,
-        lines=list(_marked(draft.text_before or text, text)),
+        lines=list(_marked(text if before is None else before, text)),
         at=visit.text("at"),
     )
 

@@ -14,12 +14,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 from jinja2 import Environment
-from markupsafe import Markup, escape
 
 from importer.errors import ImporterError, defect
 from importer.loader.detect import LARGEST
 from importer.model.text import counted
-from importer.report.masking import printable
 from importer.report.page import environment, fact_lines
 from importer.report.wording import sentences_of, tallies
 from importer.web.drafts import Draft, StaleError
@@ -229,15 +227,10 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return visit.refusal(500, "Something is wrong in the importer", defect(error), back)
 
 
-def _lines(text: str) -> Markup:
-    """Return a text with its line breaks, for a text box."""
-    return Markup("\n").join(escape(printable(line)) for line in text.split("\n"))
-
-
 @cache
 def _environment() -> Environment:
     """Return the report's environment, for the pages' own templates."""
     pages = environment("importer.web")
     pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
-    pages.filters |= {"counted": counted, "lines": _lines, "file_name": lambda p: PurePath(p).name}
+    pages.filters |= {"counted": counted, "file_name": lambda p: PurePath(p).name}
     return pages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import socket
@@ -185,6 +186,56 @@ def test_a_mapping_that_was_changed_in_an_editor_is_not_overwritten(
     form = {"do": "save", "text": "version: 1\n", "version": "1", "digest": digest[1]}
     assert client.post(f"{draft}/mapping", data=form).status_code == 409
     assert mapping.read_text("utf-8") == edited
+
+
+def test_undo_does_not_take_back_what_others_wrote(opened: tuple[Server, httpx.Client]) -> None:
+    """After a change in an editor, or with another roster, undo is not offered, and refused."""
+    server, client = opened
+    draft, other = (drafted(client, "practice", SAMPLE, "community.yaml") for _ in range(2))
+    mapping = server.folder / "practice" / "mappings" / "community.yaml"
+    form = {"column": "D", "target": "record/middle_name", "version": version(client, draft)}
+    assert client.post(f"{draft}/match", data=form).status_code == 303
+    clicked = mapping.read_bytes()
+    assert 'value="undo"' in client.get(f"{draft}/match").text
+    form = {"column": "D", "target": "", "version": version(client, other)}
+    assert client.post(f"{other}/match", data=form).status_code == 303
+    undo = {"do": "undo", "version": version(client, draft)}
+    assert 'value="undo"' not in client.get(f"{draft}/match").text
+    assert client.post(f"{draft}/match", data=undo).status_code == 409
+    undo = {"do": "undo", "version": version(client, other)}
+    assert client.post(f"{other}/match", data=undo).status_code == 303
+    assert mapping.read_bytes() == clicked
+    undo = {"do": "undo", "version": version(client, draft)}
+    assert client.post(f"{draft}/match", data=undo).status_code == 303
+
+
+def test_a_text_that_is_saved_keeps_its_characters(opened: tuple[Server, httpx.Client]) -> None:
+    """Whether they can be seen or not; a file loses its byte order mark, which is no character."""
+    server, client = opened
+    draft = drafted(client, "practice", SAMPLE, "community.yaml")
+    mapping = server.folder / "practice" / "mappings" / "community.yaml"
+    before = mapping.read_text("utf-8")
+    text = "# soft\u00adhyphen, no\u00a0break, zero\u200bwidth, tab\there, e\u0301\n" + before
+    mapping.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    page = client.get(f"{draft}/mapping").text
+    box = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    digest = re.search(r'name="digest" value="(\w+)"', page)
+    assert box is not None
+    assert digest is not None
+    assert html.unescape(box[1]) == text
+    form = {"do": "save", "text": html.unescape(box[1]), "digest": digest[1]}
+    form["version"] = version(client, draft)
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    assert mapping.read_bytes() == text.encode()
+    mapping.write_text(before, "utf-8")
+
+
+def test_every_roster_in_work_can_be_reached(opened: tuple[Server, httpx.Client]) -> None:
+    """However many are newer."""
+    _, client = opened
+    begun = [drafted(client, "practice", "Barcode\n1\n", "community.yaml") for _ in range(7)]
+    page = client.get("/practice/").text
+    assert [draft for draft in begun if f'href="{draft}/sheet"' not in page] == []
 
 
 UNREADABLE = {
