@@ -11,6 +11,7 @@ from typing import Protocol
 
 from importer.errors import RosterError
 from importer.loader import headings, table
+from importer.loader.cleaning import Cleaned, clean
 from importer.loader.csv_file import read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
 from importer.loader.ods import OdsWorkbook
@@ -20,7 +21,7 @@ from importer.loader.xlsx import XlsxWorkbook
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
-from importer.model.text import counted, spans
+from importer.model.text import counted, spans, unescape
 
 WIDEST = 1_000
 """Columns with text of a roster."""
@@ -112,7 +113,8 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         )
         raise RosterError(msg)
     source = replace(source, header=found.rows)
-    columns = table.find_columns(found, sheet, max(map(len, sheet.rows)))
+    escaped = _from_our_csv(workbook, found.texts)
+    columns = table.find_columns(found, sheet, max(map(len, sheet.rows)), escaped=escaped)
     _check_size(sheet, columns, source)
     texts = [*about_sheets, *filter(None, [found.notice])]
     if workbook.starts_1904:
@@ -124,9 +126,20 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         source,
         columns,
         sheet,
+        clean=_clean_unescaped if escaped else clean,
         visible_only=layout.visible_only,
         notices=(*notices, *_hidden_notices(sheet, source, columns, layout)),
     )
+
+
+def _from_our_csv(workbook: Workbook, texts: Sequence[str]) -> bool:
+    """Return whether this is a rejects.csv that was saved as a workbook: its texts are escaped."""
+    names = {name.removesuffix(" (2)") for name, _ in workbook.sheets}
+    return headings.added_at(texts) is not None and names.isdisjoint(REJECTS_SHEETS)
+
+
+def _clean_unescaped(text: str) -> Cleaned:
+    return clean(unescape(text))
 
 
 def _check_size(sheet: Sheet, columns: Columns, source: Source) -> None:

@@ -13,7 +13,7 @@ from importer.loader.number_formats import show
 from importer.loader.read import read_workbook
 from importer.loader.table import Located, Sheet
 from importer.model.catalogue import Code
-from importer.model.roster import ADDED, Layout, Roster, Source
+from importer.model.roster import ADDED, REJECTS_SHEETS, Layout, Roster, Source
 
 EXPECTED = frozenset({"ID", "Name"})
 SOURCE = Source(Path("a.xlsx"), "0", "xlsx")
@@ -83,6 +83,30 @@ def test_a_rejects_workbook_needs_no_sheet_of_the_mapping() -> None:
         roster = read(book, layout)
         assert roster.frame.index.tolist() == [5]
         assert roster.decisions == {5: ("do not load", "w")}
+
+
+@pytest.mark.parametrize(
+    ("others", "cells"),
+    [
+        ((), ["+1 701 555 0123", "-old card", "'t Hooft"]),
+        (REJECTS_SHEETS, ["'+1 701 555 0123", "'-old card", "'t Hooft"]),
+        (("Problems (2)",), ["'+1 701 555 0123", "'-old card", "'t Hooft"]),
+    ],
+)
+def test_rejects_that_were_saved_from_csv_lose_their_marks(
+    others: tuple[str, ...], cells: list[str]
+) -> None:
+    """A spreadsheet program keeps the apostrophe of rejects.csv as text; our workbook has none."""
+    line = "5|rejected||w|d|'+1 701 555 0123|'-old card|'t Hooft"
+    rejects = sheet_of("|".join((*ADDED, "ID", "'=Note", "Name")), line)
+    roster = read(FakeBook({"rejects": rejects, **{name: sheet_of("x") for name in others}}))
+    assert roster.frame.to_numpy().tolist() == [cells]
+    assert roster.places[1].heading == ("'=Note" if others else "=Note")
+
+
+def test_the_apostrophes_of_any_other_workbook_are_text() -> None:
+    """It has no column of ours."""
+    assert read(sheet_of("ID|Name", "1|'+A")).frame[1].tolist() == ["'+A"]
 
 
 def test_of_other_sheets_only_the_top_is_read() -> None:
