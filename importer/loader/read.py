@@ -26,7 +26,7 @@ from importer.model.text import counted, spans, unescape
 WIDEST = 1_000
 """Columns with text of a roster."""
 
-_SPANS = 10  # stretches of hidden rows that a notice names
+_SPANS = 10  # stretches of hidden rows, or merged cells, that a notice names
 _NOUNS = {
     Kind.CSV: "a CSV file",
     Kind.XLSX: "an Excel workbook",
@@ -128,7 +128,11 @@ def read_workbook(workbook: Workbook, source: Source, layout: Layout) -> Roster:
         sheet,
         clean=_clean_unescaped if escaped else clean,
         visible_only=layout.visible_only,
-        notices=(*notices, *_hidden_notices(sheet, source, columns, layout)),
+        notices=(
+            *notices,
+            *_merged_notice(sheet, source),
+            *_hidden_notices(sheet, source, columns, layout),
+        ),
     )
 
 
@@ -151,6 +155,26 @@ def _check_size(sheet: Sheet, columns: Columns, source: Source) -> None:
             "which no roster has. Copy the rows of people into a new workbook."
         )
         raise RosterError(msg)
+
+
+def _merged_notice(sheet: Sheet, source: Source) -> Iterator[Problem]:
+    """Return a notice of cells that are merged over several people: only the first has the text."""
+    ranges = []
+    for area in sheet.merged:
+        cells = slice(area.first_column, area.last_column + 1)
+        if source.header[-1] < area.first_row < min(area.last_row, len(sheet.rows)):
+            here, below = sheet.rows[area.first_row - 1], sheet.rows[area.first_row]
+            if any(here[cells]) and any(below):
+                left, right = letter(area.first_column), letter(area.last_column)
+                ranges.append(f"{left}{area.first_row}:{right}{area.last_row}")
+    if ranges:
+        shown = ", ".join(ranges[:_SPANS]) + (", …" if len(ranges) > _SPANS else "")
+        yield Problem.of(
+            Code.READ_WITH_NOTICE,
+            source.origin(),
+            f"cells are merged over several rows, and only the first row has their text: {shown}",
+            advice="Unmerge them, and enter the text in every row that it is meant for.",
+        )
 
 
 def _hidden_notices(

@@ -9,6 +9,7 @@ import pytest
 
 from importer.errors import RosterError
 from importer.loader import read as reading
+from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
 from importer.loader.read import read_workbook
 from importer.loader.table import Located, Sheet
@@ -170,6 +171,28 @@ def test_formulas_and_days_from_1904_are_told() -> None:
     roster = read(FakeBook({"Sheet": sheet_of(*PEOPLE, formula_columns={0, 7})}, starts_1904=True))
     assert codes(roster) == [Code.READ_WITH_NOTICE] * 2
     assert "columns A have" in roster.notices[1].message
+
+
+@pytest.mark.parametrize(
+    ("area", "told"),
+    [
+        (MergedRange(3, 5, 1, 1), True),
+        (MergedRange(3, 99, 0, 1), True),
+        (MergedRange(3, 3, 0, 1), False),  # across
+        (MergedRange(1, 1, 0, 1), False),  # above the headings
+        (MergedRange(6, 8, 0, 0), False),  # below the last person
+        (MergedRange(3, 4, 3, 4), False),  # without text
+        (MergedRange(900, 910, 0, 0), False),
+    ],
+)
+def test_cells_that_are_merged_over_several_people_are_told(
+    area: MergedRange, *, told: bool
+) -> None:
+    """The rows behind the first are blank there, and might silently take a default."""
+    people = sheet_of("Patrons", "ID|Name", "1|Ann", "2|", "3|", "7654321|Signed", "", "")
+    people.merged.append(area)
+    notices = read(people).notices
+    assert sum("merged" in notice.message for notice in notices) == told
 
 
 def test_more_columns_than_a_roster_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
