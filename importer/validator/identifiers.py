@@ -28,6 +28,7 @@ _PLACEHOLDERS = frozenset(
 )  # fmt: skip
 _FILLING = re.compile(r"0+|9{5,}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
+_DECIMAL = re.compile(r"[0-9]+\.00?")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
 _IDS = ("primary_id", "user_identifier.value")
@@ -49,18 +50,19 @@ def identifiers(table: Table) -> Iterator[Problem]:
     internal = table.candidates.layout.account_type is AccountType.INTERNAL
     for column in table.of(*_IDS, _PROXY):
         rule = rule_judge(column.target)
-        if rule is None and internal and column.target.field.path == "primary_id":
-            rule = _empl_id
+        if rule is None:
+            primary = column.target.field.path == "primary_id"
+            rule = _without_rule if internal and primary else _decimal
         yield from column.judge(partial(_worst, rule))
 
 
-def _worst(rule: Judge | None, text: str) -> CellFinding | None:
-    """Return the gravest finding about an ID; `rule` judges by the rule of its column."""
+def _worst(rule: Judge, text: str) -> CellFinding | None:
+    """Return the gravest finding about an ID; `rule` judges for its column."""
     return (
         _lost_digits(text)
         or _placeholder(text)
         or _characters(text)
-        or (rule(text) if rule else None)
+        or rule(text)
         or _not_found_again(text)
     )
 
@@ -119,12 +121,28 @@ def _not_found_again(text: str) -> CellFinding | None:
     return None
 
 
+def _decimal(text: str) -> CellFinding | None:
+    if _DECIMAL.fullmatch(text):
+        return CellFinding(
+            Code.MALFORMED_ID,
+            "{value} has decimals, so a program took the ID for a number",
+            "Export the column as text again, or delete the decimals. Compare one ID with the "
+            "person's card: zeros in front may be missing, too.",
+        )
+    return None
+
+
 def _empl_id(text: str) -> CellFinding | None:
     if _EMPL_ID.fullmatch(text):
         return CellFinding(
             Code.LOOKS_LIKE_EMPL_ID, "{value} looks like an EMPL ID, and the record is Internal"
         )
     return None
+
+
+def _without_rule(text: str) -> CellFinding | None:
+    """Return a finding about the primary ID of an Internal user whose column has no rule."""
+    return _decimal(text) or _empl_id(text)
 
 
 def own_proxies(table: Table) -> Iterator[Problem]:
