@@ -176,8 +176,10 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     )
     yield "Pale yellow cells: a warning; the row is loaded anyway."
     yield (
-        "The first column is the number of the row in the original file. Do not change the "
-        "headings; the first five columns stay, and are not loaded."
+        "The first column is the number of the row in the original file. Words behind a number, "
+        "such as “lost digits in F”, are about what the cells do not show: correct the row, then "
+        "delete the words. Do not change the headings; the first five columns stay, and are not "
+        "loaded."
     )
     yield "Delete rows that should not be loaded."
     yield f"Save the file and run the same command with it in place of the roster: {typed}"
