@@ -7,6 +7,7 @@ each file once.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from importer.errors import FINE, Exit, ImporterError, RosterError, UsageError
+from importer.errors import FINE, Exit, ImporterError, RosterError, StalePlanError, UsageError
 from importer.jobs.commands import Command, Ended
 from importer.jobs.guards import FailedGuard, failed_guards
 from importer.jobs.notify import Event, Level, Message, channels, notify_all, ping
@@ -29,6 +30,7 @@ from importer.model.files import unused
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
 from importer.model.text import ROSTER_ROWS, is_absent
+from importer.pipeline.inputs import check_sources
 from importer.report import wording
 from importer.report.wording import command
 
@@ -154,6 +156,7 @@ class JobRun:
         steps = {Step.PICKED_UP: self._plan, Step.PLANNED: self._act, Step.HELD: self._allow,
                  Step.DONE: self._finish}  # fmt: skip
         try:
+            load = self._still_valid(load)
             while load.step is not Step.PUT_AWAY:
                 load = steps[load.step](load)
                 self._save(open=load)
@@ -174,18 +177,49 @@ class JobRun:
         self._purge()
         return Exit.worst({message.exit, Exit.STOPPED}) if missed else message.exit
 
+    def _still_valid(self, load: Load) -> Load:
+        """Return the load, to be planned again where its plan is gone or of another mapping.
+
+        What is delivered in part is continued; for one that is applied in part, `apply` decides.
+        """
+        if load.step not in {Step.PLANNED, Step.HELD} or load.delivered:
+            return load
+        try:
+            with Ledger.open(Path(load.run)) as ledger:
+                if not ledger.was_applied:
+                    check_sources(ledger.facts)
+                made_by = ledger.facts.command
+        except (UsageError, StalePlanError) as error:
+            self._tools.say(f"{error} The roster is planned again.")
+            return load.to_plan_again
+        lacks_zip = self._planning == "check" and not all(map(os.path.isfile, load.zips or ("",)))
+        return load.to_plan_again if made_by != self._planning or lacks_zip else load
+
+    @property
+    def _planning(self) -> str:
+        """The command that plans: the SIS load is only checked."""
+        return "check" if self._job.file.do == "sis-zip" else "plan"
+
     def _plan(self, load: Load) -> Load:
-        """Plan the rosters, or check them for the SIS load."""
-        verb = "check" if self._job.file.do == "sis-zip" else "plan"
+        """Plan the rosters, or check them for the SIS load and write its zip."""
         pairs = zip(load.files, self._job.file.rosters, strict=True)
         words = [word for file, part in pairs
                  for word in (file.copied_to, "-m", str(part.mapping))]  # fmt: skip
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
-        summary = _summary(self._tools.command(verb, *words, "-o", str(folder), "--json"))
+        summary = _summary(self._tools.command(self._planning, *words, "-o", str(folder), "--json"))
         self._check_complete(load, summary)
-        return load.model_copy(
-            update={"step": Step.PLANNED, "run": summary.run, "summary": summary}
-        )
+        zips = self._write_zips(load) if self._planning == "check" else ()
+        planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "zips": zips}
+        return load.model_copy(update=planned)
+
+    def _write_zips(self, load: Load) -> tuple[str, ...]:
+        """Write the zip of the SIS load at once, so that it contains what was checked."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{load.stamp}-zip-", dir=self._store.folder))
+        out = folder / f"{self._job.name}-{load.stamp}.zip"
+        mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
+        words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
+        _summary(self._tools.command(*words, "--json"))
+        return tuple(str(path) for path in sorted(folder.iterdir()))
 
     def _check_complete(self, load: Load, plan: Summary) -> None:
         """Raise RosterError where a file has no people, or ends in the middle of a row."""
@@ -256,24 +290,14 @@ class JobRun:
         ended = self._tools.command("apply", load.run, "--yes", "--json", *checks)
         if ended.exit is Exit.STALE and not load.planned_again:
             self._tools.say(f"{ended.error} The roster is planned again.")
-            again = {"step": Step.PICKED_UP, "allowed": (), "planned_again": True}
-            return load.model_copy(update=again)
+            return load.to_plan_again.model_copy(update={"planned_again": True})
         return load.model_copy(update={"summary": _summary(ended)})
 
     def _deliver(self, load: Load) -> Load:
-        """Write the zip of the SIS load and put it where Alma reads it."""
+        """Put the zip of the SIS load where Alma reads it."""
         location = self._job.file.deliver_to
         if location is None:  # pragma: no cover  the schema requires it
             raise AssertionError
-        if not load.zips:
-            folder = Path(tempfile.mkdtemp(prefix=f"{load.stamp}-zip-", dir=self._store.folder))
-            out = folder / f"{self._job.name}-{load.stamp}.zip"
-            mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
-            words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
-            _summary(self._tools.command(*words, "--json"))
-            zips = tuple(str(path) for path in sorted(folder.iterdir()))
-            load = load.model_copy(update={"zips": zips})
-            self._save(open=load)
         with opened(location, self._job.login(location)) as place:
             for path in map(Path, load.zips):
                 if path.name in load.delivered:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -67,6 +68,12 @@ class Load(_Kept):
     def hashes(self) -> tuple[str, ...]:
         """What its files contain."""
         return tuple(file.sha256 for file in self.files)
+
+    @property
+    def to_plan_again(self) -> Self:
+        """This load as it was picked up: its plan, what was allowed and its zip do not count."""
+        kept = {"stamp": self.stamp, "files": self.files, "planned_again": self.planned_again}
+        return self.__class__.model_validate(kept)
 
 
 class LastLoad(_Kept):

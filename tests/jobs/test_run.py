@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -17,7 +19,7 @@ from importer.jobs.commands import how_it_ended, run_command
 from importer.jobs.state import Store
 from importer.loader.detect import LARGEST
 from tests.cli.conftest import Sandbox
-from tests.cli.small import state
+from tests.cli.small import MAPPING, state
 from tests.cli.test_absent import LEAVERS
 from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
 
@@ -208,6 +210,71 @@ def test_allow_is_only_for_a_load_that_a_person_has_seen(office: Office, sandbox
     mapping.write_text(mapping.read_text("utf-8") + "# changed\n", "utf-8")
     assert office.run("creates") == Exit.SAFETY_CHECK
     assert writes(sandbox) == 0
+    assert office.run("creates") == Exit.DONE
+    assert len(state(sandbox)) == 40
+
+
+HALF_UNKNOWN = [(*row[:3], "COMM" if number % 2 else "NEW", *row[4:])
+                for number, row in enumerate(people(30))]  # fmt: skip
+
+
+@pytest.mark.parametrize("do", ["plan", "apply", "sis-zip"])
+def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
+    do: str, office: Office, sandbox: Sandbox
+) -> None:
+    """Also without `--allow`: what the guard counted is no longer so."""
+    _write_mapping(office, do, "<Group>")
+    office.drop(rows_of(HALF_UNKNOWN))
+    assert office.run() == Exit.SAFETY_CHECK
+    assert "15 rows would be rejected" in office.text
+    _write_mapping(office, do, "COMM")
+    office.clear()
+    assert office.run() == Exit.DONE
+    assert "30 of 30" in office.text or do != "apply"
+    assert office.chats[0]["summary"]["rejected"] == 0  # type: ignore[index]
+
+
+@pytest.mark.parametrize("changed", ["mapping", "codes"])
+def test_a_delivered_zip_is_what_was_checked(changed: str, office: Office) -> None:
+    """Another mapping is checked again; other code tables never change a zip that was allowed."""
+    _write_mapping(office, "sis-zip", "<Group>")
+    office.drop(rows_of(HALF_UNKNOWN))
+    assert office.run() == Exit.SAFETY_CHECK
+    if changed == "codes":
+        (office.folder / "codes.json").write_text('{"tables": {"UserGroups": {"NEW": "New"}}}')
+    else:
+        mapping = office.folder / "small.yaml"
+        mapping.write_text(mapping.read_text("utf-8").replace("<Last>", "New"), "utf-8")
+        assert office.run("rejects") == Exit.SAFETY_CHECK
+        assert names(office.folder / "out") == []
+    assert office.run("rejects") == Exit.REJECTS
+    (zipped,) = (office.folder / "out").iterdir()
+    with zipfile.ZipFile(zipped) as archive:
+        text = "".join(archive.read(name).decode() for name in archive.namelist())
+    assert ("<last_name>New<" in text) == (changed == "mapping")
+    assert (">COMM<" in text, ">NEW<" in text) == (True, False)
+
+
+def _write_mapping(office: Office, do: str, group: str) -> None:
+    text = MAPPING.replace("<Group>", group)
+    more = f"do: {do}\nguards: {{absent: off, creates: off}}\n"
+    if do == "sis-zip":
+        text = text.replace("type: INTERNAL", "type: EXTERNAL\nowning_system: SIS")
+        more = f"do: {do}\ndeliver_to: out\n"
+        (office.folder / "out").mkdir(exist_ok=True)
+    office.write_job(more)
+    (office.folder / "small.yaml").write_text(text, "utf-8")
+
+
+def test_a_held_load_whose_run_was_purged_is_planned_again(
+    office: Office, sandbox: Sandbox
+) -> None:
+    """It is held as before, and can be allowed."""
+    office.write_job()
+    office.drop(rows_of(people(40)))
+    assert office.run() == Exit.SAFETY_CHECK
+    shutil.rmtree("runs")
+    assert office.run("creates") == Exit.SAFETY_CHECK  # of the new plan
     assert office.run("creates") == Exit.DONE
     assert len(state(sandbox)) == 40
 
