@@ -49,13 +49,7 @@ def failed_guards(guards: Guards, plan: Summary, last: LastLoad | None) -> Itera
             f"{counted(plan.to_correct, 'row')} would be rejected; at most {most:,} are expected.",
         )
     if last is not None and (most := _most(guards.absent, last.rows)) is not None:
-        absent = _absent(plan, last)
-        if absent is not None and absent > most:
-            yield FailedGuard(
-                "absent",
-                f"{_people(absent)} of the last load are not in this file; at "
-                f"most {most:,} are expected.",
-            )
+        yield from _absent(plan, last, most)
     for check in plan.failed_checks or ():
         yield FailedGuard(check, f"The safety check {check} of the mapping failed.")
 
@@ -69,15 +63,26 @@ def _most(limit: Limit, whole: int) -> int | None:
     return max(number, FEW) if number is not None and limit.percent else number
 
 
-def _absent(plan: Summary, last: LastLoad) -> int | None:
-    """Return how many people of the last load this plan does not have; None if not known.
+def _absent(plan: Summary, last: LastLoad, most: int) -> Iterator[FailedGuard]:
+    """Compare the people of a plan with those of the last load; a check has none.
 
     People whose row is rejected or needs review are in the file, but not in the plan.
     """
     before, now = _ids(last.run), _ids(plan.run)
-    if not before or now is None:
-        return None
-    return max(0, len(before - now) - plan.rejected - plan.review)
+    if before is None and now:
+        yield FailedGuard(
+            "absent",
+            f"The run of the last load, {last.run}, was purged or cannot be read, so it is not "
+            f"known who of its {_people(last.rows)} is not in this file, which has "
+            f"{_people(plan.patrons)}.",
+        )
+    absent = len((before or set()) - (now or set())) - plan.rejected - plan.review
+    if now is not None and absent > most:
+        yield FailedGuard(
+            "absent",
+            f"{_people(absent)} of the last load are not in this file; at "
+            f"most {most:,} are expected.",
+        )
 
 
 def _ids(run: str) -> set[str] | None:

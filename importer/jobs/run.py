@@ -23,7 +23,7 @@ from importer.jobs.notify import Event, Level, Message, channels, notify_all, pi
 from importer.jobs.pickup import MissingFileError, pick_up, put_away
 from importer.jobs.places import opened
 from importer.jobs.schema import Job
-from importer.jobs.state import LastLoad, Load, Reported, State, Step, Store
+from importer.jobs.state import LastLoad, Load, PickedFile, Reported, State, Step, Store
 from importer.ledger.ledger import Ledger
 from importer.model.catalogue import Code
 from importer.model.files import unused
@@ -125,24 +125,34 @@ class JobRun:
         """Return a new load, or the held one again; None where there is nothing new."""
         now, last, held = self._tools.now, self._state.last, self._state.open
         stamp, files = f"{now():%Y-%m-%dT%H%M%S}", []
+        missing = []
         for number, part in enumerate(self._job.file.rosters, 1):
             folder = unused(self._store.folder / f"{stamp}-{number}")
             try:
                 with opened(part.source, self._job.login(part.source)) as place:
                     files.append(pick_up(part, place, folder, now, self._tools.sleep))
-            except MissingFileError:
+            except ImporterError as error:
                 recent = last and part.max_age and now() - last.finished < part.max_age
-                if self._loaded or recent:  # no file is missing
-                    return None
-                raise
+                if not (isinstance(error, MissingFileError) and (self._loaded or recent)):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    self._remove_copies(files)
+                    raise
+                missing.append(error)
+        if missing:
+            self._remove_copies(files)
+            if new := [file for file in files if last is None or file.sha256 not in last.hashes]:
+                msg = f"{new[0].name} waits, as the rosters of a job are loaded together."
+                msg = f"{msg} {missing[0]}"
+                raise RosterError(msg)
+            return None
         load = Load(stamp=stamp, files=tuple(files))
         if last is not None and load.hashes == last.hashes:
-            self._remove_copies(load)
+            self._remove_copies(load.files)
             for sentence in self._put_away(load):
                 self._tools.say(sentence)
             return None
         if held is not None and held.hashes == load.hashes:
-            self._remove_copies(load)
+            self._remove_copies(load.files)
             return held
         return load
 
@@ -162,7 +172,7 @@ class JobRun:
                 self._save(open=load)
         except ImporterError as error:
             if load.step is Step.PICKED_UP:  # nothing was done, and the next file may be right
-                self._remove_copies(load)
+                self._remove_copies(load.files)
             if load.step is Step.PICKED_UP or error.exit is Exit.STALE:
                 self._save(open=None)
             return self._report_trouble(error)
@@ -389,8 +399,8 @@ class JobRun:
         self._state = self._state.model_copy(update=changes)
         self._store.write(self._state)
 
-    def _remove_copies(self, load: Load) -> None:
-        for file in load.files:
+    def _remove_copies(self, files: Iterable[PickedFile]) -> None:
+        for file in files:
             shutil.rmtree(Path(file.copied_to).parent, ignore_errors=True)
 
     def _purge(self) -> None:

@@ -112,27 +112,6 @@ def test_a_wrong_file_is_reported(
     assert len(office.mails) == 2
 
 
-def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
-    """They are planned together; a job with one of them cut off loads neither."""
-    second = """  - from: incoming/staff-*.csv
-    mapping: small.yaml
-    unchanged_for: 0s
-"""
-    office.write_job()
-    path = office.folder / "nightly.yaml"
-    path.write_text(path.read_text("utf-8").replace("do: apply", f"{second}do: apply"), "utf-8")
-    office.drop(rows_of(people(2)))
-    office.drop(rows_of(people(2, first=10))[:-20], "staff-1.csv")
-    assert office.run() == Exit.ROSTER
-    assert "staff-1.csv is cut off" in office.text
-    office.drop(rows_of(people(2, first=10)), "staff-2.csv")
-    assert office.run() == Exit.DONE
-    assert len(state(sandbox)) == 4
-    assert names(office.inbox) == [
-        "patrons-1.csv.done-", "staff-1.csv", "staff-2.csv.done-",
-    ]  # fmt: skip
-
-
 GUARDED: dict[str, tuple[str, list[tuple[str, ...]]]] = {
     "rows": ("guards: {absent: off}", people(10)),
     "creates": ("guards: {absent: off}", people(40, first=500)),
@@ -185,6 +164,21 @@ def test_people_whom_the_mapping_would_change_as_absent_are_not_in_the_file(
     assert office.run() == Exit.SAFETY_CHECK
     assert "10 people of the last load are not in this file" in office.text
     assert office.text.count("--allow absent") == 1
+
+
+def test_a_load_that_cannot_be_compared_is_held(office: Office, sandbox: Sandbox) -> None:
+    """Its people are other ones, and the run of the last load was purged."""
+    office.write_job("guards: {creates: off}\n")
+    office.drop(rows_of(people(40)))
+    assert office.run() == Exit.DONE
+    shutil.rmtree("runs")
+    office.clear()
+    office.clock = timedelta(hours=1)
+    office.drop(rows_of(people(40, first=100)), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    assert "--allow absent" in office.text
+    assert office.run("absent") == Exit.DONE
+    assert len(state(sandbox)) == 80
 
 
 def test_a_newer_file_replaces_one_that_is_held(office: Office, sandbox: Sandbox) -> None:

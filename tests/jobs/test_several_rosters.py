@@ -1,0 +1,65 @@
+"""The rosters of a job are picked up and loaded together."""
+
+from __future__ import annotations
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox
+from tests.cli.small import state
+from tests.jobs.office import Office, names, people, rows_of
+
+
+def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
+    """They are planned together; a job with one of them cut off loads neither."""
+    _write_job_of_two(office)
+    office.drop(rows_of(people(2)))
+    office.drop(rows_of(people(2, first=10))[:-20], "staff-1.csv")
+    assert office.run() == Exit.ROSTER
+    assert "staff-1.csv is cut off" in office.text
+    office.drop(rows_of(people(2, first=10)), "staff-2.csv")
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 4
+    assert names(office.inbox) == [
+        "patrons-1.csv.done-", "staff-1.csv", "staff-2.csv.done-",
+    ]  # fmt: skip
+
+
+def _write_job_of_two(office: Office, **roster: str) -> None:
+    keys = {"from": "incoming/staff-*.csv", "mapping": "small.yaml", "unchanged_for": "0s"}
+    lines = "\n    ".join(f"{key}: {value}" for key, value in {**keys, **roster}.items())
+    office.write_job(**roster)
+    path = office.folder / "nightly.yaml"
+    text = path.read_text("utf-8").replace("do: apply", f"  - {lines}\ndo: apply")
+    path.write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize("new", ["patrons", "staff"])
+def test_a_new_file_that_waits_for_the_other_roster_is_reported(
+    new: str, office: Office, sandbox: Sandbox
+) -> None:
+    """The first or the second; nothing is kept of it, and it is loaded once the other one comes."""
+    _write_job_of_two(office, max_age="26h")
+    office.drop(rows_of(people(2)))
+    office.drop(rows_of(people(2, first=10)), "staff-1.csv")
+    assert office.run() == Exit.DONE
+    office.clear()
+    assert office.run() == Exit.DONE  # both are missing within `max_age` of the last load
+    before = names(office.folder / "jobs" / "nightly")
+    office.drop(rows_of(people(3, first=20)), f"{new}-2.csv")
+    assert office.run() == Exit.ROSTER
+    assert f"{new}-2.csv waits, as" in office.text
+    assert names(office.folder / "jobs" / "nightly") == before
+    other = "staff" if new == "patrons" else "patrons"
+    office.drop(rows_of(people(2, first=30)), f"{other}-2.csv")
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 9
+
+
+def test_nothing_is_kept_of_a_file_whose_other_roster_is_wrong(office: Office) -> None:
+    """However often the job runs."""
+    _write_job_of_two(office)
+    office.drop(rows_of(people(2)))
+    office.drop(b"", "staff-1.csv")
+    assert office.run() == Exit.ROSTER
+    assert names(office.folder / "jobs" / "nightly") == []
