@@ -122,6 +122,15 @@ class RosterError(ImporterError):
     exit = Exit.ROSTER
 
 
+class WhichSheetError(RosterError):
+    """The sheet of a workbook must be named. `sheets`: the visible ones."""
+
+    def __init__(self, message: str, sheets: tuple[str, ...]) -> None:
+        """Keep the names of the sheets beside the message."""
+        super().__init__(message)
+        self.sheets = sheets
+
+
 class StalePlanError(ImporterError):
     """The plan does not belong to what is there now."""
 

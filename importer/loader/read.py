@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
-from importer.errors import RosterError
+from importer.errors import RosterError, WhichSheetError
 from importer.loader import headings, table
 from importer.loader.cleaning import Cleaned, clean
 from importer.loader.csv_file import read_csv
@@ -257,10 +257,11 @@ def _filled_cells(row: Sequence[str]) -> int:
     return sum(bool(text.strip()) for text in row)
 
 
-def _ambiguous(source: Source, visible: Sequence[str], what: str) -> RosterError:
-    return RosterError(
+def _ambiguous(source: Source, visible: Sequence[str], what: str) -> WhichSheetError:
+    return WhichSheetError(
         f"{what} in {source.path.name}. Its visible sheets are: {_quoted(visible)}. "
-        "Name one in the mapping: `sheet:` under `roster:`."
+        "Name one in the mapping: `sheet:` under `roster:`.",
+        tuple(visible),
     )
 
 

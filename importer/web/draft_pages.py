@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import BodyPartReader, web
 
-from importer.errors import MappingError, RosterError, UnreadableFileError
+from importer.errors import MappingError, RosterError, UnreadableFileError, WhichSheetError
 from importer.loader.detect import LARGEST
 from importer.mapper.load import examine
 from importer.mapper.placeholders import heading_key
@@ -146,6 +146,7 @@ def mapping(visit: Visit) -> web.Response:
         "mapping.html.j2",
         draft=draft,
         fits=_fits(visit.space, draft),
+        sheets=_sheets(draft),
         chosen=chosen,
         text=text,
         digest=_digest(text or ""),
@@ -176,6 +177,17 @@ def _fits(space: Workspace, draft: Draft) -> list[Fit]:
     return sorted(fits, key=lambda fit: (-(fit.found / fit.of if fit.of else 0), fit.file))
 
 
+def _sheets(draft: Draft) -> tuple[str, ...]:
+    """Return the sheets of which one must be named, none if it is found without that."""
+    try:
+        draft.read(Layout())
+    except WhichSheetError as error:
+        return error.sheets
+    except RosterError:
+        pass
+    return ()
+
+
 def _try(
     space: Workspace, draft: Draft, path: Path
 ) -> tuple[tuple[str, ...], tuple[int, dict[str, str]] | None]:
@@ -197,7 +209,8 @@ def choose_mapping(visit: Visit) -> web.Response:
     if do == "choose" and visit.space.mapping(wanted):
         draft.choose(wanted)
     elif do == "new":
-        draft.choose(_suggest(visit.space, draft).name)
+        layout = Layout(sheet=visit.text("sheet"))
+        draft.choose(_suggest(visit.space, draft, layout).name)
         return see("match")
     elif do == "save":
         if _digest(mapping_text(visit.mapping)) != visit.text("digest"):
@@ -210,12 +223,12 @@ def choose_mapping(visit: Visit) -> web.Response:
     return see("mapping")
 
 
-def _suggest(space: Workspace, draft: Draft) -> Path:
-    """Write a first mapping for the roster, named after it."""
+def _suggest(space: Workspace, draft: Draft, layout: Layout) -> Path:
+    """Write a first mapping for the roster, named after it. Raises RosterError."""
     folder, stem = space.folder / "mappings", draft.roster.stem
     names = chain((f"{stem}.yaml",), (f"{stem}-{number}.yaml" for number in count(2)))
     path = next(folder / name for name in names if not (folder / name).exists())
-    text = suggest(draft.read(Layout()))
+    text = suggest(draft.read(layout), layout)
     folder.mkdir(exist_ok=True)
     write_atomically(path, text.encode())
     return path
