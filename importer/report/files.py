@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import re
@@ -83,12 +84,14 @@ def _write_pages(ledger: Ledger, summary: Summary, related: Lineage) -> tuple[Pa
 
 
 def present(folder: Path) -> tuple[Path, ...]:
-    """Return the reports in a run folder."""
+    """Return the reports in a run folder; of those with one usual name the newest is last."""
     found: list[Path] = []
     for name in (PAGE, MASKED, WORKBOOK, REJECTS, PROBLEMS, SUMMARY):
         found += _generations(folder / name)
         if name in {WORKBOOK, REJECTS}:  # those of several rosters
-            found += sorted(folder.glob(f"rejects-*-*{Path(name).suffix}"))
+            several = folder.glob(f"rejects-*-*{Path(name).suffix}")
+            # of one roster, each free name is longer than the one before or comes after it
+            found += sorted(several, key=lambda one: (one.name.split("-")[1], len(one.name), one))
     return tuple(found)
 
 
@@ -127,8 +130,9 @@ def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
     """Write a file whole under its name, or under a free one beside it; return its path.
 
     A free name is taken where the file is open in another program. With a `stamp`, the file's time
-    is set to it, so that `edited` can find later changes; an edited file is not
-    replaced either. Raises LedgerError where the folder cannot be written.
+    is set to it, so that `edited` can find later changes; an edited file is not replaced either,
+    and where its content is the new one's, it is the file. Raises LedgerError where the folder
+    cannot be written.
     """
     try:
         with temporary_beside(wanted) as unfinished:
@@ -149,7 +153,11 @@ def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
 def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
     free = (wanted.with_stem(f"{wanted.stem}-{number}") for number in count(2))
     for path in chain((wanted,), free):
-        if path.exists() and (_is_open(path) or (stamp is not None and edited(path, stamp))):
+        if path.exists() and _is_open(path):
+            continue
+        if stamp is not None and path.is_file() and edited(path, stamp):
+            if filecmp.cmp(unfinished, path, shallow=False):
+                return path
             continue
         try:
             unfinished.replace(path)

@@ -14,7 +14,7 @@ from importer.model.text import row_label
 from importer.pipeline.runs import SavedRun
 from importer.report.files import present
 from importer.report.terminal import row_history
-from importer.report.wording import WORKBOOK, headline, kind_of
+from importer.report.wording import headline, workbooks
 from importer.web.run_view import people, rows_page, view
 from importer.web.site import PAGE, Visit, found, number, see
 from importer.web.workspace import Workspace
@@ -66,14 +66,11 @@ def run(visit: Visit) -> web.Response:
     """Show a run: what would change or what became of it, and what can be done next."""
     if visit.space.is_busy(visit.run):
         return see(f"{visit.run_address}/live")
+    shown = view(visit.space, visit.run)
     return visit.page(
-        "run.html.j2", run=visit.run.name, view=view(visit.space, visit.run),
-        workbook=_workbook(visit.run),
+        "run.html.j2", run=visit.run.name, view=shown,
+        workbooks=workbooks(shown.files, shown.facts),
     )  # fmt: skip
-
-
-def _workbook(folder: Path) -> str:
-    return next((one.name for one in present(folder) if kind_of(one.name) == WORKBOOK), "")
 
 
 def rows(visit: Visit) -> web.Response:
@@ -131,14 +128,15 @@ def undo(visit: Visit) -> web.Response:
 
 
 def correct(visit: Visit) -> web.Response:
-    """Begin, or continue, a draft with the rejects of a run and its mapping."""
-    workbook = _workbook(visit.run)
-    if not workbook:
-        raise web.HTTPNotFound
+    """Begin, or continue, a draft with the newest rejects of a roster of a run, and its mapping."""
+    position = visit.number("roster")
+    with Ledger.open(visit.run) as ledger:
+        facts = ledger.facts
+    workbook = found(workbooks((one.name for one in present(visit.run)), facts).get(position))
     draft = visit.space.draft_of_rejects(visit.run.name, workbook, visit.now)
     if not draft.facts.mapping:
-        with Ledger.open(visit.run) as ledger:
-            draft.choose(Path(ledger.facts.mapping.path).name)
+        _, mapping = facts.rosters[position]
+        draft.choose(Path(mapping.path).name)
     return see(f"{visit.base}/drafts/{draft.name}/problems")
 
 

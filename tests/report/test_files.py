@@ -67,6 +67,26 @@ def test_rejects_that_somebody_corrected_are_kept(keep: Keep) -> None:
     assert not (ledger.folder / "rejects-2.xlsx").exists()
 
 
+def test_rejects_that_were_only_opened_for_corrections_are_not_written_again(keep: Keep) -> None:
+    """A file with another time and the same content is kept, and no second one stands beside."""
+    ledger = keep(building.checked())
+    write(ledger)
+    opened = ledger.folder / "rejects.xlsx"
+    os.utime(opened)
+    time = opened.stat().st_mtime
+    assert write(ledger) == ALL
+    assert opened.stat().st_mtime == time
+    assert "rejects-2.xlsx" not in {path.name for path in present(ledger.folder)}
+
+
+def test_the_newest_rejects_of_each_roster_are_listed_last(tmp_path: Path) -> None:
+    """Also of several rosters, and after nine of one name."""
+    names = ["1-staff", "1-staff-2", "1-staff-10", "2-students", "2-students-2"]
+    for name in sorted(names):
+        (tmp_path / f"rejects-{name}.xlsx").touch()
+    assert [path.name for path in present(tmp_path)] == [f"rejects-{name}.xlsx" for name in names]
+
+
 @pytest.mark.parametrize("lock", ["~$rejects.xlsx", ".~lock.rejects.xlsx#"])
 def test_a_file_that_is_open_elsewhere_stays(keep: Keep, lock: str) -> None:
     """While Excel or LibreOffice has the workbook open, the new one gets a free name."""

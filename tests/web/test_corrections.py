@@ -89,6 +89,8 @@ def test_corrected_rejects_name_their_run(opened: tuple[Server, httpx.Client]) -
     assert cell is not None
     _correct(client, draft, {"do": "save", "row": cell[1], cell[2]: "hugo@example.org"})
     followed(client, approve(client, first))
+    after = client.post(f"{first}/correct").headers["Location"].removesuffix("/problems")
+    assert after == draft  # nothing was refused
     second = planned(client, draft)
     assert f"corrected rejects of {_name(first)}" in _told(client, second)
     followed(client, approve(client, second))

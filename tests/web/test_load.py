@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import openpyxl
 import pytest
 
 from importer.web.tasks import EXIT
@@ -304,3 +306,26 @@ def test_a_second_click_starts_no_second_load(office: tuple[Library, httpx.Clien
     followed(client, first)
     assert "601" in library.users()
     assert sum(call.startswith("POST") for call in library.written()[writes:]) == 1
+
+
+def test_refused_rows_are_among_the_rejects(office: tuple[Library, httpx.Client]) -> None:
+    """Also where the rejects of the plan were being corrected: the newest are shown."""
+    library, client = office
+    roster = "Id,First,Last,Code\n,Ida,Vane,T1\n702,Jon,Wulf,T2\n"
+    run = planned(client, drafted(client, "alma", roster, "two.yaml"))
+    first = _rejects(client, run)
+    assert "Vane" in first
+    assert "Wulf" not in first
+    library.add("702", "Kim", "Xue")
+    followed(client, approve(client, run))
+    assert {"Vane", "Wulf"} <= _rejects(client, run)
+    names = re.findall(rf'href="{run}/files/(rejects[^"]*xlsx)">Download', client.get(run).text)
+    (name,) = names
+    book = openpyxl.load_workbook(io.BytesIO(client.get(f"{run}/files/{name}").content))
+    assert "Wulf" in {cell.value for row in book.worksheets[0] for cell in row}
+
+
+def _rejects(client: httpx.Client, run: str) -> set[str]:
+    """The words on the sheet of the draft in which the rejects of a run are corrected."""
+    draft = client.post(f"{run}/correct").headers["Location"].removesuffix("/problems")
+    return set(re.findall(r"\w+", client.get(f"{draft}/sheet").text))
