@@ -69,7 +69,7 @@ def web(
         raise UsageError(msg)
     if socket_file is not None:
         listening = _listen_to_proxy(socket_file, public_url)
-        address, seconds = public_url, None
+        address, seconds = _as_browsers_send(public_url), None
     else:
         listening = _listen(port)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -125,6 +125,12 @@ def _listen_to_proxy(path: Path, public_url: str) -> socket.socket:
         msg = f"The socket {path} cannot be made ({error.strerror})."
         raise UsageError(msg) from error
     return listening
+
+
+def _as_browsers_send(public_url: str) -> str:
+    """Return an address as the headers Host and Origin name it: without capitals, usual port."""
+    address = public_url.lower()
+    return address.removesuffix(":443" if address.startswith("https:") else ":80")
 
 
 @contextmanager

@@ -334,3 +334,31 @@ def test_the_server_does_not_run(
     process = launch(tmp_path, "--port", "0", "--no-browser", *options, **environment)
     assert process.wait(60) == code
     assert KEY not in (tmp_path / "said.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("public", "origin"),
+    [
+        ("https://Loads.Example.org", "https://loads.example.org"),
+        ("https://loads.example.org:443", "https://loads.example.org"),
+        ("http://LOADS.example.org:80", "http://loads.example.org"),
+        ("https://loads.example.org:80", "https://loads.example.org:80"),
+    ],
+)
+def test_a_public_address_is_known_as_browsers_send_it(
+    tmp_path: Path, public: str, origin: str
+) -> None:
+    """However it was typed: without capitals, and without the usual port of its kind."""
+    at = tmp_path / "page.sock"
+    process = launch(tmp_path, "--socket", str(at), "--public-url", public)
+    until(at.is_socket)
+    with httpx.Client(
+        transport=httpx.HTTPTransport(uds=str(at)),
+        base_url="http://socket",
+        headers={"Host": origin.partition("://")[2], "Origin": origin},
+        timeout=60,
+    ) as client:
+        assert client.get("/practice/").status_code == 200
+        assert client.post("/practice/samples").status_code == 303
+    process.terminate()
+    assert process.wait(60) == 0
