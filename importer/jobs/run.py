@@ -198,12 +198,14 @@ class JobRun:
             with Ledger.open(Path(load.run)) as ledger:
                 if not ledger.was_applied:
                     check_sources(ledger.facts)
-                made_by = ledger.facts.command
+                facts = ledger.facts
         except (UsageError, StalePlanError) as error:
             self._tools.say(f"{error} The roster is planned again.")
             return load.to_plan_again
+        made = (facts.command, [Path(mapping.typed) for _, mapping in facts.rosters])
+        wanted = (self._planning, [part.mapping for part in self._job.file.rosters])
         lacks_zip = self._planning == "check" and not all(map(os.path.isfile, load.zips or ("",)))
-        return load.to_plan_again if made_by != self._planning or lacks_zip else load
+        return load.to_plan_again if made != wanted or lacks_zip else load
 
     @property
     def _planning(self) -> str:

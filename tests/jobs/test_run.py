@@ -212,16 +212,24 @@ HALF_UNKNOWN = [(*row[:3], "COMM" if number % 2 else "NEW", *row[4:])
                 for number, row in enumerate(people(30))]  # fmt: skip
 
 
-@pytest.mark.parametrize("do", ["plan", "apply", "sis-zip"])
+@pytest.mark.parametrize(
+    ("do", "mended"),
+    [
+        ("plan", "small.yaml"),
+        ("apply", "small.yaml"),
+        ("sis-zip", "small.yaml"),
+        ("plan", "b.yaml"),
+    ],
+)
 def test_a_held_load_is_planned_again_once_its_mapping_is_mended(
-    do: str, office: Office, sandbox: Sandbox
+    do: str, mended: str, office: Office, sandbox: Sandbox
 ) -> None:
-    """Also without `--allow`: what the guard counted is no longer so."""
+    """Also without `--allow`, or with another mapping: what the guard counted is no longer so."""
     _write_mapping(office, do, "<Group>")
     office.drop(rows_of(HALF_UNKNOWN))
     assert office.run() == Exit.SAFETY_CHECK
     assert "15 rows would be rejected" in office.text
-    _write_mapping(office, do, "COMM")
+    _write_mapping(office, do, "COMM", mended)
     office.clear()
     assert office.run() == Exit.DONE
     assert "30 of 30" in office.text or do != "apply"
@@ -249,15 +257,15 @@ def test_a_delivered_zip_is_what_was_checked(changed: str, office: Office) -> No
     assert (">COMM<" in text, ">NEW<" in text) == (True, False)
 
 
-def _write_mapping(office: Office, do: str, group: str) -> None:
+def _write_mapping(office: Office, do: str, group: str, name: str = "small.yaml") -> None:
     text = MAPPING.replace("<Group>", group)
     more = f"do: {do}\nguards: {{absent: off, creates: off}}\n"
     if do == "sis-zip":
         text = text.replace("type: INTERNAL", "type: EXTERNAL\nowning_system: SIS")
         more = f"do: {do}\ndeliver_to: out\n"
         (office.folder / "out").mkdir(exist_ok=True)
-    office.write_job(more)
-    (office.folder / "small.yaml").write_text(text, "utf-8")
+    office.write_job(more, mapping=name)
+    (office.folder / name).write_text(text, "utf-8")
 
 
 def test_a_held_load_whose_run_was_purged_is_planned_again(
