@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +20,7 @@ import httpx
 import openpyxl
 import pytest
 
+from importer.web.drafts import DRAFT
 from importer.web.tasks import EXIT
 from tests.web.conftest import (
     CODE,
@@ -323,6 +328,28 @@ def test_refused_rows_are_among_the_rejects(office: tuple[Library, httpx.Client]
     (name,) = names
     book = openpyxl.load_workbook(io.BytesIO(client.get(f"{run}/files/{name}").content))
     assert "Wulf" in {cell.value for row in book.worksheets[0] for cell in row}
+
+
+def test_each_roster_has_its_rejects(office: tuple[Library, httpx.Client]) -> None:
+    """Of two rosters in one plan, each one's rejected rows are corrected with its own mapping."""
+    library, client = office
+    folder, words = library.folder, list[str]()
+    for name, last in (("one", "Young"), ("other", "Zander")):
+        (folder / f"{name}.csv").write_text(f"Id,First,Last,Code\n,Ida,{last},{name}\n", "utf-8")
+        shutil.copy(folder / "mappings" / "two.yaml", folder / "mappings" / f"{name}.yaml")
+        words += [f"{name}.csv", "-m", f"mappings/{name}.yaml"]
+    command = [sys.executable, "-m", "importer", "plan", *words, "-o", "runs/both"]
+    subprocess.run(command, cwd=folder, check=False, capture_output=True)
+    run = "/alma/runs/both"
+    positions = re.findall(r'name="roster" value="(\d)"', client.get(run).text)
+    assert positions == ["0", "1"]
+    for position, last, mapping in zip("01", ("Young", "Zander"), ("one", "other"), strict=True):
+        answer = client.post(f"{run}/correct", data={"roster": position})
+        draft = answer.headers["Location"].removesuffix("/problems")
+        assert last in client.get(f"{draft}/sheet").text
+        facts = json.loads((folder / draft.removeprefix("/alma/") / DRAFT).read_text("utf-8"))
+        assert facts["mapping"] == f"{mapping}.yaml"
+    assert client.post(f"{run}/correct", data={"roster": "2"}).status_code == 404
 
 
 def _rejects(client: httpx.Client, run: str) -> set[str]:
