@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from importer.errors import Exit
 from importer.sandbox.server import Options, running
 from tests.cli.conftest import Type
 from tests.pipeline.runs import MAPPINGS, SAMPLES
+from tests.serving import serving
 
 KEY = "canary-key-8c1f"
 
@@ -54,14 +54,8 @@ def gateway(behind: str) -> Iterator[str]:
     class Server(ThreadingHTTPServer):
         request_queue_size = 128  # with five, connections of a busy moment are lost
 
-    with Server(("127.0.0.1", 0), Device) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Server(("127.0.0.1", 0), Device)) as address:
+        yield f"http://{address}"
 
 
 def test_a_repeated_key_is_stored_nowhere(

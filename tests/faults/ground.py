@@ -8,7 +8,6 @@ import shutil
 import socketserver
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from importer.sandbox.server import Options, running
 from tests.faults.driver import Order
 from tests.pipeline.runs import MAPPINGS, ROOT
 from tests.sandbox.clock import ManualClock
+from tests.serving import serving
 
 HEADINGS = "Barcode,First Name,Middle,Last Name,Patron Type,Email,Alternate Email,Phone,Street,Apt,"
 HEADINGS += "City,State,ZIP,DOB,Expires,Comments"
@@ -116,15 +116,10 @@ class Hourglass(ManualClock):
                 clock.advance(float(self.rfile.readline()))
                 self.wfile.write(b"done\n")
 
-        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Turn) as server:
-            server.daemon_threads = True
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield f"127.0.0.1:{server.server_address[1]}"
-            finally:
-                server.shutdown()
-                thread.join()
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Turn)
+        server.daemon_threads = True
+        with serving(server) as address:
+            yield address
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -31,6 +30,7 @@ from importer.jobs.commands import Command, Ended, how_it_ended
 from importer.jobs.run import JobRun, Tools
 from importer.jobs.schema import load_job
 from tests.cli.small import HEAD, MAPPING, TABLES
+from tests.serving import serving
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 """The SSH server of Debian's package `openssh-server`, which `.ci/run` installs."""
@@ -198,14 +198,8 @@ def web_server(office: Office, context: ssl.SSLContext | None = None) -> Iterato
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server) as address:
+        yield f"http{'s' if context else ''}://{address}"
 
 
 def free_port() -> int:

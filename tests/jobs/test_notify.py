@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -24,6 +23,7 @@ from importer.settings import Settings
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import Mailbox, Office, free_port, people, rows_of, web_server
+from tests.serving import serving
 
 TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
 
@@ -137,14 +137,8 @@ def _another_service() -> Iterator[str]:
             self.request.recv(10_000)
             self.request.sendall(b"SSH-2.0-OpenSSH\r\n")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as address:
+        yield f"http://{address}"
 
 
 def test_a_host_name_that_cannot_be_sent_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

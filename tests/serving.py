@@ -1,0 +1,21 @@
+"""Servers that tests bring along, in a thread of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socketserver import TCPServer
+from threading import Thread
+
+
+@contextmanager
+def serving(server: TCPServer) -> Iterator[str]:
+    """Serve while the block lasts, then close the server; yield its host and port."""
+    with server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
