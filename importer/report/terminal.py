@@ -25,6 +25,7 @@ from importer.report.lineage import lineage
 from importer.report.masking import printable, shown
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import (
+    ENDS,
     SEVERITIES,
     WORKBOOK,
     Tone,
@@ -235,14 +236,14 @@ def as_lines(row: dict[str, Any]) -> list[str]:
     of = f" of {row['roster']}" if "roster" in row else ""
     lines = [f"Row {row_label(row['row'])}{of}: {row['fate']}"]
     if row["planned"]:
-        lines.append(f"Planned: {row['planned']}")
+        lines.append(f"Planned: {ENDS[row['planned']]}")
     lines += [f"  {field_name(field['path'])}: {field['value']}" for field in row["record"]]
     lines += [
         f"  {field_name(one['path'])}: {one['old'] or 'nothing'} → {one['new'] or 'nothing'}"
         for one in row["changes"]
     ]
     if row["result"]:
-        lines.append(f"Result: {row['result']}")
+        lines.append(f"Result: {ENDS[row['result']]}")
     for problem in row["problems"]:
         parts = (", ".join(problem["columns"]), problem["message"], problem["advice"])
         lines.append(f"{problem['severity']}: {' '.join(filter(None, parts))} [{problem['code']}]")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import Exit
+from importer.model.plan import Result
+from importer.report.wording import ENDS
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
 
@@ -124,6 +126,7 @@ def test_users_of_another_run_are_not_deleted(folder: Path, typed: Type, sandbox
         typed("apply", run)
     summary = typed("report", "two", "--json").summary
     assert (summary["created"], summary["was_there"]) == (1, 1)
+    assert f"Result: {ENDS[Result.WAS_THERE]}" in typed("show", "two", "2").out
     before = state(sandbox)
     undone = typed("undo", "two", "--delete-created", "-o", "back", "--json").summary
     assert undone["delete"] == 0
