@@ -76,8 +76,10 @@ def _absent(plan: Summary, last: LastLoad, most: int) -> Iterator[FailedGuard]:
             f"known who of its {_people(last.rows)} is not in this file, which has "
             f"{_people(plan.patrons)}.",
         )
-    absent = len((before or set()) - (now or set())) - plan.rejected - plan.review
-    if now is not None and absent > most:
+    if before is None or now is None:
+        return
+    absent = len(before - now) - plan.rejected - plan.review
+    if absent > most:
         yield FailedGuard(
             "absent",
             f"{_people(absent)} of the last load are not in this file; at "

@@ -31,6 +31,7 @@ from importer.model.plan import (
 )
 from importer.model.problem import Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
+from importer.model.text import counted
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
@@ -165,20 +166,20 @@ def _what_stays(first: Ledger, steps: dict[int, Step], request: UndoRequest) -> 
     origin = first.facts.origin()
     created = sum(image.act is Act.CREATE for image in images(first))
     if created and not request.delete_created:
-        users = "1 user was" if created == 1 else f"{created:,} users were"
         yield Problem.of(
             Code.NOT_UNDONE,
             origin,
-            f"{users} created by this run; they stay, unless you add --delete-created.",
+            f"{_users_were(created)} created by this run; they stay, unless you add "
+            "--delete-created.",
             advice="Alma cannot restore a deleted user. Add it only if these users should go.",
         )
     if there := first.results().get(Result.WAS_THERE, 0):
-        users = "1 user was" if there == 1 else f"{there:,} users were"
         yield Problem.of(
             Code.NOT_UNDONE,
             origin,
-            f"{users} in Alma when this run was to create them, with the same values; they stay.",
-            advice="If another run created them, undo that one. Else look at them in Alma.",
+            f"{_users_were(there)} in Alma already, with the same values, when this run was to "
+            "create them; they stay.",
+            advice="If another run created them, undo that one. Otherwise check them in Alma.",
         )
     if any(entry.event == PASSWORDS for entry in history(first, 0)):
         sentence = "The run sent passwords. The passwords before the run are not known."
@@ -190,6 +191,10 @@ def _what_stays(first: Ledger, steps: dict[int, Step], request: UndoRequest) -> 
             "Users that were deleted are created again with the roles of a new user and without "
             "a password.",
         )
+
+
+def _users_were(count: int) -> str:
+    return f"{counted(count, 'user')} {'was' if count == 1 else 'were'}"
 
 
 def _failed_checks(facts: RunFacts, steps: dict[int, Step]) -> tuple[FailedCheck, ...]:
