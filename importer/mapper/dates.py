@@ -3,7 +3,8 @@
 ISO dates (2027-05-15) and dates with the month's name are read in every column. Digits alone are
 read in the order or by the pattern that the mapping declares (`mdy`, `dmy`, `ymd`). If it declares
 none, the column may show its order (`shown_order`); a date that still reads two ways is a problem.
-A clock time behind a date is left out: the day is the one written, in whatever time zone.
+A clock time behind a date is left out: the day is the one written, in whatever time zone. Only a
+time in UTC may be of another day here, and is a problem.
 """
 
 from __future__ import annotations

@@ -410,11 +410,10 @@ class _Evaluation:
         severity = Severity.WARNING if main else None
         finding = CellFinding(Code.MISSING_VALUE, message, advice, severity)
         blank = values.unexplained(there)
-        for row in blank:
-            text = self._without_code(one, values, row)
-            why = replace(finding, message=f"{NO_CODE[0]}{left_out}", advice=NO_CODE[1])
-            found = [(row, why if text else finding, text)]
-            self._report(found, one.column.label, one.column.places or every)
+        no_code = replace(finding, message=f"{NO_CODE[0]}{left_out}", advice=NO_CODE[1])
+        texts = [(row, self._without_code(one, values, row)) for row in blank]
+        found = [(row, no_code if text else finding, text) for row, text in texts]
+        self._report(found, one.column.label, one.column.places or every)
         left = there.copy()
         left[blank] &= not main
         return left

@@ -368,7 +368,10 @@ class Executor:
         edited: tuple[str, ...] = (),
         state: State = State.APPLIED,
     ) -> State:
-        """Record a write that is in Alma; `kept` and `edited` are the paths that differ there."""
+        """Record a write that is in Alma; `kept` and `edited` are the paths that differ there.
+
+        `state` is ALREADY if it is not this run's.
+        """
         differing = [(path, EDITED, EDITED_ADVICE) for path in edited]
         differing += [(path, _why_kept(path, step), "") for path in kept]
         problems = [
