@@ -81,15 +81,12 @@ samples: dev ## Make the sample rosters again
 reference: dev ## Write the reference pages from the code
 	$(BIN)/python -m docs.tools.reference
 
-wheel: dev ## Build the wheel, and try it in a new environment and an empty folder
-	rm -rf dist build/wheel build/empty
+wheel: dev ## Build the wheel, and try it in a new environment and empty folders
+	rm -rf dist build/wheel
 	$(BIN)/python -m hatchling build -t wheel
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
-	mkdir build/empty
-	cd build/empty && ../wheel/bin/importer demo
-	cd build/empty && ../wheel/bin/importer mapping ready community --sample
-	cd build/empty && ../wheel/bin/importer mapping new community-patrons.xlsx -o mine.yaml
+	IMPORTER=$(CURDIR)/build/wheel/bin/importer $(BIN)/pytest -q -n 0 tests/packaging
 
 docs: dev ## Build the guide into site/
 	$(BIN)/zensical build --clean --strict

@@ -38,6 +38,7 @@ from importer.cli.output import PACKAGE, confirm, now, printable, program, say, 
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import CodeTables
+from importer.model.text import command_line
 from importer.pipeline.runs import SavedRun, list_runs
 from importer.sandbox.configuration import SWITCHES
 from importer.settings import Settings
@@ -224,7 +225,7 @@ def _probe(path: Path, external_id: str, *, as_json: bool) -> None:
         f"{len(measured.facts)} facts of {measured.institution} are in {path}; {len(others)} are "
         "not as expected. All users of the probe were deleted. To practice with these facts:"
     )
-    say(f"  importer sandbox --facts {path}")
+    say(f"  {command_line('sandbox', '--facts', str(path))}")
 
 
 def _here() -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import run_lock
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.run import Summary
-from importer.model.text import read_row_label
+from importer.model.text import command_line, read_row_label
 from importer.pipeline.runs import find_folder
 from importer.report import terminal
 from importer.report.files import write_all
@@ -231,7 +231,7 @@ def _reporting(ledger: Ledger, reports: Reports) -> Iterator[None]:
             str(error)
             if isinstance(error, LedgerError)
             else f"Not all reports could be made. {defect(error)} What was done is saved; to make "
-            f"the reports again, type: importer report {ledger.folder}"
+            f"the reports again, type: {command_line('report', str(ledger.folder))}"
         )
 
 

@@ -18,6 +18,7 @@ from importer.jobs.notify import Level, Message, channels, send
 from importer.jobs.run import GUARDS, JobRun, Tools
 from importer.jobs.schema import load_job
 from importer.mapper.yaml_source import scalar
+from importer.model.text import command_line
 
 app = typer.Typer(rich_markup_mode=None)
 job = typer.Typer(rich_markup_mode=None, help="Loads that run by themselves.")
@@ -40,7 +41,7 @@ def new(
     """Write a first job, which only plans. Every key has a comment."""
     template = files("importer.jobs").joinpath("new_job.yaml").read_text("utf-8")
     for key, value in (
-        ("file", str(file)),
+        ("check", command_line("job", "check", str(file))),
         ("source", scalar(source)),
         ("mapping", scalar(str(mapping))),
     ):
@@ -48,7 +49,7 @@ def new(
     write_new(file, template)
     load_job(file)
     say(f"The job is in {file}. Review it, then run:")
-    say(f"  importer job check {file}")
+    say(f"  {command_line('job', 'check', str(file))}")
 
 
 @job.command()

@@ -46,7 +46,7 @@ from importer.ledger.states import RESULTS, State
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
 from importer.model.run import RunFacts
-from importer.model.text import spans
+from importer.model.text import command_line, spans
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
 from importer.pipeline.check import check_inputs
@@ -56,7 +56,7 @@ from importer.pipeline.inputs import Progress, RosterRequest, RunRequest, open_i
 from importer.pipeline.inputs import Rosters as ReadRosters
 from importer.pipeline.plan import plan as plan_roster
 from importer.report import wording
-from importer.report.wording import command, rows
+from importer.report.wording import rows
 from importer.settings import Settings
 from importer.writer.executor import RowDone, Stop, Waiting
 
@@ -337,7 +337,7 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
         tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)
         lines.append(f"Midnight GMT is {midnight:%H:%M on %d %B} local time.")
-    end = f"To continue, run:\n  {command('apply', run)}"
+    end = f"To continue, run:\n  {command_line('apply', run)}"
     with suppress(ImporterError):
         counts = ledger.progress()
         unknown = counts.get(State.INTENT, 0) + counts.get(State.UNKNOWN, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.suggest import Choices, Draft, suggest, to_do
 from importer.model.files import exists
 from importer.model.roster import NO_HEADINGS, Layout
-from importer.model.text import counted, word_list
+from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
 
 SCHEMA = "mapping.schema.json"
@@ -101,15 +102,11 @@ def new(
     if left := to_do(text):
         say(f"{counted(left, 'line')} marked `to do`: replace the `?` there.")
     say("Then run:")
-    say(f"  importer mapping check {output} {roster}")
+    say(f"  {command_line('mapping', 'check', str(output), str(roster))}")
 
 
-SAMPLES = {
-    "community": "community-patrons.xlsx",
-    "community-leavers": "community-patrons.csv",
-    "students-and-staff": "students-and-staff.xlsx",
-}
-"""The ready mappings, and a sample roster for each."""
+_SAMPLE = re.compile("^# Sample roster: (.+)$", re.MULTILINE)
+"""The line of a ready mapping that names its sample roster."""
 
 
 def ready(
@@ -122,18 +119,21 @@ def ready(
     ] = False,
 ) -> None:
     """List the ready mappings, or copy one to start from."""
+    files = {path.stem: path for path in shipped("mappings").glob("*.yaml")}
     if not name:
-        write(*(f"{one}  {load(shipped(f'mappings/{one}.yaml')).title}" for one in SAMPLES))
+        width = max(map(len, files))
+        write(*(f"{one:{width}}  {load(path).title}" for one, path in sorted(files.items())))
         return
-    if name not in SAMPLES:
-        msg = f"There is no ready mapping {name}; there are {word_list([*SAMPLES])}."
+    if name not in files:
+        msg = f"There is no ready mapping {name}; there are {word_list(sorted(files))}."
         raise UsageError(msg)
     target = output or Path(f"{name}.yaml")
-    write_new(target, shipped(f"mappings/{name}.yaml").read_text("utf-8"), "-o")
+    text = files[name].read_text("utf-8")
+    write_new(target, text, "-o")
     say(f"The mapping is in {target}. Change its headings and codes to yours, then run:")
-    say(f"  importer mapping check {target}")
-    if sample:
-        roster = Path(SAMPLES[name])
+    say(f"  {command_line('mapping', 'check', str(target))}")
+    if sample and (named := _SAMPLE.search(text)):
+        roster = Path(named[1])
         if exists(roster):
             msg = f"{roster} exists already. It was not replaced."
             raise UsageError(msg)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +14,8 @@ from importer.cli.app import run
 from importer.cli.console import shipped
 from importer.cli.output import now, say
 from importer.errors import Exit, UsageError
-from importer.report.wording import command
+from importer.model.text import command_line, shell_word
+from importer.report.wording import PAGE, PROBLEMS, WORKBOOK
 from importer.sandbox.configuration import SWITCHES
 from importer.sandbox.server import Options, running, serve
 
@@ -59,7 +58,7 @@ def sandbox(
     def ready(base_url: str) -> None:
         host = base_url.removesuffix("/almaws/v1")
         say(f"The practice Alma runs at {host}; Ctrl-C stops it. In another window, type:")
-        say(f"  export ALMA_BASE_URL={host} ALMA_API_KEY={key}")
+        say(f"  {_environment(host, key)}")
 
     serve(options, ready)
 
@@ -102,18 +101,28 @@ def demo() -> int:
             ("check", *front),
             ("plan", *front, "-o", str(folder), "--no-refresh"),  # no user cache of a demo
             ("apply", str(folder)),
-            ("runs",),
         ):
-            say(f"\n$ {command(*words)}")
+            say(f"\n$ {command_line(*words)}")
             if (code := run(list(words))) not in {Exit.DONE, Exit.REJECTS}:
                 return code
-    started = sys.argv[0] if Path(sys.argv[0]).stem == "importer" else "importer"
-    typed = "importer" if shutil.which("importer") else started  # `make demo` has no PATH to it
-    say("\nThe practice Alma has stopped. To see its records again, type")
-    say(f"  {typed} sandbox --db {alma}")
-    say("Open these files:")
-    for name in ("report.html", "rejects.xlsx", "problems.csv"):
+    say("\nOpen these files:")
+    for name in (PAGE, WORKBOOK, PROBLEMS):
         say(f"  {folder / name}")
-    say("To do the same in a browser, without a terminal, type")
-    say(f"  {typed} web")
+    rejects = (str(folder / WORKBOOK), *front[1:], "-o", f"{folder}-rest")
+    say("The practice Alma has stopped. To load the rejects, correct the marked cells, then start")
+    say("it again in another window:")
+    say(f"  {command_line('sandbox', '--db', str(alma))}")
+    say("and here, type:")
+    say(f"  {_environment('http://127.0.0.1:8421', 'sandbox')}")
+    say(f"  {command_line('plan', *rejects)}")
+    say("To do all of this in a browser, without a terminal:")
+    say(f"  {command_line('web')}")
     return Exit.DONE
+
+
+def _environment(host: str, key: str) -> str:
+    """Return the line that makes the practice Alma the Alma of a window."""
+    settings = {"ALMA_BASE_URL": host, "ALMA_API_KEY": key}
+    if os.name == "nt":
+        return "; ".join(f"$env:{name} = '{value}'" for name, value in settings.items())
+    return " ".join(("export", *(f"{name}={shell_word(text)}" for name, text in settings.items())))

@@ -29,10 +29,9 @@ from importer.model.catalogue import Code
 from importer.model.files import unused
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
-from importer.model.text import ROSTER_ROWS, is_absent
+from importer.model.text import ROSTER_ROWS, command_line, is_absent
 from importer.pipeline.inputs import check_sources
 from importer.report import wording
-from importer.report.wording import command
 
 GUARDS = tuple(dict.fromkeys(("rows", "creates", "rejects", "absent", *SafetyCheck)))
 """What `--allow` lets pass: guards of the job and safety checks of the mapping."""
@@ -286,7 +285,7 @@ class JobRun:
                 "The load is held: nothing was written.",
                 *(guard.sentence for guard in failed),
                 f"Look at {load.run}/report.html. If it is right, run:",
-                f"  {command('job', 'run', str(self._job.path), *allow)}",
+                f"  {command_line('job', 'run', str(self._job.path), *allow)}",
             )
         )
 
@@ -350,7 +349,7 @@ class JobRun:
         lines = [f"File: {', '.join(file.name for file in load.files)}", f"Run: {load.run}"]
         lines += [f"Delivered: {name}" for name in load.delivered]
         if planned:
-            lines += ["To apply the plan, run:", f"  {command('apply', load.run)}"]
+            lines += ["To apply the plan, run:", f"  {command_line('apply', load.run)}"]
         elif summary.to_correct or summary.review or code is Exit.REFUSED:
             lines += [f"The rows that need a person are in {load.run}/rejects.xlsx."]
         return self._message(level, code, wording.headline(summary), (*lines, *load.trouble), load)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import shutil
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice, pairwise
+from pathlib import Path
 
 from rapidfuzz.distance import OSA
 
@@ -49,6 +55,42 @@ def word_list(words: Sequence[str]) -> str:
     """Return `a`, `a and b` or `a, b and c`; there is at least one word."""
     *front, last = words
     return f"{', '.join(front)} and {last}" if front else last
+
+
+# --- commands to paste ---
+
+_QUOTED_ON_WINDOWS = re.compile(r"[^\w.:\\/=+-]", re.ASCII)
+_SPECIAL_IN_DOUBLE_QUOTES = re.compile(r"[$`\"“”„]")
+_SINGLE_QUOTES = re.compile("['‘’‚‛]")
+
+
+def command_line(*words: str) -> str:
+    """Return a command of the importer as it is pasted into a shell.
+
+    On Windows for PowerShell, whose double quotes cmd reads as well; elsewhere for POSIX shells.
+    """
+    return " ".join(map(shell_word, (program(), *words)))
+
+
+def program() -> str:
+    """Return `importer`, or how it was started where no shell would find it, as in a checkout."""
+    started = Path(sys.argv[0])
+    named = started.stem == "importer" and started.suffix in {"", ".exe"}
+    return str(started) if named and not shutil.which("importer") else "importer"
+
+
+def shell_word(word: str) -> str:
+    """Return a word of a command, quoted if the shell needs it."""
+    return _windows_word(word) if os.name == "nt" else shlex.quote(word)
+
+
+def _windows_word(word: str) -> str:
+    if word and not _QUOTED_ON_WINDOWS.search(word):
+        return word
+    if not _SPECIAL_IN_DOUBLE_QUOTES.search(word):
+        return f'"{word}"'
+    doubled = _SINGLE_QUOTES.sub(lambda quote: quote[0] * 2, word)
+    return f"'{doubled}'"
 
 
 # --- paths of Alma's API ---

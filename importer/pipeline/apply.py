@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from importer.mapper.load import load
 from importer.model.fields import NO_CODES
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
+from importer.model.text import command_line
 from importer.pipeline.absent import remember_applied
 from importer.pipeline.inputs import PASSWORD, check_sources, reopen_inputs
 from importer.planner.sticky import answered_sticky
@@ -113,11 +113,13 @@ def _check_safety(
     stopping = [one for one in failed if one.check not in {*before, *allowed}]
     if stopping:
         lines = [f"{one.sentence} [{one.check}]" for one in stopping]
-        flags = " ".join(dict.fromkeys(f"--allow {one.check}" for one in stopping))
+        flags = [
+            word for one in dict.fromkeys(f.check for f in stopping) for word in ("--allow", one)
+        ]
         msg = (
             "This plan does more than a usual load:\n  " + "\n  ".join(lines) + "\n"
             "Nothing was sent. Review the changes in the report; if they are right, run:\n"
-            f"  importer apply {shlex.quote(str(ledger.folder))} {flags}"
+            f"  {command_line('apply', str(ledger.folder), *flags)}"
         )
         raise SafetyCheckError(msg)
     earlier = {one.check: before[one.check] for one in failed if one.check not in allowed}

@@ -21,7 +21,7 @@ from importer.model.plan import Act, Fate, Held, Planned, Result, Step
 from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
-from importer.model.text import ROSTER_ROWS, row_label
+from importer.model.text import ROSTER_ROWS, command_line, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import OTHER_LEFT_OUT, alike_rows, answered_step, worst
@@ -31,7 +31,7 @@ from importer.pipeline.undo import update_undone
 from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import current
-from importer.report.wording import roster_of
+from importer.report.wording import again, roster_of
 from importer.users.matching import PersonQuery, identifiers, search_alma
 
 _SAID = {
@@ -105,7 +105,8 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
         if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
             corrected.add(row)
             left.append(
-                f"Row {row_label(row)}: its cells were changed. Use `importer plan {path}`."
+                f"Row {row_label(row)}: its cells were changed. Plan the file instead: "
+                + again("plan", ledger.facts, {position: str(path)})
             )
     decisions, unclear = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
@@ -202,11 +203,12 @@ class Review:
         planned = filter(None, (life.primary_id if life else "",))
         users = in_question(self.ledger.problems(row)) or tuple(planned)
         if len(users) != 1:
-            name, folder = row_label(row), self.ledger.folder
+            name, folder = row_label(row), str(self.ledger.folder)
+            resolve = command_line("resolve", folder, name, "--as", answer, "ID")
+            show = command_line("show", folder, name, "--show-values")
             msg = (
-                f"{len(users)} users are in question for row {name}. Name one of them: importer "
-                f"resolve {folder} {name} --as {answer} ID. They are listed by: importer show "
-                f"{folder} {name} --show-values"
+                f"{len(users)} users are in question for row {name}. Name one of them:\n"
+                f"  {resolve}\nThey are listed by:\n  {show}"
             )
             raise UsageError(msg)
         return replace(decision, user=users[0])

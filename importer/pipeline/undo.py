@@ -31,7 +31,7 @@ from importer.model.plan import (
 )
 from importer.model.problem import Origin, Problem
 from importer.model.run import FailedCheck, RunFacts
-from importer.model.text import counted
+from importer.model.text import command_line, counted
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.fates import decide_fates
@@ -45,7 +45,6 @@ from importer.planner.undo import (
     made_external,
     undo_update,
 )
-from importer.report.wording import command
 from importer.writer.executor import DOUBTFUL
 
 
@@ -125,7 +124,7 @@ def check_undoable(first: Ledger) -> None:
     if not first.was_applied:
         msg = f"{first.folder} was not applied, so there is nothing to undo."
         raise UsageError(msg)
-    look_up = command("apply", str(first.folder), "--limit", "0")
+    look_up = command_line("apply", str(first.folder), "--limit", "0")
     if end_is_lost(first):
         msg = (
             f"The last entries of {first.folder} are lost; an older copy may have been restored. "

@@ -17,6 +17,7 @@ from importer.errors import ImporterError, LedgerError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.files import flush, temporary_beside
 from importer.model.run import Summary
+from importer.model.text import command_line
 from importer.report.lineage import Lineage, lineage
 from importer.report.page import render
 from importer.report.rejects import returned, write_problems, write_rejects, write_workbook
@@ -145,7 +146,7 @@ def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
         msg = (
             f"The report {wanted} cannot be written ({error.strerror or error}). The run itself is "
             "safe in its ledger. Free some space on the disk or check the folder, then run: "
-            f"importer report {wanted.parent}"
+            f"{command_line('report', str(wanted.parent))}"
         )
         raise LedgerError(msg) from error
 

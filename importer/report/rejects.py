@@ -31,7 +31,7 @@ from importer.model.roster import (
     row_text,
 )
 from importer.model.run import ColumnUse, RunFacts
-from importer.model.text import ROSTER_ROWS, escape, row_label
+from importer.model.text import ROSTER_ROWS, command_line, escape, row_label
 from importer.report.masking import printable
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
@@ -39,7 +39,6 @@ from importer.report.wording import (
     ENDS,
     SEVERITIES,
     again,
-    command,
     end_of,
     row_numbers,
     what,
@@ -184,7 +183,7 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     yield "Delete rows that should not be loaded."
     yield f"Save the file and run the same command with it in place of the roster: {typed}"
     if facts.command != "check":
-        resolve = command("resolve", run, "--from", "THIS-FILE")
+        resolve = command_line("resolve", run, "--from", "THIS-FILE")
         yield f"If only decisions were made and no cell was corrected, this is enough: {resolve}"
     yield "Every cell is formatted as text, so that IDs keep their zeros. Leave it so."
     yield (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.plan import ALREADY, Act, ChangeKind, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
-from importer.model.text import counted, is_whole_roster, spans
+from importer.model.text import command_line, counted, is_whole_roster, spans
 from importer.report.masking import CUT, said, shown, takes_code
 
 if TYPE_CHECKING:
@@ -131,11 +130,6 @@ def row_numbers(numbers: Sequence[int], most: int = 6) -> str:
     return spans(numbers, most)
 
 
-def command(*parts: str) -> str:
-    """Return a command of the importer, quoted for the shell."""
-    return shlex.join(("importer", *parts))
-
-
 def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) -> str:
     """Return the command to check or plan the rosters of a run in the same way.
 
@@ -150,7 +144,7 @@ def again(verb: str, facts: RunFacts, files: Mapping[int, str] | None = None) ->
         for position, (roster, mapping) in enumerate(facts.rosters)
         if not files or position in files
     )
-    return command(verb, *chain.from_iterable(pairs), *codes, *corrections, *visible)
+    return command_line(verb, *chain.from_iterable(pairs), *codes, *corrections, *visible)
 
 
 def rejects_name(name: str, facts: RunFacts, roster: int) -> str:
@@ -308,21 +302,21 @@ def _next_steps(
         why = "Most of a column fails. Correct the mapping as described above, then run:"
         yield NextStep(why, again("plan" if facts.alma else "check", facts))
     if summary.unknown or summary.not_sent:
-        yield NextStep("Some rows are not done yet. To continue, run:", command("apply", run))
+        yield NextStep("Some rows are not done yet. To continue, run:", command_line("apply", run))
     if not applied and (summary.create or summary.update or summary.delete):
         checks = dict.fromkeys(summary.failed_checks or ())
         flags = [part for check in checks for part in ("--allow", check.value)]
         why = "Review the plan. If it is right, carry it out:"
         if flags:
             why = "A safety check failed. Review the changes, then run:"
-        yield NextStep(why, command("apply", run, *flags))
+        yield NextStep(why, command_line("apply", run, *flags))
     if undone:
         yield NextStep("This run was undone. There is nothing to do.")
     if not (facts.undoes or corrected):
         yield from _with_rejects(summary, facts, rejects)
     if applied and summary.written:
         why = "Everything is done. If it was wrong, plan the undo:"
-        yield NextStep(why, command("undo", run))
+        yield NextStep(why, command_line("undo", run))
     if not summary.patrons:
         why = "There is nothing to load yet. Fill in the roster, then check it again:"
         yield NextStep(why, again("check", facts))
@@ -353,7 +347,7 @@ def _with_rejects(
         codes = ("--codes", facts.codes) if facts.codes else ()
         why = f"Choose a Decision for each row in {names}, save it, and resolve the rows:"
         file = next(iter(files.values()), "")
-        yield NextStep(why, command("resolve", summary.run, "--from", file, *codes))
+        yield NextStep(why, command_line("resolve", summary.run, "--from", file, *codes))
     if summary.held:
         why = f"The rows to review in {names} need no correction; compare them with Alma again:"
         yield NextStep(why, again("plan", facts, files))

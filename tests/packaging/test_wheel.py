@@ -1,12 +1,18 @@
-"""The wheel is whole: it works in an empty folder, without the checkout and without a network."""
+"""The wheel is whole: it works in an empty folder, without the checkout and without a network.
+
+`IMPORTER` names the command of an environment with the wheel, as `make wheel` sets it; otherwise
+the wheel is unpacked, and runs with the libraries of the checkout.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +35,8 @@ def connect_here(self, address):
 socket.socket.connect = connect_here
 """
 
+READY = sorted(path.stem for path in (ROOT / "mappings").glob("*.yaml"))
+
 Typed = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -45,19 +53,51 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-@pytest.fixture
-def installed(site: Path, tmp_path: Path) -> Typed:
-    """Type a command of the installed importer in an empty folder."""
-    unset = {name: value for name, value in os.environ.items() if not name.startswith("ALMA_")}
-    environ = {**unset, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+@pytest.fixture(scope="module")
+def started(request: pytest.FixtureRequest) -> tuple[tuple[str, ...], dict[str, str]]:
+    """How the installed importer is started, and its environment."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ALMA_")}
+    if command := environ.pop("IMPORTER", ""):
+        return (command,), environ
+    site = request.getfixturevalue("site")
+    environ |= {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+    return (sys.executable, "-P", "-m", "importer"), environ
 
-    def type_in(*words: str) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture
+def installed(started: tuple[tuple[str, ...], dict[str, str]], tmp_path: Path) -> Typed:
+    """Type a command of the installed importer in an empty folder."""
+    command, environ = started
+
+    def type_in(*words: str, alma: str = "") -> subprocess.CompletedProcess[str]:
+        practice = {"ALMA_BASE_URL": alma, "ALMA_API_KEY": "sandbox"} if alma else {}
         return subprocess.run(
-            (sys.executable, "-P", "-m", "importer", *words),
-            cwd=tmp_path, env=environ, capture_output=True, text=True, check=False,
+            (*command, *words),
+            cwd=tmp_path, env=environ | practice, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     return type_in
+
+
+@pytest.fixture(scope="module")
+def alma(
+    started: tuple[tuple[str, ...], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The practice Alma of the installed importer; its address."""
+    command, environ = started
+    folder = tmp_path_factory.mktemp("alma")
+    with subprocess.Popen(
+        (*command, "sandbox", "--port", "0"),
+        cwd=folder,
+        env=environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr is not None
+        found = re.search(r"http://[0-9.:]+", server.stderr.readline())
+        assert found
+        yield found[0]
+        server.terminate()
 
 
 def test_every_file_of_the_package_is_in_the_wheel(site: Path) -> None:
@@ -93,6 +133,34 @@ def test_a_first_mapping_is_made_from_the_sample(installed: Typed, tmp_path: Pat
     again = installed("mapping", "ready", "community")
     assert again.returncode == Exit.USAGE
     assert "already exists" in again.stderr
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_ready_mapping_is_copied_checked_and_planned_with_its_sample(
+    installed: Typed, alma: str, name: str, tmp_path: Path
+) -> None:
+    """It fits its sample: all its columns are there, and some rows are ready."""
+    copied = installed("mapping", "ready", name, "--sample")
+    assert copied.returncode == Exit.DONE, copied.stderr
+    (roster,) = (path.name for path in tmp_path.iterdir() if path.suffix != ".yaml")
+    valid = installed("mapping", "check", f"{name}.yaml", roster)
+    assert valid.returncode == Exit.DONE, valid.stderr
+    for command in ("check", "plan"):
+        ran = installed(
+            command, roster, "-m", f"{name}.yaml", "-o", f"{command}ed", "--json", alma=alma
+        )
+        assert ran.returncode in {Exit.DONE, Exit.REJECTS}, ran.stderr
+        summary = json.loads(ran.stdout)
+        if command == "check":
+            assert summary["ready"] > 0
+
+
+def test_the_ready_mappings_are_listed_with_a_line_each(installed: Typed) -> None:
+    """All of the folder, by the name with which they are copied."""
+    listed = installed("mapping", "ready")
+    assert listed.returncode == Exit.DONE, listed.stderr
+    lines = [line.split(maxsplit=1) for line in listed.stdout.splitlines()]
+    assert [name for name, title in lines if title] == READY
 
 
 def test_the_demo_needs_no_checkout(installed: Typed, tmp_path: Path) -> None:

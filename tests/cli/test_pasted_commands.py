@@ -1,0 +1,126 @@
+"""Commands that are shown can be pasted into a shell, whatever the names in them."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from importer.model.text import command_line, shell_word
+from tests.cli.conftest import Sandbox, Type
+from tests.pipeline.runs import MAPPINGS, SAMPLES
+
+WORDS = (
+    "Gastleser SoSe 2026.csv", "Friends_Membership_FINAL(2).xlsx", "Dean's list [new].csv",
+    "two  blanks", "book.xlsx[Main Hall]", "a&b;c|d<e>f", "$HOME `id` !x", "~user", "*?{a,b}#%X%",
+    'say "so"', "“curly” ‘quotes’", "Größe", "-m", "2:14", "",
+)  # fmt: skip
+SHELLS = ("bash", "zsh", "fish", "dash")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_passes_the_words_that_were_meant(shell: str, tmp_path: Path) -> None:
+    """Blanks, brackets, apostrophes and every sign of a shell reach the importer unchanged."""
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    program = tmp_path / "importer"
+    program.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n", "utf-8")
+    program.chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    typed = command_line(*WORDS)
+    ran = subprocess.run(
+        (shell, "-c", typed), env=environ, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert tuple(ran.stdout.split("\0")[:-1]) == WORDS
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("roster.xlsx", "roster.xlsx"),
+        (r"C:\runs\2026-08-20T0930", r"C:\runs\2026-08-20T0930"),
+        ("Gastleser SoSe 2026.csv", '"Gastleser SoSe 2026.csv"'),
+        ("Final(2).xlsx", '"Final(2).xlsx"'),
+        ("book.xlsx[Staff]", '"book.xlsx[Staff]"'),
+        ("Dean's list.csv", '"Dean\'s list.csv"'),
+        ("a,b;c&d@e", '"a,b;c&d@e"'),
+        ("cost $5's.csv", "'cost $5''s.csv'"),
+        ("“new”.csv", "'“new”.csv'"),
+        ("", '""'),
+    ],
+)
+def test_on_windows_words_are_quoted_for_powershell_and_where_it_can_be_for_cmd(
+    monkeypatch: pytest.MonkeyPatch, word: str, quoted: str
+) -> None:
+    """By about_Quoting_Rules: double quotes, which cmd knows too, unless `$` would be replaced."""
+    monkeypatch.setattr("os.name", "nt")
+    assert shell_word(word) == quoted
+
+
+def test_a_program_that_no_shell_finds_is_shown_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a checkout `importer` is not on the PATH, but `.venv/bin/importer` works."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [".venv/bin/importer", "plan"])
+    assert command_line("plan") == ".venv/bin/importer plan"
+    monkeypatch.setattr("sys.argv", ["/x/importer/__main__.py", "plan"])
+    assert command_line("plan") == "importer plan"
+
+
+ROSTER, MAPPING, RUN = "Friends of (2) O'Hara.xlsx", "the dean's [new].yaml", "my run's"
+
+
+def _shown(text: str) -> list[list[str]]:
+    """Return the words of every command in a text, as a shell reads them."""
+    starts = re.findall(r"(?:^|\s|`)(importer(?: [^\n`]+)?)", text)
+    return [shlex.split(line)[1:] for line in starts if re.match(r"importer [a-z]+ .*'", line)]
+
+
+def test_the_commands_that_are_shown_run_as_they_are(typed: Type, sandbox: Sandbox) -> None:
+    """Each that names a file is pasted as it was printed, with names as offices give them."""
+    shutil.copy(SAMPLES / "community-patrons.xlsx", ROSTER)
+    Path("my jobs").mkdir()
+    shown = []
+    for words, verb in (
+        (("mapping", "ready", "community", "-o", MAPPING), "mapping"),
+        (("mapping", "new", ROSTER, "-o", "own mapping.yaml"), "mapping"),
+        (("job", "new", "my jobs/nightly.yaml", "-m", MAPPING, "--from", "Fr*.xlsx"), "job"),
+        (("check", ROSTER, "-m", MAPPING, "-o", "my check"), "check"),
+        (("plan", ROSTER, "-m", MAPPING, "-o", RUN), "apply"),
+        (("apply", RUN, "--limit", "3"), "apply"),
+        (("apply", RUN), "plan"),
+    ):
+        got = typed(*words)
+        assert got.exit in {Exit.DONE, Exit.REJECTS}, got.err
+        commands = _shown(got.err)
+        assert verb in {command[0] for command in commands}, (words, got.err)
+        shown += commands
+    shown += _shown(html.unescape(Path(RUN, "report.html").read_text("utf-8")))
+    for command in {tuple(command) for command in shown}:
+        got = typed(*command)
+        assert got.exit in {Exit.DONE, Exit.REJECTS}, (command, got.err)
+
+
+def test_the_command_that_allows_a_check_names_the_run(typed: Type, sandbox: Sandbox) -> None:
+    """`apply` stops, and what it shows carries out the plan."""
+    shutil.copy(MAPPINGS / "community.yaml", MAPPING)
+    lines = (SAMPLES / "community-patrons.csv").read_text("utf-8-sig").splitlines()
+    Path("first.csv").write_text("\n".join(lines), "utf-8")
+    typed("plan", "first.csv", "-m", MAPPING, "-o", "first")
+    typed("apply", "first")
+    renamed = [re.sub("^([0-9]+,[^,]*,[^,]*,)", r"\1New ", line) for line in lines]
+    Path(ROSTER).with_suffix(".csv").write_text("\n".join(renamed), "utf-8")
+    typed("plan", Path(ROSTER).with_suffix(".csv"), "-m", MAPPING, "-o", RUN)
+    stopped = typed("apply", RUN)
+    assert stopped.exit == Exit.SAFETY_CHECK, stopped.err
+    (command,) = (one for one in _shown(stopped.err) if one[0] == "apply")
+    assert "--allow" in command
+    assert typed(*command).exit in {Exit.DONE, Exit.REJECTS}
