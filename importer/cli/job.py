@@ -13,10 +13,11 @@ from importer.cli.console import Json, write_findings
 from importer.cli.output import now, say, write_json, write_new
 from importer.errors import Exit, UsageError
 from importer.jobs.check import check_job
-from importer.jobs.commands import run_command
+from importer.jobs.commands import Tools, run_command
 from importer.jobs.notify import Level, Message, channels, send
-from importer.jobs.run import GUARDS, JobRun, Tools
-from importer.jobs.schema import load_job
+from importer.jobs.reports import report_wrong_job
+from importer.jobs.run import GUARDS, JobRun
+from importer.jobs.schema import JobFileError, load_job
 from importer.mapper.yaml_source import scalar
 from importer.model.text import command_line
 
@@ -85,7 +86,11 @@ def run(
     if unknown := set(allow).difference(GUARDS):
         msg = f"--allow {min(unknown)}: it must be one of {', '.join(GUARDS)}."
         raise UsageError(msg)
-    loaded = load_job(file)
+    try:
+        loaded = load_job(file)
+    except JobFileError as error:
+        report_wrong_job(file, error, now())
+        raise
     load = JobRun(loaded, Tools(run_command, now, time.sleep, say), frozenset(allow))
     code = load.run()
     if as_json:

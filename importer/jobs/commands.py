@@ -8,12 +8,22 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
-from importer.errors import Exit
+from importer.errors import FINE, Exit, ImporterError, RosterError
 from importer.model.run import Summary
 from importer.settings import importer_command
+
+
+class StepError(ImporterError):
+    """A step of a job cannot be taken now. `exit` is that of the job."""
+
+    def __init__(self, exit_code: Exit, sentence: str) -> None:
+        """Take the exit code, and the sentence for people."""
+        super().__init__(sentence)
+        self.exit = exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +34,31 @@ class Ended:
     summary: Summary | None = None
     error: str = ""
 
+    @property
+    def result(self) -> Summary:
+        """The summary of a command that did its work. Raises StepError, RosterError otherwise."""
+        if self.exit in FINE and self.summary is not None:
+            return self.summary
+        if self.exit is Exit.ROSTER:
+            raise RosterError(self.error)
+        left = self.error or "The load stopped before its end."
+        if self.exit in {Exit.STOPPED, Exit.INTERRUPTED}:
+            left += " The next run of the job continues."
+        raise StepError(self.exit, left)
+
 
 Command = Callable[..., Ended]
 """Runs a command of the importer, given its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a run needs of the world: the importer's commands, the clock, and where to write."""
+
+    command: Command
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]
 
 
 def run_command(*words: str) -> Ended:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import ImporterError
+from importer.jobs.feed import PickedFile
 from importer.jobs.schema import Guards, Limit
 from importer.jobs.state import LastLoad
 from importer.ledger.ledger import Ledger
+from importer.model.catalogue import Code
 from importer.model.run import Summary
-from importer.model.text import counted, is_absent
+from importer.model.text import ROSTER_ROWS, counted, is_absent
 
 FEW = 5
 """A percentage never allows fewer than this number of people."""
@@ -48,10 +50,39 @@ def failed_guards(guards: Guards, plan: Summary, last: LastLoad | None) -> Itera
             "rejects",
             f"{counted(plan.to_correct, 'row')} would be rejected; at most {most:,} are expected.",
         )
+    if (most := _most(guards.review, people)) is not None and plan.review > most:
+        yield FailedGuard(
+            "review",
+            f"{counted(plan.review, 'row')} would need review; at most {most:,} are expected. "
+            "Their people may be known in Alma under other IDs.",
+        )
     if last is not None and (most := _most(guards.absent, last.rows)) is not None:
         yield from _absent(plan, last, most)
     for check in plan.failed_checks or ():
         yield FailedGuard(check, f"The safety check {check} of the mapping failed.")
+
+
+def cut_off(files: tuple[PickedFile, ...], plan: Summary, last: LastLoad | None) -> str:
+    """Return the name of a file that ends in the middle of a row; "" where none does."""
+    before = last.complete if last is not None else ()
+    before = before if len(before) == len(files) else (False,) * len(files)
+    cut = (
+        file.name
+        for number, (file, was_complete) in enumerate(zip(files, before, strict=True))
+        if not file.complete and (was_complete or _last_row_is_short(plan, number))
+    )
+    return next(cut, "")
+
+
+def _last_row_is_short(plan: Summary, roster: int) -> bool:
+    """Whether the last row of a roster, counted from 0, has fewer cells than its headings."""
+    if not plan.problems.get(Code.ROW_TOO_SHORT):
+        return False
+    with Ledger.open(Path(plan.run)) as ledger:
+        rows = (
+            row for row, _ in ledger.fates() if row // ROSTER_ROWS == roster and not is_absent(row)
+        )
+        return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)
 
 
 def _people(count: int) -> str:

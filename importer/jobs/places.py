@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +20,8 @@ DELIVERED = 0o640
 """Mode of a file that is delivered into a folder: its group may read it."""
 
 LOADED = ".done-"
-"""In the name of a file that was loaded; such a file is never picked up again."""
+SUPERSEDED = ".superseded-"
+"""In the names of files that were loaded or superseded; such a file is never picked up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,15 @@ class FoundFile:
 
     @property
     def changed(self) -> datetime:
-        """When it was changed."""
-        return datetime.fromtimestamp(self.modified).astimezone()
+        """When it was changed; a time that no calendar has is in the far future."""
+        try:
+            return datetime.fromtimestamp(self.modified).astimezone()
+        except (OverflowError, OSError, ValueError):
+            return datetime(9999, 12, 31, tzinfo=UTC)
+
+    def __str__(self) -> str:
+        """For messages: its name and time."""
+        return f"{self.name} ({self.changed:%Y-%m-%d %H:%M})"
 
 
 class Place(Protocol):
@@ -80,7 +88,7 @@ def opened(location: Location, login: Login) -> Iterator[Place]:
 
 
 def matching(place: Place, pattern: str) -> list[FoundFile]:
-    """Return the files that match a pattern, oldest first; hidden and loaded ones do not.
+    """Return the files that match, oldest first; hidden ones and those put away do not.
 
     Neither does a name that could lead to another folder, whatever a server lists.
     """
@@ -89,7 +97,7 @@ def matching(place: Place, pattern: str) -> list[FoundFile]:
         for file in place.files()
         if fnmatchcase(file.name, pattern)
         and not file.name.startswith(".")
-        and LOADED not in file.name
+        and not any(mark in file.name for mark in (LOADED, SUPERSEDED))
         and file.name.isprintable()
         and not set(file.name) & set("/\\:")
     ]

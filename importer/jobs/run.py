@@ -10,59 +10,53 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from importer.errors import FINE, Exit, ImporterError, RosterError, StalePlanError, UsageError
-from importer.jobs.commands import Command, Ended
-from importer.jobs.guards import FailedGuard, failed_guards
-from importer.jobs.notify import Event, Level, Message, channels, notify_all, ping
-from importer.jobs.pickup import MissingFileError, pick_up, put_away
-from importer.jobs.places import opened
-from importer.jobs.schema import Job
-from importer.jobs.state import LastLoad, Load, PickedFile, Reported, State, Step, Store
+from importer.errors import (
+    FINE,
+    Exit,
+    ImporterError,
+    LedgerError,
+    PlaceError,
+    RosterError,
+    StalePlanError,
+    UsageError,
+)
+from importer.jobs.commands import StepError, Tools
+from importer.jobs.feed import (
+    Feed,
+    MissingFileError,
+    PickedFile,
+    in_one_line,
+    pick_up,
+    put_aside,
+    put_away,
+    superseded,
+)
+from importer.jobs.guards import FailedGuard, cut_off, failed_guards
+from importer.jobs.notify import Level, Message
+from importer.jobs.places import FoundFile, Place, opened
+from importer.jobs.reports import Reporter
+from importer.jobs.schema import Guards, Job, RosterPart
+from importer.jobs.state import LastLoad, Load, State, Step, Store
 from importer.ledger.ledger import Ledger
-from importer.model.catalogue import Code
 from importer.model.files import unused
 from importer.model.plan import SafetyCheck
 from importer.model.run import Summary
-from importer.model.text import ROSTER_ROWS, command_line, is_absent
+from importer.model.text import command_line
 from importer.pipeline.inputs import check_sources
 from importer.report import wording
 
-GUARDS = tuple(dict.fromkeys(("rows", "creates", "rejects", "absent", *SafetyCheck)))
+GUARDS = tuple(dict.fromkeys((*Guards.model_fields, *SafetyCheck)))
 """What `--allow` lets pass: guards of the job and safety checks of the mapping."""
-
-REPEAT_AFTER = timedelta(hours=20)
-"""The same trouble is reported again after this time."""
-
 
 DEFECT = "The importer has a defect. Its place is in the log of the job."
 
 
-class _StoppedError(ImporterError):
-    """A step cannot be taken now. `exit` is that of the job."""
-
-    def __init__(self, exit_code: Exit, sentence: str) -> None:
-        super().__init__(sentence)
-        self.exit = exit_code
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a run needs of the world: the importer's commands, the clock, and where to write."""
-
-    command: Command
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    say: Callable[[str], None]
-
-
 class JobRun:
-    """One run of a job. `messages` are what it reported: one for each load, or for trouble."""
+    """One run of a job."""
 
     def __init__(self, job: Job, tools: Tools, allowed: frozenset[str] = frozenset()) -> None:
         """Prepare it; `allowed` are the guards and safety checks that may fail in a held load."""
@@ -72,7 +66,12 @@ class JobRun:
         self._store = Store(job.name)
         self._state = State()
         self._loaded = False
-        self.messages: list[Message] = []
+        self._reporter = Reporter(job.name, job.file.notify, tools.say)
+
+    @property
+    def messages(self) -> list[Message]:
+        """What it reported: one message for each load, or for trouble."""
+        return self._reporter.messages
 
     def run(self) -> Exit:
         """Run the job once, and report everything that happened.
@@ -80,20 +79,25 @@ class JobRun:
         Raises LedgerError where another run of it is active, UsageError where nothing is held.
         """
         with self._store.locked():
-            self._state = self._store.read()
+            try:
+                self._state = self._store.read()
+            except LedgerError as error:
+                self._reporter.trouble(error, None, self._tools.now())
+                self._reporter.ping("fail")
+                raise
             held = self._state.open is not None and self._state.open.step is Step.HELD
             if self._allowed and not held:
                 msg = "Nothing is held by a guard. Run the job without --allow."
                 raise UsageError(msg)
-            self._ping("start")
+            self._reporter.ping("start")
             try:
                 code = Exit.worst(set(self._loads(held=held)))
             except Exception:
                 with suppress(Exception):  # the defect itself is what is reported
-                    self._report_trouble(_StoppedError(Exit.BUG, DEFECT))
-                self._ping("fail")
+                    self._report_trouble(StepError(Exit.BUG, DEFECT))
+                self._reporter.ping("fail")
                 raise
-            self._ping("end" if code in FINE else "fail")
+            self._reporter.ping("end" if code in FINE else "fail")
             return code
 
     def _loads(self, *, held: bool) -> Iterator[Exit]:
@@ -112,8 +116,7 @@ class JobRun:
             return
         if new is None:
             self._save(reported=None)
-            self._notify(self._message(Level.NOTHING, Exit.DONE, "There is nothing new to load."))
-            yield Exit.DONE
+            yield self._report_nothing_new()
         else:
             self._save(open=new)
             yield self._load(new)
@@ -129,7 +132,8 @@ class JobRun:
             folder = unused(self._store.folder / f"{stamp}-{number}")
             try:
                 with opened(part.source, self._job.login(part.source)) as place:
-                    files.append(pick_up(part, place, folder, now, self._tools.sleep))
+                    old = self._supersede(part, place, stamp)
+                    files.append(pick_up(part, place, old, folder, now, self._tools.sleep))
             except ImporterError as error:
                 recent = last and part.max_age and now() - last.finished < part.max_age
                 if not (isinstance(error, MissingFileError) and (self._loaded or recent)):
@@ -147,6 +151,7 @@ class JobRun:
         load = Load(stamp=stamp, files=tuple(files))
         if last is not None and load.hashes == last.hashes:
             self._remove_copies(load.files)
+            self._save(feeds=self._feeds_after(load))
             for sentence in self._put_away(load):
                 self._tools.say(sentence)
             return None
@@ -176,15 +181,14 @@ class JobRun:
                 self._save(open=None)
             return self._report_trouble(error)
         message = self._result(load)
-        notified = self._notify(message, load.notified)
-        missed = set(channels(self._job.file.notify, message.level)) - set(notified)
-        if missed and not last_attempt:
+        notified, all_have = self._reporter.send(message, load.notified)
+        if not (all_have or last_attempt):
             self._save(open=load.model_copy(update={"notified": notified}))
             return Exit.worst({message.exit, Exit.STOPPED})
-        self._save(open=None, reported=None)
+        self._save(open=None, reported=None, superseded=())
         self._loaded = True
         self._purge()
-        return Exit.worst({message.exit, Exit.STOPPED}) if missed else message.exit
+        return message.exit if all_have else Exit.worst({message.exit, Exit.STOPPED})
 
     def _still_valid(self, load: Load) -> Load:
         """Return the load, to be planned again where its plan is gone or of another mapping.
@@ -213,11 +217,16 @@ class JobRun:
 
     def _plan(self, load: Load) -> Load:
         """Plan the rosters, or check them for the SIS load and write its zip."""
+        if len(load.files) != len(self._job.file.rosters):
+            msg = "The job has other rosters than when it picked up its files. The next run picks "
+            msg += "them up again."
+            raise StepError(Exit.STOPPED, msg)
         pairs = zip(load.files, self._job.file.rosters, strict=True)
         words = [word for file, part in pairs
                  for word in (file.copied_to, "-m", str(part.mapping))]  # fmt: skip
         folder = unused(Path("runs") / f"{load.stamp[:15]}-{self._job.name}")
-        summary = _summary(self._tools.command(self._planning, *words, "-o", str(folder), "--json"))
+        ended = self._tools.command(self._planning, *words, "-o", str(folder), "--json")
+        summary = ended.result
         self._check_complete(load, summary)
         zips = self._write_zips(load) if self._planning == "check" else ()
         planned = {"step": Step.PLANNED, "run": summary.run, "summary": summary, "zips": zips}
@@ -229,7 +238,7 @@ class JobRun:
         out = folder / f"{self._job.name}-{load.stamp}.zip"
         mapping, file = self._job.file.rosters[0].mapping, load.files[0].copied_to
         words = ("convert", file, "-m", str(mapping), "--to", "sis-xml", "-o", str(out))
-        _summary(self._tools.command(*words, "--json"))
+        _ = self._tools.command(*words, "--json").result
         return tuple(str(path) for path in sorted(folder.iterdir()))
 
     def _check_complete(self, load: Load, plan: Summary) -> None:
@@ -237,15 +246,8 @@ class JobRun:
         if not plan.patrons:
             msg = f"The file {load.files[0].name} has no people. Ask the office to send it again."
             raise RosterError(msg)
-        last = self._state.last
-        before = last.complete if last is not None else (False,) * len(load.files)
-        cut = [
-            file.name
-            for number, (file, was_complete) in enumerate(zip(load.files, before, strict=True))
-            if not file.complete and (was_complete or _last_row_is_short(plan, number))
-        ]
-        if cut:
-            msg = f"The file {cut[0]} is cut off: it ends in the middle of a row. Ask the office "
+        if cut := cut_off(load.files, plan, self._state.last):
+            msg = f"The file {cut} is cut off: it ends in the middle of a row. Ask the office "
             msg += "to send it again."
             raise RosterError(msg)
 
@@ -259,7 +261,7 @@ class JobRun:
         ]
         if failed:
             self._save(open=load.model_copy(update={"step": Step.HELD}))
-            raise _StoppedError(Exit.SAFETY_CHECK, self._held(failed, load))
+            raise StepError(Exit.SAFETY_CHECK, self._held(failed, load))
         if self._job.file.do == "apply" and (plan.create or plan.update):
             load = self._apply(load)
         elif self._job.file.do == "sis-zip":
@@ -274,8 +276,18 @@ class JobRun:
             rows=_required(load.summary).patrons,
             run=load.run,
         )
-        self._save(open=load, last=last)
+        self._save(open=load, last=last, feeds=self._feeds_after(load))
         return load
+
+    def _feeds_after(self, load: Load) -> dict[str, Feed]:
+        """Return what is known of the rosters' files after a load."""
+        feeds = dict(self._state.feeds)
+        for part, file in zip(self._job.file.rosters, load.files, strict=False):
+            feeds[part.source.address] = self._feed(part).after_loading(file)
+        return feeds
+
+    def _feed(self, part: RosterPart) -> Feed:
+        return self._state.feeds.get(part.source.address, Feed())
 
     def _held(self, failed: list[FailedGuard], load: Load) -> str:
         names = dict.fromkeys(guard.name for guard in failed)
@@ -283,6 +295,7 @@ class JobRun:
         return "\n".join(
             (
                 "The load is held: nothing was written.",
+                *_files(load),
                 *(guard.sentence for guard in failed),
                 f"Look at {load.run}/report.html. If it is right, run:",
                 f"  {command_line('job', 'run', str(self._job.path), *allow)}",
@@ -302,7 +315,7 @@ class JobRun:
         if ended.exit is Exit.STALE and not load.planned_again:
             self._tools.say(f"{ended.error} The roster is planned again.")
             return load.to_plan_again.model_copy(update={"planned_again": True})
-        return load.model_copy(update={"summary": _summary(ended)})
+        return load.model_copy(update={"summary": ended.result})
 
     def _deliver(self, load: Load) -> Load:
         """Put the zip of the SIS load where Alma reads it."""
@@ -324,15 +337,33 @@ class JobRun:
         return load.model_copy(update={"step": Step.PUT_AWAY, "trouble": self._put_away(load)})
 
     def _put_away(self, load: Load) -> tuple[str, ...]:
-        """Rename or delete the picked-up files; return why this was not possible."""
+        """Rename or delete the picked-up files and older ones; return why this was not possible."""
         trouble = []
-        for part, file in zip(self._job.file.rosters, load.files, strict=True):
+        for part, file in zip(self._job.file.rosters, load.files, strict=False):
             try:
                 with opened(part.source, self._job.login(part.source)) as place:
                     put_away(part, place, file, load.stamp)
+                    self._supersede(part, place, load.stamp)
             except ImporterError as error:
                 trouble.append(str(error))
         return tuple(trouble)
+
+    def _supersede(self, part: RosterPart, place: Place, stamp: str) -> list[FoundFile]:
+        """Put files aside that are older than the last load, and remember to report new ones.
+
+        Return those that are superseded and may still be there.
+        """
+        feed = self._feed(part)
+        old, new = superseded(part, place, feed, self._store.folder)
+        if new and feed.last is not None:
+            feeds = {**self._state.feeds, part.source.address: feed.after_superseding(new)}
+            sentence = in_one_line(new, feed.last)
+            self._save(feeds=feeds, superseded=(*self._state.superseded, sentence))
+        try:
+            put_aside(part, place, old, stamp)
+        except PlaceError as error:
+            self._tools.say(str(error))
+        return old
 
     # --- results ---
 
@@ -346,53 +377,39 @@ class JobRun:
             level = Level.TROUBLE
         else:
             level = Level.CHANGES if written or planned or load.delivered else Level.NOTHING
-        lines = [f"File: {', '.join(file.name for file in load.files)}", f"Run: {load.run}"]
+        lines = [*_files(load), *self._state.superseded, f"Run: {load.run}"]
         lines += [f"Delivered: {name}" for name in load.delivered]
         if planned:
             lines += ["To apply the plan, run:", f"  {command_line('apply', load.run)}"]
         elif summary.to_correct or summary.review or code is Exit.REFUSED:
             lines += [f"The rows that need a person are in {load.run}/rejects.xlsx."]
-        return self._message(level, code, wording.headline(summary), (*lines, *load.trouble), load)
+        lines += load.trouble
+        return self._reporter.message(level, code, wording.headline(summary), lines, load)
+
+    def _report_nothing_new(self) -> Exit:
+        """Report a run without a load; a file that came too late needs a person."""
+        late = self._state.superseded
+        level = Level.TROUBLE if late else Level.NOTHING
+        message = self._reporter.message(level, Exit.DONE, "There is nothing new to load.", late)
+        _, all_have = self._reporter.send(message)
+        if not late:
+            return Exit.DONE
+        if all_have:
+            self._save(superseded=())
+        return Exit.DONE if all_have else Exit.STOPPED
 
     def _report_trouble(self, error: ImporterError) -> Exit:
-        """Report why a run stopped; people are notified unless they were a short time ago."""
-        now, sentence, code = self._tools.now(), str(error), error.exit
-        headline, *lines = sentence.split("\n")
-        message = self._message(Level.TROUBLE, code, headline, lines, self._state.open)
-        wanted, before = channels(self._job.file.notify, Level.TROUBLE), self._state.reported
-        repeated = (
-            before is not None
-            and (before.exit, before.sentence) == (code, sentence)
-            and now - before.at < REPEAT_AFTER
+        """Report why a run stopped, and files that were superseded."""
+        reported, all_have = self._reporter.trouble(
+            error,
+            self._state.reported,
+            self._tools.now(),
+            self._state.superseded,
+            self._state.open,
         )
-        notified = self._notify(message, wanted if repeated else ())
-        if not repeated and set(notified) == set(wanted):
-            self._save(reported=Reported(at=now, exit=code, sentence=sentence))
-        return code
-
-    def _message(
-        self,
-        level: Level,
-        code: Exit,
-        headline: str,
-        lines: Iterable[str] = (),
-        load: Load | None = None,
-    ) -> Message:
-        report = Path(load.run) / wording.MASKED if load is not None and load.run else None
-        summary = load.summary if load is not None else None
-        return Message(self._job.name, level, code, headline, tuple(lines), summary, report)
-
-    def _notify(self, message: Message, done: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """Show a message and send it where it was not sent yet; return who has it now."""
-        self.messages.append(message)
-        self._tools.say("\n".join((message.headline, *message.lines)))
-        return notify_all(self._job.file.notify, message, done, self._tools.say)
-
-    def _ping(self, event: Event) -> None:
-        try:
-            ping(self._job.file.notify, event)
-        except ImporterError as error:  # a monitoring service never stops a load
-            self._tools.say(str(error))
+        late = () if all_have else self._state.superseded
+        self._save(reported=reported, superseded=late)
+        return error.exit
 
     # --- files ---
 
@@ -417,30 +434,11 @@ class JobRun:
                     shutil.rmtree(folder)
 
 
-def _summary(ended: Ended) -> Summary:
-    """Return the summary of a command that did its work. Raises _StoppedError otherwise."""
-    if ended.exit in FINE and ended.summary is not None:
-        return ended.summary
-    if ended.exit is Exit.ROSTER:
-        raise RosterError(ended.error)
-    left = ended.error or "The load stopped before its end."
-    if ended.exit in {Exit.STOPPED, Exit.INTERRUPTED}:
-        left += " The next run of the job continues."
-    raise _StoppedError(ended.exit, left)
+def _files(load: Load) -> list[str]:
+    return [f"File: {file}" for file in load.files]
 
 
 def _required(summary: Summary | None) -> Summary:
     if summary is None:  # pragma: no cover  a planned load has one
         raise AssertionError
     return summary
-
-
-def _last_row_is_short(plan: Summary, roster: int) -> bool:
-    """Whether the last row of a roster, counted from 0, has fewer cells than its headings."""
-    if not plan.problems.get(Code.ROW_TOO_SHORT):
-        return False
-    with Ledger.open(Path(plan.run)) as ledger:
-        rows = (
-            row for row, _ in ledger.fates() if row // ROSTER_ROWS == roster and not is_absent(row)
-        )
-        return max(rows, default=0) in ledger.rows_with(Code.ROW_TOO_SHORT)

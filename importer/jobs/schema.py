@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +44,12 @@ class Location:
     def __str__(self) -> str:
         """For messages: the folder, with its server."""
         return f"{self.folder} on {self.host}" if self.host else self.folder
+
+    @property
+    def address(self) -> str:
+        """What identifies the files of a roster: user, server, folder and pattern."""
+        server = f"sftp://{self.user}@{self.host}:{self.port}" if self.host else ""
+        return f"{server}{self.folder}/{self.pattern}"
 
 
 def _location(value: object, *, with_pattern: bool) -> Location:
@@ -195,7 +202,7 @@ class RosterPart(_Part):
 
 
 class Guards(_Part):
-    """What an unattended load may do: fewest rows, and most creates, rejects and absent people.
+    """What an unattended load may do: fewest rows; most creates, rejects, reviews, absent people.
 
     A percentage of `rows` is of the last load; the others are of this roster or the last one.
     """
@@ -203,6 +210,7 @@ class Guards(_Part):
     rows: GuardLimit = Field(default_factory=lambda: Limit(80, percent=True))
     creates: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
     rejects: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
+    review: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
     absent: GuardLimit = Field(default_factory=lambda: Limit(20, percent=True))
 
 
@@ -255,8 +263,30 @@ class Job:
         return self.file.sftp.get(location.host, Login())
 
 
+class JobFileError(MappingError):
+    """A job file is wrong. `notify`: whom it notifies, as far as this can be read."""
+
+    def __init__(self, findings: tuple[str, ...], notify: Notify | None) -> None:
+        """Keep whom to notify beside the findings."""
+        super().__init__(findings)
+        self.notify = notify
+
+
+def _readable_notify(values: object) -> Notify | None:
+    """Return the keys of `notify:` that are right; None where there are none."""
+    right = {}
+    for key, value in values.items() if isinstance(values, dict) else ():
+        with suppress(ValidationError):
+            Notify.model_validate({key: value})
+            right[key] = value
+    return Notify.model_validate(right) if right else None
+
+
 def load_job(path: Path) -> Job:
-    """Load a job file. Raises MappingError with every finding, each with its line and key."""
+    """Load a job file. Raises MappingError with every finding, each with its line and key.
+
+    It is a JobFileError where the file can be read at all.
+    """
     if not re.fullmatch(r"[\w.-]+", path.stem):
         msg = f"{path.name}: name the file with letters, digits, `-` and `_` only"
         raise MappingError((msg,))
@@ -267,9 +297,10 @@ def load_job(path: Path) -> Job:
     try:
         file = JobFile.model_validate(source.values)
     except ValidationError as error:
-        raise MappingError(in_order(source, _findings(error))) from None
+        notify = _readable_notify(source.values.get("notify"))
+        raise JobFileError(in_order(source, _findings(error)), notify) from None
     if found := [MappingFinding(*one) for one in _contradictions(file)]:
-        raise MappingError(in_order(source, found))
+        raise JobFileError(in_order(source, found), file.notify)
     return Job(path, file)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from importer.errors import Exit, LedgerError, UnreadableFileError
+from importer.jobs.feed import Feed, PickedFile
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.run import Summary
 
@@ -35,18 +36,6 @@ class Step(StrEnum):
 
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class PickedFile(_Kept):
-    """A file as it was when it was picked up, and the copy of it."""
-
-    name: str
-    size: int
-    modified: float
-    sha256: str
-    copied_to: str
-    complete: bool
-    """Whether it ends with a line break; true for a workbook."""
 
 
 class Load(_Kept):
@@ -95,12 +84,17 @@ class Reported(_Kept):
 
 
 class State(_Kept):
-    """Everything that a job remembers."""
+    """Everything that a job remembers.
+
+    `feeds` are by the `from` of a roster; `superseded` are sentences that no message had yet.
+    """
 
     version: int = 1
     open: Load | None = None
     last: LastLoad | None = None
     reported: Reported | None = None
+    feeds: dict[str, Feed] = Field(default_factory=dict)
+    superseded: tuple[str, ...] = ()
 
 
 class Store:

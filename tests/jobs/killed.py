@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from importer.cli.output import now, say
-from importer.jobs import notify, places, run
-from importer.jobs.commands import Ended
-from importer.jobs.run import JobRun, Tools
+from importer.jobs import notify, places, reports
+from importer.jobs.commands import Ended, Tools
+from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from importer.jobs.state import Store
 from tests.jobs.office import in_process
@@ -68,7 +68,7 @@ def main(kill_at: int, job: Path) -> int:
         points.reach()
         return ended
 
-    setattr(run, "ping", notify.ping)  # noqa: B010  imported there by its name
+    setattr(reports, "ping", notify.ping)  # noqa: B010  imported there by its name
     JobRun(load_job(job), Tools(command, now, time.sleep, say)).run()
     return DONE_AT_ALL
 

@@ -26,8 +26,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from importer.cli.app import run
 from importer.cli.output import now
 from importer.errors import Exit
-from importer.jobs.commands import Command, Ended, how_it_ended
-from importer.jobs.run import JobRun, Tools
+from importer.jobs.commands import Command, Ended, Tools, how_it_ended
+from importer.jobs.run import JobRun
 from importer.jobs.schema import load_job
 from tests.cli.small import HEAD, MAPPING, TABLES
 from tests.serving import serving
@@ -231,8 +231,8 @@ class SshServer:
 
 
 @contextmanager
-def ssh_server(folder: Path) -> Iterator[SshServer]:
-    """Run an OpenSSH server with keys of its own."""
+def ssh_server(folder: Path, sftp: str = "internal-sftp") -> Iterator[SshServer]:
+    """Run an OpenSSH server with keys of its own; `sftp` is what serves the files."""
     for name in ("host", "user"):
         command = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name))
         subprocess.run(command, check=True)
@@ -247,7 +247,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
         "Port": port, "ListenAddress": "127.0.0.1", "HostKey": folder / "host",
         "AuthorizedKeysFile": folder / "authorized_keys", "PidFile": "none", "UsePAM": "no",
         "StrictModes": "no", "PasswordAuthentication": "no", "PermitRootLogin": "yes",
-        "Subsystem": "sftp internal-sftp",
+        "Subsystem": f"sftp {sftp}",
     }  # fmt: skip
     (folder / "sshd_config").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items())

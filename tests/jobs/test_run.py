@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,7 @@ from importer.errors import Exit, LedgerError, UsageError
 from importer.jobs.commands import how_it_ended, run_command
 from importer.jobs.state import Store
 from importer.loader.detect import LARGEST
-from tests.cli.conftest import Sandbox
+from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import MAPPING, state
 from tests.cli.test_absent import LEAVERS
 from tests.jobs.office import NOTIFY, Office, in_process, names, people, rows_of
@@ -411,3 +411,58 @@ def test_every_end_of_a_command_is_understood(code: int, out: str, ended: Exit) 
     result = how_it_ended("apply", code, out)
     assert (result.exit, result.summary) == (ended, None)
     assert result.error
+
+
+def test_the_message_of_a_held_load_names_the_file(office: Office) -> None:
+    """With its time and size, so that the office knows which one is meant."""
+    office.write_job()
+    path = office.drop(rows_of(people(40)), age=timedelta(hours=2))
+    assert office.run() == Exit.SAFETY_CHECK
+    changed = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+    size = f"{path.stat().st_size:,} bytes"
+    assert f"patrons-1.csv ({changed:%Y-%m-%d %H:%M}), {size}" in office.text
+
+
+def test_a_load_of_which_too_much_needs_review_is_held(office: Office, sandbox: Sandbox) -> None:
+    """The same people under new IDs: nobody is created, and the exit code is no success."""
+    known = [(f"2{row[0]}", *row[1:4], "2001-02-03", *row[5:]) for row in people(20)]
+    office.write_job("guards: {creates: off, absent: off}\n")
+    office.drop(rows_of(known))
+    assert office.run() == Exit.DONE
+    office.clear()
+    office.drop(rows_of([(f"7{row[0]}", *row[1:]) for row in known]), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    assert "--allow review" in office.text
+    assert office.pings[-1] == "/ping/fail"
+    assert len(state(sandbox)) == 20
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("do: apply", "do: aply"), ("  when: changes", "  when: chnages")]
+)
+def test_a_wrong_job_file_is_reported_once(
+    right: str, wrong: str, office: Office, typed: Type
+) -> None:
+    """To those whom its `notify:` names, as far as it can be read; a mended file is loaded."""
+    office.write_job()
+    office.drop(rows_of(people(3)))
+    path = office.folder / "nightly.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(right, wrong), "utf-8")
+    for _ in range(2):
+        assert typed("job", "run", "nightly.yaml").exit == Exit.USAGE
+    assert wrong.rsplit(maxsplit=1)[-1] in office.text
+    assert office.pings == ["/ping/fail"] * 2
+    path.write_text(text, "utf-8")
+    assert office.run() == Exit.DONE
+
+
+def test_a_damaged_state_is_reported(office: Office, typed: Type) -> None:
+    """Nothing is loaded, as it is not known what was loaded before; the monitor sees a failure."""
+    office.write_job()
+    office.drop(rows_of(people(3)))
+    (office.folder / "jobs").mkdir()
+    (office.folder / "jobs" / "nightly.json").write_text('{"version": 1, "open": 3}')
+    assert typed("job", "run", "nightly.yaml").exit == Exit.STOPPED
+    assert "nightly.json is damaged" in office.text
+    assert office.pings == ["/ping/fail"]

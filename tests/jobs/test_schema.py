@@ -104,4 +104,4 @@ def test_an_unknown_guard_is_refused(folder: Path, typed: Type) -> None:
     (folder / "nightly.yaml").write_text(RIGHT, "utf-8")
     got = typed("job", "run", "nightly.yaml", "--allow", "everything")
     assert got.exit == Exit.USAGE
-    assert "rows, creates, rejects, absent" in got.err
+    assert "rows, creates, rejects, review, absent" in got.err

@@ -21,7 +21,7 @@ def test_several_rosters_are_one_load(office: Office, sandbox: Sandbox) -> None:
     assert office.run() == Exit.DONE
     assert len(state(sandbox)) == 4
     assert names(office.inbox) == [
-        "patrons-1.csv.done-", "staff-1.csv", "staff-2.csv.done-",
+        "patrons-1.csv.done-", "staff-1.csv.superseded-", "staff-2.csv.done-",
     ]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def test_a_file_is_picked_up_and_renamed_on_the_server(
     assert "patrons-1.csv, of" in checked.out
     assert office.run() == Exit.DONE
     assert len(state(sandbox)) == 3
-    assert names(office.inbox) == ["patrons-0.csv", "patrons-1.csv.done-"]
+    assert names(office.inbox) == ["patrons-0.csv.superseded-", "patrons-1.csv.done-"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,233 @@
+"""A job never loads an older file after a newer one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.cli.conftest import Sandbox
+from tests.cli.small import state
+from tests.jobs.office import SSHD, Office, SshServer, names, people, rows_of, ssh_server
+from tests.jobs.test_several_rosters import _write_job_of_two
+
+HOUR = timedelta(hours=1)
+
+
+def named(last: str) -> bytes:
+    """Return a roster of one person with this last name."""
+    return rows_of([("20001", "Ana", last, "COMM", "", "", "")])
+
+
+def last_name(sandbox: Sandbox) -> str:
+    """Return the last name of the person in Alma."""
+    (user,) = state(sandbox).values()
+    return str(user["last_name"])
+
+
+Arrange = Callable[..., None]
+
+
+@pytest.fixture(params=["folder", "server"])
+def arrange(request: pytest.FixtureRequest, office: Office) -> Arrange:
+    """Write the job, with its inbox in a folder of this computer or on an SFTP server."""
+
+    def write(**roster: str) -> None:
+        if request.param == "folder":
+            office.write_job(GUARDS, **roster)
+            return
+        sshd: SshServer = request.getfixturevalue("sshd")
+        source = sshd.address(f"{office.inbox}/patrons-*.csv")
+        office.write_job(f"{GUARDS}{sshd.login()}", **{"from": source, **roster})
+
+    return write
+
+
+GUARDS = "guards: {creates: off, rows: 80%, absent: off, review: off}\n"
+
+
+def test_of_two_files_only_the_newer_one_is_loaded(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """The older one is put away as superseded and named in the email, once."""
+    arrange()
+    office.drop(named("Monday"), "patrons-09a.csv", age=HOUR)
+    office.drop(named("Tuesday"), "patrons-09b.csv")
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Tuesday"
+    assert names(office.inbox) == ["patrons-09a.csv.superseded-", "patrons-09b.csv.done-"]
+    assert "patrons-09a.csv (" in office.text
+    office.clear()
+    assert office.run() == Exit.ROSTER  # no file; `max_age` is not set
+    assert "09a" not in office.text
+    assert last_name(sandbox) == "Tuesday"
+
+
+def test_a_backlog_is_one_load(arrange: Arrange, office: Office, sandbox: Sandbox) -> None:
+    """After an outage of a weekend the newest file is loaded, and no other one."""
+    arrange(max_age="26h")
+    for number, day in enumerate(("Friday", "Saturday", "Sunday"), 1):
+        office.drop(named(day), f"patrons-{9 - number}.csv", age=HOUR * (4 - number))
+    assert office.run() == Exit.DONE
+    office.clear()
+    for _ in range(3):
+        assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Sunday"
+    assert office.mails == []
+    assert names(office.inbox) == [
+        "patrons-6.csv.done-", "patrons-7.csv.superseded-", "patrons-8.csv.superseded-",
+    ]  # fmt: skip
+
+
+def test_a_held_file_that_a_newer_one_replaced_never_comes_back(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """Half a file is held; the whole one is loaded after it, and nothing is held any more."""
+    arrange(max_age="26h")
+    office.drop(rows_of(people(20)), "patrons-01.csv", age=HOUR * 3)
+    assert office.run() == Exit.DONE
+    office.drop(rows_of(people(10)), "patrons-05.csv", age=HOUR * 2)
+    assert office.run() == Exit.SAFETY_CHECK
+    office.drop(rows_of(people(21)), "patrons-08.csv", age=HOUR)
+    assert office.run() == Exit.DONE
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 21
+    assert names(office.inbox)[1] == "patrons-05.csv.superseded-"
+
+
+def test_a_file_that_comes_late_is_not_loaded_and_a_person_is_notified(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """It was written before the last load and arrives after it."""
+    arrange(max_age="26h")
+    office.drop(named("Tuesday"), "patrons-2.csv")
+    assert office.run() == Exit.DONE
+    office.clear()
+    office.drop(named("Monday"), "patrons-1.csv", age=HOUR)
+    assert office.run() == Exit.DONE
+    assert "patrons-1.csv (" in office.text
+    assert "needs attention" in office.text
+    assert office.run() == Exit.DONE
+    assert len(office.mails) == 1
+    assert last_name(sandbox) == "Tuesday"
+
+
+def test_files_of_the_same_time_are_in_the_order_of_their_names(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """The last name is loaded; a name before it that comes later is superseded."""
+    arrange(max_age="26h")
+    paths = [office.drop(named(name), f"patrons-{name}.csv") for name in ("Axel", "Carol", "Boris")]
+    for path in paths[1:]:
+        shutil.copystat(paths[0], path)
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Carol"
+    late = office.drop(named("Bella"), "patrons-Bella.csv")
+    done = next(path for path in office.inbox.iterdir() if ".done-" in path.name)
+    shutil.copystat(done, late)
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Carol"
+
+
+def test_a_file_of_the_far_future_is_not_loaded(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """Else every later file would be older; a clock that is some hours ahead does no harm."""
+    arrange(max_age="26h")
+    office.drop(named("Wrong"), "patrons-1.csv", age=HOUR * -72)
+    assert office.run() == Exit.ROSTER
+    assert state(sandbox) == {}
+    assert "is from the future" in office.text
+    office.drop(named("Ahead"), "patrons-1.csv", age=HOUR * -5)
+    office.drop(named("Before"), "patrons-2.csv", age=HOUR * -4)
+    for _ in range(2):
+        assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Ahead"
+    office.drop(named("Next"), "patrons-3.csv", age=HOUR * -5.5)
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Next"
+
+
+def test_files_that_are_kept_are_remembered(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """With `after: keep`: named once, and never loaded, though a copy gives all a new time."""
+    arrange(max_age="26h", after="keep")
+    office.drop(named("Sunday"), "patrons-0.csv", age=HOUR * 4)
+    assert office.run() == Exit.DONE
+    office.drop(named("Monday"), "patrons-1.csv", age=HOUR * 3)
+    office.drop(named("Tuesday"), "patrons-2.csv", age=HOUR * 2)
+    office.clear()
+    assert office.run() == Exit.DONE
+    assert "patrons-0.csv" not in office.text.split("File: ")[1]  # it was loaded in its time
+    assert "patrons-1.csv (" in office.text
+    office.clear()
+    assert office.run() == Exit.DONE
+    assert office.mails == []
+    for name, age in (("1", HOUR), ("0", HOUR / 2)):
+        path = office.inbox / f"patrons-{name}.csv"
+        office.drop(path.read_bytes(), path.name, age=age)
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Tuesday"
+    assert all(f"patrons-{number}.csv (" in office.text for number in (0, 1))
+    assert office.run() == Exit.DONE
+    assert len(office.mails) == 1
+    office.drop(named("Monday"), "patrons-3.csv")  # the content of an earlier day, sent anew
+    assert office.run() == Exit.DONE
+    assert last_name(sandbox) == "Monday"
+
+
+def test_a_file_of_one_name_may_get_an_earlier_content_again(
+    arrange: Arrange, office: Office, sandbox: Sandbox
+) -> None:
+    """The office always sends the same name; a change that is taken back is loaded."""
+    arrange(after="keep")
+    for number, day in enumerate(("Monday", "Tuesday", "Monday")):
+        office.drop(named(day), "patrons-1.csv", age=HOUR * (3 - number))
+        assert office.run() == Exit.DONE
+        assert last_name(sandbox) == day
+    office.drop(named("Sunday"), "patrons-1.csv", age=HOUR * 9)  # an old copy over it
+    assert office.run() == Exit.ROSTER
+    assert last_name(sandbox) == "Monday"
+
+
+def test_each_roster_of_a_job_has_its_own_sequence(office: Office, sandbox: Sandbox) -> None:
+    """A file that is older than the last of the other roster is loaded."""
+    _write_job_of_two(office, max_age="26h")
+    office.drop(rows_of(people(2)), age=HOUR * 2)
+    office.drop(rows_of(people(2, first=10)), "staff-5.csv", age=HOUR * 5)
+    office.drop(rows_of(people(3, first=10)), "staff-4.csv", age=HOUR * 6)
+    assert office.run() == Exit.DONE
+    assert names(office.inbox) == [
+        "patrons-1.csv.done-", "staff-4.csv.superseded-", "staff-5.csv.done-",
+    ]  # fmt: skip
+    office.drop(rows_of(people(4)), "patrons-2.csv", age=HOUR)
+    office.drop(rows_of(people(4, first=10)), "staff-6.csv", age=HOUR * 4)
+    assert office.run() == Exit.DONE
+    assert len(state(sandbox)) == 8
+
+
+def test_a_folder_that_cannot_be_changed_names_a_superseded_file_once(
+    office: Office, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A server that only gives files: the older one stays there, and is never loaded."""
+    if not Path(SSHD).is_file():
+        pytest.skip("needs an SSH server: apt-get install openssh-server")
+    with ssh_server(tmp_path_factory.mktemp("sshd"), sftp="internal-sftp -R") as sshd:
+        source = sshd.address(f"{office.inbox}/patrons-*.csv")
+        office.write_job(f"{GUARDS}{sshd.login()}", **{"from": source, "max_age": "26h"})
+        office.drop(named("Monday"), "patrons-1.csv", age=HOUR)
+        office.drop(named("Tuesday"), "patrons-2.csv")
+        assert office.run() == Exit.STOPPED  # the loaded file must be moved by hand
+        office.drop(named("Sunday"), "patrons-0.csv", age=HOUR * 2)
+        for _ in range(2):
+            assert office.run() == Exit.DONE
+    mails = [str(mail.get_body(("plain",))) for mail in office.mails]
+    assert [sum(f"patrons-{number}.csv (" in mail.split("Not loaded", 1)[-1].split(":", 1)[-1]
+                for mail in mails) for number in (0, 1)] == [1, 1]  # fmt: skip
+    assert last_name(sandbox) == "Tuesday"
+    assert names(office.inbox) == ["patrons-0.csv", "patrons-1.csv", "patrons-2.csv"]
