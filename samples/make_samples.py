@@ -124,7 +124,9 @@ def community() -> Sample:
         17: {"Email": "hugo at example.org"},
         18: {"DOB": "13/45/1980"},
         19: {"DOB": "05/01/2091"},  # not born yet
-        20: {"Expires": "01/31/2021"},  # expired already: a warning
+        20: {
+            "Expires": "01/31/2026"
+        },  # expired already, and not to be purged before 2028: a warning
         21: {"Barcode": rows[21]["Barcode"][:5] + " " + rows[21]["Barcode"][5:]},  # repaired
         23: {"Phone": "call the office"},
         25: {"Street": "12 Elm\x0bCt"},  # a control character
@@ -183,7 +185,7 @@ def campus() -> Sample:
         16: {"Campus Email": "leilani@@campus.example.org"},
         18: {"Card Barcode": rows[19]["Card Barcode"]},  # somebody else's card
         22: {"Birth Date": "02/30/1999"},
-        24: {"Expiration Date": "12/31/2019"},
+        24: {"Expiration Date": "12/31/2025"},
         27: {"EMPL ID": rows[27]["EMPL ID"].lstrip("0")},  # lost its zeros: repaired
         29: {"Card Barcode": rows[29]["Card Barcode"][:4] + " " + rows[29]["Card Barcode"][4:]},
         31: {"Last Name": "X" * 300},

@@ -60,6 +60,8 @@ _MONTHS: list[list[str]] = _TABLES["months"]
 _ERAS: dict[str, int] = _TABLES["eras"]
 _EPOCH = date(1899, 12, 30)
 _LAST_SERIAL = 80_000  # the year 2119
+YEARS = range(1900, 2101)
+"""Numbers that are years, and no day numbers: those would be days of 1905."""
 
 
 class Unread(Enum):
@@ -78,6 +80,12 @@ class Unread(Enum):
         "has a time in UTC, when it may be another day here",
         "Export the date without the time. If the days are right as written, keep only them in the "
         "mapping: `clean: [{extract: '^[^ T]+'}]`.",
+        Repairs.COLUMN,
+    )
+    YEAR = (
+        "is a year, not a whole date",
+        "Type the whole date, such as 2027-12-31. If each year means its last day, add to the "
+        r"field in the mapping: `clean: [{replace: {find: '^([0-9]{4})$', with: '\1-12-31'}}]`.",
         Repairs.COLUMN,
     )
     SERIAL = (
@@ -195,6 +203,8 @@ class Dates(MappingPart):
         return _day(year, months[0], int(first or second))
 
     def _serial(self, number: int) -> date | Unread:
+        if number in YEARS:
+            return Unread.YEAR
         if not self.serials:
             return Unread.SERIAL
         if not 0 < number <= _LAST_SERIAL or number == 60:  # 60 is a 29 February 1900

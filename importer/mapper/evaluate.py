@@ -31,8 +31,8 @@ from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.schema import PlusBy, Rule
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
-from importer.mapper.values import Rows, Texts, Values, changed, texts_of
-from importer.model.candidates import Candidates
+from importer.mapper.values import NO_SYSTEM, ONE_PART, Rows, Texts, Values, changed, texts_of
+from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.catalogue import Code, Severity
 from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import CellFinding, Place, Problem
@@ -63,8 +63,11 @@ def evaluate(
     frame = pd.DataFrame(columns, index=work.numbers, dtype=object)
     skipped = tuple(roster.frame.index.difference(frame.index, sort=False).tolist())
     problems = tuple(sorted(work.problems, key=lambda problem: problem.origin.row))
+    behind = {name: work.behind[name].tolist() for name in NAMES if name in work.behind}
+    own = {name: work.own[name].tolist() for name in ENDS if name in work.own}
+    silent, orders = work.not_applicable, work.orders
     return Candidates(
-        roster.source, mapping.layout, frame, work.not_applicable, skipped, problems, work.orders
+        roster.source, mapping.layout, frame, silent, skipped, problems, orders, behind, own
     )
 
 
@@ -75,7 +78,8 @@ class _Evaluation:
     mapping uses, by `heading_key`. `columns`: the fields and values so far, by label. `dates`: what
     conditions compare as dates. `orders`: of the dates in columns, as they show it. `countries` are
     those of each row's address, "" where it is not known. `located`: the countries that the present
-    entry is in; None if it has none.
+    entry is in; None if it has none. `own`: by label, see `Values.own`.
+    `behind`: by label, the texts before the rule's steps.
     """
 
     def __init__(self, mapping: CompiledMapping, roster: Roster, codes: CodeTables) -> None:
@@ -91,6 +95,8 @@ class _Evaluation:
         self.countries: Texts | None = None
         self.located: Texts | None = None
         self.not_applicable: dict[str, frozenset[int]] = {}
+        self.own: dict[str, Rows] = {}
+        self.behind: dict[str, Texts] = {}
         self.problems: list[Problem] = []
         blank = {heading_key(word) for word in self.file.roster.blank}
         for heading, use in mapping.columns.items():
@@ -233,7 +239,8 @@ class _Evaluation:
         values = self._texts(one, rule, self._meeting(rule.when, rows, one.bound))
         if one.rule.field.shape is Shape.DATE:
             spans = self._spans(one, rule, values.applies)
-            values.step(self._date_reader(one, rule), spans.texts if spans else None)
+            beside, read = spans.texts if spans else None, self._date_reader(one, rule)
+            values.step(read, beside, writes=rule.plus is not None)
             values.found += spans.found if spans else ()
         if rule.default is None:
             return values
@@ -252,6 +259,7 @@ class _Evaluation:
                 more, contributes = self._fill(template, one.bound)
                 texts, content = np.where(texts != "", texts, more), content | contributes
             values = Values.of(texts, content, rows)
+            values.own = values.own & self.own.get(rule.lone_variable, self.every)
         tidied = TIDIED.get(one.rule.field.path) if rule.lone_cells else None
         apart = any(step.split or step.replace or step.extract for step in rule.clean)
         if tidied is not None and not apart:
@@ -263,7 +271,7 @@ class _Evaluation:
         if tidied is not None and apart:
             values.step(tidied)
         if rule.lookup is not None:
-            values.step(self.mapping.mapping.tables[rule.lookup].find)
+            values.step(self.mapping.mapping.tables[rule.lookup].find, writes=True)
             values.content[values.unexplained(values.applies)] = False  # blank on purpose, too
         return values
 
@@ -370,6 +378,8 @@ class _Evaluation:
             values.step(lambda text, _: read(text))
         self._report(values.found, column.label, column.places)
         self.columns[column.label] = values.texts
+        self.own[column.label] = values.own
+        self.behind[column.label] = self.behind.get(one.rule.rule.lone_variable, values.source)
         if silent := frozenset(compress(self.numbers, ~values.applies)):
             self.not_applicable[column.label] = silent
 
@@ -386,11 +396,11 @@ class _Evaluation:
         cells = [cell for t in one.rule.templates for cell in t.cells] if split else []
         for row in values.unexplained(rows):
             message = "is blank, and this person is External" if no_id else "is blank"
-            advice = _NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
+            advice = NO_SYSTEM if one.rule.field.path == EXTERNAL_SYSTEM else ""
             if without_code := self._without_code(one, values, row):
                 message, advice = NO_CODE
             elif any(self._column(cell, one.bound)[row] for cell in cells):
-                message, advice = "has one part only, so a part is missing", _ONE_PART
+                message, advice = "has one part only, so a part is missing", ONE_PART
             finding = CellFinding(code, message, advice, severity)
             self._report([(row, finding, without_code)], one.column.label, one.column.places)
 
@@ -437,13 +447,3 @@ class _Evaluation:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
             shown = "" if label == "password" else text
             self.problems.append(finding.problem(origin, *places, field=label, value=shown))
-
-
-_ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."
-"""The advice if a cell that is split has too few parts."""
-
-_NO_SYSTEM = (
-    "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "
-    "External patron without one."
-)
-"""The advice if the cell that `owning_system` comes from is blank."""

@@ -26,7 +26,7 @@ from pydantic_core import PydanticKnownError
 from importer.mapper.conditions import EVERY_ROW, Condition
 from importer.mapper.dates import Dates, DatesPart, Plus, Term
 from importer.mapper.lookups import LookupFile
-from importer.mapper.placeholders import Template, heading_key, parse
+from importer.mapper.placeholders import Template, Variable, heading_key, parse
 from importer.mapper.transforms import Reading, Step, Word, Words, one_or_more
 from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
@@ -132,6 +132,12 @@ class Rule(MappingPart):
     def lone_cells(self) -> bool:
         """Whether it takes cells as they are, without any text around them."""
         return not self.cases and all(template.lone_cell for template in self.templates)
+
+    @property
+    def lone_variable(self) -> str:
+        """The name of the value or field that it takes as it is, as in `<@name>`; "" if none."""
+        parts = self.templates[0].parts if len(self.templates) == 1 else ()
+        return parts[0].name if len(parts) == 1 and isinstance(parts[0], Variable) else ""
 
     def parts(self, steps: Steps = ()) -> Iterator[tuple[Steps, Rule]]:
         """Yield the rule, its cases and its defaults, each with the steps that lead to it."""

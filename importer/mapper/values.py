@@ -17,6 +17,15 @@ Rows = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 """For each row of the roster, a text."""
 
+ONE_PART = "Complete the cell, or give the field a `default:` in the mapping."
+"""The advice if a cell that is split has too few parts."""
+
+NO_SYSTEM = (
+    "Fill in the cell, or give `owning_system` in the mapping a `default`: Alma refuses an "
+    "External patron without one."
+)
+"""The advice if the cell that `owning_system` comes from is blank."""
+
 
 def texts_of(column: Iterable[str]) -> Texts:
     """Return the texts of a column."""
@@ -35,29 +44,33 @@ class Values:
     """What a rule gives to some rows: a text for each, and what is known about it.
 
     Other rows are blank. `source`: the texts as they came. `content`: whether the roster
-    contributes anything. `applies`: whether a `when` holds. `found`: row, finding, and the text to
-    show.
+    contributes anything. `applies`: whether a `when` holds. `own`: whether it is a cell's text, not
+    one that the mapping writes. `found`: row, finding, and the text to show.
     """
 
     texts: Texts
     source: Texts
     content: Rows
     applies: Rows
+    own: Rows
     found: list[tuple[int, CellFinding, str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, texts: Texts, content: Rows, applies: Rows) -> Values:
         """Return the values of rows to which a rule applies."""
         texts = np.where(applies, texts, "")
-        return cls(texts, texts, content & applies, applies)
+        return cls(texts, texts, content & applies, applies, content & applies)
 
     @property
     def filled(self) -> Rows:
         """By row, whether its text is not blank."""
         return self.texts.astype(bool)
 
-    def step(self, change: Transform, other: Texts | None = None) -> None:
-        """Change the texts that are not blank, each (with what `other` has in its row) once."""
+    def step(self, change: Transform, other: Texts | None = None, *, writes: bool = False) -> None:
+        """Change the texts that are not blank, each (with what `other` has in its row) once.
+
+        `writes`: a changed text is the mapping's, and no longer the cell's own.
+        """
         keys: list[str | tuple[str, str]] = self.texts.tolist()
         if other is not None:
             keys = [*zip(self.texts.tolist(), other.tolist(), strict=True)]
@@ -74,7 +87,9 @@ class Values:
             if key in findings:
                 self.found.append((row, findings[key], self.source[row]))
         if changes:
-            self.texts = texts_of(map(changes.get, keys, self.texts.tolist()))
+            before, self.texts = self.texts, texts_of(map(changes.get, keys, self.texts.tolist()))
+            if writes:
+                self.own = self.own & (self.texts == before)
 
     def over(self, other: Values, rows: Rows) -> Values:
         """Return these values in these rows, and the other ones in all others."""
@@ -83,6 +98,7 @@ class Values:
             np.where(rows, self.source, other.source),
             self.content | other.content,
             self.applies | other.applies,
+            np.where(rows, self.own, other.own),
             [*self.found, *other.found],
         )
 

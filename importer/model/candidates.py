@@ -17,11 +17,17 @@ from pydantic import BeforeValidator
 from pydantic import Field as Key
 
 from importer.model.catalogue import Severity
-from importer.model.fields import Field, OnUpdate
+from importer.model.fields import FIELDS, Field, OnUpdate
 from importer.model.plan import MappingPart
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import Source
 from importer.model.user import AccountType
+
+NAMES = tuple(path for path in FIELDS if path.endswith("_name"))
+"""The fields with parts of a person's name."""
+
+ENDS = ("expiry_date", "purge_date")
+"""The fields with the dates on which a record ends."""
 
 
 def _yes(value: object) -> object:
@@ -128,6 +134,9 @@ class Candidates:
     blank for `required` and `on_update: erase`). `skipped`: rows that the mapping leaves out; they
     are not in the frame. `problems`: what could not be read or had to be repaired while mapping.
     `orders`: those of dates that columns show, None if they show none, by what reads the columns.
+    `behind`: by label of a name, each row's text before the mapping's steps, such as the whole
+    name. `own`: by label of `ENDS`, whether each row's date is from a cell, and not written by the
+    mapping (by a constant, a lookup or `plus`).
     """
 
     source: Source
@@ -137,6 +146,8 @@ class Candidates:
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
     orders: dict[Hashable, str | None] = default(default_factory=dict)
+    behind: Mapping[str, list[str]] = default(default_factory=dict)
+    own: Mapping[str, list[bool]] = default(default_factory=dict)
 
     @property
     def rows(self) -> list[int]:

@@ -48,7 +48,10 @@ The value of these problems, and of those in WHO, is the ID of the user in quest
 person it is the other row's ID, if there is one other.
 """
 
-_NEW = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON})
+NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.TITLE_IN_NAME})
+"""Problems that ask whether the row's name is right; the user in question is the row's own."""
+
+_NEW = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON, *NAME})
 """Problems of a row that may be a person whom Alma does not have."""
 
 _NEW_CARD = WHO - {Code.MATCHES_TWO_USERS}
@@ -74,7 +77,8 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     if len(users) > 1:
         texts = [f"{same}: {user}" for user in users]
     else:
-        texts = [same] if users or codes == {Code.CHANGED_IN_ALMA} else []
+        own = codes == {Code.CHANGED_IN_ALMA} or codes <= NAME
+        texts = [same] if users or own else []
     if codes <= _NEW:
         texts.append(DECISIONS[Answer.CREATE])
     return (*texts, DECISIONS[Answer.REJECT])

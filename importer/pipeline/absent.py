@@ -227,7 +227,10 @@ def _template(inputs: Inputs) -> DraftUser:
     run = RunVariables(inputs.today, source.path.name, source.sheet)
     nobody = Roster(source, (), pd.DataFrame(index=[1], dtype=object))
     candidates = evaluate(compile_mapping(document, (), run), nobody, inputs.codes)
-    problems = (*candidates.problems, *check_rows(candidates, inputs.codes, inputs.today))
+    problems = (
+        *candidates.problems,
+        *check_rows(candidates, inputs.codes, inputs.today, creates=False),
+    )
     if wrong := [problem for problem in problems if problem.severity.holds]:
         findings = (
             f"{p.field} {p.message.replace(KNOWN, VALUE).replace(VALUE, p.value)}" for p in wrong

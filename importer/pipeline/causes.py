@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from importer.mapper.dates import ORDER_WORDS, Dates
+from importer.mapper.dates import END_OF_MONTH, ORDER_WORDS, Dates, Unread, later
 from importer.mapper.mapping import FieldRule
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.mapper.yaml_source import scalar
 from importer.model.candidates import FieldColumn
-from importer.model.catalogue import Code, Severity
+from importer.model.catalogue import CATALOGUE, Code, Repairs, Severity
 from importer.model.problem import KNOWN, VALUE, Place, Problem
 from importer.model.text import counted
 from importer.pipeline.inputs import Inputs
@@ -28,6 +28,11 @@ _FITS = 0.95
 _TELLING = 4
 """Letters of a value that can be similar to a code by more than chance."""
 
+_DIGIT = re.compile("[0-9]")
+
+_NO_RECORD = 2100
+"""Expiration dates of this year and later mean that a card never expires."""
+
 _LISTED = 40
 """Values of a column that are listed; with more of them it does not contain codes."""
 
@@ -37,6 +42,7 @@ class FailingColumn:
     """A column of the roster with rows that have the same problem.
 
     `texts`: its cells that are not blank. `values`: what the problems are about, with their rows.
+    `advised`: of how many rows the own advice repairs the whole column.
     """
 
     inputs: Inputs
@@ -44,6 +50,7 @@ class FailingColumn:
     target: FieldColumn
     texts: tuple[str, ...]
     values: Counter[str]
+    advised: int
 
     @property
     def rows(self) -> int:
@@ -80,18 +87,21 @@ def column_causes(inputs: Inputs, problems: Iterable[Problem]) -> Iterator[Probl
     """
     targets, cells = inputs.candidates.layout.targets, inputs.roster.frame
     found: defaultdict[tuple[Place, str, Code], Counter[str]] = defaultdict(Counter)
+    advised: Counter[tuple[Place, str, Code]] = Counter()
     for problem in problems:
         target = targets.get(problem.field)
         if len(problem.places) != 1 or target is None:
             continue
         if problem.severity is Severity.REJECT or target.drop_bad:
-            found[problem.places[0], problem.field, problem.code][problem.value] += 1
+            key = problem.places[0], problem.field, problem.code
+            found[key][problem.value] += 1
+            advised[key] += problem.repairs is Repairs.COLUMN
     for (place, label, code), values in found.items():
         if values.total() < FEWEST:
             continue
         texts = tuple(filter(None, cells[inputs.roster.places.index(place)].tolist()))
         target = targets[label]
-        column = FailingColumn(inputs, place, target, texts, values)
+        column = FailingColumn(inputs, place, target, texts, values, advised[place, label, code])
         if cause := _CAUSES.get(code, _other)(column):
             yield cause
 
@@ -122,7 +132,7 @@ def _dates(column: FailingColumn) -> Problem | None:
     now = len(texts) - column.rows
     best = max(ORDER_WORDS, key=read_by)
     if best == declared.order or read_by(best) < max(_FITS * len(texts), now + FEWEST):
-        return _other(column)
+        return _date_words(column)
     asked = f" as {ORDER_WORDS[declared.order]}" if declared.order in ORDER_WORDS else ""
     message = (
         f"{column.rows:,} of {counted(len(texts), 'date')} cannot be read{asked}, and "
@@ -131,6 +141,89 @@ def _dates(column: FailingColumn) -> Problem | None:
     if now and declared.order:
         message += "; the others are probably read wrongly"
     return column.problem(message, _set_order(column, declared, best))
+
+
+def _date_words(column: FailingColumn) -> Problem | None:
+    """Return the texts that stand for dates, as a lookup to complete.
+
+    Nothing if the rows' own advice repairs the column. Without any date or digit it is another
+    field's column.
+    """
+    if not _most(column) or column.advised * 2 > column.rows:
+        return None
+    ordered = column.values.most_common()
+    repeated = len(ordered) * 2 <= column.rows and len(ordered) <= _LISTED
+    if repeated and column.target.field.path != "birth_date":
+        message = f"{_of_column(column)} cannot be read as dates: {KNOWN}"
+        lines = [_date_line(text, count) for text, count in ordered]
+        advice = _as_lookup(column, "a date such as 2027-05-15", [*lines, '"*": same'])
+        return column.problem(message, advice, _listed(ordered))
+    if column.rows == len(column.texts) and not any(map(_DIGIT.search, column.values)):
+        return _other(column)
+    message = f"{_of_column(column)} cannot be read as dates"
+    return column.problem(message, CATALOGUE[Code.UNPARSABLE_DATE].advice)
+
+
+def _date_line(text: str, count: int) -> str:
+    """Return the line of a lookup for a text, with the last day of a month or year."""
+    month = Dates().read(f"1 {text}")
+    if isinstance(month, date):
+        day = later(month, END_OF_MONTH).isoformat()
+    else:
+        day = f"{text}-12-31" if Dates().read(text) is Unread.YEAR else TO_CHOOSE
+    guess = "" if day == TO_CHOOSE else ", guess"
+    return f"{scalar(text)}: {scalar(day)}  # {counted(count, 'row')}{guess}"
+
+
+def _ends(column: FailingColumn) -> Problem | None:
+    """Return the cells of expiration or purge dates that probably mean that there is no end."""
+    if not _most(column):
+        return None
+    rule = column.rule.rule
+    dates = column.inputs.mapping.file.dates(rule)
+    read = {text: dates.read(text) for text in dict.fromkeys(column.texts)}
+    never = {
+        text: column.texts.count(text)
+        for text, day in read.items()
+        if isinstance(day, date) and day.isoformat() in column.values and day.year >= _NO_RECORD
+    }
+    if sum(never.values()) < column.rows or len(never) > _LISTED:
+        return _other(column)
+    message = f"{_of_column(column)} are more than 100 years ahead: {KNOWN}"
+    lines = [f"{scalar(text)}: 9999-12-31  # {counted(n, 'row')}" for text, n in never.items()]
+    advice = _as_lookup(column, "", [*lines, '"*": same'])
+    advice = f"If they mean that the card never expires, {advice[:1].lower()}{advice[1:]}"
+    return column.problem(message, advice, _listed(never.items()))
+
+
+def _listed(values: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{text} ({count:,})" for text, count in values)
+
+
+def _of_column(column: FailingColumn) -> str:
+    return f"{column.rows:,} of {counted(len(column.texts), 'value')}"
+
+
+def _as_lookup(column: FailingColumn, what: str, entries: Sequence[str]) -> str:
+    """Return the advice to add entries to the field's lookup, or a lookup with these entries.
+
+    `what` is to be written in place of each `?`; "" if there is none.
+    """
+    rule, file = column.rule.rule, column.inputs.mapping.file
+    name = rule.lookup if isinstance(rule.lookup, str) else _free_name(column)
+    where, change, lines = f"under `{name}:` in the mapping", "", []
+    if rule.lookup is None:
+        where = "under `lookups:` in the mapping" if file.lookups else "at the end of the mapping"
+        lines = [*([] if file.lookups else ["lookups:"]), f"  {name}:"]
+        source = f"from: <{column.place.heading}>"
+        change = f", and write `{{{source}, lookup: {name}}}` for the field"
+        if rule.model_fields_set != {"templates"}:
+            change = f", and add `lookup: {name}` behind `{source}`"
+    elif column.inputs.mapping.tables[name].otherwise is not None:
+        entries = [entry for entry in entries if not entry.startswith('"*"')]
+    chosen = f", with {what} in place of each {TO_CHOOSE}" if what else ""
+    advice = f"Add these lines {where}{chosen}{change} ({column.written})."
+    return "\n".join((advice, *lines, *(f"    {entry}" for entry in entries)))
 
 
 def _set_order(column: FailingColumn, declared: Dates, order: str) -> str:
@@ -156,26 +249,17 @@ def _codes(column: FailingColumn) -> Problem | None:
     if not _most(column) or len(own) > _LISTED:
         return _other(column)
     rows, ordered = sum(own.values()), Counter(own).most_common()
-    listed = ", ".join(f"{text} ({count:,})" for text, count in ordered)
+    listed = _listed(ordered)
     rule, table = column.rule.rule, column.target.field.facts.table
     which = f"codes of Alma's table {table}" if rule.lookup is None and table else "in the lookup"
     message = f"{rows:,} of {counted(len(column.texts), 'value')} are not {which}: "
     if len(ordered) * 2 > rows:  # hardly any is repeated: they may be names
         advice = "Write Alma's code for each value in a lookup of the mapping."
         return column.problem(message + VALUE, advice, listed)
-    name = rule.lookup if isinstance(rule.lookup, str) else _free_name(column)
-    where, change, lines = f"under `{name}:` in the mapping", "", []
-    if rule.lookup is None:
-        has_lookups = bool(column.inputs.mapping.file.lookups)
-        where = "under `lookups:` in the mapping" if has_lookups else "at the end of the mapping"
-        lines = [*([] if has_lookups else ["lookups:"]), f"  {name}:"]
-        change = f", and write `{{from: <{column.place.heading}>, lookup: {name}}}` for the field"
-    lines += [f"    {_line(column, text, count)}" for text, count in ordered]
-    advice = (
-        f"Add these lines {where}, with Alma's code in place of each {TO_CHOOSE}{change} "
-        f"({column.written}). `importer codes show {table}` lists the codes."
-    )
-    return column.problem(message + KNOWN, "\n".join((advice, *lines)), listed)
+    lines = [_line(column, text, count) for text, count in ordered]
+    first, *more = _as_lookup(column, "Alma's code", lines).split("\n")
+    advice = f"{first} `importer codes show {table}` lists the codes."
+    return column.problem(message + KNOWN, "\n".join((advice, *more)), listed)
 
 
 def _line(column: FailingColumn, text: str, count: int) -> str:
@@ -213,6 +297,7 @@ _CAUSES: dict[Code, Callable[[FailingColumn], Problem | None]] = {
     Code.UNPARSABLE_DATE: _dates,
     Code.AMBIGUOUS_DATE: _dates,
     Code.UNKNOWN_CODE: _codes,
+    Code.DATE_OUT_OF_RANGE: _ends,
     Code.MALFORMED_ID: _ids,
     Code.MISSING_VALUE: lambda _column: None,
     Code.DUPLICATE_ID: lambda _column: None,

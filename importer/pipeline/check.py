@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from importer.ledger.ledger import Ledger
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.messages import MappingFinding, in_order
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
+from importer.model.plan import Fate
 from importer.model.problem import Problem
-from importer.model.text import spans
+from importer.model.text import counted, spans, word_list
 from importer.pipeline.causes import column_causes
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import SILENT, Inputs, Progress, Rosters, RunRequest, open_inputs
@@ -36,6 +38,8 @@ def check_inputs(rosters: Rosters, request: RunRequest, progress: Progress = SIL
     with new_run(request.name, request.now, request.folder) as folder:
         problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
         decided = decide_fates(rosters.rows(), problems)
+        announced = no_end_dates(rosters, decided.rows(Fate.READY))
+        decided = replace(decided, problems=(*decided.problems, *announced))
         progress.rows(len(decided.fates), 0)
         return save_run(folder, run_facts("check", rosters, request), rosters, decided)
 
@@ -46,11 +50,12 @@ def find_problems(rosters: Sequence[Inputs]) -> Iterator[Problem]:
         yield from inputs.compiled.notices
         candidates = inputs.candidates
         cells = [*inputs.roster_problems(), *map(candidates.drop_bad, candidates.problems)]
-        found = check_rows(candidates, inputs.codes, inputs.today)
+        match = inputs.mapping.file.match
+        found = check_rows(candidates, inputs.codes, inputs.today, creates=match.creates)
         cells += map(candidates.drop_bad, found)
         yield from column_causes(inputs, cells)
         yield from cells
-        if not (match := inputs.mapping.file.match).creates:
+        if not match.creates:
             for draft in drafts(inputs.candidates, inputs.candidates.rows):
                 if problem := unidentified(draft, match):
                     yield problem
@@ -59,6 +64,28 @@ def find_problems(rosters: Sequence[Inputs]) -> Iterator[Problem]:
         yield from inputs.roster.notices
         yield from state_of_tables(inputs.codes, inputs.roster.source.origin(), inputs.today)
         yield from _blank_rows(inputs)
+
+
+_END_DATES = {"expiry_date": "expiration date", "purge_date": "purge date"}
+
+
+def no_end_dates(rosters: Sequence[Inputs], rows: Collection[int]) -> Iterator[Problem]:
+    """Announce, for each roster, in how many of these rows a new patron gets no end date.
+
+    Mappings that create no users do not count.
+    """
+    for inputs in rosters:
+        candidates, counts = inputs.candidates, dict.fromkeys(_END_DATES, 0)
+        for name in counts if inputs.mapping.file.match.creates else ():
+            dropped = candidates.not_applicable.get(name, frozenset())
+            dates = zip(candidates.rows, candidates.texts(name), strict=True)
+            counts[name] = sum(row in rows and (not day or row in dropped) for row, day in dates)
+        lacking = [
+            f"no {_END_DATES[name]} in {counted(n, 'row')}" for name, n in counts.items() if n
+        ]
+        if lacking:
+            message = f"a new patron gets {word_list(lacking)}"
+            yield Problem.of(Code.NO_END_DATE, inputs.roster.source.origin(), message)
 
 
 def _blank_rows(inputs: Inputs) -> Iterator[Problem]:

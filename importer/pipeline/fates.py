@@ -14,7 +14,7 @@ from types import MappingProxyType
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.memory import Resolution
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import WHO, Answer, in_question
+from importer.model.decisions import NAME, WHO, Answer, in_question
 from importer.model.plan import Fate, Held, Match, Planned, Update
 from importer.model.problem import Origin, Problem
 from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
@@ -42,7 +42,7 @@ class Answered:
 class Decided:
     """Each row's fate, in row order, and all problems with the severities that result.
 
-    `missing`: by row, the values that it lacks, if only a new user needs them.
+    `missing`: by row, the problems that hold it only if Alma has no such user.
     """
 
     fates: Mapping[int, Fate]
@@ -64,11 +64,13 @@ def decide_fates(
 
     `rows`: all rows of the run, in order; blank and skipped ones stay so, ready ones may change.
     `answers`: by row, an earlier answer to the question whether it is the same person as another
-    row. `only_new`: by roster, the fields that only a new user needs, before users are looked up.
+    row. `only_new`: by roster, the fields that only a new user needs, before users are looked up;
+    none if they are not looked up.
     Problems stay in their order; a problem of a whole roster is kept once.
 
     1. A row that the `duplicates` rule does not keep is skipped; its other problems are warnings.
-    2. A row with a rejecting problem is rejected, unless it lacks only what a new user needs.
+    2. A row with a rejecting problem is rejected, unless it lacks only what a new user needs. So it
+       waits, before users are looked up, with a question about its name.
     3. A row with a problem that needs review is for review, unless the questions that hold it were
        answered before; a row that a person dismissed is rejected.
     """
@@ -85,8 +87,10 @@ def decide_fates(
         if any(problem.code is Code.SKIPPED_DUPLICATE for problem in own):
             fates[row], found[row] = Fate.SKIPPED, [_as_warning(problem) for problem in own]
             continue
-        needed = only_new[row // ROSTER_ROWS] if only_new else ()
-        lacking = [problem for problem in own if problem.field in needed and _is_missing(problem)]
+        lacking = []
+        if only_new:
+            needed = only_new[row // ROSTER_ROWS]
+            lacking = [problem for problem in own if _depends_on_user(problem, needed)]
         decided = _answered([problem for problem in own if problem not in lacking], answer)
         if lacking and worst(decided) is Fate.READY:
             missing[row] = tuple(lacking)
@@ -96,8 +100,13 @@ def decide_fates(
     return Decided(fates, tuple(problem for own in found.values() for problem in own), missing)
 
 
-def _is_missing(problem: Problem) -> bool:
-    return problem.severity.holds and problem.code in {Code.MISSING_VALUE, Code.MISSING_EMPL_ID}
+_MISSING = frozenset({Code.MISSING_VALUE, Code.MISSING_EMPL_ID})
+
+
+def _depends_on_user(problem: Problem, needed: Collection[str]) -> bool:
+    """Return whether a problem holds its row only if Alma has no such user, or another name."""
+    missing = problem.field in needed and problem.code in _MISSING
+    return problem.severity.holds and (missing or problem.code in {Code.PURGE_PAST, *NAME})
 
 
 def worst(problems: Iterable[Problem]) -> Fate:
@@ -193,7 +202,9 @@ class Resolutions:
         problems = planned.step.problems
         asked = {problem.code for problem in problems}
         questioned = {user.casefold() for user in in_question(problems)}
-        if asked - WHO - decision.doubts or questioned - decision.against:
+        if asked & NAME:
+            questioned.add(draft.key)
+        if asked - WHO - NAME - decision.doubts or questioned - decision.against:
             return planned
         if decision.answer is Answer.REJECT:
             warnings = tuple(_as_warning(problem, "") for problem in problems)

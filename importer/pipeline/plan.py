@@ -17,7 +17,7 @@ from importer.model.problem import Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
-from importer.pipeline.check import find_problems
+from importer.pipeline.check import find_problems, no_end_dates
 from importer.pipeline.fates import Resolutions, decide_fates
 from importer.pipeline.inputs import (
     SILENT,
@@ -89,6 +89,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 *checked.problems,
                 *(problem for one in planned for problem in one.warnings),
                 *(() if users.as_of else _names_not_compared(steps, rosters)),
+                *no_end_dates(rosters, {step.row for step in steps if isinstance(step, Create)}),
                 *(p for step in steps if isinstance(step, Held) for p in step.problems),
                 *leaving.problems,
             ]

@@ -15,7 +15,7 @@ from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.loader.read import read
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import DOUBTS, Answer, in_question, read_decision
+from importer.model.decisions import DOUBTS, NAME, WHO, Answer, in_question, read_decision
 from importer.model.fields import CodeTables
 from importer.model.plan import Act, Fate, Held, Planned, Result, Step
 from importer.model.problem import Problem
@@ -191,17 +191,16 @@ class Review:
         )
 
     def check(self, decision: Decision) -> Decision:
-        """Return the decision with its user.
-
-        Raises UsageError if the row does not need review, or cannot be resolved in this way.
-        """
+        """Return the decision with its user. Raises UsageError if the row cannot be resolved so."""
         row, answer, life = decision.row, decision.answer, self.ledger.life(decision.row)
         if wrong := self._why_not(decision, life):
             raise UsageError(wrong)
         if not answer.names_user or decision.user.strip() or self._undoes:
             return decision
-        planned = filter(None, (life.primary_id if life else "",))
-        users = in_question(self.ledger.problems(row)) or tuple(planned)
+        own = life.primary_id if life else ""
+        if not own and open_rows(self.ledger).get(row, WHO) <= NAME:
+            own = self._draft(row).key
+        users = in_question(self.ledger.problems(row)) or tuple(filter(None, (own,)))
         if len(users) != 1:
             name, folder = row_label(row), str(self.ledger.folder)
             resolve = command_line("resolve", folder, name, "--as", answer, "ID")
@@ -417,6 +416,7 @@ class Review:
         problems = tuple(self.ledger.problems(draft.row))
         users = {user.casefold() for user in in_question(problems)}
         against = against.union(users, *(ids for one, ids in self._alike if one.row == draft.row))
+        against |= {draft.key for problem in problems if problem.code in NAME}
         own, memory = draft.key, DecisionMemory(self.facts.alma.key)
         if against:
             doubts = DOUBTS.intersection(problem.code for problem in problems)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from importer.model.candidates import NAMES
 from importer.model.catalogue import Code, Severity
+from importer.model.decisions import NAME
+from importer.model.fields import OnUpdate
 from importer.model.people import are_strangers, in_words, person_keys
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
@@ -46,11 +49,11 @@ def decide(
     if known:
         rename = match.id_change == "rename"
         planned = update(draft, known[0].user, match, memory, rename=rename)
-        blanks = tuple(_stays_as_it_is(problem) for problem in draft.missing)
-        return replace(planned, warnings=(*planned.warnings, *blanks))
+        harmless = tuple(_for_known_user(problem) for problem in draft.missing)
+        return replace(planned, warnings=(*planned.warnings, *harmless))
     if match.new == "skip":
         return Planned(LeftAlone(draft.row))
-    alike = tuple(_possible_matches(draft, found, match))
+    alike = (*_of_name(draft), *_possible_matches(draft, found, match))
     if any(problem.severity.holds for problem in alike):
         return Planned(Held(draft.row, alike))
     return Planned(create(draft), (*alike, *_namesakes(draft, found)))
@@ -209,8 +212,11 @@ def _obstacles(
     if len(known) > 1:
         for matched in known:
             yield from _belongs_to(draft, matched.user, matched.by, Code.MATCHES_TWO_USERS)
+        yield from _of_name(draft)
         return
     others = [matched for matched in found.users if matched not in known]
+    if not known and (others or match.new == "create"):
+        yield from (problem for problem in draft.missing if problem.code not in NAME or others)
     for matched in others:
         advice = "Find out whose identifier it is. Correct the row, or the user in Alma."
         yield from _belongs_to(draft, matched.user, matched.by, Code.EXISTS_IN_ALMA, advice)
@@ -219,13 +225,12 @@ def _obstacles(
         yield from _belongs_to(draft, known[0].user, by[:1], Code.EXISTS_IN_ALMA)
     elif known:
         yield from _differences(draft, known[0].user, match)
+        yield from (one for one in _of_name(draft) if _renames(known[0].user, draft, one))
     elif not others and match.new == "reject":
         for key, value in draft.every_identifier:
             if key in match.by:
                 message, label = "{value} is not in Alma", draft.label_of(key)
                 yield draft.problem(Code.NOT_IN_ALMA, message, label, value)
-    elif not others and match.new == "create":
-        yield from draft.missing
 
 
 def _belongs_to(
@@ -268,11 +273,34 @@ def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem
         yield draft.problem(Code.OWNING_SYSTEM_DIFFERS, message, "external_id", theirs)
 
 
-def _stays_as_it_is(missing: Problem) -> Problem:
-    """Return the problem of a blank cell as a warning, for a user that Alma has."""
-    message = "is blank; the user keeps Alma's value"
-    advice = "Nothing to do. Only a new user needs a value here."
-    return replace(missing, severity=Severity.WARNING, message=message, advice=advice)
+def _of_name(draft: DraftUser) -> Iterator[Problem]:
+    """Yield the questions about the row's name."""
+    return (problem for problem in draft.missing if problem.code in NAME)
+
+
+def _renames(user: User, draft: DraftUser, asked: Problem) -> bool:
+    """Return whether an update would change a part of the name that is from these cells."""
+    for name, target in draft.layout.targets.items():
+        if name not in NAMES or (name != asked.field and not {*target.places} & {*asked.places}):
+            continue
+        theirs, rule = current(user, name), target.on_update
+        stays = rule is OnUpdate.NEVER or (rule is OnUpdate.KEEP and theirs)
+        if not stays and theirs != draft.values.get(name, ""):
+            return True
+    return False
+
+
+def _for_known_user(problem: Problem) -> Problem:
+    """Return a problem that holds back only new users as a warning, for a user that Alma has."""
+    if problem.code in NAME:
+        message, advice = f"{problem.message}; Alma has this name", "Nothing to do."
+    elif problem.code is Code.PURGE_PAST:
+        message, advice = problem.message, ""
+    else:
+        message = "is blank; the user keeps Alma's value"
+        advice = "Nothing to do. Only a new user needs a value here."
+    warning = replace(problem, severity=Severity.WARNING, message=message)
+    return replace(warning, advice=advice) if advice else warning
 
 
 def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Iterator[Problem]:

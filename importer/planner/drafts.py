@@ -92,8 +92,9 @@ class DraftUser:
     """One row: its texts by label, "" for blanks.
 
     `not_applicable` are the labels that the mapping leaves out for this row (`when`); they are not
-    in `values`, and their fields stay unchanged. `missing` are the problems of blank cells that
-    only a new user needs. `institution` is its code, for a new Patron role.
+    in `values`, and their fields stay unchanged. `missing` are the problems that hold the row only
+    if Alma has no such user, such as that of a blank cell that only a new user needs. `institution`
+    is its code, for a new Patron role.
     """
 
     row: int

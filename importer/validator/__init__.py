@@ -26,12 +26,13 @@ from importer.validator.fields import (
     passwords,
     phones,
     pins,
+    purge_passed,
     purged_before_expiry,
-    symbols_in_names,
     too_long,
     zip_codes,
 )
 from importer.validator.identifiers import identifiers, own_proxies, swapped_identifiers
+from importer.validator.names import commas_and_titles, symbols_in_names, two_people
 from importer.validator.similar_people import similar_people
 
 CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
@@ -40,11 +41,14 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
     swapped_identifiers,
     too_long,
     symbols_in_names,
+    two_people,
+    commas_and_titles,
     codes_in_table,
     flags,
     out_of_range,
     expired,
     purged_before_expiry,
+    purge_passed,
     emails,
     phones,
     states,
@@ -56,13 +60,16 @@ CHECKS: tuple[Callable[[Table], Iterator[Problem]], ...] = (
 """The checks within rows, in the order in which their problems are reported."""
 
 
-def check_rows(candidates: Candidates, codes: CodeTables, today: date) -> Iterator[Problem]:
+def check_rows(
+    candidates: Candidates, codes: CodeTables, today: date, *, creates: bool
+) -> Iterator[Problem]:
     """Yield what is wrong within the rows, check by check.
 
     A code table that is not in `codes` is not checked against, except for the few whose values
-    Alma fixes. Raises MappingError if a pattern under `ids:` takes too long.
+    Alma fixes. `creates`: whether the mapping creates users. Raises MappingError if a pattern
+    under `ids:` takes too long.
     """
-    table = Table(candidates, codes, today)
+    table = Table(candidates, codes, today, creates=creates)
     for check in CHECKS:
         yield from check(table)
 

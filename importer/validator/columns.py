@@ -62,11 +62,17 @@ class Column:
 
 
 class Table:
-    """The candidates with what they are checked against, and the day that is today."""
+    """The candidates with what they are checked against, and the day that is today.
 
-    def __init__(self, candidates: Candidates, codes: CodeTables, today: date) -> None:
+    `creates`: whether the mapping creates users.
+    """
+
+    def __init__(
+        self, candidates: Candidates, codes: CodeTables, today: date, *, creates: bool
+    ) -> None:
         """Take the columns that are mapped, in the mapping's order."""
         self.candidates, self.codes, self.today = candidates, codes, today
+        self.creates = creates
         self.columns = {
             label: Column(candidates, target)
             for label, target in candidates.layout.targets.items()

@@ -1,11 +1,12 @@
-"""Checks of single fields: names, dates, emails, phone numbers, ZIP codes, PIN and password."""
+"""Checks of single fields: dates, emails, phone numbers, ZIP codes, PIN and password."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
+from datetime import date
 
+from importer.model.candidates import ENDS
 from importer.model.catalogue import Code, Severity
 from importer.model.contacts import is_email, read_phone
 from importer.model.fields import Shape
@@ -13,13 +14,10 @@ from importer.model.problem import CellFinding, Problem
 from importer.model.roster import NOT_KEPT
 from importer.model.text import folded
 from importer.model.user import AccountType
-from importer.validator.columns import Table
+from importer.validator.columns import Column, Table
 from importer.validator.identifiers import TYPOGRAPHIC
 
 # --- text ---
-
-_SYMBOLS = frozenset({"So", "Co"})
-"""Unicode categories of pictures, emoji among them, and of characters of a single font."""
 
 
 def too_long(table: Table) -> Iterator[Problem]:
@@ -38,32 +36,28 @@ def too_long(table: Table) -> Iterator[Problem]:
             )
 
 
-def symbols_in_names(table: Table) -> Iterator[Problem]:
-    """Find names with an emoji or another picture. Letters of every script are fine."""
-    finding = CellFinding(Code.SYMBOL_IN_NAME, "{value} contains a picture, such as an emoji")
-
-    def judge(text: str) -> CellFinding | None:
-        pictures = not text.isascii() and not _SYMBOLS.isdisjoint(map(unicodedata.category, text))
-        return finding if pictures else None
-
-    for column in table.columns.values():
-        if column.target.field.path.endswith("_name"):
-            yield from column.judge(judge)
-
-
 # --- dates; ISO dates sort as text ---
 
 _FIRST, _FAR = "1900-01-01", "2200-12-31"
 _OLDEST = 110  # years
+_FIRST_END = "1990-01-01"
+_LONGEST = 100  # years
+_NEVER = "9999-12-31"
+
+
+def _years_from(today: date, years: int) -> str:
+    """Return, as ISO, the same day some years later; that day need not exist."""
+    return f"{today.year + years:04}{today.isoformat()[4:]}"
 
 
 def out_of_range(table: Table) -> Iterator[Problem]:
     """Find unusual years, and birth dates in the future or more than 110 years ago.
 
-    Other dates only get a warning: 2382 and 9999 are how some libraries write "never".
+    A cell with an impossible expiration or purge date rejects its row. What the mapping itself
+    writes, and 9999-12-31, which means "never", only get a warning, as other dates do.
     """
     today = table.today.isoformat()
-    oldest = f"{table.today.year - _OLDEST:04}{today[4:]}"
+    oldest = _years_from(table.today, -_OLDEST)
 
     def birth(text: str) -> CellFinding | None:
         if text > today:
@@ -83,16 +77,59 @@ def out_of_range(table: Table) -> Iterator[Problem]:
         return CellFinding(Code.DATE_OUT_OF_RANGE, sentence, severity=Severity.WARNING)
 
     for column in table.columns.values():
-        if column.target.field.shape is Shape.DATE:
+        if column.target.field.path in ENDS:
+            yield from _impossible_ends(table, column)
+        elif column.target.field.shape is Shape.DATE:
             yield from column.judge(birth if column.target.field.path == "birth_date" else other)
 
 
-def expired(table: Table) -> Iterator[Problem]:
-    """Find expiry dates in the past; a patron who expires today may still borrow today."""
+def _impossible_ends(table: Table, column: Column) -> Iterator[Problem]:
+    """Find expiration or purge dates before 1990 or more than 100 years ahead."""
+    own = table.candidates.own.get(column.target.label, [True] * len(column.texts))
+    latest = _years_from(table.today, _LONGEST)
+    for row, text, from_cell in zip(table.candidates.rows, column.texts, own, strict=True):
+        if text and not _FIRST_END <= text <= latest:
+            why = "before 1990" if text < _FIRST_END else f"more than {_LONGEST} years ahead"
+            rejects = from_cell and text != _NEVER
+            finding = CellFinding(
+                Code.DATE_OUT_OF_RANGE,
+                f"the date {{value}} is {why}",
+                _NO_END if rejects and text > latest else "",
+                None if rejects else Severity.WARNING,
+            )
+            yield column.problem(row, text, finding)
+
+
+_NO_END = (
+    "Correct the date. If it stands for a card that never expires, write 9999-12-31, which is "
+    "loaded with a warning."
+)
+
+
+def purge_passed(table: Table) -> Iterator[Problem]:
+    """Find purge dates in the past: Alma may delete the user at its next purge job.
+
+    If the mapping creates no users, it is a warning. Where the expiration date is impossible, the
+    purge date only follows from it.
+    """
     today = table.today.isoformat()
-    finding = CellFinding(Code.EXPIRY_PAST, "the expiry date {value} has passed")
+    finding = CellFinding(
+        Code.PURGE_PAST,
+        "the purge date {value} has passed",
+        severity=None if table.creates else Severity.WARNING,
+    )
+    ends = table.candidates.texts("expiry_date")
+    for column in table.of("purge_date"):
+        found = {text: finding for text in column.distinct if text < today}
+        yield from column.flag(found, (not "" < text < _FIRST_END for text in ends))
+
+
+def expired(table: Table) -> Iterator[Problem]:
+    """Find expiration dates in the past; a patron who expires today may still borrow today."""
+    today = table.today.isoformat()
+    finding = CellFinding(Code.EXPIRY_PAST, "the expiration date {value} has passed")
     for column in table.of("expiry_date"):
-        yield from column.judge(lambda text: finding if text < today else None)
+        yield from column.judge(lambda text: finding if _FIRST_END <= text < today else None)
 
 
 def purged_before_expiry(table: Table) -> Iterator[Problem]:

@@ -95,7 +95,10 @@ def state(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
 
 
 def codes(folder: Path, run: str) -> list[tuple[str, str]]:
-    """Row and code of every problem of a run, without the notice of plans without a user cache."""
+    """Row and code of every problem of a run.
+
+    Without the notices of plans without a user cache, and of new patrons without an end date.
+    """
     with (folder / run / "problems.csv").open(encoding="utf-8-sig", newline="") as file:
         found = [(line["row"], line["code"]) for line in csv.DictReader(file)]
-    return [(row, code) for row, code in found if code != "names-not-compared"]
+    return [one for one in found if one[1] not in {"names-not-compared", "no-end-date"}]

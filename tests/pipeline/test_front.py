@@ -57,7 +57,7 @@ def test_blank_rows_are_listed(tmp_path: Path) -> None:
     """Blank rows between others are counted, and one notice says which they are."""
     roster = "ID,First,Last\n1001,Ana,Silva\n,,\n\n1002,Bo,Berg\n,,\n1003,Cy,Cole\n"
     with checked(tmp_path, roster) as ledger:
-        no_tables, notice = ledger.problems()
+        no_tables, notice, _no_dates = ledger.problems()
         summary = summarize(ledger)
     assert (notice.code.value, notice.origin.row) == ("blank-rows", 0)
     assert notice.message == "3 rows are blank: 3–4, 6"

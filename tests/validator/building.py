@@ -111,7 +111,7 @@ def checked(
 
 def within(mapped: Candidates, codes: CodeTables = NO_CODES) -> list[Problem]:
     """The problems that the checks within rows find."""
-    table = Table(mapped, codes, TODAY)
+    table = Table(mapped, codes, TODAY, creates=True)
     return [problem for check in CHECKS for problem in check(table)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,12 @@ from importer.model.catalogue import Code, Severity
 from importer.model.fields import COUNTRIES, FIELDS, NO_CODES, CodeRow, CodeTables
 from importer.model.problem import KNOWN
 from importer.model.user import AccountType
+from importer.validator.columns import Table
+from importer.validator.names import commas_and_titles, two_people
 from tests.validator.building import (
     PERSON,
     SHORT,
+    TODAY,
     candidates,
     checked,
     found,
@@ -163,6 +168,32 @@ VALUES: dict[str, tuple[str, Code, Severity, tuple[str, ...], tuple[str, ...]]] 
         "first_name", Code.SYMBOL_IN_NAME, Severity.WARNING, ("Ana 😀", "☎ Ana", "\uf8ffna"),
         ("محمد", "李小龍", "Ñandú", "O’Brien", "Anne–Marie", "Đặng", "ʻAkamu"),
     ),
+    "a name is of one person; `y` and `e` are parts of names, and so is And alone": (
+        "last_name", Code.TWO_PEOPLE, Severity.REVIEW,
+        ("Noah & Nora", "Ann and Bob", "ANN AND BOB", "Hans und Eva", "Luc et Ana", "A+B", "Ann &"),
+        (
+            "Anderson", "Andover", "And", "Metin And", "van der Berg", "de la Cruz",
+            "Ortega y Gasset", "Costa e Silva", "von und zu Stein", "Brandt", "Undset",
+        ),
+    ),
+    "a part of a name has no comma, except before a suffix": (
+        "last_name", Code.COMMA_IN_NAME, Severity.REVIEW,
+        ("Kim,", "Kim, Olivia", "King, Martin, Jr.", "Clark; Nora", "金，木"), ("Kim", "O'Neil"),
+    ),
+    "a title or a suffix is not a part of a name; many names look like one": (
+        "last_name", Code.TITLE_IN_NAME, Severity.WARNING,
+        (
+            "Dr. Anna", "DR Anna", "Prof. Dr. Lang", "Mrs Doe", "Rev. Doe", "Frau Lang", "Miss Doe",
+            "Doe Jr.", "Doe, Jr", "Doe SR", "Doe III", "Doe PhD", "Doe, Ph.D.", "Doe, MD",
+            "Sr. Ruiz",
+        ),
+        (
+            "Ma", "Prince", "Dean", "Rev", "Dean Rev", "Sr", "Jr.", "Major", "Judge", "King",
+            "Herr", "Frau", "Miss", "Md Rahman", "Khan Md", "Do", "Van Do", "Ma Jo", "Drake",
+            "Profeta", "Mag", "Hon", "Don Juan", "Sir", "Iii", "Ivan Iv", "J. R.", "St. John",
+            "Lt", "Sargent", "Dame", "Abbess", "Profit", "Mrkonjić", "Msimang", "Senior", "Junior",
+        ),
+    ),
     "a phone number can be called, in any notation; 310 and four digits in Canada": (
         SHORT["phone"], Code.BAD_PHONE, Severity.WARNING,
         ("555-0123", "12", "605-555-01234", "none", "105-555-0123"),
@@ -195,6 +226,44 @@ def test_values(rule: str) -> None:
         assert (problem.code, problem.field, problem.value) == (code, label, text)
         assert problem.severity is severity
     assert not [text for text in right if checked(PERSON | {label: text})]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "code", "severity"),
+    [
+        ("Noah", "Noah & Nora Clark", Code.TWO_PEOPLE, Severity.REVIEW),
+        ("Dr.", "Dr. Ana Ruiz", Code.TITLE_IN_NAME, Severity.REVIEW),
+        ("Frau", "Frau Lang", Code.TITLE_IN_NAME, Severity.REVIEW),
+        ("Jr.", "Ana Ruiz Jr.", Code.TITLE_IN_NAME, Severity.REVIEW),
+        ("Ana", "Ruiz, Ana", None, None),
+        ("Herr", "Ana Herr", None, None),
+    ],
+)
+def test_a_part_of_a_name_is_judged_with_its_cell(
+    part: str, whole: str, code: Code | None, severity: Severity | None
+) -> None:
+    """A person must not vanish by a split, nor a title become a name; each cell counts once."""
+    table = candidates(with_values(last=part, middle_name="") | {"middle_name": part})
+    behind = {name: [whole] for name in ("last_name", "middle_name")}
+    problems = [*two_people(Table(replace(table, behind=behind), NO_CODES, TODAY, creates=True))]
+    if code is not Code.TWO_PEOPLE:
+        del behind["middle_name"]
+        of_part = Table(replace(table, behind=behind), NO_CODES, TODAY, creates=True)
+        problems += [one for one in commas_and_titles(of_part) if one.field == "last_name"]
+    assert [(one.code, one.severity) for one in problems] == ([(code, severity)] if code else [])
+
+
+@pytest.mark.parametrize("name", ["expiry_date", "purge_date"])
+def test_impossible_ends(name: str) -> None:
+    """A date before 1990 or more than 100 years ahead rejects, if it is of a cell; 9999 never."""
+    days = {"1989-12-31": "reject", "2126-08-21": "reject", "9999-12-31": "warning",
+            "1990-01-01": "", "2126-08-20": ""}  # fmt: skip
+    for from_cell in (True, False):
+        for day, expected in days.items():
+            table = replace(candidates(with_values(**{name: day})), own={name: [from_cell]})
+            codes = [one for one in within(table) if one.code is Code.DATE_OUT_OF_RANGE]
+            severity = "warning" if expected and not from_cell else expected
+            assert [one.severity.value for one in codes] == ([severity] if severity else [])
 
 
 def test_zip_codes_abroad() -> None:

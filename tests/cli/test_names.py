@@ -1,0 +1,192 @@
+"""Names with two people, a comma, a title or a suffix: from the roster to Alma."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from importer.errors import Exit
+from importer.ledger.ledger import Ledger
+from importer.model.decisions import Answer
+from importer.model.plan import Fate
+from tests.cli.conftest import Sandbox, Type
+from tests.cli.small import state
+from tests.cli.test_decisions import decide
+
+SPLIT = """\
+version: 1
+name: club
+account_type: INTERNAL
+match: {by: [primary_id]}
+safety_checks:
+  renames: {percent: 100, count: 100}
+  many_changes: {percent: 100, count: 100}
+record:
+  primary_id: <Id>
+  first_name: {from: <Name>, clean: [{split: {on: " ", take: 1}}]}
+  last_name: {from: <Name>, clean: [{split: {on: " ", take: -1}}]}
+  user_group: COMM
+"""
+APART = (
+    SPLIT.split("  first_name", maxsplit=1)[0]
+    + """\
+  first_name: <First>
+  middle_name: <Middle>
+  last_name: <Last>
+  pref_first_name: <Known as>
+  user_group: COMM
+"""
+)
+CLUB = (
+    "Noah & Nora Clark",
+    "Ann and Bob",
+    "Kim, Olivia",
+    "Dr. Harold T. Bixby Jr.",
+    "Sofia Anderson",
+)
+
+
+def club(folder: Path, *names: str) -> tuple[str, ...]:
+    """Write a roster with one cell for the name."""
+    rows = [f'30{n},"{name}"' for n, name in enumerate(names)]
+    (folder / "club.csv").write_text("\n".join(["Id,Name", *rows]) + "\n", "utf-8")
+    (folder / "club.yaml").write_text(SPLIT, "utf-8")
+    return ("club.csv", "-m", "club.yaml")
+
+
+_OTHER = {"no-preferred-email"}
+
+
+def found(folder: Path, run: str) -> dict[int, tuple[str, set[str]]]:
+    """Fate and codes of the rows of a run that have problems."""
+    with Ledger.open(folder / run) as ledger:
+        fates = dict(ledger.fates())
+        codes: dict[int, set[str]] = {}
+        for problem in ledger.problems():
+            if problem.origin.row:
+                codes.setdefault(problem.origin.row, set()).add(problem.code.value)
+        return {row: (fates[row].value, own - _OTHER) for row, own in codes.items() if own - _OTHER}
+
+
+def test_a_cell_that_is_split_is_looked_at_as_a_whole(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Nobody is lost: two people, a comma, and a title in place of a name need review."""
+    load = club(folder, *CLUB)
+    for command in ("check", "plan"):
+        assert typed(command, *load, "-o", command).exit == Exit.REJECTS
+        assert found(folder, command) == {
+            2: (Fate.REVIEW, {"two-people"}),
+            3: (Fate.REVIEW, {"two-people"}),
+            4: (Fate.REVIEW, {"comma-in-name"}),
+            5: (Fate.REVIEW, {"title-in-name"}),
+        }
+    typed("apply", "plan", "--yes")
+    assert [user["last_name"] for user in state(sandbox).values()] == ["Anderson"]
+
+
+@pytest.mark.parametrize("heading", ["First", "Middle", "Last", "Known as"])
+def test_every_part_of_a_name_is_looked_at(heading: str, folder: Path, typed: Type) -> None:
+    """First, middle, last and preferred names."""
+    texts = {"Ann & Bob": "two-people", "Kim, Olivia": "comma-in-name", "Ana, PhD": "title-in-name"}
+    lines = ["Id,First,Middle,Last,Known as"]
+    for n, text in enumerate(texts):
+        cells = {
+            "First": "Io",
+            "Middle": "",
+            "Last": f"Doe{n}",
+            "Known as": "",
+            heading: f'"{text}"',
+        }
+        lines.append(",".join([f"40{n}", *cells.values()]))
+    (folder / "apart.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "apart.yaml").write_text(APART, "utf-8")
+    typed("check", "apart.csv", "-m", "apart.yaml", "-o", "run")
+    codes = found(folder, "run")
+    assert [codes[row][1] for row in (2, 3, 4)] == [{code} for code in texts.values()]
+    assert [codes[row][0] for row in (2, 3, 4)] == [Fate.REVIEW, Fate.REVIEW, Fate.READY]
+
+
+Way = Literal["one by one", "in bulk", "workbook", "fed back"]
+
+
+@pytest.mark.parametrize("way", ["one by one", "in bulk", "workbook", "fed back"])
+def test_a_name_that_is_right_is_loaded_by_a_decision_and_asked_once(
+    way: Way, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """In every way to decide; later loads of the same name are not asked, those of another are."""
+    load = club(folder, "Parks and Recreation", "Sofia Anderson")
+    typed("plan", *load, "-o", "run")
+    applied = "run"
+    match way:
+        case "one by one":
+            assert typed("resolve", "run", "2", "--as", "create").exit == Exit.DONE
+        case "in bulk":
+            typed("resolve", "run", "--all", "two-people", "--as", "create")
+        case "workbook":
+            decide(folder / "run" / "rejects.xlsx", {2: (Answer.CREATE, "")})
+            typed("resolve", "run", "--from", "run/rejects.xlsx")
+        case "fed back":
+            decide(folder / "run" / "rejects.xlsx", {2: (Answer.CREATE, "")})
+            typed("plan", "run/rejects.xlsx", "-m", "club.yaml", "-o", "again")
+            applied = "again"
+    typed("apply", applied, "--yes")
+    assert state(sandbox)["300"]["first_name"] == "Parks"
+    summary = typed("plan", *load, "-o", "later", "--json").summary
+    assert (summary["review"], summary["update"] + summary["unchanged"]) == (
+        0,
+        1 + (way != "fed back"),
+    )
+    typed("plan", *club(folder, "Parks and Gardens"), "-o", "other")
+    assert found(folder, "other")[2][0] == Fate.REVIEW
+
+
+@pytest.mark.parametrize("way", ["command", "workbook"])
+def test_a_known_user_gets_such_a_name_by_a_decision(
+    way: str, folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """`update` needs no ID: the user is the row's own. `create` says that Alma has the user."""
+    typed("plan", *club(folder, "Ann Clark"), "-o", "first")
+    typed("apply", "first", "--yes")
+    typed("plan", *club(folder, "Zoe & Bob Clarke"), "-o", "run")
+    assert found(folder, "run")[2][0] == Fate.REVIEW
+    assert typed("resolve", "run", "2", "--as", "create").exit == Exit.USAGE
+    if way == "command":
+        assert typed("resolve", "run", "2", "--as", "update").exit == Exit.DONE
+    else:
+        decide(folder / "run" / "rejects.xlsx", {2: (Answer.UPDATE, "")})
+        typed("resolve", "run", "--from", "run/rejects.xlsx")
+    typed("apply", "run", "--yes")
+    assert state(sandbox)["300"]["last_name"] == "Clarke"
+
+
+def test_a_row_that_is_not_to_be_loaded_stays_so(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Later plans do not ask again, until the name is corrected."""
+    load = club(folder, "Ann and Bob Clark")
+    typed("plan", *load, "-o", "run")
+    typed("resolve", "run", "2", "--as", "reject")
+    summary = typed("plan", *load, "-o", "later", "--json").summary
+    assert (summary["review"], summary["rejected"]) == (0, 1)
+    summary = typed("plan", *club(folder, "Ann Clark"), "-o", "right", "--json").summary
+    assert summary["create"] == 1
+
+
+def test_a_name_and_a_possible_match_are_asked_at_once(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Nothing that a person must look at waits for the next plan."""
+    mapping = (
+        SPLIT + "  contact_info:\n    email:\n      - {email_address: <E>, email_type: personal}\n"
+    )
+    (folder / "club.yaml").write_text(mapping, "utf-8")
+    (folder / "club.csv").write_text("Id,Name,E\n300,Ann Clark,a@example.org\n", "utf-8")
+    typed("plan", "club.csv", "-m", "club.yaml", "-o", "first")
+    typed("apply", "first", "--yes")
+    (folder / "club.csv").write_text("Id,Name,E\n301,Ann & Bob Clark,a@example.org\n", "utf-8")
+    typed("plan", "club.csv", "-m", "club.yaml", "-o", "run")
+    codes = found(folder, "run")[2][1]
+    assert {"two-people", "possible-match-in-alma"} <= codes
