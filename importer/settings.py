@@ -21,6 +21,8 @@ from pydantic_settings import (
 
 from importer.errors import AccessError, FileMissingError, UsageError
 from importer.model.files import read_text_bounded
+from importer.model.redaction import add_secret
+from importer.model.text import word_list
 
 KEY = "ALMA_API_KEY"
 ENV = ".env"
@@ -30,6 +32,18 @@ ENV_BYTES = 64_000
 
 DESTINATION = ("ALMA_REGION", "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE", "ALMA_PROXY")
 """The settings that decide where the key is sent, and which certificates are trusted there."""
+
+MAIL = (
+    "ALMA_MAIL_HOST",
+    "ALMA_MAIL_PORT",
+    "ALMA_MAIL_USER",
+    "ALMA_MAIL_PASSWORD",
+    "ALMA_MAIL_FROM",
+)
+"""The settings that decide where emails are sent, and the login there."""
+
+WAY = ("ALMA_PROXY", "ALMA_CA_BUNDLE")
+"""The settings that decide through what a message is sent, and which certificates it trusts."""
 
 SECRET_FOLDERS = ("CREDENTIALS_DIRECTORY", "ALMA_SECRETS")
 """Names of variables with a folder of secrets: systemd sets the first, the second is ours."""
@@ -111,6 +125,10 @@ class Settings(BaseSettings):
         if "\0" in str(settings.alma_ca_bundle or ""):
             msg = "ALMA_CA_BUNDLE is not a file name: it contains a control character."
             raise UsageError(msg)
+        for secret in (settings.alma_api_key, settings.alma_mail_password):
+            add_secret(secret.get_secret_value() if secret else "")
+        if "@" in settings.alma_proxy:  # with a user name and a password
+            add_secret(settings.alma_proxy)
         return settings
 
     @property
@@ -134,10 +152,43 @@ class Settings(BaseSettings):
 def named(name: str) -> SecretStr | None:
     """Return a value by its name in the environment, a folder of secrets or `.env`, or None.
 
-    For the passwords and addresses that a job names. Raises UsageError as `Settings.read` does.
+    For the passwords that a job names, which it sends to the server that it names. Raises
+    UsageError as `Settings.read` does.
     """
     value = os.environ.get(name) or _secret(name) or _read_env(Path(ENV)).get(name.upper())
+    add_secret(value or "")
     return SecretStr(value) if value else None
+
+
+def named_address(name: str) -> SecretStr | None:
+    """Return a web address by its name, as `named` does: where a message of a job is sent.
+
+    Raises UsageError where `.env` would decide where an address of the environment, or the counts
+    of a load with the key of the environment, are sent.
+    """
+    values = _read_env(Path(ENV))
+    _check_source(values, (name.upper(),), WAY, "messages to it are sent")
+    _check_source(values, (KEY,), (name.upper(),), "messages about its loads are sent")
+    return named(name)
+
+
+def mail_settings() -> Settings:
+    """Return the settings, for an email.
+
+    Raises UsageError where those that emails need are not set, and where `.env` would decide where
+    emails are sent although the environment has the key or a setting for emails.
+    """
+    decides = (*MAIL, "ALMA_CA_BUNDLE")
+    _check_source(_read_env(Path(ENV)), (*MAIL, KEY), decides, "emails are sent")
+    settings = Settings.read()
+    needed = {
+        "ALMA_MAIL_HOST": settings.alma_mail_host,
+        "ALMA_MAIL_FROM": settings.alma_mail_from,
+    }
+    if missing := [name for name, value in needed.items() if not value]:
+        msg = f"{' and '.join(missing)} must be set to send emails."
+        raise UsageError(msg)
+    return settings
 
 
 def _secret(name: str) -> str | None:
@@ -154,7 +205,7 @@ def _secret(name: str) -> str | None:
 def _dot_env() -> dict[str, Any]:
     """Return the settings of `.env` by field name. Raises UsageError where it is not trusted."""
     values = _read_env(Path(ENV))
-    _check_destination(values)
+    _check_source(values, (KEY,), DESTINATION, "it is sent")
     return {name.lower(): value for name, value in values.items()}
 
 
@@ -193,22 +244,24 @@ def _require_trusted(path: Path) -> None:
         raise UsageError(msg)
 
 
-def _check_destination(values: dict[str, str]) -> None:
-    """Raise UsageError where `.env` would send a key of the environment somewhere.
+def _check_source(
+    values: dict[str, str], secrets: tuple[str, ...], destinations: tuple[str, ...], what: str
+) -> None:
+    """Raise UsageError where `.env` would decide where something of the environment is sent.
 
-    A `.env` may come with a roster from elsewhere. It decides where its own key is sent, never
-    where a key from the environment, or from a folder of secrets, is sent.
+    A `.env` may come with a roster from elsewhere. It decides where its own secrets are sent, never
+    where those of the environment, or of a folder of secrets, are sent. `values` are those of
+    `.env`.
     """
     given = {name.upper() for name, value in os.environ.items() if value.strip()}
-    given |= {name for name in (KEY, *DESTINATION) if _secret(name)}
-    if KEY not in given:
-        return
-    stray = [name for name in DESTINATION if name in values and name not in given]
-    if stray:
+    given |= {name for name in (*secrets, *destinations) if _secret(name)}
+    held = next((name for name in secrets if name in given), "")
+    stray = [name for name in destinations if name in values and name not in given]
+    if held and stray:
         verb = "decides" if len(stray) == 1 else "decide"
         msg = (
-            f"{KEY} is set in the environment, so {ENV} must not decide where it is sent, and "
-            f"{' and '.join(stray)} in {ENV} {verb} that. Set {' and '.join(stray)} in the "
+            f"{held} is set in the environment, so {ENV} must not decide where {what}, and "
+            f"{word_list(stray)} in {ENV} {verb} that. Set {word_list(stray)} in the "
             f"environment too, or delete the line from {ENV}."
         )
         raise UsageError(msg)

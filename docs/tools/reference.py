@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from importer.alma.probe import EXPERIMENTS
@@ -12,7 +12,7 @@ from importer.model.catalogue import CATALOGUE, Code, Severity
 from importer.model.fields import ALWAYS_REQUIRED, FIELDS, LISTS, Field, Shape
 from importer.model.user import Reach
 from importer.sandbox.configuration import SWITCHES
-from importer.settings import Settings
+from importer.settings import DESTINATION, KEY, MAIL, WAY, Settings
 
 FOLDER = Path(__file__).parents[1] / "reference"
 
@@ -102,6 +102,37 @@ def _order() -> str:
     return ", ".join(found)
 
 
+def _names(settings: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in settings)
+
+
+def _sources() -> Iterator[str]:
+    """Yield what is bound to settings of the same source (`importer/settings.py`)."""
+    key, mail, way = _names([KEY]), _names((*MAIL, "ALMA_CA_BUNDLE")), _names(WAY)
+    yield "## What may come from where"
+    yield ""
+    yield "A `.env` may have come with a roster. It decides where its own secrets are sent, never"
+    yield "where those of the environment or of a folder of secrets are sent. If a line of `.env`"
+    yield "would decide that, the command stops with exit code 2 and names it. A job loads its"
+    yield "file, and the message is not sent."
+    yield ""
+    yield "| if this is in the environment or in a folder of secrets | then these must be too |"
+    yield "|---|---|"
+    yield f"| {key} | {_names(DESTINATION)} |"
+    yield f"| {key}, or an `ALMA_MAIL_…` setting | for emails: {mail} |"
+    yield f"| {key} | the addresses that `chat: $NAME` and `ping: $NAME` of a job name |"
+    yield f"| an address that `chat: $NAME` or `ping: $NAME` names | for this message: {way} |"
+    yield ""
+    yield "The password of an SFTP server may come from any of the three: the job file names the"
+    yield "server, whose key must be known. A job file cannot name a setting of the importer, such"
+    yield "as `$ALMA_API_KEY`. It decides what is loaded, where it is delivered and who is"
+    yield "notified: run only job files that you have read."
+    yield ""
+    yield "A mail server gets a login only over an encrypted connection, on this computer too."
+    yield "Without a login, an email to a mail server on this computer may be sent in clear."
+    yield ""
+
+
 def settings() -> Iterator[str]:
     """Yield the page of settings, with their defaults."""
     yield "# Settings"
@@ -130,11 +161,7 @@ def settings() -> Iterator[str]:
     yield "The importer does not use a key that everybody can read (exit code 9), nor a `.env` that"
     yield "other people can change or that belongs to another user (exit code 2)."
     yield ""
-    yield "If the key is set in the environment or in a folder of secrets, `ALMA_REGION`,"
-    yield "`ALMA_BASE_URL`, `ALMA_GATEWAY`, `ALMA_CA_BUNDLE` and `ALMA_PROXY` must be set there"
-    yield "too: a `.env` that came with a roster cannot send your key to another address (exit code"
-    yield "2)."
-    yield ""
+    yield from _sources()
     yield "## Secrets"
     yield ""
     yield "A file whose name is a setting, such as `alma_api_key`, is that setting. It is looked"

@@ -2,24 +2,21 @@
 
 Nothing is raised for what a network does, so no exception contains a request, its key or its path.
 Environment variables and `.netrc` are ignored, redirects are not followed, certificates are always
-checked, cookies are not kept, and the size of a body is limited as sent and as unpacked. The API
-key never gets beyond this module, even if a gateway repeats it.
+checked, cookies are not kept, and the size of a body is limited as sent and as unpacked. A success
+that repeats the API key is not Alma's; in errors it is hidden after they are decoded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
-import json
 import logging
-import re
 import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
 import truststore
@@ -29,6 +26,7 @@ from importer.alma.address import is_loopback
 from importer.alma.responses import CallResult, NotSent, Reply, ReplyLost
 from importer.errors import AccessError, RefusedError, UsageError
 from importer.model.files import read_bounded
+from importer.model.redaction import add_secret, hide, repeats
 
 # Both write addresses to their logs, and with them a patron's identifier.
 for _name in ("httpx", "httpcore"):
@@ -42,8 +40,8 @@ MANY_RECORDS = 64 * MEGABYTE
 DAMAGED = "the reply was damaged on its way"
 TOO_SLOW = "Alma took too long to reply"
 
-SHORTEST_SECRET = 12
-"""Letters of a key below which it is not looked for in replies: the practice Alma's is a word."""
+UNASKED = "the reply is packed in a way that was not asked for"
+TOO_LARGE = "the reply is far larger than any of Alma's"
 
 CA_BUNDLE = 5 * MEGABYTE
 """The largest file of certificates that is read."""
@@ -108,7 +106,8 @@ class Connection:
         if msg:
             raise AccessError(msg)
         self._base_url = base_url.rstrip("/")
-        self._key_pattern = _key_pattern(secret)
+        self._key = secret
+        add_secret(secret)
         self._timeouts = timeouts or Timeouts()
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -159,10 +158,8 @@ class Connection:
             return NotSent(f"{httpx.URL(self._base_url).host}: {_why(error)}")
         except (TimeoutError, httpx.TimeoutException):
             return ReplyLost(TOO_SLOW)
-        except (httpx.TransportError, OSError):
+        except (httpx.RequestError, OSError):
             return ReplyLost("the connection broke before the reply arrived")
-        except httpx.DecodingError:
-            return ReplyLost(DAMAGED)
 
     async def _exchange(self, request: httpx.Request, largest: int) -> CallResult:
         response = await self._client.send(request, stream=True)
@@ -173,19 +170,15 @@ class Connection:
             await response.aclose()
         if isinstance(body, ReplyLost):
             return body
-        pattern = self._key_pattern
-        if response.is_success and pattern is not None and pattern.search(body):
+        if response.is_success and repeats(body, self._key):
             return ReplyLost("the reply repeats the API key, so it is not Alma's")
 
-        def hidden(text: bytes) -> bytes:
-            return text if pattern is None else pattern.sub(b"[API key]", text)
-
         def shown(name: str) -> str:
-            return hidden(header.get(name, "").encode()).decode("utf-8", "replace")
+            return hide(header.get(name, ""))
 
         return Reply(
             status=response.status_code,
-            body=hidden(body),
+            body=body,
             content_type=shown("Content-Type"),
             retry_after=shown("Retry-After"),
             date=shown("Date"),
@@ -200,22 +193,34 @@ def _content_type(body: str | None) -> dict[str, str]:
     return {"Content-Type": f"application/{'xml' if body.startswith('<') else 'json'}"}
 
 
-def _key_pattern(key: str) -> re.Pattern[bytes] | None:
-    """Return what finds the key in a reply: as it is, quoted, or escaped for JSON or HTML."""
-    if len(key) < SHORTEST_SECRET:
-        return None
-    forms = {key, quote(key, safe=""), json.dumps(key)[1:-1], html.escape(key)}
-    return re.compile("|".join(map(re.escape, forms)).encode(), re.IGNORECASE)
-
-
 async def _read_body(response: httpx.Response, largest: int) -> bytes | ReplyLost:
-    """Return the body, unpacked, of at most `largest` bytes."""
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > largest:
-            return ReplyLost("the reply is far larger than any of Alma's")
+    """Return the body, unpacked here, as httpx would unpack any number of codings in any size.
+
+    It has at most `largest` bytes, packed and unpacked.
+    """
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in {"", "identity", "gzip", "x-gzip"}:
+        return ReplyLost(UNASKED)
+    unpacker = zlib.decompressobj(_GZIP) if "gzip" in coding else None
+    body, received = bytearray(), 0
+    async for piece in response.aiter_raw():
+        received += len(piece)
+        if unpacker is None:
+            body += piece
+        else:
+            try:
+                body += unpacker.decompress(piece, largest + 1 - len(body))
+            except zlib.error:
+                return ReplyLost(DAMAGED)
+        if max(received, len(body)) > largest:
+            return ReplyLost(TOO_LARGE)
+    if unpacker is not None and received and not unpacker.eof:
+        return ReplyLost(DAMAGED)
     return bytes(body)
+
+
+_GZIP = 16 + zlib.MAX_WBITS
+"""For zlib: gzip, and nothing else."""
 
 
 def trusted(ca_bundle: Path | None) -> ssl.SSLContext:

@@ -31,6 +31,7 @@ from importer.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from importer.model.redaction import hide
 
 LONGEST_WAIT = 600.0
 """Seconds; a server that asks for a longer wait is not believed."""
@@ -169,7 +170,10 @@ _TRACKING = re.compile(r"\s*\(?\s*Tracking ID:\s*([\w-]+)\s*\)?", re.IGNORECASE)
 
 
 def error_in(reply: Reply) -> ApiError | None:
-    """Return the error that a body contains in any of the forms that were seen (contract 2.3)."""
+    """Return the error that a body contains in any of the forms that were seen (contract 2.3).
+
+    Its texts are stored and shown, so secrets that a gateway repeats are hidden.
+    """
     body = reply.body.strip()
     if body.startswith(b"{"):
         found = read_error(body)
@@ -179,11 +183,13 @@ def error_in(reply: Reply) -> ApiError | None:
         found = ApiError(errorCode="UNAUTHORIZED", errorMessage="Invalid API Key")
     else:
         found = None
-    if found is not None and (match := _TRACKING.search(found.said)):
-        said = _TRACKING.sub("", found.said).strip()
-        update = {"said": said, "tracking_id": found.tracking_id or match[1]}
-        return found.model_copy(update=update)
-    return found
+    if found is None:
+        return None
+    said, tracking_id = found.said, found.tracking_id
+    if match := _TRACKING.search(said):
+        said, tracking_id = _TRACKING.sub("", said).strip(), tracking_id or match[1]
+    texts = {"code": hide(found.code), "said": hide(said), "tracking_id": hide(tracking_id)}
+    return found.model_copy(update=texts)
 
 
 def _error_in_xml(text: str) -> ApiError | None:

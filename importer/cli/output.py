@@ -14,6 +14,7 @@ from pathlib import Path
 
 from importer.errors import UsageError
 from importer.model.files import shown
+from importer.model.redaction import hide
 
 PACKAGE = "alma-roster-importer"
 """The name of this program's distribution."""
@@ -84,6 +85,7 @@ def printable(text: str) -> str:
 
 def say(text: str = "") -> None:
     """Write a message to stderr; stdout is for what was asked for."""
+    text = hide(text)
     if text:
         output.note("message", text=printable(text))
     if not output.quiet:

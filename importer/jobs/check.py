@@ -9,10 +9,10 @@ from pathlib import Path
 
 from importer.alma.doctor import Finding, State
 from importer.errors import Exit, ImporterError
-from importer.jobs.notify import mail_settings
 from importer.jobs.places import matching, opened
-from importer.jobs.schema import Job, Location, secret
+from importer.jobs.schema import Job, Location, required
 from importer.mapper.load import load
+from importer.settings import mail_settings, named_address
 
 
 def check_job(job: Job) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def _delivery(job: Job, location: Location) -> Finding:
 
 
 def _secret(name: str, address: str) -> Finding:
-    secret(address)
+    required(address, named_address)
     return Finding(name, State.OK, f"{address.removeprefix('$')} is set.")
 
 

@@ -31,9 +31,9 @@ from urllib.request import (
 from importer.alma.address import is_loopback
 from importer.alma.connection import trusted
 from importer.errors import Exit, ImporterError, PlaceError, UsageError
-from importer.jobs.schema import Notify, secret, web_address
+from importer.jobs.schema import Notify, required, web_address
 from importer.model.run import Summary
-from importer.settings import Settings
+from importer.settings import Settings, mail_settings, named_address
 
 TIMEOUT = 30
 """Seconds for each reply of a mail server, a chat or a monitoring service."""
@@ -105,19 +105,6 @@ def ping(notify: Notify, event: Event) -> None:
             _call(Settings.read(), f"{_url(notify.ping).rstrip('/')}{ending}", None)
 
 
-def mail_settings() -> Settings:
-    """Return the settings. Raises UsageError where those that emails need are not set."""
-    settings = Settings.read()
-    needed = {
-        "ALMA_MAIL_HOST": settings.alma_mail_host,
-        "ALMA_MAIL_FROM": settings.alma_mail_from,
-    }
-    if missing := [name for name, value in needed.items() if not value]:
-        msg = f"{' and '.join(missing)} must be set to send emails."
-        raise UsageError(msg)
-    return settings
-
-
 def send_email(settings: Settings, to: tuple[str, ...], message: Message) -> None:
     """Send an email. Raises PlaceError."""
     mail = EmailMessage()
@@ -146,11 +133,9 @@ def _deliver(settings: Settings, mail: EmailMessage) -> None:
         server.ehlo()
         if port != 465 and server.has_extn("starttls"):
             server.starttls(context=context)
-        elif port != 465 and not is_loopback(host):
-            msg = (
-                f"The mail server {host} does not offer encryption (STARTTLS), so nothing was "
-                "sent to it."
-            )
+        elif port != 465 and (settings.alma_mail_user or not is_loopback(host)):
+            what = "no password was sent" if settings.alma_mail_user else "nothing was sent"
+            msg = f"The mail server {host} does not offer encryption (STARTTLS), so {what} to it."
             raise PlaceError(msg)
         if settings.alma_mail_user:
             password = settings.alma_mail_password
@@ -185,7 +170,7 @@ def _url(address: str) -> str:
     if not address.startswith("$"):
         return address
     try:
-        return web_address(secret(address))
+        return web_address(required(address, named_address))
     except ValueError as error:
         msg = f"{address.removeprefix('$')} {error}."
         raise UsageError(msg) from None

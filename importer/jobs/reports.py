@@ -11,6 +11,7 @@ from importer.errors import Exit, ImporterError, LedgerError
 from importer.jobs.notify import Event, Level, Message, channels, notify_all, ping
 from importer.jobs.schema import JobFileError, Notify
 from importer.jobs.state import Load, Reported, Store
+from importer.model.redaction import hide
 from importer.report import wording
 
 REPEAT_AFTER = timedelta(hours=20)
@@ -38,7 +39,8 @@ class Reporter:
         """Return a message, with the counts and the masked report of a load."""
         report = Path(load.run) / wording.MASKED if load is not None and load.run else None
         summary = load.summary if load is not None else None
-        return Message(self._job, level, code, headline, tuple(lines), summary, report)
+        shown = tuple(map(hide, lines))
+        return Message(self._job, level, code, hide(headline), shown, summary, report)
 
     def send(self, message: Message, done: tuple[str, ...] = ()) -> tuple[tuple[str, ...], bool]:
         """Show a message and send it where it was not sent; return who has it, and if all have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    SecretStr,
     ValidationError,
     WithJsonSchema,
 )
@@ -131,6 +132,9 @@ def _secret(value: object) -> str:
             "environment, in `.env` or in a folder of secrets"
         )
         raise ValueError(msg)
+    if value.upper().startswith("$ALMA_"):
+        msg = "must not be a setting of the importer, such as the API key"
+        raise ValueError(msg)
     return value
 
 
@@ -172,7 +176,12 @@ def _is_web_address(text: str) -> bool:
 
 def secret(name: str) -> str:
     """Return the value of `$NAME`. Raises UsageError where it is not set."""
-    value = named(name.removeprefix("$"))
+    return required(name, named)
+
+
+def required(name: str, look_up: Callable[[str], SecretStr | None]) -> str:
+    """Return the value of `$NAME`. Raises UsageError where it is not set, or may not be used."""
+    value = look_up(name.removeprefix("$"))
     if value is None:
         msg = (
             f"{name.removeprefix('$')} is not set. Set it in the environment, in .env or in a "

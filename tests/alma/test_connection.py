@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import html
 import json
 import logging
+import os
 import shutil
 import ssl
 import subprocess
+import sys
+import zlib
 from collections.abc import Callable
+from difflib import SequenceMatcher
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from pydantic import SecretStr
@@ -21,6 +26,7 @@ from importer.alma.client import Alma
 from importer.alma.connection import ONE_RECORD, Timeouts
 from importer.alma.pacing import RateLimiter
 from importer.errors import (
+    Exit,
     RefusedError,
     UnavailableError,
     UnknownOutcomeError,
@@ -84,6 +90,8 @@ BROKEN = {
     "a packed bomb": says(reply(gzip.compress(b" " * (ONE_RECORD + 1)), "200 OK", GZIP)),
     "packed and cut off": says(reply(gzip.compress(USER)[:-15], "200 OK", GZIP)),
     "the key in a record": says(reply(USER[:-1] + f', "last_name": "{KEY}"}}'.encode())),
+    "packed twice": says(reply(gzip.compress(gzip.compress(USER)), "200 OK", f"{GZIP}, gzip")),
+    "packed otherwise": says(reply(zlib.compress(USER), "200 OK", "Content-Encoding: deflate")),
     "a bomb": says(reply(b"", "200 OK", "Content-Length: 99999999999")),
 }
 
@@ -291,3 +299,79 @@ async def test_a_gateway_that_repeats_the_key_is_not_repeated(
     shown = "".join(everything_said(caught.value))
     assert "No: " in shown
     assert said.replace("Authorization: apikey ", "").replace(" was refused", "") not in shown
+
+
+def _half(key: str) -> str:
+    """The key, its second half escaped as JSON may do it."""
+    return key[:9] + "".join(f"\\u{ord(letter):04X}" for letter in key[9:])
+
+
+def _packed(before: str, after: str = "") -> Callable[[str], str]:
+    return lambda key: base64.b64encode(f"{before}{key}{after}".encode()).decode()
+
+
+CODED = {
+    "one character escaped": lambda key: key.replace("9", "\\u0039"),
+    "half escaped": _half,
+    "escaped twice": lambda key: _half(key).replace("\\", "\\\\"),
+    "HTML numbers": lambda key: "".join(f"&#{ord(letter)};" for letter in key),
+    "every character quoted": lambda key: "".join(f"%{ord(letter):02x}" for letter in key),
+    "base64": _packed(""),
+    "base64 of the header": _packed("apikey "),
+    "base64 of headers": _packed("Authorization: apikey ", "\r\nAccept: */*"),
+    "base64 at another place": _packed("1"),
+    "base64 for addresses": lambda key: base64.urlsafe_b64encode(f"?{key}?".encode()).decode(),
+    "hexadecimal": lambda key: key.encode().hex(),
+    "large hexadecimal": lambda key: key.encode().hex().upper(),
+}
+
+
+@pytest.mark.parametrize("echo", CODED.values(), ids=CODED.keys())
+async def test_a_key_is_hidden_after_a_reply_is_decoded(echo: Callable[[str], str]) -> None:
+    """However a gateway writes it, neither the key nor what it is decoded from is left."""
+    said = echo(KEY)
+    body = (
+        f'{{"errorList": {{"error": [{{"errorCode": "401652", "errorMessage": "No: {said}"}}]}}}}'
+    )
+    with pytest.raises(RefusedError) as caught:
+        await _write(says(reply(body.encode(), "400 Bad")))
+    shown = caught.value.said
+    assert shown.startswith("No: ")
+    decoded = html.unescape(unquote(shown.replace("\\\\", "\\")))
+    assert KEY.lower() not in decoded.lower()
+    longest = SequenceMatcher(None, shown, said, autojunk=False).find_longest_match()
+    assert longest.size < len(said) * 0.7
+    assert "[hidden]" in shown
+
+
+@pytest.mark.parametrize("name", ["one character escaped", "half escaped", "base64", "hexadecimal"])
+async def test_a_success_with_a_coded_key_is_not_taken(name: str) -> None:
+    """A record with it would be stored."""
+    body = f'{{"primary_id": "CANARYid", "last_name": "{CODED[name](KEY)}"}}'
+    with pytest.raises(UnavailableError, match="repeats the API key"):
+        await _read(says(reply(body.encode())))
+
+
+def _zeros(codings: int) -> bytes:
+    """300 MB of zeros, packed so many times."""
+    packer = zlib.compressobj(wbits=31)
+    pieces = [packer.compress(bytes(1_000_000)) for _ in range(300)]
+    body = b"".join((*pieces, packer.flush()))
+    for _ in range(codings - 1):
+        body = gzip.compress(body)
+    return body
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems measure memory differently")
+@pytest.mark.parametrize("codings", [1, 2, 6])
+async def test_a_reply_that_unpacks_to_much_takes_little_memory(codings: int) -> None:
+    """Any number of codings: the exit code is that of an outage, never a defect."""
+    many = f"Content-Encoding: {', '.join(['gzip'] * codings)}"
+    async with listening(says(reply(_zeros(codings), "200 OK", many))) as address:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.alma.bombed", address, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+    code, kilobytes = map(int, out.split())
+    assert code == Exit.STOPPED
+    assert kilobytes < 150_000

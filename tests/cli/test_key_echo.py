@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,8 +23,21 @@ from tests.serving import serving
 KEY = "canary-key-8c1f"
 
 
+FORMS = {
+    "plain": f"Authorization: apikey {KEY}",
+    "escaped for JSON": KEY.replace("8", "\\u0038"),
+    "header in base64": base64.b64encode(f"apikey {KEY}".encode()).decode(),
+    "hexadecimal": KEY.encode().hex(),
+}
+"""The key as a device writes it in the text of an error, in JSON."""
+
+LEFT = (KEY.encode(), base64.b64encode(KEY.encode())[:-4], FORMS["header in base64"].encode()[10:],
+        KEY.encode().hex().encode())  # fmt: skip
+"""What must be in no file."""
+
+
 @contextmanager
-def gateway(behind: str) -> Iterator[str]:
+def gateway(behind: str, form: str) -> Iterator[str]:
     """Yield the address of a device in front of an Alma that refuses writes and quotes the key."""
 
     class Device(BaseHTTPRequestHandler):
@@ -36,10 +51,10 @@ def gateway(behind: str) -> Iterator[str]:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            said = f"Rule 7 forbids Authorization: {self.headers['Authorization']}"
-            error = {"errorCode": "401652", "errorMessage": said, "trackingId": KEY}
-            body = {"errorsExist": True, "errorList": {"error": [error]}}
-            self._reply(400, json.dumps(body).encode())
+            assert KEY in self.headers["Authorization"]
+            error = {"errorCode": "401652", "errorMessage": "Rule 7: FORM", "trackingId": "FORM"}
+            body = json.dumps({"errorsExist": True, "errorList": {"error": [error]}})
+            self._reply(400, body.replace("FORM", FORMS[form]).encode())
 
         def _reply(self, status: int, body: bytes) -> None:
             self.send_response(status)
@@ -58,8 +73,9 @@ def gateway(behind: str) -> Iterator[str]:
         yield f"http://{address}"
 
 
+@pytest.mark.parametrize("form", FORMS)
 def test_a_repeated_key_is_stored_nowhere(
-    folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
+    form: str, folder: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not in the ledger, the reports or the terminal, with values shown or masked."""
     patrons, community = SAMPLES / "community-patrons.csv", MAPPINGS / "community.yaml"
@@ -68,7 +84,7 @@ def test_a_repeated_key_is_stored_nowhere(
     said: list[str] = []
     with (
         running(Options(key=KEY, rate=None)) as base_url,
-        gateway(base_url.removesuffix("/almaws/v1")) as host,
+        gateway(base_url.removesuffix("/almaws/v1"), form) as host,
     ):
         monkeypatch.setenv("ALMA_BASE_URL", host)
         assert typed("plan", patrons, "-m", community, "-o", "run").exit == Exit.REJECTS
@@ -78,7 +94,11 @@ def test_a_repeated_key_is_stored_nowhere(
         for line in (("report", "run", "--show-values"), ("show", "run", "2", "--json")):
             got = typed(*line)
             said += [got.out, got.err]
-    assert KEY not in "\n".join(said)
-    files = [path for path in (folder / "run").iterdir() if path.is_file()]
+    files = {path.name: path.read_bytes() for path in (folder / "run").iterdir() if path.is_file()}
     assert len(files) > 4
-    assert [path.name for path in files if KEY.encode() in path.read_bytes()] == []
+    for name in [name for name in files if name.endswith(".xlsx")]:
+        with zipfile.ZipFile(folder / "run" / name) as book:
+            files[name] = b"".join(map(book.read, book.namelist()))
+    files["terminal"] = "\n".join(said).encode()
+    assert [name for name, content in files.items() if any(form in content for form in LEFT)] == []
+    assert b"Rule 7: " in files["report.html"]

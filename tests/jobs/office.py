@@ -168,6 +168,20 @@ def mail_server(office: Office) -> Iterator[int]:
         controller.stop()
 
 
+def own_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """Return a certificate for 127.0.0.1 that signs itself, and what a server does with it."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
+         certificate),
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return certificate, context
+
+
 @contextmanager
 def web_server(office: Office, context: ssl.SSLContext | None = None) -> Iterator[str]:
     """Run a chat and a monitoring service, encrypted with `context`; yield their address.

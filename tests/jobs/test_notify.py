@@ -7,8 +7,6 @@ import logging
 import os
 import shutil
 import socketserver
-import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +20,15 @@ from importer.jobs.schema import Notify
 from importer.settings import Settings
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
-from tests.jobs.office import Mailbox, Office, free_port, people, rows_of, web_server
+from tests.jobs.office import (
+    Mailbox,
+    Office,
+    free_port,
+    own_certificate,
+    people,
+    rows_of,
+    web_server,
+)
 from tests.serving import serving
 
 TEST = Message("nightly", Level.TROUBLE, Exit.DONE, "A test.")
@@ -102,17 +108,6 @@ def test_a_server_without_encryption_gets_nothing(
     assert office.mails == []
 
 
-def test_only_missing_encryption_is_reported_as_missing_encryption(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server that takes no login has a reason of its own."""
-    monkeypatch.setenv("ALMA_MAIL_USER", "feeds")
-    monkeypatch.setenv("ALMA_MAIL_PASSWORD", "open")
-    with pytest.raises(PlaceError, match="ALMA_MAIL_USER"):
-        send("email", Notify(email=("circ@example.org",)), TEST)
-    assert office.mails == []
-
-
 def test_a_reply_that_is_not_of_the_web_never_stops_a_load(
     office: Office, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,15 +151,7 @@ def test_encryption_needs_a_certificate_that_is_trusted(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that signs itself is taken only if it is named, by a mail server and by a chat."""
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
-         certificate),
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    certificate, context = own_certificate(tmp_path)
     server = Controller(
         Mailbox(office), hostname="127.0.0.1", port=free_port(), tls_context=context,
         require_starttls=True,
