@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
@@ -32,12 +32,13 @@ from importer.errors import Exit, LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import run_lock
 from importer.model.fields import NO_CODES, CodeTables
-from importer.model.run import Summary
-from importer.model.text import command_line, read_row_label
+from importer.model.plan import Fate
+from importer.model.run import RowHistory, Summary
+from importer.model.text import command_line, counted, read_row_label, row_label
 from importer.pipeline.runs import find_folder
 from importer.report import terminal
 from importer.report.files import write_all
-from importer.report.wording import headline
+from importer.report.wording import DISMISSED, ENDS, headline
 from importer.users.cache import UserCache
 
 # options and arguments
@@ -217,6 +218,35 @@ def conclude(
         with _reporting(ledger, reports):
             terminal.show_files(ledger, summary, console, stopped=stopped)
     return summary.exit
+
+
+def conclude_resolved(ledger: Ledger, before: Mapping[int, RowHistory]) -> int:
+    """Show what became of these rows since, and return the exit code.
+
+    The plan as a whole was shown before; its files are written again.
+    """
+    summary = summarize(ledger)
+    output.run = summary.run
+    output.note("summary", **summary.model_dump(mode="json", exclude_none=True))
+    changed = []
+    for row, then in before.items():
+        now_is = ledger.life(row) or then
+        if (now_is.fate, now_is.act, now_is.result) != (then.fate, then.act, then.result):
+            end = DISMISSED if now_is.fate is Fate.REJECTED else now_is.act or now_is.fate
+            changed.append(f"Row {row_label(row)}: {ENDS[end]}.")
+    more = len(changed) - MOST_RESOLVED
+    say("\n".join(changed[:MOST_RESOLVED]) or "No row changed.")
+    if more > 0:
+        say(f"And {counted(more, 'row')} more.")
+    say(headline(summary))
+    with _reporting(ledger, "wanted"):
+        write_all(ledger, summary)
+        terminal.show_files(ledger, summary, Console(stderr=True, quiet=output.quiet))
+    return summary.exit
+
+
+MOST_RESOLVED = 20
+"""The most resolved rows that are listed."""
 
 
 @contextmanager

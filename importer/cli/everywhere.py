@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from importer.cli.output import say, write
 from importer.errors import Exit, UsageError
+from importer.model.plan import Act, Fate, Result
+from importer.model.run import Summary
+from importer.model.text import counted
 from importer.settings import importer_command
 
 app = typer.Typer(rich_markup_mode=None)
@@ -33,24 +38,63 @@ def run_everywhere(
     if not folders or not command:
         msg = "Name the folders, then -- and a command: importer all north south -- plan …"
         raise UsageError(msg)
-    if missing := [folder for folder in folders if not Path(folder).is_dir()]:
-        msg = f"There is no folder {', '.join(missing)}."
-        raise UsageError(msg)
-    width = max(map(len, folders))
-    with ThreadPoolExecutor(len(folders)) as pool:
-        codes = list(pool.map(lambda folder: _run_in(folder, command, width), folders))
+    width = max(len(TOTAL), *map(len, folders))
+    with ThreadPoolExecutor(len(folders)) as pool, TemporaryDirectory() as logs:
+        paths = [Path(logs) / f"{number}" for number in range(len(folders))]
+        runs = zip(folders, paths, strict=True)
+        codes = list(pool.map(lambda one: _run_in(one[0], command, width, one[1]), runs))
+        summaries = [found for path in paths if (found := _summary_in(path)) is not None]
     say()
     for folder, code in zip(folders, codes, strict=True):
-        write(f"{folder:{width}}  {int(code):3}  {code.meaning}")
+        meaning = code.meaning if Path(folder).is_dir() else "there is no such folder"
+        write(f"{folder:{width}}  {int(code):3}  {meaning}")
+    if summaries:
+        write(f"{TOTAL:{width}}       {_total(summaries)}")
     return Exit.worst(set(codes))
+
+
+TOTAL = "total"
+"""How the last line of the table begins."""
+
+
+def _total(summaries: list[Summary]) -> str:
+    """Return the sums of the counts of several runs; of those that only some have, of these."""
+    counts = {
+        name: sum(values)
+        for name in (*Fate, *Act, *Result)
+        if (values := [value for one in summaries if (value := getattr(one, name)) is not None])
+    }
+    whole = sum(one.rows for one in summaries)
+    shown = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count
+    )
+    loaded = whole - counts[Fate.SKIPPED]
+    runs = counted(len(summaries), "run")
+    return f"{counted(whole, 'row')} in {runs}: {shown}; {loaded:,} not skipped"
+
+
+def _summary_in(log: Path) -> Summary | None:
+    """Return the summary that a command noted in its log; None if it noted none."""
+    found = None
+    for line in log.read_text("utf-8").splitlines() if log.is_file() else ():
+        noted = json.loads(line)
+        if noted.pop("event") == "summary":
+            noted.pop("time")
+            found = Summary.model_validate(noted)
+    return found
 
 
 _LINES = threading.Lock()
 
 
-def _run_in(folder: str, command: list[str], width: int) -> Exit:
-    """Run the command in a folder; show each line that it writes behind the folder's name."""
-    arguments = (*importer_command(), "-C", folder, *command)
+def _run_in(folder: str, command: list[str], width: int, log: Path) -> Exit:
+    """Run the command in a folder; show each line that it writes behind the folder's name.
+
+    It notes its summary in `log`.
+    """
+    if not Path(folder).is_dir():
+        return Exit.USAGE
+    arguments = (*importer_command(), "-C", folder, "--log", str(log), *command)
     with subprocess.Popen(  # noqa: S603
         arguments,
         stdin=subprocess.DEVNULL,

@@ -27,6 +27,7 @@ from importer.cli.console import (
     Run,
     ShowValues,
     conclude,
+    conclude_resolved,
     open_alone,
     operator,
     progress,
@@ -361,7 +362,6 @@ def resolve(
         typer.Option("--from", help="As written in the Decision column of this rejects file."),
     ] = None,
     codes: Codes = None,
-    show_values: ShowValues = False,
     as_json: Json = False,
 ) -> int:
     """Resolve rows that need review. `apply` carries it out; later plans remember it.
@@ -386,12 +386,16 @@ def resolve(
                     "rejects file (importer resolve RUN --from rejects.xlsx)."
                 )
                 raise UsageError(msg)
+        before = {life.row: life for life in ledger.returning()}
+        before |= {one.row: life for one in decisions if (life := ledger.life(one.row))}
         left += _resolve(review, decisions)
         if left and row is not None:
             raise UsageError(left[0])
         for sentence in left:
             say(sentence)
-        return conclude(ledger, as_json=as_json, show_values=show_values, reports="wanted")
+        if as_json:
+            return conclude(ledger, as_json=True, show_values=False, reports="wanted")
+        return conclude_resolved(ledger, before)
 
 
 def _resolve(review: Review, decisions: list[Decision]) -> list[str]:

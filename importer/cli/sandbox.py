@@ -28,7 +28,9 @@ def sandbox(
     db: Annotated[Path | None, typer.Option(help="Keep the users in this file.")] = None,
     key: Annotated[str, typer.Option(help="API key that it accepts.")] = "sandbox",
     rate: Annotated[float, typer.Option(min=0, help="Limit of calls a second; 0: no limit.")] = 25,
-    daily: Annotated[int, typer.Option(min=0, help="Limit of calls a day.")] = 100_000,
+    daily: Annotated[
+        int, typer.Option(min=0, help="Limit of calls a day; 0: every call is refused.")
+    ] = 100_000,
     faults: Annotated[Path | None, typer.Option(help="File of faults (YAML).")] = None,
     seed_users: Annotated[int, typer.Option(min=0, help="Start with N invented patrons.")] = 0,
     latency: Annotated[str, typer.Option(help="Seconds for each reply, such as 0.3-2.")] = "",

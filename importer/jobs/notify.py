@@ -18,6 +18,7 @@ from email.utils import formatdate, make_msgid
 from enum import IntEnum
 from http.client import HTTPException
 from pathlib import Path
+from textwrap import shorten
 from typing import Literal
 from urllib.error import HTTPError, URLError
 from urllib.request import (
@@ -37,6 +38,10 @@ from importer.settings import Settings, mail_settings, named_address
 
 TIMEOUT = 30
 """Seconds for each reply of a mail server, a chat or a monitoring service."""
+
+
+SUBJECT = 100
+"""The most characters of a subject."""
 
 
 class Level(IntEnum):
@@ -67,13 +72,18 @@ class Message:
     def subject(self) -> str:
         """The subject of an email."""
         attention = "needs attention: " if self.level is Level.TROUBLE else ""
-        return f"{self.job}: {attention}{self.headline}"[:150]
+        start = f"{self.job}: {attention}"
+        return start + shorten(self.headline, max(SUBJECT - len(start), 20), placeholder=" …")
 
     @property
     def text(self) -> str:
-        """The text of an email or of a message in a chat."""
+        """The text of an email, or of a message in a chat below the subject.
+
+        It begins with the headline, unless the subject has it whole.
+        """
+        start = () if self.subject.endswith(self.headline) else (self.headline, "")
         where = f"Job {self.job} on {socket.gethostname()}, in {Path.cwd()}"
-        return "\n".join((self.headline, "", *self.lines, "", where)) + "\n"
+        return "\n".join((*start, *self.lines, "", where)).lstrip() + "\n"
 
 
 Channel = Literal["email", "chat"]

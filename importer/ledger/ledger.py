@@ -309,7 +309,9 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
     rosters = tuple(_by_roster(ledger, facts)) if facts.others else None
     counts: dict[str, int] = {fate.value: fates.get(fate, 0) for fate in Fate}
     codes = set(stopped)
-    if counts[Fate.REJECTED] or counts[Fate.REVIEW]:
+    query = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
+    dismissed = next(ledger.read(query, (Code.RESOLVED, Severity.REJECT)))[0]
+    if counts[Fate.REJECTED] > dismissed or counts[Fate.REVIEW]:
         codes.add(Exit.REJECTS)
     calls = None
     if facts.command != "check":
@@ -341,7 +343,6 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             codes.add(Exit.STOPPED)
     failed = tuple(failed.check for failed in facts.failed_checks)
     absent = f"SELECT count(*) FROM rows WHERE row % {ROSTER_ROWS} > {ABSENT_ROWS}"  # noqa: S608
-    dismissed = "SELECT count(DISTINCT row) FROM problems WHERE code = ? AND severity = ?"
     return Summary(
         rows=sum(fates.values()),
         warnings=severities.get(Severity.WARNING, 0),
@@ -350,7 +351,7 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         rosters=rosters,
         calls=calls,
         absent=next(ledger.read(absent))[0] or None,
-        dismissed=next(ledger.read(dismissed, (Code.RESOLVED, Severity.REJECT)))[0] or None,
+        dismissed=dismissed or None,
         kept_in_alma=facts.kept_in_alma or None,
         failed_checks=None if facts.command == "check" else failed,
         run=str(ledger.folder),

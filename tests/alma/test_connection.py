@@ -310,7 +310,7 @@ def _packed(before: str, after: str = "") -> Callable[[str], str]:
     return lambda key: base64.b64encode(f"{before}{key}{after}".encode()).decode()
 
 
-CODED = {
+CODED: dict[str, Callable[[str], str]] = {
     "one character escaped": lambda key: key.replace("9", "\\u0039"),
     "half escaped": _half,
     "escaped twice": lambda key: _half(key).replace("\\", "\\\\"),

@@ -82,11 +82,15 @@ def test_a_command_in_several_folders(folder: Path, typed: Type, sandbox: Sandbo
         got = typed("all", "east", "north", "south", "--", "plan", *CHECK, "-o", "run", "-q")
     assert got.exit == Exit.STOPPED
     table = [line.split()[:2] for line in got.out.splitlines()]
-    assert table == [["east", "0"], ["north", "8"], ["south", "3"]]
+    assert table == [["east", "0"], ["north", "8"], ["south", "3"], ["total", "2"]]
+    assert "2 rows in 2 runs: 1 ready, 1 rejected, 1 create; 2 not skipped" in got.out
     assert "north | importer: " in got.err
     done = [path.parent.parent.name for path in sorted(folder.glob("*/run/report.html"))]
     assert done == ["east", "south"]
-    assert typed("all", "north", "west", "--", "runs").exit == Exit.USAGE
+    got = typed("all", "east", "west", "--", "runs")
+    assert [line.split()[:2] for line in got.out.splitlines()] == [["east", "0"], ["west", "2"]]
+    assert "east  | " in got.err  # the missing folder stops no other one
+    assert got.exit == Exit.USAGE
     assert typed("all", "north").exit == Exit.USAGE
 
 

@@ -49,10 +49,10 @@ def test_an_answer_counts_until_another_is_given(
 ) -> None:
     """In the plan and in later ones, which name who rejected a row, or warn instead of asking."""
     rejected = typed("resolve", "run", "2", "--as", "reject", "--json")
-    assert (rejected.exit, rejected.summary["rejected"]) == (Exit.REJECTS, 1)
+    assert (rejected.exit, rejected.summary["rejected"]) == (Exit.DONE, 1)
     assert ("2", "resolved") in codes(folder, "run")
     again = typed("plan", held, *PLAN, "next", "--json")
-    assert (again.exit, again.summary["review"], again.summary["rejected"]) == (3, 0, 1)
+    assert (again.exit, again.summary["review"], again.summary["rejected"]) == (0, 0, 1)
     assert codes(folder, "next") == [("2", "possible-match-in-alma"), ("2", "resolved")]
     assert "importer resolve" in typed("show", "next", "2").out
     assert typed("resolve", "next", "2", "--as", "create", "--json").summary["create"] == 2
@@ -140,7 +140,8 @@ def test_what_was_decided_is_told_apart(folder: Path, typed: Type, sandbox: Sand
     """The row that creates a user stands on another line than the row that is not sent."""
     typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
     typed("resolve", "run", "2", "--as", "create")
-    told = typed("resolve", "run", "3", "--as", "reject").err
+    typed("resolve", "run", "3", "--as", "reject")
+    told = typed("report", "run").err
     assert "Worth a look · Resolved by a person · 1 row (3)" in told
     assert "Worth a look · Resolved by a person · 1 row (2)" in told
     assert f"→ {RESOLVED_ADVICE}" in told
@@ -234,7 +235,7 @@ def test_another_roster_or_mapping_is_refused(
         file.write("\n")
     for arguments in (("--as", "create"), ("2001", "--as", "update")):
         assert typed("resolve", "run", "2", *arguments).exit == Exit.STALE
-    assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.REJECTS
+    assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.DONE
     assert not (folder / "runs" / "decisions.sqlite").exists()
 
 
@@ -308,3 +309,17 @@ def test_a_community_patron_becomes_a_student(folder: Path, typed: Type, sandbox
     typed("undo", "convert", "-o", "back")
     assert typed("apply", "back", "--json", "--allow", "removals").summary["updated"] == 1
     assert state(sandbox)["2001"] == before
+
+
+def test_resolve_shows_what_changed(folder: Path, typed: Type, sandbox: Sandbox) -> None:
+    """A line for each row, the headline, the files and the next step; not the problems again."""
+    typed("plan", write(folder, ANA, ANAS_TWIN), *PLAN, "run")
+    first = typed("resolve", "run", "2", "--as", "create")
+    assert first.exit == Exit.REJECTS  # row 3 still needs review
+    assert "Row 2: to create.\n" in first.err
+    assert "Worth a look" not in first.err
+    last = typed("resolve", "run", "3", "--as", "reject")
+    assert "Row 3: rejected by a person.\n" in last.err
+    assert "importer apply run" in last.err
+    assert len(last.err.splitlines()) < 20
+    assert last.exit == Exit.DONE  # nothing is left to do

@@ -173,3 +173,13 @@ def test_encryption_needs_a_certificate_that_is_trusted(
             send("chat", notify, TEST)
     assert len(office.chats) == 1
     assert [mail["Subject"] for mail in office.mails] == ["nightly: needs attention: A test."]
+
+
+@pytest.mark.parametrize("words", [3, 40])
+def test_a_subject_ends_with_a_word_and_is_not_repeated(words: int) -> None:
+    """A long headline is shortened in the subject and whole in the text; a short one is there."""
+    headline = " ".join(["possible"] * words) + "."
+    message = Message("nightly", Level.TROUBLE, Exit.DONE, headline, ("Run: runs/x",))
+    assert len(message.subject) <= 100
+    assert set(message.subject.split()[3:]) <= {"possible", "possible.", "…"}
+    assert (headline in message.subject, headline in message.text) == (words == 3, words == 40)

@@ -14,10 +14,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from importer.errors import Exit, PlaceError
+from importer.errors import Exit, MappingError, PlaceError
 from importer.jobs.notify import Level, Message, send
 from importer.jobs.schema import Notify, load_job
-from importer.mapper.yaml_source import MappingError
 from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import Mailbox, Office, free_port, own_certificate, people, rows_of
