@@ -418,8 +418,9 @@ class JobRun:
         self._store.write(self._state)
 
     def _remove_copies(self, files: Iterable[PickedFile]) -> None:
-        for file in files:
-            shutil.rmtree(Path(file.copied_to).parent, ignore_errors=True)
+        for folder in {Path(file.copied_to).parent for file in files}:
+            if folder.parent == self._store.folder:  # whatever a damaged state names
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _purge(self) -> None:
         """Delete runs and picked-up files that are older than the job keeps them."""

@@ -1,0 +1,81 @@
+"""A damaged state of a job is never a defect of the importer, and never makes it load twice."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from importer.errors import Exit, ImporterError
+from importer.jobs.commands import Ended
+from tests.cli.conftest import Sandbox
+from tests.cli.small import state
+from tests.jobs.office import Office, people, rows_of
+
+ODD = (None, True, -1, 10**400, 1e308, "", "\0", "../../x", "2026-11-28", [], ["a"], {}, [[]])
+"""Values in the place of others."""
+
+
+def _places(value: object) -> Iterator[Callable[[object], None]]:
+    """Yield what replaces each value inside of another one."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield lambda new, key=key: value.__setitem__(key, new)  # type: ignore[misc]
+            yield from _places(value[key])
+
+
+def _stopped(*_: str) -> Ended:
+    return Ended(Exit.STOPPED, error="Alma cannot be reached.")
+
+
+def test_no_damage_of_a_state_is_a_defect(office: Office, sandbox: Sandbox) -> None:
+    """Of an open load, a last one and superseded files: each value is replaced, or bytes are."""
+    office.write_job("guards: {creates: off}\n")
+    office.drop(rows_of(people(19)), "patrons-0.csv")
+    office.drop(rows_of(people(20)))
+    assert office.run() == Exit.DONE
+    office.drop(rows_of(people(9)), "patrons-2.csv")
+    assert office.run() == Exit.SAFETY_CHECK
+    office.mails.clear()
+    path = office.folder / "jobs" / "nightly.json"
+    before, draw = path.read_bytes(), random.Random(20261128)  # noqa: S311
+    count = len(list(_places(json.loads(before))))
+    path_of_roster = office.inbox / "patrons-2.csv"
+    roster = path_of_roster.read_bytes()
+    for number in range(300):
+        damaged = bytearray(before)
+        if number % 3:
+            values = json.loads(before)
+            list(_places(values))[draw.randrange(count)](draw.choice(ODD))
+            damaged = bytearray(json.dumps(values).encode())
+        else:
+            at = draw.randrange(len(damaged))
+            damaged[at : at + draw.randrange(40)] = draw.randbytes(draw.randrange(4))
+        path.write_bytes(damaged)
+        if not path_of_roster.exists():
+            office.drop(roster, path_of_roster.name)
+        try:
+            code = office.run(command=_stopped)
+        except ImporterError as error:
+            code = error.exit
+        assert code is not Exit.BUG, damaged
+    assert len(state(sandbox)) == 20
+
+
+@pytest.mark.parametrize("copy", ["", "x", "../x/y", "jobs/x"])
+def test_only_a_copy_of_the_job_is_deleted(copy: str, office: Office, sandbox: Sandbox) -> None:
+    """A state that names another folder for its copy does not delete that one."""
+    office.write_job()
+    office.drop(rows_of(people(40)))
+    assert office.run() == Exit.SAFETY_CHECK
+    path = office.folder / "jobs" / "nightly.json"
+    values = json.loads(path.read_text())
+    values["open"] |= {"step": "picked-up", "run": "", "summary": None}
+    values["open"]["files"][0]["copied_to"] = copy
+    path.write_text(json.dumps(values))
+    office.run(command=_stopped)
+    assert (office.folder / "small.yaml").is_file()
+    assert (office.inbox / "patrons-1.csv").is_file()
+    assert path.is_file()
