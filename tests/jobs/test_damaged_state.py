@@ -14,7 +14,21 @@ from tests.cli.conftest import Sandbox
 from tests.cli.small import state
 from tests.jobs.office import Office, people, rows_of
 
-ODD = (None, True, -1, 10**400, 1e308, "", "\0", "../../x", "2026-11-28", [], ["a"], {}, [[]])
+ODD: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    10**400,
+    1e308,
+    "",
+    "\0",
+    "../../x",
+    "2026-11-28",
+    [],
+    ["a"],
+    {},
+    [[]],
+)
 """Values in the place of others."""
 
 
