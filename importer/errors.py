@@ -117,9 +117,18 @@ class StoppedError(ImporterError):
 
 
 class RosterError(ImporterError):
-    """The roster cannot be read, or is refused whole."""
+    """The roster cannot be read, or is refused whole.
+
+    `cells`: lines that show some of its cells. The person at the screen sees them; logs and mails
+    never do.
+    """
 
     exit = Exit.ROSTER
+
+    def __init__(self, message: str, cells: str = "") -> None:
+        """Keep the cells beside the message."""
+        super().__init__(message)
+        self.cells = cells
 
 
 class WhichSheetError(RosterError):

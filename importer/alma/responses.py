@@ -166,7 +166,7 @@ def _wait(reply: Reply) -> float:
     return min(max(seconds.total_seconds(), 0.0), LONGEST_WAIT)
 
 
-_TRACKING = re.compile(r"\s*\(?\s*Tracking ID:\s*([\w-]+)\s*\)?", re.IGNORECASE)
+_TRACKING = re.compile(r"\(?\s{0,9}Tracking ID:\s*+([\w-]+)\s*+\)?", re.IGNORECASE)
 
 
 def error_in(reply: Reply) -> ApiError | None:

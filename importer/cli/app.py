@@ -21,6 +21,7 @@ from importer.cli.output import output, printable, program
 from importer.errors import (
     Exit,
     ImporterError,
+    RosterError,
     StoppedError,
     UsageError,
     defect,
@@ -196,6 +197,8 @@ def _run(arguments: list[str]) -> int:
 def _understood(error: Exception) -> tuple[str, int]:
     """Return the message of an error and its exit code."""
     match error:
+        case RosterError():
+            return f"{error}{error.cells}", error.exit
         case ImporterError():
             return str(error), error.exit
         case typer.Exit():

@@ -12,7 +12,7 @@ from itertools import islice
 from importer.loader import headings, table
 from importer.loader.cleaning import LONGEST, Cleaned, clean
 from importer.loader.detect import NotReadableError
-from importer.loader.encodings import WESTERN, decoded, find_encoding
+from importer.loader.encodings import LATIN_9, WESTERN, decoded, find_encoding
 from importer.loader.table import WHOLE_ROW, Columns, Located, Sheet
 from importer.model.catalogue import Code, Severity
 from importer.model.problem import CellFinding, Problem
@@ -31,6 +31,7 @@ Record = tuple[str, ...]
 _reader = partial(csv.reader, skipinitialspace=True)
 """What reads all CSV: a blank between a delimiter and a quotation mark is part of neither."""
 
+_NAMES = {WESTERN: "Windows-1252", LATIN_9: "ISO-8859-15"}
 _DELIMITERS = ",;\t|"
 _SAMPLE = 200  # lines that decide on the delimiter
 _WIDTH_SAMPLE = 1_000  # rows that show how many cells a row usually has
@@ -43,7 +44,7 @@ _TOO_LONG = (
 
 def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     """Return the roster of a CSV file with these bytes. Raises RosterError, NotReadableError."""
-    encoding = find_encoding(content, layout.encoding)
+    encoding, doubt = find_encoding(content, layout.encoding)
     lines = _first_lines(content, encoding)
     named = _named_delimiter(lines)
     delimiter = named or _delimiter(lines, layout)
@@ -65,9 +66,9 @@ def read_csv(content: bytes, source: Source, layout: Layout) -> Roster:
     source = replace(
         source, encoding=encoding.removesuffix("-sig"), delimiter=delimiter, header=found.rows
     )
-    notices = [found.notice] if found.notice else []
-    if encoding == WESTERN and layout.encoding == "auto":
-        notices.append(_encoding_notice(sheet.rows))
+    notices = [*filter(None, (found.notice, doubt))]
+    if encoding in {WESTERN, LATIN_9} and layout.encoding == "auto":
+        notices.append(_encoding_notice(sheet.rows, encoding))
     return table.build(
         source,
         columns,
@@ -158,12 +159,12 @@ def _delimiter(lines: Sequence[str], layout: Layout) -> str:
     return max(_DELIMITERS, key=merit)
 
 
-def _encoding_notice(records: Sequence[Sequence[str]]) -> str:
+def _encoding_notice(records: Sequence[Sequence[str]], encoding: str) -> str:
     rows = [n for n, record in enumerate(records, start=1) if not "".join(record).isascii()]
     shown = ", ".join(str(number) for number in rows[:5]) + (", …" if len(rows) > 5 else "")
     return (
-        "the file is not UTF-8 and was read as Windows-1252; this matters for the letters in "
-        f"{counted(len(rows), 'row')} ({shown}): check the names there"
+        f"the file is not UTF-8 and was read as {_NAMES[encoding]}; this matters for the letters "
+        f"in {counted(len(rows), 'row')} ({shown}): check the names there"
     )
 
 

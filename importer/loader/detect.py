@@ -91,7 +91,12 @@ class Kind(StrEnum):
 
 
 class NotReadableError(Exception):
-    """A file cannot be read as a roster. The message follows the name of the file."""
+    """A file cannot be read as a roster. The message follows the name of the file.
+
+    `cells`: lines that show some cells, for the person at the screen only.
+    """
+
+    cells = ""
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The encoding of a CSV file: by its byte-order mark, by the mapping, or UTF-8 or Windows-1252.
 
-Every other encoding is asked for: Windows-1252 reads almost any bytes, and other letters than those
-that were typed would become people's names.
+Every other encoding is asked for, and so is Windows-1252 where another one reads the letters about
+as well: it reads almost any bytes, and other letters than those that were typed would become
+people's names. `letters` judges what an encoding reads.
 """
 
 from __future__ import annotations
@@ -9,13 +10,24 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from importer.errors import RosterError
 from importer.loader.detect import NotReadableError
+from importer.loader.letters import (
+    BALTIC,
+    CENTRAL,
+    CYRILLIC,
+    WESTERN_EUROPEAN,
+    ideographs,
+    likelihood,
+)
 
 WESTERN = "cp1252"
+LATIN_9 = "iso8859-15"
+"""Windows-1252 and its sister for Unix, which are read without being asked for."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -25,55 +37,96 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 1024 * 1024
-"""Bytes by which an encoding is recognized."""
-_SUSPECT = 0.2
-"""The share of the words with letters beyond ASCII that may look wrong."""
+"""Bytes by which UTF-16 is recognized."""
+_WORDS = 1_000
+"""Different words with letters beyond ASCII by which an encoding is recognized."""
+_LONGEST = 100
+"""Bytes of a word before its first letter beyond ASCII, and from there on."""
+_NAMED = 6
+"""Encodings that a message names."""
+_CELLS = 3
+"""Words that it shows as each of them would read."""
 
-_WORD = re.compile(r"[^\s,;|\"]*[^\x00-\x7f\s,;|\"][^\s,;|\"]*")
-# Not as names are written: a whole word, or three characters in a row, beyond ASCII; a sign inside
-# a word, or one that no word ends in; a capital between or behind small letters. The acute accent,
-# dots, dashes and closing quotation marks are typed as apostrophes and hyphens.
-_CAPITAL = "À-ÖØ-ÞĀĂĄĆĈČĎĐĒĘĚĞĢĪİĶĹĻĽŁŃŅŇŌŐŒŔŘŚŞŠŢŤŪŮŰŹŻŽŸ"
-_LETTER = r"[^\W\d_]"
-_WRONG = re.compile(
-    r"^[^\x00-\x7f]{2,}$|[^\x00-\x7f]{3}"
-    rf"|{_LETTER}[\x80-\x9f€‚ƒ„…†‡ˆ‰‹•˜™›¡-©«¬®-³µ¶¸¹»-¿×÷║-╬░-▓∂-∞√≈≠≤≥]{_LETTER}"
-    rf"|{_LETTER}[‚ƒ„ˆ‹¡¢¤¿]"
-    rf"|[a-zß-öø-ÿ][{_CAPITAL}]|{_LETTER}[{_CAPITAL}][a-zß-öø-ÿ]"
-)
-_DAMAGED_UTF_8 = re.compile(r"[ÂÃ][€-™\xa0-\xbf]|â€")
-"""UTF-8 that was read as Windows-1252 before the file came here; `clean` reports it."""
+# Logarithms of likelihoods, all of them guesses that a test has confirmed
+_USUAL = 3.0  # what Windows-1252 has in advance: most files of Windows are in it
+_CLOSE = 3.0  # another encoding so near to the best reads the words about as well
+_POSSIBLE = 8.0  # one so near is named
+_DOUBTFUL, _WRONG = 8.0, 30.0  # how much better another encoding than the mapping's reads them
+_LATIN, _IDEOGRAPHS = "\u017f", "\u2e80"
+"""The last usual letter of Latin, and the first character of East Asia."""
+_NONE_FITS = -11.0  # for each letter: then it is no encoding of those below
+
+_BEYOND = re.compile(rb"[\x80-\xff]+")
+_APART = re.compile(rb'[\s,;"]+')
+_BETWEEN = re.compile(r'[\s,;"]')
+_UTF_7 = re.compile(r"\+(?=[0-9/]{0,20}[A-Za-z])([A-Za-z0-9+/]{3,60}+)-?")
+_FEW = 3
+"""Words by which UTF-8 is not certain: those of other encodings can be UTF-8 by chance."""
 
 
 class _Candidate(NamedTuple):
-    """An encoding with the languages it is used for, and what its letters are.
+    """An encoding, what it is called in a message, and its languages.
 
-    `script`: the characters of its words. `leads`: the first bytes of its frequent characters, for
-    encodings of several bytes. Without both, its words are Latin.
+    `leads`: the first bytes of its frequent characters, for scripts of thousands of them.
+    `rare`: what it loses in advance.
     """
 
     name: str
-    languages: str
-    script: str = ""
+    used_for: str
+    languages: Sequence[str] = ()
     leads: Sequence[int] = ()
+    rare: float = 0
 
 
 _CANDIDATES = (
-    _Candidate("shift_jis", "Japanese", leads=(0x82, 0x83, *range(0x88, 0x98))),
-    _Candidate("euc_jp", "Japanese", leads=(0xA4, 0xA5, *range(0xB0, 0xD0))),
-    _Candidate("gb18030", "Chinese, simplified", leads=range(0xB0, 0xD8)),
-    _Candidate("big5", "Chinese, traditional", leads=range(0xA4, 0xC7)),
-    _Candidate("cp949", "Korean", leads=range(0xB0, 0xC9)),
-    _Candidate("windows-1255", "Hebrew", "א-ת"),
-    _Candidate("windows-1256", "Arabic", "ء-ي"),
-    _Candidate("windows-1251", "Cyrillic", "А-яЁёІіЇїЄєЎў"),
-    _Candidate("koi8-r", "Cyrillic", "А-яЁё"),
-    _Candidate("cp866", "Cyrillic, from DOS", "А-яЁё"),
-    _Candidate("windows-1253", "Greek", "Ά-ώ"),
-    _Candidate("windows-1250", "Central European"),
-    _Candidate("mac_roman", "Western European, from an old Macintosh program"),
-    _Candidate("cp850", "Western European, from DOS"),
+    _Candidate(WESTERN, "Western European", WESTERN_EUROPEAN, rare=-_USUAL),
+    _Candidate(LATIN_9, "Western European", WESTERN_EUROPEAN, rare=-_USUAL),
+    _Candidate("windows-1250", "Central European", CENTRAL),
+    _Candidate("iso8859-2", "Central European", CENTRAL),
+    _Candidate("cp852", "Central European, from DOS", CENTRAL, rare=2),
+    _Candidate("windows-1257", "Baltic", BALTIC),
+    _Candidate("windows-1254", "Turkish", ("Turkish",)),
+    _Candidate("mac_roman", "Western European, from an old Macintosh program", WESTERN_EUROPEAN),
+    _Candidate("cp850", "Western European, from DOS", WESTERN_EUROPEAN, rare=1),
+    _Candidate("cp437", "Western European, from DOS", WESTERN_EUROPEAN, rare=1),
+    _Candidate("windows-1251", "Cyrillic", CYRILLIC),
+    _Candidate("koi8-r", "Cyrillic", ("Russian",)),
+    _Candidate("iso8859-5", "Cyrillic", CYRILLIC),
+    _Candidate("cp866", "Cyrillic, from DOS", ("Russian",)),
+    _Candidate("windows-1253", "Greek", ("Greek",)),
+    _Candidate("iso8859-7", "Greek", ("Greek",), rare=1),
+    _Candidate("windows-1255", "Hebrew", ("Hebrew",)),
+    _Candidate("windows-1256", "Arabic", ("Arabic",)),
+    _Candidate("cp874", "Thai", ("Thai",), rare=1),
+    _Candidate("windows-1258", "Vietnamese", ("Vietnamese",), rare=3),
+    _Candidate("shift_jis", "Japanese", leads=(0x82, 0x83, *range(0x88, 0x98)), rare=8),
+    _Candidate("euc_jp", "Japanese", leads=(0xA4, 0xA5, *range(0xB0, 0xD0)), rare=8),
+    _Candidate("gb18030", "Chinese, simplified", leads=range(0xB0, 0xD8), rare=8),
+    _Candidate("big5", "Chinese, traditional", leads=range(0xA4, 0xC7), rare=8),
+    _Candidate("cp949", "Korean", leads=range(0xB0, 0xC9), rare=8),
 )
+
+
+class _Reading(NamedTuple):
+    """What an encoding makes of the words, and how likely that is."""
+
+    merit: float
+    candidate: _Candidate
+    words: tuple[str, ...]
+
+
+class WhichEncodingError(NotReadableError):
+    """The encoding must be named. `cells`: lines with words as several encodings read them."""
+
+    def __init__(self, message: str, readings: Sequence[_Reading] = ()) -> None:
+        """Keep some words that the encodings read in different ways beside the message."""
+        super().__init__(message)
+        columns = zip(*(one.words for one in readings), strict=True)
+        differ = sorted(columns, key=lambda several: -len(set(several)))[:_CELLS]
+        pairs = zip(readings, zip(*differ, strict=True), strict=True)
+        self.cells = "".join(
+            f"\n  {one.candidate.name}: {', '.join(words)}" for one, words in pairs
+        )
 
 
 def _keep_byte(error: UnicodeError) -> tuple[str, int]:
@@ -96,26 +149,30 @@ def decoded(content: bytes, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, errors=errors, newline="")
 
 
-def find_encoding(content: bytes, wanted: str) -> str:
-    """Return the encoding by the file's byte-order mark, else the wanted one.
+def find_encoding(content: bytes, wanted: str) -> tuple[str, str]:
+    """Return the encoding by the file's byte-order mark, else the wanted one; and a doubt, or "".
 
-    With `auto`, UTF-8 if every byte fits it, else Windows-1252 if its letters can be names. Raises
-    NotReadableError if neither is so, and RosterError if the mapping names an encoding that does
-    not exist.
+    With `auto`, UTF-8 if every byte fits it, else Windows-1252 if no other encoding reads the words
+    about as well. Raises NotReadableError if neither is so, or if another encoding than the wanted
+    one is far more likely, and RosterError if the mapping names one that does not exist.
     """
     mark = next((name for bom, name in _BOMS if content.startswith(bom)), "")
-    if wanted != "auto":
-        return mark or _known(wanted)
+    known = "" if wanted == "auto" else _known(wanted)
     if mark:
-        return mark
+        return mark, ""
+    if known:
+        return known, _doubt(content, wanted, known)
     if content.count(0) * 100 > len(content):
         raise NotReadableError(_full_of_nuls(content))
     try:
-        content.decode("utf-8", "surrogatepass")
+        text = content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        _ask_if_not_western(content[:_SAMPLE])
-        return WESTERN
-    return "utf-8"
+        return _western(_words(content)), ""
+    if content.isascii():
+        _ask_if_utf_7(text)
+    else:
+        _ask_if_by_chance(_words(content))
+    return "utf-8", ""
 
 
 def _known(wanted: str) -> str:
@@ -149,54 +206,183 @@ def _full_of_nuls(content: bytes) -> str:
     )
 
 
-def _ask_if_not_western(sample: bytes) -> None:
-    """Raise NotReadableError, with other encodings, if many words of Windows-1252 look wrong."""
-    words = _words(sample.decode(WESTERN, _KEEP_BYTE))
-    wrong = sum(map(_looks_wrong, words))
-    if wrong <= _SUSPECT * len(words):
-        return
-    shares = {one: _share(one, sample) for one in _CANDIDATES}
-    least = max(1 - _SUSPECT, *shares.values()) - _SUSPECT / 2
-    best = sorted((one for one in shares if shares[one] > least), key=lambda one: -shares[one])
-    names = [f"{one.name} ({one.languages})" for one in best]
+def _western(words: Sequence[bytes]) -> str:
+    """Return the Western encoding that reads the words best.
+
+    Raises WhichEncodingError, with the likely ones, if another one may be meant.
+    """
+    readings = _readings(words)
+    best = readings[0].merit
+    close = {one.words for one in readings if one.merit > best - _CLOSE}
+    name = next(
+        (one.candidate.name for one in readings
+         if {one.words} == close and one.candidate.name in {WESTERN, LATIN_9}), ""
+    )  # fmt: skip
+    if name or not words:
+        return name or WESTERN
+    letters = sum(not char.isascii() for word in readings[0].words for char in word)
+    possible = _POSSIBLE * (3 if readings[0].candidate.leads else 1)
+    first = {one.words: one for one in reversed(readings) if one.merit > best - possible}
+    likely = sorted(first.values(), key=lambda one: -one.merit)[:_NAMED]
+    if best < _NONE_FITS * letters - _POSSIBLE:
+        likely = []
+    names = [f"{one.candidate.name} ({one.candidate.used_for})" for one in likely]
     maybe = f" It may be {' or '.join(names)}." if names else ""
     msg = (
-        "is neither UTF-8 nor Windows-1252, so its names cannot be read for certain."
+        "is not UTF-8, and it is not certain which encoding its letters are in."
         f"{maybe} Save it as CSV UTF-8 or .xlsx from the program that made it, or name its "
-        f"encoding in the mapping: `encoding: {best[0].name if best else 'NAME'}` under `roster:`. "
-        "Then check the names in the report."
+        f"encoding in the mapping: `encoding: {likely[0].candidate.name if likely else 'NAME'}` "
+        "under `roster:`. Then check the names in the report."
     )
-    raise NotReadableError(msg)
+    raise WhichEncodingError(msg, likely)
 
 
-def _words(text: str) -> set[str]:
-    """Return the words with characters beyond ASCII."""
-    return set(_WORD.findall(text))
+def _doubt(content: bytes, wanted: str, known: str) -> str:
+    """Return a sentence if another encoding than the mapping's reads the words better, else "".
 
-
-def _looks_wrong(word: str) -> bool:
-    return _WRONG.search(word) is not None and not _DAMAGED_UTF_8.search(word)
-
-
-def _share(candidate: _Candidate, sample: bytes) -> float:
-    """Return the share of the sample's words, or characters, that fit an encoding; 0 if none can.
-
-    A sample may end inside a character.
+    Raises WhichEncodingError if it does so by far.
     """
-    try:
-        text = codecs.getincrementaldecoder(candidate.name)().decode(sample)
-    except UnicodeDecodeError:
-        return 0
-    if candidate.leads:
-        beyond = [char for char in text if not char.isascii()]
-        fits = [char.encode(candidate.name)[0] in candidate.leads for char in beyond]
-    elif candidate.script:
-        other = r"[!-@\[-`{-~]*"  # of ASCII, but letters
-        form = re.compile(
-            rf"{other}(?P<first>[{candidate.script}])(?:{other}[{candidate.script}])*{other}"
+    words = _words(content)
+    if not words or known.startswith(("utf-16", "utf-32")):
+        return ""
+    if known == "utf-8" or _is_utf_8(content):
+        if known == "utf-8" or len(words) <= _FEW:
+            return ""
+        msg = (
+            f"is UTF-8, but the mapping names the encoding {wanted}. Set `encoding: auto` under "
+            "`roster:` in the mapping, or remove the line."
         )
-        found = map(form.fullmatch, _words(text))
-        fits = [match is not None and not match["first"].islower() for match in found]
-    else:
-        fits = [not _WRONG.search(word) for word in _words(text)]
-    return sum(fits) / len(fits) if fits else 0
+        raise WhichEncodingError(msg)
+    readings = _readings(words)
+    read = _decode([word for word in words if not _is_damaged(word)], known)
+    if read is None or any(char > _IDEOGRAPHS for word in read for char in word):
+        return ""  # `read_csv` reports bytes that are none of the encoding
+    best = readings[0]
+    same = [one for one in readings if one.words == read]
+    merit = (
+        same[0].merit if same else max(_merit(read, one) for one in _CANDIDATES if one.languages)
+    )
+    if best.merit <= merit + (_WRONG if best.candidate.leads else _DOUBTFUL):
+        return ""
+    other = f"{best.candidate.name} ({best.candidate.used_for})"
+    if same and not best.candidate.leads and best.merit > merit + _WRONG:
+        msg = (
+            f"does not look like {wanted}, the encoding that the mapping names, but like {other}. "
+            f"Set `encoding: {best.candidate.name}` under `roster:` in the mapping, or save the "
+            "file as CSV UTF-8. Then check the names in the report."
+        )
+        raise WhichEncodingError(msg, [*same[:1], best])
+    return (
+        f"the file was read as {wanted}, because the mapping says so, but its letters look more "
+        f"like {other}: check the names"
+    )
+
+
+def _words(content: bytes) -> list[bytes]:
+    """Return different words with bytes beyond ASCII. Longer ones than names are not looked at."""
+    words: dict[bytes, None] = {}
+    end = 0
+    for found in _BEYOND.finditer(content):
+        at = found.start()
+        if at < end:
+            continue
+        before = _APART.split(content[max(end, at - _LONGEST) : at])[-1]
+        behind = _APART.split(content[at : at + _LONGEST], maxsplit=1)[0]
+        end = at + len(behind)
+        if len(behind) < _LONGEST:  # else it may be cut inside a character
+            words[before + behind] = None
+        if len(words) == _WORDS:
+            break
+    return [*words]
+
+
+def _is_damaged(word: bytes) -> bool:
+    """Return whether a word is UTF-8 in a file that is not; `clean` reports it."""
+    try:
+        text = word.decode()
+    except UnicodeDecodeError:
+        return False
+    return max(text) <= _LATIN and any(char.isascii() and char.isalpha() for char in text)
+
+
+def _readings(words: Sequence[bytes]) -> list[_Reading]:
+    """Return what each encoding makes of the words, the most likely one first.
+
+    Words that are UTF-8 in a file that is not do not count.
+    """
+    words = [word for word in words if not _is_damaged(word)]
+    read = ((one, _decode(words, one.name)) for one in _CANDIDATES)
+    found = [_Reading(_merit(texts, one), one, texts) for one, texts in read if texts is not None]
+    return sorted(found, key=lambda one: -one.merit)
+
+
+def _merit(words: Sequence[str], candidate: _Candidate) -> float:
+    if candidate.leads:
+        return ideographs(words, candidate.name, candidate.leads) - candidate.rare
+    return likelihood(words, candidate.languages) - candidate.rare
+
+
+def _decode(words: Sequence[bytes], encoding: str) -> tuple[str, ...] | None:
+    """Return the words as an encoding reads them, None if it cannot."""
+    errors = _KEEP_BYTE if encoding == WESTERN else "strict"
+    try:
+        return tuple(word.decode(encoding, errors) for word in words)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_utf_8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _ask_if_utf_7(text: str) -> None:
+    """Raise WhichEncodingError if ASCII contains letters as UTF-7 writes them: `M+APw-ller`."""
+    for found in _UTF_7.finditer(text):
+        before = _BETWEEN.split(text[max(0, found.start() - _LONGEST) : found.start()])[-1]
+        behind = _BETWEEN.split(text[found.end() : found.end() + _LONGEST], maxsplit=1)[0]
+        try:
+            letters = (
+                (found[0] if found[0].endswith("-") else found[0] + "-").encode().decode("utf-7")
+            )
+        except UnicodeDecodeError:
+            continue
+        names = {unicodedata.name(letter, "?").split()[0] for letter in letters}
+        if letters.isalpha() and len(names) == 1 and "@" not in before + behind:
+            msg = (
+                "looks like UTF-7: it has letters written as in `M+APw-ller`. Save it as CSV UTF-8 "
+                "or .xlsx from the program that made it, or set `encoding: utf-7` under `roster:` "
+                "in the mapping."
+            )
+            raise WhichEncodingError(msg)
+
+
+def _ask_if_by_chance(words: Sequence[bytes]) -> None:
+    """Raise WhichEncodingError if the few words beyond ASCII are UTF-8, but no words of a script.
+
+    So may be a Chinese or Korean name of two characters in an older encoding.
+    """
+    texts = _decode(words, "utf-8") if len(words) <= _FEW else None
+    if not texts or not all(map(_is_odd, texts)):
+        return
+    likely = [one for one in _readings(words) if one.candidate.leads][:_NAMED]
+    if not likely:
+        return
+    names = [f"{one.candidate.name} ({one.candidate.used_for})" for one in likely]
+    msg = (
+        f"has only {len(words)} words with letters beyond ASCII, and they are no names in UTF-8. "
+        f"It may be {' or '.join(names)}. Save it as CSV UTF-8 or .xlsx from the program that made "
+        f"it, or name its encoding in the mapping: `encoding: {likely[0].candidate.name}` under "
+        "`roster:`."
+    )
+    raise WhichEncodingError(msg, likely)
+
+
+def _is_odd(word: str) -> bool:
+    """Return whether a word mixes scripts, or is a single letter of another one than Latin."""
+    beyond = [char for char in word if char > _LATIN]
+    scripts = {unicodedata.name(char, "?").split()[0] for char in word if not char.isascii()}
+    return bool(beyond) and (len(word) == 1 or len(scripts) > 1)

@@ -11,12 +11,13 @@ from importer.errors import RosterError
 from importer.loader.cleaning import clean
 from importer.model.roster import ADDED, NO_HEADINGS, Layout, letter
 from importer.model.text import counted
+from importer.model.vocabulary import is_known
 
 SEARCHED = 20
 """Rows from the top that are searched for headings."""
 
-_TEXT = re.compile(r"[^\W\d_]")
-_VALUE = re.compile(r"[\d@]")
+_LETTER = re.compile(r"[^\W\d_]")
+_VALUE = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,11 @@ def find(
         raise RosterError(msg)
     notice = ""
     if not layout.header:
-        _refuse_two_rows(chosen[0], top, layout.expected, merged)
+        if not layout.expected or matches(top[chosen[0] - 1], layout.expected) < len(
+            layout.expected
+        ):
+            for number in range(max(1, chosen[0] - 1), chosen[0] + 1):
+                _refuse_two_rows(number, top, merged)
         if above := [number for number in filled if number < chosen[0]]:
             notice = (
                 f"the headings were found in row {chosen[0]}; not read: "
@@ -105,16 +110,30 @@ def is_rejects(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _best(top: Sequence[Sequence[str]], filled: Sequence[int], expected: frozenset[str]) -> int:
-    """Return the row with most of the expected headings, else the first with most words in it."""
+    """Return the row with most of the expected headings, else of those that offices use.
+
+    If no row has two of them, it is the first row with most words in it.
+    """
     best = max(filled, key=lambda number: matches(top[number - 1], expected))
     if matches(top[best - 1], expected):
+        return best
+    usual = {number: _usual(top[number - 1]) for number in filled}
+    best = max(usual, key=usual.__getitem__)
+    if usual[best] > 1:
         return best
     return max(filled, key=lambda number: sum(map(_is_word, top[number - 1])))
 
 
+def _usual(row: Sequence[str]) -> int:
+    """Return how many different headings that offices use are in a row; 0 if it is a person's."""
+    if any("@" in cell for cell in row):
+        return 0
+    return sum(map(is_known, {*filter(None, row)}))
+
+
 def _is_word(cell: str) -> bool:
-    """Return whether the cell has letters, and neither digits nor an @, as headings do."""
-    return _TEXT.search(cell) is not None and _VALUE.search(cell) is None
+    """Return whether the cell has letters, at most two digits and no @, as headings do."""
+    return _LETTER.search(cell) is not None and len(_VALUE.findall(cell)) <= 2 and "@" not in cell
 
 
 def _fill_merged(
@@ -137,14 +156,10 @@ def _text(top: Sequence[Sequence[str]], area: MergedRange) -> str:
 
 
 def _refuse_two_rows(
-    number: int,
-    top: Sequence[Sequence[str]],
-    expected: frozenset[str],
-    merged: Sequence[MergedRange],
+    number: int, top: Sequence[Sequence[str]], merged: Sequence[MergedRange]
 ) -> None:
     """Raise RosterError if merged cells show a second heading row: guessing would shift columns."""
-    here = top[number - 1]
-    if (expected and matches(here, expected) == len(expected)) or sum(map(bool, here)) < 2:
+    if sum(map(bool, top[number - 1])) < 2:
         return
     for area in merged:
         across = area.first_row == area.last_row == number and area.last_column > area.first_column

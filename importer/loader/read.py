@@ -70,7 +70,7 @@ def read(path: Path, layout: Layout) -> Roster:
             roster = read_workbook(_open(content, kind), source, layout)
     except NotReadableError as error:
         msg = f"{path.name} {error}"
-        raise RosterError(msg) from None
+        raise RosterError(msg, error.cells) from None
     origin = roster.source.origin()
     about_the_file = (
         Problem.of(Code.READ_WITH_NOTICE, origin, text) for text in _about_the_file(path, kind)

@@ -272,7 +272,9 @@ class _SheetParser(_reader.WorkSheetParser):
         if has_formula:
             self._sheet.formula_columns.add(column - 1)
         if not value or kind == "inlineStr":
-            return "", formula_error("") if has_formula and kind == "n" else None
+            # Excel saves the empty text, which a formula may return, as an empty result
+            missing = value is None or kind == "n"
+            return "", formula_error("") if has_formula and missing else None
         if kind == "n":
             number = float(value) if {".", "e", "E"}.intersection(value) else int(value)
             style = int(element.get("s", 0))

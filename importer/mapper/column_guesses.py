@@ -1,33 +1,36 @@
 """Guess what a roster's columns contain, by their headings and their values.
 
 An ID is never guessed by its values alone: only a heading that names one counts. A heading does
-not count if the values contradict it. What offices call their columns is in
-`heading_vocabulary.toml`.
+not count if the values contradict it. What offices call their columns is in `model/vocabulary.py`.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib.resources import files
-
-from pydantic import BaseModel
 
 from importer.mapper.dates import ORDER_WORDS, Dates, Order, Unread, shown_order
 from importer.model.problem import Place
 from importer.model.roster import Roster
+from importer.model.vocabulary import (
+    BARCODE,
+    CARDS,
+    IDENTITIES,
+    KNOWN,
+    field_of,
+    named_by,
+    words_of,
+)
 
 ROWS = 20_000
 """At most N rows are read."""
 _MOST = 0.9
 """The share of a column's values that must be of a kind for the column to be of it."""
 
-EMPL_ID, BARCODE, PRIMARY_ID = "empl id", "barcode", "primary id"
+EMPL_ID, PRIMARY_ID = "empl id", "primary id"
 LAST_FIRST, FIRST_LAST = "last, first", "first last"
 FULL_NAME, GIVEN, SECOND_LAST = "full name", "name or given name", "second last name"
 FIRST_MIDDLE = "first and middle"
@@ -37,101 +40,6 @@ OWNING_SYSTEM = "owning system"
 DATES = ("birth_date", "expiry_date", "purge_date")
 """Date fields."""
 _SEVERAL = frozenset({"email", "phone", ""})
-
-
-# --- headings ---
-
-
-class _Vocabulary(BaseModel):
-    card: frozenset[str]
-    passing: frozenset[str]
-    small: frozenset[str]
-    closing: frozenset[str]
-    somebody_else: frozenset[str]
-    relationship: frozenset[str]
-    never: frozenset[str]
-    id_words: frozenset[str]
-    no_ids: frozenset[str]
-    us_states: frozenset[str]
-    identity: dict[str, tuple[str, ...]]
-    fields: dict[str, tuple[str, ...]]
-    types: dict[str, dict[str, frozenset[str]]]
-
-
-_KNOWN = _Vocabulary.model_validate(
-    tomllib.loads((files(__package__) / "heading_vocabulary.toml").read_text("utf-8"))
-)
-
-
-def _joins(words: Sequence[str]) -> tuple[str, str]:
-    """Return words without blanks, and then also without the small ones."""
-    return "".join(words), "".join(word for word in words if word not in _KNOWN.small)
-
-
-def _joined(texts: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return the key of each text, by the text without blanks and small words."""
-    return {
-        join: key
-        for key, several in texts.items()
-        for text in several
-        for join in _joins(text.split())
-    }
-
-
-_IDENTITY = _joined(_KNOWN.identity)
-_BY_NAME = _joined(_KNOWN.fields)
-_CARDS = _joined({BARCODE: _KNOWN.card})
-_NOTHING = "nothing"
-_USUAL = {"email": "personal", "phone": "mobile"}
-_BRACKETS = re.compile(r"[\[(][^\])]*[\])]")
-_WORD = re.compile(r"[^\W\d_]+|\d+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-def _words(heading: str) -> tuple[str, ...]:
-    """A heading's words and numbers, without case, accents, punctuation and bracketed remarks."""
-    bare = _BRACKETS.sub(" ", heading)
-    apart = _CAMEL.sub(" ", bare if _WORD.search(bare) else heading)
-    folded = unicodedata.normalize("NFKD", apart).casefold()
-    plain = "".join(char for char in folded if not unicodedata.combining(char))
-    return tuple(_WORD.findall(plain))
-
-
-def _named_by(heading: str, known: Mapping[str, str]) -> str:
-    """Return what is known by a heading, with or without the words around it, else ""."""
-    words = _words(heading)
-    for start in range(len(words)):
-        end = len(words)
-        while end > start:
-            for join in _joins(words[start:end]):
-                if found := known.get(join):
-                    return found
-            if words[end - 1] not in _KNOWN.closing:
-                break
-            end -= 1
-        if words[start] not in _KNOWN.passing:
-            break
-    return ""
-
-
-def field_of(heading: str, others: frozenset[str] = frozenset()) -> str:
-    """Return the field that a heading names, "" if it names none that is known here.
-
-    `others`: further words that make a column about another person.
-    """
-    words = set(_words(heading))
-    if words & (_KNOWN.somebody_else | _KNOWN.never | others):
-        return ""
-    field = _named_by(heading, _BY_NAME) or _named_by(heading.rstrip("0123456789 _"), _BY_NAME)
-    about_a_contact = words & {"contact", "contacto"} and field not in _USUAL
-    return "" if about_a_contact or field == _NOTHING else field
-
-
-def type_of(kind: str, heading: str) -> str:
-    """Return Alma's type of an email address or phone number, as the heading suggests."""
-    found = set(_words(heading))
-    hints = _KNOWN.types[kind].items()
-    return next((name for name, hint in hints if found & hint), _USUAL[kind])
 
 
 # --- values ---
@@ -153,7 +61,7 @@ _BARCODE = re.compile(r"[0-9]{14}")
 
 def is_us_state(text: str) -> bool:
     """Return whether this is the abbreviation of a state of the US."""
-    return text.upper() in _KNOWN.us_states
+    return text.upper() in KNOWN.us_states
 
 
 def _digits(text: str) -> int:
@@ -238,14 +146,14 @@ class Guess:
 
         It has digits, or its heading has a word of IDs.
         """
-        words = set(_words(self.place.heading))
+        words = set(words_of(self.place.heading))
         different = len(self.counts) == sum(self.counts.values()) > 0
         numbered = self.counts.keys() == {*map(str, range(1, len(self.counts) + 1))}
-        if self.field or not different or numbered or words & (_KNOWN.never | _KNOWN.somebody_else):
+        if self.field or not different or numbered or words & (KNOWN.never | KNOWN.somebody_else):
             return False
-        if words & _KNOWN.id_words and not words & _KNOWN.no_ids:
+        if words & KNOWN.id_words and not words & KNOWN.no_ids:
             return not any(map(_EMAIL.fullmatch, self.counts))
-        return not words & _KNOWN.no_ids and all(map(_is_like_an_id, self.counts))
+        return not words & KNOWN.no_ids and all(map(_is_like_an_id, self.counts))
 
     @property
     def shape(self) -> str:
@@ -287,14 +195,14 @@ def looks_like_a_person(headings: Iterable[str]) -> bool:
     """
     texts = [heading for heading in headings if heading.strip()]
     values = sum(_digits(text) >= 5 or _is_date(text) for text in texts)
-    known = sum(bool(field_of(text) or _named_by(text, _IDENTITY)) for text in texts)
+    known = sum(bool(field_of(text) or named_by(text, IDENTITIES)) for text in texts)
     return values > known or any(map(_EMAIL.fullmatch, texts))
 
 
 def guesses(roster: Roster) -> tuple[Guess, ...]:
     """Return a guess for each column with a heading, from the first rows of the roster."""
-    named = {w for place in roster.places for w in _words(place.heading)}
-    others = frozenset({"contact"} if named & _KNOWN.relationship else ())
+    named = {w for place in roster.places for w in words_of(place.heading)}
+    others = frozenset({"contact"} if named & KNOWN.relationship else ())
     found = [
         _guess(place, Counter(filter(None, roster.frame[position].head(ROWS).tolist())), others)
         for position, place in enumerate(roster.places)
@@ -305,14 +213,14 @@ def guesses(roster: Roster) -> tuple[Guess, ...]:
 
 def _guess(place: Place, counts: Counter[str], others: frozenset[str]) -> Guess:
     heading = place.heading
-    if field := _named_by(heading, _IDENTITY):
+    if field := named_by(heading, IDENTITIES):
         return Guess(place, field, counts, sure=True)
-    if _named_by(heading, _CARDS) and _share(counts, _BARCODE.fullmatch) > 1 / 2:
+    if named_by(heading, CARDS) and _share(counts, _BARCODE.fullmatch) > 1 / 2:
         return Guess(place, BARCODE, counts)
     field = field_of(heading, others)
     if field and _share(counts, _PLAUSIBLE.get(field, bool)) > 1 / 2:
         return Guess(place, field, counts, sure=True)
-    if (_KNOWN.somebody_else | _KNOWN.never | others) & set(_words(heading)):
+    if (KNOWN.somebody_else | KNOWN.never | others) & set(words_of(heading)):
         return Guess(place, "", counts)
     return Guess(place, _by_values(counts), counts)
 

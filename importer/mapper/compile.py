@@ -10,7 +10,7 @@ from datetime import date
 from itertools import product
 
 from importer.errors import MappingError
-from importer.mapper.column_guesses import field_of, looks_like_a_person
+from importer.mapper.column_guesses import looks_like_a_person
 from importer.mapper.mapping import EntryRules, FieldRule
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import ANGLED, TO_CHOOSE, Cell, heading_key, nearest
@@ -21,6 +21,7 @@ from importer.model.catalogue import Code
 from importer.model.fields import Shape
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import ADDED
+from importer.model.vocabulary import field_of
 
 CellsOf = tuple[str, EachPart | None, int]
 """A column by the `heading_key` that the mapping has for it, or a part of its cells by number."""

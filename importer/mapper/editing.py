@@ -19,7 +19,7 @@ from importer.mapper.yaml_source import Steps, cell, scalar
 
 _INDENT = 2
 
-_MARK = re.compile(r"[ \t]+# (?:guess|to do)\b[^\n]*")
+_MARK = re.compile(r"(?<![ \t])[ \t]++# (?:guess|to do)\b[^\n]*")
 """The comment of a first mapping at the end of a line that nobody has looked at yet."""
 
 

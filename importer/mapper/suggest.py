@@ -26,7 +26,6 @@ from importer.mapper.column_guesses import (
     date_order,
     guesses,
     is_us_state,
-    type_of,
 )
 from importer.mapper.dates import Order
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
@@ -35,6 +34,7 @@ from importer.model.fields import FIELDS, NO_CODES, CodeTables, country_of
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import counted, folded
 from importer.model.user import AccountType
+from importer.model.vocabulary import type_of
 
 _GUESS = "   # guess"
 _BY_VALUES = "   # guess, by its values"

@@ -24,7 +24,7 @@ _SIZE = 10_000
 """Parts of a pattern after its counted repetitions, such as `{14}`, are written out."""
 
 _TOKEN = re.compile(
-    r"(?P<part>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])"
+    r"(?P<part>\\.|\[\^?\]?(?:\\.|[^\]\\])*+(?:\]|\Z))"
     r"|(?P<recursion>\(\?(?:R|[0-9]+|[+-][0-9]+|&[^)]*|P>[^)]*)\))"
     r"|(?P<open>\()"
     r"|(?P<close>\))"

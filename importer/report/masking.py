@@ -11,7 +11,7 @@ from importer.model.fields import FIELDS, Shape
 CUT = "…"
 """Marks what was left out."""
 
-_POSITION = re.compile(r"\[[^\]]*\]")
+_POSITION = re.compile(r"\[[^\[\]]*+\]")
 
 _MAIN = {
     "contact_info.email": "contact_info.email.email_address",
@@ -32,7 +32,7 @@ _PRIVATE_CODES = frozenset({"gender"})
 _BARE_CODES = frozenset({"external_id", "segment_type"})
 """Fields that Alma writes as text and that take codes."""
 
-_ID_TAIL = re.compile(r"[0-9A-Za-z]*[0-9][0-9A-Za-z]*", re.ASCII)
+_ID_TAIL = re.compile(r"[A-Za-z]*+[0-9][0-9A-Za-z]*+", re.ASCII)
 _YEAR = re.compile(r"(?<![0-9])(?:18|19|20)[0-9]{2}(?![0-9])")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{2}){1,2}")
 _CODE = re.compile(r"[^\W\d_][\w &/.,'()-]{0,39}|[0-9]{1,4}")

@@ -110,7 +110,7 @@ def sheet(visit: Visit) -> web.Response:
     try:
         roster = draft.read(document.layout() if document else Layout())
     except RosterError as error:
-        problem = str(error)
+        problem = f"{error}{error.cells}"
     part = roster.frame.iloc[(at - 1) * PAGE : at * PAGE] if roster else None
     return visit.page(
         "sheet.html.j2",

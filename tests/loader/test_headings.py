@@ -64,6 +64,35 @@ def test_without_expectations_words_make_a_heading_row() -> None:
     assert found(rows("1|2", "3|4"), Layout()) == ((1,), ("1", "2"))
 
 
+CONTACTS = (
+    "Name|Given Name|Family Name|E-mail 1 - Value|Phone 1 - Type|Phone 1 - Value|Address 1 - Street"
+    "|Address 1 - City|Address 1 - Postal Code|Custom Field 1 - Value"
+)
+PERSON = "Ann Silva|Ann|Silva||Home|555-0101|Elm Street|Springfield|62701|Faculty"
+
+
+@pytest.mark.parametrize(
+    "heading_row",
+    [
+        CONTACTS,
+        "Nom|Prénom|Adresse 1|Adresse 2|Téléphone 1|Ville|CP|Pays|Remarque|Divers",
+        "Street 1|Street 2|City|Zip 1|Phone 1|Phone 2|First Name|Last Name|Custom 1|Custom 2",
+        "Spalte1|Nachname|Vorname|Tel1|Tel2|PLZ|Ort|Feld 8|Feld 9|Feld 10",
+    ],
+)
+@pytest.mark.parametrize("above", [(), ("Contacts of autumn|2026",)])
+def test_headings_with_digits_are_found(heading_row: str, above: tuple[str, ...]) -> None:
+    """A row of headings that offices use wins over people, whose cells have more words."""
+    top = rows(*above, heading_row, *[PERSON] * 3)
+    assert found(top, Layout()) == ((len(above) + 1,), tuple(heading_row.split("|")))
+
+
+def test_of_rows_with_as_many_words_the_first_one_is_the_headings() -> None:
+    """Unknown headings, some with digits, come before people."""
+    top = rows("Foo 1|Bar 2|Baz|Qux", "Ann|Silva|Elm|Oak", "Bob|Webb|Ash|Fir")
+    assert found(top, Layout())[0] == (1,)
+
+
 def test_no_text_no_headings() -> None:
     """A sheet of blanks has none."""
     assert headings.find([], EXPECTED) is None

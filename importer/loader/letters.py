@@ -1,0 +1,166 @@
+"""How well bytes read in an encoding look like names: a likelihood by letters and their neighbors.
+
+Encodings of one family differ in the letters beyond ASCII only. What these letters are beside, in
+each language, is in `letters.toml`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from math import exp, log
+from typing import NamedTuple
+
+WESTERN_EUROPEAN = (
+    *("German", "French", "Spanish", "Portuguese", "Italian", "Dutch", "Danish", "Norwegian"),
+    *("Swedish", "Finnish", "Icelandic", "Irish"),
+)
+CENTRAL = (
+    *("Czech", "Slovak", "Polish", "Hungarian", "Croatian", "Slovenian", "Romanian", "German"),
+)
+BALTIC = ("Lithuanian", "Latvian", "Estonian")
+CYRILLIC = ("Russian", "Ukrainian", "Bulgarian")
+LATIN = frozenset((*WESTERN_EUROPEAN, *CENTRAL, *BALTIC, "Turkish", "Vietnamese"))
+
+# Probabilities, all of them guesses that a test has confirmed
+_OTHER_NEIGHBOR = 0.08  # that a neighbor is not in the table, for all of them together
+_UNKNOWN_LETTER, _SIGN = 3e-5, 1e-5
+_QUOTATION = 0.001  # an apostrophe at an end of a word
+_OTHER_SCRIPT = 0.001  # beside a letter of ASCII, in a script that has none
+_CAPITAL_INSIDE, _SMALL_BEFORE, _SMALL_FIRST, _SMALL_BEHIND = 0.01, 0.02, 0.05, 0.02
+_FREQUENT, _RARE, _BESIDE_ASCII = 1 / 3000, 1 / 60_000, 0.02  # of languages without letters
+_ROUNDS = 4
+_APOSTROPHES = dict.fromkeys("’‘–", 0.01) | dict.fromkeys("´·", 1e-5)  # between letters
+
+
+class _Letter(NamedTuple):
+    """The logarithms of a letter's share, and of its neighbors'."""
+
+    share: float
+    before: Mapping[str, float]
+    behind: Mapping[str, float]
+
+
+_ELSE = log(_OTHER_NEIGHBOR / 30)
+
+
+@cache
+def _table(language: str) -> Mapping[str, _Letter]:
+    return {
+        letter: _Letter(log(share / 1000), _neighbors(before), _neighbors(behind))
+        for letter, (share, before, behind) in _tables()[language].items()
+    }
+
+
+@cache
+def _tables() -> Mapping[str, Mapping[str, tuple[int, str, str]]]:
+    text = (files(__package__) / "letters.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _neighbors(ranked: str) -> Mapping[str, float]:
+    """Return the logarithm of each neighbor's share, by its rank, as words in a text have it."""
+    whole = sum(1 / rank for rank in range(1, len(ranked) + 1))
+    return {
+        char: log((1 - _OTHER_NEIGHBOR) / rank / whole + _OTHER_NEIGHBOR / 30)
+        for rank, char in enumerate(ranked, start=1)
+    }
+
+
+def likelihood(words: Sequence[str], languages: Sequence[str]) -> float:
+    """Return the logarithm of the likelihood of words as names of a mixture of languages.
+
+    The shares of the languages are those that explain the words best.
+    """
+    rows = [_in_languages(word, languages) for word in words]
+    shares = [1 / len(languages)] * len(languages)
+    total = 0.0
+    for _ in range(_ROUNDS):
+        weights = [1.0] * len(languages)
+        total = 0.0
+        for row in rows:
+            best = max(row)
+            parts = [share * exp(one - best) for share, one in zip(shares, row, strict=True)]
+            whole = sum(parts)
+            total += best + log(whole)
+            weights = [w + part / whole for w, part in zip(weights, parts, strict=True)]
+        shares = [weight / sum(weights) for weight in weights]
+    return total
+
+
+def ideographs(words: Sequence[str], encoding: str, leads: Collection[int]) -> float:
+    """Return the logarithm of the likelihood of words in a script of thousands of characters.
+
+    `leads`: the first bytes of the frequent ones.
+    """
+    total = 0.0
+    for word in words:
+        for before, char, behind in zip(" " + word, word, word[1:] + " ", strict=False):
+            if not char.isascii():
+                total += log(_FREQUENT if char.encode(encoding)[0] in leads else _RARE)
+                total += log(_BESIDE_ASCII) * (_is_ascii_letter(before) or _is_ascii_letter(behind))
+    return total
+
+
+def _in_languages(word: str, languages: Sequence[str]) -> list[float]:
+    """Return the logarithm of a word's likelihood in each language."""
+    padded = f"^{''.join(map(_small, word))}$"
+    known = _case(word)
+    places = [at for at, char in enumerate(padded) if not char.isascii()]
+    return [
+        known + sum(_at(padded, at, _table(one), latin=one in LATIN) for at in places)
+        for one in languages
+    ]
+
+
+def _small(char: str) -> str:
+    """Return the small letter, if it is one character; the Turkish İ has none."""
+    small = char.lower()
+    return small if len(small) == 1 else char
+
+
+def _at(word: str, at: int, table: Mapping[str, _Letter], *, latin: bool) -> float:
+    """Return what the character at a place, between its neighbors, adds."""
+    char, before, behind = word[at], word[at - 1], word[at + 1]
+    if char in _APOSTROPHES:
+        inside = before.isalpha() and behind.isalpha()
+        return log(_APOSTROPHES[char] if inside else _QUOTATION)
+    # what is between two letters beyond ASCII counts once
+    first = before.isascii()
+    letter = table.get(char)
+    if letter is None:
+        return log(_UNKNOWN_LETTER if char.isalpha() else _SIGN) + log(1 / 30) * (1 + first)
+    found = letter.share + letter.behind.get(_end(behind, "$"), _ELSE)
+    if first:
+        found += letter.before.get(_end(before, "^"), _ELSE)
+    if not latin and (_is_ascii_letter(before) or _is_ascii_letter(behind)):
+        found += log(_OTHER_SCRIPT)
+    return found
+
+
+def _end(char: str, mark: str) -> str:
+    """Return the mark of a word's end for what is no letter, as a hyphen."""
+    return char if char.isalpha() or unicodedata.combining(char) else mark
+
+
+def _is_ascii_letter(char: str) -> bool:
+    return char.isascii() and char.isalpha()
+
+
+def _case(word: str) -> float:
+    """Return what capital and small letters add that are not as names are written."""
+    found = 0.0
+    for at, char in enumerate(word):
+        if char.isascii() or not char.isalpha():
+            continue
+        before = word[at - 1] if at else ""
+        if char.isupper():
+            found += log(_CAPITAL_INSIDE) * before.islower()
+        elif char.islower():
+            found += log(_SMALL_BEFORE) * (word[at + 1 : at + 2].isupper() > before.isupper())
+            found += log(_SMALL_FIRST) * (not before.isalpha())
+            found += log(_SMALL_BEHIND) * (at > 1 and word[at - 2 : at].isupper())
+    return found
