@@ -13,7 +13,6 @@ from dataclasses import field as default
 from difflib import get_close_matches
 
 from importer.mapper.column_guesses import (
-    BARCODE,
     DATES,
     EMPL_ID,
     FIRST_LAST,
@@ -34,7 +33,7 @@ from importer.model.fields import FIELDS, NO_CODES, CodeTables, country_of
 from importer.model.roster import NO_HEADINGS, Layout, Roster
 from importer.model.text import counted, folded
 from importer.model.user import AccountType
-from importer.model.vocabulary import type_of
+from importer.model.vocabulary import BARCODE, type_of
 
 _GUESS = "   # guess"
 _BY_VALUES = "   # guess, by its values"

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from importer.errors import UsageError
 from importer.mapper import editing
-from importer.mapper.column_guesses import BARCODE, EMPL_ID, PRIMARY_ID, Guess, guesses
+from importer.mapper.column_guesses import EMPL_ID, PRIMARY_ID, Guess, guesses
 from importer.mapper.load import examine
 from importer.mapper.mapping import EntryRules, FieldRule, Mapping
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
@@ -20,7 +20,7 @@ from importer.mapper.yaml_source import Steps, cell
 from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
 from importer.model.problem import Place
 from importer.model.roster import Roster
-from importer.model.vocabulary import field_of
+from importer.model.vocabulary import BARCODE, field_of
 from importer.report.field_names import field_name
 from importer.web.drafts import Draft, mapping_text
 from importer.web.site import Visit, found, see

@@ -73,7 +73,7 @@ def roster(pair: Pair, rows: int, *, few: int = 0) -> tuple[str, bytes]:
 
 def _windows_1258(letter: str) -> str:
     """Return a Vietnamese letter with its tone apart, as Windows-1258 writes most of them."""
-    base, *marks = unicodedata.normalize("NFD", letter)
+    base, *marks = list(unicodedata.normalize("NFD", letter))
     tones = [mark for mark in marks if mark not in "\u0302\u0306\u031b"]
     shapes = [mark for mark in marks if mark not in tones]
     apart = unicodedata.normalize("NFC", base + "".join(shapes)) + "".join(tones)
