@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,14 +48,14 @@ async def fetch_codes(alma: Alma, path: Path) -> CodeTables:
 class Stopping:
     """Whether the operator wants to stop: after the first Ctrl-C softly, after the second at once.
 
-    A request of the system to end counts as Ctrl-C, and so does a `file` that appears.
+    A request of the system to end counts as Ctrl-C, and so does a `file` with one of the `names`
+    of this command. A file that names another one, such as an earlier one, does not count.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
-        """Start without a request; one that a file of an earlier time made counts no longer."""
+    def __init__(self, file: Path, names: Collection[str]) -> None:
+        """Start without a request."""
         self._file = file
-        if file is not None:
-            file.unlink(missing_ok=True)
+        self._names = names
         self.asked = False
         self.at_once = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,8 +63,8 @@ class Stopping:
 
     def __call__(self) -> bool:
         """Return whether to begin nothing new."""
-        if self._file is not None and self._file.exists():
-            self.asked = True
+        with suppress(OSError):
+            self.asked = self.asked or self._file.read_text("utf-8") in self._names
         return self.asked
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Collection
@@ -42,6 +43,7 @@ from importer.cli.output import confirm, now, program, say
 from importer.errors import AlmaError, ImporterError, LedgerError, StoppedError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
+from importer.ledger.run_lock import held_since
 from importer.ledger.states import RESULTS, State
 from importer.mapper.load import load as load_mapping
 from importer.model.plan import Fate, Result, SafetyCheck
@@ -57,7 +59,7 @@ from importer.pipeline.inputs import Rosters as ReadRosters
 from importer.pipeline.plan import plan as plan_roster
 from importer.report import wording
 from importer.report.wording import rows
-from importer.settings import Settings
+from importer.settings import TASK, Settings
 from importer.writer.executor import RowDone, Stop, Waiting
 
 app = typer.Typer(rich_markup_mode=None)
@@ -254,7 +256,8 @@ def _apply_run(
         _remember(ledger)
         return None
     settings = Settings.read()
-    stopping = Stopping(ledger.folder / apply_stage.STOP)
+    names = {os.environ.get(TASK, ""), held_since(ledger.folder)} - {""}
+    stopping = Stopping(ledger.folder / apply_stage.STOP, names)
     of = left if limit is None else min(left, limit)
     options = apply_stage.ApplyOptions(
         stopping=stopping,

@@ -26,7 +26,7 @@ from importer.settings import ENV, KEY
 from importer.web.app import serve
 from importer.web.guard import ENTER, Guard
 from importer.web.site import Site
-from importer.web.tasks import EXIT, LOCK, RUNNER, RUNNING, Tasks
+from importer.web.tasks import EXIT, LOCK, RUNNER, RUNNING, Tasks, remove_unused
 from importer.web.workspace import ALMA, CODES, PRACTICE, Workspace
 
 app = typer.Typer(rich_markup_mode=None)
@@ -147,7 +147,8 @@ def _site(*, proxied: bool = False) -> Iterator[Site]:
         }
         space = _workspace(PRACTICE, practice, settings)
         if not (space.folder / CODES).is_file():
-            space.tasks.start("codes", "fetch", title="", then="", now=now())
+            words = ("codes", "fetch")
+            space.tasks.start(*words, title="", then="", back="", now=now(), operator="", run="")
         yield Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now, proxied)
 
 
@@ -185,5 +186,6 @@ def run_task(folder: Path, words: list[str]) -> int:
     with FileLock(folder / LOCK):  # the page takes it for a moment to see whether it is free
         (folder / RUNNING).touch()
         code = run(words)
+        remove_unused(folder)
         write_atomically(folder / EXIT, str(int(code)).encode())
     return code

@@ -27,7 +27,7 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
     lock, held_by = FileLock(folder / LOCK, timeout=_PROBING), folder / HOLDER
     try:
         lock.acquire()
-        since = now.isoformat(timespec="seconds")
+        since = now.isoformat()
         held_by.write_text(json.dumps({"operator": operator, "since": since}), "utf-8")
     except Timeout as error:
         msg = f"{holder(folder)} is using this run. Wait until that command has finished."
@@ -51,9 +51,19 @@ def run_lock(folder: Path, operator: str, now: datetime) -> Iterator[None]:
 
 def holder(folder: Path) -> str:
     """Return who has a run locked, and since when: `ana@desk (since 2026-11-26 14:05)`."""
+    operator, since = _held_by(folder)
+    return f"{operator} (since {since:%Y-%m-%d %H:%M})" if since else "Another operator"
+
+
+def held_since(folder: Path) -> str:
+    """Return the moment since which a run is locked, which names the command; "" if unknown."""
+    _, since = _held_by(folder)
+    return since.isoformat() if since else ""
+
+
+def _held_by(folder: Path) -> tuple[str, datetime | None]:
     try:
         held_by = json.loads((folder / HOLDER).read_text("utf-8"))
-        since = datetime.fromisoformat(held_by["since"])
-        return f"{held_by['operator']} (since {since:%Y-%m-%d %H:%M})"
+        return str(held_by["operator"]), datetime.fromisoformat(held_by["since"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "Another operator"
+        return "", None

@@ -32,7 +32,10 @@ OPEN = (State.PLANNED, State.INTENT, State.UNKNOWN)
 """The states of steps that an apply still has to work on."""
 
 STOP = "stop"
-"""A file of this name in a run's folder asks the apply under way to stop softly."""
+"""A file of this name in a run's folder asks the apply that it names to stop softly.
+
+It names the task of the local page or, of a load that was started elsewhere, since when it runs.
+"""
 
 BYTES_PER_ROW = 30_000
 """Disk space for a row: its images and entries, three times over."""

@@ -41,6 +41,12 @@ RUNS = Path("runs")
 LOOKED_AT = 50
 """At most N runs are opened to find the last one with a mapping, the newest first."""
 
+UNFINISHED = "unfinished"
+"""A file of this name keeps other commands out of a folder while one makes a run in it.
+
+A command that was killed leaves it there.
+"""
+
 _LISTED = 10
 _SHOWN = 100  # characters of a heading
 
@@ -63,16 +69,18 @@ def new_folder(name: str, now: datetime, wanted: Path | None) -> Path:
             msg = f"{shown(folder)} is a file. Name a new folder with -o, or leave -o out."
             raise UsageError(msg)
         elif any(folder.iterdir()):
-            msg = (
-                f"The folder {shown(folder)} is not empty. Name a new folder with -o, or leave "
-                "-o out."
-            )
-            raise UsageError(msg)
+            raise _not_empty(folder)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its name is not allowed"
         msg = f"The folder {shown(folder)} cannot be made or used: {why}."
         raise UsageError(msg) from error
     return folder
+
+
+def _not_empty(folder: Path) -> UsageError:
+    return UsageError(
+        f"The folder {shown(folder)} is not empty. Name a new folder with -o, or leave -o out."
+    )
 
 
 def new_name(name: str, now: datetime) -> str:
@@ -100,18 +108,42 @@ def _make(folder: Path) -> None:
 def new_run(name: str, now: datetime, wanted: Path | None) -> Iterator[Path]:
     """Make the folder of a new run, as `new_folder` does; it is removed if the block fails.
 
-    Raises UsageError if the folder cannot be used.
+    It is this command's alone meanwhile. Raises UsageError if it cannot be used.
     """
     was_there = wanted is not None and exists(wanted)
     folder = new_folder(name, now, wanted)
+    with _claimed(folder) as claim:
+        try:
+            yield folder
+        except BaseException:
+            for path in folder.glob(f"{FILE}*"):
+                path.unlink()
+            claim.unlink()
+            if not was_there:
+                folder.rmdir()
+            raise
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[Path]:
+    """Keep other commands out of an empty folder; yield the file that does it.
+
+    Raises UsageError where another command was first, or cannot be kept out.
+    """
+    claim = folder / UNFINISHED
     try:
-        yield folder
-    except BaseException:
-        for path in folder.glob(f"{FILE}*"):
-            path.unlink()
-        if not was_there:
-            folder.rmdir()
-        raise
+        claim.touch(0o600, exist_ok=False)
+    except FileExistsError:
+        raise _not_empty(folder) from None
+    except OSError as error:
+        msg = f"The folder {shown(folder)} cannot be used: {error.strerror}."
+        raise UsageError(msg) from error
+    try:
+        if [path for path in folder.iterdir() if path != claim]:
+            raise _not_empty(folder)
+        yield claim
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def save_run(
@@ -251,7 +283,7 @@ def _saved_run(folder: Path) -> SavedRun | None:
         modified = datetime.fromtimestamp(max(path.stat().st_mtime for path in lasting), UTC)
     except OSError as error:
         return SavedRun(folder, None, f"{folder} cannot be read ({error.strerror}).")
-    if not files:
+    if {path.name for path in files} <= {UNFINISHED}:
         return SavedRun(folder, modified, f"{folder} is empty.")
     if folder / FILE not in files:
         return None

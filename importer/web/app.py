@@ -60,7 +60,6 @@ _FORMS: dict[str, Page] = {
     "drafts/{draft}/delete": draft_pages.delete,
     "runs/{run}/rows/{row}": run_pages.resolve,
     "runs/{run}/approve": load_pages.start_apply,
-    "runs/{run}/pause": load_pages.pause,
     "runs/{run}/undo": run_pages.undo,
     "runs/{run}/correct": run_pages.correct,
     "settings/key": settings_page.save_key,
@@ -76,34 +75,53 @@ _DRAFT_FORMS: dict[str, Page] = {
 """Forms that change a draft, if it is as their page showed it."""
 
 
-def _in_thread(page: Page) -> Handler:
-    """Return the handler of a page, which does not hold up other requests."""
+def _in_turn(page: Page, *, versioned: bool = False) -> Handler:
+    """Return the handler of a page or form; those of one thing are carried out one after another.
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await asyncio.to_thread(page, await Visit.of(request))
-
-    return handle
-
-
-def _in_turn(page: Page) -> Handler:
-    """Return the handler of a form that changes a draft: they are carried out one after another.
-
-    It raises StaleError where the draft was changed since the page of the form.
+    Who waits needs no thread, so that nobody else waits, and a page that nobody waits for any more
+    is not made. `versioned`: StaleError is raised where the draft was changed since the page of the
+    form.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = await Visit.of(request)
-        async with visit.site.locks[request.match_info["draft"]]:
-            visit.draft.require(visit.number("version"))
-            return await asyncio.to_thread(page, visit)
+        async with visit.site.turn(_subject(request)):
+            if request.method == "GET" and request.transport is None:
+                return web.Response()
+            if versioned:
+                visit.draft.require(visit.number("version"))
+            threads = visit.site.threads if "draft" in request.match_info else None
+            return await asyncio.get_running_loop().run_in_executor(threads, page, visit)
 
     return handle
 
 
+def _subject(request: web.Request) -> str:
+    """Return the address of what one request at a time uses.
+
+    It is a draft, a run that a form changes or, for other requests, the page itself.
+    """
+    names = request.match_info
+    if "draft" in names:
+        return f"/{names['place']}/drafts/{names['draft']}"
+    if request.method == "POST" and "run" in names:
+        return f"/{names['place']}/runs/{names['run']}"
+    return request.path
+
+
+async def _pause(request: web.Request) -> web.StreamResponse:
+    """Pause a load, whatever else is asked of its run."""
+    return await asyncio.to_thread(load_pages.pause, await Visit.of(request))
+
+
 ROUTES = [
-    *(web.get(f"/{{place}}/{path}", _in_thread(page)) for path, page in _PAGES.items()),
-    *(web.post(f"/{{place}}/{path}", _in_thread(page)) for path, page in _FORMS.items()),
-    *(web.post(f"/{{place}}/{path}", _in_turn(page)) for path, page in _DRAFT_FORMS.items()),
+    *(web.get(f"/{{place}}/{path}", _in_turn(page)) for path, page in _PAGES.items()),
+    *(web.post(f"/{{place}}/{path}", _in_turn(page)) for path, page in _FORMS.items()),
+    *(
+        web.post(f"/{{place}}/{path}", _in_turn(page, versioned=True))
+        for path, page in _DRAFT_FORMS.items()
+    ),
+    web.post("/{place}/runs/{run}/pause", _pause),
     web.post("/{place}/rosters", draft_pages.take_roster),
     web.get("/{place}/runs/{run}/events", load_pages.events),
 ]

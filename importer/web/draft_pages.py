@@ -24,6 +24,7 @@ from importer.report.wording import sentence
 from importer.web.drafts import Draft, StaleError, mapping_text
 from importer.web.run_pages import listed
 from importer.web.site import PAGE, Visit, see
+from importer.web.tasks import RUN
 from importer.web.workspace import Workspace
 
 RUNS_SHOWN = 5
@@ -75,7 +76,8 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     draft = visit.space.new_draft(part.filename, visit.now)
     try:
         await _save(part, draft)
-        await asyncio.to_thread(draft.read, Layout())
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(visit.site.threads, draft.read, Layout())
     except RosterError as error:
         if "`roster:`" not in str(error):  # the mapping can name a sheet or an encoding
             shutil.rmtree(draft.folder)
@@ -241,13 +243,14 @@ def plan(visit: Visit) -> web.Response:
     def relative(path: Path) -> str:
         return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
-    run = visit.space.new_run(draft.roster.stem, visit.now)
     corrections = ("--corrections", relative(draft.corrections)) if draft.corrections else ()
     return visit.start(
         "plan", relative(draft.roster), "-m", relative(visit.mapping), *corrections,
-        "-o", str(run), "--json",
+        "--json",
         title="Comparing with Alma",
-        then=f"{visit.base}/runs/{run.name}",
+        then=f"{visit.base}/runs/{RUN}",
+        back=f"{visit.base}/drafts/{draft.name}/problems",
+        run=draft.roster.stem,
     )  # fmt: skip
 
 

@@ -30,6 +30,9 @@ A redirect in its place would still come from wherever the link was, such as the
 
 SESSION_SECONDS = 12 * 60 * 60
 
+REMOTE_USER = "X-Remote-User"
+"""The header in which a reverse proxy names who asks."""
+
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -83,6 +86,12 @@ class Guard:
     def _refusal(self, request: web.Request) -> web.Response | None:
         if request.host not in self.hosts:
             return _text(421, "This address is not served here.")
+        if self.proxied and not remote_user(request):
+            return _text(
+                401,
+                f"The web server before this page did not say who you are, in {REMOTE_USER}. The "
+                "guide shows how to set it up.",
+            )
         if request.path == ENTER:
             return self._enter(request)
         if not self.proxied and not self._has_cookie(request):
@@ -121,6 +130,12 @@ class Guard:
         if site is not None and site != "same-origin":
             return False
         return request.headers.get("Origin") in self.origins
+
+
+def remote_user(request: web.Request) -> str:
+    """Return whom a reverse proxy names, without what is in no user name; "" if nobody."""
+    named = request.headers.get(REMOTE_USER, "")
+    return "".join(char for char in named if char.isalnum() or char in "@._-")[:100]
 
 
 def _text(status: int, sentence: str) -> web.Response:

@@ -13,6 +13,7 @@ from aiohttp import web
 from importer.errors import FINE
 from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import HOLDER, LOCK, holder
+from importer.model.files import write_atomically
 from importer.model.plan import Result
 from importer.pipeline.apply import OPEN, STOP
 from importer.report.wording import ENDS
@@ -91,6 +92,7 @@ def start_apply(visit: Visit) -> web.Response:
         "--yes", "--json",
         title="Writing to Alma",
         then=address,
+        back=address,
         shown_by=f"{address}/live",
     )  # fmt: skip
 
@@ -102,8 +104,8 @@ def _holder(run: Path) -> str:
 
 def pause(visit: Visit) -> web.Response:
     """Ask the load to stop after the rows under way."""
-    if visit.space.is_busy(visit.run):
-        (visit.run / STOP).touch(mode=0o600)
+    if worker := visit.space.worker(visit.run):
+        write_atomically(visit.run / STOP, worker.encode())
     return see(f"{visit.run_address}/live?task={visit.request.query.get('task', '')}")
 
 
@@ -140,6 +142,7 @@ def _progress(visit: Visit) -> Progress:
     run, tasks = visit.run, visit.space.tasks
     task = tasks.find(visit.text("task"))
     ended = tasks.exit(task) if task else None
+    worker = visit.space.worker(run)
     running = (task is not None and ended is None) or visit.space.is_busy(run)
     with Ledger.open(run) as ledger:
         results = ledger.results() if ledger.was_applied else {}
@@ -158,8 +161,15 @@ def _progress(visit: Visit) -> Progress:
         ),
         tasks.messages(task) if task else (),
         ended,
-        (run / STOP).exists(),
+        bool(worker) and _stops(run) == worker,
     )
+
+
+def _stops(run: Path) -> str:
+    """Return the name of the command that was asked to stop, "" if none was."""
+    with suppress(OSError):
+        return (run / STOP).read_text("utf-8")
+    return ""
 
 
 def live(visit: Visit) -> web.Response:

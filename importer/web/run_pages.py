@@ -17,6 +17,7 @@ from importer.report.terminal import row_history
 from importer.report.wording import headline, workbooks
 from importer.web.run_view import people, rows_page, view
 from importer.web.site import PAGE, Visit, found, number, see
+from importer.web.tasks import RUN
 from importer.web.workspace import Workspace
 
 
@@ -113,17 +114,19 @@ def resolve(visit: Visit) -> web.Response:
         "--as", answer, "--json",
         title=f"Resolving row {row_label(wanted)}",
         then=address,
+        back=address,
     )  # fmt: skip
 
 
 def undo(visit: Visit) -> web.Response:
     """Start `undo`, which plans how to undo the run."""
-    undoing = visit.space.new_run(f"undo-{visit.run.name}", visit.now)
     delete = ["--delete-created"] if visit.text("delete") == "yes" else []
     return visit.start(
-        "undo", f"runs/{visit.run.name}", *delete, "-o", str(undoing), "--json",
+        "undo", f"runs/{visit.run.name}", *delete, "--json",
         title="Planning how to undo this load",
-        then=f"{visit.base}/runs/{undoing.name}",
+        then=f"{visit.base}/runs/{RUN}",
+        back=visit.run_address,
+        run=f"undo-{visit.run.name}",
     )  # fmt: skip
 
 

@@ -41,7 +41,8 @@ def settings(visit: Visit) -> web.Response:
 def run_command(visit: Visit) -> web.Response:
     """Start a command of this page."""
     title, words = found(_COMMANDS.get(visit.request.match_info["command"]))
-    return visit.start(*words, title=title, then=f"{visit.base}/settings?task={TASK_ID}")
+    here = f"{visit.base}/settings"
+    return visit.start(*words, title=title, then=f"{here}?task={TASK_ID}", back=here)
 
 
 def save_key(visit: Visit) -> web.Response:

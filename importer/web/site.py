@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path, PurePath
 from typing import TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from jinja2 import Environment
 
 from importer.errors import ImporterError, defect
 from importer.loader.detect import LARGEST
 from importer.model.text import counted
+from importer.pipeline.runs import new_name
 from importer.report.page import environment, fact_lines
 from importer.report.wording import sentences_of, tallies
 from importer.web.drafts import Draft, StaleError
-from importer.web.guard import Handler
+from importer.web.guard import Handler, remote_user
 from importer.web.workspace import PRACTICE, Workspace
 
 T = TypeVar("T")
@@ -29,20 +32,26 @@ T = TypeVar("T")
 PAGE = 50
 """Rows on one page of a table."""
 
-REMOTE_USER = "X-Remote-User"
+_DRAFTS_AT_ONCE = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The workspaces by place, the clock, and the locks of drafts that are being changed.
+    """The workspaces by place, the clock, and whose turn it is.
 
-    `proxied`: a reverse proxy names who asks, in the header X-Remote-User.
+    `proxied`: a reverse proxy names who asks, in the header X-Remote-User. `threads`: those in
+    which rosters are read and checked, which takes long; other pages have threads of their own.
     """
 
     workspaces: Mapping[str, Workspace]
     now: Callable[[], datetime]
     proxied: bool = False
-    locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(_DRAFTS_AT_ONCE))
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    def turn(self, of: str) -> asyncio.Lock:
+        """Return the lock of what one request at a time may use; who waits needs no thread."""
+        return self._turns.setdefault(of, asyncio.Lock())
 
     @property
     def is_busy(self) -> bool:
@@ -51,6 +60,9 @@ class Site:
 
 
 SITE = web.AppKey("site", Site)
+
+_UNREADABLE = (ValueError, LookupError, RuntimeError, web.RequestPayloadError, HttpProcessingError)
+"""What aiohttp raises for a form that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +78,11 @@ class Visit:
 
     @classmethod
     async def of(cls, request: web.Request) -> Visit:
-        """Read the form of a request, except files."""
-        sent = request.query if request.method == "GET" else await request.post()
+        """Read the form of a request, except files. Raises HTTPBadRequest if it is none."""
+        try:
+            sent = request.query if request.method == "GET" else await request.post()
+        except _UNREADABLE as error:
+            raise web.HTTPBadRequest from error
         fields = ((name, text) for name, text in sent.items() if isinstance(text, str))
         return cls(request, tuple(fields))
 
@@ -147,17 +162,26 @@ class Visit:
 
     @property
     def _remote_user(self) -> str:
-        named = self.request.headers.get(REMOTE_USER, "") if self.site.proxied else ""
-        return "".join(char for char in named if char.isalnum() or char in "@._-")[:100]
+        return remote_user(self.request) if self.site.proxied else ""
 
-    def start(self, *words: str, title: str, then: str, shown_by: str = "") -> web.Response:
+    def start(
+        self, *words: str, title: str, then: str, back: str, shown_by: str = "", run: str = ""
+    ) -> web.Response:
         """Start a command for whoever works on the page, and lead to the page that shows it.
 
-        `then`: the page to show when it is done. `shown_by`: the page that shows it meanwhile, by
-        default the command's own.
+        One that does the same already is shown in its place. `then`: the page to show when it is
+        done. `back`: the one that starts it. `shown_by`: the page that shows it meanwhile, by
+        default the command's own. `run`: after what the run is named that it makes.
         """
-        task = self.space.tasks.start(
-            *words, title=title, then=then, now=self.now, operator=self._remote_user
+        tasks = self.space.tasks
+        task = tasks.doing(words) or tasks.start(
+            *words,
+            title=title,
+            then=then,
+            back=back,
+            now=self.now,
+            operator=self._remote_user,
+            run=new_name(run, self.now) if run else "",
         )
         return see(f"{shown_by}?task={task.id}" if shown_by else f"{self.base}/tasks/{task.id}")
 
@@ -194,7 +218,9 @@ def see(address: str) -> web.Response:
 
 
 _EXPLAINED = {
+    400: ("This form cannot be read", "Nothing was done. Go back, and send it again."),
     404: ("There is no such page", "It may have been deleted meanwhile."),
+    405: ("This page takes no such request", "Nothing was done."),
     413: ("This is too large", f"A roster may have {LARGEST // 1_000_000} MB. Split the file."),
 }
 """The heading and the sentence of an answer that is not a page, by its status."""
@@ -208,23 +234,46 @@ def _came_from(request: web.Request) -> str:
     return f"{sent.path}?{sent.query}" if sent.query else sent.path
 
 
+def _page_above(address: str) -> str:
+    """Return the page of an address that only takes forms, such as when it is loaded again."""
+    above, _, _ = address.rpartition("/")
+    if "/drafts/" in above:
+        return f"{above}/problems"
+    return above if "/" in above[1:] else f"{above}/"
+
+
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn errors of the importer into a page with their sentence; none ends in a traceback."""
+    """Turn errors into a page with their sentence; none ends in a traceback."""
     visit, back = Visit(request), _came_from(request)
     try:
         return await handler(request)
-    except StaleError as error:
-        sentence = f"{error} What you entered now was not saved. Go back to see the newest."
-        return visit.refusal(409, "This page is out of date", sentence, back)
-    except ImporterError as error:
-        return visit.refusal(422, "This cannot be done", str(error), back)
     except web.HTTPException as error:
+        if error.status == web.HTTPMethodNotAllowed.status_code and request.method == "GET":
+            return see(_page_above(request.path))
         if error.status not in _EXPLAINED:
             raise
         return visit.refusal(error.status, *_EXPLAINED[error.status], back)
     except Exception as error:  # noqa: BLE001  its text may contain patron data
-        return visit.refusal(500, "Something is wrong in the importer", defect(error), back)
+        return visit.refusal(*_explained(error), back)
+
+
+def _explained(error: Exception) -> tuple[int, str, str]:
+    """Return the status, the heading and the sentence of an error."""
+    match error:
+        case StaleError():
+            sentence = f"{error} What you entered now was not saved. Go back to see the newest."
+            return 409, "This page is out of date", sentence
+        case ImporterError():
+            return 422, "This cannot be done", str(error)
+        case OSError():
+            sentence = (
+                f"A file cannot be read or written ({error.strerror}). Check that the disk has "
+                "space, and that the importer's folder is yours. Then try again."
+            )
+            return 503, "This cannot be done now", sentence
+        case _:
+            return 500, "Something is wrong in the importer", defect(error)
 
 
 @cache

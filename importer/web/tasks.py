@@ -10,16 +10,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from importer.model.files import write_atomically
-from importer.pipeline.runs import make_numbered
+from importer.model.files import exists, write_atomically
+from importer.pipeline.runs import RUNS, make_numbered
+from importer.settings import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 
 TASK, OUT, MESSAGES = "task.json", "out.json", "messages.txt"
@@ -28,15 +30,18 @@ LOCK, RUNNING, EXIT = "lock", "running", "exit"
 RUNNER = "run-task"
 """The hidden command that runs a task: `importer run-task FOLDER -- COMMAND …`."""
 
-TASK_ID = "TASK-ID"
-"""In the page to show when a task is done: the task's ID."""
+TASK_ID, RUN = "TASK-ID", "NEW-RUN"
+"""In the page to show when a task is done: the task's ID, and the name of the run that it makes."""
 
 _LINES = 12
 _STARTING = 60  # seconds in which a child has taken its lock
 
 
 class Task(BaseModel):
-    """A command that was started: its words, when, and the page to show when it is done."""
+    """A command that was started: its words, when, and the page to show when it is done.
+
+    `back`: the page that started it. `run`: the folder that was made for a new run, "" if none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +49,19 @@ class Task(BaseModel):
     words: tuple[str, ...]
     title: str
     then: str
+    back: str
+    run: str
     started: datetime
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What it does, and with what: its words before the first option."""
+        return subject(self.words)
+
+
+def subject(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a command before its first option."""
+    return tuple(takewhile(lambda word: not word.startswith("-"), words))
 
 
 class Tasks:
@@ -56,17 +73,39 @@ class Tasks:
         self._cwd = cwd
         self._environment = environment
 
-    def start(self, *words: str, title: str, then: str, now: datetime, operator: str = "") -> Task:
-        """Start a command; `then` is the page to show when it is done.
+    def start(
+        self,
+        *words: str,
+        title: str,
+        then: str,
+        back: str,
+        now: datetime,
+        operator: str,
+        run: str,
+    ) -> Task:
+        """Start a command; `then` is the page to show when it is done, `back` the one before.
 
-        `operator`: whom the runs name in place of the user who started the server.
+        `operator`: whom the runs name; "" for the user who started the server. `run`: the usual
+        name of the run that it makes, "" if it makes none. Its folder is made here, so that no two
+        commands have the same.
         """
         folder = make_numbered(self.folder / f"{now:%Y%m%dT%H%M%S}")
-        then = then.replace(TASK_ID, folder.name)
-        task = Task(id=folder.name, words=words, title=title, then=then, started=now)
+        made = make_numbered(self._cwd / RUNS / run).relative_to(self._cwd) if run else None
+        then = then.replace(TASK_ID, folder.name).replace(RUN, made.name if made else "")
+        task = Task(
+            id=folder.name,
+            words=words,
+            title=title,
+            then=then,
+            back=back,
+            run=str(made or ""),
+            started=now,
+        )
         write_atomically(folder / TASK, task.model_dump_json().encode())
-        command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words]
+        output = ("-o", str(made)) if made else ()
+        command = [*importer_command(), RUNNER, str(folder.resolve()), "--", *words, *output]
         environment = {**os.environ, **self._environment, "PYTHONUTF8": "1"}
+        environment[TASK_VARIABLE] = task.id
         if operator:
             environment["LOGNAME"] = operator  # the name that `getpass` finds first
         with (folder / OUT).open("wb") as out, (folder / MESSAGES).open("wb") as messages:
@@ -84,7 +123,7 @@ class Tasks:
     def find(self, name: str) -> Task | None:
         """Return a task by its ID, None if there is none."""
         path = self.folder / name / TASK
-        if Path(name).name != name or not path.is_file():
+        if Path(name).name != name or not exists(path):
             return None
         try:
             return Task.model_validate_json(path.read_text("utf-8"))
@@ -98,6 +137,14 @@ class Tasks:
                 task = self.find(path.parent.name)
                 if task and self.exit(task) is None:
                     yield task
+
+    def doing(self, words: Iterable[str]) -> Task | None:
+        """Return the task that does the same with the same thing and has not ended, None if none.
+
+        What comes after the first option of a command does not count.
+        """
+        wanted = subject(words)
+        return next((task for task in self.running() if task.subject == wanted), None)
 
     def exit(self, task: Task) -> int | None:
         """Return the exit code of a task; None while it runs, -1 if it was killed."""
@@ -124,6 +171,14 @@ class Tasks:
             found = json.loads((self.folder / task.id / OUT).read_text("utf-8"))
             return found if isinstance(found, dict) else {}
         return {}
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove the folder of the run that a task was to make, if nothing is in it."""
+    task = Task.model_validate_json((folder / TASK).read_text("utf-8"))
+    if task.run:
+        with suppress(OSError):  # it is not empty
+            Path(task.run).rmdir()
 
 
 def is_locked(path: Path) -> bool:

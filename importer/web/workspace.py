@@ -11,14 +11,14 @@ from pathlib import Path
 
 from importer.alma.code_tables import read_file
 from importer.errors import UsageError
-from importer.ledger.run_lock import LOCK
+from importer.ledger.run_lock import LOCK, held_since
 from importer.ledger.states import FILE
 from importer.model.fields import NO_CODES, CodeTables
-from importer.model.files import unused
-from importer.pipeline.runs import SavedRun, list_runs, new_name
+from importer.model.files import exists
+from importer.pipeline.runs import SavedRun, list_runs
 from importer.web.drafts import Draft
 from importer.web.tasks import LOCK as TASK_LOCK
-from importer.web.tasks import Tasks, is_locked
+from importer.web.tasks import Task, Tasks, is_locked
 
 DRAFTS, TASKS = "drafts", "tasks"
 
@@ -57,23 +57,30 @@ class Workspace:
         return self.folder / "users"
 
     def saved_runs(self) -> list[SavedRun]:
-        """Return the runs, newest first."""
-        return list_runs(self.runs)[::-1]
+        """Return the runs, newest first, without those that a command is only making."""
+        made = {Path(task.run).name for task in self.tasks.running()}
+        return [one for one in list_runs(self.runs)[::-1] if one.folder.name not in made]
 
     def run(self, name: str) -> Path | None:
         """Return the folder of a run by its name, None if there is none."""
         folder = self.runs / name
-        return folder if Path(name).name == name and (folder / FILE).is_file() else None
+        return folder if Path(name).name == name and exists(folder / FILE) else None
 
     def is_busy(self, run: Path) -> bool:
         """Return whether a command is working on a run, or was just started for it."""
-        words = ("apply", f"runs/{run.name}")
-        started = any(task.words[:2] == words for task in self.tasks.running())
-        return started or is_locked(run / LOCK)
+        return self._applying(run) is not None or is_locked(run / LOCK)
 
-    def new_run(self, roster: str, now: datetime) -> Path:
-        """Return a free name for a run, relative to the folder."""
-        return Path("runs", unused(self.runs / new_name(roster, now)).name)
+    def worker(self, run: Path) -> str:
+        """Return what a request to stop calls the command that works on a run, "" if none does.
+
+        One that was started here has a name before it has begun.
+        """
+        if task := self._applying(run):
+            return task.id
+        return held_since(run) if is_locked(run / LOCK) else ""
+
+    def _applying(self, run: Path) -> Task | None:
+        return self.tasks.doing(("apply", f"runs/{run.name}"))
 
     def drafts(self) -> Iterator[Draft]:
         """Yield the drafts, newest first."""

@@ -358,6 +358,11 @@ def test_a_public_address_is_known_as_browsers_send_it(
         headers={"Host": origin.partition("://")[2], "Origin": origin},
         timeout=60,
     ) as client:
+        for name in (None, "", " \t", "<>"):
+            nobody = {} if name is None else {"X-Remote-User": name}
+            assert client.get("/practice/", headers=nobody).status_code == 401
+            assert client.post("/practice/samples", headers=nobody).status_code == 401
+        client.headers["X-Remote-User"] = "ana"
         assert client.get("/practice/").status_code == 200
         assert client.post("/practice/samples").status_code == 303
     process.terminate()

@@ -28,7 +28,9 @@ JUST_NOW, LONG_AGO = timedelta(seconds=1), timedelta(minutes=10)
 def _begun(folder: Path, ago: timedelta, *files: str) -> Task:
     """A task that was started some time ago, with these files in its folder."""
     started = datetime.now(UTC) - ago
-    task = Task(id="one", words=("plan",), title="Plan", then="/", started=started)
+    task = Task(
+        id="one", words=("plan",), title="Plan", then="/", back="/", run="", started=started
+    )
     (folder / task.id).mkdir(parents=True)
     (folder / task.id / TASK).write_text(task.model_dump_json(), "utf-8")
     for name in files:

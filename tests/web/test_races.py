@@ -1,0 +1,170 @@
+"""What several windows and commands ask for at once: nothing is lost, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import httpx
+import pytest
+
+from importer.web.tasks import TASK
+from tests.web.conftest import (
+    Library,
+    approve,
+    drafted,
+    followed,
+    new_library,
+    planned,
+    start,
+    until,
+    version,
+)
+
+MAPPING = """version: 1
+account_type: INTERNAL
+record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: COMM}
+"""
+
+TIMES = pytest.mark.parametrize(
+    "times", [pytest.param(2, id="few"), pytest.param(50, id="many", marks=pytest.mark.faults)]
+)
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
+    """A library with the mapping above, and a client that has entered its page."""
+    with new_library(tmp_path_factory.mktemp("library")) as library:
+        (library.folder / "mappings").mkdir()
+        (library.folder / "mappings" / "plain.yaml").write_text(MAPPING, "utf-8")
+        server = start(library.folder)
+        yield library, server.client()
+        assert server.stop() == 0
+
+
+def people(first: int, count: int) -> str:
+    """A roster of N people."""
+    rows = (f"{first + n},Ida,Name{n}" for n in range(count))
+    return "\n".join(["Id,First,Last", *rows, ""])
+
+
+def at_once(ask: Callable[[], httpx.Response], times: int = 2) -> list[httpx.Response]:
+    """Ask the same from several windows at the same moment."""
+    ready = Barrier(times)
+
+    def one(_: int) -> httpx.Response:
+        ready.wait()
+        return ask()
+
+    with ThreadPoolExecutor(times) as windows:
+        return list(windows.map(one, range(times)))
+
+
+def started(library: Library) -> set[str]:
+    """The tasks of the library's place."""
+    return {path.parent.name for path in (library.folder / "tasks").glob(f"*/{TASK}")}
+
+
+@TIMES
+def test_a_pause_is_never_lost(office: tuple[Library, httpx.Client], times: int) -> None:
+    """Whenever it is pressed, also before the load has begun, the load stops; it can continue."""
+    library, client = office
+    count = 20 * times
+    run = planned(client, drafted(client, "alma", people(1000, count), "plain.yaml"))
+    library.set_rate(4)
+    for number in range(times):
+        live = approve(client, run).headers["Location"]
+        time.sleep(number % 10 * 0.4)
+        assert client.post(live.replace("/live", "/pause")).status_code == 303
+        before = len(library.written())
+        until(lambda live=live: "is paused" in client.get(live).text)  # type: ignore[misc]
+        assert len(library.written()) <= before + 16  # those under way
+    assert len(library.users()) < count
+    library.set_rate(50)
+    followed(client, approve(client, run))
+    assert len(library.users()) == len(library.written()) == count
+
+
+@TIMES
+def test_two_plans_at_once_are_one(office: tuple[Library, httpx.Client], times: int) -> None:
+    """A second click leads to the page of the plan under way, which nothing destroys."""
+    library, client = office
+    library.set_rate(50)
+    draft = drafted(client, "alma", people(9000, 2), "plain.yaml")
+    form = {"version": version(client, draft)}
+    for _ in range(times):
+        before = started(library)
+        first, second = at_once(lambda: client.post(f"{draft}/plan", data=form))
+        assert first.headers["Location"] == second.headers["Location"]
+        assert len(started(library) - before) == 1
+        run = followed(client, first)
+        assert "2 to create" in re.sub(r"<[^>]+>", "", client.get(run).text)
+
+
+@TIMES
+def test_two_undos_at_once_are_one(office: tuple[Library, httpx.Client], times: int) -> None:
+    """A second click leads to the page of the undo plan under way."""
+    library, client = office
+    library.set_rate(50)
+    run = planned(client, drafted(client, "alma", people(8000, 1), "plain.yaml"))
+    followed(client, approve(client, run))
+    form = {"delete": "yes"}
+    for _ in range(times):
+        before = started(library)
+        first, second = at_once(lambda: client.post(f"{run}/undo", data=form))
+        assert first.headers["Location"] == second.headers["Location"]
+        assert len(started(library) - before) == 1
+        assert "1 to delete" in re.sub(r"<[^>]+>", "", client.get(followed(client, first)).text)
+
+
+def test_six_approvals_at_once_are_one_load(office: tuple[Library, httpx.Client]) -> None:
+    """One load is started; the others are refused."""
+    library, client = office
+    run = planned(client, drafted(client, "alma", people(7000, 3), "plain.yaml"))
+    library.set_rate(1)
+    before = started(library)
+    answers = at_once(lambda: approve(client, run), 6)
+    assert sorted(answer.status_code for answer in answers) == [303, *[409] * 5]
+    assert len(started(library) - before) == 1
+    library.set_rate(50)
+    followed(client, next(one for one in answers if one.status_code == 303))
+
+
+def test_a_plan_that_fails_leaves_no_folder(office: tuple[Library, httpx.Client]) -> None:
+    """The folder that was made for it goes, and no other run does."""
+    library, client = office
+    draft = drafted(client, "alma", people(6000, 1), "plain.yaml")
+    settings = (library.folder / ".env").read_text("utf-8")
+    before = sorted((library.folder / "runs").glob("*"))
+    (library.folder / ".env").write_text("ALMA_API_KEY=wrong\n", "utf-8")
+    try:
+        task = client.post(f"{draft}/plan", data={"version": version(client, draft)})
+        until(lambda: "did not work" in client.get(task.headers["Location"]).text)
+    finally:
+        (library.folder / ".env").write_text(settings, "utf-8")
+    assert sorted((library.folder / "runs").glob("*")) == before
+
+
+@TIMES
+def test_commands_with_one_folder_spare_each_others_run(tmp_path: Path, times: int) -> None:
+    """Of two checks with the same `-o`, one makes the run and one is refused."""
+    (tmp_path / "plain.yaml").write_text(MAPPING, "utf-8")
+    (tmp_path / "people.csv").write_text(people(1, 3), "utf-8")
+    for number in range(times):
+        if number % 2:
+            (tmp_path / f"run-{number}").mkdir()
+        command = [sys.executable, "-m", "importer", "check", "people.csv", "-m", "plain.yaml",
+                   "-o", f"run-{number}", "--json"]  # fmt: skip
+        both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL) for _ in range(2)]  # fmt: skip
+        outputs = [process.communicate()[0] for process in both]
+        assert sorted(process.returncode for process in both) == [0, 2]
+        assert [json.loads(text).get("rows") for text in outputs if b"error" not in text] == [3]
+        assert (tmp_path / f"run-{number}" / "ledger.sqlite").exists()
