@@ -128,18 +128,32 @@ def sheet(visit: Visit) -> web.Response:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well a mapping fits a roster: how many of its headings are there. `wrong`: not usable."""
+    """How well a mapping fits a roster.
+
+    `found` of its headings are there, which are `used` per cent of the roster's columns. `before`:
+    it was chosen for the last file of this name. `absent`: the user groups in which it changes
+    people who are missing from the roster. `wrong`: not usable.
+    """
 
     file: str
-    title: str
-    found: int
-    of: int
+    title: str = ""
+    found: int = 0
+    of: int = 0
+    used: int = 0
+    before: bool = False
+    absent: tuple[str, ...] = ()
     wrong: str = ""
+
+    @property
+    def proposed(self) -> bool:
+        """Whether it may be chosen beforehand: it fits, and changes nobody without a row."""
+        return 0 < self.of <= 2 * self.found and not self.absent
 
 
 def mapping(visit: Visit) -> web.Response:
     """Show the mappings that can be chosen, and the chosen one's text and findings."""
     draft, chosen = visit.draft, visit.chosen
+    fits = _fits(visit.space, draft)
     text: str | None = None
     with suppress(UnreadableFileError):
         text = mapping_text(chosen) if chosen else None
@@ -147,7 +161,9 @@ def mapping(visit: Visit) -> web.Response:
     return visit.page(
         "mapping.html.j2",
         draft=draft,
-        fits=_fits(visit.space, draft),
+        fits=fits,
+        proposed=fits[0].file if fits and fits[0].proposed else "",
+        absent=next((fit.absent for fit in fits if chosen and fit.file == chosen.name), ()),
         sheets=_sheets(draft),
         chosen=chosen,
         text=text,
@@ -162,21 +178,41 @@ def _digest(text: str) -> str:
 
 
 def _fits(space: Workspace, draft: Draft) -> list[Fit]:
-    """Return the mappings, those that fit best first."""
-    fits = []
+    """Return the mappings: the one that a file of this name had, then those that use most of it."""
+    fits, before = [], _mapping_before(space, draft)
     for path in space.mappings():
         document, findings = examine(path)
         if document is None:
-            fits.append(Fit(path.name, "", 0, 0, findings[0] if findings else "it cannot be read"))
+            wrong = findings[0] if findings else "it cannot be read"
+            fits.append(Fit(path.name, wrong=wrong))
             continue
-        there = set()
+        there, columns = set(), 0
         for layout in (Layout(), document.layout()):  # the second may name a sheet
             with suppress(RosterError):
-                there = {heading_key(place.heading) for place in draft.read(layout).places}
+                places = draft.read(layout).places
+                there, columns = {heading_key(place.heading) for place in places}, len(places)
                 break
+        absent = document.file.match.absent
         found = sum(heading_key(heading) in there for heading in document.headings)
-        fits.append(Fit(path.name, document.title, found, len(document.headings)))
-    return sorted(fits, key=lambda fit: (-(fit.found / fit.of if fit.of else 0), fit.file))
+        fits.append(
+            Fit(
+                path.name,
+                document.title,
+                found,
+                len(document.headings),
+                round(100 * found / columns) if columns else 0,
+                path.name == before,
+                absent.among.user_group if absent else (),
+            )
+        )
+    return sorted(fits, key=lambda f: (not f.before, -f.found, f.of, bool(f.absent), f.file))
+
+
+def _mapping_before(space: Workspace, draft: Draft) -> str:
+    """Return the mapping of the newest other draft of a file with the same name, "" if none."""
+    others = (one.facts for one in space.drafts() if one.name != draft.name)
+    names = (one.mapping for one in others if one.file == draft.facts.file and one.mapping)
+    return next(names, "")
 
 
 def _sheets(draft: Draft) -> tuple[str, ...]:

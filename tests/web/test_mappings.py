@@ -1,0 +1,65 @@
+"""Which mapping the page proposes for a roster."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+
+from tests.web.conftest import SAMPLE, Server, drafted, version
+
+ROOT = Path(__file__).parents[2]
+LEAVERS = ROOT / "samples" / "community-leavers.csv"
+
+
+def _offered(client: httpx.Client, draft: str) -> tuple[list[str], list[str]]:
+    """The mappings in their order, and those that are chosen beforehand."""
+    page = client.get(f"{draft}/mapping").text
+    inputs = re.findall(r'<input type="radio" name="mapping" value="([^"]+)"([^>]*)>', page)
+    return [name for name, _ in inputs], [name for name, more in inputs if "checked" in more]
+
+
+def test_the_mapping_that_uses_most_of_the_roster_is_proposed(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """The sample of community patrons gets their mapping, not the one of those who left."""
+    _, client = opened
+    names, chosen = _offered(client, drafted(client, "practice", SAMPLE, ""))
+    assert names[0] == "community.yaml"
+    assert chosen == ["community.yaml"]
+
+
+def test_a_mapping_that_changes_missing_people_is_never_chosen_beforehand(
+    opened: tuple[Server, httpx.Client], tmp_path: Path
+) -> None:
+    """Whether it fits best or had the last file of this name; in red it says what it does."""
+    _, client = opened
+    roster = tmp_path / "all.csv"
+    roster.write_text("Barcode,First Name,Last Name,DOB\n20001123450011,A,B,01/02/1990\n", "utf-8")
+    for _ in range(2):
+        draft = drafted(client, "practice", roster, "")
+        names, chosen = _offered(client, draft)
+        assert (names[0], chosen) == ("community-leavers.yaml", [])
+        form = {"do": "choose", "mapping": names[0], "version": version(client, draft)}
+        assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    page = client.get(f"{draft}/mapping").text
+    red = re.findall(r'<strong class="wrong">(.*?)</strong>', page)
+    assert len(red) == 2  # of the chosen one, and in the list
+    assert all("missing from the roster" in one and "COMM or FRIEND" in one for one in red)
+
+
+def test_the_mapping_of_the_last_file_of_this_name_is_proposed(
+    opened: tuple[Server, httpx.Client],
+) -> None:
+    """Also where another one uses more of the roster."""
+    server, client = opened
+    text = (ROOT / "mappings" / "community.yaml").read_text("utf-8")
+    own = server.folder / "practice" / "mappings" / "own.yaml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(re.sub(r"(?m)^  middle_name:.*\n", "", text), "utf-8")
+    roster = SAMPLE.with_suffix(".csv")
+    assert _offered(client, drafted(client, "practice", roster, ""))[1] == ["community.yaml"]
+    drafted(client, "practice", roster, "own.yaml")
+    names, chosen = _offered(client, drafted(client, "practice", roster, ""))
+    assert (names[0], chosen) == ("own.yaml", ["own.yaml"])
