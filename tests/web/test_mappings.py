@@ -37,6 +37,7 @@ def test_a_mapping_that_changes_missing_people_is_never_chosen_beforehand(
     _, client = opened
     roster = tmp_path / "all.csv"
     roster.write_text("Barcode,First Name,Last Name,DOB\n20001123450011,A,B,01/02/1990\n", "utf-8")
+    draft = ""
     for _ in range(2):
         draft = drafted(client, "practice", roster, "")
         names, chosen = _offered(client, draft)
