@@ -358,7 +358,7 @@ def test_a_public_address_is_known_as_browsers_send_it(
         headers={"Host": origin.partition("://")[2], "Origin": origin},
         timeout=60,
     ) as client:
-        for name in (None, "", " \t", "<>"):
+        for name in (None, "", "<>"):
             nobody = {} if name is None else {"X-Remote-User": name}
             assert client.get("/practice/", headers=nobody).status_code == 401
             assert client.post("/practice/samples", headers=nobody).status_code == 401
