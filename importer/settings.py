@@ -7,10 +7,12 @@ import os
 import stat
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -20,7 +22,7 @@ from pydantic_settings import (
 )
 
 from importer.errors import AccessError, FileMissingError, UsageError
-from importer.model.files import read_text_bounded
+from importer.model.files import read_text_bounded, write_atomically
 from importer.model.redaction import add_secret
 from importer.model.text import word_list
 
@@ -33,7 +35,9 @@ TASK = "IMPORTER_TASK"
 ENV_BYTES = 64_000
 """The largest `.env` that is read."""
 
-DESTINATION = ("ALMA_REGION", "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE", "ALMA_PROXY")
+REGION = "ALMA_REGION"
+
+DESTINATION = (REGION, "ALMA_BASE_URL", "ALMA_GATEWAY", "ALMA_CA_BUNDLE", "ALMA_PROXY")
 """The settings that decide where the key is sent, and which certificates are trusted there."""
 
 MAIL = (
@@ -226,6 +230,21 @@ def _read_env(path: Path) -> dict[str, str]:
     _require_trusted(path)
     found = dotenv_values(stream=io.StringIO(text))
     return {name.upper(): value for name, value in found.items() if value is not None}
+
+
+def write_env(path: Path, values: Mapping[str, str]) -> None:
+    """Set values in a `.env` file, which only its owner can read then; other lines stay.
+
+    Raises UsageError where another person could have written the file, or it cannot be read.
+    """
+    kept: list[str] = []
+    if path.exists():
+        text = read_text_bounded(path, ENV_BYTES)
+        _require_trusted(path)
+        lines = parse_stream(io.StringIO(text.rstrip() + "\n"))
+        kept = [one.original.string for one in lines if (one.key or "").upper() not in values]
+    made = (f"{name}={value}\n" for name, value in values.items())
+    write_atomically(path, "".join((*kept, *made)).encode())
 
 
 def _require_trusted(path: Path) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import socket
+import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from html import escape
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from importer.cli.app import run
 from importer.cli.console import operator, shipped
@@ -67,13 +69,27 @@ def web(
     if public_url and socket_file is None:
         msg = "--public-url is for --socket: without a reverse proxy the page has one user only."
         raise UsageError(msg)
-    if socket_file is not None:
-        listening = _listen_to_proxy(socket_file, public_url)
-        address, seconds = _as_browsers_send(public_url), None
-    else:
-        listening = _listen(port)
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        seconds = idle * 3600 or None
+    with ExitStack() as stack:
+        if socket_file is not None:
+            listening = [stack.enter_context(_proxys_socket(socket_file, public_url))]
+            address, seconds = _as_browsers_send(public_url), None
+        else:
+            listening = _listen(port)
+            address = f"http://{_own_name()}:{listening[0].getsockname()[1]}"
+            seconds = idle * 3600 or None
+        _serve(listening, address, seconds, socket_file, public_url, no_browser=no_browser)
+
+
+def _serve(
+    listening: list[socket.socket],
+    address: str,
+    seconds: float | None,
+    socket_file: Path | None,
+    public_url: str,
+    *,
+    no_browser: bool,
+) -> None:
+    """Serve the page of this folder until it is stopped."""
     host = address.partition("://")[2]
     guard = Guard(
         hosts=frozenset({host}),
@@ -98,12 +114,14 @@ def web(
                 webbrowser.open(page.as_uri())
 
         serve(site, guard, listening, ready, seconds)
-    if socket_file is not None:
-        socket_file.unlink(missing_ok=True)
 
 
-def _listen_to_proxy(path: Path, public_url: str) -> socket.socket:
-    """Return a listening socket for a reverse proxy that checks who asks. Raises UsageError."""
+@contextmanager
+def _proxys_socket(path: Path, public_url: str) -> Iterator[socket.socket]:
+    """Listen to a reverse proxy that checks who asks; the socket's file is removed at the end.
+
+    Raises UsageError, also where another server listens there.
+    """
     if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?", public_url):
         msg = (
             "--socket needs --public-url, the address at which people open the page, such as "
@@ -113,18 +131,39 @@ def _listen_to_proxy(path: Path, public_url: str) -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
         msg = "This computer has no sockets of this kind. Use `importer web` without --socket."
         raise UsageError(msg)
-    listening = socket.socket(socket.AF_UNIX)
-    try:
-        if path.is_socket():
-            path.unlink()
-        listening.bind(str(path))
-        path.chmod(0o660)
-        listening.listen(64)
-    except OSError as error:
-        listening.close()
-        msg = f"The socket {path} cannot be made ({error.strerror})."
-        raise UsageError(msg) from error
-    return listening
+    with ExitStack() as stack:
+        try:
+            # two servers that start at once must not take each other's socket for a dead one
+            stack.enter_context(FileLock(f"{path}.lock", timeout=0))
+            _remove_dead(path)
+            listening = stack.enter_context(socket.socket(socket.AF_UNIX))
+            listening.bind(str(path))
+            path.chmod(0o660)
+            listening.listen(64)
+        except Timeout as error:
+            raise _in_use(path) from error
+        except OSError as error:
+            msg = f"The socket {path} cannot be made ({error.strerror})."
+            raise UsageError(msg) from error
+        try:
+            yield listening
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _remove_dead(path: Path) -> None:
+    """Remove a socket that a killed server left. Raises UsageError where a server listens."""
+    if path.is_socket():
+        with socket.socket(socket.AF_UNIX) as client:
+            if client.connect_ex(str(path)) == 0:
+                raise _in_use(path)
+        path.unlink()
+
+
+def _in_use(path: Path) -> UsageError:
+    return UsageError(
+        f"Another server is running at {path}. Stop that one first, or name another file."
+    )
 
 
 def _as_browsers_send(public_url: str) -> str:
@@ -138,27 +177,62 @@ def _site(*, proxied: bool = False) -> Iterator[Site]:
     """Return the site of this folder, with a practice Alma that runs while the block lasts."""
     practice = Path("practice")
     practice.mkdir(mode=0o700, exist_ok=True)
-    with running(Options(db=practice / "alma.sqlite")) as alma:
+    key = secrets.token_hex(16)  # people drop real rosters here, too
+    with running(Options(db=practice / "alma.sqlite", key=key)) as alma:
         settings = {
             "ALMA_BASE_URL": alma.removesuffix("/almaws/v1"),
-            "ALMA_API_KEY": "sandbox",
+            "ALMA_API_KEY": key,
             "ALMA_RATE": _PRACTICE_RATE,
             "ALMA_VERIFY_DELAY": "1",
         }
         space = _workspace(PRACTICE, practice, settings)
         if not (space.folder / CODES).is_file():
             words = ("codes", "fetch")
-            space.tasks.start(*words, title="", then="", back="", now=now(), operator="", run="")
+            space.tasks.start(*words, title="", then="", back="", now=now(), operator="", run_of="")
         yield Site({ALMA: _workspace(ALMA, Path(), {}), PRACTICE: space}, now, proxied)
 
 
-def _listen(port: int) -> socket.socket:
-    """Return a listening socket on loopback. Raises UsageError where the port is taken."""
+def _listen(port: int) -> list[socket.socket]:
+    """Return sockets on loopback, by IPv4 and IPv6, which browsers may both take for a name.
+
+    Raises UsageError where the port is taken.
+    """
     try:
-        return socket.create_server(("127.0.0.1", port))
+        first = socket.create_server(("127.0.0.1", port))
+        if not _has_ipv6():
+            return [first]
+        return [
+            first,
+            socket.create_server(("::1", first.getsockname()[1]), family=socket.AF_INET6),
+        ]
     except OSError as error:
         msg = f"Port {port} cannot be used ({error.strerror}). Name another with --port."
         raise UsageError(msg) from error
+
+
+def _has_ipv6() -> bool:
+    """Return whether this computer has a loopback of IPv6."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+def _own_name() -> str:
+    """Return a name of this computer that nobody else knows.
+
+    A browser sends a cookie to each port of a host, so that a page of another user of this computer
+    would get the session at 127.0.0.1. Browsers find each name under `localhost` by themselves,
+    but Safari asks the system, which may not know it.
+    """
+    name = f"{secrets.token_hex(16)}.localhost"
+    if sys.platform == "darwin":
+        try:
+            socket.getaddrinfo(name, None)
+        except OSError:
+            return "127.0.0.1"
+    return name
 
 
 def _redirect(address: str) -> str:

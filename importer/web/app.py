@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from importer.web import (
     draft_pages,
@@ -57,6 +59,7 @@ _PAGES: dict[str, Page] = {
 }
 _FORMS: dict[str, Page] = {
     "samples": draft_pages.take_sample,
+    "tasks/{task}/again": run_pages.again,
     "drafts/{draft}/delete": draft_pages.delete,
     "runs/{run}/rows/{row}": run_pages.resolve,
     "runs/{run}/approve": load_pages.start_apply,
@@ -154,14 +157,20 @@ def application(site: Site, guard: Guard) -> web.Application:
     return app
 
 
+def _is_no_bad_request(record: logging.LogRecord) -> bool:
+    """Return False for the traceback of a request that is no HTTP, which is answered by a 400."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+
+
 def serve(
     site: Site,
     guard: Guard,
-    listening: socket.socket,
+    listening: list[socket.socket],
     ready: Callable[[], None],
     idle: float | None = None,
 ) -> None:
-    """Serve on a socket until Ctrl-C; call `ready` once pages are answered.
+    """Serve on sockets until Ctrl-C; call `ready` once pages are answered.
 
     It also ends after `idle` seconds without a request and without a command that runs.
     """
@@ -179,6 +188,7 @@ def serve(
         yield
         watching.cancel()
 
+    logging.getLogger("aiohttp.server").addFilter(_is_no_bad_request)
     app = application(site, guard)
     app.cleanup_ctx.append(run)
     web.run_app(

@@ -23,7 +23,7 @@ from importer.pipeline.inputs import RosterRequest, read_inputs
 from importer.report.wording import sentence
 from importer.web.drafts import Draft, StaleError, mapping_text
 from importer.web.run_pages import listed
-from importer.web.site import PAGE, Visit, see
+from importer.web.site import PAGE, UNREADABLE, Visit, see
 from importer.web.tasks import RUN
 from importer.web.workspace import Workspace
 
@@ -68,7 +68,7 @@ async def take_roster(request: web.Request) -> web.StreamResponse:
     visit, part = Visit(request), None
     back = f"{visit.base}/"
     if request.content_type == "multipart/form-data":
-        with suppress(ValueError):  # it has no parts
+        with suppress(*UNREADABLE):  # it has no parts
             part = await (await request.multipart()).next()
     if not isinstance(part, BodyPartReader) or part.name != "roster" or not part.filename:
         sentence_ = "Choose a CSV, Excel or OpenDocument file."
@@ -274,23 +274,33 @@ def _suggest(space: Workspace, draft: Draft, layout: Layout) -> Path:
 
 def plan(visit: Visit) -> web.Response:
     """Start `plan` with the roster, its corrections and the mapping."""
-    draft, folder = visit.draft, visit.space.folder
-
-    def relative(path: Path) -> str:
-        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
-
-    corrections = ("--corrections", relative(draft.corrections)) if draft.corrections else ()
+    draft, typed = visit.draft, visit.space.typed
+    corrections = ("--corrections", typed(draft.corrections)) if draft.corrections else ()
     return visit.start(
-        "plan", relative(draft.roster), "-m", relative(visit.mapping), *corrections,
+        "plan", typed(draft.roster), "-m", typed(visit.mapping), *corrections,
         "--json",
         title="Comparing with Alma",
         then=f"{visit.base}/runs/{RUN}",
         back=f"{visit.base}/drafts/{draft.name}/problems",
-        run=draft.roster.stem,
+        run_of=draft.roster.stem,
     )  # fmt: skip
 
 
 def delete(visit: Visit) -> web.Response:
-    """Delete a draft; the runs made from it stay, but their plans become stale."""
-    shutil.rmtree(visit.draft.folder)
+    """Delete a draft; the runs made from it stay, but their plans become stale.
+
+    It is refused while a load or a plan of it is not done.
+    """
+    draft, space = visit.draft, visit.space
+    if space.tasks.doing(("plan", space.typed(draft.roster))):
+        sentence = f"{draft.facts.file} is being compared with Alma. Wait until that is done."
+        return visit.refusal(409, "This roster was not deleted", sentence, f"{visit.base}/")
+    for run in space.loads(draft):
+        sentence = (
+            f"The load of {draft.facts.file} is not finished and needs the roster. Continue the "
+            "load first; a roster whose load is complete can be deleted."
+        )
+        address = f"{visit.base}/runs/{run.name}"
+        return visit.refusal(409, "This roster was not deleted", sentence, address)
+    shutil.rmtree(draft.folder)
     return see(f"{visit.base}/")

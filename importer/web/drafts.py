@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import BoundedSemaphore
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from importer.errors import UsageError
 from importer.loader.corrections import Correction, correct, read_corrections, write_corrections
@@ -103,7 +103,7 @@ class Draft:
         """Return the draft in a folder, None if there is none."""
         try:
             facts = DraftFacts.model_validate_json((folder / DRAFT).read_text("utf-8"))
-        except (OSError, ValidationError):
+        except (OSError, ValueError):  # also of a name that no file can have
             return None
         draft = cls(folder, facts)
         return draft if draft.roster.is_file() else None

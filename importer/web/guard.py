@@ -33,6 +33,15 @@ SESSION_SECONDS = 12 * 60 * 60
 REMOTE_USER = "X-Remote-User"
 """The header in which a reverse proxy names who asks."""
 
+_UNNAMED = (
+    f"The web server before this page did not say who you are, in {REMOTE_USER}. The guide shows "
+    "how to set it up."
+)
+_NOT_ENTERED = (
+    "This page is open in the browser that `importer web` started. To open it again, stop "
+    "`importer web` and start it again."
+)
+
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -50,7 +59,7 @@ _HEADERS = {
 class Guard:
     """The access of one browser.
 
-    `hosts`: the values of Host that are answered, such as `127.0.0.1:8420`. `origins`: the pages
+    `hosts`: the values of Host that are answered, such as `….localhost:8420`. `origins`: the pages
     that may send forms. `proxied`: a reverse proxy in front has checked who asks, so that no
     cookie is needed. `token` is "" once it was exchanged.
     """
@@ -85,21 +94,17 @@ class Guard:
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         if request.host not in self.hosts:
-            return _text(421, "This address is not served here.")
-        if self.proxied and not remote_user(request):
             return _text(
-                401,
-                f"The web server before this page did not say who you are, in {REMOTE_USER}. The "
-                "guide shows how to set it up.",
+                421,
+                "This address is not served here, or not any more. `importer web` prints or opens "
+                "the address of the page.",
             )
+        if "Content-Encoding" in request.headers:
+            return _text(415, "Send forms as they are, without compression.")
         if request.path == ENTER:
             return self._enter(request)
-        if not self.proxied and not self._has_cookie(request):
-            return _text(
-                401,
-                "This page is open in the browser that `importer web` started. To open it again, "
-                "stop `importer web` and start it again.",
-            )
+        if not (remote_user(request) if self.proxied else self._has_cookie(request)):
+            return _text(401, _UNNAMED if self.proxied else _NOT_ENTERED)
         if request.method not in {"GET", "HEAD"} and not self._is_own_form(request):
             return _text(403, "This form was sent from another page. Nothing was done.")
         return None

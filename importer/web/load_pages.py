@@ -17,7 +17,7 @@ from importer.model.files import write_atomically
 from importer.model.plan import Result
 from importer.pipeline.apply import OPEN, STOP
 from importer.report.wording import ENDS
-from importer.web.run_view import view
+from importer.web.run_view import draft_of, view
 from importer.web.site import Visit, see
 from importer.web.tasks import is_locked
 
@@ -55,9 +55,10 @@ def approve(visit: Visit) -> web.Response:
 
 def _approval(visit: Visit, wrong: Wrong | None = None) -> web.Response:
     """Return the page with the form and, if it was filled in wrongly, what is wrong."""
+    shown = view(visit.space, visit.run)
     return visit.page(
         "approve.html.j2", status=422 if wrong else 200, run=visit.run.name,
-        view=view(visit.space, visit.run), wrong=wrong,
+        view=shown, draft=shown.draft, wrong=wrong,
         every=not wrong or visit.text("some") == ALL, limit=visit.text("limit") if wrong else FEW,
     )  # fmt: skip
 
@@ -178,7 +179,9 @@ def live(visit: Visit) -> web.Response:
     if not found.running and (found.exit in FINE or found.done == found.of):
         return see(visit.run_address)
     task = visit.text("task")
-    return visit.page("live.html.j2", run=visit.run.name, task=task, progress=found)
+    with Ledger.open(visit.run) as ledger:
+        draft = draft_of(visit.space, ledger.facts)
+    return visit.page("live.html.j2", run=visit.run.name, task=task, progress=found, draft=draft)
 
 
 async def events(request: web.Request) -> web.StreamResponse:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from importer.errors import FINE, ImporterError
+from importer.errors import FINE, Exit, ImporterError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.decisions import choices, read_decision
 from importer.model.text import row_label
@@ -15,9 +15,10 @@ from importer.pipeline.runs import SavedRun
 from importer.report.files import present
 from importer.report.terminal import row_history
 from importer.report.wording import headline, workbooks
+from importer.web.drafts import Draft
 from importer.web.run_view import people, rows_page, view
 from importer.web.site import PAGE, Visit, found, number, see
-from importer.web.tasks import RUN
+from importer.web.tasks import RUN, Task
 from importer.web.workspace import Workspace
 
 
@@ -69,7 +70,7 @@ def run(visit: Visit) -> web.Response:
         return see(f"{visit.run_address}/live")
     shown = view(visit.space, visit.run)
     return visit.page(
-        "run.html.j2", run=visit.run.name, view=shown,
+        "run.html.j2", run=visit.run.name, view=shown, draft=shown.draft,
         workbooks=workbooks(shown.files, shown.facts),
     )  # fmt: skip
 
@@ -126,7 +127,7 @@ def undo(visit: Visit) -> web.Response:
         title="Planning how to undo this load",
         then=f"{visit.base}/runs/{RUN}",
         back=visit.run_address,
-        run=f"undo-{visit.run.name}",
+        run_of=f"undo-{visit.run.name}",
     )  # fmt: skip
 
 
@@ -158,10 +159,29 @@ def task(visit: Visit) -> web.Response:
     shown = found(tasks.find(visit.request.match_info["task"]))
     code, result = tasks.exit(shown), tasks.result(shown)
     if code in FINE or (code is not None and "findings" in result):  # of the doctor
-        return see(shown.then)
+        return see(shown.page)
     error = str(result.get("error", "")) if code is not None else ""
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
     return visit.page(
-        "task.html.j2", task=shown, code=code, error=error, messages=tasks.messages(shown)
+        "task.html.j2", task=shown, code=code, error=error, messages=tasks.messages(shown),
+        draft=_draft(visit, shown), no_access=code == Exit.ACCESS,
+    )  # fmt: skip
+
+
+def _draft(visit: Visit, task: Task) -> Draft | None:
+    """Return the draft that a task plans, None if it does something else."""
+    roster = task.subject[-1]
+    drafts = visit.space.drafts() if task.words[0] == "plan" else ()
+    return next((one for one in drafts if visit.space.typed(one.roster) == roster), None)
+
+
+def again(visit: Visit) -> web.Response:
+    """Start a command again that did not work; a load is approved again in its place."""
+    tasks = visit.space.tasks
+    failed = found(tasks.find(visit.request.match_info["task"]))
+    if tasks.exit(failed) in {None, *FINE} or failed.words[0] == "apply":
+        return see(failed.page)
+    return visit.start(
+        *failed.words, title=failed.title, then=failed.then, back=failed.back, run_of=failed.run_of
     )

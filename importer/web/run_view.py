@@ -41,9 +41,10 @@ from importer.web.workspace import Workspace
 class RunView:
     """A run: its facts and counts, what changes and what is wrong, and what is left to do.
 
-    `left`: rows that an apply still has to work on. `stale`: why it cannot be applied any more,
-    "" if it can. `draft`: what it was made from, if that is still there. `related`: a sentence
-    for each related run. `seal`: of the planned steps; another one after any was changed.
+    `left`: rows that an apply still has to work on. `stale`: why it can be neither applied nor
+    answered any more, "" if it can. `draft`: what it was made from, if that is still there.
+    `related`: a sentence for each related run. `seal`: of the planned steps; another one after any
+    was changed.
     """
 
     name: str
@@ -76,20 +77,20 @@ def view(space: Workspace, folder: Path) -> RunView:
     """Read a run. Raises UsageError, LedgerError."""
     with Ledger.open(folder) as ledger:
         summary, facts = summarize(ledger), ledger.facts
-        roster = Path(facts.roster.path)
-        draft = next((one for one in space.drafts() if one.roster == roster), None)
+        draft = draft_of(space, facts)
         found: dict[Difference, list[int]] = {}
         for one in ledger.planned():
             for difference in differences(one.changes, show_values=True):
                 found.setdefault(difference, []).append(one.row)
         left = 0 if facts.command == "check" else left_to_do(ledger)
+        answers = facts.command != "check" and not ledger.was_applied and summary.review
         return RunView(
             folder.name,
             facts,
             summary,
             ledger.was_applied,
             left,
-            _stale(ledger, draft) if left else "",
+            _stale(ledger, draft) if left or answers else "",
             draft,
             group_problems(ledger.problems()),
             by_kind(found),
@@ -99,6 +100,12 @@ def view(space: Workspace, folder: Path) -> RunView:
             tuple(path.name for path in present(folder)),
             ledger.value("seal") or "",
         )
+
+
+def draft_of(space: Workspace, facts: RunFacts) -> Draft | None:
+    """Return the draft that a run was made from, None if it is gone."""
+    roster = Path(facts.roster.path)
+    return next((one for one in space.drafts() if one.roster == roster), None)
 
 
 def _stale(ledger: Ledger, draft: Draft | None) -> str:

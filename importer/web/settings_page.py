@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from importer.model.files import write_atomically
-from importer.settings import ENV
+from importer.settings import ENV, KEY, REGION, write_env
 from importer.web.site import Visit, found, see
 from importer.web.tasks import TASK_ID
 
@@ -33,6 +32,8 @@ def settings(visit: Visit) -> web.Response:
         "settings.html.j2",
         codes_age=space.codes_age(visit.now.date()),
         key_file=(space.folder / ENV).is_file(),
+        failed=visit.text("failed"),
+        saved=visit.text("saved"),
         regions=REGIONS,
         findings=space.tasks.result(task).get("findings", ()) if task else (),
     )
@@ -46,18 +47,20 @@ def run_command(visit: Visit) -> web.Response:
 
 
 def save_key(visit: Visit) -> web.Response:
-    """Write the key and the region into `.env`, which only the owner can read."""
+    """Write the key and the region into `.env`, which only the owner can read.
+
+    A region that is not chosen stays. A command that failed is shown again, to try it again.
+    """
     key, region = visit.text("key").strip(), visit.text("region")
     file, back = visit.space.folder / ENV, f"{visit.base}/settings"
-    if visit.space.practice or file.exists():
-        return visit.refusal(
-            409, "There is a settings file already",
-            "Change the key in the file .env, where `importer web` was started.", back,
-        )  # fmt: skip
-    if not key.isalnum() or region not in REGIONS:
+    if visit.space.practice:
+        sentence = "The practice Alma needs no key."
+        return visit.refusal(409, "Nothing was saved", sentence, back)
+    if not (key.isascii() and key.isalnum()) or region not in {"", *REGIONS}:
         return visit.refusal(
             422, "This is not an API key",
             "A key has letters and digits only. Copy it from the developer network.", back,
         )  # fmt: skip
-    write_atomically(file, f"ALMA_API_KEY={key}\nALMA_REGION={region}\n".encode())
-    return see(back)
+    write_env(file, {KEY: key} | ({REGION: region} if region else {}))
+    failed = visit.space.tasks.find(visit.text("failed"))
+    return see(f"{visit.base}/tasks/{failed.id}" if failed else f"{back}?saved=yes")

@@ -20,9 +20,9 @@ from jinja2 import Environment
 from importer.errors import ImporterError, defect
 from importer.loader.detect import LARGEST
 from importer.model.text import counted
-from importer.pipeline.runs import new_name
 from importer.report.page import environment, fact_lines
 from importer.report.wording import sentences_of, tallies
+from importer.web.advice import on_page
 from importer.web.drafts import Draft, StaleError
 from importer.web.guard import Handler, remote_user
 from importer.web.workspace import PRACTICE, Workspace
@@ -61,7 +61,7 @@ class Site:
 
 SITE = web.AppKey("site", Site)
 
-_UNREADABLE = (ValueError, LookupError, RuntimeError, web.RequestPayloadError, HttpProcessingError)
+UNREADABLE = (ValueError, LookupError, RuntimeError, web.RequestPayloadError, HttpProcessingError)
 """What aiohttp raises for a form that cannot be read."""
 
 
@@ -81,7 +81,7 @@ class Visit:
         """Read the form of a request, except files. Raises HTTPBadRequest if it is none."""
         try:
             sent = request.query if request.method == "GET" else await request.post()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise web.HTTPBadRequest from error
         fields = ((name, text) for name, text in sent.items() if isinstance(text, str))
         return cls(request, tuple(fields))
@@ -165,13 +165,13 @@ class Visit:
         return remote_user(self.request) if self.site.proxied else ""
 
     def start(
-        self, *words: str, title: str, then: str, back: str, shown_by: str = "", run: str = ""
+        self, *words: str, title: str, then: str, back: str, shown_by: str = "", run_of: str = ""
     ) -> web.Response:
         """Start a command for whoever works on the page, and lead to the page that shows it.
 
         One that does the same already is shown in its place. `then`: the page to show when it is
         done. `back`: the one that starts it. `shown_by`: the page that shows it meanwhile, by
-        default the command's own. `run`: after what the run is named that it makes.
+        default the command's own. `run_of`: after what the run is named that it makes.
         """
         tasks = self.space.tasks
         task = tasks.doing(words) or tasks.start(
@@ -181,7 +181,7 @@ class Visit:
             back=back,
             now=self.now,
             operator=self._remote_user,
-            run=new_name(run, self.now) if run else "",
+            run_of=run_of,
         )
         return see(f"{shown_by}?task={task.id}" if shown_by else f"{self.base}/tasks/{task.id}")
 
@@ -266,6 +266,8 @@ def _explained(error: Exception) -> tuple[int, str, str]:
             return 409, "This page is out of date", sentence
         case ImporterError():
             return 422, "This cannot be done", str(error)
+        case web.RequestPayloadError() | HttpProcessingError():
+            return 400, *_EXPLAINED[400]
         case OSError():
             sentence = (
                 f"A file cannot be read or written ({error.strerror}). Check that the disk has "
@@ -281,5 +283,11 @@ def _environment() -> Environment:
     """Return the report's environment, for the pages' own templates."""
     pages = environment("importer.web")
     pages.globals |= {"fact_lines": fact_lines, "sentences_of": sentences_of, "tallies": tallies}
-    pages.filters |= {"counted": counted, "file_name": lambda p: PurePath(p).name}
+    pages.filters |= {
+        "on_page": on_page,
+        "counted": counted,
+        "file_name": lambda p: PurePath(p).name,
+    }
+    printable = pages.finalize or str
+    pages.finalize = lambda value: printable(on_page(value) if type(value) is str else value)
     return pages

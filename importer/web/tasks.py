@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.model.files import exists, write_atomically
-from importer.pipeline.runs import RUNS, make_numbered
+from importer.pipeline.runs import RUNS, make_numbered, new_name
 from importer.settings import TASK as TASK_VARIABLE
 from importer.settings import importer_command
 
@@ -40,7 +40,8 @@ _STARTING = 60  # seconds in which a child has taken its lock
 class Task(BaseModel):
     """A command that was started: its words, when, and the page to show when it is done.
 
-    `back`: the page that started it. `run`: the folder that was made for a new run, "" if none.
+    `back`: the page that started it. `run`: the folder that was made for a new run, which is named
+    after `run_of`; "" if none. In `then` are TASK_ID and RUN; see `page`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +52,13 @@ class Task(BaseModel):
     then: str
     back: str
     run: str
+    run_of: str
     started: datetime
+
+    @property
+    def page(self) -> str:
+        """The page to show when it is done."""
+        return self.then.replace(TASK_ID, self.id).replace(RUN, Path(self.run).name)
 
     @property
     def subject(self) -> tuple[str, ...]:
@@ -81,17 +88,17 @@ class Tasks:
         back: str,
         now: datetime,
         operator: str,
-        run: str,
+        run_of: str,
     ) -> Task:
         """Start a command; `then` is the page to show when it is done, `back` the one before.
 
-        `operator`: whom the runs name; "" for the user who started the server. `run`: the usual
-        name of the run that it makes, "" if it makes none. Its folder is made here, so that no two
+        `operator`: whom the runs name; "" for the user who started the server. `run_of`: after what
+        the run is named that it makes, "" if it makes none. Its folder is made here, so that no two
         commands have the same.
         """
         folder = make_numbered(self.folder / f"{now:%Y%m%dT%H%M%S}")
-        made = make_numbered(self._cwd / RUNS / run).relative_to(self._cwd) if run else None
-        then = then.replace(TASK_ID, folder.name).replace(RUN, made.name if made else "")
+        wanted = self._cwd / RUNS / new_name(run_of, now)
+        made = make_numbered(wanted).relative_to(self._cwd) if run_of else None
         task = Task(
             id=folder.name,
             words=words,
@@ -99,6 +106,7 @@ class Tasks:
             then=then,
             back=back,
             run=str(made or ""),
+            run_of=run_of,
             started=now,
         )
         write_atomically(folder / TASK, task.model_dump_json().encode())

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from importer.alma.code_tables import read_file
-from importer.errors import UsageError
+from importer.errors import ImporterError, UsageError
+from importer.ledger.ledger import Ledger
 from importer.ledger.run_lock import LOCK, held_since
 from importer.ledger.states import FILE
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.files import exists
+from importer.pipeline.apply import left_to_do
 from importer.pipeline.runs import SavedRun, list_runs
 from importer.web.drafts import Draft
 from importer.web.tasks import LOCK as TASK_LOCK
@@ -81,6 +84,21 @@ class Workspace:
 
     def _applying(self, run: Path) -> Task | None:
         return self.tasks.doing(("apply", f"runs/{run.name}"))
+
+    def typed(self, path: Path) -> str:
+        """Return a path as a command is given it, from this folder if it is inside."""
+        return str(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
+
+    def loads(self, draft: Draft) -> Iterator[Path]:
+        """Yield the runs that load a draft and are not done."""
+        for saved in self.saved_runs():
+            with suppress(ImporterError), Ledger.open(saved.folder) as ledger:
+                facts = ledger.facts
+                rosters = {roster.path for roster, _ in facts.rosters}
+                begun = ledger.was_applied or self.is_busy(saved.folder)
+                needed = facts.command == "plan" and str(draft.roster) in rosters and begun
+                if needed and left_to_do(ledger):
+                    yield saved.folder
 
     def drafts(self) -> Iterator[Draft]:
         """Yield the drafts, newest first."""

@@ -39,6 +39,24 @@ _PATIENCE = 300
 _STARTED: list[subprocess.Popen[bytes]] = []
 
 
+class Loopback(httpx.HTTPTransport):
+    """Finds names under `localhost` by itself, as browsers do."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request to this computer; its header Host stays."""
+        url = request.url
+        if url.host.endswith(".localhost"):
+            url = url.copy_with(host="127.0.0.1")
+        sent = httpx.Request(
+            request.method,
+            url,
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return super().handle_request(sent)
+
+
 @dataclass
 class Server:
     """The command `importer web` in a folder, and the link that it printed."""
@@ -55,7 +73,9 @@ class Server:
 
     def client(self) -> httpx.Client:
         """A client that has entered, and sends forms as a browser does."""
-        client = httpx.Client(base_url=self.base, headers={"Origin": self.base}, timeout=60)
+        client = httpx.Client(
+            base_url=self.base, headers={"Origin": self.base}, timeout=60, transport=Loopback()
+        )
         self.clients.append(client)
         assert client.get(self.link).status_code == 200
         return client
@@ -281,7 +301,7 @@ def browser() -> Iterator[Browser]:
             args=[
                 "--no-sandbox",
                 "--disable-lcd-text",  # smaller pictures
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost",
             ],
         )
         yield chromium

@@ -37,15 +37,32 @@ _TIME = re.compile(r'"[^"]*[0-9]{2}:[0-9]{2}:[0-9]{2}[^"]*"')
 _WORDS = "main h1, main h2, main h3, main label, main button, main .button"
 
 _VIOLATIONS = {"resultTypes": ["violations"]}
-_RULES = {**_VIOLATIONS, "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+_RULES = {
+    **_VIOLATIONS,
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "rules": {"landmark-unique": {"enabled": True}},
+}
 _CONTRAST = {**_VIOLATIONS, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 
 _SMALL = """least => [...document.querySelectorAll(
-  "button, .button, input:not([type=hidden]), select, textarea, nav a, .steps a, td a, .list a"
-)].filter(node => {
+  "button, .button, input:not([type=hidden]), select, textarea, summary, a:not(.skip)"
+)].filter(node => node.matches(".button, :not(a)") || !node.closest("p:not(.kicker, .aside)")
+).filter(node => {
   const box = node.getBoundingClientRect();
   return box.height && (box.height < least || box.width < least);
 }).map(node => node.outerHTML)"""
+
+_UNSEEN = """() => [...document.querySelectorAll(
+  "a[href], button, input:not([type=hidden], [type=radio]), select, textarea, summary, [tabindex]"
+)].filter(node => {
+  const look = () => JSON.stringify(["outlineStyle", "outlineWidth", "outlineColor", "left"].map(
+    name => getComputedStyle(node)[name]));
+  node.blur();
+  const before = look();
+  node.focus({preventScroll: true});
+  return node === document.activeElement && before === look();
+}).map(node => node.outerHTML)"""
+"""The controls that look the same with and without the focus, after a key was pressed."""
 
 
 @contextmanager
@@ -99,11 +116,21 @@ class Looks:
             else:
                 assert tab.evaluate("document.documentElement.scrollWidth") <= NARROW, state
                 assert tab.evaluate(_SMALL, TARGET) == [], state
+                self._focus(state)
             if self.pictures is not None:
                 tab.screenshot(path=self.pictures / f"{state}-{look}.png", full_page=True)
         if state in GUIDE:
             self._guide(state)
         tab.set_viewport_size({"width": WIDE, "height": HEIGHT})
+
+    def _focus(self, state: str) -> None:
+        """Check that the focus is seen on each control."""
+        tab = self.tab
+        tab.keyboard.press("Shift")  # focus is shown to those who use keys
+        assert tab.evaluate(_UNSEEN) == [], state
+        tab.evaluate(
+            "() => { document.querySelector('.skip').focus(); document.activeElement.blur(); }"
+        )
 
     def _guide(self, state: str) -> None:
         """Compare the page with its picture in the guide; if pictures are asked for, make it."""

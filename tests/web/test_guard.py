@@ -8,7 +8,10 @@ import re
 import socket
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -16,7 +19,18 @@ from openpyxl import Workbook
 from playwright.sync_api import Browser
 
 from importer.web.app import ROUTES
-from tests.web.conftest import KEY, SAMPLE, Server, drafted, launch, until, version
+from tests.web.conftest import (
+    KEY,
+    SAMPLE,
+    Loopback,
+    Server,
+    drafted,
+    followed,
+    launch,
+    start,
+    until,
+    version,
+)
 
 ADDRESSES = [
     (route.method, re.sub(r"\{\w+\}", "x", route.path.replace("{place}", "practice")))
@@ -29,7 +43,7 @@ def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
     server, client = opened
     origin = {"Origin": server.base}
     assert client.get(server.link).status_code == 401
-    with httpx.Client(base_url=server.base) as stranger:
+    with httpx.Client(base_url=server.base, transport=Loopback()) as stranger:
         for method, path in ADDRESSES:
             other = {"Host": f"rebound.example.org:{server.base.rpartition(':')[2]}"}
             assert client.request(method, path, headers=other).status_code == 421, path
@@ -41,7 +55,7 @@ def test_every_page_is_guarded(opened: tuple[Server, httpx.Client]) -> None:
                     {"Origin": "null"},
                 ):
                     assert client.request(method, path, headers=headers).status_code == 403, path
-    with httpx.Client(base_url=server.base, cookies=client.cookies) as bare:
+    with httpx.Client(base_url=server.base, cookies=client.cookies, transport=Loopback()) as bare:
         assert bare.post("/practice/samples").status_code == 403
 
 
@@ -56,7 +70,7 @@ def test_the_browser_that_the_command_opens_is_let_in(browser: Browser, tmp_path
     assert address.startswith("file:")
     tab = browser.new_page()
     tab.goto(address)
-    tab.wait_for_url("http://127.0.0.1:*/alma/", timeout=60_000)
+    tab.wait_for_url("http://*.localhost:*/alma/", timeout=60_000)
     tab.reload()
     assert tab.get_by_role("heading", level=1).count() == 1
     (cookie,) = tab.context.cookies()
@@ -146,15 +160,16 @@ def test_an_upload_that_breaks_off_is_not_a_roster(opened: tuple[Server, httpx.C
     """A roster of which the last rows did not arrive is never shown."""
     server, client = opened
     before = sorted((server.folder / "practice").glob("drafts/*"))
-    host, _, port = server.base.removeprefix("http://").partition(":")
+    host = server.base.removeprefix("http://")
+    port = host.rpartition(":")[2]
     name, cookie = next(iter(client.cookies.items()))
     head = (
-        f"POST /practice/rosters HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {server.base}\r\n"
+        f"POST /practice/rosters HTTP/1.1\r\nHost: {host}\r\nOrigin: {server.base}\r\n"
         f"Cookie: {name}={cookie}\r\nContent-Length: 100000\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
         'Content-Disposition: form-data; name="roster"; filename="a.csv"\r\n\r\nId\r\n1\r\n'
     )
-    with socket.create_connection((host, int(port))) as connection:
+    with socket.create_connection(("127.0.0.1", int(port))) as connection:
         connection.sendall(head.encode())
         until(lambda: sorted((server.folder / "practice").glob("drafts/*")) != before)
         assert "a.csv" not in client.get("/practice/").text
@@ -367,3 +382,92 @@ def test_a_public_address_is_known_as_browsers_send_it(
         assert client.post("/practice/samples").status_code == 303
     process.terminate()
     assert process.wait(60) == 0
+
+
+def test_a_second_server_takes_no_socket_away(tmp_path: Path) -> None:
+    """It refuses to start where one listens, and takes the place of one that was killed."""
+    at = tmp_path / "page.sock"
+    options = ("--socket", str(at), "--public-url", "https://loads.example.org")
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        folder.mkdir()
+
+    def answers() -> bool:
+        headers = {"Host": "loads.example.org", "X-Remote-User": "ana"}
+        transport = httpx.HTTPTransport(uds=str(at))
+        with httpx.Client(transport=transport, base_url="http://socket", headers=headers) as client:
+            return client.get("/practice/", timeout=60).status_code == 200
+
+    first = launch(folders[0], *options)
+    until(at.is_socket)
+    assert answers()
+    second = launch(folders[1], *options)
+    assert second.wait(60) == 2
+    assert "Another server" in (folders[1] / "said.txt").read_text("utf-8")
+    assert answers()
+    first.kill()
+    first.wait(60)
+    third = launch(folders[2], *options)
+    until(lambda: "is served at" in (folders[2] / "said.txt").read_text("utf-8"))
+    assert answers()
+    third.terminate()
+    assert third.wait(60) == 0
+    assert not at.exists()
+
+
+def test_a_page_on_another_port_gets_no_session(browser: Browser, tmp_path: Path) -> None:
+    """A server of another user of this computer sees no cookie of the page, by no usual name."""
+    server = start(tmp_path)
+    seen: list[str] = []
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Cookie", ""))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as other:
+        Thread(target=other.serve_forever).start()
+        tab = browser.new_page()
+        tab.goto(server.link)
+        tab.wait_for_url("**/alma/")
+        for host in ("127.0.0.1", "x.localhost"):
+            tab.goto(f"http://{host}:{other.server_port}/")
+        tab.goto(f"{server.base}/practice/")
+        assert tab.get_by_role("heading", level=1).count() == 1
+        tab.close()
+        other.shutdown()
+    assert len(seen) >= 2
+    assert set(seen) == {""}
+    assert server.stop() == 0
+
+
+def test_the_practice_alma_has_a_key_of_its_own(tmp_path: Path) -> None:
+    """The page uses it; the key of `importer sandbox`, which everyone knows, is refused."""
+    server = start(tmp_path)
+    client = server.client()
+    task = client.post("/practice/settings/doctor").headers["Location"]
+    shown = followed(client, httpx.Response(303, headers={"Location": task}))
+    assert "The key may write users" in client.get(shown).text
+    ports = {int(line.split()[1].rpartition(":")[2], 16) for line in _listening(server.process.pid)}
+    codes = set()
+    for port in ports - {int(server.base.rpartition(":")[2])}:
+        address = f"http://127.0.0.1:{port}/almaws/v1/users"
+        codes.add(httpx.get(address, headers={"Authorization": "apikey sandbox"}).status_code)
+    assert codes <= {400, 401, 403}
+    assert codes
+    assert server.stop() == 0
+
+
+def _listening(pid: int) -> list[str]:
+    """The lines of the system's list of sockets on which a process listens."""
+    sockets = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            sockets.add(str(path.readlink()))
+    lines = Path("/proc/net/tcp").read_text("utf-8").splitlines()[1:]
+    return [one for one in lines
+            if one.split()[3] == "0A" and f"socket:[{one.split()[9]}]" in sockets]  # fmt: skip

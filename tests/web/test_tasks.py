@@ -29,7 +29,14 @@ def _begun(folder: Path, ago: timedelta, *files: str) -> Task:
     """A task that was started some time ago, with these files in its folder."""
     started = datetime.now(UTC) - ago
     task = Task(
-        id="one", words=("plan",), title="Plan", then="/", back="/", run="", started=started
+        id="one",
+        words=("plan",),
+        title="Plan",
+        then="/",
+        back="/",
+        run="",
+        run_of="",
+        started=started,
     )
     (folder / task.id).mkdir(parents=True)
     (folder / task.id / TASK).write_text(task.model_dump_json(), "utf-8")

@@ -1,0 +1,78 @@
+"""The advice of commands in words of the page: a button here is named, not its command."""
+
+from __future__ import annotations
+
+import re
+
+_COMMAND = r"\n +[^\n]*\b{}\b[^\n]*"  # a line to paste, of its own
+
+_WORDS = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"\s*\bTo continue, run:" + _COMMAND.format("apply"), ""),
+        (
+            r"Look (up its open rows|them up) first; nothing new is sent:"
+            + _COMMAND.format("apply"),
+            "Continue that load first: it looks them up before anything is sent.",
+        ),
+        (
+            r"Review the changes in the report; if they are right, run:" + _COMMAND.format("apply"),
+            "Review the changes. If they are right, approve again, and tick the safety checks.",
+        ),
+        (
+            r"Check ALMA_API_KEY, its areas and rights, and ALMA_REGION\.",
+            "Check the key's areas and rights at developers.exlibrisgroup.com, or change the key "
+            "or the region in Settings.",
+        ),
+        (
+            r"Put ALMA_API_KEY=… into the file \.env in this folder, or set it in the "
+            r"environment\.",
+            "Save the key in Settings.",
+        ),
+        (r"put it into ALMA_API_KEY\.", "save it in Settings."),
+        (
+            r"Set ALMA_REGION to [^.]* scheme and host; and ALMA_API_KEY to the API key\. They are "
+            r"read from the environment and from the file \.env in this folder\.",
+            "Save the key and the region in Settings.",
+        ),
+        (
+            r"Set ALMA_API_KEY to a key with the areas Users and Configuration\.",
+            "Save a key with the areas Users and Configuration in Settings.",
+        ),
+        (
+            r"ALMA_API_KEY has a space or a character that no key has\. Copy the key again\.",
+            "The key has a space or a character that no key has. Copy it again, into Settings.",
+        ),
+        (
+            r"Run `importer codes fetch`( to get them from Alma)?\.",
+            "Press “Get the code tables” in Settings.",
+        ),
+        (
+            r"Get its own with `importer codes fetch`, or name their file with --codes\.",
+            "“Get the code tables” in Settings gets its own.",
+        ),
+        (r"`importer codes fetch`", "“Get the code tables” in Settings"),
+        (r"`importer users refresh`", "“Refresh the user cache” in Settings"),
+        (r", or plan with --no-refresh\.", ", then try again."),
+        (
+            r"they stay, unless you add --delete-created\.",
+            "they stay, unless you tick “Also delete” where you plan the undo.",
+        ),
+        (r"Add it only if these users should go\.", "Tick it only if these users should go."),
+        (
+            r"Make a plan with `importer plan`, then resolve the row\.",
+            "“Compare with Alma” makes a plan, in which you can answer the row.",
+        ),
+        (r"Make (a plan|one) with `importer plan`\.", "“Compare with Alma” makes one."),
+        (r"run `importer resolve` again\.", "answer the row again."),
+        (r"`importer runs` lists the runs\.", "“Runs” lists the runs."),
+    )
+)
+
+
+def on_page(text: str) -> str:
+    """Return a text of a command as the page shows it."""
+    if "importer" in text or "ALMA_" in text or "--" in text or "Add it" in text:
+        for pattern, words in _WORDS:
+            text = pattern.sub(words, text)
+    return text

@@ -1,0 +1,217 @@
+"""After a failure: a way forward on the page itself, and no advice to use a terminal."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import importer
+from importer.web.advice import on_page
+from tests.web.conftest import (
+    KEY,
+    Library,
+    approve,
+    drafted,
+    followed,
+    new_library,
+    planned,
+    start,
+    until,
+    version,
+)
+
+MAPPING = """version: 1
+account_type: INTERNAL
+record: {primary_id: <Id>, first_name: <First>, last_name: <Last>, user_group: COMM}
+"""
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Library, httpx.Client]]:
+    """A library with the mapping above, and a client that has entered its page."""
+    with new_library(tmp_path_factory.mktemp("library")) as library:
+        (library.folder / "mappings").mkdir()
+        (library.folder / "mappings" / "plain.yaml").write_text(MAPPING, "utf-8")
+        server = start(library.folder)
+        yield library, server.client()
+        assert server.stop() == 0
+
+
+def people(first: int, count: int) -> str:
+    """A roster of N people."""
+    rows = (f"{first + n},Ida,Name{n}" for n in range(count))
+    return "\n".join(["Id,First,Last", *rows, ""])
+
+
+def buttons(page: str) -> set[str]:
+    """The words of the links and buttons of a page's main part."""
+    main = page.partition("<main")[2]
+    found = re.findall(r"<(?:a|button)\b[^>]*>(.*?)</(?:a|button)>", main, re.DOTALL)
+    return {re.sub(r"<[^>]+>", "", one).strip() for one in found}
+
+
+def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]) -> None:
+    """From the failed plan to Settings, back to it, and again: the plan is made.
+
+    Other lines of `.env` stay, and no page contains the key.
+    """
+    library, client = office
+    env = library.folder / ".env"
+    library.set_rate(20)
+    env.write_text(env.read_text("utf-8").replace(KEY, "wrong") + "# ours\n", "utf-8")
+    draft = drafted(client, "alma", people(100, 2), "plain.yaml")
+    task = client.post(f"{draft}/plan", data={"version": version(client, draft)})
+    address = task.headers["Location"]
+    until(lambda: "did not work" in client.get(address).text)
+    failed = client.get(address).text
+    assert {"Change the key", "Try again", "Back to the roster"} <= buttons(failed)
+    assert "ALMA_API_KEY" not in failed
+    settings = re.search(r'href="([^"]*settings\?failed=[^"#]*)', failed)
+    assert settings is not None
+    page = client.get(settings[1]).text
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    form = {**hidden, "key": KEY, "region": ""}
+    answer = client.post("/alma/settings/key", data=form)
+    assert answer.headers["Location"] == address
+    run = followed(client, client.post(f"{address}/again"))
+    assert "2 to create" in re.sub(r"<[^>]+>", "", client.get(run).text)
+    text = env.read_text("utf-8")
+    assert (text.count("ALMA_API_KEY="), "# ours\n" in text, "ALMA_RATE=20" in text) == (
+        1,
+        True,
+        True,
+    )
+    assert env.stat().st_mode & 0o777 == 0o600
+    assert not [one for one in (page, failed, client.get(run).text) if KEY in one]
+
+
+def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
+    """The page of a stopped load has the button that continues it."""
+    library, client = office
+    library.set_rate(20)
+    run = planned(client, drafted(client, "alma", people(200, 2), "plain.yaml"))
+    env = library.folder / ".env"
+    before = env.read_text("utf-8")
+    env.write_text(before.replace(KEY, "wrong"), "utf-8")
+    live = approve(client, run).headers["Location"]
+    until(lambda: "has stopped" in client.get(live).text)
+    page = client.get(live).text
+    env.write_text(before, "utf-8")
+    assert "Continue the load" in buttons(page)
+    assert not re.search(r"importer apply|ALMA_API_KEY", page)
+    followed(client, approve(client, run))
+
+
+def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client]) -> None:
+    """It is deleted after its load is complete, not while that runs or is paused."""
+    library, client = office
+    library.set_rate(20)
+    draft = drafted(client, "alma", people(300, 30), "plain.yaml")
+    run = planned(client, draft)
+    library.set_rate(2)
+    live = approve(client, run).headers["Location"]
+    assert client.post(f"{draft}/delete").status_code == 409
+    until(lambda: "created" in client.get(live).text)
+    assert client.post(f"{draft}/delete").status_code == 409
+    client.post(live.replace("/live", "/pause"))
+    until(lambda: "is paused" in client.get(live).text)
+    assert client.post(f"{draft}/delete").status_code == 409
+    library.set_rate(50)
+    followed(client, approve(client, run))
+    assert client.post(f"{draft}/delete").status_code == 303
+    assert client.get(f"{draft}/sheet").status_code == 404
+
+
+def test_a_plan_out_of_date_is_named_so(office: tuple[Library, httpx.Client]) -> None:
+    """Also where nothing is left to write and rows need an answer: Plan again is the way."""
+    library, client = office
+    library.set_rate(50)
+    card = {"id_type": {"value": "BARCODE"}, "value": "Q1", "status": "ACTIVE"}
+    library.add("9100", "Ida", "Quist", user_identifier=[card])
+    mapping = library.folder / "mappings" / "cards.yaml"
+    by = "match: {by: [primary_id, BARCODE]}\nrecord: {"
+    more = "user_identifier: [{id_type: BARCODE, value: <Code>}], "
+    mapping.write_text(MAPPING.replace("record: {", by + more), "utf-8")
+    draft = drafted(client, "alma", "Id,First,Last,Code\n9101,Jon,Rand,Q1\n", "cards.yaml")
+    run = planned(client, draft)
+    assert "Answer 1 row" in buttons(client.get(run).text)
+    mapping.write_text(mapping.read_text("utf-8") + "# changed\n", "utf-8")
+    shown = buttons(client.get(run).text)
+    assert ("Plan again" in shown, "Answer 1 row" in shown) == (True, False)
+
+
+def test_the_steps_of_a_plan_lead_back_to_its_roster(office: tuple[Library, httpx.Client]) -> None:
+    """From a plan to the sheet, the mapping and the problems that it was made from."""
+    library, client = office
+    library.set_rate(50)
+    draft = drafted(client, "alma", people(400, 1), "plain.yaml")
+    run = planned(client, draft)
+    for page in (client.get(run).text, client.get(f"{run}/approve").text):
+        steps = page.partition('class="steps"')[2].partition("</ol>")[0]
+        links = re.findall(r'href="([^"]+)"', steps)
+        assert links == [f"{draft}/{step}" for step in ("sheet", "mapping", "problems")]
+    followed(client, approve(client, run))
+    done = client.get(f"{run}/approve").text
+    assert "Back to the run" in buttons(done)
+    assert "can be undone" not in done
+
+
+BUTTONS = re.compile(
+    r"`importer (codes fetch|users refresh|apply|plan|resolve|runs)`|--delete-created|--no-refresh"
+    r"|Put ALMA_API_KEY|Check ALMA_API_KEY|Set ALMA_API_KEY"
+)
+"""What the page has a button or a field for."""
+
+
+def test_no_advice_names_a_command_that_the_page_has_a_button_for() -> None:
+    """Every sentence of the packages whose messages come to the page, as the page shows it."""
+    package = Path(importer.__file__).parent
+    texts = []
+    for name in ("alma", "errors.py", "ledger", "pipeline", "settings.py", "users", "validator"):
+        paths = [package / name] if name.endswith(".py") else (package / name).rglob("*.py")
+        for path in paths:
+            if path.name == "probe.py":  # the page has no probe
+                continue
+            tree = ast.parse(path.read_text("utf-8"))
+            docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree)
+                    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef
+                                  | ast.AsyncFunctionDef)}  # fmt: skip
+            texts += [text for node in ast.walk(tree) for text in _texts(node) if text not in docs]
+    named = [text for text in texts if BUTTONS.search(text)]
+    assert len(named) > 8
+    assert [text for text in named if BUTTONS.search(on_page(text))] == []
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    """Yield the text of a message, with an X for each value in it."""
+    if isinstance(node, ast.JoinedStr):
+        yield "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values
+        )
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def test_abandoned_requests_do_not_block_others(
+    office: tuple[Library, httpx.Client], tmp_path: Path
+) -> None:
+    """Nine reloads of a slow page that nobody waits for leave the other pages as fast as before."""
+    _, client = office
+    roster = tmp_path / "many.csv"
+    roster.write_text(people(500_000, 60_000), "utf-8")
+    draft = drafted(client, "alma", roster, "plain.yaml")
+    for _ in range(9):
+        with pytest.raises(httpx.ReadTimeout):
+            client.get(f"{draft}/problems", timeout=0.05)
+    begun = time.monotonic()
+    assert client.get("/practice/settings").status_code == 200
+    others = time.monotonic() - begun
+    assert client.get(f"{draft}/problems").status_code == 200
+    whole = time.monotonic() - begun
+    assert others < whole / 4
