@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("check", "conditions", "bounds", "pacing", "calls", "throughput", "page")
+PARTS = ("check", "conditions", "bounds", "pacing", "calls", "throughput", "gate", "page")
 
 
 def main(arguments: list[str]) -> int:

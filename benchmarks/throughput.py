@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
 from importer.ledger.journal import Journal, write_run
 from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import open_alone
+from importer.ledger.write_gate import WriteGate
 from importer.model.plan import Create, Fate
 from importer.model.problem import Origin
 from importer.model.run import MappingFacts, RosterFacts, RunFacts
@@ -32,12 +35,13 @@ LIMIT = 25.0
 LATENCY = "0.3-2"
 
 
-def _now() -> datetime:
+def moment() -> datetime:
+    """Now, with its zone."""
     return datetime.now(UTC)
 
 
-def _plan(folder: Path, rows: int) -> Ledger:
-    """A plan of so many creates."""
+def planned(folder: Path, rows: int) -> AbstractContextManager[Ledger]:
+    """A plan of so many creates, opened to be applied."""
     creates = (
         Create(
             row,
@@ -55,20 +59,24 @@ def _plan(folder: Path, rows: int) -> Ledger:
     facts = RunFacts(
         command="plan",
         version="0",
-        started=_now(),
+        started=moment(),
         today=date(2026, 8, 20),
         operator="benchmark",
         roster=RosterFacts(path="roster.csv", sha256="", kind="csv"),
         mapping=MappingFacts(path="", sha256="", name="", account_type=AccountType.INTERNAL),
     )
-    return write_run(folder, facts, dict.fromkeys(range(2, rows + 2), Fate.READY), steps=creates)
+    fates = dict.fromkeys(range(2, rows + 2), Fate.READY)
+    write_run(folder, facts, fates, steps=creates).close()
+    return open_alone(folder, "benchmark", moment())
 
 
 async def _apply(ledger: Ledger, base_url: str) -> None:
+    journal = Journal(ledger, "benchmark", moment)
     async with Alma(base_url, SecretStr("sandbox"), RateLimiter(LIMIT)) as alma:
         executor = Executor(
             alma=alma,
-            journal=Journal(ledger, "benchmark", _now),
+            journal=journal,
+            gate=WriteGate(journal),
             origin=lambda row: Origin("roster.csv", "", row),
             verify_delay=90,
             sleep=asyncio.sleep,
@@ -76,7 +84,7 @@ async def _apply(ledger: Ledger, base_url: str) -> None:
             passwords={},
             stopping=lambda: False,
             report=lambda _: None,
-            today=_now().date(),
+            today=moment().date(),
         )
         stop = await executor.run()
         if stop is not None:
@@ -88,7 +96,7 @@ def main(rows: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         sandbox(rate=LIMIT, latency=LATENCY) as host,
-        _plan(Path(folder), rows) as ledger,
+        planned(Path(folder), rows) as ledger,
     ):
         began = time.monotonic()
         asyncio.run(_apply(ledger, f"{host}/almaws/v1"))

@@ -21,7 +21,7 @@ from importer.cli.output import now
 from importer.errors import StoppedError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.run_lock import run_lock
+from importer.ledger.run_lock import open_alone
 from importer.loader.read import read
 from importer.mapper.load import load
 from importer.mapper.mapping import Mapping
@@ -128,7 +128,7 @@ def apply(run: Run, *, limit: int | None = None, allow: Iterable[str] = ()) -> R
     SafetyCheckError, StalePlanError or AlmaError before anything is sent; StoppedError if it ends
     early, after which the same call continues.
     """
-    with Ledger.open(run.folder) as ledger, run_lock(run.folder, operator(), now()):
+    with open_alone(run.folder, operator(), now()) as ledger:
         if not apply_stage.left_to_do(ledger):
             return run
         settings, journal = Settings.read(), Journal(ledger, operator(), now)

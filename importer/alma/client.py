@@ -149,15 +149,21 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
             params["modify_date_from"] = modified_from.isoformat()
         return await self._list(params)
 
-    async def create_user(self, user: User, sending: Callable[[], None] = lambda: None) -> User:
+    async def create_user(
+        self,
+        user: User,
+        sending: Callable[[], None] = lambda: None,
+        leaving: Callable[[], None] = lambda: None,
+    ) -> User:
         """Create a user and return it as Alma stored it.
 
-        `sending` is called before the call, and again before it is repeated. A user without a
+        `sending` is called before the call, and again before it is repeated; `leaving` after that,
+        when the call's turn has come (see `Request`). A user without a
         primary ID is refused: Alma would invent one, and after a lost reply the user could not be
         looked up. Raises AlmaError.
         """
         segment(user.primary_id or "")
-        request = Request("POST", "/users", {}, body=_body(user))
+        request = Request("POST", "/users", {}, body=_body(user), leaving=leaving)
         async for attempt in _attempts():
             with attempt:
                 sending()
@@ -169,6 +175,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
         primary_id: str,
         change: Callable[[User | None], User | None],
         override: tuple[str, ...] = (),
+        leaving: Callable[[], None] = lambda: None,
     ) -> User | None:
         """Read a user, let `change` make the new record, and send that in the very next call.
 
@@ -180,8 +187,9 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
 
         Roles are sent only if `change` changes them. Without them Alma keeps what it has, and an
         old role that lacks a parameter makes it refuse the whole record (contract 3.1). `override`
-        names the sticky fields that are replaced though they were edited by hand in Alma. Returns
-        the user as Alma stored it, or None if nothing was sent. Raises AlmaError.
+        names the sticky fields that are replaced though they were edited by hand in Alma. `leaving`
+        is that of the PUT. Returns the user as Alma stored it, or None if nothing was sent. Raises
+        AlmaError.
         """
         path = f"/users/{segment(primary_id)}"
         params = {"override": ",".join(override)} if override else {}
@@ -192,22 +200,28 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
                 return None
             same = user is not None and record.user_role == user.user_role
             leave_out = {"user_role"} if same else None
-            return Request("PUT", path, params, body=_body(record, leave_out=leave_out))
+            body = _body(record, leave_out=leave_out)
+            return Request("PUT", path, params, body=body, leaving=leaving)
 
         return await self._read_and_write(primary_id, "none", request, read_user)
 
     async def delete_user(
-        self, primary_id: str, agreed: Callable[[User | None], bool] = bool
+        self,
+        primary_id: str,
+        agreed: Callable[[User | None], bool] = bool,
+        leaving: Callable[[], None] = lambda: None,
     ) -> bool:
         """Read a user with loans, requests and fees, and delete it if `agreed` returns true.
 
-        `agreed` is called as `change` of `update_user` is. Returns whether the user was deleted.
-        Only Alma's status 204 counts; anything else is an UnknownOutcomeError. Raises AlmaError.
+        `agreed` is called as `change` of `update_user` is, `leaving` before the DELETE. Returns
+        whether the user was deleted. Only Alma's status 204 counts; anything else is an
+        UnknownOutcomeError. Raises AlmaError.
         """
         path = f"/users/{segment(primary_id)}"
 
         def request(user: User | None) -> Request | None:
-            return Request("DELETE", path, {}, success=204) if agreed(user) else None
+            call = Request("DELETE", path, {}, success=204, leaving=leaving)
+            return call if agreed(user) else None
 
         deleted = await self._read_and_write(primary_id, OBLIGATIONS, request, read_nothing)
         return deleted is not None
@@ -315,6 +329,7 @@ class Alma(contextlib.AbstractAsyncContextManager["Alma"]):
     ) -> T:
         """Make one call, once; `urgent` and `read_at` as for `RateLimiter.call`."""
         async with self.limiter.call(urgent=urgent, read_at=read_at) as slot:
+            request.leaving()
             result = await self._connection.send(request)
             error = judge(result, writes=request.writes)
             if isinstance(result, Reply):

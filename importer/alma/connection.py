@@ -13,7 +13,7 @@ import contextlib
 import logging
 import ssl
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -62,7 +62,8 @@ class Request:
     """A call: method, quoted path under the API's address, query and body.
 
     `harmless` marks a POST that changes nothing; `success` is the only status that counts as
-    success, if there is only one. What may name a person is kept out of the repr.
+    success, if there is only one. `leaving` is called just before it is sent, each time, and may
+    raise to stop it. What may name a person is kept out of the repr.
     """
 
     method: str
@@ -73,6 +74,7 @@ class Request:
     largest: int = ONE_RECORD
     harmless: bool = False
     success: int | None = None
+    leaving: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
     @property
     def writes(self) -> bool:

@@ -30,7 +30,7 @@ from importer.alma.doctor import Finding
 from importer.cli.output import now, output, say, write, write_json
 from importer.errors import Exit, LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.run_lock import run_lock
+from importer.ledger.run_lock import open_alone as open_locked
 from importer.model.fields import NO_CODES, CodeTables
 from importer.model.plan import Fate
 from importer.model.run import RowHistory, Summary
@@ -130,12 +130,8 @@ def operator() -> str:
 
 @contextmanager
 def open_alone(run: str) -> Iterator[Ledger]:
-    """Open a run, by its folder or name, which no other command may use during the block.
-
-    Raises UsageError where there is no such run, LedgerError where another command uses it.
-    """
-    folder = find_folder(run)
-    with Ledger.open(folder) as ledger, run_lock(folder, operator(), now()):
+    """Open a run, by its folder or name, as `open_locked` does, in the name of the operator."""
+    with open_locked(find_folder(run), operator(), now()) as ledger:
         yield ledger
 
 

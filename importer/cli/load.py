@@ -40,7 +40,7 @@ from importer.cli.console import (
     saved_codes,
 )
 from importer.cli.output import confirm, now, program, say
-from importer.errors import AlmaError, ImporterError, LedgerError, StoppedError, UsageError
+from importer.errors import AlmaError, Exit, ImporterError, LedgerError, StoppedError, UsageError
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import held_since
@@ -141,7 +141,7 @@ def apply(
             summarize(ledger, frozenset({stop.exit} if stop else ())),
             as_json=as_json,
             show_values=show_values,
-            reports="wanted",
+            reports="none" if stop and stop.exit is Exit.USAGE else "wanted",
             stopped=_stopped(ledger, stop, run) if stop else "",
         )
 
@@ -340,7 +340,8 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
         tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, time(), UTC).astimezone(moment.tzinfo)
         lines.append(f"Midnight GMT is {midnight:%H:%M on %d %B} local time.")
-    end = f"To continue, run:\n  {command_line('apply', run)}"
+    again = f"To continue, run:\n  {command_line('apply', run)}"
+    end = again if stop.exit is not Exit.USAGE else ""
     with suppress(ImporterError):
         counts = ledger.progress()
         unknown = counts.get(State.INTENT, 0) + counts.get(State.UNKNOWN, 0)
@@ -350,7 +351,7 @@ def _stopped(ledger: Ledger, stop: Stop, run: str) -> str:
         lines.append(f"Done: {done:,}. Result not known yet: {unknown:,}{asked}. Left: {left:,}.")
         if not unknown + left:
             end = "The plan is complete. There is nothing to continue."
-    return "\n".join((*lines, end))
+    return "\n".join(filter(None, (*lines, end)))
 
 
 def _confirm(facts: RunFacts, count: int) -> None:

@@ -35,7 +35,7 @@ from importer.cli.console import (
 )
 from importer.cli.output import now, program, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
-from importer.ledger.integrity import fault, first_broken
+from importer.ledger.integrity import check_whole, fault, first_broken, mark_paths
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.memory import AbsentMemory, DecisionMemory, StickyMemory
 from importer.ledger.run_lock import run_lock
@@ -66,8 +66,12 @@ def report(run: Run, show_values: ShowValues = False, as_json: Json = False) -> 
 
 @contextmanager
 def _opened(run: str) -> Iterator[Ledger]:
-    """Open the ledger of a run, with a warning where it is not as it was written."""
+    """Open the ledger of a run, with a warning where it is not as it was written.
+
+    Raises UsageError where it is damaged.
+    """
     with Ledger.open(find_folder(run)) as ledger:
+        check_whole(ledger)
         if sentence := fault(ledger):
             say(sentence)
         yield ledger
@@ -287,7 +291,10 @@ def _why_not_deleted(folder: Path, *, delete: bool) -> str:
         return ""
     try:
         with run_lock(folder, operator(), now()):
-            return _delete(folder)
+            _, mark = mark_paths(folder)
+            if not (why := _delete(folder)):
+                mark.unlink(missing_ok=True)
+            return why
     except LedgerError as error:
         return str(error)
 

@@ -3,9 +3,11 @@
 - The *seal* is a hash over the run's facts and all steps, taken when the plan is finished. `apply`
   refuses a plan whose seal does not fit: it is not the plan that was reviewed.
 - Each entry of the history has a *hash* that covers the entry before it.
-- The *mark* is a small file beside the ledger with the number and the hash of the last entry. It
-  is written after the ledger's own commit, so it may be behind the ledger but never ahead of it,
-  unless the ledger has lost its end: an older copy was put back, or its `-wal` file was cut.
+- The *mark* is a small file with the number and the hash of the last entry, beside the ledger and
+  once more beside the run's folder. It is written after the ledger's own commit, so it may be
+  behind the ledger but never ahead of it, unless the ledger has lost its end: an older copy of the
+  ledger or of the whole folder was put back, or the ledger's `-wal` file was cut.
+- Each step's *state* is the one that the history records.
 
 None of them stops someone who knows how they are made; they are for accidents and for edits that
 are meant well.
@@ -17,10 +19,14 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from importer.errors import StalePlanError
+from importer.ledger.states import DECIDED, DOUBT, SENT, State, damaged
+from importer.model.catalogue import Code, Repairs, Severity
+from importer.model.plan import Act, Fate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +39,10 @@ _SEALED = "row, act, primary_id, before, after, changes, override"
 """The columns of a step that do not change once it is planned."""
 
 _BITS = 256
+
+_MARK_SIZE = 150
+
+_STATES = frozenset(map(str, State))
 
 
 def add_seal(ledger: Ledger) -> None:
@@ -110,37 +120,106 @@ def first_broken(ledger: Ledger) -> int | None:
     return None if previous == head(ledger) else last + 1
 
 
-def write_mark(folder: Path, number: int, entry_hash: str, *, durable: bool) -> None:
-    """Write the number and the hash of the last entry over those before, in place.
+def check_whole(ledger: Ledger) -> None:
+    """Raise UsageError if something in the ledger cannot be what the importer wrote.
 
-    A fixed 85 bytes, which a disk writes as one and a full disk still takes. Where they cannot be
-    written the mark stays behind the ledger, which is harmless.
+    Each value of a closed list, each row's fate against its step, and each step's state against
+    the history. Texts and records are checked when they are read.
+    """
+    lists: tuple[tuple[Callable[..., object], str], ...] = (
+        (Fate, "SELECT DISTINCT fate FROM rows"),
+        (Act, "SELECT DISTINCT act FROM steps"),
+        (State, "SELECT DISTINCT state FROM steps"),
+        (Code, "SELECT DISTINCT code FROM problems"),
+        (Severity, "SELECT DISTINCT severity FROM problems"),
+        (Repairs, "SELECT DISTINCT repairs FROM problems"),
+    )
+    for make, query in lists:
+        tuple(ledger.parsed(make, query))
+    ready = "0" if ledger.facts.command == "check" else "fate = 'ready'"
+    wrong = (
+        "SELECT 1 FROM steps WHERE row NOT IN (SELECT row FROM rows)"  # noqa: S608  ours
+        " UNION ALL SELECT 1 FROM rows LEFT JOIN steps USING (row)"
+        f" WHERE ({ready}) <> (act IS NOT NULL)"
+    )
+    if next(ledger.read(wrong), None) or not _states_agree(ledger):
+        raise damaged(ledger.folder)
+
+
+def _states_agree(ledger: Ledger) -> bool:
+    """Return whether each step is in the state that the history records last."""
+    sent = {row for (row,) in ledger.read(f"SELECT row FROM steps WHERE {SENT}")}  # noqa: S608
+    states = dict(ledger.read("SELECT row, state FROM steps"))
+    recorded: dict[int, str] = dict.fromkeys(states, State.PLANNED)
+    for row, event in ledger.read("SELECT row, event FROM entries ORDER BY id"):
+        if event == DOUBT:
+            doubted = (one for one in sent if recorded[one] == State.PLANNED)
+            recorded |= dict.fromkeys(doubted, State.UNKNOWN)
+        elif row in recorded and event in _STATES:
+            recorded[row] = event
+        elif row in recorded and event == DECIDED:
+            recorded[row] = State.PLANNED
+    return recorded == states
+
+
+def check_history(ledger: Ledger) -> None:
+    """Raise UsageError if an entry of the history was changed or is missing."""
+    if first_broken(ledger) is not None:
+        raise damaged(ledger.folder)
+
+
+def mark_paths(folder: Path) -> tuple[Path, Path]:
+    """Return where a run's mark is: in its folder, and beside the folder."""
+    there = folder.resolve()
+    return there / MARK, there.with_name(f".{there.name}.mark")
+
+
+def run_hash(ledger: Ledger) -> str:
+    """Return a hash that tells a run from others, by its facts."""
+    return hashlib.sha256((ledger.value("facts") or "").encode()).hexdigest()
+
+
+def mark_text(number: int, entry_hash: str, run: str) -> bytes:
+    """Return the mark: the last entry's number and hash, and the run's `run_hash`."""
+    return f"{number:020d} {entry_hash} {run}".encode("ascii")
+
+
+def write_mark(path: Path, mark: bytes, *, durable: bool) -> None:
+    """Write a mark over the one before, in place.
+
+    All have one size, which a disk writes as one and a full disk still takes. Where it cannot be
+    written it stays behind the ledger, which is harmless.
     """
     with suppress(OSError):
-        file = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT, 0o600)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.write(file, f"{number:020d} {entry_hash}".encode("ascii"))
+            os.write(file, mark)
             if durable:
                 os.fsync(file)
         finally:
             os.close(file)
 
 
+def read_mark(path: Path) -> bytes:
+    """Return the mark in a file; blank if there is none."""
+    with suppress(OSError), path.open("rb", buffering=0) as file:
+        return file.read(_MARK_SIZE)
+    return b""
+
+
 def end_is_lost(ledger: Ledger) -> bool:
     """Return whether entries that were in the ledger are not there any more.
 
-    False where there is no mark or it cannot be read.
+    False where there is no mark, or none of this run.
     """
-    try:
-        text = (ledger.folder / MARK).read_bytes()[:100].decode("ascii")
-    except (OSError, UnicodeError):
-        return False
-    marked = re.fullmatch(r"(\d{20}) ([0-9a-f]{64})", text)
-    if marked is None:
-        return False
-    query = "SELECT hash FROM entries WHERE id = ?"
-    found = next(ledger.read(query, (int(marked[1]),)), None)
-    return found is None or found[0] != marked[2]
+    marked = rb"(\d{20}) ([0-9a-f]{64}) " + run_hash(ledger).encode("ascii")
+    query = "SELECT hash FROM entries WHERE id = CAST(? AS INTEGER)"
+    for path in mark_paths(ledger.folder):
+        if found := re.fullmatch(marked, read_mark(path)):
+            number, entry_hash = (part.decode("ascii") for part in found.groups())
+            if next(ledger.read(query, (number,)), None) != (entry_hash,):
+                return True
+    return False
 
 
 def fault(ledger: Ledger) -> str:

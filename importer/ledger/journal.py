@@ -3,7 +3,8 @@
 The journal of an apply has each write before it is sent, and its outcome before it is counted. One
 process at a time writes to a run, under `run_lock`. Every method of the journal is one transaction
 that is durable when it returns, and adds one entry whose hash covers the entry before it. The hash
-of the last entry is also kept in the ledger and in a file beside it: see `integrity`.
+of the last entry is also kept in the ledger and in two files beside it: see `integrity`. What is
+checked between an intent and its write is in `write_gate`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from importer.ledger.integrity import (
     add_seal,
@@ -23,11 +24,15 @@ from importer.ledger.integrity import (
     change_seal,
     end_is_lost,
     head,
+    mark_paths,
+    mark_text,
+    read_mark,
+    run_hash,
     step_seal,
     write_mark,
 )
 from importer.ledger.ledger import CHANGES, COLUMNS, PLACES, TEXTS, Ledger
-from importer.ledger.states import SENT, State
+from importer.ledger.states import DECIDED, DOUBT, SENT, State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Create, Delete, Fate, Held, LeftAlone, Step, Unchanged, Update
 from importer.model.user import User
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
     from importer.model.problem import Problem
     from importer.model.run import ColumnUse, RunFacts
 
-INTENT, ALLOWED, PASSWORDS, DECIDED = "intent", "allowed", "passwords", "decided"
+INTENT, ALLOWED, PASSWORDS = "intent", "allowed", "passwords"
 """Events of entries that are read again. The event of an outcome is the step's new state."""
 
 RESOLVED_ADVICE = "Nothing to do: a person decided."
@@ -64,6 +69,8 @@ def write_run(
     sealed. Problems added later are those of resolve and apply.
     """
     ledger = Ledger.create(folder)
+    with suppress(OSError):
+        mark_paths(folder)[1].unlink(missing_ok=True)  # of a run that was here before
     write = ledger.connection.executemany
     values = {
         "columns": COLUMNS.dump_json(tuple(columns)).decode(),
@@ -205,11 +212,14 @@ class Journal:
 
     def __init__(self, ledger: Ledger, operator: str, now: Callable[[], datetime]) -> None:
         """Write to `ledger` in the name of `operator`; `now` returns the time with its zone."""
-        self._ledger = ledger
+        self.ledger = ledger
         self._operator = operator
         self._now = now
         self._end_is_lost: bool | None = None
         self._last = (0, 0, "")
+        self._run = run_hash(ledger)
+        self._marks = mark_paths(ledger.folder)
+        self._mark = b""
 
     def start(self, detail: str) -> None:
         """Record that an apply began; from now on the run counts as applied."""
@@ -224,7 +234,7 @@ class Journal:
             f"SELECT row FROM steps WHERE state IN ({marks})"  # noqa: S608
             f" AND {SENT} ORDER BY row"
         )
-        return tuple(row for (row,) in self._ledger.read(query, states))
+        return tuple(row for (row,) in self.ledger.read(query, states))
 
     def step(self, row: int) -> Pending:
         """Return the step of a row with its current state."""
@@ -233,26 +243,30 @@ class Journal:
             " (SELECT count(*) FROM entries WHERE entries.row = steps.row AND event = ?)"
             " FROM steps LEFT JOIN images USING (row) WHERE row = ?"
         )
-        (found,) = self._ledger.read(query, (INTENT, row))
-        act, primary_id, before, after, override, state, overwritten, sent, attempts = found
-        return Pending(
-            row,
-            Act(act),
-            primary_id,
-            _user(before),
-            User.from_json(after),
-            TEXTS.validate_json(override),
-            State(state),
-            attempts,
-            Write(_user(overwritten), User.from_json(sent)) if sent else None,
-        )
+
+        def pending(*values: Any) -> Pending:
+            act, primary_id, before, after, override, state, overwritten, sent, attempts = values
+            return Pending(
+                row,
+                Act(act),
+                primary_id,
+                _user(before),
+                User.from_json(after),
+                TEXTS.validate_json(override),
+                State(state),
+                attempts,
+                Write(_user(overwritten), User.from_json(sent)) if sent else None,
+            )
+
+        (found,) = self.ledger.parsed(pending, query, (INTENT, row))
+        return found
 
     def record_intent(self, row: int, before: User | None, sent: User) -> None:
         """Record what is about to be sent, and what it will overwrite."""
         body = sent.to_json()
         with self._writing():
             self._state(row, State.INTENT)
-            self._ledger.connection.execute(
+            self.ledger.connection.execute(
                 "INSERT OR REPLACE INTO images VALUES (?, ?, ?, '')",
                 (row, before.to_json() if before else "", body),
             )
@@ -271,10 +285,10 @@ class Journal:
         with self._writing():
             self._state(row, state)
             if answered is not None:
-                self._ledger.connection.execute(
+                self.ledger.connection.execute(
                     "UPDATE images SET answered = ? WHERE row = ?", (answered.to_json(), row)
                 )
-            add_problems(self._ledger, problems)
+            add_problems(self.ledger, problems)
             self._append(row, state, detail)
         return state
 
@@ -285,13 +299,13 @@ class Journal:
 
         Its review problems become warnings with nothing to do; an earlier resolution is replaced.
         """
-        connection = self._ledger.connection
+        connection = self.ledger.connection
         with self._writing():
             connection.execute("UPDATE rows SET fate = ? WHERE row = ?", (fate, row))
-            before = step_seal(self._ledger, row)
+            before = step_seal(self.ledger, row)
             connection.execute("DELETE FROM steps WHERE row = ?", (row,))
-            add_steps(self._ledger, [step] if step else [])
-            change_seal(self._ledger, before, step_seal(self._ledger, row))
+            add_steps(self.ledger, [step] if step else [])
+            change_seal(self.ledger, before, step_seal(self.ledger, row))
             connection.execute(
                 "UPDATE problems SET severity = ?, advice = ? WHERE row = ? AND severity = ?",
                 (Severity.WARNING, RESOLVED_ADVICE, row, Severity.REVIEW),
@@ -299,7 +313,7 @@ class Journal:
             connection.execute(
                 "DELETE FROM problems WHERE row = ? AND code = ?", (row, Code.RESOLVED)
             )
-            add_problems(self._ledger, problems)
+            add_problems(self.ledger, problems)
             self._append(row, DECIDED, detail)
 
     def note(self, event: str, detail: str, row: int = 0) -> None:
@@ -313,7 +327,7 @@ class Journal:
         Alma is then asked about each of them before anything is sent. The before-image is the
         plan's.
         """
-        execute = self._ledger.connection.execute
+        execute = self.ledger.connection.execute
         planned = f"state = '{State.PLANNED}' AND {SENT}"
         with self._writing():
             execute(
@@ -321,7 +335,7 @@ class Journal:
                 f" WHERE {planned}"
             )
             execute(f"UPDATE steps SET state = ? WHERE {planned}", (State.UNKNOWN,))  # noqa: S608
-            self._append(0, "doubt", "the last entries of the ledger are lost")
+            self._append(0, DOUBT, "the last entries of the ledger are lost")
             self._end_is_lost = False
 
     @contextmanager
@@ -331,23 +345,29 @@ class Journal:
         If entries are lost, the mark stays as it is until `doubt` has dealt with them.
         """
         if self._end_is_lost is None:
-            self._end_is_lost = end_is_lost(self._ledger)
-        with self._ledger.transaction():
+            self._end_is_lost = end_is_lost(self.ledger)
+        with self.ledger.transaction():
             yield
         if not self._end_is_lost:
             number, row, hash_ = self._last
-            write_mark(self._ledger.folder, number, hash_, durable=row == 0)
+            self._mark = mark_text(number, hash_, self._run)
+            for path in self._marks:
+                write_mark(path, self._mark, durable=row == 0)
+
+    def mark_went_back(self) -> bool:
+        """Return whether a mark beside the ledger is an older one than that which was written."""
+        return any(b"" < read_mark(path) < self._mark for path in self._marks)
 
     def _state(self, row: int, state: State) -> None:
-        self._ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
+        self.ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))
 
     def _keep(self, name: str, value: str) -> None:
-        self._ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
+        self.ledger.connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (name, value))
 
     def _append(self, row: int, event: str, detail: str) -> None:
         entry = (self._now().isoformat(), self._operator, row, event, detail)
-        hash_ = chained(head(self._ledger), entry)
-        added = self._ledger.connection.execute(
+        hash_ = chained(head(self.ledger), entry)
+        added = self.ledger.connection.execute(
             "INSERT INTO entries (time, operator, row, event, detail, hash)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (*entry, hash_),
@@ -362,12 +382,12 @@ def _user(text: str | None) -> User | None:
 
 def history(ledger: Ledger, row: int | None = None) -> Iterator[JournalEntry]:
     """Return the entries of a run, or of one row, oldest first."""
-    for time, operator, number, event, detail in ledger.read(
+    return ledger.parsed(
+        lambda time, *others: JournalEntry(datetime.fromisoformat(time), *others),
         "SELECT time, operator, row, event, detail FROM entries"
         " WHERE ?1 IS NULL OR row = ?1 ORDER BY id",
         (row,),
-    ):
-        yield JournalEntry(datetime.fromisoformat(time), operator, number, event, detail)
+    )
 
 
 def applied_since(ledger: Ledger, entry: int) -> tuple[frozenset[int], int]:
@@ -404,13 +424,10 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
 
     Rows that Alma refused, that need review, or that were up to date already were not written.
     """
-    for number, act, primary_id, before, sent, answered, override in ledger.read(
-        "SELECT steps.row, act, primary_id, images.before, sent, answered, override"  # noqa: S608
-        f" FROM steps JOIN images USING (row) WHERE state = ?1 AND {SENT}"
-        " AND (?2 IS NULL OR steps.row = ?2) ORDER BY steps.row",
-        (State.APPLIED, row),
-    ):
-        yield Image(
+
+    def image(*values: Any) -> Image:
+        number, act, primary_id, before, sent, answered, override = values
+        return Image(
             number,
             Act(act),
             primary_id,
@@ -419,3 +436,11 @@ def images(ledger: Ledger, row: int | None = None) -> Iterator[Image]:
             _user(answered),
             TEXTS.validate_json(override),
         )
+
+    return ledger.parsed(
+        image,
+        "SELECT steps.row, act, primary_id, images.before, sent, answered, override"  # noqa: S608
+        f" FROM steps JOIN images USING (row) WHERE state = ?1 AND {SENT}"
+        " AND (?2 IS NULL OR steps.row = ?2) ORDER BY steps.row",
+        (State.APPLIED, row),
+    )

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from importer.errors import Exit, UsageError
-from importer.ledger.states import FAILURES, FILE, RESULTS, SENT, State, damaged, unusable
+from importer.ledger.states import (
+    FAILURES,
+    FILE,
+    RESULTS,
+    SENT,
+    FileIdentity,
+    State,
+    damaged,
+    file_identity,
+    unusable,
+)
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import (
     ALREADY,
@@ -31,6 +41,8 @@ if TYPE_CHECKING:
 
 VERSION = 4
 
+T = TypeVar("T")
+
 TEXTS = TypeAdapter(tuple[str, ...])
 CHANGES = TypeAdapter(tuple[Change, ...])
 PLACES = TypeAdapter(tuple[Place, ...])
@@ -41,12 +53,16 @@ _INTEGER_BITS = 64
 
 
 class Ledger:
-    """The ledger of one run, in its folder."""
+    """The ledger of one run, in its folder.
+
+    `files` are its files and, where the run is locked, the lock, as they were opened.
+    """
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         """Use `create` or `open` instead."""
         self.folder = folder
         self.connection = connection
+        self.files: dict[Path, FileIdentity | None] = {}
 
     @classmethod
     def create(cls, folder: Path) -> Ledger:
@@ -80,6 +96,8 @@ class Ledger:
         except BaseException:
             ledger.close()
             raise
+        paths = (folder / f"{FILE}{ending}" for ending in ("", "-wal", "-shm"))
+        ledger.files = {path: file_identity(path) for path in paths}
         return ledger
 
     def _check_version(self) -> None:
@@ -130,6 +148,25 @@ class Ledger:
         except FAILURES as error:
             raise unusable(self.folder, error) from error
 
+    def parsed(
+        self, make: Callable[..., T], query: str, parameters: tuple[object, ...] = ()
+    ) -> Iterator[T]:
+        """Return what `make` makes of each row of a query.
+
+        Raises UsageError where a value is none that the importer writes, and as `open` does.
+        """
+        for values in self.read(query, parameters):
+            try:
+                made = make(*values)
+            except ValueError:  # pydantic's and JSON's errors are some
+                raise damaged(self.folder) from None
+            yield made
+
+    def version_seen(self) -> int:
+        """Return a number that changes when another connection has written to the ledger."""
+        ((version,),) = self.read("PRAGMA data_version")
+        return int(version)
+
     def value(self, name: str) -> str | None:
         """Return a value of the run by its name; None where there is none. Raises as `open`."""
         found = next(self.read("SELECT value FROM run WHERE name = ?", (name,)), None)
@@ -150,7 +187,8 @@ class Ledger:
 
     def columns(self, roster: int | None = None) -> tuple[ColumnUse, ...]:
         """Return the columns of the rosters, or of the one at this position, in order."""
-        every = COLUMNS.validate_json(self.value("columns") or "[]")
+        query = "SELECT value FROM run WHERE name = 'columns'"
+        every = next(self.parsed(COLUMNS.validate_json, query), ())
         return tuple(use for use in every if roster in {None, use.roster})
 
     def problems(self, row: int | None = None) -> Iterator[Problem]:
@@ -164,20 +202,25 @@ class Ledger:
 
     def _problems(self, condition: str, *values: int | None) -> Iterator[Problem]:
         facts = self.facts
-        for row, code, severity, field, places, value, message, advice, repairs in self.read(
-            "SELECT row, code, severity, field, places, value, message, advice, repairs"  # noqa: S608
-            f" FROM problems WHERE {condition} ORDER BY row, id",
-            values,
-        ):
-            yield Problem(
+
+        def problem(*values: Any) -> Problem:
+            row, code, severity, field, places, value, message, advice, repairs = values
+            return Problem(
                 Code(code), facts.origin(row), Severity(severity), message, advice, field,
                 _places(places), value, Repairs(repairs),
             )  # fmt: skip
 
+        return self.parsed(
+            problem,
+            "SELECT row, code, severity, field, places, value, message, advice, repairs"  # noqa: S608
+            f" FROM problems WHERE {condition} ORDER BY row, id",
+            values,
+        )
+
     def fates(self) -> Iterator[tuple[int, Fate]]:
         """Return the fate of each row, in row order."""
-        for row, fate in self.read("SELECT row, fate FROM rows ORDER BY row"):
-            yield row, Fate(fate)
+        query = "SELECT row, fate FROM rows ORDER BY row"
+        return self.parsed(lambda row, fate: (row, Fate(fate)), query)
 
     def rows_with(self, code: Code) -> tuple[int, ...]:
         """Return the rows with a problem of this code, in order."""
@@ -226,14 +269,11 @@ class Ledger:
         self, condition: str, *values: int, limits: tuple[int, int] = (-1, 0)
     ) -> Iterator[RowHistory]:
         applied = self.was_applied
-        for number, fate, cells, act, primary_id, changes, state in self.read(
-            "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
-            " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
-            f" WHERE {condition} ORDER BY rows.row LIMIT ? OFFSET ?",
-            (*values, *limits),
-        ):
+
+        def life(*values: Any) -> RowHistory:
+            number, fate, cells, act, primary_id, changes, state = values
             planned = None if act is None else Act(act)
-            yield RowHistory(
+            return RowHistory(
                 number,
                 Fate(fate),
                 planned,
@@ -243,13 +283,21 @@ class Ledger:
                 TEXTS.validate_json(cells) if cells else (),
             )
 
+        return self.parsed(
+            life,
+            "SELECT rows.row, fate, cells, act, primary_id, changes, state FROM rows"  # noqa: S608
+            " LEFT JOIN cells USING (row) LEFT JOIN steps USING (row)"
+            f" WHERE {condition} ORDER BY rows.row LIMIT ? OFFSET ?",
+            (*values, *limits),
+        )
+
     def results(self) -> dict[Result, int]:
         """Count the steps that are sent by result."""
         counts: dict[Result, int] = {}
-        for act, state, count in self.read(
-            "SELECT act, state, count(*) FROM steps GROUP BY act, state"
+        for result, count in self.parsed(
+            lambda act, state, count: (RESULTS.get((Act(act), State(state))), count),
+            "SELECT act, state, count(*) FROM steps GROUP BY act, state",
         ):
-            result = RESULTS.get((Act(act), State(state)))
             if result is not None:
                 counts[result] = counts.get(result, 0) + count
         return counts
@@ -265,7 +313,7 @@ class Ledger:
             f"SELECT state, count(*) FROM steps WHERE {SENT}"  # noqa: S608
             " GROUP BY state ORDER BY state"
         )
-        return {State(state): int(count) for state, count in self.read(query)}
+        return dict(self.parsed(lambda state, count: (State(state), int(count)), query))
 
 
 def _having(end: Fate | Act | Result | None) -> str:
@@ -294,8 +342,9 @@ def to_create(ledger: Ledger, row: int | None = None, most: int = -1) -> Iterato
         "SELECT row, after FROM steps WHERE act = ?1 AND (?2 IS NULL OR row = ?2)"
         " ORDER BY row LIMIT ?3"
     )
-    for number, after in ledger.read(query, (Act.CREATE, row, most)):
-        yield number, User.from_json(after)
+    return ledger.parsed(
+        lambda number, after: (number, User.from_json(after)), query, (Act.CREATE, row, most)
+    )
 
 
 def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary:

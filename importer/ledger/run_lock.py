@@ -1,4 +1,8 @@
-"""The lock of a run's folder: one command at a time changes a run."""
+"""The lock of a run's folder: one command at a time changes a run, on this computer.
+
+The system releases the lock even when the process is killed. On a network share it may have no
+effect: `write_gate` notices another writer there.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,27 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from importer.errors import LedgerError
+from importer.ledger.integrity import check_history, check_whole
+from importer.ledger.ledger import Ledger
+from importer.ledger.states import file_identity
 
 LOCK, HOLDER = "ledger.lock", "held-by.json"
 
 _PROBING = 0.5
 """Seconds to wait for the lock: the local page takes it for a moment to see whether it is free."""
+
+
+@contextmanager
+def open_alone(folder: Path, operator: str, now: datetime) -> Iterator[Ledger]:
+    """Open the ledger of a run that no other command may use during the block, if it is whole.
+
+    Raises UsageError where there is no run or it is damaged, LedgerError where it is in use.
+    """
+    with Ledger.open(folder) as ledger, run_lock(folder, operator, now):
+        ledger.files[folder / LOCK] = file_identity(folder / LOCK)
+        check_whole(ledger)
+        check_history(ledger)
+        yield ledger
 
 
 @contextmanager

@@ -55,6 +55,9 @@ RESULTS: dict[tuple[Act, State], Result] = {
     (Act.DELETE, State.ALREADY): Result.WAS_GONE,
 }
 
+DECIDED, DOUBT = "decided", "doubt"
+"""Events of entries that plan a row's step again, and that doubt every step that is planned."""
+
 GONE = "is no longer in Alma"
 """The detail of a step that needs review because its user was deleted in Alma."""
 
@@ -62,9 +65,26 @@ SENT = "act IN ('create', 'update', 'delete')"
 """SQL condition: the steps that are sent to Alma."""
 
 
+FileIdentity = tuple[int, int]
+"""The device and the number of a file; no other file has them while this one is open."""
+
+
+def file_identity(path: Path) -> FileIdentity | None:
+    """Return which file is at a path; None if there is none, or it cannot be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def damaged(folder: Path) -> UsageError:
     """Return the error for a ledger that contains what the importer did not write."""
-    msg = f"{folder / FILE} is damaged and cannot be read. Plan again from the roster."
+    msg = (
+        f"{folder / FILE} is damaged, so it is not used and nothing more is sent. If you have a "
+        "backup of the run's folder, restore it and run the same command again. Otherwise plan "
+        "again from the roster: users who are in Alma already are found there."
+    )
     return UsageError(msg)
 
 

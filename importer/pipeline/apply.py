@@ -17,8 +17,10 @@ from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import StickyMemory
 from importer.ledger.states import State
+from importer.ledger.write_gate import WriteGate
 from importer.mapper.load import load
 from importer.model.fields import NO_CODES
+from importer.model.network_shares import mounted_share
 from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import command_line
@@ -91,6 +93,11 @@ def prepare(
         )
         raise LedgerError(msg)
     sentences = _check_safety(ledger, journal, options.allowed)
+    if share := mounted_share(ledger.folder):
+        sentences += (
+            f"The run's folder is on a network share ({share}), where the lock against a second "
+            "apply may have no effect. Make sure that nobody else applies this run.",
+        )
     if not end_is_lost(ledger):
         return sentences
     journal.doubt()
@@ -154,15 +161,17 @@ async def carry_out(
 ) -> Stop | None:
     """Carry out what is left of the plan; return why it stopped early, if it did.
 
-    It stops if the ledger cannot be written any more; nothing is sent after that. `report` gets
-    the progress. Raises StalePlanError and AlmaError before anything is sent.
+    It stops if the ledger cannot be written, or the gate finds that it is not the one on the disk
+    any more; nothing is sent after that. `report` gets the progress. Raises StalePlanError and
+    AlmaError before anything is sent.
     """
-    facts = ledger.facts
+    facts, gate = ledger.facts, WriteGate(journal)
     await check_same_institution(facts, alma)
     secrets = _passwords(facts)
     executor = Executor(
         alma=alma,
         journal=journal,
+        gate=gate,
         origin=facts.origin,
         verify_delay=options.verify_delay,
         sleep=asyncio.sleep,
@@ -179,7 +188,8 @@ async def carry_out(
         stop = await executor.run(options.limit)
         journal.note("paused" if left_to_do(ledger) else "finished", "")
         _remember_sticky(ledger, facts)
-    except LedgerError as error:
+        gate()  # what was done is found again
+    except (LedgerError, UsageError) as error:
         return Stop.by(error)
     return stop
 

@@ -143,12 +143,24 @@ def place(wanted: Path, write: Write, stamp: datetime | None = None) -> Path:
                 os.utime(unfinished, (stamp.timestamp(), stamp.timestamp()))
             return _put(unfinished, wanted, stamp)
     except OSError as error:
+        raise _unwritable(wanted, error) from error
+
+
+def _unwritable(wanted: Path, error: OSError) -> LedgerError:
+    """Return the error for a report that cannot be written, or whose folder is gone."""
+    folder = wanted.parent
+    if folder.is_dir():
         msg = (
             f"The report {wanted} cannot be written ({error.strerror or error}). The run itself is "
             "safe in its ledger. Free some space on the disk or check the folder, then run: "
-            f"{command_line('report', str(wanted.parent))}"
+            f"{command_line('report', str(folder))}"
         )
-        raise LedgerError(msg) from error
+    else:
+        msg = (
+            f"No reports were written: the run's folder {folder} was moved, renamed or deleted. "
+            "If it has a new name, run `importer report` with that."
+        )
+    return LedgerError(msg)
 
 
 def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
@@ -171,11 +183,18 @@ def _put(unfinished: Path, wanted: Path, stamp: datetime | None) -> Path:
 
 
 def _generations(wanted: Path) -> tuple[Path, ...]:
-    """Return the files of this name and of the free names beside it, in order."""
+    """Return the files of this name and of the free names beside it, in order.
+
+    Raises LedgerError where the folder is not there.
+    """
     name = re.compile(rf"{re.escape(wanted.stem)}(?:-(\d+))?{re.escape(wanted.suffix)}")
+    try:
+        paths = list(wanted.parent.iterdir())
+    except OSError as error:
+        raise _unwritable(wanted, error) from error
     found = (
         (int(hit[1] or 1), path)
-        for path in wanted.parent.iterdir()
+        for path in paths
         if (hit := name.fullmatch(path.name)) and path.is_file()
     )
     return tuple(path for _, path in sorted(found))

@@ -120,12 +120,14 @@ class Executor:
     """One `apply` of a run.
 
     `verify_delay` is in seconds, `clock` is monotonic. `passwords` come from the roster, by row,
-    and are never stored. `stopping` returns whether the operator wants to stop; rows under way are
+    and are never stored. `gate` is called just before each write leaves, and raises to stop it.
+    `stopping` returns whether the operator wants to stop; rows under way are
     finished. `report` gets each row's progress. Patron roles are compared with `today`.
     """
 
     alma: Alma
     journal: Journal
+    gate: Callable[[], None]
     origin: Callable[[int], Origin]
     verify_delay: float
     sleep: Callable[[float], Awaitable[None]]
@@ -141,7 +143,8 @@ class Executor:
     async def run(self, limit: int | None = None) -> Stop | None:
         """Carry out what is left, at most `limit` rows; return why it ended early, or None.
 
-        Raises LedgerError if the journal cannot be written; nothing is sent without it.
+        Raises LedgerError if the journal cannot be written, and what the gate raises; no other
+        write leaves after that.
         """
         # A write of an earlier apply counts as sent just now: its time came from a clock that may
         # have been set since.
@@ -220,7 +223,9 @@ class Executor:
         if password := self.passwords.get(step.row):
             body = body.model_copy(update={"password": password})
         answered = await self.alma.create_user(
-            body, sending=lambda: self.journal.record_intent(step.row, None, step.after)
+            body,
+            sending=lambda: self.journal.record_intent(step.row, None, step.after),
+            leaving=self.gate,
         )
         return self._done(step, None, step.after, answered)
 
@@ -251,7 +256,9 @@ class Executor:
             return body
 
         try:
-            answered = await self.alma.update_user(step.primary_id, change, step.override)
+            answered = await self.alma.update_user(
+                step.primary_id, change, step.override, self.gate
+            )
         except NotFoundError:
             self._failures = 0
             ended = answered = None
@@ -293,7 +300,7 @@ class Executor:
             return True
 
         with suppress(NotFoundError):  # somebody was faster
-            await self.alma.delete_user(step.primary_id, agreed)
+            await self.alma.delete_user(step.primary_id, agreed, self.gate)
         self._failures = 0
         return self.journal.record_outcome(step.row, State.APPLIED) if ended is None else ended
 

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -19,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +32,11 @@ from importer.alma import client, connection, pacing
 from importer.alma.responses import CallResult
 from importer.cli.app import run
 from importer.ledger import journal
+from importer.ledger.integrity import MARK
 from importer.ledger.journal import Journal
+from importer.ledger.ledger import Ledger
+from importer.ledger.run_lock import LOCK
+from importer.ledger.states import FILE
 from importer.pipeline import apply
 from importer.report import files, page, rejects
 from importer.settings import Settings
@@ -48,7 +54,8 @@ class Order(BaseModel):
     seconds after which it is killed wherever it is; `signals` are sent at points; `fail_at` is the
     number of the write that fails, and all after it as long as `lasting`; `file_size` in bytes is
     the most that a file may have. `in_flight` is how many calls are under way at once. `edits` are
-    what staff change at points: a user and the fields.
+    what staff change at points: a user and the fields. `deeds` are what somebody does to the run's
+    folder at points, by their names in DEEDS.
     """
 
     arguments: tuple[str, ...]
@@ -63,12 +70,63 @@ class Order(BaseModel):
     file_size: int = 0
     in_flight: int = 4
     edits: dict[int, tuple[str, dict[str, Any]]] = {}
+    deeds: dict[int, str] = {}
     bug: str = ""
 
     @property
     def trail(self) -> Path:
         """Where the child writes down the points that it came to."""
         return self.folder / "trail.txt"
+
+
+def _put_back(run: Path, name: str) -> None:
+    """Put the file of a backup over the one in the run, as `cp` does."""
+    shutil.copyfile(run.with_name("backup") / name, run / name)
+
+
+def _another_writes(run: Path) -> None:
+    """Another apply begins, whose lock has no effect."""
+    with Ledger.open(run) as ledger:
+        Journal(ledger, "flo@laptop", lambda: datetime.now(UTC)).start("")
+
+
+def _replace(path: Path, *, backup: bool) -> None:
+    """Put another file in the place of one of a run: that of the backup, or an empty one."""
+    path.unlink()
+    if backup:
+        _put_back(path.parent, path.name)
+    else:
+        path.touch()
+
+
+def _rename(run: Path) -> None:
+    """Give the run another name."""
+    run.rename(run.with_name("renamed"))
+
+
+def _replace_folder(run: Path) -> None:
+    """Put the backup in the place of the run."""
+    _rename(run)
+    shutil.copytree(run.with_name("backup"), run)
+
+
+DEEDS: dict[str, Callable[[Path], None]] = {
+    "folder deleted": shutil.rmtree,
+    "folder renamed": _rename,
+    "folder replaced": _replace_folder,
+    "ledger deleted": lambda run: (run / FILE).unlink(),
+    "ledger replaced": lambda run: _replace(run / FILE, backup=True),
+    "log deleted": lambda run: (run / f"{FILE}-wal").unlink(),
+    "index deleted": lambda run: (run / f"{FILE}-shm").unlink(),
+    "lock deleted": lambda run: (run / LOCK).unlink(),
+    "lock replaced": lambda run: _replace(run / LOCK, backup=False),
+    "mark put back": lambda run: _put_back(run, MARK),
+    "another writer": _another_writes,
+}
+"""What happens to a run's folder while it is applied; a backup of it is in `backup`."""
+
+GONE = frozenset({"folder deleted", "folder renamed", "ledger deleted"})
+"""After these the same command cannot go on."""
 
 
 class Points:
@@ -90,6 +148,8 @@ class Points:
             os.kill(os.getpid(), number)
         if edit := self._order.edits.get(self._count):
             self._edit(*edit)
+        if deed := self._order.deeds.get(self._count):
+            DEEDS[deed](self._order.folder / self._order.arguments[1])
 
     def _edit(self, primary_id: str, fields: dict[str, Any]) -> None:
         request = Request(

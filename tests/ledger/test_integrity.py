@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import sqlite3
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from importer.errors import StalePlanError
+from importer.errors import ImporterError, StalePlanError, UsageError
 from importer.ledger import states
-from importer.ledger.integrity import MARK, check_seal, end_is_lost, fault, is_sealed
-from importer.ledger.journal import Journal
-from importer.ledger.ledger import Ledger
+from importer.ledger.integrity import (
+    MARK,
+    check_seal,
+    check_whole,
+    end_is_lost,
+    fault,
+    is_sealed,
+    mark_paths,
+)
+from importer.ledger.journal import Journal, history, images, write_run
+from importer.ledger.ledger import Ledger, summarize, to_create
+from importer.ledger.run_lock import open_alone
 from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.plan import Fate, Result, Unchanged
 from importer.model.problem import Origin, Problem
-from tests.ledger.test_ledger import ANA, CHANGED, NOW, STEPS, made
+from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NOW, STEPS, made
 
 DECIDED = Problem.of(Code.RESOLVED, Origin("autumn.csv", "", 3), "told")
 
@@ -185,3 +197,152 @@ def test_doubted_rows_are_as_good_as_sent(ledger: Ledger, tmp_path: Path) -> Non
         assert journal(older).step(2).sent is not None
         assert not end_is_lost(older)
         assert fault(older) == ""
+
+
+# the whole folder
+
+
+def _restored(ledger: Ledger, backup: Path) -> Ledger:
+    """Put a backup in the place of the run's folder, with the mark in it."""
+    ledger.close()
+    shutil.rmtree(ledger.folder)
+    shutil.copytree(backup, ledger.folder)
+    return Ledger.open(ledger.folder)
+
+
+def test_a_whole_folder_from_a_backup_is_noticed(tmp_path: Path) -> None:
+    """The mark beside the folder was not restored with it."""
+    folder, backup = tmp_path / "run", tmp_path / "backup"
+    folder.mkdir()
+    with made(folder) as ledger:
+        written(ledger)
+        shutil.copytree(folder, backup)
+        written(ledger, 2, 3)
+        with _restored(ledger, backup) as older:
+            assert end_is_lost(older)
+            assert "entries of this run's ledger are lost" in fault(older)
+            journal(older).doubt()
+            assert not end_is_lost(older)
+
+
+def test_a_new_run_in_the_place_of_an_old_one_is_no_alarm(tmp_path: Path) -> None:
+    """The mark of the old one is deleted; that of another run with this name does not count."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with made(folder) as ledger:
+        written(ledger, 2, 3)
+    beside = mark_paths(folder)[1]
+    left = beside.read_bytes()
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with made(folder) as ledger:
+        assert not end_is_lost(ledger)
+        facts = FACTS.model_copy(update={"operator": "flo"}).model_dump_json()
+        ledger.connection.execute("UPDATE run SET value = ? WHERE name = 'facts'", (facts,))
+        beside.write_bytes(left)
+        assert not end_is_lost(ledger)
+
+
+# the whole ledger
+
+DAMAGE = [
+    "UPDATE rows SET fate = 'x' WHERE row = 2",
+    "UPDATE rows SET fate = 'rejected' WHERE row = 2",
+    "UPDATE rows SET fate = 'ready' WHERE row = 6",
+    "DELETE FROM rows WHERE row = 4",
+    "DELETE FROM steps WHERE row = 4",
+    "UPDATE steps SET act = 'x' WHERE row = 2",
+    "UPDATE steps SET state = 'x' WHERE row = 2",
+    "UPDATE steps SET state = 'applied'",
+    "UPDATE steps SET state = 'applied' WHERE row = 3",
+    "UPDATE steps SET state = 'planned' WHERE row = 2",
+    "UPDATE steps SET state = 'unknown' WHERE row = 2",
+    "UPDATE problems SET code = 'x'",
+    "UPDATE problems SET severity = 'x'",
+    "UPDATE problems SET repairs = 'x'",
+    "DELETE FROM entries WHERE event = 'applied'",
+    "UPDATE run SET value = '{' WHERE name = 'facts'",
+]
+
+
+def _applied(folder: Path) -> Ledger:
+    """A run of which row 2 is applied, row 3 is planned, and row 6 is rejected."""
+    fates = {step.row: Fate.READY for step in STEPS} | {6: Fate.REJECTED}
+    ledger = write_run(folder, FACTS, fates, steps=STEPS, problems=[DECIDED])
+    written(ledger, 2)
+    return ledger
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_value_that_cannot_be_is_damage(tmp_path: Path, damage: str) -> None:
+    """Closed lists, fates against steps, states against the history."""
+    with _applied(tmp_path) as ledger:
+        check_whole(ledger)
+        ledger.connection.execute("PRAGMA foreign_keys = OFF")
+        assert ledger.connection.execute(damage).rowcount > 0
+        with pytest.raises(UsageError, match="is damaged"):
+            check_whole(ledger)
+
+
+def test_states_follow_the_history(tmp_path: Path) -> None:
+    """Also after a doubt, a resolution, and an outcome that plans a row again."""
+    with _applied(tmp_path) as ledger:
+        writing = journal(ledger)
+        writing.doubt()
+        check_whole(ledger)
+        writing.record_outcome(3, State.PLANNED, "is not in Alma")
+        writing.record_intent(3, ANA, CHANGED)
+        check_whole(ledger)
+        writing.record_resolution(3, Fate.READY, STEPS[1], [DECIDED], "")
+        check_whole(ledger)
+        writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
+        check_whole(ledger)
+
+
+def _read_everything(folder: Path) -> None:
+    """Read all that a report, a page or an undo reads."""
+    with open_alone(folder, "jo", NOW) as ledger:
+        summarize(ledger)
+        read = (ledger.every_row(), ledger.problems(), history(ledger), images(ledger))
+        for values in (*read, ledger.returning(), ledger.fates(), to_create(ledger)):
+            deque(values, 0)
+        ledger.columns()
+        for row in journal(ledger).rows_in(*State):
+            journal(ledger).step(row)
+        fault(ledger)
+
+
+def _mutants(folder: Path, seed: int, count: int) -> Counter[str]:
+    """Damage random bytes of a ledger, again and again; return what came of it."""
+    dice = random.Random(seed)  # noqa: S311  reproducible on purpose
+    folder.mkdir()
+    _applied(folder).close()
+    path = folder / states.FILE
+    whole, ends = path.read_bytes(), Counter[str]()
+    places = [place for place, byte in enumerate(whole) if byte] + list(range(100))
+    for _ in range(count):
+        damaged = bytearray(whole)
+        for _ in range(dice.choice((1, 1, 3, 20))):
+            damaged[dice.choice(places)] = dice.randrange(256)
+        for name in ("-wal", "-shm"):
+            (folder / f"{states.FILE}{name}").unlink(missing_ok=True)
+        path.write_bytes(damaged)
+        try:
+            _read_everything(folder)
+            ends["read"] += 1
+        except ImporterError as error:
+            ends[error.exit.name] += 1
+    return ends
+
+
+def test_a_damaged_byte_is_never_a_defect(tmp_path: Path) -> None:
+    """Whatever bytes are damaged, reading ends or says that the ledger is damaged."""
+    assert _mutants(tmp_path / "run", 1, 150).keys() == {"read", "USAGE"}
+
+
+@pytest.mark.hunt
+def test_many_damaged_bytes_are_never_a_defect(tmp_path: Path) -> None:
+    """The same for a night."""
+    seed = int(os.environ.get("HUNT_SEED") or 1)
+    ends = _mutants(tmp_path / "run", seed, 20_000)
+    assert ends.keys() <= {"read", "USAGE", "STOPPED"}

@@ -15,9 +15,12 @@ from pydantic import SecretStr
 
 from importer.alma.client import Alma
 from importer.alma.pacing import RateLimiter
+from importer.errors import UsageError
 from importer.ledger.journal import Journal, images, write_run
 from importer.ledger.ledger import Ledger
-from importer.ledger.states import State
+from importer.ledger.run_lock import open_alone
+from importer.ledger.states import FILE, State
+from importer.ledger.write_gate import WriteGate
 from importer.model.catalogue import Code
 from importer.model.plan import Create, Delete, Fate, Update
 from importer.model.problem import Origin, Problem
@@ -61,6 +64,7 @@ class Desk:
     news: list[Progress] = field(default_factory=list)
     stop_when: Callable[[], bool] = lambda: False
     in_a_pause: Callable[[], None] = lambda: None
+    before_gate: Callable[[], object] = lambda: None
 
     def back(self, method: str, path: str, body: str) -> None:
         """A call to the sandbox's back door."""
@@ -113,13 +117,19 @@ class Desk:
             self.slept.append(seconds)
             self.time += seconds
 
-        with Ledger.open(self.folder) as ledger:
+        with open_alone(self.folder, "jo@desk", NOW) as ledger:
             journal = Journal(ledger, "jo@desk", lambda: NOW)
+            gate = WriteGate(journal)
+
+            def leaving() -> None:
+                self.before_gate()
+                gate()
 
             async def use(alma: Alma) -> Stop | None:
                 executor = Executor(
                     alma=alma,
                     journal=journal,
+                    gate=leaving,
                     origin=lambda row: Origin("autumn.csv", "", row),
                     verify_delay=settle,
                     sleep=sleep,
@@ -233,6 +243,23 @@ def test_a_write_of_an_earlier_invocation_has_its_time(desk: Desk, jump: int) ->
     assert desk.apply(settle=90) is None
     assert sum(desk.slept) == pytest.approx(90)
     assert desk.states() == {2: State.APPLIED}
+
+
+@pytest.mark.parametrize("act", [Create, Update, Delete])
+def test_no_act_leaves_without_its_ledger(desk: Desk, act: type[Step]) -> None:
+    """A create, an update and a delete each pass the gate after their intent."""
+    (known,) = desk.put_in(person(1))
+    steps = {
+        Create: Create(2, person(2)),
+        Update: _renamed(2, known),
+        Delete: Delete(2, "20001234000001", known),
+    }
+    desk.plan(steps[act])
+    desk.before_gate = (desk.folder / FILE).unlink
+    with pytest.raises(UsageError, match="moved, renamed or deleted"):
+        desk.apply()
+    assert desk.user(known.primary_id) == known
+    assert desk.user(person(2).primary_id) is None
 
 
 def test_stopped_before_anything(desk: Desk) -> None:

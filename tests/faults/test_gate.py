@@ -1,0 +1,102 @@
+"""The run's folder is changed while it is applied: no more writes leave, and it goes on later."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from importer.errors import Exit
+from tests.faults.driver import DEEDS, GONE
+from tests.faults.ground import ROWS, Ground, Trial
+from tests.faults.test_kills import tell
+
+BEGUN = 5
+"""Rows of the plan that were done before the backup was made."""
+
+WRITES = frozenset({"before POST", "before PUT"})
+
+RESTORED = frozenset({"folder deleted", "folder replaced", "ledger deleted", "ledger replaced"})
+"""After these the ledger is an older one, whose records are those of the plan."""
+
+
+@contextmanager
+def _begun(ground: Ground, folder: Path) -> Iterator[Trial]:
+    """A trial of which the first rows are done, and a backup of its run as it is then."""
+    with ground.trial(folder) as trial:
+        trial.apply("--limit", str(BEGUN))
+        shutil.copytree(trial.folder / "run", trial.folder / "backup")
+        yield trial
+
+
+def _changed_at(ground: Ground, folder: Path, deed: str, point: int, in_flight: int = 4) -> None:
+    """Change the folder at a point; nothing leaves after that, and it ends as it would have."""
+    with _begun(ground, folder) as trial:
+        code = trial.apply("--json", deeds={point: deed}, in_flight=in_flight)
+        after = trial.points[point:]
+        where = f"{deed} at point {point}, {trial.points[point - 1]}"
+        assert WRITES.isdisjoint(after), where
+        wrote = any(label.endswith(("POST", "PUT")) for label in after)
+        if wrote or "before record_intent" in after:  # it was under way
+            assert code == (Exit.USAGE if deed in GONE else Exit.STOPPED), (where, trial.err)
+            assert "Nothing more was sent" in trial.err or "nothing more was sent" in trial.err
+            assert json.loads(trial.out)["exit"] == code
+        assert "defect" not in trial.err, where
+        if deed == "folder renamed" or not (trial.folder / "run").exists():
+            assert "importer apply run" not in trial.err
+        if deed == "folder renamed":
+            trial.run = "renamed"
+        elif deed in GONE:
+            shutil.rmtree(trial.folder / "run", ignore_errors=True)
+            shutil.copytree(trial.folder / "backup", trial.folder / "run")
+        trial.finish(in_flight=in_flight)
+        images = "I5" if deed in RESTORED else "none is left out"
+        assert [one for one in ground.violations(trial) if images not in one] == [], where
+
+
+def _labels(ground: Ground, folder: Path) -> list[str]:
+    """The points of an apply to the end of its last write; reports come after that."""
+    with _begun(ground, folder) as trial:
+        trial.apply(in_flight=4)
+        return trial.points
+
+
+def _middle(labels: list[str], kind: str) -> int:
+    """The number of the point of a kind in the midst of the run."""
+    at = [place for place, label in enumerate(labels, 1) if label == kind]
+    return at[len(at) // 2]
+
+
+@pytest.mark.parametrize("deed", ["folder deleted", "folder renamed", "another writer"])
+def test_no_write_leaves_after_its_intent_if_the_ledger_is_another(
+    ground: Ground, tmp_path: Path, deed: str
+) -> None:
+    """The gate stands between the durable intent and the first byte: the quick form."""
+    labels = _labels(ground, tmp_path / "points")
+    _changed_at(ground, tmp_path / "trial", deed, _middle(labels, "after record_intent"))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("deed", DEEDS)
+def test_each_deed_at_each_kind_of_point(ground: Ground, tmp_path: Path, deed: str) -> None:
+    """In the midst of the run: around intents, outcomes, calls, waits and the mark."""
+    labels = _labels(ground, tmp_path / "points")
+    kinds = sorted({label for label in labels if "report" not in label} - {"wait"})
+    for kind in kinds:
+        _changed_at(ground, tmp_path / kind.replace(" ", "-"), deed, _middle(labels, kind))
+
+
+@pytest.mark.hunt
+@pytest.mark.parametrize("deed", DEEDS)
+def test_each_deed_at_every_point(ground: Ground, tmp_path: Path, deed: str) -> None:
+    """The n-th point, for every n, with one call under way or sixteen."""
+    labels = _labels(ground, tmp_path / "points")
+    dice = random.Random(deed)  # noqa: S311  reproducible on purpose
+    for point in range(1, len(labels) + 1):
+        _changed_at(ground, tmp_path / str(point), deed, point, dice.choice((1, 16)))
+    tell(f"gate, {deed}", deeds=len(labels), rows=len(labels) * ROWS)
