@@ -45,7 +45,7 @@ class Exit(IntEnum):
     BUG = 1, "a defect of the importer", "Report the line that it prints."
     USAGE = (
         2,
-        "the command line, a setting or the mapping is wrong",
+        "the command line, a setting or the mapping is wrong, or a run is damaged or gone",
         "Read the message and correct it.",
     )
     REJECTS = (
@@ -63,7 +63,8 @@ class Exit(IntEnum):
     )
     STOPPED = (
         8,
-        "stopped by the daily limit, an outage or a full disk, or someone else uses the run",
+        "stopped by the daily limit, an outage or a full disk, or someone else uses or changes "
+        "the run",
         "Run the same command to continue.",
     )
     ACCESS = 9, "the key is missing, wrong, or lacks a right", "Run `importer doctor`."
@@ -153,7 +154,7 @@ class SafetyCheckError(ImporterError):
 
 
 class LedgerError(ImporterError):
-    """The run's ledger cannot be opened or written; nothing is sent without it."""
+    """The run's ledger cannot be opened or written, or is not the one on the disk any more."""
 
     exit = Exit.STOPPED
 

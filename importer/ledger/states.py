@@ -89,7 +89,7 @@ def damaged(folder: Path) -> UsageError:
 
 
 def unusable(folder: Path, error: sqlite3.Error | UnicodeError) -> LedgerError | UsageError:
-    """Return the error for a failure of SQLite; nothing is sent without the ledger."""
+    """Return the error for a failure of SQLite."""
     name = getattr(error, "sqlite_errorname", None) or ""
     said = str(error).lower()
     if isinstance(error, UnicodeError) or name.startswith(_DAMAGED) or "could not decode" in said:

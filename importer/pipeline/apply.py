@@ -78,9 +78,8 @@ def prepare(
     Raises StalePlanError if the plan is too old, or if it, its roster or its mapping was changed,
     SafetyCheckError for failed checks that nobody allowed, LedgerError if the disk is too full.
     """
-    facts = ledger.facts
-    age = now - facts.started
-    if not ledger.was_applied and age > timedelta(days=options.plan_days):
+    age, lost = now - ledger.facts.started, end_is_lost(ledger)
+    if not (ledger.was_applied or lost) and age > timedelta(days=options.plan_days):
         msg = f"The plan is {age.days} days old; Alma may have changed. Plan again."
         raise StalePlanError(msg)
     check_unchanged(ledger)
@@ -98,7 +97,7 @@ def prepare(
             f"The run's folder is on a network share ({share}), where the lock against a second "
             "apply may have no effect. Make sure that nobody else applies this run.",
         )
-    if not end_is_lost(ledger):
+    if not lost:
         return sentences
     journal.doubt()
     return (

@@ -121,15 +121,15 @@ async def undo(
 
 def check_undoable(first: Ledger) -> None:
     """Raise UsageError if a run wrote nothing, or if what it wrote is not known yet."""
-    if not first.was_applied:
-        msg = f"{first.folder} was not applied, so there is nothing to undo."
-        raise UsageError(msg)
     look_up = command_line("apply", str(first.folder), "--limit", "0")
     if end_is_lost(first):
         msg = (
             f"The last entries of {first.folder} are lost; an older copy may have been restored. "
             f"Look up its open rows first; nothing new is sent:\n  {look_up}"
         )
+        raise UsageError(msg)
+    if not first.was_applied:
+        msg = f"{first.folder} was not applied, so there is nothing to undo."
         raise UsageError(msg)
     if doubtful := sum(first.progress().get(state, 0) for state in DOUBTFUL):
         msg = (

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from importer.errors import Exit
+from importer.ledger.states import FILE
 from tests.faults.driver import DEEDS, GONE
 from tests.faults.ground import ROWS, Ground, Trial
 from tests.faults.test_kills import tell
@@ -57,6 +60,56 @@ def _changed_at(ground: Ground, folder: Path, deed: str, point: int, in_flight: 
         trial.finish(in_flight=in_flight)
         images = "I5" if deed in RESTORED else "none is left out"
         assert [one for one in ground.violations(trial) if images not in one] == [], where
+
+
+def _damage(trial: Trial, statement: str) -> None:
+    """Change a value of the ledger by hand."""
+    with closing(sqlite3.connect(trial.folder / trial.run / FILE)) as connection, connection:
+        assert connection.execute(statement).rowcount > 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE steps SET state = 'applied'",
+        "UPDATE steps SET state = 'applied' WHERE row = 3",
+        "UPDATE rows SET fate = 'x' WHERE row = 2",
+        "UPDATE rows SET fate = 'rejected' WHERE row = 2",
+        "UPDATE steps SET act = 'x' WHERE row = 2",
+    ],
+)
+def test_a_damaged_ledger_is_not_applied(ground: Ground, tmp_path: Path, damage: str) -> None:
+    """Exit 2 from every command, and nothing is sent; a backup that is restored goes on."""
+    with ground.trial(tmp_path) as trial:
+        shutil.copytree(trial.folder / "run", trial.folder / "backup")
+        _damage(trial, damage)
+        for words in (("apply", "run"), ("report", "run"), ("show", "run", "2"), ("undo", "run")):
+            assert trial.type(*words) == Exit.USAGE, words
+            assert "is damaged" in trial.err
+        assert trial.house.log() == []
+        shutil.rmtree(trial.folder / "run")
+        shutil.copytree(trial.folder / "backup", trial.folder / "run")
+        trial.finish()
+        assert ground.violations(trial) == []
+
+
+def test_a_run_restored_from_a_backup_knows_what_it_wrote(ground: Ground, tmp_path: Path) -> None:
+    """Undo names the command that looks the rows up; after it they are this run's, not others'."""
+    with ground.trial(tmp_path) as trial:
+        shutil.copytree(trial.folder / "run", trial.folder / "backup")
+        trial.apply("--limit", "0")
+        trial.finish()
+        shutil.rmtree(trial.folder / "run")
+        shutil.copytree(trial.folder / "backup", trial.folder / "run")
+        assert trial.type("undo", "run") == Exit.USAGE
+        typed = re.search(r"\n  importer (apply run.*)", trial.err)
+        assert typed is not None, trial.err
+        trial.type(*typed[1].split())
+        trial.finish()
+        assert trial.results() == ground.results
+        assert trial.type("undo", "run", "--delete-created", "-o", "back") in {0, Exit.REJECTS}
+        trial.type("apply", "back", "--allow", "removals")
+        assert trial.house.state().keys() == ground.before.keys()
 
 
 def _labels(ground: Ground, folder: Path) -> list[str]:

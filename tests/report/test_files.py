@@ -130,7 +130,7 @@ def test_what_cannot_be_written_stops_with_a_sentence(
 ) -> None:
     """A folder that is gone, and what the workbook's library makes of a full disk."""
     ledger = keep(building.checked())
-    with pytest.raises(LedgerError, match="The run itself is safe"):
+    with pytest.raises(LedgerError, match="was moved, renamed or deleted"):
         place(ledger.folder / "gone" / "report.html", lambda path: _fill(path, "x"))
 
     def full(*_: object) -> None:

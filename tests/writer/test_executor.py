@@ -249,7 +249,7 @@ def test_a_write_of_an_earlier_invocation_has_its_time(desk: Desk, jump: int) ->
 def test_no_act_leaves_without_its_ledger(desk: Desk, act: type[Step]) -> None:
     """A create, an update and a delete each pass the gate after their intent."""
     (known,) = desk.put_in(person(1))
-    steps = {
+    steps: dict[type[Step], Step] = {
         Create: Create(2, person(2)),
         Update: _renamed(2, known),
         Delete: Delete(2, "20001234000001", known),
