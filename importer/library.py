@@ -19,6 +19,7 @@ from importer.cli.console import USERS, operator
 from importer.cli.load import run_request
 from importer.cli.output import now
 from importer.errors import StoppedError
+from importer.ledger.integrity import check_whole
 from importer.ledger.journal import Journal
 from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.run_lock import open_alone
@@ -173,8 +174,9 @@ def convert(
 
 
 def open_run(folder: FileName) -> Run:
-    """Return a saved run. Raises UsageError if the folder is not one."""
+    """Return a saved run. Raises UsageError if the folder is not one, or its ledger is damaged."""
     with Ledger.open(Path(folder)) as ledger:
+        check_whole(ledger)
         return Run(ledger.folder)
 
 

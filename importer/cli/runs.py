@@ -106,6 +106,7 @@ def _listed(saved: SavedRun, related: Lineage) -> tuple[dict[str, object], str]:
     if not wrong:
         try:
             with Ledger.open(saved.folder) as ledger:
+                check_whole(ledger)
                 facts, summary = ledger.facts, summarize(ledger)
                 values = {
                     "run": str(ledger.folder),

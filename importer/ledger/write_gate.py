@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class WriteGate:
     """The checks before each write of one apply; make it when the run is open and locked.
 
-    They take some 30 millionths of a second. Called, it raises UsageError where the ledger is not
+    They take a tenth of a millisecond. Called, it raises UsageError where the ledger is not
     there any more, and LedgerError where the same command can continue.
     """
 

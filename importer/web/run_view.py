@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import StalePlanError
+from importer.ledger.integrity import check_whole
 from importer.ledger.ledger import Ledger, summarize, to_create
 from importer.model.decisions import choices, in_question
 from importer.model.fields import fields_of
@@ -76,6 +77,7 @@ class RunView:
 def view(space: Workspace, folder: Path) -> RunView:
     """Read a run. Raises UsageError, LedgerError."""
     with Ledger.open(folder) as ledger:
+        check_whole(ledger)
         summary, facts = summarize(ledger), ledger.facts
         draft = draft_of(space, facts)
         found: dict[Difference, list[int]] = {}
