@@ -143,7 +143,9 @@ class Ledger:
         """Return the rows of a query, one by one. Raises errors as `open` does."""
         try:
             # not `yield from`: after Ctrl-C it would close a cursor of a closed connection
-            for row in self.connection.execute(query, parameters):  # noqa: UP028
+            for row in self.connection.execute(query, parameters):
+                if bytes in map(type, row):  # there are none in a ledger
+                    raise damaged(self.folder)
                 yield row
         except FAILURES as error:
             raise unusable(self.folder, error) from error
@@ -158,7 +160,7 @@ class Ledger:
         for values in self.read(query, parameters):
             try:
                 made = make(*values)
-            except ValueError:  # pydantic's and JSON's errors are some
+            except (ValueError, TypeError):  # pydantic's and JSON's errors are some
                 raise damaged(self.folder) from None
             yield made
 
