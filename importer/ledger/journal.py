@@ -220,6 +220,7 @@ class Journal:
         self._run = run_hash(ledger)
         self._marks = mark_paths(ledger.folder)
         self._mark = b""
+        self._went_back = False
 
     def start(self, detail: str) -> None:
         """Record that an apply began; from now on the run counts as applied."""
@@ -349,14 +350,16 @@ class Journal:
         with self.ledger.transaction():
             yield
         if not self._end_is_lost:
+            self.mark_went_back()
             number, row, hash_ = self._last
             self._mark = mark_text(number, hash_, self._run)
             for path in self._marks:
                 write_mark(path, self._mark, durable=row == 0)
 
     def mark_went_back(self) -> bool:
-        """Return whether a mark beside the ledger is an older one than that which was written."""
-        return any(b"" < read_mark(path) < self._mark for path in self._marks)
+        """Return whether a mark beside the ledger was ever older than the one that was written."""
+        self._went_back |= any(b"" < read_mark(path) < self._mark for path in self._marks)
+        return self._went_back
 
     def _state(self, row: int, state: State) -> None:
         self.ledger.connection.execute("UPDATE steps SET state = ? WHERE row = ?", (state, row))

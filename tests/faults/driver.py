@@ -110,10 +110,17 @@ def _replace_folder(run: Path) -> None:
     shutil.copytree(run.with_name("backup"), run)
 
 
+def _overwrite(run: Path) -> None:
+    """Put the backup over the run, file by file, as `cp` does."""
+    for path in run.with_name("backup").iterdir():
+        _put_back(run, path.name)
+
+
 DEEDS: dict[str, Callable[[Path], None]] = {
     "folder deleted": shutil.rmtree,
     "folder renamed": _rename,
     "folder replaced": _replace_folder,
+    "folder overwritten": _overwrite,
     "ledger deleted": lambda run: (run / FILE).unlink(),
     "ledger replaced": lambda run: _replace(run / FILE, backup=True),
     "log deleted": lambda run: (run / f"{FILE}-wal").unlink(),

@@ -24,7 +24,9 @@ BEGUN = 5
 
 WRITES = frozenset({"before POST", "before PUT"})
 
-RESTORED = frozenset({"folder deleted", "folder replaced", "ledger deleted", "ledger replaced"})
+RESTORED = frozenset(
+    {"folder deleted", "folder replaced", "folder overwritten", "ledger deleted", "ledger replaced"}
+)
 """After these the ledger is an older one, whose records are those of the plan."""
 
 
@@ -54,7 +56,7 @@ def _changed_at(ground: Ground, folder: Path, deed: str, point: int, in_flight: 
             assert "importer apply run" not in trial.err
         if deed == "folder renamed":
             trial.run = "renamed"
-        elif deed in GONE:
+        elif deed in GONE or (deed == "folder overwritten" and trial.apply() == Exit.USAGE):
             shutil.rmtree(trial.folder / "run", ignore_errors=True)
             shutil.copytree(trial.folder / "backup", trial.folder / "run")
         trial.finish(in_flight=in_flight)
