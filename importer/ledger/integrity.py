@@ -175,7 +175,7 @@ def mark_paths(folder: Path) -> tuple[Path, Path]:
 
 
 def run_hash(ledger: Ledger) -> str:
-    """Return a hash that of the facts of a run, which no other run has."""
+    """Return a hash of the run's facts, which no other run has."""
     return hashlib.sha256((ledger.value("facts") or "").encode()).hexdigest()
 
 
