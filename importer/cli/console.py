@@ -196,7 +196,7 @@ def conclude(
         sys.stdout.flush()
         if reports == "wanted":
             write_reports()
-    elif stopped and summary.created is None:
+    elif stopped and (summary.created is None or reports == "none"):
         write_reports()
         terminal.show_stop(stopped, console)
     else:
