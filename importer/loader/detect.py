@@ -7,7 +7,7 @@ import lzma
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -160,14 +160,16 @@ def _zip_kind(content: bytes) -> Kind | str:
     """Return the kind of workbook in a zip archive, else the sentence that says what it is."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = set(archive.namelist())
+            members = {name.replace("\\", "/").lower(): name for name in archive.namelist()}
+            names = members.keys()
             office = _beginning(archive, "mimetype", 100)
-            types = _beginning(archive, "[Content_Types].xml", 1_000_000)
+            named = members.get("[content_types].xml", "")
+            types = _beginning(archive, named, 1_000_000)
     except _ZIP_ERRORS:
         return DAMAGED
     found: Kind | str = "is a zip archive. Unpack it and load the spreadsheet that is in it."
     if "xl/workbook.xml" in names or b"spreadsheetml.sheet.main+xml" in types:
-        found = Kind.XLSM if "xl/vbaProject.bin" in names else Kind.XLSX
+        found = Kind.XLSM if "xl/vbaproject.bin" in names else Kind.XLSX
     elif b"opendocument.spreadsheet" in office:
         found = Kind.ODS
     elif "xl/workbook.bin" in names:
@@ -192,9 +194,10 @@ def _beginning(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
 
 def _ole_kind(content: bytes) -> Kind | str:
     """Return the kind of an old Office file, by the names of its streams, else what it is."""
+    lowered = content.lower()
 
     def has(stream: str) -> bool:
-        return stream.encode("utf-16-le") in content
+        return stream.lower().encode("utf-16-le") in lowered
 
     if has("EncryptedPackage"):
         return LOCKED
@@ -238,6 +241,15 @@ def unpack(content: bytes) -> dict[str, bytes]:
             return {member.filename: _read(archive, member) for member in archive.infolist()}
     except _ZIP_ERRORS as error:
         raise NotReadableError(DAMAGED) from error
+
+
+def packed(parts: Mapping[str, bytes]) -> bytes:
+    """Return a package of these members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return buffer.getvalue()
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

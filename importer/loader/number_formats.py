@@ -19,8 +19,8 @@ from importer.model.problem import CellFinding
 DIGITS = 15
 """Significant digits of a number that Excel keeps."""
 
-# ECMA-376 part 1, 18.8.30: built-in formats; 27 to 58 are East Asian dates.
-_BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
+# ECMA-376 part 1, 18.8.30: built-in formats; 27 to 58 are East Asian dates, 46 is elapsed time.
+_BUILT_IN_DATES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 _QUOTED = re.compile(r'"[^"]*"|\\.|_.|\*.')
 _BRACKETS = re.compile(r"\[[^\[\]]*+\]")
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)

@@ -8,14 +8,22 @@ report.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime, time
 from xml.parsers import expat
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from importer.loader.detect import DAMAGED, LOCKED, TOO_LARGE, NotReadableError, library_errors
+from importer.loader.detect import (
+    DAMAGED,
+    LOCKED,
+    TOO_LARGE,
+    NotReadableError,
+    library_errors,
+    packed,
+)
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import show
 from importer.loader.table import CELLS, COLUMNS, ROWS, Located, Sheet
@@ -24,6 +32,8 @@ from importer.model.problem import CellFinding
 TAGS = 8_000_000
 """Tags of XML in a file, which are measured in some 10 seconds."""
 
+_BREAKS = re.compile(rb">\s++(?=</?table:)")
+_ELAPSED = re.compile(r"PT([0-9]+)H([0-9]{2})M([0-9]{2})S")  # of a day and more
 _HIDING = {"collapse", "filter"}
 
 
@@ -40,7 +50,10 @@ class OdsWorkbook:
         with library_errors():
             if b"encryption-data" in parts.get("META-INF/manifest.xml", b""):
                 raise NotReadableError(LOCKED)
-            tables = _measure(parts["content.xml"])
+            body = parts["content.xml"]
+            tables = _measure(body)
+            if (joined := _BREAKS.sub(b">", body)) != body:  # which python-calamine cannot read
+                content = packed({**parts, "content.xml": joined})
             self._book = CalamineWorkbook.from_filelike(io.BytesIO(content))
             sheets = self._book.sheets_metadata
             if len(tables) != len(sheets):
@@ -79,19 +92,21 @@ class OdsWorkbook:
 
 
 def _text(value: object) -> tuple[str, CellFinding | None]:
+    text = str(value)
     match value:
-        case str():
-            return value, None
         case bool():
-            return str(value).upper(), None
+            text = text.upper()
         case int() | float():
             return show(value)
         case datetime():
-            return value.isoformat(" ", "seconds").removesuffix(" 00:00:00"), None
+            text = value.isoformat(" ", "seconds").removesuffix(" 00:00:00")
+        case str() if found := _ELAPSED.fullmatch(value):
+            text = f"{found[1]}:{found[2]}:{found[3]}"
         case time():
-            return value.isoformat("seconds"), None
-        case date() | _:
-            return str(value), None
+            text = value.isoformat("seconds")
+        case _:
+            pass
+    return text, None
 
 
 @dataclass(slots=True)

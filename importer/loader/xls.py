@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 
 import xlrd
 from xlrd.compdoc import CompDoc
@@ -24,6 +25,8 @@ OTHERS = 200_000
 # Records of [MS-XLS]: shared texts, rows hidden by a filter, encryption, and cells, with the bytes
 # of each if a record has several
 _TEXTS, _FILTERED, _LOCKED = 0xFC, 0x9B, 0x2F
+_BEGIN, _SHEET, _FORMULA, _CALCULATED = 0x809, 0x85, 0x06, 0x1C1
+_EMPTY = 3  # the kind of a formula's result: an empty text
 _CELLS = dict.fromkeys((0x06, 0xFD, 0x201, 0x203, 0x204, 0x205, 0x207, 0x208, 0x27E), 0)
 _CELLS |= {0xBE: 2, 0xBD: 6}
 
@@ -34,7 +37,7 @@ class XlsWorkbook:
     def __init__(self, content: bytes) -> None:
         """Open the workbook of these bytes. Raises NotReadableError."""
         with library_errors():
-            self._filtered = _measure(content)
+            self._filtered, missing = _measure(content)
             self._book = xlrd.open_workbook(
                 file_contents=content,
                 formatting_info=True,
@@ -43,6 +46,7 @@ class XlsWorkbook:
             )
             self.sheets = [(sheet.name, sheet.visibility == 0) for sheet in self._book.sheets()]
             self.starts_1904 = self._book.datemode == 1
+            self._missing = dict(zip((name for name, _ in self.sheets), missing, strict=False))
         self._formats: dict[int, Format] = {}
 
     def read(self, name: str, until: int = 0) -> Sheet:
@@ -58,6 +62,10 @@ class XlsWorkbook:
                     if finding is not None:
                         sheet.findings.append(Located(row + 1, column, finding))
                 sheet.rows.append(texts)
+            sheet.findings += (
+                Located(row + 1, column, formula_error(""))
+                for row, column in self._missing.get(name, ())
+            )
             sheet.hidden_rows = {row + 1 for row, info in cells.rowinfo_map.items() if info.hidden}
             sheet.hidden_columns = {c for c, info in cells.colinfo_map.items() if info.hidden}
             sheet.merged = [
@@ -90,23 +98,23 @@ class XlsWorkbook:
         return self._formats[style]
 
 
-def _measure(content: bytes) -> bool:
-    """Walk over the records of the file. Return whether a filter hides rows.
+def _measure(content: bytes) -> tuple[bool, list[list[tuple[int, int]]]]:
+    """Walk over the records of the file.
 
-    Raises NotReadableError if it is locked, or if xlrd would take too long.
+    Return whether a filter hides rows, and the places of formulas without a result by sheet. Raises
+    NotReadableError if the file is locked, or if xlrd would take too long.
     """
     container = CompDoc(content, logfile=io.StringIO())
     for name in ("Workbook", "Book"):
-        stream, at, length = container.locate_named_stream(name)
+        stream, begin, length = container.locate_named_stream(name)
         if stream is not None:
             break
     else:
         raise NotReadableError(DAMAGED)
     cells = others = 0
-    filtered = False
-    end = at + length
-    while at + 4 <= end:
-        kind, size = struct.unpack_from("<HH", stream, at)
+    kinds = set()
+    for kind, at, size in _records(stream, begin, length):
+        kinds.add(kind)
         if kind in _CELLS:
             cells += size // (_CELLS[kind] or size or 1)
         else:
@@ -114,9 +122,38 @@ def _measure(content: bytes) -> bool:
         if kind == _LOCKED:
             raise NotReadableError(LOCKED)
         if kind == _TEXTS and size >= 8:
-            cells += min(struct.unpack_from("<I", stream, at + 8)[0], length // 3)
-        filtered |= kind == _FILTERED
-        at += 4 + size
+            cells += min(struct.unpack_from("<I", stream, at + 4)[0], length // 3)
     if cells > STORED or others > OTHERS:
         raise NotReadableError(TOO_LARGE)
-    return filtered
+    may_lack = _FORMULA in kinds and _CALCULATED not in kinds
+    return _FILTERED in kinds, _not_calculated(stream, begin, length) if may_lack else []
+
+
+def _records(stream: bytes, at: int, length: int) -> Iterator[tuple[int, int, int]]:
+    """Return of each record the kind, the place of its data, and their size."""
+    end = at + length
+    while at + 4 <= end:
+        kind, size = struct.unpack_from("<HH", stream, at)
+        yield kind, at + 4, size
+        at += 4 + size
+
+
+def _not_calculated(stream: bytes, begin: int, length: int) -> list[list[tuple[int, int]]]:
+    """Return the rows and columns, from 0, of formulas without a result, by sheet.
+
+    Excel saves an empty text for them as for formulas that return one. It also leaves a mark that
+    it calculated the workbook. Without the mark and any other result, nobody calculated it.
+    """
+    sheets: list[int] = []
+    places: dict[int, list[tuple[int, int]]] = {}
+    substream = begin
+    for kind, at, size in _records(stream, begin, length):
+        if kind == _BEGIN:
+            substream = at - 4
+        elif kind == _SHEET and size >= 6 and not stream[at + 5]:
+            sheets.append(begin + struct.unpack_from("<I", stream, at)[0])
+        elif kind == _FORMULA and size >= 14:
+            if stream[at + 6] != _EMPTY or stream[at + 12 : at + 14] != b"\xff\xff":
+                return []
+            places.setdefault(substream, []).append(struct.unpack_from("<HH", stream, at))
+    return [places.get(sheet, []) for sheet in sheets]

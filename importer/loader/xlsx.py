@@ -9,6 +9,7 @@ result, and its full mode takes twice the time and 0.7 GB for 100,000 rows. Both
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,7 +17,6 @@ from itertools import zip_longest
 from operator import and_
 from typing import Any
 from xml.etree.ElementTree import Element, iterparse
-from zipfile import ZipFile
 
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.cell import coordinate_to_tuple
@@ -25,7 +25,13 @@ from openpyxl.worksheet import _reader
 from openpyxl.xml.constants import SHARED_STRINGS
 
 from importer.loader.cleaning import formula_error, is_formula_error
-from importer.loader.detect import DAMAGED, TOO_LARGE, NotReadableError, library_errors
+from importer.loader.detect import (
+    DAMAGED,
+    TOO_LARGE,
+    NotReadableError,
+    library_errors,
+    packed,
+)
 from importer.loader.headings import MergedRange
 from importer.loader.number_formats import PLAIN, Format, read_styles, show
 from importer.loader.plain_xlsx import NotPlainError, last_plain_row, read_plain
@@ -57,6 +63,11 @@ _STRICT = {
     ),
 }
 _STRINGS = "xl/sharedStrings.xml"
+_KNOWN_PARTS = (
+    *("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml", "xl/_rels/workbook.xml.rels"),
+    *("xl/styles.xml", _STRINGS),
+)
+_REFERENCE = re.compile(rb'(?:Target|PartName)="([^"<>]*+)"')
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 part 1, 22.9.2.19, ST_Xstring
 _LARGE_PARTS = ("xl/worksheets/", "xl/sharedstrings")
 _TRUE = {"1", "true"}
@@ -73,8 +84,11 @@ class XlsxWorkbook:
 
         Raises NotReadableError.
         """
+        if parts.keys() != (usual := usual_names(parts)).keys():
+            content, parts = packed(usual), usual
         if any(strict in parts.get("xl/workbook.xml", b"") for strict in _STRICT):
-            content, parts = _transitional(parts)
+            parts = _transitional(parts)
+            content = packed(parts)
         self._content, self._parts = content, parts
         for name, part in parts.items():
             if name.endswith((".xml", ".rels")) and not name.lower().startswith(_LARGE_PARTS):
@@ -148,15 +162,28 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-def _transitional(parts: Mapping[str, bytes]) -> tuple[bytes, Mapping[str, bytes]]:
+def _transitional(parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
     """Return a workbook saved as Strict Open XML in the usual namespaces, which openpyxl knows."""
     for strict, usual in _STRICT.items():
         parts = {name: part.replace(strict, usual) for name, part in parts.items()}
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w") as changed:
-        for name, part in parts.items():
-            changed.writestr(name, part)
-    return buffer.getvalue(), parts
+    return parts
+
+
+def usual_names(parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Return the parts under the names by which others refer to them, if only case differs.
+
+    Names with backslashes, as some programs of Windows write them, get slashes.
+    """
+    known = {name.lower(): name for name in _KNOWN_PARTS}
+    for name, part in parts.items():
+        if name.lower().endswith((".rels", "content_types].xml")):
+            folder = name.replace("\\", "/").lower().rpartition("_rels/")[0]
+            for target in _REFERENCE.findall(part):
+                path = target.decode("utf-8", "replace").replace("\\", "/")
+                path = path[1:] if path.startswith("/") else posixpath.normpath(folder + path)
+                known.setdefault(path.lower(), path)
+    slashed = {name: name.replace("\\", "/") for name in parts}
+    return {known.get(new.lower(), new): parts[name] for name, new in slashed.items()}
 
 
 def _check_tags(part: bytes, most: int) -> None:
@@ -246,6 +273,8 @@ class _SheetParser(_reader.WorkSheetParser):
         row, column = self.row_counter, self.col_counter + 1
         if place := element.get("r"):
             row, column = coordinate_to_tuple(place)
+        if row != self.row_counter and not "".join(element.itertext()):
+            return {}  # an empty cell, as some programs leave it where they took rows out
         self.col_counter = column
         if row != self.row_counter or not 0 < column <= COLUMNS:
             raise NotReadableError(DAMAGED)
