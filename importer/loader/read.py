@@ -16,12 +16,16 @@ from importer.loader.csv_file import read_csv
 from importer.loader.detect import Kind, NotReadableError, identify, read_bytes, unpack
 from importer.loader.ods import OdsWorkbook
 from importer.loader.table import CELLS, Columns, Sheet
+from importer.loader.watchdog import TooLongError, limited
 from importer.loader.xls import XlsWorkbook
 from importer.loader.xlsx import XlsxWorkbook
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.roster import REJECTS_SHEETS, TEMPLATE_SHEETS, Layout, Roster, Source, letter
 from importer.model.text import counted, spans, unescape
+
+CPU_SECONDS = 300
+"""Seconds of computing in which a file must be read; the largest ones take about a minute."""
 
 WIDEST = 1_000
 """Columns with text of a roster."""
@@ -61,13 +65,20 @@ def read(path: Path, layout: Layout) -> Roster:
     or cannot be read to its end.
     """
     try:
-        content = read_bytes(path)
-        kind = identify(content)
-        source = Source(path, hashlib.sha256(content).hexdigest(), kind)
-        if kind is Kind.CSV:
-            roster = read_csv(content, source, layout)
-        else:
-            roster = read_workbook(_open(content, kind), source, layout)
+        with limited(CPU_SECONDS):
+            content = read_bytes(path)
+            kind = identify(content)
+            source = Source(path, hashlib.sha256(content).hexdigest(), kind)
+            if kind is Kind.CSV:
+                roster = read_csv(content, source, layout)
+            else:
+                roster = read_workbook(_open(content, kind), source, layout)
+    except TooLongError:
+        msg = (
+            f"{path.name} was not read: it took more than {CPU_SECONDS} seconds of computing. Save "
+            "the sheet as CSV UTF-8, split it, and load the parts one after another."
+        )
+        raise RosterError(msg) from None
     except NotReadableError as error:
         msg = f"{path.name} {error}"
         raise RosterError(msg, error.cells) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from importer.errors import RosterError
 from importer.loader.read import read
 from importer.model.catalogue import Code
 from importer.model.files import read_bounded
-from importer.model.roster import ADDED, NO_HEADINGS, Layout
+from importer.model.roster import ADDED, NO_HEADINGS, Layout, Roster
 from tests.zoo.books import TWO
 from tests.zoo.xlsx import sheet_xml, text_rows, write_xlsx
 
@@ -112,6 +113,27 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("importer.loader.detect.LARGEST_PACKAGE", 3)
     with pytest.raises(RosterError, match="is refused for safety"):
         read(path, LAYOUT)
+
+
+@pytest.mark.parametrize("in_another_thread", [False, True])
+def test_reading_has_a_limit_of_time(
+    in_another_thread: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading stops with a sentence, in the main thread and in another; the next file is read."""
+    path = tmp_path / "a.csv"
+
+    def run() -> Roster:
+        if in_another_thread:
+            return ThreadPoolExecutor(1).submit(read, path, LAYOUT).result()
+        return read(path, LAYOUT)
+
+    path.write_text("ID,Name\n" + "1,Silva\n" * 150_000)
+    monkeypatch.setattr("importer.loader.read.CPU_SECONDS", 0.1)
+    with pytest.raises(RosterError, match="seconds of computing"):
+        run()
+    monkeypatch.undo()
+    path.write_text("ID,Name\n1,Silva\n")
+    assert len(run().frame) == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
