@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -40,7 +41,10 @@ def _clean(office: Office) -> None:
 @pytest.mark.faults
 @pytest.mark.parametrize("do", ["apply", "sis-zip"])
 def test_a_killed_job_loads_once(do: str, office: Office, sandbox: Sandbox) -> None:
-    """Killed after each step: one load, one or two emails, and no half zip."""
+    """Killed after each step: one load, one or two emails, and no half zip.
+
+    An older file is never loaded, and an email names it.
+    """
     more = "do: apply\nguards: {creates: off, absent: off}\n"
     if do == "sis-zip":
         (office.folder / "small.yaml").write_text(SIS, "utf-8")
@@ -50,11 +54,14 @@ def test_a_killed_job_loads_once(do: str, office: Office, sandbox: Sandbox) -> N
         _clean(office)
         ask(sandbox, "DELETE", "log")
         office.drop(rows_of(people(3, first=10 * at)))
+        older = rows_of(people(3, first=10 * at + 5))
+        office.drop(older, "patrons-0.csv", age=timedelta(hours=1))
         if _kill(office, at) == DONE_AT_ALL:
             break
         assert office.run() == Exit.DONE, at
-        assert names(office.inbox) == ["patrons-1.csv.done-"], at
+        assert names(office.inbox) == ["patrons-0.csv.superseded-", "patrons-1.csv.done-"], at
         assert 1 <= len(office.mails) <= 2, at
+        assert all("patrons-0.csv (" in str(mail.get_body()) for mail in office.mails), at
         if do == "apply":
             assert [call["method"] for call in sandbox.log() if call["method"] != "GET"] == [
                 "POST"
