@@ -34,7 +34,17 @@ from importer.cli.console import (
     saved_codes,
     write_findings,
 )
-from importer.cli.output import PACKAGE, confirm, now, printable, program, say, write, write_json
+from importer.cli.output import (
+    PACKAGE,
+    confirm,
+    now,
+    printable,
+    program,
+    say,
+    write,
+    write_json,
+    write_new,
+)
 from importer.errors import Exit, ImporterError, UsageError
 from importer.ledger.ledger import Ledger, summarize
 from importer.model.fields import CodeTables
@@ -135,11 +145,7 @@ def doctor(
     if bundle is not None:
         rows = [finding.as_json() for finding in findings]
         text = json.dumps({**_diagnostics(tables), "findings": rows}, indent=2, ensure_ascii=False)
-        try:
-            bundle.write_text(f"{text}\n", "utf-8")
-        except OSError as error:
-            msg = f"{bundle} cannot be written ({error.strerror}). Name another file."
-            raise UsageError(msg) from error
+        write_new(bundle, f"{text}\n", "--bundle")
         say(f"{bundle} contains no patron data and no key. Read it before you send it.")
     return write_findings(findings, as_json=as_json)
 

@@ -20,7 +20,7 @@ from importer.mapper.dates import Order
 from importer.mapper.load import load
 from importer.mapper.placeholders import heading_key, nearest
 from importer.mapper.suggest import Choices, Draft, suggest, to_do
-from importer.model.files import exists
+from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, Layout
 from importer.model.text import command_line, counted, word_list
 from importer.model.user import AccountType
@@ -134,10 +134,8 @@ def ready(
     say(f"  {command_line('mapping', 'check', str(target))}")
     if sample and (named := _SAMPLE.search(text)):
         roster = Path(named[1])
-        if exists(roster):
-            msg = f"{roster} exists already. It was not replaced."
-            raise UsageError(msg)
-        roster.write_bytes(shipped(f"samples/{roster}").read_bytes())
+        with new_file(roster, private=False) as file:
+            file.write(shipped(f"samples/{roster}").read_bytes())
         say(f"A sample roster is in {roster}.")
 
 

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from importer.errors import UsageError
-from importer.model.files import shown
+from importer.model.files import new_file
 from importer.model.redaction import hide
 
 PACKAGE = "alma-roster-importer"
@@ -159,12 +159,5 @@ def write_new(path: Path, text: str, option: str = "") -> None:
 
     `option`: the one that names the file, for the advice.
     """
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        msg = f"{shown(path)} already exists. Name a new file{option and f' with {option}'}."
-        raise UsageError(msg) from None
-    except OSError as error:
-        msg = f"{shown(path)} cannot be written ({error.strerror})."
-        raise UsageError(msg) from error
+    with new_file(path, private=False, option=option) as file:
+        file.write(text.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 import re
 import shutil
 from collections import Counter
@@ -40,6 +41,7 @@ from importer.ledger.ledger import Ledger, summarize
 from importer.ledger.memory import AbsentMemory, DecisionMemory, StickyMemory
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
+from importer.model.files import new_file
 from importer.model.text import counted, escape, read_row_label, row_label
 from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
 from importer.pipeline.inputs import Progress
@@ -217,16 +219,13 @@ def absent(
 
 
 def _write_csv(path: Path, lines: list[dict[str, str]]) -> None:
-    """Write the list for its owner only. Raises UsageError if the file cannot be written."""
-    try:
-        path.touch(mode=0o600)
-        with path.open("w", encoding="utf-8-sig", newline="") as file:
-            table = csv.writer(file, lineterminator="\r\n")
-            table.writerow(ABSENT_COLUMNS)
-            table.writerows([escape(text) for text in line.values()] for line in lines)
-    except OSError as error:
-        msg = f"{path} cannot be written ({error.strerror}). Name another file with -o."
-        raise UsageError(msg) from error
+    """Write a new file for its owner only. Raises UsageError if it cannot be written."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\r\n")
+    table.writerow(ABSENT_COLUMNS)
+    table.writerows([escape(text) for text in line.values()] for line in lines)
+    with new_file(path, private=True, option="-o") as file:
+        file.write(text.getvalue().encode("utf-8-sig"))
 
 
 @app.command()

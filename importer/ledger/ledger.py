@@ -24,13 +24,7 @@ from importer.ledger.states import (
     unusable,
 )
 from importer.model.catalogue import Code, Repairs, Severity
-from importer.model.plan import (
-    ALREADY,
-    Act,
-    Change,
-    Fate,
-    Result,
-)
+from importer.model.plan import Act, Change, Fate, Result
 from importer.model.problem import Place, Problem
 from importer.model.run import Calls, ColumnUse, RosterCounts, RowHistory, RunFacts, Summary
 from importer.model.text import ABSENT_ROWS, ROSTER_ROWS
@@ -382,10 +376,6 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
             for result in Result
             if undoes or result not in {Result.DELETED, Result.WAS_GONE}
         }
-        # the published totals count what is in Alma now, whoever wrote it
-        for already, total in ALREADY.items():
-            if already in counts:
-                counts[total] += counts[already]
         if results.get(Result.REFUSED):
             codes.add(Exit.REFUSED)
         if results.get(Result.HELD):

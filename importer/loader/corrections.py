@@ -21,7 +21,7 @@ from importer.loader.cleaning import clean, writable
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.problem import CellFinding
 from importer.model.roster import Roster
-from importer.model.text import read_row_label, row_label
+from importer.model.text import escape, read_row_label, row_label, unescape
 
 LARGEST = 50_000_000
 """Bytes of a file of corrections."""
@@ -70,7 +70,7 @@ def _correction(path: Path, number: int, line: list[str]) -> Correction:
     if len(line) != len(HEADINGS) or not _ROW.fullmatch(line[0]):
         msg = f"{path.name}, line {number}: this is not a correction ({', '.join(HEADINGS)})."
         raise RosterError(msg)
-    return Correction(read_row_label(line[0]), *line[1:])
+    return Correction(read_row_label(line[0]), *map(unescape, line[1:]))
 
 
 def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
@@ -78,7 +78,7 @@ def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADINGS)
-    writer.writerows((row_label(one.row), *astuple(one)[1:]) for one in corrections)
+    writer.writerows((row_label(one.row), *map(escape, astuple(one)[1:])) for one in corrections)
     write_atomically(path, text.getvalue().encode())
 
 

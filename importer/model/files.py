@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from importer.errors import FileMissingError, UnreadableFileError
+from importer.errors import FileMissingError, UnreadableFileError, UsageError
 
 DIGITS = 18
 """Digits of a number in a JSON file."""
@@ -110,6 +111,37 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         temporary.write_bytes(content)
         flush(temporary, mode)
         temporary.replace(path)
+
+
+@contextmanager
+def new_file(path: Path, *, private: bool, option: str = "") -> Iterator[IO[bytes]]:
+    """Yield a new file that gets its name only if the block ends well.
+
+    What exists is never replaced, nor written to through a link. `private`: for its owner only;
+    else as the system makes files. `option`: the one that names the file, for the advice.
+
+    Raises UsageError if something of that name exists, or no file can be written.
+    """
+    other = f"Name a new file{option and f' with {option}'}."
+    try:
+        if os.path.lexists(path):
+            msg = f"{shown(path)} already exists. {other}"
+            raise UsageError(msg)
+        with temporary_beside(path) as temporary:
+            with temporary.open("wb") as file:
+                yield file
+            flush(temporary, 0o600 if private else _usual_mode())
+            temporary.replace(path)
+    except OSError as error:
+        msg = f"{shown(path)} cannot be written: {error.strerror or error}. {other}"
+        raise UsageError(msg) from error
+
+
+def _usual_mode() -> int:
+    """Return the mode that the system gives new files."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 @contextmanager

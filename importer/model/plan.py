@@ -108,12 +108,8 @@ class Result(StrEnum):
     NOT_SENT = "not_sent"
 
 
-ALREADY = {
-    Result.WAS_THERE: Result.CREATED,
-    Result.WAS_SO: Result.UPDATED,
-    Result.WAS_GONE: Result.DELETED,
-}
-"""What was so already, and as what the published totals, which show what is in Alma, count it."""
+ALREADY = frozenset({Result.WAS_THERE, Result.WAS_SO, Result.WAS_GONE})
+"""Alma had it already, so that this run wrote nothing."""
 
 
 class ChangeKind(StrEnum):

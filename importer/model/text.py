@@ -16,11 +16,13 @@ from rapidfuzz.distance import OSA
 
 # --- CSV cells ---
 
-TRIGGERS = frozenset("=+-@\t\r\0")
+TRIGGERS = frozenset("=+-@\t\r\n\0")
 """First characters that make some spreadsheet programs run a cell as a formula."""
 
 MARK = "'"
-_AFTER_MARK = TRIGGERS | {MARK}
+_SIGNS = TRIGGERS | {"\N{MINUS SIGN}"}
+_DROPPED = frozenset('"\u200b\u200c\u200d\u200e\u200f\u2060\ufeff')
+"""What a program may drop, as it does blanks, before it looks for a formula."""
 
 
 def escape(text: str) -> str:
@@ -29,9 +31,7 @@ def escape(text: str) -> str:
     Text that looks marked already gets a mark as well, so that `unescape` is exact:
     `'Akamu` and `'t Hooft` stay as they are, and `'=x` becomes `''=x`.
     """
-    if text[:1] in TRIGGERS or _marked(text):
-        return MARK + text
-    return text
+    return MARK + text if _may_run(text) or _marked(text) else text
 
 
 def unescape(text: str) -> str:
@@ -40,7 +40,15 @@ def unescape(text: str) -> str:
 
 
 def _marked(text: str) -> bool:
-    return text[:1] == MARK and text[1:2] in _AFTER_MARK
+    return text[:1] == MARK and (text[1:2] == MARK or _may_run(text[1:]))
+
+
+def _may_run(text: str) -> bool:
+    """Return whether some program may take the text for a formula: `=1`, `"=1"`, `＝1`."""
+    if text[:1].isalnum():  # as nearly all is
+        return False
+    start = next((char for char in text if not char.isspace() and char not in _DROPPED), "")
+    return text[:1] in TRIGGERS or unicodedata.normalize("NFKC", start)[:1] in _SIGNS
 
 
 # --- counts and lists ---

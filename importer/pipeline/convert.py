@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from importer.errors import UsageError
+from importer.model.files import new_file
 from importer.model.text import ROSTER_ROWS
 from importer.model.user import AccountType
 from importer.pipeline.inputs import Rosters
@@ -15,7 +16,7 @@ from importer.planner.entries import current, same_id
 from importer.planner.merge import new_user
 from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
-from importer.writer.sis_xml import cleared_fields, new_file, write_sis_zip
+from importer.writer.sis_xml import cleared_fields, write_sis_zip
 
 Format = Literal["jsonl", "sis-xml"]
 
@@ -28,7 +29,9 @@ def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> 
     users = map(new_user, rosters.drafts(ready))
     match to:
         case "jsonl":
-            with new_file(out) as file:  # each line as `apply` would send it
+            with new_file(
+                out, private=True, option="-o"
+            ) as file:  # each line as `apply` would send it
                 file.writelines(user.to_json().encode() + b"\n" for user in users)
             return (out,)
         case "sis-xml":

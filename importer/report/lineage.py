@@ -10,7 +10,7 @@ from importer.errors import ImporterError
 from importer.ledger.journal import history
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import FILE
-from importer.model.plan import ALREADY, Fate
+from importer.model.plan import ALREADY, Fate, Result
 from importer.report.wording import REJECTS, WORKBOOK, kind_of
 
 
@@ -86,7 +86,7 @@ def lineage(ledger: Ledger) -> Lineage:
     return found[folder]
 
 
-_DONE = {*ALREADY, *ALREADY.values()}
+_DONE = {*ALREADY, Result.CREATED, Result.UPDATED, Result.DELETED}
 
 
 def _took_effect(ledger: Ledger) -> bool:

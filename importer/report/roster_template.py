@@ -16,12 +16,12 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 
-from importer.errors import MappingError, UsageError
+from importer.errors import MappingError
 from importer.mapper.explain import Kind, NeededColumn, needed_columns
 from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import TO_CHOOSE
 from importer.model.fields import FIELDS, CodeRow, CodeTables
-from importer.model.files import exists, shown
+from importer.model.files import new_file
 from importer.model.roster import NO_HEADINGS, TEMPLATE_SHEETS, letter
 from importer.report.masking import printable
 from importer.report.workbook import (
@@ -144,18 +144,14 @@ def write_blank(mapping: Mapping, codes: CodeTables, path: Path) -> tuple[Needed
     chosen, UsageError if the file exists already or cannot be written.
     """
     columns = _columns(mapping, codes)
-    if exists(path):
-        msg = f"{shown(path)} already exists. Name a new file."
-        raise UsageError(msg)
-    try:
-        with xlsxwriter.Workbook(str(path), {"strings_to_urls": False}) as book:
-            book.set_properties({"title": mapping.title, "created": _MADE})
-            book.set_custom_property(VERSION, version_of(mapping))
-            _fill(book, mapping, columns)
-    except (OSError, FileCreateError) as error:
-        reason = getattr(error, "strerror", "") or "the folder is missing or cannot be written to"
-        msg = f"{shown(path)} cannot be written: {reason}."
-        raise UsageError(msg) from error
+    with new_file(path, private=False, option="-o") as file:
+        try:
+            with xlsxwriter.Workbook(file, {"strings_to_urls": False}) as book:
+                book.set_properties({"title": mapping.title, "created": _MADE})
+                book.set_custom_property(VERSION, version_of(mapping))
+                _fill(book, mapping, columns)
+        except FileCreateError as error:  # the library wraps the error of the system
+            raise OSError(str(error)) from error
     return tuple(column.needed for column in columns)
 
 

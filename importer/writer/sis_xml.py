@@ -8,18 +8,16 @@ written. XML has no blanks: a field without a value is left out.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO
 
 from lxml import etree
 
 from importer.errors import UsageError
 from importer.model.fields import FIELDS, LISTS, text
-from importer.model.files import exists, flush, shown, temporary_beside
+from importer.model.files import new_file
 from importer.model.user import AccountType, Coded, Part, User
 from importer.planner.entries import entries, with_entries
 
@@ -52,7 +50,10 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
     upcoming = [*islice(rest, 1)]
     while upcoming or not zips:
         path = out if not zips else out.with_name(f"{out.stem}-{len(zips) + 1}{out.suffix}")
-        with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            new_file(path, private=True, option="-o") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             for number in range(1, FILES_PER_ZIP + 1):
                 member = zipfile.ZipInfo(f"users-{number:02}.xml", STAMP)
                 member.compress_type = zipfile.ZIP_DEFLATED
@@ -66,26 +67,6 @@ def write_sis_zip(users: Iterable[User], out: Path) -> tuple[Path, ...]:
                     break
         zips.append(path)
     return tuple(zips)
-
-
-@contextmanager
-def new_file(out: Path) -> Iterator[IO[bytes]]:
-    """Yield a new private file that gets its name only if the block ends well.
-
-    Raises UsageError if a file of that name exists, or none can be written.
-    """
-    if exists(out):
-        msg = f"{shown(out)} exists already. Name another file, or remove it."
-        raise UsageError(msg)
-    try:
-        with temporary_beside(out) as temporary:
-            with temporary.open("wb") as file:
-                yield file
-            flush(temporary)
-            temporary.replace(out)
-    except OSError as error:
-        msg = f"{shown(out)} cannot be written: {error.strerror}."
-        raise UsageError(msg) from error
 
 
 def _without_internal_entries(user: User) -> User:

@@ -202,3 +202,22 @@ def test_missing_people_are_listed_without_match_absent(
     assert typed("absent", "plain", "-o", "list.csv").exit == 0
     assert "2003" in (known / "list.csv").read_text("utf-8-sig")
     assert (known / "list.csv").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("there", ["a file", "a link", "a link to nothing"])
+def test_a_list_of_missing_people_replaces_nothing(known: Path, typed: Type, there: str) -> None:
+    """What exists under the name of the list is refused: nothing is written to it or through it."""
+    typed("plan", write(known, ANA), "-m", "small.yaml", "-o", "plain")
+    target, out = known / "mine.txt", known / "list.csv"
+    if there != "a link to nothing":
+        target.write_text("mine", "utf-8")
+    if there == "a file":
+        target.rename(out)
+    else:
+        out.symlink_to(target)
+    got = typed("absent", "plain", "-o", "list.csv")
+    assert got.exit == Exit.USAGE
+    assert "list.csv already exists" in got.err
+    assert out.is_symlink() == (there != "a file")
+    found = {path.read_text("utf-8") for path in (out, target) if path.exists()}
+    assert found == ({"mine"} if there != "a link to nothing" else set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from importer.model.text import TRIGGERS, escape, folded, means_one_of, unescape
 
-AWKWARD = st.text(alphabet=st.sampled_from("'=+-@\t\r\0aZ 0é"), max_size=8)
+AWKWARD = st.text(alphabet=st.sampled_from("'=+-@\t\r\n\0aZ 0é\"＝﹣⁺＠−\u200b\u00a0"), max_size=8)
 
 
 @given(st.one_of(AWKWARD, st.text()))
@@ -21,8 +22,10 @@ def test_unescape_undoes_escape(text: str) -> None:
 
 @given(st.one_of(AWKWARD, st.text()))
 def test_nothing_escaped_begins_like_a_formula(text: str) -> None:
-    """No cell of our CSV files begins with a character that starts a formula."""
-    assert escape(text)[:1] not in TRIGGERS
+    """No cell begins with a sign of a formula, in any width, also behind blanks and quotes."""
+    written = unicodedata.normalize("NFKC", escape(text))
+    assert written[:1] not in TRIGGERS
+    assert not re.match(r'[\s"\u200b]*[-=+@−]', written)
 
 
 @pytest.mark.parametrize("name", ["'Akamu", "'t Hooft", "O'Brien", "'", "", "Ana"])
@@ -32,7 +35,13 @@ def test_real_names_are_left_alone(name: str) -> None:
     assert unescape(name) == name
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1 605 555 0100", "-5", "@x", "\tx", "\rx", "\0x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1", "+1 605 555 0100", "-5", "@x", "\tx", "\rx", "\nx", "\0x",
+        "＝1+1", "＋1", "－5", "＠x", "﹣5", "−5", '"=1+1"', ' "=1+1', "\u200b=1", "\u00a0=1",
+    ],
+)  # fmt: skip
 def test_triggers_are_marked(text: str) -> None:
     """Each trigger of a formula gets the mark."""
     assert escape(text) == "'" + text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+import unicodedata
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from importer.ledger.ledger import summarize
+from importer.loader.cleaning import clean
+from importer.loader.read import read
 from importer.model.catalogue import Code
 from importer.model.plan import Fate
 from importer.model.problem import Place, Problem
-from importer.model.roster import ADDED
+from importer.model.roster import ADDED, Layout
 from importer.model.run import ColumnUse
 from importer.model.text import unescape
 from importer.report import rejects as workbook_room
@@ -126,7 +129,8 @@ def test_only_the_offending_cells_are_marked(keep: Keep) -> None:
 DANGEROUS = (
     "00123456", "20001234567890", "1E5", "=1+1", '=HYPERLINK("http://x")', "+1 605 555-0100", "-7",
     "@SUM(A1)", "'Akamu", "'t Hooft", "'=x", "TRUE", "2027-05-15", "http://example.org", "_x0041_",
-    "  two ", "José", "宫本", "#N/A",
+    "  two ", "José", "宫本", "#N/A", "＝1+1", "＋1", "－7", "＠x", "−7", '"=1+1"',
+    '\u00a0"=1', "'＝1",
 )  # fmt: skip
 
 
@@ -167,6 +171,29 @@ def test_any_text_comes_back_as_it_was(
         from_csv = [tuple(line[OWN]) for line in csv_of(ledger)[1:]]
     assert from_csv == cells
     assert from_book == cells
+
+
+formulas = st.text(st.sampled_from("'\"=＝+＋-−@＠ \u200bA1()"), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(formulas, st.sampled_from(DANGEROUS)), min_size=1, max_size=4))
+def test_no_look_alike_of_a_formula_changes_when_the_rejects_are_loaded(
+    tmp_path_factory: pytest.TempPathFactory, found: list[str]
+) -> None:
+    """Marked in rejects.csv, each cell is read again as it was in the roster."""
+    cells = [clean(text)[0] for text in found]  # as a roster has them
+    run = Run(columns=(building.COLUMNS[0], building.COLUMNS[1]))
+    for row, text in enumerate(cells, start=2):
+        run.reject(row, ("2000", text))
+    with run.ledger(tmp_path_factory.mktemp("run")) as ledger:
+        csv_of(ledger)
+        again = read(ledger.folder / "rejects.csv", Layout())
+    assert again.frame[1].tolist() == cells
+    written = (ledger.folder / "rejects.csv").read_text("utf-8-sig").splitlines()[1:]
+    last = [line[-1] for line in csv.reader(written)]
+    signs = (unicodedata.normalize("NFKC", text).lstrip(' "\u200b')[:1] for text in last)
+    assert not {*"=+-@−"} & {*signs}
 
 
 def test_the_sheets_behind_the_rows_explain_them(keep: Keep) -> None:
