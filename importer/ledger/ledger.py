@@ -26,7 +26,15 @@ from importer.ledger.states import (
 from importer.model.catalogue import Code, Repairs, Severity
 from importer.model.plan import Act, Change, Fate, Result
 from importer.model.problem import Place, Problem
-from importer.model.run import Calls, ColumnUse, RosterCounts, RowHistory, RunFacts, Summary
+from importer.model.run import (
+    Calls,
+    ColumnUse,
+    OfThese,
+    RosterCounts,
+    RowHistory,
+    RunFacts,
+    Summary,
+)
 from importer.model.text import ABSENT_ROWS, ROSTER_ROWS
 from importer.model.user import User
 
@@ -391,9 +399,11 @@ def summarize(ledger: Ledger, stopped: frozenset[Exit] = frozenset()) -> Summary
         problems=ledger.count("problems", "code"),
         rosters=rosters,
         calls=calls,
-        absent=next(ledger.read(absent))[0] or None,
-        dismissed=dismissed or None,
-        kept_in_alma=facts.kept_in_alma or None,
+        of_these=OfThese(
+            dismissed=dismissed,
+            absent=next(ledger.read(absent))[0],
+            kept_in_alma=facts.kept_in_alma,
+        ),
         failed_checks=None if facts.command == "check" else failed,
         run=str(ledger.folder),
         exit=Exit.worst(codes),

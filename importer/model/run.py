@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from importer.model.plan import ALREADY, Act, Change, Fate, Result, SafetyCheck, SafetyLimits
+from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
 from importer.model.problem import Origin
 from importer.model.text import ROSTER_ROWS
 from importer.model.user import AccountType
@@ -168,21 +168,32 @@ class RosterCounts(Kept):
     skipped: int
 
 
-class Summary(Kept):
-    """`summary.json`: counts by fate and by problem code.
+class OfThese(Kept):
+    """Rows that another count of the summary has already.
 
-    `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
-    unchanged + left_alone`; after an apply `create + update = created + updated + refused + held
-    + unknown + not_sent`. An undo counts `delete` and `deleted` with them. Of the `created`,
-    `was_there` were created by somebody else, of the `updated`, `was_so` had these values
-    already, and of the `deleted`, `was_gone` were deleted already: this run wrote none of them.
-    `warnings` and `repaired` count problems of these severities. `dismissed`: of the rejected
-    rows, those that a person decided not to send. `kept_in_alma`: rows in which a value that
-    someone edited in Alma stays. `absent`: of the rows, people in Alma who are missing from the
-    roster and would be changed. `rosters`: only if several.
+    `dismissed`: of the rejected ones, those that a person decided not to send. `absent`: people in
+    Alma who are missing from the roster and would be changed. `kept_in_alma`: rows in which a value
+    that someone edited in Alma stays.
     """
 
-    schema_version: Literal[1] = 1
+    dismissed: int = 0
+    absent: int = 0
+    kept_in_alma: int = 0
+
+
+class Summary(Kept):
+    """`summary.json`: counts by fate and by problem code. Each row is in one count of a line.
+
+    `rows = ready + rejected + review + blank + skipped`. For a plan `ready = create + update +
+    unchanged + left_alone`. After an apply `create + update = created + updated + was_there +
+    was_so + refused + held + unknown + not_sent`; an undo has `delete`, `deleted` and `was_gone`
+    in these sums. `was_there` were created by somebody else, `was_so` had the planned values
+    already, and `was_gone` were deleted already: this run wrote none of them. `of_these` counts
+    rows once more. `warnings` and `repaired` count problems of these severities. `rosters`: only
+    if several.
+    """
+
+    schema_version: Literal[2] = 2
     rows: int
     ready: int
     rejected: int
@@ -192,17 +203,15 @@ class Summary(Kept):
     warnings: int
     repaired: int
     problems: dict[str, int] = Field(default_factory=dict)
-    absent: int | None = None
+    of_these: OfThese = OfThese()
     rosters: tuple[RosterCounts, ...] | None = None
     create: int | None = None
     update: int | None = None
     delete: int | None = None
     unchanged: int | None = None
     left_alone: int | None = None
-    kept_in_alma: int | None = None
     calls: Calls | None = None
     failed_checks: tuple[SafetyCheck, ...] | None = None
-    dismissed: int | None = None
     created: int | None = None
     updated: int | None = None
     deleted: int | None = None
@@ -219,19 +228,17 @@ class Summary(Kept):
     @property
     def patrons(self) -> int:
         """How many rows of the rosters contain a person."""
-        return self.rows - self.blank - self.skipped - (self.absent or 0)
+        return self.rows - self.blank - self.skipped - self.of_these.absent
 
     @property
     def to_correct(self) -> int:
         """How many rows are rejected because of a problem in them."""
-        return self.rejected - (self.dismissed or 0)
+        return self.rejected - self.of_these.dismissed
 
     @property
     def written(self) -> int:
         """How many users were created, changed or deleted by calls that were sent."""
-        sent = (self.created, self.updated, self.deleted)
-        already = (self.was_there, self.was_so, self.was_gone)
-        return sum(count or 0 for count in sent) - sum(count or 0 for count in already)
+        return sum(count or 0 for count in (self.created, self.updated, self.deleted))
 
     def adds_up(self) -> bool:
         """Whether every row is counted exactly once."""
@@ -245,8 +252,7 @@ class Summary(Kept):
         if self.create is not None:
             sums &= total(Act) == self.ready
         if self.created is not None:
-            results = set(Result) - ALREADY.keys()  # counted with the others
-            sums &= total(results) == total((Act.CREATE, Act.UPDATE, Act.DELETE))
+            sums &= total(Result) == total((Act.CREATE, Act.UPDATE, Act.DELETE))
         return sums
 
 

@@ -159,8 +159,8 @@ def _plan(summary: Summary, facts: RunFacts) -> Iterator[Text]:
         return
     if takes := effort(summary):
         yield _text(takes)
-    if summary.kept_in_alma:
-        kept = f"In {rows(summary.kept_in_alma)}, a value that someone edited in Alma stays; "
+    if stays := summary.of_these.kept_in_alma:
+        kept = f"In {rows(stays)}, a value that someone edited in Alma stays; "
         yield _text(f"{kept}it is not sent.")
     for finding in facts.failed_checks:
         yield _text(f"Safety check {finding.check.value}: {finding.sentence}", "bold yellow")

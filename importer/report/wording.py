@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import ALREADY, Act, ChangeKind, Fate, Result
+from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans
@@ -196,19 +196,18 @@ def tallies(summary: Summary) -> tuple[Tally, ...]:
     left_out: set[End] = {Fate.READY} if planned else set(_STAYS)
     left_out |= set(_WRITES) if summary.created is not None or not planned else set()
     counts = _counts(summary)
+    ends = ENDS | ({Fate.REJECTED: "to correct"} if counts[DISMISSED] else {})
     return tuple(
         Tally(end, counts[end], words, TONES.get(end, "quiet"))
-        for end, words in ENDS.items()
+        for end, words in ends.items()
         if counts[end] and end not in left_out
     )
 
 
 def _counts(summary: Summary) -> Counter[str]:
-    """Return the counts by end; rows that were so already are not among those written."""
+    """Return the counts by end; rows that a person rejected are not among those to correct."""
     counts = Counter(summary.model_dump(include=set(map(str, ENDS)), exclude_none=True))
-    for already, total in ALREADY.items():
-        counts[total] -= counts[already]
-    counts[Fate.REJECTED] -= counts[DISMISSED]
+    counts[DISMISSED], counts[Fate.REJECTED] = summary.of_these.dismissed, summary.to_correct
     return counts
 
 

@@ -179,7 +179,7 @@ def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
     external.edit()
     external.load()
     planned = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "again", "--json")
-    assert planned.summary["kept_in_alma"] == 1
+    assert planned.summary["of_these"]["kept_in_alma"] == 1
     assert planned.summary["unchanged"] == 1
     shown = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "shown")
     assert "edited in Alma" in shown.out + shown.err
