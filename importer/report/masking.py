@@ -58,6 +58,11 @@ def shown(field: str, text: str, *, show_values: bool) -> str:
     return text if _is_public(path, text) else CUT
 
 
+def shown_word(text: str) -> str:
+    """Return a word of a column of codes; CUT if its form shows that it is none, as of an email."""
+    return text if _CODE.fullmatch(text) and sum(map(str.isdigit, text)) <= 4 else CUT
+
+
 def takes_code(field: str) -> bool:
     """Return whether a field takes codes."""
     known = FIELDS.get(_path(field))
@@ -145,7 +150,7 @@ def _is_public(path: str, text: str) -> bool:
     if known is None or path in SECRETS or path in _PRIVATE_CODES:
         return False
     if takes_code(path):
-        return all(map(_CODE.fullmatch, known.codes(text))) and sum(map(str.isdigit, text)) <= 4
+        return CUT not in map(shown_word, known.codes(text))
     match known.shape:
         case Shape.DATE:
             return bool(_DAY.fullmatch(text))

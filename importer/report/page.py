@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -17,7 +17,7 @@ from importer.ledger.journal import ALLOWED, JournalEntry, history
 from importer.ledger.ledger import Ledger, to_create
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import Act, Result
-from importer.model.problem import KNOWN, Problem
+from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.run import ColumnUse, RowHistory, RunFacts, Summary
 from importer.model.text import ROSTER_ROWS, counted, row_label
 from importer.model.user import AccountType
@@ -31,7 +31,7 @@ from importer.report.differences import (
 )
 from importer.report.field_names import field_name
 from importer.report.lineage import Lineage
-from importer.report.masking import CUT, mask_all, printable, shown
+from importer.report.masking import CUT, mask_all, printable, shown, takes_code
 from importer.report.problem_groups import ProblemGroup, group_problems, with_problems
 from importer.report.wording import (
     ENDS,
@@ -161,6 +161,7 @@ def environment(package: str = "importer.report") -> Environment:
         "tones": TONES,
         "kinds": KINDS,
         "severities": SEVERITIES,
+        "told": _told,
     }
     return environment
 
@@ -188,10 +189,25 @@ def details_of(
     for one in problems:
         if one.severity is not Severity.REPAIRED:
             held_back = one.severity.holds
-            (reasons if held_back else others).append(sentence(one, show_values=show_values))
+            (reasons if held_back else others).append(_told(one, show_values=show_values))
     if not reasons and end in _WHYS:
         reasons.append(_WHYS[end])
     return (*reasons, *map(str, found), *others)
+
+
+def _told(problem: Problem, *, show_values: bool) -> str:
+    """Return a problem in a sentence, as it may be shown to others than the operator.
+
+    What is no code, however typed, may be anything, such as the name from the next cell.
+    """
+    coded = problem.code is Code.UNKNOWN_CODE or takes_code(problem.field)
+    if coded and not show_values and problem.code not in _ABOUT_RECORDS:
+        problem = replace(problem, value=CUT if VALUE in problem.message else problem.value)
+    return sentence(problem, show_values=show_values)
+
+
+_ABOUT_RECORDS = frozenset({Code.REFUSED_BY_ALMA, Code.OWNING_SYSTEM_DIFFERS})
+"""Problems whose value is not that of their field."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from importer.model.plan import Act, ChangeKind, Fate, Result
 from importer.model.problem import Problem
 from importer.model.run import RosterCounts, RowHistory, RunFacts, Summary
 from importer.model.text import command_line, counted, is_whole_roster, spans
-from importer.report.masking import CUT, said, shown, takes_code
+from importer.report.masking import said, shown, shown_word
 
 if TYPE_CHECKING:
     from importer.report.lineage import Lineage
@@ -363,16 +363,13 @@ def what(problem: Problem, *, show_values: bool, begin: bool = False) -> str:
 
 
 def _value(problem: Problem, *, show_values: bool) -> str:
-    """Return the value that a problem is about, as it may be shown.
-
-    A wrong value where a code belongs may be anything, such as the name from the next cell.
-    """
+    """Return the value that a problem is about, as it may be shown."""
     if problem.code is Code.REFUSED_BY_ALMA and not show_values:
         return said(problem.value)
+    if problem.code is Code.UNKNOWN_CODE and not show_values:
+        return shown_word(problem.value)
     if problem.code is Code.OWNING_SYSTEM_DIFFERS:  # it is about the system, and names the user
         return shown("primary_id", problem.value, show_values=show_values)
-    if not show_values and problem.value and takes_code(problem.field):
-        return CUT
     return shown(problem.field, problem.value, show_values=show_values)
 
 

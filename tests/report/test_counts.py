@@ -20,10 +20,8 @@ from importer.report.files import write_all
 from importer.report.terminal import show_counts
 from importer.report.wording import DISMISSED, ENDS, headline
 from tests.report import building
-from tests.report.building import Run, at, person, user
+from tests.report.building import Run, at, user
 from tests.report.conftest import Keep
-
-ACTS = (Act.CREATE, Act.UPDATE, Act.DELETE)
 
 
 def every_kind() -> Run:
@@ -35,13 +33,13 @@ def every_kind() -> Run:
         for _, row in zip(range(often), rows, strict=False):
             run.row(row, Fate.READY)
             run.states[row], who = state, user(row)
-            match act:
-                case Act.CREATE:
-                    run.steps.append(Create(row, who))
-                case Act.UPDATE:
-                    run.steps.append(Update(row, person(row)[0], who, who, ()))
-                case Act.DELETE:
-                    run.steps.append(Delete(row, person(row)[0], who))
+            run.steps.append(
+                Create(row, who)
+                if act is Act.CREATE
+                else Update(row, who.primary_id or "", who, who, ())
+                if act is Act.UPDATE
+                else Delete(row, who.primary_id or "", who)
+            )
         assert result in Result
     others = (Fate.REJECTED, Fate.REVIEW, Fate.BLANK, Fate.SKIPPED)
     for often, fate in enumerate(others, start=len(one_each) + 1):
@@ -87,7 +85,7 @@ def test_screen_page_mail_and_summary_show_the_same_disjoint_counts(keep: Keep) 
     page = (ledger.folder / "report.html").read_text("utf-8")
     section = page.partition('<ul class="tallies">')[2].partition("</ul>")[0]
     mail = headline(summary)  # the first line of a job's message
-    expected = {**results, DISMISSED: told["of_these"]["dismissed"]}
+    expected: dict[str, int] = {**results, DISMISSED: told["of_these"]["dismissed"]}
     expected[Fate.REJECTED] = told["rejected"] - told["of_these"]["dismissed"]
     expected[Fate.REVIEW] = told["review"]
     texts = {

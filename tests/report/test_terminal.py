@@ -10,7 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from importer.ledger.ledger import Ledger, summarize
+from importer.model.catalogue import Code
 from importer.model.plan import Fate
+from importer.model.problem import Problem
 from importer.report.files import write_all
 from importer.report.terminal import MOST_GROUPS, show_counts, show_files, show_problems
 from importer.report.wording import headline, next_step
@@ -141,3 +143,23 @@ def test_a_roster_without_problems_is_short(keep: Keep) -> None:
     told = screen(keep(run))
     assert "The one row is ready." in told
     assert len(told.splitlines()) < 10
+
+
+def test_the_screen_shows_the_word_that_a_lookup_lacks(keep: Keep) -> None:
+    """The operator reads which word to add; the page to hand on does not show it."""
+    run = Run()
+    message = "{value} is not in the mapping's lookup"
+    missing = Problem.of(
+        Code.UNKNOWN_CODE,
+        building.at(2),
+        message,
+        building.TYPE,
+        field="user_group",
+        value="Alumni",
+    )
+    run.row(2, Fate.REJECTED, missing)
+    ledger = keep(run)
+    write_all(ledger, summarize(ledger))
+    assert 'D "Patron Type": Alumni is not in the mapping\'s lookup.' in screen(ledger, width=200)
+    assert "Alumni" not in (ledger.folder / "report-masked.html").read_text("utf-8")
+    assert "Alumni" in (ledger.folder / "report.html").read_text("utf-8")
