@@ -21,7 +21,9 @@ from importer.model.vocabulary import (
     IDENTITIES,
     KNOWN,
     field_of,
+    is_left_out,
     named_by,
+    say_secret,
     words_of,
 )
 
@@ -149,7 +151,9 @@ class Guess:
         words = set(words_of(self.place.heading))
         different = len(self.counts) == sum(self.counts.values()) > 0
         numbered = self.counts.keys() == {*map(str, range(1, len(self.counts) + 1))}
-        if self.field or not different or numbered or words & (KNOWN.never | KNOWN.somebody_else):
+        if self.field or not different or numbered or words & KNOWN.somebody_else:
+            return False
+        if is_left_out(self.place.heading):
             return False
         if words & KNOWN.id_words and not words & KNOWN.no_ids:
             return not any(map(_EMAIL.fullmatch, self.counts))
@@ -203,8 +207,11 @@ def guesses(roster: Roster) -> tuple[Guess, ...]:
     """Return a guess for each column with a heading, from the first rows of the roster."""
     named = {w for place in roster.places for w in words_of(place.heading)}
     others = frozenset({"contact"} if named & KNOWN.relationship else ())
+    frame = roster.frame.head(ROWS)
+    if say_secret(place.heading for place in roster.places):  # one may be under any heading there
+        frame = frame.drop(index=frame.index.intersection([*roster.misplaced]))
     found = [
-        _guess(place, Counter(filter(None, roster.frame[position].head(ROWS).tolist())), others)
+        _guess(place, Counter(filter(None, frame[position].tolist())), others)
         for position, place in enumerate(roster.places)
         if place.heading.strip() and not set("<>") & set(place.heading)
     ]
@@ -220,7 +227,7 @@ def _guess(place: Place, counts: Counter[str], others: frozenset[str]) -> Guess:
     field = field_of(heading, others)
     if field and _share(counts, _PLAUSIBLE.get(field, bool)) > 1 / 2:
         return Guess(place, field, counts, sure=True)
-    if (KNOWN.somebody_else | KNOWN.never | others) & set(words_of(heading)):
+    if (KNOWN.somebody_else | others) & set(words_of(heading)) or is_left_out(heading):
         return Guess(place, "", counts)
     return Guess(place, _by_values(counts), counts)
 

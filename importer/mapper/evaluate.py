@@ -22,6 +22,7 @@ from importer.mapper.compile import (
     CompiledEntry,
     CompiledField,
     CompiledMapping,
+    Use,
     cells_of,
 )
 from importer.mapper.conditions import EVERY_ROW, Condition
@@ -34,9 +35,9 @@ from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms
 from importer.mapper.values import NO_SYSTEM, ONE_PART, Rows, Texts, Values, changed, texts_of
 from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.catalogue import Code, Severity
-from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
+from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import CellFinding, Place, Problem
-from importer.model.roster import Roster
+from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import ROSTER_ROWS, counted, spans
 from importer.model.user import AccountType
 
@@ -101,6 +102,8 @@ class _Evaluation:
         blank = {heading_key(word) for word in self.file.roster.blank}
         for heading, use in mapping.columns.items():
             texts: Texts = roster.frame[use.position].to_numpy()
+            if NOT_KEPT in texts:
+                texts = self._without_marks(texts, use)
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
             rule = self.file.id_rule(heading)
@@ -111,6 +114,20 @@ class _Evaluation:
                 self._report(values.found, use.labels[0], (use.place,))
                 texts = values.texts
             self.cells[heading] = texts
+
+    def _without_marks(self, texts: Texts, use: Use) -> Texts:
+        """Return a column without NOT_KEPT, which is nobody's password, and reject its rows."""
+        values = Values.of(texts, self.every, self.every)
+        label = next(iter(use.labels), "")
+        found = CellFinding(
+            _MISSING_SECRETS.get(label, Code.MISSING_VALUE),
+            "was not kept with the rejected row",
+            "Type it again, or clear the cell.",
+            Severity.REJECT,
+        )
+        values.step(lambda text, _: ("", found) if text == NOT_KEPT else (text, None))
+        self._report(((row, one, "") for row, one, _ in values.found), label, (use.place,))
+        return values.texts
 
     # --- rows ---
 
@@ -445,5 +462,8 @@ class _Evaluation:
         """
         for row, finding, text in found:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
-            shown = "" if label == "password" else text
+            shown = "" if label in SECRETS else text
             self.problems.append(finding.problem(origin, *places, field=label, value=shown))
+
+
+_MISSING_SECRETS = {"password": Code.BAD_PASSWORD, "pin_number": Code.BAD_PIN}

@@ -68,6 +68,9 @@ class Field:
         return tuple(filter(None, joined.split(JOINED))) if self.several else (joined,)
 
 
+SECRETS = frozenset({"password", "pin_number"})
+"""Fields whose value is never shown, and whose columns are kept nowhere."""
+
 JOINED = "+"
 """What is between several codes in one text."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from importer.model.catalogue import Code
+from importer.model.catalogue import Code, Severity
 from importer.model.problem import Origin, Place, Problem
 
 if TYPE_CHECKING:
@@ -98,6 +98,15 @@ class Roster:
     decisions: Mapping[int, DecisionCell] = field(default_factory=dict)
     rejects: bool = False
 
+    @property
+    def misplaced(self) -> frozenset[int]:
+        """The rows that are rejected because their cells may be under the wrong headings."""
+        return frozenset(
+            one.origin.row
+            for one in self.problems
+            if one.code in MISPLACED and one.severity is Severity.REJECT
+        )
+
     def numbered_from(self, first: int) -> Roster:
         """Return the roster with all its row numbers greater by `first`."""
 
@@ -126,6 +135,9 @@ ADDED = (ROW, RESULT, DECISION, WHY, WHAT_TO_DO)
 UNEVEN = frozenset({Code.ROW_TOO_LONG, Code.ROW_TOO_SHORT})
 """Problems of a row whose cells may be under the wrong headings."""
 
+MISPLACED = UNEVEN | {Code.CELL_TOO_LONG}
+"""The same, and of a cell that may contain whole rows."""
+
 MARKS: dict[Code, str] = {
     Code.ROW_TOO_LONG: "too long",
     Code.ROW_TOO_SHORT: "too short",
@@ -150,7 +162,7 @@ UNEVEN_ADVICE = "Put each value under its heading, then delete the words behind 
 MARKED_ADVICE = "When the value is right, delete the words behind the row's number."
 
 NOT_KEPT = "(not kept)"
-"""The cell of a password, which no file of a run contains; type it again or clear it."""
+"""The cell of a password or PIN, which no file of a run contains; type it again or clear it."""
 
 
 class Mark(NamedTuple):

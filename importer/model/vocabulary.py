@@ -13,6 +13,12 @@ from pydantic import BaseModel
 BARCODE = "barcode"
 
 
+class _Secrets(BaseModel):
+    parts: frozenset[str]
+    words: frozenset[str]
+    pins: frozenset[str]
+
+
 class _Vocabulary(BaseModel):
     card: frozenset[str]
     passing: frozenset[str]
@@ -24,6 +30,7 @@ class _Vocabulary(BaseModel):
     id_words: frozenset[str]
     no_ids: frozenset[str]
     us_states: frozenset[str]
+    secrets: _Secrets
     identity: dict[str, tuple[str, ...]]
     fields: dict[str, tuple[str, ...]]
     types: dict[str, dict[str, frozenset[str]]]
@@ -85,13 +92,49 @@ def named_by(heading: str, known: Mapping[str, str]) -> str:
     return ""
 
 
+_SECRET_PARTS = {"".join(words_of(text)) for text in KNOWN.secrets.parts}
+_SECRET_WORDS = {"".join(words_of(text)) for text in KNOWN.secrets.words}
+_NO_BRACKETS = str.maketrans("()[]", "    ")
+_POSTAL, _OF_ADDRESS = "postal_code", frozenset({"line1", "city", "state_province", "country"})
+
+
+def _says_password(heading: str) -> bool:
+    words = words_of(heading.translate(_NO_BRACKETS))
+    joined = "".join(words)
+    return not _SECRET_WORDS.isdisjoint(words) or any(part in joined for part in _SECRET_PARTS)
+
+
+def _says_pin(heading: str) -> bool:
+    words, pins = words_of(heading.translate(_NO_BRACKETS)), KNOWN.secrets.pins
+    others = " ".join(word for word in words if word not in pins)
+    return not pins.isdisjoint(words) and field_of(others) != _POSTAL
+
+
+def say_secret(headings: Iterable[str]) -> frozenset[str]:
+    """Return which of a roster's headings say that their column has passwords or PINs.
+
+    `PIN code` names a postal code where the others have an address without one.
+    """
+    fields = {heading: field_of(heading) for heading in headings}
+    postal = {heading for heading, field in fields.items() if field == _POSTAL}
+    pins = {heading for heading in fields if _says_pin(heading)}
+    if not postal - pins and not _OF_ADDRESS.isdisjoint(fields.values()):
+        pins -= postal
+    return frozenset(pins).union(filter(_says_password, fields))
+
+
+def is_left_out(heading: str) -> bool:
+    """Return whether a column with this heading is never sent."""
+    return not KNOWN.never.isdisjoint(words_of(heading)) or _says_password(heading)
+
+
 def field_of(heading: str, others: frozenset[str] = frozenset()) -> str:
     """Return the field that a heading names, "" if it names none that is known here.
 
     `others`: further words that make a column about another person.
     """
     words = set(words_of(heading))
-    if words & (KNOWN.somebody_else | KNOWN.never | others):
+    if words & (KNOWN.somebody_else | others) or is_left_out(heading):
         return ""
     field = named_by(heading, _BY_NAME) or named_by(heading.rstrip("0123456789 _"), _BY_NAME)
     about_a_contact = words & {"contact", "contacto"} and field not in _USUAL

@@ -52,7 +52,7 @@ def find_problems(rosters: Sequence[Inputs]) -> Iterator[Problem]:
         cells = [*inputs.roster_problems(), *map(candidates.drop_bad, candidates.problems)]
         match = inputs.mapping.file.match
         found = check_rows(candidates, inputs.codes, inputs.today, creates=match.creates)
-        cells += map(candidates.drop_bad, found)
+        cells = [*inputs.without_secrets((*cells, *map(candidates.drop_bad, found)))]
         yield from column_causes(inputs, cells)
         yield from cells
         if not match.creates:

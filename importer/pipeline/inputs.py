@@ -30,9 +30,10 @@ from importer.mapper.load import examine as read_mapping
 from importer.mapper.load import load as load_mapping
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.placeholders import heading_key
+from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.model.candidates import Candidates
 from importer.model.catalogue import Code
-from importer.model.fields import CodeTables
+from importer.model.fields import SECRETS, CodeTables
 from importer.model.files import read_bounded
 from importer.model.plan import Fate, Match
 from importer.model.problem import Origin, Place, Problem
@@ -107,7 +108,10 @@ SILENT = Progress()
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A roster, the mapping that was compiled for its headings, and the mapped rows."""
+    """A roster, the mapping that was compiled for its headings, and the mapped rows.
+
+    `secret`: the positions of the columns with passwords or PINs, which are kept nowhere.
+    """
 
     asked: RosterRequest
     mapping: MappingDocument
@@ -116,6 +120,7 @@ class Inputs:
     candidates: Candidates
     codes: CodeTables
     today: date
+    secret: frozenset[int]
 
     def rows(self) -> dict[int, Fate]:
         """Every row of the roster, in order: ready so far, blank, or skipped."""
@@ -125,47 +130,46 @@ class Inputs:
         return {row: rows[row] for row in sorted(rows)}
 
     def roster_problems(self) -> Iterator[Problem]:
-        """The problems of whole rows and of cells that the mapping uses, without passwords.
+        """The problems of whole rows and of cells that the mapping uses.
 
         A column that no rule uses is not sent, so its problems reject nothing.
         """
         used = {use.place for use in self.compiled.uses}
-        secret = {self.roster.places[position] for position in self.passwords()}
         return (
-            problem if secret.isdisjoint(problem.places) else replace(problem, value="")
+            problem
             for problem in self.roster.problems
             if not problem.places or not used.isdisjoint(problem.places)
         )
 
-    def cells(self, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Return these rows as they came, without their passwords."""
-        frame = self.roster.frame
-        taken = frame.index.isin(list(rows))
-        cells = frame.to_numpy()[taken]
-        for position in self.passwords():
-            column = cells[:, position]
-            column[column != ""] = NOT_KEPT
-        return zip(frame.index[taken].tolist(), map(tuple, cells.tolist()), strict=True)
+    def without_secrets(self, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """Return the problems without the values that may be passwords or PINs."""
+        secret = {self.roster.places[position] for position in self.secret}
+        rows = misplaced(self.roster, self.secret)
+        return (
+            replace(one, value="")
+            if one.origin.row in rows or not secret.isdisjoint(one.places)
+            else one
+            for one in problems
+        )
 
-    def passwords(self) -> tuple[int, ...]:
-        """The positions of the password columns, which are kept nowhere."""
-        secret = {use.place for use in self.compiled.uses if PASSWORD in use.labels}
-        return tuple(n for n, place in enumerate(self.roster.places) if place in secret)
+    def cells(self, rows: Collection[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Return these rows as they came, without passwords and PINs."""
+        frame = self.roster.frame
+        kept = without_secrets(self.roster, frame[frame.index.isin(list(rows))], self.secret)
+        return zip(kept.index.tolist(), map(tuple, kept.to_numpy().tolist()), strict=True)
 
     def columns(self) -> Iterator[ColumnUse]:
         """The roster's columns, what they were matched to, and some values of each."""
         used = {use.place: use for use in self.compiled.uses}
-        passwords = self.passwords()
         choices = {
             heading_key(column.heading): column.choices
             or tuple(row.code for row in self.codes.enabled(column.table))
             for column in needed_columns(self.mapping)
         }
-        head = self.roster.frame.head(_SAMPLED_ROWS)
+        head = without_secrets(self.roster, self.roster.frame.head(_SAMPLED_ROWS), self.secret)
         for position, place in enumerate(self.roster.places):
             use = used.get(place)
-            texts = [] if position in passwords else head[position].tolist()
-            samples = tuple(dict.fromkeys(filter(None, texts)))[:SAMPLES]
+            samples = tuple(dict.fromkeys(filter(None, head[position].tolist())))[:SAMPLES]
             labels, how = (use.labels, use.how) if use else ((), "")
             words = choices.get(heading_key(place.heading), ()) if use else ()
             number = self.roster.source.first // ROSTER_ROWS
@@ -182,13 +186,18 @@ class Inputs:
         It is the first of the rows with most fields that are not rejected.
         """
         head = self.candidates.frame.head(_SAMPLED_ROWS)
+        head = head[~head.index.isin(list(misplaced(self.roster, self.secret)))]
         if head.empty:
             return None
         held = {p.origin.row for p in self.candidates.problems if p.severity.holds}
         ready = head[~head.index.isin(list(held))]
+        ready = head if ready.empty else ready
+        for label in SECRETS & {*head}:
+            texts = [NOT_KEPT if text else "" for text in ready[label]]
+            ready = ready.assign(**{label: texts})
         rows = [
             (row, {label: text for label, text in zip(head.columns, texts, strict=True) if text})
-            for row, *texts in (head if ready.empty else ready).itertuples(name=None)
+            for row, *texts in ready.itertuples(name=None)
         ]
         return max(rows, key=lambda row: len(row[1]))
 
@@ -255,7 +264,12 @@ def reopen_inputs(facts: RunFacts, codes: CodeTables) -> Rosters:
 
 
 def _read_all(asked: Iterable[RosterRequest], codes: CodeTables, today: date) -> Rosters:
-    return Rosters(read_inputs(one, codes, today, position) for position, one in enumerate(asked))
+    every = [read_inputs(one, codes, today, position) for position, one in enumerate(asked)]
+    mappings = [inputs.mapping for inputs in every]
+    return Rosters(
+        replace(one, secret=secret_columns(one.roster.places, one.mapping, mappings))
+        for one in every
+    )
 
 
 def check_sources(facts: RunFacts) -> None:
@@ -322,7 +336,8 @@ def read_inputs(asked: RosterRequest, codes: CodeTables, today: date, position: 
     if findings:
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)
-    return Inputs(asked, document, opened, compiled, candidates, codes, today)
+    secret = secret_columns(opened.places, document, ())
+    return Inputs(asked, document, opened, compiled, candidates, codes, today, secret)
 
 
 _TRIED = 20

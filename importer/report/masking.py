@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from itertools import zip_longest
 
-from importer.model.fields import FIELDS, Shape
+from importer.model.fields import FIELDS, SECRETS, Shape
 
 CUT = "…"
 """Marks what was left out."""
@@ -23,9 +23,6 @@ _MAIN = {
     "library_notice": "library_notice.code",
 }
 """The main field of a list's entry, where it may be shown in part."""
-
-SECRETS = frozenset({"password", "pin_number"})
-"""Fields that are never shown."""
 
 _PRIVATE_CODES = frozenset({"gender"})
 

@@ -9,11 +9,8 @@ from functools import cached_property
 from itertools import repeat
 
 from importer.model.candidates import Candidates, FieldColumn
-from importer.model.fields import CodeTables
+from importer.model.fields import SECRETS, CodeTables
 from importer.model.problem import CellFinding, Problem
-
-SECRET = frozenset({"password", "pin_number"})
-"""Fields whose value appears in no problem."""
 
 Judge = Callable[[str], CellFinding | None]
 """Returns what is wrong with one value that is not blank, or None."""
@@ -57,7 +54,7 @@ class Column:
             self.candidates.origin(row),
             *dict.fromkeys(places),
             field=self.target.label,
-            value="" if self.target.field.path in SECRET else text,
+            value="" if self.target.field.path in SECRETS else text,
         )
 
 

@@ -11,7 +11,6 @@ from importer.model.catalogue import Code, Severity
 from importer.model.contacts import is_email, read_phone
 from importer.model.fields import Shape
 from importer.model.problem import CellFinding, Problem
-from importer.model.roster import NOT_KEPT
 from importer.model.text import folded
 from importer.model.user import AccountType
 from importer.validator.columns import Column, Table
@@ -254,8 +253,6 @@ def _unfit(password: str, person: list[str], *, internal: bool) -> str:
     """Return why Alma refuses the password; `person` is the ID and the names."""
     if not internal:
         return "an External patron has no password in Alma"
-    if password == NOT_KEPT:
-        return "the password was not kept with the rejected row and must be typed again"
     if len(password) < _SHORTEST:
         return f"the password has fewer than {_SHORTEST} characters"
     if password.casefold() in _COMMON:

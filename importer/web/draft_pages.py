@@ -16,6 +16,7 @@ from importer.errors import MappingError, RosterError, UnreadableFileError, Whic
 from importer.loader.detect import LARGEST
 from importer.mapper.load import examine
 from importer.mapper.placeholders import heading_key
+from importer.mapper.secret_columns import secret_columns, without_secrets
 from importer.mapper.suggest import suggest
 from importer.model.files import write_atomically
 from importer.model.roster import Layout, Roster
@@ -112,8 +113,16 @@ def sheet(visit: Visit) -> web.Response:
     try:
         roster = draft.read(document.layout() if document else Layout())
     except RosterError as error:
+<<<<<<< HEAD
         problem = f"{error}{error.cells}"
     part = roster.frame.iloc[(at - 1) * PAGE : at * PAGE] if roster else None
+=======
+        problem = str(error)
+    part = None
+    if roster is not None:
+        secret = secret_columns(roster.places, document, ())
+        part = without_secrets(roster, roster.frame.iloc[(at - 1) * PAGE : at * PAGE], secret)
+>>>>>>> 8443c00 (passwords and PINs are kept nowhere)
     return visit.page(
         "sheet.html.j2",
         draft=draft,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches, ndiff
 from pathlib import Path
@@ -16,6 +16,7 @@ from importer.mapper.column_guesses import EMPL_ID, PRIMARY_ID, Guess, guesses
 from importer.mapper.load import examine
 from importer.mapper.mapping import EntryRules, FieldRule, Mapping
 from importer.mapper.placeholders import TO_CHOOSE, heading_key
+from importer.mapper.secret_columns import misplaced, secret_columns, without_secrets
 from importer.mapper.yaml_source import Steps, cell
 from importer.model.fields import ALWAYS_REQUIRED, CodeRow, Shape
 from importer.model.problem import Place
@@ -137,8 +138,10 @@ def _matching(roster: Roster, document: Mapping) -> Matching:
         line for line in mapping_text(document.path).splitlines() if editing.is_marked(line)
     )
     columns = []
+    secret = secret_columns(roster.places, document, ())
+    frame = without_secrets(roster, roster.frame, secret)
     for at, place in enumerate(roster.places):
-        texts = roster.frame[at]
+        texts = frame[at]
         filled = texts != ""
         key = heading_key(place.heading)
         here = [rule for rule in rules if key and key in map(heading_key, rule.headings)]
@@ -353,7 +356,8 @@ def _codes_of(
     names |= {row.description.casefold(): row.code for row in table if row.description}
     names |= {word: code for word, code in known.items() if code in labels}
     lines = []
-    for key, words in _spellings(rule, roster).items():
+    secret = secret_columns(roster.places, document, ())
+    for key, words in _spellings(rule, roster, secret).items():
         word, count = words.most_common(1)[0][0], words.total()
         code = known.get(key, "") if lookup else word if word in labels else ""
         chosen = "" if code == TO_CHOOSE else code
@@ -366,7 +370,7 @@ def _codes_of(
     return CodesOf(_key(rule.steps), _label(rule, document), lookup, tuple(few), codes)
 
 
-def _spellings(rule: FieldRule, roster: Roster) -> dict[str, Counter[str]]:
+def _spellings(rule: FieldRule, roster: Roster, secret: Collection[int]) -> dict[str, Counter[str]]:
     """Return the words of a rule's only column by what a lookup compares, with their rows.
 
     There are none where the rule takes no codes, or takes them in another way.
@@ -378,7 +382,8 @@ def _spellings(rule: FieldRule, roster: Roster) -> dict[str, Counter[str]]:
         return found
     wanted = heading_key(rule.cells[0])
     columns = [at for at, place in enumerate(roster.places) if heading_key(place.heading) == wanted]
-    for word in roster.frame[columns[0]] if len(columns) == 1 else ():
+    frame = roster.frame.drop(index=[*misplaced(roster, secret)])
+    for word in frame[columns[0]] if len(columns) == 1 else ():
         if word:
             found.setdefault(heading_key(word), Counter())[word] += 1
     return found

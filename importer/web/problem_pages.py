@@ -14,6 +14,7 @@ from importer.loader.corrections import LEAVE_OUT, Correction, moment
 from importer.model.catalogue import Severity
 from importer.model.plan import Fate
 from importer.model.problem import Problem
+from importer.model.roster import NOT_KEPT
 from importer.report.problem_groups import ProblemGroup, group_problems
 from importer.report.wording import ENDS, sentence, what
 from importer.web.drafts import Checked
@@ -111,16 +112,15 @@ def _lines(checked: Checked, rows: Sequence[int]) -> Iterator[Line]:
 
 def _line(checked: Checked, row: int, choices: Mapping[str, tuple[str, ...]]) -> Line:
     found = [one for one in checked.decided.problems if one.origin.row == row]
-    roster, secret = checked.inputs.roster, checked.inputs.passwords()
+    roster = checked.inputs.roster
     fate = ENDS[checked.decided.fates[row]]
     if row not in roster.frame.index:
         return Line(row, fate, (), ("This row is left out.",))
-    cells = []
-    for at, (place, text) in enumerate(zip(roster.places, roster.frame.loc[row], strict=True)):
+    cells, ((_, texts),) = [], checked.inputs.cells([row])
+    for place, text in zip(roster.places, texts, strict=True):
         wrong = tuple(_message(one) for one in found if one.places == (place,))
-        shown = "" if at in secret else text
         words = choices.get(place.letter, ()) if wrong else ()
-        cells.append(Cell(place.letter, place.heading, shown, wrong, at in secret, words))
+        cells.append(Cell(place.letter, place.heading, text, wrong, text == NOT_KEPT, words))
     return Line(row, fate, tuple(cells), tuple(_message(p) for p in found if len(p.places) != 1))
 
 
@@ -161,10 +161,11 @@ def _corrections(visit: Visit, checked: Checked, row: int) -> Iterator[Correctio
     if do == "leave-out":
         yield Correction(row, "", "", "", LEAVE_OUT, *by)
         return
-    for at, place in enumerate(roster.places):
+    ((_, kept),) = checked.inputs.cells([row])
+    for at, (place, shown) in enumerate(zip(roster.places, kept, strict=True)):
         was = str(roster.frame.at[row, at])
         for now in visit.texts(f"cell-{place.letter}"):
-            if now == was or at in checked.inputs.passwords():
+            if now == was or shown == NOT_KEPT:
                 continue
             others = roster.frame.index[roster.frame[at] == was] if do == "alike" else ()
             for one in dict.fromkeys((row, *others)):

@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 from urllib.request import Request, urlopen
+from zipfile import ZipFile
 
 import pytest
 
@@ -77,3 +78,147 @@ def test_a_rejected_row_asks_for_its_password_again(written: Path, typed: Type) 
     again = typed("check", "mended.csv", "-m", "patrons.yaml", "--json")
     assert again.summary["problems"] == {"bad-password": 1, "codes-not-checked": 1}
     assert json.loads(again.out)["rejected"] == 1
+
+
+CANARIES = ("Canary", "CANARY", "7315846", "2584613")
+"""Of the passwords and the PINs, in any part of a run."""
+
+LISTED = """\
+Barcode,First,Last,Password,Verify password,Code PIN,Ort
+2000112345001,Ana,Ibarra,Canary-one-1,Canary-one-1,7315846,Hof
+2000112345002,,Lindqvist,"Canary-\u200btwo",Canary-two-2,7315846,Hof
+2000112345003,Owen,Park,Canary-three-3,Canary-three-3,7315846,Hof,Canary-beyond
+2000112345004,Uma,Canary-shifted,7315846,Hof
+2000112345005,Ida,"Berg
+2000112345006,Eva,Bell,Canary-swallowed,Canary-swallowed,7315846,Hof
+2000112345007,Eva,Bell,Canary-swallowed,Canary-swallowed,7315846,Hof",Canary-six,Canary-six,2584613,Hof
+2000112345008,Lea,Sand,Canary-eight,Canary-eight,2584613,Hof
+"""
+"""A row lacks its first name; one has a cell too many, one too few, and one has swallowed two."""
+
+NAMES = """\
+version: 1
+account_type: INTERNAL
+record:
+  primary_id: <Barcode>
+  first_name: <First>
+  last_name: <Last>
+  user_group: COMM
+"""
+MAPPED = {
+    "nowhere": NAMES,
+    "listed as unused": NAMES.replace("record:", "roster: {unused: [Password, Code PIN]}\nrecord:"),
+    "as password and PIN": f"{NAMES}  password: <Password>\n  pin_number: <Code PIN>\n",
+    "in two steps": f"{NAMES}  password: <$pw>\n"
+    "values: {pw: {from: <Password>, clean: [upper]}}\n",
+}
+
+
+def kept_in(folder: Path) -> dict[str, str]:
+    """The files below a folder, also the parts of workbooks, in which there is a canary."""
+    found = {}
+    for path in filter(Path.is_file, folder.rglob("*")):
+        parts = [path.read_bytes()]
+        if path.suffix == ".xlsx":
+            with ZipFile(path) as book:
+                parts = [book.read(name) for name in book.namelist()]
+        for canary in CANARIES:
+            if any(canary.encode() in part for part in parts):
+                found[path.name] = canary
+    return found
+
+
+@pytest.mark.parametrize("mapped", MAPPED)
+def test_no_file_and_no_screen_has_a_password(
+    folder: Path, typed: Type, sandbox: Sandbox, mapped: str
+) -> None:
+    """However the mapping uses its column, a password is in the roster only, and goes to Alma."""
+    (folder / "m.yaml").write_text(MAPPED[mapped], "utf-8")
+    (folder / "listed.csv").write_text(LISTED, "utf-8")
+    said = []
+    for line in (
+        ("mapping", "new", "listed.csv", "-o", "out/new.yaml"),
+        ("mapping", "check", "m.yaml", "listed.csv", "--show-values"),
+        ("check", "listed.csv", "-m", "m.yaml", "-o", "out/checked", "--show-values"),
+        ("check", "out/checked/rejects.csv", "-m", "m.yaml", "-o", "out/again", "--show-values"),
+        ("plan", "listed.csv", "-m", "m.yaml", "-o", "out/run", "--show-values"),
+        ("apply", "out/run", "--show-values"),
+        ("resolve", "out/run", "--from", "out/run/rejects.xlsx"),
+        ("report", "out/run", "--show-values"),
+        *(("show", "out/run", row, "--show-values") for row in range(2, 8)),
+        ("undo", "out/run", "-o", "out/back", "--delete-created"),
+        ("convert", "listed.csv", "-m", "m.yaml", "--to", "sis-xml", "-o", "out/load.zip"),
+    ):
+        (folder / "out").mkdir(exist_ok=True)
+        got = typed(*line)
+        said.append(got.out + got.err)
+    pins = ("ledger.sqlite",) if "pin_number" in MAPPED[mapped] else ()  # the record to create
+    assert {
+        name: found for name, found in kept_in(folder / "out").items() if name not in pins
+    } == {}
+    assert [one for one in said if any(canary in one for canary in CANARIES)] == []
+    assert NOT_KEPT in (folder / "out/run/rejects.csv").read_text("utf-8")
+    assert NOT_KEPT in (folder / "out/run/report.html").read_text("utf-8")
+
+
+def test_a_password_of_one_mapping_is_one_in_every_roster_of_the_plan(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The heading says nothing, and only one of two mappings takes the column as a password."""
+    for name, rows in (("one", (1, 2)), ("two", (3, 4))):
+        lines = [f"200011234500{row},,Last{row},Canary-{row},Hof" for row in rows]
+        text = "\n".join(("Barcode,First,Last,Keyword,Ort", *lines))
+        (folder / f"{name}.csv").write_text(f"{text}\n", "utf-8")
+    (folder / "one.yaml").write_text(f"{NAMES}  password: <Keyword>\n", "utf-8")
+    (folder / "two.yaml").write_text(NAMES, "utf-8")
+    typed("plan", "one.csv", "-m", "one.yaml", "two.csv", "-m", "two.yaml", "-o", "run")
+    assert kept_in(folder / "run") == {}
+    assert "Hof" in (folder / "run" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"), [("postal_code: <PIN code>", "560001"), ("primary_id: <PIN code>", "560001")]
+)
+def test_the_mapping_decides_before_the_heading(
+    folder: Path, typed: Type, rule: str, text: str
+) -> None:
+    """A column that fills another field is kept: a postal code of India, an ID."""
+    mapping = NAMES
+    if rule.startswith("primary"):
+        mapping = mapping.replace("primary_id: <Barcode>", rule)
+    else:
+        mapping += (
+            "  contact_info:\n    address:\n"
+            f"      - {{line1: <Street>, city: <City>, {rule}, country: IND, address_type: home}}\n"
+        )
+    (folder / "m.yaml").write_text(mapping, "utf-8")
+    roster = f"Barcode,First,Last,Street,City,PIN code\n2000112345001,,Rao,MG Road,Pune,{text}\n"
+    (folder / "r.csv").write_text(roster, "utf-8")
+    typed("check", "r.csv", "-m", "m.yaml", "-o", "run")
+    assert f",{text}" in (folder / "run" / "rejects.csv").read_text("utf-8-sig")
+    assert NOT_KEPT not in (folder / "run" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "rule", ["<Password>", "{from: <Password>, clean: [upper]}", "<Password>!", "<$pw>"]
+)
+def test_the_text_not_kept_becomes_nobodys_password(
+    folder: Path, typed: Type, sandbox: Sandbox, rule: str
+) -> None:
+    """Sent back as it is, the row is rejected however often; with another password it is loaded."""
+    values = "values: {pw: <Password>}\n" if "$" in rule else ""
+    (folder / "m.yaml").write_text(
+        f"{NAMES}  password: {json.dumps(rule) if rule[0] == '<' else rule}\n{values}", "utf-8"
+    )
+    roster = "Barcode,First,Last,Password\n2000112345001,,Ibarra,Canary-one-1\n"
+    (folder / "r.csv").write_text(roster, "utf-8")
+    typed("plan", "r.csv", "-m", "m.yaml", "-o", "run0")
+    for number in (1, 2):
+        path = folder / f"run{number - 1}" / "rejects.csv"
+        text = path.read_text("utf-8-sig").replace(",,Ibarra", ",Ana,Ibarra")
+        (folder / "sent.csv").write_text(text, "utf-8")
+        again = typed("plan", "sent.csv", "-m", "m.yaml", "-o", f"run{number}", "--json").summary
+        assert (again["create"], again["rejected"]) == (0, 1)
+        assert again["problems"]["bad-password"] == 1
+    (folder / "sent.csv").write_text(text.replace(NOT_KEPT, "Canary-two-2"), "utf-8")
+    assert typed("plan", "sent.csv", "-m", "m.yaml", "-o", "run", "--json").summary["create"] == 1

@@ -1,0 +1,70 @@
+"""Which columns of a roster have passwords or PINs, and its cells without them.
+
+Everything that is stored or shown of a roster's cells asks here: ledger, reports, rejects, the
+local page, a first mapping. Only the roster itself and what is sent to Alma contain them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from importer.mapper.mapping import Mapping
+from importer.mapper.placeholders import heading_key
+from importer.model.fields import SECRETS
+from importer.model.problem import Place
+from importer.model.roster import NOT_KEPT, Roster
+from importer.model.vocabulary import say_secret
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def secret_columns(
+    places: Iterable[Place], mapping: Mapping | None, others: Iterable[Mapping]
+) -> frozenset[int]:
+    """Return the positions of a roster's columns with passwords or PINs.
+
+    The mapping of the roster decides first: a column that it takes for other fields is none, as
+    they contain its text anyway. `others`: the further mappings of the run, whose passwords may be
+    in this roster too. Then the heading decides.
+    """
+    places = tuple(places)
+    said = say_secret(place.heading for place in places)
+    secret = set()
+    for position, place in enumerate(places):
+        own = _filled_from(place, mapping) if mapping else set()
+        elsewhere = any((fills := _filled_from(place, one)) and fills <= SECRETS for one in others)
+        if own <= SECRETS if own else elsewhere or place.heading in said:
+            secret.add(position)
+    return frozenset(secret)
+
+
+def _filled_from(place: Place, mapping: Mapping) -> set[str]:
+    """Return the fields that a mapping takes from a column, by their paths."""
+    if not (key := heading_key(place.heading)):
+        return set()
+    spellings = mapping.file.headings.items()
+    names = {key, *(heading_key(n) for n, more in spellings if key in map(heading_key, more))}
+
+    def takes(heading: str) -> bool:
+        start = heading_key(heading.removesuffix("*"))
+        return start in names or (heading.endswith("*") and key.startswith(f"{start} "))
+
+    return {rule.field.path for rule in mapping.rules if any(map(takes, rule.cells))}
+
+
+def misplaced(roster: Roster, secret: Collection[int]) -> frozenset[int]:
+    """Return the rows of which any cell may be a password: cells are under wrong headings."""
+    return roster.misplaced if secret else frozenset()
+
+
+def without_secrets(roster: Roster, rows: pd.DataFrame, secret: Collection[int]) -> pd.DataFrame:
+    """Return rows of the roster with NOT_KEPT in place of passwords and PINs."""
+    hidden = rows.copy()
+    for position in secret:
+        hidden[position] = hidden[position].where(hidden[position] == "", NOT_KEPT)
+    wrong = hidden.index.isin(list(misplaced(roster, secret)))
+    if wrong.any():
+        hidden.loc[wrong] = hidden[wrong].where(hidden[wrong] == "", NOT_KEPT)
+    return hidden

@@ -1,0 +1,47 @@
+"""On the page, too, passwords are in the dropped roster only."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import httpx
+import pytest
+
+from importer.model.roster import NOT_KEPT
+from tests.cli.test_passwords import CANARIES, LISTED, MAPPED, kept_in
+from tests.web.conftest import Server, drafted, planned, version
+
+
+@pytest.mark.parametrize("mapped", ["nowhere", "as password and PIN"])
+def test_no_page_and_no_file_but_the_roster_has_a_password(
+    opened: tuple[Server, httpx.Client], mapped: str
+) -> None:
+    """Not the sheet, the matching, the codes, the problems, a correction, the plan or its rejects."""
+    server, client = opened
+    practice = server.folder / "practice"
+    (practice / "mappings").mkdir(exist_ok=True)
+    name = f"{len(mapped)}.yaml"
+    (practice / "mappings" / name).write_text(MAPPED[mapped], "utf-8")
+    draft = drafted(client, "practice", LISTED, name)
+    sheet = client.get(f"{draft}/sheet").text
+    assert NOT_KEPT in sheet
+    pages = [sheet, *(client.get(f"{draft}/{one}").text for one in ("mapping", "match", "codes"))]
+    problems = client.get(f"{draft}/problems").text
+    for cause in re.findall(r"\?cause=(\w+)", problems):
+        pages.append(client.get(f"{draft}/problems?cause={cause}").text)
+    form = {"row": "3", "do": "save", "cell-B": "Freya", "cell-D": "Canary-typed", "cell-F": "1"}
+    client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
+    form = {"row": "5", "do": "save", "cell-C": "Canary-typed"}  # a row with a cell too few
+    client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
+    pages.append(client.get(f"{draft}/problems").text)
+    run = planned(client, draft)
+    pages += [client.get(run).text, client.get(f"{run}/rows").text]
+    texts = [html.unescape(page) for page in (problems, *pages)]
+    assert [one for one in texts if any(canary in one for canary in CANARIES)] == []
+    form = {"do": "new", "version": version(client, draft)}
+    assert client.post(f"{draft}/mapping", data=form).status_code == 303
+    folder = practice / "drafts" / draft.rpartition("/")[2]
+    assert "Freya" in (folder / "corrections.csv").read_text("utf-8")
+    assert set(kept_in(practice)) == {"people.csv"}
+    assert kept_in(folder / "roster")
