@@ -17,7 +17,7 @@ from tests.web.conftest import Server, drafted, planned, version
 def test_no_page_and_no_file_but_the_roster_has_a_password(
     opened: tuple[Server, httpx.Client], mapped: str
 ) -> None:
-    """Not the sheet, the matching, the codes, the problems, a correction, the plan or its rejects."""
+    """Not sheet, matching, codes, problems, a correction, the plan or its rejects."""
     server, client = opened
     practice = server.folder / "practice"
     (practice / "mappings").mkdir(exist_ok=True)
@@ -28,8 +28,8 @@ def test_no_page_and_no_file_but_the_roster_has_a_password(
     assert NOT_KEPT in sheet
     pages = [sheet, *(client.get(f"{draft}/{one}").text for one in ("mapping", "match", "codes"))]
     problems = client.get(f"{draft}/problems").text
-    for cause in re.findall(r"\?cause=(\w+)", problems):
-        pages.append(client.get(f"{draft}/problems?cause={cause}").text)
+    causes = set(re.findall(r"\?cause=(\w+)", problems))
+    pages += [client.get(f"{draft}/problems?cause={cause}").text for cause in causes]
     form = {"row": "3", "do": "save", "cell-B": "Freya", "cell-D": "Canary-typed", "cell-F": "1"}
     client.post(f"{draft}/problems", data={**form, "version": version(client, draft)})
     form = {"row": "5", "do": "save", "cell-C": "Canary-typed"}  # a row with a cell too few
