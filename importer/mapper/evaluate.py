@@ -22,7 +22,6 @@ from importer.mapper.compile import (
     CompiledEntry,
     CompiledField,
     CompiledMapping,
-    Use,
     cells_of,
 )
 from importer.mapper.conditions import EVERY_ROW, Condition
@@ -31,11 +30,12 @@ from importer.mapper.lookups import NO_CODE, code_reader
 from importer.mapper.mapping import EXTERNAL_SYSTEM
 from importer.mapper.placeholders import Cell, Template, Variable, heading_key
 from importer.mapper.schema import PlusBy, Rule
+from importer.mapper.secret_columns import without_marks
 from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms, transform
 from importer.mapper.values import NO_SYSTEM, ONE_PART, Rows, Texts, Values, changed, texts_of
 from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.catalogue import Code, Severity
-from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
+from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import ROSTER_ROWS, counted, spans
@@ -103,7 +103,8 @@ class _Evaluation:
         for heading, use in mapping.columns.items():
             texts: Texts = roster.frame[use.position].to_numpy()
             if NOT_KEPT in texts:
-                texts = self._without_marks(texts, use)
+                texts, found = without_marks(texts, self.every, use.labels)
+                self._report(found, "".join(use.labels[:1]), (use.place,))
             if blank:
                 texts = changed(texts, lambda text: "" if heading_key(text) in blank else text)
             rule = self.file.id_rule(heading)
@@ -114,20 +115,6 @@ class _Evaluation:
                 self._report(values.found, use.labels[0], (use.place,))
                 texts = values.texts
             self.cells[heading] = texts
-
-    def _without_marks(self, texts: Texts, use: Use) -> Texts:
-        """Return a column without NOT_KEPT, which is nobody's password, and reject its rows."""
-        values = Values.of(texts, self.every, self.every)
-        label = next(iter(use.labels), "")
-        found = CellFinding(
-            _MISSING_SECRETS.get(label, Code.MISSING_VALUE),
-            "was not kept with the rejected row",
-            "Type it again, or clear the cell.",
-            Severity.REJECT,
-        )
-        values.step(lambda text, _: ("", found) if text == NOT_KEPT else (text, None))
-        self._report(((row, one, "") for row, one, _ in values.found), label, (use.place,))
-        return values.texts
 
     # --- rows ---
 
@@ -456,14 +443,7 @@ class _Evaluation:
         label: str,
         places: tuple[Place, ...],
     ) -> None:
-        """Add findings about cells as problems of their rows, without the text of a password.
-
-        Row None stands for the whole roster.
-        """
+        """Add findings about cells as problems of their rows; None is the whole roster."""
         for row, finding, text in found:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
-            shown = "" if label in SECRETS else text
-            self.problems.append(finding.problem(origin, *places, field=label, value=shown))
-
-
-_MISSING_SECRETS = {"password": Code.BAD_PASSWORD, "pin_number": Code.BAD_PIN}
+            self.problems.append(finding.problem(origin, *places, field=label, value=text))

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 
 from importer.mapper.mapping import Mapping
 from importer.mapper.placeholders import heading_key
+from importer.mapper.values import Rows, Texts, Values
+from importer.model.catalogue import Code, Severity
 from importer.model.fields import SECRETS
-from importer.model.problem import Place
+from importer.model.problem import CellFinding, Place
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.vocabulary import say_secret
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_BAD = {"password": Code.BAD_PASSWORD, "pin_number": Code.BAD_PIN}
 
 
 def secret_columns(
@@ -68,3 +72,21 @@ def without_secrets(roster: Roster, rows: pd.DataFrame, secret: Collection[int])
     if wrong.any():
         hidden.loc[wrong] = hidden[wrong].where(hidden[wrong] == "", NOT_KEPT)
     return hidden
+
+
+def without_marks(
+    texts: Texts, rows: Rows, labels: Collection[str]
+) -> tuple[Texts, list[tuple[int, CellFinding, str]]]:
+    """Return the texts of a column that feeds these fields, blank where they are NOT_KEPT.
+
+    Each of these is a finding that rejects its row, as it is nobody's password.
+    """
+    finding = CellFinding(
+        _BAD.get(next(iter(labels), ""), Code.MISSING_VALUE),
+        "was not kept with the rejected row",
+        "Type it again, or clear the cell.",
+        Severity.REJECT,
+    )
+    values = Values.of(texts, rows, rows)
+    values.step(lambda text, _: ("", finding) if text == NOT_KEPT else (text, None))
+    return values.texts, values.found
