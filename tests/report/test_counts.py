@@ -74,7 +74,7 @@ def test_screen_page_mail_and_summary_show_the_same_disjoint_counts(keep: Keep) 
     write_all(ledger, summary)
     told = json.loads((ledger.folder / "summary.json").read_text("utf-8"))
     assert told["schema_version"] == 2
-    results = {result: told[result] for result in Result}
+    results: dict[str, int] = {result: told[result] for result in Result}
     assert all(results.values())
     assert sum(results.values()) == told["create"] + told["update"] + told["delete"]
     assert sum(told[fate] for fate in Fate) == told["rows"]
