@@ -26,7 +26,7 @@ from importer.errors import Exit
 from importer.ledger.journal import images
 from importer.ledger.ledger import Ledger
 from importer.ledger.states import State
-from importer.model.plan import Act
+from importer.model.plan import Act, Result
 from tests.faults.ground import AGAIN, ROWS, Ground, Record, barcode, clean
 from tests.faults.test_kills import WEATHER, tell
 
@@ -38,7 +38,6 @@ MOST_TURNS = 2
 """An undo, and an undo of that."""
 
 ACTS = ("create", "update", "delete")
-ENDS = ("created", "updated", "deleted", "refused", "held", "unknown", "not_sent")
 """Names of counts in a run's summary."""
 
 
@@ -207,7 +206,7 @@ class Desk(RuleBasedStateMachine):
             self.trial.run = run
             ends += self.trial.counts()
             summary = json.loads((self.trial.folder / run / "summary.json").read_text("utf-8"))
-            assert sum(summary.get(e, 0) for e in ENDS) == sum(summary.get(a, 0) for a in ACTS)
+            assert sum(summary.get(e, 0) for e in Result) == sum(summary.get(a, 0) for a in ACTS)
             with Ledger.open(self.trial.folder / run) as ledger:
                 for image in images(ledger):
                     assert (image.before is None) == (image.act is Act.CREATE)
