@@ -113,16 +113,11 @@ def sheet(visit: Visit) -> web.Response:
     try:
         roster = draft.read(document.layout() if document else Layout())
     except RosterError as error:
-<<<<<<< HEAD
         problem = f"{error}{error.cells}"
-    part = roster.frame.iloc[(at - 1) * PAGE : at * PAGE] if roster else None
-=======
-        problem = str(error)
     part = None
     if roster is not None:
         secret = secret_columns(roster.places, document, ())
         part = without_secrets(roster, roster.frame.iloc[(at - 1) * PAGE : at * PAGE], secret)
->>>>>>> 8443c00 (passwords and PINs are kept nowhere)
     return visit.page(
         "sheet.html.j2",
         draft=draft,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from importer.mapper.column_guesses import field_of, say_secret
+from importer.model.vocabulary import field_of, say_secret
 
 SECRET = (
     """
