@@ -15,6 +15,7 @@ from importer.pipeline.runs import SavedRun
 from importer.report.files import present
 from importer.report.terminal import row_history
 from importer.report.wording import headline, workbooks
+from importer.web.advice import on_page
 from importer.web.drafts import Draft
 from importer.web.run_view import people, rows_page, view
 from importer.web.site import PAGE, Visit, found, number, see
@@ -163,9 +164,11 @@ def task(visit: Visit) -> web.Response:
     error = str(result.get("error", "")) if code is not None else ""
     if code == -1:
         error = "The command was stopped from outside before it had finished. Nothing was written."
+    messages = tasks.messages(shown)
     return visit.page(
-        "task.html.j2", task=shown, code=code, error=error, messages=tasks.messages(shown),
+        "task.html.j2", task=shown, code=code, error=error, messages=messages,
         draft=_draft(visit, shown), no_access=code == Exit.ACCESS,
+        settings="Settings" in on_page("\n".join((error, *messages))),
     )  # fmt: skip
 
 

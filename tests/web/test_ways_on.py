@@ -89,6 +89,12 @@ def test_a_wrong_key_is_changed_on_the_page(office: tuple[Library, httpx.Client]
     )
     assert env.stat().st_mode & 0o777 == 0o600
     assert not [one for one in (page, failed, client.get(run).text) if KEY in one]
+    env.unlink()
+    address = client.post("/alma/settings/codes").headers["Location"]
+    until(lambda: "did not work" in client.get(address).text)
+    assert "Open Settings" in buttons(client.get(address).text)
+    env.write_text(text, "utf-8")
+    env.chmod(0o600)
 
 
 def test_a_load_that_stopped_names_no_command(office: tuple[Library, httpx.Client]) -> None:
