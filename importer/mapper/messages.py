@@ -64,6 +64,8 @@ def in_our_words(error: ErrorDetails, place: Steps) -> str:
     match kind:
         case "value_error":
             return str(context["error"])
+        case "dict_type" | "model_type" if isinstance(given, str) and given:
+            return f"{_WORDS[kind]}; is a colon or a blank missing in `{given}`?"
         case "extra_forbidden":
             return _unknown(place, given)
         case "literal_error" | "enum":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -28,7 +28,6 @@ from importer.mapper.dates import Dates, DatesPart, Plus, Term
 from importer.mapper.lookups import LookupFile
 from importer.mapper.placeholders import Template, Variable, heading_key, parse
 from importer.mapper.transforms import Reading, Step, Word, Words, one_or_more
-from importer.mapper.yaml_source import Steps
 from importer.model.candidates import IdRule, Yes
 from importer.model.catalogue import Code
 from importer.model.fields import FIELDS, JOINED, LISTS, OnUpdate
@@ -37,6 +36,9 @@ from importer.model.plan import MappingPart, Match, SafetyLimits
 from importer.model.problem import CellFinding
 from importer.model.roster import NO_HEADINGS
 from importer.model.user import AccountType
+
+if TYPE_CHECKING:
+    from importer.mapper.yaml_source import Steps
 
 AS_TEXT, AS_TABLE, AS_FILE = "as text", "as table", "as file"
 """Which of its forms a value has; pydantic's places contain these words, ours do not."""

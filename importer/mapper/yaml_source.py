@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from importer.errors import MappingError
+from importer.mapper.yaml_slips import find_slip
 
 SIZE_LIMIT = 256 * 1024
 """Bytes of a mapping file; a long lookup belongs in a CSV file beside it."""
@@ -167,7 +168,8 @@ class _Reader:
                 self._find(line, f"{key.value}: the key appears twice, first on line {first}")
             else:
                 here = (*steps, key.value)
-                self._mark(key, here)
+                below = isinstance(item, ScalarNode) and item.value and not item.style
+                self._mark(item if below else key, here)
                 block[key.value] = self._value(item, here, inside)
         return block
 
@@ -182,40 +184,20 @@ class _Reader:
         raise MappingError(tuple(self.findings)) from None
 
 
-# --- what is wrong where YAML's own rules are broken, judged by the text of the line ---
-
-_SPECIAL = re.compile(r"\s*(?:- )?(?:[^\s:\"']+:\s+)?[*%@`&!]")
-"""A line whose key or value starts with a character that means something to YAML."""
-
-
 def _misread(text: str, line: int, error: str) -> tuple[int, str]:
-    """Return the line at which reading stopped, counted from 1, and what is wrong with it."""
+    """Return the line of the slip, counted from 1, and what is wrong with it.
+
+    `line`: where reading stopped, counted from 0.
+    """
     lines = text.split("\n")
     number = min(line, len(lines) - 1)
     while number > 0 and not lines[number].strip():
         number -= 1
     if "single document" in error:
         return number + 1, "a second document starts here; keep one document in a file"
-    above = lines[number - 1] if number else ""
-    return number + 1, f"the line cannot be read; {_cause(lines[number], above, text)}"
-
-
-def _cause(line: str, above: str, text: str) -> str:
-    indent, indent_above = (re.match(r"\s*", one)[0] for one in (line, above))  # type: ignore[index]
-    if "\t" in indent:
-        return "it starts with a tab; indent with blanks"
-    if _SPECIAL.match(line):
-        return (
-            "put a value or a key that starts with `*`, `%`, `@`, `&`, `!` or a backtick in "
-            'quotation marks, as in "*"'
-        )
-    if "<" in line and (line.count(":") > 1 or any(char in line for char in "{}[],#")):
-        return 'put a heading with `#`, `:`, `,` or a brace in quotation marks, as in "<Phone #>"'
-    if text.count('"') % 2 or text.count("'") % 2:
-        return "a quotation mark may not be closed"
-    if ":" in above and not above.rstrip().endswith(":") and len(indent) > len(indent_above):
-        return "it is indented further than the line above allows"
-    return "check its blanks, colons and quotation marks"
+    slip = find_slip(text, number + 1)
+    number, cause = slip or (number + 1, "check its blanks, colons and quotation marks")
+    return number, f"the line cannot be read; {cause}"
 
 
 # --- texts as YAML, for the mappings that the importer writes ---
