@@ -32,7 +32,7 @@ from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory, Summary
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_request
-from importer.pipeline.check import check_inputs
+from importer.pipeline.check import save_check, validate
 from importer.pipeline.convert import convert as convert_inputs
 from importer.pipeline.inputs import RosterRequest, RunRequest, open_inputs
 from importer.pipeline.plan import plan as plan_request
@@ -167,8 +167,8 @@ def convert(
     """
     with TemporaryDirectory(prefix="importer-") as scratch:
         request = _request(((roster, mapping),), codes, scratch)
-        inputs = open_inputs(request)
-        with check_inputs(inputs, request) as ledger:
+        inputs = validate(open_inputs(request))
+        with save_check(inputs, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
             return convert_inputs(inputs, ready, to, Path(output))
 

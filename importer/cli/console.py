@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.text import Text
 
 from importer.alma.code_tables import read_file
-from importer.alma.doctor import Finding
+from importer.alma.doctor import Facts, Finding, load_facts
 from importer.cli.output import now, output, say, write, write_json
 from importer.errors import Exit, LedgerError, defect
 from importer.ledger.ledger import Ledger, summarize
@@ -109,6 +109,11 @@ def saved_codes(path: Path | None) -> CodeTables:
     Raises UsageError where a named file is missing, or a file is wrong.
     """
     return NO_CODES if path is None and not CODES.is_file() else read_file(path or CODES)
+
+
+def saved_facts() -> Facts | None:
+    """Return what was measured of Alma; None if nothing was. Raises UsageError if it is wrong."""
+    return load_facts(FACTS) if FACTS.is_file() else None
 
 
 @contextmanager

@@ -15,11 +15,9 @@ from typing import Annotated, Literal
 import typer
 
 from importer.alma.client import Alma
-from importer.alma.doctor import load_facts
 from importer.cli.connection import Stopping, fetch_codes, with_alma
 from importer.cli.console import (
     CODES,
-    FACTS,
     USERS,
     Advance,
     Codes,
@@ -38,6 +36,7 @@ from importer.cli.console import (
     operator,
     progress,
     saved_codes,
+    saved_facts,
 )
 from importer.cli.output import confirm, now, program, say
 from importer.errors import AlmaError, Exit, ImporterError, LedgerError, StoppedError, UsageError
@@ -51,11 +50,16 @@ from importer.model.run import RunFacts
 from importer.model.text import command_line, spans
 from importer.pipeline import apply as apply_stage
 from importer.pipeline.check import check as check_roster
-from importer.pipeline.check import check_inputs
+from importer.pipeline.check import save_check, validate
 from importer.pipeline.convert import convert as convert_inputs
 from importer.pipeline.convert import sis_clears, sis_unmatched
-from importer.pipeline.inputs import Progress, RosterRequest, RunRequest, open_inputs
-from importer.pipeline.inputs import Rosters as ReadRosters
+from importer.pipeline.inputs import (
+    CheckedRosters,
+    Progress,
+    RosterRequest,
+    RunRequest,
+    open_inputs,
+)
 from importer.pipeline.plan import plan as plan_roster
 from importer.report import wording
 from importer.report.wording import rows
@@ -162,9 +166,9 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="importer-") as scratch:
         rosters = _paired(roster, mapping, corrections)
         request = run_request(rosters, Path(scratch), codes, visible_only=visible_only)
-        inputs = open_inputs(request)
+        inputs = validate(open_inputs(request))
         clears = sis_clears(inputs) if to == "sis-xml" else ()
-        with check_inputs(inputs, request) as ledger:
+        with save_check(inputs, request) as ledger:
             ready = {row for row, fate in ledger.fates() if fate is Fate.READY}
             files = convert_inputs(inputs, ready, to, output)
             unmatched = [] if to == "jsonl" else _unmatched(inputs, ready)
@@ -181,7 +185,7 @@ def convert(
     return code
 
 
-def _unmatched(rosters: ReadRosters, ready: Collection[int]) -> list[str]:
+def _unmatched(rosters: CheckedRosters, ready: Collection[int]) -> list[str]:
     """Return a sentence for each reason why an SIS load would not match rows to their user."""
     found: dict[str, list[int]] = {}
     with only_user_cache() as cache:
@@ -206,7 +210,7 @@ def run_request(
         rosters=tuple(replace(one, visible_only=visible_only) for one in rosters),
         codes=saved_codes(codes),
         codes_file=codes,
-        facts=load_facts(FACTS) if FACTS.is_file() else None,
+        facts=saved_facts(),
         folder=output,
         now=now(),
         operator=operator(),

@@ -33,6 +33,7 @@ from importer.cli.console import (
     operator,
     progress,
     saved_codes,
+    saved_facts,
 )
 from importer.cli.output import now, program, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
@@ -44,8 +45,9 @@ from importer.model.decisions import Answer
 from importer.model.files import new_file
 from importer.model.text import counted, escape, read_row_label, row_label
 from importer.pipeline.absent import ABSENT_COLUMNS, list_missing
+from importer.pipeline.decisions import Decision, decisions_in_file, rows_with
 from importer.pipeline.inputs import Progress
-from importer.pipeline.resolve import Decision, Review, decisions_in_file, rows_with
+from importer.pipeline.resolve import Review
 from importer.pipeline.runs import SavedRun, cannot_borrow, find_folder, list_runs
 from importer.pipeline.undo import UndoRequest, check_undoable
 from importer.pipeline.undo import undo as plan_undo
@@ -377,7 +379,7 @@ def resolve(
     create: another person. reject: do not load the row.
     """
     with open_alone(run) as ledger:
-        review = Review(ledger, saved_codes(codes), operator(), now)
+        review = Review(ledger, saved_codes(codes), saved_facts(), operator(), now)
         left: list[str] = []
         match row, how, code, file:
             case int(), str(), "", None:

@@ -116,7 +116,7 @@ class Resolution:
 
     `against` are the people it was compared with, duplicates in the roster among them; all are
     casefolded primary identifiers. `doubts` are the codes of other problems that were resolved
-    with it.
+    with it. `person`: a hash of the row's ID and person, "" in answers of earlier versions.
     """
 
     primary_id: str
@@ -126,6 +126,7 @@ class Resolution:
     doubts: frozenset[Code]
     operator: str
     time: datetime
+    person: str = ""
 
     @property
     def sentence(self) -> str:

@@ -7,7 +7,8 @@ codes, and "" is blank. A column's label is the field's path, with the entry's n
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default  # a column's `field` is another thing
 from typing import Annotated, Literal
@@ -142,7 +143,7 @@ class Candidates:
     source: Source
     layout: RecordLayout
     frame: pd.DataFrame
-    not_applicable: dict[str, frozenset[int]] = default(default_factory=dict)
+    not_applicable: Mapping[str, frozenset[int]] = default(default_factory=dict)
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
     orders: dict[Hashable, str | None] = default(default_factory=dict)
@@ -166,15 +167,23 @@ class Candidates:
         """Return the place of a row in the roster."""
         return self.source.origin(row)
 
-    def drop_bad(self, problem: Problem) -> Problem:
-        """Drop the value that rejects its row, if the mapping allows that for its field.
+    def without_bad(self, problems: Iterable[Problem]) -> tuple[Candidates, list[Problem]]:
+        """Return the rows without the values that reject them, where `bad: drop` allows that.
 
-        Return the problem, as a warning if the value was dropped.
+        The problem of a dropped value is returned as a warning.
         """
-        column = self.layout.targets.get(problem.field)
-        if column is None or not column.drop_bad or problem.severity is not Severity.REJECT:
-            return problem
-        rows = self.not_applicable.get(problem.field, frozenset())
-        self.not_applicable[problem.field] = rows | {problem.origin.row}
-        message = f"{problem.message}; the value is left out"
-        return replace(problem, severity=Severity.WARNING, message=message)
+        dropped: defaultdict[str, set[int]] = defaultdict(set)
+        found = []
+        for problem in problems:
+            column = self.layout.targets.get(problem.field)
+            if column is not None and column.drop_bad and problem.severity is Severity.REJECT:
+                dropped[problem.field].add(problem.origin.row)
+                message = f"{problem.message}; the value is left out"
+                found.append(replace(problem, severity=Severity.WARNING, message=message))
+            else:
+                found.append(problem)
+        silent = {
+            label: frozenset(rows) | self.not_applicable.get(label, frozenset())
+            for label, rows in dropped.items()
+        }
+        return replace(self, not_applicable={**self.not_applicable, **silent}), found

@@ -85,6 +85,7 @@ class Code(StrEnum):
     PRIMARY_ID_DIFFERS = "primary-id-differs"
     ACCOUNT_TYPE_DIFFERS = "account-type-differs"
     OWNING_SYSTEM_DIFFERS = "owning-system-differs"
+    ANOTHER_PERSON = "another-person"
     ANOTHER_NAME = "another-name"
     PATRON_ROLE_MISSING = "patron-role-missing"
     PATRON_ROLE_EXPIRED = "patron-role-expired"

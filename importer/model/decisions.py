@@ -37,6 +37,7 @@ WHO = frozenset(
         Code.PRIMARY_ID_DIFFERS,
         Code.MATCHES_TWO_USERS,
         Code.DUPLICATE_PERSON,
+        Code.ANOTHER_PERSON,
     }
 )
 """Problems that ask who a row is."""
@@ -54,7 +55,7 @@ NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.TITLE_IN_NAME})
 _NEW = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON, *NAME})
 """Problems of a row that may be a person whom Alma does not have."""
 
-_NEW_CARD = WHO - {Code.MATCHES_TWO_USERS}
+_NEW_CARD = WHO - {Code.MATCHES_TWO_USERS, Code.ANOTHER_PERSON}
 """Problems of a row that has another primary ID than the user."""
 
 

@@ -28,7 +28,8 @@ from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
 from importer.model.text import ABSENT_ROWS, counted, is_absent
 from importer.model.user import User
-from importer.pipeline.inputs import Inputs, Rosters, reopen_inputs
+from importer.pipeline.check import validate
+from importer.pipeline.inputs import CheckedRosters, Inputs, reopen_inputs
 from importer.pipeline.lookup import Users
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
@@ -82,7 +83,7 @@ class AbsentPlan:
 
 
 async def plan_absent(
-    rosters: Rosters,
+    rosters: CheckedRosters,
     users: Users,
     memory: AbsentMemory,
     sticky: Memory,
@@ -121,7 +122,7 @@ def among(inputs: Inputs, groups: Collection[str] = ()) -> Among:
 
 
 def find_missing(
-    rosters: Rosters, inputs: Inputs, cache: UserCache, whom: Among
+    rosters: CheckedRosters, inputs: Inputs, cache: UserCache, whom: Among
 ) -> tuple[dict[str, User], frozenset[str]]:
     """Return who is missing from all rosters of the run, by primary ID without case, and who not.
 
@@ -145,7 +146,7 @@ def _key(user: User) -> str:
 
 
 def _find(
-    rosters: Rosters, inputs: Inputs, cache: UserCache, memory: AbsentMemory, now: datetime
+    rosters: CheckedRosters, inputs: Inputs, cache: UserCache, memory: AbsentMemory, now: datetime
 ) -> list[Missing]:
     """Find who is missing, and save it, so that the next roster knows."""
     missing, there = find_missing(rosters, inputs, cache, among(inputs))
@@ -295,7 +296,7 @@ def list_missing(
     if facts.command != "plan" or facts.alma is None:
         msg = f"{ledger.folder} is not a plan. Make one with `importer plan`."
         raise UsageError(msg)
-    rosters = reopen_inputs(facts, codes)
+    rosters = validate(reopen_inputs(facts, codes))
     memory = AbsentMemory(facts.alma.key)
     found: dict[str, Missing] = {}
     with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:

@@ -25,6 +25,7 @@ from importer.model.plan import SafetyCheck
 from importer.model.run import RunFacts
 from importer.model.text import command_line
 from importer.pipeline.absent import remember_applied
+from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, reopen_inputs
 from importer.planner.sticky import answered_sticky
 from importer.users.refresh import add_applied
@@ -220,11 +221,11 @@ def _passwords(facts: RunFacts) -> dict[int, str]:
     mappings = (Path(mapping.path) for _, mapping in facts.rosters)
     if facts.command == "undo" or not any(load(path).maps_password for path in mappings):
         return {}
+    rosters = validate(reopen_inputs(facts, NO_CODES))
     return {
-        row: text
-        for inputs in reopen_inputs(facts, NO_CODES)
-        for row, text in zip(inputs.candidates.rows, inputs.candidates.texts(PASSWORD), strict=True)
-        if text
+        draft.row: text
+        for draft in rosters.drafts(rosters.rows())
+        if (text := draft.values.get(PASSWORD))
     }
 
 

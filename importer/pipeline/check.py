@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from importer.ledger.ledger import Ledger
@@ -15,7 +15,14 @@ from importer.model.problem import Problem
 from importer.model.text import counted, spans, word_list
 from importer.pipeline.causes import column_causes
 from importer.pipeline.fates import decide_fates
-from importer.pipeline.inputs import SILENT, Inputs, Progress, Rosters, RunRequest, open_inputs
+from importer.pipeline.inputs import (
+    SILENT,
+    CheckedRosters,
+    Inputs,
+    Progress,
+    RunRequest,
+    open_inputs,
+)
 from importer.pipeline.runs import headings_changed, new_run, run_facts, save_run
 from importer.planner.decide import unidentified
 from importer.planner.drafts import drafts
@@ -30,13 +37,13 @@ def check(request: RunRequest, progress: Progress = SILENT) -> Ledger:
 
     Raises RosterError, MappingError, UsageError, LedgerError.
     """
-    return check_inputs(open_inputs(request), request, progress)
+    return save_check(validate(open_inputs(request)), request, progress)
 
 
-def check_inputs(rosters: Rosters, request: RunRequest, progress: Progress = SILENT) -> Ledger:
-    """Check rows that are mapped already and save the run. Raises UsageError, LedgerError."""
+def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress = SILENT) -> Ledger:
+    """Save the run of rosters that were checked. Raises UsageError, LedgerError."""
     with new_run(request.name, request.now, request.folder) as folder:
-        problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
+        problems = [*headings_changed(folder, rosters), *rosters.problems]
         decided = decide_fates(rosters.rows(), problems)
         announced = no_end_dates(rosters, decided.rows(Fate.READY))
         decided = replace(decided, problems=(*decided.problems, *announced))
@@ -44,21 +51,30 @@ def check_inputs(rosters: Rosters, request: RunRequest, progress: Progress = SIL
         return save_run(folder, run_facts("check", rosters, request), rosters, decided)
 
 
-def find_problems(rosters: Sequence[Inputs]) -> Iterator[Problem]:
-    """Yield all problems that can be found without Alma, in the order of reports."""
+def validate(rosters: Iterable[Inputs]) -> CheckedRosters:
+    """Return the rosters with all problems that can be found without Alma.
+
+    Values that `bad: drop` leaves out are gone: whatever makes records begins here.
+    """
+    checked: list[Inputs] = []
+    problems: list[Problem] = []
     for inputs in rosters:
-        yield from inputs.compiled.notices
-        candidates = inputs.candidates
-        cells = [*inputs.roster_problems(), *map(candidates.drop_bad, candidates.problems)]
+        candidates, unreadable = inputs.candidates.without_bad(inputs.candidates.problems)
         match = inputs.mapping.file.match
         found = check_rows(candidates, inputs.codes, inputs.today, creates=match.creates)
-        cells = [*inputs.without_secrets((*cells, *map(candidates.drop_bad, found)))]
-        yield from column_causes(inputs, cells)
-        yield from cells
+        candidates, bad = candidates.without_bad(found)
+        cells = [*inputs.without_secrets((*inputs.roster_problems(), *unreadable, *bad))]
+        one = replace(inputs, candidates=candidates)
+        checked.append(one)
+        problems += (*one.compiled.notices, *column_causes(one, cells), *cells)
         if not match.creates:
-            for draft in drafts(inputs.candidates, inputs.candidates.rows):
-                if problem := unidentified(draft, match):
-                    yield problem
+            made = (unidentified(draft, match) for draft in drafts(candidates, candidates.rows))
+            problems += filter(None, made)
+    return CheckedRosters(checked, (*problems, *_of_rosters(checked)))
+
+
+def _of_rosters(rosters: Sequence[Inputs]) -> Iterator[Problem]:
+    """Yield the problems of several rows together, and of rosters as a whole."""
     yield from duplicates([(inputs.candidates, inputs.mapping.duplicates) for inputs in rosters])
     for inputs in rosters:
         yield from inputs.roster.notices

@@ -11,7 +11,7 @@ from importer.errors import UsageError
 from importer.model.files import new_file
 from importer.model.text import ROSTER_ROWS
 from importer.model.user import AccountType
-from importer.pipeline.inputs import Rosters
+from importer.pipeline.inputs import CheckedRosters, Rosters
 from importer.planner.entries import current, same_id
 from importer.planner.merge import new_user
 from importer.users.cache import UnreadUsers
@@ -24,7 +24,9 @@ Finder = Callable[[PersonQuery], MatchResult | UnreadUsers]
 """Finds users in the user cache."""
 
 
-def convert(rosters: Rosters, ready: Collection[int], to: Format, out: Path) -> tuple[Path, ...]:
+def convert(
+    rosters: CheckedRosters, ready: Collection[int], to: Format, out: Path
+) -> tuple[Path, ...]:
     """Write the records of ready rows; return the files. Raises UsageError if one cannot be."""
     users = map(new_user, rosters.drafts(ready))
     match to:
@@ -55,7 +57,7 @@ def sis_clears(rosters: Rosters) -> tuple[str, ...]:
 
 
 def sis_unmatched(
-    rosters: Rosters, ready: Collection[int], find: Finder | None
+    rosters: CheckedRosters, ready: Collection[int], find: Finder | None
 ) -> Iterator[tuple[int, str]]:
     """Yield the ready rows that an SIS load would not match to their user, each with the reason.
 

@@ -6,6 +6,7 @@ long as no other user is in question than then, and nothing else is asked.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,12 +20,12 @@ from importer.model.plan import Fate, Held, Match, Planned, Update
 from importer.model.problem import Origin, Problem
 from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
 from importer.model.user import User
-from importer.pipeline.inputs import Rosters
+from importer.pipeline.inputs import CheckedRosters
 from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
-from importer.planner.sticky import Memory, no_memory
-from importer.users.matching import MatchResult
+from importer.planner.sticky import Memory
+from importer.users.matching import MatchResult, identifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,9 @@ class Resolutions:
 
     by_id: Mapping[str, Resolution]
 
-    def same_person(self, rosters: Rosters, problems: Iterable[Problem]) -> dict[int, Answered]:
+    def same_person(
+        self, rosters: CheckedRosters, problems: Iterable[Problem]
+    ) -> dict[int, Answered]:
         """Return by row the decisions that answer whether it is the same person as another row.
 
         If rows are different people, both rows of each pair must have been decided; a row that is
@@ -193,7 +196,7 @@ class Resolutions:
         found: MatchResult,
         planned: Planned,
         match: Match,
-        memory: Memory = no_memory,
+        memory: Memory,
     ) -> Planned:
         """Return the step as decided before, with warnings instead of the same questions."""
         decision = self.by_id.get(draft.key)
@@ -202,15 +205,16 @@ class Resolutions:
         problems = planned.step.problems
         asked = {problem.code for problem in problems}
         questioned = {user.casefold() for user in in_question(problems)}
+        if Code.ANOTHER_PERSON in asked and decision.person != person_hash(draft):
+            return planned
         if asked & NAME:
             questioned.add(draft.key)
         if asked - WHO - NAME - decision.doubts or questioned - decision.against:
             return planned
         if decision.answer is Answer.REJECT:
             warnings = tuple(_as_warning(problem, "") for problem in problems)
-            return Planned(
-                Held(draft.row, (*warnings, _dismissed(draft.origin, decision.sentence)))
-            )
+            dismissed = Held(draft.row, (*warnings, _dismissed(draft.origin, decision.sentence)))
+            return replace(planned, step=dismissed)
         live = next((u for u in found.every_user if same_id(u.primary_id, decision.user)), None)
         made = answered_step(decision.answer, draft, live, found, match, memory)
         if not isinstance(made, Planned):
@@ -247,13 +251,19 @@ class Resolutions:
         return kept
 
 
+def person_hash(draft: DraftUser) -> str:
+    """Return a hash of a row's ID with the person of the row, for an answer that is about both."""
+    known = (draft.key, *draft.person.name, draft.person.born)
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
+
+
 def answered_step(
     answer: Answer,
     draft: DraftUser,
     live: User | None,
     found: MatchResult,
     match: Match,
-    memory: Memory = no_memory,
+    memory: Memory,
 ) -> Planned | str:
     """Return the step that an answer asks for, or a sentence with why it cannot be sent.
 
@@ -269,7 +279,11 @@ def answered_step(
         )
     if live is None:
         return "Alma has no user with this ID. Nothing was changed."
-    rename = answer is Answer.RENAME
+    others = [one.user for one in found.users if not same_id(one.user.primary_id, live.primary_id)]
+    taken = {identifier for user in others for identifier in identifiers(user)}
+    rename = answer is Answer.RENAME or (
+        match.id_change == "rename" and draft.primary_id.casefold() not in taken
+    )
     if obstacle := obstacle_to_update(draft, live, found, match, rename=rename):
         return obstacle
     planned = update(draft, live, match, memory, rename=rename)
@@ -283,7 +297,7 @@ def answered_step(
 
 
 def alike_rows(
-    rosters: Rosters, problems: Iterable[Problem]
+    rosters: CheckedRosters, problems: Iterable[Problem]
 ) -> Iterator[tuple[DraftUser, frozenset[str]]]:
     """Yield the rows that may be one person, each with the IDs of the others.
 

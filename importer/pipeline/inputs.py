@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
 from importer.alma.doctor import Facts
 from importer.errors import (
@@ -222,6 +223,22 @@ class Rosters(tuple[Inputs, ...]):
     def rows(self) -> dict[int, Fate]:
         """Return every row, in order: ready so far, blank, or skipped."""
         return {row: fate for inputs in self for row, fate in inputs.rows().items()}
+
+
+class CheckedRosters(Rosters):
+    """Rosters that were checked, without the values that `bad: drop` leaves out.
+
+    Records are made of these only. `problems`: all that can be found without Alma, in the order of
+    reports.
+    """
+
+    problems: tuple[Problem, ...]
+
+    def __new__(cls, rosters: Iterable[Inputs], problems: Iterable[Problem]) -> Self:
+        """Use `check.validate` instead."""
+        made = super().__new__(cls, rosters)
+        made.problems = tuple(problems)
+        return made
 
     def drafts(
         self,

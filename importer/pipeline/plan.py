@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import AbsentMemory, DecisionMemory, StickyMemory
+from importer.ledger.memory import AbsentMemory
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
-from importer.model.plan import Create, Fate, Held, Planned, Step, Unchanged, Update, Written
+from importer.model.plan import Create, Fate, Held, Planned, Step
 from importer.model.problem import Problem
 from importer.model.run import FailedCheck
 from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
-from importer.pipeline.check import find_problems, no_end_dates
-from importer.pipeline.fates import Resolutions, decide_fates
+from importer.pipeline.check import no_end_dates, validate
+from importer.pipeline.decisions import decisions_in, open_rows
+from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import (
     SILENT,
     Inputs,
@@ -28,7 +29,8 @@ from importer.pipeline.inputs import (
     open_inputs,
 )
 from importer.pipeline.lookup import Users, check_call_budget, open_users, plan_each, query_of
-from importer.pipeline.resolve import Review, decisions_in, open_rows
+from importer.pipeline.resolve import Review
+from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.runs import (
     failed_checks,
     headings_changed,
@@ -36,11 +38,8 @@ from importer.pipeline.runs import (
     run_facts,
     save_run,
 )
-from importer.planner.absent import come_back
-from importer.planner.decide import decide, with_borrowing
 from importer.planner.drafts import DraftUser
-from importer.planner.sticky import Memory
-from importer.planner.whole_plan import follow_facts, review_collisions
+from importer.planner.whole_plan import against_facts, review_collisions
 from importer.users.matching import PersonQuery
 
 
@@ -50,17 +49,14 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     `rate` is in calls a second. Raises RosterError, MappingError, LedgerError, AlmaError, and
     UsageError for code tables of another institution or a damaged user cache.
     """
-    rosters = open_inputs(request)
+    opened = open_inputs(request)
     institution = await check_institution(alma, request.codes)
     facts = institution.facts(alma.base_url)
-    resolutions = Resolutions(DecisionMemory(facts.key).load())
-    absent = AbsentMemory(facts.key)
-    with (
-        new_run(request.name, request.now, request.folder) as folder,
-        closing(StickyMemory(facts.key)) as sticky,
-    ):
-        problems = [*headings_changed(folder, rosters), *find_problems(rosters)]
-        answers = resolutions.same_person(rosters, problems)
+    with new_run(request.name, request.now, request.folder) as folder, ExitStack() as stack:
+        rosters = validate(opened)
+        context = stack.enter_context(plan_context(rosters, facts, request.facts))
+        problems = [*headings_changed(folder, rosters), *rosters.problems]
+        answers = context.answers.same_person(rosters, problems)
         only_new = [one.mapping.needed_by_new_users for one in rosters]
         checked = decide_fates(rosters.rows(), problems, answers, only_new)
         progress.rows(len(checked.fates), 0)
@@ -75,15 +71,13 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             progress,
             needed=any(one.mapping.file.match.absent for one in rosters),
         ) as users:
-            leavers = absent.leavers()
-            compared = await _compare(
-                asked, users, rosters, resolutions, leavers, sticky.of, progress
-            )
-            compared = resolutions.leave_out_old_cards(ready, compared)
-            leaving = await plan_absent(rosters, users, absent, sticky.of, request.now)
-            planned = follow_facts(
-                [*compared, *leaving.planned], request.facts, institution.code, progress.note
-            )
+            compared = await _compare(asked, users, context, progress)
+            compared = context.answers.leave_out_old_cards(ready, compared)
+            absent = AbsentMemory(facts.key)
+            leaving = await plan_absent(rosters, users, absent, context.sticky.of, request.now)
+            planned = [*compared, *map(context.as_alma_needs, leaving.planned)]
+            for sentence in against_facts((one.step for one in planned), context.facts):
+                progress.note(sentence)
             steps = review_collisions([one.step for one in planned], rosters.origin)
             found = [
                 *checked.problems,
@@ -107,14 +101,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 kept_in_alma=sum(one.kept for one in planned),
             )
             ledger = save_run(folder, of_plan, rosters, decided, steps, leaving.cells)
-        sticky.remember(
-            (
-                (one.step.primary_id, one.sticky)
-                for one in planned
-                if isinstance(one.step, Update | Unchanged)
-            ),
-            request.now,
-        )
+        context.remember(planned, request.now)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     return ledger
 
@@ -126,7 +113,7 @@ async def _carry_out_decisions(
     for roster in (one.roster for one in rosters if one.roster.decisions):
         decisions, left = decisions_in(ledger, roster)
         asked = open_rows(ledger)
-        review = Review(ledger, request.codes, request.operator, lambda: request.now)
+        review = Review(ledger, request.codes, request.facts, request.operator, lambda: request.now)
         left += await review.resolve_all([one for one in decisions if one.row in asked], alma)
         for sentence in left:
             progress.note(sentence)
@@ -148,22 +135,15 @@ async def check_institution(alma: Alma, codes: CodeTables) -> Institution:
 async def _compare(
     asked: Sequence[tuple[DraftUser, PersonQuery]],
     users: Users,
-    rosters: Rosters,
-    resolutions: Resolutions,
-    leavers: Mapping[str, Written],
-    sticky: Memory,
+    context: PlanContext,
     progress: Progress,
 ) -> list[Planned]:
     """Find the step of each ready row, in row order. Raises DailyLimitError, UnavailableError."""
 
     async def one(row: tuple[DraftUser, PersonQuery]) -> tuple[Planned, str]:
         draft, query = row
-        match = rosters.match(draft.row)
         found = await users.find(query)
-        planned = decide(draft, found, match, sticky)
-        planned = resolutions.apply(draft, found, planned, match, sticky)
-        planned = come_back(draft, found, planned, leavers, match, sticky)
-        return with_borrowing(draft, planned, rosters[0].today), found.failed
+        return context.plan(draft, found), found.failed
 
     to_ask = users.to_ask([query for _, query in asked])
     most = sum(query.most_calls for query in to_ask)

@@ -23,14 +23,15 @@ from importer.mapper.user_loader_profile import (
 from importer.model.fields import FIELDS, JOINED, LISTS, TYPE_FIELD, Shape
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
-from importer.pipeline.check import find_problems
+from importer.pipeline.check import validate
 from importer.pipeline.convert import Finder
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import Inputs
 from importer.planner.decide import decide
-from importer.planner.drafts import DraftUser, drafts
+from importer.planner.drafts import DraftUser
 from importer.planner.entries import ONLY_ADDED
 from importer.planner.merge import new_user
+from importer.planner.sticky import no_memory
 from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
 
@@ -94,15 +95,15 @@ def prove(profile: Profile, inputs: Inputs, find: Finder | None) -> Iterator[Pro
     `find` looks users up in the user cache; None if there is none. Raises UsageError if the cache
     is incomplete.
     """
-    problems = tuple(find_problems((inputs,)))
+    rosters = validate((inputs,))
     only_new = [inputs.mapping.needed_by_new_users if find is not None else ()]
-    decided = decide_fates(inputs.rows(), problems, only_new=only_new)
+    decided = decide_fates(inputs.rows(), rosters.problems, only_new=only_new)
     reasons: dict[int, str] = {}
     for problem in decided.problems:
         if problem.severity.holds:
             reasons.setdefault(problem.origin.row, str(problem.code))
     rows = decided.rows(Fate.READY)
-    ready = {draft.row: draft for draft in drafts(inputs.candidates, rows, decided.missing)}
+    ready = {draft.row: draft for draft in rosters.drafts(rows, decided.missing)}
     headings = [place.heading for place in inputs.roster.places]
     for row, *cells in inputs.roster.frame.itertuples(name=None):
         app = _of_app(profile, dict(zip(headings, cells, strict=True)), find)
@@ -137,7 +138,7 @@ def _of_ours(inputs: Inputs, draft: DraftUser, find: Finder | None) -> Outcome:
     if find is None:
         return Outcome(_record(new_user(draft)))
     found = _found(find, draft.every_identifier)
-    match decide(draft, found, inputs.mapping.file.match).step:
+    match decide(draft, found, inputs.mapping.file.match, no_memory).step:
         case Create(user=user):
             return Outcome(_record(user))
         case Update(before=before, after=after):

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from importer.alma.client import Alma
+from importer.alma.doctor import Facts
 from importer.errors import StalePlanError, UnavailableError, UsageError
 from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory, Resolution
-from importer.loader.read import read
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import DOUBTS, NAME, WHO, Answer, in_question, read_decision
+from importer.model.decisions import DOUBTS, NAME, WHO, Answer, in_question
 from importer.model.fields import CodeTables
-from importer.model.plan import Act, Fate, Held, Planned, Result, Step
+from importer.model.plan import Act, Fate, Held, Planned, Result, Update
 from importer.model.problem import Problem
-from importer.model.roster import Layout, Roster
 from importer.model.run import RowHistory
-from importer.model.text import ROSTER_ROWS, command_line, row_label
+from importer.model.text import command_line, row_label
 from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
-from importer.pipeline.fates import OTHER_LEFT_OUT, alike_rows, answered_step, worst
-from importer.pipeline.inputs import Rosters, reopen_inputs
+from importer.pipeline.check import validate
+from importer.pipeline.decisions import Decision, open_rows
+from importer.pipeline.fates import OTHER_LEFT_OUT, alike_rows, person_hash, worst
+from importer.pipeline.inputs import CheckedRosters, reopen_inputs
 from importer.pipeline.lookup import query_of
+from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import update_undone
-from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
-from importer.planner.entries import current
-from importer.report.wording import again, roster_of
+from importer.planner.entries import current, same_id
+from importer.planner.whole_plan import review_collision
 from importer.users.matching import PersonQuery, identifiers, search_alma
 
 _SAID = {
@@ -42,115 +45,24 @@ _SAID = {
 """What an answer asks for, and what the row does then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """An answer about a row; `user` is the ID of the user to update or rename.
-
-    Without an ID it is the only user in question.
-    """
-
-    row: int
-    answer: Answer
-    user: str = ""
-
-
-def open_rows(ledger: Ledger) -> dict[int, frozenset[Code]]:
-    """Return the rows that need review, each with the codes of the problems that hold it."""
-    asked: dict[int, set[Code]] = {
-        life.row: set()
-        for life in ledger.returning()
-        if life.fate is Fate.REVIEW or life.result is Result.HELD
-    }
-    for problem in ledger.problems():
-        if problem.severity is Severity.REVIEW and problem.origin.row in asked:
-            asked[problem.origin.row].add(problem.code)
-    return {row: frozenset(codes) for row, codes in asked.items()}
-
-
-def rows_with(ledger: Ledger, code: str) -> list[int]:
-    """Return the rows that need review for problems of this code and no other.
-
-    The start of a code is enough. Raises UsageError if there are none.
-    """
-    asked = open_rows(ledger)
-    found = [
-        row
-        for row, codes in asked.items()
-        if len(codes) == 1 and all(one.startswith(code) for one in codes)
-    ]
-    if not found:
-        others = ", ".join(sorted({one for codes in asked.values() for one in codes}))
-        msg = f"No row needs review for {code} only. "
-        msg += f"Rows need review for: {others}." if others else "No row needs review."
-        raise UsageError(msg)
-    return found
-
-
-def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:
-    """Return what a person decided in a rejects file of this run, as `decisions_in` does.
-
-    Rows whose cells were corrected are left: their roster is that file. Raises RosterError.
-    """
-    position = roster_of(path.name, ledger.facts)
-    roster = read(path, Layout()).numbered_from(position * ROSTER_ROWS)
-    if not roster.decisions:
-        msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
-        raise UsageError(msg)
-    now = [place.heading for place in roster.places]
-    then = [use.heading for use in ledger.columns(position)]
-    left, corrected = [], set()
-    for row, *cells in roster.frame.itertuples(name=None):
-        life = ledger.life(row)
-        before, after = _filled(then, life.cells if life else ()), _filled(now, cells)
-        if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
-            corrected.add(row)
-            left.append(
-                f"Row {row_label(row)}: its cells were changed. Plan the file instead: "
-                + again("plan", ledger.facts, {position: str(path)})
-            )
-    decisions, unclear = decisions_in(ledger, roster)
-    kept = [decision for decision in decisions if decision.row not in corrected]
-    return kept, [*left, *unclear]
-
-
-def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str]]:
-    """Return the texts under each heading, which several columns may have; blanks are left out."""
-    texts: dict[str, list[str]] = {}
-    for heading, text in zip(headings, cells, strict=False):
-        if text:
-            texts.setdefault(heading, []).append(text)
-    return texts
-
-
-def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:
-    """Return what a person decided in a rejects file.
-
-    The second list has a sentence for each decision that is not clear, or that is about other
-    users than those in question now.
-    """
-    decisions, left = [], []
-    for row, cell in roster.decisions.items():
-        found, name = read_decision(cell.text), row_label(row)
-        seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
-        users = {user.casefold() for user in in_question(ledger.problems(row))}
-        if found is None:
-            left.append(f"Row {name}: its Decision is not clear. Choose one from the list.")
-        elif found[0] is not Answer.REJECT and not found[1] and not users <= seen:
-            left.append(f"Row {name}: other users are in question now. Decide again.")
-        else:
-            decisions.append(Decision(row, *found))
-    return decisions, left
-
-
 class Review:
     """The rows of one run that a person resolves; roster and mapping are read once for all."""
 
     def __init__(
-        self, ledger: Ledger, codes: CodeTables, operator: str, now: Callable[[], datetime]
+        self,
+        ledger: Ledger,
+        codes: CodeTables,
+        measured: Facts | None,
+        operator: str,
+        now: Callable[[], datetime],
     ) -> None:
-        """Resolve rows in the name of `operator`; `now` returns the time with its zone."""
+        """Resolve rows in the name of `operator`; `now` returns the time with its zone.
+
+        `measured`: the facts of this Alma, as for a plan.
+        """
         self.ledger, self.facts = ledger, ledger.facts
-        self._codes, self._operator, self._now = codes, operator, now
+        self._codes, self._measured, self._operator, self._now = codes, measured, operator, now
+        self._opened = ExitStack()
         self._journal = Journal(ledger, operator, now)
         self._undoes = self.facts.command == "undo"
         self._knows_institution = False
@@ -167,19 +79,20 @@ class Review:
         `resolve` does, except UsageError.
         """
         left = []
-        for number, decision in enumerate(decisions, start=1):
-            try:
-                decided = self.check(decision)
-                if decided.answer is Answer.REJECT or alma is None:
-                    self.reject(decided.row)
-                else:
-                    await self.resolve(decided, alma)
-            except UsageError as error:
-                start = f"Row {row_label(decision.row)}"
-                left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
-            done(number)
-        if alma is not None:
-            await self._plan_free_rows(alma)
+        with self._opened:
+            for number, decision in enumerate(decisions, start=1):
+                try:
+                    decided = self.check(decision)
+                    if decided.answer is Answer.REJECT or alma is None:
+                        self.reject(decided.row)
+                    else:
+                        await self.resolve(decided, alma)
+                except UsageError as error:
+                    start = f"Row {row_label(decision.row)}"
+                    left.append(str(error) if str(error).startswith(start) else f"{start}: {error}")
+                done(number)
+            if alma is not None:
+                await self._plan_free_rows(alma)
         return left
 
     def asks_alma(self, decisions: Iterable[Decision]) -> bool:
@@ -261,8 +174,8 @@ class Review:
             await check_same_institution(self.facts, alma)
             self._knows_institution = True
         if self._undoes:
-            step = await self._undo_step(decision, alma)
-            self._record(decision, step, "restore what nobody changed since")
+            undone = await self._undo_step(decision, alma)
+            self._record(decision, undone, "restore what nobody changed since")
             return
         draft, answer = self._draft(decision.row), decision.answer
         live = await self._live(decision, alma) if answer.names_user else None
@@ -270,15 +183,17 @@ class Review:
         found = await search_alma(alma, PersonQuery(draft.every_identifier))
         if found.failed:
             raise UnavailableError(found.failed)
-        match = self._rosters.match(decision.row)
-        planned = answered_step(answer, draft, live, found, match)
+        planned = self._context.answer(answer, draft, live, found)
         if not isinstance(planned, Planned):
             raise UsageError(planned)
+        step = planned.step
+        renames = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
         if live is not None:
-            rename = answer is Answer.RENAME
+            rename = renames or answer is Answer.RENAME
             for other in list(self._rows_of(user, decision.row, rename=rename)):
                 self._leave_out(other, draft)
-        self._record(decision, planned.step, _SAID[answer][0])
+        done = replace(decision, answer=Answer.RENAME) if renames else decision
+        self._record(done, planned, _SAID[done.answer][0])
         self._keep(answer, user, draft)
 
     async def _live(self, decision: Decision, alma: Alma) -> User:
@@ -339,9 +254,13 @@ class Review:
                 await self._plan_free_row(self._draft(draft.row), alma)
 
     async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
-        match = self._rosters.match(draft.row)
-        planned = decide(draft, await search_alma(alma, query_of(draft, match)), match)
-        held = planned.step if isinstance(planned.step, Held) else None
+        found = await search_alma(alma, query_of(draft, self._rosters.match(draft.row)))
+        planned = self._context.plan(draft, found)
+        users: defaultdict[str, set[int]] = defaultdict(set)
+        for life in self.ledger.planned():
+            users[life.primary_id.casefold()].add(life.row)
+        step = review_collision(planned.step, users, self.facts.origin)
+        held = step if isinstance(step, Held) else None
         problems = [
             Problem.of(
                 Code.RESOLVED,
@@ -352,12 +271,21 @@ class Review:
             *planned.warnings,
             *(held.problems if held else ()),
         ]
-        step = None if held else planned.step
-        self._journal.record_resolution(draft.row, worst(problems), step, problems, "free")
+        fate = worst(problems)
+        self._journal.record_resolution(draft.row, fate, None if held else step, problems, "free")
+        if not held:
+            self._context.remember([planned], self._now())
 
     @cached_property
-    def _rosters(self) -> Rosters:
-        return reopen_inputs(self.facts, self._codes)
+    def _rosters(self) -> CheckedRosters:
+        return validate(reopen_inputs(self.facts, self._codes))
+
+    @cached_property
+    def _context(self) -> PlanContext:
+        assert self.facts.alma is not None  # noqa: S101  a plan has it
+        return self._opened.enter_context(
+            plan_context(self._rosters, self.facts.alma, self._measured)
+        )
 
     @cached_property
     def _alike(self) -> tuple[tuple[DraftUser, frozenset[str]], ...]:
@@ -372,7 +300,7 @@ class Review:
             raise UsageError(msg)
         return draft
 
-    async def _undo_step(self, decision: Decision, alma: Alma) -> Step:
+    async def _undo_step(self, decision: Decision, alma: Alma) -> Planned:
         """Return the step that undoes a row's update, except what somebody changed since."""
         row = decision.row
         with Ledger.open(Path(self.facts.undoes)) as first:
@@ -385,16 +313,17 @@ class Review:
             raise UsageError(msg)
         live = await _user(decision.user or image.new_id, alma)
         origin = self.facts.origin(row)
-        step = update_undone(image, live, origin, stays_external=True).step
-        if isinstance(step, Held):
-            msg = f"Row {row_label(row)}: {step.problems[0].message}"
+        undone = update_undone(image, live, origin, stays_external=True)
+        if isinstance(undone.step, Held):
+            msg = f"Row {row_label(row)}: {undone.step.problems[0].message}"
             raise UsageError(msg)
-        return step
+        return undone
 
-    def _record(self, decision: Decision, step: Step | None, said: str) -> None:
-        """Record the answer in the run; without a step the row is rejected."""
+    def _record(self, decision: Decision, planned: Planned | None, said: str) -> None:
+        """Record the answer in the run with its warnings; without a step the row is rejected."""
         advice = "The row is not sent, unless you resolve it again."
-        if step is not None:
+        step, warnings = (planned.step, planned.warnings) if planned else (None, ())
+        if planned is not None:
             does = _SAID[decision.answer][1]
             advice = f"The row {does}; until it is sent you can resolve it again."
         problem = Problem.of(
@@ -404,8 +333,12 @@ class Review:
             advice=advice,
             severity=Severity.WARNING if step else Severity.REJECT,
         )
-        fate = Fate.READY if step else Fate.REJECTED
-        self._journal.record_resolution(decision.row, fate, step, [problem], decision.answer)
+        fate = Fate.READY if planned else Fate.REJECTED
+        known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
+        new = [one for one in warnings if (one.code, one.value) not in known]
+        self._journal.record_resolution(decision.row, fate, step, [problem, *new], decision.answer)
+        if planned is not None and not self._undoes:
+            self._context.remember([planned], self._now())
 
     def _keep(
         self, answer: Answer, user: str, draft: DraftUser, against: frozenset[str] = frozenset()
@@ -420,7 +353,9 @@ class Review:
         own, memory = draft.key, DecisionMemory(self.facts.alma.key)
         if against:
             doubts = DOUBTS.intersection(problem.code for problem in problems)
-            kept = Resolution(own, answer, user, against, doubts, self._operator, self._now())
+            kept = Resolution(
+                own, answer, user, against, doubts, self._operator, self._now(), person_hash(draft)
+            )
             memory.save(kept)
         else:
             memory.delete(own)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from importer.model.plan import Match
     from importer.planner.drafts import DraftUser
     from importer.planner.sticky import Memory
-    from importer.users.matching import MatchResult
 
 HISTORY = frozenset({"user_note"})
 """Lists whose new entries stay when a person is back: they say what happened."""
@@ -87,7 +86,6 @@ def left(before: User, sent: User, answered: User) -> Written:
 
 def come_back(
     draft: DraftUser,
-    found: MatchResult,
     planned: Planned,
     leavers: Mapping[str, Written],
     match: Match,
@@ -101,7 +99,8 @@ def come_back(
     step = planned.step
     if not isinstance(step, Update | Unchanged) or step.primary_id.casefold() not in leavers:
         return planned
-    live = next(user for user in found.every_user if same_id(user.primary_id, step.primary_id))
+    live = step.before if isinstance(step, Update) else planned.user
+    assert live is not None  # noqa: S101  who does not change was found
     undone = undo_update(draft.row, leavers[step.primary_id.casefold()], live).step
     if not isinstance(undone, Update):
         return planned

@@ -9,7 +9,7 @@ from importer.model.candidates import NAMES
 from importer.model.catalogue import Code, Severity
 from importer.model.decisions import NAME
 from importer.model.fields import OnUpdate
-from importer.model.people import are_strangers, in_words, person_keys
+from importer.model.people import BORN, EMAIL, are_strangers, in_words, person_keys
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
 from importer.model.text import counted
@@ -17,7 +17,6 @@ from importer.model.user import AccountType
 from importer.planner.borrowing import obstacles, role_obstacles
 from importer.planner.entries import current, same_id
 from importer.planner.merge import merge, new_user
-from importer.planner.sticky import no_memory
 from importer.users.matching import MatchResult, identifiers, user_keys
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ if TYPE_CHECKING:
     from importer.users.matching import MatchedUser
 
 
-def decide(
-    draft: DraftUser, found: MatchResult, match: Match, memory: Memory = no_memory
-) -> Planned:
+def decide(draft: DraftUser, found: MatchResult, match: Match, memory: Memory) -> Planned:
     """Return the step for one row, with the warnings that belong to it.
 
     Nothing is planned for a row that could not be looked up, that matches two users, or one of
@@ -45,7 +42,8 @@ def decide(
         return Planned(LeftAlone(draft.row))
     problems = tuple(_obstacles(draft, found, known, match))
     if problems or (not known and match.new == "reject"):
-        return Planned(Held(draft.row, problems))
+        names = tuple(name for matched in known for name in _another_name(draft, matched.user))
+        return Planned(Held(draft.row, problems), names)
     if known:
         rename = match.id_change == "rename"
         planned = update(draft, known[0].user, match, memory, rename=rename)
@@ -68,7 +66,7 @@ def update(
     draft: DraftUser,
     live: User,
     match: Match,
-    memory: Memory = no_memory,
+    memory: Memory,
     *,
     rename: bool = False,
 ) -> Planned:
@@ -100,14 +98,7 @@ def update(
         for name, value in stays.items()
         if remembered[name].reported != value
     ]
-    before, after = (
-        person_keys(current(one, "first_name"), current(one, "last_name"))
-        for one in (live, merged.after)
-    )
-    if are_strangers(before, after):
-        name = " ".join(filter(None, (current(live, "first_name"), current(live, "last_name"))))
-        message = "the user with this ID is {value} in Alma"
-        warnings.append(draft.problem(Code.ANOTHER_NAME, message, "last_name", name))
+    warnings += _another_name(draft, live)
     return Planned(step, tuple(warnings), merged.sticky, bool(stays), merged.after)
 
 
@@ -224,6 +215,7 @@ def _obstacles(
         by = [key for key in known[0].by if key in match.by]
         yield from _belongs_to(draft, known[0].user, by[:1], Code.EXISTS_IN_ALMA)
     elif known:
+        yield from _another_person(draft, known[0], match)
         yield from _differences(draft, known[0].user, match)
         yield from (one for one in _of_name(draft) if _renames(known[0].user, draft, one))
     elif not others and match.new == "reject":
@@ -243,6 +235,31 @@ def _belongs_to(
         message = f"this {name} belongs to the Alma user {{value}}{kind}"
         theirs = current(user, "primary_id")
         yield draft.problem(code, message, draft.label_of(key), theirs, advice=advice)
+
+
+def _another_name(draft: DraftUser, live: User) -> Iterator[Problem]:
+    """Yield that no part of a user's name in Alma is similar to one of the row's, with that name.
+
+    A part that the row lacks counts as the user's own.
+    """
+    theirs = current(live, "first_name"), current(live, "last_name")
+    ours = (own or their for own, their in zip(draft.name, theirs, strict=True))
+    if are_strangers(person_keys(*ours), person_keys(*theirs)):
+        message, name = "the user with this ID is {value} in Alma", " ".join(filter(None, theirs))
+        yield draft.problem(Code.ANOTHER_NAME, message, "last_name", name)
+
+
+def _another_person(draft: DraftUser, known: MatchedUser, match: Match) -> Iterator[Problem]:
+    """Yield that the user found by an ID seems to be somebody else than the row's person."""
+    shared = draft.person.shared(user_keys(known.user))
+    if any(_another_name(draft, known.user)) and not {BORN, EMAIL}.intersection(shared):
+        key = next(key for key in known.by if key in match.by)
+        message = (
+            "the Alma user {value} has another first and last name, and neither the birth date nor "
+            "the email agrees"
+        )
+        theirs = current(known.user, "primary_id")
+        yield draft.problem(Code.ANOTHER_PERSON, message, draft.label_of(key), theirs)
 
 
 def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem]:

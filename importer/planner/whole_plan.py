@@ -7,7 +7,7 @@ matched users only; creating users is what a load is for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from importer.planner.entries import current, same_id
 
 if TYPE_CHECKING:
     from importer.alma.doctor import Facts
-    from importer.model.plan import Change, Planned, SafetyLimit, SafetyLimits, Step
+    from importer.model.plan import Change, SafetyLimit, SafetyLimits, Step
     from importer.model.problem import Origin
 
 
@@ -35,52 +35,50 @@ def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) ->
     for step in steps:
         if isinstance(step, Update | Unchanged):
             rows.setdefault(step.primary_id.casefold(), []).append(step.row)
-    checked: list[Step] = []
-    for step in steps:
-        known = step.primary_id if isinstance(step, Update | Unchanged) else ""
-        others = sorted({*rows.get(known.casefold(), ())} - {step.row})
-        if not others:
-            checked.append(step)
-            continue
-        problem = Problem.of(
-            Code.DUPLICATE_PERSON,
-            origin(step.row),
-            f"matches the Alma user {{value}}, as row {', '.join(map(row_label, others))} does",
-            field="primary_id",
-            value=known,
-            advice="Decide which row is right. Resolve the others as not to be loaded.",
-        )
-        checked.append(Held(step.row, (problem,)))
-    return checked
+    return [review_collision(step, rows, origin) for step in steps]
 
 
-def follow_facts(
-    planned: Sequence[Planned], facts: Facts | None, institution: str, note: Callable[[str], None]
-) -> list[Planned]:
-    """Return the steps as this Alma needs them; `note` gets what it will not do.
+def review_collision(
+    step: Step, rows: Mapping[str, Iterable[int]], origin: Callable[[int], Origin]
+) -> Step:
+    """Return the step, or that its row needs review beside other rows of its user.
 
-    Facts of another institution do not count.
+    `rows` are by primary ID without case.
     """
-    if facts is None or facts.institution != institution:
-        return list(planned)
-    if facts.facts.get("external-group") == "kept":
-        planned = [_with_group(one) for one in planned]
-    for sentence in _warnings([one.step for one in planned if isinstance(one.step, Update)], facts):
-        note(sentence)
-    return list(planned)
+    known = step.primary_id if isinstance(step, Update | Unchanged) else ""
+    others = sorted({*rows.get(known.casefold(), ())} - {step.row})
+    if not others:
+        return step
+    problem = Problem.of(
+        Code.DUPLICATE_PERSON,
+        origin(step.row),
+        f"matches the Alma user {{value}}, as row {', '.join(map(row_label, others))} does",
+        field="primary_id",
+        value=known,
+        advice="Decide which row is right. Resolve the others as not to be loaded.",
+    )
+    return Held(step.row, (problem,))
 
 
-def _with_group(planned: Planned) -> Planned:
-    """Return an update of an External user that overrides the group, if it changes the group."""
-    step = planned.step
+def follow_facts(step: Step, facts: Facts | None) -> Step:
+    """Return the step as this Alma needs it.
+
+    Where Alma keeps the group of External users, an update that changes it overrides it.
+    """
+    if facts is None or facts.facts.get("external-group") != "kept":
+        return step
     if not isinstance(step, Update) or not _is(step, AccountType.EXTERNAL):
-        return planned
+        return step
     if "user_group" in step.override or step.before.user_group == step.after.user_group:
-        return planned
-    return replace(planned, step=replace(step, override=(*step.override, "user_group")))
+        return step
+    return replace(step, override=(*step.override, "user_group"))
 
 
-def _warnings(updates: Sequence[Update], facts: Facts) -> Iterator[str]:
+def against_facts(steps: Iterable[Step], facts: Facts | None) -> Iterator[str]:
+    """Yield what this Alma will not do of a plan."""
+    if facts is None:
+        return
+    updates = [step for step in steps if isinstance(step, Update)]
     cleared = [u for u in updates if _is(u, AccountType.INTERNAL) and not u.after.pin_number]
     if cleared and facts.facts.get("get-pin") == "hide":
         yield (

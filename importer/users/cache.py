@@ -179,11 +179,16 @@ class UserCache:
         )
 
     def mentioned(self, query: PersonQuery) -> frozenset[str]:
-        """Return the primary IDs, without case, of everybody who may be the person of a row."""
+        """Return the primary IDs, without case, of everybody who may be the person of a row.
+
+        Besides the users with an ID of the row that is who agrees with it by name, unless one of
+        these users does: the ID may be mistyped.
+        """
         numbers = {n for _, value in query.identifiers for n in self._with_key(_id(value))}
-        if not numbers:
+        holders = self._known(sorted(numbers)).values()
+        if not any(_agree(query.person, other.keys) for other in holders):
             people = self._compared(query.person).items()
-            numbers = {n for n, other in people if may_be_same(query.person, other.keys)}
+            numbers |= {n for n, other in people if may_be_same(query.person, other.keys)}
         find = "SELECT key FROM users WHERE number = ?"
         return frozenset(key for n in numbers for (key,) in self.read(find, (n,)))
 
@@ -230,8 +235,12 @@ class UserCache:
         for trait in person.traits:
             group = self._with_key(trait, COMMON + 1)
             numbers.update(group if len(group) <= COMMON else ())
+        return self._known(sorted(numbers))
+
+    def _known(self, numbers: Iterable[int]) -> dict[int, KnownUser]:
+        """Return what the users with these numbers are compared by."""
         people: dict[int, KnownUser] = {}
-        for number in sorted(numbers):
+        for number in numbers:
             query = "SELECT primary_id, first, last FROM users WHERE number = ?"
             ((primary_id, first, last),) = self.read(query, (number,))
             keys = self.read("SELECT key FROM keys WHERE user = ?", (number,))
@@ -317,6 +326,11 @@ class UserCache:
         for (number,) in holders:
             self._connection.execute("DELETE FROM keys WHERE key = ? AND user = ?", (key, number))
             self._connection.execute("UPDATE users SET record = '' WHERE number = ?", (number,))
+
+
+def _agree(one: PersonKeys, other: PersonKeys) -> bool:
+    """Return whether two records are similar, and their birth dates equal if both have one."""
+    return may_be_same(one, other) and len({one.born, other.born} - {""}) < 2
 
 
 def _id(value: str) -> str:

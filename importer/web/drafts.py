@@ -23,7 +23,7 @@ from importer.model.fields import CodeTables
 from importer.model.files import read_text_bounded, write_atomically
 from importer.model.problem import Problem
 from importer.model.roster import Layout, Roster
-from importer.pipeline.check import find_problems
+from importer.pipeline.check import validate
 from importer.pipeline.fates import Decided, decide_fates
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.pipeline.runs import make_numbered
@@ -246,7 +246,7 @@ class Checked:
 
     def __init__(self, inputs: Inputs) -> None:
         """Find all problems and decide the fate of each row."""
-        self.decided: Decided = decide_fates(inputs.rows(), find_problems((inputs,)))
+        self.decided: Decided = decide_fates(inputs.rows(), validate((inputs,)).problems)
         self.partial: set[int] = set()
         none = replace(inputs.roster, frame=inputs.roster.frame.iloc[:0], problems=())
         # the mapped rows are as large as the roster, and needed no more
@@ -269,7 +269,7 @@ class Checked:
         )
         alone = correct(before, [made], "The correction")
         one_row = _mapped(self.inputs, alone)
-        found = decide_fates(one_row.rows(), find_problems((one_row,)))
+        found = decide_fates(one_row.rows(), validate((one_row,)).problems)
         frame = roster.frame
         if alone.frame.empty:
             frame = frame.drop(index=row)

@@ -122,6 +122,30 @@ def test_nobody_is_missing_because_of_a_mistake(known: Path, typed: Type, sandbo
     assert not inactive(sandbox)
 
 
+def test_nobody_is_missing_because_a_row_has_the_id_of_somebody_else(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A row counts for the user with its ID, and for whom it agrees with by name and birth date.
+
+    Rejected beside that user's own row, for review without it, or skipped: nobody left.
+    """
+    ana_with_bos_id = (BO[0], *ANA[1:])
+    everybody = (*BO[:3], "COMM", *BO[4:]), CY, STAFF
+    keep = LEAVERS.replace("match:", "duplicates: {same_id: keep first}\nmatch:")
+    for number, (mapping, rows) in enumerate(
+        (
+            (LEAVERS, (ana_with_bos_id, *everybody)),
+            (keep, (*everybody, ana_with_bos_id)),
+            (LEAVERS, (ana_with_bos_id, CY, STAFF)),
+        )
+    ):
+        roster = write(known, *rows)
+        (known / "leavers.yaml").write_text(mapping, "utf-8")
+        planned = typed("plan", roster, *PLAN, f"run{number}", "--json").summary
+        assert planned.get("update") == 0
+        assert "missing-from-roster" not in planned["problems"]
+
+
 def test_rejects_and_a_missing_cache_change_nobody(
     known: Path, typed: Type, sandbox: Sandbox
 ) -> None:

@@ -60,6 +60,16 @@ def old_and_new_card(folder: Path, typed: Type, sandbox: Sandbox) -> tuple[str, 
     return same_person_twice(folder, typed, sandbox)
 
 
+def another_person(folder: Path, typed: Type, _: Sandbox) -> tuple[str, ...]:
+    """Row 2 has the ID of 2001, and nothing else of that user."""
+    load(typed, write(folder, ANA), "first")
+    write(folder, ZOE)
+    return ("small.yaml", "people.csv")
+
+
+ZOE = ("2001", "Zoe", "Kovacs", "COMM", "1999-01-01", "zk@example.org", "")
+
+
 @dataclass(frozen=True)
 class Case:
     """Rows that need review for one problem, the decisions, and what Alma has afterwards.
@@ -113,6 +123,12 @@ CASES = {
         {2: (Answer.RENAME, "")},
         {"3009": "Zorne", "3002": "Zorn"},
         (0, 0, 0, 0),
+    ),
+    "another name, the same person": Case(
+        another_person, "another-person", {2: (Answer.UPDATE, "")}, {"2001": "Kovacs"}, (0, 0, 0, 0)
+    ),
+    "another person's ID": Case(
+        another_person, "another-person", {2: (Answer.REJECT, "")}, {"2001": "Nunez"}, (0, 0, 0, 1)
     ),
     "one of two users": Case(
         two_users,
@@ -181,6 +197,22 @@ def test_the_same_decision_has_the_same_result(
     later = typed("plan", roster, "-m", mapping, "-o", "later", "--json").summary
     counted = tuple(later[name] for name in ("create", "update", "review", "rejected"))
     assert counted == case.later
+
+
+def test_an_answer_about_another_name_is_about_that_id_and_person(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The next plan does not ask again about this person; about a third one it does."""
+    mapping, roster = another_person(folder, typed, sandbox)
+    plan = ("plan", roster, "-m", mapping, "--json", "-o")
+    assert typed(*plan, "run").summary["review"] == 1
+    typed("resolve", "run", "2", "--as", "update")
+    again = typed(*plan, "again").summary
+    assert (again["review"], again["update"]) == (0, 1)
+    write(folder, ("2001", "Max", "Adler", *ZOE[3:]))
+    assert typed(*plan, "third").summary["review"] == 1
+    write(folder, ("2001", *ZOE[1:4], "1971-01-01", *ZOE[5:]))
+    assert typed(*plan, "namesake").summary["review"] == 1
 
 
 def test_a_row_that_apply_held_is_resolved_in_the_workbook(

@@ -99,7 +99,7 @@ def test_the_example_does_what_it_says(block: Block, tmp_path: Path) -> None:
             assert candidates.skipped
             continue
         problems = [*candidates.problems, *check_rows(candidates, NO_CODES, TODAY, creates=True)]
-        problems = [candidates.drop_bad(problem) for problem in problems]
+        candidates, problems = candidates.without_bad(problems)
         rejected = [p for p in problems if p.severity is Severity.REJECT and p.field == label]
         if wanted == "rejected":
             assert rejected

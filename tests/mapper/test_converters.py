@@ -26,7 +26,7 @@ from importer.mapper.checks import Level, findings
 from importer.mapper.user_loader_profile import read_profile, to_mapping
 from importer.model.fields import NO_CODES, fields_of
 from importer.model.plan import Fate
-from importer.pipeline.check import find_problems
+from importer.pipeline.check import validate
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
 from importer.planner.drafts import drafts
@@ -50,7 +50,7 @@ def _inputs(folder: Path) -> Inputs:
 
 def _result(inputs: Inputs) -> tuple[dict[int, Fate], dict[int, dict[str, str]]]:
     """Return the fate of each row, and the records of those that are ready."""
-    fates = decide_fates(inputs.rows(), find_problems((inputs,))).fates
+    fates = decide_fates(inputs.rows(), validate((inputs,)).problems).fates
     ready = [row for row, fate in fates.items() if fate is Fate.READY]
     records = {one.row: dict(fields_of(new_user(one))) for one in drafts(inputs.candidates, ready)}
     return dict(fates), records

@@ -9,7 +9,7 @@ import openpyxl
 
 from importer.ledger.ledger import summarize
 from importer.model.catalogue import Code
-from importer.pipeline.check import check
+from importer.pipeline.check import check, validate
 from importer.pipeline.convert import convert
 from importer.pipeline.inputs import RunRequest, open_inputs
 from tests.pipeline.runs import order
@@ -65,7 +65,7 @@ def test_no_phantom_rows(tmp_path: Path) -> None:
 def test_birth_dates_as_numbers(tmp_path: Path) -> None:
     """A number that has lost its first zero is not read as another day."""
     asked = template(tmp_path)
-    material = open_inputs(asked)
+    material = validate(open_inputs(asked))
     with check(asked) as ledger:
         fates = {life.row: life.fate for row in (2, 3, 4) if (life := ledger.life(row))}
     convert(material, fates, "jsonl", tmp_path / "out.jsonl")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import openpyxl
 
 from importer.model.catalogue import Code
-from importer.pipeline.check import check
+from importer.pipeline.check import check, validate
 from importer.pipeline.convert import convert
 from importer.pipeline.inputs import open_inputs
 from tests.pipeline.runs import order
@@ -57,6 +57,6 @@ def test_a_date_is_the_same_in_every_time_zone(tmp_path: Path) -> None:
     with check(asked) as ledger:
         assert not [p for p in ledger.problems() if p.code is Code.UNPARSABLE_DATE]
         fates = {life.row: life.fate for row in range(2, 7) if (life := ledger.life(row))}
-    convert(open_inputs(asked), fates, "jsonl", tmp_path / "out.jsonl")
+    convert(validate(open_inputs(asked)), fates, "jsonl", tmp_path / "out.jsonl")
     text = (tmp_path / "out.jsonl").read_text("utf-8")
     assert text.count("2001-02-03") == len(BORN)

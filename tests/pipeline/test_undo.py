@@ -145,7 +145,8 @@ def populations(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], list[tuple[
             {**entry, "value": f"{number}-{place}"}
             for place, entry in enumerate(body["user_identifier"])
         ]
-        bodies.append(body | {"primary_id": f"u{number}", "user_identifier": own})
+        named = {"primary_id": f"u{number}", "first_name": "Anne"}
+        bodies.append(body | named | {"user_identifier": own})
     rows: list[tuple[str, ...]] = [
         (
             f"u{number}",

@@ -10,6 +10,7 @@ from importer.model.plan import Match, Unchanged, Update
 from importer.model.user import User
 from importer.planner.decide import update
 from importer.planner.drafts import drafts
+from importer.planner.sticky import no_memory
 from tests.mapper.bench import Bench
 
 LIVE = User.model_validate(
@@ -92,7 +93,7 @@ def test_lists_that_are_only_added_to_can_be_changed_on_request(
     """What goes, what is replaced in its place, and what is revised; nothing else is touched."""
     candidates = Bench(tmp_path, record).map(())
     (draft,) = drafts(candidates, candidates.rows)
-    step = update(draft, LIVE, Match()).step
+    step = update(draft, LIVE, Match(), no_memory).step
     assert isinstance(step, Update | Unchanged)
     found = step.changes if isinstance(step, Update) else ()
     assert [(one.kind.value, one.path, one.old, one.new) for one in found] == changes

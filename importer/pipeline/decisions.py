@@ -1,0 +1,117 @@
+"""Decisions about rows that need review: which rows those are, and what a rejects file decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.errors import UsageError
+from importer.ledger.ledger import Ledger
+from importer.loader.read import read
+from importer.model.catalogue import Code, Severity
+from importer.model.decisions import Answer, in_question, read_decision
+from importer.model.plan import Fate, Result
+from importer.model.roster import Layout, Roster
+from importer.model.text import ROSTER_ROWS, row_label
+from importer.report.wording import again, roster_of
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An answer about a row; `user` is the ID of the user to update or rename.
+
+    Without an ID it is the only user in question.
+    """
+
+    row: int
+    answer: Answer
+    user: str = ""
+
+
+def open_rows(ledger: Ledger) -> dict[int, frozenset[Code]]:
+    """Return the rows that need review, each with the codes of the problems that hold it."""
+    asked: dict[int, set[Code]] = {
+        life.row: set()
+        for life in ledger.returning()
+        if life.fate is Fate.REVIEW or life.result is Result.HELD
+    }
+    for problem in ledger.problems():
+        if problem.severity is Severity.REVIEW and problem.origin.row in asked:
+            asked[problem.origin.row].add(problem.code)
+    return {row: frozenset(codes) for row, codes in asked.items()}
+
+
+def rows_with(ledger: Ledger, code: str) -> list[int]:
+    """Return the rows that need review for problems of this code and no other.
+
+    The start of a code is enough. Raises UsageError if there are none.
+    """
+    asked = open_rows(ledger)
+    found = [
+        row
+        for row, codes in asked.items()
+        if len(codes) == 1 and all(one.startswith(code) for one in codes)
+    ]
+    if not found:
+        others = ", ".join(sorted({one for codes in asked.values() for one in codes}))
+        msg = f"No row needs review for {code} only. "
+        msg += f"Rows need review for: {others}." if others else "No row needs review."
+        raise UsageError(msg)
+    return found
+
+
+def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:
+    """Return what a person decided in a rejects file of this run, as `decisions_in` does.
+
+    Rows whose cells were corrected are left: their roster is that file. Raises RosterError.
+    """
+    position = roster_of(path.name, ledger.facts)
+    roster = read(path, Layout()).numbered_from(position * ROSTER_ROWS)
+    if not roster.decisions:
+        msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
+        raise UsageError(msg)
+    now = [place.heading for place in roster.places]
+    then = [use.heading for use in ledger.columns(position)]
+    left, corrected = [], set()
+    for row, *cells in roster.frame.itertuples(name=None):
+        life = ledger.life(row)
+        before, after = _filled(then, life.cells if life else ()), _filled(now, cells)
+        if row in roster.decisions and any(after.get(name) != before.get(name) for name in now):
+            corrected.add(row)
+            left.append(
+                f"Row {row_label(row)}: its cells were changed. Plan the file instead: "
+                + again("plan", ledger.facts, {position: str(path)})
+            )
+    decisions, unclear = decisions_in(ledger, roster)
+    kept = [decision for decision in decisions if decision.row not in corrected]
+    return kept, [*left, *unclear]
+
+
+def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str]]:
+    """Return the texts under each heading, which several columns may have; blanks are left out."""
+    texts: dict[str, list[str]] = {}
+    for heading, text in zip(headings, cells, strict=False):
+        if text:
+            texts.setdefault(heading, []).append(text)
+    return texts
+
+
+def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:
+    """Return what a person decided in a rejects file.
+
+    The second list has a sentence for each decision that is not clear, or that is about other
+    users than those in question now.
+    """
+    decisions, left = [], []
+    for row, cell in roster.decisions.items():
+        found, name = read_decision(cell.text), row_label(row)
+        seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
+        users = {user.casefold() for user in in_question(ledger.problems(row))}
+        if found is None:
+            left.append(f"Row {name}: its Decision is not clear. Choose one from the list.")
+        elif found[0] is not Answer.REJECT and not found[1] and not users <= seen:
+            left.append(f"Row {name}: other users are in question now. Decide again.")
+        else:
+            decisions.append(Decision(row, *found))
+    return decisions, left
