@@ -138,7 +138,7 @@ def build(
     numbers = _fed_back_numbers({row: text for row, text in marks.items() if row <= end})
 
     out = sheet.hidden_rows.intersection(filled) if visible_only else set()
-    people = too_long.union(row for row, text in marks.items() if read_row(text)[0])
+    people = too_long.union(row for row, text in marks.items() if read_row(text).number)
     heads = [sheet.rows[number - 1] for number in source.header if number]
     repeated = {*_repeated_headings(frame, columns, heads, clean)}
     not_people = dict.fromkeys(sorted(repeated - out), "repeats the headings")
@@ -170,6 +170,7 @@ def build(
         (*notices, *_empty_notice(source, empty), *_heading_notices(source, columns)),
         decisions,
         rejects=columns.added is not None,
+        parts=frozenset(cell.part for cell in map(read_row, marks.values()) if cell.number),
     )
 
 
@@ -215,7 +216,7 @@ def _still_marked(
     positions = {letter(at - (columns.added or 0)): at for at in columns.positions}
     found = {(one.row, one.column, one.finding.code) for one in located}
     for row, text in marks.items():
-        for mark in read_row(text)[1]:
+        for mark in read_row(text).marks:
             column = positions.get(mark.column, WHOLE_ROW)
             if mark.code in UNEVEN:
                 message = f"was {mark}, so its values may be under wrong headings"
@@ -230,11 +231,11 @@ def _fed_back_numbers(marks: Mapping[int, str]) -> dict[int, int]:
 
     Rows that were added or copied by hand get numbers after the largest.
     """
-    largest = max((read_row(text)[0] for text in marks.values()), default=0)
+    largest = max((read_row(text).number for text in marks.values()), default=0)
     numbers: dict[int, int] = {}
     taken: set[int] = set()
     for row, text in marks.items():
-        number, _ = read_row(text)
+        number = read_row(text).number
         if number < 1 or number in taken:
             largest += 1
             number = largest

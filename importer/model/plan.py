@@ -174,8 +174,8 @@ class Update:
     """A user to change.
 
     `before` is Alma's record as it was read, `after` the record to put; `override` names the
-    sticky fields to replace. `returns`: it takes back what was changed while the user was missing
-    from rosters, which counts for no safety check.
+    sticky fields to replace. `takes_back`: it takes back what an earlier run did, and the entries
+    that it removes were added by that run, so they count for no safety check.
     """
 
     row: int
@@ -184,7 +184,7 @@ class Update:
     after: User
     changes: tuple[Change, ...]
     override: tuple[str, ...] = ()
-    returns: bool = False
+    takes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

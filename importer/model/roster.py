@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from importer.model.catalogue import Code, Severity
 from importer.model.problem import Origin, Place, Problem
+from importer.model.text import row_label
 
 if TYPE_CHECKING:
     import pandas as pd  # loading it takes longer than the help of a command
@@ -85,7 +86,8 @@ class Roster:
     and, if only visible rows are wanted, hidden rows. Neither is in the frame. `problems` are about
     cells and rows as they came; a row with a rejecting problem is still in the frame. `notices` are
     about the roster as a whole (row 0). `rejects`: it is a rejects file, which has only some of the
-    rows; `decisions`, by row, are in it.
+    rows; `decisions`, by row, are in it. `parts`: the positions that its rows' numbers give their
+    roster in the run that rejected them.
     """
 
     source: Source
@@ -97,6 +99,7 @@ class Roster:
     notices: tuple[Problem, ...] = ()
     decisions: Mapping[int, DecisionCell] = field(default_factory=dict)
     rejects: bool = False
+    parts: frozenset[int] = frozenset()
 
     @property
     def misplaced(self) -> frozenset[int]:
@@ -114,15 +117,15 @@ class Roster:
             origins = (replace(one.origin, row=one.origin.row + first) for one in problems)
             return tuple(map(lambda one, at: replace(one, origin=at), problems, origins))
 
-        return Roster(
-            replace(self.source, first=first),
-            self.places,
-            self.frame.set_axis(self.frame.index + first),
-            tuple(row + first for row in self.blank),
-            tuple(row + first for row in self.left_out),
-            moved(self.problems),
-            moved(self.notices),
-            {row + first: cell for row, cell in self.decisions.items()},
+        return replace(
+            self,
+            source=replace(self.source, first=first),
+            frame=self.frame.set_axis(self.frame.index + first),
+            blank=tuple(row + first for row in self.blank),
+            left_out=tuple(row + first for row in self.left_out),
+            problems=moved(self.problems),
+            notices=moved(self.notices),
+            decisions={row + first: cell for row, cell in self.decisions.items()},
         )
 
 
@@ -177,22 +180,36 @@ class Mark(NamedTuple):
 
 
 _MARK = rf"({'|'.join(MARKS.values())})(?:\s+in\s+([A-Z]{{1,3}}))?"
-_ROW = re.compile(rf"([0-9]{{1,9}})\s*((?:{_MARK}(?:\s*,\s*(?=\S)|$))*)", re.IGNORECASE)
+_ROW = re.compile(
+    rf"(?:([0-9]{{1,3}}):)?([0-9]{{1,9}})\s*((?:{_MARK}(?:\s*,\s*(?=\S)|$))*)", re.IGNORECASE
+)
 _CODES = {words: code for code, words in MARKS.items()}
 
 
 def row_text(row: int, marks: Iterable[Mark]) -> str:
-    """Return the `Row` cell of a row: `17 lost digits in F`."""
-    return f"{row} {', '.join(map(str, marks))}".rstrip()
+    """Return the `Row` cell of a row: `17 lost digits in F`, or `2:17` in the second roster."""
+    return f"{row_label(row)} {', '.join(map(str, marks))}".rstrip()
 
 
-def read_row(text: str) -> tuple[int, tuple[Mark, ...]]:
-    """Return the number in a `Row` cell (0 if none) and the marks that are still there."""
+class RowCell(NamedTuple):
+    """A `Row` cell: the number in its roster (0 if none), the roster's position, its marks."""
+
+    number: int = 0
+    part: int = 0
+    marks: tuple[Mark, ...] = ()
+
+
+def read_row(text: str) -> RowCell:
+    """Return what a `Row` cell contains, with the marks that are still there."""
     found = _ROW.fullmatch(text.strip())
     if found is None:
-        return 0, ()
-    marks = re.findall(_MARK, found[2], re.IGNORECASE)
-    return int(found[1]), tuple(Mark(_CODES[said.lower()], at.upper()) for said, at in marks)
+        return RowCell()
+    marks = re.findall(_MARK, found[3], re.IGNORECASE)
+    return RowCell(
+        int(found[2]),
+        max(int(found[1] or 1), 1) - 1,
+        tuple(Mark(_CODES[said.lower()], at.upper()) for said, at in marks),
+    )
 
 
 REJECTS_SHEETS = ("Problems", "How to send it back")

@@ -64,10 +64,22 @@ def rows_with(ledger: Ledger, code: str) -> list[int]:
 def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[str]]:
     """Return what a person decided in a rejects file of this run, as `decisions_in` does.
 
-    Rows whose cells were corrected are left: their roster is that file. Raises RosterError.
+    Rows whose cells were corrected are left: their roster is that file. The file may have any
+    name: its rows name their roster. Raises RosterError, UsageError.
     """
-    position = roster_of(path.name, ledger.facts)
-    roster = read(path, Layout()).numbered_from(position * ROSTER_ROWS)
+    roster = read(path, Layout())
+    if len(roster.parts) > 1:
+        msg = (
+            f"{path.name} has rows of several rosters. Put the rows of each roster into a file of "
+            "their own."
+        )
+        raise UsageError(msg)
+    position = max(roster.parts, default=0) if ledger.facts.others else 0
+    position = position or roster_of(path.name, ledger.facts)
+    if position >= len(ledger.facts.rosters):
+        msg = f"{path.name} has rows of roster {position + 1}, and the run has no such roster."
+        raise UsageError(msg)
+    roster = roster.numbered_from(position * ROSTER_ROWS)
     if not roster.decisions:
         msg = f"{path.name} has no decisions. Fill in the column Decision, and save the file."
         raise UsageError(msg)

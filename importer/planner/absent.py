@@ -115,7 +115,7 @@ def come_back(
         after,
         differences(live, after),
         tuple(dict.fromkeys((*undone.override, *override))),
-        returns=True,
+        takes_back=True,
     )
     problem = Problem.of(
         Code.RETURNED,

@@ -28,6 +28,7 @@ from importer.planner.entries import (
     scalar_changes,
     with_entries,
     with_fields,
+    without,
 )
 from importer.planner.sticky import OVERRIDE_NAMES, STICKY
 from importer.planner.three_way import Conflict, list_edits, three_way
@@ -76,7 +77,16 @@ def undo_update(row: int, written: Written, live: User) -> Undone:
     if not changes:
         return Undone(Unchanged(row, primary_id), tuple(theirs))
     override = _override(written, live, merged, changes)
-    return Undone(Update(row, primary_id, live, merged, changes, override), tuple(theirs))
+    own = not any(_removed_of_others(parent, put, written.before, live, merged) for parent in LISTS)
+    step = Update(row, primary_id, live, merged, changes, override, takes_back=own)
+    return Undone(step, tuple(theirs))
+
+
+def _removed_of_others(parent: str, put: User, before: User, live: User, after: User) -> list[Part]:
+    """Return the entries of a list that would go although the update did not add them."""
+    added = without(entries(put, parent), entries(before, parent))
+    edits = list_edits(parent, entries(live, parent), entries(after, parent))
+    return without((old for old, new in edits if old is not None and new is None), added)
 
 
 def differences(old: User, new: User) -> tuple[Change, ...]:

@@ -151,7 +151,7 @@ def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
         yield SafetyCheck.MANY_CHANGES
     removed = (c for c in step.changes if c.kind is ChangeKind.REMOVE and c.path.endswith("]"))
     lost = any(not same_id(change.old, step.after.primary_id) for change in removed)
-    if lost and not step.returns:
+    if lost and not step.takes_back:
         yield SafetyCheck.REMOVALS
     if any(c.path == "last_name" and c.kind is not ChangeKind.ADD for c in step.changes):
         yield SafetyCheck.RENAMES

@@ -84,7 +84,7 @@ def returned(ledger: Ledger, roster: int) -> Iterator[Returned]:
         why = dict.fromkeys(f"{_places(one.places)}{_what(one)}" for one in holding)
         to_do = dict.fromkeys(_plain(problem.advice) for problem in holding)
         to_do |= {UNEVEN_ADVICE if one.code in UNEVEN else MARKED_ADVICE: None for one in marks}
-        number = row_text(row.row % ROSTER_ROWS, marks)
+        number = row_text(row.row, marks)
         result = ENDS[row.result] if row.result else row.fate.value
         yield Returned(
             (number, result, "", " ".join(why), " ".join(to_do)),
@@ -164,6 +164,7 @@ DECIDES = ADDED.index(DECISION)
 def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     verb = "check" if facts.command == "check" else "plan"
     typed = printable(again(verb, facts, {roster: "THIS-FILE"}))
+    several = ", after the number of the roster (2:14)" if roster else ""
     yield (
         "Red cells: correct them. Why and What to do are beside each row, and on the cell when you "
         "point at it. Where codes are needed, the cell has a list of them."
@@ -175,10 +176,10 @@ def _steps(facts: RunFacts, roster: int, run: str) -> Iterator[str]:
     )
     yield "Pale yellow cells: a warning; the row is loaded anyway."
     yield (
-        "The first column is the number of the row in the original file. Words behind a number, "
-        "such as “lost digits in F”, are about what the cells do not show: correct the row, then "
-        "delete the words. Do not change the headings; the first five columns stay, and are not "
-        "loaded."
+        f"The first column is the number of the row in the original file{several}. Words behind a "
+        "number, such as “lost digits in F”, are about what the cells do not show: correct the "
+        "row, then delete the words. Do not change the headings; the first five columns stay, and "
+        "are not loaded."
     )
     yield "Delete rows that should not be loaded."
     yield f"Save the file and run the same command with it in place of the roster: {typed}"

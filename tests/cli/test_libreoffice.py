@@ -63,7 +63,7 @@ def corrections(book: Path, wanted: dict[int, dict[str, str]]) -> dict[str, str]
     """The texts to type by cell, for the rows and headings that are wanted."""
     sheet = openpyxl.load_workbook(book).worksheets[0]
     heads = {str(cell.value): letter(at) for at, cell in enumerate(sheet[1])}
-    lines = {read_row(str(cell.value))[0]: cell.row for cell in sheet[heads[ROW]][1:]}
+    lines = {read_row(str(cell.value)).number: cell.row for cell in sheet[heads[ROW]][1:]}
     return {
         f"{heads[heading]}{lines[row]}": text
         for row, texts in wanted.items()

@@ -100,7 +100,7 @@ def test_rejects_fed_back(name: str, folder: Path, typed: Type) -> None:
     sheet = book.worksheets[0]
     headings = [cell.value for cell in sheet[1]]
     for line in sheet.iter_rows(min_row=2):
-        row, _ = read_row(str(line[headings.index(ROW)].value))
+        row = read_row(str(line[headings.index(ROW)].value)).number
         for heading, text in CORRECTIONS[name].get(row, {}).items():
             line[headings.index(heading)].value = text
     book.save(folder / "corrected.xlsx")

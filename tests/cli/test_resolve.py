@@ -164,6 +164,34 @@ def test_a_row_held_by_apply_is_merged_anew(folder: Path, typed: Type, sandbox: 
     assert typed("resolve", "run", "2", "--as", "reject").exit == Exit.USAGE  # it was sent
 
 
+def test_update_renames_where_the_mapping_renames(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """With `id_change: rename` the named user gets the row's new ID, unless another one has it."""
+    load(typed, write(folder, ANA), "first")
+    roster = write(folder, ANAS_TWIN)
+    path = folder / "small.yaml"
+    path.write_text(path.read_text("utf-8").replace("match: {", "match: {id_change: rename, "))
+    typed("plan", roster, *PLAN, "run")
+    assert typed("resolve", "run", "2", "2001", "--as", "update").exit == Exit.DONE
+    typed("apply", "run", "--yes", "--allow", "many-changes")
+    assert set(state(sandbox)) == {"2009"}
+    (folder / "two.yaml").write_text(
+        BY_BARCODE.replace("match: {", "match: {id_change: rename, "), "utf-8"
+    )
+    (folder / "first.csv").write_text(f"{BARCODED}3001,Ida,Zorn,B1\n3002,Jon,Zorn,B2\n", "utf-8")
+    typed("plan", "first.csv", "-m", "two.yaml", "-o", "two")
+    typed("apply", "two", "--yes")
+    (folder / "both.csv").write_text(f"{BARCODED}3001,Jon,Zorne,B2\n", "utf-8")
+    typed("plan", "both.csv", "-m", "two.yaml", "-o", "both")
+    assert typed("resolve", "both", "2", "3002", "--as", "update").exit == Exit.DONE
+    typed("apply", "both", "--yes", "--allow", "many-changes")
+    assert {key: user["last_name"] for key, user in state(sandbox).items() if key > "3"} == {
+        "3001": "Zorn",
+        "3002": "Zorne",
+    }
+
+
 def test_the_way_back_of_what_nobody_changed(folder: Path, typed: Type, sandbox: Sandbox) -> None:
     """Where somebody was faster than the apply of an undo, `update` puts back all the rest."""
     load(typed, write(folder, ANA), "first")

@@ -11,6 +11,9 @@ import pytest
 
 from importer.errors import Exit
 from importer.ledger.ledger import Ledger
+from importer.loader.read import read
+from importer.model.plan import Act
+from importer.model.roster import Layout
 from importer.model.text import ROSTER_ROWS
 from tests.cli.conftest import Sandbox, Type
 from tests.cli.small import TABLES, state
@@ -196,3 +199,37 @@ def test_one_file_of_corrections_for_all_rosters(rosters: Path, typed: Type) -> 
     assert (refused.exit, "row 2:2" in refused.err) == (Exit.ROSTER, True)
     made.write_text("\n".join((CORRECTED, "3:2,C,First,Cy,Sy,ana@desk,", "")), "utf-8")
     assert typed("check", *PAIRS, "-o", "refused", "--corrections", made).exit == Exit.ROSTER
+
+
+def test_rejects_know_their_roster_by_any_name(
+    rosters: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """The rows of the second roster are `2:3`, so a renamed file is resolved, or planned again."""
+    typed("plan", *PAIRS, "-o", "first")
+    typed("apply", "first")
+    write(rosters, "staff.csv", ANA)
+    write(rosters, "students.csv", CY, ("", "7009", *BO[2:]))
+    assert typed("plan", *PAIRS, "-o", "run", "--json").summary["review"] == 1
+    book = openpyxl.load_workbook(rosters / "run" / "rejects-2-students.xlsx")
+    sheet = book.worksheets[0]
+    headings = [cell.value for cell in sheet[1]]
+    assert [sheet.cell(2, 1).value, sheet.max_row] == ["2:3", 2]
+    sheet.cell(2, headings.index("Decision") + 1).value = "another person, create"
+    book.save(rosters / "mine.xlsx")
+    assert read(rosters / "mine.xlsx", Layout()).numbered_from(ROSTER_ROWS).rejects
+    for number, roster in enumerate((("staff.csv", "-m", "staff.yaml"), ())):
+        again = typed("plan", *roster, "mine.xlsx", "-m", "students.yaml", "-o", f"again{number}")
+        label = "2:3" if roster else "3"
+        assert typed("show", f"again{number}", label).exit == Exit.DONE, again.err
+        with Ledger.open(rosters / f"again{number}") as ledger:
+            life = ledger.life((ROSTER_ROWS if roster else 0) + 3)
+            assert life is not None
+            assert life.act is Act.CREATE
+    typed("resolve", "run", "--from", "mine.xlsx")
+    with Ledger.open(rosters / "run") as ledger:
+        life = ledger.life(ROSTER_ROWS + 3)
+        assert life is not None
+        assert life.act is Act.CREATE
+    sheet.append(["4", *(cell.value for cell in sheet[2][1:])])
+    book.save(rosters / "mixed.xlsx")
+    assert typed("resolve", "run", "--from", "mixed.xlsx").exit == Exit.USAGE

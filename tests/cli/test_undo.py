@@ -10,7 +10,7 @@ from importer.errors import Exit
 from importer.model.plan import Result
 from importer.report.wording import ENDS
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, HEAD, ask, codes, load, state, write
 
 
 def test_the_way_back_gives_the_state_before(folder: Path, typed: Type, sandbox: Sandbox) -> None:
@@ -135,16 +135,37 @@ def test_users_of_another_run_are_not_deleted(folder: Path, typed: Type, sandbox
     assert state(sandbox) == before
 
 
-def test_the_brakes_look_at_the_way_back_too(folder: Path, typed: Type, sandbox: Sandbox) -> None:
-    """Entries that go stop an undo, by the mapping's numbers; that every user changes does not."""
+def test_what_a_run_added_is_taken_back_without_allow(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """A note, and the old ID of a renamed patron, go in an undo without a safety check."""
     load(typed, write(folder, ANA), "first")
     roster = write(folder, ANAS_CHANGE)
     mapping = folder / "small.yaml"
     none = "removals: {percent: 100, count: 100}"
     mapping.write_text(mapping.read_text("utf-8").replace(none, ""), "utf-8")
+    before = state(sandbox)
     load(typed, roster, "second")
-    undone = typed("undo", "second", "-o", "back", "--json")
-    assert undone.summary["failed_checks"] == ["removals"]
-    assert typed("apply", "back").exit == Exit.SAFETY_CHECK
-    allowed = typed("apply", "back", "--allow", "removals", "--json")
-    assert (allowed.exit, allowed.summary["updated"]) == (0, 1)
+    assert typed("undo", "second", "-o", "back", "--json").summary["failed_checks"] == []
+    assert typed("apply", "back", "--json").summary["updated"] == 1
+    assert state(sandbox) == before
+    text = mapping.read_text("utf-8")
+    kept = text.replace("match: {", "match: {keep_old_id: {type: BARCODE}, ")
+    mapping.write_text(kept.replace("record:", CARD, 1), "utf-8")
+    renamed = (f"{text},Card" for text in (",".join(HEAD), ",".join(("2009", *ANA[1:]))))
+    roster.write_text("\n".join(renamed) + "\n", "utf-8")
+    typed("plan", roster, "-m", "small.yaml", "-o", "renames")
+    typed("resolve", "renames", "2", "--as", "rename")
+    assert typed("apply", "renames", "--json").summary["updated"] == 1
+    (user,) = state(sandbox).values()
+    assert len(user["user_identifier"]) == 2
+    assert typed("undo", "renames", "-o", "gone", "--json").summary["failed_checks"] == []
+    assert typed("apply", "gone", "--json").summary["updated"] == 1
+    assert state(sandbox) == before
+
+
+CARD = """record:
+  user_identifier:
+    - id_type: UNIV_ID
+      value: <Card>
+"""

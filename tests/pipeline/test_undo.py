@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,12 +15,20 @@ from hypothesis import strategies as st
 
 from importer.cli.app import run
 from importer.model.fields import LISTS
-from importer.model.plan import ChangeKind, Unchanged, Update, Written
+from importer.model.plan import (
+    ChangeKind,
+    SafetyCheck,
+    SafetyLimits,
+    Unchanged,
+    Update,
+    Written,
+)
 from importer.model.user import User
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import comparable, entries
 from importer.planner.merge import merge
 from importer.planner.undo import undo_update
+from importer.planner.whole_plan import safety_checks
 from importer.sandbox.server import Options, running
 from tests.planner import people
 from tests.planner.people import email
@@ -130,6 +139,20 @@ def test_an_id_that_is_put_back_as_primary_id_goes_where_it_was_kept() -> None:
     assert (step.after.primary_id, step.after.last_name) == ("old", "Roe")
     assert entries(step.after, "user_identifier") == ()
     assert ChangeKind.REMOVE in {change.kind for change in step.changes}
+    assert not step.takes_back
+
+
+def test_only_what_the_run_added_goes_without_a_safety_check() -> None:
+    """A note of the run, beside one of somebody else, counts for nothing; as a load it would."""
+    note = {"note_type": {"value": "OTHER"}, "note_text": "kept"}
+    before, sent = people.user(user_note=[]), people.user(user_note=[note])
+    live = people.user(user_note=[note, note | {"note_text": "theirs"}])
+    step = undo_update(2, Written(before, sent, sent), live).step
+    assert isinstance(step, Update)
+    assert len(entries(step.after, "user_note")) == 1
+    assert safety_checks([step], SafetyLimits(), ()) == ()
+    (failed,) = safety_checks([replace(step, takes_back=False)], SafetyLimits(), ())
+    assert failed.check is SafetyCheck.REMOVALS
 
 
 @st.composite
