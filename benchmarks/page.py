@@ -26,6 +26,7 @@ import httpx
 
 from benchmarks.check import write_apart, write_between
 from benchmarks.rosters import write_csv
+from tests.serving import Loopback
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,7 +95,9 @@ def start(folder: Path) -> Iterator[tuple[Measured, httpx.Client]]:
         if process.poll() is not None:
             raise SystemExit(said.read_text("utf-8"))
         time.sleep(0.05)
-    with httpx.Client(base_url=found[1], headers={"Origin": found[1]}, timeout=600) as client:
+    with httpx.Client(
+        base_url=found[1], headers={"Origin": found[1]}, timeout=600, transport=Loopback()
+    ) as client:
         client.get(found[0])
         try:
             yield Measured(process), client

@@ -22,6 +22,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from importer.sandbox.server import Options, running
+from tests.serving import Loopback
 
 CHROMIUM = shutil.which("chromium")
 LOOPBACK = Path(__file__).parent / "loopback"
@@ -37,24 +38,6 @@ _PATIENCE = 300
 """Seconds after which what a test waits for will not happen any more."""
 
 _STARTED: list[subprocess.Popen[bytes]] = []
-
-
-class Loopback(httpx.HTTPTransport):
-    """Finds names under `localhost` by itself, as browsers do."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request to this computer; its header Host stays."""
-        url = request.url
-        if url.host.endswith(".localhost"):
-            url = url.copy_with(host="127.0.0.1")
-        sent = httpx.Request(
-            request.method,
-            url,
-            headers=request.headers,
-            stream=request.stream,
-            extensions=request.extensions,
-        )
-        return super().handle_request(sent)
 
 
 @dataclass

@@ -19,10 +19,10 @@ from openpyxl import Workbook
 from playwright.sync_api import Browser
 
 from importer.web.app import ROUTES
+from tests.serving import Loopback
 from tests.web.conftest import (
     KEY,
     SAMPLE,
-    Loopback,
     Server,
     drafted,
     followed,
