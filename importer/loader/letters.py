@@ -28,12 +28,14 @@ LATIN = frozenset((*WESTERN_EUROPEAN, *CENTRAL, *BALTIC, "Turkish", "Vietnamese"
 # Probabilities, all of them guesses that a test has confirmed
 _OTHER_NEIGHBOR = 0.08  # that a neighbor is not in the table, for all of them together
 _UNKNOWN_LETTER, _SIGN = 3e-5, 1e-5
+_USUAL_SIGN = 0.02  # where signs are usual
+_SIGNS = frozenset("–—€£°§½¼¾©®™…•«»“”„º\u00aa²³")
 _QUOTATION = 0.001  # an apostrophe at an end of a word
 _OTHER_SCRIPT = 0.001  # beside a letter of ASCII, in a script that has none
 _CAPITAL_INSIDE, _SMALL_BEFORE, _SMALL_FIRST, _SMALL_BEHIND = 0.01, 0.02, 0.05, 0.02
 _FREQUENT, _RARE, _BESIDE_ASCII = 1 / 3000, 1 / 60_000, 0.02  # of languages without letters
 _ROUNDS = 4
-_APOSTROPHES = dict.fromkeys("’‘–", 0.01) | dict.fromkeys("´·", 1e-5)  # between letters
+_APOSTROPHES = {"’": 0.01, "–": 0.01, "—": 0.01, "‘": 1e-4, "´": 1e-5, "·": 1e-5}  # between letters
 
 
 class _Letter(NamedTuple):
@@ -125,9 +127,11 @@ def _small(char: str) -> str:
 def _at(word: str, at: int, table: Mapping[str, _Letter], *, latin: bool) -> float:
     """Return what the character at a place, between its neighbors, adds."""
     char, before, behind = word[at], word[at - 1], word[at + 1]
+    if _is_usual_sign(word, at):
+        return log(_USUAL_SIGN)
     if char in _APOSTROPHES:
         inside = before.isalpha() and behind.isalpha()
-        return log(_APOSTROPHES[char] if inside else _QUOTATION)
+        return log(_APOSTROPHES[char] if inside else _QUOTATION if char in "’‘" else _SIGN)
     # what is between two letters beyond ASCII counts once
     first = before.isascii()
     letter = table.get(char)
@@ -139,6 +143,18 @@ def _at(word: str, at: int, table: Mapping[str, _Letter], *, latin: bool) -> flo
     if not latin and (_is_ascii_letter(before) or _is_ascii_letter(behind)):
         found += log(_OTHER_SCRIPT)
     return found
+
+
+def _is_usual_sign(word: str, at: int) -> bool:
+    """Return whether this is a sign without letters beside it, a quotation, or as in Nº and m²."""
+    char, before, behind = word[at], word[at - 1], word[at + 1]
+    if char not in _SIGNS:
+        return False
+    if char in "“„«" and not before.isalpha():
+        return True
+    if char in "”»“" and word[1] in "“„«":
+        return True
+    return not behind.isalpha() and (not before.isalpha() or char + before in {"ºn", "²m", "³m"})
 
 
 def _end(char: str, mark: str) -> str:
@@ -154,7 +170,7 @@ def _case(word: str) -> float:
     """Return what capital and small letters add that are not as names are written."""
     found = 0.0
     for at, char in enumerate(word):
-        if char.isascii() or not char.isalpha():
+        if char.isascii() or not char.isalpha() or char in _SIGNS:
             continue
         before = word[at - 1] if at else ""
         if char.isupper():

@@ -101,6 +101,20 @@ def test_a_refusal_shows_cells_as_each_encoding_reads_them(tmp_path: Path) -> No
     assert "ř" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("O’Brien", "O‘Brien", "D’Angélo", "“Bob”", "„Bob“", "«Bob»", "Nº 5", "1ª", "5 €", "€5"),
+        *("12½", "5°", "§ 3", "5 m²", "x – y", "Smith—Lee", "Apt 3 ‘B’", "Renée", "Muñoz", "Zoë"),
+    ],
+)
+def test_signs_alone_are_western(text: str, tmp_path: Path) -> None:
+    """A file of Windows-1252 whose only characters beyond ASCII are usual signs is read."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"ID,Name\n1,{text}\n2,Smith\n".encode("cp1252"))
+    assert read(path, Layout()).frame[1].tolist() == [text, "Smith"]
+
+
 def test_utf_7_is_refused(tmp_path: Path) -> None:
     """A file in UTF-7 is ASCII; phone numbers and tagged addresses are not UTF-7."""
     path = tmp_path / "a.csv"
