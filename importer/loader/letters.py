@@ -148,7 +148,7 @@ def _at(word: str, at: int, table: Mapping[str, _Letter], *, latin: bool) -> flo
 def _is_usual_sign(word: str, at: int) -> bool:
     """Return whether this is a sign without letters beside it, a quotation, or as in Nº and m²."""
     char, before, behind = word[at], word[at - 1], word[at + 1]
-    if char not in _SIGNS:
+    if char not in _SIGNS or not (before.isascii() and behind.isascii()):
         return False
     if char in "“„«" and not before.isalpha():
         return True
