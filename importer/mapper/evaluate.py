@@ -35,7 +35,7 @@ from importer.mapper.transforms import TIDIED, Reading, Transform, id_transforms
 from importer.mapper.values import NO_SYSTEM, ONE_PART, Rows, Texts, Values, changed, texts_of
 from importer.model.candidates import ENDS, NAMES, Candidates
 from importer.model.catalogue import Code, Severity
-from importer.model.fields import NO_CODES, TYPE_FIELD, CodeTables, Shape
+from importer.model.fields import NO_CODES, SECRETS, TYPE_FIELD, CodeTables, Shape
 from importer.model.problem import CellFinding, Place, Problem
 from importer.model.roster import NOT_KEPT, Roster
 from importer.model.text import ROSTER_ROWS, counted, spans
@@ -446,4 +446,5 @@ class _Evaluation:
         """Add findings about cells as problems of their rows; None is the whole roster."""
         for row, finding, text in found:
             origin = self.roster.source.origin(0 if row is None else self.numbers[row])
-            self.problems.append(finding.problem(origin, *places, field=label, value=text))
+            shown = "" if label in SECRETS else text
+            self.problems.append(finding.problem(origin, *places, field=label, value=shown))

@@ -148,7 +148,7 @@ class Inputs:
         rows = misplaced(self.roster, self.secret)
         return (
             replace(one, value="")
-            if one.origin.row in rows or one.field in SECRETS or not secret.isdisjoint(one.places)
+            if one.origin.row in rows or not secret.isdisjoint(one.places)
             else one
             for one in problems
         )
