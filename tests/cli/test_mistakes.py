@@ -215,7 +215,7 @@ MISTAKES = {
     "lower case": edited("INTERNAL", "Internal", "Internal", "INTERNAL"),
     "an unknown lookup": edited("lookup: groups", "lookup: grups", "did you mean `groups`"),
     "an indentation slip": edited(
-        "  first_name", "   first_name", "patrons.yaml:7", "indented further"
+        "  first_name", "   first_name", "patrons.yaml:7", "3 blanks before it, its neighbors 2"
     ),
     "forgotten brackets": edited("<Last>", "Last", "every patron", "`<Last>`"),
     "the order of dates": edited(
