@@ -184,20 +184,24 @@ def mark_text(number: int, entry_hash: str, run: str) -> bytes:
     return f"{number:020d} {entry_hash} {run}".encode("ascii")
 
 
-def write_mark(path: Path, mark: bytes, *, durable: bool) -> None:
-    """Write a mark over the one before, in place.
+def write_mark(path: Path, mark: bytes, *, durable: bool) -> bytes:
+    """Write a mark over the one before, in place; return that, blank if there was none.
 
     All have one size, which a disk writes as one and a full disk still takes. Where it cannot be
     written it stays behind the ledger, which is harmless.
     """
+    before = b""
     with suppress(OSError):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            before = os.read(file, _MARK_SIZE)
+            os.lseek(file, 0, os.SEEK_SET)
             os.write(file, mark)
             if durable:
                 os.fsync(file)
         finally:
             os.close(file)
+    return before
 
 
 def read_mark(path: Path) -> bytes:

@@ -350,11 +350,11 @@ class Journal:
         with self.ledger.transaction():
             yield
         if not self._end_is_lost:
-            self.mark_went_back()
             number, row, hash_ = self._last
-            self._mark = mark_text(number, hash_, self._run)
-            for path in self._marks:
-                write_mark(path, self._mark, durable=row == 0)
+            mark = mark_text(number, hash_, self._run)
+            found = [write_mark(path, mark, durable=row == 0) for path in self._marks]
+            self._went_back |= any(b"" < before < self._mark for before in found)
+            self._mark = mark
 
     def mark_went_back(self) -> bool:
         """Return whether a mark beside the ledger was ever older than the one that was written."""
