@@ -87,7 +87,7 @@ def test_a_pause_is_never_lost(office: tuple[Library, httpx.Client], times: int)
         until(lambda live=live: "is paused" in client.get(live).text)  # type: ignore[misc]
         assert len(library.written()) <= before + 16  # those under way
     assert len(library.users()) < count
-    library.set_rate(50)
+    library.set_rate(20)
     followed(client, approve(client, run))
     assert len(library.users()) == len(library.written()) == count
 
@@ -96,7 +96,7 @@ def test_a_pause_is_never_lost(office: tuple[Library, httpx.Client], times: int)
 def test_two_plans_at_once_are_one(office: tuple[Library, httpx.Client], times: int) -> None:
     """A second click leads to the page of the plan under way, which nothing destroys."""
     library, client = office
-    library.set_rate(50)
+    library.set_rate(20)
     draft = drafted(client, "alma", people(9000, 2), "plain.yaml")
     form = {"version": version(client, draft)}
     for _ in range(times):
@@ -112,7 +112,7 @@ def test_two_plans_at_once_are_one(office: tuple[Library, httpx.Client], times: 
 def test_two_undos_at_once_are_one(office: tuple[Library, httpx.Client], times: int) -> None:
     """A second click leads to the page of the undo plan under way."""
     library, client = office
-    library.set_rate(50)
+    library.set_rate(20)
     run = planned(client, drafted(client, "alma", people(8000, 1), "plain.yaml"))
     followed(client, approve(client, run))
     form = {"delete": "yes"}
@@ -133,7 +133,7 @@ def test_six_approvals_at_once_are_one_load(office: tuple[Library, httpx.Client]
     answers = at_once(lambda: approve(client, run), 6)
     assert sorted(answer.status_code for answer in answers) == [303, *[409] * 5]
     assert len(started(library) - before) == 1
-    library.set_rate(50)
+    library.set_rate(20)
     followed(client, next(one for one in answers if one.status_code == 303))
 
 

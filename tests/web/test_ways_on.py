@@ -128,7 +128,7 @@ def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client])
     client.post(live.replace("/live", "/pause"))
     until(lambda: "is paused" in client.get(live).text)
     assert client.post(f"{draft}/delete").status_code == 409
-    library.set_rate(50)
+    library.set_rate(20)
     followed(client, approve(client, run))
     assert client.post(f"{draft}/delete").status_code == 303
     assert client.get(f"{draft}/sheet").status_code == 404
@@ -137,7 +137,7 @@ def test_a_roster_whose_load_is_open_stays(office: tuple[Library, httpx.Client])
 def test_a_plan_out_of_date_is_named_so(office: tuple[Library, httpx.Client]) -> None:
     """Also where nothing is left to write and rows need an answer: Plan again is the way."""
     library, client = office
-    library.set_rate(50)
+    library.set_rate(20)
     card = {"id_type": {"value": "BARCODE"}, "value": "Q1", "status": "ACTIVE"}
     library.add("9100", "Ida", "Quist", user_identifier=[card])
     mapping = library.folder / "mappings" / "cards.yaml"
@@ -155,7 +155,7 @@ def test_a_plan_out_of_date_is_named_so(office: tuple[Library, httpx.Client]) ->
 def test_the_steps_of_a_plan_lead_back_to_its_roster(office: tuple[Library, httpx.Client]) -> None:
     """From a plan to the sheet, the mapping and the problems that it was made from."""
     library, client = office
-    library.set_rate(50)
+    library.set_rate(20)
     draft = drafted(client, "alma", people(400, 1), "plain.yaml")
     run = planned(client, draft)
     for page in (client.get(run).text, client.get(f"{run}/approve").text):
