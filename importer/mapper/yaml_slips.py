@@ -54,7 +54,7 @@ def _repaired(rows: list[str], lines: Sequence[_Line]) -> tuple[int, str] | None
         if best and best[0][0] == 0 and best[1] - line.number > _BESIDE:
             break
         near = [*lines[max(0, at - 1) : at], *lines[at + 1 : at + 2]]
-        level = all(one.blanks == line.blanks for one in near)
+        level = all((one.blanks, one.inner) == (line.blanks, line.inner) for one in near)
         if level and len(near) == 2 and _KEY.match(line.code):
             continue
         for repaired, blanks, wrong in _repairs(line, near):
