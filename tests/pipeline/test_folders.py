@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import UsageError
-from importer.pipeline.runs import find_folder, new_folder
+from importer.ledger.states import FILE
+from importer.pipeline.runs import find_folder, new_folder, new_run
 
 NOW = datetime(2026, 8, 20, 9, 30, tzinfo=UTC)
 ROSTER = "Community Patrons"
@@ -54,6 +55,19 @@ def test_an_empty_folder_is_used_and_folders_above_a_new_one_are_made(tmp_path: 
     for folder, mode in ((empty, _mode(empty)), (deep, 0o700)):
         assert new_folder(ROSTER, NOW, folder) == folder
         assert _mode(folder) == mode
+
+
+def test_a_command_that_fails_spares_the_run_of_another(tmp_path: Path) -> None:
+    """A folder belongs to the first command that makes a run in it, empty or not."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with new_run(ROSTER, NOW, empty):
+        with pytest.raises(UsageError, match="not empty"), new_run(ROSTER, NOW, empty):
+            pass
+        (empty / FILE).write_text("the first one's", "utf-8")
+    with pytest.raises(UsageError, match="not empty"), new_run(ROSTER, NOW, empty):
+        pass
+    assert [path.name for path in empty.iterdir()] == [FILE]
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "x" * 300, "a\0b"])
