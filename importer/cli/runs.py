@@ -39,7 +39,7 @@ from importer.cli.output import now, program, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
 from importer.ledger.integrity import check_whole, fault, first_broken, mark_paths
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.memory import AbsentMemory, DecisionMemory, StickyMemory
+from importer.ledger.memory import AbsentMemory, DecisionMemory, EditMemory
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from importer.model.files import new_file
@@ -262,7 +262,7 @@ def purge(
     if yes:
         undeleted = {folder: why for folder in page if (why := _delete(folder))}
         page, stay = [folder for folder in page if folder not in undeleted], stay | undeleted
-        for memory in (DecisionMemory(), StickyMemory(), AbsentMemory()):
+        for memory in (DecisionMemory(), EditMemory(), AbsentMemory()):
             memory.forget(limit)
     if as_json:
         told = [{"run": str(folder), "fault": why} for folder, why in stay.items()]

@@ -32,9 +32,23 @@ from importer.ledger.integrity import (
     write_mark,
 )
 from importer.ledger.ledger import CHANGES, COLUMNS, PLACES, TEXTS, Ledger
+from importer.ledger.memory import IMPRINTS
 from importer.ledger.states import DECIDED, DOUBT, SENT, State
 from importer.model.catalogue import Code, Severity
-from importer.model.plan import Act, Create, Delete, Fate, Held, LeftAlone, Step, Unchanged, Update
+from importer.model.plan import (
+    Act,
+    Create,
+    Delete,
+    Fate,
+    Held,
+    Imprint,
+    Imprints,
+    LeftAlone,
+    Planned,
+    Step,
+    Unchanged,
+    Update,
+)
 from importer.model.user import User
 
 if TYPE_CHECKING:
@@ -60,13 +74,14 @@ def write_run(
     *,
     problems: Iterable[Problem] = (),
     steps: Iterable[Step] = (),
+    imprints: Iterable[tuple[int, Imprints]] = (),
     columns: Iterable[ColumnUse] = (),
     cells: Iterable[tuple[int, tuple[str, ...]]] = (),
 ) -> Ledger:
     """Write the ledger of a new run, in one transaction. Raises LedgerError if it cannot be.
 
-    `fates` and `cells` are by row, `columns` in the order of the rosters. Facts and steps are
-    sealed. Problems added later are those of resolve and apply.
+    `fates`, `imprints` and `cells` are by row, `columns` in the order of the rosters. Facts and
+    steps are sealed. Problems added later are those of resolve and apply.
     """
     ledger = Ledger.create(folder)
     with suppress(OSError):
@@ -84,6 +99,7 @@ def write_run(
             write("INSERT INTO cells VALUES (?, ?)", ((row, _json(texts)) for row, texts in cells))
             add_problems(ledger, problems)
             add_steps(ledger, steps)
+            add_imprints(ledger, imprints)
             add_seal(ledger)
             ledger.connection.execute(
                 "INSERT INTO run SELECT 'last problem', CAST(coalesce(max(id), 0) AS TEXT)"
@@ -126,6 +142,24 @@ def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
         "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
         (_columns_of(step) for step in steps if not isinstance(step, Held)),
     )
+
+
+def add_imprints(ledger: Ledger, imprints: Iterable[tuple[int, Imprints]]) -> None:
+    """Add what is to be remembered of rows, inside a transaction of the caller."""
+    ledger.connection.executemany(
+        "INSERT OR REPLACE INTO imprints VALUES (?, ?)",
+        ((row, IMPRINTS.dump_json({**values}).decode()) for row, values in imprints if values),
+    )
+
+
+def imprints_in(ledger: Ledger) -> dict[int, dict[str, Imprint]]:
+    """Return what is to be remembered of the rows of a run when they were applied.
+
+    None in a run that was made before loads were remembered.
+    """
+    known = [*ledger.read("SELECT 1 FROM sqlite_master WHERE name = 'imprints'")]
+    rows = ledger.read("SELECT row, imprints FROM imprints") if known else ()
+    return {row: IMPRINTS.validate_json(text) for row, text in rows}
 
 
 def _columns_of(
@@ -294,7 +328,12 @@ class Journal:
         return state
 
     def record_resolution(
-        self, row: int, fate: Fate, step: Step | None, problems: Iterable[Problem], detail: str
+        self,
+        row: int,
+        fate: Fate,
+        planned: Planned | None,
+        problems: Iterable[Problem],
+        detail: str,
     ) -> None:
         """Record how a person resolved a row: its new fate, its step, and new problems.
 
@@ -305,7 +344,8 @@ class Journal:
             connection.execute("UPDATE rows SET fate = ? WHERE row = ?", (fate, row))
             before = step_seal(self.ledger, row)
             connection.execute("DELETE FROM steps WHERE row = ?", (row,))
-            add_steps(self.ledger, [step] if step else [])
+            add_steps(self.ledger, [planned.step] if planned else [])
+            add_imprints(self.ledger, [(row, planned.imprints)] if planned else [])
             change_seal(self.ledger, before, step_seal(self.ledger, row))
             connection.execute(
                 "UPDATE problems SET severity = ?, advice = ? WHERE row = ? AND severity = ?",

@@ -25,6 +25,11 @@ CREATE TABLE steps (
 ) STRICT;
 CREATE INDEX steps_by_state ON steps (state);
 
+-- What is to be remembered of a row's values when it was applied, as hashes by key.
+CREATE TABLE imprints (
+  row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, imprints TEXT NOT NULL
+) STRICT;
+
 -- Alma's record just before a write, what was sent, and what Alma answered; undo needs them.
 CREATE TABLE images (
   row INTEGER PRIMARY KEY REFERENCES rows DEFERRABLE INITIALLY DEFERRED, before TEXT NOT NULL,

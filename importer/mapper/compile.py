@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -327,7 +328,7 @@ class _Compiler:
                 prefix = f"{entry.parent}[{counts[entry.parent]}]"
                 counts[entry.parent] += 1
                 fields = tuple(
-                    self.field(rule, f"{prefix}.{rule.field.name}", bound, part)
+                    self.field(rule, f"{prefix}.{rule.field.name}", bound, part, entry.part)
                     for rule in entry.fields
                 )
                 constants = {
@@ -357,8 +358,12 @@ class _Compiler:
         label: str,
         bound: Mapping[str, str],
         part: tuple[EachPart, int] | None = None,
+        entry: EntryPart | None = None,
     ) -> CompiledField:
-        """Compile a field; `bound` is what `<Email *>` stands for in it, `part` one of a cell."""
+        """Compile a field, of an entry if it has one.
+
+        `bound` is what `<Email *>` stands for in it, `part` one of a cell.
+        """
         used = [self.column(bound.get(name, name), rule.steps) for name in rule.headings]
         places = [use.place for use in used[: len(rule.cells)] if use is not None]
         tables = self.mapping.tables
@@ -376,6 +381,7 @@ class _Compiler:
                 for code, steps in rule.mapped_codes(tables).items()
             },
             rule.takes_cells(tables),
+            *self._deciding(rule, bound, entry),
         )
         other: dict[str, CellsOf] = {
             heading_key(name): (heading_key(heading), None, 0) for name, heading in bound.items()
@@ -384,6 +390,32 @@ class _Compiler:
             key = heading_key(part[0].heading)
             other[key] = (key, *part)
         return CompiledField(column, rule, other)
+
+    def _deciding(
+        self, rule: FieldRule, bound: Mapping[str, str], entry: EntryPart | None
+    ) -> tuple[tuple[int, ...], str]:
+        """Return the positions of all columns that decide a value, and its rule as a text.
+
+        Columns and rules of the record's fields that it takes, and of its entry's `when`, count.
+        """
+        file = self.mapping.file
+        scalars = {one.field.path: one for one in self.mapping.scalars}
+        rules: dict[str, FieldRule] = {rule.field.path: rule}
+        left = [rule]
+        while left:
+            for name in left.pop().fields:
+                if name in scalars and name not in rules:
+                    rules[name] = scalars[name]
+                    left.append(scalars[name])
+        headings = {name: one.steps for one in rules.values() for name in one.headings}
+        if entry is not None:
+            headings |= dict.fromkeys(entry.when.headings, rule.steps)
+        uses = [self.column(bound.get(name, name), steps) for name, steps in headings.items()]
+        written = [one.as_text(self.mapping.tables) for one in rules.values()]
+        ids = [file.id_rule(bound.get(name, name)) for name in headings]
+        text = repr((written, file.roster.dates, ids, entry and entry.when))
+        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return tuple(sorted({use.position for use in uses if use is not None})), digest
 
     def column(self, heading: str, steps: Steps) -> Use | None:
         """Return the column of a heading; None, with a fault, if there is not one of its own."""

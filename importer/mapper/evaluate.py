@@ -68,7 +68,16 @@ def evaluate(
     own = {name: work.own[name].tolist() for name in ENDS if name in work.own}
     silent, orders = work.not_applicable, work.orders
     return Candidates(
-        roster.source, mapping.layout, frame, silent, skipped, problems, orders, behind, own
+        roster.source,
+        mapping.layout,
+        frame,
+        roster.frame,
+        silent,
+        skipped,
+        problems,
+        orders,
+        behind,
+        own,
     )
 
 

@@ -87,8 +87,12 @@ class FieldRule:
     @property
     def templates(self) -> Iterator[Template]:
         """The templates of the rule, its cases, its defaults, and of the values that it takes."""
-        rules = (self.rule, *(self.values[name] for name in _named(self.rule, self.values)))
-        return (t for rule in rules for _, part in rule.parts() for t in part.templates)
+        return (t for rule in self._rules for _, part in rule.parts() for t in part.templates)
+
+    @property
+    def _rules(self) -> tuple[Rule, ...]:
+        """The rule, and those of the values that it takes."""
+        return (self.rule, *(self.values[name] for name in _named(self.rule, self.values)))
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -106,6 +110,13 @@ class FieldRule:
         """The fields of the record that it takes by `<@…>`."""
         names = (part.name for t in self.templates for part in t.variables if not part.of_run)
         return tuple(name for name in names if not name.startswith(VALUE))
+
+    def as_text(self, tables: Tables) -> str:
+        """Return the rule with its values and lookups; equal only where nothing was changed."""
+        parts = [part for rule in self._rules for _, part in rule.parts()]
+        lookups = [part.lookup for part in parts if part.lookup is not None]
+        lookups += [part.plus.lookup for part in parts if isinstance(part.plus, PlusBy)]
+        return f"{self._rules!r} {[tables.get(name) for name in lookups]!r}"
 
     @property
     def needs(self) -> frozenset[str]:

@@ -58,6 +58,8 @@ class FieldColumn:
     `drop_bad`: a bad value is left out with a warning, and does not reject its row.
     `mapped_codes`: the codes that the mapping itself writes, constants and those of lookups, each
     with its place in the mapping file. `from_cells`: a cell's own text may be written as well.
+    `reads`: the positions in the roster of all columns that decide the value, also by a condition
+    or through another field. `rule`: its rule with the lookups, as a text that only compares.
     """
 
     label: str
@@ -70,6 +72,8 @@ class FieldColumn:
     drop_bad: bool = False
     mapped_codes: Mapping[str, str] = default(default_factory=dict)
     from_cells: bool = False
+    reads: tuple[int, ...] = ()
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,8 @@ class Candidates:
     order of `layout.targets`. `not_applicable`: by label, the rows for which a rule's `when` does
     not hold or whose value was dropped, so that the field is left unchanged (which differs from
     blank for `required` and `on_update: erase`). `skipped`: rows that the mapping leaves out; they
-    are not in the frame. `problems`: what could not be read or had to be repaired while mapping.
+    are not in the frame. `cells`: the roster's own frame, with all of its rows. `problems`: what
+    could not be read or had to be repaired while mapping.
     `orders`: those of dates that columns show, None if they show none, by what reads the columns.
     `behind`: by label of a name, each row's text before the mapping's steps, such as the whole
     name. `own`: by label of `ENDS`, whether each row's date is from a cell, and not written by the
@@ -143,6 +148,7 @@ class Candidates:
     source: Source
     layout: RecordLayout
     frame: pd.DataFrame
+    cells: pd.DataFrame
     not_applicable: Mapping[str, frozenset[int]] = default(default_factory=dict)
     skipped: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()

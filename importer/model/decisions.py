@@ -31,18 +31,22 @@ DECISIONS: dict[Answer, str] = {
 }
 """The answers in the words of the Decision column."""
 
-WHO = frozenset(
-    {
-        Code.POSSIBLE_MATCH_IN_ALMA,
-        Code.PRIMARY_ID_DIFFERS,
-        Code.MATCHES_TWO_USERS,
-        Code.DUPLICATE_PERSON,
-        Code.ANOTHER_PERSON,
-    }
-)
+_ANSWERS: dict[Code, tuple[Answer, ...]] = {
+    Code.POSSIBLE_MATCH_IN_ALMA: (Answer.RENAME, Answer.UPDATE),
+    Code.KNOWN_BY_ANOTHER_ID: (Answer.RENAME, Answer.UPDATE),
+    Code.PRIMARY_ID_DIFFERS: (Answer.RENAME, Answer.UPDATE),
+    Code.DUPLICATE_PERSON: (Answer.RENAME,),
+    Code.MATCHES_TWO_USERS: (Answer.UPDATE,),
+    Code.IDENTIFIER_TAKEN: (Answer.UPDATE,),
+    Code.TWO_USERS_ONE_PERSON: (Answer.UPDATE,),
+    Code.ANOTHER_PERSON: (Answer.UPDATE,),
+}
+"""What a person can answer about the user of each problem that asks who a row is."""
+
+WHO = frozenset({*_ANSWERS, Code.IDENTIFIER_OF_ANOTHER_PERSON, Code.MANAGED_ELSEWHERE})
 """Problems that ask who a row is."""
 
-DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS})
+DOUBTS = frozenset({Code.ACCOUNT_TYPE_DIFFERS, Code.OWNING_SYSTEM_DIFFERS, Code.CARD_DIFFERS})
 """Problems that ask whether that user may be changed.
 
 The value of these problems, and of those in WHO, is the ID of the user in question. For rows of one
@@ -52,16 +56,24 @@ person it is the other row's ID, if there is one other.
 NAME = frozenset({Code.TWO_PEOPLE, Code.COMMA_IN_NAME, Code.TITLE_IN_NAME})
 """Problems that ask whether the row's name is right; the user in question is the row's own."""
 
-_NEW = frozenset({Code.POSSIBLE_MATCH_IN_ALMA, Code.DUPLICATE_PERSON, *NAME})
+_NEW = frozenset(
+    {
+        Code.POSSIBLE_MATCH_IN_ALMA,
+        Code.DUPLICATE_PERSON,
+        Code.IDENTIFIER_OF_ANOTHER_PERSON,
+        *NAME,
+    }
+)
 """Problems of a row that may be a person whom Alma does not have."""
 
-_NEW_CARD = WHO - {Code.MATCHES_TWO_USERS, Code.ANOTHER_PERSON}
-"""Problems of a row that has another primary ID than the user."""
+_TAKEN = frozenset({Code.ANOTHER_PERSON})
+"""Problems of a row whose primary ID is another user's, so that nobody can get it."""
 
 
 def in_question(problems: Iterable[Problem]) -> tuple[str, ...]:
     """Return the IDs of the users that a row may be, each once."""
-    return tuple(dict.fromkeys(p.value for p in problems if p.code in WHO | DOUBTS and p.value))
+    asking = {*_ANSWERS, *DOUBTS}
+    return tuple(dict.fromkeys(p.value for p in problems if p.code in asking and p.value))
 
 
 def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
@@ -73,16 +85,28 @@ def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     codes, users = {problem.code for problem in held}, in_question(held)
     if not held:
         return ()
-    # a primary ID that nobody in Alma has is a new card
-    same = DECISIONS[Answer.RENAME if codes & _NEW_CARD else Answer.UPDATE]
-    if len(users) > 1:
-        texts = [f"{same}: {user}" for user in users]
-    else:
-        own = codes == {Code.CHANGED_IN_ALMA} or codes <= NAME
-        texts = [same] if users or own else []
+    texts = []
+    for user in users:
+        named = f": {user}" if len(users) > 1 else ""
+        texts += [f"{DECISIONS[answer]}{named}" for answer in _about(user, held)]
+    if not users and (codes == {Code.CHANGED_IN_ALMA} or codes <= NAME):
+        texts = [DECISIONS[Answer.UPDATE]]
     if codes <= _NEW:
         texts.append(DECISIONS[Answer.CREATE])
     return (*texts, DECISIONS[Answer.REJECT])
+
+
+def _about(user: str, held: Iterable[Problem]) -> tuple[Answer, ...]:
+    """Return what can be answered about a user: what every problem about it allows."""
+    held = list(held)
+    codes = [problem.code for problem in held if problem.value == user]
+    allowed = [_ANSWERS[code] for code in codes if code in _ANSWERS] or [(Answer.UPDATE,)]
+    taken = any(problem.code in _TAKEN for problem in held)
+    return tuple(
+        answer
+        for answer in allowed[0]
+        if all(answer in others for others in allowed) and not (taken and answer is Answer.RENAME)
+    )
 
 
 def read_decision(text: str) -> tuple[Answer, str] | None:

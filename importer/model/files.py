@@ -113,6 +113,14 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         temporary.replace(path)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a private file, whole or not at all. Raises FileExistsError if it is there, OSError."""
+    with temporary_beside(path) as temporary:
+        temporary.write_bytes(content)
+        flush(temporary)
+        path.hardlink_to(temporary)
+
+
 @contextmanager
 def new_file(path: Path, *, private: bool, option: str = "") -> Iterator[IO[bytes]]:
     """Yield a new file that gets its name only if the block ends well.

@@ -64,6 +64,20 @@ class PersonKeys:
         return tuple(kind for kind in IN_WORDS if kind in kinds)
 
 
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What so many users have in common that it says nothing about a person.
+
+    `born`: birth dates, ISO, of more than 1 % of the users, and of more than three. `contacts`:
+    traits of emails and phone numbers that more than three users have.
+    """
+
+    born: frozenset[str] = frozenset()
+    contacts: frozenset[str] = frozenset()
+
+
+NOTHING_COMMON = Common()
+
 NOBODY = PersonKeys("", "")
 """The keys of a person of whom nothing is known."""
 

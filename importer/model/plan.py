@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Default
@@ -35,7 +35,9 @@ class Match(MappingPart):
 
     `by`: `primary_id`, or identifier types by Alma's code. `account_type`: what happens if the user
     is Internal in Alma but External in the mapping, or the other way round. `id_change`: what
-    happens if the user's primary ID in Alma is another one.
+    happens if the user's primary ID in Alma is another one. `another_person`: what happens if the
+    user with the row's ID seems to be somebody else. `managed_elsewhere`: external systems whose
+    users are never changed.
     """
 
     by: tuple[str, ...] = ("primary_id",)
@@ -44,6 +46,8 @@ class Match(MappingPart):
     possible_match: Literal["review", "warn", "ignore"] = "review"
     account_type: Literal["review", "convert", "any"] = "review"
     id_change: Literal["review", "rename"] = "review"
+    another_person: Literal["review", "update"] = "review"
+    managed_elsewhere: tuple[str, ...] = ()
     keep_old_id: KeepOldId | None = None
 
     @property
@@ -127,6 +131,7 @@ class SafetyCheck(StrEnum):
     REMOVALS = "removals"
     RENAMES = "renames"
     FOREIGN_GROUP = "foreign-group"
+    FIRST_CONTACT = "first-contact"
     ABSENT = "absent"
 
 
@@ -144,6 +149,7 @@ class SafetyLimits(MappingPart):
     removals: SafetyLimit = SafetyLimit(percent=0, count=0)
     renames: SafetyLimit = SafetyLimit(percent=5, count=5)
     foreign_group: SafetyLimit = SafetyLimit(percent=0, count=0)
+    first_contact: SafetyLimit = SafetyLimit(percent=1, count=5)
     absent: SafetyLimit = SafetyLimit(percent=5, count=5)
 
 
@@ -174,8 +180,9 @@ class Update:
     """A user to change.
 
     `before` is Alma's record as it was read, `after` the record to put; `override` names the
-    sticky fields to replace. `takes_back`: it takes back what an earlier run did, and the entries
-    that it removes were added by that run, so they count for no safety check.
+    protected fields to replace. `takes_back`: it takes back what an earlier run did, and the
+    entries that it removes were added by that run, so they count for no safety check.
+    `first_load`: no load of the user is remembered.
     """
 
     row: int
@@ -185,6 +192,7 @@ class Update:
     changes: tuple[Change, ...]
     override: tuple[str, ...] = ()
     takes_back: bool = False
+    first_load: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,37 +241,71 @@ class Written:
     override: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """A sticky field of a user at the last load.
+class Where(NamedTuple):
+    """Where in a record a value is.
 
-    `wanted` is the roster's value, `alma` Alma's value or answer then. `reported` is the value of
-    Alma that was last reported as kept; None if there was none.
+    `path`: of a field, or of a list. `flag`: for the mark of a list, such as `preferred`. `types`:
+    those that an entry has at least. `names`: the fields of an entry that are compared.
     """
 
-    wanted: str
-    alma: str
-    reported: str | None = None
+    path: str
+    flag: str = ""
+    types: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
-    def keeps(self, was: str, will: str) -> bool:
-        """Return whether Alma's value `was` stays although the roster has `will`.
+    @property
+    def is_id(self) -> bool:
+        """Whether the value is an ID of its user."""
+        return self.path in {"user_identifier", "primary_id"}
 
-        Either Alma had the roster's value, so someone edited it since; or Alma kept its own
-        value. If the roster or Alma has another value now, it is sent.
-        """
-        return will == self.wanted and self.alma in {was, will}
+
+class Imprint(NamedTuple):
+    """One value as a load left it: keyed hashes, and days as ISO text.
+
+    `answered`: what Alma had there after the load, "" if nothing. `since`: the last load that found
+    it as it was left. `noticed`: when an edit was reported last, "" if none was.
+    """
+
+    where: Where
+    cells: str
+    rule: str
+    made: str
+    answered: str
+    since: str
+    noticed: str = ""
+
+
+Imprints: TypeAlias = "Mapping[str, Imprint]"
+"""The values of one row, by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserMemory:
+    """What earlier loads left of one user.
+
+    `own`: this roster's values, None if it never loaded the user. `others`: the values of other
+    rosters, the newest load first.
+    """
+
+    own: Imprints | None
+    others: tuple[Imprints, ...]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether no load is remembered."""
+        return self.own is None and not self.others
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A step and its warnings.
 
-    `sticky`: by name, what is to be remembered of sticky fields that are not sent. `kept`: whether
-    a value that someone edited in Alma stays. `user`: the user as Alma will have it, if known.
+    `imprints`: what is to be remembered when the row was applied. `kept`: whether a value that
+    someone edited in Alma stays. `user`: the user as Alma will have it, if known.
     """
 
     step: Step
     warnings: tuple[Problem, ...] = ()
-    sticky: Mapping[str, Remembered] = field(default_factory=dict)
+    imprints: Imprints = field(default_factory=dict)
     kept: bool = False
     user: User | None = None

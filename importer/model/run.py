@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Act, Change, Fate, Result, SafetyCheck, SafetyLimits
 from importer.model.problem import Origin
 from importer.model.text import ROSTER_ROWS
@@ -122,6 +123,7 @@ class RunFacts(Kept):
     calls_left: int | None = None
     failed_checks: tuple[FailedCheck, ...] = ()
     kept_in_alma: int = 0
+    common: Common = NOTHING_COMMON
     undoes: str = ""
 
     @property

@@ -34,7 +34,6 @@ from importer.pipeline.lookup import Users
 from importer.planner.absent import Among, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
-from importer.planner.sticky import Memory
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import PersonQuery
 from importer.validator import check_rows
@@ -86,7 +85,6 @@ async def plan_absent(
     rosters: CheckedRosters,
     users: Users,
     memory: AbsentMemory,
-    sticky: Memory,
     now: datetime,
 ) -> AbsentPlan:
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
@@ -102,7 +100,7 @@ async def plan_absent(
             why = "there is no complete user cache to look for missing people in"
         else:
             missing = _find(rosters, inputs, users.cache, memory, now)
-            await _plan(inputs, missing, users, memory, sticky, plan)
+            await _plan(inputs, missing, users, memory, plan)
             continue
         origin = inputs.roster.source.origin()
         plan.problems.append(Problem.of(Code.ABSENT_NOT_COMPARED, origin, why))
@@ -161,7 +159,6 @@ async def _plan(
     missing: list[Missing],
     users: Users,
     memory: AbsentMemory,
-    sticky: Memory,
     plan: AbsentPlan,
 ) -> None:
     part = inputs.mapping.file.match.absent
@@ -181,7 +178,8 @@ async def _plan(
         row += 1
         has = obligations(live)
         draft = replace(template, row=row, origin=inputs.roster.source.origin(row))
-        planned = leave(draft, _without_obligations(live), inputs.mapping.file.match, sticky)
+        match = inputs.mapping.file.match
+        planned = leave(draft, _without_obligations(live), match, inputs.today)
         since = f", {one.rosters} rosters in a row" if part.after > 1 else ""
         problem = Problem.of(
             Code.MISSING_FROM_ROSTER,

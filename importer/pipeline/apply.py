@@ -13,9 +13,8 @@ from pathlib import Path
 from importer.alma.client import Alma
 from importer.errors import LedgerError, SafetyCheckError, StalePlanError, UsageError
 from importer.ledger.integrity import check_seal, end_is_lost
-from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history, images
+from importer.ledger.journal import ALLOWED, PASSWORDS, Journal, history
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import StickyMemory
 from importer.ledger.states import State
 from importer.ledger.write_gate import WriteGate
 from importer.mapper.load import load
@@ -27,7 +26,7 @@ from importer.model.text import command_line
 from importer.pipeline.absent import remember_applied
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import PASSWORD, check_sources, reopen_inputs
-from importer.planner.sticky import answered_sticky
+from importer.pipeline.remember import remember_loaded
 from importer.users.refresh import add_applied
 from importer.writer.executor import Executor, Progress, Stop
 
@@ -187,7 +186,6 @@ async def carry_out(
             journal.note(PASSWORDS, f"of {len(secrets)} rows")
         stop = await executor.run(options.limit)
         journal.note("paused" if left_to_do(ledger) else "finished", "")
-        _remember_sticky(ledger, facts)
         gate()  # what was done is found again
     except (LedgerError, UsageError) as error:
         return Stop.by(error)
@@ -200,20 +198,8 @@ def remember(ledger: Ledger, users_folder: Path, now: datetime) -> None:
     `users_folder`: that of the user caches. Raises UsageError, LedgerError.
     """
     add_applied(ledger, users_folder)
+    remember_loaded(ledger, now)
     remember_applied(ledger, now)
-
-
-def _remember_sticky(ledger: Ledger, facts: RunFacts) -> None:
-    """Remember what Alma answered about sticky fields, for the next plan."""
-    if facts.alma is None:
-        return
-    answers = (
-        (image.sent.primary_id or "", answered_sticky(image.before, image.sent, image.answered))
-        for image in images(ledger)
-        if image.answered is not None
-    )
-    memory = StickyMemory(facts.alma.key)
-    memory.remember(answers, datetime.now(facts.started.tzinfo))
 
 
 def _passwords(facts: RunFacts) -> dict[int, str]:

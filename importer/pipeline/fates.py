@@ -21,10 +21,10 @@ from importer.model.problem import Origin, Problem
 from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
 from importer.model.user import User
 from importer.pipeline.inputs import CheckedRosters
-from importer.planner.decide import create, obstacle_to_update, taken_identifiers, update
+from importer.planner.decide import create, obstacle_to_update, update
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import same_id
-from importer.planner.sticky import Memory
+from importer.planner.staff_edits import Earlier
 from importer.users.matching import MatchResult, identifiers
 
 
@@ -196,7 +196,7 @@ class Resolutions:
         found: MatchResult,
         planned: Planned,
         match: Match,
-        memory: Memory,
+        earlier: Earlier,
     ) -> Planned:
         """Return the step as decided before, with warnings instead of the same questions."""
         decision = self.by_id.get(draft.key)
@@ -205,7 +205,7 @@ class Resolutions:
         problems = planned.step.problems
         asked = {problem.code for problem in problems}
         questioned = {user.casefold() for user in in_question(problems)}
-        if Code.ANOTHER_PERSON in asked and decision.person != person_hash(draft):
+        if decision.person not in {"", person_hash(draft)}:
             return planned
         if asked & NAME:
             questioned.add(draft.key)
@@ -216,7 +216,7 @@ class Resolutions:
             dismissed = Held(draft.row, (*warnings, _dismissed(draft.origin, decision.sentence)))
             return replace(planned, step=dismissed)
         live = next((u for u in found.every_user if same_id(u.primary_id, decision.user)), None)
-        made = answered_step(decision.answer, draft, live, found, match, memory)
+        made = answered_step(decision.answer, draft, live, found, match, earlier)
         if not isinstance(made, Planned):
             return planned
         warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
@@ -263,37 +263,48 @@ def answered_step(
     live: User | None,
     found: MatchResult,
     match: Match,
-    memory: Memory,
+    earlier: Earlier,
 ) -> Planned | str:
     """Return the step that an answer asks for, or a sentence with why it cannot be sent.
 
     `live`: the user that the answer names, if any. `found`: who has the row's IDs in Alma.
     """
     name = row_label(draft.row)
+    mine = live.primary_id if live is not None else None
+    others = [one.user for one in found.users if not same_id(one.user.primary_id, mine)]
+    taken = {identifier for user in others for identifier in identifiers(user)}
+    is_taken = draft.primary_id.casefold() in taken
+    own = draft.without(_labels_of(draft, taken))
     if answer is Answer.CREATE:
-        if not found.users:
-            return Planned(create(draft))
+        if not is_taken:
+            return create(own, earlier)
         return (
-            f"Alma already has a user with an ID of row {name}. Use --as update with that user's "
-            "ID, or correct the row."
+            f"Alma already has a user with the primary ID of row {name}. Use --as update with that "
+            "user's ID, or correct the row."
         )
     if live is None:
         return "Alma has no user with this ID. Nothing was changed."
-    others = [one.user for one in found.users if not same_id(one.user.primary_id, live.primary_id)]
-    taken = {identifier for user in others for identifier in identifiers(user)}
-    rename = answer is Answer.RENAME or (
-        match.id_change == "rename" and draft.primary_id.casefold() not in taken
-    )
-    if obstacle := obstacle_to_update(draft, live, found, match, rename=rename):
+    if obstacle := obstacle_to_update(draft, live, match):
         return obstacle
-    planned = update(draft, live, match, memory, rename=rename)
-    if keys := taken_identifiers(draft, planned.step, found):
+    if answer is Answer.RENAME and is_taken:
         return (
-            f"The {' and the '.join(keys)} of row {name} belongs to another user of Alma, so Alma "
-            "would refuse the update. Nothing was changed. Correct the row or that user, or reject "
-            "the row."
+            f"The primary ID of row {name} belongs to another user of Alma, so Alma would refuse "
+            "the update. Nothing was changed. Correct the row or that user, or reject the row."
         )
-    return planned
+    rename = answer is Answer.RENAME or (match.id_change == "rename" and not is_taken)
+    planned = update(own, live, match, earlier, rename=rename)
+    answered = tuple(one for one in planned.warnings if not one.severity.holds)
+    return replace(planned, warnings=answered)
+
+
+def _labels_of(draft: DraftUser, ids: Collection[str]) -> frozenset[str]:
+    """Return the columns of the row's entries with one of these IDs, which are without case."""
+    return frozenset(
+        label
+        for item in draft.entries("user_identifier")
+        if item.values["value"].casefold() in ids
+        for label in item.entry.labels
+    )
 
 
 def alike_rows(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.alma.pacing import RateLimiter, run_concurrently
 from importer.errors import DailyLimitError, RefusedError, UnavailableError
+from importer.model.people import NOTHING_COMMON, Common
 from importer.model.plan import Match, Planned
 from importer.model.text import counted
 from importer.pipeline.inputs import Progress, RunRequest
 from importer.planner.drafts import DraftUser
+from importer.planner.who import needs_people
 from importer.users.answers import KeptAnswers, answers_path
 from importer.users.cache import UserCache, cache_path
 from importer.users.matching import MatchResult, PersonQuery, search_alma
@@ -40,6 +42,25 @@ def query_of(draft: DraftUser, match: Match) -> PersonQuery:
     return PersonQuery(draft.every_identifier, *draft.name, email, draft.person, match.by_name)
 
 
+Find: TypeAlias = Callable[[PersonQuery], Awaitable[MatchResult]]
+"""Finds the users of a query, in the user cache or by asking Alma."""
+
+
+async def find_people(
+    find: Find, draft: DraftUser, query: PersonQuery, common: Common
+) -> MatchResult:
+    """Return who has the IDs of a row and, if none of them is clearly its person, who may be."""
+    found = await find(query)
+    if found.failed or not needs_people(draft, found, common):
+        return found
+    more = await find(replace(query, identifiers=(), by_name=True))
+    if more.failed:
+        return more
+    known = {matched.user.primary_id for matched in found.users}
+    alike = tuple(user for user in more.possible_matches if user.primary_id not in known)
+    return replace(found, possible_matches=alike)
+
+
 @dataclass(frozen=True, slots=True)
 class Users:
     """Alma's users as a plan finds them: in the user cache or, without one, by asking Alma.
@@ -56,6 +77,10 @@ class Users:
     def as_of(self) -> datetime | None:
         """The time before which every change in Alma is known; None where Alma is asked."""
         return self.cache.state.as_of if self.cache is not None else None
+
+    def common(self) -> Common:
+        """Return what many users of the cache have in common; nothing is known without a cache."""
+        return self.cache.common() if self.cache is not None else NOTHING_COMMON
 
     def to_ask(self, queries: Collection[PersonQuery]) -> Collection[PersonQuery]:
         """Return the queries that take calls: with a user cache hardly any."""

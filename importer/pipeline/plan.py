@@ -9,7 +9,7 @@ from importer.alma.client import Alma
 from importer.alma.models import Institution
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import AbsentMemory
+from importer.ledger.memory import AbsentMemory, DecisionMemory
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Create, Fate, Held, Planned, Step
@@ -19,7 +19,7 @@ from importer.model.text import counted
 from importer.pipeline.absent import plan_absent
 from importer.pipeline.check import no_end_dates, validate
 from importer.pipeline.decisions import decisions_in, open_rows
-from importer.pipeline.fates import decide_fates
+from importer.pipeline.fates import Resolutions, decide_fates
 from importer.pipeline.inputs import (
     SILENT,
     Inputs,
@@ -28,7 +28,14 @@ from importer.pipeline.inputs import (
     RunRequest,
     open_inputs,
 )
-from importer.pipeline.lookup import Users, check_call_budget, open_users, plan_each, query_of
+from importer.pipeline.lookup import (
+    Users,
+    check_call_budget,
+    find_people,
+    open_users,
+    plan_each,
+    query_of,
+)
 from importer.pipeline.resolve import Review
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.runs import (
@@ -54,9 +61,9 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
     facts = institution.facts(alma.base_url)
     with new_run(request.name, request.now, request.folder) as folder, ExitStack() as stack:
         rosters = validate(opened)
-        context = stack.enter_context(plan_context(rosters, facts, request.facts))
+        resolutions = Resolutions(DecisionMemory(facts.key).load())
         problems = [*headings_changed(folder, rosters), *rosters.problems]
-        answers = context.answers.same_person(rosters, problems)
+        answers = resolutions.same_person(rosters, problems)
         only_new = [one.mapping.needed_by_new_users for one in rosters]
         checked = decide_fates(rosters.rows(), problems, answers, only_new)
         progress.rows(len(checked.fates), 0)
@@ -71,10 +78,13 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             progress,
             needed=any(one.mapping.file.match.absent for one in rosters),
         ) as users:
+            context = stack.enter_context(
+                plan_context(rosters, resolutions, users.common(), facts, request.facts)
+            )
             compared = await _compare(asked, users, context, progress)
             compared = context.answers.leave_out_old_cards(ready, compared)
             absent = AbsentMemory(facts.key)
-            leaving = await plan_absent(rosters, users, absent, context.sticky.of, request.now)
+            leaving = await plan_absent(rosters, users, absent, request.now)
             planned = [*compared, *map(context.as_alma_needs, leaving.planned)]
             for sentence in against_facts((one.step for one in planned), context.facts):
                 progress.note(sentence)
@@ -99,9 +109,10 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 calls_left=alma.limiter.available,
                 failed_checks=_failed_checks(rosters, steps, ready),
                 kept_in_alma=sum(one.kept for one in planned),
+                common=context.common,
             )
-            ledger = save_run(folder, of_plan, rosters, decided, steps, leaving.cells)
-        context.remember(planned, request.now)
+            imprints = [(one.step.row, one.imprints) for one in compared]
+            ledger = save_run(folder, of_plan, rosters, decided, steps, leaving.cells, imprints)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     return ledger
 
@@ -142,7 +153,7 @@ async def _compare(
 
     async def one(row: tuple[DraftUser, PersonQuery]) -> tuple[Planned, str]:
         draft, query = row
-        found = await users.find(query)
+        found = await find_people(users.find, draft, query, context.common)
         return context.plan(draft, found), found.failed
 
     to_ask = users.to_ask([query for _, query in asked])

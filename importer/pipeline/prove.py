@@ -21,6 +21,7 @@ from importer.mapper.user_loader_profile import (
     app_update,
 )
 from importer.model.fields import FIELDS, JOINED, LISTS, TYPE_FIELD, Shape
+from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Fate, Held, Unchanged, Update
 from importer.model.user import User
 from importer.pipeline.check import validate
@@ -31,7 +32,7 @@ from importer.planner.decide import decide
 from importer.planner.drafts import DraftUser
 from importer.planner.entries import ONLY_ADDED
 from importer.planner.merge import new_user
-from importer.planner.sticky import no_memory
+from importer.planner.staff_edits import nothing_earlier
 from importer.users.cache import UnreadUsers
 from importer.users.matching import MatchResult, PersonQuery
 
@@ -138,7 +139,13 @@ def _of_ours(inputs: Inputs, draft: DraftUser, find: Finder | None) -> Outcome:
     if find is None:
         return Outcome(_record(new_user(draft)))
     found = _found(find, draft.every_identifier)
-    match decide(draft, found, inputs.mapping.file.match, no_memory).step:
+    match decide(
+        draft,
+        found,
+        inputs.mapping.file.match,
+        NOTHING_COMMON,
+        nothing_earlier(inputs.today),
+    ).step:
         case Create(user=user):
             return Outcome(_record(user))
         case Update(before=before, after=after):

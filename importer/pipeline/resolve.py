@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from importer.alma.client import Alma
@@ -27,9 +27,15 @@ from importer.model.user import User
 from importer.pipeline.apply import check_same_institution
 from importer.pipeline.check import validate
 from importer.pipeline.decisions import Decision, open_rows
-from importer.pipeline.fates import OTHER_LEFT_OUT, alike_rows, person_hash, worst
+from importer.pipeline.fates import (
+    OTHER_LEFT_OUT,
+    Resolutions,
+    alike_rows,
+    person_hash,
+    worst,
+)
 from importer.pipeline.inputs import CheckedRosters, reopen_inputs
-from importer.pipeline.lookup import query_of
+from importer.pipeline.lookup import find_people, query_of
 from importer.pipeline.row_plan import PlanContext, plan_context
 from importer.pipeline.undo import update_undone
 from importer.planner.drafts import DraftUser
@@ -254,7 +260,9 @@ class Review:
                 await self._plan_free_row(self._draft(draft.row), alma)
 
     async def _plan_free_row(self, draft: DraftUser, alma: Alma) -> None:
-        found = await search_alma(alma, query_of(draft, self._rosters.match(draft.row)))
+        query = query_of(draft, self._rosters.match(draft.row))
+        search = partial(search_alma, alma)
+        found = await find_people(search, draft, query, self._context.common)
         planned = self._context.plan(draft, found)
         users: defaultdict[str, set[int]] = defaultdict(set)
         for life in self.ledger.planned():
@@ -272,9 +280,8 @@ class Review:
             *(held.problems if held else ()),
         ]
         fate = worst(problems)
-        self._journal.record_resolution(draft.row, fate, None if held else step, problems, "free")
-        if not held:
-            self._context.remember([planned], self._now())
+        done = None if held else replace(planned, step=step)
+        self._journal.record_resolution(draft.row, fate, done, problems, "free")
 
     @cached_property
     def _rosters(self) -> CheckedRosters:
@@ -284,7 +291,13 @@ class Review:
     def _context(self) -> PlanContext:
         assert self.facts.alma is not None  # noqa: S101  a plan has it
         return self._opened.enter_context(
-            plan_context(self._rosters, self.facts.alma, self._measured)
+            plan_context(
+                self._rosters,
+                Resolutions(DecisionMemory(self.facts.alma.key).load()),
+                self.facts.common,
+                self.facts.alma,
+                self._measured,
+            )
         )
 
     @cached_property
@@ -322,7 +335,7 @@ class Review:
     def _record(self, decision: Decision, planned: Planned | None, said: str) -> None:
         """Record the answer in the run with its warnings; without a step the row is rejected."""
         advice = "The row is not sent, unless you resolve it again."
-        step, warnings = (planned.step, planned.warnings) if planned else (None, ())
+        warnings = planned.warnings if planned else ()
         if planned is not None:
             does = _SAID[decision.answer][1]
             advice = f"The row {does}; until it is sent you can resolve it again."
@@ -331,14 +344,13 @@ class Review:
             self.facts.origin(decision.row),
             f"resolved by {self._operator} on {self._now():%Y-%m-%d}: {said}",
             advice=advice,
-            severity=Severity.WARNING if step else Severity.REJECT,
+            severity=Severity.WARNING if planned else Severity.REJECT,
         )
         fate = Fate.READY if planned else Fate.REJECTED
         known = {(one.code, one.value) for one in self.ledger.problems(decision.row)}
         new = [one for one in warnings if (one.code, one.value) not in known]
-        self._journal.record_resolution(decision.row, fate, step, [problem, *new], decision.answer)
-        if planned is not None and not self._undoes:
-            self._context.remember([planned], self._now())
+        found = [problem, *new]
+        self._journal.record_resolution(decision.row, fate, planned, found, decision.answer)
 
     def _keep(
         self, answer: Answer, user: str, draft: DraftUser, against: frozenset[str] = frozenset()

@@ -19,7 +19,7 @@ from importer.loader.corrections import digest
 from importer.mapper.placeholders import heading_key
 from importer.model.catalogue import Code
 from importer.model.files import exists, shown
-from importer.model.plan import RETURNING, Act, Create, SafetyLimits, Step, Update
+from importer.model.plan import RETURNING, Act, Create, Imprints, SafetyLimits, Step, Update
 from importer.model.problem import Problem
 from importer.model.run import (
     Corrections,
@@ -33,10 +33,9 @@ from importer.model.text import ROSTER_ROWS
 from importer.model.user import User
 from importer.pipeline.fates import Decided
 from importer.pipeline.inputs import Inputs, Rosters, RunRequest
+from importer.pipeline.remember import RUNS
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 from importer.planner.whole_plan import safety_checks
-
-RUNS = Path("runs")
 
 LOOKED_AT = 50
 """At most N runs are opened to find the last one with a mapping, the newest first."""
@@ -153,10 +152,12 @@ def save_run(
     decided: Decided,
     steps: Sequence[Step] = (),
     absent: Iterable[tuple[int, tuple[str, ...]]] = (),
+    imprints: Iterable[tuple[int, Imprints]] = (),
 ) -> Ledger:
     """Write the ledger of a new check or plan, with the cells of rows that return or are sent.
 
-    `absent`: cells for people who are missing from the rosters.
+    `absent`: cells for people who are missing from the rosters. `imprints`: what to remember of
+    rows when they were applied.
 
     Raises LedgerError if it cannot be written.
     """
@@ -169,6 +170,7 @@ def save_run(
         decided.fates,
         problems=decided.problems,
         steps=steps,
+        imprints=imprints,
         columns=chain.from_iterable(inputs.columns() for inputs in rosters),
         cells=chain(cells, absent),
     )

@@ -24,6 +24,7 @@ from importer.planner.entries import (
     with_entries,
     with_fields,
 )
+from importer.planner.staff_edits import nothing_earlier
 from importer.planner.undo import differences, undo_update
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from importer.model.plan import Match
     from importer.planner.drafts import DraftUser
-    from importer.planner.sticky import Memory
+    from importer.planner.staff_edits import Earlier
 
 HISTORY = frozenset({"user_note"})
 """Lists whose new entries stay when a person is back: they say what happened."""
@@ -60,15 +61,15 @@ def has_expired(user: User, today: date) -> bool:
     return user.expiry_date is not None and user.expiry_date < today
 
 
-def leave(draft: DraftUser, live: User, match: Match, memory: Memory) -> Planned:
+def leave(draft: DraftUser, live: User, match: Match, today: date) -> Planned:
     """Return the step that changes a user who is missing from the roster.
 
-    An expiry date is only brought forward.
+    An expiry date is only brought forward. What is set then is not remembered as a load.
     """
     expires, wanted = current(live, "expiry_date"), draft.values.get("expiry_date", "")
     if expires and wanted > expires:
         draft = replace(draft, values={**draft.values, "expiry_date": ""})
-    return update(draft, live, match, memory)
+    return update(draft, live, match, nothing_earlier(today), rename=False)
 
 
 def left(before: User, sent: User, answered: User) -> Written:
@@ -89,7 +90,7 @@ def come_back(
     planned: Planned,
     leavers: Mapping[str, Written],
     match: Match,
-    memory: Memory,
+    earlier: Earlier,
 ) -> Planned:
     """Return the step for a row; if its person left before, that is taken back first.
 
@@ -105,7 +106,8 @@ def come_back(
     if not isinstance(undone, Update):
         return planned
     rename = isinstance(step, Update) and not same_id(step.after.primary_id, step.primary_id)
-    again = update(draft, undone.after, match, memory, rename=rename).step
+    updated = update(draft, undone.after, match, earlier, rename=rename)
+    again = updated.step
     after = again.after if isinstance(again, Update) else undone.after
     override = again.override if isinstance(again, Update) else ()
     returns = Update(
@@ -123,4 +125,10 @@ def come_back(
         "was missing from earlier rosters; what was changed for that is taken back",
         field="primary_id",
     )
-    return replace(planned, step=returns, warnings=(*planned.warnings, problem), user=after)
+    return replace(
+        planned,
+        step=returns,
+        warnings=(*planned.warnings, problem),
+        imprints=updated.imprints,
+        user=after,
+    )

@@ -60,6 +60,16 @@ def with_patron_role(user: User, expiry: str, scope: str, institution: str) -> U
     return _with_roles(user, roles)
 
 
+def has_other_roles(user: User) -> bool:
+    """Return whether a user has roles beside the Patron role, as staff do."""
+    return any(text(role.role_type) not in {"", PATRON} for role in user.user_role or ())
+
+
+def role_days(user: User) -> list[str]:
+    """Return the days on which the Patron roles of a user expire, ISO; "" for never."""
+    return [_day(role) for role in patron_roles(user).values()]
+
+
 def role_changes(old: User, new: User) -> Iterator[Change]:
     """Yield the differences between the Patron roles of two records."""
     before, after = patron_roles(old), patron_roles(new)

@@ -3,114 +3,179 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from importer.model.candidates import NAMES
 from importer.model.catalogue import Code, Severity
 from importer.model.decisions import NAME
 from importer.model.fields import OnUpdate
-from importer.model.people import BORN, EMAIL, are_strangers, in_words, person_keys
 from importer.model.plan import Create, Held, LeftAlone, Planned, Unchanged, Update
 from importer.model.problem import Problem
 from importer.model.text import counted
 from importer.model.user import AccountType
 from importer.planner.borrowing import obstacles, role_obstacles
-from importer.planner.entries import current, same_id
+from importer.planner.entries import current
 from importer.planner.merge import merge, new_user
-from importer.users.matching import MatchResult, identifiers, user_keys
+from importer.planner.staff_edits import Edit, answered, first_load, review
+from importer.planner.who import Who, identify, is_managed_elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import date
 
+    from importer.model.people import Common
     from importer.model.plan import Match, Step
     from importer.model.user import User
     from importer.planner.drafts import DraftUser
-    from importer.planner.sticky import Memory
-    from importer.users.matching import MatchedUser
+    from importer.planner.staff_edits import Earlier
+    from importer.users.matching import MatchResult
 
 
-def decide(draft: DraftUser, found: MatchResult, match: Match, memory: Memory) -> Planned:
+def decide(
+    draft: DraftUser, found: MatchResult, match: Match, common: Common, earlier: Earlier
+) -> Planned:
     """Return the step for one row, with the warnings that belong to it.
 
-    Nothing is planned for a row that could not be looked up, that matches two users, or one of
-    whose identifiers belongs to somebody else. Whatever a person must look at is reported at
-    once, not one after the other.
+    Who it is comes first, then what the mapping does with known and new people. Nothing is planned
+    where a question is open, and all that are open are asked at once, not one after the other.
     """
-    known = [matched for matched in found.users if set(matched.by) & set(match.by)]
-    if len(known) == 1 and match.known == "skip":
+    if found.failed:
+        message = f"could not be looked up in Alma: {found.failed}"
+        return Planned(Held(draft.row, (draft.problem(Code.NOT_LOOKED_UP, message),)))
+    who = identify(draft, found, match, common)
+    if who.user is not None:
+        return _decide_known(draft, found, who, match, earlier)
+    if not who.questions and match.new == "skip":
         return Planned(LeftAlone(draft.row))
-    problems = tuple(_obstacles(draft, found, known, match))
-    if problems or (not known and match.new == "reject"):
-        names = tuple(name for matched in known for name in _another_name(draft, matched.user))
-        return Planned(Held(draft.row, problems), names)
-    if known:
-        rename = match.id_change == "rename"
-        planned = update(draft, known[0].user, match, memory, rename=rename)
-        harmless = tuple(_for_known_user(problem) for problem in draft.missing)
-        return replace(planned, warnings=(*planned.warnings, *harmless))
-    if match.new == "skip":
-        return Planned(LeftAlone(draft.row))
-    alike = (*_of_name(draft), *_possible_matches(draft, found, match))
-    if any(problem.severity.holds for problem in alike):
-        return Planned(Held(draft.row, alike))
-    return Planned(create(draft), (*alike, *_namesakes(draft, found)))
+    if questions := (*who.questions, *_obstacles(draft, found, match, open_=bool(who.questions))):
+        return Planned(Held(draft.row, questions), who.warnings)
+    if match.new == "reject":
+        return Planned(Held(draft.row, ()))
+    planned = create(draft, earlier)
+    return replace(planned, warnings=(*who.warnings, *_namesakes(draft, found)))
 
 
-def create(draft: DraftUser) -> Create:
+def _obstacles(
+    draft: DraftUser, found: MatchResult, match: Match, *, open_: bool
+) -> Iterator[Problem]:
+    """Yield what holds a row that nobody in Alma has, or of which it is open who does (`open_`)."""
+    if match.creates and not any({*one.by} & {*match.by} for one in found.users):
+        yield from draft.missing
+    elif open_:
+        yield from _of_name(draft)
+    else:
+        yield from _not_in_alma(draft, match)
+
+
+def _decide_known(
+    draft: DraftUser, found: MatchResult, who: Who, match: Match, earlier: Earlier
+) -> Planned:
+    """Return the step for a row about a user of Alma."""
+    live = who.user
+    assert live is not None  # noqa: S101  the caller asked
+    if match.known == "skip" and not who.questions:
+        return Planned(LeftAlone(draft.row))
+    if match.known == "reject" and not who.questions:
+        return Planned(Held(draft.row, (_exists(draft, found, live, match),)))
+    of_name = (one for one in _of_name(draft) if _renames(live, draft, one))
+    questions = (*who.questions, *_differences(draft, live, match), *of_name)
+    if questions:
+        return Planned(Held(draft.row, questions), who.warnings)
+    planned = update(draft, live, match, earlier, rename=who.renames)
+    harmless = (_for_known_user(problem) for problem in draft.missing)
+    return _held(replace(planned, warnings=(*who.warnings, *planned.warnings, *harmless)))
+
+
+def _held(planned: Planned) -> Planned:
+    """Return a step that needs review where one of its warnings holds it."""
+    asked = tuple(problem for problem in planned.warnings if problem.severity.holds)
+    if not asked:
+        return planned
+    others = tuple(one for one in planned.warnings if not one.severity.holds)
+    return replace(planned, step=Held(planned.step.row, asked), warnings=others)
+
+
+def create(draft: DraftUser, earlier: Earlier) -> Planned:
     """Return the step that creates the row's user, whatever Alma may have."""
-    return Create(draft.row, new_user(draft))
+    return Planned(Create(draft.row, new_user(draft)), imprints=first_load(draft, earlier))
 
 
 def update(
     draft: DraftUser,
     live: User,
     match: Match,
-    memory: Memory,
+    earlier: Earlier,
     *,
-    rename: bool = False,
+    rename: bool,
 ) -> Planned:
     """Return the step that updates a user with the row's values, whoever that user is.
 
     `rename`: the user also gets the row's primary ID, as with a new card. With `account_type:
-    convert` an Internal user becomes External if the mapping is. A sticky field that someone edited
-    in Alma since the last load stays, with one warning.
+    convert` an Internal user becomes External if the mapping is. What staff edited in Alma since
+    the last load stays, with a warning; an ID that both changed needs review, by a warning that
+    holds.
     """
     primary_id = current(live, "primary_id")
-    remembered = memory(primary_id)
-    merged = merge(
-        draft,
-        live,
-        remembered,
-        rename=rename,
+    memory = earlier.of(draft, live)
+    reviewed = review(draft, live, memory, earlier.hashed, earlier.today, rename=rename)
+    merged_with = partial(
+        merge,
+        live=live,
+        rename=reviewed.renames,
         convert=match.account_type == "convert",
         keep_old_id=match.keep_old_id,
     )
-    step = (
-        Update(draft.row, primary_id, live, merged.after, merged.changes, merged.override)
-        if merged.changes
-        else Unchanged(draft.row, primary_id)
+    merged = merged_with(reviewed.quiet)
+    if merged.changes and reviewed.quiet is not reviewed.draft:
+        merged = merged_with(reviewed.draft)
+    after, changes, override = merged.after, merged.changes, merged.override
+    imprints = reviewed.imprints
+    step: Step = Unchanged(draft.row, primary_id)
+    if changes:
+        step = Update(
+            draft.row, primary_id, live, after, changes, override, first_load=memory.is_blank
+        )
+    else:
+        imprints = answered(imprints, live, earlier.hashed)
+    warnings = (
+        *(_edited(draft, one) for one in reviewed.edits if not one.again),
+        *(_card_differs(draft, one, primary_id) for one in reviewed.asks),
     )
-    stays = {name: one.reported for name, one in merged.sticky.items() if one.reported is not None}
-    message = "Alma has {value}, edited there by hand; the roster's value is not sent"
-    warnings = [
-        draft.problem(Code.EDITED_IN_ALMA, message, name, value)
-        for name, value in stays.items()
-        if remembered[name].reported != value
-    ]
-    warnings += _another_name(draft, live)
-    return Planned(step, tuple(warnings), merged.sticky, bool(stays), merged.after)
+    kept = any(not one.replaced for one in reviewed.edits)
+    return Planned(step, warnings, imprints, kept, after)
 
 
-def obstacle_to_update(
-    draft: DraftUser, live: User, found: MatchResult, match: Match, *, rename: bool
-) -> str:
+def _edited(draft: DraftUser, edit: Edit) -> Problem:
+    """Return the warning that staff changed a value in Alma since the last load."""
+    when = f"edited there between {edit.since} and {edit.noticed}"
+    if edit.replaced:
+        message = f"Alma has {{value}}, {when}; the roster has a new value, which replaces it"
+        return draft.problem(Code.REPLACES_EDIT, message, edit.label, edit.shown)
+    has = "Alma has {value}" if edit.shown else "Alma has no such value any more"
+    message = f"{has}, {when}; the roster's value is not sent"
+    return draft.problem(Code.EDITED_IN_ALMA, message, edit.label, edit.shown)
+
+
+def _card_differs(draft: DraftUser, edit: Edit, primary_id: str) -> Problem:
+    """Return the question which of two new IDs of a kind is right."""
+    message = (
+        "the user {value} got another ID of this type in Alma between "
+        f"{edit.since} and {edit.noticed}, and the roster has a new one, too"
+    )
+    return draft.problem(Code.CARD_DIFFERS, message, edit.label, primary_id)
+
+
+def obstacle_to_update(draft: DraftUser, live: User, match: Match) -> str:
     """Return why a person's answer must not update this user; "" if it may.
 
-    Alma makes an Internal user External, and never the other way around (contract 1.2). `found`:
-    who has the row's IDs. If nobody has its primary ID, the user must get it: a new card that is
-    nowhere in Alma would look done.
+    Alma makes an Internal user External, and never the other way around (contract 1.2).
     """
+    if is_managed_elsewhere(live, match):
+        return (
+            "That user is managed by another institution or system, is a contact, or is deleted in "
+            "Alma. Change it there, or reject the row."
+        )
     theirs, ours = current(live, "account_type"), draft.layout.account_type
     if theirs != ours and match.account_type != "any":
         kinds = (
@@ -129,12 +194,6 @@ def obstacle_to_update(
                 f"{kinds}Reject the row, load it with a mapping for such users, or set "
                 "`account_type: convert` under `match:` in the mapping and plan again."
             )
-    holders = {key for one in found.users for key in identifiers(one.user)}
-    if not rename and draft.primary_id.casefold() not in {"", *holders}:
-        return (
-            "Nobody in Alma has the primary ID of this row. Use `--as rename` with the user's ID "
-            "to give it to the user, or correct the row."
-        )
     return ""
 
 
@@ -170,109 +229,37 @@ def unidentified(draft: DraftUser, match: Match) -> Problem | None:
     )
 
 
-def taken_identifiers(draft: DraftUser, step: Step, found: MatchResult) -> tuple[str, ...]:
-    """Return the identifiers that an update would give to its user although another has them.
-
-    By key: `primary_id` or the type's code. Alma refuses such an update (contract 3.2).
-    """
-    if not isinstance(step, Update):
-        return ()
-    given = {*identifiers(step.after)} - {*identifiers(step.before)}
-    theirs = {
-        identifier
-        for matched in found.users
-        if not same_id(matched.user.primary_id, step.primary_id)
-        for identifier in identifiers(matched.user)
-    }
-    keys = (key for key, value in draft.every_identifier if value.casefold() in given & theirs)
-    return tuple(dict.fromkeys(keys))
-
-
 def _account_type(user: User) -> str:
     """Return Internal or External, as people write it."""
     return current(user, "account_type").capitalize()
 
 
-def _obstacles(
-    draft: DraftUser, found: MatchResult, known: Sequence[MatchedUser], match: Match
-) -> Iterator[Problem]:
-    """Yield the problems for which a person must look at the row before anything is planned."""
-    if found.failed:
-        yield draft.problem(Code.NOT_LOOKED_UP, f"could not be looked up in Alma: {found.failed}")
-        return
-    if len(known) > 1:
-        for matched in known:
-            yield from _belongs_to(draft, matched.user, matched.by, Code.MATCHES_TWO_USERS)
-        yield from _of_name(draft)
-        return
-    others = [matched for matched in found.users if matched not in known]
-    if not known and (others or match.new == "create"):
-        yield from (problem for problem in draft.missing if problem.code not in NAME or others)
-    for matched in others:
-        advice = "Find out whose identifier it is. Correct the row, or the user in Alma."
-        yield from _belongs_to(draft, matched.user, matched.by, Code.EXISTS_IN_ALMA, advice)
-    if known and match.known == "reject":
-        by = [key for key in known[0].by if key in match.by]
-        yield from _belongs_to(draft, known[0].user, by[:1], Code.EXISTS_IN_ALMA)
-    elif known:
-        yield from _another_person(draft, known[0], match)
-        yield from _differences(draft, known[0].user, match)
-        yield from (one for one in _of_name(draft) if _renames(known[0].user, draft, one))
-    elif not others and match.new == "reject":
-        for key, value in draft.every_identifier:
-            if key in match.by:
-                message, label = "{value} is not in Alma", draft.label_of(key)
-                yield draft.problem(Code.NOT_IN_ALMA, message, label, value)
+def _exists(draft: DraftUser, found: MatchResult, live: User, match: Match) -> Problem:
+    """Return the problem of a known user in a mapping that loads new people only."""
+    by = next((one.by for one in found.users if one.user is live), ())
+    key = next((key for key in by if key in match.by), "primary_id")
+    name = "primary identifier" if key == "primary_id" else key
+    kind = f" ({_account_type(live)})" if _account_type(live) else ""
+    message = f"this {name} belongs to the Alma user {{value}}{kind}"
+    theirs = current(live, "primary_id")
+    return draft.problem(Code.EXISTS_IN_ALMA, message, draft.label_of(key), theirs)
 
 
-def _belongs_to(
-    draft: DraftUser, user: User, keys: Iterable[str], code: Code, advice: str = ""
-) -> Iterator[Problem]:
-    """Report the user that has identifiers of the row, by primary identifier and account type."""
-    kind = f" ({_account_type(user)})" if _account_type(user) else ""
-    for key in keys:
-        name = "primary identifier" if key == "primary_id" else key
-        message = f"this {name} belongs to the Alma user {{value}}{kind}"
-        theirs = current(user, "primary_id")
-        yield draft.problem(code, message, draft.label_of(key), theirs, advice=advice)
-
-
-def _another_name(draft: DraftUser, live: User) -> Iterator[Problem]:
-    """Yield that no part of a user's name in Alma is similar to one of the row's, with that name.
-
-    A part that the row lacks counts as the user's own.
-    """
-    theirs = current(live, "first_name"), current(live, "last_name")
-    ours = (own or their for own, their in zip(draft.name, theirs, strict=True))
-    if are_strangers(person_keys(*ours), person_keys(*theirs)):
-        message, name = "the user with this ID is {value} in Alma", " ".join(filter(None, theirs))
-        yield draft.problem(Code.ANOTHER_NAME, message, "last_name", name)
-
-
-def _another_person(draft: DraftUser, known: MatchedUser, match: Match) -> Iterator[Problem]:
-    """Yield that the user found by an ID seems to be somebody else than the row's person."""
-    shared = draft.person.shared(user_keys(known.user))
-    if any(_another_name(draft, known.user)) and not {BORN, EMAIL}.intersection(shared):
-        key = next(key for key in known.by if key in match.by)
-        message = (
-            "the Alma user {value} has another first and last name, and neither the birth date nor "
-            "the email agrees"
-        )
-        theirs = current(known.user, "primary_id")
-        yield draft.problem(Code.ANOTHER_PERSON, message, draft.label_of(key), theirs)
+def _not_in_alma(draft: DraftUser, match: Match) -> Iterator[Problem]:
+    for key, value in draft.every_identifier:
+        if key in match.by:
+            message, label = "{value} is not in Alma", draft.label_of(key)
+            yield draft.problem(Code.NOT_IN_ALMA, message, label, value)
 
 
 def _differences(draft: DraftUser, live: User, match: Match) -> Iterator[Problem]:
     """Yield how a known user differs from the row in what no update changes by itself."""
     ours, theirs = draft.layout.account_type, current(live, "primary_id")
-    if match.id_change == "review" and not same_id(draft.primary_id or theirs, theirs):
-        message = "the user's primary identifier in Alma is {value}"
-        yield draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs)
     system, owning = draft.values.get("external_id", ""), current(live, "external_id")
     if current(live, "account_type") != ours and match.account_type != "any":
         kind = _account_type(live) or "without an account type"
         message = f"the user {{value}} is {kind} in Alma, but {ours.capitalize()} in the mapping"
-        converts = not obstacle_to_update(draft, live, MatchResult(), match, rename=True)
+        converts = not obstacle_to_update(draft, live, match)
         advice = (
             "If it is the same person, resolve the row with `--as rename` and the user's ID: the "
             "user becomes External and gets the row's primary ID. Alma's API cannot reverse that."
@@ -318,22 +305,6 @@ def _for_known_user(problem: Problem) -> Problem:
         advice = "Nothing to do. Only a new user needs a value here."
     warning = replace(problem, severity=Severity.WARNING, message=message)
     return replace(warning, advice=advice) if advice else warning
-
-
-def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Iterator[Problem]:
-    """Report possible matches by primary identifier, which the person who resolves it needs."""
-    severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
-    for user in () if match.possible_match == "ignore" else found.possible_matches:
-        ours, theirs = draft.person, user_keys(user)
-        name = "this name and" if ours.name == theirs.name else "a similar name and the same"
-        message = f"Alma has a user with {name} {in_words(ours.shared(theirs))}: {{value}}"
-        yield draft.problem(
-            Code.POSSIBLE_MATCH_IN_ALMA,
-            message,
-            "primary_id",
-            current(user, "primary_id"),
-            severity,
-        )
 
 
 def _namesakes(draft: DraftUser, found: MatchResult) -> Iterator[Problem]:

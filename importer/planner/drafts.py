@@ -92,15 +92,16 @@ class DraftUser:
     """One row: its texts by label, "" for blanks.
 
     `not_applicable` are the labels that the mapping leaves out for this row (`when`); they are not
-    in `values`, and their fields stay unchanged. `missing` are the problems that hold the row only
-    if Alma has no such user, such as that of a blank cell that only a new user needs. `institution`
-    is its code, for a new Patron role.
+    in `values`, and their fields stay unchanged. `cells` are the row as it came, by position.
+    `missing` are the problems that hold the row only if Alma has no such user, such as that of a
+    blank cell that only a new user needs. `institution` is its code, for a new Patron role.
     """
 
     row: int
     origin: Origin
     layout: RecordLayout
     values: Mapping[str, str]
+    cells: tuple[str, ...]
     not_applicable: frozenset[str] = frozenset()
     missing: tuple[Problem, ...] = ()
     institution: str = ""
@@ -168,6 +169,13 @@ class DraftUser:
             severity=severity,
             advice=advice,
         )
+
+    def without(self, labels: Collection[str]) -> DraftUser:
+        """Return the row as if it did not have these labels: their fields stay unchanged."""
+        if not labels:
+            return self
+        values = {label: text for label, text in self.values.items() if label not in labels}
+        return replace(self, values=values, not_applicable=self.not_applicable | {*labels})
 
     def label_of(self, key: str) -> str:
         """Return the label of an ID of the row: `primary_id`, or an identifier by its type."""
@@ -238,11 +246,12 @@ def drafts(
     """Return the draft users of these rows, in the roster's order; `missing` by row."""
     labels = tuple(candidates.frame.columns)
     taken = candidates.frame[candidates.frame.index.isin(list(rows))]
-    for row, *cells in taken.itertuples(name=None):
+    came = candidates.cells.loc[taken.index].itertuples(index=False, name=None)
+    for (row, *texts), cells in zip(taken.itertuples(name=None), came, strict=True):
         not_applicable = frozenset(
             label for label, silent in candidates.not_applicable.items() if row in silent
         )
-        values = dict(zip(labels, cells, strict=True))
+        values = dict(zip(labels, texts, strict=True))
         for label in not_applicable:
             values.pop(label, None)
         yield DraftUser(
@@ -250,6 +259,7 @@ def drafts(
             candidates.origin(row),
             candidates.layout,
             values,
+            cells,
             not_applicable,
             missing.get(row, ()),
             institution,

@@ -127,10 +127,14 @@ _SAME: dict[str, Callable[[str], str]] = {
 }
 
 
+def normal(name: str, text: str) -> str:
+    """Return a text of a field so that two are equal if they mean the same to Alma."""
+    return _SAME.get(name, str)(text)
+
+
 def same_text(name: str, one: str, other: str) -> bool:
     """Return whether two texts of a field mean the same to Alma."""
-    normal = _SAME.get(name, str)
-    return normal(one) == normal(other)
+    return normal(name, one) == normal(name, other)
 
 
 _NOT_COMPARED = frozenset({"start_date", "user_role", "password", "contact_info"})

@@ -57,7 +57,7 @@ def resolve_value(policy: OnUpdate, name: str, old: str, new: str, *, clears: bo
             return old if same_text(name, old, new) else new
 
 
-_SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
+SET_ELSEWHERE = frozenset({"segment_type", "preferred", "preferred_sms", "start_date"})
 """Set by other rules; Alma changes start dates by itself (contract 3.1)."""
 
 
@@ -338,7 +338,7 @@ class ListMerge:
             if (value := item.values.get(name))
         )
         for name, value in item.values.items():
-            if name in _SET_ELSEWHERE or name == TYPE_FIELD[self.parent]:
+            if name in SET_ELSEWHERE or name == TYPE_FIELD[self.parent]:
                 continue
             target, was = item.targets[name], current(new, name)
             will = resolve_value(target.on_update, name, was, value, clears=moved)

@@ -6,10 +6,11 @@ mapped fields changed. Fields that the mapping does not name are not looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from importer.model.fields import FIELDS
 from importer.model.plan import Change, ChangeKind
 from importer.model.user import AccountType, Coded, Part, User, UserIdentifier
 from importer.planner.borrowing import role_changes, with_patron_role
@@ -26,13 +27,21 @@ from importer.planner.entries import (
     with_value,
 )
 from importer.planner.list_merge import ListMerge, new_list, resolve_value
-from importer.planner.sticky import OVERRIDE_NAMES, kept_sticky, list_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from importer.model.plan import KeepOldId, Remembered
+    from importer.model.plan import KeepOldId
     from importer.planner.drafts import DraftUser
+
+OVERRIDE_NAMES = {"rs_library": "rs_libraries", "library_notice": "library_notices"}
+"""Alma's names of protected lists in `override`, which differ from the field's name."""
+
+STICKY = (
+    *(field.name for field in FIELDS.values() if field.facts.sticky and not field.parent),
+    *OVERRIDE_NAMES,
+)
+"""Fields and lists that Alma protects in External users if someone edited them (contract 3.1)."""
 
 SET_APART = frozenset({"record_type", "primary_id", "account_type", "external_id", "password"})
 """Fields that no update changes like the others: see `merge`."""
@@ -69,22 +78,19 @@ def _parents(draft: DraftUser) -> dict[str, None]:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The record as it will be, its changes, and the sticky fields to override.
+    """The record as it will be, its changes, and the protected fields to override.
 
-    Without changes, `after` is Alma's record itself. `sticky`: what to remember of the sticky
-    fields that are not sent.
+    Without changes, `after` is Alma's record itself.
     """
 
     after: User
     changes: tuple[Change, ...] = ()
     override: tuple[str, ...] = ()
-    sticky: Mapping[str, Remembered] = field(default_factory=dict)
 
 
 def merge(
     draft: DraftUser,
     live: User,
-    remembered: Mapping[str, Remembered] | None = None,
     *,
     rename: bool = False,
     convert: bool = False,
@@ -92,10 +98,9 @@ def merge(
 ) -> Merged:
     """Return Alma's record with the row's values; removals come first in the changes.
 
-    Entries' fields with a run variable are written only if something else changes. `remembered`:
-    the user's sticky fields at the last load; one that was edited in Alma since stays. `rename`:
-    the user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`:
-    an Internal user becomes External if the mapping is.
+    Entries' fields with a run variable are written only if something else changes. `rename`: the
+    user gets the row's primary ID, and keeps the old one as `keep_old_id` asks for. `convert`: an
+    Internal user becomes External if the mapping is.
     """
     update: dict[str, object] = {}
     if rename and draft.primary_id and not same_id(draft.primary_id, live.primary_id):
@@ -106,7 +111,7 @@ def merge(
         update["account_type"] = Coded(value=external.value)
         update["external_id"] = draft.values.get("external_id", "")
     identified = live.model_copy(update=update) if update else live
-    merge_with = partial(_merged, draft, live, identified, keep_old_id, remembered or {})
+    merge_with = partial(_merged, draft, live, identified, keep_old_id)
     merged = merge_with(run_values=False)
     targets = draft.layout.targets.values()
     if merged.changes and any(target.run_dependent and target.field.parent for target in targets):
@@ -139,7 +144,6 @@ def _merged(
     live: User,
     after: User,
     keep_old_id: KeepOldId | None,
-    remembered: Mapping[str, Remembered],
     *,
     run_values: bool,
 ) -> Merged:
@@ -147,19 +151,15 @@ def _merged(
     account = kinds.get(current(after, "account_type"), draft.layout.account_type)
     converts = current(after, "account_type") != current(live, "account_type")
     override: list[str] = []
-    sticky: dict[str, Remembered] = {}
     for target in draft.layout.scalars:
         name = target.field.name
         if name in SET_APART or target.label not in draft.values:
             continue
         was, value = current(live, name), draft.values[target.label]
         will = resolve_value(target.on_update, name, was, value)
-        is_sticky = target.field.facts.sticky
-        if is_sticky and not target.override and value:
-            sticky |= kept_sticky(name, remembered, was, will)
-        if will != was and name not in sticky:
+        if will != was:
             after = with_value(after, target.field, will)
-            if is_sticky and (target.override or not will):
+            if target.field.facts.sticky and (target.override or not will):
                 override.append(name)
     expiry, scope = (draft.values.get(f"patron_role.{name}", "") for name in ("expiry", "scope"))
     after = with_patron_role(after, expiry, scope, draft.institution)
@@ -169,10 +169,7 @@ def _merged(
         merging = ListMerge(parent, entries(live, parent), account, adopts=converts)
         merging.update(draft, after.primary_id, run_values=run_values)
         overrides = any(item.override for item in merging.items)
-        if parent in OVERRIDE_NAMES and merging.items and not overrides:
-            texts = list_text(merging.live), list_text(merging.parts)
-            sticky |= kept_sticky(parent, remembered, *texts)
-        if parent not in sticky and (differences := list_changes(parent, merging.edits)):
+        if differences := list_changes(parent, merging.edits):
             lists[parent] = merging.parts
             changes += differences
             if parent in OVERRIDE_NAMES and (overrides or not merging.parts):
@@ -184,7 +181,7 @@ def _merged(
             changes += differences
             after = with_entries(after, {parent: ids})
     if not changes:
-        return Merged(live, sticky=sticky)
+        return Merged(live)
     changes.sort(key=lambda change: change.kind is not ChangeKind.REMOVE)
     protected = account is AccountType.EXTERNAL
-    return Merged(after, tuple(changes), tuple(override) if protected else (), sticky)
+    return Merged(after, tuple(changes), tuple(override) if protected else ())

@@ -30,7 +30,7 @@ from importer.planner.entries import (
     with_fields,
     without,
 )
-from importer.planner.sticky import OVERRIDE_NAMES, STICKY
+from importer.planner.merge import OVERRIDE_NAMES, STICKY
 from importer.planner.three_way import Conflict, list_edits, three_way
 
 if TYPE_CHECKING:

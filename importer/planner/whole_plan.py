@@ -19,6 +19,7 @@ from importer.model.text import counted, is_absent, row_label
 from importer.model.user import AccountType
 from importer.planner.borrowing import ROLE
 from importer.planner.entries import current, same_id
+from importer.planner.merge import STICKY
 
 if TYPE_CHECKING:
     from importer.alma.doctor import Facts
@@ -108,6 +109,9 @@ _SENTENCES = {
     SafetyCheck.REMOVALS: "would lose a list entry",
     SafetyCheck.RENAMES: "would get another last name",
     SafetyCheck.FOREIGN_GROUP: "would leave a user group that the mapping does not give",
+    SafetyCheck.FIRST_CONTACT: (
+        "never loaded before would get another ID, preferred mark or protected field"
+    ),
     SafetyCheck.ABSENT: "would change because they are missing from the roster",
 }
 
@@ -158,6 +162,19 @@ def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
     before, after = (current(user, "user_group") for user in (step.before, step.after))
     if before != after and before.casefold() not in given:
         yield SafetyCheck.FOREIGN_GROUP
+    if step.first_load and not is_absent(step.row) and any(map(_replaces, step.changes)):
+        yield SafetyCheck.FIRST_CONTACT
+
+
+def _replaces(change: Change) -> bool:
+    """Return whether a change replaces an ID, a preferred mark or a protected field.
+
+    Staff may have chosen these, and where no load is remembered nobody can tell.
+    """
+    if change.kind is ChangeKind.ADD:
+        return False
+    is_id = change.path.startswith("user_identifier[")
+    return change.path in STICKY or is_id or change.path.endswith(".preferred")
 
 
 _DATES = frozenset({"expiry_date", "purge_date", ROLE, f"{ROLE}.expiry_date"})

@@ -20,12 +20,25 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importer.errors import UsageError
-from importer.model.people import COMMON, PersonKeys, are_namesakes, may_be_same
+from importer.model.people import (
+    BORN,
+    COMMON,
+    EMAIL,
+    PHONE,
+    Common,
+    PersonKeys,
+    are_namesakes,
+    may_be_same,
+)
 from importer.model.user import User
 from importer.users.answers import answers_path
 from importer.users.matching import MatchedUser, MatchResult, PersonQuery, identifiers, user_keys
 
 VERSION = 3
+
+
+_SHARED = 3
+"""What more users than this share is no evidence of who one of them is."""
 
 
 class CacheState(BaseModel):
@@ -191,6 +204,18 @@ class UserCache:
             numbers |= {n for n, other in people if may_be_same(query.person, other.keys)}
         find = "SELECT key FROM users WHERE number = ?"
         return frozenset(key for n in numbers for (key,) in self.read(find, (n,)))
+
+    def common(self) -> Common:
+        """Return what very many users have in common: birth dates, emails and phone numbers."""
+        users = self.count()
+        query = (
+            "SELECT key, count(*) FROM keys WHERE key LIKE ? || ' %'"
+            " GROUP BY key HAVING count(*) > ?"
+        )
+        most = max(_SHARED, users // 100)
+        born = {key.partition(" ")[2] for key, _ in self.read(query, (BORN, most))}
+        contacts = (self.read(query, (kind, _SHARED)) for kind in (EMAIL, PHONE))
+        return Common(frozenset(born), frozenset(key for found in contacts for key, _ in found))
 
     def in_groups(self, groups: Collection[str]) -> Iterator[User]:
         """Yield the users whose record has one of these user groups, by their codes without case.

@@ -35,7 +35,7 @@ from importer.model.problem import Origin, Problem
 from importer.model.user import AccountType, User
 from importer.planner.borrowing import role_obstacles
 from importer.planner.entries import current
-from importer.planner.sticky import STICKY
+from importer.planner.merge import STICKY
 from importer.planner.three_way import Conflict, same_as_sent, three_way
 from importer.writer.refusals import refusal_problem
 from importer.writer.verification import (

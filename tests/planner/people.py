@@ -26,12 +26,23 @@ def target(
     *,
     override: bool = False,
     volatile: bool = False,
+    reads: tuple[int, ...] = (),
+    rule: str = "as it is",
 ) -> FieldColumn:
     """A target under its label; every one stands in a column of its own name."""
     path = label.replace("]", "").replace("[", ".")
     path = ".".join(part for part in path.split(".") if not part.isdigit())
     place = Place("A", label)
-    return FieldColumn(label, FIELDS[path], (place,), on_update, override, run_dependent=volatile)
+    return FieldColumn(
+        label,
+        FIELDS[path],
+        (place,),
+        on_update,
+        override,
+        run_dependent=volatile,
+        reads=reads,
+        rule=rule,
+    )
 
 
 def scheme(
@@ -42,8 +53,13 @@ def scheme(
     lists: Policies | None = None,
     volatile: frozenset[str] = frozenset(),
     override: frozenset[str] = frozenset(),
+    rules: Mapping[str, str] | None = None,
+    unread: frozenset[str] = frozenset(),
 ) -> RecordLayout:
-    """A scheme of some labels; entries are those of the labels, `a.b[0]` being an entry's name."""
+    """A scheme of some labels; entries are those of the labels, `a.b[0]` being an entry's name.
+
+    Each label reads the column at its place among them, except those of `unread`.
+    """
     policies, lists = policies or {}, lists or {}
     targets = {
         label: target(
@@ -51,8 +67,10 @@ def scheme(
             policies.get(label, OnUpdate.REPLACE),
             override=label in override,
             volatile=label in volatile,
+            reads=() if label in unread else (position,),
+            rule=(rules or {}).get(label, "as it is"),
         )
-        for label in labels
+        for position, label in enumerate(labels)
     }
     grouped: dict[str, list[str]] = {}
     for label in labels:
@@ -77,7 +95,8 @@ def candidates(
     """Candidates of some rows, numbered from the row under the heading."""
     columns = {label: [row.get(label, "") for row in rows] for label in plan.targets}
     frame = pd.DataFrame(columns, index=range(FIRST, FIRST + len(rows)), dtype=object)
-    return Candidates(SOURCE, plan, frame, dict(not_applicable or {}))
+    cells = frame.set_axis(range(len(columns)), axis="columns")
+    return Candidates(SOURCE, plan, frame, cells, dict(not_applicable or {}))
 
 
 def draft(

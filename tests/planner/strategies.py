@@ -190,7 +190,8 @@ def drafts(
         list(values), account, policies=policies, lists=list_policies, volatile=frozenset(passing)
     )
     spoken = {label: value for label, value in values.items() if label not in silent}
-    return DraftUser(2, Origin("autumn.csv", "", 2), plan, spoken, silent)
+    cells = tuple(values.values())
+    return DraftUser(2, Origin("autumn.csv", "", 2), plan, spoken, cells, silent)
 
 
 @st.composite

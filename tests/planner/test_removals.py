@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from importer.model.plan import Match, Unchanged, Update
 from importer.model.user import User
 from importer.planner.decide import update
 from importer.planner.drafts import drafts
-from importer.planner.sticky import no_memory
+from importer.planner.staff_edits import nothing_earlier
 from tests.mapper.bench import Bench
 
+EARLIER = nothing_earlier(date(2026, 8, 20))
 LIVE = User.model_validate(
     {
         "primary_id": "2000",
@@ -93,7 +95,7 @@ def test_lists_that_are_only_added_to_can_be_changed_on_request(
     """What goes, what is replaced in its place, and what is revised; nothing else is touched."""
     candidates = Bench(tmp_path, record).map(())
     (draft,) = drafts(candidates, candidates.rows)
-    step = update(draft, LIVE, Match(), no_memory).step
+    step = update(draft, LIVE, Match(), EARLIER, rename=False).step
     assert isinstance(step, Update | Unchanged)
     found = step.changes if isinstance(step, Update) else ()
     assert [(one.kind.value, one.path, one.old, one.new) for one in found] == changes

@@ -135,7 +135,7 @@ def test_an_answer_that_alma_kept_its_value_is_remembered(
     external.write(group="UGRD")
     assert external.load() == (1, {"kept-by-alma": 1})
     ask(external.sandbox, "PATCH", "users/1001", {"user_group": {"value": "FACULTY"}})
-    assert external.load() == (1, {"kept-by-alma": 1})
+    assert external.load() == (0, {"edited-in-alma": 1})
     assert external.load() == (0, {})
 
 
@@ -164,7 +164,7 @@ def test_erasing_a_sticky_field_overrides_it(external: _Loads) -> None:
 def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:
     """A plan that finds the roster's value in Alma remembers it, whoever wrote it."""
     external.load()
-    (external.folder / "runs" / "sticky.sqlite").unlink()
+    (external.folder / "runs" / "edits.sqlite").unlink()
     external.load()
     external.edit()
     assert external.load() == (0, {"edited-in-alma": 2})
@@ -173,7 +173,7 @@ def test_a_user_that_others_loaded_is_protected_too(external: _Loads) -> None:
 def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
     """The summary and the terminal count the rows where an edit stays, in every plan.
 
-    `purge` forgets what is older than the given age; the edit is then replaced.
+    `purge` does not forget it: what is kept for that is hashes only.
     """
     external.load()
     external.edit()
@@ -184,4 +184,43 @@ def test_a_kept_value_is_counted_apart(external: _Loads, typed: Type) -> None:
     shown = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "shown")
     assert "edited in Alma" in shown.out + shown.err
     assert typed("purge", "--older-than", "0d", "--yes").exit == 0
+    assert external.load()[0] == 0
+
+
+def test_undo_puts_back_what_is_remembered(external: _Loads, typed: Type) -> None:
+    """After the undo of a load, the plan of the earlier roster is the one from before that load."""
+    external.load()
+    ask(external.sandbox, "PATCH", "users/1001", {"pref_first_name": "Annie"})
+    external.load()
+    before = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "before", "--json").summary
+    external.write(nickname="Anita")
+    external.load()
+    run = f"run{external.number}"
+    assert typed("undo", run, "-o", "back").exit == 0
+    assert typed("apply", "back", "--json", "--yes").exit == 0
+    external.write()
+    after = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "after", "--json").summary
+    counted = ("create", "update", "unchanged", "kept_in_alma", "problems")
+    assert {name: after[name] for name in counted} == {name: before[name] for name in counted}
+
+
+def test_runs_under_runs_fill_the_memory_once(external: _Loads, typed: Type) -> None:
+    """Without its file, what was loaded is read from the runs that are still there."""
+    planned = typed("plan", "people.csv", "-m", "sticky.yaml")
+    assert planned.exit == 0
+    (run,) = (path.parent.name for path in Path("runs").glob("*/ledger.sqlite"))
+    assert typed("apply", run, "--yes").exit == 0
+    Path("runs", "edits.sqlite").unlink()
+    external.edit()
+    assert external.load() == (0, {"edited-in-alma": 2})
+
+
+def test_without_the_key_nothing_is_remembered(external: _Loads) -> None:
+    """The hashes in the file of what was loaded say nothing to whoever has no key."""
+    external.load()
+    text = Path("runs", "edits.sqlite").read_bytes()
+    assert b"COMM" not in text
+    assert b"Ann" not in text
+    Path("users", "edits.key").unlink()
+    external.edit()
     assert external.load()[0] == 1

@@ -1,0 +1,121 @@
+"""After an apply: remember what was loaded, so that later plans know what staff changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from importer.errors import ImporterError
+from importer.ledger.journal import Image, applied_since, images, imprints_in
+from importer.ledger.ledger import Ledger
+from importer.ledger.memory import EditMemory, Remembered
+from importer.ledger.states import FILE
+from importer.model.plan import Act, Imprint
+from importer.model.run import RunFacts
+from importer.model.text import ROSTER_ROWS, is_absent
+from importer.planner.entries import changed_fields, changed_lists
+from importer.planner.staff_edits import Keyed, answered, keyed
+
+RUNS = Path("runs")
+"""The folder of the runs that have no folder of their own."""
+
+
+def run_name(facts: RunFacts) -> str:
+    """Return the name by which a run is remembered, wherever its folder is."""
+    return f"{facts.started.isoformat()} {facts.roster.sha256[:8]}"
+
+
+def remember_loaded(ledger: Ledger, now: datetime) -> None:
+    """Remember what a run applied, and which rows Alma had so already.
+
+    What it applied earlier is remembered once. Raises LedgerError.
+    """
+    facts = ledger.facts
+    if facts.alma is None:
+        return
+    memory, run = EditMemory(facts.alma.key), run_name(facts)
+    before = memory.entry(run)
+    rows, last = applied_since(ledger, before or 0)
+    written = [image for image in images(ledger) if image.row in rows]
+    if facts.command == "undo":
+        _put_back(memory, ledger, last)
+        return
+    values, hashed = imprints_in(ledger), keyed(memory.key)
+    found = [_of_write(image, values, facts, hashed) for image in written]
+    if before is None:
+        found += _unchanged(ledger, values, facts)
+    memory.remember(run, last, found, now)
+
+
+def _mapping(facts: RunFacts, row: int) -> str:
+    return facts.rosters[row // ROSTER_ROWS][1].name
+
+
+def _put_back(memory: EditMemory, ledger: Ledger, last: int) -> None:
+    """Remember what was remembered before the run that this one undoes.
+
+    Nothing is put back of rows that were not undone. Without the folder of that run its users
+    count as never loaded.
+    """
+    facts = ledger.facts
+    undone = {image.row: image for image in images(ledger)}
+    done = {*undone, *(life.row for life in ledger.planned() if life.act is Act.UNCHANGED)}
+    with suppress(ImporterError), Ledger.open(Path(facts.undoes)) as first:
+        wrote = {image.row: image.new_id.casefold() for image in images(first)}
+        now = {
+            wrote[row]: "" if image.act is Act.DELETE else image.new_id.casefold()
+            for row, image in undone.items()
+            if row in wrote
+        }
+        kept = {user for row, user in wrote.items() if row not in done}
+        memory.put_back(run_name(facts), last, run_name(first.facts), now, kept)
+
+
+def _of_write(
+    image: Image, values: Mapping[int, Mapping[str, Imprint]], facts: RunFacts, hashed: Keyed
+) -> Remembered:
+    after = image.answered or image.sent
+    forgets: set[str] = set()
+    if is_absent(image.row) and image.before is not None:
+        forgets = {*changed_fields(image.before, image.sent)}
+        forgets.update(changed_lists(image.before, image.sent))
+    return Remembered(
+        image.new_id,
+        image.primary_id,
+        _mapping(facts, image.row),
+        {} if forgets else answered(values.get(image.row, {}), after, hashed),
+        image.before is None,
+        frozenset(forgets),
+    )
+
+
+def _unchanged(
+    ledger: Ledger, values: Mapping[int, Mapping[str, Imprint]], facts: RunFacts
+) -> Iterator[Remembered]:
+    for life in ledger.planned():
+        if life.act is Act.UNCHANGED and life.row in values and not is_absent(life.row):
+            name = _mapping(facts, life.row)
+            user = life.primary_id
+            yield Remembered(user, user, name, values[life.row], seen=facts.started)
+
+
+def remember_earlier(institution: str) -> None:
+    """Remember the applied runs under `runs/` that are not remembered yet, oldest first.
+
+    Nothing is read if the last one is. Raises LedgerError.
+    """
+    memory = EditMemory(institution)
+    missing: list[Path] = []
+    for path in sorted(RUNS.glob(f"*/{FILE}"), reverse=True):
+        with suppress(ImporterError), Ledger.open(path.parent) as ledger:
+            facts = ledger.facts
+            if facts.alma is None or facts.alma.key != institution or not ledger.was_applied:
+                continue
+            if memory.entry(run_name(facts)) is not None:
+                break
+            missing.append(path.parent)
+    for run in reversed(missing):
+        with suppress(ImporterError), Ledger.open(run) as ledger:
+            remember_loaded(ledger, datetime.fromisoformat(ledger.value("applied") or ""))

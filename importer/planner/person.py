@@ -1,0 +1,305 @@
+"""Is a user of Alma the person of a row? Evidence, and the verdict that follows from it.
+
+A row names its user by an ID, and IDs are mistyped, lost, passed on and swapped. So whoever an ID
+finds is compared with the row by everything that both have. What is blank, not mapped or a filler
+on either side is no evidence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rapidfuzz.distance import OSA
+
+from importer.model.people import (
+    EMAIL,
+    Common,
+    are_nicknames,
+    email_trait,
+    phone_trait,
+)
+from importer.model.text import folded
+from importer.model.user import ContactInfo
+
+if TYPE_CHECKING:
+    from importer.model.user import User
+    from importer.planner.drafts import DraftUser
+
+
+class Names(StrEnum):
+    """Which of two people's names agree."""
+
+    BOTH = "both"  # or the only one that can be compared
+    FIRST = "first"
+    LAST = "last"
+    NEITHER = "neither"
+    UNKNOWN = "unknown"  # nothing can be compared
+
+
+class Born(StrEnum):
+    """How two birth dates compare."""
+
+    AGREES = "agrees"
+    TYPO = "typo"  # one digit, one day, or day and month exchanged: no evidence
+    CONTRADICTS = "contradicts"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """Who a user is to a row that has one of the user's IDs."""
+
+    SAME = "same"
+    RENAMED = "renamed"  # the same person under another name
+    ANOTHER = "another"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known of a person. Blank: not known.
+
+    `names`: pairs of a first and a last name that the person goes by. `born`: ISO. `contacts`:
+    emails and phone numbers as traits (see `model.people`). `ids`: without case.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    born: str = ""
+    contacts: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How a row and a user compare. `contact`: an email or phone agrees; `other_id`: a second ID.
+
+    `new_year`: the birth date that agrees is a January 1, which is often made up.
+    """
+
+    names: Names
+    born: Born
+    contact: bool
+    other_id: bool
+    new_year: bool = False
+
+
+def person_of_row(draft: DraftUser) -> Person:
+    """Return what a row tells of its person."""
+    get = draft.values.get
+    values = [get(name, "") for name in _NAME_FIELDS]
+    contacts = [
+        *(email_trait(email) for email in draft.emails),
+        *(phone_trait(item.values["phone_number"]) for item in draft.entries("contact_info.phone")),
+    ]
+    ids = [value for _, value in draft.every_identifier]
+    return _person(values, get("birth_date", ""), contacts, ids)
+
+
+def person_of_user(user: User) -> Person:
+    """Return what Alma tells of a user, with all of the user's IDs."""
+    contact = user.contact_info or ContactInfo()
+    contacts = [
+        *(email_trait(one.email_address or "") for one in contact.email or ()),
+        *(phone_trait(one.phone_number or "") for one in contact.phone or ()),
+    ]
+    born = user.birth_date.isoformat() if user.birth_date else ""
+    ids = [user.primary_id or "", *(one.value or "" for one in user.user_identifier or ())]
+    return _person([getattr(user, name) or "" for name in _NAME_FIELDS], born, contacts, ids)
+
+
+_NAME_FIELDS = (
+    *("first_name", "middle_name", "last_name"),
+    *("pref_first_name", "pref_middle_name", "pref_last_name"),
+)
+
+
+def _person(
+    values: Iterable[str], born: str, contacts: Iterable[str], ids: Iterable[str]
+) -> Person:
+    first, middle, last, preferred, preferred_middle, preferred_last = values
+    names = [(f"{first} {middle}".strip(), last)]
+    if preferred or preferred_last:
+        names.append((f"{preferred} {preferred_middle}".strip() or first, preferred_last or last))
+    known = frozenset(value.casefold() for value in ids if value)
+    own = {email_trait(value) for value in known}  # an email that is the ID says nothing more
+    return Person(tuple(names), born, frozenset(contacts) - own - {""}, known)
+
+
+def compare(row: Person, user: Person, common: Common) -> Evidence:
+    """Return the evidence whether a user is the person of a row."""
+    born = _compare_births(row.born, user.born, common.born)
+    shared = row.contacts & user.contacts
+    return Evidence(
+        max((compare_names(one, other) for one in row.names for other in user.names), key=_rank),
+        born,
+        bool(shared - common.contacts),
+        _independent(row.ids & user.ids),
+        born is Born.AGREES and row.born.endswith("-01-01"),
+    )
+
+
+def is_rival(row: Person, other: Person, common: Common) -> bool:
+    """Return whether another user fits a row so well that its ID may be mistyped.
+
+    Both names agree, and the birth date or an email does.
+    """
+    evidence = compare(row, other, common)
+    emails = {one for one in row.contacts & other.contacts if one.startswith(f"{EMAIL} ")}
+    return evidence.names is Names.BOTH and (
+        evidence.born is Born.AGREES or bool(emails - common.contacts)
+    )
+
+
+def verdict(evidence: Evidence, *, rival: bool) -> Verdict:
+    """Return who a user that a row's ID finds is to the row: the first line that fits.
+
+    `rival`: another user fits the row by name and birth date or email.
+    """
+    contradicts = evidence.born is Born.CONTRADICTS
+    if evidence.names in {Names.BOTH, Names.UNKNOWN}:
+        alone = contradicts and not (evidence.contact or evidence.other_id)
+        return Verdict.ANOTHER if alone else Verdict.SAME
+    if rival or contradicts:
+        return Verdict.ANOTHER
+    proves = evidence.born is Born.AGREES and (
+        evidence.names is not Names.NEITHER or not evidence.new_year or evidence.contact
+    )
+    renamed = evidence.other_id or proves or evidence.names is Names.FIRST
+    return Verdict.RENAMED if renamed else Verdict.ANOTHER
+
+
+# birth dates
+
+_FILLERS = frozenset({"1900-01-01", "1901-01-01", "1899-12-30", "1899-12-31", "1800-01-01"})
+"""Birth dates that stand for an unknown one."""
+
+
+def _compare_births(one: str, other: str, common: Collection[str]) -> Born:
+    if not one or not other or {one, other} & _FILLERS:
+        return Born.UNKNOWN
+    if one == other:
+        return Born.UNKNOWN if one in common else Born.AGREES
+    return Born.TYPO if _is_typo(one, other) else Born.CONTRADICTS
+
+
+def _is_typo(one: str, other: str) -> bool:
+    """Return whether two days differ by a digit or a day, or by day and month exchanged."""
+    if sum(a != b for a, b in zip(one, other, strict=True)) == 1:
+        return True
+    ours, theirs = date.fromisoformat(one), date.fromisoformat(other)
+    exchanged = (ours.year, ours.month, ours.day) == (theirs.year, theirs.day, theirs.month)
+    return exchanged or abs((ours - theirs).days) == 1
+
+
+# IDs
+
+_SHORTEST_ID = 4
+
+
+def _independent(shared: Collection[str]) -> bool:
+    """Return whether two of the IDs that a row and a user share were not made from each other."""
+    cores = sorted((_core(value) for value in shared), key=len)
+    return any(one not in other for place, one in enumerate(cores) for other in cores[place + 1 :])
+
+
+def _core(value: str) -> str:
+    """Return an ID without the letters, zeros and domain that make another one of it."""
+    digits = re.sub("[^0-9]", "", value).lstrip("0")
+    return digits if len(digits) >= _SHORTEST_ID else value.partition("@")[0]
+
+
+# names
+
+_UNNAMED = frozenset({"fnu", "lnu", "nfn", "nln", "unknown", "na", "none", "noname", "nn", ""})
+"""Folded texts in place of a name that is not known; `-` is blank when folded."""
+
+_PARTICLES = frozenset(
+    {
+        *("al", "ap", "ben", "bin", "bint", "da", "dal", "das", "de", "degli", "dei", "del"),
+        *("della", "den", "der", "des", "di", "do", "dos", "du", "e", "el", "ibn", "la", "las"),
+        *("le", "les", "lo", "los", "saint", "san", "santa", "st", "ten", "ter", "und", "van"),
+        *("vande", "vander", "vom", "von", "y", "zu", "zum", "zur"),
+    }
+)
+_APART = re.compile(r"[\s\-‐‑–.,/]+")
+_LONG_ENOUGH = 5
+"""From N letters on, one typing error makes no other name."""
+
+_ORDER = (Names.UNKNOWN, Names.NEITHER, Names.LAST, Names.FIRST, Names.BOTH)
+_rank = _ORDER.index
+
+
+def compare_names(one: tuple[str, str], other: tuple[str, str]) -> Names:
+    """Return which of the first and last names of two people agree, in either order."""
+    exchanged = (agree(one[0], other[1]), agree(one[1], other[0]))
+    if all(exchanged):
+        return Names.BOTH
+    match agree(one[0], other[0]), agree(one[1], other[1]):
+        case None, None:
+            return Names.UNKNOWN
+        case (True, True) | (True, None) | (None, True):
+            return Names.BOTH
+        case True, False:
+            return Names.FIRST
+        case False, True:
+            return Names.LAST
+        case _:
+            return Names.NEITHER
+
+
+@lru_cache(maxsize=65_536)
+def agree(one: str, other: str) -> bool | None:
+    """Return whether two names of a kind agree; None if there is nothing to compare.
+
+    They are equal without case, accents, apostrophes and particles, all words of one are in the
+    other, or one is an initial or a nickname, or differs by one typing error. Names in two scripts
+    cannot be compared.
+    """
+    ours, theirs = _words(one), _words(other)
+    if not ours or not theirs or not _scripts(ours) & _scripts(theirs):
+        return None
+    if "".join(ours) == "".join(theirs) or folded(one) == folded(other):
+        return True
+    short, long = sorted((ours, theirs), key=len)
+    left = list(long)
+    for word in short:
+        fitting = next((there for there in left if _word_agrees(word, there)), None)
+        if fitting is None:
+            return _mistyped("".join(ours), "".join(theirs))
+        left.remove(fitting)
+    return True
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """Return the words of a name, folded, without particles unless it has no other."""
+    words = [word for part in _APART.split(name) if (word := folded(part)) not in _UNNAMED]
+    return tuple(word for word in words if word not in _PARTICLES) or tuple(words)
+
+
+def _word_agrees(one: str, other: str) -> bool:
+    if one == other or are_nicknames(one, other):
+        return True
+    short, long = sorted((one, other), key=len)
+    return long.startswith(short) if len(short) == 1 else _mistyped(one, other)
+
+
+def _mistyped(one: str, other: str) -> bool:
+    long_enough = min(len(one), len(other)) >= _LONG_ENOUGH
+    return long_enough and OSA.distance(one, other, score_cutoff=1) <= 1
+
+
+def _scripts(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(script for word in words for script in _scripts_of(word))
+
+
+@lru_cache(maxsize=65_536)
+def _scripts_of(word: str) -> frozenset[str]:
+    if word.isascii():
+        return frozenset({"LATIN"})
+    names: Iterator[str] = (unicodedata.name(letter, "") for letter in word)
+    return frozenset(name.partition(" ")[0] for name in names)

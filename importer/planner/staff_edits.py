@@ -1,0 +1,421 @@
+"""What staff changed in Alma since the last load stays, unless the roster has news.
+
+An unchanged roster says nothing about what a colleague decided since. So for every value that a
+load wrote, keyed hashes are remembered: of the cells that it came from, of its rule, of the value,
+and of what Alma answered. `ruling` is the table of what becomes of a value of a row then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from importer.model.fields import TYPE_FIELD, OnUpdate, Shape
+from importer.model.plan import Imprint, Imprints, UserMemory, Where
+from importer.model.user import User
+from importer.planner.borrowing import role_days
+from importer.planner.entries import FLAGS, current, entries, main_value, normal, types
+from importer.planner.list_merge import SET_ELSEWHERE, resolve_value
+from importer.planner.merge import SET_APART
+
+if TYPE_CHECKING:
+    from importer.model.user import Part
+    from importer.planner.drafts import DraftEntry, DraftUser
+
+Keyed: TypeAlias = Callable[[str], str]
+"""Hashes a text with a secret key, so that nobody can find it by trying values."""
+
+PRIMARY_ID, ROLE_EXPIRY = "primary_id", "patron_role.expiry"
+
+_MEMBERSHIP = frozenset({"expiry_date", "purge_date", ROLE_EXPIRY})
+"""Dates of which the later one counts, if the rule has changed and staff's value differs."""
+
+_IDS = "user_identifier"
+
+REPEATED = timedelta(days=120)
+"""An edit is reported again after this time."""
+
+_A_MONTH = timedelta(days=28)
+"""A date that moves with the day of the load by less than this is no reason for an update."""
+
+
+def keyed(key: bytes) -> Keyed:
+    """Return the function that hashes with this key; 16 hexadecimal digits."""
+
+    def hashed(text: str) -> str:
+        return hashlib.blake2b(text.encode(), key=key, digest_size=8).hexdigest()
+
+    return hashed
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier loads left, for the rows of a plan.
+
+    `of` returns that of a row's user. `hashed` makes the hashes. `today`: the day of the plan.
+    """
+
+    of: Callable[[DraftUser, User], UserMemory]
+    hashed: Keyed
+    today: date
+
+
+def nothing_earlier(today: date) -> Earlier:
+    """Return what is left where no load is remembered."""
+    return Earlier(lambda _draft, _live: NO_MEMORY, keyed(b""), today)
+
+
+NO_MEMORY = UserMemory(None, ())
+
+
+def first_load(draft: DraftUser, earlier: Earlier) -> Imprints:
+    """Return what to remember of a new user's row when it was applied."""
+    blank = User()
+    return review(draft, blank, NO_MEMORY, earlier.hashed, earlier.today, rename=False).imprints
+
+
+def texts(where: Where, user: User) -> list[str]:
+    """Return what a user has in a place, one text for each entry; equal texts mean the same."""
+    if where.path == ROLE_EXPIRY:
+        return role_days(user)
+    if not where.names:
+        return [normal(where.path, current(user, where.path))]
+    return [
+        _text(where, {name: current(part, name) for name in where.names})
+        for part in _parts(where, user)
+    ]
+
+
+def _text(where: Where, values: Mapping[str, str]) -> str:
+    return "\x1f".join(normal(name, values[name]) for name in where.names)
+
+
+def _parts(where: Where, user: User) -> list[Part]:
+    """Return the entries of a user's list with the flag, or with the types."""
+    sought = {*where.types}
+    return [
+        part
+        for part in entries(user, where.path)
+        if (getattr(part, where.flag) if where.flag else sought <= {*types(where.path, part)})
+    ]
+
+
+def last_of(value: Value, memory: UserMemory) -> Imprint | None:
+    """Return a value as the last load of this roster made it; of any roster, if it is the first.
+
+    An entry is found by its value, else by its type and its place among those of the type.
+    """
+    for imprints in memory.others[:1] if memory.own is None else (memory.own,):
+        same = (
+            one
+            for one in imprints.values()
+            if one.where.path == value.where.path and one.made == value.made
+        )
+        return next(same, imprints.get(value.key))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of a row as it would be written now; `labels` are its columns.
+
+    `day`: the value, if it is a date. `settled`: the mapping's `on_update` leaves Alma's value.
+    """
+
+    key: str
+    where: Where
+    labels: tuple[str, ...]
+    cells: str
+    rule: str
+    made: str
+    day: str = ""
+    settled: bool = False
+
+
+class News(StrEnum):
+    """Why a row's value differs from that of the last load."""
+
+    SAME = "same"
+    NEW = "new"  # the roster has something else
+    RULE = "rule"  # the mapping has
+    DAY = "day"  # neither: it depends on the day of the load
+
+
+class Ruling(StrEnum):
+    """What becomes of a value."""
+
+    WRITE = "write"
+    WRITE_BESIDE = "write beside other changes"
+    REPLACE_EDIT = "replace an edit"
+    KEEP = "keep Alma's value"
+    KEEP_EDIT = "keep an edit"
+    LATER = "keep the later date"
+    ASK = "ask"
+
+
+_RULINGS: Mapping[tuple[News, bool], Ruling] = {
+    (News.SAME, False): Ruling.KEEP,  # Alma took something else
+    (News.SAME, True): Ruling.KEEP_EDIT,
+    (News.NEW, False): Ruling.WRITE,
+    (News.NEW, True): Ruling.REPLACE_EDIT,
+    (News.RULE, False): Ruling.WRITE,
+    (News.RULE, True): Ruling.KEEP_EDIT,
+    (News.DAY, False): Ruling.WRITE_BESIDE,
+    (News.DAY, True): Ruling.KEEP_EDIT,
+}
+
+
+def ruling(news: News, value: Value, *, edited: bool) -> Ruling:
+    """Return what becomes of a value that Alma does not have.
+
+    `edited`: Alma's value is neither what it answered nor what another roster of ours wrote.
+    """
+    if edited and news is News.NEW and value.where.is_id:
+        return Ruling.ASK
+    if edited and news is News.NEW and value.where.flag:
+        return Ruling.KEEP_EDIT
+    if edited and news is News.RULE and value.where.path in _MEMBERSHIP and value.day:
+        return Ruling.LATER
+    return _RULINGS[news, edited]
+
+
+def news_of(value: Value, last: Imprint, *, first: bool) -> News:
+    """Return why a value differs from the last one; `first`: this roster never loaded the user."""
+    if value.made == last.made:
+        return News.SAME
+    if first or value.rule != last.rule:
+        return News.RULE
+    return News.NEW if value.cells != last.cells else News.DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A value that staff changed in Alma.
+
+    `shown`: Alma's value now, "" if there is none. `since`, `noticed`: the loads between which it
+    happened, as ISO days. `replaced`: the row's value is sent all the same. `again`: it was
+    reported before, not long ago.
+    """
+
+    label: str
+    shown: str
+    since: str
+    noticed: str
+    replaced: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A row after its values were compared with what earlier loads left.
+
+    `draft`: without the values that stay as Alma has them. `quiet`: also without those that are
+    written only beside other changes. `asks`: edits of IDs that a person must decide about.
+    `imprints`: what to remember when the row was applied; `answered` is "" where that is what Alma
+    answers then. `renames`: whether the user gets the row's primary ID.
+    """
+
+    draft: DraftUser
+    quiet: DraftUser
+    edits: tuple[Edit, ...]
+    asks: tuple[Edit, ...]
+    imprints: Imprints
+    renames: bool
+
+
+def review(
+    draft: DraftUser, live: User, memory: UserMemory, hashed: Keyed, today: date, *, rename: bool
+) -> Reviewed:
+    """Compare a row's values with what earlier loads of its user left in Alma.
+
+    `rename`: the mapping gives the user the row's primary ID, if it is another one. What the
+    mapping writes in any case (`override`, `replace_all`) is not compared.
+    """
+    left: set[str] = set()
+    beside: set[str] = set()
+    later: dict[str, str] = {}
+    edits: list[Edit] = []
+    asks: list[Edit] = []
+    imprints: dict[str, Imprint] = {}
+    for value in values_of(draft, live, hashed, rename=rename):
+        last = last_of(value, memory)
+        decided = _decide(value, last, live, memory, hashed, today)
+        now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
+        if last is not None and decided in _EDITED:
+            edit = _edit(value, last, live, today, replaced=decided is Ruling.REPLACE_EDIT)
+            (asks if decided is Ruling.ASK else edits).append(edit)
+            if not edit.replaced:  # what stays, stays edited
+                now = now._replace(answered=last.answered, since=last.since, noticed=edit.noticed)
+        imprints[value.key] = now
+        if decided in {Ruling.KEEP, Ruling.KEEP_EDIT}:
+            left.update(value.labels)
+        elif decided is Ruling.WRITE_BESIDE:
+            beside.update(value.labels)
+        elif decided is Ruling.LATER:
+            later[value.labels[0]] = max(value.day, shown(value.where, live))
+    renames = rename and PRIMARY_ID not in left
+    kept = replace(draft, values={**draft.values, **later}).without(left - {PRIMARY_ID})
+    return Reviewed(kept, kept.without(beside), tuple(edits), tuple(asks), imprints, renames)
+
+
+_EDITED = frozenset({Ruling.KEEP_EDIT, Ruling.LATER, Ruling.ASK, Ruling.REPLACE_EDIT})
+"""Rulings about a value that staff changed."""
+
+
+def _decide(
+    value: Value,
+    last: Imprint | None,
+    live: User,
+    memory: UserMemory,
+    hashed: Keyed,
+    today: date,
+) -> Ruling:
+    """Return what becomes of a value; to write what Alma has changes nothing."""
+    there = map(hashed, texts(value.where, live))
+    if last is None or value.settled or value.made in there:
+        return Ruling.WRITE
+    edited = not _is_as_left(last, live, memory, hashed)
+    news = news_of(value, last, first=memory.own is None)
+    decided = ruling(news, value, edited=edited)
+    alma = shown(value.where, live)
+    if news is News.DAY and value.day:
+        if edited:
+            return Ruling.WRITE if alma < today.isoformat() else decided
+        return Ruling.WRITE if _moves(alma, value.day) else decided
+    return decided
+
+
+def _is_as_left(last: Imprint, live: User, memory: UserMemory, hashed: Keyed) -> bool:
+    """Return whether Alma has what it answered to a load of ours, of this roster or of another."""
+    theirs = (
+        one
+        for imprints in memory.others
+        for one in imprints.values()
+        if (one.where.path, one.where.flag) == (last.where.path, last.where.flag)
+    )
+    return not last.answered or any(
+        one.answered in map(hashed, texts(one.where, live)) for one in (last, *theirs)
+    )
+
+
+def _moves(one: str, other: str) -> bool:
+    """Return whether two ISO days are a month or more apart, or one of them is blank."""
+    if not one or not other:
+        return True
+    return abs(date.fromisoformat(one) - date.fromisoformat(other)) >= _A_MONTH
+
+
+def _edit(value: Value, last: Imprint, live: User, today: date, *, replaced: bool) -> Edit:
+    again = bool(last.noticed) and today - date.fromisoformat(last.noticed) < REPEATED
+    noticed = last.noticed if again else today.isoformat()
+    alma = shown(value.where, live)
+    return Edit(value.labels[0], alma, last.since, noticed, replaced, again and not replaced)
+
+
+def shown(where: Where, user: User) -> str:
+    """Return what a user has in a place, for a person; "" if nothing."""
+    if where.path == ROLE_EXPIRY:
+        return max(role_days(user), default="")
+    if not where.names:
+        return current(user, where.path)
+    return next((main_value(where.path, part) for part in _parts(where, user)), "")
+
+
+def values_of(draft: DraftUser, live: User, hashed: Keyed, *, rename: bool) -> Iterator[Value]:
+    """Yield the values of a row that are remembered, each with a key of its own.
+
+    A blank is no news, unless the mapping erases by it. Left out is what `override`,
+    `replace_all` and `remove` write in any case, and what only new users get.
+    """
+
+    def made(key: str, where: Where, labels: tuple[str, ...], text: str) -> Value:
+        columns = [draft.layout.targets[label] for label in labels]
+        reads = sorted({position for column in columns for position in column.reads})
+        cells = "\x1f".join(draft.cells[position] for position in reads)
+        rule = "".join(column.rule for column in columns)
+        return Value(key, where, labels, hashed(cells), hashed(rule), hashed(text))
+
+    if rename and draft.primary_id:
+        text = normal(PRIMARY_ID, draft.primary_id)
+        yield made(PRIMARY_ID, Where(PRIMARY_ID), (PRIMARY_ID,), text)
+    for target in draft.layout.scalars:
+        name, value = target.field.name, draft.values.get(target.label, "")
+        unset = target.label not in draft.values or (
+            not value and target.on_update is not OnUpdate.ERASE
+        )
+        skipped = target.override or target.on_update is OnUpdate.NEVER
+        if name in SET_APART or unset or skipped:
+            continue
+        was = current(live, name)
+        one = made(name, Where(name), (target.label,), normal(name, value))
+        day = value if target.field.shape is Shape.DATE else ""
+        yield replace(
+            one, day=day, settled=resolve_value(target.on_update, name, was, value) == was
+        )
+    if expiry := draft.values.get(ROLE_EXPIRY, ""):
+        yield replace(made(ROLE_EXPIRY, Where(ROLE_EXPIRY), (ROLE_EXPIRY,), expiry), day=expiry)
+    for parent in dict.fromkeys(entry.parent for entry in draft.layout.entries):
+        yield from _entry_values(draft, parent, made)
+
+
+_Maker: TypeAlias = Callable[[str, Where, tuple[str, ...], str], Value]
+
+
+def _entry_values(draft: DraftUser, parent: str, made: _Maker) -> Iterator[Value]:
+    """Yield the values of a row in one list: its entries, then the marks that it sets."""
+    numbers: Counter[tuple[str, ...]] = Counter()
+    items = []
+    for item in draft.entries(parent):
+        known = item.for_known_users()
+        steady = known.steady if known is not None else None
+        in_any_case = item.override or item.entry.on_update is OnUpdate.REPLACE_ALL
+        if steady is not None and not in_any_case:
+            items.append(steady)
+    for item in items:
+        where = Where(parent, "", tuple(sorted(item.types)), _compared(item))
+        numbers[where.types] += 1
+        key = f"{parent}[{'+'.join(where.types)}]{numbers[where.types]}"
+        main = item.targets[where.names[0]].label
+        labels = tuple(dict.fromkeys((main, *item.entry.labels)))
+        yield made(key, where, labels, _text(where, item.values))
+    for flag in FLAGS.get(parent, ()):
+        for item in [one for one in items if one.values.get(flag) == "true"][:1]:
+            where = Where(parent, flag, (), _compared(item))
+            labels = tuple(one.targets[flag].label for one in items if flag in one.targets)
+            yield made(f"{parent}.{flag}", where, labels, _text(where, item.values))
+
+
+def _compared(item: DraftEntry) -> tuple[str, ...]:
+    """Return the fields of an entry that the row gives, without its flags.
+
+    Without its type, too, unless there is nothing else.
+    """
+    kind = TYPE_FIELD[item.parent]
+    apart = {*SET_ELSEWHERE, kind}
+    return tuple(name for name, text in item.values.items() if text and name not in apart) or (
+        kind,
+    )
+
+
+def answered(imprints: Imprints, user: User, hashed: Keyed) -> dict[str, Imprint]:
+    """Return what is remembered of an applied row, whose user Alma has so now.
+
+    Where Alma wrote a value in its own way, that is what it answered.
+    """
+    every = {one.made for one in imprints.values()}
+    return {
+        key: one if one.answered else one._replace(answered=_answer(one, user, hashed, every))
+        for key, one in imprints.items()
+    }
+
+
+def _answer(imprint: Imprint, user: User, hashed: Keyed, others: Collection[str]) -> str:
+    there = [hashed(text) for text in texts(imprint.where, user)]
+    if imprint.made in there:
+        return imprint.made
+    return next((text for text in there if text not in others), "")

@@ -1,0 +1,313 @@
+"""Whom a row is about: the user that its ID finds, another user, or a new person.
+
+P is the user whom the IDs of `match.by` find, Q a user with another ID of the row, S one found by
+person only. Which of them the row is about, and what a person is asked where that is open, is one
+table: `identify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from importer.model.catalogue import Code, Severity
+from importer.model.people import Common, in_words
+from importer.planner.borrowing import has_other_roles
+from importer.planner.entries import current, same_id
+from importer.planner.person import (
+    Born,
+    Evidence,
+    Names,
+    Person,
+    Verdict,
+    compare,
+    is_rival,
+    person_of_row,
+    person_of_user,
+    verdict,
+)
+from importer.users.matching import MatchedUser, MatchResult, user_keys
+
+if TYPE_CHECKING:
+    from importer.model.plan import Match
+    from importer.model.problem import Problem
+    from importer.model.user import User
+    from importer.planner.drafts import DraftUser
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A user with an ID of the row, and who that user is to the row."""
+
+    matched: MatchedUser
+    evidence: Evidence
+    verdict: Verdict
+
+    @property
+    def user(self) -> User:
+        """The user's record."""
+        return self.matched.user
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the user is the row's person, perhaps under another name."""
+        return self.verdict is not Verdict.ANOTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a row is about.
+
+    `user`: None for a new person, or while it is open. `questions`: what a person must answer
+    first. `warnings`: what is worth a look. `renames`: the user gets the row's primary ID.
+    """
+
+    user: User | None = None
+    questions: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    renames: bool = False
+
+
+def judge(
+    draft: DraftUser, found: MatchResult, match: Match, common: Common
+) -> tuple[list[Judged], list[Judged]]:
+    """Return the users whom the IDs of `match.by` find, and those with another ID of the row."""
+    row = person_of_row(draft)
+    people = {
+        current(user, "primary_id"): person_of_user(user)
+        for user in found.every_user
+        if not is_managed_elsewhere(user, match)
+    }
+    judged = [_judged(one, row, people, match, common) for one in found.users]
+    known = [one for one in judged if set(one.matched.by) & set(match.by)]
+    return known, [one for one in judged if one not in known]
+
+
+def _judged(
+    matched: MatchedUser, row: Person, people: dict[str, Person], match: Match, common: Common
+) -> Judged:
+    evidence = compare(row, person_of_user(matched.user), common)
+    own = current(matched.user, "primary_id")
+    rival = any(is_rival(row, one, common) for key, one in people.items() if key != own)
+    result = verdict(evidence, rival=rival)
+    if result is Verdict.ANOTHER and match.another_person == "update":
+        result = Verdict.RENAMED
+    return Judged(matched, evidence, result)
+
+
+def needs_people(draft: DraftUser, found: MatchResult, common: Common) -> bool:
+    """Return whether people of the row's name must be looked for although users have its IDs.
+
+    One of them may be the row's person, if the user with the ID is not clearly that person.
+    """
+    row = person_of_row(draft)
+    for matched in found.users:
+        evidence = compare(row, person_of_user(matched.user), common)
+        clear = evidence.names in {Names.BOTH, Names.UNKNOWN}
+        if not clear or verdict(evidence, rival=False) is Verdict.ANOTHER:
+            return True
+    return False
+
+
+def is_managed_elsewhere(user: User, match: Match) -> bool:
+    """Return whether another institution or system manages the user, or Alma has deleted it.
+
+    Such users are shown, and never matched, updated, renamed or expired: a linked copy, one of an
+    external system in `match.managed_elsewhere`, a contact.
+    """
+    owner = current(user, "external_id").casefold()
+    return bool(
+        user.source_institution_code
+        or user.source_link_id
+        or owner in map(str.casefold, match.managed_elsewhere)
+        or current(user, "status").upper() == "DELETED"
+        or current(user, "record_type").upper() == "CONTACT"
+    )
+
+
+def identify(draft: DraftUser, found: MatchResult, match: Match, common: Common) -> Who:
+    """Return whom a row is about, or the questions that are open: the first line that fits."""
+    known, others = judge(draft, found, match, common)
+    elsewhere = [one for one in (*known, *others) if is_managed_elsewhere(one.user, match)]
+    if elsewhere:
+        return Who(questions=tuple(_elsewhere(draft, one) for one in elsewhere))
+    if len(known) > 1:
+        return Who(questions=tuple(_one_of_several(draft, one) for one in known))
+    same = [one for one in others if one.is_same]
+    clear = known and known[0].is_same
+    alike = () if clear else tuple(_possible_matches(draft, found, match))
+    if not known:
+        return _without_p(draft, same, others, alike, match)
+    return _with_p(draft, known[0], same, others, alike, match)
+
+
+def _with_p(
+    draft: DraftUser,
+    p: Judged,
+    same: Sequence[Judged],
+    others: Sequence[Judged],
+    alike: tuple[Problem, ...],
+    match: Match,
+) -> Who:
+    """Return whom a row is about whose ID of `match.by` one user has."""
+    theirs = current(p.user, "primary_id")
+    rename = not same_id(draft.primary_id or theirs, theirs)
+    questions: tuple[Problem, ...] = ()
+    if not p.is_same:
+        questions = tuple(_another_person(draft, p, same, alike))
+    elif same:
+        by = same[0].matched.by
+        questions = (_of(draft, Code.TWO_USERS_ONE_PERSON, p, _has_too(same[0]), by),)
+    elif others:
+        by = others[0].matched.by
+        questions = (_of(draft, Code.IDENTIFIER_TAKEN, p, _has(others[0]), by),)
+    elif rename and (match.id_change == "review" or _is_kept(draft, p.user)):
+        message = "the user's primary identifier in Alma is {value}"
+        questions = (draft.problem(Code.PRIMARY_ID_DIFFERS, message, "primary_id", theirs),)
+    return Who(p.user, questions, tuple(_differences(draft, p)), rename and not questions)
+
+
+def _is_kept(draft: DraftUser, user: User) -> bool:
+    """Return whether a primary ID is replaced only by an answer.
+
+    The row has an ID that Alma has as inactive, or the user has staff roles.
+    """
+    ours = {value.casefold() for _, value in draft.every_identifier}
+    inactive = any(
+        (one.value or "").casefold() in ours and one.status == "INACTIVE"
+        for one in user.user_identifier or ()
+    )
+    return inactive or has_other_roles(user)
+
+
+def _without_p(
+    draft: DraftUser,
+    same: Sequence[Judged],
+    others: Sequence[Judged],
+    alike: tuple[Problem, ...],
+    match: Match,
+) -> Who:
+    """Return whom a row is about whose IDs of `match.by` nobody has."""
+    if same:
+        q = same[0]
+        sure = q.evidence.names is Names.BOTH and q.evidence.born is Born.AGREES
+        if match.id_change == "rename" and sure and not _is_kept(draft, q.user):
+            return Who(q.user, (), tuple(_differences(draft, q)), renames=True)
+        questions = tuple(_of(draft, Code.KNOWN_BY_ANOTHER_ID, one) for one in same)
+        return Who(questions=questions)
+    if others and match.creates:
+        taken = tuple(_of(draft, Code.IDENTIFIER_OF_ANOTHER_PERSON, one) for one in others)
+        return Who(questions=(*taken, *alike))
+    asked = tuple(one for one in alike if one.severity.holds)
+    return Who(questions=asked, warnings=tuple(one for one in alike if not one.severity.holds))
+
+
+# what is said
+
+
+def _of(
+    draft: DraftUser, code: Code, one: Judged, more: str = "", by: tuple[str, ...] = ()
+) -> Problem:
+    """Return a problem about a user with an ID of the row, and how the two compare."""
+    key = (by or one.matched.by)[0]
+    name = "primary ID" if key == "primary_id" else key
+    has = f"this {name} belongs to" if not more else "the row's user is"
+    message = f"{has} the Alma user {{value}}{_kind(one.user)}{_agreement(one.evidence)}{more}"
+    return draft.problem(code, message, draft.label_of(key), current(one.user, "primary_id"))
+
+
+def _kind(user: User) -> str:
+    kind = current(user, "account_type").capitalize()
+    return f" ({kind})" if kind else ""
+
+
+_NAMES = {
+    Names.BOTH: "the name agrees",
+    Names.FIRST: "only the first name agrees",
+    Names.LAST: "only the last name agrees",
+    Names.NEITHER: "neither name agrees",
+    Names.UNKNOWN: "no name can be compared",
+}
+_BORN = {
+    Born.AGREES: "the birth date agrees",
+    Born.TYPO: "the birth date differs a little",
+    Born.CONTRADICTS: "the birth date differs",
+    Born.UNKNOWN: "there is no birth date to compare",
+}
+
+
+def _agreement(evidence: Evidence) -> str:
+    contact = ", an email or phone agrees" if evidence.contact else ""
+    return f"; {_NAMES[evidence.names]}, {_BORN[evidence.born]}{contact}"
+
+
+def _has_too(other: Judged) -> str:
+    keys = " and ".join(other.matched.by)
+    return f"; its {keys} belongs to another user who seems to be the same person"
+
+
+def _has(other: Judged) -> str:
+    return f"; its {' and '.join(other.matched.by)} belongs to another person in Alma"
+
+
+def _one_of_several(draft: DraftUser, one: Judged) -> Problem:
+    """Return the question whether a row is one of the users that its IDs find.
+
+    Somebody who is another person is named, and not offered.
+    """
+    code = Code.MATCHES_TWO_USERS if one.is_same else Code.IDENTIFIER_OF_ANOTHER_PERSON
+    return _of(draft, code, one)
+
+
+def _another_person(
+    draft: DraftUser, p: Judged, same: Sequence[Judged], alike: tuple[Problem, ...]
+) -> Iterator[Problem]:
+    """Yield the questions about a row whose ID finds another person."""
+    yield _of(draft, Code.ANOTHER_PERSON, p)
+    for one in same:
+        yield _of(draft, Code.KNOWN_BY_ANOTHER_ID, one)
+    if not same:
+        yield from alike
+
+
+def _elsewhere(draft: DraftUser, one: Judged) -> Problem:
+    user = one.user
+    if current(user, "status").upper() == "DELETED":
+        why = "is deleted in Alma"
+    elif home := user.source_institution_code or user.source_link_id:
+        why = f"is a copy of a user of another institution ({home})"
+    elif current(user, "record_type").upper() == "CONTACT":
+        why = "is a contact, not a patron"
+    else:
+        why = f"is managed by {current(user, 'external_id')}"
+    label = draft.label_of(one.matched.by[0])
+    theirs = current(user, "primary_id")
+    return draft.problem(Code.MANAGED_ELSEWHERE, f"the Alma user {{value}} {why}", label, theirs)
+
+
+def _differences(draft: DraftUser, one: Judged) -> Iterator[Problem]:
+    """Yield what a person should look at in a user who is updated."""
+    if one.verdict is Verdict.RENAMED:
+        names = (current(one.user, "first_name"), current(one.user, "last_name"))
+        message = "the user with this ID is {value} in Alma"
+        yield draft.problem(Code.ANOTHER_NAME, message, "last_name", " ".join(filter(None, names)))
+    if one.evidence.born in {Born.TYPO, Born.CONTRADICTS}:
+        message = "the user with this ID was born on {value} in Alma"
+        born = current(one.user, "birth_date")
+        yield draft.problem(Code.ANOTHER_BIRTH_DATE, message, "birth_date", born)
+
+
+def _possible_matches(draft: DraftUser, found: MatchResult, match: Match) -> Iterator[Problem]:
+    """Report possible matches by primary ID, which the person who resolves it needs."""
+    severity = Severity.REVIEW if match.possible_match == "review" else Severity.WARNING
+    for user in () if match.possible_match == "ignore" else found.possible_matches:
+        if is_managed_elsewhere(user, match):
+            continue
+        ours, theirs = draft.person, user_keys(user)
+        name = "this name and" if ours.name == theirs.name else "a similar name and the same"
+        message = f"Alma has a user with {name} {in_words(ours.shared(theirs))}: {{value}}"
+        primary_id = current(user, "primary_id")
+        yield draft.problem(
+            Code.POSSIBLE_MATCH_IN_ALMA, message, "primary_id", primary_id, severity
+        )

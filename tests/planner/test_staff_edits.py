@@ -1,0 +1,301 @@
+"""Staff's edits over any history of rosters, mappings, days, edits and loads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cache
+from random import Random
+
+import pytest
+
+from importer.model.candidates import RecordLayout
+from importer.model.plan import Imprint, UserMemory
+from importer.model.problem import Origin
+from importer.model.user import AccountType, User
+from importer.planner.drafts import DraftUser
+from importer.planner.entries import current
+from importer.planner.merge import merge
+from importer.planner.staff_edits import Reviewed, answered, keyed, review
+from tests.planner.people import email, identifier, scheme, user
+
+HASHED = keyed(b"a key of tests")
+TODAY = date(2026, 8, 20)
+
+GROUP, EXPIRY = "user_group", "expiry_date"
+EMAIL, EMAIL_TYPE = "contact_info.email[0].email_address", "contact_info.email[0].email_type"
+MARK = "contact_info.email[0].preferred"
+CARD, CARD_TYPE = "user_identifier[0].value", "user_identifier[0].id_type"
+LABELS = [GROUP, EXPIRY, EMAIL, EMAIL_TYPE, MARK, CARD, CARD_TYPE]
+CHOICES = {
+    GROUP: ["COMM", "STAFF", "GRAD"],
+    EXPIRY: ["2027-05-15", "2027-12-31", "2028-05-15"],
+    EMAIL: ["a@example.org", "b@example.org", "c@example.org"],
+    CARD: ["2900001", "2900002", "2900003"],
+}
+
+
+@dataclass
+class Roster:
+    """One roster of a person: its cells, and its mapping's rule for the group and the expiry."""
+
+    name: str
+    cells: dict[str, str]
+    rules: dict[str, str] = field(default_factory=dict)
+    by_day: bool = False
+
+    def row(self, today: date) -> DraftUser:
+        """The row as it is mapped on a day: a changed rule gives another group."""
+        values = {
+            **self.cells,
+            EMAIL_TYPE: "personal",
+            MARK: "true",
+            CARD_TYPE: "BARCODE",
+        }
+        if rule := self.rules.get(GROUP):
+            values[GROUP] = rule
+        if self.by_day:
+            values[EXPIRY] = (today + timedelta(days=365)).isoformat()
+        plan = _plan(tuple(sorted(self.rules.items())), by_day=self.by_day)
+        cells = tuple(values[label] for label in LABELS)
+        return DraftUser(2, Origin("autumn.csv", "", 2), plan, values, cells)
+
+
+@cache
+def _plan(rules: tuple[tuple[str, str], ...], *, by_day: bool) -> RecordLayout:
+    unread = frozenset({EXPIRY} if by_day else ())
+    return scheme(LABELS, AccountType.INTERNAL, rules=dict(rules), unread=unread)
+
+
+@dataclass
+class Alma:
+    """One user of Alma, whom loads and staff change, and what loads remember of it."""
+
+    live: User
+    memory: dict[str, dict[str, Imprint]] = field(default_factory=dict)
+    """By roster, the newest load first."""
+
+    def reviewed(self, roster: Roster, today: date) -> Reviewed:
+        """Compare a roster's row with what was left."""
+        others = tuple(seen for name, seen in self.memory.items() if name != roster.name)
+        known = UserMemory(self.memory.get(roster.name), others)
+        return review(roster.row(today), self.live, known, HASHED, today, rename=False)
+
+    def after(self, reviewed: Reviewed) -> User:
+        """What the user would be after the load."""
+        keep = {"rename": False, "convert": False, "keep_old_id": None}
+        merged = merge(reviewed.quiet, self.live, **keep)  # type: ignore[arg-type]
+        if merged.changes:
+            merged = merge(reviewed.draft, self.live, **keep)  # type: ignore[arg-type]
+        return merged.after
+
+    def load(self, roster: Roster, today: date) -> Reviewed:
+        """Plan and apply a roster; a card that needs an answer is not loaded."""
+        reviewed = self.reviewed(roster, today)
+        if reviewed.asks:
+            return reviewed
+        self.live = self.after(reviewed)
+        old = self.memory.pop(roster.name, {})
+        new = answered(reviewed.imprints, self.live, HASHED)
+        self.memory = {roster.name: {**old, **new}, **self.memory}
+        return reviewed
+
+    def edit(self, **fields: object) -> None:
+        """Change fields as staff do."""
+        self.live = User.model_validate(self.live.model_dump() | fields)
+
+
+def person(**cells: str) -> Roster:
+    """A roster of one person."""
+    first = {label: known[0] for label, known in CHOICES.items()}
+    return Roster("autumn", {**first, **{_LABEL[name]: text for name, text in cells.items()}})
+
+
+_LABEL = {"group": GROUP, "expiry": EXPIRY, "email": EMAIL, "card": CARD}
+
+
+def emails(*parts: dict[str, object]) -> dict[str, object]:
+    """Contact data with these emails only."""
+    return {"email": list(parts)}
+
+
+def loaded(roster: Roster) -> Alma:
+    """A user of Alma after one load of a roster."""
+    alma = Alma(user())
+    alma.load(roster, TODAY)
+    return alma
+
+
+def group_of(alma: Alma) -> str:
+    """The user group that Alma has."""
+    return current(alma.live, "user_group")
+
+
+LATER = TODAY + timedelta(days=150)
+
+
+def test_a_lost_card_does_not_come_back() -> None:
+    """Staff replaced the card; the unchanged roster changes nothing and reports it once."""
+    roster = person()
+    alma = loaded(roster)
+    alma.edit(user_identifier=[identifier("BARCODE", "2999999")])
+    before = alma.live
+    first, second = (alma.load(roster, LATER + timedelta(days=n)) for n in (0, 1))
+    assert alma.live == before
+    assert [(one.label, one.shown, one.again) for one in first.edits] == [(CARD, "2999999", False)]
+    assert [one.again for one in second.edits] == [True]
+
+
+def test_a_new_card_in_the_roster_beside_a_card_of_staff_is_a_question() -> None:
+    """The roster has another card than last time, and so has Alma: a person decides."""
+    alma = loaded(person())
+    alma.edit(user_identifier=[identifier("BARCODE", "2999999")])
+    reviewed = alma.load(person(card="2900002"), LATER)
+    assert [one.label for one in reviewed.asks] == [CARD]
+
+
+def test_a_preferred_mark_that_staff_moved_stays() -> None:
+    """The library's own email is preferred; the unchanged roster does not take the mark."""
+    roster = person()
+    alma = loaded(roster)
+    own = email("own@example.org", "work", preferred=True)
+    theirs = email("a@example.org", preferred=False)
+    alma.edit(contact_info=emails(theirs, own))
+    before = alma.live
+    alma.load(roster, LATER)
+    assert alma.live == before
+
+
+def test_an_entry_that_staff_deleted_does_not_come_back() -> None:
+    """The unchanged roster still has the email that staff removed."""
+    roster = person()
+    alma = loaded(roster)
+    alma.edit(contact_info=emails(email("own@example.org", "work", preferred=True)))
+    before = alma.live
+    alma.load(roster, LATER)
+    assert alma.live == before
+
+
+def test_a_new_value_replaces_an_edit_and_says_so() -> None:
+    """The roster has news, and Alma an edit of the same field: the news counts, with a mark."""
+    alma = loaded(person())
+    alma.edit(user_group={"value": "GRAD"})
+    reviewed = alma.load(person(group="STAFF"), LATER)
+    assert group_of(alma) == "STAFF"
+    assert [(one.label, one.replaced) for one in reviewed.edits] == [(GROUP, True)]
+
+
+def test_a_changed_rule_keeps_an_edit() -> None:
+    """The mapping gives another group now; a user whose group staff chose keeps it."""
+    roster = person()
+    alma, untouched = loaded(roster), loaded(roster)
+    alma.edit(user_group={"value": "GRAD"})
+    roster.rules[GROUP] = "STAFF"
+    for one in (alma, untouched):
+        one.load(roster, LATER)
+    assert [group_of(one) for one in (alma, untouched)] == ["GRAD", "STAFF"]
+
+
+def test_of_two_expiry_dates_the_later_one_counts_if_the_rule_has_changed() -> None:
+    """A membership that staff extended is extended further by the rule, and never shortened."""
+    for staff, result in (("2031-01-01", "2031-01-01"), ("2026-10-01", "2028-05-15")):
+        roster = person()
+        alma = loaded(roster)
+        alma.edit(expiry_date=staff)
+        roster.cells[EXPIRY] = "2028-05-15"
+        roster.rules[EXPIRY] = "another"
+        alma.load(roster, LATER)
+        assert str(alma.live.expiry_date) == result
+
+
+def test_a_date_that_moves_with_the_day_alone_is_no_reason_for_an_update() -> None:
+    """A year from today: nothing is sent the next day; a month later it is."""
+    roster = person()
+    roster.by_day = True
+    alma = loaded(roster)
+    before = alma.live
+    alma.load(roster, TODAY + timedelta(days=5))
+    assert alma.live == before
+    alma.load(roster, TODAY + timedelta(days=35))
+    assert alma.live.expiry_date == TODAY + timedelta(days=400)
+
+
+def test_what_another_roster_of_ours_wrote_is_no_edit() -> None:
+    """Two rosters give another group each: neither undoes the other without news."""
+    autumn, clubs = person(), Roster("clubs", person(group="STAFF").cells)
+    alma = loaded(autumn)
+    alma.load(clubs, TODAY)
+    assert group_of(alma) == "STAFF"
+    reviewed = alma.load(autumn, LATER)
+    assert not reviewed.edits
+    assert group_of(alma) == "STAFF"
+
+
+def _histories(count: int, seed: int) -> int:
+    """Play random histories; return how many edits by staff an unchanged load had to keep."""
+    random, kept = Random(seed), 0  # noqa: S311  not a secret
+    for _ in range(count):
+        rosters = [Roster(name, dict(person().cells)) for name in ("autumn", "clubs")]
+        alma, today = Alma(user()), TODAY
+        fresh: set[str] = set()  # rosters that were changed, or not loaded, since their last load
+        for roster in rosters:
+            roster.by_day = random.random() < 0.3
+        fresh = {"autumn", "clubs"}
+        for _ in range(random.randint(4, 14)):
+            roster = random.choice(rosters)
+            match random.choice(["cell", "rule", "day", "staff", "staff", "load", "load", "load"]):
+                case "cell":
+                    label = random.choice([*CHOICES])
+                    roster.cells[label] = random.choice(CHOICES[label])
+                    fresh.add(roster.name)
+                case "rule":
+                    roster.rules[GROUP] = random.choice(CHOICES[GROUP])
+                    fresh.add(roster.name)
+                case "day":
+                    today += timedelta(days=random.choice([1, 20]))
+                case "staff":
+                    _edit(alma, random)
+                case _:
+                    before = alma.live
+                    reviewed = alma.load(roster, today)
+                    if reviewed.asks:
+                        continue
+                    if roster.name not in fresh and not roster.by_day:
+                        assert alma.live == before, (roster, before, alma.live)
+                        kept += len(reviewed.edits)
+                    again = alma.reviewed(roster, today)
+                    assert alma.after(again) == alma.live
+                    fresh.discard(roster.name)
+    return kept
+
+
+def _edit(alma: Alma, random: Random) -> None:
+    """One of the ordinary edits at the desk."""
+    match random.randrange(6):
+        case 0:
+            alma.edit(user_group={"value": random.choice(["DESK", *CHOICES[GROUP]])})
+        case 1:
+            alma.edit(expiry_date=random.choice(["2030-01-01", *CHOICES[EXPIRY]]))
+        case 2:
+            alma.edit(user_identifier=[identifier("BARCODE", random.choice(["2999", "2900002"]))])
+        case 3:
+            alma.edit(user_identifier=[])
+        case 4:
+            alma.edit(contact_info=emails(email("own@example.org", "work", preferred=True)))
+        case _:
+            address = random.choice(["d@example.org", *CHOICES[EMAIL]])
+            alma.edit(contact_info=emails(email(address, preferred=True)))
+
+
+def test_no_edit_is_undone_by_an_unchanged_roster_in_any_history() -> None:
+    """What staff changed between two loads of the same row is there after the second.
+
+    The same load a second time on the same day changes nothing, whatever happened before.
+    """
+    assert _histories(2_000, seed=1) > 100
+
+
+@pytest.mark.hunt
+def test_no_edit_is_undone_in_very_many_histories() -> None:
+    """The same over 200,000 histories."""
+    assert _histories(200_000, seed=2) > 10_000

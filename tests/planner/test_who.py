@@ -1,0 +1,201 @@
+"""Whom a row is about: each line of the table, with the answers that it offers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from importer.model.catalogue import Code
+from importer.model.decisions import choices
+from importer.model.people import NOTHING_COMMON
+from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Update
+from importer.model.user import User
+from importer.planner.decide import decide
+from importer.planner.staff_edits import nothing_earlier
+from importer.users.matching import MatchedUser, MatchResult
+from tests.planner.people import draft, email, identifier, user
+
+EARLIER = nothing_earlier(date(2026, 8, 20))
+ROW = {
+    "primary_id": "21234",
+    "first_name": "Jane",
+    "last_name": "Doe",
+    "birth_date": "1990-03-01",
+    "contact_info.email[0].email_address": "jane@example.org",
+    "contact_info.email[0].email_type": "personal",
+    "user_identifier[0].id_type": "UNIV_ID",
+    "user_identifier[0].value": "U77",
+}
+UPDATE, RENAME = "same person, update", "same person, new card"
+CREATE, REJECT = "another person, create", "do not load"
+
+
+def jane(primary_id: str = "21234", **more: object) -> User:
+    """The row's person, as Alma has her."""
+    named = {"first_name": "Jane", "last_name": "Doe", "birth_date": "1990-03-01Z"}
+    return user(primary_id=primary_id, **named | more)
+
+
+def zoltan(primary_id: str = "21234", **more: object) -> User:
+    """Somebody else."""
+    named = {"first_name": "Zoltan", "last_name": "Kovacs", "birth_date": "1975-11-23Z"}
+    return user(primary_id=primary_id, **named | more)
+
+
+def by_primary(live: User) -> MatchedUser:
+    """A user whom the row's primary ID finds."""
+    return MatchedUser(live, ("primary_id",))
+
+
+def by_other(live: User) -> MatchedUser:
+    """A user whom the row's other ID finds."""
+    return MatchedUser(live, ("UNIV_ID",))
+
+
+def planned(*users: MatchedUser, alike: tuple[User, ...] = (), **match: object) -> Planned:
+    """Plan the row, given the users that Alma has."""
+    found = MatchResult(users, alike)
+    return decide(draft(ROW), found, Match.model_validate(match), NOTHING_COMMON, EARLIER)
+
+
+def asked(one: Planned) -> tuple[list[Code], tuple[str, ...]]:
+    """The codes of the questions, and the answers that are offered."""
+    assert isinstance(one.step, Held)
+    return [problem.code for problem in one.step.problems], choices(one.step.problems)
+
+
+@pytest.mark.parametrize(
+    ("users", "alike", "codes", "answers"),
+    [
+        (
+            (),
+            (jane("9"),),
+            [Code.POSSIBLE_MATCH_IN_ALMA],
+            (RENAME, UPDATE, CREATE, REJECT),
+        ),
+        ((by_other(jane("9")),), (), [Code.KNOWN_BY_ANOTHER_ID], (RENAME, UPDATE, REJECT)),
+        ((by_other(zoltan("9")),), (), [Code.IDENTIFIER_OF_ANOTHER_PERSON], (CREATE, REJECT)),
+        (
+            (by_other(zoltan("9")),),
+            (jane("8"),),
+            [Code.IDENTIFIER_OF_ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
+            (RENAME, UPDATE, CREATE, REJECT),
+        ),
+        (
+            (by_primary(jane()), by_other(zoltan("9"))),
+            (),
+            [Code.IDENTIFIER_TAKEN],
+            (UPDATE, REJECT),
+        ),
+        (
+            (by_primary(jane()), by_other(jane("9"))),
+            (),
+            [Code.TWO_USERS_ONE_PERSON],
+            (UPDATE, REJECT),
+        ),
+        (
+            (by_primary(zoltan()), by_other(jane("9"))),
+            (),
+            [Code.ANOTHER_PERSON, Code.KNOWN_BY_ANOTHER_ID],
+            (f"{UPDATE}: 21234", f"{UPDATE}: 9", REJECT),
+        ),
+        (
+            (by_primary(zoltan()),),
+            (jane("9"),),
+            [Code.ANOTHER_PERSON, Code.POSSIBLE_MATCH_IN_ALMA],
+            (f"{UPDATE}: 21234", f"{UPDATE}: 9", REJECT),
+        ),
+        ((by_primary(zoltan()),), (), [Code.ANOTHER_PERSON], (UPDATE, REJECT)),
+        (
+            (by_primary(zoltan()), by_other(zoltan("9"))),
+            (),
+            [Code.ANOTHER_PERSON],
+            (UPDATE, REJECT),
+        ),
+    ],
+)
+def test_each_line_of_the_table_asks_and_offers_what_alma_takes(
+    users: tuple[MatchedUser, ...],
+    alike: tuple[User, ...],
+    codes: list[Code],
+    answers: tuple[str, ...],
+) -> None:
+    """P has the row's primary ID, Q its other ID, S is found by person; nothing else is sent."""
+    assert asked(planned(*users, alike=alike)) == (codes, answers)
+
+
+def test_the_same_person_is_updated_and_a_new_one_created() -> None:
+    """Nothing is asked where it is clear."""
+    assert isinstance(planned(by_primary(jane())).step, Update)
+    assert isinstance(planned().step, Create)
+
+
+def test_a_new_last_name_is_an_update_with_a_warning() -> None:
+    """The ordinary change of a name is not asked about."""
+    one = planned(by_primary(jane(last_name="Lee")))
+    assert isinstance(one.step, Update)
+    assert [problem.code for problem in one.warnings] == [Code.ANOTHER_NAME]
+
+
+def test_another_birth_date_of_the_same_name_needs_something_else_that_agrees() -> None:
+    """With the email it is a warning, and without it another person of the same name."""
+    with_email = {"contact_info": {"email": [email("jane@example.org")]}}
+    one = planned(by_primary(jane(birth_date="1960-05-09Z", **with_email)))
+    assert isinstance(one.step, Update)
+    assert [problem.code for problem in one.warnings] == [Code.ANOTHER_BIRTH_DATE]
+    assert asked(planned(by_primary(jane(birth_date="1960-05-09Z"))))[0] == [Code.ANOTHER_PERSON]
+
+
+def test_known_people_are_skipped_only_if_they_are_the_row_s_person() -> None:
+    """`known: skip` and `reject` count after it is clear who the user is."""
+    assert planned(by_primary(jane()), known="skip").step == LeftAlone(2)
+    assert asked(planned(by_primary(zoltan()), known="skip"))[0] == [Code.ANOTHER_PERSON]
+
+
+def test_a_person_known_by_another_id_is_renamed_if_the_mapping_renames() -> None:
+    """Only where both names and the birth date agree, and nobody on the staff."""
+    one = planned(by_other(jane("9")), id_change="rename")
+    assert isinstance(one.step, Update)
+    assert one.step.after.primary_id == "21234"
+    no_date = planned(by_other(jane("9", birth_date=None)), id_change="rename")
+    assert asked(no_date)[0] == [Code.KNOWN_BY_ANOTHER_ID]
+    roles = [{"role_type": {"value": "32"}, "scope": {"value": "MAIN"}}]
+    staff = planned(by_other(jane("9", user_role=roles)), id_change="rename")
+    assert asked(staff)[0] == [Code.KNOWN_BY_ANOTHER_ID]
+
+
+def test_a_lost_card_renames_only_by_an_answer() -> None:
+    """An ID that Alma has as inactive finds its user, and does not become the primary ID."""
+    by = {"by": ("primary_id", "BARCODE"), "id_change": "rename"}
+    for status, code in (("INACTIVE", Code.PRIMARY_ID_DIFFERS), ("ACTIVE", None)):
+        card = identifier("BARCODE", "21234", status=status)
+        one = planned(MatchedUser(jane("9", user_identifier=[card]), ("BARCODE",)), **by)
+        assert isinstance(one.step, Update) if code is None else asked(one)[0] == [code]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"source_institution_code": "01OTHER_INST"},
+        {"source_link_id": "123"},
+        {"status": {"value": "DELETED"}},
+        {"record_type": {"value": "CONTACT"}},
+        {"account_type": {"value": "EXTERNAL"}, "external_id": "NZ"},
+    ],
+)
+def test_users_who_are_managed_elsewhere_are_never_touched(how: dict[str, object]) -> None:
+    """They are shown as what they are; as a namesake they do not count."""
+    match = {"managed_elsewhere": ("nz",)}
+    assert asked(planned(by_primary(jane(**how)), **match)) == (
+        [Code.MANAGED_ELSEWHERE],
+        (REJECT,),
+    )
+    assert isinstance(planned(alike=(jane("9", **how),), **match).step, Create)
+
+
+def test_a_mapping_may_update_whoever_has_the_id() -> None:
+    """`another_person: update` leaves a warning."""
+    one = planned(by_primary(zoltan()), another_person="update")
+    assert isinstance(one.step, Update)
+    assert Code.ANOTHER_NAME in [problem.code for problem in one.warnings]
