@@ -37,9 +37,10 @@ from importer.cli.console import (
 )
 from importer.cli.output import now, program, say, write, write_json
 from importer.errors import Exit, ImporterError, LedgerError, UsageError
+from importer.ledger.edit_memory import EditMemory
 from importer.ledger.integrity import check_whole, fault, first_broken, mark_paths
 from importer.ledger.ledger import Ledger, summarize
-from importer.ledger.memory import AbsentMemory, DecisionMemory, EditMemory
+from importer.ledger.memory import AbsentMemory, DecisionMemory
 from importer.ledger.run_lock import run_lock
 from importer.model.decisions import Answer
 from importer.model.files import new_file

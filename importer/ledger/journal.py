@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from importer.ledger.edit_memory import add_imprints
 from importer.ledger.integrity import (
     add_seal,
     chained,
@@ -32,7 +33,6 @@ from importer.ledger.integrity import (
     write_mark,
 )
 from importer.ledger.ledger import CHANGES, COLUMNS, PLACES, TEXTS, Ledger
-from importer.ledger.memory import IMPRINTS
 from importer.ledger.states import DECIDED, DOUBT, SENT, State
 from importer.model.catalogue import Code, Severity
 from importer.model.plan import (
@@ -41,7 +41,6 @@ from importer.model.plan import (
     Delete,
     Fate,
     Held,
-    Imprint,
     Imprints,
     LeftAlone,
     Planned,
@@ -142,24 +141,6 @@ def add_steps(ledger: Ledger, steps: Iterable[Step]) -> None:
         "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, 'planned')",
         (_columns_of(step) for step in steps if not isinstance(step, Held)),
     )
-
-
-def add_imprints(ledger: Ledger, imprints: Iterable[tuple[int, Imprints]]) -> None:
-    """Add what is to be remembered of rows, inside a transaction of the caller."""
-    ledger.connection.executemany(
-        "INSERT OR REPLACE INTO imprints VALUES (?, ?)",
-        ((row, IMPRINTS.dump_json({**values}).decode()) for row, values in imprints if values),
-    )
-
-
-def imprints_in(ledger: Ledger) -> dict[int, dict[str, Imprint]]:
-    """Return what is to be remembered of the rows of a run when they were applied.
-
-    None in a run that was made before loads were remembered.
-    """
-    known = [*ledger.read("SELECT 1 FROM sqlite_master WHERE name = 'imprints'")]
-    rows = ledger.read("SELECT row, imprints FROM imprints") if known else ()
-    return {row: IMPRINTS.validate_json(text) for row, text in rows}
 
 
 def _columns_of(

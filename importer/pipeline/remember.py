@@ -8,18 +8,16 @@ from datetime import datetime
 from pathlib import Path
 
 from importer.errors import ImporterError
-from importer.ledger.journal import Image, applied_since, images, imprints_in
+from importer.ledger.edit_memory import EditMemory, Remembered, imprints_in
+from importer.ledger.journal import Image, applied_since, images
 from importer.ledger.ledger import Ledger
-from importer.ledger.memory import EditMemory, Remembered
 from importer.ledger.states import FILE
 from importer.model.plan import Act, Imprint
 from importer.model.run import RunFacts
 from importer.model.text import ROSTER_ROWS, is_absent
+from importer.pipeline.runs import RUNS
 from importer.planner.entries import changed_fields, changed_lists
 from importer.planner.staff_edits import Keyed, answered, keyed
-
-RUNS = Path("runs")
-"""The folder of the runs that have no folder of their own."""
 
 
 def run_name(facts: RunFacts) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from importer.alma.doctor import Facts
-from importer.ledger.memory import AbsentMemory, EditMemory
+from importer.ledger.edit_memory import EditMemory
+from importer.ledger.memory import AbsentMemory
 from importer.model.decisions import Answer
 from importer.model.people import Common
 from importer.model.plan import Planned, UserMemory, Written

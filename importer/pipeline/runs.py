@@ -33,10 +33,10 @@ from importer.model.text import ROSTER_ROWS
 from importer.model.user import User
 from importer.pipeline.fates import Decided
 from importer.pipeline.inputs import Inputs, Rosters, RunRequest
-from importer.pipeline.remember import RUNS
 from importer.planner.borrowing import OBSTACLES, obstacles, role_obstacles
 from importer.planner.whole_plan import safety_checks
 
+RUNS = Path("runs")
 LOOKED_AT = 50
 """At most N runs are opened to find the last one with a mapping, the newest first."""
 
