@@ -220,7 +220,7 @@ class Resolutions:
         if not isinstance(made, Planned):
             return planned
         warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)
-        return replace(made, warnings=(*warnings, *made.warnings))
+        return replace(made, warnings=(*warnings, *planned.warnings, *made.warnings))
 
     def leave_out_old_cards(
         self, drafts: Sequence[DraftUser], planned: Sequence[Planned]

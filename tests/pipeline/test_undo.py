@@ -42,7 +42,7 @@ name: generated
 account_type: {kind}
 record_type: PUBLIC
 roster: {{dates: ymd}}
-match: {{by: [primary_id], possible_match: ignore}}
+match: {{by: [primary_id], possible_match: ignore, another_person: update}}
 duplicates: {{same_person: off, similar_person: off}}
 record:
   primary_id: <Id>
