@@ -92,6 +92,7 @@ class Code(StrEnum):
     TWO_USERS_ONE_PERSON = "two-users-one-person"
     MANAGED_ELSEWHERE = "managed-elsewhere"
     ANOTHER_BIRTH_DATE = "another-birth-date"
+    MANY_OTHER_PEOPLE = "many-other-people"
     ANOTHER_NAME = "another-name"
     PATRON_ROLE_MISSING = "patron-role-missing"
     PATRON_ROLE_EXPIRED = "patron-role-expired"

@@ -46,7 +46,7 @@ from importer.pipeline.runs import (
     save_run,
 )
 from importer.planner.drafts import DraftUser
-from importer.planner.whole_plan import against_facts, review_collisions
+from importer.planner.whole_plan import against_facts, many_other_people, review_collisions
 from importer.users.matching import PersonQuery
 
 
@@ -90,6 +90,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
                 progress.note(sentence)
             steps = review_collisions([one.step for one in planned], rosters.origin)
             found = [
+                *_many_other_people(compared, rosters),
                 *checked.problems,
                 *(problem for one in planned for problem in one.warnings),
                 *(() if users.as_of else _names_not_compared(steps, rosters)),
@@ -115,6 +116,12 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             ledger = save_run(folder, of_plan, rosters, decided, steps, leaving.cells, imprints)
     await _carry_out_decisions(ledger, rosters, request, alma, progress)
     return ledger
+
+
+def _many_other_people(planned: Sequence[Planned], rosters: Rosters) -> Iterator[Problem]:
+    for inputs in rosters:
+        own = (one for one in planned if rosters.of(one.step.row) is inputs)
+        yield from many_other_people(own, inputs.roster.source.origin())
 
 
 async def _carry_out_decisions(

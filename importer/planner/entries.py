@@ -329,14 +329,19 @@ def set_preferred(
     `wanted` are the row's entries with their places. The flag goes to the entry that the row marks;
     else it stays where Alma has it, of several places an Internal one, because a librarian chose it
     (contract 3.1); else, `preferred` only, it goes to the row's first entry without it refused, or
-    to the first that is there. So an entry of the other segment loses its flag only if the mapping
-    itself sets the flag.
+    to the first that is there. An External entry never takes it from an Internal one, which only
+    the library sets.
     """
     flagged = list(parts)
     for flag in FLAGS.get(parent, ()):
-        marked = [place for item, place in wanted if item.values.get(flag) == "true"]
         held = [place for place, part in enumerate(flagged) if getattr(part, flag)]
         internal = [place for place in held if segment(flagged[place], account) == "Internal"]
+        marked = [
+            place
+            for item, place in wanted
+            if item.values.get(flag) == "true"
+            and not (internal and segment(flagged[place], account) == "External")
+        ]
         free = [place for item, place in wanted if item.values.get(flag) != "false"]
         first = (*free, 0) if flag == "preferred" else ()
         chosen = next(iter((*marked, *internal, *held, *first)), None)

@@ -285,7 +285,7 @@ def _decide(
     alma = shown(value.where, live)
     if news is News.DAY and value.day:
         if edited:
-            return Ruling.WRITE if alma < today.isoformat() else decided
+            return Ruling.WRITE if "" != alma < today.isoformat() else decided
         return Ruling.WRITE if _moves(alma, value.day) else decided
     return decided
 

@@ -23,8 +23,26 @@ from importer.planner.merge import STICKY
 
 if TYPE_CHECKING:
     from importer.alma.doctor import Facts
-    from importer.model.plan import Change, SafetyLimit, SafetyLimits, Step
+    from importer.model.plan import Change, Planned, SafetyLimit, SafetyLimits, Step
     from importer.model.problem import Origin
+
+
+_MANY_PERCENT, _MANY = 5, 5
+"""More rows than both of these whose IDs find other people: the column itself may be wrong."""
+
+
+def many_other_people(planned: Iterable[Planned], origin: Origin) -> Iterator[Problem]:
+    """Report a roster of which very many rows find other people, or people born on another day."""
+    matched = others = 0
+    for one in planned:
+        held = one.step.problems if isinstance(one.step, Held) else ()
+        codes = {problem.code for problem in (*held, *one.warnings)}
+        strange = bool(codes & {Code.ANOTHER_PERSON, Code.ANOTHER_BIRTH_DATE})
+        matched += strange or isinstance(one.step, Update | Unchanged)
+        others += strange
+    if others > _MANY and others * 100 > _MANY_PERCENT * matched:
+        message = f"{others:,} of {matched:,} known IDs find another person, or another birth date"
+        yield Problem.of(Code.MANY_OTHER_PEOPLE, origin, message)
 
 
 def review_collisions(steps: Sequence[Step], origin: Callable[[int], Origin]) -> list[Step]:

@@ -161,8 +161,12 @@ PLACES = {
         "personal:new*",
     ),
     "preferred moves if the row says so": (
+        *("EXTERNAL", "personal:old*~ work:lib", "school:sis*"),
+        "personal:old~ work:lib school:sis*~",
+    ),
+    "an External entry takes no mark from an Internal one": (
         *("EXTERNAL", "personal:lib*", "personal:sis*"),
-        "personal:lib personal:sis*~",
+        "personal:lib* personal:sis~",
     ),
     "of several preferred ones, the librarian's stays": (
         *("EXTERNAL", "work:sis*~ personal:lib*", "work:sis"),

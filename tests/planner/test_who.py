@@ -10,9 +10,11 @@ from importer.model.catalogue import Code
 from importer.model.decisions import choices
 from importer.model.people import NOTHING_COMMON
 from importer.model.plan import Create, Held, LeftAlone, Match, Planned, Update
+from importer.model.problem import Origin
 from importer.model.user import User
 from importer.planner.decide import decide
 from importer.planner.staff_edits import nothing_earlier
+from importer.planner.whole_plan import many_other_people
 from importer.users.matching import MatchedUser, MatchResult
 from tests.planner.people import draft, email, identifier, user
 
@@ -199,3 +201,14 @@ def test_a_mapping_may_update_whoever_has_the_id() -> None:
     one = planned(by_primary(zoltan()), another_person="update")
     assert isinstance(one.step, Update)
     assert Code.ANOTHER_NAME in [problem.code for problem in one.warnings]
+
+
+def test_a_column_of_other_people_s_ids_is_reported_first() -> None:
+    """More than 5 % and more than five of the known rows: one problem of the whole roster."""
+    origin = Origin("people.csv", "", 0)
+    others, same = [planned(by_primary(zoltan()))] * 6, [planned(by_primary(jane()))]
+    assert [one.code for one in many_other_people([*others, *same], origin)] == [
+        Code.MANY_OTHER_PEOPLE
+    ]
+    assert not [*many_other_people(others[:5], origin)]
+    assert not [*many_other_people([*others, *same * 114], origin)]
