@@ -48,7 +48,7 @@ def decide(
         return _decide_known(draft, found, who, match, earlier)
     if not who.questions and match.new == "skip":
         return Planned(LeftAlone(draft.row))
-    if questions := (*who.questions, *_obstacles(draft, found, match, open_=bool(who.questions))):
+    if questions := (*_obstacles(draft, found, match, open_=bool(who.questions)), *who.questions):
         return Planned(Held(draft.row, questions), who.warnings)
     if match.new == "reject":
         return Planned(Held(draft.row, ()))

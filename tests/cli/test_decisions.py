@@ -133,8 +133,8 @@ CASES = {
     "one of two users": Case(
         two_users,
         "matches-two-users",
-        {2: (Answer.UPDATE, "3002")},
-        {"3001": "Zorn", "3002": "Zorne"},
+        {2: (Answer.UPDATE, "")},
+        {"3001": "Zorne", "3002": "Zorn"},
         (0, 0, 0, 0),
     ),
 }

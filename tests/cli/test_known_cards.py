@@ -31,7 +31,7 @@ def test_plan_keeps_what_check_says_about_a_blank_empl_id(
     typed("plan", "first.csv", "-m", "m.yaml", "-o", "first")
     typed("apply", "first", "--yes")
     (folder / "next.csv").write_text("EMPL ID,First,Last,Card\n,Ida,Zorn,B1\n", "utf-8")
-    for command, more in (("check", []), ("plan", ["exists-in-alma"])):
+    for command, more in (("check", []), ("plan", ["known-by-another-id"])):
         typed(command, "next.csv", "-m", "m.yaml", "-o", command)
         found = [code for row, code in codes(folder, command) if row == "2"]
         assert found == ["missing-empl-id", *more]
