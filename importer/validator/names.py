@@ -89,7 +89,8 @@ def commas_and_titles(table: Table) -> Iterator[Problem]:
     for column in table.of(*NAMES):
         whole = table.candidates.behind.get(column.target.label, column.texts)
         pairs = [*zip(column.texts, whole, strict=True)]
-        found = {pair: bad for pair in dict.fromkeys(pairs) if (bad := _unusual(*pair))}
+        distinct = (pair for pair in dict.fromkeys(pairs) if pair[0])  # a blank part is no name
+        found = {pair: bad for pair in distinct if (bad := _unusual(*pair))}
         for row, pair in zip(table.candidates.rows, pairs, strict=True):
             if pair in found:
                 yield column.problem(row, pair[0], found[pair])

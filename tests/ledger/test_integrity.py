@@ -29,7 +29,7 @@ from importer.ledger.ledger import Ledger, summarize, to_create
 from importer.ledger.run_lock import open_alone
 from importer.ledger.states import State
 from importer.model.catalogue import Code
-from importer.model.plan import Fate, Result, Unchanged
+from importer.model.plan import Fate, Planned, Result, Unchanged
 from importer.model.problem import Origin, Problem
 from tests.ledger.test_ledger import ANA, CHANGED, FACTS, NOW, STEPS, made
 
@@ -90,12 +90,12 @@ def test_what_apply_writes_leaves_the_seal(ledger: Ledger) -> None:
 def test_a_decision_renews_the_seal(ledger: Ledger) -> None:
     """Of its own row only: a change by hand of another row still shows."""
     writing = journal(ledger)
-    writing.record_resolution(3, Fate.READY, Unchanged(3, "20001234567890"), [DECIDED], "")
+    writing.record_resolution(3, Fate.READY, Planned(Unchanged(3, "20001234567890")), [DECIDED], "")
     assert is_sealed(ledger)
     writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
     assert is_sealed(ledger)
     ledger.connection.execute("UPDATE steps SET after = '{}' WHERE row = 2")
-    writing.record_resolution(3, Fate.READY, STEPS[1], [DECIDED], "")
+    writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "")
     assert not is_sealed(ledger)
 
 
@@ -293,7 +293,7 @@ def test_states_follow_the_history(tmp_path: Path) -> None:
         writing.record_outcome(3, State.PLANNED, "is not in Alma")
         writing.record_intent(3, ANA, CHANGED)
         check_whole(ledger)
-        writing.record_resolution(3, Fate.READY, STEPS[1], [DECIDED], "")
+        writing.record_resolution(3, Fate.READY, Planned(STEPS[1]), [DECIDED], "")
         check_whole(ledger)
         writing.record_resolution(3, Fate.REJECTED, None, [DECIDED], "")
         check_whole(ledger)

@@ -68,7 +68,8 @@ def candidates(
     columns = {label: [person.get(label, "") for person in people] for label in labels}
     frame = pd.DataFrame(columns, index=list(numbers), dtype=object)
     source = Source(Path("autumn.csv"), "", "csv")
-    return Candidates(source, RecordLayout(account_type, "PUBLIC", targets), frame)
+    cells = frame.set_axis(range(len(labels)), axis="columns")
+    return Candidates(source, RecordLayout(account_type, "PUBLIC", targets), frame, cells)
 
 
 def with_values(**changes: str) -> dict[str, str]:
