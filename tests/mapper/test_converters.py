@@ -29,7 +29,6 @@ from importer.model.plan import Fate
 from importer.pipeline.check import validate
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import Inputs, RosterRequest, read_inputs
-from importer.planner.drafts import drafts
 from importer.planner.merge import new_user
 from tests.converters.programs_of_libraries import PROGRAMS, Program
 
@@ -50,9 +49,10 @@ def _inputs(folder: Path) -> Inputs:
 
 def _result(inputs: Inputs) -> tuple[dict[int, Fate], dict[int, dict[str, str]]]:
     """Return the fate of each row, and the records of those that are ready."""
-    fates = decide_fates(inputs.rows(), validate((inputs,)).problems).fates
+    checked = validate((inputs,))
+    fates = decide_fates(inputs.rows(), checked.problems).fates
     ready = [row for row, fate in fates.items() if fate is Fate.READY]
-    records = {one.row: dict(fields_of(new_user(one))) for one in drafts(inputs.candidates, ready)}
+    records = {one.row: dict(fields_of(new_user(one))) for one in checked.drafts(ready)}
     return dict(fates), records
 
 
