@@ -273,7 +273,7 @@ def _doubt(content: bytes, wanted: str, known: str) -> str:
         )
         raise WhichEncodingError(msg, [*same[:1], best])
     return (
-        f"the file was read as {wanted}, because the mapping says so, but its letters look more "
+        f"the file was read as {wanted}, as the mapping sets it, but its letters look more "
         f"like {other}: check the names"
     )
 

@@ -66,7 +66,7 @@ class PersonKeys:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What so many users have in common that it says nothing about a person.
+    """What too many users have in common for it to be evidence of who a person is.
 
     `born`: birth dates, ISO, of more than 1 % of the users, and of more than three. `contacts`:
     traits of emails and phone numbers that more than three users have.

@@ -1,4 +1,4 @@
-"""Is a user of Alma the person of a row? Evidence, and the verdict that follows from it.
+"""Whether a user of Alma is the person of a row: evidence, and the verdict from it.
 
 A row names its user by an ID, and IDs are mistyped, lost, passed on and swapped. So whoever an ID
 finds is compared with the row by everything that both have. What is blank, not mapped or a filler
@@ -89,7 +89,7 @@ class Evidence:
 
 
 def person_of_row(draft: DraftUser) -> Person:
-    """Return what a row tells of its person."""
+    """Return what a row contains about its person."""
     get = draft.values.get
     values = [get(name, "") for name in _NAME_FIELDS]
     contacts = [
@@ -101,7 +101,7 @@ def person_of_row(draft: DraftUser) -> Person:
 
 
 def person_of_user(user: User) -> Person:
-    """Return what Alma tells of a user, with all of the user's IDs."""
+    """Return what Alma has about a user, with all of the user's IDs."""
     contact = user.contact_info or ContactInfo()
     contacts = [
         *(email_trait(one.email_address or "") for one in contact.email or ()),

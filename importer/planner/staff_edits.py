@@ -2,7 +2,7 @@
 
 An unchanged roster says nothing about what a colleague decided since. So for every value that a
 load wrote, keyed hashes are remembered: of the cells that it came from, of its rule, of the value,
-and of what Alma answered. `ruling` is the table of what becomes of a value of a row then.
+and of what Alma answered. `ruling` is the table of what is done then with a value of a row.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class News(StrEnum):
 
 
 class Ruling(StrEnum):
-    """What becomes of a value."""
+    """What to do with a value."""
 
     WRITE = "write"
     WRITE_BESIDE = "write beside other changes"
@@ -171,7 +171,7 @@ _RULINGS: Mapping[tuple[News, bool], Ruling] = {
 
 
 def ruling(news: News, value: Value, *, edited: bool) -> Ruling:
-    """Return what becomes of a value that Alma does not have.
+    """Return what to do with a value that Alma does not have.
 
     `edited`: Alma's value is neither what it answered nor what another roster of ours wrote.
     """
@@ -275,7 +275,7 @@ def _decide(
     hashed: Keyed,
     today: date,
 ) -> Ruling:
-    """Return what becomes of a value; to write what Alma has changes nothing."""
+    """Return what to do with a value; to write what Alma has changes nothing."""
     there = map(hashed, texts(value.where, live))
     if last is None or value.settled or value.made in there:
         return Ruling.WRITE

@@ -187,7 +187,7 @@ def _fires(step: Update, given: Collection[str]) -> Iterator[SafetyCheck]:
 def _replaces(change: Change) -> bool:
     """Return whether a change replaces an ID, a preferred mark or a protected field.
 
-    Staff may have chosen these, and where no load is remembered nobody can tell.
+    Staff may have chosen these, and where no load is remembered that is not known.
     """
     if change.kind is ChangeKind.ADD:
         return False

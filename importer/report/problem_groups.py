@@ -15,6 +15,20 @@ from importer.report.wording import sentence
 
 _ORDER = tuple(Severity)
 
+_DANGERS = (
+    Code.ANOTHER_PERSON,
+    Code.CARD_DIFFERS,
+    Code.MANAGED_ELSEWHERE,
+    Code.MATCHES_TWO_USERS,
+    Code.TWO_USERS_ONE_PERSON,
+    Code.IDENTIFIER_OF_ANOTHER_PERSON,
+    Code.IDENTIFIER_TAKEN,
+    Code.ANOTHER_BIRTH_DATE,
+    Code.ANOTHER_NAME,
+    Code.REPLACES_EDIT,
+)
+"""Problems that may harm somebody else's record or a colleague's work, the worst first."""
+
 
 @dataclass(slots=True)
 class ProblemGroup:
@@ -87,7 +101,11 @@ class ProblemGroup:
 
 
 def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
-    """Return the groups: the whole roster first, the worst severity, then those of most rows."""
+    """Return the groups, those that are looked at first before the others.
+
+    First what must be corrected of the whole roster; then by severity, the dangers of each
+    before what is about the whole roster, and that before those of most rows.
+    """
     groups: dict[tuple[object, ...], ProblemGroup] = {}
     for problem in problems:
         origin = problem.origin

@@ -247,6 +247,11 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     for name, (account_type, owner, new, known) in kinds.items():
         text = ALMA.format(account_type=account_type, owner=owner, new=new, known=known)
         (folder / f"{name}.yaml").write_text(text, "utf-8")
+    text = ALMA.format(account_type="INTERNAL", owner="", new="create", known="update")
+    by_id = text.replace("[primary_id, BARCODE]", "[primary_id]")
+    (folder / "by id.yaml").write_text(by_id, "utf-8")
+    elsewhere = text.replace("match: {", "match: {managed_elsewhere: [SIS], ")
+    (folder / "elsewhere.yaml").write_text(elsewhere, "utf-8")
     ana = "2001,Ana,Nunez,COMM,1990-01-02,,9001"
     bo = "2002,Bo,Doe,COMM,1980-03-04,,9002"
     cy = "3001,Cy,Ito,UGRD,2001-05-06,,"
@@ -268,7 +273,12 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
         plan("alike", "internal", "2009,Ana,Nunez,COMM,1990-01-02,,"),
         plan("namesake", "internal", "2010,Ana,Nunez,COMM,,,"),
         plan("two", "internal", "2001,Ana,Nunez,COMM,1990-01-02,,9002"),
-        plan("differs", "internal", "2008,Zoe,Quill,COMM,1961-01-02,,9001"),
+        plan("another", "internal", "2008,Zoe,Quill,COMM,1961-01-02,,9001"),
+        plan("differs", "internal", ana.replace("2001", "2008")),
+        plan("known", "by id", ana.replace("2001", "2008")),
+        plan("taken", "by id", ana.replace("9001", "9002")),
+        plan("elsewhere", "elsewhere", cy),
+        plan("born", "internal", ana.replace("01-02", "01-03")),
         plan("type", "external", "2001,Ana,Nunez,COMM,1990-01-02,,"),
         plan("owner", "other", cy),
         plan("stranger", "internal", "2002,Zelda,Quirk,COMM,1980-03-04,,9002"),
@@ -277,6 +287,7 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     runs.append(plan("changed", "internal", ana.replace("Nunez", "Novak"), bo))
     house.ask("PATCH", "users/2001", {"last_name": "Byhand"})
     apply("changed")
+    runs.append(plan("replaces", "internal", ana.replace("Nunez", "Nash")))
     house.ask("POST", "users/3001/edited", ["user_group"])
     runs.append(apply(plan("kept", "external", cy.replace("UGRD", "GRAD"))))
     house.ask("PATCH", "users/3002", {"user_group": {"value": "STAFF"}})
@@ -298,10 +309,15 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     typed("undo", "first", "--delete-created", "-o", "back")
     typed("undo", "sis", "-o", "stays")
     leavers = "match:\n  absent: {among: {user_group: [COMM]}, set: {status: INACTIVE}}\n"
-    text = ALMA.format(account_type="INTERNAL", owner="", new="create", known="update")
     (folder / "leavers.yaml").write_text(re.sub("match:.*\n", leavers, text), "utf-8")
     typed("plan", "first.csv", "-m", "leavers.yaml", "-o", "uncompared", "--no-refresh")
     runs += ["uncompared"]
     runs += [apply(plan("leave", "leavers", bo)), plan("return", "leavers", ana, bo)]
+    house.ask("PATCH", "users/2001", {"last_name": "Nunez"})
+    apply("alike")
+    runs.append(plan("one person", "by id", ana.replace("2001", "2009")))
+    card = {"id_type": {"value": "BARCODE"}, "value": "9022", "segment_type": "Internal"}
+    house.ask("PATCH", "users/2002", {"user_identifier": [{**card, "status": "ACTIVE"}]})
+    runs.append(plan("card", "internal", bo.replace("9002", "9032")))
     for name in (*runs, "back", "stays"):
         yield from problems(folder / name)
