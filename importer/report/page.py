@@ -169,15 +169,21 @@ def environment(package: str = "importer.report") -> Environment:
 def _sections(
     found: Sequence[ProblemGroup],
 ) -> Iterator[tuple[str, str, tuple[ProblemGroup, ...], int]]:
-    """Yield key, title, groups and number of groups left out: the whole roster, each severity."""
-    for whole, about in groupby(found, key=lambda group: group.whole):
-        if whole:
+    """Yield key, title, groups and number of groups left out.
+
+    The sections: what to look at first, the whole roster, then each severity.
+    """
+    for (danger, whole), about in groupby(found, key=lambda group: (group.danger, group.whole)):
+        if danger:
+            every = tuple(about)
+            yield "first", "Look at these first", every[:MOST_GROUPS], len(every[MOST_GROUPS:])
+        elif whole:
             yield "whole", "About the whole roster", tuple(about), 0
-            continue
-        for severity, groups in groupby(about, key=lambda group: group.severity):
-            every = tuple(groups)
-            more = len(every[MOST_GROUPS:])
-            yield severity.value, SEVERITIES[severity], every[:MOST_GROUPS], more
+        else:
+            for severity, groups in groupby(about, key=lambda group: group.severity):
+                every = tuple(groups)
+                more = len(every[MOST_GROUPS:])
+                yield severity.value, SEVERITIES[severity], every[:MOST_GROUPS], more
 
 
 def details_of(

@@ -27,7 +27,7 @@ _DANGERS = (
     Code.ANOTHER_NAME,
     Code.REPLACES_EDIT,
 )
-"""Problems that may harm somebody else's record or a colleague's work, the worst first."""
+"""Problems that may be about somebody else's record, or undo an edit; the worst first."""
 
 
 @dataclass(slots=True)
@@ -71,6 +71,11 @@ class ProblemGroup:
         return Severity.WARNING if self.code is Code.RESOLVED else self.first.severity
 
     @property
+    def danger(self) -> bool:
+        """Whether it may be about somebody else's record, or undo what a colleague edited."""
+        return self.code in _DANGERS
+
+    @property
     def title(self) -> str:
         """The title in the catalogue."""
         return self.first.title
@@ -101,11 +106,7 @@ class ProblemGroup:
 
 
 def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
-    """Return the groups, those that are looked at first before the others.
-
-    First what must be corrected of the whole roster; then by severity, the dangers of each
-    before what is about the whole roster, and that before those of most rows.
-    """
+    """Return the groups: dangers, the whole roster, the worst severity, then those of most rows."""
     groups: dict[tuple[object, ...], ProblemGroup] = {}
     for problem in problems:
         origin = problem.origin
@@ -118,7 +119,13 @@ def group_problems(problems: Iterable[Problem]) -> tuple[ProblemGroup, ...]:
     return tuple(
         sorted(
             groups.values(),
-            key=lambda one: (not one.whole, _ORDER.index(one.severity), -one.count, min(one.found)),
+            key=lambda one: (
+                _DANGERS.index(one.code) if one.danger else len(_DANGERS),
+                not one.whole,
+                _ORDER.index(one.severity),
+                -one.count,
+                min(one.found),
+            ),
         )
     )
 

@@ -68,6 +68,29 @@ def test_the_worst_and_the_most_frequent_come_first() -> None:
     ]
 
 
+def test_dangers_come_before_what_harms_nobody() -> None:
+    """What may be about somebody else's record comes first, then what undoes an edit.
+
+    Neither the number of rows nor a finding about the whole roster changes that.
+    """
+    harmless = (Code.EXPIRY_PAST, Code.NO_PREFERRED_EMAIL, Code.POSSIBLE_MATCH_IN_ALMA)
+    dangers = [
+        Code.ANOTHER_PERSON,
+        Code.CARD_DIFFERS,
+        Code.MANAGED_ELSEWHERE,
+        Code.IDENTIFIER_OF_ANOTHER_PERSON,
+        Code.IDENTIFIER_TAKEN,
+        Code.ANOTHER_BIRTH_DATE,
+        Code.ANOTHER_NAME,
+        Code.REPLACES_EDIT,
+    ]
+    many = [problem(row, code) for code in harmless for row in range(2, 99)]
+    found = group_problems([*many, problem(0), *(problem(5, one) for one in reversed(dangers))])
+    assert [group.code for group in found][: len(dangers)] == dangers
+    assert found[len(dangers)].whole
+    assert [group.danger for group in found] == [True] * len(dangers) + [False] * 4
+
+
 def test_one_change_is_promised_only_where_it_can_be() -> None:
     """A change of the mapping may repair all rows of a column, or all of a value, or none."""
     assert changes_once(Repairs.COLUMN, "a", "b")
