@@ -16,6 +16,7 @@ from importer.report.wording import sentence
 _ORDER = tuple(Severity)
 
 _DANGERS = (
+    Code.MANY_OTHER_PEOPLE,
     Code.ANOTHER_PERSON,
     Code.CARD_DIFFERS,
     Code.MANAGED_ELSEWHERE,

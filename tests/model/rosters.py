@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -235,6 +236,17 @@ class House:
             answer.read()
 
 
+def _plan(folder: Path, name: str, mapping: str, *rows: str) -> str:
+    (folder / f"{name}.csv").write_text("\n".join([_ALMAS_HEADINGS, *rows]) + "\n", "utf-8")
+    typed("plan", f"{name}.csv", "-m", f"{mapping}.yaml", "-o", name)
+    return name
+
+
+def _apply(name: str) -> str:
+    typed("apply", name, "--yes", "--allow", "many-changes")
+    return name
+
+
 def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     """What `plan`, `apply`, `resolve` and `undo` find."""
     kinds = {
@@ -257,16 +269,8 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     cy = "3001,Cy,Ito,UGRD,2001-05-06,,"
     dee = "3002,Dee,Oak,UGRD,2001-07-08,,"
 
-    def plan(name: str, mapping: str, *rows: str) -> str:
-        (folder / f"{name}.csv").write_text("\n".join([_ALMAS_HEADINGS, *rows]) + "\n", "utf-8")
-        typed("plan", f"{name}.csv", "-m", f"{mapping}.yaml", "-o", name)
-        return name
-
-    def apply(name: str) -> str:
-        typed("apply", name, "--yes", "--allow", "many-changes")
-        return name
-
-    runs = [apply(plan("first", "internal", ana, bo)), apply(plan("sis", "external", cy, dee))]
+    plan = partial(_plan, folder)
+    runs = [_apply(plan("first", "internal", ana, bo)), _apply(plan("sis", "external", cy, dee))]
     runs += [
         plan("exists", "only-new", ana),
         plan("missing", "only-known", ana.replace("2001", "2007").replace("9001", "9007")),
@@ -286,10 +290,10 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     typed("resolve", "alike", "2", "--as", "create")
     runs.append(plan("changed", "internal", ana.replace("Nunez", "Novak"), bo))
     house.ask("PATCH", "users/2001", {"last_name": "Byhand"})
-    apply("changed")
+    _apply("changed")
     runs.append(plan("replaces", "internal", ana.replace("Nunez", "Nash")))
     house.ask("POST", "users/3001/edited", ["user_group"])
-    runs.append(apply(plan("kept", "external", cy.replace("UGRD", "GRAD"))))
+    runs.append(_apply(plan("kept", "external", cy.replace("UGRD", "GRAD"))))
     house.ask("PATCH", "users/3002", {"user_group": {"value": "STAFF"}})
     runs.append(plan("edited", "external", dee))
     roles = [{"role_type": {"value": "200"}, "expiry_date": "2020-05-31Z"}]
@@ -301,7 +305,7 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     runs.append(plan("no role", "internal", ana))
     plan("refused", "internal", "2010,Eve,Fox,COMM,1991-01-02,,")
     house.ask("POST", "faults", "rules: [{on: POST, do: refuse, code: '401866'}]")
-    runs.append(apply("refused"))
+    runs.append(_apply("refused"))
     house.ask("POST", "faults", "rules: [{on: GET, path: '/users*', do: html}]")
     runs.append(plan("unclear", "internal", "2011,Fay,Gil,COMM,1992-01-02,,"))
     house.ask("POST", "faults", "")
@@ -312,12 +316,24 @@ def with_alma(folder: Path, house: House) -> Iterator[Problem]:
     (folder / "leavers.yaml").write_text(re.sub("match:.*\n", leavers, text), "utf-8")
     typed("plan", "first.csv", "-m", "leavers.yaml", "-o", "uncompared", "--no-refresh")
     runs += ["uncompared"]
-    runs += [apply(plan("leave", "leavers", bo)), plan("return", "leavers", ana, bo)]
-    house.ask("PATCH", "users/2001", {"last_name": "Nunez"})
-    apply("alike")
-    runs.append(plan("one person", "by id", ana.replace("2001", "2009")))
-    card = {"id_type": {"value": "BARCODE"}, "value": "9022", "segment_type": "Internal"}
-    house.ask("PATCH", "users/2002", {"user_identifier": [{**card, "status": "ACTIVE"}]})
-    runs.append(plan("card", "internal", bo.replace("9002", "9032")))
+    runs += [_apply(plan("leave", "leavers", bo)), plan("return", "leavers", ana, bo)]
+    runs += _who_is_who(folder, house, ana, bo)
     for name in (*runs, "back", "stays"):
         yield from problems(folder / name)
+
+
+def _who_is_who(folder: Path, house: House, ana: str, bo: str) -> Iterator[str]:
+    """Yield plans of a person twice in Alma, of a card that both changed, and of shifted IDs."""
+    house.ask("PATCH", "users/2001", {"last_name": "Nunez"})
+    _apply("alike")
+    yield _plan(folder, "one person", "by id", ana.replace("2001", "2009"))
+    card = {"id_type": {"value": "BARCODE"}, "value": "9022", "segment_type": "Internal"}
+    house.ask("PATCH", "users/2002", {"user_identifier": [{**card, "status": "ACTIVE"}]})
+    yield _plan(folder, "card", "internal", bo.replace("9002", "9032"))
+    crowd = [
+        f"{at + 4001},{_FIRST[at]},{_LAST[at]},COMM,{1960 + 5 * at}-0{at + 1}-1{at},,"
+        for at in range(7)
+    ]
+    yield _apply(_plan(folder, "crowd", "internal", *crowd))
+    shifted = [f"{at + 4001},{row.partition(',')[2]}" for at, row in enumerate(crowd[1:])]
+    yield _plan(folder, "shifted", "internal", *shifted)

@@ -75,6 +75,7 @@ def test_dangers_come_before_what_harms_nobody() -> None:
     """
     harmless = (Code.EXPIRY_PAST, Code.NO_PREFERRED_EMAIL, Code.POSSIBLE_MATCH_IN_ALMA)
     dangers = [
+        Code.MANY_OTHER_PEOPLE,
         Code.ANOTHER_PERSON,
         Code.CARD_DIFFERS,
         Code.MANAGED_ELSEWHERE,

@@ -121,6 +121,10 @@ def _over_every_cap() -> Run:
         run.problems[-1] = replace(run.problems[-1], advice=f"Ask office {row}, or add:\n  a: b")
     for row in range(200, 240, 2):
         run.row(row, Fate.READY, Problem.of(Code.EXPIRY_PAST, at(row), "is in the past"))
+    run.problems += [
+        Problem.of(Code.MANY_OTHER_PEOPLE, at(0), "6 of 9 known IDs find another person"),
+        Problem.of(Code.ANOTHER_NAME, at(200), "the user is {value} in Alma", value="Ana Lee"),
+    ]
     for row in range(300, 301 + MOST_LINES):
         run.row(row, Fate.READY)
         change = Change(ChangeKind.REPLACE, f"user_note[{row}]", "a", "b")
