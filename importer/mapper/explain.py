@@ -162,6 +162,10 @@ def _about_known_users(mapping: Mapping) -> Iterator[str]:
         yield f"A user of the other account type becomes {to} after review."
     if match.id_change == "rename":
         yield "A user whose primary ID in Alma differs gets the roster's."
+    if match.another_person == "update":
+        yield "A user who seems to be another person than the row's is updated, with a warning."
+    if match.managed_elsewhere:
+        yield f"Users of {_listed(match.managed_elsewhere)} need review and are never changed."
     if (old := match.keep_old_id) is not None:
         yield f"The old primary ID stays as an {old.status} identifier of type {old.type}."
     if absent is not None and (part := match.absent) is not None:
