@@ -99,7 +99,8 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
         'lookups: {k: {a: b, "*": same}, spans: {b: 1 year}}\n'
         "roster: {only: {T: {matches: x}}, blank: [none], skip: [{when: {<@expiry_date>: {before: "
         "<@today>}}, reason: they left}]}\n"
-        "match: {account_type: convert, id_change: rename, keep_old_id: {type: OLD}, absent: "
+        "match: {account_type: convert, id_change: rename, another_person: update, "
+        "managed_elsewhere: [ILL], keep_old_id: {type: OLD}, absent: "
         "{among: {user_group: COMM}, after: 2, set: {expiry_date: <@today>}}}"
     )
     (tmp_path / "a.csv").write_text("K\n1\n")
@@ -112,6 +113,8 @@ def test_rows_values_entries_and_people_are_explained(tmp_path: Path) -> None:
         "value, otherwise the cell's own text).",
         "A user of the other account type becomes Internal after review.",
         "A user whose primary ID in Alma differs gets the roster's.",
+        "A user who seems to be another person than the row's is updated, with a warning.",
+        "Users of `ILL` need review and are never changed.",
         "The old primary ID stays as an INACTIVE identifier of type OLD.",
         "Users of group COMM who are missing from 2 rosters in a row are changed: expiry_date: "
         "<@today>.",
