@@ -82,6 +82,10 @@ CREATE TABLE IF NOT EXISTS before (
   imprints TEXT NOT NULL, imprinted TEXT NOT NULL, key TEXT NOT NULL, time TEXT NOT NULL,
   PRIMARY KEY (institution, run, primary_id, mapping)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS former (
+  institution TEXT NOT NULL, former TEXT NOT NULL, primary_id TEXT NOT NULL,
+  PRIMARY KEY (institution, former)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (
   institution TEXT NOT NULL, run TEXT NOT NULL, entry INTEGER NOT NULL,
   PRIMARY KEY (institution, run)
@@ -130,6 +134,23 @@ CREATE TABLE IF NOT EXISTS runs (
             raise self.damaged from error
         return UserMemory(None, ())
 
+    def former(self) -> Mapping[str, str]:
+        """Return the primary IDs of users by those that loads took from them, without case."""
+        query = "SELECT former, primary_id FROM former WHERE institution = ?"
+        return dict(self.read(query))
+
+    def _replaced(self, connection: sqlite3.Connection, old: str, new: str) -> None:
+        """Save that a user's primary ID is another one now."""
+        connection.execute(
+            "UPDATE former SET primary_id = ? WHERE institution = ? AND primary_id = ?",
+            (new, self.institution, old),
+        )
+        connection.execute(
+            "INSERT OR REPLACE INTO former VALUES (?, ?, ?)", (self.institution, old, new)
+        )
+        own = "DELETE FROM former WHERE institution = ? AND former = ?"
+        connection.execute(own, (self.institution, new))
+
     @property
     def _mark(self) -> str:
         """What shows that hashes were made with the present key."""
@@ -164,6 +185,8 @@ CREATE TABLE IF NOT EXISTS runs (
                 f" key, ? FROM edits WHERE {user}",
                 (run, key, time.isoformat(), self.institution, known),
             )
+        if old != key and not one.new:
+            self._replaced(connection, old, key)
         if one.seen is not None:
             query = f"SELECT 1 FROM edits WHERE {user} AND julianday(time) > julianday(?)"  # noqa: S608
             values = (self.institution, key, one.seen.isoformat())
@@ -212,6 +235,8 @@ CREATE TABLE IF NOT EXISTS runs (
                         "DELETE FROM edits WHERE institution = ? AND primary_id = ?",
                         (self.institution, known),
                     )
+                if key not in {"", user}:
+                    self._replaced(connection, user, key)
                 if key and user not in kept:
                     connection.execute(
                         "INSERT INTO edits SELECT institution, ?, mapping, imprints, imprinted, key"

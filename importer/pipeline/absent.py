@@ -16,6 +16,7 @@ import pandas as pd
 from importer.alma.models import OBLIGATIONS, obligations
 from importer.alma.pacing import run_concurrently
 from importer.errors import MappingError, UsageError
+from importer.ledger.edit_memory import EditMemory
 from importer.ledger.journal import applied_since, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import AbsentMemory
@@ -23,6 +24,7 @@ from importer.mapper.compile import RunVariables, compile_mapping
 from importer.mapper.evaluate import evaluate
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
+from importer.model.people import Common
 from importer.model.plan import Act, Planned
 from importer.model.problem import KNOWN, VALUE, Problem
 from importer.model.roster import Roster
@@ -31,7 +33,7 @@ from importer.model.user import User
 from importer.pipeline.check import validate
 from importer.pipeline.inputs import CheckedRosters, Inputs, reopen_inputs
 from importer.pipeline.lookup import Users
-from importer.planner.absent import Among, has_expired, leave, left
+from importer.planner.absent import Among, counts_for, has_expired, leave, left
 from importer.planner.drafts import DraftUser, drafts
 from importer.planner.entries import current
 from importer.users.cache import UserCache, cache_path
@@ -84,11 +86,13 @@ class AbsentPlan:
 async def plan_absent(
     rosters: CheckedRosters,
     users: Users,
+    common: Common,
     memory: AbsentMemory,
     now: datetime,
 ) -> AbsentPlan:
     """Plan the changes of people who are missing, as `match.absent` of each mapping wants it."""
     plan = AbsentPlan()
+    there: frozenset[str] | None = None
     for inputs in rosters:
         if inputs.mapping.file.match.absent is None:
             continue
@@ -99,7 +103,9 @@ async def plan_absent(
         elif users.cache is None:
             why = "there is no complete user cache to look for missing people in"
         else:
-            missing = _find(rosters, inputs, users.cache, memory, now)
+            if there is None:
+                there = present(rosters, users.cache, common, memory.institution)
+            missing = _find(there, inputs, users.cache, memory, now)
             await _plan(inputs, missing, users, memory, plan)
             continue
         origin = inputs.roster.source.origin()
@@ -113,30 +119,42 @@ def among(inputs: Inputs, groups: Collection[str] = ()) -> Among:
     owners = part.among.external_id if part else ()
     wanted = part.among.user_group if part else groups
     return Among(
+        inputs.mapping.file.match,
         inputs.mapping.file.account_type,
         frozenset(map(str.casefold, wanted)),
         frozenset(map(str.casefold, owners)),
     )
 
 
-def find_missing(
-    rosters: CheckedRosters, inputs: Inputs, cache: UserCache, whom: Among
-) -> tuple[dict[str, User], frozenset[str]]:
-    """Return who is missing from all rosters of the run, by primary ID without case, and who not.
+def present(
+    rosters: CheckedRosters, cache: UserCache, common: Common, institution: str
+) -> frozenset[str]:
+    """Return who is in the rosters of a run, by primary ID without case.
 
-    A row counts whatever becomes of it: nobody is missing because of a mistake in the row.
+    A row counts whatever becomes of it: nobody is missing because of a mistake in the row. Rows
+    that a mapping leaves out do not count.
     """
+    former = EditMemory(institution).former()
     there: set[str] = set()
     rows = {row for one in rosters for row in one.candidates.rows}
     for draft in rosters.drafts(rows):
-        there |= cache.mentioned(PersonQuery(draft.every_identifier, person=draft.person))
+        near = cache.near(PersonQuery(draft.every_identifier, person=draft.person))
+        there |= counts_for(draft, near, rosters.match(draft.row), common)
+        ids = (value.casefold() for _, value in draft.every_identifier)
+        there.update(former[value] for value in ids if value in former)
+    return frozenset(there)
+
+
+def find_missing(
+    there: Collection[str], inputs: Inputs, cache: UserCache, whom: Among
+) -> dict[str, User]:
+    """Return whom a roster is expected to have and who is not there, by primary ID without case."""
     expected = {_key(user): user for user in cache.in_groups(whom.groups) if whom.has(user)}
-    missing = {
+    return {
         key: user
         for key, user in expected.items()
         if key not in there and not has_expired(user, inputs.today)
     }
-    return missing, frozenset(there)
 
 
 def _key(user: User) -> str:
@@ -144,10 +162,14 @@ def _key(user: User) -> str:
 
 
 def _find(
-    rosters: CheckedRosters, inputs: Inputs, cache: UserCache, memory: AbsentMemory, now: datetime
+    there: frozenset[str],
+    inputs: Inputs,
+    cache: UserCache,
+    memory: AbsentMemory,
+    now: datetime,
 ) -> list[Missing]:
     """Find who is missing, and save it, so that the next roster knows."""
-    missing, there = find_missing(rosters, inputs, cache, among(inputs))
+    missing = find_missing(there, inputs, cache, among(inputs))
     name = inputs.mapping.name
     memory.see(name, inputs.roster.source.sha256, there, missing, now)
     counts = memory.counts(name)
@@ -298,10 +320,11 @@ def list_missing(
     memory = AbsentMemory(facts.alma.key)
     found: dict[str, Missing] = {}
     with UserCache.open(cache_path(users, facts.alma.institution, facts.alma.environment)) as cache:
+        there = present(rosters, cache, facts.common, facts.alma.key)
         for inputs in rosters:
             wanted = groups or {*inputs.candidates.texts("user_group")} - {""}
             counts = memory.counts(inputs.mapping.name)
-            missing, _ = find_missing(rosters, inputs, cache, among(inputs, wanted))
+            missing = find_missing(there, inputs, cache, among(inputs, wanted))
             for key, user in missing.items():
                 found.setdefault(key, Missing(user, counts.get(key, 1)))
     return [found[key] for key in sorted(found)]

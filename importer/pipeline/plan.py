@@ -84,7 +84,7 @@ async def plan(request: RunRequest, alma: Alma, rate: float, progress: Progress 
             compared = await _compare(asked, users, context, progress)
             compared = context.answers.leave_out_old_cards(ready, compared)
             absent = AbsentMemory(facts.key)
-            leaving = await plan_absent(rosters, users, absent, request.now)
+            leaving = await plan_absent(rosters, users, context.common, absent, request.now)
             planned = [*compared, *map(context.as_alma_needs, leaving.planned)]
             for sentence in against_facts((one.step for one in planned), context.facts):
                 progress.note(sentence)

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from importer.model.catalogue import Code
+from importer.model.people import may_be_same
 from importer.model.plan import Planned, Unchanged, Update, Written
 from importer.model.problem import Problem
 from importer.model.user import AccountType, User
@@ -24,15 +25,29 @@ from importer.planner.entries import (
     with_entries,
     with_fields,
 )
+from importer.planner.person import (
+    Born,
+    Verdict,
+    agrees,
+    compare,
+    is_rival,
+    person_of_keys,
+    person_of_row,
+    person_of_user,
+    verdict,
+)
 from importer.planner.staff_edits import nothing_earlier
 from importer.planner.undo import differences, undo_update
+from importer.planner.who import is_managed_elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from importer.model.people import Common
     from importer.model.plan import Match
     from importer.planner.drafts import DraftUser
     from importer.planner.staff_edits import Earlier
+    from importer.users.cache import NearUser
 
 HISTORY = frozenset({"user_note"})
 """Lists whose new entries stay when a person is back: they say what happened."""
@@ -40,8 +55,12 @@ HISTORY = frozenset({"user_note"})
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """The users whom a roster is expected to have; codes without case, no `owners` for any."""
+    """The users whom a roster is expected to have; codes without case, no `owners` for any.
 
+    Whoever is managed elsewhere by `match` is none of them.
+    """
+
+    match: Match
     account_type: AccountType
     groups: frozenset[str]
     owners: frozenset[str] = frozenset()
@@ -53,7 +72,54 @@ class Among:
             current(user, "account_type") == self.account_type
             and current(user, "user_group").casefold() in self.groups
             and (not self.owners or owner in self.owners)
+            and not is_managed_elsewhere(user, self.match)
         )
+
+
+_FITS = {Born.CONTRADICTS: 0, Born.UNKNOWN: 1, Born.TYPO: 1, Born.AGREES: 2}
+
+
+def counts_for(
+    draft: DraftUser, near: Sequence[NearUser], match: Match, common: Common
+) -> frozenset[str]:
+    """Return who is still there because of a row, by primary ID without case.
+
+    That is everybody who has one of its IDs or agrees with it. But where a user with an ID of the
+    row is its person, whoever fits its birth date less well is somebody else.
+    """
+    row = person_of_row(draft)
+    people = {
+        one.primary_id.casefold(): person_of_user(one.record)
+        if one.record is not None
+        else person_of_keys(one.keys)
+        for one in near
+    }
+    born = {key: compare(row, person, common) for key, person in people.items()}
+    rivals = {
+        one.primary_id.casefold()
+        for one in near
+        if one.record is None or not is_managed_elsewhere(one.record, match)
+    }
+    holders = {one.primary_id.casefold() for one in near if one.holds}
+    least = max(
+        (
+            _FITS[born[key].born]
+            for key in holders
+            if verdict(
+                born[key],
+                rival=any(is_rival(row, people[one], common) for one in rivals - {key}),
+            )
+            is not Verdict.ANOTHER
+        ),
+        default=0,
+    )
+    alike = {
+        key
+        for one in near
+        if _FITS[born[key := one.primary_id.casefold()].born] >= least
+        and (may_be_same(draft.person, one.keys) or agrees(row, people[key], common))
+    }
+    return frozenset(holders | alike)
 
 
 def has_expired(user: User, today: date) -> bool:

@@ -20,6 +20,7 @@ from rapidfuzz.distance import OSA
 
 from importer.model.people import (
     EMAIL,
+    PHONE,
     Common,
     are_nicknames,
     email_trait,
@@ -29,6 +30,7 @@ from importer.model.text import folded
 from importer.model.user import ContactInfo
 
 if TYPE_CHECKING:
+    from importer.model.people import PersonKeys
     from importer.model.user import User
     from importer.planner.drafts import DraftUser
 
@@ -140,6 +142,24 @@ def compare(row: Person, user: Person, common: Common) -> Evidence:
         bool(shared - common.contacts),
         _independent(row.ids & user.ids),
         born is Born.AGREES and row.born.endswith("-01-01"),
+    )
+
+
+def person_of_keys(keys: PersonKeys) -> Person:
+    """Return what is known of a user whose record was not read."""
+    contacts = frozenset(one for one in keys.traits if one.startswith((f"{EMAIL} ", f"{PHONE} ")))
+    return Person(((keys.first, keys.last),), keys.born, contacts)
+
+
+def agrees(row: Person, user: Person, common: Common) -> bool:
+    """Return whether a user whom no ID of a row finds agrees with it by names and one thing more.
+
+    The names alone are enough where neither birth dates nor emails and phones can be compared.
+    """
+    evidence = compare(row, user, common)
+    alone = evidence.born in {Born.UNKNOWN, Born.TYPO} and not (row.contacts and user.contacts)
+    return evidence.names is Names.BOTH and (
+        evidence.born is Born.AGREES or evidence.contact or alone
     )
 
 

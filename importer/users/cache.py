@@ -28,6 +28,7 @@ from importer.model.people import (
     Common,
     PersonKeys,
     are_namesakes,
+    are_strangers,
     may_be_same,
 )
 from importer.model.user import User
@@ -76,6 +77,19 @@ class KnownUser:
     primary_id: str
     keys: PersonKeys
     identifiers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NearUser:
+    """A user who has an ID of a row (`holds`), or resembles its person.
+
+    `record`: None if it is not needed or was never read; `keys` are known all the same.
+    """
+
+    primary_id: str
+    keys: PersonKeys
+    record: User | None
+    holds: bool
 
 
 class UserCache:
@@ -191,19 +205,32 @@ class UserCache:
             tuple(MatchedUser(user, kinds[number]) for number, user in users.items())
         )
 
-    def mentioned(self, query: PersonQuery) -> frozenset[str]:
-        """Return the primary IDs, without case, of everybody who may be the person of a row.
+    def near(self, query: PersonQuery) -> list[NearUser]:
+        """Return everybody who may be the person of a row, for a closer look.
 
-        Besides the users with an ID of the row that is who agrees with it by name, unless one of
-        these users does: the ID may be mistyped.
+        Besides the users with an ID of the row these are those of whom a part of the name is
+        similar, and who share the last name or anything else with the row: the ID may be mistyped.
         """
-        numbers = {n for _, value in query.identifiers for n in self._with_key(_id(value))}
-        holders = self._known(sorted(numbers)).values()
-        if not any(_agree(query.person, other.keys) for other in holders):
-            people = self._compared(query.person).items()
-            numbers |= {n for n, other in people if may_be_same(query.person, other.keys)}
-        find = "SELECT key FROM users WHERE number = ?"
-        return frozenset(key for n in numbers for (key,) in self.read(find, (n,)))
+        person = query.person
+        holders = {n for _, value in query.identifiers for n in self._with_key(_id(value))}
+        people = self._compared(person) | self._known(holders)
+        if not any(may_be_same(person, people[n].keys) for n in holders) and person.last:
+            last = "SELECT number FROM users WHERE last IN (?, ?) ORDER BY number LIMIT ?"
+            names = (person.last, person.first, COMMON)
+            people |= self._known({n for (n,) in self.read(last, names)} - people.keys())
+        found = []
+        near = {
+            number: other
+            for number, other in people.items()
+            if number in holders or not are_strangers(person, other.keys)
+        }
+        for number, other in near.items():
+            user = None
+            if len(near) > 1:  # or there is nobody to compare with
+                ((record,),) = self.read("SELECT record FROM users WHERE number = ?", (number,))
+                user = self._user(record) if record else None
+            found.append(NearUser(other.primary_id, other.keys, user, number in holders))
+        return found
 
     def common(self) -> Common:
         """Return what very many users have in common: birth dates, emails and phone numbers."""
@@ -351,11 +378,6 @@ class UserCache:
         for (number,) in holders:
             self._connection.execute("DELETE FROM keys WHERE key = ? AND user = ?", (key, number))
             self._connection.execute("UPDATE users SET record = '' WHERE number = ?", (number,))
-
-
-def _agree(one: PersonKeys, other: PersonKeys) -> bool:
-    """Return whether two records are similar, and their birth dates equal if both have one."""
-    return may_be_same(one, other) and len({one.born, other.born} - {""}) < 2
 
 
 def _id(value: str) -> str:

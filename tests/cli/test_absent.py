@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -246,3 +248,78 @@ def test_a_list_of_missing_people_replaces_nothing(known: Path, typed: Type, the
     assert out.is_symlink() == (there != "a file")
     found = {path.read_text("utf-8") for path in (out, target) if path.exists()}
     assert found == ({"mine"} if there != "a link to nothing" else set())
+
+
+def copy_of_another_institution(sandbox: Sandbox, primary_id: str) -> None:
+    """A patron of another institution, as the fulfillment network makes one here."""
+    user = {
+        "record_type": {"value": "PUBLIC"},
+        "account_type": {"value": "INTERNAL"},
+        "user_group": {"value": "COMM"},
+        "primary_id": primary_id,
+        "first_name": "Gus",
+        "last_name": "Far",
+    }
+    query = "source_institution_code=01OTHER_INST&source_user_id=77"
+    request = Request(f"{sandbox.host}/almaws/v1/users?{query}", json.dumps(user).encode())
+    request.add_header("Content-Type", "application/json")
+    request.add_header("Authorization", "apikey sandbox")
+    with urlopen(request):
+        pass
+
+
+def test_whoever_is_managed_elsewhere_is_never_missing(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Copies of other institutions' patrons and deleted users are neither counted nor expired."""
+    copy_of_another_institution(sandbox, "L1")
+    ask(sandbox, "PATCH", "users/2002", {"status": {"value": "DELETED"}})
+    before = state(sandbox)
+    planned = typed("plan", write(known, ANA, STAFF), *PLAN, "gone", "--json").summary
+    assert planned["of_these"]["absent"] == 1
+    listed = typed("absent", "gone", "--json", "--show-values").summary["people"]
+    assert [one["primary_id"] for one in listed] == ["2003"]
+    typed("apply", "gone")
+    after = state(sandbox)
+    assert {key for key in before if before[key] != after[key]} == {"2003"}
+
+
+def test_a_row_counts_by_names_birth_date_and_former_ids(
+    known: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Whose row has another ID is there by what else agrees; a namesake with a birth date is not.
+
+    An ID that Alma has as inactive, or that a load replaced, counts too. Rows that the mapping
+    leaves out do not.
+    """
+    card = {"id_type": {"value": "BARCODE"}, "value": "3003", "status": "INACTIVE"}
+    ask(sandbox, "PATCH", "users/2003", {"user_identifier": [card]})
+    renaming = MAPPING.replace("match: {", "match: {id_change: rename, ")
+    (known / "renaming.yaml").write_text(renaming, "utf-8")
+    new_id = ("2222", *BO[1:3], "COMM", *BO[4:])
+    assert load(typed, write(known, new_id), "renamed", "renaming.yaml")["rows"] == 1
+    typed("resolve", "renamed", "--all", "possible-match-in-alma", "--as", "rename")
+    typed("apply", "renamed", "--allow", "many-changes")
+    assert "2222" in state(sandbox)
+    nothing_else = ("", "", "")  # neither birth date nor email nor note
+
+    def missing(run: str, *rows: tuple[str, ...]) -> set[str]:
+        typed("plan", write(known, *rows), *PLAN, run)
+        listed = typed("absent", run, "--json", "--show-values").summary["people"]
+        return {one["primary_id"] for one in listed}
+
+    former = ("2002", "Zora", "Other", "COMM", *nothing_else)
+    inactive_id = ("3003", "Zora", "Other", "COMM", *nothing_else)
+    assert missing("ids", ANA, former, inactive_id) == set()
+    ana_alone = ("9999", "Ana", "Nunez", "COMM", *nothing_else)
+    assert missing("name", ana_alone, new_id, CY) == set()
+    namesake = ("9999", "Ana", "Nunez", "COMM", "1950-07-08", "", "")
+    assert missing("namesake", namesake, new_id, CY) == {"2001"}
+    swapped = ((CY[0], *ANA[1:]), (ANA[0], *CY[1:]), new_id)
+    assert missing("swapped", *swapped) == set()
+    skip = LEAVERS.replace(
+        "roster: {dates: ymd}",
+        "roster: {dates: ymd, skip: [{when: {Note: [left]}, reason: left}]}",
+    )
+    (known / "leavers.yaml").write_text(skip, "utf-8")
+    assert missing("skipped", (*ANA[:6], "left"), new_id, CY) == {"2001"}
