@@ -15,10 +15,9 @@ from itertools import product, zip_longest
 from pathlib import Path
 from random import Random
 
-from importer.model.people import email_trait, phone_trait
+from importer.model.people import NOTHING_COMMON, email_trait, phone_trait
 from importer.model.text import folded
 from importer.planner.person import (
-    Common,
     Person,
     Verdict,
     compare,
@@ -26,7 +25,7 @@ from importer.planner.person import (
     verdict,
 )
 
-NOTHING = Common(frozenset(), frozenset())
+NOTHING = NOTHING_COMMON
 
 
 def _pools() -> dict[str, tuple[list[str], list[str]]]:

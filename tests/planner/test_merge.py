@@ -42,11 +42,14 @@ def merged(
     *,
     policies: dict[str, OnUpdate] | None = None,
     lists: dict[str, OnUpdate] | None = None,
-    **more: frozenset[str],
+    volatile: frozenset[str] = frozenset(),
+    override: frozenset[str] = frozenset(),
 ) -> Merged:
     """The row merged into the user, of the user's account type."""
     account = AccountType(current(live, "account_type"))
-    plan = scheme(list(row), account, policies=policies, lists=lists, **more)
+    plan = scheme(
+        list(row), account, policies=policies, lists=lists, volatile=volatile, override=override
+    )
     return merge(draft(row, plan=plan), live)
 
 

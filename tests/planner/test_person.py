@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from importer.model.people import NOTHING_COMMON, Common
 from importer.planner.person import (
     Born,
-    Common,
     Evidence,
     Names,
     Person,
@@ -20,7 +20,7 @@ from importer.planner.person import (
 )
 from tests.planner.people import draft, email, identifier, user
 
-NOTHING = Common(frozenset(), frozenset())
+NOTHING = NOTHING_COMMON
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_names_are_compared_in_either_order(
 )
 def test_birth_dates_contradict_beyond_a_typing_error(one: str, other: str, born: Born) -> None:
     """One digit, one day, or day and month exchanged is no evidence; nor is a common date."""
-    people = (Person((("Ann", "Lee"),), day) for day in (one, other))
-    assert compare(*people, Common(frozenset({"1970-01-01"}), frozenset())).born is born
+    ours, theirs = (Person((("Ann", "Lee"),), day) for day in (one, other))
+    assert compare(ours, theirs, Common(frozenset({"1970-01-01"}))).born is born
 
 
 _VERDICTS = [

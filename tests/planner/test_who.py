@@ -29,17 +29,18 @@ ROW = {
     "user_identifier[0].id_type": "UNIV_ID",
     "user_identifier[0].value": "U77",
 }
+RENAMES = Match(id_change="rename")
 UPDATE, RENAME = "same person, update", "same person, new card"
 CREATE, REJECT = "another person, create", "do not load"
 
 
-def jane(primary_id: str = "21234", **more: object) -> User:
+def jane(primary_id: object = "21234", **more: object) -> User:
     """The row's person, as Alma has her."""
     named = {"first_name": "Jane", "last_name": "Doe", "birth_date": "1990-03-01Z"}
     return user(primary_id=primary_id, **named | more)
 
 
-def zoltan(primary_id: str = "21234", **more: object) -> User:
+def zoltan(primary_id: object = "21234", **more: object) -> User:
     """Somebody else."""
     named = {"first_name": "Zoltan", "last_name": "Kovacs", "birth_date": "1975-11-23Z"}
     return user(primary_id=primary_id, **named | more)
@@ -55,10 +56,11 @@ def by_other(live: User) -> MatchedUser:
     return MatchedUser(live, ("UNIV_ID",))
 
 
-def planned(*users: MatchedUser, alike: tuple[User, ...] = (), **match: object) -> Planned:
+def planned(
+    *users: MatchedUser, alike: tuple[User, ...] = (), match: Match | None = None
+) -> Planned:
     """Plan the row, given the users that Alma has."""
-    found = MatchResult(users, alike)
-    return decide(draft(ROW), found, Match.model_validate(match), NOTHING_COMMON, EARLIER)
+    return decide(draft(ROW), MatchResult(users, alike), match or Match(), NOTHING_COMMON, EARLIER)
 
 
 def asked(one: Planned) -> tuple[list[Code], tuple[str, ...]]:
@@ -151,28 +153,30 @@ def test_another_birth_date_of_the_same_name_needs_something_else_that_agrees() 
 
 def test_known_people_are_skipped_only_if_they_are_the_row_s_person() -> None:
     """`known: skip` and `reject` count after it is clear who the user is."""
-    assert planned(by_primary(jane()), known="skip").step == LeftAlone(2)
-    assert asked(planned(by_primary(zoltan()), known="skip"))[0] == [Code.ANOTHER_PERSON]
+    assert planned(by_primary(jane()), match=Match(known="skip")).step == LeftAlone(2)
+    assert asked(planned(by_primary(zoltan()), match=Match(known="skip")))[0] == [
+        Code.ANOTHER_PERSON
+    ]
 
 
 def test_a_person_known_by_another_id_is_renamed_if_the_mapping_renames() -> None:
     """Only where both names and the birth date agree, and nobody on the staff."""
-    one = planned(by_other(jane("9")), id_change="rename")
+    one = planned(by_other(jane("9")), match=RENAMES)
     assert isinstance(one.step, Update)
     assert one.step.after.primary_id == "21234"
-    no_date = planned(by_other(jane("9", birth_date=None)), id_change="rename")
+    no_date = planned(by_other(jane("9", birth_date=None)), match=RENAMES)
     assert asked(no_date)[0] == [Code.KNOWN_BY_ANOTHER_ID]
     roles = [{"role_type": {"value": "32"}, "scope": {"value": "MAIN"}}]
-    staff = planned(by_other(jane("9", user_role=roles)), id_change="rename")
+    staff = planned(by_other(jane("9", user_role=roles)), match=RENAMES)
     assert asked(staff)[0] == [Code.KNOWN_BY_ANOTHER_ID]
 
 
 def test_a_lost_card_renames_only_by_an_answer() -> None:
     """An ID that Alma has as inactive finds its user, and does not become the primary ID."""
-    by = {"by": ("primary_id", "BARCODE"), "id_change": "rename"}
+    by = Match(by=("primary_id", "BARCODE"), id_change="rename")
     for status, code in (("INACTIVE", Code.PRIMARY_ID_DIFFERS), ("ACTIVE", None)):
         card = identifier("BARCODE", "21234", status=status)
-        one = planned(MatchedUser(jane("9", user_identifier=[card]), ("BARCODE",)), **by)
+        one = planned(MatchedUser(jane("9", user_identifier=[card]), ("BARCODE",)), match=by)
         assert isinstance(one.step, Update) if code is None else asked(one)[0] == [code]
 
 
@@ -188,17 +192,17 @@ def test_a_lost_card_renames_only_by_an_answer() -> None:
 )
 def test_users_who_are_managed_elsewhere_are_never_touched(how: dict[str, object]) -> None:
     """They are shown as what they are; as a namesake they do not count."""
-    match = {"managed_elsewhere": ("nz",)}
-    assert asked(planned(by_primary(jane(**how)), **match)) == (
+    match = Match(managed_elsewhere=("nz",))
+    assert asked(planned(by_primary(jane(**how)), match=match)) == (
         [Code.MANAGED_ELSEWHERE],
         (REJECT,),
     )
-    assert isinstance(planned(alike=(jane("9", **how),), **match).step, Create)
+    assert isinstance(planned(alike=(jane("9", **how),), match=match).step, Create)
 
 
 def test_a_mapping_may_update_whoever_has_the_id() -> None:
     """`another_person: update` leaves a warning."""
-    one = planned(by_primary(zoltan()), another_person="update")
+    one = planned(by_primary(zoltan()), match=Match(another_person="update"))
     assert isinstance(one.step, Update)
     assert Code.ANOTHER_NAME in [problem.code for problem in one.warnings]
 

@@ -182,8 +182,8 @@ last names are found only with an equal email; the report then shows `names-not-
 A user of the same name gets a warning (`same-name-in-alma`) if a birth date is missing on either
 side and nothing else is equal; the row is sent.
 
-A user whom an ID of the row finds is compared as well, by a stricter rule: see [how rows are matched
-and changed](../explanation/matching-and-updates.md#matching-with-alma).
+A user whom an ID of the row finds is compared as well, by a stricter rule: see
+[how rows are matched and changed](../explanation/matching-and-updates.md#matching-with-alma).
 
 The same pairs, the first row in a roster and the second in Alma, together with all the others:
 
