@@ -76,6 +76,17 @@ def in_question(problems: Iterable[Problem]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(p.value for p in problems if p.code in asking and p.value))
 
 
+def concerned(problems: Iterable[Problem]) -> frozenset[str]:
+    """Return the IDs, without case, of all users whom the questions are about.
+
+    Beside those that a row may be these are users with an ID of the row who are another person, or
+    must not be changed here. An answer counts as long as nobody else is concerned.
+    """
+    problems = tuple(problems)
+    shown = (one.value for one in problems if one.code in WHO and one.value)
+    return frozenset(user.casefold() for user in (*in_question(problems), *shown))
+
+
 def choices(problems: Iterable[Problem]) -> tuple[str, ...]:
     """Return the decisions that a row with these problems allows; none if it needs no review.
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from importer.ledger.journal import RESOLVED_ADVICE
 from importer.ledger.memory import Resolution
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import NAME, WHO, Answer, in_question
+from importer.model.decisions import NAME, WHO, Answer, concerned
 from importer.model.plan import Fate, Held, Match, Planned, Update
 from importer.model.problem import Origin, Problem
 from importer.model.text import ROSTER_ROWS, is_whole_roster, row_label
@@ -204,19 +204,23 @@ class Resolutions:
             return planned
         problems = planned.step.problems
         asked = {problem.code for problem in problems}
-        questioned = {user.casefold() for user in in_question(problems)}
+        questioned = {*concerned(problems)}
+        answer, user = decision.answer, decision.user
+        if answer is Answer.CREATE and asked == {Code.IDENTIFIER_TAKEN}:
+            answer, user = Answer.UPDATE, draft.primary_id  # was created since, without that ID
+            questioned.discard(user.casefold())
         if decision.person not in {"", person_hash(draft)}:
             return planned
         if asked & NAME:
             questioned.add(draft.key)
         if asked - WHO - NAME - decision.doubts or questioned - decision.against:
             return planned
-        if decision.answer is Answer.REJECT:
+        if answer is Answer.REJECT:
             warnings = tuple(_as_warning(problem, "") for problem in problems)
             dismissed = Held(draft.row, (*warnings, _dismissed(draft.origin, decision.sentence)))
             return replace(planned, step=dismissed)
-        live = next((u for u in found.every_user if same_id(u.primary_id, decision.user)), None)
-        made = answered_step(decision.answer, draft, live, found, match, earlier)
+        live = next((u for u in found.every_user if same_id(u.primary_id, user)), None)
+        made = answered_step(answer, draft, live, found, match, earlier)
         if not isinstance(made, Planned):
             return planned
         warnings = tuple(_as_warning(problem, decision.sentence) for problem in problems)

@@ -17,7 +17,7 @@ from importer.ledger.journal import Journal, images
 from importer.ledger.ledger import Ledger
 from importer.ledger.memory import DecisionMemory, Resolution
 from importer.model.catalogue import Code, Severity
-from importer.model.decisions import DOUBTS, NAME, WHO, Answer, in_question
+from importer.model.decisions import DOUBTS, NAME, WHO, Answer, concerned, in_question
 from importer.model.fields import CodeTables
 from importer.model.plan import Act, Fate, Held, Planned, Result, Update
 from importer.model.problem import Problem
@@ -359,8 +359,9 @@ class Review:
         if self.facts.alma is None:
             return
         problems = tuple(self.ledger.problems(draft.row))
-        users = {user.casefold() for user in in_question(problems)}
-        against = against.union(users, *(ids for one, ids in self._alike if one.row == draft.row))
+        against = against.union(
+            concerned(problems), *(ids for one, ids in self._alike if one.row == draft.row)
+        )
         against |= {draft.key for problem in problems if problem.code in NAME}
         own, memory = draft.key, DecisionMemory(self.facts.alma.key)
         if against:

@@ -432,8 +432,8 @@ def typed_twice(campus: Campus, case: Case) -> None:
     other = campus.person()
     case.first.append((COMMUNITY, other))
     case.second += [
-        Line(COMMUNITY, other, REVIEW, answer="reject"),
-        Line(COMMUNITY, replace(other, street="1 New St"), REVIEW, answer="reject"),
+        Line(COMMUNITY, other, REVIEW, frozenset({"duplicate-id"})),
+        Line(COMMUNITY, replace(other, street="1 New St"), REVIEW),
     ]
 
 
@@ -508,7 +508,7 @@ def barcode_of_another_row(campus: Campus, case: Case) -> None:
     one, two = campus.person(), campus.person()
     case.first += [(COMMUNITY, one), (COMMUNITY, two)]
     for row in (replace(one, id=two.id), two):
-        case.second.append(_open(COMMUNITY, row, "reject"))
+        case.second.append(Line(COMMUNITY, row, REVIEW, frozenset({"duplicate-id"})))
 
 
 def _card_case(campus: Campus, case: Case, owner: Row, row: Row, code: str, *, known: bool) -> None:

@@ -21,7 +21,7 @@ from importer.errors import Exit
 from importer.ledger.ledger import Ledger
 from importer.model.text import ROSTER_ROWS, is_absent, row_label
 from tests.campus import model
-from tests.campus.fates import Campus, Users, expected, open_lines
+from tests.campus.fates import REVIEW, Campus, Users, expected, open_lines
 from tests.campus.mappings import MAPPINGS
 from tests.campus.model import HEAD, Row, compact, created
 from tests.cli.conftest import Sandbox, Type, folder, sandbox, typed
@@ -134,6 +134,14 @@ class Loaded:
         lines = {r: [line.row for _, line in self.campus.lines(r)] for r in ROSTERS}
         return rosters(self.folder, "fall", lines)
 
+    def ends(self, run: str) -> dict[str, str]:
+        """The fate and the act of each row of a run, as it is now."""
+        with Ledger.open(self.folder / run) as ledger:
+            return {
+                row_label(life.row): f"{life.fate} {life.act} {life.primary_id}"
+                for life in ledger.every_row()
+            }
+
     def wrong_ends(self, run: str) -> Iterator[tuple[str, object, object]]:
         """The rows of a plan that have another fate, act or question than foreseen."""
         asked: dict[int, set[str]] = {}
@@ -159,6 +167,17 @@ class Loaded:
         if more := missing - {user for case in self.campus.cases for user in case.missing}:
             yield "nobody", "missing", more
 
+    def open_again(self, run: str) -> Iterator[tuple[str, str, set[str]]]:
+        """The rows that need review although they were answered: kind, answer, questions."""
+        with Ledger.open(self.folder / run) as ledger:
+            lives = {life.row: life.fate for life in ledger.every_row()}
+            for number, roster in enumerate(ROSTERS):
+                for place, (case, line) in enumerate(self.campus.lines(roster)):
+                    row = place + 2 + number * ROSTER_ROWS
+                    if line.answer and lives[row] == REVIEW:
+                        held = {str(p.code) for p in ledger.problems(row) if p.severity.holds}
+                        yield case.kind, line.answer, held
+
     def answer(self, run: str) -> None:
         """Decide about the open rows in the rejects file of each roster."""
         for roster in ROSTERS:
@@ -182,6 +201,13 @@ class Loaded:
             assert done.exit in {Exit.DONE, Exit.REJECTS}, done.err
 
 
+def converted(loaded: Loaded) -> set[str]:
+    """The IDs, old and new, of patrons who became External: Alma cannot make them Internal."""
+    cases = [case for case in loaded.campus.cases if case.kind == "community becomes student"]
+    old = {row.id for case in cases for _, row in case.first}
+    return old | {line.row.id for case in cases for line in case.second}
+
+
 def test_a_second_semester_is_as_a_library_expects(
     folder: Path, typed: Type, sandbox: Sandbox
 ) -> None:
@@ -201,3 +227,48 @@ def test_a_second_semester_is_as_a_library_expects(
     after = users_of(sandbox)
     wrong = differences(expected(loaded.campus, before), after)
     assert wrong == [], "\n".join(map(str, wrong))
+    again = typed("plan", *loaded.second(), "-o", "again", "--json").summary
+    assert (again["create"], again["update"]) == (0, 0)
+    wrong = list(loaded.open_again("again"))
+    assert wrong == [], "\n".join(map(str, wrong))
+    undone = typed("undo", "fall", "-o", "back", "--delete-created", "--json")
+    assert undone.exit in {Exit.DONE, Exit.REJECTS}, undone.err
+    loaded.apply("back")
+    left = {wrong[0] for wrong in differences(before, users_of(sandbox))}
+    assert left == converted(loaded)
+    typed("plan", *loaded.second(), "-o", "fall-again")
+    first, again_planned = loaded.ends("fall"), loaded.ends("fall-again")
+    wrong = [(row, end, again_planned[row]) for row, end in first.items()]
+    ids = converted(loaded)
+    wrong = [one for one in wrong if one[1] != one[2] and not ids & {*one[1].split()}]
+    assert wrong == [], "\n".join(map(str, wrong))
+
+
+def test_an_unchanged_roster_sends_nothing_and_loses_no_edit(
+    folder: Path, typed: Type, sandbox: Sandbox
+) -> None:
+    """Five loads after edits by staff: one PUT for each overridden group, then none.
+
+    The second semester's new values arrive all the same.
+    """
+    loaded = Loaded(folder, typed, sandbox, COPIES)
+    before = loaded.edit()
+    overridden = sum(case.kind == "overridden group" for case in loaded.campus.cases)
+    deleted = {user for case in loaded.campus.cases for user in case.deleted}
+    found = []
+    for number in range(5):
+        ask(sandbox, "DELETE", "log")
+        planned = typed("plan", *loaded.first, "-o", f"same{number}", "--json")
+        assert planned.exit == Exit.DONE, planned.err
+        loaded.apply(f"same{number}")
+        sent = puts(sandbox)
+        found.append((sent["PUT"], sent["POST"]))
+    assert found == [(overridden, len(deleted)), *[(0, 0)] * 4]
+    after = users_of(sandbox)
+    changed = {key: name for key, name, *_ in differences(before, after) if key not in deleted}
+    assert set(changed.values()) == {"user_group"}
+    assert len(changed) == overridden
+    typed("plan", *loaded.second(), "-o", "fall")
+    loaded.answer("fall")
+    loaded.apply("fall")
+    assert differences(expected(loaded.campus, after), users_of(sandbox)) == []
