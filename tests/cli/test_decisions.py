@@ -134,7 +134,7 @@ CASES = {
         two_users,
         "matches-two-users",
         {2: (Answer.UPDATE, "")},
-        {"3001": "Zorne", "3002": "Zorn"},
+        {"3001": "Zorn", "3002": "Zorne"},
         (0, 0, 0, 0),
     ),
 }
