@@ -200,7 +200,7 @@ def test_undo_puts_back_what_is_remembered(external: _Loads, typed: Type) -> Non
     assert typed("apply", "back", "--json", "--yes").exit == 0
     external.write()
     after = typed("plan", "people.csv", "-m", "sticky.yaml", "-o", "after", "--json").summary
-    counted = ("create", "update", "unchanged", "kept_in_alma", "problems")
+    counted = ("create", "update", "unchanged", "of_these", "problems")
     assert {name: after[name] for name in counted} == {name: before[name] for name in counted}
 
 
