@@ -264,8 +264,12 @@ def second_address(user: Record) -> Record:
 def own_email(user: Record) -> Record:
     """The library's own email, which is preferred."""
     others = [{**one, "preferred": False} for one in user["contact_info"]["email"]]
-    own = {"email_address": "own@example.net", "email_type": [{"value": "personal"}]}
-    own |= {"preferred": True, "segment_type": INTERNAL}
+    own = {
+        "email_address": "own@example.org",
+        "email_type": [{"value": "personal"}],
+        "preferred": True,
+        "segment_type": INTERNAL,
+    }
     return _contact("email", [*others, own])(user)
 
 
