@@ -227,6 +227,8 @@ def _usage(error: Exception) -> str | None:
 
 
 _OTHER_WORDS = {
+    "Missing option '-m'": "Name a mapping: `importer mapping ready` lists ready ones, and "
+    "`importer mapping new ROSTER -o NAME.yaml` starts one for your roster.",
     "--dry-run": "`importer plan` is the dry run: it changes nothing in Alma.",
     "--force": "`--allow CHECK` lets a safety check pass, and `--yes` skips the question.",
     "not a whole number": "Write it with digits, such as 10.",

@@ -54,6 +54,10 @@ def check(
 ) -> None:
     """Check a mapping: list errors with their lines, and what to complete or review."""
     document, tables = load(file), saved_codes(codes)
+    preview: dict[str, Any] = {}
+    if roster is not None:  # first: a mapping that lacks headings of the roster is not valid
+        inputs = read_inputs(RosterRequest(roster, file), tables, now().date())
+        preview = _preview(inputs, show_values=show_values)
     found = {
         "to_do": checked(document, Level.TO_DO),
         "codes": wrong_codes(document, tables),
@@ -63,10 +67,6 @@ def check(
         _write_findings(document, found)
         if not tables.tables:
             write("Its codes were not checked; `importer codes fetch` gets Alma's code tables.")
-    preview: dict[str, Any] = {}
-    if roster is not None:
-        inputs = read_inputs(RosterRequest(roster, file), tables, now().date())
-        preview = _preview(inputs, show_values=show_values)
     if as_json:
         write_json({"mapping": document.name, **found, **preview, "exit": int(Exit.DONE)})
     elif preview:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from importer.model.catalogue import Code
 from importer.model.fields import Shape
 from importer.model.problem import Origin, Place, Problem
 from importer.model.roster import ADDED
-from importer.model.vocabulary import field_of
+from importer.model.vocabulary import field_of, meaning_of
 
 CellsOf = tuple[str, EachPart | None, int]
 """A column by the `heading_key` that the mapping has for it, or a part of its cells by number."""
@@ -195,24 +196,36 @@ _FEW = 4
 """At most N missing headings are listed one by one; more may mean that it is another file."""
 
 
+_MISSING_ADVICE = (
+    "write the roster's heading in place of a missing one, or delete the lines that use it"
+)
+
+
 def _findings(
     mapping: MappingDocument, headings: Headings, faults: Mapping[str, str], file: str
 ) -> Iterator[str]:
-    """Yield the faults of headings; in one line if most headings are missing."""
+    """Yield the faults of headings, the cause first; in one line if most headings are missing."""
     names = {heading_key(heading): heading for heading in mapping.headings}
     missing = {key: name for key, name in names.items() if key in faults and headings.lacks(name)}
-    if len(missing) <= max(_FEW, len(names) / 2):
-        yield from faults.values()
-        yield headings.summary(file)
-        return
-    yield headings.summary(file)
-    listed = ", ".join(f"`{name}`" for name in missing.values())
-    yield f"{mapping.path.name}: the roster has no columns {listed}"
-    yield from (fault for key, fault in faults.items() if key not in missing)
+    several = len(missing) > max(_FEW, len(names) / 2)
+    summary = headings.summary(file)
+    if headings.recognized and missing:
+        summary += f"\n{mapping.path.name}: {_MISSING_ADVICE}"
+    if several and not headings.recognized:
+        yield summary
+    if several:
+        listed = ", ".join(f"`{name}`" for name in missing.values())
+        yield f"{mapping.path.name}: the roster has no columns {listed}"
+    yield from (fault for key, fault in faults.items() if not (several and key in missing))
+    if not several or headings.recognized:
+        yield summary
 
 
 # --- headings ---
 
+
+_LINE = 88
+"""Characters of a line of the list of columns."""
 
 _USUAL_HEADINGS = 2  # usual headings that show that a row has headings
 
@@ -240,6 +253,7 @@ class Headings:
         self.recognized = usual_headings or any(map(self.exact, expected))
         """Whether the row has headings. Else it may be a person's, and no message may quote it."""
         self._quotable = named if self.recognized else []
+        self._expected = set(map(heading_key, expected))
 
     def column(self, heading: str) -> Use | str:
         """Return the one column of a heading, or what is wrong if there is none, or two."""
@@ -250,15 +264,24 @@ class Headings:
         exact = self._found.get(key, [])
         found = list(dict.fromkeys((*exact, *other)))
         if not found:
-            names = self._quotable
             # what is left, by its beginning, of a heading with an angle bracket
-            cut = {heading_key(re.split("[<>]", name)[0]) for name in names}
+            cut = {heading_key(re.split("[<>]", name)[0]) for name in self._quotable}
             angled = f" ({ANGLED})" if key in cut else ""
-            return f"the roster has no column `{heading}`{nearest(heading, names, 3)}{angled}"
+            return f"column `{heading}` is missing{self._instead(heading)}{angled}"
         if len(found) > 1:
             columns = " and ".join(str(self.places[at]) for at in found)
             return f"the roster has `{heading}` twice, in {columns}; rename one of the columns"
         return Use(found[0], self.places[found[0]], EXACT if exact else SPELLING)
+
+    def _instead(self, heading: str) -> str:
+        """Return which unused columns may be the missing one: by their meaning, then spelling."""
+        free = [name for name in self._quotable if heading_key(name) not in self._expected]
+        meaning = meaning_of(heading)
+        same = [name for name in free if meaning and meaning_of(name) == meaning]
+        if not same:
+            return nearest(heading, free, 3)
+        columns = " or ".join(str(place) for name in same for place in self.exact(name))
+        return f". Did it become {columns}?"
 
     def lacks(self, heading: str) -> bool:
         """Return whether no column has this heading, in any of its spellings."""
@@ -300,8 +323,11 @@ class Headings:
                 "`roster:` in the mapping; if there are none, set `header: none`, and name each "
                 "column by its letter, such as `<A>`"
             )
-        there = ", ".join(str(place) for place in self.places if place.heading.strip())
-        return f"{file}: its columns are {there or 'without headings'}"
+        glue = "\N{NO-BREAK SPACE}"
+        named = [str(at).replace(" ", glue) for at in self.places if at.heading.strip()]
+        lines = textwrap.wrap(", ".join(named), _LINE, break_on_hyphens=False)
+        listed = "\n  ".join(lines).replace(glue, " ")
+        return f"{file}: its columns are\n  {listed or 'without headings'}"
 
 
 # --- rules ---

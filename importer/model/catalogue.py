@@ -102,6 +102,7 @@ class Code(StrEnum):
     CHANGED_IN_ALMA = "changed-in-alma"
     NOT_DELETED = "not-deleted"
     NOT_UNDONE = "not-undone"
+    UNCLEAR_DECISION = "unclear-decision"
     RESOLVED = "resolved"
     EDITED_IN_ALMA = "edited-in-alma"
     REPLACES_EDIT = "replaces-edit"

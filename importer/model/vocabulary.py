@@ -151,3 +151,8 @@ def type_of(kind: str, heading: str) -> str:
 def is_known(heading: str) -> bool:
     """Return whether a heading names a field, an ID or something that is known not to be one."""
     return bool(named_by(heading, IDENTITIES) or named_by(heading, _BY_NAME))
+
+
+def meaning_of(heading: str) -> str:
+    """Return the ID or field that a heading names, "" if it names none that is known here."""
+    return named_by(heading, IDENTITIES) or named_by(heading, CARDS) or field_of(heading)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from importer.errors import RosterError
 from importer.ledger.ledger import Ledger
+from importer.ledger.states import FILE
 from importer.mapper.mapping import Mapping as MappingDocument
 from importer.mapper.messages import MappingFinding, in_order
 from importer.model.catalogue import Code
 from importer.model.fields import CodeTables
 from importer.model.plan import Fate
-from importer.model.problem import Problem
+from importer.model.problem import VALUE, Problem
+from importer.model.roster import ADDED, ROW, WHAT_TO_DO, Roster
 from importer.model.text import counted, spans, word_list
 from importer.pipeline.causes import column_causes
+from importer.pipeline.decisions import NOT_A_CHOICE, unclear_decisions
 from importer.pipeline.fates import decide_fates
 from importer.pipeline.inputs import (
     SILENT,
@@ -54,11 +58,18 @@ def save_check(rosters: CheckedRosters, request: RunRequest, progress: Progress 
 def validate(rosters: Iterable[Inputs]) -> CheckedRosters:
     """Return the rosters with all problems that can be found without Alma.
 
-    Values that `bad: drop` leaves out are gone: whatever makes records begins here.
+    Values that `bad: drop` leaves out are gone: whatever makes records begins here. Raises
+    RosterError if a roster has no rows.
     """
     checked: list[Inputs] = []
     problems: list[Problem] = []
     for inputs in rosters:
+        if inputs.roster.frame.empty and not inputs.roster.left_out:
+            msg = (
+                f"{inputs.roster.source.path.name} has headings but no rows. Check that this is "
+                "the right file and sheet, and fill it in."
+            )
+            raise RosterError(msg)
         candidates, unreadable = inputs.candidates.without_bad(inputs.candidates.problems)
         match = inputs.mapping.file.match
         found = check_rows(candidates, inputs.codes, inputs.today, creates=match.creates)
@@ -80,6 +91,7 @@ def _of_rosters(rosters: Sequence[Inputs]) -> Iterator[Problem]:
         yield from inputs.roster.notices
         yield from state_of_tables(inputs.codes, inputs.roster.source.origin(), inputs.today)
         yield from _blank_rows(inputs)
+        yield from _of_rejects(inputs.roster)
 
 
 _END_DATES = {"expiry_date": "expiration date", "purge_date": "purge date"}
@@ -102,6 +114,23 @@ def no_end_dates(rosters: Sequence[Inputs], rows: Collection[int]) -> Iterator[P
         if lacking:
             message = f"a new patron gets {word_list(lacking)}"
             yield Problem.of(Code.NO_END_DATE, inputs.roster.source.origin(), message)
+
+
+def _of_rejects(roster: Roster) -> Iterator[Problem]:
+    """Yield what a person lost or mistyped in our own columns of a rejects file."""
+    message = NOT_A_CHOICE.format(VALUE)
+    for row, text in unclear_decisions(roster):
+        yield Problem.of(Code.UNCLEAR_DECISION, roster.source.origin(row), message, value=text)
+    path = roster.source.path
+    of_run = path.name.startswith("rejects") and (path.parent / FILE).is_file()
+    if not roster.rejects and (of_run or ROW in {place.heading for place in roster.places}):
+        yield Problem.of(
+            Code.READ_WITH_NOTICE,
+            roster.source.origin(),
+            f"the columns {ROW} to {WHAT_TO_DO} of this rejects file were changed or deleted, so "
+            "its rows have new numbers and the Decisions are lost",
+            advice=f"To keep them, restore these {len(ADDED)} columns as the importer wrote them.",
+        )
 
 
 def _blank_rows(inputs: Inputs) -> Iterator[Problem]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import UsageError
 from importer.ledger.ledger import Ledger
 from importer.loader.read import read
-from importer.model.catalogue import Code, Severity
+from importer.model.catalogue import CATALOGUE, Code, Severity
 from importer.model.decisions import Answer, in_question, read_decision
 from importer.model.plan import Fate, Result
 from importer.model.roster import Layout, Roster
 from importer.model.text import ROSTER_ROWS, row_label
+from importer.report.masking import shown_word
 from importer.report.wording import again, roster_of
 
 
@@ -95,9 +96,12 @@ def decisions_in_file(ledger: Ledger, path: Path) -> tuple[list[Decision], list[
                 f"Row {row_label(row)}: its cells were changed. Plan the file instead: "
                 + again("plan", ledger.facts, {position: str(path)})
             )
-    decisions, unclear = decisions_in(ledger, roster)
+    for row, text in unclear_decisions(roster):
+        kind = CATALOGUE[Code.UNCLEAR_DECISION]
+        left.append(f"Row {row_label(row)}: {NOT_A_CHOICE.format(shown_word(text))}. {kind.advice}")
+    decisions, others = decisions_in(ledger, roster)
     kept = [decision for decision in decisions if decision.row not in corrected]
-    return kept, [*left, *unclear]
+    return kept, [*left, *others]
 
 
 def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str]]:
@@ -109,11 +113,20 @@ def _filled(headings: Iterable[str], cells: Iterable[str]) -> dict[str, list[str
     return texts
 
 
-def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:
-    """Return what a person decided in a rejects file.
+NOT_A_CHOICE = "its Decision “{}” is not one of the choices"
 
-    The second list has a sentence for each decision that is not clear, or that is about other
-    users than those in question now.
+
+def unclear_decisions(roster: Roster) -> Iterator[tuple[int, str]]:
+    """Yield the rows of a rejects file with a Decision that is no choice, and its text."""
+    for row, cell in roster.decisions.items():
+        if read_decision(cell.text) is None:
+            yield row, cell.text
+
+
+def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[str]]:
+    """Return what a person decided in a rejects file, without decisions that are not clear.
+
+    The second list has a sentence for each that is about other users than those in question now.
     """
     decisions, left = [], []
     for row, cell in roster.decisions.items():
@@ -121,8 +134,8 @@ def decisions_in(ledger: Ledger, roster: Roster) -> tuple[list[Decision], list[s
         seen = {word.strip(".,;:()“”\"'").casefold() for word in cell.why.split()}
         users = {user.casefold() for user in in_question(ledger.problems(row))}
         if found is None:
-            left.append(f"Row {name}: its Decision is not clear. Choose one from the list.")
-        elif found[0] is not Answer.REJECT and not found[1] and not users <= seen:
+            continue
+        if found[0] is not Answer.REJECT and not found[1] and not users <= seen:
             left.append(f"Row {name}: other users are in question now. Decide again.")
         else:
             decisions.append(Decision(row, *found))

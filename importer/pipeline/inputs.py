@@ -349,7 +349,8 @@ def read_inputs(asked: RosterRequest, codes: CodeTables, today: date, position: 
     try:
         compiled = compile_mapping(document, opened.places, run)
     except MappingError as error:
-        raise MappingError((*_better(asked, opened, run), *findings, *error.findings)) from None
+        others = _better(asked, opened, run)
+        raise MappingError((*findings, *error.findings, *others)) from None
     if findings:
         raise MappingError(findings)
     candidates = evaluate(compiled, opened, codes)
@@ -372,9 +373,14 @@ def _better(asked: RosterRequest, opened: Roster, run: RunVariables) -> Iterator
                 names = ", ".join(f"`{path.name}`" for path in sorted(used))
                 yield f"{name}: these are the rejects of a run with {names}; use it with -m"
             return
+    fitting = []
     for path in sorted(own.parent.glob("*.y*ml"))[:_TRIED]:
         document, wrong = read_mapping(path) if path.resolve() != own else (None, ())
         if document is not None and not wrong:
             with suppress(MappingError):
                 compile_mapping(document, opened.places, run)
-                yield f"{name}: its headings match the mapping `{path.name}`; use it with -m"
+                fitting.append(f"`{path.name}`")
+    if fitting:
+        which = f"mapping {fitting[0]}; use it" if len(fitting) == 1 else ""
+        which = which or f"mappings {', '.join(fitting)}; use one of them"
+        yield f"{name}: its headings match the {which} with -m"

@@ -366,7 +366,7 @@ def _value(problem: Problem, *, show_values: bool) -> str:
     """Return the value that a problem is about, as it may be shown."""
     if problem.code is Code.REFUSED_BY_ALMA and not show_values:
         return said(problem.value)
-    if problem.code is Code.UNKNOWN_CODE and not show_values:
+    if problem.code in {Code.UNKNOWN_CODE, Code.UNCLEAR_DECISION} and not show_values:
         return shown_word(problem.value)
     if problem.code is Code.OWNING_SYSTEM_DIFFERS:  # it is about the system, and names the user
         return shown("primary_id", problem.value, show_values=show_values)

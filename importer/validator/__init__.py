@@ -16,6 +16,7 @@ from importer.validator.duplicates import (
     duplicate_identifiers,
     duplicate_ids,
     duplicate_people,
+    lost_digits,
     shared_contacts,
 )
 from importer.validator.fields import (
@@ -82,6 +83,7 @@ def duplicates(rosters: Sequence[tuple[Candidates, Duplicates]]) -> Iterator[Pro
     keys = RowKeys(rosters)
     found, skipped = duplicate_ids(keys)
     yield from found
+    yield from lost_digits(keys)
     yield from duplicate_identifiers(keys, skipped)
     yield from duplicate_people(keys, skipped | keys.off("same_person"))
     yield from similar_people(keys, skipped | keys.off("similar_person"))

@@ -21,7 +21,7 @@ from importer.model.catalogue import Code, Severity
 from importer.model.plan import Duplicates
 from importer.model.problem import Origin, Place, Problem
 from importer.model.text import ROSTER_ROWS, folded, name_key, row_list
-from importer.validator.identifiers import is_no_id
+from importer.validator.identifiers import is_no_id, rounded_ids
 
 PRIMARY, IDENTIFIER = "primary_id", "user_identifier.value"
 PATHS = {
@@ -59,11 +59,13 @@ class RowKeys:
         self._starts = [bisect_left(self.rows, n * ROSTER_ROWS) for n in range(len(rosters) + 1)]
         texts = self.texts
         self.id_labels = (PRIMARY, *self._labels(IDENTIFIER))
-        self.ids = _known_ids([[text.casefold() for text in texts(at)] for at in self.id_labels])
         self.first = [*map(people.first_key, texts("first_name"))]
         self.last = [*map(folded, texts("last_name"))]
         names = map(name_key, self.first, self.last)
         self.names = [" ".join(name).strip() for name in names]
+        every_id = [[text.casefold() for text in texts(at)] for at in self.id_labels]
+        self.rounded = rounded_ids(every_id, self.names)
+        self.ids = _known_ids(every_id, self.rounded)
         labels = {kind: self._labels(path) for kind, path in PATHS.items()}
         self._traits = {
             people.BORN: [[*map(people.born_trait, texts(at))] for at in labels[people.BORN]],
@@ -191,9 +193,9 @@ def _postal_code(label: str) -> str:
     return f"{label.rpartition('.')[0]}.postal_code"
 
 
-def _known_ids(columns: list[Keys]) -> list[Keys]:
+def _known_ids(columns: list[Keys], rounded: Collection[str]) -> list[Keys]:
     """Blank the IDs that identify nobody, such as rounded ones, where rows share them."""
-    unknown = {text for text in _repeated(columns)["key"].unique() if is_no_id(text)}
+    unknown = {*rounded} | {text for text in _repeated(columns)["key"].unique() if is_no_id(text)}
     return [["" if key in unknown else key for key in column] for column in columns]
 
 
@@ -308,6 +310,16 @@ def _keeper(keys: RowKeys, group: list[int]) -> tuple[int | None, str]:
     if len({keys.content(position) for position in equal}) > 1:
         return None, "The rows differ. Find out which one is right, and delete the others."
     return equal[0], ""
+
+
+def lost_digits(keys: RowKeys) -> Iterator[Problem]:
+    """Find the IDs that are rounded, so that several people have the same."""
+    message = "{value} ends in zeros in rows of several people, so the last digits are lost"
+    for position in range(len(keys.rows) if keys.rounded else 0):
+        for label in keys.id_labels:
+            text = keys.texts(label)[position]
+            if text in keys.rounded:
+                yield keys.problem(Code.ID_LOST_DIGITS, position, message, label, value=text)
 
 
 def duplicate_identifiers(keys: RowKeys, skipped: frozenset[int]) -> Iterator[Problem]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import combinations
 
@@ -28,6 +29,10 @@ _PLACEHOLDERS = frozenset(
 )  # fmt: skip
 _FILLING = re.compile(r"0+|9{5,}")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
+_ZEROS = re.compile(r"[1-9][0-9]{4,}0{4,}")
+_PEOPLE = 3
+"""People who have the same long ID because it was rounded, and not by a mistake in one row."""
+
 _DECIMAL = re.compile(r"[0-9]+\.00?")
 _EMPL_ID = re.compile(r"[0-9]{7,9}")
 
@@ -43,6 +48,20 @@ _PAD = (
 def is_no_id(text: str) -> bool:
     """Return whether a text stands for a missing or a rounded ID, and so identifies nobody."""
     return _lost_digits(text) is not None or _placeholder(text) is not None
+
+
+def rounded_ids(columns: Iterable[Iterable[str]], names: Sequence[str]) -> frozenset[str]:
+    """Return the long IDs that end in zeros and that rows of three or more names share.
+
+    Excel shows 20001123450011 as `2.00011E+13`; saved so and opened again, it is 20001100000000.
+    `names`: by row, as the texts of each column of IDs.
+    """
+    holders: defaultdict[str, set[str]] = defaultdict(set)
+    for texts in columns:
+        for text, name in zip(texts, names, strict=True):
+            if _ZEROS.fullmatch(text):
+                holders[text].add(name)
+    return frozenset(text for text, people in holders.items() if len(people) >= _PEOPLE)
 
 
 def identifiers(table: Table) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from importer.errors import Exit
 from importer.model.decisions import DECISIONS, Answer
 from importer.model.roster import ADDED, DECISION
 from tests.cli.conftest import Sandbox, Type
-from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, load, state, write
+from tests.cli.small import ANA, ANAS_CHANGE, BO, ask, codes, load, state, write
 from tests.cli.test_resolve import ANAS_TWIN, BARCODED, BY_BARCODE, PLAN
 
 Way = Literal["one by one", "in bulk", "workbook", "fed back"]
@@ -245,8 +245,10 @@ def test_what_is_not_clear_stays_for_review(folder: Path, typed: Type, sandbox: 
         book.save(folder / "mine.xlsx")
         got = typed("resolve", "run", "--from", "mine.xlsx", "--json")
         assert (got.summary["review"], got.err.count("Row 2: ")) == (1, 1)
-        got = typed("plan", "mine.xlsx", "-m", mapping, "-o", f"plan{len(changed)}", "--json")
-        assert (got.summary["review"], got.err.count("Row 2: ")) == (1, 1)
+        again = f"plan{len(changed)}"
+        got = typed("plan", "mine.xlsx", "-m", mapping, "-o", again, "--json")
+        told = got.err.count("Row 2: ") + codes(folder, again).count(("2", "unclear-decision"))
+        assert (got.summary["review"], told) == (1, 1)
     book = openpyxl.load_workbook(path)
     book.worksheets[0].cell(2, cells["Last"]).value = "Other"
     book.worksheets[0].cell(2, cells["Decision"]).value = "do not load"

@@ -293,3 +293,18 @@ def test_a_wrong_code_of_the_mapping_is_corrected_there(folder: Path, typed: Typ
     ]  # fmt: skip
     assert ["in the mapping, m.yaml:" in line["message"] for line in told] == [True] * 3
     assert "FREND is not in Alma's table" in got.err
+
+
+def test_a_mapping_that_lacks_a_heading_of_the_roster_is_not_called_valid(typed: Type) -> None:
+    """The missing heading comes first, then other mappings that fit, in one line."""
+    text = COMMUNITY.read_text("utf-8")
+    for name in ("one.yaml", "two.yaml"):
+        written(Path(), text, name)
+    written(Path(), text.replace("<Last Name>", "<Last Nme>"))
+    got = typed("mapping", "check", "m.yaml", PATRONS)
+    assert (got.exit, got.out) == (Exit.USAGE, "")
+    lines = got.err.splitlines()
+    assert "`Last Nme`" in lines[0]
+    assert ["`one.yaml`, `two.yaml`" in line for line in lines] == [False] * (len(lines) - 1) + [
+        True
+    ]

@@ -32,6 +32,36 @@ def test_a_heading_that_the_roster_lacks_is_told_with_the_nearest(tmp_path: Path
     assert 'D "Middle"' in found[2]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("DOB", "Date of Birth"), ("Geburtsdatum", "Birthdate"), ("Surname", "Family Name")],
+)
+def test_a_renamed_heading_is_suggested_by_its_meaning(old: str, new: str, tmp_path: Path) -> None:
+    """The column that no rule uses and that means the same, before the list of all columns."""
+    text = mapping_text(f"middle_name: <{old}>")
+    found = faults(tmp_path, text, "ID", "First", "Last", "Other", new)
+    assert [finding.split(": ")[0] for finding in found] == ["m.yaml:8", "autumn.csv"]
+    assert f'Did it become E "{new}"?' in found[0]
+
+
+def test_a_column_that_a_rule_uses_is_no_suggestion(tmp_path: Path) -> None:
+    """`First Name` is spelled nearly as `Last Name`, and it is mapped already."""
+    text = mapping_text().replace("<First>", "<First Name>").replace("<Last>", "<Last Name>")
+    found = faults(tmp_path, text, "ID", "First Name", "Surname")
+    assert "First" not in found[0]
+    assert 'C "Surname"' in found[0]
+
+
+def test_the_columns_of_a_wide_roster_are_on_lines_that_can_be_read(tmp_path: Path) -> None:
+    """No line is longer than a screen, no heading is broken, and what to do comes last."""
+    headings = [f"Heading of column {at}" for at in range(40)]
+    (*_, found) = faults(tmp_path, mapping_text(), "ID", "First", *headings)
+    lines = found.splitlines()
+    assert max(map(len, lines)) <= 104
+    assert all(any(f'"{heading}"' in line for line in lines) for heading in headings)
+    assert "delete the lines" in lines[-1]
+
+
 def test_a_near_heading_is_never_taken(tmp_path: Path) -> None:
     """`Email ID` is not `EMPL ID`, however near."""
     text = mapping_text().replace("<ID>", "<EMPL ID>")

@@ -14,6 +14,7 @@ import openpyxl
 from importer.cli.app import run
 from importer.ledger.ledger import Ledger
 from importer.model.problem import Problem
+from importer.model.roster import ADDED
 
 LOCAL = """\
 version: 1
@@ -167,8 +168,11 @@ def offline(folder: Path) -> Iterator[Problem]:
     days = [f"100000{n},Ana,Lee,Community,,0{n}/{n + 20}/1990" + "," * 10 for n in range(1, 6)]
     (folder / "days.csv").write_text("\n".join([heading, *days]) + "\n", "utf-8")
     (folder / "days.yaml").write_text(f"roster: {{dates: dmy}}\n{LOCAL}", "utf-8")
+    decided = [f"{','.join(ADDED)},{heading}", f"2,rejected,maybe,,,{lines[-1]}"]
+    (folder / "decided.csv").write_text("\n".join(decided) + "\n", "utf-8")
     for roster, mapping in (
         ("local.csv", "local"),
+        ("decided.csv", "local"),
         ("days.csv", "days"),
         ("several.csv", "slip"),
         ("twice.csv", "first"),
