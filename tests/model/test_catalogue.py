@@ -82,7 +82,7 @@ _NO_CELL = {
     Code.OWNING_SYSTEM_DIFFERS,
     Code.UNCLEAR_DECISION,
 }
-"""Their text is of several cells, Alma's own, about what the head of a mapping says, or not of the roster."""
+"""Their text is of several cells, Alma's own, what the head of a mapping says, or ours."""
 
 
 def test_problems_of_cells_name_their_column(problems: tuple[Problem, ...]) -> None:
