@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from importer import validator
 from importer.alma.client import Alma
 from importer.alma.connection import Connection, Request
 from importer.alma.pacing import Moment, RateLimiter
@@ -16,6 +15,7 @@ from importer.ledger.states import State
 from importer.model.catalogue import Code
 from importer.model.problem import Problem
 from importer.model.user import User
+from importer.pipeline import check
 from importer.writer import executor
 from importer.writer.executor import Executor
 
@@ -102,7 +102,7 @@ def first_twin_wins() -> None:
 
         return called
 
-    _replace(validator, "duplicates", made)
+    _replace(check, "duplicates", made)
 
 
 def put_without_merge() -> None:
