@@ -149,6 +149,8 @@ def update(
 def _edited(draft: DraftUser, edit: Edit) -> Problem:
     """Return the warning that staff changed a value in Alma since the last load."""
     when = f"edited there between {edit.since} and {edit.noticed}"
+    if edit.since == edit.noticed:
+        when = f"edited there after the load of {edit.since}"
     if edit.replaced:
         message = f"Alma has {{value}}, {when}; the roster has a new value, which replaces it"
         return draft.problem(Code.REPLACES_EDIT, message, edit.label, edit.shown)

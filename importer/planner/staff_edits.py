@@ -241,6 +241,7 @@ def review(
     later: dict[str, str] = {}
     edits: list[Edit] = []
     asks: list[Edit] = []
+    edited: set[str] = set()
     imprints: dict[str, Imprint] = {}
     for value in values_of(draft, live, hashed, rename=rename):
         last = last_of(value, memory)
@@ -248,7 +249,11 @@ def review(
         now = Imprint(value.where, value.cells, value.rule, value.made, "", today.isoformat())
         if last is not None and decided in _EDITED:
             edit = _edit(value, last, live, today, replaced=decided is Ruling.REPLACE_EDIT)
-            (asks if decided is Ruling.ASK else edits).append(edit)
+            if decided is Ruling.ASK:
+                asks.append(edit)
+            elif not (value.where.flag and value.made in edited):  # of an entry that is reported
+                edits.append(edit)
+            edited.add(value.made)
             if not edit.replaced:  # what stays, stays edited
                 now = now._replace(answered=last.answered, since=last.since, noticed=edit.noticed)
         imprints[value.key] = now

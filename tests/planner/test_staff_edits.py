@@ -167,13 +167,14 @@ def test_a_preferred_mark_that_staff_moved_stays() -> None:
 
 
 def test_an_entry_that_staff_deleted_does_not_come_back() -> None:
-    """The unchanged roster still has the email that staff removed."""
+    """The unchanged roster still has the email that staff removed; one edit is reported."""
     roster = person()
     alma = loaded(roster)
     alma.edit(contact_info=emails(email("own@example.org", "work", preferred=True)))
     before = alma.live
-    alma.load(roster, LATER)
+    reviewed = alma.load(roster, LATER)
     assert alma.live == before
+    assert [one.label for one in reviewed.edits] == [EMAIL]
 
 
 def test_a_new_value_replaces_an_edit_and_says_so() -> None:
